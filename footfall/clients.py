@@ -1,0 +1,213 @@
+"""The client registry: one YAML file a client, checked whole; a bad file is set aside, never fatal.
+
+A client owns sites, a destination and exports. Site keys are public: they say which site an event
+belongs to, and the client follows from the site on the server, never from what a request claims.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,47}$")]
+SiteKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{8,64}$")]
+Dataset = Literal["events", "page_views", "sessions", "daily_metrics"]
+Cadence = Literal["hourly", "daily"]
+
+_DOMAIN = re.compile(r"^(\*\.)?[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")
+
+
+def _domain(value: str) -> str:
+    if not _DOMAIN.fullmatch(value):
+        raise ValueError("expected a lower-case host name such as shop.example or *.shop.example")
+    return value
+
+
+def _timezone(value: str) -> str:
+    if value not in available_timezones():
+        raise ValueError("expected a name from the time zone database such as Europe/Berlin")
+    return value
+
+
+class _Strict(BaseModel):
+    # hide_input_in_errors: a secret put into a file by mistake must not travel on in an error text.
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Site(_Strict):
+    """A web site of a client; `*.` in front of a domain stands for all its subdomains."""
+
+    site_id: Name
+    key: SiteKey
+    domains: list[Annotated[str, AfterValidator(_domain)]] = Field(min_length=1)
+
+    def declares(self, host: str) -> bool:
+        """Whether `host` is one of the domains, or below a wildcard one."""
+        return any(fnmatchcase(host, domain) for domain in self.domains)
+
+
+class Destination(_Strict):
+    """The bucket the client owns: `s3://bucket/prefix`, or `file:///folder` (may use ${FOOTFALL_HOME})."""
+
+    url: str = Field(pattern=r"^(s3://[a-z0-9][a-z0-9.-]+(/[A-Za-z0-9=_./-]*)?|file://[^?#]+)$")
+    endpoint: str | None = None
+
+    def resolved_url(self, home: Path) -> str:
+        """The URL with ${FOOTFALL_HOME} filled in."""
+        return self.url.replace("${FOOTFALL_HOME}", str(home))
+
+
+#: Which cadence each dataset may be delivered at, and why not the other.
+CADENCES: dict[str, tuple[Cadence, ...]] = {
+    "events": ("hourly",),  # an hour of receipt is complete once and for all
+    "page_views": ("hourly",),
+    "sessions": ("hourly",),  # an hour holds the sessions that closed in it
+    "daily_metrics": ("daily",),  # a row is a local day
+}
+
+
+class Export(_Strict):
+    """What a client wants delivered: a dataset, a format, a cadence."""
+
+    name: Name
+    dataset: Dataset
+    cadence: Cadence
+    format: Literal["csv"] = "csv"
+
+    @model_validator(mode="after")
+    def _cadence_fits(self) -> "Export":
+        if self.cadence not in CADENCES[self.dataset]:
+            raise ValueError(f"{self.dataset} can be delivered {' or '.join(CADENCES[self.dataset])}")
+        return self
+
+
+class Client(_Strict):
+    """A tenant: who owns the data and pays."""
+
+    client_id: Name
+    name: str = Field(min_length=1, max_length=120)
+    timezone: Annotated[str, AfterValidator(_timezone)] = "UTC"
+    sites: list[Site] = Field(min_length=1)
+    destination: Destination
+    exports: list[Export] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> "Client":
+        for what, names in (
+            ("site_id", [s.site_id for s in self.sites]),
+            ("export name", [e.name for e in self.exports]),
+        ):
+            twice = {n for n in names if names.count(n) > 1}
+            if twice:
+                raise ValueError(f"{what} used twice: {', '.join(sorted(twice))}")
+        return self
+
+    def zone(self) -> ZoneInfo:
+        """The time zone in which this client's days begin."""
+        return ZoneInfo(self.timezone)
+
+    def local_midnight(self, day: str) -> datetime:
+        """The aware start of a local day written `2026-11-20`."""
+        return datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=self.zone())
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One thing wrong with a client file: where it is and what to do."""
+
+    file: str
+    field: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.field}: {self.reason}"
+
+
+@dataclass(frozen=True)
+class Registry:
+    """All valid clients, and what is wrong with the files that were set aside."""
+
+    clients: tuple[Client, ...]
+    mistakes: tuple[Mistake, ...]
+
+    def client(self, client_id: str) -> Client | None:
+        """The client of that id, if its file is valid."""
+        return next((c for c in self.clients if c.client_id == client_id), None)
+
+    def sites_by_key(self) -> dict[str, tuple[Client, Site]]:
+        """Site key → the client and site it stands for."""
+        return {site.key: (client, site) for client in self.clients for site in client.sites}
+
+
+def load_registry(folder: Path) -> Registry:
+    """Read every `*.yaml` in `folder`, in order of name.
+
+    A file that cannot be read, breaks a rule or claims what an earlier file owns (a site, a key, a
+    domain, a bucket and prefix) is set aside with all its mistakes; the others stay in force.
+    """
+    clients: list[Client] = []
+    mistakes: list[Mistake] = []
+    for path in sorted(folder.glob("*.yaml")):
+        client, found = _read_client(path)
+        if client is not None:
+            found = list(_clashes(path.name, client, clients))
+        if client is not None and not found:
+            clients.append(client)
+        mistakes.extend(found)
+    if not folder.is_dir():
+        mistakes.append(
+            Mistake(str(folder), "-", "the folder does not exist; set FOOTFALL_CLIENTS or create it")
+        )
+    return Registry(tuple(clients), tuple(mistakes))
+
+
+def _read_client(path: Path) -> tuple[Client | None, list[Mistake]]:
+    try:
+        document: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        return None, [Mistake(path.name, "-", f"cannot be read: {error}")]
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "-"
+        return None, [Mistake(path.name, where, f"not YAML: {getattr(error, 'problem', 'unreadable')}")]
+    try:
+        client = Client.model_validate(document)
+    except ValidationError as error:
+        return None, [
+            Mistake(path.name, ".".join(str(p) for p in item["loc"]) or "-", item["msg"])
+            for item in error.errors(include_input=False, include_url=False)
+        ]
+    if client.client_id != path.stem:
+        return None, [Mistake(path.name, "client_id", f"must equal the file's name, {path.stem!r}")]
+    return client, []
+
+
+def _clashes(file: str, client: Client, others: Iterable[Client]) -> Iterable[Mistake]:
+    for other in others:
+        if _overlap(client.destination.url, other.destination.url):
+            yield Mistake(file, "destination.url", f"overlaps the bucket and prefix of {other.client_id}")
+        theirs = (
+            {s.site_id for s in other.sites},
+            {s.key for s in other.sites},
+            {d for s in other.sites for d in s.domains},
+        )
+        for n, site in enumerate(client.sites):
+            if site.site_id in theirs[0]:
+                yield Mistake(file, f"sites.{n}.site_id", f"{site.site_id} belongs to {other.client_id}")
+            if site.key in theirs[1]:
+                yield Mistake(file, f"sites.{n}.key", f"is a key of {other.client_id}")
+            for domain in site.domains:
+                if domain in theirs[2]:
+                    yield Mistake(file, f"sites.{n}.domains", f"{domain} belongs to {other.client_id}")
+
+
+def _overlap(one: str, other: str) -> bool:
+    a, b = one.rstrip("/") + "/", other.rstrip("/") + "/"
+    return a.startswith(b) or b.startswith(a)

@@ -1,0 +1,54 @@
+"""Hours: UTC, half-open, written `2026-11-20T14` wherever a person or a partition names one."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from footfall.errors import FootfallError
+
+HOUR = timedelta(hours=1)
+_FORMATS = ("%Y-%m-%dT%H:%M", "%Y-%m-%dT%H", "%Y-%m-%d-%H:%M", "%Y-%m-%d")
+
+
+def floor(moment: datetime) -> datetime:
+    """The hour that `moment` (aware) lies in, in UTC."""
+    return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+
+
+def parse(text: str) -> datetime:
+    """`2026-11-20`, `2026-11-20T14` or `2026-11-20T14:00`, taken as UTC. Raises FootfallError."""
+    for pattern in _FORMATS:
+        try:
+            moment = datetime.strptime(text.removesuffix("Z"), pattern).replace(tzinfo=UTC)
+        except ValueError:
+            continue
+        if moment != floor(moment):
+            break
+        return moment
+    raise FootfallError(f"{text!r} is not an hour: write 2026-11-20 or 2026-11-20T14 (UTC)")
+
+
+def between(start: datetime, end: datetime) -> Iterator[datetime]:
+    """Every hour from `start` up to but without `end`."""
+    hour = floor(start)
+    while hour < end:
+        yield hour
+        hour += HOUR
+
+
+def read_first_hour(path: Path, now: datetime) -> datetime:
+    """The first hour with a partition: what `path` says, or today's midnight where it says nothing."""
+    if path.exists():
+        return parse(path.read_text().strip())
+    return floor(now).replace(hour=0)
+
+
+def lower_first_hour(path: Path, hour: datetime) -> bool:
+    """Make `hour` the first one unless an earlier one is recorded already. Returns whether it changed."""
+    if path.exists() and parse(path.read_text().strip()) <= hour:
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    part.write_text(hour.strftime("%Y-%m-%dT%H") + "\n")
+    part.replace(path)
+    return True

@@ -1,0 +1,64 @@
+"""Visitors without cookies: a keyed daily hash, and the salts that make it one.
+
+The key is random, one for each client and UTC day, shared by all collectors through the lake (created
+once, whoever comes first) and destroyed 48 hours after it was made. After that nobody, we included, can
+recompute a visitor id from an address. An unkeyed hash would not do: all IPv4 addresses can be hashed
+in under an hour.
+"""
+
+import hashlib
+import hmac
+import json
+import secrets
+from datetime import UTC, datetime, timedelta
+
+from footfall.keys import SALTS, salt_object
+from footfall.store import AlreadyExists, ObjectStore
+
+#: How long a salt lives after it was made. Longer would let an address be matched for longer; shorter
+#: would cut sessions that cross midnight.
+SALT_LIFE = timedelta(hours=48)
+
+
+def visitor_id(salt: bytes, site_id: str, address: str, user_agent: str) -> str:
+    """32 hex digits that stand for one device on one site on one day. The address is not recoverable."""
+    message = "\x1f".join((site_id, address, user_agent)).encode("utf-8", "surrogatepass")
+    return hmac.new(salt, message, hashlib.sha256).hexdigest()[:32]
+
+
+class Salts:
+    """The salts of a lake, fetched or made on first use and kept in memory for as long as they live."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+        self._known: dict[tuple[str, str], bytes] = {}
+
+    def of(self, client_id: str, moment: datetime) -> bytes:
+        """The 32-byte salt of a client for the UTC day of `moment`. Raises StoreError when the lake does."""
+        day = moment.astimezone(UTC).strftime("%Y-%m-%d")
+        known = self._known.get((client_id, day))
+        return known if known is not None else self._agree(client_id, day)
+
+    def _agree(self, client_id: str, day: str) -> bytes:
+        key = salt_object(client_id, day)
+        if self._store.head(key) is None:
+            made = {"salt": secrets.token_hex(32), "created_at": datetime.now(UTC).isoformat()}
+            try:
+                self._store.put(key, json.dumps(made).encode(), create_only=True)
+            except AlreadyExists:
+                pass  # another collector was faster; its salt is the one
+        salt = bytes.fromhex(json.loads(self._store.get(key))["salt"])
+        self._known[client_id, day] = salt
+        return salt
+
+    def destroy_old(self, now: datetime) -> int:
+        """Delete every salt older than SALT_LIFE, here and in the lake. Returns how many were destroyed."""
+        destroyed = 0
+        for info in list(self._store.list(SALTS)):
+            created = datetime.fromisoformat(json.loads(self._store.get(info.key))["created_at"])
+            if now - created > SALT_LIFE:
+                self._store.delete(info.key)
+                destroyed += 1
+        if destroyed:
+            self._known.clear()
+        return destroyed

@@ -1,0 +1,317 @@
+"""The object store port: seven verbs over `file://` and `s3://`, alike in behaviour.
+
+One contract test suite (tests/footfall/test_store.py) runs over both adapters. What the rest of
+Footfall relies on: a put is atomic (a reader sees the whole object or none), a create-only put has one
+winner, and every failure is a StoreError that says whether trying again can help.
+"""
+
+import base64
+import hashlib
+import os
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import unquote, urlsplit
+
+from footfall.errors import FootfallError
+from footfall.keys import SAFE_KEY
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.client import S3Client
+
+
+class StoreError(FootfallError):
+    """The store could not do what was asked. `retryable`: the same call may succeed later."""
+
+    def __init__(self, message: str, *, retryable: bool) -> None:
+        super().__init__(message)
+        self.retryable = retryable
+
+
+class AlreadyExists(StoreError):
+    """A create-only put met an object under that key."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(f"{url} exists already", retryable=False)
+
+
+class NotFound(StoreError):
+    """There is no object under that key."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(f"{url} does not exist", retryable=False)
+
+
+@dataclass(frozen=True)
+class ObjectInfo:
+    """One object of a listing: its key and its size in bytes."""
+
+    key: str
+    size: int
+
+
+class ObjectStore(Protocol):
+    """Objects by key below one URL."""
+
+    def url(self, key: str) -> str:
+        """The full address of `key`, for people and metadata."""
+        ...
+
+    def put(self, key: str, data: bytes, *, create_only: bool = False) -> None:
+        """Write the object whole. Raises AlreadyExists when `create_only` and the key is taken."""
+        ...
+
+    def get(self, key: str) -> bytes:
+        """The object's bytes. Raises NotFound."""
+        ...
+
+    def fetch(self, key: str, path: Path) -> None:
+        """Copy the object to a local file. Raises NotFound."""
+        ...
+
+    def head(self, key: str) -> ObjectInfo | None:
+        """The object's size, or None where there is none."""
+        ...
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        """Every object whose key starts with `prefix`, ordered by key."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """Remove the object; nothing happens where there is none."""
+        ...
+
+
+def put_once(store: ObjectStore, key: str, data: bytes) -> None:
+    """Create the object, or accept that the very same bytes are there already (a repeated attempt).
+
+    Raises StoreError where different bytes lie under the key: nothing is overwritten.
+    """
+    try:
+        store.put(key, data, create_only=True)
+    except AlreadyExists:
+        if store.get(key) != data:
+            raise StoreError(
+                f"{store.url(key)} holds different bytes; not overwritten", retryable=False
+            ) from None
+
+
+def open_store(url: str, *, s3_endpoint: str | None = None) -> ObjectStore:
+    """The store at `file:///folder` or `s3://bucket/prefix`. Raises FootfallError for anything else."""
+    parts = urlsplit(url)
+    if parts.scheme == "file" and not parts.netloc and parts.path.startswith("/"):
+        return LocalStore(Path(unquote(parts.path)))
+    if parts.scheme == "s3" and parts.netloc:
+        return S3Store(parts.netloc, parts.path.strip("/"), endpoint=s3_endpoint)
+    raise FootfallError(f"{url!r} is not a store: write file:///absolute/folder or s3://bucket/prefix")
+
+
+def _checked(key: str) -> str:
+    if (
+        not SAFE_KEY.fullmatch(key)
+        or key.startswith("/")
+        or any(p in ("", ".", "..") for p in key.split("/"))
+    ):
+        raise StoreError(f"{key!r} is not an object key", retryable=False)
+    return key
+
+
+class LocalStore:
+    """Objects as files below one folder; every put is fsynced and appears by rename or link."""
+
+    _PART = ".part-"
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def url(self, key: str) -> str:
+        return (self.root / key).as_uri()
+
+    def put(self, key: str, data: bytes, *, create_only: bool = False) -> None:
+        target = self.root / _checked(key)
+        part = target.parent / f"{self._PART}{os.getpid()}-{secrets.token_hex(6)}"
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with part.open("xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            if create_only:
+                os.link(part, target)
+                part.unlink()
+            else:
+                part.replace(target)
+            sync_folder(target.parent)
+        except FileExistsError:
+            part.unlink(missing_ok=True)
+            raise AlreadyExists(self.url(key)) from None
+        except OSError as error:
+            part.unlink(missing_ok=True)
+            raise StoreError(f"cannot write {self.url(key)}: {error.strerror}", retryable=True) from error
+
+    def get(self, key: str) -> bytes:
+        try:
+            return (self.root / _checked(key)).read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            raise NotFound(self.url(key)) from None
+        except OSError as error:
+            raise StoreError(f"cannot read {self.url(key)}: {error.strerror}", retryable=True) from error
+
+    def fetch(self, key: str, path: Path) -> None:
+        path.write_bytes(self.get(key))
+
+    def head(self, key: str) -> ObjectInfo | None:
+        path = self.root / _checked(key)
+        return ObjectInfo(key, path.stat().st_size) if path.is_file() else None
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        # A key prefix need not end at a folder: start at the deepest folder it names for sure.
+        folder = self.root / prefix.rpartition("/")[0]
+        found = []
+        for path in folder.rglob("*"):
+            key = path.relative_to(self.root).as_posix()
+            if key.startswith(prefix) and not path.name.startswith(self._PART) and path.is_file():
+                found.append(ObjectInfo(key, path.stat().st_size))
+        yield from sorted(found, key=lambda info: info.key)
+
+    def delete(self, key: str) -> None:
+        (self.root / _checked(key)).unlink(missing_ok=True)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable: a file's own fsync does not cover its directory entry."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+class S3Store:
+    """Objects below `bucket/prefix` of S3 or a compatible store, through boto3's own credential chain."""
+
+    #: Codes after which the same request may succeed. Everything else needs a person.
+    _RETRYABLE = frozenset(
+        {
+            "SlowDown",
+            "InternalError",
+            "ServiceUnavailable",
+            "RequestTimeout",
+            "ConditionalRequestConflict",
+            "Throttling",
+        }
+        | {"409", "429", "500", "502", "503", "504"}
+    )
+
+    def __init__(self, bucket: str, prefix: str, *, endpoint: str | None) -> None:
+        self.bucket = bucket
+        self.prefix = f"{prefix}/" if prefix else ""
+        self._endpoint = endpoint
+        self._made: S3Client | None = None
+
+    @property
+    def _client(self) -> "S3Client":
+        if self._made is None:
+            import boto3  # takes a third of a second; only installations on S3 pay it
+            from botocore.config import Config
+
+            self._made = boto3.client(
+                "s3",
+                endpoint_url=self._endpoint,
+                config=Config(
+                    retries={"mode": "standard", "max_attempts": 4},
+                    connect_timeout=10,  # seconds
+                    read_timeout=60,  # seconds
+                    # Compatible stores refuse the checksums that newer clients add unasked; ours is explicit.
+                    request_checksum_calculation="when_required",
+                    response_checksum_validation="when_required",
+                    s3={"addressing_style": "path" if self._endpoint else "auto"},
+                ),
+            )
+        return self._made
+
+    def url(self, key: str) -> str:
+        return f"s3://{self.bucket}/{self.prefix}{key}"
+
+    def put(self, key: str, data: bytes, *, create_only: bool = False) -> None:
+        _checked(key)
+        checksum = base64.b64encode(hashlib.sha256(data).digest()).decode()
+        name = self.prefix + key
+        try:
+            if create_only:
+                self._client.put_object(
+                    Bucket=self.bucket, Key=name, Body=data, ChecksumSHA256=checksum, IfNoneMatch="*"
+                )
+            else:
+                self._client.put_object(Bucket=self.bucket, Key=name, Body=data, ChecksumSHA256=checksum)
+        except Exception as error:
+            raise self._translated("write", key, error) from error
+
+    def get(self, key: str) -> bytes:
+        _checked(key)
+        try:
+            return self._client.get_object(Bucket=self.bucket, Key=self.prefix + key)["Body"].read()
+        except Exception as error:
+            raise self._translated("read", key, error) from error
+
+    def fetch(self, key: str, path: Path) -> None:
+        _checked(key)
+        try:
+            self._client.download_file(self.bucket, self.prefix + key, str(path))
+        except Exception as error:
+            raise self._translated("read", key, error) from error
+
+    def head(self, key: str) -> ObjectInfo | None:
+        _checked(key)
+        try:
+            answer = self._client.head_object(Bucket=self.bucket, Key=self.prefix + key)
+        except Exception as error:
+            translated = self._translated("look at", key, error)
+            if isinstance(translated, NotFound):
+                return None
+            raise translated from error
+        return ObjectInfo(key, answer["ContentLength"])
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        found = []
+        try:
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=self.bucket, Prefix=self.prefix + prefix
+            )
+            for page in pages:
+                for item in page.get("Contents", []):
+                    found.append(ObjectInfo(item["Key"].removeprefix(self.prefix), item["Size"]))
+        except Exception as error:
+            raise self._translated("list", prefix, error) from error
+        # S3 lists in byte order; some compatible stores do not.
+        yield from sorted(found, key=lambda info: info.key)
+
+    def delete(self, key: str) -> None:
+        _checked(key)
+        try:
+            self._client.delete_object(Bucket=self.bucket, Key=self.prefix + key)
+        except Exception as error:
+            raise self._translated("delete", key, error) from error
+
+    def _translated(self, verb: str, key: str, error: Exception) -> StoreError:
+        """A vendor's exception in our words. Errors that are not the store's are passed on as they are."""
+        from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+
+        url = self.url(key)
+        if isinstance(error, ClientError):
+            code = error.response.get("Error", {}).get("Code", "")
+            if code in ("PreconditionFailed", "412"):
+                return AlreadyExists(url)
+            if code in ("NoSuchKey", "404", "NotFound"):
+                return NotFound(url)
+            message = error.response.get("Error", {}).get("Message", "")
+            return StoreError(
+                f"cannot {verb} {url}: {code} {message}".strip(), retryable=code in self._RETRYABLE
+            )
+        if isinstance(error, NoCredentialsError):
+            return StoreError(f"cannot {verb} {url}: no AWS credentials were found", retryable=False)
+        if isinstance(error, BotoCoreError):
+            return StoreError(f"cannot {verb} {url}: {error}", retryable=True)
+        raise error
