@@ -1,0 +1,169 @@
+"""The manifest of a delivery: written last, it says what was delivered and how to check it.
+
+`build` makes it, `verify_bucket` checks a bucket against its manifests and needs nothing but the bucket.
+The format is versioned; a reader ignores fields it does not know.
+"""
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from footfall.event import timestamp
+from footfall.keys import MANIFEST_NAME
+from footfall.store import NotFound, ObjectStore
+
+MANIFEST_VERSION = "1.0"
+
+#: How delivered CSV is written. `formula_guard`: a text cell that a spreadsheet would run as a formula
+#: (it starts with = + - @, tab, CR or LF) has an apostrophe in front.
+CSV_DIALECT = {
+    "encoding": "utf-8",
+    "delimiter": ",",
+    "quote": '"',
+    "escape": '"',
+    "line_end": "\n",
+    "header": True,
+    "null": "",
+    "empty_string": '""',
+    "timestamps": "ISO 8601, UTC, milliseconds",
+    "formula_guard": "'",
+}
+
+
+@dataclass(frozen=True)
+class DeliveredFile:
+    """One file of a delivery: where it lies below the bucket's root, and how to check it."""
+
+    key: str
+    bytes: int
+    sha256: str
+    rows: int
+
+
+@dataclass(frozen=True)
+class Period:
+    """Half-open: the hour (UTC) or local day that a delivery covers."""
+
+    start: datetime
+    end: datetime
+    timezone: str
+
+
+def period_end(start: datetime, cadence: str) -> datetime:
+    """The end of the period that begins at `start`: an hour later, or the next local midnight."""
+    if cadence == "hourly":
+        return start + timedelta(hours=1)
+    # By the calendar, not by 24 hours: a day with a change of summer time has 23 or 25.
+    return (start.replace(tzinfo=None) + timedelta(days=1)).replace(tzinfo=start.tzinfo)
+
+
+def build(
+    *,
+    client_id: str,
+    export: str,
+    dataset: str,
+    cadence: str,
+    period: Period,
+    revision: int,
+    reason: str,
+    files: Iterable[DeliveredFile],
+    columns: Iterable[tuple[str, str]],
+    complete_through: datetime | None,
+    is_final: bool,
+    planned_at: datetime,
+) -> bytes:
+    """The manifest as JSON. The same arguments give the same bytes, so a repeated attempt is harmless.
+
+    `reason` is `initial` or `late`. `complete_through` is the end of the last hour up to which every hour
+    is ingested. `is_final` means that no ordinary late event can change the period any more.
+    """
+    document = {
+        "manifest_version": MANIFEST_VERSION,
+        "client_id": client_id,
+        "export": export,
+        "dataset": dataset,
+        "cadence": cadence,
+        "period": {
+            "start": timestamp(period.start),
+            "end": timestamp(period.end),
+            "timezone": period.timezone,
+        },
+        "revision": revision,
+        "supersedes": revision - 1 or None,
+        "reason": reason,
+        "is_final": is_final,
+        "complete_through": timestamp(complete_through) if complete_through else None,
+        "planned_at": timestamp(planned_at),
+        "format": "csv",
+        "dialect": CSV_DIALECT,
+        "columns": [{"name": name, "type": kind} for name, kind in columns],
+        "files": [vars(file) for file in files],
+    }
+    return (json.dumps(document, indent=2) + "\n").encode()
+
+
+@dataclass
+class Verification:
+    """What `verify_bucket` saw. The bucket is good when `problems` is empty.
+
+    `uncommitted` are files that no manifest names: a delivery in progress, or one that failed. They are
+    not data.
+    """
+
+    manifests: int = 0
+    files: int = 0
+    rows: int = 0
+    bytes: int = 0
+    problems: list[str] = field(default_factory=list)
+    uncommitted: list[str] = field(default_factory=list)
+
+
+def verify_bucket(store: ObjectStore) -> Verification:
+    """Check every manifest of a bucket: its files exist, their sizes and sha256 agree, revisions are whole."""
+    seen = Verification()
+    keys = [info.key for info in store.list("")]
+    named: set[str] = set()
+    revisions: dict[tuple[str, str, str], set[int]] = defaultdict(set)
+    for key in (k for k in keys if k.rpartition("/")[2] == MANIFEST_NAME):
+        named.add(key)
+        try:
+            document = json.loads(store.get(key))
+            period = document["client_id"], document["export"], document["period"]["start"]
+            revisions[period].add(document["revision"])
+            files = [DeliveredFile(**file) for file in document["files"]]
+        except (ValueError, KeyError, TypeError) as error:
+            seen.problems.append(f"{key}: is no manifest ({error!r})")
+            continue
+        seen.manifests += 1
+        for file in files:
+            # The bucket may be looked at from above, as the backup bucket with all clients in it is.
+            above = key.removesuffix(f"{file.key.rpartition('/')[0]}/{MANIFEST_NAME}")
+            named.add(above + file.key)
+            _check_file(store, key, above, file, seen)
+    for (client_id, export, start), numbers in sorted(revisions.items()):
+        for missing in sorted(set(range(1, max(numbers))) - numbers):
+            seen.problems.append(
+                f"{client_id} {export} {start}: revision {missing} of {max(numbers)} is missing"
+            )
+    seen.uncommitted = sorted(set(keys) - named)
+    return seen
+
+
+def _check_file(
+    store: ObjectStore, manifest_key: str, above: str, file: DeliveredFile, seen: Verification
+) -> None:
+    try:
+        data = store.get(above + file.key)
+    except NotFound:
+        seen.problems.append(f"{above}{file.key}: is missing, named by {manifest_key}")
+        return
+    if len(data) != file.bytes:
+        seen.problems.append(f"{above}{file.key}: {len(data)} bytes, {file.bytes} in {manifest_key}")
+    elif hashlib.sha256(data).hexdigest() != file.sha256:
+        seen.problems.append(f"{above}{file.key}: sha256 differs from {manifest_key}")
+    seen.files += 1
+    seen.rows += file.rows
+    seen.bytes += len(data)

@@ -1,0 +1,40 @@
+"""Resource name → instance: the only wiring. Settings are read when Dagster loads the code location."""
+
+import os
+import sys
+from pathlib import Path
+
+import dagster as dg
+from dagster_dbt import DbtCliResource
+
+from footfall.settings import Settings
+from orchestration.modelling.project import PROJECT_FOLDER
+from orchestration.resources.clients import Clients
+from orchestration.resources.destinations import Destinations
+from orchestration.resources.lake import Lake
+from orchestration.resources.notifier import Notifier
+from orchestration.resources.state import State
+from orchestration.resources.warehouse import Warehouse
+
+
+@dg.definitions
+def resources() -> dg.Definitions:
+    settings = Settings.from_environ(os.environ)
+    return dg.Definitions(
+        resources={
+            "clients": Clients(folder=str(settings.clients)),
+            "lake": Lake(url=settings.lake, s3_endpoint=settings.s3_endpoint),
+            "warehouse": Warehouse(path=str(settings.warehouse)),
+            "dbt": DbtCliResource(
+                project_dir=str(PROJECT_FOLDER),
+                profiles_dir=str(PROJECT_FOLDER),
+                # The dbt of this very installation, whatever PATH says.
+                dbt_executable=str(Path(sys.prefix) / "bin" / "dbt"),
+            ),
+            "destinations": Destinations(
+                home=str(settings.home), backup_url=settings.backup, s3_endpoint=settings.s3_endpoint
+            ),
+            "state": State(ledger_path=str(settings.ledger), dbt_folder=str(settings.home / "dbt")),
+            "notifier": Notifier(url=settings.alert_webhook),
+        }
+    )

@@ -1,0 +1,97 @@
+"""The clock: an hourly run for everything, and a daily run for each time zone that has daily exports."""
+
+import os
+from datetime import UTC, timedelta
+from zoneinfo import ZoneInfo
+
+import dagster as dg
+
+from footfall.clients import load_registry
+from footfall.hours import HOUR, floor
+from footfall.settings import Settings
+from orchestration.partitions import DAY_FORMAT, HOUR_FORMAT, daily, hourly, zone_name
+
+#: Minutes past the hour. The collector ships a segment after FOOTFALL_SEGMENT_SECONDS (60) and retries;
+#: earlier would find hours that are not whole yet, later delays every file.
+HOURLY_CRON = "5 * * * *"
+#: Minutes past local midnight: the last hour's run is over by then, as a rule. A day whose hours are not
+#: all ingested fails and is retried.
+DAILY_CRON = "20 0 * * *"
+
+
+def daily_selection(timezone: str | None = None) -> dg.AssetSelection:
+    """The daily exports, of all clients or of those in one time zone."""
+    registry = load_registry(Settings.from_environ(os.environ).clients)
+    keys = [
+        dg.AssetKey(["deliveries", client.client_id, export.name])
+        for client in registry.clients
+        for export in client.exports
+        if export.cadence == "daily" and timezone in (None, client.timezone)
+    ]
+    return dg.AssetSelection.assets(*keys)
+
+
+def hour_to_run(tick: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    """The hour that ended last before the tick."""
+    hour = floor(tick.scheduled_execution_time) - HOUR
+    key = hour.astimezone(UTC).strftime(HOUR_FORMAT)
+    return dg.RunRequest(run_key=key, partition_key=key)
+
+
+def day_to_run(timezone: str, tick: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    """The local day that ended last before the tick."""
+    local = tick.scheduled_execution_time.astimezone(ZoneInfo(timezone))
+    key = (local.date() - timedelta(days=1)).strftime(DAY_FORMAT)
+    return dg.RunRequest(run_key=key, partition_key=key)
+
+
+@dg.definitions
+def schedules() -> dg.Definitions:
+    job = dg.define_asset_job(
+        "hourly",
+        selection=dg.AssetSelection.all() - daily_selection(),
+        partitions_def=hourly(),
+        # A process for each step would cost seconds each, and the steps queue for the warehouse anyway.
+        executor_def=dg.in_process_executor,
+        description=(
+            "One hour of receipt, from raw objects to delivered files. **When it is red:** open the failed "
+            "step; its message says what to do. Re-execute from failure, or run the hour again: nothing is "
+            "sent twice."
+        ),
+    )
+    jobs = [job]
+    made = [
+        dg.ScheduleDefinition(
+            name="hourly",
+            job=job,
+            cron_schedule=HOURLY_CRON,
+            execution_timezone="UTC",
+            execution_fn=hour_to_run,
+            default_status=dg.DefaultScheduleStatus.RUNNING,
+            description="At five past every hour: the hour that just ended.",
+        )
+    ]
+    registry = load_registry(Settings.from_environ(os.environ).clients)
+    zones = {c.timezone for c in registry.clients if any(e.cadence == "daily" for e in c.exports)}
+    for timezone in sorted(zones):
+        name = f"daily_{zone_name(timezone)}"
+        each = dg.define_asset_job(
+            name,
+            selection=daily_selection(timezone),
+            partitions_def=daily(timezone),
+            executor_def=dg.in_process_executor,
+            description=f"Daily files of the clients in {timezone}, once their day is over.",
+        )
+        jobs.append(each)
+        made.append(
+            dg.ScheduleDefinition(
+                name=name,
+                job=each,
+                cron_schedule=DAILY_CRON,
+                execution_timezone=timezone,
+                execution_fn=lambda tick, timezone=timezone: day_to_run(timezone, tick),
+                default_status=dg.DefaultScheduleStatus.RUNNING,
+                description=f"At twenty past midnight in {timezone}: the day that just ended.",
+            )
+        )
+    return dg.Definitions(jobs=jobs, schedules=made)

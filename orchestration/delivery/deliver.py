@@ -1,0 +1,195 @@
+"""One delivery: render, put, read back, manifest, ledger. Every step may be repeated.
+
+    planned → rendered → put → verified → committed      (failed at any step; the next attempt goes on)
+
+The client's bucket and the backup bucket are independent: trouble with one does not spare the other its
+copy. Nothing is overwritten; changed data is a new revision beside the old one.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import duckdb
+
+from footfall import keys
+from footfall.clients import Client, Export
+from footfall.manifest import DeliveredFile, Period, build, period_end
+from footfall.store import ObjectStore, StoreError, put_once
+from orchestration.delivery import datasets
+from orchestration.delivery.ledger import Ledger, LedgerRow
+from orchestration.delivery.progress import IngestedHours
+
+
+@dataclass(frozen=True)
+class Buckets:
+    """Where one client's deliveries go."""
+
+    destination: ObjectStore
+    backup: ObjectStore
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one period: `delivered`, `unchanged` (nothing to send) or `failed` with an error."""
+
+    period_start: datetime
+    status: str
+    revision: int
+    reason: str
+    key: str
+    rows: int
+    bytes: int
+    sha256: str
+    error: str = ""
+    is_retryable: bool = False
+
+
+class Deliverer:
+    """Delivers periods of one client's export."""
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        client: Client,
+        export: Export,
+        buckets: Buckets,
+        ledger: Ledger,
+        *,
+        hours: IngestedHours,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._connection = connection
+        self._client = client
+        self._export = export
+        self._buckets = buckets
+        self._ledger = ledger
+        self._hours = hours
+        self._now = now
+        self._digests = datasets.digests(connection, client, export)
+
+    def restated(self) -> list[datetime]:
+        """Periods delivered before whose rows have changed since: late events, sessions that grew."""
+        committed = self._ledger.latest_committed(self._client.client_id, self._export.name)
+        zone = self._client.zone() if self._export.cadence == "daily" else UTC
+        return sorted(
+            start.astimezone(zone)
+            for start, row in committed.items()
+            if row.digest != self._digests.get(start, datasets.EMPTY_DIGEST)
+        )
+
+    def deliver(self, start: datetime) -> Outcome:
+        """Bring one period to its bucket, or find what is there still right. Raises no StoreError."""
+        with TemporaryDirectory(prefix="footfall-delivery-") as folder:
+            path = Path(folder) / "part.csv"
+            rows = datasets.render_csv(self._connection, self._client, self._export, start, path)
+            data = path.read_bytes()
+        sha256 = hashlib.sha256(data).hexdigest()
+        digest = self._digests.get(start, datasets.EMPTY_DIGEST)
+        revisions = self._ledger.revisions(self._client.client_id, self._export.name, start)
+        committed = [row for row in revisions if row.state == "committed"]
+        if committed and committed[-1].sha256 == sha256:
+            self._ledger.record(committed[-1], "committed", digest=digest)
+            return _outcome(committed[-1], "unchanged")
+        revision = self._next_revision(revisions, sha256)
+        row = self._ledger.plan(
+            self._client.client_id,
+            self._export.name,
+            start,
+            revision,
+            "late" if committed else "initial",
+            self._now(),
+        )
+        key = keys.delivered_file(self._export.name, start, self._export.cadence, revision, "csv")
+        file = DeliveredFile(key, len(data), sha256, rows)
+        # An attempt that is taken up again keeps its manifest: one bucket may hold it already.
+        manifest = row.manifest.encode() if row.manifest else self._manifest(row, file, start)
+        self._ledger.record(
+            row,
+            "rendered",
+            key=key,
+            rows=rows,
+            bytes=len(data),
+            sha256=sha256,
+            digest=digest,
+            manifest=manifest.decode(),
+            error=None,
+        )
+        return self._send(row, file, data, manifest, start)
+
+    def _next_revision(self, revisions: list[LedgerRow], sha256: str) -> int:
+        """The revision to write: an unfinished one with the same bytes is taken up, another is abandoned."""
+        if not revisions:
+            return 1
+        last = revisions[-1]
+        if last.state in ("committed", "abandoned"):
+            return last.revision + 1
+        if last.sha256 in (None, sha256):
+            return last.revision
+        self._ledger.record(last, "abandoned")
+        return last.revision + 1
+
+    def _send(
+        self, row: LedgerRow, file: DeliveredFile, data: bytes, manifest: bytes, start: datetime
+    ) -> Outcome:
+        manifest_key = keys.manifest(self._export.name, start, self._export.cadence, row.revision)
+        errors: list[StoreError] = []
+        for store in (self._buckets.backup, self._buckets.destination):
+            try:
+                put_once(store, file.key, data)
+                self._ledger.record(row, "put")
+                if hashlib.sha256(store.get(file.key)).hexdigest() != file.sha256:
+                    raise StoreError(f"{store.url(file.key)} reads back differently", retryable=True)
+                self._ledger.record(row, "verified")
+                put_once(store, manifest_key, manifest)
+            except StoreError as error:
+                errors.append(error)
+        if errors:
+            text = "; ".join(str(error) for error in errors)
+            self._ledger.record(row, "failed", error=text)
+            return _outcome(row, "failed", file, text, all(error.retryable for error in errors))
+        self._ledger.record(row, "committed", committed_at=self._now().isoformat(), error=None)
+        return _outcome(row, "delivered", file)
+
+    def _manifest(self, row: LedgerRow, file: DeliveredFile, start: datetime) -> bytes:
+        end = period_end(start, self._export.cadence)
+        dataset = datasets.DATASETS[self._export.dataset]
+        through = self._hours.complete_through(start)
+        return build(
+            client_id=self._client.client_id,
+            export=self._export.name,
+            dataset=self._export.dataset,
+            cadence=self._export.cadence,
+            period=Period(start, end, "UTC" if self._export.cadence == "hourly" else self._client.timezone),
+            revision=row.revision,
+            reason=row.reason,
+            files=[file],
+            columns=datasets.columns(self._connection, dataset),
+            complete_through=through,
+            is_final=through is not None and through >= end + datasets.LATE_TOLERANCE,
+            planned_at=row.planned_at,
+        )
+
+
+def _outcome(
+    row: LedgerRow,
+    status: str,
+    file: DeliveredFile | None = None,
+    error: str = "",
+    is_retryable: bool = False,
+) -> Outcome:
+    return Outcome(
+        period_start=row.period_start,
+        status=status,
+        revision=row.revision,
+        reason=row.reason,
+        key=file.key if file else row.key or "",
+        rows=file.rows if file else row.rows or 0,
+        bytes=file.bytes if file else row.bytes or 0,
+        sha256=file.sha256 if file else row.sha256 or "",
+        error=error,
+        is_retryable=is_retryable,
+    )

@@ -1,0 +1,49 @@
+"""Where the dbt project is, and its manifest, which is made where it is missing or older than the models."""
+
+import fcntl
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from footfall.errors import FootfallError
+
+PROJECT_FOLDER = Path(__file__).resolve().parents[2] / "dbt_project"
+MANIFEST = PROJECT_FOLDER / "target" / "manifest.json"
+_SOURCES = ("models", "macros", "seeds", "tests", "dbt_project.yml", "profiles.yml")
+
+
+def manifest() -> Path:
+    """The manifest of the models as they are now. `dbt parse` (4 s) runs only after a change.
+
+    Raises FootfallError with dbt's own words when the project cannot be parsed.
+    """
+    MANIFEST.parent.mkdir(exist_ok=True)
+    with (MANIFEST.parent / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # webserver, daemon and runs load this at the same time
+        if not MANIFEST.exists() or MANIFEST.stat().st_mtime < _last_change():
+            _parse()
+    return MANIFEST
+
+
+def _last_change() -> float:
+    files = [f for name in _SOURCES for f in [PROJECT_FOLDER / name, *(PROJECT_FOLDER / name).rglob("*")]]
+    return max(file.stat().st_mtime for file in files if file.exists())
+
+
+def _parse() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "dbt.cli.main", "parse", "--no-use-colors", "--quiet"],
+        cwd=PROJECT_FOLDER,
+        env={
+            **os.environ,
+            "DBT_PROFILES_DIR": str(PROJECT_FOLDER),
+            "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise FootfallError(f"dbt cannot parse {PROJECT_FOLDER}:\n{done.stdout}{done.stderr}")
+    MANIFEST.touch()  # dbt leaves the file alone when nothing changed but a file's time

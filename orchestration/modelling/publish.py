@@ -1,0 +1,38 @@
+"""Copies of the marts as Parquet in the lake, one file for each client and mart.
+
+Dashboards and programs read these. Nobody but a run opens the warehouse: while one process has it open
+for writing, no other can even read it.
+"""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import duckdb
+
+from footfall import keys
+from footfall.clients import Client
+from footfall.store import ObjectStore
+
+#: Mart → columns that give its rows a total order.
+PUBLISHED = {
+    "page_views": "site_id, occurred_at, event_id",
+    "sessions": "site_id, started_at, session_id",
+    "visitors": "site_id, first_seen_at, visitor_id",
+    "daily_metrics": "site_id, date",
+}
+
+
+def publish_marts(connection: duckdb.DuckDBPyConnection, lake: ObjectStore, client: Client) -> dict[str, int]:
+    """Replace one client's published marts, each atomically. Returns mart → rows."""
+    rows = {}
+    for mart, order in PUBLISHED.items():
+        with TemporaryDirectory(prefix="footfall-publish-") as folder:
+            path = Path(folder) / "mart.parquet"
+            done = connection.execute(
+                f"COPY (SELECT * FROM main.{mart} WHERE client_id = ? ORDER BY {order}) "
+                f"TO '{path}' (FORMAT parquet, COMPRESSION zstd)",
+                [client.client_id],
+            ).fetchone()
+            lake.put(keys.published_mart(client.client_id, mart), path.read_bytes())
+        rows[mart] = int(done[0]) if done else 0
+    return rows

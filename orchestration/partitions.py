@@ -1,0 +1,44 @@
+"""The only place where a partitions definition is made.
+
+Hours are UTC hours of receipt, days are local days of a client's time zone. Both include the period
+that is still running (`end_offset=1`), so that a person can materialise it and look; the schedules
+only ever ask for closed ones.
+"""
+
+import os
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import dagster as dg
+
+from footfall.hours import read_first_hour
+from footfall.settings import Settings
+
+#: Key of an hour: `2026-11-20-14:00`, Dagster's own form.
+HOUR_FORMAT = "%Y-%m-%d-%H:%M"
+DAY_FORMAT = "%Y-%m-%d"
+
+
+def first_hour() -> datetime:
+    """The first hour of this installation; an import of older data lowers it (see footfall.hours)."""
+    return read_first_hour(Settings.from_environ(os.environ).first_hour_file, datetime.now(UTC))
+
+
+def hourly() -> dg.HourlyPartitionsDefinition:
+    """Every hour of receipt since the first one, the running one included."""
+    return dg.HourlyPartitionsDefinition(
+        start_date=first_hour(), fmt=HOUR_FORMAT, timezone="UTC", end_offset=1
+    )
+
+
+def daily(timezone: str) -> dg.DailyPartitionsDefinition:
+    """Every local day of a time zone that has an hour since the first one, today included."""
+    start = first_hour().astimezone(ZoneInfo(timezone))
+    return dg.DailyPartitionsDefinition(
+        start_date=start.strftime(DAY_FORMAT), fmt=DAY_FORMAT, timezone=timezone, end_offset=1
+    )
+
+
+def zone_name(timezone: str) -> str:
+    """A time zone as part of a Dagster name: `Europe/Berlin` → `europe_berlin`."""
+    return "".join(c if c.isalnum() else "_" for c in timezone.lower())

@@ -1,0 +1,22 @@
+"""Where Footfall's own durable state lies."""
+
+from pathlib import Path
+
+import dagster as dg
+
+
+class State(dg.ConfigurableResource):
+    """Files below the state folder that several parts share."""
+
+    ledger_path: str
+    """The SQLite file of deliveries."""
+    dbt_folder: str
+    """Where each dbt invocation leaves its logs and artefacts, one folder a run."""
+
+    def ledger(self) -> Path:
+        """The ledger's file."""
+        return Path(self.ledger_path)
+
+    def dbt_target(self, run_id: str) -> Path:
+        """The folder of one run's dbt artefacts."""
+        return Path(self.dbt_folder) / run_id

@@ -1,0 +1,174 @@
+"""`python -m orchestration.run --from HOUR --to HOUR`: materialise hours through Dagster, in this process.
+
+The same jobs that the schedules run, over a range of hours as one run, recorded in the same Dagster
+instance. Prints what it is doing; exits 1 with the failed steps' messages when a run fails.
+"""
+
+import argparse
+import logging
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import redirect_stdout
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TextIO
+from zoneinfo import ZoneInfo
+
+import dagster as dg
+
+from footfall.errors import FootfallError
+from footfall.hours import HOUR, between, floor, parse
+from orchestration.definitions import defs as load_definitions
+from orchestration.partitions import DAY_FORMAT, HOUR_FORMAT, first_hour
+
+_RANGE_START = "dagster/asset_partition_range_start"
+_RANGE_END = "dagster/asset_partition_range_end"
+
+
+def run_hours(start: datetime, end: datetime) -> None:
+    """Materialise every hour of [start, end), then each daily file of days that ended in it.
+
+    Raises FootfallError with what the failed steps said.
+    """
+    if start < first_hour():
+        raise FootfallError(
+            f"{start:%Y-%m-%dT%H} is before the first hour of this installation, {first_hour():%Y-%m-%dT%H}; "
+            "import older data first"
+        )
+    if end > floor(datetime.now(UTC)) + HOUR:
+        raise FootfallError(f"{end:%Y-%m-%dT%H} is in the future")
+    definitions = load_definitions()
+    instance = dg.DagsterInstance.get()
+    hours = list(between(start, end))
+    _run(definitions, instance, "hourly", hours[0].strftime(HOUR_FORMAT), hours[-1].strftime(HOUR_FORMAT))
+    for schedule in definitions.schedules or []:
+        assert isinstance(schedule, dg.ScheduleDefinition)
+        if schedule.name.startswith("daily_"):
+            days = list(_ended_days(start, end, schedule.execution_timezone or "UTC"))
+            if days:
+                _run(definitions, instance, schedule.name, days[0], days[-1])
+
+
+def _ended_days(start: datetime, end: datetime, timezone: str) -> Iterator[str]:
+    """Local days that have an hour in [start, end) and ended no later than `end`."""
+    day = start.astimezone(ZoneInfo(timezone)).replace(hour=0, minute=0)
+    while True:
+        following = (day.replace(tzinfo=None) + timedelta(days=1)).replace(tzinfo=day.tzinfo)
+        if following > end:
+            return
+        yield day.strftime(DAY_FORMAT)
+        day = following
+
+
+def _run(definitions: dg.Definitions, instance: dg.DagsterInstance, job: str, first: str, last: str) -> None:
+    span = first if first == last else f"{first} to {last}"
+    print(f"{job}: {span}", flush=True)
+    run_id = str(uuid.uuid4())
+    # dbt talks a lot; its words are kept beside its other artefacts and not mixed with the narration.
+    log = Path(instance.root_directory) / "logs" / f"{run_id}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("w") as quiet, _Narration(instance, run_id, sys.stdout), redirect_stdout(quiet):
+        result = definitions.resolve_job_def(job).execute_in_process(
+            instance=instance,
+            run_id=run_id,
+            tags={_RANGE_START: first, _RANGE_END: last},
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            raise_on_error=False,
+        )
+    if not result.success:
+        said = [
+            f"{e.step_key}: {_reason(e.step_failure_data)}" for e in result.all_events if e.is_step_failure
+        ]
+        raise FootfallError(f"run {run_id} of {job} failed; the Dagster UI has its log\n" + "\n".join(said))
+
+
+def _reason(failure: Any) -> str:
+    """What a failed step says, without a traceback: a Failure's own words, or the innermost cause."""
+    if failure.user_failure_data and failure.user_failure_data.description:
+        return str(failure.user_failure_data.description)
+    error = failure.error
+    while error and error.cause:
+        error = error.cause
+    return str(error.message).strip() if error else "no message"
+
+
+class _Narration:
+    """Says which step has started, and how long each took, while a run goes on."""
+
+    _EVERY = 0.5  # seconds between looks at the event log
+
+    def __init__(self, instance: dg.DagsterInstance, run_id: str, out: TextIO) -> None:
+        self._out = out
+        self._instance = instance
+        self._run_id = run_id
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._narrate, daemon=True)
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _narrate(self) -> None:
+        begun: dict[str, float] = {}
+        ended: set[str] = set()
+        over = False
+        while not over:
+            over = self._over.wait(self._EVERY)
+            for entry in self._instance.all_logs(
+                self._run_id,
+                of_type={
+                    dg.DagsterEventType.STEP_START,
+                    dg.DagsterEventType.STEP_SUCCESS,
+                    dg.DagsterEventType.STEP_FAILURE,
+                    dg.DagsterEventType.STEP_UP_FOR_RETRY,
+                },
+            ):
+                self._say(entry, begun, ended)
+
+    def _say(self, entry: dg.EventLogEntry, begun: dict[str, float], ended: set[str]) -> None:
+        event, step = entry.dagster_event, entry.step_key
+        if event is None or step is None:
+            return
+        if event.event_type == dg.DagsterEventType.STEP_START and step not in begun:
+            begun[step] = entry.timestamp
+            print(f"  {step} …", file=self._out, flush=True)
+        elif event.event_type != dg.DagsterEventType.STEP_START and step not in ended:
+            ended.add(step)
+            word = {"STEP_SUCCESS": "done", "STEP_FAILURE": "FAILED"}.get(
+                event.event_type_value, "to be retried"
+            )
+            print(
+                f"  {step} {word} in {entry.timestamp - begun.get(step, entry.timestamp):.1f} s", flush=True
+            )
+
+
+def main() -> int:
+    """The command; see the module's docstring."""
+    parser = argparse.ArgumentParser(prog="footfall run", description=__doc__)
+    parser.add_argument(
+        "--from", dest="start", required=True, help="first hour, 2026-11-20 or 2026-11-20T14 (UTC)"
+    )
+    parser.add_argument("--to", dest="end", required=True, help="the hour to stop before")
+    arguments = parser.parse_args()
+    logging.getLogger("dagster").setLevel(logging.CRITICAL)
+    begun = time.monotonic()
+    try:
+        start, end = parse(arguments.start), parse(arguments.end)
+        if start >= end:
+            raise FootfallError(f"--from {arguments.start} is not before --to {arguments.end}")
+        run_hours(start, end)
+    except FootfallError as error:
+        print(f"footfall run: {error}", file=sys.stderr)
+        return 1
+    print(f"all done in {time.monotonic() - begun:.1f} s")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
