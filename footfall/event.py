@@ -333,4 +333,4 @@ def refused_line(refused: Refused, receipt: Receipt, body: bytes) -> bytes:
 
 def timestamp(moment: datetime) -> str:
     """ISO 8601 in UTC with milliseconds: `2026-11-20T14:03:07.123Z`."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"

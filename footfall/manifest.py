@@ -122,7 +122,7 @@ class Verification:
 
 
 def verify_bucket(store: ObjectStore) -> Verification:
-    """Check every manifest of a bucket: its files exist, their sizes and sha256 agree, revisions are whole."""
+    """Check every manifest of a bucket: files exist, sizes and sha256 agree, no revision is missing."""
     seen = Verification()
     keys = [info.key for info in store.list("")]
     named: set[str] = set()

@@ -143,9 +143,8 @@ class _Narration:
             word = {"STEP_SUCCESS": "done", "STEP_FAILURE": "FAILED"}.get(
                 event.event_type_value, "to be retried"
             )
-            print(
-                f"  {step} {word} in {entry.timestamp - begun.get(step, entry.timestamp):.1f} s", flush=True
-            )
+            took = entry.timestamp - begun.get(step, entry.timestamp)
+            print(f"  {step} {word} in {took:.1f} s", file=self._out, flush=True)
 
 
 def main() -> int:

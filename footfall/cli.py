@@ -1,0 +1,230 @@
+"""The command line: `footfall demo | up | import | run | verify | clients | doctor`."""
+
+import argparse
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from footfall import doctor, installation
+from footfall.clients import Client, Registry, load_registry
+from footfall.errors import FootfallError
+from footfall.hours import lower_first_hour, parse
+from footfall.importer import import_log
+from footfall.manifest import verify_bucket
+from footfall.privacy import Salts
+from footfall.processes import Children
+from footfall.settings import Settings
+from footfall.store import open_store
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command. Exit codes: 0 done, 1 something is wrong and was said, 130 stopped by Ctrl-C."""
+    options = _parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGHUP, _interrupt)
+    command: Callable[[argparse.Namespace, Settings], int] = options.command
+    try:
+        return command(options, Settings.from_environ(os.environ))
+    except FootfallError as error:
+        print(f"footfall {options.name}: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        return 1
+    except KeyboardInterrupt:
+        print("\nstopped", file=sys.stderr)
+        return 130
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
+    """SIGTERM and a closed terminal end a command as Ctrl-C does: children first."""
+    raise KeyboardInterrupt
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="footfall", description="Web behaviour for many clients, delivered whole into buckets they own."
+    )
+    commands = parser.add_subparsers(dest="name", required=True, metavar="COMMAND")
+
+    demo = commands.add_parser(
+        "demo", help="two days of traffic from HTTP request to verified files, then serve"
+    )
+    demo.add_argument("--no-serve", action="store_true", help="exit after the summary")
+    demo.add_argument(
+        "--hours", type=int, default=48, metavar="N", help="hours of traffic, 1-168 (default 48)"
+    )
+    demo.add_argument(
+        "--end", metavar="HOUR", help="the hour the traffic ends before (default: the current one)"
+    )
+    demo.set_defaults(command=_demo)
+
+    up = commands.add_parser(
+        "up", help="collector, Dagster UI and daemon on the existing state, until Ctrl-C"
+    )
+    up.set_defaults(command=_up)
+
+    imports = commands.add_parser("import", help="an access log into the lake, as page views of its own time")
+    imports.add_argument("file", type=Path)
+    imports.add_argument("--client", required=True)
+    imports.add_argument("--site", help="the site the log is of (default: the client's only one)")
+    imports.add_argument("--format", default="combined", choices=["combined"])
+    imports.set_defaults(command=_import)
+
+    run = commands.add_parser("run", help="materialise hours and deliveries through Dagster")
+    run.add_argument(
+        "--from", dest="start", required=True, metavar="HOUR", help="2026-11-20 or 2026-11-20T14, UTC"
+    )
+    run.add_argument("--to", dest="end", required=True, metavar="HOUR", help="the hour to stop before")
+    run.set_defaults(command=_run)
+
+    verify = commands.add_parser("verify", help="check a bucket against its manifests")
+    verify.add_argument("url", help="file:///folder or s3://bucket/prefix")
+    verify.set_defaults(command=_verify)
+
+    clients = commands.add_parser("clients", help="check the client files")
+    clients.add_argument("--schema", action="store_true", help="print the JSON schema of a client file")
+    clients.set_defaults(command=_clients)
+
+    check = commands.add_parser("doctor", help="check the installation")
+    check.set_defaults(command=_doctor)
+    return parser
+
+
+def _demo(options: argparse.Namespace, settings: Settings) -> int:
+    from footfall.demo.demo import run_demo  # the terminal library behind it takes a quarter of a second
+
+    end = parse(options.end) if options.end else None
+    if not 1 <= options.hours <= 168:
+        raise FootfallError(f"--hours {options.hours}: expected 1 to 168")
+    return run_demo(settings, os.environ, hours=options.hours, end=end, serve=not options.no_serve)
+
+
+def _up(_options: argparse.Namespace, settings: Settings) -> int:
+    installation.prepare(settings)
+    _require_clients(settings)
+    lower_first_hour(
+        settings.first_hour_file, datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    )
+    environment = installation.environment(settings, os.environ)
+    with (
+        installation.sole_instance(settings),
+        Children(installation.PROJECT, environment, settings.home / "logs") as children,
+    ):
+        print("starting the collector, the Dagster UI and the daemon …", flush=True)
+        collector = installation.start_collector(children, settings)
+        interface = installation.start_dagster(children, settings)
+        print(f"collector   {collector}\nDagster UI  {interface}\nCtrl-C ends all of it", flush=True)
+        serve_until_interrupted(children)
+    return 0
+
+
+def serve_until_interrupted(children: Children) -> None:
+    """Wait for Ctrl-C. Raises FootfallError when a child ends by itself."""
+    try:
+        while True:
+            children.check()
+            time.sleep(0.5)
+    except KeyboardInterrupt:
+        print("\nstopping …", flush=True)
+
+
+def _import(options: argparse.Namespace, settings: Settings) -> int:
+    installation.prepare(settings)
+    client = _client(settings, options.client)
+    sites = {site.site_id: site for site in client.sites}
+    name = options.site or (next(iter(sites)) if len(sites) == 1 else None)
+    if name not in sites:
+        raise FootfallError(f"say which site of {client.client_id} it is: --site {' | '.join(sites)}")
+    lake = open_store(settings.lake, s3_endpoint=settings.s3_endpoint)
+    begun = time.monotonic()
+    report = import_log(options.file, client, sites[name], lake, Salts(lake), log_format=options.format)
+    first, last = report.first_hour, report.last_hour
+    print(
+        f"{options.file}: {report.lines} lines = {report.page_views} page views "
+        f"+ {report.other_hits} other hits (counted, not stored) "
+        f"+ {report.refused + report.malformed} to quarantine"
+    )
+    if first is None or last is None:
+        print("nothing to store")
+        return 0
+    took = time.monotonic() - begun
+    print(f"{report.objects} hours from {first:%Y-%m-%dT%H} to {last:%Y-%m-%dT%H}, {took:.1f} s")
+    if lower_first_hour(settings.first_hour_file, first.replace(hour=0)):
+        print(
+            "these hours are the earliest so far: if Dagster is running, reload its code location to see them"
+        )
+    print(f"next: footfall run --from {first:%Y-%m-%d} --to {_day_after(last)}")
+    return 0
+
+
+def _day_after(hour: datetime) -> str:
+    return datetime.fromtimestamp(hour.timestamp() // 86400 * 86400 + 86400, UTC).strftime("%Y-%m-%d")
+
+
+def _run(options: argparse.Namespace, settings: Settings) -> int:
+    installation.prepare(settings)
+    _require_clients(settings)
+    return installation.materialise(settings, os.environ, options.start, options.end)
+
+
+def _verify(options: argparse.Namespace, settings: Settings) -> int:
+    url = options.url if "://" in options.url else Path(options.url).absolute().as_uri()
+    seen = verify_bucket(open_store(url, s3_endpoint=settings.s3_endpoint))
+    for problem in seen.problems:
+        print(f"PROBLEM  {problem}")
+    for key in seen.uncommitted:
+        print(f"no data  {key}: no manifest names it")
+    print(f"{seen.manifests} manifests, {seen.files} files, {seen.rows} rows, {seen.bytes} bytes: ", end="")
+    if not seen.manifests and not seen.problems:
+        print("nothing was delivered here")
+        return 1
+    print("all as promised" if not seen.problems else f"{len(seen.problems)} problems")
+    return 1 if seen.problems else 0
+
+
+def _clients(options: argparse.Namespace, settings: Settings) -> int:
+    if options.schema:
+        print(json.dumps(Client.model_json_schema(), indent=2))
+        return 0
+    registry = load_registry(settings.clients)
+    for client in registry.clients:
+        sites = ", ".join(site.site_id for site in client.sites)
+        exports = ", ".join(f"{export.name} ({export.cadence})" for export in client.exports)
+        print(f"{client.client_id}: {client.name}, {client.timezone}; sites: {sites}; exports: {exports}")
+    for mistake in registry.mistakes:
+        print(f"SET ASIDE  {mistake}")
+    return 1 if registry.mistakes else 0
+
+
+def _doctor(_options: argparse.Namespace, settings: Settings) -> int:
+    return doctor.examine(settings)
+
+
+def _require_clients(settings: Settings) -> Registry:
+    """The registry; says on stderr what was set aside. Raises FootfallError where no client is left."""
+    registry = load_registry(settings.clients)
+    for mistake in registry.mistakes:
+        print(f"set aside: {mistake}", file=sys.stderr)
+    if not registry.clients:
+        raise FootfallError(f"no valid client file in {settings.clients}")
+    return registry
+
+
+def _client(settings: Settings, client_id: str) -> Client:
+    registry = _require_clients(settings)
+    client = registry.client(client_id)
+    if client is None:
+        known = ", ".join(c.client_id for c in registry.clients)
+        raise FootfallError(f"no client {client_id!r}; valid are: {known}")
+    return client
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,46 @@
+"""Which hours of demo traffic were sent, so that a demo that was stopped can be taken up again."""
+
+import json
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from footfall.hours import parse
+
+_FORMAT = "%Y-%m-%dT%H"
+
+
+class Journal:
+    """A small JSON file: hour → how often it was begun, and whether it was sent to its end."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._hours: dict[str, dict[str, int]] = json.loads(path.read_text()) if path.exists() else {}
+
+    def begin(self, hour: datetime) -> None:
+        """Before the first request of an hour."""
+        entry = self._hours.setdefault(hour.strftime(_FORMAT), {"begun": 0, "done": 0})
+        entry["begun"] += 1
+        self._write()
+
+    def finish(self, hour: datetime) -> None:
+        """After the last answer of an hour."""
+        self._hours[hour.strftime(_FORMAT)]["done"] = 1
+        self._write()
+
+    def is_done(self, hour: datetime) -> bool:
+        """Whether every request of the hour was answered."""
+        return bool(self._hours.get(hour.strftime(_FORMAT), {}).get("done"))
+
+    def hours(self) -> list[datetime]:
+        """Every hour that was begun, in order."""
+        return sorted(parse(text).replace(tzinfo=UTC) for text in self._hours)
+
+    def repeated(self, hours: Iterable[datetime]) -> bool:
+        """Whether one of the hours was begun more than once: its first requests were sent twice."""
+        return any(self._hours.get(hour.strftime(_FORMAT), {}).get("begun", 0) > 1 for hour in hours)
+
+    def _write(self) -> None:
+        part = self._path.with_suffix(".part")
+        part.write_text(json.dumps(self._hours, indent=1, sort_keys=True))
+        part.replace(self._path)

@@ -1,0 +1,125 @@
+"""Child processes: start them, wait until they answer, stop every one of them."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from footfall.errors import FootfallError
+
+#: Seconds that a child has to end after SIGTERM before it is killed: the collector drains for up to 10.
+STOP_SECONDS = 20
+
+
+def require_free_port(host: str, port: int, variable: str) -> None:
+    """Raise FootfallError when something listens on the port already."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise FootfallError(
+                f"port {port} is in use ({error.strerror}); stop its owner or set {variable}"
+            ) from None
+
+
+class Children:
+    """A set of child processes that live and end together. Use as a context manager."""
+
+    def __init__(self, folder: Path, environment: Mapping[str, str], logs: Path) -> None:
+        self._folder = folder
+        self._environment = dict(environment)
+        self._logs = logs
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+
+    def __enter__(self) -> "Children":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self, name: str, command: Sequence[str]) -> None:
+        """Start `command`, its output to `<logs>/<name>.log`.
+
+        In a session of its own: Ctrl-C reaches this process alone, which then ends the others in order.
+        """
+        self._logs.mkdir(parents=True, exist_ok=True)
+        with self.log(name).open("ab") as log:
+            self._running[name] = subprocess.Popen(
+                command,
+                cwd=self._folder,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def log(self, name: str) -> Path:
+        """Where a child's output goes."""
+        return self._logs / f"{name}.log"
+
+    def wait_for(self, name: str, url: str, seconds: float) -> None:
+        """Wait until `url` answers 200. Raises FootfallError with the end of the log when it does not."""
+        give_up = time.monotonic() + seconds
+        while time.monotonic() < give_up:
+            self.check()
+            try:
+                with urllib.request.urlopen(url, timeout=2) as answer:
+                    if answer.status == 200:
+                        return
+            except (urllib.error.URLError, OSError):
+                pass
+            time.sleep(0.1)
+        raise FootfallError(
+            f"{name} does not answer at {url} after {seconds:.0f} s; its log: {self.log(name)}"
+        )
+
+    def check(self) -> None:
+        """Raise FootfallError when a child has ended, with the last line it wrote."""
+        for name, process in self._running.items():
+            if process.poll() is not None:
+                raise FootfallError(f"{name} ended ({process.returncode}): {self._last_line(name)}")
+
+    def _last_line(self, name: str) -> str:
+        lines = self.log(name).read_text(errors="replace").strip().splitlines()
+        return lines[-1] if lines else f"it wrote nothing to {self.log(name)}"
+
+    def stop(self, name: str | None = None) -> None:
+        """End one child, or all of them, newest first: SIGTERM, then SIGKILL after STOP_SECONDS."""
+        names = [name] if name else list(reversed(self._running))
+        for each in names:
+            self._signal(each, signal.SIGTERM)
+        give_up = time.monotonic() + STOP_SECONDS
+        for each in names:
+            process = self._running.pop(each)
+            try:
+                process.wait(max(0.1, give_up - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                pass
+            # What the child itself started and left behind goes with it.
+            self._kill_group(process)
+            process.wait()
+
+    def _signal(self, name: str, number: signal.Signals) -> None:
+        process = self._running[name]
+        if process.poll() is None:
+            process.send_signal(number)
+
+    @staticmethod
+    def _kill_group(process: subprocess.Popen[bytes]) -> None:
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
+
+def python(*arguments: str) -> list[str]:
+    """A command that runs this very Python."""
+    return [sys.executable, *arguments]
