@@ -13,6 +13,15 @@ MANIFEST = PROJECT_FOLDER / "target" / "manifest.json"
 _SOURCES = ("models", "macros", "seeds", "tests", "dbt_project.yml", "profiles.yml")
 
 
+def dbt_environment() -> dict[str, str]:
+    """The environment of a dbt process of our own: this project and profile, no telemetry."""
+    return {
+        **os.environ,
+        "DBT_PROFILES_DIR": str(PROJECT_FOLDER),
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+    }
+
+
 def manifest() -> Path:
     """The manifest of the models as they are now. `dbt parse` (4 s) runs only after a change.
 

@@ -1,0 +1,56 @@
+# Five verbs and a few more. Each sets up what it needs; nothing but git, make and Python 3.11-3.13 is assumed.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check proof bench docs pixel clean
+
+PYTHON ?= python3
+UV_VERSION := 0.13.8
+VENV := .venv
+# The uv of this folder, so that a fresh machine needs none of its own.
+UV := .uv/bin/uv
+RUN := $(VENV)/bin
+
+help:
+	@echo "make demo     two days of traffic to verified files, then serve it (SERVE=0: exit after the summary)"
+	@echo "make test     every test (make check: lint and types, make proof: the long proofs, make bench)"
+	@echo "make docs     the dbt docs with lineage, one file: dbt_project/target/static_index.html"
+	@echo "make pixel    build pixel/dist/pixel.js"
+
+setup: $(VENV)/.ready
+
+$(UV):
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(not (3, 11) <= v < (3, 14) and "Python 3.11 to 3.13 is needed, %s is %d.%d; set PYTHON=" % (sys.executable, *v))'
+	@echo "setting up uv $(UV_VERSION) …"
+	@$(PYTHON) -m venv .uv
+	@.uv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+$(VENV)/.ready: $(UV) pyproject.toml uv.lock
+	@echo "installing the locked packages …"
+	@$(UV) sync --frozen --quiet --python $(PYTHON) --no-python-downloads
+	@touch $@
+
+demo: setup
+	@$(RUN)/footfall demo $(if $(filter 0,$(SERVE)),--no-serve)
+
+test: setup
+	@$(RUN)/pytest
+
+check: setup
+	@$(RUN)/ruff format --check .
+	@$(RUN)/ruff check .
+	@$(RUN)/mypy
+	@$(RUN)/footfall clients
+
+proof: setup
+	@$(RUN)/pytest -m proof
+
+bench: setup
+	@$(RUN)/python bench/run.py
+
+docs: setup
+	@$(RUN)/python -m orchestration.modelling.docs
+
+pixel: setup
+	@$(RUN)/python pixel/build.py
+
+clean:
+	rm -rf $(VENV) .uv .pytest_cache .mypy_cache .ruff_cache dbt_project/target
