@@ -133,7 +133,7 @@ class LocalStore:
         target = self.root / _checked(key)
         part = target.parent / f"{self._PART}{os.getpid()}-{secrets.token_hex(6)}"
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
+            self._make_folder(target.parent)
             with part.open("xb") as file:
                 file.write(data)
                 file.flush()
@@ -150,6 +150,14 @@ class LocalStore:
         except OSError as error:
             part.unlink(missing_ok=True)
             raise StoreError(f"cannot write {self.url(key)}: {error.strerror}", retryable=True) from error
+
+    def _make_folder(self, folder: Path) -> None:
+        """Make a folder and its parents, each with a durable name: an object in a lost folder is lost."""
+        if not folder.is_dir():
+            if folder.parent != folder:
+                self._make_folder(folder.parent)
+            folder.mkdir(exist_ok=True)
+            sync_folder(folder.parent)
 
     def get(self, key: str) -> bytes:
         try:

@@ -1,0 +1,31 @@
+"""The bytes of a raw object: stored lines, compressed once, the same bytes for the same lines."""
+
+from collections.abc import Iterable
+
+import zstandard
+
+#: zstd level: 510 MB/s at ratio 7 on one core; 9 gains a tenth in size for six times the work.
+_LEVEL = 3
+
+
+def compress(content: bytes) -> bytes:
+    """One zstd frame of newline-terminated stored lines.
+
+    The frame states its content size and carries a checksum, so that a reader can reserve memory and
+    notices damage. One thread and a fixed level make it deterministic: keys are content-addressed, so
+    the same lines must become the same bytes whenever they are shipped again.
+    """
+    return zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True, write_content_size=True).compress(content)
+
+
+def compress_lines(lines: Iterable[bytes]) -> bytes:
+    """`compress` of lines that are given without their line ends. All are in memory at once.
+
+    Raises ValueError for a line that holds a line end, which would read as two.
+    """
+    parts = []
+    for line in lines:
+        if b"\n" in line:
+            raise ValueError("a stored line must not hold a line end")
+        parts.append(line + b"\n")
+    return compress(b"".join(parts))

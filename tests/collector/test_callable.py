@@ -1,0 +1,242 @@
+"""What can only be seen from inside: clocks, time limits, and failures that nobody foresaw."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from support.collectors import batch, wire_event
+
+from collector.app import Collector, LiveClock, targets
+from collector.spool import NotDurable
+from footfall.clients import load_registry
+from footfall.event import MAX_BODY_BYTES
+from footfall.store import StoreError
+
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+CLIENTS = Path(__file__).resolve().parents[2] / "clients"
+
+
+class MemorySpool:
+    """Keeps what is appended, or refuses."""
+
+    def __init__(self, failure: Exception | None = None) -> None:
+        self.kept: list[tuple[datetime, bytes]] = []
+        self.failure = failure
+
+    def append(self, hour, payload):
+        if self.failure:
+            raise self.failure
+        self.kept.append((hour, payload))
+        waiter = asyncio.get_running_loop().create_future()
+        waiter.set_result(None)
+        return waiter
+
+    def state(self):
+        raise RuntimeError("no state of visitor@example.org")
+
+
+class NoShipper:
+    shipped = 0
+    last_error = None
+
+
+class CountingLake:
+    """Agrees on salts, slowly, or fails; counts how often it was asked."""
+
+    def __init__(self, failure: Exception | None = None) -> None:
+        self.asked: list[tuple[str, str]] = []
+        self.failure = failure
+
+    def __call__(self, client_id, moment):
+        self.asked.append((client_id, f"{moment:%Y-%m-%d}"))
+        if self.failure:
+            raise self.failure
+        return b"s" * 32
+
+
+def collector_with(spool=None, lake=None, now=lambda: NOON, **options) -> Collector:
+    made = Collector(
+        spool=spool or MemorySpool(),
+        shipper=NoShipper(),
+        agree_salt=lake or CountingLake(),
+        pixel=Path("nowhere.js"),
+        now=now,
+        **options,
+    )
+    made.sites = targets(load_registry(CLIENTS))
+    return made
+
+
+async def ask(collector, path="/collect", body=b"", method="POST", chunks=None):
+    """Status, headers and unread messages of one request, its body in the given chunks."""
+    messages = [{"type": "http.request", "body": c, "more_body": True} for c in chunks or []]
+    messages.append({"type": "http.request", "body": body, "more_body": False})
+    sent = []
+
+    async def receive():
+        if messages[0].get("body") is None:
+            await asyncio.sleep(3600)
+        return messages.pop(0)
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "method": method,
+        "path": path,
+        "query_string": f"site={next(iter(collector.sites))}".encode(),
+        "headers": [(b"user-agent", b"Firefox")],
+        "client": ("198.51.100.7", 4711),
+    }
+    await collector(scope, receive, send)
+    return sent[0]["status"], dict(sent[0]["headers"]), len(messages)
+
+
+def test_receipt_times_never_go_back():
+    times = iter([NOON, NOON + timedelta(seconds=5), NOON - timedelta(hours=2), NOON + timedelta(seconds=6)])
+    clock = LiveClock(lambda: next(times))
+
+    assert [clock() for _ in range(3)] == [
+        NOON + timedelta(seconds=5),
+        NOON + timedelta(seconds=5),
+        NOON + timedelta(seconds=6),
+    ]
+
+
+@pytest.mark.parametrize("at", [NOON, NOON + timedelta(minutes=59, seconds=59.999999)])
+def test_lines_go_to_the_hour_of_their_receipt(at):
+    spool = MemorySpool()
+
+    asyncio.run(ask(collector_with(spool, now=lambda: at), body=batch(wire_event("a" * 8))))
+
+    assert [hour for hour, _ in spool.kept] == [NOON]
+
+
+def test_a_batch_is_one_payload_of_whole_lines():
+    spool = MemorySpool()
+
+    asyncio.run(ask(collector_with(spool), body=batch(wire_event("a" * 8), {}, wire_event("b" * 8))))
+
+    [(_, payload)] = spool.kept
+    assert payload.endswith(b"}\n") and payload.count(b"\n") == 3
+
+
+def test_no_more_of_a_large_body_is_read_than_its_limit():
+    chunks = [b"x" * 65536] * 100
+
+    status, _, left = asyncio.run(ask(collector_with(), chunks=chunks))
+
+    assert status == 413
+    assert 101 - left == MAX_BODY_BYTES // 65536 + 1
+
+
+def test_a_body_that_comes_too_slowly_is_refused_and_its_connection_closed():
+    spool = MemorySpool()
+
+    status, headers, _ = asyncio.run(ask(collector_with(spool, body_seconds=0.05), chunks=[b"{", None]))
+
+    assert (status, headers[b"x-footfall-reason"]) == (400, b"body_unfinished")
+    assert headers[b"connection"] == b"close"
+    assert b'"reason":"body_unfinished"' in spool.kept[0][1]
+
+
+def test_an_unforeseen_failure_is_503_and_logged_without_its_words(caplog):
+    status, headers, _ = asyncio.run(ask(collector_with(), path="/health", method="GET"))
+
+    assert (status, headers[b"x-footfall-reason"], headers[b"retry-after"]) == (503, b"not_durable", b"5")
+    assert "RuntimeError at test_callable.py" in caplog.text
+    assert "visitor@example.org" not in caplog.text
+
+
+def test_no_answer_is_given_before_the_spool_says_that_the_lines_are_on_disk():
+    spool = MemorySpool()
+    synced = []
+
+    def append(_hour, _payload):
+        waiter = asyncio.get_running_loop().create_future()
+        synced.append(waiter)
+        return waiter
+
+    spool.append = append
+
+    async def go(failure=None):
+        asking = asyncio.create_task(ask(collector_with(spool), body=batch(wire_event("a" * 8))))
+        while not synced:
+            await asyncio.sleep(0.001)
+        await asyncio.sleep(0.05)
+        assert not asking.done()
+        waiter = synced.pop()
+        if failure:
+            waiter.set_exception(failure)
+        else:
+            waiter.set_result(None)
+        return (await asking)[0]
+
+    assert asyncio.run(go()) == 204
+    assert asyncio.run(go(NotDurable("the disk refused"))) == 503
+
+
+def test_a_spool_that_refuses_is_503():
+    collector = collector_with(MemorySpool(NotDurable("the spool is full")))
+
+    status, headers, _ = asyncio.run(ask(collector, body=batch(wire_event("a" * 8))))
+
+    assert (status, headers[b"retry-after"]) == (503, b"5")
+
+
+def test_all_who_wait_for_a_new_salt_ask_the_lake_once():
+    lake = CountingLake()
+    collector = collector_with(lake=lake)
+
+    async def go():
+        return await asyncio.gather(*(ask(collector, body=batch(wire_event("a" * 8))) for _ in range(50)))
+
+    assert {status for status, _, _ in asyncio.run(go())} == {204}
+    assert len(lake.asked) == 1
+
+
+def test_a_lake_that_fails_is_asked_again_by_the_next_request(caplog):
+    lake = CountingLake(StoreError("cannot reach the lake", retryable=True))
+    collector = collector_with(lake=lake)
+
+    async def go():
+        first = await ask(collector, body=batch(wire_event("a" * 8)))
+        lake.failure = None
+        return first[0], (await ask(collector, body=batch(wire_event("a" * 8))))[0]
+
+    assert asyncio.run(go()) == (503, 204)
+    assert "cannot reach the lake" in caplog.text
+
+
+def test_yesterdays_salt_is_forgotten_and_todays_kept():
+    lake, today = CountingLake(), [NOON]
+    collector = collector_with(lake=lake, now=lambda: today[0])
+
+    async def go():
+        await ask(collector, body=batch(wire_event("a" * 8)))
+        collector.forget_salts()
+        await ask(collector, body=batch(wire_event("a" * 8)))
+        assert len(lake.asked) == 1
+        today[0] += timedelta(days=1)
+        collector.forget_salts()
+        today[0] -= timedelta(days=1)
+        await ask(collector, body=batch(wire_event("a" * 8)))
+
+    asyncio.run(go())
+    assert len(lake.asked) == 2
+
+
+def test_the_pixel_is_served_as_it_lies_there_or_its_absence_explained(tmp_path):
+    collector = collector_with()
+
+    status, headers, _ = asyncio.run(ask(collector, path="/pixel.js", method="GET"))
+    assert (status, headers[b"x-footfall-reason"]) == (404, b"not_found")
+
+    collector._pixel = tmp_path / "pixel.js"
+    (tmp_path / "pixel.js").write_text("// ü")
+    status, headers, _ = asyncio.run(ask(collector, path="/pixel.js", method="GET"))
+    assert (status, headers[b"content-type"]) == (200, b"text/javascript; charset=utf-8")
+    assert headers[b"cache-control"] == b"public, max-age=3600"
+    assert headers[b"content-length"] == b"5"
