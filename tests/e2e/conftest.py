@@ -1,0 +1,147 @@
+"""End to end: the real commands, in a state folder and on ports of their own."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass
+class Installation:
+    """One state folder, and how to run `footfall` on it."""
+
+    home: Path
+    environment: dict[str, str]
+    running: list["Running"] = field(default_factory=list)
+
+    def run(self, *arguments: str, seconds: float = 400) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end."""
+        return subprocess.run(
+            [sys.executable, "-m", "footfall.cli", *arguments],
+            cwd=ROOT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+            check=False,
+        )
+
+    def start(self, *arguments: str) -> "Running":
+        """Start a command that a person would end with Ctrl-C."""
+        started = Running(
+            subprocess.Popen(
+                [sys.executable, "-m", "footfall.cli", *arguments],
+                cwd=ROOT,
+                env=self.environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                # A group of its own, as a terminal gives one to each command.
+                start_new_session=True,
+            )
+        )
+        self.running.append(started)
+        return started
+
+
+class Running:
+    """A command that goes on, and what it has said so far."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        self.said = ""
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.said += line
+
+    def wait_until_it_says(self, pattern: str, seconds: float = 200) -> str:
+        """Wait for a line that matches; returns the first group, or the match."""
+        give_up = time.monotonic() + seconds
+        while time.monotonic() < give_up:
+            found = re.search(pattern, self.said)
+            if found:
+                return found.group(found.lastindex or 0)
+            assert self.process.poll() is None, f"ended early:\n{self.said}"
+            time.sleep(0.05)
+        raise AssertionError(f"never said {pattern!r}:\n{self.said}")
+
+    def press_control_c(self, seconds: float = 60) -> int:
+        """What a terminal does: SIGINT to the whole foreground group. Returns the exit code."""
+        os.killpg(self.process.pid, signal.SIGINT)
+        code = self.process.wait(seconds)
+        self._reader.join(5)
+        return code
+
+    def close(self) -> None:
+        """End it whatever its state."""
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGINT)
+            try:
+                self.process.wait(45)
+            except subprocess.TimeoutExpired:
+                os.killpg(self.process.pid, signal.SIGKILL)
+                self.process.wait()
+        self._reader.join(5)
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@pytest.fixture
+def installation(tmp_path: Path) -> Iterator[Installation]:
+    """A new, empty installation with the repository's clients."""
+    environment = {
+        **{
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("FOOTFALL_", "DAGSTER_"))
+        },
+        "FOOTFALL_HOME": str(tmp_path / "state"),
+        "FOOTFALL_CLIENTS": str(ROOT / "clients"),
+        "FOOTFALL_COLLECTOR_PORT": str(_free_port()),
+        "FOOTFALL_UI_PORT": str(_free_port()),
+        "FOOTFALL_SITE_PORT": str(_free_port()),
+        "PYTHONUNBUFFERED": "1",
+    }
+    made = Installation(tmp_path / "state", environment)
+    yield made
+    for running in made.running:
+        running.close()
+
+
+@pytest.fixture
+def processes_of() -> Callable[[Path], list[str]]:
+    """Command lines of living processes that were given a state folder, by /proc."""
+
+    def find(home: Path) -> list[str]:
+        found = []
+        for entry in Path("/proc").glob("[0-9]*"):
+            try:
+                if f"FOOTFALL_HOME={home}".encode() in (entry / "environ").read_bytes():
+                    found.append((entry / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+            except OSError:
+                continue
+        return found
+
+    return find

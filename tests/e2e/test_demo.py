@@ -1,0 +1,43 @@
+"""`footfall demo`, as a new user meets it."""
+
+import re
+
+from footfall.manifest import verify_bucket
+from footfall.store import LocalStore
+
+
+def test_two_days_of_traffic_arrive_in_verified_files(installation):
+    done = installation.run("demo", "--no-serve")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "every event that was acknowledged is in a verified file" in done.stdout
+    for client in ("agency", "demo"):
+        seen = verify_bucket(LocalStore(installation.home / "buckets" / client))
+        assert seen.problems == []
+        assert seen.uncommitted == []
+        # 48 hours of two hourly exports, and at least one local day that ended.
+        assert seen.manifests >= 97
+        sums = re.findall(r"^\s+\d+\s+\d+\s+[0-9a-f]{64}\s+" + client + "/", done.stdout, re.MULTILINE)
+        assert len(sums) == seen.files
+    assert verify_bucket(LocalStore(installation.home / "buckets" / "backup")).problems == []
+
+    again = installation.run("verify", str(installation.home / "buckets" / "agency"))
+    assert again.returncode == 0, again.stdout
+    assert "all as promised" in again.stdout
+
+
+def test_a_demo_stopped_at_any_step_is_completed_by_the_next(installation, processes_of):
+    for step in (r"sending \d+ hours", "ingest …", "models …", "deliveries …"):
+        stopped = installation.start("demo", "--hours", "5", "--no-serve")
+        stopped.wait_until_it_says(step)
+
+        code = stopped.press_control_c()
+
+        assert code != 0
+        assert "Traceback" not in stopped.said
+        assert processes_of(installation.home) == []
+
+    done = installation.run("demo", "--hours", "5", "--no-serve")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "every event that was acknowledged is in a verified file" in done.stdout

@@ -1,0 +1,66 @@
+"""What `footfall demo` serves: a visit with a browser ends as a row of a delivered file."""
+
+import csv
+import json
+import time
+import urllib.request
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from support.browser import chromium
+
+from footfall.hours import HOUR, floor
+
+
+@pytest.mark.browser
+def test_a_visit_with_a_browser_is_in_a_delivered_file_after_the_hour_is_run(installation, processes_of):
+    demo = installation.start("demo", "--hours", "1")
+    demo.wait_until_it_says("Ctrl-C ends all of it")
+    site = demo.wait_until_it_says(r"demo site\s+(\S+)")
+    interface = demo.wait_until_it_says(r"Dagster UI\s+(http\S+)")
+    collector = demo.wait_until_it_says(r"collector\s+(http://[^/]+)")
+    hour = floor(datetime.now(UTC))
+
+    with chromium() as browser:
+        page = browser.new_page()
+        with page.expect_request(lambda request: request.url.startswith(f"{collector}/collect")):
+            page.goto(f"{site}about.html?utm_source=e2e-test")
+        page.wait_for_timeout(500)
+        page.close()
+    _wait_until_shipped(collector)
+    through = floor(datetime.now(UTC)) + HOUR  # the hour may have turned meanwhile
+    done = installation.run("run", "--from", _text(hour), "--to", _text(through))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+    rows = [
+        row
+        for path in (installation.home / "buckets" / "demo" / "events").rglob("*.csv")
+        for row in csv.DictReader(path.read_text().splitlines())
+        if row["utm_source"] == "e2e-test"
+    ]
+    assert [(row["event_type"], row["site_id"], row["is_bot"]) for row in rows] != []
+    assert rows[0]["event_type"] == "page_view"
+    assert rows[0]["path"].endswith("about.html")
+    # The test's browser says of itself that it is headless, and is counted apart from people.
+    assert rows[0]["visitor_id"]
+
+    with urllib.request.urlopen(f"{interface}/server_info") as answer:
+        assert "dagster_version" in json.load(answer)
+    assert demo.press_control_c() == 0
+    assert "Traceback" not in demo.said
+    assert processes_of(installation.home) == []
+
+
+def _text(hour: datetime) -> str:
+    return hour.strftime("%Y-%m-%dT%H")
+
+
+def _wait_until_shipped(collector: str) -> None:
+    give_up = datetime.now(UTC) + timedelta(seconds=30)
+    while datetime.now(UTC) < give_up:
+        with urllib.request.urlopen(f"{collector}/health") as answer:
+            spool = json.load(answer)["spool"]
+        if not spool["open_segments"] and not spool["sealed_segments"]:
+            return
+        time.sleep(0.2)
+    raise AssertionError(f"not shipped: {spool}")
