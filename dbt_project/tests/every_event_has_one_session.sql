@@ -1,0 +1,44 @@
+-- Every kept event of the window is in `events` once and nothing else is; and sessions count exactly the events there are.
+-- The window and not everything, because a later hour may be ingested already and not modelled yet. Counted per
+-- client: a join of all events would cost more than the models.
+with received as (
+
+    select client_id, count(*) as events
+    from {{ ref('stg_web__events') }}
+    where {{ received_in_window('received_hour') }}
+    group by client_id
+
+),
+
+kept as (
+
+    select client_id, count(*) as events
+    from {{ ref('events') }}
+    where {{ received_in_window('received_hour') }}
+    group by client_id
+
+),
+
+grouped as (
+
+    select client_id, count(*) as events from {{ ref('events') }} group by client_id
+
+),
+
+claimed as (
+
+    select client_id, sum(events) as events from {{ ref('sessions') }} group by client_id
+
+)
+
+select client_id, 'received and kept' as compared, received.events as expected, kept.events as found
+from received
+full outer join kept using (client_id)
+where received.events is distinct from kept.events
+
+union all
+
+select client_id, 'events and sessions' as compared, grouped.events as expected, claimed.events as found
+from grouped
+full outer join claimed using (client_id)
+where grouped.events is distinct from claimed.events

@@ -1,0 +1,240 @@
+"""A warehouse with the ingest's tables, dbt in this process on it, and the models' SQL without dbt.
+
+dbt starts slowly; a property needs hundreds of runs. So `models` lets dbt compile and run every model
+twice, once from nothing and once incrementally, keeps the SQL that dbt executed, and can then execute it
+on any in-memory database. What it proves of SQL, `test_incremental_equals_rebuild` proves again, for fewer
+orders, with dbt itself.
+"""
+
+import re
+import warnings
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from orchestration.ingest.schema import TABLES, create_statements
+
+with warnings.catch_warnings():
+    # dbt's own dependencies use names that Python and click have deprecated; nothing we could change.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+    from dbt.cli.main import dbtRunner, dbtRunnerResult
+
+PROJECT = Path(__file__).parents[2] / "dbt_project"
+SHARED = PROJECT.parents[1] / "shared"
+#: A window that no data lies in; its text is replaced by the window that is meant.
+PLACE_OF_WINDOW = ("1900-01-01T00:00:00Z", "1900-01-01T01:00:00Z")
+INT_EVENTS = "int_events_sessionised"
+#: Models that are tables or views, in the order in which they are built.
+AFTER_EVENTS = ("int_session_sources", "events", "page_views", "sessions", "visitors", "daily_metrics")
+
+
+def hour_text(moment: datetime) -> str:
+    """An hour as the environment variables of a window want it."""
+    return moment.strftime("%Y-%m-%dT%H:00:00Z")
+
+
+class Dbt:
+    """dbt in this process, on one warehouse file, with one target folder so that it parses once."""
+
+    def __init__(self, folder: Path) -> None:
+        self.warehouse = folder / "warehouse.duckdb"
+        self.target = folder / "target"
+
+    def __call__(self, *arguments: str, window: tuple[str, str] = ("", "")) -> dbtRunnerResult:
+        """Run a dbt command. The file is closed again before this returns."""
+        with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+            patch.setenv("FOOTFALL_WAREHOUSE", str(self.warehouse))
+            patch.setenv("FOOTFALL_WINDOW_START", window[0])
+            patch.setenv("FOOTFALL_WINDOW_END", window[1])
+            patch.setenv("DBT_TARGET_PATH", str(self.target))
+            patch.setenv("DBT_LOG_PATH", str(self.target / "logs"))
+            warnings.simplefilter("ignore", DeprecationWarning)
+            warnings.simplefilter("ignore", ResourceWarning)
+            folders = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
+            try:
+                return dbtRunner().invoke([*arguments, *folders, "--quiet"])
+            finally:
+                DuckDBConnectionManager.close_all_connections()
+
+    def must(self, *arguments: str, window: tuple[str, str] = ("", "")) -> dbtRunnerResult:
+        """The same, and fail the test with dbt's own messages where dbt fails."""
+        result = self(*arguments, window=window)
+        nodes = getattr(result.result, "results", [])
+        failed = [f"{n.node.name}: {n.status}: {n.message}" for n in nodes if n.status in ("error", "fail")]
+        assert result.success, failed or result.exception
+        return result
+
+    def fresh_warehouse(self) -> Path:
+        """The warehouse with the ingest's tables and no rows, in place of what was there."""
+        self.warehouse.unlink(missing_ok=True)
+        with duckdb.connect(str(self.warehouse)) as connection:
+            for statement in create_statements():
+                connection.execute(statement)
+        return self.warehouse
+
+
+class Models:
+    """The SQL that dbt ran for every model, to be run again on any database called `warehouse`."""
+
+    def __init__(self, whole: dict[str, str], window_select: str, window_statements: str) -> None:
+        self._whole = whole
+        self._window_select = window_select
+        self._window_statements = window_statements
+
+    def database(self) -> duckdb.DuckDBPyConnection:
+        """An in-memory warehouse with the ingest's tables, the seed and an empty staging layer."""
+        connection = duckdb.connect()
+        connection.execute(
+            "set TimeZone = 'UTC'; set threads = 1; attach ':memory:' as warehouse; use warehouse"
+        )
+        for schema in ("staging", "intermediate"):
+            connection.execute(f"create schema {schema}")
+        for statement in create_statements():
+            connection.execute(statement)
+        seed = PROJECT / "seeds" / "referrer_hosts.csv"
+        connection.execute(
+            f"create table staging.referrer_hosts as from read_csv('{seed}', all_varchar = true)"
+        )
+        for view in ("stg_web__events", "stg_web__sites"):
+            connection.execute(f"create view staging.{view} as {self._whole[view]}")
+        return connection
+
+    def rebuild(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """All models from nothing, as a full refresh does."""
+        connection.execute(f"create or replace table intermediate.{INT_EVENTS} as {self._whole[INT_EVENTS]}")
+        self.rebuild_marts(connection)
+
+    def rebuild_marts(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Everything that follows from the sessionised events; always rebuilt whole."""
+        for name in AFTER_EVENTS:
+            schema, kind = ("intermediate", "view") if name.startswith("int_") else ("main", "table")
+            connection.execute(f"create or replace {kind} {schema}.{name} as {self._whole[name]}")
+
+    def run_window(self, connection: duckdb.DuckDBPyConnection, start: datetime, end: datetime) -> None:
+        """The incremental model for the hours from `start` up to `end`, as an hourly run does."""
+        texts = []
+        for text in (self._window_select, self._window_statements):
+            for place, moment in zip(PLACE_OF_WINDOW, (start, end), strict=True):
+                text = text.replace(place, hour_text(moment))
+            texts.append(text)
+        connection.execute(f"create or replace temp table arriving as {texts[0]}")
+        connection.execute(texts[1])
+
+
+@pytest.fixture(scope="session")
+def dbt(tmp_path_factory: pytest.TempPathFactory) -> Dbt:
+    return Dbt(tmp_path_factory.mktemp("dbt"))
+
+
+@pytest.fixture
+def warehouse(dbt: Dbt) -> Path:
+    """An empty warehouse for `dbt`, with the ingest's tables."""
+    return dbt.fresh_warehouse()
+
+
+@pytest.fixture(scope="session")
+def models(dbt: Dbt) -> Models:
+    dbt.fresh_warehouse()
+    dbt.must("build", "--exclude-resource-type", "unit_test")
+    compiled = dbt.target / "compiled" / "footfall" / "models"
+    whole = {path.stem: path.read_text() for path in compiled.rglob("*.sql") if path.parent.suffix != ".yml"}
+    dbt.must("run", "--select", INT_EVENTS, window=PLACE_OF_WINDOW)
+    ran = (dbt.target / "run" / "footfall" / "models" / "intermediate" / f"{INT_EVENTS}.sql").read_text()
+    statements = re.sub(rf'"{INT_EVENTS}__dbt_tmp\d+"', "temp.arriving", ran)
+    assert "temp.arriving" in statements, "dbt names its temporary table differently now"
+    return Models(whole, (compiled / "intermediate" / f"{INT_EVENTS}.sql").read_text(), statements)
+
+
+@pytest.fixture
+def database(models: Models) -> Iterator[duckdb.DuckDBPyConnection]:
+    """An in-memory warehouse for `models`."""
+    connection = models.database()
+    yield connection
+    connection.close()
+
+
+AddEvents = Callable[..., None]
+
+
+@pytest.fixture(scope="session")
+def add_events() -> AddEvents:
+    """add_events(connection, {...}, {...}): rows of ingest.events; what is not given is boring."""
+
+    def add(connection: duckdb.DuckDBPyConnection, *events: dict[str, Any]) -> None:
+        known = connection.execute("select count(*) from ingest.events").fetchone()[0]
+        rows = []
+        for number, given in enumerate(events, start=known + 1):
+            received = given.get("received_at", given["occurred_at"])
+            row = {
+                "client_id": "demo",
+                "site_id": "shop",
+                "event_id": f"event-{number:06d}",
+                "event_type": "page_view",
+                "received_at": received,
+                "received_hour": received.replace(minute=0, second=0, microsecond=0),
+                "visitor_id": "visitor",
+                "url": "https://shop.example/",
+                "host": "shop.example",
+                "is_declared_host": True,
+                "user_agent": "Mozilla/5.0 Firefox/140.0",
+                "gpc": False,
+                "dnt": False,
+                "is_duplicate": False,
+                "object_key": "raw/object",
+                "line_number": number,
+            } | given
+            rows.append([row.get(column) for column in TABLES["events"]])
+        places = ", ".join("?" * len(TABLES["events"]))
+        connection.executemany(f"insert into ingest.events values ({places})", rows)
+
+    return add
+
+
+def sessions_by_hand(
+    events: list[tuple[str, str, str | None, str, datetime]],
+    timeout: timedelta = timedelta(minutes=30),
+    longest: timedelta = timedelta(hours=24),
+) -> dict[tuple[str, str], tuple[str, str, str | None, str]]:
+    """The rule of sessions, written a second time and as plainly as possible.
+
+    events: (client, site, visitor, event id, time). Returns, for each (client, event id), what its session's
+    id is made of: client, site, visitor, first event id.
+    """
+    found = {}
+    people: dict[Any, list[tuple[datetime, str]]] = {}
+    for client, site, visitor, event_id, moment in events:
+        person = (client, site, visitor) if visitor is not None else (client, site, None, event_id)
+        people.setdefault(person, []).append((moment, event_id))
+    for person, seen in people.items():
+        island_start = previous = first = cut = None
+        for moment, event_id in sorted(seen):
+            if previous is None or moment - previous > timeout:
+                island_start, first, cut = moment, event_id, 0
+            elif (moment - island_start) // longest != cut:
+                first, cut = event_id, (moment - island_start) // longest
+            found[person[0], event_id] = (person[0], person[1], person[2], first)
+            previous = moment
+    return found
+
+
+@pytest.fixture(scope="session")
+def oracle() -> Callable[..., dict[tuple[str, str], tuple[str, str, str | None, str]]]:
+    return sessions_by_hand
+
+
+@pytest.fixture(scope="session", name="hour_text")
+def hour_text_fixture() -> Callable[[datetime], str]:
+    return hour_text
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of shared data; the test is skipped where it is absent."""
+    if not SHARED.is_dir():
+        pytest.skip(f"needs the shared data in {SHARED}")
+    return SHARED

@@ -1,0 +1,100 @@
+"""What the dbt project promises about itself: documents, contracts, an empty start, its own unit tests."""
+
+from pathlib import Path
+
+import duckdb
+import pytest
+import yaml
+
+from orchestration.ingest.schema import TABLES
+
+PROJECT = Path(__file__).parents[2] / "dbt_project"
+MODELS = sorted((PROJECT / "models").rglob("*.sql"))
+
+
+def _document(path: Path) -> dict:
+    return yaml.safe_load(path.read_text())
+
+
+def test_the_sources_are_the_tables_that_ingest_writes():
+    (source,) = _document(PROJECT / "models/staging/web/__sources.yml")["sources"]
+
+    documented = {t["name"]: {c["name"]: c["data_type"] for c in t["columns"]} for t in source["tables"]}
+
+    assert source["schema"] == "ingest"
+    assert documented == TABLES
+    assert all(c["description"] for t in source["tables"] for c in t["columns"])
+
+
+@pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)
+def test_every_model_says_what_a_row_is_and_what_each_column_means(path):
+    (model,) = _document(path.with_suffix(".yml"))["models"]
+
+    assert model["name"] == path.stem
+    assert model["description"].startswith("One row per ")
+    assert all(column["description"].strip() for column in model["columns"])
+
+
+def test_only_staging_reads_the_sources():
+    readers = {path.stem for path in MODELS if "source(" in path.read_text()}
+
+    assert readers == {"stg_web__events", "stg_web__sites"}
+
+
+def test_everything_builds_on_a_warehouse_without_rows_and_its_columns_are_the_documented_ones(
+    dbt, warehouse
+):
+    dbt.must("build", "--exclude-resource-type", "unit_test")
+
+    with duckdb.connect(str(warehouse)) as connection:
+        built = {
+            (schema, table)
+            for schema, table in connection.execute(
+                "select table_schema, table_name from information_schema.tables"
+                " where table_schema <> 'ingest'"
+            ).fetchall()
+        }
+        columns = {
+            path.stem: [
+                row[0] for row in connection.execute(f"describe {_schema(path)}.{path.stem}").fetchall()
+            ]
+            for path in MODELS
+        }
+    assert built == {(_schema(path), path.stem) for path in MODELS} | {("staging", "referrer_hosts")}
+    documents = {path.stem: _document(path.with_suffix(".yml"))["models"][0] for path in MODELS}
+    assert columns == {name: [c["name"] for c in model["columns"]] for name, model in documents.items()}
+
+
+def _schema(path: Path) -> str:
+    layer = path.relative_to(PROJECT / "models").parts[0]
+    return layer if layer in ("staging", "intermediate") else "main"
+
+
+@pytest.mark.usefixtures("warehouse")
+def test_the_unit_tests_of_the_models_pass(dbt):
+    """They read the columns of tables that exist, so an empty build comes first."""
+    dbt.must("build", "--empty", "--exclude-resource-type", "unit_test", "test")
+
+    result = dbt.must("test", "--select", "test_type:unit")
+
+    assert len(result.result.results) >= 20
+    assert {r.status for r in result.result.results} == {"pass"}
+
+
+@pytest.mark.usefixtures("warehouse")
+@pytest.mark.parametrize(
+    "window",
+    [
+        ("2026-03-01T14:00:00Z", ""),
+        ("2026-03-01T14:30:00Z", "2026-03-01T15:00:00Z"),
+        ("2026-03-01T14:00:00", "2026-03-01T15:00:00"),
+        ("2026-03-01T15:00:00Z", "2026-03-01T15:00:00Z"),
+        ("yesterday' or true --", "2026-03-01T15:00:00Z"),
+    ],
+)
+def test_a_window_that_is_none_is_refused_with_what_to_write(dbt, window):
+    result = dbt("run", "--select", "int_events_sessionised", window=window)
+
+    (model,) = [r for r in result.result.results if r.node.name == "int_events_sessionised"]
+    assert model.status == "error"
+    assert "expected two whole hours in UTC" in model.message
