@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-
 from collector.spool import Spool, scan, segment_place, set_aside
 from footfall.errors import FootfallError
 from footfall.keys import raw_object

@@ -15,7 +15,8 @@ def compress(content: bytes) -> bytes:
     notices damage. One thread and a fixed level make it deterministic: keys are content-addressed, so
     the same lines must become the same bytes whenever they are shipped again.
     """
-    return zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True, write_content_size=True).compress(content)
+    compressor = zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True, write_content_size=True)
+    return compressor.compress(content)
 
 
 def compress_lines(lines: Iterable[bytes]) -> bytes:

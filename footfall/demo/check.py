@@ -32,8 +32,8 @@ def differences(
     """Each thing that is not as it should be, as a sentence.
 
     `is_exact`: nothing but the demo's traffic, each request once, lies in these hours. Otherwise (an hour
-    was sent again after a stop, or people visited the demo site) there may be more, but never less. `has_daily`:
-    a local day ended, so that a daily file is due.
+    was sent again after a stop, or people visited the demo site) there may be more, but never less.
+    `has_daily`: a local day ended, so that a daily file is due.
     """
     lost = sent.ids - stored.ids
     if lost:

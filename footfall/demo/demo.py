@@ -7,6 +7,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
@@ -15,7 +16,7 @@ from footfall import installation
 from footfall.clients import Client, Registry, load_registry
 from footfall.demo.check import Sent, Stored, balance, differences
 from footfall.demo.delivered import File, files
-from footfall.demo.journal import Journal
+from footfall.demo.journal import Journal, fingerprint
 from footfall.demo.sender import Sender
 from footfall.demo.traffic import NOBODY, Expected, Request, requests_of, sums
 from footfall.errors import FootfallError
@@ -37,12 +38,17 @@ def run_demo(
     settings: Settings, environ: Mapping[str, str], *, hours: int, end: datetime | None, serve: bool
 ) -> int:
     """Send, materialise, check, print; then serve until Ctrl-C. Returns 0 when everything arrived."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     begun = time.monotonic()
     installation.prepare(settings)
     registry = _registry(settings)
     end = end or floor(datetime.now(UTC))
-    journal = Journal(settings.home / "demo.json")
+    traffic = [
+        Path(__file__).with_name("traffic.py"),
+        Path(__file__).with_name("scenery.py"),
+        *settings.clients.glob("*.yaml"),
+    ]
+    journal = Journal(settings.home / "demo.json", fingerprint(traffic))
     start = _start(journal, end, hours)
     lower_first_hour(settings.first_hour_file, start)
     import_key = secrets.token_urlsafe(24)
@@ -223,7 +229,7 @@ def _list_files(console: Console, delivered: Mapping[str, list[File]]) -> None:
     for client_id, found in delivered.items():
         for file in found:
             line = f"{len(file.rows):>6} {file.bytes:>9}  {file.sha256}  {client_id}/{file.key}"
-            console.print(line, soft_wrap=True, markup=False)
+            console.print(line, markup=False)
 
 
 def _counts_table(

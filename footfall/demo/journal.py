@@ -1,21 +1,34 @@
 """Which hours of demo traffic were sent, so that a demo that was stopped can be taken up again."""
 
+import hashlib
 import json
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
+from footfall.errors import FootfallError
 from footfall.hours import parse
 
 _FORMAT = "%Y-%m-%dT%H"
 
 
 class Journal:
-    """A small JSON file: hour → how often it was begun, and whether it was sent to its end."""
+    """A small JSON file: hour → how often it was begun, and whether it was sent to its end.
 
-    def __init__(self, path: Path) -> None:
+    `traffic` is a fingerprint of what makes the traffic. What was sent before can only be checked while
+    it is the same: opening the journal of another raises FootfallError.
+    """
+
+    def __init__(self, path: Path, traffic: str) -> None:
         self._path = path
-        self._hours: dict[str, dict[str, int]] = json.loads(path.read_text()) if path.exists() else {}
+        self._traffic = traffic
+        document = json.loads(path.read_text()) if path.exists() else {"traffic": traffic, "hours": {}}
+        if document["traffic"] != traffic:
+            raise FootfallError(
+                f"{path.parent} holds a demo of other client files or of another version; "
+                "move it away or set FOOTFALL_HOME to another folder"
+            )
+        self._hours: dict[str, dict[str, int]] = document["hours"]
 
     def begin(self, hour: datetime) -> None:
         """Before the first request of an hour."""
@@ -34,7 +47,7 @@ class Journal:
 
     def hours(self) -> list[datetime]:
         """Every hour that was begun, in order."""
-        return sorted(parse(text).replace(tzinfo=UTC) for text in self._hours)
+        return sorted(parse(text) for text in self._hours)
 
     def repeated(self, hours: Iterable[datetime]) -> bool:
         """Whether one of the hours was begun more than once: its first requests were sent twice."""
@@ -42,5 +55,15 @@ class Journal:
 
     def _write(self) -> None:
         part = self._path.with_suffix(".part")
-        part.write_text(json.dumps(self._hours, indent=1, sort_keys=True))
+        part.write_text(
+            json.dumps({"traffic": self._traffic, "hours": self._hours}, indent=1, sort_keys=True)
+        )
         part.replace(self._path)
+
+
+def fingerprint(files: Iterable[Path]) -> str:
+    """A digest of the files that make the traffic: its code and the client files."""
+    digest = hashlib.sha256()
+    for file in sorted(files):
+        digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()

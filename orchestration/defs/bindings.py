@@ -1,14 +1,12 @@
 """Resource name → instance: the only wiring. Settings are read when Dagster loads the code location."""
 
 import os
-import sys
-from pathlib import Path
 
 import dagster as dg
 from dagster_dbt import DbtCliResource
 
 from footfall.settings import Settings
-from orchestration.modelling.project import PROJECT_FOLDER
+from orchestration.modelling.project import DBT, PROJECT_FOLDER
 from orchestration.resources.clients import Clients
 from orchestration.resources.destinations import Destinations
 from orchestration.resources.lake import Lake
@@ -28,8 +26,7 @@ def resources() -> dg.Definitions:
             "dbt": DbtCliResource(
                 project_dir=str(PROJECT_FOLDER),
                 profiles_dir=str(PROJECT_FOLDER),
-                # The dbt of this very installation, whatever PATH says.
-                dbt_executable=str(Path(sys.prefix) / "bin" / "dbt"),
+                dbt_executable=str(DBT),
             ),
             "destinations": Destinations(
                 home=str(settings.home), backup_url=settings.backup, s3_endpoint=settings.s3_endpoint

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 import duckdb
 
 from orchestration.ingest.schema import create_statements
-from orchestration.modelling.project import PROJECT_FOLDER, dbt_environment
+from orchestration.modelling.project import DBT, PROJECT_FOLDER, dbt_environment
 
 
 def main() -> int:
@@ -23,7 +23,7 @@ def main() -> int:
                 connection.execute(statement)
         for command in (("seed",), ("run", "--empty"), ("docs", "generate", "--static")):
             done = subprocess.run(
-                [sys.executable, "-m", "dbt.cli.main", "--quiet", *command],
+                [DBT, "--quiet", *command],
                 cwd=PROJECT_FOLDER,
                 env={**dbt_environment(), "FOOTFALL_WAREHOUSE": str(warehouse)},
                 check=False,

@@ -9,6 +9,8 @@ from pathlib import Path
 from footfall.errors import FootfallError
 
 PROJECT_FOLDER = Path(__file__).resolve().parents[2] / "dbt_project"
+#: The dbt of this very installation, whatever PATH says.
+DBT = Path(sys.prefix) / "bin" / "dbt"
 MANIFEST = PROJECT_FOLDER / "target" / "manifest.json"
 _SOURCES = ("models", "macros", "seeds", "tests", "dbt_project.yml", "profiles.yml")
 
@@ -42,7 +44,7 @@ def _last_change() -> float:
 
 def _parse() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "dbt.cli.main", "parse", "--no-use-colors", "--quiet"],
+        [DBT, "parse", "--no-use-colors", "--quiet"],
         cwd=PROJECT_FOLDER,
         env={
             **os.environ,
