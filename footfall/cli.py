@@ -27,6 +27,7 @@ from footfall.store import open_store
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. Exit codes: 0 done, 1 something is wrong and was said, 130 stopped by Ctrl-C."""
     options = _parser().parse_args(arguments)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGHUP, _interrupt)
     command: Callable[[argparse.Namespace, Settings], int] = options.command

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from footfall.errors import FootfallError
-from footfall.processes import Children, python, require_free_port
+from footfall.processes import Children, end_group, python, require_free_port
 from footfall.settings import Settings
 
 #: Where the project lies: dagster.yaml, workspace.yaml, the pixel and the demo site.
@@ -100,13 +100,16 @@ def start_demo_site(children: Children, settings: Settings, collector: str, site
 def materialise(settings: Settings, environ: Mapping[str, str], start: str, end: str) -> int:
     """Run the hours of [start, end) through Dagster, narrated on this terminal. Returns the exit code."""
     command = python("-m", "orchestration.run", "--from", start, "--to", end)
-    child = subprocess.Popen(command, cwd=PROJECT, env=environment(settings, environ))
+    # In a session of its own: Ctrl-C is passed on to it alone, and it ends its own children in order. As
+    # SIGTERM, because Python answers a SIGINT in the middle of its imports with a traceback.
+    child = subprocess.Popen(command, cwd=PROJECT, env=environment(settings, environ), start_new_session=True)
     try:
         return child.wait()
     except KeyboardInterrupt:
-        # Ctrl-C reached the child as well; it ends its run before it goes.
-        child.wait()
+        child.terminate()
         raise
+    finally:
+        end_group(child)
 
 
 def report(settings: Settings, environ: Mapping[str, str], start: str, end: str) -> str:

@@ -18,7 +18,8 @@ from footfall.store import NotFound, ObjectStore
 MANIFEST_VERSION = "1.0"
 
 #: How delivered CSV is written. `formula_guard`: a text cell that a spreadsheet would run as a formula
-#: (it starts with = + - @, tab, CR or LF) has an apostrophe in front.
+#: (it starts with = + - @, tab, CR or LF) has an apostrophe in front. One that starts so after apostrophes
+#: of its own gets one more: to read a cell, take one apostrophe from '=, ''=, '+ and so on.
 CSV_DIALECT = {
     "encoding": "utf-8",
     "delimiter": ",",
@@ -68,6 +69,7 @@ def build(
     cadence: str,
     period: Period,
     revision: int,
+    supersedes: int | None,
     reason: str,
     files: Iterable[DeliveredFile],
     columns: Iterable[tuple[str, str]],
@@ -77,6 +79,8 @@ def build(
 ) -> bytes:
     """The manifest as JSON. The same arguments give the same bytes, so a repeated attempt is harmless.
 
+    `supersedes` is the revision that this one replaces. Numbers may be left out: a revision that failed
+    before anybody could see it, and whose data changed meanwhile, is never delivered.
     `reason` is `initial` or `late`. `complete_through` is the end of the last hour up to which every hour
     is ingested. `is_final` means that no ordinary late event can change the period any more.
     """
@@ -92,7 +96,7 @@ def build(
             "timezone": period.timezone,
         },
         "revision": revision,
-        "supersedes": revision - 1 or None,
+        "supersedes": supersedes,
         "reason": reason,
         "is_final": is_final,
         "complete_through": timestamp(complete_through) if complete_through else None,
@@ -122,17 +126,20 @@ class Verification:
 
 
 def verify_bucket(store: ObjectStore) -> Verification:
-    """Check every manifest of a bucket: files exist, sizes and sha256 agree, no revision is missing."""
+    """Check every manifest of a bucket: files exist, sizes and sha256 agree, and so does every revision
+    that another one supersedes.
+    """
     seen = Verification()
     keys = [info.key for info in store.list("")]
     named: set[str] = set()
-    revisions: dict[tuple[str, str, str], set[int]] = defaultdict(set)
+    #: Client, export and start of a period → revision → the revision it supersedes.
+    revisions: dict[tuple[str, str, str], dict[int, int | None]] = defaultdict(dict)
     for key in (k for k in keys if k.rpartition("/")[2] == MANIFEST_NAME):
         named.add(key)
         try:
             document = json.loads(store.get(key))
             period = document["client_id"], document["export"], document["period"]["start"]
-            revisions[period].add(document["revision"])
+            revisions[period][document["revision"]] = document["supersedes"]
             files = [DeliveredFile(**file) for file in document["files"]]
         except (ValueError, KeyError, TypeError) as error:
             seen.problems.append(f"{key}: is no manifest ({error!r})")
@@ -143,11 +150,13 @@ def verify_bucket(store: ObjectStore) -> Verification:
             above = key.removesuffix(f"{file.key.rpartition('/')[0]}/{MANIFEST_NAME}")
             named.add(above + file.key)
             _check_file(store, key, above, file, seen)
-    for (client_id, export, start), numbers in sorted(revisions.items()):
-        for missing in sorted(set(range(1, max(numbers))) - numbers):
-            seen.problems.append(
-                f"{client_id} {export} {start}: revision {missing} of {max(numbers)} is missing"
-            )
+    for (client_id, export, start), chain in sorted(revisions.items()):
+        for revision, superseded in sorted(chain.items()):
+            if superseded is not None and superseded not in chain:
+                seen.problems.append(
+                    f"{client_id} {export} {start}: revision {superseded} is missing, "
+                    f"superseded by revision {revision}"
+                )
     seen.uncommitted = sorted(set(keys) - named)
     return seen
 

@@ -98,26 +98,25 @@ class Children:
             self._signal(each, signal.SIGTERM)
         give_up = time.monotonic() + STOP_SECONDS
         for each in names:
-            process = self._running.pop(each)
-            try:
-                process.wait(max(0.1, give_up - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                pass
-            # What the child itself started and left behind goes with it.
-            self._kill_group(process)
-            process.wait()
+            end_group(self._running.pop(each), max(0.1, give_up - time.monotonic()))
 
     def _signal(self, name: str, number: signal.Signals) -> None:
         process = self._running[name]
         if process.poll() is None:
             process.send_signal(number)
 
-    @staticmethod
-    def _kill_group(process: subprocess.Popen[bytes]) -> None:
-        try:
-            os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
+
+def end_group(process: subprocess.Popen[bytes], seconds: float = STOP_SECONDS) -> None:
+    """Wait for a child that leads a session; then kill what is left of it and of what it started."""
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        pass
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    process.wait()
 
 
 def python(*arguments: str) -> list[str]:

@@ -6,6 +6,7 @@ winner, and every failure is a StoreError that says whether trying again can hel
 """
 
 import base64
+import errno
 import hashlib
 import os
 import secrets
@@ -122,6 +123,20 @@ class LocalStore:
     """Objects as files below one folder; every put is fsynced and appears by rename or link."""
 
     _PART = ".part-"
+    #: Errors that stay until a person changes a path or its rights. A full disk can empty by itself.
+    _PERMANENT = frozenset(
+        {
+            errno.EACCES,
+            errno.EEXIST,
+            errno.EISDIR,
+            errno.ELOOP,
+            errno.ENAMETOOLONG,
+            errno.ENOENT,
+            errno.ENOTDIR,
+            errno.EPERM,
+            errno.EROFS,
+        }
+    )
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -139,24 +154,47 @@ class LocalStore:
                 file.flush()
                 os.fsync(file.fileno())
             if create_only:
-                os.link(part, target)
+                self._link(part, target, key)
                 part.unlink()
             else:
                 part.replace(target)
             sync_folder(target.parent)
-        except FileExistsError:
-            part.unlink(missing_ok=True)
-            raise AlreadyExists(self.url(key)) from None
+        except AlreadyExists:
+            part.unlink()
+            raise
         except OSError as error:
-            part.unlink(missing_ok=True)
-            raise StoreError(f"cannot write {self.url(key)}: {error.strerror}", retryable=True) from error
+            self._remove(part)
+            raise self._failure("write", key, error) from error
+
+    def _link(self, part: Path, target: Path, key: str) -> None:
+        try:
+            os.link(part, target)
+        except FileExistsError:
+            raise AlreadyExists(self.url(key)) from None
+
+    @staticmethod
+    def _remove(part: Path) -> None:
+        """Take back an unfinished part, where that can be done at all."""
+        try:
+            part.unlink()
+        except OSError:
+            pass
+
+    def _failure(self, verb: str, key: str, error: OSError) -> StoreError:
+        return StoreError(
+            f"cannot {verb} {self.url(key)}: {error.strerror}",
+            retryable=error.errno not in self._PERMANENT,
+        )
 
     def _make_folder(self, folder: Path) -> None:
         """Make a folder and its parents, each with a durable name: an object in a lost folder is lost."""
         if not folder.is_dir():
             if folder.parent != folder:
                 self._make_folder(folder.parent)
-            folder.mkdir(exist_ok=True)
+            try:
+                folder.mkdir(exist_ok=True)
+            except FileExistsError:
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder)) from None
             sync_folder(folder.parent)
 
     def get(self, key: str) -> bytes:
@@ -165,14 +203,17 @@ class LocalStore:
         except (FileNotFoundError, NotADirectoryError):
             raise NotFound(self.url(key)) from None
         except OSError as error:
-            raise StoreError(f"cannot read {self.url(key)}: {error.strerror}", retryable=True) from error
+            raise self._failure("read", key, error) from error
 
     def fetch(self, key: str, path: Path) -> None:
         path.write_bytes(self.get(key))
 
     def head(self, key: str) -> ObjectInfo | None:
         path = self.root / _checked(key)
-        return ObjectInfo(key, path.stat().st_size) if path.is_file() else None
+        try:
+            return ObjectInfo(key, path.stat().st_size) if path.is_file() else None
+        except OSError as error:
+            raise self._failure("look at", key, error) from error
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         # A key prefix need not end at a folder: start at the deepest folder it names for sure.
@@ -185,7 +226,10 @@ class LocalStore:
         yield from sorted(found, key=lambda info: info.key)
 
     def delete(self, key: str) -> None:
-        (self.root / _checked(key)).unlink(missing_ok=True)
+        try:
+            (self.root / _checked(key)).unlink(missing_ok=True)
+        except OSError as error:
+            raise self._failure("delete", key, error) from error
 
 
 def sync_folder(folder: Path) -> None:

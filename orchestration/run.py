@@ -6,6 +6,7 @@ instance. Prints what it is doing; exits 1 with the failed steps' messages when 
 
 import argparse
 import logging
+import signal
 import sys
 import threading
 import time
@@ -156,6 +157,7 @@ def main() -> int:
     parser.add_argument("--to", dest="end", required=True, help="the hour to stop before")
     arguments = parser.parse_args()
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     begun = time.monotonic()
     try:
         start, end = parse(arguments.start), parse(arguments.end)
@@ -165,6 +167,9 @@ def main() -> int:
     except FootfallError as error:
         print(f"footfall run: {error}", file=sys.stderr)
         return 1
+    except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
+        print("footfall run: stopped; what was materialised stays, run the same hours again", file=sys.stderr)
+        return 130
     print(f"all done in {time.monotonic() - begun:.1f} s")
     return 0
 

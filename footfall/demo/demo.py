@@ -70,6 +70,7 @@ def run_demo(
         console.print("materialising the hours in Dagster: ingest, models, deliveries …")
         if installation.materialise(settings, environment, _text(start), _text(end)):
             raise FootfallError("a run failed; see above")
+        journal.materialised(between(start, end))
         with _step(console, "reading everything back"):
             problems = _summarise(console, settings, environment, registry, journal, end)
         console.print(f"{time.monotonic() - begun:.0f} s in all")
@@ -96,12 +97,12 @@ def _registry(settings: Settings) -> Registry:
 
 def _start(journal: Journal, end: datetime, hours: int) -> datetime:
     """The first hour to send: where the last demo stopped, or `hours` before the end."""
+    unfinished = journal.first_unfinished()
+    if unfinished is not None:
+        return min(unfinished, end - HOUR)
+    before = journal.hours()
     first = end - timedelta(hours=hours)
-    unfinished = [hour for hour in journal.hours() if not journal.is_done(hour)]
-    sent = [hour for hour in journal.hours() if journal.is_done(hour)]
-    if unfinished:
-        return min(unfinished[0], end - HOUR)
-    return min(max(first, sent[-1] + HOUR), end - HOUR) if sent else first
+    return min(max(first, before[-1] + HOUR), end - HOUR) if before else first
 
 
 def _text(hour: datetime) -> str:

@@ -45,6 +45,19 @@ class Journal:
         """Whether every request of the hour was answered."""
         return bool(self._hours.get(hour.strftime(_FORMAT), {}).get("done"))
 
+    def materialised(self, hours: Iterable[datetime]) -> None:
+        """After the run that delivered the hours."""
+        for hour in hours:
+            self._hours[hour.strftime(_FORMAT)]["materialised"] = 1
+        self._write()
+
+    def first_unfinished(self) -> datetime | None:
+        """The first hour that was not sent to its end, or not delivered; None where all were."""
+        for text, entry in sorted(self._hours.items()):
+            if not entry.get("done") or not entry.get("materialised"):
+                return parse(text)
+        return None
+
     def hours(self) -> list[datetime]:
         """Every hour that was begun, in order."""
         return sorted(parse(text) for text in self._hours)

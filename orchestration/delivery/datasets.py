@@ -1,7 +1,7 @@
 """What can be exported: each dataset's table, the period a row belongs to, and the order of rows."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -44,7 +44,7 @@ def columns(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> list[tup
 
 
 def digests(connection: duckdb.DuckDBPyConnection, client: Client, export: Export) -> dict[datetime, str]:
-    """Period → digest of its rows, for every period of a client that has rows.
+    """Period (its start in UTC) → digest of its rows, for every period of a client that has rows.
 
     The digest does not depend on the order of rows. It says cheaply, in one scan, which delivered periods
     have changed since; whether the bytes differ is decided by their sha256.
@@ -66,8 +66,8 @@ EMPTY_DIGEST = "0"
 def _period_start(client: Client, export: Export, value: object) -> datetime:
     if export.cadence == "hourly":
         assert isinstance(value, datetime)
-        return value
-    return client.local_midnight(str(value))
+        return value.astimezone(UTC)
+    return client.local_midnight(str(value)).astimezone(UTC)
 
 
 def render_csv(
@@ -102,9 +102,10 @@ def _cell(name: str, kind: str) -> str:
     if kind == "TIMESTAMP WITH TIME ZONE":
         return f"strftime(timezone('UTC', {column}), '%Y-%m-%dT%H:%M:%S.%gZ') AS \"{name}\""
     if kind == "VARCHAR":
-        # Formula injection (OWASP): a spreadsheet runs text that starts with one of these.
+        # Formula injection (OWASP): a spreadsheet runs text that starts with one of these. Apostrophes
+        # in front of them are counted in, or guarded text could not be told from text with its own.
         return (
-            f"CASE WHEN regexp_matches({column}, '^[=+\\-@\\t\\r\\n]') THEN '''' || {column} "
+            f"CASE WHEN regexp_matches({column}, '^''*[=+\\-@\\t\\r\\n]') THEN '''' || {column} "
             f'ELSE {column} END AS "{name}"'
         )
     return f'{column} AS "{name}"'

@@ -74,12 +74,17 @@ class Deliverer:
     def restated(self) -> list[datetime]:
         """Periods delivered before whose rows have changed since: late events, sessions that grew."""
         committed = self._ledger.latest_committed(self._client.client_id, self._export.name)
-        zone = self._client.zone() if self._export.cadence == "daily" else UTC
         return sorted(
-            start.astimezone(zone)
+            self._local(start)
             for start, row in committed.items()
             if row.digest != self._digests.get(start, datasets.EMPTY_DIGEST)
         )
+
+    def _local(self, start: datetime) -> datetime:
+        """A day's start as the client's midnight, which a change of summer time may put at one o'clock."""
+        if self._export.cadence == "hourly":
+            return start
+        return self._client.local_midnight(start.astimezone(self._client.zone()).strftime("%Y-%m-%d"))
 
     def deliver(self, start: datetime) -> Outcome:
         """Bring one period to its bucket, or find what is there still right. Raises no StoreError."""
@@ -88,25 +93,36 @@ class Deliverer:
             rows = datasets.render_csv(self._connection, self._client, self._export, start, path)
             data = path.read_bytes()
         sha256 = hashlib.sha256(data).hexdigest()
-        digest = self._digests.get(start, datasets.EMPTY_DIGEST)
-        revisions = self._ledger.revisions(self._client.client_id, self._export.name, start)
-        committed = [row for row in revisions if row.state == "committed"]
-        if committed and committed[-1].sha256 == sha256:
-            self._ledger.record(committed[-1], "committed", digest=digest)
-            return _outcome(committed[-1], "unchanged")
-        revision = self._next_revision(revisions, sha256)
+        digest = self._digests.get(start.astimezone(UTC), datasets.EMPTY_DIGEST)
+        last = self._revisions(start)[-1:]
+        if last and last[0].state not in ("committed", "abandoned") and last[0].sha256 != sha256:
+            failure = self._settle(last[0], start)
+            if failure:
+                return failure
+        revisions = self._revisions(start)
+        committed = [row.revision for row in revisions if row.state == "committed"]
+        if committed:
+            newest = revisions[committed[-1] - 1]
+            if newest.sha256 == sha256:
+                self._ledger.record(newest, "committed", digest=digest)
+                return _outcome(newest, "unchanged")
+        is_open = bool(revisions) and revisions[-1].state not in ("committed", "abandoned")
         row = self._ledger.plan(
             self._client.client_id,
             self._export.name,
             start,
-            revision,
+            len(revisions) + (0 if is_open else 1),
             "late" if committed else "initial",
             self._now(),
         )
         key = keys.delivered_file(self._export.name, start, self._export.cadence, revision, "csv")
         file = DeliveredFile(key, len(data), sha256, rows)
         # An attempt that is taken up again keeps its manifest: one bucket may hold it already.
-        manifest = row.manifest.encode() if row.manifest else self._manifest(row, file, start)
+        manifest = (
+            row.manifest.encode()
+            if row.manifest
+            else self._manifest(row, file, start, committed[-1] if committed else None)
+        )
         self._ledger.record(
             row,
             "rendered",
@@ -120,17 +136,26 @@ class Deliverer:
         )
         return self._send(row, file, data, manifest, start)
 
-    def _next_revision(self, revisions: list[LedgerRow], sha256: str) -> int:
-        """The revision to write: an unfinished one with the same bytes is taken up, another is abandoned."""
-        if not revisions:
-            return 1
-        last = revisions[-1]
-        if last.state in ("committed", "abandoned"):
-            return last.revision + 1
-        if last.sha256 in (None, sha256):
-            return last.revision
-        self._ledger.record(last, "abandoned")
-        return last.revision + 1
+    def _revisions(self, start: datetime) -> list[LedgerRow]:
+        return self._ledger.revisions(self._client.client_id, self._export.name, start)
+
+    def _settle(self, row: LedgerRow, start: datetime) -> Outcome | None:
+        """End an unfinished revision whose data has changed since: abandon it, unless the client may have
+        read it. Then it is a revision like any other, and the backup gets it too. Returns what failed.
+        """
+        manifest_key = keys.manifest(self._export.name, start, self._export.cadence, row.revision)
+        try:
+            if row.manifest is None or self._buckets.destination.head(manifest_key) is None:
+                self._ledger.record(row, "abandoned")
+                return None
+            assert row.key is not None and row.sha256 is not None and row.rows is not None
+            data = self._buckets.destination.get(row.key)
+        except StoreError as error:
+            self._ledger.record(row, "failed", error=str(error))
+            return _outcome(row, "failed", error=str(error), is_retryable=error.retryable)
+        file = DeliveredFile(row.key, len(data), row.sha256, row.rows)
+        outcome = self._send(row, file, data, row.manifest.encode(), start)
+        return outcome if outcome.status == "failed" else None
 
     def _send(
         self, row: LedgerRow, file: DeliveredFile, data: bytes, manifest: bytes, start: datetime
@@ -154,7 +179,9 @@ class Deliverer:
         self._ledger.record(row, "committed", committed_at=self._now().isoformat(), error=None)
         return _outcome(row, "delivered", file)
 
-    def _manifest(self, row: LedgerRow, file: DeliveredFile, start: datetime) -> bytes:
+    def _manifest(
+        self, row: LedgerRow, file: DeliveredFile, start: datetime, supersedes: int | None
+    ) -> bytes:
         end = period_end(start, self._export.cadence)
         dataset = datasets.DATASETS[self._export.dataset]
         through = self._hours.complete_through(start)
@@ -165,6 +192,7 @@ class Deliverer:
             cadence=self._export.cadence,
             period=Period(start, end, "UTC" if self._export.cadence == "hourly" else self._client.timezone),
             revision=row.revision,
+            supersedes=supersedes,
             reason=row.reason,
             files=[file],
             columns=datasets.columns(self._connection, dataset),

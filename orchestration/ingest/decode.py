@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
 import msgspec
 import zstandard
@@ -16,7 +16,9 @@ from footfall.event import MAX_BODY_BYTES, timestamp
 MAX_OBJECT_BYTES = 2 << 30
 #: Bytes of one line: a body kept in quarantine can triple in JSON escapes.
 MAX_LINE_BYTES = 8 * MAX_BODY_BYTES
-_CHUNK = 1 << 20
+#: Compressed bytes that are fed to zstd at once. At 32,000:1 they become 128 MiB at most, so that a bomb
+#: meets the limit before it fills the memory.
+_CHUNK = 4096
 
 #: Columns of a stored line (footfall.event) and their DuckDB types: no inference.
 LINE_COLUMNS = {
@@ -41,6 +43,10 @@ LINE_COLUMNS = {
 }
 
 
+#: What every event has, beside its own JSON.
+EVENT_FIELDS = ("client_id", "site_id", "event_id", "type", "received_at", "occurred_at")
+
+
 @dataclass(frozen=True)
 class DecodedObject:
     """A raw object as plain lines in a local file. `lines` counts them."""
@@ -51,7 +57,7 @@ class DecodedObject:
 
 
 class _StoredLine(msgspec.Struct):
-    """The types a stored line must have to be read; what is more is not looked at."""
+    """The types a stored line must have to be read; what is more is dropped."""
 
     kind: str
     received_at: datetime
@@ -69,14 +75,18 @@ class _StoredLine(msgspec.Struct):
     reason: str | None = None
     detail: str | None = None
     body: str | None = None
-    event: Any = None
-    v: int = 1
+    event: msgspec.Raw = msgspec.Raw(b"null")
+    v: Annotated[int, msgspec.Meta(ge=0, lt=2**31)] = 1
 
 
 _decode_line = msgspec.json.Decoder(_StoredLine).decode
+#: Looks at every byte of a client's own JSON. Numbers stay text: one beyond a double is no damage.
+_decode_event = msgspec.json.Decoder(float_hook=str).decode
 
 
-def decode_object(key: str, data: bytes, hour: datetime, path: Path) -> DecodedObject:
+def decode_object(
+    key: str, data: bytes, hour: datetime, path: Path, max_bytes: int = MAX_OBJECT_BYTES
+) -> DecodedObject:
     """Decompress an object to `path`. One that cannot be trusted whole becomes one quarantined line.
 
     zstd's own checksum covers the content, so truncation and flipped bits are seen here.
@@ -87,10 +97,8 @@ def decode_object(key: str, data: bytes, hour: datetime, path: Path) -> DecodedO
         with path.open("wb") as file:
             for chunk in _decompressed(data):
                 size += len(chunk)
-                if size > MAX_OBJECT_BYTES:
-                    return unreadable_object(
-                        key, hour, f"more than {MAX_OBJECT_BYTES} bytes decompressed", path
-                    )
+                if size > max_bytes:
+                    return unreadable_object(key, hour, f"more than {max_bytes} bytes decompressed", path)
                 lines += chunk.count(b"\n")
                 last = chunk[-1:]
                 file.write(chunk)
@@ -107,6 +115,8 @@ def _decompressed(data: bytes) -> Iterator[bytes]:
         chunk = decompressor.decompress(data[start : start + _CHUNK])
         if chunk:
             yield chunk
+        if decompressor.unused_data:
+            raise EOFError("there is more after the end of the compressed data")
     if not decompressor.eof:
         raise EOFError("the compressed data ends early")
 
@@ -118,16 +128,42 @@ def unreadable_object(key: str, hour: datetime, detail: str, path: Path) -> Deco
 
 
 def mend_lines(decoded: DecodedObject, hour: datetime) -> None:
-    """Replace each line that is not a stored line by a quarantined one with its bytes, in place."""
+    """Replace each line that is not a stored line by a quarantined one with its bytes, in place.
+
+    Stored lines are written anew in one form, so that DuckDB can read whatever was found sound here.
+    """
     mended = decoded.path.with_suffix(".mended")
     with decoded.path.open("rb") as lines, mended.open("wb") as out:
         for line in lines:
-            try:
-                _decode_line(line)
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-                line = _quarantined("damaged_line", str(error), line[:-1], hour)
-            out.write(line)
+            out.write(_mended(line, hour))
     mended.replace(decoded.path)
+
+
+def _mended(line: bytes, hour: datetime) -> bytes:
+    try:
+        stored = _decode_line(line)
+        _decode_event(stored.event)
+        written = msgspec.json.encode(stored) + b"\n"
+        missing = _missing(stored)
+        if missing:
+            raise msgspec.ValidationError(f"the line lacks {missing}")
+        if len(written) > MAX_LINE_BYTES:
+            raise msgspec.ValidationError(f"more than {MAX_LINE_BYTES} bytes")
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return _quarantined("damaged_line", str(error), line[:-1], hour)
+    return written
+
+
+def _missing(line: _StoredLine) -> str:
+    """The first field that a line of its kind must have and has not; empty where nothing is missing."""
+    if line.kind == "refused":
+        return "" if line.reason else "reason"
+    if line.kind != "event":
+        return "a known kind"
+    for name in EVENT_FIELDS:
+        if getattr(line, name) is None:
+            return name
+    return "" if bytes(line.event).lstrip().startswith(b"{") else "event"
 
 
 def _quarantined(reason: str, detail: str, body: bytes, hour: datetime) -> bytes:

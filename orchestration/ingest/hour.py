@@ -43,21 +43,23 @@ class HourCounts:
 
 
 def ingest_hours(
-    connection: duckdb.DuckDBPyConnection, lake: ObjectStore, hours: Iterable[datetime]
+    connection: duckdb.DuckDBPyConnection,
+    lake: ObjectStore,
+    hours: Iterable[datetime],
+    *,
+    max_object_bytes: int = decode.MAX_OBJECT_BYTES,
 ) -> list[HourCounts]:
-    """Rebuild each hour, then its Parquet in the lake. Returns the counts of the hours asked for.
+    """Rebuild each hour and its Parquet in the lake. Returns the counts of the hours asked for.
 
     An hour in which another one's events changed what is a duplicate is written again as well. Each hour
-    is one transaction: a failure leaves earlier hours whole and later ones as they were.
+    is one transaction: a failure leaves earlier hours whole and later ones as they were. An object that
+    decompresses to more than `max_object_bytes` is set aside.
     """
     for statement in create_statements():
         connection.execute(statement)
     asked = list(hours)
-    touched = set(asked)
     for hour in asked:
-        touched |= _replace_hour(connection, lake, hour)
-    for hour in sorted(touched):
-        _write_parquet(connection, lake, hour)
+        _replace_hour(connection, lake, hour, max_object_bytes)
     return [_counts(connection, hour) for hour in asked]
 
 
@@ -67,11 +69,16 @@ def listing_digest(objects: list[ObjectInfo]) -> str:
     return hashlib.sha256(listing.encode()).hexdigest()
 
 
-def _replace_hour(connection: duckdb.DuckDBPyConnection, lake: ObjectStore, hour: datetime) -> set[datetime]:
-    """Replace the hour's rows. Returns other hours in which a row became, or ceased to be, a duplicate."""
+def _replace_hour(
+    connection: duckdb.DuckDBPyConnection, lake: ObjectStore, hour: datetime, max_object_bytes: int
+) -> None:
+    """Replace the hour's rows and Parquet, and those of hours whose duplicates change with it."""
     objects = list(lake.list(keys.raw_prefix(hour)))
     with TemporaryDirectory(prefix="footfall-ingest-") as folder:
-        decoded = [_decoded(lake, o, hour, Path(folder) / f"{n:06d}.ndjson") for n, o in enumerate(objects)]
+        decoded = [
+            _decoded(lake, o, hour, Path(folder) / f"{n:06d}.ndjson", max_object_bytes)
+            for n, o in enumerate(objects)
+        ]
         _read_lines(connection, [d for d in decoded if d.lines], hour)
     connection.execute("BEGIN")
     try:
@@ -86,36 +93,36 @@ def _replace_hour(connection: duckdb.DuckDBPyConnection, lake: ObjectStore, hour
                 listing_digest(objects),
             ],
         )
-        for each in (hour, *changed):
+        for each in sorted({hour, *changed}):
             _recount(connection, each)
+            # Before the commit: when this fails, doing the hour again finds the same changes again.
+            _write_parquet(connection, lake, each)
         connection.execute("COMMIT")
     except BaseException:
         connection.execute("ROLLBACK")
         raise
-    return changed
 
 
-def _decoded(lake: ObjectStore, info: ObjectInfo, hour: datetime, path: Path) -> decode.DecodedObject:
+def _decoded(
+    lake: ObjectStore, info: ObjectInfo, hour: datetime, path: Path, max_bytes: int
+) -> decode.DecodedObject:
     try:
         data = lake.get(info.key)
     except NotFound:
         return decode.unreadable_object(info.key, hour, "deleted between listing and reading", path)
-    return decode.decode_object(info.key, data, hour, path)
+    return decode.decode_object(info.key, data, hour, path, max_bytes)
 
 
 def _read_lines(
     connection: duckdb.DuckDBPyConnection, decoded: list[decode.DecodedObject], hour: datetime
 ) -> None:
     """Fill the temporary table `lines`: a row a line, with its object and its number in it from 1."""
-    columns = ", ".join(f"{name} {kind}" for name, kind in decode.LINE_COLUMNS.items())
-    connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE lines ({columns}, object_key VARCHAR, line_number BIGINT)"
-    )
-    if not decoded:
-        return
     try:
         _insert_lines(connection, decoded)
+        is_sound = _is_sound(connection, sum(each.lines for each in decoded))
     except duckdb.Error:
+        is_sound = False
+    if not is_sound:
         # Some line is not what the contract promises. Find out which, line by line; each becomes a
         # quarantined line in its place, so that the numbers of the others stay true.
         for each in decoded:
@@ -123,7 +130,24 @@ def _read_lines(
         _insert_lines(connection, decoded)
 
 
+def _is_sound(connection: duckdb.DuckDBPyConnection, lines: int) -> bool:
+    """Whether every line became a row, and every row is an event or something refused.
+
+    DuckDB passes over an empty line, and makes a row of NULLs from an object without our fields.
+    """
+    found = connection.execute(
+        f"SELECT count(*), count_if({_IS_EVENT} OR (kind = 'refused' AND reason IS NOT NULL)) FROM lines"
+    ).fetchone()
+    return found == (lines, lines)
+
+
 def _insert_lines(connection: duckdb.DuckDBPyConnection, decoded: list[decode.DecodedObject]) -> None:
+    line = ", ".join(f"{name} {kind}" for name, kind in decode.LINE_COLUMNS.items())
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE lines ({line}, object_key VARCHAR, line_number BIGINT)"
+    )
+    if not decoded:
+        return
     first = 0
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE objects (path VARCHAR, object_key VARCHAR, lines_before BIGINT)"
@@ -153,9 +177,12 @@ def _insert_lines(connection: duckdb.DuckDBPyConnection, decoded: list[decode.De
 
 
 #: A line is an event when it says so and has what every event has.
-_IS_EVENT = (
-    "kind = 'event' AND client_id IS NOT NULL AND site_id IS NOT NULL AND event_id IS NOT NULL "
-    "AND type IS NOT NULL AND received_at IS NOT NULL AND occurred_at IS NOT NULL AND event IS NOT NULL"
+_IS_EVENT = " AND ".join(
+    (
+        "kind = 'event'",
+        *(f"{name} IS NOT NULL" for name in decode.EVENT_FIELDS),
+        "json_type(event) = 'OBJECT'",
+    )
 )
 
 
@@ -188,9 +215,7 @@ def _swap_rows(connection: duckdb.DuckDBPyConnection, hour: datetime) -> set[dat
         f"""
         INSERT INTO ingest.quarantine ({", ".join(TABLES["quarantine"])})
         SELECT
-            ?, client_id, site_id, received_at, coalesce(reason, 'damaged_line'),
-            coalesce(detail, 'a stored line without the fields of its kind'),
-            coalesce(body, CAST(event AS VARCHAR)), object_key, line_number
+            ?, client_id, site_id, received_at, reason, detail, body, object_key, line_number
         FROM lines WHERE ({_IS_EVENT}) IS NOT TRUE
         """,
         [hour],

@@ -27,7 +27,7 @@ def test_two_days_of_traffic_arrive_in_verified_files(installation):
 
 
 def test_a_demo_stopped_at_any_step_is_completed_by_the_next(installation, processes_of):
-    for step in (r"sending \d+ hours", "ingest …", "models …", "deliveries …"):
+    for step in (r"sending \d+ hours", "materialising", r"  ingest …", r"  models …", r"  deliveries …"):
         stopped = installation.start("demo", "--hours", "5", "--no-serve")
         stopped.wait_until_it_says(step)
 

@@ -101,12 +101,18 @@ def _deliveries(
                 )
                 asked = {_start(current, export, partition) for partition in context.partition_keys}
                 _require_whole(hours, export, asked)
-                outcomes = [deliverer.deliver(start) for start in sorted(asked)]
-                restated = [deliverer.deliver(start) for start in deliverer.restated() if start not in asked]
+                try:
+                    outcomes = [deliverer.deliver(start) for start in sorted(asked)]
+                    restated = [
+                        deliverer.deliver(start) for start in deliverer.restated() if start not in asked
+                    ]
+                except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
+                    # The retry policy is for destinations that fail, not for people who change their minds.
+                    raise dg.Failure("stopped while delivering; run it again", allow_retries=False) from None
                 bad = [(key, outcome) for outcome in (*outcomes, *restated) if outcome.status == "failed"]
                 failed += bad
-                for outcome in restated:
-                    if outcome.status == "delivered":
+                for outcome in restated if not bad else (*outcomes, *restated):
+                    if outcome.status == "delivered" or (bad and outcome.status == "unchanged"):
                         context.log_event(_materialization(key, current, export, outcome))
                 if not bad:
                     for outcome in outcomes:
@@ -114,10 +120,6 @@ def _deliveries(
                             _facts(outcome), asset_key=key, partition_key=_partition(current, export, outcome)
                         )
                     yield dg.MaterializeResult(asset_key=key)
-                else:
-                    for outcome in outcomes:
-                        if outcome.status != "failed":
-                            context.log_event(_materialization(key, current, export, outcome))
         if failed:
             raise _failure(failed)
 
