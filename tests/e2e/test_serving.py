@@ -64,3 +64,22 @@ def _wait_until_shipped(collector: str) -> None:
             return
         time.sleep(0.2)
     raise AssertionError(f"not shipped: {spool}")
+
+
+def test_up_serves_the_existing_state_until_control_c(installation, processes_of):
+    up = installation.start("up")
+    up.wait_until_it_says("Ctrl-C ends all of it")
+    collector = up.wait_until_it_says(r"collector\s+(http\S+)")
+    interface = up.wait_until_it_says(r"Dagster UI\s+(http\S+)")
+    for url in (f"{collector}/health", f"{interface}/server_info"):
+        with urllib.request.urlopen(url) as answer:
+            assert answer.status == 200
+
+    second = installation.run("up", seconds=60)
+
+    assert second.returncode == 1
+    assert "is in use by process" in second.stderr
+    assert len(second.stderr.strip().splitlines()) == 1
+    assert up.press_control_c() == 0
+    assert "Traceback" not in up.said
+    assert processes_of(installation.home) == []
