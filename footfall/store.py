@@ -269,7 +269,8 @@ class S3Store:
             import boto3  # takes a third of a second; only installations on S3 pay it
             from botocore.config import Config
 
-            self._made = boto3.client(
+            # A session of its own: the default one remembers the credentials of whoever asked first.
+            self._made = boto3.Session().client(
                 "s3",
                 endpoint_url=self._endpoint,
                 config=Config(

@@ -1,0 +1,169 @@
+"""One contract for both object stores, on a folder and on a real S3 server."""
+
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
+
+import pytest
+from support.s3_server import ADMIN, credentials, s3_server
+
+from footfall.errors import FootfallError
+from footfall.store import AlreadyExists, LocalStore, NotFound, ObjectInfo, StoreError, open_store, put_once
+
+_prefixes = count()
+
+
+@pytest.fixture(scope="module")
+def s3(tmp_path_factory):
+    with s3_server(tmp_path_factory.mktemp("s3")) as server, pytest.MonkeyPatch.context() as patch:
+        for name, value in server.environment.items():
+            patch.setenv(name, value)
+        yield server
+
+
+@pytest.fixture(params=["file", "s3"])
+def store(request, tmp_path):
+    if request.param == "file":
+        return open_store((tmp_path / "a folder").as_uri())
+    server = request.getfixturevalue("s3")
+    return open_store(f"s3://{server.bucket}/test-{next(_prefixes)}", s3_endpoint=server.endpoint)
+
+
+def keys(store, prefix=""):
+    return [info.key for info in store.list(prefix)]
+
+
+@pytest.mark.parametrize("data", [b"", b"hello", bytes(range(256)) * 36_000], ids=["empty", "small", "9 MB"])
+def test_what_is_put_is_what_is_got(store, tmp_path, data):
+    store.put("a/b=1/c.bin", data)
+
+    assert store.get("a/b=1/c.bin") == data
+    assert store.head("a/b=1/c.bin") == ObjectInfo("a/b=1/c.bin", len(data))
+    store.fetch("a/b=1/c.bin", tmp_path / "copy")
+    assert (tmp_path / "copy").read_bytes() == data
+
+
+def test_a_put_replaces_unless_it_is_create_only(store):
+    store.put("k", b"one")
+    store.put("k", b"two")
+
+    with pytest.raises(AlreadyExists):
+        store.put("k", b"three", create_only=True)
+    assert store.get("k") == b"two"
+
+
+def test_of_many_create_only_puts_exactly_one_wins(store):
+    def attempt(n):
+        try:
+            store.put("race", b"%d" % n, create_only=True)
+        except AlreadyExists:
+            return None
+        return b"%d" % n
+
+    with ThreadPoolExecutor(8) as pool:
+        won = [answer for answer in pool.map(attempt, range(8)) if answer is not None]
+
+    assert won == [store.get("race")]
+
+
+def test_put_once_is_harmless_when_repeated_and_refuses_other_bytes(store):
+    put_once(store, "k", b"same")
+    put_once(store, "k", b"same")
+
+    with pytest.raises(StoreError, match="holds different bytes") as refused:
+        put_once(store, "k", b"other")
+    assert not refused.value.retryable
+    assert store.get("k") == b"same"
+
+
+def test_a_missing_object_is_not_found(store, tmp_path):
+    assert store.head("no/such") is None
+    for ask in (lambda: store.get("no/such"), lambda: store.fetch("no/such", tmp_path / "copy")):
+        with pytest.raises(NotFound, match="no/such does not exist"):
+            ask()
+
+
+def test_a_listing_is_by_key_and_by_prefix_even_in_the_middle_of_a_name(store):
+    for key in ("b/2", "b/10", "a", "b-c/1", "bb"):
+        store.put(key, b"x")
+
+    assert keys(store) == ["a", "b-c/1", "b/10", "b/2", "bb"]
+    assert keys(store, "b/") == ["b/10", "b/2"]
+    assert keys(store, "b/1") == ["b/10"]
+    assert keys(store, "b") == ["b-c/1", "b/10", "b/2", "bb"]
+    assert keys(store, "zzz/") == []
+
+
+def test_deleting_twice_is_as_good_as_once(store):
+    store.put("k", b"x")
+
+    store.delete("k")
+    store.delete("k")
+
+    assert store.head("k") is None
+
+
+@pytest.mark.parametrize(
+    "key", ["", "/a", "a//b", "../a", "a/../b", "a/./b", "a b", "a:b", "ä", "a\\b", "a\n"]
+)
+def test_what_is_no_key_is_refused_alike(store, key):
+    for ask in (lambda: store.put(key, b"x"), lambda: store.get(key), lambda: store.head(key)):
+        with pytest.raises(StoreError, match="is not an object key"):
+            ask()
+
+
+def test_urls_are_for_people(store):
+    assert store.url("a/b").endswith("/a/b")
+    assert store.url("a/b").split(":")[0] in ("file", "s3")
+
+
+@pytest.mark.parametrize("url", ["", "lake", "file://host/x", "http://x/y", "s3:///x", "file:relative"])
+def test_what_is_no_store_is_refused_with_what_to_write(url):
+    with pytest.raises(FootfallError, match="write file:///absolute/folder or s3://bucket/prefix"):
+        open_store(url)
+
+
+def test_a_put_that_was_cut_short_shows_nothing(tmp_path):
+    """A process killed while it writes leaves its temporary file; nobody may take it for an object."""
+    store = LocalStore(tmp_path)
+    store.put("a/k", b"x")
+    (tmp_path / "a" / ".part-1-abc").write_bytes(b"half")
+
+    assert keys(store) == ["a/k"]
+
+
+def test_a_folder_that_cannot_be_made_is_said_clearly(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+
+    with pytest.raises(StoreError, match=r"cannot write .*/file/lake/k"):
+        LocalStore(tmp_path / "file" / "lake").put("k", b"x")
+
+
+def test_wrong_credentials_are_refused_and_name_the_bucket(s3, monkeypatch):
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
+
+    with pytest.raises(StoreError, match=f"s3://{s3.bucket}/x/k.*SignatureDoesNotMatch") as refused:
+        open_store(f"s3://{s3.bucket}/x", s3_endpoint=s3.endpoint).put("k", b"x")
+    assert not refused.value.retryable
+
+
+def test_a_bucket_without_rights_is_refused(s3):
+    with pytest.raises(StoreError, match=r"s3://somebody-elses/k.*AccessDenied") as refused:
+        open_store("s3://somebody-elses", s3_endpoint=s3.endpoint).put("k", b"x")
+    assert not refused.value.retryable
+
+
+def test_a_missing_bucket_is_no_missing_object(s3, monkeypatch):
+    """Reading from a bucket that is gone must not look like an empty one."""
+    for name, value in credentials(ADMIN).items():
+        monkeypatch.setenv(name, value)
+    store = open_store("s3://no-such-bucket", s3_endpoint=s3.endpoint)
+
+    with pytest.raises(StoreError, match="NoSuchBucket") as refused:
+        list(store.list(""))
+    assert not refused.value.retryable
+
+
+def test_a_store_that_does_not_answer_may_be_asked_again(s3):
+    with pytest.raises(StoreError) as refused:
+        open_store(f"s3://{s3.bucket}", s3_endpoint="http://127.0.0.1:9").put("k", b"x")
+    assert refused.value.retryable
