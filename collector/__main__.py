@@ -201,7 +201,11 @@ class RegistryWatch:
         if signature == self._signature:
             return
         registry = load_registry(self._folder)
-        self._collector.sites = targets(registry)
+        # A client whose file was broken by an edit keeps its sites as they last were: a slip of the keyboard
+        # must not cost its visitors' events. A file that is gone takes its sites with it.
+        broken = {Path(mistake.file).stem for mistake in registry.mistakes}
+        kept = {key: target for key, target in self._collector.sites.items() if target.client_id in broken}
+        self._collector.sites = {**kept, **targets(registry)}
         self._collector.client_mistakes = len(registry.mistakes)
         mistakes = {str(mistake) for mistake in registry.mistakes}
         for mistake in sorted(mistakes - self._told):
