@@ -11,9 +11,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+import msgspec
+
 from footfall.event import timestamp
 from footfall.keys import MANIFEST_NAME
-from footfall.store import NotFound, ObjectStore
+from footfall.store import NotFound, ObjectStore, StoreError
 
 MANIFEST_VERSION = "1.0"
 
@@ -109,6 +111,24 @@ def build(
     return (json.dumps(document, indent=2) + "\n").encode()
 
 
+class _ReadPeriod(msgspec.Struct):
+    start: str
+
+
+class _ReadManifest(msgspec.Struct):
+    """The fields of a manifest that a check needs, with the types they must have."""
+
+    client_id: str
+    export: str
+    period: _ReadPeriod
+    revision: int
+    supersedes: int | None
+    files: list[DeliveredFile]
+
+
+_decode = msgspec.json.Decoder(_ReadManifest).decode
+
+
 @dataclass
 class Verification:
     """What `verify_bucket` saw. The bucket is good when `problems` is empty.
@@ -137,15 +157,14 @@ def verify_bucket(store: ObjectStore) -> Verification:
     for key in (k for k in keys if k.rpartition("/")[2] == MANIFEST_NAME):
         named.add(key)
         try:
-            document = json.loads(store.get(key))
-            period = document["client_id"], document["export"], document["period"]["start"]
-            revisions[period][document["revision"]] = document["supersedes"]
-            files = [DeliveredFile(**file) for file in document["files"]]
-        except (ValueError, KeyError, TypeError) as error:
-            seen.problems.append(f"{key}: is no manifest ({error!r})")
+            document = _decode(store.get(key))
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            seen.problems.append(f"{key}: is no manifest ({error})")
             continue
+        period = document.client_id, document.export, document.period.start
+        revisions[period][document.revision] = document.supersedes
         seen.manifests += 1
-        for file in files:
+        for file in document.files:
             # The bucket may be looked at from above, as the backup bucket with all clients in it is.
             above = key.removesuffix(f"{file.key.rpartition('/')[0]}/{MANIFEST_NAME}")
             named.add(above + file.key)
@@ -168,6 +187,11 @@ def _check_file(
         data = store.get(above + file.key)
     except NotFound:
         seen.problems.append(f"{above}{file.key}: is missing, named by {manifest_key}")
+        return
+    except StoreError as error:
+        if error.retryable:
+            raise
+        seen.problems.append(f"{manifest_key}: {error}")
         return
     if len(data) != file.bytes:
         seen.problems.append(f"{above}{file.key}: {len(data)} bytes, {file.bytes} in {manifest_key}")

@@ -9,6 +9,7 @@ import base64
 import errno
 import hashlib
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -101,22 +102,37 @@ def put_once(store: ObjectStore, key: str, data: bytes) -> None:
 
 def open_store(url: str, *, s3_endpoint: str | None = None) -> ObjectStore:
     """The store at `file:///folder` or `s3://bucket/prefix`. Raises FootfallError for anything else."""
-    parts = urlsplit(url)
-    if parts.scheme == "file" and not parts.netloc and parts.path.startswith("/"):
-        return LocalStore(Path(unquote(parts.path)))
-    if parts.scheme == "s3" and parts.netloc:
-        return S3Store(parts.netloc, parts.path.strip("/"), endpoint=s3_endpoint)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        parts = urlsplit("")
+    if not parts.query and not parts.fragment:
+        if parts.scheme == "file" and not parts.netloc and parts.path.startswith("/"):
+            return LocalStore(Path(unquote(parts.path)))
+        prefix = parts.path.strip("/")
+        if parts.scheme == "s3" and _BUCKET.fullmatch(parts.netloc) and (not prefix or _is_key(prefix)):
+            return S3Store(parts.netloc, prefix, endpoint=s3_endpoint)
     raise FootfallError(f"{url!r} is not a store: write file:///absolute/folder or s3://bucket/prefix")
 
 
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+
+
+def _is_key(text: str) -> bool:
+    return SAFE_KEY.fullmatch(text) is not None and not any(p in ("", ".", "..") for p in text.split("/"))
+
+
 def _checked(key: str) -> str:
-    if (
-        not SAFE_KEY.fullmatch(key)
-        or key.startswith("/")
-        or any(p in ("", ".", "..") for p in key.split("/"))
-    ):
+    if not _is_key(key):
         raise StoreError(f"{key!r} is not an object key", retryable=False)
     return key
+
+
+def _checked_prefix(prefix: str) -> str:
+    """What some key could begin with: a folder, or a name up to any letter of it."""
+    if not _is_key(f"{prefix}x"):
+        raise StoreError(f"{prefix!r} is not the beginning of an object key", retryable=False)
+    return prefix
 
 
 class LocalStore:
@@ -200,7 +216,7 @@ class LocalStore:
     def get(self, key: str) -> bytes:
         try:
             return (self.root / _checked(key)).read_bytes()
-        except (FileNotFoundError, NotADirectoryError):
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             raise NotFound(self.url(key)) from None
         except OSError as error:
             raise self._failure("read", key, error) from error
@@ -217,17 +233,33 @@ class LocalStore:
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         # A key prefix need not end at a folder: start at the deepest folder it names for sure.
-        folder = self.root / prefix.rpartition("/")[0]
-        found = []
-        for path in folder.rglob("*"):
-            key = path.relative_to(self.root).as_posix()
-            if key.startswith(prefix) and not path.name.startswith(self._PART) and path.is_file():
-                found.append(ObjectInfo(key, path.stat().st_size))
+        folder = self.root / _checked_prefix(prefix).rpartition("/")[0]
+        found: list[ObjectInfo] = []
+        try:
+            for parent, _, names in os.walk(folder, onerror=self._skip_missing):
+                for name in names:
+                    path = Path(parent, name)
+                    key = path.relative_to(self.root).as_posix()
+                    if key.startswith(prefix) and not name.startswith(self._PART):
+                        try:
+                            found.append(ObjectInfo(key, path.stat().st_size))
+                        except FileNotFoundError:
+                            pass  # deleted since it was seen
+        except OSError as error:
+            raise self._failure("list", prefix, error) from error
         yield from sorted(found, key=lambda info: info.key)
+
+    @staticmethod
+    def _skip_missing(error: OSError) -> None:
+        """A folder that is not there holds nothing; one that cannot be read must not look empty."""
+        if not isinstance(error, (FileNotFoundError, NotADirectoryError)):
+            raise error
 
     def delete(self, key: str) -> None:
         try:
             (self.root / _checked(key)).unlink(missing_ok=True)
+        except (NotADirectoryError, IsADirectoryError):
+            pass  # no object has this key
         except OSError as error:
             raise self._failure("delete", key, error) from error
 
@@ -269,20 +301,20 @@ class S3Store:
             import boto3  # takes a third of a second; only installations on S3 pay it
             from botocore.config import Config
 
-            # A session of its own: the default one remembers the credentials of whoever asked first.
-            self._made = boto3.Session().client(
-                "s3",
-                endpoint_url=self._endpoint,
-                config=Config(
-                    retries={"mode": "standard", "max_attempts": 4},
-                    connect_timeout=10,  # seconds
-                    read_timeout=60,  # seconds
-                    # Compatible stores refuse the checksums that newer clients add unasked; ours is explicit.
-                    request_checksum_calculation="when_required",
-                    response_checksum_validation="when_required",
-                    s3={"addressing_style": "path" if self._endpoint else "auto"},
-                ),
+            config = Config(
+                retries={"mode": "standard", "max_attempts": 4},
+                connect_timeout=10,  # seconds
+                read_timeout=60,  # seconds
+                # Compatible stores refuse the checksums that newer clients add unasked; ours is explicit.
+                request_checksum_calculation="when_required",
+                response_checksum_validation="when_required",
+                s3={"addressing_style": "path" if self._endpoint else "auto"},
             )
+            try:
+                # A session of its own: the default one remembers the credentials of whoever asked first.
+                self._made = boto3.Session().client("s3", endpoint_url=self._endpoint, config=config)
+            except ValueError as error:
+                raise StoreError(f"cannot reach {self.url('')}: {error}", retryable=False) from None
         return self._made
 
     def url(self, key: str) -> str:
@@ -331,7 +363,7 @@ class S3Store:
         found = []
         try:
             pages = self._client.get_paginator("list_objects_v2").paginate(
-                Bucket=self.bucket, Prefix=self.prefix + prefix
+                Bucket=self.bucket, Prefix=self.prefix + _checked_prefix(prefix)
             )
             for page in pages:
                 for item in page.get("Contents", []):
@@ -350,10 +382,11 @@ class S3Store:
 
     def _translated(self, verb: str, key: str, error: Exception) -> StoreError:
         """A vendor's exception in our words. Errors that are not the store's are passed on as they are."""
-        from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+        from boto3.exceptions import Boto3Error
+        from botocore import exceptions as botocore
 
         url = self.url(key)
-        if isinstance(error, ClientError):
+        if isinstance(error, botocore.ClientError):
             code = error.response.get("Error", {}).get("Code", "")
             if code in ("PreconditionFailed", "412"):
                 return AlreadyExists(url)
@@ -363,8 +396,11 @@ class S3Store:
             return StoreError(
                 f"cannot {verb} {url}: {code} {message}".strip(), retryable=code in self._RETRYABLE
             )
-        if isinstance(error, NoCredentialsError):
+        if isinstance(error, botocore.NoCredentialsError):
             return StoreError(f"cannot {verb} {url}: no AWS credentials were found", retryable=False)
-        if isinstance(error, BotoCoreError):
-            return StoreError(f"cannot {verb} {url}: {error}", retryable=True)
+        # The rest is mostly the network; half a key pair or a wrong name is mended by a person only.
+        mistakes = (botocore.PartialCredentialsError, botocore.ProfileNotFound, botocore.ParamValidationError)
+        if isinstance(error, (botocore.BotoCoreError, Boto3Error)):
+            retryable = not isinstance(error, mistakes)
+            return StoreError(f"cannot {verb} {url}: {error}", retryable=retryable)
         raise error

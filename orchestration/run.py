@@ -11,7 +11,6 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Iterator
 from contextlib import redirect_stdout
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -32,7 +31,8 @@ _RANGE_END = "dagster/asset_partition_range_end"
 def run_hours(start: datetime, end: datetime) -> None:
     """Materialise every hour of [start, end), then each daily file of days that ended in it.
 
-    Raises FootfallError with what the failed steps said.
+    A failed run does not keep the next from being tried: one client's bucket holds up nobody's daily
+    files. Raises FootfallError with what all the failed steps said.
     """
     if start < first_hour():
         raise FootfallError(
@@ -44,27 +44,36 @@ def run_hours(start: datetime, end: datetime) -> None:
     definitions = load_definitions()
     instance = dg.DagsterInstance.get()
     hours = list(between(start, end))
-    _run(definitions, instance, "hourly", hours[0].strftime(HOUR_FORMAT), hours[-1].strftime(HOUR_FORMAT))
+    wanted = [("hourly", hours[0].strftime(HOUR_FORMAT), hours[-1].strftime(HOUR_FORMAT))]
     for schedule in definitions.schedules or []:
         assert isinstance(schedule, dg.ScheduleDefinition)
         if schedule.name.startswith("daily_"):
-            days = list(_ended_days(start, end, schedule.execution_timezone or "UTC"))
+            days = ended_days(start, end, schedule.execution_timezone or "UTC")
             if days:
-                _run(definitions, instance, schedule.name, days[0], days[-1])
+                wanted.append((schedule.name, days[0], days[-1]))
+    failures = [
+        said for job, first, last in wanted if (said := _run(definitions, instance, job, first, last))
+    ]
+    if failures:
+        raise FootfallError("\n".join(failures))
 
 
-def _ended_days(start: datetime, end: datetime, timezone: str) -> Iterator[str]:
-    """Local days that have an hour in [start, end) and ended no later than `end`."""
-    day = start.astimezone(ZoneInfo(timezone)).replace(hour=0, minute=0)
-    while True:
-        following = (day.replace(tzinfo=None) + timedelta(days=1)).replace(tzinfo=day.tzinfo)
-        if following > end:
-            return
-        yield day.strftime(DAY_FORMAT)
-        day = following
+def ended_days(start: datetime, end: datetime, timezone: str) -> list[str]:
+    """Local days (`2026-11-20`) that have a moment in [start, end) and ended no later than `end`."""
+    zone = ZoneInfo(timezone)
+    days = []
+    day = start.astimezone(zone).date()
+    while datetime.combine(day + timedelta(days=1), datetime.min.time(), zone) <= end:
+        days.append(day.strftime(DAY_FORMAT))
+        day += timedelta(days=1)
+    return days
 
 
-def _run(definitions: dg.Definitions, instance: dg.DagsterInstance, job: str, first: str, last: str) -> None:
+def _run(definitions: dg.Definitions, instance: dg.DagsterInstance, job: str, first: str, last: str) -> str:
+    """Run a job over a range of partitions. Returns what its failed steps said; empty when it succeeded.
+
+    Raises KeyboardInterrupt where a person stopped it.
+    """
     span = first if first == last else f"{first} to {last}"
     print(f"{job}: {span}", flush=True)
     run_id = str(uuid.uuid4())
@@ -79,11 +88,13 @@ def _run(definitions: dg.Definitions, instance: dg.DagsterInstance, job: str, fi
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
             raise_on_error=False,
         )
-    if not result.success:
-        said = [
-            f"{e.step_key}: {_reason(e.step_failure_data)}" for e in result.all_events if e.is_step_failure
-        ]
-        raise FootfallError(f"run {run_id} of {job} failed; the Dagster UI has its log\n" + "\n".join(said))
+    if result.success:
+        return ""
+    failures = [(e.step_key, e.step_failure_data) for e in result.all_events if e.is_step_failure]
+    if any("is_stopped" in f.user_failure_data.metadata for _, f in failures if f.user_failure_data):
+        raise KeyboardInterrupt
+    said = [f"{step}: {_reason(failure)}" for step, failure in failures]
+    return f"run {run_id} of {job} failed; the Dagster UI has its log\n" + "\n".join(said)
 
 
 def _reason(failure: Any) -> str:

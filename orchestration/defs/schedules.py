@@ -14,9 +14,10 @@ from orchestration.partitions import DAY_FORMAT, HOUR_FORMAT, daily, hourly, zon
 #: Minutes past the hour. The collector ships a segment after FOOTFALL_SEGMENT_SECONDS (60) and retries;
 #: earlier would find hours that are not whole yet, later delays every file.
 HOURLY_CRON = "5 * * * *"
-#: Minutes past local midnight: the last hour's run is over by then, as a rule. A day whose hours are not
-#: all ingested fails and is retried.
-DAILY_CRON = "20 0 * * *"
+#: After local midnight: the run of the day's last hour must be over. Where midnight is no full hour of UTC
+#: (India, Nepal, Adelaide), that hour ends up to 45 minutes later and runs five minutes after that.
+#: Earlier fails, because a day is delivered whole or not at all; later delays every daily file.
+DAILY_CRON = "10 1 * * *"
 
 
 def daily_selection(timezone: str | None = None) -> dg.AssetSelection:
@@ -91,7 +92,7 @@ def schedules() -> dg.Definitions:
                 execution_timezone=timezone,
                 execution_fn=lambda tick, timezone=timezone: day_to_run(timezone, tick),
                 default_status=dg.DefaultScheduleStatus.RUNNING,
-                description=f"At twenty past midnight in {timezone}: the day that just ended.",
+                description=f"At ten past one in {timezone}: the day that just ended.",
             )
         )
     return dg.Definitions(jobs=jobs, schedules=made)

@@ -1,6 +1,7 @@
 """One delivery: render, put, read back, manifest, ledger. Every step may be repeated.
 
     planned → rendered → put → verified → committed      (failed at any step; the next attempt goes on)
+                  └── abandoned: its data changed before the client could see it
 
 The client's bucket and the backup bucket are independent: trouble with one does not spare the other its
 copy. Nothing is overwritten; changed data is a new revision beside the old one.
@@ -18,7 +19,7 @@ import duckdb
 from footfall import keys
 from footfall.clients import Client, Export
 from footfall.manifest import DeliveredFile, Period, build, period_end
-from footfall.store import ObjectStore, StoreError, put_once
+from footfall.store import NotFound, ObjectStore, StoreError, put_once
 from orchestration.delivery import datasets
 from orchestration.delivery.ledger import Ledger, LedgerRow
 from orchestration.delivery.progress import IngestedHours
@@ -94,34 +95,34 @@ class Deliverer:
             data = path.read_bytes()
         sha256 = hashlib.sha256(data).hexdigest()
         digest = self._digests.get(start.astimezone(UTC), datasets.EMPTY_DIGEST)
-        last = self._revisions(start)[-1:]
-        if last and last[0].state not in ("committed", "abandoned") and last[0].sha256 != sha256:
-            failure = self._settle(last[0], start)
+        revisions = self._revisions(start)
+        if revisions and revisions[-1].is_open and revisions[-1].sha256 not in (None, sha256):
+            failure = self._settle(revisions[-1], start)
             if failure:
                 return failure
-        revisions = self._revisions(start)
-        committed = [row.revision for row in revisions if row.state == "committed"]
-        if committed:
-            newest = revisions[committed[-1] - 1]
-            if newest.sha256 == sha256:
-                self._ledger.record(newest, "committed", digest=digest)
-                return _outcome(newest, "unchanged")
-        is_open = bool(revisions) and revisions[-1].state not in ("committed", "abandoned")
+            revisions = self._revisions(start)
+        newest = next((row for row in reversed(revisions) if row.state == "committed"), None)
+        if newest and newest.sha256 == sha256:
+            if revisions[-1].is_open:
+                self._ledger.record(revisions[-1], "abandoned")
+            self._ledger.record(newest, "committed", digest=digest)
+            return _outcome(newest, "unchanged")
         row = self._ledger.plan(
             self._client.client_id,
             self._export.name,
             start,
-            len(revisions) + (0 if is_open else 1),
-            "late" if committed else "initial",
+            # An unfinished attempt with the same bytes is taken up.
+            len(revisions) if revisions and revisions[-1].is_open else len(revisions) + 1,
+            "late" if newest else "initial",
             self._now(),
         )
-        key = keys.delivered_file(self._export.name, start, self._export.cadence, revision, "csv")
+        key = keys.delivered_file(self._export.name, start, self._export.cadence, row.revision, "csv")
         file = DeliveredFile(key, len(data), sha256, rows)
         # An attempt that is taken up again keeps its manifest: one bucket may hold it already.
         manifest = (
             row.manifest.encode()
             if row.manifest
-            else self._manifest(row, file, start, committed[-1] if committed else None)
+            else self._manifest(row, file, start, newest.revision if newest else None)
         )
         self._ledger.record(
             row,
@@ -140,22 +141,34 @@ class Deliverer:
         return self._ledger.revisions(self._client.client_id, self._export.name, start)
 
     def _settle(self, row: LedgerRow, start: datetime) -> Outcome | None:
-        """End an unfinished revision whose data has changed since: abandon it, unless the client may have
-        read it. Then it is a revision like any other, and the backup gets it too. Returns what failed.
+        """End an unfinished revision whose data has changed since. Returns the failure to do so.
+
+        What the client may have read is finished as it is, so that the backup has it too and the next
+        revision can supersede it. Anything else is abandoned.
         """
-        manifest_key = keys.manifest(self._export.name, start, self._export.cadence, row.revision)
         try:
-            if row.manifest is None or self._buckets.destination.head(manifest_key) is None:
-                self._ledger.record(row, "abandoned")
-                return None
-            assert row.key is not None and row.sha256 is not None and row.rows is not None
-            data = self._buckets.destination.get(row.key)
+            data = self._visible(row, start)
         except StoreError as error:
             self._ledger.record(row, "failed", error=str(error))
             return _outcome(row, "failed", error=str(error), is_retryable=error.retryable)
+        if data is None:
+            self._ledger.record(row, "abandoned")
+            return None
+        assert row.key and row.sha256 and row.manifest and row.rows is not None, "it was rendered"
         file = DeliveredFile(row.key, len(data), row.sha256, row.rows)
         outcome = self._send(row, file, data, row.manifest.encode(), start)
         return outcome if outcome.status == "failed" else None
+
+    def _visible(self, row: LedgerRow, start: datetime) -> bytes | None:
+        """The file of a revision that the client's bucket holds whole, manifest included; else None."""
+        manifest_key = keys.manifest(self._export.name, start, self._export.cadence, row.revision)
+        if row.key is None or self._buckets.destination.head(manifest_key) is None:
+            return None
+        try:
+            data = self._buckets.destination.get(row.key)
+        except NotFound:
+            return None
+        return data if hashlib.sha256(data).hexdigest() == row.sha256 else None
 
     def _send(
         self, row: LedgerRow, file: DeliveredFile, data: bytes, manifest: bytes, start: datetime

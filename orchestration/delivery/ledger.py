@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 #: How far a delivery has come. `committed`: the manifest is in the client's bucket and in the backup.
-#: `failed`: an attempt ended with `error`; the next one goes on. `abandoned`: an attempt that never got a
-#: manifest, whose period was delivered by a later revision because its data had changed meanwhile.
+#: `failed`: an attempt ended with `error`; the next one goes on. `abandoned`: the client never saw it, and
+#: its data has changed meanwhile; a later revision is delivered in its place, if there is need for one.
 STATES = ("planned", "rendered", "put", "verified", "committed", "failed", "abandoned")
 
 _SCHEMA = """
@@ -59,6 +59,11 @@ class LedgerRow:
     attempts: int
     planned_at: datetime
     committed_at: datetime | None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is still to be brought to an end."""
+        return self.state not in ("committed", "abandoned")
 
 
 class Ledger:

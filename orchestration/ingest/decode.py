@@ -43,6 +43,9 @@ LINE_COLUMNS = {
 }
 
 
+#: Reason of the one row that stands for a whole object; it has no line number.
+UNREADABLE = "unreadable_object"
+
 #: What every event has, beside its own JSON.
 EVENT_FIELDS = ("client_id", "site_id", "event_id", "type", "received_at", "occurred_at")
 
@@ -123,7 +126,7 @@ def _decompressed(data: bytes) -> Iterator[bytes]:
 
 def unreadable_object(key: str, hour: datetime, detail: str, path: Path) -> DecodedObject:
     """The one line that stands for a whole object nobody can read; the object itself stays in the lake."""
-    path.write_bytes(_quarantined("unreadable_object", detail, b"", hour))
+    path.write_bytes(_quarantined(UNREADABLE, detail, b"", hour))
     return DecodedObject(key, path, 1)
 
 

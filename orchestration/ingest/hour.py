@@ -143,9 +143,7 @@ def _is_sound(connection: duckdb.DuckDBPyConnection, lines: int) -> bool:
 
 def _insert_lines(connection: duckdb.DuckDBPyConnection, decoded: list[decode.DecodedObject]) -> None:
     line = ", ".join(f"{name} {kind}" for name, kind in decode.LINE_COLUMNS.items())
-    connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE lines ({line}, object_key VARCHAR, line_number BIGINT)"
-    )
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE lines ({line}, object_key VARCHAR, line_number BIGINT)")
     if not decoded:
         return
     first = 0
@@ -215,7 +213,8 @@ def _swap_rows(connection: duckdb.DuckDBPyConnection, hour: datetime) -> set[dat
         f"""
         INSERT INTO ingest.quarantine ({", ".join(TABLES["quarantine"])})
         SELECT
-            ?, client_id, site_id, received_at, reason, detail, body, object_key, line_number
+            ?, client_id, site_id, received_at, reason, detail, body, object_key,
+            CASE WHEN reason <> '{decode.UNREADABLE}' THEN line_number END
         FROM lines WHERE ({_IS_EVENT}) IS NOT TRUE
         """,
         [hour],

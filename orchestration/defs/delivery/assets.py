@@ -8,6 +8,7 @@ up no other; the run fails when all the others are done.
 import os
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -82,19 +83,24 @@ def _deliveries(
         state: State,
     ) -> Iterator[dg.MaterializeResult]:
         ledger = Ledger(state.ledger())
-        failed: list[tuple[dg.AssetKey, Outcome]] = []
+        failures: list[_Failure] = []
         with warehouse.connect() as connection:
             hours = IngestedHours.read(connection, first_hour())
             for client, export in exports:
                 key = asset_key(client, export)
                 if key not in context.selected_asset_keys:
                     continue
-                current = clients.client(client.client_id)
+                try:
+                    current = clients.client(client.client_id)
+                    buckets = Buckets(destinations.of(current), destinations.backup_of(current))
+                except FootfallError as error:
+                    failures.append(_Failure(key, str(error)))
+                    continue
                 deliverer = Deliverer(
                     connection,
                     current,
                     export,
-                    Buckets(destinations.of(current), destinations.backup_of(current)),
+                    buckets,
                     ledger,
                     hours=hours,
                     now=lambda: datetime.now(UTC),
@@ -108,9 +114,19 @@ def _deliveries(
                     ]
                 except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
                     # The retry policy is for destinations that fail, not for people who change their minds.
-                    raise dg.Failure("stopped while delivering; run it again", allow_retries=False) from None
-                bad = [(key, outcome) for outcome in (*outcomes, *restated) if outcome.status == "failed"]
-                failed += bad
+                    raise dg.Failure(
+                        "stopped while delivering; run it again",
+                        metadata={"is_stopped": True},
+                        allow_retries=False,
+                    ) from None
+                bad = [
+                    _Failure(
+                        key, f"{outcome.period_start.isoformat()}: {outcome.error}", outcome.is_retryable
+                    )
+                    for outcome in (*outcomes, *restated)
+                    if outcome.status == "failed"
+                ]
+                failures += bad
                 for outcome in restated if not bad else (*outcomes, *restated):
                     if outcome.status == "delivered" or (bad and outcome.status == "unchanged"):
                         context.log_event(_materialization(key, current, export, outcome))
@@ -120,10 +136,22 @@ def _deliveries(
                             _facts(outcome), asset_key=key, partition_key=_partition(current, export, outcome)
                         )
                     yield dg.MaterializeResult(asset_key=key)
-        if failed:
-            raise _failure(failed)
+        if failures:
+            raise _as_one(failures)
 
     return deliveries
+
+
+@dataclass(frozen=True)
+class _Failure:
+    """One thing that could not be delivered, in words for a person."""
+
+    key: dg.AssetKey
+    text: str
+    is_retryable: bool = False
+
+    def __str__(self) -> str:
+        return f"{'/'.join(self.key.path[1:])}: {self.text}"
 
 
 def _start(client: Client, export: Export, partition: str) -> datetime:
@@ -171,12 +199,11 @@ def _materialization(
     )
 
 
-def _failure(failed: list[tuple[dg.AssetKey, Outcome]]) -> dg.Failure:
-    lines = [f"{'/'.join(key.path[1:])} {o.period_start.isoformat()}: {o.error}" for key, o in failed]
+def _as_one(failures: list[_Failure]) -> dg.Failure:
     return dg.Failure(
-        f"{len(failed)} deliveries failed, all others are done. {lines[0]}",
-        metadata={"failed": dg.MetadataValue.md("\n".join(f"- {line}" for line in lines))},
-        allow_retries=any(outcome.is_retryable for _, outcome in failed),
+        f"{len(failures)} deliveries failed, all others are done. {failures[0]}",
+        metadata={"failed": dg.MetadataValue.md("\n".join(f"- {failure}" for failure in failures))},
+        allow_retries=any(failure.is_retryable for failure in failures),
     )
 
 

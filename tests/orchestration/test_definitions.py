@@ -1,0 +1,267 @@
+"""The code location loads; every asset says what it is and whose, and queues for the warehouse."""
+
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import dagster as dg
+import pytest
+from support.orchestration_builders import add_event, warehouse
+
+from footfall.hours import HOUR, floor
+from footfall.manifest import verify_bucket
+from footfall.store import LocalStore
+from orchestration.ingest.schema import create_statements
+from orchestration.partitions import HOUR_FORMAT, zone_name
+
+ROOT = Path(__file__).resolve().parents[2]
+#: Fixed while the tests run: the modules of the code location read it once.
+FIRST_HOUR = floor(datetime.now(UTC)) - 30 * HOUR
+
+Load = Callable[[Path], dg.Definitions]
+
+
+@pytest.fixture(scope="module")
+def load(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Load]:
+    """Load the code location with a folder of client files, in a state folder of its own."""
+    home = tmp_path_factory.mktemp("state")
+    (home / "first_hour").write_text(f"{FIRST_HOUR:%Y-%m-%dT%H}\n")
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("FOOTFALL_HOME", str(home))
+        # Another test may have loaded them with another state folder, whose first hour they keep.
+        for name in [
+            name
+            for name in sys.modules
+            if name.startswith(("orchestration.defs", "orchestration.definitions"))
+        ]:
+            environment.delitem(sys.modules, name)
+
+        def load(clients: Path) -> dg.Definitions:
+            environment.setenv("FOOTFALL_CLIENTS", str(clients))
+            from orchestration.definitions import defs
+
+            return defs()
+
+        yield load
+
+
+@pytest.fixture(scope="module")
+def graph(load: Load):
+    """The assets, with the repository's clients."""
+    return load(ROOT / "clients").resolve_asset_graph()
+
+
+def _nodes(graph):
+    return {key.to_user_string(): graph.get(key) for key in graph.get_all_asset_keys()}
+
+
+def test_every_part_of_the_path_is_an_asset(graph):
+    assert {
+        "ingest/events",
+        "ingest/quarantine",
+        "ingest/sites",
+        "staging/stg_web__events",
+        "events",
+        "page_views",
+        "sessions",
+        "visitors",
+        "daily_metrics",
+        "marts/published",
+        "deliveries/agency/events",
+        "deliveries/agency/daily-metrics",
+        "deliveries/demo/sessions",
+    } <= set(_nodes(graph))
+
+
+def test_every_asset_has_a_description_a_group_and_an_owner(graph):
+    for name, node in _nodes(graph).items():
+        assert node.description and node.description.strip(), name
+        assert node.group_name and node.group_name != "default", name
+        assert node.owners, name
+
+
+def test_every_asset_queues_for_the_warehouse(graph):
+    """All of them touch it, and DuckDB lets in one process at a time."""
+    assert {name: node.pools for name, node in _nodes(graph).items()} == {
+        name: {"warehouse"} for name in _nodes(graph)
+    }
+
+
+def test_every_asset_has_partitions_and_all_but_daily_files_have_hours(graph):
+    for name, node in _nodes(graph).items():
+        expected = dg.DailyPartitionsDefinition if "daily-metrics" in name else dg.HourlyPartitionsDefinition
+        assert isinstance(node.partitions_def, expected), name
+
+
+def test_every_asset_is_reached_from_the_raw_objects(graph):
+    """An asset without a way from ingest would be built from nothing or from yesterday."""
+    reached = {name for name in _nodes(graph) if name.startswith("ingest/")}
+    while True:
+        more = {
+            name
+            for name, node in _nodes(graph).items()
+            if {parent.to_user_string() for parent in node.parent_keys} & reached
+        }
+        if more <= reached:
+            break
+        reached |= more
+
+    assert set(_nodes(graph)) - reached == {"staging/referrer_hosts"}, "a seed comes from its own file"
+
+
+def test_hours_start_with_the_first_one_and_include_the_running_one(graph):
+    before = floor(datetime.now(UTC))
+    hours = _nodes(graph)["ingest/events"].partitions_def.get_partition_keys()
+    after = floor(datetime.now(UTC))
+
+    assert hours[0] == FIRST_HOUR.strftime(HOUR_FORMAT)
+    assert hours[-1] in {before.strftime(HOUR_FORMAT), after.strftime(HOUR_FORMAT)}
+
+
+def test_days_start_with_the_local_day_of_the_first_hour(graph):
+    agency = _nodes(graph)["deliveries/agency/daily-metrics"].partitions_def
+
+    assert agency.timezone == "Europe/Berlin"
+    assert agency.get_partition_keys()[0] == f"{FIRST_HOUR.astimezone(ZoneInfo('Europe/Berlin')):%Y-%m-%d}"
+
+
+def test_one_job_an_hour_and_one_a_day_for_each_time_zone(load):
+    definitions = load(ROOT / "clients")
+
+    assert {(s.name, s.execution_timezone) for s in definitions.schedules} == {
+        ("hourly", "UTC"),
+        ("daily_utc", "UTC"),
+        ("daily_europe_berlin", "Europe/Berlin"),
+    }
+    assert all(s.default_status == dg.DefaultScheduleStatus.RUNNING for s in definitions.schedules)
+    for schedule in definitions.schedules:
+        assert schedule.description
+        assert definitions.resolve_job_def(schedule.name).description
+    assert [sensor.name for sensor in definitions.sensors] == ["failed_run_alert"]
+
+
+def test_the_hourly_job_takes_everything_but_the_daily_files(load, graph):
+    job = load(ROOT / "clients").resolve_job_def("hourly")
+
+    taken = {key.to_user_string() for key in job.asset_layer.executable_asset_keys}
+    assert taken == {name for name in _nodes(graph) if "daily-metrics" not in name}
+
+
+@pytest.mark.parametrize(
+    ("timezone", "name"),
+    [("UTC", "utc"), ("America/Argentina/Buenos_Aires", "america_argentina_buenos_aires")],
+)
+def test_a_time_zone_becomes_part_of_a_name(timezone, name):
+    assert zone_name(timezone) == name
+
+
+def test_a_broken_client_file_is_set_aside_and_told_and_the_others_stay(load, tmp_path):
+    clients = tmp_path / "clients"
+    shutil.copytree(ROOT / "clients", clients)
+    (clients / "demo.yaml").write_text("client_id: demo\nname: [unfinished\n")
+
+    definitions = load(clients)
+
+    assets = _nodes(definitions.resolve_asset_graph())
+    assert "deliveries/agency/events" in assets
+    assert not [name for name in assets if name.startswith("deliveries/demo")]
+    [check] = _checks_of_an_hour(clients, tmp_path, "client_files_are_valid")
+    assert not check.passed
+    assert check.metadata["clients"].value == 1
+    assert "demo.yaml" in check.metadata["mistakes"].value
+
+
+def test_with_sound_client_files_the_check_passes(load, tmp_path):
+    load(ROOT / "clients")
+
+    for name in ("client_files_are_valid", "every_line_is_accounted_for"):
+        [check] = _checks_of_an_hour(ROOT / "clients", tmp_path, name)
+        assert check.passed
+
+
+def test_without_any_client_the_code_location_loads(load, tmp_path):
+    definitions = load(tmp_path / "nowhere")
+
+    assert "ingest/events" in _nodes(definitions.resolve_asset_graph())
+    assert [schedule.name for schedule in definitions.schedules] == ["hourly"]
+
+
+def _checks_of_an_hour(clients: Path, folder: Path, name: str):
+    """Ingest an empty hour with these client files, and return the results of one check."""
+    from orchestration.defs.ingest.assets import ingest
+    from orchestration.resources.clients import Clients
+    from orchestration.resources.lake import Lake
+    from orchestration.resources.warehouse import Warehouse
+
+    lake = LocalStore(folder / "lake")
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = dg.materialize(
+            [ingest],
+            instance=instance,
+            partition_key=FIRST_HOUR.strftime(HOUR_FORMAT),
+            resources={
+                "lake": Lake(url=lake.root.as_uri()),
+                "warehouse": Warehouse(path=str(folder / "warehouse.duckdb")),
+                "clients": Clients(folder=str(clients)),
+            },
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        )
+    assert result.success
+    return [check for check in result.get_asset_check_evaluations() if check.check_name == name]
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        "client_id: agency\nname: [unfinished\n",
+        (ROOT / "clients" / "agency.yaml")
+        .read_text()
+        .replace("file://${FOOTFALL_HOME}/", "file://relative/"),
+    ],
+    ids=["unreadable", "no such store"],
+)
+def test_a_client_file_spoilt_after_loading_holds_up_no_other_client(load, tmp_path, spoilt):
+    from orchestration.resources.clients import Clients
+    from orchestration.resources.destinations import Destinations
+    from orchestration.resources.state import State
+    from orchestration.resources.warehouse import Warehouse
+
+    clients = tmp_path / "clients"
+    shutil.copytree(ROOT / "clients", clients)
+    deliveries = next(
+        assets
+        for assets in load(clients).assets
+        if dg.AssetKey(["deliveries", "demo", "events"]) in assets.keys
+    )
+    (clients / "agency.yaml").write_text(spoilt)
+    with warehouse(tmp_path / "warehouse.duckdb") as connection:
+        for statement in create_statements():
+            connection.execute(statement)
+        connection.execute("INSERT INTO ingest.hours (received_hour) VALUES (?)", [FIRST_HOUR])
+        add_event(connection, "event-0001", hour=FIRST_HOUR)
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = dg.materialize(
+            [deliveries],
+            instance=instance,
+            partition_key=FIRST_HOUR.strftime(HOUR_FORMAT),
+            resources={
+                "warehouse": Warehouse(path=str(tmp_path / "warehouse.duckdb")),
+                "clients": Clients(folder=str(clients)),
+                "destinations": Destinations(home=str(tmp_path), backup_url=(tmp_path / "backup").as_uri()),
+                "state": State(ledger_path=str(tmp_path / "ledger.sqlite"), dbt_folder=str(tmp_path / "dbt")),
+            },
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            raise_on_error=False,
+        )
+
+    assert not result.success
+    [failure] = [event.step_failure_data for event in result.all_events if event.is_step_failure]
+    assert failure.user_failure_data.description.startswith(
+        "2 deliveries failed, all others are done. agency/"
+    )
+    seen = verify_bucket(LocalStore(tmp_path / "buckets" / "demo"))
+    assert (seen.manifests, seen.rows, seen.problems) == (2, 1, [])
