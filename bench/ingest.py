@@ -33,7 +33,8 @@ def run(events: int = 200_000, objects: int = 20, rounds: int = 3) -> list[Row]:
             columns = ", ".join(f"'{column}': '{kind}'" for column, kind in LINE_COLUMNS.items())
             statement = (
                 f"COPY (SELECT * FROM read_json('{plain}', format = 'newline_delimited', "
-                f"columns = {{{columns}}})) TO '{folder / 'reference.parquet'}' (FORMAT parquet, COMPRESSION zstd)"
+                f"columns = {{{columns}}})) "
+                f"TO '{folder / 'reference.parquet'}' (FORMAT parquet, COMPRESSION zstd)"
             )
             with duckdb.connect() as connection:
                 return seconds(lambda: connection.execute(statement))
