@@ -150,7 +150,8 @@ def run(seconds: float = 4, rounds: int = 3) -> list[Row]:
                 mine, theirs = in_turns(
                     ours, lambda n=events: _measure(reference_port, n, seconds)[0], rounds
                 )
-                note = f"events/s; p99 {sorted(percentiles)[len(percentiles) // 2]:.1f} ms at {_CONNECTIONS} connections"
+                middle = sorted(percentiles)[len(percentiles) // 2]
+                note = f"events/s; p99 {middle:.1f} ms at {_CONNECTIONS} connections"
                 rows.append(Row(f"collect {what}", f"{mine:,.0f}/s", f"{theirs:,.0f}/s", mine / theirs, note))
         os.sched_setaffinity(0, _CORES)
     return rows
