@@ -8,6 +8,7 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DbtCliResource, DbtProject, dbt_assets
 
+from orchestration.modelling.artefacts import prune
 from orchestration.modelling.command import BUILD, window_environment
 from orchestration.modelling.project import manifest
 from orchestration.modelling.publish import PUBLISHED, publish_marts
@@ -43,6 +44,7 @@ def models(
     window = context.partition_time_window
     os.environ.update(window_environment(Path(warehouse.path), window.start, window.end))
     target = state.dbt_target(context.run_id)
+    prune(target.parent)
     with warehouse.exclusive():
         yield from dbt.cli(list(BUILD), context=context, target_path=target).stream()
 
