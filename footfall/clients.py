@@ -10,14 +10,33 @@ from dataclasses import dataclass
 from datetime import datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+from urllib.parse import quote
 from zoneinfo import ZoneInfo, available_timezones
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,47}$")]
-SiteKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{8,64}$")]
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+_NAME = r"^[a-z0-9][a-z0-9_-]{0,47}$"
+_SITE_KEY = r"^[A-Za-z0-9_-]{8,64}$"
+_URL = (
+    r"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9=_./-]*)?"
+    r"|file://(\$\{FOOTFALL_HOME\})?/[^?#]+)$"
+)
+_ENDPOINT = r"^https?://[^\s/?#@]+/?$"
+#: What a person is told who breaks a pattern.
+_EXPECTED = {
+    _NAME: "expected 1 to 48 of a-z 0-9 _ -, a letter or digit first",
+    _SITE_KEY: "expected 8 to 64 of A-Z a-z 0-9 _ -",
+    _URL: "expected s3://bucket/prefix or file:///folder",
+    _ENDPOINT: "expected an address such as https://s3.example",
+}
+
+Name = Annotated[str, Field(pattern=_NAME)]
+SiteKey = Annotated[str, Field(pattern=_SITE_KEY)]
 Dataset = Literal["events", "page_views", "sessions", "daily_metrics"]
 Cadence = Literal["hourly", "daily"]
 
@@ -33,6 +52,13 @@ def _domain(value: str) -> str:
 def _timezone(value: str) -> str:
     if value not in available_timezones():
         raise ValueError("expected a name from the time zone database such as Europe/Berlin")
+    return value
+
+
+def _plain_path(value: str) -> str:
+    # Two spellings of one folder would hide that two clients write to it.
+    if any(part in ("", ".", "..") for part in value.partition("://")[2].strip("/").split("/")):
+        raise ValueError("expected a path without empty parts, . and ..")
     return value
 
 
@@ -56,12 +82,12 @@ class Site(_Strict):
 class Destination(_Strict):
     """The bucket the client owns: `s3://bucket/prefix`, or `file:///folder` (may use ${FOOTFALL_HOME})."""
 
-    url: str = Field(pattern=r"^(s3://[a-z0-9][a-z0-9.-]+(/[A-Za-z0-9=_./-]*)?|file://[^?#]+)$")
-    endpoint: str | None = None
+    url: Annotated[str, AfterValidator(_plain_path)] = Field(pattern=_URL)
+    endpoint: str | None = Field(default=None, pattern=_ENDPOINT)
 
     def resolved_url(self, home: Path) -> str:
         """The URL with ${FOOTFALL_HOME} filled in."""
-        return self.url.replace("${FOOTFALL_HOME}", str(home))
+        return self.url.replace("${FOOTFALL_HOME}", quote(str(home)))
 
 
 #: Which cadence each dataset may be delivered at, and why not the other.
@@ -102,6 +128,7 @@ class Client(_Strict):
     def _names_are_unique(self) -> "Client":
         for what, names in (
             ("site_id", [s.site_id for s in self.sites]),
+            ("site key", [s.key for s in self.sites]),
             ("export name", [e.name for e in self.exports]),
         ):
             twice = {n for n in names if names.count(n) > 1}
@@ -153,7 +180,10 @@ def load_registry(folder: Path) -> Registry:
     domain, a bucket and prefix) is set aside with all its mistakes; the others stay in force.
     """
     clients: list[Client] = []
-    mistakes: list[Mistake] = []
+    mistakes = [
+        Mistake(path.name, "-", f"is not read; name it {path.stem}.yaml")
+        for path in sorted(folder.glob("*.yml"))
+    ]
     for path in sorted(folder.glob("*.yaml")):
         client, found = _read_client(path)
         if client is not None:
@@ -170,23 +200,56 @@ def load_registry(folder: Path) -> Registry:
 
 def _read_client(path: Path) -> tuple[Client | None, list[Mistake]]:
     try:
-        document: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         return None, [Mistake(path.name, "-", f"cannot be read: {error}")]
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
+    try:
+        document: Any = yaml.load(text, _Loader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
         where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "-"
-        return None, [Mistake(path.name, where, f"not YAML: {getattr(error, 'problem', 'unreadable')}")]
+        # An unknown tag or alias is quoted in the parser's words, and could be a secret.
+        problem = re.sub(r"'[^'<]{2,}'", "…", error.problem or "unreadable")
+        return None, [Mistake(path.name, where, f"not YAML: {problem}")]
+    except yaml.reader.ReaderError as error:
+        before = text[: error.position]
+        where = f"line {before.count(chr(10)) + 1}, column {len(before) - before.rfind(chr(10))}"
+        return None, [Mistake(path.name, where, f"not YAML: {error.reason}")]
+    # PyYAML passes on whatever its conversions raise: for a date of month 13, for deep nesting.
+    except Exception as error:
+        return None, [Mistake(path.name, "-", f"not YAML: {type(error).__name__} in one of its values")]
     try:
         client = Client.model_validate(document)
     except ValidationError as error:
         return None, [
-            Mistake(path.name, ".".join(str(p) for p in item["loc"]) or "-", item["msg"])
+            Mistake(path.name, ".".join(str(p) for p in item["loc"]) or "-", _reason(item))
             for item in error.errors(include_input=False, include_url=False)
         ]
     if client.client_id != path.stem:
         return None, [Mistake(path.name, "client_id", f"must equal the file's name, {path.stem!r}")]
     return client, []
+
+
+def _reason(item: "ErrorDetails") -> str:
+    """What to do about one of pydantic's errors, without the value that caused it."""
+    pattern = item.get("ctx", {}).get("pattern", "")
+    return _EXPECTED.get(pattern) or item["msg"].removeprefix("Value error, ")
+
+
+class _Loader(yaml.SafeLoader):
+    """Plain YAML, but a field given twice is a mistake: PyYAML would silently take the last one."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                continue
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    problem="a field is given twice", problem_mark=key.start_mark
+                )
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
 
 
 def _clashes(file: str, client: Client, others: Iterable[Client]) -> Iterable[Mistake]:

@@ -13,7 +13,7 @@ import secrets
 from datetime import UTC, datetime, timedelta
 
 from footfall.keys import SALTS, salt_object
-from footfall.store import AlreadyExists, ObjectStore
+from footfall.store import AlreadyExists, NotFound, ObjectStore
 
 #: How long a salt lives after it was made. Longer would let an address be matched for longer; shorter
 #: would cut sessions that cross midnight.
@@ -54,11 +54,19 @@ class Salts:
     def destroy_old(self, now: datetime) -> int:
         """Delete every salt older than SALT_LIFE, here and in the lake. Returns how many were destroyed."""
         destroyed = 0
+        alive: set[str] = set()
         for info in list(self._store.list(SALTS)):
-            created = datetime.fromisoformat(json.loads(self._store.get(info.key))["created_at"])
+            try:
+                created = datetime.fromisoformat(json.loads(self._store.get(info.key))["created_at"])
+            except NotFound:
+                continue  # another collector destroyed it
             if now - created > SALT_LIFE:
                 self._store.delete(info.key)
                 destroyed += 1
-        if destroyed:
-            self._known.clear()
+            else:
+                alive.add(info.key)
+        # By what the lake still holds: most salts are destroyed by another collector, and must go here too.
+        self._known = {
+            known: salt for known, salt in list(self._known.items()) if salt_object(*known) in alive
+        }
         return destroyed

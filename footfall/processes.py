@@ -1,12 +1,13 @@
 """Child processes: start them, wait until they answer, stop every one of them."""
 
+import errno
+import http.client
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,6 +17,9 @@ from footfall.errors import FootfallError
 #: Seconds that a child has to end after SIGTERM before it is killed: the collector drains for up to 10.
 STOP_SECONDS = 20
 
+#: Our own children are on this machine: a proxy that the environment names cannot reach them.
+_direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
 
 def require_free_port(host: str, port: int, variable: str) -> None:
     """Raise FootfallError when something listens on the port already."""
@@ -24,9 +28,11 @@ def require_free_port(host: str, port: int, variable: str) -> None:
         try:
             probe.bind((host, port))
         except OSError as error:
-            raise FootfallError(
-                f"port {port} is in use ({error.strerror}); stop its owner or set {variable}"
-            ) from None
+            if error.errno == errno.EADDRINUSE:
+                said = f"port {port} is in use; stop its owner or set {variable}"
+            else:
+                said = f"cannot listen on port {port} of {host}: {error.strerror}"
+            raise FootfallError(said) from None
 
 
 class Children:
@@ -48,18 +54,22 @@ class Children:
         """Start `command`, its output to `<logs>/<name>.log`.
 
         In a session of its own: Ctrl-C reaches this process alone, which then ends the others in order.
+        Raises FootfallError where there is no such program or no log can be written.
         """
-        self._logs.mkdir(parents=True, exist_ok=True)
-        with self.log(name).open("ab") as log:
-            self._running[name] = subprocess.Popen(
-                command,
-                cwd=self._folder,
-                env=self._environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        try:
+            self._logs.mkdir(parents=True, exist_ok=True)
+            with self.log(name).open("ab") as log:
+                self._running[name] = subprocess.Popen(
+                    command,
+                    cwd=self._folder,
+                    env=self._environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+        except OSError as error:
+            raise FootfallError(f"cannot start {name}: {error.strerror}: {error.filename}") from None
 
     def log(self, name: str) -> Path:
         """Where a child's output goes."""
@@ -71,10 +81,10 @@ class Children:
         while time.monotonic() < give_up:
             self.check()
             try:
-                with urllib.request.urlopen(url, timeout=2) as answer:
+                with _direct.open(url, timeout=2) as answer:
                     if answer.status == 200:
                         return
-            except (urllib.error.URLError, OSError):
+            except (OSError, http.client.HTTPException):
                 pass
             time.sleep(0.1)
         raise FootfallError(

@@ -5,13 +5,15 @@ nothing else in the project looks at the environment. `.env.example` lists the s
 keeps the two equal.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from footfall.errors import FootfallError
 
-#: Name → (default, meaning). `{home}` in a default stands for FOOTFALL_HOME.
+#: Name → (default, meaning). `{home}` in a URL stands for FOOTFALL_HOME.
 VARIABLES: dict[str, tuple[str, str]] = {
     "FOOTFALL_HOME": (".footfall", "state folder: lake, buckets, warehouse, spool, Dagster's home"),
     "FOOTFALL_CLIENTS": ("clients", "folder of client files, one YAML file a client"),
@@ -80,11 +82,11 @@ class Settings:
         home = Path(environ.get("FOOTFALL_HOME") or VARIABLES["FOOTFALL_HOME"][0]).absolute()
 
         def text(name: str) -> str:
-            return environ.get(name) or VARIABLES[name][0].replace("{home}", str(home))
+            return environ.get(name) or VARIABLES[name][0].replace("{home}", quote(str(home)))
 
         def number(name: str, low: int, high: int) -> int:
             value = text(name)
-            if not value.isascii() or not value.isdigit() or not low <= int(value) <= high:
+            if not re.fullmatch("[0-9]{1,18}", value) or not low <= int(value) <= high:
                 raise FootfallError(f"{name}={value!r}: expected a whole number from {low} to {high}")
             return int(value)
 

@@ -1,6 +1,7 @@
 """Visitor ids: one person on one site on one day, and nobody can tell who."""
 
 import json
+import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
@@ -63,3 +64,43 @@ def test_a_salt_is_destroyed_after_48_hours_and_not_before(tmp_path):
     assert salts.destroy_old(made + SALT_LIFE + timedelta(seconds=1)) == 1
     assert list(store.list(SALTS)) == []
     assert salts.of("acme", NOON) != before
+
+
+def test_what_another_collector_destroyed_is_forgotten_here_too(tmp_path):
+    """Of two collectors only one finds the old salt in the lake; the other must not keep it in memory."""
+    here, there = Salts(LocalStore(tmp_path)), Salts(LocalStore(tmp_path))
+    before = here.of("acme", NOON)
+    later = datetime.now(UTC) + SALT_LIFE + timedelta(seconds=1)
+
+    assert there.destroy_old(later) == 1
+    assert here.destroy_old(later) == 0
+
+    assert here.of("acme", NOON) != before
+
+
+def test_many_collectors_may_destroy_at_once(tmp_path):
+    store = LocalStore(tmp_path)
+    for n in range(20):
+        Salts(store).of(f"client-{n}", NOON)
+    later = datetime.now(UTC) + SALT_LIFE + timedelta(seconds=1)
+
+    with ThreadPoolExecutor(8) as pool:
+        destroyed = list(pool.map(lambda _: Salts(LocalStore(tmp_path)).destroy_old(later), range(8)))
+
+    assert sum(destroyed) >= 20
+    assert list(store.list(SALTS)) == []
+
+
+def test_what_is_stored_tells_nothing_of_a_visitor(tmp_path):
+    store = LocalStore(tmp_path)
+    salt = Salts(store).of("acme", NOON)
+
+    visitor = visitor_id(salt, "shop", "192.0.2.77", "Browser/1.0")
+
+    assert re.fullmatch("[0-9a-f]{32}", visitor)
+    (info,) = store.list("")
+    assert info.key == "salts/client=acme/day=2026-11-20.json"
+    stored = json.loads(store.get(info.key))
+    assert set(stored) == {"salt", "created_at"}
+    assert bytes.fromhex(stored["salt"]) == salt
+    assert "192.0.2.77" not in str(stored) + visitor

@@ -7,6 +7,7 @@ import pytest
 
 from footfall.errors import FootfallError
 from footfall.settings import VARIABLES, Settings
+from footfall.store import open_store
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -24,10 +25,55 @@ def test_an_empty_environment_gives_the_defaults_below_the_current_folder(tmp_pa
     assert settings.segment_seconds == 60
 
 
-@pytest.mark.parametrize("value", ["0", "3601", "-1", "6.5", "ten", "１０"])
+@pytest.mark.parametrize("value", ["0", "3601", "-1", "6.5", "ten", "１０", "9" * 5000])
 def test_a_number_out_of_range_is_named_with_its_range(value):
-    with pytest.raises(FootfallError, match="FOOTFALL_SEGMENT_SECONDS=.*whole number from 1 to 3600"):
+    with pytest.raises(FootfallError, match=r"FOOTFALL_SEGMENT_SECONDS=.*whole number from 1 to 3600"):
         Settings.from_environ({"FOOTFALL_SEGMENT_SECONDS": value})
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "FOOTFALL_COLLECTOR_PORT",
+        "FOOTFALL_UI_PORT",
+        "FOOTFALL_SITE_PORT",
+        "FOOTFALL_SEGMENT_SECONDS",
+        "FOOTFALL_SEGMENT_BYTES",
+        "FOOTFALL_SPOOL_BYTES",
+    ],
+)
+def test_every_number_is_checked_and_named(name):
+    with pytest.raises(FootfallError, match=f"^{name}='many': expected a whole number"):
+        Settings.from_environ({name: "many"})
+
+
+def test_a_variable_that_is_set_to_nothing_has_its_default():
+    assert Settings.from_environ(dict.fromkeys(VARIABLES, "")) == Settings.from_environ({})
+
+
+def test_paths_are_absolute_and_lists_are_split(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    settings = Settings.from_environ(
+        {
+            "FOOTFALL_HOME": "state",
+            "FOOTFALL_CLIENTS": "who",
+            "FOOTFALL_TRUSTED_PROXIES": "10.0.0.0/8, ,127.0.0.1",
+        }
+    )
+
+    assert (settings.home, settings.clients) == (tmp_path / "state", tmp_path / "who")
+    assert settings.trusted_proxies == ("10.0.0.0/8", "127.0.0.1")
+
+
+def test_a_home_with_odd_letters_holds_its_own_lake(tmp_path):
+    """A # or ? in the folder's name would otherwise end the URL there: the lake would lie elsewhere."""
+    home = tmp_path / "state of #1? 100%"
+
+    lake = open_store(Settings.from_environ({"FOOTFALL_HOME": str(home)}).lake)
+    lake.put("k", b"x")
+
+    assert (home / "lake" / "k").read_bytes() == b"x"
 
 
 def test_the_example_file_lists_every_variable_and_no_other():
@@ -36,5 +82,5 @@ def test_the_example_file_lists_every_variable_and_no_other():
     named = re.findall(r"^#? ?(FOOTFALL_[A-Z0-9_]+)=", text, re.MULTILINE)
 
     assert named == list(VARIABLES)
-    for name, (_, meaning) in VARIABLES.items():
-        assert meaning in text, name
+    for name, (default, meaning) in VARIABLES.items():
+        assert f"# {meaning}\n#{name}={default}\n" in text

@@ -1,7 +1,9 @@
 """One contract for both object stores, on a folder and on a real S3 server."""
 
 from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
+from threading import Thread
 
 import pytest
 from support.s3_server import ADMIN, credentials, s3_server
@@ -82,6 +84,38 @@ def test_a_missing_object_is_not_found(store, tmp_path):
             ask()
 
 
+def test_a_folder_of_objects_is_no_object_itself(store, tmp_path):
+    store.put("a/b", b"x")
+
+    assert store.head("a") is None
+    with pytest.raises(NotFound):
+        store.get("a")
+    with pytest.raises(NotFound):
+        store.fetch("a", tmp_path / "copy")
+    store.delete("a")
+    assert keys(store) == ["a/b"]
+
+
+def test_below_an_object_there_is_nothing(store):
+    store.put("a", b"x")
+
+    assert store.head("a/b") is None
+    with pytest.raises(NotFound):
+        store.get("a/b")
+    store.delete("a/b")
+    assert keys(store, "a/") == []
+    assert keys(store) == ["a"]
+
+
+def test_a_long_listing_is_whole(store):
+    """A store answers a thousand keys at a time; an hour of a busy lake holds more objects than that."""
+    names = [f"{n:05d}" for n in range(1010)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda name: store.put(f"many/{name}", b""), names))
+
+    assert keys(store, "many/") == [f"many/{name}" for name in names]
+
+
 def test_a_listing_is_by_key_and_by_prefix_even_in_the_middle_of_a_name(store):
     for key in ("b/2", "b/10", "a", "b-c/1", "bb"):
         store.put(key, b"x")
@@ -105,10 +139,22 @@ def test_deleting_twice_is_as_good_as_once(store):
 @pytest.mark.parametrize(
     "key", ["", "/a", "a//b", "../a", "a/../b", "a/./b", "a b", "a:b", "ä", "a\\b", "a\n"]
 )
-def test_what_is_no_key_is_refused_alike(store, key):
-    for ask in (lambda: store.put(key, b"x"), lambda: store.get(key), lambda: store.head(key)):
+def test_what_is_no_key_is_refused_alike(store, tmp_path, key):
+    for ask in (
+        lambda: store.put(key, b"x"),
+        lambda: store.get(key),
+        lambda: store.head(key),
+        lambda: store.delete(key),
+        lambda: store.fetch(key, tmp_path / "copy"),
+    ):
         with pytest.raises(StoreError, match="is not an object key"):
             ask()
+
+
+@pytest.mark.parametrize("prefix", ["/", "/etc", "../", "a/../../", "a//", "a b"])
+def test_a_listing_never_leaves_the_store(store, prefix):
+    with pytest.raises(StoreError, match="is not the beginning of an object key"):
+        list(store.list(prefix))
 
 
 def test_urls_are_for_people(store):
@@ -116,7 +162,14 @@ def test_urls_are_for_people(store):
     assert store.url("a/b").split(":")[0] in ("file", "s3")
 
 
-@pytest.mark.parametrize("url", ["", "lake", "file://host/x", "http://x/y", "s3:///x", "file:relative"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("", "lake", "file:relative", "file://host/x", "file:///x?y", "file:///x#y", "http://x/y"),
+        *("s3://", "s3:///x", "s3://[x", "s3://b", "s3://Bucket/x", "s3://key:secret@bucket/x"),
+        *("s3://bucket/../x", "s3://bucket/a//b", "s3://bucket/a b", "s3://bucket/x?y"),
+    ],
+)
 def test_what_is_no_store_is_refused_with_what_to_write(url):
     with pytest.raises(FootfallError, match="write file:///absolute/folder or s3://bucket/prefix"):
         open_store(url)
@@ -136,6 +189,43 @@ def test_a_folder_that_cannot_be_made_is_said_clearly(tmp_path):
 
     with pytest.raises(StoreError, match=r"cannot write .*/file/lake/k"):
         LocalStore(tmp_path / "file" / "lake").put("k", b"x")
+
+
+def test_a_folder_in_the_way_is_said_clearly(tmp_path):
+    store = LocalStore(tmp_path)
+    store.put("a/b", b"x")
+
+    with pytest.raises(StoreError, match=r"cannot write .*/a: Is a directory") as refused:
+        store.put("a", b"x")
+    assert not refused.value.retryable
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_objects_that_vanish_during_a_listing_do_not_break_it(tmp_path):
+    """Two collectors destroy old salts at once; neither may fail for the other's deletions."""
+    store = LocalStore(tmp_path)
+    for n in range(300):
+        store.put(f"{n % 10}/{n}", b"")
+
+    with ThreadPoolExecutor(4) as pool:
+        listings = [pool.submit(keys, store) for _ in range(12)]
+        for n in range(300):
+            store.delete(f"{n % 10}/{n}")
+
+    assert [listing.exception() for listing in listings] == [None] * 12
+    assert keys(store) == []
+
+
+def test_a_name_that_begins_alike_is_another_prefix(s3):
+    inner = open_store(f"s3://{s3.bucket}/pre", s3_endpoint=s3.endpoint)
+    other = open_store(f"s3://{s3.bucket}/prefix", s3_endpoint=s3.endpoint)
+    inner.put("k", b"1")
+    other.put("k", b"2")
+
+    assert keys(inner) == ["k"]
+    assert inner.get("k") == b"1"
+    root = open_store(f"s3://{s3.bucket}", s3_endpoint=s3.endpoint)
+    assert {"pre/k", "prefix/k"} <= set(keys(root, "pre"))
 
 
 def test_wrong_credentials_are_refused_and_name_the_bucket(s3, monkeypatch):
@@ -167,3 +257,53 @@ def test_a_store_that_does_not_answer_may_be_asked_again(s3):
     with pytest.raises(StoreError) as refused:
         open_store(f"s3://{s3.bucket}", s3_endpoint="http://127.0.0.1:9").put("k", b"x")
     assert refused.value.retryable
+
+
+def test_an_endpoint_that_is_no_address_needs_a_person():
+    with pytest.raises(StoreError, match="cannot reach s3://bucket/x/: Invalid endpoint: ") as refused:
+        open_store("s3://bucket/x", s3_endpoint="localhost:9000").put("k", b"x")
+    assert not refused.value.retryable
+
+
+def test_without_credentials_it_says_so(monkeypatch, tmp_path):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+    with pytest.raises(StoreError, match="s3://bucket/k: no AWS credentials were found") as refused:
+        open_store("s3://bucket", s3_endpoint="http://127.0.0.1:9").put("k", b"x")
+    assert not refused.value.retryable
+
+
+class _BreaksOff(BaseHTTPRequestHandler):
+    """Promises a hundred bytes and hangs up after ten, every time."""
+
+    def do_HEAD(self):
+        self.send_response(200)
+        self.send_header("content-length", "100")
+        self.send_header("etag", '"1"')
+        self.end_headers()
+
+    def do_GET(self):
+        self.do_HEAD()
+        self.wfile.write(b"x" * 10)
+
+    def log_message(self, *_):
+        pass
+
+
+def test_an_answer_that_breaks_off_may_be_asked_for_again(monkeypatch, tmp_path):
+    for name, value in credentials(("key", "secret")).items():
+        monkeypatch.setenv(name, value)
+    with ThreadingHTTPServer(("127.0.0.1", 0), _BreaksOff) as server:
+        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}).start()
+        store = open_store("s3://bucket", s3_endpoint=f"http://127.0.0.1:{server.server_port}")
+        try:
+            for ask in (lambda: store.get("k"), lambda: store.fetch("k", tmp_path / "copy")):
+                with pytest.raises(StoreError, match="cannot read s3://bucket/k: ") as refused:
+                    ask()
+                assert refused.value.retryable
+        finally:
+            server.shutdown()
+    assert list(tmp_path.iterdir()) == []

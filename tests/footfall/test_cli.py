@@ -1,0 +1,296 @@
+"""The command line in processes of its own: one clear line for each mistake, never a traceback."""
+
+import fcntl
+import hashlib
+import json
+import socket
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from footfall import keys
+from footfall.manifest import DeliveredFile, Period, build
+from footfall.store import LocalStore
+
+HOUR = datetime(2026, 11, 20, 14, tzinfo=UTC)
+CLIENT = """\
+client_id: {0}
+name: A Client
+sites: [{{site_id: {0}, key: pk_{0}_1234, domains: [{0}.example]}}]
+destination: {{url: "file://${{FOOTFALL_HOME}}/buckets/{0}"}}
+exports: [{{name: events, dataset: events, cadence: hourly}}]
+"""
+
+
+def assert_one_line(done, command, said):
+    """The command failed and said why in one line on stderr."""
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"footfall {command}: ")
+    assert said in line
+
+
+@pytest.fixture
+def deliver():
+    """Put one delivery of 3 rows into a folder; returns the file's path."""
+
+    def put(folder):
+        data = b"event_id\n1\n2\n3\n"
+        key = keys.delivered_file("events", HOUR, "hourly", 1, "csv")
+        manifest = build(
+            client_id="acme",
+            export="events",
+            dataset="events",
+            cadence="hourly",
+            period=Period(HOUR, HOUR + timedelta(hours=1), "UTC"),
+            revision=1,
+            supersedes=None,
+            reason="initial",
+            files=[DeliveredFile(key, len(data), hashlib.sha256(data).hexdigest(), 3)],
+            columns=[("event_id", "VARCHAR")],
+            complete_through=None,
+            is_final=False,
+            planned_at=HOUR,
+        )
+        LocalStore(folder).put(key, data)
+        LocalStore(folder).put(keys.manifest("events", HOUR, "hourly", 1), manifest)
+        return folder / key
+
+    return put
+
+
+# clients
+
+
+def test_clients_lists_the_valid_ones_and_every_mistake_of_the_others(footfall, tmp_path):
+    footfall.clients = tmp_path / "who"
+    footfall.clients.mkdir()
+    (footfall.clients / "good.yaml").write_text(CLIENT.format("good"))
+    (footfall.clients / "bad.yaml").write_text(
+        CLIENT.format("bad").replace("hourly", "weekly") + "color: red\n"
+    )
+
+    done = footfall("clients")
+
+    assert (done.returncode, done.stderr) == (1, "")
+    assert done.stdout.splitlines() == [
+        "good: A Client, UTC; sites: good; exports: events (hourly)",
+        "SET ASIDE  bad.yaml: exports.0.cadence: Input should be 'hourly' or 'daily'",
+        "SET ASIDE  bad.yaml: color: Extra inputs are not permitted",
+    ]
+
+
+def test_clients_is_content_with_the_examples_and_prints_their_schema(footfall):
+    assert footfall("clients").returncode == 0
+
+    schema = footfall("clients", "--schema")
+
+    assert (schema.returncode, schema.stderr) == (0, "")
+    assert json.loads(schema.stdout)["title"] == "Client"
+
+
+# verify
+
+
+def test_verify_of_a_good_bucket_says_what_it_counted(footfall, tmp_path, deliver):
+    deliver(tmp_path / "bucket")
+
+    for address in (str(tmp_path / "bucket"), (tmp_path / "bucket").as_uri()):
+        done = footfall("verify", address)
+
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout == "1 manifests, 1 files, 3 rows, 15 bytes: all as promised\n"
+
+
+def test_verify_of_a_tampered_bucket_names_the_file(footfall, tmp_path, deliver):
+    file = deliver(tmp_path / "bucket")
+    file.write_bytes(b"event_id\n1\n2\n4\n")
+    (file.parent / "stray.csv").write_bytes(b"")
+
+    done = footfall("verify", str(tmp_path / "bucket"))
+
+    assert (done.returncode, done.stderr) == (1, "")
+    folder = "events/dt=2026-11-20/hour=14/rev=0001"
+    assert done.stdout.splitlines() == [
+        f"PROBLEM  {folder}/events-20261120T14Z.csv: sha256 differs from {folder}/_manifest.json",
+        f"no data  {folder}/stray.csv: no manifest names it",
+        "1 manifests, 1 files, 3 rows, 15 bytes: 1 problems",
+    ]
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_verify_of_an_empty_or_missing_folder_is_no_success(footfall, tmp_path, there):
+    if there:
+        (tmp_path / "bucket").mkdir()
+
+    done = footfall("verify", str(tmp_path / "bucket"))
+
+    assert (done.returncode, done.stderr) == (1, "")
+    assert done.stdout.endswith("0 bytes: nothing was delivered here\n")
+
+
+def test_verify_of_what_is_no_store_says_what_to_write(footfall):
+    done = footfall("verify", "http://bucket.example/x")
+
+    assert_one_line(done, "verify", "write file:///absolute/folder or s3://bucket/prefix")
+
+
+def test_verify_without_credentials_says_so(footfall, tmp_path):
+    footfall.settings = {"HOME": str(tmp_path), "AWS_EC2_METADATA_DISABLED": "true"}
+
+    assert_one_line(footfall("verify", "s3://bucket/x"), "verify", "no AWS credentials were found")
+
+
+# doctor
+
+
+def test_doctor_finds_a_healthy_installation_healthy(footfall):
+    done = footfall("doctor")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert [line.split(":")[0] for line in lines] == [
+        "ok    versions",
+        "ok    state folder",
+        "ok    clients",
+        "ok    lake",
+        "ok    backup bucket",
+        "ok    ports",
+        "ok    bucket of agency",
+        "ok    bucket of demo",
+    ]
+    assert list(LocalStore(footfall.home / "lake").list("")) == []
+
+
+def test_doctor_names_a_lake_that_cannot_be_written_and_goes_on(footfall, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    footfall.settings = {"FOOTFALL_LAKE": (tmp_path / "file" / "lake").as_uri()}
+
+    done = footfall("doctor")
+
+    assert (done.returncode, done.stderr) == (1, "")
+    (failed,) = [line for line in done.stdout.splitlines() if line.startswith("FAIL")]
+    assert failed.startswith(f"FAIL  lake: cannot write {(tmp_path / 'file' / 'lake').as_uri()}/probe/")
+    assert failed.endswith(": Not a directory")
+
+
+def test_doctor_names_an_endpoint_that_is_none(footfall):
+    footfall.settings = {"FOOTFALL_LAKE": "s3://bucket/lake", "FOOTFALL_S3_ENDPOINT": "localhost:9000"}
+
+    done = footfall("doctor")
+
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "FAIL  lake: cannot reach s3://bucket/lake/: Invalid endpoint: localhost:9000" in done.stdout
+
+
+def test_doctor_says_which_ports_are_taken(footfall, listening):
+    port = listening.getsockname()[1]
+    footfall.ports["FOOTFALL_UI_PORT"] = str(port)
+
+    assert f"Dagster UI {port} in use" in footfall("doctor").stdout
+
+
+# run and import
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "said"),
+    [
+        ("yesterday", "2026-11-20", "'yesterday' is not an hour: write 2026-11-20 or 2026-11-20T14 (UTC)"),
+        ("2026-11-21", "2026-11-20", "--from 2026-11-21 is not before --to 2026-11-20"),
+    ],
+)
+def test_run_refuses_what_is_no_range_of_hours(footfall, start, end, said):
+    assert_one_line(footfall("run", "--from", start, "--to", end), "run", said)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["no-such.log", "--client", "demo"], "no-such.log does not exist"),
+        (["clients", "--client", "demo"], "clients"),
+        (["no-such.log", "--client", "nobody"], "no client 'nobody'; valid are: agency, demo"),
+        (["no-such.log", "--client", "agency"], "--site bakery | cycling | gallery"),
+        (["no-such.log", "--client", "demo", "--site", "bakery"], "--site shop"),
+    ],
+)
+def test_import_refuses_what_it_cannot_place(footfall, arguments, said):
+    assert_one_line(footfall("import", *arguments), "import", said)
+    assert not (footfall.home / "lake").exists()
+
+
+# The state folder
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["up"],
+        ["run", "--from", "2026-11-20", "--to", "2026-11-21"],
+        ["import", "pyproject.toml", "--client", "demo"],
+        ["demo", "--no-serve"],
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_a_state_folder_that_is_a_file_is_named(footfall, arguments):
+    footfall.home.write_text("in the way")
+
+    assert_one_line(footfall(*arguments), arguments[0], f"the state folder {footfall.home} cannot be written")
+    assert footfall.home.read_text() == "in the way"
+
+
+def test_a_second_up_on_a_state_folder_names_the_first(footfall):
+    """Two on one folder would write one warehouse and one spool."""
+    footfall.home.mkdir()
+    with (footfall.home / "instance.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        lock.write("4711")
+        lock.flush()
+
+        assert_one_line(footfall("up"), "up", f"{footfall.home} is in use by process 4711; stop it")
+
+
+@pytest.mark.parametrize("variable", ["FOOTFALL_COLLECTOR_PORT", "FOOTFALL_UI_PORT"])
+def test_up_names_a_port_in_use_and_leaves_nothing_running(footfall, listening, variable):
+    port = listening.getsockname()[1]
+    footfall.ports[variable] = str(port)
+
+    assert_one_line(footfall("up"), "up", f"port {port} is in use; stop its owner or set {variable}")
+
+    if variable != "FOOTFALL_COLLECTOR_PORT":
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", int(footfall.ports["FOOTFALL_COLLECTOR_PORT"])))
+
+
+def test_up_without_a_valid_client_names_every_mistake(footfall, tmp_path):
+    footfall.clients = tmp_path / "who"
+    footfall.clients.mkdir()
+    (footfall.clients / "bad.yaml").write_text("name: 5\n")
+
+    done = footfall("up")
+
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[0] == "set aside: bad.yaml: client_id: Field required"
+    assert done.stderr.splitlines()[-1] == f"footfall up: no valid client file in {footfall.clients}"
+
+
+# Settings and usage
+
+
+def test_a_setting_that_cannot_be_used_is_named(footfall):
+    footfall.settings = {"FOOTFALL_SEGMENT_SECONDS": "soon"}
+
+    assert_one_line(footfall("doctor"), "doctor", "FOOTFALL_SEGMENT_SECONDS='soon': expected a whole number")
+
+
+def test_hours_of_a_demo_are_limited(footfall):
+    assert_one_line(footfall("demo", "--hours", "0"), "demo", "--hours 0: expected 1 to 168")
+
+
+def test_an_unknown_command_lists_the_known_ones(footfall):
+    done = footfall("frobnicate")
+
+    assert done.returncode == 2
+    assert "invalid choice: 'frobnicate'" in done.stderr
+    assert "'demo', 'up', 'import', 'run', 'verify', 'clients', 'doctor'" in done.stderr

@@ -1,0 +1,365 @@
+"""The contract: what is taken as an event, what is refused and why, and what is stored of both."""
+
+import json
+import re
+import uuid
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from footfall.event import (
+    MAX_BATCH_EVENTS,
+    MAX_BODY_BYTES,
+    MAX_DEPTH,
+    MAX_EVENT_BYTES,
+    MAX_PROPERTIES,
+    MAX_QUARANTINE_BYTES,
+    Receipt,
+    Refusal,
+    Refused,
+    check_event,
+    event_line,
+    parse_batch,
+    refused_line,
+)
+
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+RECEIPT = Receipt("acme", "shop", NOON, "f" * 32, "Browser/1.0", gpc=True)
+SECRET = "hunter2-hunter2"
+
+
+def wire(**fields):
+    """The JSON of an ordinary page view; a field of None is left out."""
+    event = {"id": "event-0001", "type": "page_view", "url": "https://shop.example/", **fields}
+    return json.dumps({name: value for name, value in event.items() if value is not None}).encode()
+
+
+def with_raw(text):
+    """An ordinary event with this text as the value of a field that Footfall does not know."""
+    return b'{"type":"page_view","url":"https://shop.example/","z":' + text + b"}"
+
+
+def nested(levels, opening=b'{"a":', closing=b"}"):
+    """An event that is `levels` deep, itself included."""
+    return with_raw(opening * (levels - 1) + b"1" + closing * (levels - 1))
+
+
+def refusal(raw):
+    """Why `raw` is refused as an event: the refusal and its detail."""
+    with pytest.raises(Refused) as refused:
+        check_event(raw)
+    return refused.value.refusal, refused.value.detail
+
+
+def stored(raw, receipt=RECEIPT, sent_at=None):
+    """The stored line of an event, read back as JSON. Numbers stay text: they may be of any length."""
+    line = event_line(check_event(raw), receipt, sent_at=sent_at, is_declared_host=True)
+    assert b"\n" not in line
+    assert b"\r" not in line
+    return json.loads(line, parse_int=str, parse_float=str)
+
+
+# Bodies
+
+
+def test_a_batch_gives_its_site_its_send_time_and_each_event_as_it_came():
+    events = [b'{ "type":"a",  "x":[1, 2]}', b'{"type":"b"}']
+
+    body = b'{"site":"pk_12345678","sent_at":1763640000000,"more":1,"events":[' + b" , ".join(events) + b"]}"
+
+    assert parse_batch(body) == ("pk_12345678", 1763640000000, events)
+
+
+def test_a_body_without_events_is_one_event_that_may_name_its_site():
+    body = b'{"site":"pk_12345678","type":"page_view","url":"https://shop.example/"}'
+
+    assert parse_batch(body) == ("pk_12345678", None, [body])
+    assert check_event(body).type == "page_view"
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"", Refusal.MALFORMED_JSON),
+        (b"site=pk_12345678", Refusal.MALFORMED_JSON),
+        (b"null", Refusal.MALFORMED_JSON),
+        (b"[]", Refusal.MALFORMED_JSON),
+        (b'[{"type":"page_view"}]', Refusal.MALFORMED_JSON),
+        (b'{"events":[{}]', Refusal.MALFORMED_JSON),
+        (b'{"events":[{}]}{}', Refusal.MALFORMED_JSON),
+        (b'{"events":{}}', Refusal.MALFORMED_JSON),
+        (b'{"events":[NaN]}', Refusal.MALFORMED_JSON),
+        (b'{"site":5,"events":[{}]}', Refusal.MALFORMED_JSON),
+        (b'{"sent_at":"now","events":[{}]}', Refusal.MALFORMED_JSON),
+        (b'{"site":"\xff","events":[{}]}', Refusal.MALFORMED_JSON),
+        (b'{"site":"\\ud800","events":[{}]}', Refusal.MALFORMED_JSON),
+        (b"\xef\xbb\xbf{}", Refusal.MALFORMED_JSON),
+        (b"[" * MAX_BODY_BYTES, Refusal.MALFORMED_JSON),
+        (b'{"a":' * 50_000, Refusal.MALFORMED_JSON),
+        (b'{"events":[]}', Refusal.EMPTY_BATCH),
+        (b'{"events":[' + b"0," * MAX_BATCH_EVENTS + b"0]}", Refusal.TOO_MANY_EVENTS),
+        (b" " * (MAX_BODY_BYTES + 1), Refusal.BODY_TOO_LARGE),
+    ],
+)
+def test_a_body_that_is_no_batch_is_refused_with_its_reason(body, reason):
+    with pytest.raises(Refused) as refused:
+        parse_batch(body)
+
+    assert refused.value.refusal is reason
+
+
+def test_a_body_at_its_limits_is_taken():
+    full = b'{"events":[' + b"0," * (MAX_BATCH_EVENTS - 1) + b"0]}"
+
+    assert len(parse_batch(full)[2]) == MAX_BATCH_EVENTS
+    assert len(parse_batch(full.ljust(MAX_BODY_BYTES))[2]) == MAX_BATCH_EVENTS
+
+
+# Events
+
+
+def test_an_event_is_read():
+    event = check_event(
+        wire(type="purchase", url="HTTPS://Shop.Example.:8443/a?b#c", occurred_at=1763640000123)
+    )
+
+    assert (event.event_id, event.type, event.host) == ("event-0001", "purchase", "shop.example")
+    assert event.client_occurred_at == datetime(2025, 11, 20, 12, 0, 0, 123000, tzinfo=UTC)
+
+
+def test_an_event_without_an_id_gets_one():
+    assert uuid.UUID(check_event(wire(id=None)).event_id).version == 7
+
+
+@pytest.mark.parametrize(
+    ("raw", "reason", "detail"),
+    [
+        (b"", Refusal.INVALID_EVENT, "Input data was truncated"),
+        (b"null", Refusal.INVALID_EVENT, "Expected `object`, got `null`"),
+        (b'"page_view"', Refusal.INVALID_EVENT, "Expected `object`, got `str`"),
+        (b"[]", Refusal.INVALID_EVENT, "Expected `object`, got `array`"),
+        (wire(type=None), Refusal.INVALID_EVENT, "missing required field `type`"),
+        (wire(url=None), Refusal.INVALID_EVENT, "missing required field `url`"),
+        (wire(type=5), Refusal.INVALID_EVENT, "Expected `str`, got `int` - at `$.type`"),
+        (wire(type=""), Refusal.INVALID_EVENT, "type: expected 1 to 64 characters without controls"),
+        (wire(type="a\nb"), Refusal.INVALID_EVENT, "type: expected"),
+        (wire(type="a\x00"), Refusal.INVALID_EVENT, "type: expected"),
+        (wire(type="t" * 65), Refusal.INVALID_EVENT, "type: expected"),
+        (wire(id="short"), Refusal.INVALID_EVENT, "id: expected 8 to 64 of A-Z a-z 0-9 _ -"),
+        (wire(id="a" * 65), Refusal.INVALID_EVENT, "id: expected"),
+        (wire(id="with space"), Refusal.INVALID_EVENT, "id: expected"),
+        (wire(id="line-end\n"), Refusal.INVALID_EVENT, "id: expected"),
+        (wire(url=""), Refusal.INVALID_EVENT, "url: expected an absolute http or https address"),
+        (wire(url="/about"), Refusal.INVALID_EVENT, "url: expected"),
+        (wire(url="//shop.example/"), Refusal.INVALID_EVENT, "url: expected"),
+        (wire(url="ftp://shop.example/"), Refusal.INVALID_EVENT, "url: expected"),
+        (wire(url="javascript:alert(1)"), Refusal.INVALID_EVENT, "url: expected"),
+        (wire(url="https://"), Refusal.INVALID_EVENT, "url: expected"),
+        (wire(url="https://./"), Refusal.INVALID_EVENT, "url: expected"),
+        (wire(url="https://[::1/"), Refusal.INVALID_EVENT, "url: expected"),
+        (wire(occurred_at="yesterday"), Refusal.INVALID_EVENT, "$.occurred_at"),
+        (wire(occurred_at=1.5), Refusal.INVALID_EVENT, "$.occurred_at"),
+        (wire(occurred_at=True), Refusal.INVALID_EVENT, "$.occurred_at"),
+        (wire(props=[]), Refusal.INVALID_EVENT, "$.props"),
+        (wire(title=5), Refusal.INVALID_EVENT, "$.title"),
+        (wire() + b"x", Refusal.INVALID_EVENT, "trailing characters"),
+        (with_raw(b"NaN"), Refusal.INVALID_EVENT, "JSON is malformed"),
+        (with_raw(b"-Infinity"), Refusal.INVALID_EVENT, "JSON is malformed"),
+        (with_raw(b'"a\x00b"'), Refusal.INVALID_EVENT, "JSON is malformed"),
+        (with_raw(b'"a\nb"'), Refusal.INVALID_EVENT, "JSON is malformed"),
+        (with_raw(b'"\xff"'), Refusal.INVALID_EVENT, "not UTF-8"),
+        (with_raw(b'"\xed\xa0\x80"'), Refusal.INVALID_EVENT, "not UTF-8"),
+        (with_raw(b'"\\ud800"'), Refusal.INVALID_EVENT, ""),
+        (with_raw(b'"\\udc00\\ud800"'), Refusal.INVALID_EVENT, ""),
+        (wire(more="x" * MAX_EVENT_BYTES), Refusal.EVENT_TOO_LARGE, "more than 32768 bytes"),
+        (nested(MAX_DEPTH + 1), Refusal.TOO_DEEP, "nested more than 32 levels"),
+        (nested(MAX_DEPTH + 1, b"[", b"]"), Refusal.TOO_DEEP, "nested more than 32 levels"),
+        (nested(1024), Refusal.TOO_DEEP, "nested more than 32 levels"),
+        (nested(3000, b"[", b"]"), Refusal.TOO_DEEP, "nested more than 32 levels"),
+        (
+            wire(props={str(n): n for n in range(MAX_PROPERTIES + 1)}),
+            Refusal.TOO_MANY_PROPERTIES,
+            "more than 64 properties",
+        ),
+    ],
+)
+def test_what_is_no_event_is_refused_with_its_reason(raw, reason, detail):
+    found, said = refusal(raw)
+
+    assert found is reason
+    assert detail in said
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        wire(type="t" * 64),
+        wire(type="Größe 📏"),
+        wire(id="a" * 64),
+        wire(id="a" * 8),
+        wire(occurred_at=10**30),
+        wire(occurred_at=-1),
+        wire(more="x" * (MAX_EVENT_BYTES - len(wire(more="")))),
+        nested(MAX_DEPTH),
+        nested(MAX_DEPTH, b"[", b"]"),
+        wire(props={str(n): n for n in range(MAX_PROPERTIES)}),
+        wire(more="{[" * 1000),
+        wire(more='"{\\' * 1000),
+        with_raw(b"9" * 5000),
+        with_raw(b"1e999"),
+        with_raw(b'"\\ud83d\\ude00"'),
+        with_raw(b'"\\u0000\\u2028"'),
+        b'{"type":"first","type":"second","url":"https://shop.example/"}',
+    ],
+)
+def test_what_is_odd_or_just_within_the_limits_is_an_event(raw):
+    assert check_event(raw).raw == raw
+    assert stored(raw)["event"] == json.loads(raw, parse_int=str, parse_float=str)
+
+
+def test_a_refusal_repeats_nothing_of_what_was_sent():
+    """Its detail goes into headers, logs and quarantine reasons; a password typed into a URL must not."""
+    broken = [
+        wire(url=SECRET),
+        wire(type=SECRET * 9),
+        wire(id=f"{SECRET} "),
+        wire(occurred_at=SECRET),
+        wire(props=SECRET),
+        wire(props={SECRET: SECRET})[:-9],
+    ]
+
+    said = [str(refusal(raw)) for raw in broken]
+
+    assert SECRET[:7] not in " ".join(said)
+
+
+def test_every_reason_has_a_name_of_its_own_for_headers_and_counters():
+    codes = [reason.code for reason in Refusal]
+
+    assert len(set(codes)) == len(codes)
+    assert all(re.fullmatch("[a-z_]+", code) for code in codes)
+    assert all(400 <= reason.status < 600 and reason.meaning for reason in Refusal)
+    assert [reason for reason in Refusal if reason.status >= 500] == [Refusal.NOT_DURABLE]
+
+
+# What is stored
+
+
+def test_fields_that_nobody_knows_are_kept_byte_for_byte():
+    raw = with_raw('{"precise": 1.10, "big": 123456789012345678901, "text": "ä\\u00e4"}'.encode())
+
+    line = event_line(check_event(raw), RECEIPT, sent_at=None, is_declared_host=True)
+
+    assert line.endswith(b',"event":' + raw + b"}")
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
+def test_pretty_printed_json_becomes_one_line_of_the_same_values(end):
+    """A line end inside a stored line would make two broken lines of it."""
+    raw = end.join(
+        [b"{", b'  "type": "page_view",', b'  "url": "https://shop.example/",', b' "z": 1.10', b"}"]
+    )
+
+    event = check_event(raw)
+
+    assert event.raw == raw.replace(b"\r", b" ").replace(b"\n", b" ")
+    assert stored(raw)["event"] == json.loads(raw, parse_float=str)
+
+
+def test_numbers_that_no_parser_can_hold_survive_in_pretty_printed_json_too():
+    assert stored(with_raw(b"\n1e999\n"))["event"]["z"] == "1e999"
+
+
+def test_the_envelope_is_ours_whatever_the_event_claims():
+    """An event that says it belongs to another client must not get there."""
+    raw = wire(client_id="rival", site_id="x", visitor_id="x", received_at="1999", v=9, kind="refused")
+
+    line = stored(raw)
+
+    assert (line["client_id"], line["site_id"], line["visitor_id"]) == ("acme", "shop", "f" * 32)
+    assert (line["v"], line["kind"], line["received_at"]) == ("1", "event", "2026-11-20T12:00:00.000Z")
+    assert (line["event_id"], line["type"], line["host"]) == ("event-0001", "page_view", "shop.example")
+    assert (line["gpc"], line["dnt"], line["is_declared_host"]) == (True, False, True)
+    assert line["event"]["client_id"] == "rival"
+
+
+def test_an_overlong_user_agent_is_cut():
+    receipt = Receipt("acme", "shop", NOON, None, "u" * 5000)
+
+    assert stored(wire(), receipt)["user_agent"] == "u" * 512
+
+
+def test_what_is_refused_keeps_its_bytes_and_its_reason():
+    body = bytes(range(256)) + b"\n"
+    refused = Refused(Refusal.INVALID_EVENT, "not UTF-8")
+
+    line = refused_line(refused, RECEIPT, body)
+
+    assert b"\n" not in line
+    document = json.loads(line)
+    assert document["body"].encode("latin-1") == body
+    assert (document["kind"], document["reason"], document["detail"]) == (
+        "refused",
+        "invalid_event",
+        "not UTF-8",
+    )
+    assert (document["client_id"], document["received_at"]) == ("acme", "2026-11-20T12:00:00.000Z")
+
+
+def test_of_a_huge_refused_body_the_beginning_is_kept():
+    line = refused_line(Refused(Refusal.BODY_TOO_LARGE), RECEIPT, b"x" * MAX_BODY_BYTES)
+
+    assert json.loads(line)["body"] == "x" * MAX_QUARANTINE_BYTES
+
+
+# Anything at all
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+_OPTIONAL = ("id", "site", "sent_at", "events", "occurred_at", "title", "referrer", "props", "more")
+#: Almost events: some fields right, some odd, with Python's NaN and lone surrogates, on one line or several.
+ALMOST = st.builds(
+    lambda fields, indent: json.dumps(fields, indent=indent).encode(),
+    st.fixed_dictionaries(
+        {"type": st.just("page_view") | JSON, "url": st.just("https://shop.example/") | JSON},
+        optional=dict.fromkeys(_OPTIONAL, JSON),
+    ),
+    st.sampled_from([None, 1]),
+)
+
+
+@st.composite
+def damaged(draw):
+    """An almost-event with a few bytes replaced, put in or cut out."""
+    data = bytearray(draw(ALMOST))
+    for _ in range(draw(st.integers(0, 3))):
+        at = draw(st.integers(0, len(data)))
+        data[at : at + draw(st.integers(0, 2))] = draw(st.binary(max_size=3) | st.sampled_from([b"\n", b'"']))
+    return bytes(data)
+
+
+@settings(max_examples=300, deadline=None)
+@example(b"")
+@example(with_raw(b"\n1e999"))
+@example(with_raw(b'"\\ud800"\n'))
+@given(st.binary(max_size=200) | ALMOST | damaged())
+def test_any_bytes_end_as_one_stored_line_or_a_refusal(body):
+    try:
+        _, _, raw_events = parse_batch(body)
+    except Refused as refused:
+        raw_events = []
+        json.loads(refused_line(refused, RECEIPT, body))
+    for raw in [body, *raw_events]:
+        try:
+            line = stored(raw)
+        except Refused as refused:
+            document = json.loads(refused_line(refused, RECEIPT, raw))
+            assert document["body"].encode("latin-1") == raw
+        else:
+            assert line["client_id"] == "acme"
+            assert line["event"] == json.loads(raw, parse_int=str, parse_float=str)

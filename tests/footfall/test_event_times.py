@@ -1,0 +1,104 @@
+"""When an event happened, by the server's clock, and ids that sort by time."""
+
+import json
+import re
+import time
+import uuid
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from footfall.event import MAX_AGE, check_event, new_event_id, timestamp, true_time
+
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+
+def occurred_at(milliseconds):
+    """What is read from an event that states this time."""
+    fields = {"type": "page_view", "url": "https://shop.example/", "occurred_at": milliseconds}
+    return check_event(json.dumps(fields).encode()).client_occurred_at
+
+
+def at(**ago):
+    """Milliseconds of a moment before noon."""
+    return int((NOON - timedelta(**ago)).timestamp() * 1000)
+
+
+@pytest.mark.parametrize(
+    ("occurred", "sent", "expected"),
+    [
+        (at(seconds=5), at(seconds=1), NOON - timedelta(seconds=4)),
+        (at(seconds=5), None, NOON - timedelta(seconds=5)),
+        (None, at(seconds=1), NOON),
+        (None, None, NOON),
+        # A clock that is a day slow, or two years fast, still tells how long ago it was.
+        (at(days=1, seconds=9), at(days=1), NOON - timedelta(seconds=9)),
+        (at(days=-700, seconds=9), at(days=-700), NOON - timedelta(seconds=9)),
+        # A phone that was offline for three days.
+        (at(days=3), at(seconds=0), NOON - timedelta(days=3)),
+        (at(days=7), at(seconds=0), NOON - timedelta(days=7)),
+        (at(days=7, seconds=1), at(seconds=0), NOON),
+        # In the future: a little is the clock, much is nonsense; never after the receipt.
+        (at(minutes=-5), None, NOON),
+        (at(minutes=-6), None, NOON),
+        (at(seconds=0), at(seconds=20), NOON),
+        # A time that no clock shows is no time.
+        (0, at(seconds=1), NOON),
+        (-1, None, NOON),
+        (10**15, None, NOON),
+        (at(seconds=5), 10**30, NOON - timedelta(seconds=5)),
+    ],
+)
+def test_the_true_time_is_told_by_the_age_of_the_event_when_it_was_sent(occurred, sent, expected):
+    moment = occurred_at(occurred)
+
+    assert true_time(NOON, sent, moment) == expected
+
+
+MILLISECONDS = st.integers(0, 5 * 10**12) | st.integers(at(days=8), at(days=-1))
+
+
+@given(MILLISECONDS | st.none(), MILLISECONDS | st.none())
+def test_the_true_time_is_never_after_the_receipt_nor_too_long_before_it(occurred, sent):
+    moment = occurred_at(occurred)
+
+    assert NOON - MAX_AGE <= true_time(NOON, sent, moment) <= NOON
+
+
+@given(st.integers(0, int(MAX_AGE.total_seconds() * 1000)), st.integers(-(10**11), 10**11))
+def test_a_wrong_clock_changes_nothing_where_the_send_time_is_known(age, skew):
+    sent = at() + skew
+
+    moment = occurred_at(sent - age)
+
+    assert true_time(NOON, sent, moment) == NOON - timedelta(milliseconds=age)
+
+
+@given(st.integers(946_684_800_000, 4_102_444_800_000))
+def test_a_millisecond_is_stored_as_it_came(milliseconds):
+    moment = occurred_at(milliseconds)
+
+    text = timestamp(moment)
+
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", text)
+    assert round(datetime.fromisoformat(text).timestamp() * 1000) == milliseconds
+
+
+def test_event_ids_are_uuids_of_version_7_in_the_order_of_time():
+    before = time.time_ns() // 1_000_000
+    made = []
+    for _ in range(5):
+        made.append(new_event_id())
+        until = time.time_ns() // 1_000_000 + 1
+        while time.time_ns() // 1_000_000 < until:
+            pass
+    after = time.time_ns() // 1_000_000
+
+    ids = [uuid.UUID(text) for text in made]
+
+    assert made == sorted(made) == [str(each) for each in ids]
+    assert {(each.version, each.variant) for each in ids} == {(7, uuid.RFC_4122)}
+    assert all(before <= each.int >> 80 <= after for each in ids)
+    assert len({new_event_id() for _ in range(10_000)}) == 10_000

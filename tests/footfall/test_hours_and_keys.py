@@ -1,0 +1,106 @@
+"""Hours are UTC and half-open; every key that is built from one is safe and sorts by time."""
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from footfall import keys
+from footfall.errors import FootfallError
+from footfall.hours import HOUR, between, floor, lower_first_hour, parse, read_first_hour
+
+BERLIN = ZoneInfo("Europe/Berlin")
+#: Any second of this century, by the clocks of Greenwich and Berlin.
+MOMENTS = st.builds(
+    datetime.fromtimestamp, st.integers(946_684_800, 4_102_444_800), st.sampled_from([UTC, BERLIN])
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "hour"),
+    [
+        ("2026-11-20", datetime(2026, 11, 20, tzinfo=UTC)),
+        ("2026-11-20T14", datetime(2026, 11, 20, 14, tzinfo=UTC)),
+        ("2026-11-20T14Z", datetime(2026, 11, 20, 14, tzinfo=UTC)),
+        ("2026-11-20T14:00", datetime(2026, 11, 20, 14, tzinfo=UTC)),
+        ("2026-11-20-14:00", datetime(2026, 11, 20, 14, tzinfo=UTC)),
+    ],
+)
+def test_an_hour_is_read_as_utc(text, hour):
+    assert parse(text) == hour
+
+
+@pytest.mark.parametrize("text", ["", "now", "2026-11-20T14:30", "2026-11-31", "2026-11-20T24", "20.11.2026"])
+def test_what_is_no_hour_is_refused_with_what_to_write(text):
+    with pytest.raises(FootfallError, match="is not an hour: write 2026-11-20 or 2026-11-20T14"):
+        parse(text)
+
+
+@given(MOMENTS)
+def test_a_moment_lies_in_its_hour(moment):
+    hour = floor(moment)
+
+    assert hour <= moment < hour + HOUR
+    assert hour.tzinfo is UTC
+    assert parse(hour.strftime("%Y-%m-%dT%H")) == hour
+
+
+def test_a_range_of_hours_is_half_open():
+    start = datetime(2026, 11, 20, 22, tzinfo=UTC)
+
+    assert list(between(start, start + timedelta(hours=3))) == [start + n * HOUR for n in range(3)]
+    assert list(between(start, start)) == []
+
+
+@pytest.mark.parametrize(("month", "day", "hours"), [(3, 29, 23), (10, 25, 25), (11, 20, 24)])
+def test_a_local_day_has_as_many_hours_as_the_change_of_summer_time_leaves(month, day, hours):
+    start = datetime(2026, month, day, tzinfo=BERLIN)
+
+    assert len(list(between(start, start + timedelta(days=1)))) == hours
+
+
+def test_the_first_hour_is_todays_midnight_until_an_earlier_one_is_recorded(tmp_path):
+    path = tmp_path / "state" / "first_hour"
+    now = datetime(2026, 11, 20, 14, 33, tzinfo=UTC)
+    assert read_first_hour(path, now) == datetime(2026, 11, 20, tzinfo=UTC)
+
+    assert lower_first_hour(path, datetime(2026, 11, 19, 5, tzinfo=UTC))
+    assert not lower_first_hour(path, datetime(2026, 11, 19, 6, tzinfo=UTC))
+    assert lower_first_hour(path, datetime(2026, 11, 18, tzinfo=UTC))
+
+    assert read_first_hour(path, now) == datetime(2026, 11, 18, tzinfo=UTC)
+    assert [p.name for p in path.parent.iterdir()] == ["first_hour"]
+
+
+def test_keys_are_where_the_documents_say():
+    hour = datetime(2026, 11, 20, 14, tzinfo=UTC)
+    day = datetime(2026, 11, 20, tzinfo=BERLIN)
+
+    assert keys.raw_object(hour, "c1-17", "ab" * 32) == (
+        "raw/dt=2026-11-20/hour=14/c1-17-abababababababab.ndjson.zst"
+    )
+    assert keys.events_object(hour) == "events/dt=2026-11-20/hour=14/events.parquet"
+    assert keys.quarantine_object(hour) == "quarantine/dt=2026-11-20/hour=14/quarantine.parquet"
+    assert keys.salt_object("demo", "2026-11-20") == "salts/client=demo/day=2026-11-20.json"
+    assert keys.delivered_file("events", hour, "hourly", 1, "csv") == (
+        "events/dt=2026-11-20/hour=14/rev=0001/events-20261120T14Z.csv"
+    )
+    assert keys.delivered_file("daily", day, "daily", 12, "csv") == (
+        "daily/dt=2026-11-20/rev=0012/daily-20261120.csv"
+    )
+    assert keys.manifest("daily", day, "daily", 12) == "daily/dt=2026-11-20/rev=0012/_manifest.json"
+
+
+def test_an_hour_is_named_in_utc_and_a_day_in_the_clients_zone():
+    midnight = datetime(2026, 7, 2, tzinfo=BERLIN)  # 22:00 of 1 July in UTC
+
+    assert keys.revision_prefix("e", midnight, "hourly", 1) == "e/dt=2026-07-01/hour=22/rev=0001/"
+    assert keys.revision_prefix("e", midnight, "daily", 1) == "e/dt=2026-07-02/rev=0001/"
+
+
+@given(MOMENTS, MOMENTS)
+def test_keys_are_safe_and_sort_by_time(one, other):
+    assert keys.SAFE_KEY.fullmatch(keys.raw_object(one, "c1-1700000000000-000001", "0" * 64))
+    assert (keys.raw_prefix(one) <= keys.raw_prefix(other)) == (floor(one) <= floor(other))
