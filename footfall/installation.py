@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from footfall.errors import FootfallError
-from footfall.processes import Children, end_group, python, require_free_port
+from footfall.processes import Children, end_group, python, require_free_port, uninterrupted
 from footfall.settings import Settings
 
 #: Where the project lies: dagster.yaml, workspace.yaml, the pixel and the demo site.
@@ -102,14 +102,20 @@ def materialise(settings: Settings, environ: Mapping[str, str], start: str, end:
     command = python("-m", "orchestration.run", "--from", start, "--to", end)
     # In a session of its own: Ctrl-C is passed on to it alone, and it ends its own children in order. As
     # SIGTERM, because Python answers a SIGINT in the middle of its imports with a traceback.
-    child = subprocess.Popen(command, cwd=PROJECT, env=environment(settings, environ), start_new_session=True)
+    child = None
     try:
+        with uninterrupted():
+            child = subprocess.Popen(
+                command, cwd=PROJECT, env=environment(settings, environ), start_new_session=True
+            )
         return child.wait()
     except KeyboardInterrupt:
-        child.terminate()
+        if child is not None:
+            child.terminate()
         raise
     finally:
-        end_group(child)
+        if child is not None:
+            end_group(child)
 
 
 def report(settings: Settings, environ: Mapping[str, str], start: str, end: str) -> str:

@@ -9,7 +9,8 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from footfall.errors import FootfallError
@@ -35,6 +36,23 @@ def require_free_port(host: str, port: int, variable: str) -> None:
             raise FootfallError(said) from None
 
 
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Hold Ctrl-C and SIGTERM back for a moment: a child that was just started must not lose its owner."""
+    held: list[int] = []
+    before = {
+        number: signal.signal(number, lambda caught, _frame: held.append(caught))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if held:
+        raise KeyboardInterrupt
+
+
 class Children:
     """A set of child processes that live and end together. Use as a context manager."""
 
@@ -58,7 +76,7 @@ class Children:
         """
         try:
             self._logs.mkdir(parents=True, exist_ok=True)
-            with self.log(name).open("ab") as log:
+            with self.log(name).open("ab") as log, uninterrupted():
                 self._running[name] = subprocess.Popen(
                     command,
                     cwd=self._folder,
