@@ -1,157 +1,158 @@
-"""The collector over HTTP, against the same server with a callable that checks nothing and syncs nothing."""
+"""The collector as a process, on one core, against the least that the same server could do.
 
-import asyncio
+generator (core 0) ─ 64 connections ─► collector (core 1): parse, check, hash, fdatasync, 204
+                                    └► reference (core 1): append, 204
+"""
+
 import json
 import os
+import signal
 import socket
+import statistics
 import subprocess
 import sys
-import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench.measure import Row, in_turns
-from footfall.processes import Children, python
+from bench.measure import Row, alternate, cores, peak_megabytes, pin, rate, say
+from bench.traffic import CLIENT_FILE, EVENT_BYTES
 
-_ROOT = Path(__file__).resolve().parents[1]
-_KEY = "pk_shop_Hn40rBy6"
-_CONNECTIONS = 64
-
-#: The reference: reads the body, appends it to a file, answers 204. No check, no fsync.
-_REFERENCE = """
-import sys, uvicorn
-out = open(sys.argv[2], "ab")
-async def app(scope, receive, send):
-    if scope["type"] != "http":
-        return
-    body = b""
-    while True:
-        message = await receive()
-        body += message.get("body", b"")
-        if not message.get("more_body"):
-            break
-    out.write(body + b"\\n")
-    await send({"type": "http.response.start", "status": 204, "headers": []})
-    await send({"type": "http.response.body", "body": b""})
-uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), log_level="error", access_log=False, lifespan="off")
-"""
+ROOT = Path(__file__).resolve().parents[1]
+#: A generator busier than this was perhaps the slower of the two.
+SATURATED = 0.95
 
 
-def body(events: int) -> bytes:
-    """A batch of `events` page views of about 600 bytes each. Ids repeat: the collector does not care."""
-    one = {
-        "id": "0193a5b0-0000-7000-8000-000000000000",
-        "type": "page_view",
-        "occurred_at": 1_790_000_000_000,
-        "url": "https://shop.example/products/mug?utm_source=newsletter",
-        "title": "Morning mug",
-        "referrer": "https://www.google.com/",
-        "props": {"filler": "x" * 330},
-    }
-    return json.dumps({"site": _KEY, "sent_at": 1_790_000_000_500, "events": [one] * events}).encode()
-
-
-async def _connection(port: int, request: bytes, until: float, times: list[float]) -> None:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    while time.perf_counter() < until:
-        begun = time.perf_counter()
-        writer.write(request)
-        head = await reader.readuntil(b"\r\n\r\n")
-        if not head.startswith(b"HTTP/1.1 204"):
-            raise RuntimeError(head.decode("latin-1"))
-        times.append(time.perf_counter() - begun)
-    writer.close()
-
-
-async def _load(port: int, request: bytes, seconds: float) -> list[float]:
-    times: list[float] = []
-    until = time.perf_counter() + seconds
-    await asyncio.gather(*(_connection(port, request, until, times) for _ in range(_CONNECTIONS)))
-    return times
-
-
-def generate(port: int, events: int, seconds: float) -> None:
-    """The load generator, as a process of its own: prints requests a second and the 99th percentile in ms."""
-    content = body(events)
-    request = (
-        b"POST /collect HTTP/1.1\r\nhost: bench\r\ncontent-type: text/plain\r\ncontent-length: %d\r\n\r\n"
-        % len(content)
-    ) + content
-    times = sorted(asyncio.run(_load(port, request, seconds)))
-    print(len(times) / seconds, times[int(len(times) * 0.99)] * 1000)
-
-
-def _measure(port: int, events: int, seconds: float) -> tuple[float, float]:
-    command = [
-        sys.executable,
-        "-c",
-        f"from bench.collector import generate; generate({port}, {events}, {seconds})",
-    ]
-    done = subprocess.run(
-        command, cwd=_ROOT, capture_output=True, text=True, check=True, preexec_fn=lambda: _pin(0)
-    )
-    rate, p99 = map(float, done.stdout.split())
-    return rate * events, p99
-
-
-_CORES = sorted(os.sched_getaffinity(0))
-
-
-def _pin(core: int) -> None:
-    """Generator and servers each on a core of their own, where there are two."""
-    os.sched_setaffinity(0, {_CORES[core % len(_CORES)]})
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def _wait_for_port(port: int) -> None:
-    give_up = time.monotonic() + 20
-    while time.monotonic() < give_up:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.1)
-    raise RuntimeError("the reference server does not start")
-
-
-def run(seconds: float = 4, rounds: int = 3) -> list[Row]:
-    """Events a second, durable before the answer, by one worker on one core."""
-    rows = []
-    with TemporaryDirectory(prefix="footfall-bench-") as name:
-        folder = Path(name)
-        ours_port, reference_port = _free_port(), _free_port()
-        environment = {
-            **os.environ,
-            "FOOTFALL_HOME": str(folder / "home"),
-            "FOOTFALL_CLIENTS": str(_ROOT / "clients"),
-            "FOOTFALL_COLLECTOR_PORT": str(ours_port),
-        }
-        _pin(1)  # the servers inherit it; the generator pins itself elsewhere
-        with Children(_ROOT, environment, folder / "logs") as children:
-            children.start("collector", python("-m", "collector"))
-            children.start(
-                "reference", python("-c", _REFERENCE, str(reference_port), str(folder / "reference"))
+def run(*, seconds: float = 3.0, warm_up: float = 0.5, repeats: int = 3, connections: int = 64) -> list[Row]:
+    """Single events, then batches of ten. Raises RuntimeError when any request is not answered with 204."""
+    with (
+        TemporaryDirectory(prefix="footfall-bench-") as folder,
+        _collector(Path(folder)) as (collector, port),
+        _reference(Path(folder)) as (reference, reference_port),
+    ):
+        options = ("--seconds", str(seconds), "--warm-up", str(warm_up), "--connections", str(connections))
+        acknowledged = 0.0
+        rows = []
+        for batch, what in ((1, "single events"), (10, "batches of ten events")):
+            say(f"collector: {what}")
+            pairs = alternate(
+                repeats,
+                lambda batch=batch: _load(port, batch, options),
+                lambda batch=batch: _load(reference_port, batch, options),
             )
-            children.wait_for("collector", f"http://127.0.0.1:{ours_port}/health", 30)
-            _wait_for_port(reference_port)
-            for events, what in ((1, "single events"), (10, "batches of ten")):
-                percentiles: list[float] = []
-
-                def ours(events: int = events, seen: list[float] = percentiles) -> float:
-                    rate, p99 = _measure(ours_port, events, seconds)
-                    seen.append(p99)
-                    return rate
-
-                mine, theirs = in_turns(
-                    ours, lambda n=events: _measure(reference_port, n, seconds)[0], rounds
-                )
-                middle = sorted(percentiles)[len(percentiles) // 2]
-                note = f"events/s; p99 {middle:.1f} ms at {_CONNECTIONS} connections"
-                rows.append(Row(f"collect {what}", f"{mine:,.0f}/s", f"{theirs:,.0f}/s", mine / theirs, note))
-        os.sched_setaffinity(0, _CORES)
+            acknowledged += sum(ours["acknowledged_events"] for ours, _ in pairs)
+            memory = (peak_megabytes(collector.pid), peak_megabytes(reference.pid))
+            rows.append(_row(what, pairs, memory, connections))
+        taken = _events_taken(port)
+        if taken != acknowledged:
+            raise RuntimeError(f"{acknowledged:.0f} events were acknowledged, {taken} taken")
     return rows
+
+
+def _row(
+    what: str,
+    pairs: list[tuple[dict[str, float], dict[str, float]]],
+    memory: tuple[str, str],
+    connections: int,
+) -> Row:
+    ours, reference = ([pair[side] for pair in pairs] for side in (0, 1))
+    busiest = max(each["generator_busy"] for each in (*ours, *reference))
+    remark = "same uvicorn; appends the body without fsync, parsing or checks"
+    if busiest > SATURATED:
+        remark += f"; the generator was {busiest:.0%} busy, so both may be faster than this"
+    if len(cores()) < 2 or not hasattr(os, "sched_setaffinity"):
+        remark += "; not pinned to cores"
+    return Row(
+        f"collector, {what} of {EVENT_BYTES} bytes, {connections} connections, one core",
+        _figures(ours, memory[0]),
+        _figures(reference, memory[1]),
+        [a["events_per_second"] / b["events_per_second"] for a, b in pairs],
+        remark,
+    )
+
+
+def _figures(runs: list[dict[str, float]], memory: str) -> str:
+    middle = {name: statistics.median(run[name] for run in runs) for name in runs[0]}
+    return (
+        f"{rate(middle['events_per_second'])} events/s, p50 {middle['p50_ms']:.1f} ms, "
+        f"p99 {middle['p99_ms']:.1f} ms, {memory} MB at most"
+    )
+
+
+def _load(port: int, batch: int, options: tuple[str, ...]) -> dict[str, float]:
+    where = ("--port", str(port), "--batch", str(batch), "--core", str(cores()[0]))
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.load", *where, *options],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(done.stderr.strip())
+    return json.loads(done.stdout)
+
+
+def _events_taken(port: int) -> int:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=10) as answer:
+        return json.load(answer)["events_taken"]
+
+
+@contextmanager
+def _collector(folder: Path) -> Iterator[tuple["subprocess.Popen[str]", int]]:
+    """A real collector with its default settings and a state folder of its own."""
+    clients = folder / "clients"
+    clients.mkdir()
+    (clients / "bench.yaml").write_text(CLIENT_FILE)
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("FOOTFALL_")}
+    environment |= {
+        "FOOTFALL_HOME": str(folder / "home"),
+        "FOOTFALL_CLIENTS": str(clients),
+        "FOOTFALL_COLLECTOR_PORT": str(port),
+    }
+    with _server(("collector",), environment, folder / "collector.log") as (process, said):
+        if not said.startswith("collector: listening"):
+            raise RuntimeError(f"the collector did not start: {(folder / 'collector.log').read_text()}")
+        yield process, port
+
+
+@contextmanager
+def _reference(folder: Path) -> Iterator[tuple["subprocess.Popen[str]", int]]:
+    command = ("bench.reference", str(folder / "bodies"))
+    with _server(command, dict(os.environ), folder / "reference.log") as (process, said):
+        if not said:
+            raise RuntimeError(f"the reference did not start: {(folder / 'reference.log').read_text()}")
+        yield process, int(said)
+
+
+@contextmanager
+def _server(
+    command: tuple[str, ...], environment: dict[str, str], log: Path
+) -> Iterator[tuple["subprocess.Popen[str]", str]]:
+    """A Python module as a process, pinned to the last core, and the first line that it says."""
+    with log.open("w") as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-m", *command],
+            cwd=ROOT,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        )
+    pin(process.pid, cores()[-1])  # before it has threads: they inherit it
+    assert process.stdout is not None
+    try:
+        yield process, process.stdout.readline()
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        process.stdout.close()

@@ -1,0 +1,139 @@
+"""Each benchmark runs at a tiny size and says what it measured. Nothing here looks at how fast it was."""
+
+import re
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from bench import collector, delivery, hour, ingest
+from bench.measure import Row, alternate, rate, table, timed_row
+from bench.traffic import EVENT_BYTES, SITE_KEY, body
+from footfall.event import check_event, parse_batch
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_the_collector_is_measured_with_single_events_and_with_batches():
+    rows = collector.run(seconds=0.3, warm_up=0.1, repeats=1, connections=8)
+
+    assert ["single events" in row.what for row in rows] == [True, False]
+    for row in rows:
+        assert re.search(r"^[\d,]+ events/s, p50 [\d.]+ ms, p99 [\d.]+ ms, (\d+|\?) MB at most$", row.ours)
+        assert row.ratios[0] > 0
+
+
+def test_an_hour_is_ingested_beside_a_query_of_its_own():
+    [row] = ingest.run(events=500, objects=3, repeats=1)
+
+    assert "500 events in 3 objects" in row.what
+    assert len(row.ratios) == 1
+
+
+def test_a_delivery_is_measured_with_and_without_its_buckets():
+    rows = delivery.run(rows=500, repeats=2)
+
+    assert [row.what.split()[0] for row in rows] == ["rendering", "delivering"]
+    assert [len(row.ratios) for row in rows] == [2, 2]
+
+
+@pytest.mark.proof
+def test_an_empty_hour_is_measured_beside_dbt_alone():
+    [row] = hour.run(repeats=1)
+
+    assert re.search(r"^[\d.]+ s: start-up and end [\d.]+, ingest [\d.]+, models [\d.]+", row.ours)
+
+
+def test_the_steps_of_an_hour_are_read_from_its_narration():
+    said = "hourly: 2026-11-20-12:00\n  ingest …\n  ingest done in 1.5 s\n  models done in 4.0 s\n"
+    said += "  deliveries done in 0.5 s\n  marts__published done in 0.25 s\nall done in 8.0 s\n"
+
+    assert hour.split_of(said, 10.0) == {
+        "start-up and end": 3.75,
+        "ingest": 1.5,
+        "models": 4.0,
+        "deliveries": 0.5,
+        "other steps": 0.25,
+    }
+
+
+def test_delivered_rows_have_the_columns_of_the_mart():
+    contract = (ROOT / "dbt_project" / "models" / "marts" / "events.yml").read_text()
+
+    assert list(delivery.COLUMNS) == re.findall(r"- \{?name: (\w+)", contract)[1:]
+
+
+@pytest.mark.parametrize("number", [0, 1, 999])
+def test_an_event_has_the_size_that_is_reported_and_is_taken(number):
+    single = body(number, 1)
+    _, sent_at, events = parse_batch(body(number, 10))
+
+    assert check_event(single).event_id
+    assert parse_batch(single)[0] == SITE_KEY
+    assert sent_at
+    assert {len(event) for event in events} == {EVENT_BYTES} == {len(single)}
+    assert len({check_event(event).event_id for event in events}) == 10
+
+
+@pytest.fixture
+def refusing_port():
+    """A server that answers each request with 503."""
+
+    class Refuse(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self):
+            self.rfile.read(int(self.headers["content-length"]))
+            self.send_response(503)
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Refuse) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server.server_port
+        server.shutdown()
+        thread.join()
+
+
+def test_a_refusal_ends_the_load_and_is_not_counted(refusing_port):
+    command = [sys.executable, "-m", "bench.load", "--port", str(refusing_port), "--connections", "2"]
+
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("load: the server answered 'HTTP/1.1 503")
+    assert done.stdout == ""
+
+
+def test_repetitions_begin_with_either_side_in_turn():
+    order = []
+
+    pairs = alternate(2, lambda: order.append("ours") or 1, lambda: order.append("reference") or 2)
+
+    assert order == ["ours", "reference", "reference", "ours"]
+    assert pairs == [(1, 2), (1, 2)]
+
+
+def test_a_ratio_is_our_speed_by_the_reference_s():
+    row = timed_row("copying", [(2.0, 1.0), (4.0, 1.0), (1.0, 1.0)], 1000, "rows", "half of it")
+
+    assert row.ratios == [0.5, 0.25, 1.0]
+    assert table([row]).splitlines()[-1] == (
+        "| copying | 500 rows/s (2.00 s) | 1,000 rows/s (1.00 s) | **0.50** (0.25, 1.00) | half of it |"
+    )
+
+
+@pytest.mark.parametrize(("value", "text"), [(27_449.2, "27,400"), (999.4, "999"), (12.6, "13")])
+def test_a_rate_shows_three_digits(value, text):
+    assert rate(value) == text
+
+
+def test_a_table_has_a_line_for_each_row():
+    assert len(table([Row("a", "1", "2", [0.5], ""), Row("b", "1", "2", [0.5], "")]).splitlines()) == 4
