@@ -103,9 +103,7 @@ def convert(
     return Converted(hours, requests + malformed, requests, page_views, malformed, damaged)
 
 
-def _unpacked(
-    objects: Iterable[tuple[str, bytes]], folder: Path
-) -> tuple[Sequence[LogFile], dict[str, str]]:
+def _unpacked(objects: Iterable[tuple[str, bytes]], folder: Path) -> tuple[Sequence[LogFile], dict[str, str]]:
     def tried(numbered: tuple[int, tuple[str, bytes]]) -> LogFile | str | None:
         number, (key, data) = numbered
         try:
@@ -127,9 +125,7 @@ def user_agent(written: str) -> str:
     return unquote(text) if "%20" in text else text
 
 
-def _add_visitors(
-    connection: duckdb.DuckDBPyConnection, client: Client, site: Site, salts: Salts
-) -> None:
+def _add_visitors(connection: duckdb.DuckDBPyConnection, client: Client, site: Site, salts: Salts) -> None:
     """The temporary table `visitors`: (day, address, user agent as written) → visitor id, user agent."""
     rows = connection.execute(
         "SELECT DISTINCT CAST(requested_at AS DATE), c_ip, coalesce(cs_user_agent, '') FROM requests"
@@ -214,9 +210,7 @@ def _request_id(connection: duckdb.DuckDBPyConnection) -> str:
         "sc_status, sc_bytes"
     )
     nth = f"row_number() OVER (PARTITION BY {line} ORDER BY line_number)"
-    return (
-        f"CASE WHEN x_edge_request_id IS NOT NULL THEN {by_id} ELSE md5(concat_ws('|', {line}, {nth})) END"
-    )
+    return f"CASE WHEN x_edge_request_id IS NOT NULL THEN {by_id} ELSE md5(concat_ws('|', {line}, {nth})) END"
 
 
 def _host_is(domain: str) -> str:
