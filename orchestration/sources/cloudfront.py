@@ -1,7 +1,7 @@
 """CloudFront log objects → stored lines, by hour of the request.
 
-    log objects ── unpack ──► files ── read_requests ──► requests ──► `request` and `page_view` events ──┐
-                      └ damaged                    └► bad lines ──────────────► refused lines ───────────┴► hours
+    log objects ── unpack ─► files ── read_requests ─► requests ─► `request` and `page_view` events ─┐
+                      └ damaged                  └► bad lines ─────────────► refused lines ──────────┴► hours
 
 A request is an event received at its own time, so it lands in the partition of its own hour and every later
 step treats it like any other; an hour that was closed already is noticed by the late-objects sensor.
@@ -88,7 +88,7 @@ def convert(
     files, damaged = _unpacked(objects, folder)
     read_requests(connection, files, now)
     _add_visitors(connection, client, site, salts)
-    _make_lines(connection, client, site, page_rule)
+    _make_lines(connection, site, page_rule)
     refused: dict[datetime, list[bytes]] = {}
     _add_bad_lines(connection, client, site, refused)
     for key, problem in damaged.items():
@@ -147,16 +147,13 @@ def _add_visitors(connection: duckdb.DuckDBPyConnection, client: Client, site: S
     )
     connection.register("visitors_frame", frame)
     connection.execute(
-        "CREATE OR REPLACE TEMP TABLE visitors AS SELECT CAST(day AS DATE) AS day, CAST(c_ip AS VARCHAR) AS c_ip, "
-        "CAST(written AS VARCHAR) AS written, CAST(visitor_id AS VARCHAR) AS visitor_id, "
-        "CAST(user_agent AS VARCHAR) AS user_agent FROM visitors_frame"
+        "CREATE OR REPLACE TEMP TABLE visitors AS SELECT CAST(day AS DATE) AS day, "
+        "CAST(COLUMNS(* EXCLUDE day) AS VARCHAR) FROM visitors_frame"
     )
     connection.unregister("visitors_frame")
 
 
-def _make_lines(
-    connection: duckdb.DuckDBPyConnection, client: Client, site: Site, rule: PageRule | None
-) -> None:
+def _make_lines(connection: duckdb.DuckDBPyConnection, site: Site, rule: PageRule | None) -> None:
     """The temporary table `lines`: hour, object_key, line_number, is_page_view, and the columns of a line."""
     declared = " OR ".join(_host_is(domain) for domain in site.domains)
     default_host = next((d for d in site.domains if not d.startswith("*.")), "unknown.invalid")
@@ -222,14 +219,15 @@ def _host_is(domain: str) -> str:
 def _add_bad_lines(
     connection: duckdb.DuckDBPyConnection, client: Client, site: Site, refused: dict[datetime, list[bytes]]
 ) -> None:
-    """Bad lines belong to the hour of the good line before them in their object, else of its first good one."""
+    """A bad line belongs to the hour of the good line before it in its object, else of its first good one."""
     rows = connection.execute(
         """
         SELECT b.object_key, b.line_number, b.line, b.problem,
             coalesce(
                 (SELECT max_by(r.requested_at, r.line_number) FROM requests r
                  WHERE r.object_key = b.object_key AND r.line_number < b.line_number),
-                (SELECT min_by(r.requested_at, r.line_number) FROM requests r WHERE r.object_key = b.object_key)
+                (SELECT min_by(r.requested_at, r.line_number) FROM requests r
+                 WHERE r.object_key = b.object_key)
             )
         FROM bad_lines b ORDER BY b.object_key, b.line_number
         """
@@ -260,7 +258,8 @@ def _written(
                     received_at, received_at AS occurred_at, visitor_id, user_agent, host, is_declared_host,
                     false AS gpc, false AS dnt, 1 AS consent_tier, 'cloudfront' AS source,
                     {{
-                        'id': substr(type, 1, 4) || '-' || request_id, 'type': type, 'occurred_at': occurred_ms,
+                        'id': substr(type, 1, 4) || '-' || request_id, 'type': type,
+                        'occurred_at': occurred_ms,
                         'url': url, 'referrer': referrer, 'method': method, 'status': status,
                         'edge_location': edge_location, 'edge_result': edge_result,
                         'time_taken': time_taken, 'bytes_sent': bytes_sent

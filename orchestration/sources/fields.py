@@ -11,13 +11,41 @@ import re
 from footfall.errors import FootfallError
 
 #: All columns of the legacy format, in their order.
-LEGACY = (
-    "date time x-edge-location sc-bytes c-ip cs-method cs(Host) cs-uri-stem sc-status cs(Referer) "
-    "cs(User-Agent) cs-uri-query cs(Cookie) x-edge-result-type x-edge-request-id x-host-header cs-protocol "
-    "cs-bytes time-taken x-forwarded-for ssl-protocol ssl-cipher x-edge-response-result-type "
-    "cs-protocol-version fle-status fle-encrypted-fields c-port time-to-first-byte "
-    "x-edge-detailed-result-type sc-content-type sc-content-len sc-range-start sc-range-end"
-).split()
+LEGACY = [
+    "date",
+    "time",
+    "x-edge-location",
+    "sc-bytes",
+    "c-ip",
+    "cs-method",
+    "cs(Host)",
+    "cs-uri-stem",
+    "sc-status",
+    "cs(Referer)",
+    "cs(User-Agent)",
+    "cs-uri-query",
+    "cs(Cookie)",
+    "x-edge-result-type",
+    "x-edge-request-id",
+    "x-host-header",
+    "cs-protocol",
+    "cs-bytes",
+    "time-taken",
+    "x-forwarded-for",
+    "ssl-protocol",
+    "ssl-cipher",
+    "x-edge-response-result-type",
+    "cs-protocol-version",
+    "fle-status",
+    "fle-encrypted-fields",
+    "c-port",
+    "time-to-first-byte",
+    "x-edge-detailed-result-type",
+    "sc-content-type",
+    "sc-content-len",
+    "sc-range-start",
+    "sc-range-end",
+]
 #: The shortest legacy line.
 FEWEST = 12
 #: What is used of a line; columns that are missing read as empty.
@@ -57,7 +85,7 @@ def from_header(line: str) -> tuple[str, ...]:
 
 
 def checked(columns: "list[str] | tuple[str, ...]") -> tuple[str, ...]:
-    """Plain names of `columns`. Raises FootfallError naming the columns that a request log needs and lacks."""
+    """Plain names of `columns`. Raises FootfallError naming what a request log needs and lacks."""
     names = tuple(plain_name(column) for column in columns)
     lacking = [name for name in REQUIRED if name not in names]
     has_time = {"date", "time"} <= set(names) or "timestamp" in names or "timestamp_ms" in names
@@ -69,7 +97,7 @@ def checked(columns: "list[str] | tuple[str, ...]") -> tuple[str, ...]:
 
 
 def from_width(columns: int) -> tuple[str, ...]:
-    """The columns of a legacy file without a header. Raises FootfallError for a width that never was."""
+    """The columns of a legacy file without header. Raises FootfallError for a width that never was."""
     if not FEWEST <= columns <= len(LEGACY):
         raise FootfallError(
             f"{columns} columns and no #Fields line: expected {FEWEST} to {len(LEGACY)}, separated by tabs"

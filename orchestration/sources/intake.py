@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 import duckdb
 
 from footfall.clients import Client, LogSource, Site
-from footfall.hours import HOUR, between
+from footfall.hours import between
 from footfall.keys import raw_object, source_record
 from footfall.privacy import Salts
 from footfall.raw_object import compress

@@ -14,7 +14,7 @@ from footfall.event import MAX_AHEAD
 from orchestration.sources.fields import USED, checked, plain_name
 from orchestration.sources.log_object import NO_SEPARATOR, LogFile
 
-#: Bytes of one log line. CloudFront cuts a URL at 8 KB and a header at 20 KB; each byte may be written as `%25XX`.
+#: Bytes of one log line. CloudFront cuts a URL at 8 KB and a header at 20 KB; a byte may be written `%25XX`.
 MAX_LINE_BYTES = 256 * 1024
 #: Lines dated earlier are malformed: the contract knows no earlier time.
 EARLIEST = "2000-01-01 00:00:00+00"
@@ -23,8 +23,8 @@ EARLIEST = "2000-01-01 00:00:00+00"
 def read_requests(connection: duckdb.DuckDBPyConnection, files: Sequence[LogFile], now: datetime) -> None:
     """Make the temporary tables `requests` and `bad_lines` from all `files`.
 
-    requests   object_key, line_number, requested_at (timestamptz, UTC) and the columns of fields.USED as text; an empty
-               column (`-`) is null
+    requests   object_key, line_number, requested_at (timestamptz, UTC) and the columns of fields.USED as
+               text; an empty column (`-`) is null
     bad_lines  object_key, line_number, line, problem
     """
     connection.execute("SET TimeZone = 'UTC'")
@@ -47,19 +47,21 @@ def read_requests(connection: duckdb.DuckDBPyConnection, files: Sequence[LogFile
         if form == "parquet":
             _numbered_rows(connection, group)
             values = {plain_name(c): f'CAST("{_quoted(c)}" AS VARCHAR)' for c in columns}
-            wrong = "NULL"
+            source, wrong = "numbered", "NULL"
         elif form == "json":
             _numbered_lines(connection, group)
-            values = {plain_name(c): f"json_extract_string(line, '$.\"{_quoted(c)}\"')" for c in columns}
-            wrong = "CASE WHEN NOT json_valid(line) THEN 'no JSON' END"
+            values = {plain_name(c): f"json_extract_string(sound, '$.\"{_quoted(c)}\"')" for c in columns}
+            source = "(SELECT *, CASE WHEN json_valid(line) THEN line END AS sound FROM numbered)"
+            wrong = "CASE WHEN sound IS NULL THEN 'no JSON' END"
         else:
             _numbered_lines(connection, group)
             values = {name: f"split[{n}]" for n, name in enumerate(columns, 1)}
+            source = "(SELECT *, string_split(line, chr(9)) AS split FROM numbered)"
             wrong = (
                 f"CASE WHEN len(split) <> {len(columns)} "
                 f"THEN 'expected {len(columns)} columns, found ' || len(split) END"
             )
-        _judge(connection, values, wrong, split=form == "lines", now=now)
+        _judge(connection, source, values, wrong, now)
 
 
 def _quoted(name: str) -> str:
@@ -119,14 +121,13 @@ def _numbered_rows(connection: duckdb.DuckDBPyConnection, group: Sequence[LogFil
 
 
 def _judge(
-    connection: duckdb.DuckDBPyConnection, values: dict[str, str], wrong: str, *, split: bool, now: datetime
+    connection: duckdb.DuckDBPyConnection, source: str, values: dict[str, str], wrong: str, now: datetime
 ) -> None:
-    """Sort the rows of `numbered` into requests and bad_lines; `values` is an expression for each column."""
+    """Sort rows into requests and bad_lines; `values` and `wrong` are expressions over the rows of `source`."""
     columns = ",\n".join(
         f"nullif(trim({values[name]}), '-') AS {name}" if name in values else f"NULL AS {name}"
         for name in USED
     )
-    source = "(SELECT *, string_split(line, chr(9)) AS split FROM numbered)" if split else "numbered"
     connection.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE judged AS
@@ -144,7 +145,8 @@ def _judge(
         SELECT *, CASE
             WHEN wrong IS NOT NULL THEN wrong
             WHEN requested_at IS NULL THEN 'no date and time'
-            WHEN requested_at < TIMESTAMPTZ '{EARLIEST}' OR requested_at > ? THEN 'a time before 2000 or in the future'
+            WHEN requested_at < TIMESTAMPTZ '{EARLIEST}' OR requested_at > ?
+                THEN 'a time before 2000 or in the future'
             WHEN c_ip IS NULL THEN 'no address'
             WHEN cs_uri_stem IS NULL OR NOT starts_with(cs_uri_stem, '/') THEN 'no path'
             WHEN cs_method IS NULL OR NOT regexp_full_match(cs_method, '[A-Za-z-]{{1,20}}') THEN 'no method'

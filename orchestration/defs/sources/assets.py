@@ -15,10 +15,11 @@ ACCESS_LOGS = dg.AssetKey(["sources", "access_logs"])
 @dg.asset(
     key=ACCESS_LOGS,
     description=(
-        "Access logs from the clients' own log buckets (CloudFront standard logs), as raw objects of the hours "
-        f"of their requests. Each run also looks {LATENESS.total_seconds() / 3600:.0f} hours back for log objects "
-        "that came late.\n\n**When it is red:** the message names the source. Check that Footfall may list and "
-        "read that bucket; then materialise the hour again: what was taken in is not taken in twice."
+        "Access logs from the clients' own log buckets (CloudFront standard logs), as raw objects of the "
+        f"hours of their requests. Each run also looks {LATENESS.total_seconds() / 3600:.0f} hours back for "
+        "log objects that came late.\n\n**When it is red:** the message names the source. Check that "
+        "Footfall may list and read that bucket; then materialise the hour again: what was taken in is not "
+        "taken in twice."
     ),
     group_name="ingest",
     owners=["team:data"],
@@ -64,9 +65,12 @@ def access_logs(
 
 
 def _table(rows: list[tuple[str, TakenIn]]) -> str:
-    head = "| source | log objects | requests | page views | malformed | damaged | hours |\n|---|---|---|---|---|---|---|"
+    if not rows:
+        return "no client has a log source"
+    head = ("source", "log objects", "requests", "page views", "malformed", "damaged", "hours")
     lines = [
-        f"| {name} | {t.objects} | {t.requests} | {t.page_views} | {t.malformed} | {len(t.damaged)} | {len(t.hours)} |"
+        (name, t.objects, t.requests, t.page_views, t.malformed, len(t.damaged), len(t.hours))
         for name, t in rows
     ]
-    return "\n".join([head, *lines]) if lines else "no client has a log source"
+    cells = [head, ("---",) * len(head), *lines]
+    return "\n".join("| " + " | ".join(str(cell) for cell in row) + " |" for row in cells)
