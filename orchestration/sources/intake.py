@@ -79,14 +79,14 @@ def take_in(
         new = {key: size for key, size in sorted(found.items()) if known.get(key) != size}
         for batch in _batches(new):
             objects = list(_fetched(bucket, batch))
-            converted = _convert_into(lake, objects, client, site, source, salts)
+            converted = convert_into(lake, objects, client, site, source, salts)
             taken.add(converted, len(objects))
             known.update({key: new[key] for key, _ in objects})
             _write_record(lake, client, source, hour, known)
     return taken
 
 
-def _convert_into(
+def convert_into(
     lake: ObjectStore,
     objects: list[tuple[str, bytes]],
     client: Client,
@@ -94,6 +94,7 @@ def _convert_into(
     source: LogSource,
     salts: Salts,
 ) -> Converted:
+    """Convert log objects (key, content) and put the raw objects, one for each hour of their requests."""
     names = hashlib.sha256("\n".join(f"{key} {len(data)}" for key, data in objects).encode()).hexdigest()
     with TemporaryDirectory(prefix="footfall-source-") as folder, duckdb.connect() as connection:
         rule = PageRule() if source.page_views else None

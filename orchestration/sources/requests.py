@@ -123,7 +123,7 @@ def _numbered_rows(connection: duckdb.DuckDBPyConnection, group: Sequence[LogFil
 def _judge(
     connection: duckdb.DuckDBPyConnection, source: str, values: dict[str, str], wrong: str, now: datetime
 ) -> None:
-    """Sort rows into requests and bad_lines; `values` and `wrong` are expressions over the rows of `source`."""
+    """Sort the rows of `source` into requests and bad_lines, by expressions over its columns."""
     columns = ",\n".join(
         f"nullif(trim({values[name]}), '-') AS {name}" if name in values else f"NULL AS {name}"
         for name in USED

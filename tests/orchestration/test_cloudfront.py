@@ -7,17 +7,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import dagster as dg
 import duckdb
 import pytest
 from support.orchestration_builders import client
 
 from footfall.clients import LogSource, Site
 from footfall.errors import FootfallError
-from footfall.hours import HOUR
+from footfall.hours import HOUR, floor
 from footfall.keys import raw_prefix
 from footfall.privacy import Salts, visitor_id
 from footfall.store import LocalStore, StoreError, open_store
+from orchestration.defs.sources.assets import access_logs
 from orchestration.ingest.hour import ingest_hours
+from orchestration.partitions import HOUR_FORMAT
+from orchestration.resources.clients import Clients
+from orchestration.resources.lake import Lake
 from orchestration.sources.cloudfront import convert, user_agent
 from orchestration.sources.fields import LEGACY, from_header, from_width
 from orchestration.sources.intake import LATENESS, take_in
@@ -356,3 +361,36 @@ def test_a_prefix_may_hold_the_hour(world):
     bucket = open_store(source.bucket_url())
     taken = take_in(bucket, world.lake, world.client, world.client.sites[0], source, AT, AT + HOUR)
     assert taken.objects == 1
+
+
+def test_the_run_of_an_hour_reads_every_source_and_one_that_fails_holds_up_no_other(world, tmp_path):
+    hour = floor(datetime.now(UTC))  # has a partition whatever the first hour is
+    world.put(hour, line(date=f"{hour:%Y-%m-%d}", time=f"{hour:%H}:00:00"))
+    folder = tmp_path / "clients"
+    folder.mkdir()
+    for name, url in (("bad", "s3://no-such-bucket-anywhere"), ("good", world.source.url)):
+        (folder / f"{name}.yaml").write_text(
+            f"""
+client_id: {name}
+name: {name}
+sites: [{{site_id: {name}, key: pk_{name}_000000, domains: [{name}.example]}}]
+destination: {{url: "file:///buckets/{name}"}}
+exports: [{{name: events, dataset: events, cadence: hourly}}]
+sources: [{{name: cdn, site_id: {name}, url: "{url}", endpoint: "http://127.0.0.1:9"}}]
+"""
+        )
+    lake = Lake(url=(tmp_path / "lake").as_uri())
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = dg.materialize(
+            [access_logs],
+            instance=instance,
+            partition_key=hour.strftime(HOUR_FORMAT),
+            resources={"lake": lake, "clients": Clients(folder=str(folder))},
+            raise_on_error=False,
+        )
+    assert not result.success
+    (failure,) = result.get_step_failure_events()
+    assert "not read: bad/cdn" in failure.step_failure_data.user_failure_data.description
+    with duckdb.connect() as connection:
+        (counts,) = ingest_hours(connection, lake.store(), [hour])
+    assert counts.kept == 2

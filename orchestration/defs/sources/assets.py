@@ -12,18 +12,23 @@ from orchestration.sources.intake import LATENESS, TakenIn, take_in
 ACCESS_LOGS = dg.AssetKey(["sources", "access_logs"])
 
 
-@dg.asset(
-    key=ACCESS_LOGS,
-    description=(
-        "Access logs from the clients' own log buckets (CloudFront standard logs), as raw objects of the "
-        f"hours of their requests. Each run also looks {LATENESS.total_seconds() / 3600:.0f} hours back for "
-        "log objects that came late.\n\n**When it is red:** the message names the source. Check that "
-        "Footfall may list and read that bucket; then materialise the hour again: what was taken in is not "
-        "taken in twice."
-    ),
-    group_name="ingest",
-    owners=["team:data"],
-    kinds={"s3"},
+@dg.multi_asset(
+    name="access_logs",
+    specs=[
+        dg.AssetSpec(
+            ACCESS_LOGS,
+            description=(
+                "Access logs from the clients' own log buckets (CloudFront standard logs), as raw objects "
+                "of the hours of their requests. Each run also looks "
+                f"{LATENESS.total_seconds() / 3600:.0f} hours back for log objects that came late.\n\n"
+                "**When it is red:** the message names the source. Check that Footfall may list and read "
+                "that bucket; then materialise the hour again: what was taken in is not taken in twice."
+            ),
+            group_name="ingest",
+            owners=["team:data"],
+            kinds={"s3"},
+        )
+    ],
     partitions_def=hourly(),
     backfill_policy=dg.BackfillPolicy.single_run(),
 )
@@ -61,7 +66,7 @@ def access_logs(
             f"not read: {', '.join(failed)}; the messages above say why. The others are taken in.",
             metadata=metadata,
         )
-    return dg.MaterializeResult(metadata=metadata)
+    return dg.MaterializeResult(asset_key=ACCESS_LOGS, metadata=metadata)
 
 
 def _table(rows: list[tuple[str, TakenIn]]) -> str:
