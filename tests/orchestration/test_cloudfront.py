@@ -194,7 +194,7 @@ def test_one_visitor_is_the_same_to_the_log_and_to_the_pixel(tmp_path):
 )
 def test_a_page_request_is_a_page_view_as_well(tmp_path, changes, is_page):
     _, lines = converted(tmp_path, ("a.log", log(line(**changes))))
-    assert [each["type"] for each in lines] == (["page_view", "request"] if is_page else ["request"])
+    assert [each["type"] for each in lines] == (["request", "page_view"] if is_page else ["request"])
 
 
 def test_without_a_page_rule_a_log_makes_no_page_views(tmp_path):
