@@ -9,6 +9,7 @@ from collections import Counter
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
@@ -17,7 +18,7 @@ from orchestration.discovery.database import registry, transaction
 from orchestration.discovery.posting import Endpoint, post_due
 from orchestration.webhooks import outbox
 from orchestration.webhooks.guard import Forbidden, Unresolved, checked
-from orchestration.webhooks.send import Outcome, send
+from orchestration.webhooks.send import Outcome, headers, send
 
 SECRET = "whsec_" + base64.b64encode(b"first secret of 24 bytes").decode()
 NEXT_SECRET = "whsec_" + base64.b64encode(b"the next secret, also 24").decode()
@@ -369,3 +370,17 @@ def test_the_list_of_messages_is_complete_and_in_order(book):
     first = list(outbox.listing(book, limit=10))
     rest = list(outbox.listing(book, after=first[-1].sequence))
     assert [json.loads(m.body)["data"]["n"] for m in [*first, *rest]] == list(range(25))
+
+
+def test_the_receiver_of_the_documents_takes_each_message_once_and_refuses_a_forged_one():
+    text = (Path(__file__).resolve().parents[2] / "docs" / "webhooks.md").read_text()
+    code = text.partition("```python\n")[2].partition("```")[0]
+    billed = []
+    names = {"bill": lambda kind, data: billed.append((kind, data))}
+    exec(code, names)
+    body = '{"type": "domain.activated", "data": {"domain": "shop.example"}}'
+    signed = headers("id-1", body, [SECRET], datetime.now(UTC))
+    seen = set()
+    answers = [names["receive"](body, signed, SECRET, seen) for _ in range(2)]
+    forged = names["receive"](body.replace("shop", "evil"), signed, SECRET, seen)
+    assert (answers, forged, len(billed)) == ([204, 204], 401, 1)
