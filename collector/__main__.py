@@ -22,10 +22,10 @@ import uvicorn
 from collector.address import networks
 from collector.app import Collector
 from collector.asgi import asgi
+from collector.options import Options
 from collector.shipper import Shipper
 from collector.spool import Spool
-from collector.targets import targets
-from footfall.clients import load_registry
+from collector.watch import RegistryWatch
 from footfall.errors import FootfallError
 from footfall.privacy import Salts
 from footfall.settings import Settings
@@ -43,7 +43,7 @@ SHIPPING_SECONDS = 10.0
 #: Connections that may wait to be accepted.
 BACKLOG = 2048
 
-PIXEL = Path(__file__).resolve().parent.parent / "pixel" / "dist" / "pixel.js"
+PIXEL = Path(__file__).resolve().parent.parent / "pixel" / "dist"
 
 
 def main() -> int:
@@ -89,6 +89,7 @@ def run(settings: Settings) -> None:
             trusted_proxies=trusted,
             import_key=settings.import_key,
             pixel=PIXEL,
+            options=Options.of(settings),
         )
         try:
             _run_loop(_serve(collector, listener, settings, lake))
@@ -175,7 +176,7 @@ async def _serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
 
-    watch = RegistryWatch(settings.clients, collector)
+    watch = RegistryWatch(settings.clients, settings.home / "clients", collector)
     watch.look()
     upkeep = [
         asyncio.create_task(_every(REGISTRY_SECONDS, watch.look)),
@@ -186,41 +187,6 @@ async def _serve(
     finally:
         for task in upkeep:
             task.cancel()
-
-
-class RegistryWatch:
-    """Keeps the collector's sites equal to the client files, and logs each mistake once."""
-
-    def __init__(self, folder: Path, collector: Collector) -> None:
-        self._folder = folder
-        self._collector = collector
-        self._signature: object = None
-        self._told: set[str] = set()
-
-    def look(self) -> None:
-        """Read the files again if any of them changed. Safe in a thread: the sites change as a whole."""
-        signature = self._look_at_names()
-        if signature == self._signature:
-            return
-        registry = load_registry(self._folder)
-        # A client whose file was broken by an edit keeps its sites as they last were: a slip of the keyboard
-        # must not cost its visitors' events. A file that is gone takes its sites with it.
-        broken = {Path(mistake.file).stem for mistake in registry.mistakes}
-        kept = {key: target for key, target in self._collector.sites.items() if target.client_id in broken}
-        self._collector.sites = {**kept, **targets(registry)}
-        self._collector.client_mistakes = len(registry.mistakes)
-        mistakes = {str(mistake) for mistake in registry.mistakes}
-        for mistake in sorted(mistakes - self._told):
-            log.error("client file set aside: %s", mistake)
-        self._told = mistakes
-        self._signature = signature
-
-    def _look_at_names(self) -> object:
-        found = []
-        for path in sorted(self._folder.glob("*.yaml")):
-            facts = path.stat()
-            found.append((path.name, facts.st_mtime_ns, facts.st_size))
-        return found
 
 
 def destroy_salts(lake: ObjectStore, collector: Collector) -> None:

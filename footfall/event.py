@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import msgspec
@@ -50,6 +50,12 @@ class Refusal(Enum):
     BODY_UNFINISHED = ("body_unfinished", 400, "the body ended early or came too slowly")
     MISSING_SITE = ("missing_site", 400, "neither the body nor the query names a site key")
     UNKNOWN_SITE = ("unknown_site", 403, "no client has this site key")
+    UNREADABLE_ENCODING = ("unreadable_encoding", 400, "content-encoding is not gzip, or the gzip is damaged")
+    RATE_LIMITED = ("rate_limited", 429, "more than the limit allows; send again after Retry-After seconds")
+    API_KEY_MISSING = ("api_key_missing", 401, "the path needs an API key")
+    API_KEY_UNKNOWN = ("api_key_unknown", 401, "no client has this API key")
+    PERMISSION = ("permission_denied", 403, "the API key does not have the permission for it")
+    SITES_UNCERTAIN = ("sites_uncertain", 503, "a client file cannot be read, and the site may be its own")
     MALFORMED_JSON = ("malformed_json", 400, "the body is not the JSON of an event or a batch")
     EMPTY_BATCH = ("empty_batch", 400, "the batch holds no event")
     TOO_MANY_EVENTS = ("too_many_events", 413, f"more than {MAX_BATCH_EVENTS} events in one batch")
@@ -57,6 +63,7 @@ class Refusal(Enum):
     TOO_DEEP = ("too_deep", 400, f"nested more than {MAX_DEPTH} levels")
     TOO_MANY_PROPERTIES = ("too_many_properties", 400, f"more than {MAX_PROPERTIES} properties")
     INVALID_EVENT = ("invalid_event", 400, "a field is missing, of the wrong type or out of range")
+    BUCKET_MISMATCH = ("bucket_mismatch", 403, "the bucket it names is not the client's destination")
     IMPORT_KEY = ("import_key_refused", 403, "a receipt time was stated without the import key")
     RECEIPT_TIME = ("receipt_time_invalid", 400, "the stated receipt time is not a time in the past")
     NOT_DURABLE = ("not_durable", 503, "the event could not be made durable; try again later")
@@ -69,12 +76,16 @@ class Refusal(Enum):
 
 
 class Refused(Exception):
-    """Raised by the functions below. `detail` says which field and what was expected, without values."""
+    """Raised by the functions below. `detail` says which field and what was expected, without values.
 
-    def __init__(self, refusal: Refusal, detail: str = "") -> None:
+    `site` is the site key of a body that could be read as far as that.
+    """
+
+    def __init__(self, refusal: Refusal, detail: str = "", site: str | None = None) -> None:
         super().__init__(f"{refusal.code}: {detail or refusal.meaning}")
         self.refusal = refusal
         self.detail = detail or refusal.meaning
+        self.site = site
 
 
 class Batch(msgspec.Struct):
@@ -83,6 +94,15 @@ class Batch(msgspec.Struct):
     site: str | None = None
     sent_at: int | None = None
     events: list[msgspec.Raw] | None = None
+
+
+class Body(NamedTuple):
+    """A body that was read. `events` is the JSON of each."""
+
+    site: str | None
+    sent_at: int | None
+    events: list[bytes]
+    lost: int | None = None
 
 
 class WireEvent(msgspec.Struct):
@@ -129,8 +149,8 @@ _batch_decoder = msgspec.json.Decoder(Batch)
 _event_decoder = msgspec.json.Decoder(WireEvent)
 
 
-def parse_batch(body: bytes) -> tuple[str | None, int | None, list[bytes]]:
-    """Site key, send time and the JSON of each event of a body. A body without `events` is one event.
+def parse_batch(body: bytes) -> Body:
+    """What a body says. One without `events` is one event.
 
     Raises Refused(MALFORMED_JSON | EMPTY_BATCH | TOO_MANY_EVENTS | BODY_TOO_LARGE).
     """
@@ -141,12 +161,12 @@ def parse_batch(body: bytes) -> tuple[str | None, int | None, list[bytes]]:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Refused(Refusal.MALFORMED_JSON, _position(error)) from None
     if batch.events is None:
-        return batch.site, batch.sent_at, [body]
+        return Body(batch.site, batch.sent_at, [body])
     if not batch.events:
-        raise Refused(Refusal.EMPTY_BATCH)
+        raise Refused(Refusal.EMPTY_BATCH, site=batch.site)
     if len(batch.events) > MAX_BATCH_EVENTS:
-        raise Refused(Refusal.TOO_MANY_EVENTS)
-    return batch.site, batch.sent_at, [bytes(event) for event in batch.events]
+        raise Refused(Refusal.TOO_MANY_EVENTS, site=batch.site)
+    return Body(batch.site, batch.sent_at, [bytes(event) for event in batch.events])
 
 
 def _position(error: Exception) -> str:

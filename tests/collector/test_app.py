@@ -165,7 +165,7 @@ def get(path: str) -> tuple:
 DROPPED = {
     "no such path": (get("/"), Refusal.NOT_FOUND),
     "wrong method": (get(NAMED), Refusal.METHOD),
-    "wrong method of the image": (post(b"", f"/pixel.gif?site={SITE}"), Refusal.METHOD),
+    "wrong method of the image": (("PUT", f"/pixel.gif?site={SITE}", b"", {}), Refusal.METHOD),
     "no site": (post(b'{"events":[{}]}', "/collect"), Refusal.MISSING_SITE),
     "image without site": (get("/pixel.gif?url=https://a.example/"), Refusal.MISSING_SITE),
     "unknown site": (post(ONE, "/collect?site=pk_nobody_1"), Refusal.UNKNOWN_SITE),
