@@ -26,7 +26,7 @@ from collector.intake import Appends, Intake, Route, where
 from collector.message import Answer, Outcome, Pending, Request
 from collector.spool import NotDurable
 from collector.targets import Target
-from footfall.event import Refusal, Refused, parse_batch
+from footfall.event import Refusal, Refused, parse_batch, reported_loss
 
 log = logging.getLogger("collector")
 
@@ -146,8 +146,11 @@ class Collector:
                 raise Refused(request.trouble)
             key, sent_at, raws = parse_batch(request.body)
         except Refused as refused:
+            target = target or self.sites.get(refused.site or "")
             return self._intake.keep_unreadable(refused, target, received_at, request.body)
-        return self._intake.take(request, target or self._target(key), received_at, sent_at, raws)
+        target = target or self._target(key)
+        lost = reported_loss(request.body)
+        return self._intake.take(request, target, received_at, sent_at, raws, lost=lost)
 
     def _pixel_gif(self, request: Request) -> Route:
         target = self._target(site_in_query(request.query))

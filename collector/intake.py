@@ -70,8 +70,12 @@ class Intake:
         raws: list[bytes],
         *,
         taken: Answer = TAKEN,
+        lost: int | None = None,
     ) -> Route:
-        """Check each event, make all of them durable, good and bad, and answer for the request."""
+        """Check each event, make all of them durable, good and bad, and answer for the request.
+
+        `lost` is the loss that the batch reports; its first event carries it.
+        """
         events = []
         refusals: list[Refused] = []
         rejected: list[bytes] = []
@@ -95,10 +99,18 @@ class Intake:
                 user_agent=user_agent,
                 gpc=request.headers.get(b"sec-gpc") == b"1",
                 dnt=request.headers.get(b"dnt") == b"1",
+                consent_default=site.consent_default,
+                gpc_policy=site.gpc_policy,
             )
             lines = [
-                event_line(event, receipt, sent_at=sent_at, is_declared_host=site.declares(event.host))
-                for event in events
+                event_line(
+                    event,
+                    receipt,
+                    sent_at=sent_at,
+                    is_declared_host=site.declares(event.host),
+                    lost=None if n else lost,
+                )
+                for n, event in enumerate(events)
             ]
             answer = taken
             if refusals:

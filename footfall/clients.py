@@ -17,6 +17,8 @@ from zoneinfo import ZoneInfo, available_timezones
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from footfall.consent import GpcPolicy
+
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
@@ -73,6 +75,10 @@ class Site(_Strict):
     site_id: Name
     key: SiteKey
     domains: list[Annotated[str, AfterValidator(_domain)]] = Field(min_length=1)
+    #: Consent tier of events that declare none: 1 recognises a visitor for a UTC day, 0 not at all.
+    consent_default: Literal[0, 1] = 1
+    #: What Global Privacy Control does: `tier1` caps an event at tier 1, `tier0` at tier 0.
+    gpc_policy: GpcPolicy = "tier1"
 
     def declares(self, host: str) -> bool:
         """Whether `host` is one of the domains, or below a wildcard one."""
