@@ -35,7 +35,7 @@ from collector.routing import Routes, Table
 from collector.shapes import claimed_domain, is_health_check, page_origin, parse_any_batch
 from collector.spool import NotDurable
 from collector.targets import KeyHolder, Sites, Target, inherit
-from footfall.event import Body, Refusal, Refused
+from footfall.event import Refusal, Refused
 
 log = logging.getLogger("collector")
 
@@ -198,13 +198,13 @@ class Collector:
             content = self._whole(request)
             if len(content) <= 64 and is_health_check(content):
                 return older_answer("collect", [], received_at, "", 0)
-            body = parse_any_batch(content)
+            key, sent_at, raws, lost = parse_any_batch(content)
             if target is None:
-                target = self._target(body.site) if body.site else self._keyless(request, body)
+                target = self._target(key) if key else self._keyless(request, raws[0])
         except Refused as refused:
             target = target or self._sites.get(refused.site or "")
             return self._intake.keep_unreadable(refused, request, target, received_at, content)
-        return self._intake.take(request, target, received_at, body.sent_at, body.events)
+        return self._intake.take(request, target, received_at, sent_at, raws, lost=lost)
 
     def _pixel_gif(self, request: Request, target: Target | None = None) -> Route:
         received_at = self._receipt_time(request.headers)
@@ -227,14 +227,14 @@ class Collector:
             self._limit_key(holder, request)
             target = holder.target
             content = self._whole(request)
-            body = parse_any_batch(content)
+            _, sent_at, raws, lost = parse_any_batch(content)
             if target is None:  # the client file's rules rule this out
                 raise Refused(Refusal.MISSING_SITE)
         except Refused as refused:
             return self._intake.keep_unreadable(refused, request, target, received_at, content)
         left = self._limits.headers_of_key(holder.key.sha256, holder.key.requests_per_minute, request.started)
         return self._intake.take(
-            request, target, received_at, body.sent_at, body.events, shape="events", more=left
+            request, target, received_at, sent_at, raws, lost=lost, shape="events", more=left
         )
 
     def _whole(self, request: Request) -> bytes:
@@ -252,7 +252,7 @@ class Collector:
             raise Refused(Refusal.UNKNOWN_SITE if self._sites.are_certain else Refusal.SITES_UNCERTAIN)
         return target
 
-    def _keyless(self, request: Request, body: Body) -> Target:
+    def _keyless(self, request: Request, raw: bytes) -> Target:
         """Whose events these are that name no site: by an API key, or by a host that was given to old
         clients. Raises Refused.
         """
@@ -263,7 +263,7 @@ class Collector:
                 return holder.target
         if self._sites.legacy:
             origin = page_origin(request.headers) or ""
-            host = claimed_domain(body.events[0]) or origin.partition("://")[2].partition(":")[0]
+            host = claimed_domain(raw) or origin.partition("://")[2].partition(":")[0]
             target = self._sites.legacy.get(host)
             if target is not None:
                 return target

@@ -98,11 +98,13 @@ class Intake:
         raws: list[bytes],
         *,
         taken: Answer = TAKEN,
+        lost: int | None = None,
         shape: Shape | None = None,
         more: Headers | None = None,
     ) -> Route:
         """Check each event, make all of them durable, good and bad, and answer for the request.
 
+        `lost` is the loss that the batch reports; its first event carries it.
         `taken` is the answer where all is well, unless the body has an older shape, or `shape` says that
         its sender expects the answer of one; `more` are headers of that answer. Raises Limited.
         """
@@ -135,10 +137,18 @@ class Intake:
                 user_agent=user_agent,
                 gpc=request.headers.get(b"sec-gpc") == b"1",
                 dnt=request.headers.get(b"dnt") == b"1",
+                consent_default=site.consent_default,
+                gpc_policy=site.gpc_policy,
             )
             lines = [
-                event_line(event, receipt, sent_at=sent_at, is_declared_host=site.declares(event.host))
-                for event in events
+                event_line(
+                    event,
+                    receipt,
+                    sent_at=sent_at,
+                    is_declared_host=site.declares(event.host),
+                    lost=None if n else lost,
+                )
+                for n, event in enumerate(events)
             ]
             answer = taken
             if shape is not None and events:
@@ -190,6 +200,8 @@ class Intake:
 
         Raises the refusal where it is not kept: the answer never depends on whether there was room.
         """
+        if b"x-footfall-received-at" in request.headers:
+            raise refused  # an import reads its answers, and comes again
         if not body or self._unclaimed.take("all", UNCLAIMED_RATE, 1, request.started):
             self._counters.unclaimed_dropped += bool(body)
             raise refused

@@ -1,9 +1,9 @@
 """What is asked about the collector: by probes, by operators, by a client's own programs."""
 
 import asyncio
+import re
 from datetime import datetime
 from typing import Any, Protocol
-from urllib.parse import parse_qsl
 
 from collector.answers import json_answer
 from collector.counters import Counters
@@ -18,6 +18,7 @@ from footfall.event import timestamp
 NEARLY_FULL = 0.95
 #: Recent events in one answer, unless the query says otherwise.
 RECENT = 20
+_LIMIT = re.compile(rb"(?:^|&)limit=([0-9]{1,5})(?:&|$)")
 
 
 class Holds(Protocol):
@@ -125,8 +126,8 @@ class Operation:
 
     def recent(self, holder: KeyHolder, request: Request) -> Answer:
         """The newest stored lines of a client, at most `?limit=`."""
-        wanted = dict(parse_qsl(request.query.decode("latin-1"), max_num_fields=16)).get("limit", "")
-        limit = int(wanted) if wanted.isascii() and wanted.isdigit() and len(wanted) < 6 else RECENT
+        wanted = _LIMIT.search(request.query)
+        limit = int(wanted[1]) if wanted else RECENT
         lines = holder.recent.newest(min(limit, MAX_LINES)) if holder.recent is not None else []
         report = {
             "client_id": holder.client_id,

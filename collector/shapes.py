@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from footfall.event import MAX_BATCH_EVENTS, Body, Refusal, Refused, parse_batch
+from footfall.event import MAX_BATCH_EVENTS, Refusal, Refused, parse_batch, reported_loss
 
 Shape = Literal["collect", "track", "events"]
 
@@ -54,10 +54,13 @@ class Translated:
     bucket: str | None
 
 
-def parse_any_batch(body: bytes) -> Body:
-    """As parse_batch, and a bare array of events too. Raises Refused as parse_batch does."""
+def parse_any_batch(body: bytes) -> tuple[str | None, int | None, list[bytes], int | None]:
+    """Site key, send time, the JSON of each event, and the loss that the pixel reports.
+
+    As parse_batch, and a bare array of events too. Raises Refused as parse_batch does.
+    """
     if body.lstrip()[:1] != b"[":
-        return parse_batch(body)
+        return *parse_batch(body), reported_loss(body)
     try:
         events = _raws(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -66,7 +69,7 @@ def parse_any_batch(body: bytes) -> Body:
         raise Refused(Refusal.EMPTY_BATCH)
     if len(events) > MAX_BATCH_EVENTS:
         raise Refused(Refusal.TOO_MANY_EVENTS)
-    return Body(None, None, [bytes(event) for event in events])
+    return None, None, [bytes(event) for event in events], None
 
 
 def translate(raw: bytes, page_origin: str | None, host: str) -> Translated | None:

@@ -18,6 +18,7 @@ import yaml
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from footfall import collecting
+from footfall.consent import GpcPolicy
 from footfall.strict import Strict as _Strict
 
 if TYPE_CHECKING:
@@ -81,6 +82,10 @@ class Site(_Strict):
     legacy_domains: list[Domain] = Field(default_factory=list)
     #: Events a second that the collector takes for this site; 0: no limit; None: the setting's.
     events_per_second: int | None = Field(default=None, ge=0, le=1_000_000)
+    #: Consent tier of events that declare none: 1 recognises a visitor for a UTC day, 0 not at all.
+    consent_default: Literal[0, 1] = 1
+    #: What Global Privacy Control does: `tier1` caps an event at tier 1, `tier0` at tier 0.
+    gpc_policy: GpcPolicy = "tier1"
 
     @model_validator(mode="after")
     def _legacy_domains_are_its_own(self) -> "Site":

@@ -10,13 +10,18 @@ so that fields nobody knew of are kept as they came. Every limit and every reaso
 import os
 import re
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
-from typing import Any, NamedTuple
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import msgspec
+
+from footfall import consent
+from footfall.json_text import depth, is_utf8, without_lone_surrogates
+from footfall.privacy import first_party_visitor_id
 
 #: Bytes of one event. Segment's figure; larger events are almost always a mistake.
 MAX_EVENT_BYTES = 32 * 1024
@@ -28,11 +33,20 @@ MAX_BATCH_EVENTS = 500
 MAX_PROPERTIES = 64
 #: Nesting of an event. Parsers and writers disagree beyond some hundreds; nobody needs more than this.
 MAX_DEPTH = 32
+#: Characters of a user agent that are kept.
+MAX_USER_AGENT = 512
 #: Bytes of a body that cannot be read and is kept all the same.
 MAX_QUARANTINE_BYTES = 64 * 1024
+#: The largest loss a pixel may report in one batch; beyond it the report is a mistake.
+MAX_LOSS = 1_000_000
+#: Characters of a first-party visitor or session id, and of a user id.
+MAX_ID_LENGTH = 256
 #: How far a corrected client time may lie from the receipt before the receipt is used instead.
 MAX_AGE = timedelta(days=7)
 MAX_AHEAD = timedelta(minutes=5)
+
+#: How an event came: over HTTP from a page or a server, or out of a log.
+Source = Literal["web", "access_log", "cloudfront", "import"]
 
 _EVENT_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 _TYPE = re.compile(r"[^\x00-\x1f\x7f]{1,64}")
@@ -96,13 +110,8 @@ class Batch(msgspec.Struct):
     events: list[msgspec.Raw] | None = None
 
 
-class Body(NamedTuple):
-    """A body that was read. `events` is the JSON of each."""
-
-    site: str | None
-    sent_at: int | None
-    events: list[bytes]
-    lost: int | None = None
+class _Loss(msgspec.Struct):
+    lost: Any = None
 
 
 class WireEvent(msgspec.Struct):
@@ -119,22 +128,47 @@ class WireEvent(msgspec.Struct):
     title: str | None = None
     referrer: str | None = None
     props: dict[str, Any] | None = None
+    # Old clients use these names for things of their own: what has another type is kept, and not understood.
+    consent: Any = None
+    gpc: Any = None
+    dnt: Any = None
+    visitor: Any = None
+    session: Any = None
+    user: Any = None
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A checked event: `raw` is its JSON on one line, `host` the lower-case host of its URL."""
+    """A checked event: `raw` is its JSON on one line, `host` the lower-case host of its URL.
+
+    `consent` is the tier it declares, `gpc` and `dnt` what the page saw of these signals; `visitor`,
+    `session` and `user` are ids that it has, whether or not its tier allows them. `has_ids`: it has a field
+    visitor or session, perhaps of a type that nobody understands.
+    """
 
     event_id: str
     type: str
     host: str
     client_occurred_at: datetime | None
     raw: bytes
+    consent: int | None = None
+    gpc: bool = False
+    dnt: bool = False
+    visitor: str | None = None
+    session: str | None = None
+    user: str | None = None
+    has_ids: bool = False
+    redactions: Mapping[str, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What the server knows of a request: where it belongs, when it came, who came (as a keyed hash)."""
+    """What the server knows of a request: where it belongs, when it came, who came (as a keyed hash).
+
+    `previous_visitor_id` is the same visitor under the salt of the day before; `country`, `region` and
+    `city` are where the address was; `source` is how the event came. `consent_default` and `gpc_policy` are
+    the site's.
+    """
 
     client_id: str
     site_id: str
@@ -143,14 +177,23 @@ class Receipt:
     user_agent: str
     gpc: bool = False
     dnt: bool = False
+    previous_visitor_id: str | None = None
+    country: str | None = None
+    region: str | None = None
+    city: str | None = None
+    client_hints: str | None = None
+    source: Source = "web"
+    consent_default: int = consent.COOKIELESS
+    gpc_policy: consent.GpcPolicy = "tier1"
 
 
+_loss_decoder = msgspec.json.Decoder(_Loss)
 _batch_decoder = msgspec.json.Decoder(Batch)
 _event_decoder = msgspec.json.Decoder(WireEvent)
 
 
-def parse_batch(body: bytes) -> Body:
-    """What a body says. One without `events` is one event.
+def parse_batch(body: bytes) -> tuple[str | None, int | None, list[bytes]]:
+    """Site key, send time and the JSON of each event of a body. A body without `events` is one event.
 
     Raises Refused(MALFORMED_JSON | EMPTY_BATCH | TOO_MANY_EVENTS | BODY_TOO_LARGE).
     """
@@ -161,12 +204,20 @@ def parse_batch(body: bytes) -> Body:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Refused(Refusal.MALFORMED_JSON, _position(error)) from None
     if batch.events is None:
-        return Body(batch.site, batch.sent_at, [body])
+        return batch.site, batch.sent_at, [body]
     if not batch.events:
         raise Refused(Refusal.EMPTY_BATCH, site=batch.site)
     if len(batch.events) > MAX_BATCH_EVENTS:
         raise Refused(Refusal.TOO_MANY_EVENTS, site=batch.site)
-    return Body(batch.site, batch.sent_at, [bytes(event) for event in batch.events])
+    return batch.site, batch.sent_at, [bytes(event) for event in batch.events]
+
+
+def reported_loss(body: bytes) -> int | None:
+    """How many events the pixel had to give up before it sent this readable body, where it says so."""
+    if b'"lost"' not in body:
+        return None
+    lost = _loss_decoder.decode(body).lost
+    return lost if type(lost) is int and 0 < lost <= MAX_LOSS else None
 
 
 def _position(error: Exception) -> str:
@@ -181,11 +232,12 @@ def check_event(raw: bytes) -> Event:
     """
     if len(raw) > MAX_EVENT_BYTES:
         raise Refused(Refusal.EVENT_TOO_LARGE)
+    raw = without_lone_surrogates(raw)
     # The parser skips fields it does not know without looking at their bytes.
-    if not raw.isascii() and not _is_utf8(raw):
+    if not raw.isascii() and not is_utf8(raw):
         raise Refused(Refusal.INVALID_EVENT, "not UTF-8")
     # Every level opens a bracket: few brackets cannot be deep, and the walk is spared.
-    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and _depth(raw) > MAX_DEPTH:
+    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and depth(raw) > MAX_DEPTH:
         raise Refused(Refusal.TOO_DEEP)
     try:
         event = _event_decoder.decode(raw)
@@ -205,37 +257,24 @@ def check_event(raw: bytes) -> Event:
         host=_host(event.url),
         client_occurred_at=_moment(event.occurred_at),
         raw=line,
+        consent=consent.declared_tier(event.consent),
+        gpc=event.gpc is True,
+        dnt=event.dnt is True,
+        visitor=_id("visitor", event.visitor),
+        session=_id("session", event.session),
+        user=_id("user", event.user),
+        has_ids=event.visitor is not None or event.session is not None,
     )
 
 
-def _is_utf8(raw: bytes) -> bool:
-    try:
-        raw.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _depth(raw: bytes) -> int:
-    """The deepest nesting of JSON text: brackets inside strings do not count."""
-    depth = deepest = 0
-    in_string = escaped = False
-    for byte in raw:
-        if in_string:
-            if escaped:
-                escaped = False
-            elif byte == 0x5C:
-                escaped = True
-            elif byte == 0x22:
-                in_string = False
-        elif byte == 0x22:
-            in_string = True
-        elif byte in b"{[":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif byte in b"}]":
-            depth -= 1
-    return deepest
+def _id(name: str, value: Any) -> str | None:
+    """An id that may be text or a whole number. Raises Refused where it is too long to be one."""
+    if value is None:
+        return None
+    text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    if len(text) > MAX_ID_LENGTH:
+        raise Refused(Refusal.INVALID_EVENT, f"{name}: expected at most {MAX_ID_LENGTH} characters")
+    return text or None
 
 
 def _host(url: str) -> str:
@@ -297,6 +336,18 @@ class _EventEnvelope(msgspec.Struct):
     is_declared_host: bool
     gpc: bool
     dnt: bool
+    previous_visitor_id: str | None
+    consent_tier: int
+    consent_declared: int | None
+    session_id: str | None
+    user_id: str | None
+    country: str | None
+    region: str | None
+    city: str | None
+    client_hints: str | None
+    lost: int | None
+    source: str
+    redactions: Mapping[str, int] | None
 
 
 class _RefusedEnvelope(msgspec.Struct):
@@ -308,15 +359,34 @@ class _RefusedEnvelope(msgspec.Struct):
     reason: str
     detail: str
     body: str
+    redactions: Mapping[str, int] | None
 
 
 #: Version of the stored line. A reader meets lines of every version that was ever written.
-LINE_VERSION = 1
+#: 2: consent tiers, places, first-party ids, losses, redactions; 1: without them.
+LINE_VERSION = 2
 _encode = msgspec.json.Encoder().encode
 
 
-def event_line(event: Event, receipt: Receipt, *, sent_at: int | None, is_declared_host: bool) -> bytes:
-    """The stored line of an event, without its line end."""
+def event_line(
+    event: Event, receipt: Receipt, *, sent_at: int | None, is_declared_host: bool, lost: int | None = None
+) -> bytes:
+    """The stored line of an event, without its line end: what its consent tier allows, and no more.
+
+    `lost` is the loss that the batch reports, on its first event.
+    """
+    gpc = receipt.gpc or event.gpc
+    dnt = receipt.dnt or event.dnt
+    tier = consent.effective_tier(
+        event.consent, receipt.consent_default, gpc=gpc, dnt=dnt, gpc_policy=receipt.gpc_policy
+    )
+    visitor, previous = receipt.visitor_id, receipt.previous_visitor_id
+    user_agent, region, city = receipt.user_agent[:MAX_USER_AGENT], receipt.region, receipt.city
+    if tier == consent.NONE:
+        visitor = previous = region = city = None
+        user_agent = consent.reduced_user_agent(user_agent)
+    elif tier == consent.PERSISTENT and event.visitor is not None:
+        visitor, previous = first_party_visitor_id(receipt.site_id, event.visitor), None
     envelope = _EventEnvelope(
         v=LINE_VERSION,
         kind="event",
@@ -326,14 +396,27 @@ def event_line(event: Event, receipt: Receipt, *, sent_at: int | None, is_declar
         type=event.type,
         received_at=timestamp(receipt.received_at),
         occurred_at=timestamp(true_time(receipt.received_at, sent_at, event.client_occurred_at)),
-        visitor_id=receipt.visitor_id,
-        user_agent=receipt.user_agent[:512],
+        visitor_id=visitor,
+        user_agent=user_agent,
         host=event.host,
         is_declared_host=is_declared_host,
-        gpc=receipt.gpc,
-        dnt=receipt.dnt,
+        gpc=gpc,
+        dnt=dnt,
+        previous_visitor_id=previous,
+        consent_tier=tier,
+        consent_declared=event.consent,
+        session_id=event.session if tier >= consent.SESSION else None,
+        user_id=event.user if tier > consent.NONE else None,
+        country=receipt.country,
+        region=region,
+        city=city,
+        client_hints=receipt.client_hints,
+        lost=lost,
+        source=receipt.source,
+        redactions=event.redactions,
     )
-    return _encode(envelope)[:-1] + b',"event":' + event.raw + b"}"
+    raw = consent.strip(event.raw, tier, has_ids=event.has_ids, is_alias=event.type == "alias")
+    return _encode(envelope)[:-1] + b',"event":' + raw + b"}"
 
 
 def refused_line(refused: Refused, receipt: Receipt, body: bytes) -> bytes:
@@ -349,6 +432,7 @@ def refused_line(refused: Refused, receipt: Receipt, body: bytes) -> bytes:
             detail=refused.detail,
             # Latin-1 keeps every byte: what is no UTF-8 can still be restored exactly.
             body=body[:MAX_QUARANTINE_BYTES].decode("latin-1"),
+            redactions=None,
         )
     )
 
