@@ -11,17 +11,14 @@ import secrets
 import signal
 import socket
 import sys
-from collections.abc import Callable, Coroutine, Generator
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import uvicorn
-
 from collector.address import networks
 from collector.app import Collector, targets
-from collector.asgi import asgi
+from collector.http import Server
 from collector.shipper import Shipper
 from collector.spool import Spool
 from footfall.clients import load_registry
@@ -37,8 +34,8 @@ REGISTRY_SECONDS = 2.0
 #: Seconds between two destructions of old salts.
 SALT_SECONDS = 3600.0
 #: Seconds that requests under way, and then the last shipping, may take at the end.
-REQUESTS_SECONDS = 10
-SHIPPING_SECONDS = 10.0
+REQUESTS_SECONDS = 4.0
+SHIPPING_SECONDS = 5.0
 #: Connections that may wait to be accepted.
 BACKLOG = 2048
 
@@ -48,8 +45,6 @@ PIXEL = Path(__file__).resolve().parent.parent / "pixel" / "dist" / "pixel.js"
 def main() -> int:
     """Run until told to stop. Returns the exit code."""
     logging.basicConfig(format="collector: %(levelname)s: %(message)s", level=logging.INFO)
-    # The server reports every malformed request; /health counts are enough.
-    logging.getLogger("uvicorn").setLevel(logging.ERROR)
     try:
         run(Settings.from_environ(os.environ))
     except FootfallError as error:
@@ -131,48 +126,13 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-class _Server(uvicorn.Server):
-    """uvicorn that says when it accepts, and leaves signals to us."""
-
-    address = ""
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self.started:
-            sys.stdout.write(f"collector: listening on http://{self.address}\n")
-            sys.stdout.flush()
-
-    @contextmanager
-    def capture_signals(self) -> Generator[None, None, None]:
-        # uvicorn raises the signal once more after its end, which would hide our exit code.
-        yield
-
-
 async def _serve(
     collector: Collector, listener: socket.socket, settings: Settings, lake: ObjectStore
 ) -> None:
-    config = uvicorn.Config(
-        asgi(collector),
-        http="httptools",
-        ws="none",
-        lifespan="off",
-        access_log=False,  # it would write addresses
-        log_config=None,
-        proxy_headers=False,  # X-Forwarded-For is ours to judge
-        server_header=False,
-        backlog=BACKLOG,
-        timeout_graceful_shutdown=REQUESTS_SECONDS,
-    )
-    server = _Server(config)
-    host = settings.collector_host
-    server.address = f"{f'[{host}]' if ':' in host else host}:{settings.collector_port}"
-
-    def stop() -> None:
-        server.should_exit = True
-
+    stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop)
+        loop.add_signal_handler(number, stop.set)
 
     watch = RegistryWatch(settings.clients, collector)
     watch.look()
@@ -180,8 +140,15 @@ async def _serve(
         asyncio.create_task(_every(REGISTRY_SECONDS, watch.look)),
         asyncio.create_task(_every(SALT_SECONDS, lambda: destroy_salts(lake, collector), at_once=True)),
     ]
+    server = Server(collector)
     try:
-        await server.serve(sockets=[listener])
+        await server.start(listener, backlog=BACKLOG)
+        host = settings.collector_host
+        address = f"{f'[{host}]' if ':' in host else host}:{settings.collector_port}"
+        sys.stdout.write(f"collector: listening on http://{address}\n")
+        sys.stdout.flush()
+        await stop.wait()
+        await server.drain(REQUESTS_SECONDS)
     finally:
         for task in upkeep:
             task.cancel()

@@ -203,6 +203,12 @@ class Collector:
         self._answers[answer.status] += 1
         return answer
 
+    def refuse(self, refusal: Refusal) -> Answer:
+        """The answer to what never became a request, counted like any other."""
+        answer = self._refusal([Refused(refusal)])
+        self._answers[answer.status] += 1
+        return answer
+
     async def _finish(self, route: Coroutine[Any, Any, Answer | Pending]) -> Answer:
         """A cold path to its end."""
         try:
@@ -447,8 +453,6 @@ class Collector:
         headers += [_TEXT, _length(body)]
         if first.status == 503:
             headers.append(_retry())
-        if first is Refusal.BODY_UNFINISHED:
-            headers.append((b"connection", b"close"))  # the rest of it is not worth waiting for
         return Answer(first.status, headers, body)
 
 
