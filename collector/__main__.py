@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from collector.address import networks
-from collector.app import Collector, targets
+from collector.app import Collector
 from collector.http import Server
 from collector.shipper import Shipper
 from collector.spool import Spool
+from collector.targets import targets
 from footfall.clients import load_registry
 from footfall.errors import FootfallError
 from footfall.privacy import Salts
