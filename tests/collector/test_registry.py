@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
-from collector.__main__ import RegistryWatch
+from collector.worker import RegistryWatch
 
 
 def a_client(client_id, **changes):
