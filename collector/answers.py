@@ -9,7 +9,7 @@ import msgspec
 
 from collector.message import Answer, Headers
 from collector.shapes import Shape
-from footfall.event import Refusal, Refused, timestamp
+from footfall.event import Refused, timestamp
 from footfall.keys import raw_prefix
 
 #: Seconds after which a refused sender may try again, in the Retry-After header.
@@ -83,8 +83,6 @@ def refusal_answer(
         headers.append(_RETRY)
     elif first.status == 401:
         headers.append((b"www-authenticate", b"Bearer"))
-    if first is Refusal.BODY_UNFINISHED:
-        headers.append((b"connection", b"close"))  # the rest of it is not worth waiting for
     return Answer(first.status, headers, body)
 
 

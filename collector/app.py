@@ -156,6 +156,10 @@ class Collector:
             answer = self._failed(failure, pending.route)
         return self._counted(answer, pending.route, pending.origin)
 
+    def refuse(self, refusal: Refusal) -> Answer:
+        """The answer to what never became a request, counted like any other."""
+        return self._counted(self._failed(Refused(refusal), ""), "", b"")
+
     def _counted(self, answer: Answer, route: str, origin: bytes) -> Answer:
         self.counters.answers[route, answer.status] += 1
         return answer if self._origins.all else self._origins.apply(answer, origin)

@@ -3,8 +3,11 @@
 Names hold no host, no visitor and no URL: what a stranger can make up must not become a label.
 """
 
+import logging
 from bisect import bisect_left
 from collections import Counter
+
+log = logging.getLogger("collector")
 
 #: Upper bounds in seconds of the histogram of answers that waited for the disk.
 ACK_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -56,3 +59,27 @@ class Counters:
         for (_, status), count in list(self.answers.items()):
             found[str(status)] += count
         return dict(found)
+
+
+class Summary:
+    """Tells the log from time to time what was answered since the last time; nothing where nothing was."""
+
+    def __init__(self, counters: Counters) -> None:
+        self._counters = counters
+        self._before = (0, Counter[str](), Counter[str]())
+
+    def tell(self) -> None:
+        """One line, with the counts as fields where the log is JSON."""
+        counters = self._counters
+        now = (counters.events, Counter(counters.by_status()), Counter(dict(counters.refused)))
+        events, answers, refused = (
+            now[0] - self._before[0],
+            now[1] - self._before[1],
+            now[2] - self._before[2],
+        )
+        self._before = now
+        if not answers:
+            return
+        counts = {"events": events, "answers": dict(answers), "refused": dict(refused)}
+        parts = [f"{count} × {name}" for name, count in [*sorted(answers.items()), *sorted(refused.items())]]
+        log.info("%d events taken; answers: %s", events, ", ".join(parts), extra=counts)

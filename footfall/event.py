@@ -80,6 +80,10 @@ class Refusal(Enum):
     BUCKET_MISMATCH = ("bucket_mismatch", 403, "the bucket it names is not the client's destination")
     IMPORT_KEY = ("import_key_refused", 403, "a receipt time was stated without the import key")
     RECEIPT_TIME = ("receipt_time_invalid", 400, "the stated receipt time is not a time in the past")
+    BAD_REQUEST = ("bad_request", 400, "not an HTTP/1.1 request, or one whose end is in doubt")
+    HEAD_TOO_LARGE = ("head_too_large", 431, "a request line or headers beyond the limit")
+    HEAD_UNFINISHED = ("head_unfinished", 408, "the headers came too slowly")
+    OVERLOADED = ("overloaded", 503, "too many connections or unfinished bodies; try again later")
     NOT_DURABLE = ("not_durable", 503, "the event could not be made durable; try again later")
     MALFORMED_LOG_LINE = ("malformed_log_line", 400, "an access log line that does not follow its format")
 

@@ -25,6 +25,10 @@ VARIABLES: dict[str, tuple[str, str]] = {
     "FOOTFALL_S3_ENDPOINT": ("", "endpoint URL of an S3-compatible store; empty for AWS"),
     "FOOTFALL_COLLECTOR_HOST": ("127.0.0.1", "address the collector listens on"),
     "FOOTFALL_COLLECTOR_PORT": ("8080", "port of the collector"),
+    "FOOTFALL_COLLECTOR_WORKERS": (
+        "1",
+        "processes that collect on the one port, 1-64; one a core at most, each with its own spool folder",
+    ),
     "FOOTFALL_UI_PORT": ("3000", "port of the Dagster UI"),
     "FOOTFALL_SITE_PORT": ("8090", "port of the demo site"),
     "FOOTFALL_COLLECTOR_ID": (
@@ -99,6 +103,7 @@ class Settings:
     s3_endpoint: str | None
     collector_host: str
     collector_port: int
+    collector_workers: int
     ui_port: int
     site_port: int
     collector_id: str
@@ -139,6 +144,7 @@ class Settings:
             s3_endpoint=text("FOOTFALL_S3_ENDPOINT") or None,
             collector_host=text("FOOTFALL_COLLECTOR_HOST"),
             collector_port=number("FOOTFALL_COLLECTOR_PORT", 1, 65535),
+            collector_workers=number("FOOTFALL_COLLECTOR_WORKERS", 1, 64),
             ui_port=number("FOOTFALL_UI_PORT", 1, 65535),
             site_port=number("FOOTFALL_SITE_PORT", 1, 65535),
             collector_id=text("FOOTFALL_COLLECTOR_ID"),

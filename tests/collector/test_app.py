@@ -260,8 +260,14 @@ def test_each_refusal_has_its_status_its_name_and_its_place_in_quarantine(collec
 
 
 def test_every_refusal_is_in_the_tables_above_or_shown_elsewhere():
-    elsewhere = {
+    of_http = {
         Refusal.BODY_UNFINISHED,
+        Refusal.BAD_REQUEST,
+        Refusal.HEAD_TOO_LARGE,
+        Refusal.HEAD_UNFINISHED,
+        Refusal.OVERLOADED,
+    }
+    elsewhere = of_http | {
         Refusal.NOT_DURABLE,
         Refusal.MALFORMED_LOG_LINE,
         Refusal.RATE_LIMITED,
