@@ -5,10 +5,10 @@ seal, ship what is sealed, exit 0. What prevents a start is one line on stderr a
 """
 
 import argparse
-import logging
 import os
 import sys
 
+from collector import logs
 from footfall.errors import FootfallError
 from footfall.settings import Settings
 
@@ -20,10 +20,9 @@ def main() -> int:
     parser.add_argument("--listener", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--again", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    told = "collector" if not options.worker else f"collector worker {options.worker}"
-    logging.basicConfig(format=f"{told}: %(levelname)s: %(message)s", level=logging.INFO)
     try:
         settings = Settings.from_environ(os.environ)
+        logs.configure(settings.log_format, options.worker)
         # Either is imported alone: the supervisor stays small, and a worker needs none.
         if settings.collector_workers > 1 and not options.worker:
             from collector.supervisor import supervise

@@ -10,19 +10,21 @@ import resource
 import secrets
 import signal
 import socket
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Generator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from collector.address import networks
 from collector.app import Collector
+from collector.counters import Summary
 from collector.http import Limits, Server
 from collector.listening import BACKLOG, listen, say_listening
+from collector.options import Options
 from collector.shipper import Shipper
 from collector.spool import Spool
-from collector.targets import targets
-from footfall.clients import load_registry
+from collector.watch import RegistryWatch
 from footfall.errors import FootfallError
 from footfall.privacy import Salts
 from footfall.settings import Settings
@@ -32,6 +34,8 @@ log = logging.getLogger("collector")
 
 #: Seconds between two looks at the client files.
 REGISTRY_SECONDS = 2.0
+#: Seconds between two lines in the log that say what was answered.
+SUMMARY_SECONDS = 60.0
 #: Seconds between two destructions of old salts.
 SALT_SECONDS = 3600.0
 #: Seconds that requests under way, and then the last shipping, may take at the end.
@@ -40,7 +44,7 @@ SHIPPING_SECONDS = 5.0
 #: Descriptors kept for everything that is no connection: segments, the lake, client files.
 OTHER_DESCRIPTORS = 200
 
-PIXEL = Path(__file__).resolve().parent.parent / "pixel" / "dist" / "pixel.js"
+PIXEL = Path(__file__).resolve().parent.parent / "pixel" / "dist"
 
 
 def run(
@@ -81,9 +85,11 @@ def run(
             trusted_proxies=trusted,
             import_key=settings.import_key,
             pixel=PIXEL,
+            options=Options.of(settings),
         )
         try:
-            _run_loop(_serve(collector, listener, settings, lake, number))
+            with _metrics(settings, number, collector, spool, shipper):
+                _run_loop(_serve(collector, listener, settings, lake, number))
         finally:
             spool.close()
             left = shipper.finish(SHIPPING_SECONDS)
@@ -92,6 +98,24 @@ def run(
                 log.warning("%d segments stay in the spool; the next start ships them", left)
     finally:
         listener.close()
+
+
+@contextmanager
+def _metrics(
+    settings: Settings, number: int, collector: Collector, spool: Spool, shipper: Shipper
+) -> Generator[None, None, None]:
+    """/metrics on the port of this worker, where one is set."""
+    if not settings.metrics_port:
+        yield
+        return
+    from collector.metrics import Families, serve  # some megabytes that most installations do not need
+
+    families = Families(collector.counters, collector.operation, spool.state, shipper)
+    stop = serve(families, settings.metrics_host, settings.metrics_port + max(0, number - 1))
+    try:
+        yield
+    finally:
+        stop()
 
 
 def probe(lake: ObjectStore) -> None:
@@ -115,10 +139,11 @@ async def _serve(
     if number:
         loop.add_reader(0, stop.set)
 
-    watch = RegistryWatch(settings.clients, collector)
+    watch = RegistryWatch(settings.clients, settings.home / "clients", collector)
     watch.look()
     upkeep = [
         asyncio.create_task(_every(REGISTRY_SECONDS, watch.look)),
+        asyncio.create_task(_every(SUMMARY_SECONDS, Summary(collector.counters).tell)),
         asyncio.create_task(_every(SALT_SECONDS, lambda: destroy_salts(lake, collector), at_once=True)),
     ]
     server = Server(collector, Limits(connections=min(Limits().connections, _descriptors())))
@@ -129,6 +154,7 @@ async def _serve(
         await server.start(listener, backlog=BACKLOG)
         say_listening(settings.collector_host, settings.collector_port)
         await stop.wait()
+        collector.operation.is_draining = True
         await server.drain(REQUESTS_SECONDS)
     finally:
         for task in upkeep:
@@ -148,41 +174,6 @@ def _log_kind(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None
     """What went wrong outside of any request: its kind, never its text, which may quote a visitor."""
     error = context.get("exception")
     log.error("unexpected %s in the event loop", type(error).__name__ if error else "message")
-
-
-class RegistryWatch:
-    """Keeps the collector's sites equal to the client files, and logs each mistake once."""
-
-    def __init__(self, folder: Path, collector: Collector) -> None:
-        self._folder = folder
-        self._collector = collector
-        self._signature: object = None
-        self._told: set[str] = set()
-
-    def look(self) -> None:
-        """Read the files again if any of them changed. Safe in a thread: the sites change as a whole."""
-        signature = self._look_at_names()
-        if signature == self._signature:
-            return
-        registry = load_registry(self._folder)
-        # A client whose file was broken by an edit keeps its sites as they last were: a slip of the keyboard
-        # must not cost its visitors' events. A file that is gone takes its sites with it.
-        broken = {Path(mistake.file).stem for mistake in registry.mistakes}
-        kept = {key: target for key, target in self._collector.sites.items() if target.client_id in broken}
-        self._collector.sites = {**kept, **targets(registry)}
-        self._collector.client_mistakes = len(registry.mistakes)
-        mistakes = {str(mistake) for mistake in registry.mistakes}
-        for mistake in sorted(mistakes - self._told):
-            log.error("client file set aside: %s", mistake)
-        self._told = mistakes
-        self._signature = signature
-
-    def _look_at_names(self) -> object:
-        found = []
-        for path in sorted(self._folder.glob("*.yaml")):
-            facts = path.stat()
-            found.append((path.name, facts.st_mtime_ns, facts.st_size))
-        return found
 
 
 def destroy_salts(lake: ObjectStore, collector: Collector) -> None:

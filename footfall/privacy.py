@@ -26,6 +26,15 @@ def visitor_id(salt: bytes, site_id: str, address: str, user_agent: str) -> str:
     return hmac.new(salt, message, hashlib.sha256).hexdigest()[:32]
 
 
+def first_party_visitor_id(site_id: str, token: str) -> str:
+    """32 hex digits for the id that a consenting visitor's browser keeps: the same on every day, on one site.
+
+    The token is random, so nothing but itself can be guessed from its hash, and no key is needed.
+    """
+    message = "\x1f".join(("first-party", site_id, token)).encode("utf-8", "surrogatepass")
+    return hashlib.sha256(message).hexdigest()[:32]
+
+
 class Salts:
     """The salts of a lake, fetched or made on first use and kept in memory for as long as they live."""
 

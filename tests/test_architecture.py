@@ -59,6 +59,7 @@ ARROWS: dict[str, tuple[str, ...]] = {
 #: Files that are longer than others, and why that reads better than two.
 LONG_FILES = {
     "collector/spool.py": "the durability of a segment is one argument",
+    "footfall/event.py": "the contract, from the wire to the stored line",
     "footfall/demo/traffic.py": "the demo's visitors and what is expected of them, side by side",
     "footfall/store.py": "the port and its two adapters, to be read against each other",
     "tests/collector/test_http.py": "one test for each thing that a peer can do to a server",
