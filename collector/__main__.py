@@ -21,8 +21,9 @@ import uvicorn
 
 from collector.address import networks
 from collector.app import Collector, targets
+from collector.closing import Closer
 from collector.shipper import Shipper
-from collector.spool import Spool
+from collector.workers import open_spool
 from footfall.clients import load_registry
 from footfall.errors import FootfallError
 from footfall.privacy import Salts
@@ -70,14 +71,14 @@ def run(settings: Settings) -> None:
     try:
         lake = open_store(settings.lake, s3_endpoint=settings.s3_endpoint)
         probe(lake)
-        spool = Spool(
+        spool = open_spool(
             settings.spool,
             collector_id=settings.collector_id,
             segment_seconds=settings.segment_seconds,
             segment_bytes=settings.segment_bytes,
             spool_bytes=settings.spool_bytes,
         )
-        shipper = Shipper(spool, lake)
+        shipper = Shipper(spool, lake, closer=Closer(spool, lake, settings.collector_id))
         shipper.start()
         collector = Collector(
             spool=spool,

@@ -133,7 +133,7 @@ def test_a_trusted_import_states_its_own_receipt_time(collector):
 
     assert reply.status == 204
     assert collector.await_stored(event["id"])["received_at"] == "2015-05-17T10:05:03.000Z"
-    assert list((collector.home / "spool").glob("20150517T10-*"))
+    assert list((collector.home / "spool").glob("*/20150517T10-*"))
 
 
 # Refused --------------------------------------------------------------------------------------------
