@@ -18,6 +18,7 @@ from typing import Any
 
 from collector.address import networks
 from collector.app import Collector
+from collector.closing import Closer
 from collector.counters import Summary
 from collector.http import Limits, Server
 from collector.listening import BACKLOG, listen, say_listening
@@ -25,6 +26,7 @@ from collector.options import Options
 from collector.shipper import Shipper
 from collector.spool import Spool
 from collector.watch import RegistryWatch
+from collector.workers import open_spool
 from footfall.errors import FootfallError
 from footfall.privacy import Salts
 from footfall.settings import Settings
@@ -68,14 +70,15 @@ def run(
         lake = open_store(settings.lake, s3_endpoint=settings.s3_endpoint)
         if not is_again:
             probe(lake)
-        spool = Spool(
-            settings.spool / str(number) if number else settings.spool,
-            collector_id=f"{settings.collector_id}-{number}" if number else settings.collector_id,
+        spool = open_spool(
+            settings.spool,
+            workers=settings.collector_workers,
+            collector_id=settings.collector_id,
             segment_seconds=settings.segment_seconds,
             segment_bytes=settings.segment_bytes,
             spool_bytes=settings.spool_bytes,
         )
-        shipper = Shipper(spool, lake)
+        shipper = Shipper(spool, lake, closer=Closer(spool, lake, settings.collector_id))
         shipper.start()
         collector = Collector(
             spool=spool,

@@ -80,7 +80,7 @@ def test_told_to_stop_it_answers_what_it_took_ships_it_and_ends_well(collector_h
 
     assert (collector.exit_code, told) == (0, "")
     assert len(acknowledged) > 20
-    assert not list((tmp_path / "spool").glob("2*"))
+    assert not list((tmp_path / "spool").glob("*/2*.sealed"))
     shipped = b"".join(lake_lines(tmp_path / "lake")).splitlines()
     assert acknowledged <= {json.loads(line)["event_id"] for line in shipped}
 
