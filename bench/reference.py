@@ -13,7 +13,7 @@ from typing import Any
 
 import uvicorn
 
-from collector.__main__ import BACKLOG
+from collector.listening import BACKLOG
 
 _START = {"type": "http.response.start", "status": 204, "headers": [(b"access-control-allow-origin", b"*")]}
 _END = {"type": "http.response.body", "body": b""}

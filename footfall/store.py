@@ -276,17 +276,20 @@ def sync_folder(folder: Path) -> None:
 class S3Store:
     """Objects below `bucket/prefix` of S3 or a compatible store, through boto3's own credential chain."""
 
-    #: Codes after which the same request may succeed. Everything else needs a person.
+    #: Codes after which the same request may succeed, beside every status of 429 and from 500 on:
+    #: damage on the way is one of them. Everything else needs a person.
     _RETRYABLE = frozenset(
         {
-            "SlowDown",
-            "InternalError",
-            "ServiceUnavailable",
             "RequestTimeout",
             "ConditionalRequestConflict",
+            "OperationAborted",
             "Throttling",
+            "BadDigest",
+            "IncompleteBody",
+            "XAmzContentSHA256Mismatch",
+            "XAmzContentChecksumMismatch",
+            "409",
         }
-        | {"409", "429", "500", "502", "503", "504"}
     )
 
     def __init__(self, bucket: str, prefix: str, *, endpoint: str | None) -> None:
@@ -326,13 +329,18 @@ class S3Store:
         name = self.prefix + key
         try:
             if create_only:
-                self._client.put_object(
+                answer = self._client.put_object(
                     Bucket=self.bucket, Key=name, Body=data, ChecksumSHA256=checksum, IfNoneMatch="*"
                 )
             else:
-                self._client.put_object(Bucket=self.bucket, Key=name, Body=data, ChecksumSHA256=checksum)
+                answer = self._client.put_object(
+                    Bucket=self.bucket, Key=name, Body=data, ChecksumSHA256=checksum
+                )
         except Exception as error:
             raise self._translated("write", key, error) from error
+        # Stores that know checksums say which one they have; the others are silent.
+        if answer.get("ChecksumSHA256", checksum) != checksum:
+            raise StoreError(f"{self.url(key)} was stored with other bytes", retryable=True)
 
     def get(self, key: str) -> bytes:
         _checked(key)
@@ -393,8 +401,10 @@ class S3Store:
             if code in ("NoSuchKey", "404", "NotFound"):
                 return NotFound(url)
             message = error.response.get("Error", {}).get("Message", "")
+            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
             return StoreError(
-                f"cannot {verb} {url}: {code} {message}".strip(), retryable=code in self._RETRYABLE
+                f"cannot {verb} {url}: {code} {message}".strip(),
+                retryable=status == 429 or status >= 500 or code in self._RETRYABLE,
             )
         if isinstance(error, botocore.NoCredentialsError):
             return StoreError(f"cannot {verb} {url}: no AWS credentials were found", retryable=False)

@@ -265,7 +265,10 @@ def test_every_reason_has_a_name_of_its_own_for_headers_and_counters():
     assert len(set(codes)) == len(codes)
     assert all(re.fullmatch("[a-z_]+", code) for code in codes)
     assert all(400 <= reason.status < 600 and reason.meaning for reason in Refusal)
-    assert [reason for reason in Refusal if reason.status >= 500] == [Refusal.NOT_DURABLE]
+    assert [reason for reason in Refusal if reason.status >= 500] == [
+        Refusal.SITES_UNCERTAIN,
+        Refusal.NOT_DURABLE,
+    ]
 
 
 # What is stored
