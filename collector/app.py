@@ -303,7 +303,7 @@ class Collector:
 
     # Everything else
 
-    def _pixel_file(self, request: Request, _target: Target | None = None) -> Answer:
+    def _pixel_file(self, request: Request) -> Answer:
         """The pixel under its own name, or under an alias of it."""
         return self._file("pixel.js", request)
 

@@ -35,10 +35,10 @@ class Routes:
                 ("POST", "/collect", path),
                 ("GET", "/pixel.gif", f"{path}.gif"),
                 ("POST", "/pixel.gif", f"{path}.gif"),
-                ("GET", "/pixel.js", f"{path}.js"),
             ):
                 name, function = self._own[method, route]
                 table[method, alias] = (name, partial(function, target=target))
+            table["GET", f"{path}.js"] = self._own["GET", "/pixel.js"]
         table |= self._own
         table |= {("HEAD", path): entry for (method, path), entry in table.items() if method == "GET"}
         self._table = table

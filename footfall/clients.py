@@ -216,6 +216,7 @@ class Client(_Strict):
             ("path", [s.path for s in self.sites if s.path]),
             ("API key name", [k.name for k in self.api_keys]),
             ("source name", [s.name for s in self.sources]),
+            ("API key", [k.sha256 for k in self.api_keys]),
         ):
             twice = {n for n in names if names.count(n) > 1}
             if twice:
