@@ -7,13 +7,14 @@ A stored line is an envelope of our own (client, receipt time, visitor) around t
 so that fields nobody knew of are kept as they came. Every limit and every reason of refusal is here.
 """
 
+import math
 import os
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
+from functools import lru_cache
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -22,6 +23,8 @@ import msgspec
 from footfall import consent
 from footfall.json_text import depth, is_utf8, without_lone_surrogates
 from footfall.privacy import first_party_visitor_id
+from footfall.scrub import scrub_body, scrub_event
+from footfall.scrub_signs import is_plain
 
 #: Bytes of one event. Segment's figure; larger events are almost always a mistake.
 MAX_EVENT_BYTES = 32 * 1024
@@ -49,6 +52,8 @@ MAX_AHEAD = timedelta(minutes=5)
 Source = Literal["web", "access_log", "cloudfront", "import"]
 
 _EVENT_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
+#: An address whose host needs no second look. Parsing an address whole takes twice as long.
+_USUAL_HOST = re.compile(r"https?://([a-z0-9](?:[a-z0-9.-]*[a-z0-9])?)(?:[/?#]|\Z)")
 _TYPE = re.compile(r"[^\x00-\x1f\x7f]{1,64}")
 
 
@@ -142,13 +147,41 @@ class WireEvent(msgspec.Struct):
     user: Any = None
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class _KnownEvent(WireEvent, forbid_unknown_fields=True):
+    """An event with no field but these, all of which ingest knows. Most are."""
+
+    # Of plain types: nothing deep or hidden stays unlooked at.
+    consent: int | None = None
+    gpc: bool | None = None
+    dnt: bool | None = None
+    visitor: str | None = None
+    session: str | None = None
+    user: str | None = None
+    clicks: dict[str, bool] | None = None
+    view_id: str | None = None
+    seq: int | None = None
+    screen: str | None = None
+    viewport: str | None = None
+    lang: str | None = None
+    tz: str | None = None
+    nav: str | None = None
+    webdriver: bool | None = None
+    # Of a batch of one that is sent as the event itself.
+    site: str | None = None
+    sent_at: int | None = None
+    pixel: str | None = None
+    lost: int | None = None
+    retries: int | None = None
+    queued: int | None = None
+
+
+class Event(msgspec.Struct, frozen=True):
     """A checked event: `raw` is its JSON on one line, `host` the lower-case host of its URL.
 
     `consent` is the tier it declares, `gpc` and `dnt` what the page saw of these signals; `visitor`,
     `session` and `user` are ids that it has, whether or not its tier allows them. `has_ids`: it has a field
-    visitor or session, perhaps of a type that nobody understands.
+    visitor or session, perhaps of a type that nobody understands. `has_clicks`: it may hold values of click
+    ids. `raw` holds no personal data that the scrub knows; `redactions` counts what it took out.
     """
 
     event_id: str
@@ -163,11 +196,11 @@ class Event:
     session: str | None = None
     user: str | None = None
     has_ids: bool = False
+    has_clicks: bool = False
     redactions: Mapping[str, int] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(msgspec.Struct, frozen=True):
     """What the server knows of a request: where it belongs, when it came, who came (as a keyed hash).
 
     `previous_visitor_id` is the same visitor under the salt of the day before; `country`, `region` and
@@ -195,6 +228,7 @@ class Receipt:
 _loss_decoder = msgspec.json.Decoder(_Loss)
 _batch_decoder = msgspec.json.Decoder(Batch)
 _event_decoder = msgspec.json.Decoder(WireEvent)
+_known_event_decoder = msgspec.json.Decoder(_KnownEvent)
 
 
 def parse_batch(body: bytes) -> tuple[str | None, int | None, list[bytes]]:
@@ -237,17 +271,22 @@ def check_event(raw: bytes) -> Event:
     """
     if len(raw) > MAX_EVENT_BYTES:
         raise Refused(Refusal.EVENT_TOO_LARGE)
-    raw = without_lone_surrogates(raw)
-    # The parser skips fields it does not know without looking at their bytes.
-    if not raw.isascii() and not is_utf8(raw):
-        raise Refused(Refusal.INVALID_EVENT, "not UTF-8")
-    # Every level opens a bracket: few brackets cannot be deep, and the walk is spared.
-    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and depth(raw) > MAX_DEPTH:
-        raise Refused(Refusal.TOO_DEEP)
-    try:
-        event = _event_decoder.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Refused(Refusal.INVALID_EVENT, _position(error)) from None
+    redactions = None
+    event = _plain_event(raw)
+    is_plain = event is not None
+    if event is None:
+        # The parser skips fields it does not know without looking at their bytes.
+        if not raw.isascii() and not is_utf8(raw):
+            raise Refused(Refusal.INVALID_EVENT, "not UTF-8")
+        # Every level opens a bracket: few brackets cannot be deep, and the walk is spared.
+        if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and depth(raw) > MAX_DEPTH:
+            raise Refused(Refusal.TOO_DEEP)
+        raw, found = scrub_event(without_lone_surrogates(raw))
+        redactions = found or None
+        try:
+            event = _event_decoder.decode(raw)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise Refused(Refusal.INVALID_EVENT, _position(error)) from None
     if event.props is not None and len(event.props) > MAX_PROPERTIES:
         raise Refused(Refusal.TOO_MANY_PROPERTIES)
     if not _TYPE.fullmatch(event.type):
@@ -255,27 +294,45 @@ def check_event(raw: bytes) -> Event:
     if event.id is not None and not _EVENT_ID.fullmatch(event.id):
         raise Refused(Refusal.INVALID_EVENT, "id: expected 8 to 64 of A-Z a-z 0-9 _ -")
     # JSON allows line ends between its tokens only, where a space says the same.
-    line = raw.replace(b"\r", b" ").replace(b"\n", b" ")
+    if 10 in raw or 13 in raw:
+        raw = raw.replace(b"\r", b" ").replace(b"\n", b" ")
     return Event(
         event_id=event.id or new_event_id(),
         type=event.type,
         host=_host(event.url),
         client_occurred_at=_moment(event.occurred_at),
-        raw=line,
+        raw=raw,
         consent=consent.declared_tier(event.consent),
         gpc=event.gpc is True,
         dnt=event.dnt is True,
-        visitor=_id("visitor", event.visitor),
-        session=_id("session", event.session),
-        user=_id("user", event.user),
+        visitor=event.visitor and _id("visitor", event.visitor),
+        session=event.session and _id("session", event.session),
+        user=event.user and _id("user", event.user),
         has_ids=event.visitor is not None or event.session is not None,
+        has_clicks=not is_plain,
+        redactions=redactions,
     )
+
+
+def _plain_event(raw: bytes) -> WireEvent | None:
+    """The event, where it has known fields only and nothing for the scrub to look at; most have."""
+    try:
+        event = _known_event_decoder.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    fields = msgspec.structs.astuple(event)
+    names = len(fields) - fields.count(None)
+    if event.props:
+        names += len(event.props)
+    if event.clicks:
+        names += len(event.clicks)
+    props = event.props or {}
+    plain = is_plain(raw, names, (event.url, event.referrer), props, event.title or "")
+    return event if plain else None
 
 
 def _id(name: str, value: Any) -> str | None:
     """An id that may be text or a whole number. Raises Refused where it is too long to be one."""
-    if value is None:
-        return None
     text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
     if len(text) > MAX_ID_LENGTH:
         raise Refused(Refusal.INVALID_EVENT, f"{name}: expected at most {MAX_ID_LENGTH} characters")
@@ -283,6 +340,9 @@ def _id(name: str, value: Any) -> str | None:
 
 
 def _host(url: str) -> str:
+    usual = _USUAL_HOST.match(url)
+    if usual is not None:
+        return usual[1]
     try:
         parts = urlsplit(url)
         host = (parts.hostname or "").rstrip(".")
@@ -420,12 +480,22 @@ def event_line(
         source=receipt.source,
         redactions=event.redactions,
     )
-    raw = consent.strip(event.raw, tier, has_ids=event.has_ids, is_alias=event.type == "alias")
+    raw = consent.strip(
+        event.raw,
+        tier,
+        has_ids=event.has_ids,
+        has_clicks=event.has_clicks,
+        is_alias=event.type == "alias",
+    )
     return _encode(envelope)[:-1] + b',"event":' + raw + b"}"
 
 
 def refused_line(refused: Refused, receipt: Receipt, body: bytes) -> bytes:
-    """The stored line of something that could not become an event: its reason and its own bytes."""
+    """The stored line of something that could not become an event: its reason and its own bytes, but for
+    personal data and ids as far as they show.
+    """
+    # A little more than is kept, so that what the cut would halve is still recognised.
+    body, found = scrub_body(body[: MAX_QUARANTINE_BYTES + 1024])
     return _encode(
         _RefusedEnvelope(
             v=LINE_VERSION,
@@ -437,11 +507,20 @@ def refused_line(refused: Refused, receipt: Receipt, body: bytes) -> bytes:
             detail=refused.detail,
             # Latin-1 keeps every byte: what is no UTF-8 can still be restored exactly.
             body=body[:MAX_QUARANTINE_BYTES].decode("latin-1"),
-            redactions=None,
+            redactions=found or None,
         )
     )
 
 
 def timestamp(moment: datetime) -> str:
     """ISO 8601 in UTC with milliseconds: `2026-11-20T14:03:07.123Z`."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+    return _second(math.floor(moment.timestamp())) + _MILLISECONDS[moment.microsecond // 1000]
+
+
+#: Milliseconds as they stand in a timestamp. Formatting each moment whole takes four times as long.
+_MILLISECONDS = tuple(f".{n:03d}Z" for n in range(1000))
+
+
+@lru_cache(maxsize=4096)
+def _second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat()[:-6]

@@ -12,8 +12,6 @@ from pathlib import Path
 import pytest
 from support.collectors import CollectorProcess, Load, batch, ids, lake_lines, wire_event
 
-from collector.tally import TALLY
-
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc")
 
 
@@ -80,7 +78,7 @@ def test_a_worker_killed_under_load_is_replaced_and_nothing_acknowledged_is_lost
     assert told.count("ended with signal 9") == 3
     assert len(acknowledged) > 500
     assert acknowledged <= stored(tmp_path)
-    assert not [p for p in (tmp_path / "spool").rglob("20*") if p.suffix != TALLY]
+    assert not list((tmp_path / "spool").rglob("*.sealed"))
 
 
 def test_both_workers_get_connections_and_one_signal_ends_all(workers, tmp_path):
