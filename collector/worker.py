@@ -43,6 +43,9 @@ SALT_SECONDS = 3600.0
 #: Seconds that requests under way, and then the last shipping, may take at the end.
 REQUESTS_SECONDS = 4.0
 SHIPPING_SECONDS = 5.0
+#: Objects made, less those freed, before the youngest are searched for cycles; then how many such searches
+#: before older ones are. A request leaves no cycle, a closed connection a small one. Lower: more searching.
+GC_THRESHOLDS = (10_000, 20, 20)
 #: Descriptors kept for everything that is no connection: segments, the lake, client files.
 OTHER_DESCRIPTORS = 200
 
@@ -153,6 +156,7 @@ async def _serve(
     # What is here now stays for ever: no collection need look at it again.
     gc.collect()
     gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
     try:
         await server.start(listener, backlog=BACKLOG)
         say_listening(settings.collector_host, settings.collector_port)

@@ -98,7 +98,7 @@ class Site(_Strict):
 
     def declares(self, host: str) -> bool:
         """Whether `host` is one of the domains, or below a wildcard one."""
-        return any(fnmatchcase(host, domain) for domain in self.domains)
+        return host in self.domains or any(fnmatchcase(host, domain) for domain in self.domains)
 
 
 class Destination(_Strict):

@@ -23,7 +23,7 @@ SALT_LIFE = timedelta(hours=48)
 def visitor_id(salt: bytes, site_id: str, address: str, user_agent: str) -> str:
     """32 hex digits that stand for one device on one site on one day. The address is not recoverable."""
     message = "\x1f".join((site_id, address, user_agent)).encode("utf-8", "surrogatepass")
-    return hmac.new(salt, message, hashlib.sha256).hexdigest()[:32]
+    return hmac.digest(salt, message, "sha256").hex()[:32]
 
 
 def first_party_visitor_id(site_id: str, token: str) -> str:
