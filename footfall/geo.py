@@ -110,7 +110,8 @@ class GeoFile:
         try:
             return _place(reader.get(address))
         except Exception as error:  # its text would quote the address
-            if not (isinstance(error, ValueError) and ":" in address):  # IPv6 in a file of IPv4
+            # A plain ValueError: no address (a Unix socket), or IPv6 in a file of IPv4.
+            if type(error) is not ValueError:
                 self._warn(type(error).__name__)
             return NOWHERE
 
