@@ -30,12 +30,14 @@ _URL = (
     r"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9=_./-]*)?"
     r"|file://(\$\{FOOTFALL_HOME\})?/[^?#]+)$"
 )
+_LOG_URL = r"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]|file://)(/([A-Za-z0-9=_./-]|\{(yyyy|MM|dd|HH)\})*)?$"
 _ENDPOINT = r"^https?://[^\s/?#@]+/?$"
 #: What a person is told who breaks a pattern.
 _EXPECTED = {
     _NAME: "expected 1 to 48 of a-z 0-9 _ -, a letter or digit first",
     _SITE_KEY: "expected 8 to 64 of A-Z a-z 0-9 _ -",
     _URL: "expected s3://bucket/prefix or file:///folder",
+    _LOG_URL: "expected s3://bucket/prefix, with {yyyy} {MM} {dd} {HH} where the prefix has the hour",
     _ENDPOINT: "expected an address such as https://s3.example",
     **collecting.EXPECTED,
 }
@@ -117,6 +119,33 @@ class Destination(_Strict):
         return self.url.replace("${FOOTFALL_HOME}", quote(str(home)))
 
 
+class LogSource(_Strict):
+    """A bucket with a site's access logs, read every hour. `url` may hold {yyyy} {MM} {dd} {HH}."""
+
+    name: Name
+    site_id: Name
+    format: Literal["cloudfront"] = "cloudfront"
+    url: str = Field(pattern=_LOG_URL)
+    endpoint: str | None = Field(default=None, pattern=_ENDPOINT)
+    #: Id of the CloudFront distribution: lists an hour's names alone, not the whole prefix.
+    distribution: str | None = Field(default=None, pattern=r"^[A-Z0-9]{6,20}$")
+    #: Whether page requests are page views too. False where the pixel counts them on the same site.
+    page_views: bool = True
+
+    def bucket_url(self) -> str:
+        """The store that holds the logs: the part of the URL before the first `{` folder."""
+        return self.url.partition("{")[0].rpartition("/")[0] if "{" in self.url else self.url.rstrip("/")
+
+    def prefix(self, hour: datetime) -> str:
+        """Where the logs of an hour lie, below bucket_url."""
+        rest = self.url.removeprefix(self.bucket_url()).strip("/")
+        if not rest:
+            return ""
+        for name, text in (("yyyy", "%Y"), ("MM", "%m"), ("dd", "%d"), ("HH", "%H")):
+            rest = rest.replace(f"{{{name}}}", hour.strftime(text))
+        return rest + "/"
+
+
 #: Which cadence each dataset may be delivered at, and why not the other.
 CADENCES: dict[str, tuple[Cadence, ...]] = {
     "events": ("hourly",),  # an hour of receipt is complete once and for all
@@ -150,6 +179,7 @@ class Client(_Strict):
     sites: list[Site] = Field(min_length=1)
     destination: Destination
     exports: list[Export] = Field(min_length=1)
+<<<<<<< HEAD
     api_keys: list[collecting.ApiKey] = Field(default_factory=list)
 
     @model_validator(mode="after")
@@ -168,6 +198,15 @@ class Client(_Strict):
             for domain in site.legacy_domains:
                 if any(other.declares(domain) for other in self.sites if other is not site):
                     raise ValueError(f"legacy_domains: {domain} is declared by more than one site")
+=======
+    sources: list[LogSource] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _sources_name_sites(self) -> "Client":
+        for source in self.sources:
+            if source.site_id not in {site.site_id for site in self.sites}:
+                raise ValueError(f"source {source.name}: there is no site {source.site_id}")
+>>>>>>> origin/main
         return self
 
     @model_validator(mode="after")
@@ -176,9 +215,13 @@ class Client(_Strict):
             ("site_id", [s.site_id for s in self.sites]),
             ("site key", [s.key for s in self.sites]),
             ("export name", [e.name for e in self.exports]),
+<<<<<<< HEAD
             ("path", [s.path for s in self.sites if s.path]),
             ("API key name", [k.name for k in self.api_keys]),
             ("API key", [k.sha256 for k in self.api_keys]),
+=======
+            ("source name", [s.name for s in self.sources]),
+>>>>>>> origin/main
         ):
             twice = {n for n in names if names.count(n) > 1}
             if twice:

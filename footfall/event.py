@@ -91,6 +91,7 @@ class Refusal(Enum):
     OVERLOADED = ("overloaded", 503, "too many connections or unfinished bodies; try again later")
     NOT_DURABLE = ("not_durable", 503, "the event could not be made durable; try again later")
     MALFORMED_LOG_LINE = ("malformed_log_line", 400, "an access log line that does not follow its format")
+    UNREADABLE_LOG = ("unreadable_log", 400, "a log object that is damaged, or no access log")
 
     def __init__(self, code: str, status: int, meaning: str) -> None:
         self.code = code
