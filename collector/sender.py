@@ -102,8 +102,7 @@ def receipt(
     previous_salt: bytes | None = None,
 ) -> Receipt:
     """What is stored of a request beside its events. Without a salt nobody is recognised."""
-    sent_agent = headers.get(b"user-agent", b"")
-    agent = sent_agent.decode("latin-1")
+    agent = headers.get(b"user-agent", b"").decode("latin-1")
     visitor = previous = None
     if salt is not None:
         visitor = visitor_id(salt, site.site_id, sender.address, agent)
@@ -115,7 +114,7 @@ def receipt(
         site_id=site.site_id,
         received_at=received_at,
         visitor_id=visitor,
-        user_agent=_kept_agent(sent_agent[:MAX_USER_AGENT]),
+        user_agent=scrub_user_agent(agent[:MAX_USER_AGENT]),
         gpc=headers.get(b"sec-gpc") == b"1",
         dnt=headers.get(b"dnt") == b"1",
         previous_visitor_id=previous,
@@ -142,11 +141,6 @@ def without_address(stored: bytes, address: str) -> bytes:
 def _pattern(address: str) -> re.Pattern[bytes]:
     text = re.escape(address).replace(":", "(?::|%(?:25)*3[Aa])")
     return re.compile(rf"(?<![\w.:])(?i:{text})(?![\w:]|\.\d)".encode())
-
-
-@lru_cache(maxsize=2048)
-def _kept_agent(agent: bytes) -> str:
-    return scrub_user_agent(agent.decode("latin-1"))
 
 
 def _client_hints(headers: Mapping[bytes, bytes]) -> str:

@@ -15,12 +15,8 @@ from typing import NoReturn
 from pydantic import ValidationError
 
 from footfall import doctor, installation
-<<<<<<< HEAD
 from footfall.api_keys import key_hash, new_key
-from footfall.clients import Client, Registry, load_registry
-=======
 from footfall.clients import Client, Registry, Site, load_registry
->>>>>>> origin/main
 from footfall.errors import FootfallError
 from footfall.hours import lower_first_hour, parse
 from footfall.import_files import local_files

@@ -179,8 +179,8 @@ class Client(_Strict):
     sites: list[Site] = Field(min_length=1)
     destination: Destination
     exports: list[Export] = Field(min_length=1)
-<<<<<<< HEAD
     api_keys: list[collecting.ApiKey] = Field(default_factory=list)
+    sources: list[LogSource] = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _api_keys_know_their_site(self) -> "Client":
@@ -198,15 +198,13 @@ class Client(_Strict):
             for domain in site.legacy_domains:
                 if any(other.declares(domain) for other in self.sites if other is not site):
                     raise ValueError(f"legacy_domains: {domain} is declared by more than one site")
-=======
-    sources: list[LogSource] = Field(default_factory=list)
+        return self
 
     @model_validator(mode="after")
     def _sources_name_sites(self) -> "Client":
         for source in self.sources:
             if source.site_id not in {site.site_id for site in self.sites}:
                 raise ValueError(f"source {source.name}: there is no site {source.site_id}")
->>>>>>> origin/main
         return self
 
     @model_validator(mode="after")
@@ -215,13 +213,10 @@ class Client(_Strict):
             ("site_id", [s.site_id for s in self.sites]),
             ("site key", [s.key for s in self.sites]),
             ("export name", [e.name for e in self.exports]),
-<<<<<<< HEAD
             ("path", [s.path for s in self.sites if s.path]),
             ("API key name", [k.name for k in self.api_keys]),
             ("API key", [k.sha256 for k in self.api_keys]),
-=======
             ("source name", [s.name for s in self.sources]),
->>>>>>> origin/main
         ):
             twice = {n for n in names if names.count(n) > 1}
             if twice:

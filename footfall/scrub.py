@@ -16,6 +16,7 @@ import hashlib
 import ipaddress
 import re
 from collections import Counter
+from functools import lru_cache
 from urllib.parse import quote, unquote
 
 from footfall.consent import without_identity
@@ -96,8 +97,9 @@ def scrub_text(text: str) -> str:
     return _text("", text, Counter())
 
 
+@lru_cache(maxsize=4096)
 def scrub_user_agent(text: str) -> str:
-    """A user agent without addresses: a bot's contact, or what a proxy wrote into it."""
+    """A user agent without addresses: a bot's contact, or what a proxy wrote into it. Cut it before."""
     return _IP.sub(lambda part: "redacted-address" if _has_address(part[0]) else part[0], scrub_text(text))
 
 
