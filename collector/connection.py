@@ -95,7 +95,8 @@ class Connection(asyncio.Protocol):
         else:
             self._rest += data
             self._feed_rest()
-        self._set_deadline()
+        if self._phase != self._timed:
+            self._set_deadline()
 
     def eof_received(self) -> bool:
         """The client sends no more; it may still read. True keeps the connection for its answers."""
@@ -147,7 +148,9 @@ class Connection(asyncio.Protocol):
     def go_on(self) -> None:
         """What the first answer waited for is done."""
         self._write()
-        if not self._is_last and not self._queue:
+        if self._is_last or self._queue:
+            return
+        if self._is_paused or self._rest or self._owes_continue or self._server.draining:
             self._read_on()
 
     # The parser's callbacks
@@ -268,7 +271,7 @@ class Connection(asyncio.Protocol):
 
     def _set_deadline(self) -> None:
         """One for each phase, from its begin: bytes that come do not move it."""
-        if self._phase == self._timed or self._is_last or self._is_blocked:
+        if self._is_last or self._is_blocked:
             return
         self._timed = self._phase
         if self._phase != _IDLE:
@@ -301,7 +304,8 @@ class Connection(asyncio.Protocol):
             self._transport.resume_reading()
         if self._server.draining:
             self.end_if_idle()
-        self._set_deadline()
+        if self._phase != self._timed:
+            self._set_deadline()
 
     # Handing over and answering
 

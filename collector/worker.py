@@ -18,6 +18,7 @@ from typing import Any
 
 from collector.address import networks
 from collector.app import Collector
+from collector.closing import Closer
 from collector.counters import Summary
 from collector.http import Limits, Server
 from collector.listening import BACKLOG, listen, say_listening
@@ -26,6 +27,7 @@ from collector.sender import Senders
 from collector.shipper import Shipper
 from collector.spool import Spool
 from collector.watch import RegistryWatch
+from collector.workers import open_spool
 from footfall.errors import FootfallError
 from footfall.geo import GeoFile
 from footfall.privacy import Salts
@@ -45,6 +47,9 @@ SALT_SECONDS = 3600.0
 #: Seconds that requests under way, and then the last shipping, may take at the end.
 REQUESTS_SECONDS = 4.0
 SHIPPING_SECONDS = 5.0
+#: Objects made, less those freed, before the youngest are searched for cycles; then how many such searches
+#: before older ones are. A request leaves no cycle, a closed connection a small one. Lower: more searching.
+GC_THRESHOLDS = (10_000, 20, 20)
 #: Descriptors kept for everything that is no connection: segments, the lake, client files.
 OTHER_DESCRIPTORS = 200
 
@@ -75,14 +80,15 @@ def run(
         lake = open_store(settings.lake, s3_endpoint=settings.s3_endpoint)
         if not is_again:
             probe(lake)
-        spool = Spool(
-            settings.spool / str(number) if number else settings.spool,
-            collector_id=f"{settings.collector_id}-{number}" if number else settings.collector_id,
+        spool = open_spool(
+            settings.spool,
+            workers=settings.collector_workers,
+            collector_id=settings.collector_id,
             segment_seconds=settings.segment_seconds,
             segment_bytes=settings.segment_bytes,
             spool_bytes=settings.spool_bytes,
         )
-        shipper = Shipper(spool, lake)
+        shipper = Shipper(spool, lake, closer=Closer(spool, lake, settings.collector_id))
         shipper.start()
         collector = Collector(
             spool=spool,
@@ -165,6 +171,7 @@ async def _serve(
     # What is here now stays for ever: no collection need look at it again.
     gc.collect()
     gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
     try:
         await server.start(listener, backlog=BACKLOG)
         say_listening(settings.collector_host, settings.collector_port)

@@ -101,6 +101,9 @@ def _parser() -> argparse.ArgumentParser:
         each = commands.add_parser(name, help=meaning, description=meaning)
         each.add_argument("rest", nargs=argparse.REMAINDER)
         each.set_defaults(command=_registry)
+    each = commands.add_parser("alerts", help="alerts: list those that fire, test the routes")
+    each.add_argument("rest", nargs=argparse.REMAINDER)
+    each.set_defaults(command=_alerts)
 
     verify = commands.add_parser("verify", help="check a bucket against its manifests")
     verify.add_argument("url", help="file:///folder or s3://bucket/prefix")
@@ -122,6 +125,11 @@ def _parser() -> argparse.ArgumentParser:
     hashed.set_defaults(command=_hash_key)
 
     check = commands.add_parser("doctor", help="check the installation")
+    check.add_argument(
+        "--watch",
+        action="store_true",
+        help="for a timer: tell the alert routes of a dead daemon or collector",
+    )
     check.set_defaults(command=_doctor)
     return parser
 
@@ -222,6 +230,11 @@ def _registry(options: argparse.Namespace, settings: Settings) -> int:
     )
 
 
+def _alerts(options: argparse.Namespace, settings: Settings) -> int:
+    installation.prepare(settings)
+    return installation.run_module(settings, os.environ, "orchestration.alerts", *options.rest)
+
+
 def _verify(options: argparse.Namespace, settings: Settings) -> int:
     url = options.url if "://" in options.url else Path(options.url).absolute().as_uri()
     seen = verify_bucket(open_store(url, s3_endpoint=settings.s3_endpoint))
@@ -279,7 +292,10 @@ def _hash_key(_options: argparse.Namespace, _settings: Settings) -> int:
     return 0
 
 
-def _doctor(_options: argparse.Namespace, settings: Settings) -> int:
+def _doctor(options: argparse.Namespace, settings: Settings) -> int:
+    if options.watch:
+        installation.prepare(settings)
+        return installation.run_module(settings, os.environ, "orchestration.alerts", "watch")
     return doctor.examine(settings)
 
 

@@ -98,7 +98,7 @@ class Site(_Strict):
 
     def declares(self, host: str) -> bool:
         """Whether `host` is one of the domains, or below a wildcard one."""
-        return any(fnmatchcase(host, domain) for domain in self.domains)
+        return host in self.domains or any(fnmatchcase(host, domain) for domain in self.domains)
 
 
 class Destination(_Strict):
@@ -215,8 +215,8 @@ class Client(_Strict):
             ("export name", [e.name for e in self.exports]),
             ("path", [s.path for s in self.sites if s.path]),
             ("API key name", [k.name for k in self.api_keys]),
-            ("API key", [k.sha256 for k in self.api_keys]),
             ("source name", [s.name for s in self.sources]),
+            ("API key", [k.sha256 for k in self.api_keys]),
         ):
             twice = {n for n in names if names.count(n) > 1}
             if twice:

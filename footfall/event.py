@@ -413,6 +413,7 @@ class _EventEnvelope(msgspec.Struct):
     lost: int | None
     source: str
     redactions: Mapping[str, int] | None
+    event: msgspec.Raw
 
 
 class _RefusedEnvelope(msgspec.Struct):
@@ -452,6 +453,13 @@ def event_line(
         user_agent = consent.reduced_user_agent(user_agent)
     elif tier == consent.PERSISTENT and event.visitor is not None:
         visitor, previous = first_party_visitor_id(receipt.site_id, event.visitor), None
+    raw = consent.strip(
+        event.raw,
+        tier,
+        has_ids=event.has_ids,
+        has_clicks=event.has_clicks,
+        is_alias=event.type == "alias",
+    )
     envelope = _EventEnvelope(
         v=LINE_VERSION,
         kind="event",
@@ -479,15 +487,9 @@ def event_line(
         lost=lost,
         source=receipt.source,
         redactions=event.redactions,
+        event=msgspec.Raw(raw),
     )
-    raw = consent.strip(
-        event.raw,
-        tier,
-        has_ids=event.has_ids,
-        has_clicks=event.has_clicks,
-        is_alias=event.type == "alias",
-    )
-    return _encode(envelope)[:-1] + b',"event":' + raw + b"}"
+    return _encode(envelope)
 
 
 def refused_line(refused: Refused, receipt: Receipt, body: bytes) -> bytes:

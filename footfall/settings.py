@@ -110,7 +110,14 @@ VARIABLES: dict[str, tuple[str, str]] = {
         "no",
         "yes: webhooks may go to http:// and to addresses that are not public (a receiver of one's own)",
     ),
-    "FOOTFALL_ALERT_WEBHOOK": ("", "URL that gets one JSON POST for each failed run; empty: no alerts"),
+    "FOOTFALL_ALERT_WEBHOOK": ("", "URL that gets every alert as one JSON POST; empty: none"),
+    "FOOTFALL_ALERT_ROUTES": ("", "YAML file of alert routes (docs/runbook.md); empty: only the webhook"),
+    "FOOTFALL_COLLECTOR_URLS": (
+        "",
+        "comma-separated addresses of the collectors that are watched; empty: the one of this machine",
+    ),
+    "FOOTFALL_UI_URL": ("", "address of the Dagster UI in links of alerts; empty: the one of this machine"),
+    "FOOTFALL_RUNBOOK_URL": ("docs/runbook.md", "where the runbook can be read, in links of alerts"),
 }
 
 
@@ -157,6 +164,10 @@ class Settings:
     segment_bytes: int
     spool_bytes: int
     alert_webhook: str | None
+    alert_routes: Path | None
+    collector_urls: tuple[str, ...]
+    ui_url: str
+    runbook_url: str
     billing_webhook: str | None
     billing_secrets: tuple[str, ...]
     billing_grace_hours: int
@@ -210,6 +221,11 @@ class Settings:
             segment_bytes=number("FOOTFALL_SEGMENT_BYTES", 65536, 1 << 30),
             spool_bytes=number("FOOTFALL_SPOOL_BYTES", 131072, 1 << 50),
             alert_webhook=text("FOOTFALL_ALERT_WEBHOOK") or None,
+            alert_routes=Path(routes).absolute() if (routes := text("FOOTFALL_ALERT_ROUTES")) else None,
+            collector_urls=tuple(u.strip() for u in text("FOOTFALL_COLLECTOR_URLS").split(",") if u.strip())
+            or (f"http://{text('FOOTFALL_COLLECTOR_HOST')}:{text('FOOTFALL_COLLECTOR_PORT')}",),
+            ui_url=text("FOOTFALL_UI_URL") or f"http://127.0.0.1:{text('FOOTFALL_UI_PORT')}",
+            runbook_url=text("FOOTFALL_RUNBOOK_URL"),
             billing_webhook=text("FOOTFALL_BILLING_WEBHOOK") or None,
             billing_secrets=tuple(s.strip() for s in text("FOOTFALL_BILLING_SECRET").split(",") if s.strip()),
             billing_grace_hours=number("FOOTFALL_BILLING_GRACE_HOURS", 0, 720),
@@ -230,6 +246,11 @@ class Settings:
     def ledger(self) -> Path:
         """The SQLite file of deliveries."""
         return self.home / "ledger.sqlite"
+
+    @property
+    def alert_book(self) -> Path:
+        """The SQLite file of what each alert route was told."""
+        return self.home / "alerts.sqlite"
 
     @property
     def registry(self) -> Path:

@@ -135,7 +135,7 @@ def test_a_trusted_import_states_its_own_receipt_time(collector):
 
     assert reply.status == 204
     assert collector.await_stored(event["id"])["received_at"] == "2015-05-17T10:05:03.000Z"
-    assert list((collector.home / "spool").glob("20150517T10-*"))
+    assert list((collector.home / "spool").glob("*/20150517T10-*"))
 
 
 # Refused --------------------------------------------------------------------------------------------
@@ -272,6 +272,7 @@ def test_every_refusal_is_in_the_tables_above_or_shown_elsewhere():
         Refusal.MALFORMED_LOG_LINE,
         Refusal.RATE_LIMITED,
         Refusal.SITES_UNCERTAIN,
+        Refusal.UNREADABLE_LOG,
     }
 
     assert {refusal for _, refusal in (DROPPED | UNCLAIMED | KEPT).values()} | elsewhere == set(Refusal)

@@ -486,7 +486,7 @@ def test_pipelined_requests_are_answered_in_their_order():
 
 
 def test_pipelined_requests_beyond_the_bound_wait_unread_and_none_is_lost():
-    few = replace(LIMITS, pipelined=4)
+    few = replace(LIMITS, pipelined=4, head_seconds=20, idle_seconds=20, write_seconds=20)
     count = 20_000
 
     async def test(application, server, connect):

@@ -78,7 +78,7 @@ def test_a_worker_killed_under_load_is_replaced_and_nothing_acknowledged_is_lost
     assert told.count("ended with signal 9") == 3
     assert len(acknowledged) > 500
     assert acknowledged <= stored(tmp_path)
-    assert not list((tmp_path / "spool").rglob("20*"))
+    assert not list((tmp_path / "spool").rglob("*.sealed"))
 
 
 def test_both_workers_get_connections_and_one_signal_ends_all(workers, tmp_path):

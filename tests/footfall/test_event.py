@@ -267,6 +267,7 @@ def test_every_reason_has_a_name_of_its_own_for_headers_and_counters():
     assert all(400 <= reason.status < 600 and reason.meaning for reason in Refusal)
     assert [reason for reason in Refusal if reason.status >= 500] == [
         Refusal.SITES_UNCERTAIN,
+        Refusal.OVERLOADED,
         Refusal.NOT_DURABLE,
     ]
 

@@ -15,7 +15,8 @@ from typing import Any
 
 import zstandard
 
-from collector.spool import CORRUPT, scan
+from collector.frames import scan
+from collector.segments import OPEN, SEALED
 from footfall.api_keys import key_hash
 
 SITE = "pk_shop_Hn40rBy6"
@@ -176,8 +177,8 @@ class CollectorProcess:
     def spool_lines(self) -> list[bytes]:
         """The payloads of every segment."""
         parts = []
-        for path in sorted((self.home / "spool").glob("2*")):
-            if path.suffix != CORRUPT:
+        for path in sorted((self.home / "spool").glob("*/2*")):
+            if path.suffix in (OPEN, SEALED):
                 try:
                     parts += scan(path.read_bytes()).payloads
                 except FileNotFoundError:
