@@ -39,6 +39,15 @@ VARIABLES: dict[str, tuple[str, str]] = {
         "",
         "comma-separated networks whose X-Forwarded-For is believed; empty: believe nobody",
     ),
+    "FOOTFALL_ADDRESS_HEADER": (
+        "x-forwarded-for",
+        "header in which trusted proxies say the sender's address: x-forwarded-for or forwarded, or of a CDN "
+        "cf-connecting-ip, cloudfront-viewer-address, fastly-client-ip, true-client-ip, x-real-ip",
+    ),
+    "FOOTFALL_GEOIP": (
+        "",
+        "mmdb file of countries or cities (MaxMind, DB-IP); empty: places only from headers of trusted CDNs",
+    ),
     "FOOTFALL_IMPORT_KEY": (
         "",
         "secret that lets a sender state its own receipt time (bulk imports, the demo); empty: nobody may",
@@ -116,6 +125,18 @@ VARIABLES: dict[str, tuple[str, str]] = {
 }
 
 
+#: Headers that may say the sender's address. Each proxy adds to the first two; the others are one address.
+ADDRESS_HEADERS = (
+    "x-forwarded-for",
+    "forwarded",
+    "cf-connecting-ip",
+    "cloudfront-viewer-address",
+    "fastly-client-ip",
+    "true-client-ip",
+    "x-real-ip",
+)
+
+
 @dataclass(frozen=True)
 class Settings:
     """One process's settings, typed. Paths are absolute."""
@@ -132,6 +153,8 @@ class Settings:
     site_port: int
     collector_id: str
     trusted_proxies: tuple[str, ...]
+    address_header: str
+    geoip: Path | None
     import_key: str | None
     collector_paths: tuple[tuple[str, str], ...]
     cors_origins: tuple[str, ...]
@@ -169,6 +192,12 @@ class Settings:
                 raise FootfallError(f"{name}={value!r}: expected a whole number from {low} to {high}")
             return int(value)
 
+        def choice(name: str, allowed: tuple[str, ...]) -> str:
+            value = text(name).lower()
+            if value not in allowed:
+                raise FootfallError(f"{name}={value!r}: expected {', '.join(allowed[:-1])} or {allowed[-1]}")
+            return value
+
         return cls(
             home=home,
             clients=Path(text("FOOTFALL_CLIENTS")).absolute(),
@@ -182,6 +211,8 @@ class Settings:
             site_port=number("FOOTFALL_SITE_PORT", 1, 65535),
             collector_id=text("FOOTFALL_COLLECTOR_ID"),
             trusted_proxies=_listed(text("FOOTFALL_TRUSTED_PROXIES")),
+            address_header=choice("FOOTFALL_ADDRESS_HEADER", ADDRESS_HEADERS),
+            geoip=Path(text("FOOTFALL_GEOIP")).absolute() if text("FOOTFALL_GEOIP") else None,
             import_key=text("FOOTFALL_IMPORT_KEY") or None,
             collector_paths=_paths(text("FOOTFALL_COLLECTOR_PATHS")),
             cors_origins=_listed(text("FOOTFALL_CORS_ORIGINS")),
