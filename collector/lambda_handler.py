@@ -121,7 +121,10 @@ class Function:
             pixel=PIXEL,
             options=Options.of(settings),
         )
-        self._collector.sites = targets(registry)
+        sites = targets(registry)
+        # No copy of earlier files is here: a key that nobody has may be one of a file that is set aside.
+        sites.are_certain = not registry.mistakes
+        self._collector.sites = sites
 
     def __call__(self, event: Mapping[str, Any], seconds: float = CALL_SECONDS) -> dict[str, Any]:
         """Answer one event within so many seconds. Never raises."""

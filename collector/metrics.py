@@ -25,6 +25,7 @@ class Ships(Protocol):
     """What is shown of a shipper."""
 
     shipped: int
+    shipped_bytes: int
     last_error: str | None
 
 
@@ -96,7 +97,11 @@ class Families:
         yield _gauge("spool_error", "1 while the disk fails", int(state.last_error is not None))
         yield _counter("spool_torn_segments", "torn tails cut off", value=state.torn_segments)
         yield _counter("spool_corrupt_frames", "damaged frames set aside", value=state.corrupt_frames)
+        yield _gauge("spool_queued_bytes", "bytes that no sync covers yet", state.queued_bytes)
+        yield _counter("spool_commits", "groups written and synced", value=state.commits)
+        yield _counter("spool_commit_seconds", "time of all commits", value=state.commit_seconds)
         yield _counter("shipped_segments", "segments the lake has confirmed", value=self._shipper.shipped)
+        yield _counter("shipped_bytes", "compressed bytes shipped", value=self._shipper.shipped_bytes)
         yield _gauge("shipper_error", "1 while shipping fails", int(self._shipper.last_error is not None))
         yield _gauge("ready", "1 while /readyz says so", int(not self._operation.not_ready()))
         yield _gauge("resident_bytes", "memory of the process", _resident_bytes())

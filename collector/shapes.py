@@ -87,11 +87,11 @@ def translate(raw: bytes, page_origin: str | None, host: str) -> Translated | No
     shape = _shape(body)
     if shape is None:
         return None
-    event: dict[str, Any] = {"type": "page_view"}
+    event: dict[str, Any] = {}
     name: str
     for name, value in body.items():
         ours = _RENAMED.get(name, name)
-        if ours == name or ours in body:
+        if ours == name or ours in body or ours in event:
             event[name] = value
         elif ours == "id" and not (isinstance(value, str) and _EVENT_ID.fullmatch(value)):
             event[name] = value  # no id of ours; the event gets one of its own
@@ -104,10 +104,10 @@ def translate(raw: bytes, page_origin: str | None, host: str) -> Translated | No
     event["url"] = _url(body, props, page_origin, host)
     if "referrer" not in event and isinstance(props.get("referrer"), str):
         event["referrer"] = props["referrer"]
+    event.setdefault("type", "page_view")
     for name in ("referrer", "title"):
         if not isinstance(event.get(name, ""), str):
-            props = event.setdefault("props", {})
-            props.setdefault(name, event.pop(name))
+            event[f"{name}_as_sent"] = event.pop(name)
     if "occurred_at" not in body:
         moment = _milliseconds(body.get("timestamp"))
         if moment is not None:

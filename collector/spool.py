@@ -313,6 +313,7 @@ class Spool:
             groups = self._take_groups()
             if groups:
                 self._commit(groups)
+                self._in_hand = []
             elif stopping:
                 break
             else:

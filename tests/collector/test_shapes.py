@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from collector.shapes import (
@@ -154,6 +154,8 @@ _NAMES = [*COLLECT, *TRACK, *EVENTS, "id", "type", "url", "props", "session", "u
 
 
 @given(st.dictionaries(st.sampled_from(_NAMES), _values, max_size=9))
+@example({"page": "/", "props": None, "referrer": 5, "title": ["a"]})
+@example({"eventType": "one", "event_type": "two", "sessionId": "three", "session_id": "four"})
 def test_nothing_that_an_older_body_says_is_lost(body):
     translated = translate(json.dumps(body).encode(), None, "shop.example")
 

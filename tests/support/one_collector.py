@@ -23,6 +23,9 @@ FINE = SpoolState(
     last_error=None,
     torn_segments=0,
     corrupt_frames=0,
+    queued_bytes=0,
+    commits=0,
+    commit_seconds=0.0,
 )
 
 
