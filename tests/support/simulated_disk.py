@@ -1,7 +1,7 @@
 """A disk in memory that forgets what was not synced, and sites at which something may fail.
 
 Stricter than any real file system: a name is durable only when its folder was synced, a byte only when
-its file was, and bytes whose sync failed are gone for ever, whatever a later sync says (as Linux does it).
+its file was, and bytes whose sync failed are gone for ever, whatever a later sync says (as on Linux).
 Names change in their order, and a rename is whole or not at all, as with a journal.
 """
 
@@ -53,7 +53,6 @@ class Sites:
 class _Inode:
     volatile: bytes = b""
     durable: bytes = b""
-    lost: bool = False  # a sync failed: what was not durable then never will be
 
 
 @dataclass
@@ -102,7 +101,7 @@ class State:
             kept = rest[: chance.randint(0, len(rest))]
             # A file may have grown before its data arrived.
             hole = bytes(min(len(rest) - len(kept), chance.choice((0, 0, 5, 40))))
-            found[path] = inode.durable + (b"" if inode.lost else kept + hole)
+            found[path] = inode.durable + kept + hole
         return _settled(found)
 
 
@@ -179,10 +178,11 @@ class SimulatedDisk(Files):
         error = self.sites.meet("sync")
         with self._guard:
             if error is not None:
-                inode.lost = True
+                # Linux marks the pages clean all the same: they may be dropped at any time, and no later
+                # sync writes them.
+                inode.volatile = inode.durable + bytes(len(inode.volatile) - len(inode.durable))
                 raise error
-            if not inode.lost:
-                inode.durable = inode.volatile
+            inode.durable = inode.volatile
 
     def close(self, descriptor: int) -> None:
         what = self._descriptors.pop(descriptor)

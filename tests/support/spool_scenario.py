@@ -206,8 +206,11 @@ def _drain(loop: asyncio.AbstractEventLoop | None) -> None:
         done.wait(1)
 
 
-def cut_everywhere(seed: int = 0, **options: int) -> tuple[int, list[str]]:
-    """Kill and cut the power before every call of a life. Returns the number of calls, and what is wrong."""
+def cut_everywhere(seed: int = 0, *, until: str | None = None, **options: int) -> tuple[int, list[str]]:
+    """Kill and cut the power before every call of a life. Returns the number of calls, and what is wrong.
+
+    Ends early once something wrong says `until`.
+    """
     moments, life = snapshots(**options)
     chance = random.Random(seed)
     wrong = []
@@ -220,15 +223,18 @@ def cut_everywhere(seed: int = 0, **options: int) -> tuple[int, list[str]]:
             then = Life(moment.acknowledged, life.attempted)
             lake = SimulatedLake(objects=dict(moment.lake))
             wrong += [f"{how} at call {number}: {each}" for each in recover_and_audit(state, lake, then)]
+        if until is not None and any(until in each for each in wrong):
+            break
     return len(moments), wrong
 
 
 def fail_everywhere(
-    fault: str, *, after: bool, sticky: bool = False, **options: int
-) -> tuple[Counter, list[str]]:
+    fault: str, *, after: bool = False, sticky: bool = False, until: str | None = None, **options: int
+) -> tuple[Counter[str], list[str]]:
     """Let every call of a life fail in turn. Returns how many of each kind failed, and what is wrong.
 
-    After each life the power is cut as well: what was acknowledged must not hang on a failed sync.
+    After each life the power is cut as well: what was acknowledged must not hang on a failed sync. Ends
+    early once something wrong says `until`.
     """
     failed: Counter[str] = Counter()
     wrong = []
@@ -241,7 +247,7 @@ def fail_everywhere(
         sites.fault, sites.at, sites.after, sites.sticky = fault, at, after, sticky
         lake = SimulatedLake(sites)
         live(disk, lake, life, **options)
-        if at >= len(sites.names):
+        if at >= len(sites.names) or (until is not None and any(until in each for each in wrong)):
             return failed, wrong
         failed[sites.names[at]] += 1
         place = f"{fault}{' after' if after else ''} at call {at} ({sites.names[at]})"
