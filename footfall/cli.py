@@ -91,6 +91,14 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--to", dest="end", required=True, metavar="HOUR", help="the hour to stop before")
     run.set_defaults(command=_run)
 
+    for name, meaning in (
+        ("domains", "the registry of domains: list, approve, block, retire, verify"),
+        ("webhooks", "billing messages: list, replay, send"),
+    ):
+        each = commands.add_parser(name, help=meaning, description=meaning)
+        each.add_argument("rest", nargs=argparse.REMAINDER)
+        each.set_defaults(command=_registry)
+
     verify = commands.add_parser("verify", help="check a bucket against its manifests")
     verify.add_argument("url", help="file:///folder or s3://bucket/prefix")
     verify.set_defaults(command=_verify)
@@ -191,6 +199,13 @@ def _run(options: argparse.Namespace, settings: Settings) -> int:
     installation.prepare(settings)
     _require_clients(settings)
     return installation.materialise(settings, os.environ, options.start, options.end)
+
+
+def _registry(options: argparse.Namespace, settings: Settings) -> int:
+    installation.prepare(settings)
+    return installation.run_module(
+        settings, os.environ, "orchestration.discovery", options.name, *options.rest
+    )
 
 
 def _verify(options: argparse.Namespace, settings: Settings) -> int:
