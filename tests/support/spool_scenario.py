@@ -116,7 +116,9 @@ def live(disk: SimulatedDisk, lake: SimulatedLake, life: Life, *, appends: int =
 
 def ship(spool: Spool, lake: SimulatedLake) -> None:
     """Ship and close all there is, with a few attempts for each."""
-    closer = Closer(spool, lake, "c1", now=lambda: LATER)
+    now = EARLIER
+    closer = Closer(spool, lake, "c1", now=lambda: now)
+    now = LATER
     shipper = Shipper(spool, lake, closer=closer)
     for _ in range(6):
         steps = [lambda path=path: shipper.ship(path) for path in spool.sealed()]
