@@ -84,7 +84,7 @@ def table(rows: Iterable[Row]) -> str:
 def setting(folder: Path) -> str:
     """One line about the machine, as far as it bears on the figures. `folder` is where files are written."""
     load = f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
-    packages = ", ".join(f"{name} {version(name)}" for name in ("duckdb", "uvicorn", "dagster", "dbt-core"))
+    packages = ", ".join(f"{name} {version(name)}" for name in ("duckdb", "uvloop", "dagster", "dbt-core"))
     return (
         f"{len(cores())} cores, load {load} before the start; fdatasync of 600 bytes "
         f"{sync_milliseconds(folder):.2f} ms (median); {platform.system()} {platform.machine()}, "

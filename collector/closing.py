@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from collector.segments import OPEN, SEALED, segment_place
 from collector.spool import Spool
 from collector.tally import Tallies, Tally
-from collector.workers import take_over, worker_folders
+from collector.worker_folders import take_over, worker_folders
 from footfall.errors import FootfallError
 from footfall.hours import HOUR, floor
 from footfall.keys import closed_marker

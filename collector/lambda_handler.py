@@ -22,9 +22,11 @@ from typing import Any, Protocol
 from urllib.parse import unquote
 
 from collector.address import networks
-from collector.app import Collector, targets
+from collector.app import Collector
 from collector.message import Answer, Pending, Request
+from collector.options import Options
 from collector.spool import NotDurable, SpoolState
+from collector.targets import targets
 from footfall.clients import load_registry
 from footfall.errors import FootfallError
 from footfall.event import MAX_BODY_BYTES, Refusal
@@ -36,7 +38,7 @@ from footfall.store import ObjectStore, open_store, put_once
 
 log = logging.getLogger("collector")
 
-PIXEL = Path(__file__).resolve().parent.parent / "pixel" / "dist" / "pixel.js"
+PIXEL = Path(__file__).resolve().parent.parent / "pixel" / "dist"
 
 #: Seconds before the platform would end the call at which we answer 503 ourselves, so that the sender
 #: learns that it is to come back.
@@ -117,8 +119,12 @@ class Function:
             trusted_proxies=networks(settings.trusted_proxies),
             import_key=settings.import_key,
             pixel=PIXEL,
+            options=Options.of(settings),
         )
-        self._collector.sites = targets(registry)
+        sites = targets(registry)
+        # No copy of earlier files is here: a key that nobody has may be one of a file that is set aside.
+        sites.are_certain = not registry.mistakes
+        self._collector.sites = sites
 
     def __call__(self, event: Mapping[str, Any], seconds: float = CALL_SECONDS) -> dict[str, Any]:
         """Answer one event within so many seconds. Never raises."""

@@ -127,7 +127,15 @@ def import_log(
             other += 1
             continue
         visitor = visitor_id(salts.of(client.client_id, hit.at), site.site_id, hit.address, hit.user_agent)
-        receipt = Receipt(client.client_id, site.site_id, hit.at, visitor, hit.user_agent)
+        receipt = Receipt(
+            client.client_id,
+            site.site_id,
+            hit.at,
+            visitor,
+            hit.user_agent,
+            source="access_log",
+            consent_default=site.consent_default,
+        )
         raw = _event_json(f"log-{survey.sha256[:24]}-{number}", host, hit)
         try:
             event = check_event(raw)

@@ -23,7 +23,16 @@ SALT_LIFE = timedelta(hours=48)
 def visitor_id(salt: bytes, site_id: str, address: str, user_agent: str) -> str:
     """32 hex digits that stand for one device on one site on one day. The address is not recoverable."""
     message = "\x1f".join((site_id, address, user_agent)).encode("utf-8", "surrogatepass")
-    return hmac.new(salt, message, hashlib.sha256).hexdigest()[:32]
+    return hmac.digest(salt, message, "sha256").hex()[:32]
+
+
+def first_party_visitor_id(site_id: str, token: str) -> str:
+    """32 hex digits for the id that a consenting visitor's browser keeps: the same on every day, on one site.
+
+    The token is random, so nothing but itself can be guessed from its hash, and no key is needed.
+    """
+    message = "\x1f".join(("first-party", site_id, token)).encode("utf-8", "surrogatepass")
+    return hashlib.sha256(message).hexdigest()[:32]
 
 
 class Salts:

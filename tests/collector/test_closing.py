@@ -10,7 +10,7 @@ from collector.closing import CLOSE_AFTER, Closer
 from collector.files import Files
 from collector.shipper import Shipper
 from collector.tally import Tallies, Tally
-from collector.workers import open_spool, take_over
+from collector.worker_folders import open_spool, take_over
 from footfall.errors import FootfallError
 from footfall.hours import HOUR as ONE_HOUR
 from footfall.keys import closed_marker

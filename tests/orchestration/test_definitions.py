@@ -151,7 +151,7 @@ def test_one_job_an_hour_and_one_a_day_for_each_time_zone(load):
     for schedule in definitions.schedules:
         assert schedule.description
         assert definitions.resolve_job_def(schedule.name).description
-    assert {sensor.name for sensor in definitions.sensors} >= {"failed_run_alert", "new_domains"}
+    assert {sensor.name for sensor in definitions.sensors} >= {"alerts", "new_domains"}
 
 
 def test_the_hourly_job_takes_everything_but_the_daily_files(load, graph):

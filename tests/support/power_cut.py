@@ -43,7 +43,7 @@ SPOOL = """
 import asyncio, os, sys
 from datetime import UTC, datetime
 from pathlib import Path
-from collector.workers import open_spool
+from collector.worker_folders import open_spool
 
 async def main():
     spool = open_spool(Path(sys.argv[1]), collector_id="c1", segment_seconds=0.05, segment_bytes=65536,

@@ -22,7 +22,7 @@ from collector.frames import frames
 from collector.segments import OPEN, SEALED
 from collector.shipper import Shipper
 from collector.spool import NotDurable, Spool
-from collector.workers import open_spool
+from collector.worker_folders import open_spool
 from footfall.errors import FootfallError
 from footfall.hours import HOUR as ONE_HOUR
 
