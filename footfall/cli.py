@@ -94,6 +94,17 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--to", dest="end", required=True, metavar="HOUR", help="the hour to stop before")
     run.set_defaults(command=_run)
 
+    for name, meaning in (
+        ("domains", "the registry of domains: list, approve, block, retire, verify"),
+        ("webhooks", "billing messages: list, replay, send"),
+    ):
+        each = commands.add_parser(name, help=meaning, description=meaning)
+        each.add_argument("rest", nargs=argparse.REMAINDER)
+        each.set_defaults(command=_registry)
+    each = commands.add_parser("alerts", help="alerts: list those that fire, test the routes")
+    each.add_argument("rest", nargs=argparse.REMAINDER)
+    each.set_defaults(command=_alerts)
+
     verify = commands.add_parser("verify", help="check a bucket against its manifests")
     verify.add_argument("url", help="file:///folder or s3://bucket/prefix")
     verify.set_defaults(command=_verify)
@@ -114,6 +125,11 @@ def _parser() -> argparse.ArgumentParser:
     hashed.set_defaults(command=_hash_key)
 
     check = commands.add_parser("doctor", help="check the installation")
+    check.add_argument(
+        "--watch",
+        action="store_true",
+        help="for a timer: tell the alert routes of a dead daemon or collector",
+    )
     check.set_defaults(command=_doctor)
     return parser
 
@@ -207,6 +223,18 @@ def _run(options: argparse.Namespace, settings: Settings) -> int:
     return installation.materialise(settings, os.environ, options.start, options.end)
 
 
+def _registry(options: argparse.Namespace, settings: Settings) -> int:
+    installation.prepare(settings)
+    return installation.run_module(
+        settings, os.environ, "orchestration.discovery", options.name, *options.rest
+    )
+
+
+def _alerts(options: argparse.Namespace, settings: Settings) -> int:
+    installation.prepare(settings)
+    return installation.run_module(settings, os.environ, "orchestration.alerts", *options.rest)
+
+
 def _verify(options: argparse.Namespace, settings: Settings) -> int:
     url = options.url if "://" in options.url else Path(options.url).absolute().as_uri()
     seen = verify_bucket(open_store(url, s3_endpoint=settings.s3_endpoint))
@@ -264,7 +292,10 @@ def _hash_key(_options: argparse.Namespace, _settings: Settings) -> int:
     return 0
 
 
-def _doctor(_options: argparse.Namespace, settings: Settings) -> int:
+def _doctor(options: argparse.Namespace, settings: Settings) -> int:
+    if options.watch:
+        installation.prepare(settings)
+        return installation.run_module(settings, os.environ, "orchestration.alerts", "watch")
     return doctor.examine(settings)
 
 

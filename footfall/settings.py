@@ -88,7 +88,27 @@ VARIABLES: dict[str, tuple[str, str]] = {
         "2147483648",
         "bytes the spool may hold before the collector answers 503, at least two segments",
     ),
-    "FOOTFALL_ALERT_WEBHOOK": ("", "URL that gets one JSON POST for each failed run; empty: no alerts"),
+    "FOOTFALL_BILLING_WEBHOOK": ("", "URL that gets the billing messages; empty: they wait in the outbox"),
+    "FOOTFALL_BILLING_SECRET": (
+        "",
+        "secret that signs billing messages (whsec_…, base64); two with a comma while changing to a new one",
+    ),
+    "FOOTFALL_BILLING_GRACE_HOURS": (
+        "24",
+        "hours between a domain's verification and its bill, 0-720; longer: more time to correct a mistake",
+    ),
+    "FOOTFALL_WEBHOOK_PRIVATE": (
+        "no",
+        "yes: webhooks may go to http:// and to addresses that are not public (a receiver of one's own)",
+    ),
+    "FOOTFALL_ALERT_WEBHOOK": ("", "URL that gets every alert as one JSON POST; empty: none"),
+    "FOOTFALL_ALERT_ROUTES": ("", "YAML file of alert routes (docs/runbook.md); empty: only the webhook"),
+    "FOOTFALL_COLLECTOR_URLS": (
+        "",
+        "comma-separated addresses of the collectors that are watched; empty: the one of this machine",
+    ),
+    "FOOTFALL_UI_URL": ("", "address of the Dagster UI in links of alerts; empty: the one of this machine"),
+    "FOOTFALL_RUNBOOK_URL": ("docs/runbook.md", "where the runbook can be read, in links of alerts"),
 }
 
 
@@ -121,6 +141,14 @@ class Settings:
     segment_bytes: int
     spool_bytes: int
     alert_webhook: str | None
+    alert_routes: Path | None
+    collector_urls: tuple[str, ...]
+    ui_url: str
+    runbook_url: str
+    billing_webhook: str | None
+    billing_secrets: tuple[str, ...]
+    billing_grace_hours: int
+    webhook_private: bool
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> "Settings":
@@ -162,6 +190,15 @@ class Settings:
             segment_bytes=number("FOOTFALL_SEGMENT_BYTES", 65536, 1 << 30),
             spool_bytes=number("FOOTFALL_SPOOL_BYTES", 131072, 1 << 50),
             alert_webhook=text("FOOTFALL_ALERT_WEBHOOK") or None,
+            alert_routes=Path(routes).absolute() if (routes := text("FOOTFALL_ALERT_ROUTES")) else None,
+            collector_urls=tuple(u.strip() for u in text("FOOTFALL_COLLECTOR_URLS").split(",") if u.strip())
+            or (f"http://{text('FOOTFALL_COLLECTOR_HOST')}:{text('FOOTFALL_COLLECTOR_PORT')}",),
+            ui_url=text("FOOTFALL_UI_URL") or f"http://127.0.0.1:{text('FOOTFALL_UI_PORT')}",
+            runbook_url=text("FOOTFALL_RUNBOOK_URL"),
+            billing_webhook=text("FOOTFALL_BILLING_WEBHOOK") or None,
+            billing_secrets=tuple(s.strip() for s in text("FOOTFALL_BILLING_SECRET").split(",") if s.strip()),
+            billing_grace_hours=number("FOOTFALL_BILLING_GRACE_HOURS", 0, 720),
+            webhook_private=text("FOOTFALL_WEBHOOK_PRIVATE") == "yes",
         )
 
     @property
@@ -178,6 +215,16 @@ class Settings:
     def ledger(self) -> Path:
         """The SQLite file of deliveries."""
         return self.home / "ledger.sqlite"
+
+    @property
+    def alert_book(self) -> Path:
+        """The SQLite file of what each alert route was told."""
+        return self.home / "alerts.sqlite"
+
+    @property
+    def registry(self) -> Path:
+        """The SQLite file of domains, notices and billing messages."""
+        return self.home / "registry.sqlite"
 
     @property
     def dagster_home(self) -> Path:

@@ -22,7 +22,7 @@ PARTS = ("footfall", "collector", "orchestration", "pixel", "dbt_project", "benc
 
 #: A part → what of ours it may import beside itself. The longest name that fits counts. A new arrow is
 #: a decision about the design: take it there first, then here.
-PLAIN = ("ingest", "modelling", "delivery", "alerting", "sources")
+PLAIN = ("ingest", "modelling", "delivery", "alerting", "sources", "discovery", "webhooks")
 ARROWS: dict[str, tuple[str, ...]] = {
     "footfall": (),
     "collector": ("footfall",),
@@ -37,6 +37,8 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "orchestration.delivery": ("footfall",),
     "orchestration.alerting": ("footfall",),
     "orchestration.sources": ("footfall",),
+    "orchestration.webhooks": ("footfall",),
+    "orchestration.discovery": ("footfall", "orchestration.webhooks"),
     **{
         f"orchestration.defs.{domain}": (
             "footfall",
@@ -54,6 +56,7 @@ ARROWS: dict[str, tuple[str, ...]] = {
     ),
     "orchestration.run": ("footfall", "orchestration.definitions", "orchestration.partitions"),
     "orchestration.report": ("footfall", "orchestration.resources"),
+    "orchestration.alerts": ("footfall", "orchestration.alerting", "orchestration.defs.alerting.runs"),
     "bench": ("footfall", "collector", "orchestration", "pixel"),
 }
 
@@ -63,6 +66,7 @@ LONG_FILES = {
     "footfall/event.py": "the contract, from the wire to the stored line",
     "footfall/demo/traffic.py": "the demo's visitors and what is expected of them, side by side",
     "footfall/store.py": "the port and its two adapters, to be read against each other",
+    "tests/orchestration/test_alerting.py": "one test for each way in which an alert begins and ends",
     "tests/collector/test_http.py": "one test for each thing that a peer can do to a server",
     "tests/collector/test_spool.py": "one test for each way in which a disk fails",
     "dbt_project/models/intermediate/int_events_sessionised.sql": "island closure is one chain of steps",
