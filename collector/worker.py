@@ -22,6 +22,7 @@ from collector.closing import Closer
 from collector.counters import Summary
 from collector.http import Limits, Server
 from collector.listening import BACKLOG, listen, say_listening
+from collector.memory import give_back_freed
 from collector.options import Options
 from collector.shipper import Shipper
 from collector.spool import Spool
@@ -60,6 +61,7 @@ def run(
     `number`: 0 alone, from 1 as a worker, which gets its listening socket from the supervisor and ends
     when its stdin does. `is_again`: it takes the place of one that ran, so that the lake may be away.
     """
+    give_back_freed()
     trusted = networks(settings.trusted_proxies)
     if not settings.clients.is_dir():
         raise FootfallError(
@@ -140,7 +142,8 @@ async def _serve(
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(_log_kind)
-    for ending in (signal.SIGTERM, signal.SIGINT):
+    # Renewed means ended in order: whatever started us starts us again.
+    for ending in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(ending, stop.set)
     if number:
         loop.add_reader(0, stop.set)
