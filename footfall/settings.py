@@ -39,6 +39,15 @@ VARIABLES: dict[str, tuple[str, str]] = {
         "",
         "comma-separated networks whose X-Forwarded-For is believed; empty: believe nobody",
     ),
+    "FOOTFALL_ADDRESS_HEADER": (
+        "x-forwarded-for",
+        "header in which trusted proxies say the sender's address: x-forwarded-for or forwarded, or of a CDN "
+        "cf-connecting-ip, cloudfront-viewer-address, fastly-client-ip, true-client-ip, x-real-ip",
+    ),
+    "FOOTFALL_GEOIP": (
+        "",
+        "mmdb file of countries or cities (MaxMind, DB-IP); empty: places only from headers of trusted CDNs",
+    ),
     "FOOTFALL_IMPORT_KEY": (
         "",
         "secret that lets a sender state its own receipt time (bulk imports, the demo); empty: nobody may",
@@ -112,6 +121,18 @@ VARIABLES: dict[str, tuple[str, str]] = {
 }
 
 
+#: Headers that may say the sender's address. Each proxy adds to the first two; the others are one address.
+ADDRESS_HEADERS = (
+    "x-forwarded-for",
+    "forwarded",
+    "cf-connecting-ip",
+    "cloudfront-viewer-address",
+    "fastly-client-ip",
+    "true-client-ip",
+    "x-real-ip",
+)
+
+
 @dataclass(frozen=True)
 class Settings:
     """One process's settings, typed. Paths are absolute."""
@@ -128,6 +149,8 @@ class Settings:
     site_port: int
     collector_id: str
     trusted_proxies: tuple[str, ...]
+    address_header: str
+    geoip: Path | None
     import_key: str | None
     collector_paths: tuple[tuple[str, str], ...]
     cors_origins: tuple[str, ...]
@@ -164,6 +187,12 @@ class Settings:
                 raise FootfallError(f"{name}={value!r}: expected a whole number from {low} to {high}")
             return int(value)
 
+        def choice(name: str, allowed: tuple[str, ...]) -> str:
+            value = text(name).lower()
+            if value not in allowed:
+                raise FootfallError(f"{name}={value!r}: expected {', '.join(allowed[:-1])} or {allowed[-1]}")
+            return value
+
         return cls(
             home=home,
             clients=Path(text("FOOTFALL_CLIENTS")).absolute(),
@@ -177,6 +206,8 @@ class Settings:
             site_port=number("FOOTFALL_SITE_PORT", 1, 65535),
             collector_id=text("FOOTFALL_COLLECTOR_ID"),
             trusted_proxies=_listed(text("FOOTFALL_TRUSTED_PROXIES")),
+            address_header=choice("FOOTFALL_ADDRESS_HEADER", ADDRESS_HEADERS),
+            geoip=Path(text("FOOTFALL_GEOIP")).absolute() if text("FOOTFALL_GEOIP") else None,
             import_key=text("FOOTFALL_IMPORT_KEY") or None,
             collector_paths=_paths(text("FOOTFALL_COLLECTOR_PATHS")),
             cors_origins=_listed(text("FOOTFALL_CORS_ORIGINS")),
@@ -185,7 +216,7 @@ class Settings:
             key_requests_per_minute=number("FOOTFALL_KEY_REQUESTS_PER_MINUTE", 0, 1_000_000),
             metrics_port=number("FOOTFALL_METRICS_PORT", 0, 65535),
             metrics_host=text("FOOTFALL_METRICS_HOST"),
-            log_format=_one_of("FOOTFALL_LOG_FORMAT", text("FOOTFALL_LOG_FORMAT"), ("text", "json")),
+            log_format=choice("FOOTFALL_LOG_FORMAT", ("text", "json")),
             segment_seconds=number("FOOTFALL_SEGMENT_SECONDS", 1, 3600),
             segment_bytes=number("FOOTFALL_SEGMENT_BYTES", 65536, 1 << 30),
             spool_bytes=number("FOOTFALL_SPOOL_BYTES", 131072, 1 << 50),
@@ -239,12 +270,6 @@ class Settings:
 
 def _listed(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
-
-
-def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> str:
-    if value not in allowed:
-        raise FootfallError(f"{name}={value!r}: expected {' or '.join(allowed)}")
-    return value
 
 
 #: What a further path of the collector may stand for.
