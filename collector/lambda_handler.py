@@ -113,6 +113,8 @@ class Function:
         for mistake in registry.mistakes:
             log.error("client file set aside: %s", mistake)
         geo = GeoFile(settings.geoip) if settings.geoip is not None else None
+        trusted = networks(settings.trusted_proxies)
+        senders = Senders(trusted, settings.address_header, geo.place if geo is not None else None)
         self._loop = asyncio.new_event_loop()
         self._collector = Collector(
             spool=LakeAppends(lake, settings.collector_id),
@@ -120,9 +122,7 @@ class Function:
             # A new Salts each time: its memory would outlive a salt that another collector destroys.
             agree_salt=lambda client_id, moment: Salts(lake).of(client_id, moment),
             find_salt=lambda client_id, moment: Salts(lake).existing(client_id, moment),
-            senders=Senders(
-                networks(settings.trusted_proxies), settings.address_header, geo.place if geo else None
-            ),
+            senders=senders,
             import_key=settings.import_key,
             pixel=PIXEL,
             options=Options.of(settings),
