@@ -13,12 +13,11 @@ import asyncio
 import hmac
 import logging
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from collector.address import Network
 from collector.answers import IMAGE, PREFLIGHT, Origins, older_answer, refusal_answer
 from collector.clock import LiveClock
 from collector.counters import Counters
@@ -32,6 +31,7 @@ from collector.operation import Operation, Ships
 from collector.options import Options
 from collector.pixel_files import PixelFiles
 from collector.routing import Routes, Table
+from collector.sender import Senders
 from collector.shapes import claimed_domain, is_health_check, page_origin, parse_any_batch
 from collector.spool import NotDurable
 from collector.targets import KeyHolder, Sites, Target, inherit
@@ -49,13 +49,15 @@ class Collector:
         spool: Appends,
         shipper: Ships,
         agree_salt: Callable[[str, datetime], bytes],
-        trusted_proxies: Sequence[Network] = (),
+        find_salt: Callable[[str, datetime], bytes | None] = lambda _client_id, _moment: None,
+        senders: Senders | None = None,
         import_key: str | None = None,
         pixel: Path,
         now: Callable[[], datetime] | None = None,
         options: Options | None = None,
     ) -> None:
-        """`agree_salt(client_id, moment)` asks the lake and may block; it is called in a thread.
+        """`agree_salt(client_id, moment)` asks the lake and may block; it is called in a thread. So is
+        `find_salt`, which makes none: without it sessions are cut at midnight UTC.
 
         `pixel` is the folder of the built pixel.
         """
@@ -65,7 +67,7 @@ class Collector:
         self._limits = Limits(
             address_rate=options.address_rate, site_rate=options.site_rate, key_rate=options.key_rate
         )
-        self._intake = Intake(spool, agree_salt, trusted_proxies, self._limits, self.counters)
+        self._intake = Intake(spool, agree_salt, find_salt, senders or Senders(), self._limits, self.counters)
         self._import_key = import_key.encode() if import_key else None
         self._origins = Origins(options.cors_origins)
         self._pixel = PixelFiles(pixel)
@@ -186,8 +188,8 @@ class Collector:
         return refusal_answer([error], as_json=route in JSON_ROUTES, more=more)
 
     def forget_salts(self) -> None:
-        """Drop every salt but today's; the lake still has those that may be used."""
-        self._intake.forget_salts(self._now().date())
+        """Drop every salt that is not needed now; the lake still has those that may be used."""
+        self._intake.forget_salts(self._now())
 
     # Events
 

@@ -25,11 +25,13 @@ from collector.address import networks
 from collector.app import Collector
 from collector.message import Answer, Pending, Request
 from collector.options import Options
+from collector.sender import Senders
 from collector.spool import NotDurable, SpoolState
 from collector.targets import targets
 from footfall.clients import load_registry
 from footfall.errors import FootfallError
 from footfall.event import MAX_BODY_BYTES, Refusal
+from footfall.geo import GeoFile
 from footfall.keys import raw_object
 from footfall.privacy import Salts
 from footfall.raw_object import compress
@@ -110,13 +112,17 @@ class Function:
         registry = load_registry(settings.clients)
         for mistake in registry.mistakes:
             log.error("client file set aside: %s", mistake)
+        geo = GeoFile(settings.geoip) if settings.geoip is not None else None
+        trusted = networks(settings.trusted_proxies)
+        senders = Senders(trusted, settings.address_header, geo.place if geo is not None else None)
         self._loop = asyncio.new_event_loop()
         self._collector = Collector(
             spool=LakeAppends(lake, settings.collector_id),
             shipper=_NothingToShip(),
             # A new Salts each time: its memory would outlive a salt that another collector destroys.
             agree_salt=lambda client_id, moment: Salts(lake).of(client_id, moment),
-            trusted_proxies=networks(settings.trusted_proxies),
+            find_salt=lambda client_id, moment: Salts(lake).existing(client_id, moment),
+            senders=senders,
             import_key=settings.import_key,
             pixel=PIXEL,
             options=Options.of(settings),

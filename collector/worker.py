@@ -22,12 +22,15 @@ from collector.closing import Closer
 from collector.counters import Summary
 from collector.http import Limits, Server
 from collector.listening import BACKLOG, listen, say_listening
+from collector.memory import give_back_freed
 from collector.options import Options
+from collector.sender import Senders
 from collector.shipper import Shipper
 from collector.spool import Spool
 from collector.watch import RegistryWatch
 from collector.worker_folders import open_spool
 from footfall.errors import FootfallError
+from footfall.geo import GeoFile
 from footfall.privacy import Salts
 from footfall.settings import Settings
 from footfall.store import ObjectStore, open_store
@@ -38,6 +41,8 @@ log = logging.getLogger("collector")
 REGISTRY_SECONDS = 2.0
 #: Seconds between two lines in the log that say what was answered.
 SUMMARY_SECONDS = 60.0
+#: Seconds between two looks at the file of places.
+GEO_SECONDS = 10.0
 #: Seconds between two destructions of old salts.
 SALT_SECONDS = 3600.0
 #: Seconds that requests under way, and then the last shipping, may take at the end.
@@ -60,7 +65,11 @@ def run(
     `number`: 0 alone, from 1 as a worker, which gets its listening socket from the supervisor and ends
     when its stdin does. `is_again`: it takes the place of one that ran, so that the lake may be away.
     """
-    trusted = networks(settings.trusted_proxies)
+    give_back_freed()
+    geo = GeoFile(settings.geoip) if settings.geoip is not None else None
+    senders = Senders(
+        networks(settings.trusted_proxies), settings.address_header, geo.place if geo is not None else None
+    )
     if not settings.clients.is_dir():
         raise FootfallError(
             f"the folder of client files {settings.clients} does not exist; set FOOTFALL_CLIENTS"
@@ -88,14 +97,15 @@ def run(
             shipper=shipper,
             # A new Salts each time: its memory would outlive a salt that another collector destroys.
             agree_salt=lambda client_id, moment: Salts(lake).of(client_id, moment),
-            trusted_proxies=trusted,
+            find_salt=lambda client_id, moment: Salts(lake).existing(client_id, moment),
+            senders=senders,
             import_key=settings.import_key,
             pixel=PIXEL,
             options=Options.of(settings),
         )
         try:
             with _metrics(settings, number, collector, spool, shipper):
-                _run_loop(_serve(collector, listener, settings, lake, number))
+                _run_loop(_serve(collector, listener, settings, lake, number, geo))
         finally:
             spool.close()
             left = shipper.finish(SHIPPING_SECONDS)
@@ -135,12 +145,18 @@ def probe(lake: ObjectStore) -> None:
 
 
 async def _serve(
-    collector: Collector, listener: socket.socket, settings: Settings, lake: ObjectStore, number: int
+    collector: Collector,
+    listener: socket.socket,
+    settings: Settings,
+    lake: ObjectStore,
+    number: int,
+    geo: GeoFile | None,
 ) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(_log_kind)
-    for ending in (signal.SIGTERM, signal.SIGINT):
+    # Renewed means ended in order: whatever started us starts us again.
+    for ending in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(ending, stop.set)
     if number:
         loop.add_reader(0, stop.set)
@@ -152,6 +168,8 @@ async def _serve(
         asyncio.create_task(_every(SUMMARY_SECONDS, Summary(collector.counters).tell)),
         asyncio.create_task(_every(SALT_SECONDS, lambda: destroy_salts(lake, collector), at_once=True)),
     ]
+    if geo is not None:
+        upkeep.append(asyncio.create_task(_every(GEO_SECONDS, geo.reload)))
     server = Server(collector, Limits(connections=min(Limits().connections, _descriptors())))
     # What is here now stays for ever: no collection need look at it again.
     gc.collect()

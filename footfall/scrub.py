@@ -16,6 +16,7 @@ import hashlib
 import ipaddress
 import re
 from collections import Counter
+from functools import lru_cache
 from urllib.parse import quote, unquote
 
 from footfall.consent import without_identity
@@ -50,6 +51,10 @@ _NUMBER = re.compile(r"(?<!\w)\d(?:[ +-]?\d){12,18}(?!\w)")
 _SSN = re.compile(r"(?<!\w)(\d{3})([ -]?)(\d{2})\2(\d{4})(?!\w)")
 _PAIR = re.compile(r"(?<![A-Za-z0-9])([A-Za-z][\w.\[\]-]{0,63}+)[\"']?\s{0,3}(?:=|:(?!//))\s{0,3}")
 _VALUE = re.compile(r"\"([^\"]+)\"?|'([^']+)'?|([^\s&#;,\"'<>]+)")
+#: What may be an IP address. After a slash it is a version.
+_IP = re.compile(
+    r"(?<![\w./:])(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7})(?![\w.:])"
+)
 _SPACED = re.compile(r"([+(]?\d[\d ()./-]{5,24}\d)")
 _ENCODED = re.compile(r"[^\s?&#\"']*%[0-9A-Fa-f]{2}[^\s?&#\"']*")
 
@@ -90,6 +95,12 @@ def scrub_body(body: bytes) -> tuple[bytes, Redactions]:
 def scrub_text(text: str) -> str:
     """Plain text without personal data."""
     return _text("", text, Counter())
+
+
+@lru_cache(maxsize=4096)
+def scrub_user_agent(text: str) -> str:
+    """A user agent without addresses: a bot's contact, or what a proxy wrote into it. Cut it before."""
+    return _IP.sub(lambda part: "redacted-address" if _has_address(part[0]) else part[0], scrub_text(text))
 
 
 def _value(name: str, text: str, found: Redactions, *, cut: bool = True) -> str:

@@ -39,6 +39,15 @@ VARIABLES: dict[str, tuple[str, str]] = {
         "",
         "comma-separated networks whose X-Forwarded-For is believed; empty: believe nobody",
     ),
+    "FOOTFALL_ADDRESS_HEADER": (
+        "x-forwarded-for",
+        "header in which trusted proxies say the sender's address: x-forwarded-for or forwarded, or of a CDN "
+        "cf-connecting-ip, cloudfront-viewer-address, fastly-client-ip, true-client-ip, x-real-ip",
+    ),
+    "FOOTFALL_GEOIP": (
+        "",
+        "mmdb file of countries or cities (MaxMind, DB-IP); empty: places only from headers of trusted CDNs",
+    ),
     "FOOTFALL_IMPORT_KEY": (
         "",
         "secret that lets a sender state its own receipt time (bulk imports, the demo); empty: nobody may",
@@ -88,6 +97,10 @@ VARIABLES: dict[str, tuple[str, str]] = {
         "2147483648",
         "bytes the spool may hold before the collector answers 503, at least two segments",
     ),
+    "FOOTFALL_RUN_DAYS": (
+        "90",
+        "days that Dagster's record of a run is kept, 7-3650; then its partitions show as not materialised",
+    ),
     "FOOTFALL_BILLING_WEBHOOK": ("", "URL that gets the billing messages; empty: they wait in the outbox"),
     "FOOTFALL_BILLING_SECRET": (
         "",
@@ -112,6 +125,18 @@ VARIABLES: dict[str, tuple[str, str]] = {
 }
 
 
+#: Headers that may say the sender's address. Each proxy adds to the first two; the others are one address.
+ADDRESS_HEADERS = (
+    "x-forwarded-for",
+    "forwarded",
+    "cf-connecting-ip",
+    "cloudfront-viewer-address",
+    "fastly-client-ip",
+    "true-client-ip",
+    "x-real-ip",
+)
+
+
 @dataclass(frozen=True)
 class Settings:
     """One process's settings, typed. Paths are absolute."""
@@ -128,6 +153,8 @@ class Settings:
     site_port: int
     collector_id: str
     trusted_proxies: tuple[str, ...]
+    address_header: str
+    geoip: Path | None
     import_key: str | None
     collector_paths: tuple[tuple[str, str], ...]
     cors_origins: tuple[str, ...]
@@ -145,6 +172,7 @@ class Settings:
     collector_urls: tuple[str, ...]
     ui_url: str
     runbook_url: str
+    run_days: int
     billing_webhook: str | None
     billing_secrets: tuple[str, ...]
     billing_grace_hours: int
@@ -164,6 +192,12 @@ class Settings:
                 raise FootfallError(f"{name}={value!r}: expected a whole number from {low} to {high}")
             return int(value)
 
+        def choice(name: str, allowed: tuple[str, ...]) -> str:
+            value = text(name).lower()
+            if value not in allowed:
+                raise FootfallError(f"{name}={value!r}: expected {', '.join(allowed[:-1])} or {allowed[-1]}")
+            return value
+
         return cls(
             home=home,
             clients=Path(text("FOOTFALL_CLIENTS")).absolute(),
@@ -177,6 +211,8 @@ class Settings:
             site_port=number("FOOTFALL_SITE_PORT", 1, 65535),
             collector_id=text("FOOTFALL_COLLECTOR_ID"),
             trusted_proxies=_listed(text("FOOTFALL_TRUSTED_PROXIES")),
+            address_header=choice("FOOTFALL_ADDRESS_HEADER", ADDRESS_HEADERS),
+            geoip=Path(text("FOOTFALL_GEOIP")).absolute() if text("FOOTFALL_GEOIP") else None,
             import_key=text("FOOTFALL_IMPORT_KEY") or None,
             collector_paths=_paths(text("FOOTFALL_COLLECTOR_PATHS")),
             cors_origins=_listed(text("FOOTFALL_CORS_ORIGINS")),
@@ -195,6 +231,7 @@ class Settings:
             or (f"http://{text('FOOTFALL_COLLECTOR_HOST')}:{text('FOOTFALL_COLLECTOR_PORT')}",),
             ui_url=text("FOOTFALL_UI_URL") or f"http://127.0.0.1:{text('FOOTFALL_UI_PORT')}",
             runbook_url=text("FOOTFALL_RUNBOOK_URL"),
+            run_days=number("FOOTFALL_RUN_DAYS", 7, 3650),
             billing_webhook=text("FOOTFALL_BILLING_WEBHOOK") or None,
             billing_secrets=tuple(s.strip() for s in text("FOOTFALL_BILLING_SECRET").split(",") if s.strip()),
             billing_grace_hours=number("FOOTFALL_BILLING_GRACE_HOURS", 0, 720),
