@@ -20,7 +20,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bench import generator, peers
-from bench.measure import Row, alternate, cores, peak_megabytes, rate, say
+from bench.measure import Row, alternate, cores, megabytes, rate, say
 from bench.traffic import CLIENT_FILE, EVENT_BYTES
 
 #: A generator busier than this was perhaps the slower of the two.
@@ -77,7 +77,7 @@ REFERENCES = (
     Reference(
         "Flask + Redis",
         peers.flask,
-        "Flask, gunicorn 2 × 8 threads, RPUSH; Redis, on any core, syncs once a second",
+        "Flask, gunicorn 2 × 8 threads (memory: its first process), RPUSH; Redis syncs once a second",
         FEW,
         2,
     ),
@@ -105,7 +105,7 @@ def run(*, seconds: int = 2) -> list[Row]:
                     say(f"collector: not measured against {reference.name}: not installed: {missing}")
             rows.append(_usual(own, send, taken))
             taken.check()
-    say(_about_workers())
+            rows += _two_workers(folder, own, send)
     return rows
 
 
@@ -161,7 +161,7 @@ def _figures(runs: Sequence[dict[str, float]], memory: str) -> str:
     middle = {name: statistics.median(run[name] for run in runs) for name in runs[0]}
     return (
         f"{rate(middle['events_per_second'])} events/s, p50 {middle['p50_ms']:.1f} ms, "
-        f"p99 {middle['p99_ms']:.1f} ms, {memory} MB at most"
+        f"p99 {middle['p99_ms']:.1f} ms, {memory}"
     )
 
 
@@ -197,16 +197,28 @@ def usual_load(
 
 
 def _memory(peer: peers.Peer) -> str:
-    return "+".join(peak_megabytes(pid) for pid in peer.pids)
+    now, most = megabytes(peer.pid)
+    return f"{now:.0f} MB, {most:.0f} at most"
 
 
-def _about_workers() -> str:
+def _two_workers(folder: Path, own: peers.Peer, send: Callable[..., dict[str, float]]) -> list[Row]:
+    """Two workers on two cores against one on one; the generator needs a third."""
     if len(cores()) < 3:
-        return (
-            "collector: two workers against one: not measured; that takes three cores, two for the workers "
-            f"and one for the generator, and here are {len(cores())}"
+        say(
+            "collector: two workers against one: not measured: "
+            f"that takes three cores, here are {len(cores())}"
         )
-    return "collector: two workers against one: `python bench/workers.py`"
+        return []
+    say("collector: two workers against one")
+    with collector(folder / "two", on=cores()[-2:], FOOTFALL_COLLECTOR_WORKERS="2") as two:
+        pairs = alternate(
+            3,
+            lambda: send(two.port, batch=1, connections=256),
+            lambda: send(own.port, batch=1, connections=256),
+        )
+    remark = "the collector with one worker on one core; two workers have two"
+    what = Reference("one worker", peers.least, remark, (), 3)
+    return [_row(what, 1, 256, pairs, _memory(two), _memory(own))]
 
 
 class _Taken:
@@ -232,8 +244,8 @@ class _Taken:
 
 
 @contextmanager
-def collector(folder: Path, **settings: str) -> Iterator[peers.Peer]:
-    """A real collector with its default settings and a state folder of its own."""
+def collector(folder: Path, *, on: Sequence[int] = (), **settings: str) -> Iterator[peers.Peer]:
+    """A real collector with its default settings and a state folder of its own, on the last core."""
     clients = folder / "clients"
     clients.mkdir(parents=True)
     (clients / "bench.yaml").write_text(CLIENT_FILE)
@@ -248,10 +260,10 @@ def collector(folder: Path, **settings: str) -> Iterator[peers.Peer]:
         **settings,
     }
     command = (sys.executable, "-m", "collector")
-    with peers.process(command, log, core=cores()[-1], environment=environment) as started:
+    with peers.process(command, log, on=on or cores()[-1:], environment=environment) as started:
         peers.await_port(port, log, started)
         # The port is open a moment before requests are answered.
         until = time.monotonic() + peers.START_SECONDS
         while "listening" not in log.read_text() and time.monotonic() < until:
             time.sleep(0.05)
-        yield peers.Peer(port, [started.pid])
+        yield peers.Peer(port, started.pid)

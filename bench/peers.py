@@ -15,7 +15,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench.measure import cores, pin
@@ -53,10 +53,10 @@ class Missing(Exception):
 
 @dataclass
 class Peer:
-    """A server that answers on a port, and its processes."""
+    """A server that answers on a port, and its process."""
 
     port: int
-    pids: list[int] = field(default_factory=list)
+    pid: int
 
 
 def free_port() -> int:
@@ -70,17 +70,17 @@ def process(
     command: Sequence[str],
     log: Path,
     *,
-    core: int | None,
+    on: Sequence[int],
     environment: dict[str, str] | None = None,
     ending: signal.Signals = signal.SIGTERM,
 ) -> Iterator["subprocess.Popen[bytes]"]:
-    """A process with its output in a file, on one core or on all, ended at the end."""
+    """A process with its output in a file, on these cores (none: on any), ended at the end."""
     with log.open("wb") as output:
         started = subprocess.Popen(
             command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output
         )
-    if core is not None:
-        pin(started.pid, core)
+    if on:
+        pin(started.pid, *on)
     try:
         yield started
     finally:
@@ -132,9 +132,9 @@ def nginx(folder: Path) -> Iterator[Peer]:
     config = folder / "nginx.conf"
     config.write_text(NGINX.format(module=module, folder=folder, port=port))
     log = folder / "output.log"
-    with process((program, "-c", str(config)), log, core=cores()[-1]) as started:
+    with process((program, "-c", str(config)), log, on=cores()[-1:]) as started:
         await_port(port, log, started)
-        yield Peer(port, [started.pid])
+        yield Peer(port, started.pid)
 
 
 @contextmanager
@@ -158,7 +158,7 @@ def postgres(folder: Path) -> Iterator[str]:
     options = ("-p", str(port), "-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={folder}")
     log = folder / "postgres.log"
     command = (*prefix, server, "-D", str(data), *options)
-    with process(command, log, core=None, ending=signal.SIGINT) as started:  # SIGTERM waits for clients
+    with process(command, log, on=(), ending=signal.SIGINT) as started:  # SIGTERM waits for clients
         await_port(port, log, started)
         yield f"postgresql://bench@127.0.0.1:{port}/postgres"
 
@@ -174,11 +174,11 @@ def fastapi(folder: Path, module: str) -> Iterator[Peer]:
         with process(
             (*command, "--port", str(port), f"bench.references.{module}:app"),
             log,
-            core=cores()[-1],
+            on=cores()[-1:],
             environment=os.environ | {"DATABASE_URL": url},
         ) as started:
             await_port(port, log, started)
-            yield Peer(port, [started.pid])
+            yield Peer(port, started.pid)
 
 
 async def _create_table(url: str) -> None:
@@ -206,18 +206,18 @@ def flask(folder: Path) -> Iterator[Peer]:
     options = ("--port", "0", "--unixsocket", str(where), "--dir", str(folder), "--appendonly", "yes")
     port, log = free_port(), folder / "app.log"
     command = (sys.executable, "-m", "gunicorn", "-w", "2", "-k", "gthread", "--threads", "8")
-    with process((server, *options), folder / "redis.log", core=None):
+    with process((server, *options), folder / "redis.log", on=()):
         until = time.monotonic() + START_SECONDS
         while not where.exists() and time.monotonic() < until:
             time.sleep(0.05)
         with process(
             (*command, "--keep-alive", "30", "-b", f"127.0.0.1:{port}", "bench.references.flask_redis:app"),
             log,
-            core=cores()[-1],
+            on=cores()[-1:],
             environment=os.environ | {"REDIS_SOCKET": str(where)},
         ) as started:
             await_port(port, log, started)
-            yield Peer(port, [started.pid])
+            yield Peer(port, started.pid)
 
 
 @contextmanager
@@ -225,10 +225,10 @@ def least(folder: Path) -> Iterator[Peer]:
     """Our own server with an application that does next to nothing."""
     log = folder / "least.log"
     command = (sys.executable, "-m", "bench.references.least", str(folder / "bodies"))
-    with process(command, log, core=cores()[-1]) as started:
+    with process(command, log, on=cores()[-1:]) as started:
         until = time.monotonic() + START_SECONDS
         while not log.read_text().endswith("\n"):
             if started.poll() is not None or time.monotonic() > until:
                 raise RuntimeError(f"did not start: {log.read_text()}")
             time.sleep(0.05)
-        yield Peer(int(log.read_text()), [started.pid])
+        yield Peer(int(log.read_text()), started.pid)

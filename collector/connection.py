@@ -64,12 +64,10 @@ class Connection(asyncio.Protocol):
         self._rest = b""  # was read and is not parsed yet
         #: Outcome, Connection header and "to HEAD" of the requests whose answers are not written.
         self._queue: deque[tuple[Waiting, bytes, bool]] = deque()
-        self._is_last = False  # no further request is read
-        self._is_lingering = False
+        self._is_last = self._is_lingering = False  # what still comes is thrown away
         self._is_paused = False  # we do not read
         self._is_blocked = False  # the client does not read
-        self._has_eof = False
-        self._is_lost = False
+        self._has_eof = self._is_lost = False
 
     # What the loop calls
 
@@ -191,10 +189,10 @@ class Connection(asyncio.Protocol):
         if len(headers) > self._limits.headers:
             self._stop(Refusal.HEAD_TOO_LARGE)
         host = headers.get(b"host")
-        if self._is_1_1() if host is None else b"," in host:
-            self._stop(Refusal.BAD_REQUEST)
+        if b"," in host if host is not None else parser.get_http_version() == "1.1":
+            self._stop(Refusal.BAD_REQUEST)  # two hosts, or none where one is due
         coding = headers.get(b"transfer-encoding")
-        if coding is not None and (coding.lower() != b"chunked" or not self._is_1_1()):
+        if coding is not None and (coding.lower() != b"chunked" or parser.get_http_version() != "1.1"):
             self._stop(Refusal.BAD_REQUEST)
         if b"expect" in headers and headers[b"expect"].lower() == b"100-continue":
             if int(headers.get(b"content-length", b"0")) > self._limits.body_bytes:
@@ -215,9 +213,6 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         self._take(None)
-
-    def _is_1_1(self) -> bool:
-        return self._parser.get_http_version() == "1.1"
 
     def _stop(self, refusal: Refusal) -> None:
         self._refusal = refusal

@@ -22,12 +22,13 @@ from collector.closing import Closer
 from collector.counters import Summary
 from collector.http import Limits, Server
 from collector.listening import BACKLOG, listen, say_listening
+from collector.memory import give_back_freed
 from collector.options import Options
 from collector.sender import Senders
 from collector.shipper import Shipper
 from collector.spool import Spool
 from collector.watch import RegistryWatch
-from collector.workers import open_spool
+from collector.worker_folders import open_spool
 from footfall.errors import FootfallError
 from footfall.geo import GeoFile
 from footfall.privacy import Salts
@@ -64,6 +65,7 @@ def run(
     `number`: 0 alone, from 1 as a worker, which gets its listening socket from the supervisor and ends
     when its stdin does. `is_again`: it takes the place of one that ran, so that the lake may be away.
     """
+    give_back_freed()
     geo = GeoFile(settings.geoip) if settings.geoip is not None else None
     senders = Senders(
         networks(settings.trusted_proxies), settings.address_header, geo.place if geo is not None else None
@@ -153,7 +155,8 @@ async def _serve(
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(_log_kind)
-    for ending in (signal.SIGTERM, signal.SIGINT):
+    # Renewed means ended in order: whatever started us starts us again.
+    for ending in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(ending, stop.set)
     if number:
         loop.add_reader(0, stop.set)

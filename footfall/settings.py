@@ -97,6 +97,10 @@ VARIABLES: dict[str, tuple[str, str]] = {
         "2147483648",
         "bytes the spool may hold before the collector answers 503, at least two segments",
     ),
+    "FOOTFALL_RUN_DAYS": (
+        "90",
+        "days that Dagster's record of a run is kept, 7-3650; then its partitions show as not materialised",
+    ),
     "FOOTFALL_BILLING_WEBHOOK": ("", "URL that gets the billing messages; empty: they wait in the outbox"),
     "FOOTFALL_BILLING_SECRET": (
         "",
@@ -168,6 +172,7 @@ class Settings:
     collector_urls: tuple[str, ...]
     ui_url: str
     runbook_url: str
+    run_days: int
     billing_webhook: str | None
     billing_secrets: tuple[str, ...]
     billing_grace_hours: int
@@ -226,6 +231,7 @@ class Settings:
             or (f"http://{text('FOOTFALL_COLLECTOR_HOST')}:{text('FOOTFALL_COLLECTOR_PORT')}",),
             ui_url=text("FOOTFALL_UI_URL") or f"http://127.0.0.1:{text('FOOTFALL_UI_PORT')}",
             runbook_url=text("FOOTFALL_RUNBOOK_URL"),
+            run_days=number("FOOTFALL_RUN_DAYS", 7, 3650),
             billing_webhook=text("FOOTFALL_BILLING_WEBHOOK") or None,
             billing_secrets=tuple(s.strip() for s in text("FOOTFALL_BILLING_SECRET").split(",") if s.strip()),
             billing_grace_hours=number("FOOTFALL_BILLING_GRACE_HOURS", 0, 720),

@@ -22,7 +22,7 @@ PARTS = ("footfall", "collector", "orchestration", "pixel", "dbt_project", "benc
 
 #: A part → what of ours it may import beside itself. The longest name that fits counts. A new arrow is
 #: a decision about the design: take it there first, then here.
-PLAIN = ("ingest", "modelling", "delivery", "alerting", "sources", "discovery", "webhooks")
+PLAIN = ("ingest", "modelling", "delivery", "alerting", "sources", "discovery", "webhooks", "upkeep")
 ARROWS: dict[str, tuple[str, ...]] = {
     "footfall": (),
     "collector": ("footfall",),
@@ -39,6 +39,7 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "orchestration.sources": ("footfall",),
     "orchestration.webhooks": ("footfall",),
     "orchestration.discovery": ("footfall", "orchestration.webhooks"),
+    "orchestration.upkeep": ("footfall", "orchestration.alerting", "orchestration.discovery"),
     **{
         f"orchestration.defs.{domain}": (
             "footfall",
