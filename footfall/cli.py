@@ -17,11 +17,11 @@ from footfall.clients import Client, Registry, load_registry
 from footfall.errors import FootfallError
 from footfall.hours import lower_first_hour, parse
 from footfall.importer import import_log
-from footfall.manifest import verify_bucket
 from footfall.privacy import Salts
 from footfall.processes import Children
 from footfall.settings import Settings
 from footfall.store import open_store
+from footfall.verify import verify_bucket
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

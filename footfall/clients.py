@@ -10,35 +10,39 @@ from dataclasses import dataclass
 from datetime import datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
-from urllib.parse import quote
+from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo, available_timezones
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
+
+from footfall.exports import CADENCES, MAIN, Cadence, Dataset, Destination, Export, NamedDestination
+from footfall.fields import EXPECTED, Name, Strict
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-_NAME = r"^[a-z0-9][a-z0-9_-]{0,47}$"
+__all__ = [
+    "CADENCES",
+    "Cadence",
+    "Client",
+    "Dataset",
+    "Destination",
+    "Export",
+    "Mistake",
+    "Registry",
+    "Site",
+    "load_registry",
+]
+
 _SITE_KEY = r"^[A-Za-z0-9_-]{8,64}$"
-_URL = (
-    r"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9=_./-]*)?"
-    r"|file://(\$\{FOOTFALL_HOME\})?/[^?#]+)$"
-)
-_ENDPOINT = r"^https?://[^\s/?#@]+/?$"
 #: What a person is told who breaks a pattern.
 _EXPECTED = {
-    _NAME: "expected 1 to 48 of a-z 0-9 _ -, a letter or digit first",
+    **EXPECTED,
     _SITE_KEY: "expected 8 to 64 of A-Z a-z 0-9 _ -",
-    _URL: "expected s3://bucket/prefix or file:///folder",
-    _ENDPOINT: "expected an address such as https://s3.example",
 }
 
-Name = Annotated[str, Field(pattern=_NAME)]
 SiteKey = Annotated[str, Field(pattern=_SITE_KEY)]
-Dataset = Literal["events", "page_views", "sessions", "daily_metrics"]
-Cadence = Literal["hourly", "daily"]
 
 _DOMAIN = re.compile(r"^(\*\.)?[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")
 
@@ -55,19 +59,7 @@ def _timezone(value: str) -> str:
     return value
 
 
-def _plain_path(value: str) -> str:
-    # Two spellings of one folder would hide that two clients write to it.
-    if any(part in ("", ".", "..") for part in value.partition("://")[2].strip("/").split("/")):
-        raise ValueError("expected a path without empty parts, . and ..")
-    return value
-
-
-class _Strict(BaseModel):
-    # hide_input_in_errors: a secret put into a file by mistake must not travel on in an error text.
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-
-class Site(_Strict):
+class Site(Strict):
     """A web site of a client; `*.` in front of a domain stands for all its subdomains."""
 
     site_id: Name
@@ -79,42 +71,7 @@ class Site(_Strict):
         return any(fnmatchcase(host, domain) for domain in self.domains)
 
 
-class Destination(_Strict):
-    """The bucket the client owns: `s3://bucket/prefix`, or `file:///folder` (may use ${FOOTFALL_HOME})."""
-
-    url: Annotated[str, AfterValidator(_plain_path)] = Field(pattern=_URL)
-    endpoint: str | None = Field(default=None, pattern=_ENDPOINT)
-
-    def resolved_url(self, home: Path) -> str:
-        """The URL with ${FOOTFALL_HOME} filled in."""
-        return self.url.replace("${FOOTFALL_HOME}", quote(str(home)))
-
-
-#: Which cadence each dataset may be delivered at, and why not the other.
-CADENCES: dict[str, tuple[Cadence, ...]] = {
-    "events": ("hourly",),  # an hour of receipt is complete once and for all
-    "page_views": ("hourly",),
-    "sessions": ("hourly",),  # an hour holds the sessions that closed in it
-    "daily_metrics": ("daily",),  # a row is a local day
-}
-
-
-class Export(_Strict):
-    """What a client wants delivered: a dataset, a format, a cadence."""
-
-    name: Name
-    dataset: Dataset
-    cadence: Cadence
-    format: Literal["csv"] = "csv"
-
-    @model_validator(mode="after")
-    def _cadence_fits(self) -> "Export":
-        if self.cadence not in CADENCES[self.dataset]:
-            raise ValueError(f"{self.dataset} can be delivered {' or '.join(CADENCES[self.dataset])}")
-        return self
-
-
-class Client(_Strict):
+class Client(Strict):
     """A tenant: who owns the data and pays."""
 
     client_id: Name
@@ -122,6 +79,8 @@ class Client(_Strict):
     timezone: Annotated[str, AfterValidator(_timezone)] = "UTC"
     sites: list[Site] = Field(min_length=1)
     destination: Destination
+    #: More buckets, which exports ask for by name.
+    further_destinations: list[NamedDestination] = Field(default_factory=list)
     exports: list[Export] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -130,11 +89,28 @@ class Client(_Strict):
             ("site_id", [s.site_id for s in self.sites]),
             ("site key", [s.key for s in self.sites]),
             ("export name", [e.name for e in self.exports]),
+            ("destination name", [MAIN, *(d.name for d in self.further_destinations)]),
         ):
             twice = {n for n in names if names.count(n) > 1}
             if twice:
                 raise ValueError(f"{what} used twice: {', '.join(sorted(twice))}")
         return self
+
+    @model_validator(mode="after")
+    def _destinations_are_known(self) -> "Client":
+        known = self.destinations()
+        for export in self.exports:
+            strange = [name for name in export.destinations if name not in known]
+            if strange:
+                raise ValueError(f"export {export.name}: there is no destination {strange[0]!r}")
+        urls = [d.url for d in known.values()]
+        if any(_overlap(one, other) for n, one in enumerate(urls) for other in urls[n + 1 :]):
+            raise ValueError("two destinations overlap")
+        return self
+
+    def destinations(self) -> dict[str, Destination]:
+        """Name → destination; `main` first."""
+        return {MAIN: self.destination, **{d.name: d for d in self.further_destinations}}
 
     def zone(self) -> ZoneInfo:
         """The time zone in which this client's days begin."""
@@ -254,8 +230,10 @@ class _Loader(yaml.SafeLoader):
 
 def _clashes(file: str, client: Client, others: Iterable[Client]) -> Iterable[Mistake]:
     for other in others:
-        if _overlap(client.destination.url, other.destination.url):
-            yield Mistake(file, "destination.url", f"overlaps the bucket and prefix of {other.client_id}")
+        for name, mine in client.destinations().items():
+            if any(_overlap(mine.url, theirs.url) for theirs in other.destinations().values()):
+                field = "destination.url" if name == MAIN else f"further_destinations.{name}.url"
+                yield Mistake(file, field, f"overlaps the bucket and prefix of {other.client_id}")
         theirs = (
             {s.site_id for s in other.sites},
             {s.key for s in other.sites},

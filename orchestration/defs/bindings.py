@@ -31,7 +31,11 @@ def resources() -> dg.Definitions:
             "destinations": Destinations(
                 home=str(settings.home), backup_url=settings.backup, s3_endpoint=settings.s3_endpoint
             ),
-            "state": State(ledger_path=str(settings.ledger), dbt_folder=str(settings.home / "dbt")),
+            "state": State(
+                home=str(settings.home),
+                ledger_path=str(settings.ledger),
+                dbt_folder=str(settings.home / "dbt"),
+            ),
             "notifier": Notifier(url=settings.alert_webhook),
         }
     )

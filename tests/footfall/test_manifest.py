@@ -8,8 +8,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from footfall import keys
-from footfall.manifest import DeliveredFile, Period, build, period_end, verify_bucket
+from footfall.manifest import DeliveredFile, Period, build, period_end
 from footfall.store import LocalStore
+from footfall.verify import verify_bucket
 
 HOUR = datetime(2026, 11, 20, 14, tzinfo=UTC)
 BERLIN = ZoneInfo("Europe/Berlin")

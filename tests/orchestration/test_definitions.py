@@ -12,14 +12,17 @@ import pytest
 from support.orchestration_builders import add_event, warehouse
 
 from footfall.hours import HOUR, floor
-from footfall.manifest import verify_bucket
 from footfall.store import LocalStore
+from footfall.verify import verify_bucket
 from orchestration.ingest.schema import create_statements
 from orchestration.partitions import HOUR_FORMAT, zone_name
 
 ROOT = Path(__file__).resolve().parents[2]
 #: Fixed while the tests run: the modules of the code location read it once.
 FIRST_HOUR = floor(datetime.now(UTC)) - 30 * HOUR
+
+#: Written by whatever delivers, made by no step of its own.
+LEDGER = "deliveries/ledger"
 
 Load = Callable[[Path], dg.Definitions]
 
@@ -85,13 +88,14 @@ def test_every_asset_has_a_description_a_group_and_an_owner(graph):
 
 def test_every_asset_queues_for_the_warehouse(graph):
     """All of them touch it, and DuckDB lets in one process at a time."""
-    assert {name: node.pools for name, node in _nodes(graph).items()} == {
-        name: {"warehouse"} for name in _nodes(graph)
-    }
+    nodes = {name: node for name, node in _nodes(graph).items() if name != LEDGER}
+    assert {name: node.pools for name, node in nodes.items()} == {name: {"warehouse"} for name in nodes}
 
 
 def test_every_asset_has_partitions_and_all_but_daily_files_have_hours(graph):
     for name, node in _nodes(graph).items():
+        if name == LEDGER:
+            continue
         expected = dg.DailyPartitionsDefinition if "daily-metrics" in name else dg.HourlyPartitionsDefinition
         assert isinstance(node.partitions_def, expected), name
 
@@ -109,7 +113,9 @@ def test_every_asset_is_reached_from_the_raw_objects(graph):
             break
         reached |= more
 
-    assert set(_nodes(graph)) - reached == {"staging/referrer_hosts"}, "a seed comes from its own file"
+    assert set(_nodes(graph)) - reached == {"staging/referrer_hosts", LEDGER}, (
+        "a seed comes from its own file"
+    )
 
 
 def test_hours_start_with_the_first_one_and_include_the_running_one(graph):
@@ -140,14 +146,14 @@ def test_one_job_an_hour_and_one_a_day_for_each_time_zone(load):
     for schedule in definitions.schedules:
         assert schedule.description
         assert definitions.resolve_job_def(schedule.name).description
-    assert [sensor.name for sensor in definitions.sensors] == ["failed_run_alert"]
+    assert {sensor.name for sensor in definitions.sensors} == {"failed_run_alert", "deliveries_due"}
 
 
 def test_the_hourly_job_takes_everything_but_the_daily_files(load, graph):
     job = load(ROOT / "clients").resolve_job_def("hourly")
 
     taken = {key.to_user_string() for key in job.asset_layer.executable_asset_keys}
-    assert taken == {name for name in _nodes(graph) if "daily-metrics" not in name}
+    assert taken == {name for name in _nodes(graph) if "daily-metrics" not in name and name != LEDGER}
 
 
 @pytest.mark.parametrize(
@@ -252,7 +258,11 @@ def test_a_client_file_spoilt_after_loading_holds_up_no_other_client(load, tmp_p
                 "warehouse": Warehouse(path=str(tmp_path / "warehouse.duckdb")),
                 "clients": Clients(folder=str(clients)),
                 "destinations": Destinations(home=str(tmp_path), backup_url=(tmp_path / "backup").as_uri()),
-                "state": State(ledger_path=str(tmp_path / "ledger.sqlite"), dbt_folder=str(tmp_path / "dbt")),
+                "state": State(
+                    home=str(tmp_path),
+                    ledger_path=str(tmp_path / "ledger.sqlite"),
+                    dbt_folder=str(tmp_path / "dbt"),
+                ),
             },
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
             raise_on_error=False,
