@@ -416,6 +416,14 @@ class S3Store:
                 ) from None
         return self._made
 
+    def sign_in(self) -> None:
+        """Get the credentials now rather than at the first call. Raises StoreError where that is refused."""
+        try:
+            credentials = self._client
+        except Exception as error:
+            raise self._translated("sign in to", "", error) from error
+        assert credentials is not None
+
     def url(self, key: str) -> str:
         return f"s3://{self.bucket}/{self.prefix}{key}"
 

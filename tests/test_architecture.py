@@ -53,6 +53,12 @@ ARROWS: dict[str, tuple[str, ...]] = {
     ),
     "orchestration.run": ("footfall", "orchestration.definitions", "orchestration.partitions"),
     "orchestration.report": ("footfall", "orchestration.resources"),
+    "orchestration.deliveries": (
+        "footfall",
+        "orchestration.delivery",
+        "orchestration.partitions",
+        "orchestration.resources",
+    ),
     "bench": ("footfall", "collector", "orchestration", "pixel"),
 }
 

@@ -16,9 +16,9 @@ from support.orchestration_builders import event, land
 
 from footfall import installation
 from footfall.hours import HOUR
-from footfall.manifest import verify_bucket
 from footfall.settings import Settings
 from footfall.store import LocalStore
+from footfall.verify import verify_bucket
 from orchestration.delivery.ledger import Ledger
 from orchestration.partitions import HOUR_FORMAT
 from orchestration.run import ended_days, main

@@ -143,7 +143,7 @@ def redeliveries() -> dg.Definitions:
     due = dg.SensorDefinition(
         name="deliveries_due",
         evaluation_fn=what_is_due,
-        job=redeliver,
+        job_name="redeliver",  # the job itself would be copied, with the same warning
         minimum_interval_seconds=LOOK_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Starts `redeliver` when a delivery that failed is due to be tried again.",
