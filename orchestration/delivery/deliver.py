@@ -143,6 +143,8 @@ class Deliverer:
             row = pending or self._plan(start, revisions, newest, reason)
             return self._sender().failed(row, [error])
         if isinstance(prepared, Outcome):
+            if newest and newest.hold:
+                self._sender().notify(self._ledger.row(newest.identity))
             return prepared
         row, is_behind = prepared
         if row.not_before and row.not_before > self._desk.now():

@@ -92,10 +92,11 @@ class Sender:
         row = self.ledger.record(
             row,
             states.COMMITTED,
-            hold="",
-            kind=None,
+            # Whom to tell is an intent too: a process that dies here leaves it to the next one.
+            hold=states.WAITING if self.export.notify else "",
+            kind="retry" if self.export.notify else None,
             error=None,
-            next_at=None,
+            next_at=now if self.export.notify else None,
             not_before=None,
             failing_since=None,
             attempts=row.attempts + 1,
