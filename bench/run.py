@@ -14,11 +14,17 @@ from pathlib import Path
 # Before this file's folder, which Python puts first and where `collector` is bench/collector.py.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bench import collector, delivery, hour, ingest
+from bench import collector, delivery, hour, ingest, sources
 from bench.measure import say, setting, table
 
 ROOT = Path(__file__).resolve().parents[1]
-BENCHMARKS = {"collector": collector.run, "ingest": ingest.run, "delivery": delivery.run, "hour": hour.run}
+BENCHMARKS = {
+    "collector": collector.run,
+    "sources": sources.run,
+    "ingest": ingest.run,
+    "delivery": delivery.run,
+    "hour": hour.run,
+}
 RESULTS = ROOT / "bench" / "results.md"
 READING = (
     "Ratio: Footfall's speed ÷ the reference's, measured in turn in the same run; median of the repetitions. "

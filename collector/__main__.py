@@ -21,6 +21,7 @@ import uvicorn
 
 from collector.address import networks
 from collector.app import Collector, targets
+from collector.asgi import asgi
 from collector.shipper import Shipper
 from collector.spool import Spool
 from footfall.clients import load_registry
@@ -151,7 +152,7 @@ async def _serve(
     collector: Collector, listener: socket.socket, settings: Settings, lake: ObjectStore
 ) -> None:
     config = uvicorn.Config(
-        collector,
+        asgi(collector),
         http="httptools",
         ws="none",
         lifespan="off",

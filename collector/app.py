@@ -1,10 +1,13 @@
-"""Bytes in → answer: one raw ASGI callable.
+"""Request in → answer: plain calls, no server.
 
     request ─► who (site, address, receipt time) ─► checked events ─► stored lines ─► spool ─► 204
                                      └─ Refused ─► kept as a refused line where the site is known ─► 4xx
 
 Nothing here answers before the spool has said that the lines are on disk, and nothing here writes an
 address anywhere: it lives as a local variable until the visitor hash is made.
+
+A route returns an outcome (collector/message.py) or raises Refused or NotDurable. It waits for nothing:
+where an answer is true only later it is Pending, and where something must be asked first, a coroutine.
 """
 
 import asyncio
@@ -12,21 +15,21 @@ import hmac
 import logging
 import traceback
 from collections import Counter
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
 import msgspec
 
 from collector.address import Network, client_address
+from collector.message import Answer, Headers, Outcome, Pending, Request
 from collector.spool import NotDurable, SpoolState
 from footfall.clients import Registry, Site
 from footfall.errors import FootfallError
 from footfall.event import (
-    MAX_BODY_BYTES,
     MAX_PROPERTIES,
     Receipt,
     Refusal,
@@ -40,13 +43,9 @@ from footfall.privacy import visitor_id
 
 log = logging.getLogger("collector")
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-Headers = list[tuple[bytes, bytes]]
+#: What a route returns.
+Route = Answer | Pending | Coroutine[Any, Any, Answer | Pending]
 
-#: Seconds in which a body must have arrived whole. A phone on a poor line needs a few.
-BODY_SECONDS = 25.0
 #: Seconds a request waits for the lake to agree on a new salt, once a client and day.
 SALT_SECONDS = 10.0
 #: Seconds after which a refused sender may try again, in the Retry-After header.
@@ -58,6 +57,11 @@ CACHE_SECONDS = 3600
 
 #: A transparent image of one pixel.
 GIF = bytes.fromhex("47494638396101000100800000000000ffffff21f90401000000002c00000000010001000002024401003b")
+
+
+def _length(body: bytes) -> tuple[bytes, bytes]:
+    return b"content-length", str(len(body)).encode()
+
 
 _CORS = (b"access-control-allow-origin", b"*")
 _EXPOSE = (b"access-control-expose-headers", b"x-footfall-reason, x-footfall-refused, retry-after")
@@ -74,15 +78,11 @@ _PREFLIGHT: Headers = [
 NOT_KEPT = frozenset({Refusal.IMPORT_KEY, Refusal.RECEIPT_TIME, Refusal.NOT_DURABLE})
 
 
-class Answer(NamedTuple):
-    """What goes back: status, headers, body."""
-
-    status: int
-    headers: Headers
-    body: bytes = b""
-
-
+#: Where every event of a request was taken.
 TAKEN = Answer(204, [_CORS])
+IMAGE = Answer(
+    200, [_CORS, (b"content-type", b"image/gif"), (b"cache-control", b"no-store"), _length(GIF)], GIF
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +137,7 @@ class LiveClock:
 
 
 class Collector:
-    """The ASGI application. Belongs to one event loop."""
+    """Answers requests. Belongs to one event loop."""
 
     def __init__(
         self,
@@ -149,7 +149,6 @@ class Collector:
         import_key: str | None = None,
         pixel: Path,
         now: Callable[[], datetime] | None = None,
-        body_seconds: float = BODY_SECONDS,
     ) -> None:
         """`agree_salt(client_id, moment)` asks the lake and may block; it is called in a thread."""
         self._spool = spool
@@ -159,7 +158,6 @@ class Collector:
         self._import_key = import_key.encode() if import_key else None
         self._pixel = pixel
         self._now = now or LiveClock()
-        self._body_seconds = body_seconds
         self._salts: dict[tuple[str, date], bytes] = {}
         self._agreeing: dict[tuple[str, date], asyncio.Task[bytes]] = {}
         self._refused: Counter[str] = Counter()
@@ -177,23 +175,53 @@ class Collector:
             ("HEAD", "/health"): self._health,
         }
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one HTTP request. Never raises, and never answers 500."""
-        if scope["type"] != "http":
-            return
+    def handle(self, request: Request) -> Outcome:
+        """What becomes of a request: never an exception, and never 500.
+
+        Pending comes back to `settle` when its future is done; a coroutine is to be awaited once.
+        """
         try:
-            route = self._routes.get((scope["method"], scope["path"]))
-            answer = await route(scope, receive) if route else self._no_route(scope)
-        except Refused as refused:
-            answer = self._refusal([refused])
-        except NotDurable as failure:
-            answer = self._refusal([Refused(Refusal.NOT_DURABLE, str(failure))])
+            route = self._routes.get((request.method, request.path))
+            outcome = route(request) if route else self._no_route(request)
         except Exception as error:
-            log.error("unexpected %s; answered 503", _where(error))
-            answer = self._refusal([Refused(Refusal.NOT_DURABLE)])
+            outcome = self._failed(error)
+        if isinstance(outcome, Pending):
+            return outcome
+        if isinstance(outcome, Answer):
+            self._answers[outcome.status] += 1
+            return outcome
+        return self._finish(outcome)
+
+    def settle(self, pending: Pending) -> Answer:
+        """The answer of a request whose future is done, now that it is known to be durable or not."""
+        failure = NotDurable("stopped") if pending.durable.cancelled() else pending.durable.exception()
+        if failure is None:
+            self._events_taken += pending.events
+            answer = pending.answer
+        else:
+            answer = self._failed(failure)
         self._answers[answer.status] += 1
-        await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
-        await send({"type": "http.response.body", "body": answer.body})
+        return answer
+
+    async def _finish(self, route: Coroutine[Any, Any, Answer | Pending]) -> Answer:
+        """A cold path to its end."""
+        try:
+            outcome = await route
+        except Exception as error:
+            outcome = self._failed(error)
+        if isinstance(outcome, Pending):
+            await asyncio.wait([outcome.durable])
+            return self.settle(outcome)
+        self._answers[outcome.status] += 1
+        return outcome
+
+    def _failed(self, error: BaseException) -> Answer:
+        if isinstance(error, Refused):
+            return self._refusal([error])
+        if isinstance(error, NotDurable):
+            return self._refusal([Refused(Refusal.NOT_DURABLE, str(error))])
+        log.error("unexpected %s; answered 503", _where(error))
+        return self._refusal([Refused(Refusal.NOT_DURABLE)])
 
     def forget_salts(self) -> None:
         """Drop every salt but today's; the lake still has those that may be used."""
@@ -204,34 +232,26 @@ class Collector:
 
     # Events
 
-    async def _collect(self, scope: Scope, receive: Receive) -> Answer:
-        headers = dict(scope["headers"])
-        key = _site_in_query(scope["query_string"])
+    def _collect(self, request: Request) -> Route:
+        key = _site_in_query(request.query)
         target = self._target(key) if key else None
-        received_at = self._receipt_time(headers)
-        body, trouble = await read_body(receive, self._body_seconds)
+        received_at = self._receipt_time(request.headers)
         try:
-            if trouble is not None:
-                raise Refused(trouble)
-            key, sent_at, raws = parse_batch(body)
+            if request.trouble is not None:
+                raise Refused(request.trouble)
+            key, sent_at, raws = parse_batch(request.body)
         except Refused as refused:
-            return await self._keep_unreadable(refused, target, received_at, body)
-        return await self._take(scope, headers, target or self._target(key), received_at, sent_at, raws)
+            return self._keep_unreadable(refused, target, received_at, request.body)
+        return self._take(request, target or self._target(key), received_at, sent_at, raws)
 
-    async def _pixel_gif(self, scope: Scope, _receive: Receive) -> Answer:
-        headers = dict(scope["headers"])
-        query: bytes = scope["query_string"]
-        target = self._target(_site_in_query(query))
-        received_at = self._receipt_time(headers)
+    def _pixel_gif(self, request: Request) -> Route:
+        target = self._target(_site_in_query(request.query))
+        received_at = self._receipt_time(request.headers)
         try:
-            sent_at, raw = gif_event(query, headers.get(b"referer", b"").decode("latin-1"))
+            sent_at, raw = gif_event(request.query, request.headers.get(b"referer", b"").decode("latin-1"))
         except Refused as refused:
-            return await self._keep_unreadable(refused, target, received_at, query)
-        answer = await self._take(scope, headers, target, received_at, sent_at, [raw])
-        if answer.status != TAKEN.status:
-            return answer
-        image = [(b"content-type", b"image/gif"), (b"cache-control", b"no-store"), _length(GIF)]
-        return Answer(200, [*answer.headers, *image], GIF)
+            return self._keep_unreadable(refused, target, received_at, request.query)
+        return self._take(request, target, received_at, sent_at, [raw], taken=IMAGE)
 
     def _target(self, key: str | None) -> Target:
         if not key:
@@ -259,15 +279,16 @@ class Collector:
             raise Refused(Refusal.RECEIPT_TIME, "expected a time with its zone, from 2000 to now")
         return moment
 
-    async def _take(
+    def _take(
         self,
-        scope: Scope,
-        headers: dict[bytes, bytes],
+        request: Request,
         target: Target,
         received_at: datetime,
         sent_at: int | None,
         raws: list[bytes],
-    ) -> Answer:
+        *,
+        taken: Answer = TAKEN,
+    ) -> Route:
         """Check each event, make all of them durable, good and bad, and answer for the request."""
         events = []
         refusals: list[Refused] = []
@@ -278,52 +299,59 @@ class Collector:
             except Refused as refused:
                 refusals.append(refused)
                 rejected.append(raw)
-        user_agent = headers.get(b"user-agent", b"").decode("latin-1")
-        site = target.site
-        visitor = None
-        if events:
-            salt = self._salts.get((target.client_id, received_at.date()))
-            if salt is None:
-                salt = await self._salt(target.client_id, received_at)
-            visitor = visitor_id(salt, site.site_id, self._address(scope), user_agent)
-        receipt = Receipt(
-            client_id=target.client_id,
-            site_id=site.site_id,
-            received_at=received_at,
-            visitor_id=visitor,
-            user_agent=user_agent,
-            gpc=headers.get(b"sec-gpc") == b"1",
-            dnt=headers.get(b"dnt") == b"1",
-        )
-        lines = [
-            event_line(event, receipt, sent_at=sent_at, is_declared_host=site.declares(event.host))
-            for event in events
-        ]
-        if refusals:
+
+        def store(salt: bytes) -> Pending:
+            user_agent = request.headers.get(b"user-agent", b"").decode("latin-1")
+            site = target.site
+            receipt = Receipt(
+                client_id=target.client_id,
+                site_id=site.site_id,
+                received_at=received_at,
+                visitor_id=visitor_id(salt, site.site_id, self._address(request), user_agent)
+                if events
+                else None,
+                user_agent=user_agent,
+                gpc=request.headers.get(b"sec-gpc") == b"1",
+                dnt=request.headers.get(b"dnt") == b"1",
+            )
+            lines = [
+                event_line(event, receipt, sent_at=sent_at, is_declared_host=site.declares(event.host))
+                for event in events
+            ]
             lines += [refused_line(r, receipt, raw) for r, raw in zip(refusals, rejected, strict=True)]
-        await self._append(received_at, lines)
-        self._events_taken += len(events)
-        return self._refusal(refusals, taken=bool(events)) if refusals else TAKEN
+            answer = self._refusal(refusals, taken=taken if events else None) if refusals else taken
+            return Pending(self._append(received_at, lines), answer, len(events))
 
-    async def _keep_unreadable(
+        salt = self._salts.get((target.client_id, received_at.date())) if events else b""
+        if salt is not None:
+            return store(salt)
+
+        async def store_later() -> Pending:
+            return store(await self._salt(target.client_id, received_at))
+
+        return store_later()
+
+    def _keep_unreadable(
         self, refused: Refused, target: Target | None, received_at: datetime, body: bytes
-    ) -> Answer:
+    ) -> Answer | Pending:
         """Refuse a whole request; where its site is known, its bytes are kept for quarantine."""
-        if target is not None and refused.refusal not in NOT_KEPT:
-            receipt = Receipt(target.client_id, target.site.site_id, received_at, None, "")
-            await self._append(received_at, [refused_line(refused, receipt, body)])
-        return self._refusal([refused])
+        if target is None or refused.refusal in NOT_KEPT:
+            return self._refusal([refused])
+        receipt = Receipt(target.client_id, target.site.site_id, received_at, None, "")
+        durable = self._append(received_at, [refused_line(refused, receipt, body)])
+        return Pending(durable, self._refusal([refused]))
 
-    async def _append(self, received_at: datetime, lines: list[bytes]) -> None:
+    def _append(self, received_at: datetime, lines: list[bytes]) -> "asyncio.Future[None]":
         hour = received_at.replace(minute=0, second=0, microsecond=0)
         lines.append(b"")
-        await self._spool.append(hour, b"\n".join(lines))
+        return self._spool.append(hour, b"\n".join(lines))
 
-    def _address(self, scope: Scope) -> str:
-        peer: str = scope["client"][0] if scope["client"] else ""
+    def _address(self, request: Request) -> str:
+        peer = request.peer
         if self._trusted:
-            forwarded = [v.decode("latin-1") for n, v in scope["headers"] if n == b"x-forwarded-for"]
-            return client_address(peer, forwarded, self._trusted)
+            forwarded = request.headers.get(b"x-forwarded-for")
+            hops = [forwarded.decode("latin-1")] if forwarded is not None else []
+            return client_address(peer, hops, self._trusted)
         # IPv4 is canonical as it stands; IPv6 has many spellings.
         return client_address(peer, (), ()) if ":" in peer else peer
 
@@ -354,7 +382,7 @@ class Collector:
 
     # Everything else
 
-    async def _pixel_js(self, _scope: Scope, _receive: Receive) -> Answer:
+    def _pixel_js(self, _request: Request) -> Answer:
         try:
             script = self._pixel.read_bytes()
         except OSError:
@@ -363,7 +391,7 @@ class Collector:
         cache = (b"cache-control", f"public, max-age={CACHE_SECONDS}".encode())
         return Answer(200, [_CORS, kind, cache, _length(script)], script)
 
-    async def _health(self, _scope: Scope, _receive: Receive) -> Answer:
+    def _health(self, _request: Request) -> Answer:
         """503 only where events would be refused: a collector whose lake is down still keeps them."""
         spool = self._spool.state()
         full = spool.held_bytes >= NEARLY_FULL * spool.limit_bytes
@@ -392,18 +420,18 @@ class Collector:
         headers = [_CORS, kind, (b"cache-control", b"no-store"), _length(body)]
         return Answer(200 if taking else 503, headers if taking else [*headers, _retry()], body)
 
-    def _no_route(self, scope: Scope) -> Answer:
-        if scope["method"] == "OPTIONS":
+    def _no_route(self, request: Request) -> Answer:
+        if request.method == "OPTIONS":
             return Answer(204, _PREFLIGHT)
-        allowed = sorted(method for method, path in self._routes if path == scope["path"])
+        allowed = sorted(method for method, path in self._routes if path == request.path)
         if not allowed:
             return self._refusal([Refused(Refusal.NOT_FOUND)])
         allow = (b"allow", ", ".join([*allowed, "OPTIONS"]).encode())
         answer = self._refusal([Refused(Refusal.METHOD)])
         return answer._replace(headers=[*answer.headers, allow])
 
-    def _refusal(self, refusals: Sequence[Refused], *, taken: bool = False) -> Answer:
-        """Count refusals and answer with the first; 204 where something else of the batch was taken."""
+    def _refusal(self, refusals: Sequence[Refused], *, taken: Answer | None = None) -> Answer:
+        """Count refusals and answer with the first; `taken` where something else of the batch was."""
         for refused in refusals:
             self._refused[refused.refusal.code] += 1
         first = refusals[0].refusal
@@ -413,8 +441,8 @@ class Collector:
             (b"x-footfall-reason", first.code.encode()),
             (b"x-footfall-refused", str(len(refusals)).encode()),
         ]
-        if taken:
-            return Answer(TAKEN.status, headers)
+        if taken is not None:
+            return taken._replace(headers=[*taken.headers, *headers[1:]])
         body = f"{refusals[0]}\n".encode()
         headers += [_TEXT, _length(body)]
         if first.status == 503:
@@ -422,28 +450,6 @@ class Collector:
         if first is Refusal.BODY_UNFINISHED:
             headers.append((b"connection", b"close"))  # the rest of it is not worth waiting for
         return Answer(first.status, headers, body)
-
-
-async def read_body(receive: Receive, seconds: float) -> tuple[bytes, Refusal | None]:
-    """A request's body, or as much of it as came and why there is no more.
-
-    No more than MAX_BODY_BYTES and one message of the server are ever held.
-    """
-    body = b""
-    try:
-        async with asyncio.timeout(seconds):
-            while True:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    return body, Refusal.BODY_UNFINISHED
-                chunk = message.get("body", b"")
-                body = body + chunk if body else chunk
-                if len(body) > MAX_BODY_BYTES:
-                    return body, Refusal.BODY_TOO_LARGE
-                if not message.get("more_body", False):
-                    return body, None
-    except TimeoutError:
-        return body, Refusal.BODY_UNFINISHED
 
 
 _GIF_FIELDS = frozenset({"id", "type", "occurred_at", "url", "title", "referrer"})
@@ -490,10 +496,6 @@ def _site_in_query(query: bytes) -> str | None:
     except ValueError:
         return None
     return next((value for name, value in pairs if name == "site"), None)
-
-
-def _length(body: bytes) -> tuple[bytes, bytes]:
-    return b"content-length", str(len(body)).encode()
 
 
 def _retry() -> tuple[bytes, bytes]:

@@ -13,9 +13,10 @@ from types import FrameType
 from typing import NoReturn
 
 from footfall import doctor, installation
-from footfall.clients import Client, Registry, load_registry
+from footfall.clients import Client, Registry, Site, load_registry
 from footfall.errors import FootfallError
 from footfall.hours import lower_first_hour, parse
+from footfall.import_files import local_files
 from footfall.importer import import_log
 from footfall.privacy import Salts
 from footfall.probe import probe
@@ -74,10 +75,15 @@ def _parser() -> argparse.ArgumentParser:
     up.set_defaults(command=_up)
 
     imports = commands.add_parser("import", help="an access log into the lake, as page views of its own time")
-    imports.add_argument("file", type=Path)
+    imports.add_argument("file", help="a file, s3://bucket/key, or s3://bucket/prefix/ for all under it")
     imports.add_argument("--client", required=True)
     imports.add_argument("--site", help="the site the log is of (default: the client's only one)")
-    imports.add_argument("--format", default="combined", choices=["combined"])
+    imports.add_argument("--format", default="combined", choices=["combined", "cloudfront"])
+    imports.add_argument(
+        "--no-page-views",
+        action="store_true",
+        help="cloudfront: requests only, where a pixel counts the views",
+    )
     imports.set_defaults(command=_import)
 
     run = commands.add_parser("run", help="materialise hours and deliveries through Dagster")
@@ -86,6 +92,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     run.add_argument("--to", dest="end", required=True, metavar="HOUR", help="the hour to stop before")
     run.set_defaults(command=_run)
+
+    for name, meaning in (
+        ("domains", "the registry of domains: list, approve, block, retire, verify"),
+        ("webhooks", "billing messages: list, replay, send"),
+    ):
+        each = commands.add_parser(name, help=meaning, description=meaning)
+        each.add_argument("rest", nargs=argparse.REMAINDER)
+        each.set_defaults(command=_registry)
 
     verify = commands.add_parser("verify", help="check a bucket against its manifests")
     verify.add_argument("url", help="file:///folder or s3://bucket/prefix")
@@ -163,18 +177,31 @@ def _import(options: argparse.Namespace, settings: Settings) -> int:
     name = options.site or (next(iter(sites)) if len(sites) == 1 else None)
     if name not in sites:
         raise FootfallError(f"say which site of {client.client_id} it is: --site {' | '.join(sites)}")
+    if options.format == "cloudfront":
+        arguments = [options.file, "--client", client.client_id, "--site", name]
+        arguments += ["--no-page-views"] if options.no_page_views else []
+        return installation.run_module(settings, os.environ, "orchestration.sources", *arguments)
+    with local_files(options.file, s3_endpoint=settings.s3_endpoint) as files:
+        for shown, path in files:
+            _import_file(shown, path, client, sites[name], settings, options.format)
+    return 0
+
+
+def _import_file(
+    shown: str, path: Path, client: Client, site: Site, settings: Settings, log_format: str
+) -> None:
     lake = open_store(settings.lake, s3_endpoint=settings.s3_endpoint)
     begun = time.monotonic()
-    report = import_log(options.file, client, sites[name], lake, Salts(lake), log_format=options.format)
+    report = import_log(path, client, site, lake, Salts(lake), log_format=log_format)
     first, last = report.first_hour, report.last_hour
     print(
-        f"{options.file}: {report.lines} lines = {report.page_views} page views "
+        f"{shown}: {report.lines} lines = {report.page_views} page views "
         f"+ {report.other_hits} other hits (counted, not stored) "
         f"+ {report.refused + report.malformed} to quarantine"
     )
     if first is None or last is None:
         print("nothing to store")
-        return 0
+        return
     took = time.monotonic() - begun
     print(f"{report.objects} hours from {first:%Y-%m-%dT%H} to {last:%Y-%m-%dT%H}, {took:.1f} s")
     if lower_first_hour(settings.first_hour_file, first.replace(hour=0)):
@@ -182,7 +209,6 @@ def _import(options: argparse.Namespace, settings: Settings) -> int:
             "these hours are the earliest so far: if Dagster is running, reload its code location to see them"
         )
     print(f"next: footfall run --from {first:%Y-%m-%d} --to {_day_after(last)}")
-    return 0
 
 
 def _day_after(hour: datetime) -> str:
@@ -193,6 +219,13 @@ def _run(options: argparse.Namespace, settings: Settings) -> int:
     installation.prepare(settings)
     _require_clients(settings)
     return installation.materialise(settings, os.environ, options.start, options.end)
+
+
+def _registry(options: argparse.Namespace, settings: Settings) -> int:
+    installation.prepare(settings)
+    return installation.run_module(
+        settings, os.environ, "orchestration.discovery", options.name, *options.rest
+    )
 
 
 def _verify(options: argparse.Namespace, settings: Settings) -> int:

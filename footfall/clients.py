@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
 import yaml
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from footfall.exports import CADENCES, MAIN, Cadence, Dataset, Destination, Export, NamedDestination
-from footfall.fields import EXPECTED, Name, Strict
+from footfall.fields import ENDPOINT, EXPECTED, Name, Strict
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -29,6 +29,7 @@ __all__ = [
     "Dataset",
     "Destination",
     "Export",
+    "LogSource",
     "Mistake",
     "Registry",
     "Site",
@@ -36,10 +37,12 @@ __all__ = [
 ]
 
 _SITE_KEY = r"^[A-Za-z0-9_-]{8,64}$"
+_LOG_URL = r"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]|file://)(/([A-Za-z0-9=_./-]|\{(yyyy|MM|dd|HH)\})*)?$"
 #: What a person is told who breaks a pattern.
 _EXPECTED = {
     **EXPECTED,
     _SITE_KEY: "expected 8 to 64 of A-Z a-z 0-9 _ -",
+    _LOG_URL: "expected s3://bucket/prefix, with {yyyy} {MM} {dd} {HH} where the prefix has the hour",
 }
 
 SiteKey = Annotated[str, Field(pattern=_SITE_KEY)]
@@ -71,6 +74,33 @@ class Site(Strict):
         return any(fnmatchcase(host, domain) for domain in self.domains)
 
 
+class LogSource(Strict):
+    """A bucket with a site's access logs, read every hour. `url` may hold {yyyy} {MM} {dd} {HH}."""
+
+    name: Name
+    site_id: Name
+    format: Literal["cloudfront"] = "cloudfront"
+    url: str = Field(pattern=_LOG_URL)
+    endpoint: str | None = Field(default=None, pattern=ENDPOINT)
+    #: Id of the CloudFront distribution: lists an hour's names alone, not the whole prefix.
+    distribution: str | None = Field(default=None, pattern=r"^[A-Z0-9]{6,20}$")
+    #: Whether page requests are page views too. False where the pixel counts them on the same site.
+    page_views: bool = True
+
+    def bucket_url(self) -> str:
+        """The store that holds the logs: the part of the URL before the first `{` folder."""
+        return self.url.partition("{")[0].rpartition("/")[0] if "{" in self.url else self.url.rstrip("/")
+
+    def prefix(self, hour: datetime) -> str:
+        """Where the logs of an hour lie, below bucket_url."""
+        rest = self.url.removeprefix(self.bucket_url()).strip("/")
+        if not rest:
+            return ""
+        for name, text in (("yyyy", "%Y"), ("MM", "%m"), ("dd", "%d"), ("HH", "%H")):
+            rest = rest.replace(f"{{{name}}}", hour.strftime(text))
+        return rest + "/"
+
+
 class Client(Strict):
     """A tenant: who owns the data and pays."""
 
@@ -82,6 +112,14 @@ class Client(Strict):
     #: More buckets, which exports ask for by name.
     further_destinations: list[NamedDestination] = Field(default_factory=list)
     exports: list[Export] = Field(min_length=1)
+    sources: list[LogSource] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _sources_name_sites(self) -> "Client":
+        for source in self.sources:
+            if source.site_id not in {site.site_id for site in self.sites}:
+                raise ValueError(f"source {source.name}: there is no site {source.site_id}")
+        return self
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> "Client":
@@ -90,6 +128,7 @@ class Client(Strict):
             ("site key", [s.key for s in self.sites]),
             ("export name", [e.name for e in self.exports]),
             ("destination name", [MAIN, *(d.name for d in self.further_destinations)]),
+            ("source name", [s.name for s in self.sources]),
         ):
             twice = {n for n in names if names.count(n) > 1}
             if twice:

@@ -61,6 +61,7 @@ class Refusal(Enum):
     RECEIPT_TIME = ("receipt_time_invalid", 400, "the stated receipt time is not a time in the past")
     NOT_DURABLE = ("not_durable", 503, "the event could not be made durable; try again later")
     MALFORMED_LOG_LINE = ("malformed_log_line", 400, "an access log line that does not follow its format")
+    UNREADABLE_LOG = ("unreadable_log", 400, "a log object that is damaged, or no access log")
 
     def __init__(self, code: str, status: int, meaning: str) -> None:
         self.code = code

@@ -38,6 +38,11 @@ def quarantine_object(hour: datetime) -> str:
     return f"quarantine/{hour_path(hour)}/quarantine.parquet"
 
 
+def source_record(client_id: str, source: str, hour: datetime) -> str:
+    """Key of the list of log objects named for `hour` that were taken in from a client's log bucket."""
+    return f"sources/client={client_id}/source={source}/{hour_path(hour)}.json"
+
+
 SALTS = "salts/"
 
 

@@ -51,6 +51,19 @@ VARIABLES: dict[str, tuple[str, str]] = {
         "2147483648",
         "bytes the spool may hold before the collector answers 503, at least two segments",
     ),
+    "FOOTFALL_BILLING_WEBHOOK": ("", "URL that gets the billing messages; empty: they wait in the outbox"),
+    "FOOTFALL_BILLING_SECRET": (
+        "",
+        "secret that signs billing messages (whsec_…, base64); two with a comma while changing to a new one",
+    ),
+    "FOOTFALL_BILLING_GRACE_HOURS": (
+        "24",
+        "hours between a domain's verification and its bill, 0-720; longer: more time to correct a mistake",
+    ),
+    "FOOTFALL_WEBHOOK_PRIVATE": (
+        "no",
+        "yes: webhooks may go to http:// and to addresses that are not public (a receiver of one's own)",
+    ),
     "FOOTFALL_ALERT_WEBHOOK": ("", "URL that gets one JSON POST for each failed run; empty: no alerts"),
 }
 
@@ -75,6 +88,10 @@ class Settings:
     segment_bytes: int
     spool_bytes: int
     alert_webhook: str | None
+    billing_webhook: str | None
+    billing_secrets: tuple[str, ...]
+    billing_grace_hours: int
+    webhook_private: bool
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> "Settings":
@@ -109,6 +126,10 @@ class Settings:
             segment_bytes=number("FOOTFALL_SEGMENT_BYTES", 65536, 1 << 30),
             spool_bytes=number("FOOTFALL_SPOOL_BYTES", 131072, 1 << 50),
             alert_webhook=text("FOOTFALL_ALERT_WEBHOOK") or None,
+            billing_webhook=text("FOOTFALL_BILLING_WEBHOOK") or None,
+            billing_secrets=tuple(s.strip() for s in text("FOOTFALL_BILLING_SECRET").split(",") if s.strip()),
+            billing_grace_hours=number("FOOTFALL_BILLING_GRACE_HOURS", 0, 720),
+            webhook_private=text("FOOTFALL_WEBHOOK_PRIVATE") == "yes",
         )
 
     @property
@@ -125,6 +146,11 @@ class Settings:
     def ledger(self) -> Path:
         """The SQLite file of deliveries."""
         return self.home / "ledger.sqlite"
+
+    @property
+    def registry(self) -> Path:
+        """The SQLite file of domains, notices and billing messages."""
+        return self.home / "registry.sqlite"
 
     @property
     def dagster_home(self) -> Path:

@@ -2,7 +2,7 @@
 
 pixel, dbt_project          know nothing of the rest
 collector                →  footfall
-orchestration.defs       →  ingest, modelling, delivery, alerting (plain functions)  →  footfall
+orchestration.defs       →  sources, ingest, modelling, delivery, alerting (plain functions)  →  footfall
 orchestration.defs       →  resources  →  footfall
 """
 
@@ -22,7 +22,7 @@ PARTS = ("footfall", "collector", "orchestration", "pixel", "dbt_project", "benc
 
 #: A part → what of ours it may import beside itself. The longest name that fits counts. A new arrow is
 #: a decision about the design: take it there first, then here.
-PLAIN = ("ingest", "modelling", "delivery", "alerting")
+PLAIN = ("ingest", "modelling", "delivery", "alerting", "sources", "discovery", "webhooks")
 ARROWS: dict[str, tuple[str, ...]] = {
     "footfall": (),
     "collector": ("footfall",),
@@ -36,6 +36,9 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "orchestration.modelling": ("footfall", "orchestration.ingest.schema"),
     "orchestration.delivery": ("footfall",),
     "orchestration.alerting": ("footfall",),
+    "orchestration.sources": ("footfall",),
+    "orchestration.webhooks": ("footfall",),
+    "orchestration.discovery": ("footfall", "orchestration.webhooks"),
     **{
         f"orchestration.defs.{domain}": (
             "footfall",

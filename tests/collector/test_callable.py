@@ -8,9 +8,10 @@ import pytest
 from support.collectors import batch, wire_event
 
 from collector.app import Collector, LiveClock, targets
+from collector.message import Answer, Pending, Request
 from collector.spool import NotDurable
 from footfall.clients import load_registry
-from footfall.event import MAX_BODY_BYTES
+from footfall.event import Refusal
 from footfall.store import StoreError
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -34,6 +35,15 @@ class MemorySpool:
 
     def state(self):
         raise RuntimeError("no state of visitor@example.org")
+
+
+class SlowSpool(MemorySpool):
+    """Leaves it to the test when, and whether, what was appended is durable."""
+
+    def append(self, hour, payload):
+        self.kept.append((hour, payload))
+        self.waiter = asyncio.get_running_loop().create_future()
+        return self.waiter
 
 
 class NoShipper:
@@ -68,30 +78,27 @@ def collector_with(spool=None, lake=None, now=lambda: NOON, **options) -> Collec
     return made
 
 
-async def ask(collector, path="/collect", body=b"", method="POST", chunks=None):
-    """Status, headers and unread messages of one request, its body in the given chunks."""
-    messages = [{"type": "http.request", "body": c, "more_body": True} for c in chunks or []]
-    messages.append({"type": "http.request", "body": body, "more_body": False})
-    sent = []
+def a_request(collector, path="/collect", body=b"", method="POST", **fields) -> Request:
+    return Request(
+        method=method,
+        path=path,
+        query=f"site={next(iter(collector.sites))}".encode(),
+        headers={b"user-agent": b"Firefox"},
+        peer="198.51.100.7",
+        body=body,
+        **fields,
+    )
 
-    async def receive():
-        if messages[0].get("body") is None:
-            await asyncio.sleep(3600)
-        return messages.pop(0)
 
-    async def send(message):
-        sent.append(message)
-
-    scope = {
-        "type": "http",
-        "method": method,
-        "path": path,
-        "query_string": f"site={next(iter(collector.sites))}".encode(),
-        "headers": [(b"user-agent", b"Firefox")],
-        "client": ("198.51.100.7", 4711),
-    }
-    await collector(scope, receive, send)
-    return sent[0]["status"], dict(sent[0]["headers"]), len(messages)
+async def ask(collector, path="/collect", body=b"", method="POST", **fields):
+    """Status and headers of the answer, after whatever it waits for."""
+    outcome = collector.handle(a_request(collector, path, body, method, **fields))
+    if isinstance(outcome, Pending):
+        await asyncio.wait([outcome.durable])
+        outcome = collector.settle(outcome)
+    elif not isinstance(outcome, Answer):
+        outcome = await outcome
+    return outcome.status, dict(outcome.headers)
 
 
 def test_receipt_times_never_go_back():
@@ -123,65 +130,70 @@ def test_a_batch_is_one_payload_of_whole_lines():
     assert payload.endswith(b"}\n") and payload.count(b"\n") == 3
 
 
-def test_no_more_of_a_large_body_is_read_than_its_limit():
-    chunks = [b"x" * 65536] * 100
-
-    status, _, left = asyncio.run(ask(collector_with(), chunks=chunks))
-
-    assert status == 413
-    assert 101 - left == MAX_BODY_BYTES // 65536 + 1
-
-
-def test_a_body_that_comes_too_slowly_is_refused_and_its_connection_closed():
+@pytest.mark.parametrize(
+    ("trouble", "status"), [(Refusal.BODY_TOO_LARGE, 413), (Refusal.BODY_UNFINISHED, 400)]
+)
+def test_what_came_of_a_body_that_is_not_whole_is_kept(trouble, status):
     spool = MemorySpool()
 
-    status, headers, _ = asyncio.run(ask(collector_with(spool, body_seconds=0.05), chunks=[b"{", None]))
+    answered, headers = asyncio.run(ask(collector_with(spool), body=b"{half", trouble=trouble))
 
-    assert (status, headers[b"x-footfall-reason"]) == (400, b"body_unfinished")
-    assert headers[b"connection"] == b"close"
-    assert b'"reason":"body_unfinished"' in spool.kept[0][1]
+    assert (answered, headers[b"x-footfall-reason"]) == (status, trouble.code.encode())
+    assert f'"reason":"{trouble.code}"'.encode() in spool.kept[0][1]
+    assert b"{half" in spool.kept[0][1]
 
 
 def test_an_unforeseen_failure_is_503_and_logged_without_its_words(caplog):
-    status, headers, _ = asyncio.run(ask(collector_with(), path="/health", method="GET"))
+    status, headers = asyncio.run(ask(collector_with(), path="/health", method="GET"))
 
     assert (status, headers[b"x-footfall-reason"], headers[b"retry-after"]) == (503, b"not_durable", b"5")
     assert "RuntimeError at test_callable.py" in caplog.text
     assert "visitor@example.org" not in caplog.text
 
 
-def test_no_answer_is_given_before_the_spool_says_that_the_lines_are_on_disk():
-    spool = MemorySpool()
-    synced = []
+@pytest.mark.parametrize(("failure", "status"), [(None, 204), (NotDurable("the disk refused"), 503)])
+def test_an_answer_is_pending_until_the_spool_says_that_the_lines_are_on_disk(failure, status):
+    spool = SlowSpool()
+    collector = collector_with(spool)
 
-    def append(_hour, _payload):
-        waiter = asyncio.get_running_loop().create_future()
-        synced.append(waiter)
-        return waiter
-
-    spool.append = append
-
-    async def go(failure=None):
-        asking = asyncio.create_task(ask(collector_with(spool), body=batch(wire_event("a" * 8))))
-        while not synced:
-            await asyncio.sleep(0.001)
+    async def go():
+        asking = asyncio.create_task(ask(collector, body=batch(wire_event("a" * 8))))
         await asyncio.sleep(0.05)
-        assert not asking.done()
-        waiter = synced.pop()
+        assert spool.kept and not asking.done()
         if failure:
-            waiter.set_exception(failure)
+            spool.waiter.set_exception(failure)
         else:
-            waiter.set_result(None)
+            spool.waiter.set_result(None)
         return (await asking)[0]
 
-    assert asyncio.run(go()) == 204
-    assert asyncio.run(go(NotDurable("the disk refused"))) == 503
+    assert asyncio.run(go()) == status
+
+
+def test_a_request_that_needs_no_question_needs_no_task():
+    """The salt is in memory: the outcome is there when `handle` returns."""
+    spool = SlowSpool()
+    collector = collector_with(spool)
+
+    async def go():
+        first = collector.handle(a_request(collector, body=batch(wire_event("a" * 8))))
+        assert not isinstance(first, Answer | Pending)
+        asking = asyncio.create_task(first)
+        while not spool.kept:
+            await asyncio.sleep(0.001)
+        spool.waiter.set_result(None)
+        assert (await asking).status == 204
+        second = collector.handle(a_request(collector, body=batch(wire_event("b" * 8))))
+        assert isinstance(second, Pending) and second.durable is spool.waiter
+        assert isinstance(collector.handle(a_request(collector, body=b"")), Pending)
+        assert isinstance(collector.handle(a_request(collector, "/", method="GET")), Answer)
+
+    asyncio.run(go())
 
 
 def test_a_spool_that_refuses_is_503():
     collector = collector_with(MemorySpool(NotDurable("the spool is full")))
 
-    status, headers, _ = asyncio.run(ask(collector, body=batch(wire_event("a" * 8))))
+    status, headers = asyncio.run(ask(collector, body=batch(wire_event("a" * 8))))
 
     assert (status, headers[b"retry-after"]) == (503, b"5")
 
@@ -193,7 +205,7 @@ def test_all_who_wait_for_a_new_salt_ask_the_lake_once():
     async def go():
         return await asyncio.gather(*(ask(collector, body=batch(wire_event("a" * 8))) for _ in range(50)))
 
-    assert {status for status, _, _ in asyncio.run(go())} == {204}
+    assert {status for status, _ in asyncio.run(go())} == {204}
     assert len(lake.asked) == 1
 
 
@@ -231,12 +243,12 @@ def test_yesterdays_salt_is_forgotten_and_todays_kept():
 def test_the_pixel_is_served_as_it_lies_there_or_its_absence_explained(tmp_path):
     collector = collector_with()
 
-    status, headers, _ = asyncio.run(ask(collector, path="/pixel.js", method="GET"))
+    status, headers = asyncio.run(ask(collector, path="/pixel.js", method="GET"))
     assert (status, headers[b"x-footfall-reason"]) == (404, b"not_found")
 
     collector._pixel = tmp_path / "pixel.js"
     (tmp_path / "pixel.js").write_text("// ü")
-    status, headers, _ = asyncio.run(ask(collector, path="/pixel.js", method="GET"))
+    status, headers = asyncio.run(ask(collector, path="/pixel.js", method="GET"))
     assert (status, headers[b"content-type"]) == (200, b"text/javascript; charset=utf-8")
     assert headers[b"cache-control"] == b"public, max-age=3600"
     assert headers[b"content-length"] == b"5"

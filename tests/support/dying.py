@@ -4,6 +4,7 @@ python dying.py FOLDER kill            every point, one after the other; prints 
 python dying.py FOLDER race ROUNDS     two processes at once, on one ledger; prints one JSON line
 """
 
+import importlib
 import json
 import os
 import random
@@ -13,6 +14,10 @@ import sys
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+
+# DuckDB loads these when it is first given a value: here once, not in each child again.
+for module in ("pandas", "pyarrow", "pytz"):
+    importlib.import_module(module)
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
