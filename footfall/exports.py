@@ -29,14 +29,14 @@ Dataset = Literal[
     "sessions",
     "daily_metrics",
 ]
-Cadence = Literal["hourly", "daily", "live"]
+Cadence = Literal["hourly", "daily"]
 
 #: Which cadences each dataset may be delivered at. An hour of receipt is complete once and for all, and so
 #: is the hour in which a session closed; a row of a report is a local day. One line for each dataset; its
 #: table, its period and its order are in orchestration/delivery/datasets.py.
 CADENCES: dict[str, tuple[Cadence, ...]] = {
-    "events": ("hourly", "daily", "live"),
-    "page_views": ("hourly", "daily", "live"),
+    "events": ("hourly", "daily"),
+    "page_views": ("hourly", "daily"),
     "sessions": ("hourly", "daily"),
     "daily_metrics": ("daily",),
 }

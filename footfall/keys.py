@@ -135,8 +135,3 @@ def public_key(key_id: str) -> str:
 def schema_folder(export: str, schema_id: str) -> str:
     """Folder of the DDL of an export's files, one for each version of their columns."""
     return f"_schema/{export}/{schema_id}/"
-
-
-def live_pointer(folder: str) -> str:
-    """Key of the list of parts that a running hour has so far."""
-    return f"{folder}_live.json"

@@ -16,7 +16,7 @@ from footfall.signatures import is_signed_by
 from footfall.store import NotFound, ObjectStore, StoreError
 
 #: Objects that are no deliveries, by folder.
-_OURS = ("_keys/", "_schema/", "_challenge/")
+_OURS = ("_keys/", "_schema/", "_challenge/", "_probe/")
 
 
 @dataclass

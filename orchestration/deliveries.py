@@ -1,4 +1,4 @@
-"""`python -m orchestration.deliveries list|replay|restate|rebuild`: the ledger, from a terminal."""
+"""`python -m orchestration.deliveries list|replay|restate|rebuild|usage`: the ledger, from a terminal."""
 
 import argparse
 import os
@@ -9,12 +9,14 @@ from footfall.clients import Client, load_registry
 from footfall.errors import FootfallError
 from footfall.hours import parse
 from footfall.settings import Settings
+from footfall.store import ObjectStore
 from orchestration.delivery.batch import Order, deliver_all
 from orchestration.delivery.desk import Desk
 from orchestration.delivery.ledger import Ledger
 from orchestration.delivery.places import Places, places_of
 from orchestration.delivery.progress import IngestedHours
 from orchestration.delivery.redeliver import Redelivery, Wanted, as_json, as_line
+from orchestration.delivery.usage import usage_daily
 from orchestration.delivery.versions import software
 from orchestration.partitions import first_hour
 from orchestration.resources.destinations import Destinations
@@ -39,6 +41,10 @@ class _Installation:
         """A client's buckets and the backup."""
         signer = self.desk.signer
         return places_of(self._destinations.openings(client, lambda url: signer.derived(f"challenge:{url}")))
+
+    def backup(self) -> ObjectStore:
+        """The whole backup bucket."""
+        return self._destinations.backup()
 
     def redelivery(self) -> Redelivery:
         """What the ledger allows without the warehouse."""
@@ -71,6 +77,15 @@ def _rebuild(at: _Installation, options: argparse.Namespace) -> int:
     print(
         f"{len(rows)} deliveries taken from the manifests in the clients' buckets into {at.settings.ledger}"
     )
+    return 0
+
+
+def _usage(at: _Installation, options: argparse.Namespace) -> int:
+    """What each client received and was delivered on a day, as CSV."""
+    day = parse(options.day).strftime("%Y-%m-%d")
+    print("date,client_id,kind,rows,bytes")
+    for one in usage_daily(at.backup(), day):
+        print(f"{one.date},{one.client_id},{one.kind},{one.rows},{one.bytes}")
     return 0
 
 
@@ -144,6 +159,11 @@ def main() -> int:
             each.add_argument(
                 "--reason", default="correction", choices=["late", "correction", "erasure", "schema"]
             )
+    usage = actions.add_parser(
+        "usage", help="what each client received and was delivered on a UTC day, as CSV"
+    )
+    usage.add_argument("day", help="2026-11-20")
+    usage.set_defaults(command=_usage)
     options = parser.parse_args()
     try:
         status: int = options.command(_Installation(Settings.from_environ(os.environ)), options)

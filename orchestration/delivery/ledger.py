@@ -60,15 +60,6 @@ CREATE TABLE IF NOT EXISTS copies (
 CREATE TABLE IF NOT EXISTS written (
     url TEXT PRIMARY KEY
 );
-CREATE TABLE IF NOT EXISTS live_parts (
-    client_id TEXT NOT NULL,
-    export TEXT NOT NULL,
-    period_start TEXT NOT NULL,
-    number INTEGER NOT NULL,
-    through TEXT NOT NULL,
-    file TEXT NOT NULL,
-    PRIMARY KEY (client_id, export, period_start, number)
-);
 """
 _OPEN = "('planned', 'rendered')"
 _TIMES = ("period_start", "planned_at", "committed_at", "failing_since", "next_at", "not_before")
@@ -338,32 +329,6 @@ class Ledger:
     def note_written(self, url: str) -> None:
         """It is there now."""
         self._write(("INSERT INTO written VALUES (?) ON CONFLICT DO NOTHING", (url,)))
-
-    def live_parts(
-        self, client_id: str, export: str, period_start: datetime
-    ) -> list[tuple[datetime, DeliveredFile]]:
-        """Parts of a running hour, in order: the time each reaches to, and its file."""
-        found = self._connection().execute(
-            "SELECT through, file FROM live_parts WHERE client_id = ? AND export = ? AND period_start = ? "
-            "ORDER BY number",
-            (client_id, export, text_of(period_start)),
-        )
-        return [
-            (datetime.fromisoformat(item["through"]), DeliveredFile(**json.loads(item["file"])))
-            for item in found.fetchall()
-        ]
-
-    def add_live_part(
-        self, of: tuple[str, str, datetime], number: int, through: datetime, file: DeliveredFile
-    ) -> None:
-        """Remember a part of (client, export, hour) that is in the client's bucket, or about to be."""
-        client_id, export, period_start = of
-        self._write(
-            (
-                "INSERT INTO live_parts VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-                (client_id, export, text_of(period_start), number, text_of(through), json.dumps(vars(file))),
-            )
-        )
 
     def _select(self, where: str, values: Iterable[Any]) -> list[LedgerRow]:
         found = self._connection().execute(f"SELECT * FROM revisions {where}", tuple(values)).fetchall()

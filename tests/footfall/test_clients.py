@@ -88,7 +88,7 @@ URL = "expected s3://bucket/prefix or file:///folder"
             "Input should be 'events', 'page_views', 'sessions' or 'daily_metrics'",
         ),
         (
-            {"exports": [{"name": "e", "dataset": "daily_metrics", "cadence": "live"}]},
+            {"exports": [{"name": "e", "dataset": "daily_metrics", "cadence": "hourly"}]},
             "exports.0",
             "daily_metrics can be delivered daily",
         ),

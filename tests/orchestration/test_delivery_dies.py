@@ -1,6 +1,7 @@
 """A process that is killed between any two steps leaves nothing that the next one does not make whole."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ def _run(*arguments):
     done = subprocess.run(
         [sys.executable, str(SCRIPT), *map(str, arguments)],
         cwd=SCRIPT.parents[2],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (SCRIPT.parents[2], SCRIPT.parents[1])))},
         capture_output=True,
         text=True,
         timeout=550,

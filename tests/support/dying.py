@@ -15,12 +15,6 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
-# DuckDB loads these when it is first given a value: here once, not in each child again.
-for module in ("pandas", "pyarrow", "pytz"):
-    importlib.import_module(module)
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 from support.orchestration_builders import EVENTS, HOUR, add_event, client, warehouse
 
 from footfall.signatures import load_signer
@@ -33,6 +27,10 @@ from orchestration.delivery.ledger import Ledger
 from orchestration.delivery.places import Place
 from orchestration.delivery.progress import IngestedHours
 from orchestration.delivery.receipts import Receipts
+
+# DuckDB loads these when it is first given a value: here once, not in each child again.
+for module in ("pandas", "pyarrow", "pytz"):
+    importlib.import_module(module)
 
 TOLD = EVENTS.model_copy(update={"notify": ["https://hooks.example/"]})
 
