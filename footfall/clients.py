@@ -16,8 +16,11 @@ from zoneinfo import ZoneInfo, available_timezones
 import yaml
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
+from footfall import collecting
+from footfall.consent import GpcPolicy
 from footfall.exports import CADENCES, MAIN, Cadence, Dataset, Destination, Export, NamedDestination
-from footfall.fields import ENDPOINT, EXPECTED, Name, Strict
+from footfall.fields import ENDPOINT, EXPECTED, Name
+from footfall.strict import Strict
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -43,6 +46,7 @@ _EXPECTED = {
     **EXPECTED,
     _SITE_KEY: "expected 8 to 64 of A-Z a-z 0-9 _ -",
     _LOG_URL: "expected s3://bucket/prefix, with {yyyy} {MM} {dd} {HH} where the prefix has the hour",
+    **collecting.EXPECTED,
 }
 
 SiteKey = Annotated[str, Field(pattern=_SITE_KEY)]
@@ -62,16 +66,36 @@ def _timezone(value: str) -> str:
     return value
 
 
+Domain = Annotated[str, AfterValidator(_domain)]
+
+
 class Site(Strict):
     """A web site of a client; `*.` in front of a domain stands for all its subdomains."""
 
     site_id: Name
     key: SiteKey
-    domains: list[Annotated[str, AfterValidator(_domain)]] = Field(min_length=1)
+    domains: list[Domain] = Field(min_length=1)
+    #: A path of the collector that stands for this site: events to it need no key (first-party proxies).
+    path: collecting.Alias | None = None
+    #: Hosts whose old clients name only a `domain` and no key. Anyone can claim a host, as with any pixel.
+    legacy_domains: list[Domain] = Field(default_factory=list)
+    #: Events a second that the collector takes for this site; 0: no limit; None: the setting's.
+    events_per_second: int | None = Field(default=None, ge=0, le=1_000_000)
+    #: Consent tier of events that declare none: 1 recognises a visitor for a UTC day, 0 not at all.
+    consent_default: Literal[0, 1] = 1
+    #: What Global Privacy Control does: `tier1` caps an event at tier 1, `tier0` at tier 0.
+    gpc_policy: GpcPolicy = "tier1"
+
+    @model_validator(mode="after")
+    def _legacy_domains_are_its_own(self) -> "Site":
+        for domain in self.legacy_domains:
+            if domain.startswith("*.") or not self.declares(domain):
+                raise ValueError(f"legacy_domains: {domain} is no host that `domains` declares")
+        return self
 
     def declares(self, host: str) -> bool:
         """Whether `host` is one of the domains, or below a wildcard one."""
-        return any(fnmatchcase(host, domain) for domain in self.domains)
+        return host in self.domains or any(fnmatchcase(host, domain) for domain in self.domains)
 
 
 class LogSource(Strict):
@@ -112,7 +136,26 @@ class Client(Strict):
     #: More buckets, which exports ask for by name.
     further_destinations: list[NamedDestination] = Field(default_factory=list)
     exports: list[Export] = Field(min_length=1)
+    api_keys: list[collecting.ApiKey] = Field(default_factory=list)
     sources: list[LogSource] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _api_keys_know_their_site(self) -> "Client":
+        sites = {site.site_id for site in self.sites}
+        for key in self.api_keys:
+            if key.site_id is not None and key.site_id not in sites:
+                raise ValueError(f"api_keys: {key.name}: no site {key.site_id}")
+            if key.may("write") and key.site_id is None and len(sites) > 1:
+                raise ValueError(f"api_keys: {key.name}: say the site_id that its events belong to")
+        return self
+
+    @model_validator(mode="after")
+    def _hosts_of_old_clients_belong_to_one_site(self) -> "Client":
+        for site in self.sites:
+            for domain in site.legacy_domains:
+                if any(other.declares(domain) for other in self.sites if other is not site):
+                    raise ValueError(f"legacy_domains: {domain} is declared by more than one site")
+        return self
 
     @model_validator(mode="after")
     def _sources_name_sites(self) -> "Client":
@@ -128,7 +171,10 @@ class Client(Strict):
             ("site key", [s.key for s in self.sites]),
             ("export name", [e.name for e in self.exports]),
             ("destination name", [MAIN, *(d.name for d in self.further_destinations)]),
+            ("path", [s.path for s in self.sites if s.path]),
+            ("API key name", [k.name for k in self.api_keys]),
             ("source name", [s.name for s in self.sources]),
+            ("API key", [k.sha256 for k in self.api_keys]),
         ):
             twice = {n for n in names if names.count(n) > 1}
             if twice:
@@ -150,6 +196,12 @@ class Client(Strict):
     def destinations(self) -> dict[str, Destination]:
         """Name → destination; `main` first."""
         return {MAIN: self.destination, **{d.name: d for d in self.further_destinations}}
+
+    def site(self, site_id: str | None) -> Site | None:
+        """The site of that id; without an id the client's only one."""
+        if site_id is None:
+            return self.sites[0] if len(self.sites) == 1 else None
+        return next((site for site in self.sites if site.site_id == site_id), None)
 
     def zone(self) -> ZoneInfo:
         """The time zone in which this client's days begin."""
@@ -286,6 +338,25 @@ def _clashes(file: str, client: Client, others: Iterable[Client]) -> Iterable[Mi
             for domain in site.domains:
                 if domain in theirs[2]:
                     yield Mistake(file, f"sites.{n}.domains", f"{domain} belongs to {other.client_id}")
+            yield from _collecting_clashes(file, n, site, other)
+        hashes = {key.sha256 for key in other.api_keys}
+        for n, key in enumerate(client.api_keys):
+            if key.sha256 in hashes:
+                yield Mistake(file, f"api_keys.{n}.sha256", f"is a key of {other.client_id}")
+
+
+def _collecting_clashes(file: str, n: int, site: Site, other: Client) -> Iterable[Mistake]:
+    """A path, or a host of old clients, that would not say whose an event is."""
+    for theirs in other.sites:
+        if site.path is not None and site.path == theirs.path:
+            yield Mistake(file, f"sites.{n}.path", f"is a path of {other.client_id}")
+        for domain in site.legacy_domains:
+            if theirs.declares(domain):
+                yield Mistake(file, f"sites.{n}.legacy_domains", f"{domain} belongs to {other.client_id}")
+        for domain in theirs.legacy_domains:
+            if site.declares(domain):
+                where = f"sites.{n}.domains"
+                yield Mistake(file, where, f"{domain} belongs to the old clients of {other.client_id}")
 
 
 def _overlap(one: str, other: str) -> bool:

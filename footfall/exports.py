@@ -18,10 +18,10 @@ from footfall.fields import (
     Column,
     Name,
     Reference,
-    Strict,
     plain_path,
 )
 from footfall.filters import parse_filter
+from footfall.strict import Strict
 
 Dataset = Literal[
     "events",
@@ -88,6 +88,13 @@ class Destination(Strict):
         if self.kms_key and self.encryption != "sse-kms":
             raise ValueError("kms_key: only with encryption: sse-kms")
         return self
+
+    @property
+    def bucket(self) -> str:
+        """The bucket's name; of a folder its last part."""
+        scheme, _, rest = self.url.partition("://")
+        parts = rest.strip("/").split("/")
+        return parts[0] if scheme == "s3" else parts[-1]
 
     def resolved_url(self, home: Path) -> str:
         """The URL with ${FOOTFALL_HOME} filled in."""

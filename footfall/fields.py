@@ -1,8 +1,8 @@
-"""What the fields of client files have in common: strict models, names, addresses, and words for mistakes."""
+"""What the fields of client files have in common: names, addresses, and words for mistakes."""
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 NAME = r"^[a-z0-9][a-z0-9_-]{0,47}$"
 URL = (
@@ -46,13 +46,6 @@ EXPECTED = {
 Name = Annotated[str, Field(pattern=NAME)]
 Column = Annotated[str, Field(pattern=COLUMN)]
 Reference = Annotated[str, Field(pattern=REFERENCE)]
-
-
-class Strict(BaseModel):
-    """A part of a client file: unknown fields are mistakes."""
-
-    # hide_input_in_errors: a secret put into a file by mistake must not travel on in an error text.
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 def plain_path(value: str) -> str:

@@ -12,7 +12,6 @@ from orchestration.resources.clients import Clients
 from orchestration.resources.destinations import Destinations
 from orchestration.resources.domains import DomainRegistry
 from orchestration.resources.lake import Lake
-from orchestration.resources.notifier import Notifier
 from orchestration.resources.state import State
 from orchestration.resources.warehouse import Warehouse
 
@@ -45,6 +44,5 @@ def resources() -> dg.Definitions:
                 secrets=dg.EnvVar("FOOTFALL_BILLING_SECRET") if settings.billing_secrets else "",
                 allow_private=settings.webhook_private,
             ),
-            "notifier": Notifier(url=settings.alert_webhook),
         }
     )

@@ -1,10 +1,13 @@
 """The registry's SQLite file: domains, hosts, counters, notices and the outbox, so that one transaction holds
 a change and the message about it."""
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from orchestration.webhooks import outbox
 
@@ -49,6 +52,18 @@ CREATE TABLE IF NOT EXISTS passed_over (
     last_hour TEXT NOT NULL,
     PRIMARY KEY (client_id, reason)
 );
+CREATE TABLE IF NOT EXISTS type_hours (
+    client_id TEXT NOT NULL,
+    site_id TEXT NOT NULL,
+    hour TEXT NOT NULL,
+    event_type TEXT NOT NULL,
+    events INTEGER NOT NULL,
+    PRIMARY KEY (client_id, site_id, hour, event_type)
+);
+CREATE TABLE IF NOT EXISTS marks (
+    name TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+);
 CREATE TABLE IF NOT EXISTS notices (
     sequence INTEGER PRIMARY KEY AUTOINCREMENT,
     kind TEXT NOT NULL,
@@ -73,6 +88,19 @@ def registry(path: Path) -> Iterator[sqlite3.Connection]:
         yield connection
     finally:
         connection.close()
+
+
+def notices(
+    connection: sqlite3.Connection, limit: int = 500
+) -> list[tuple[str, str, str, dict[str, Any], datetime]]:
+    """(kind, client, domain, facts, when) of the latest notices."""
+    rows = connection.execute(
+        "SELECT kind, client_id, key, facts, created_at FROM notices ORDER BY sequence DESC LIMIT ?", (limit,)
+    ).fetchall()
+    return [
+        (kind, client, key, json.loads(facts), datetime.fromisoformat(at))
+        for kind, client, key, facts, at in rows
+    ]
 
 
 @contextmanager

@@ -122,6 +122,13 @@ def record(connection: sqlite3.Connection, message: Message, attempt: Attempt, n
         )
 
 
+def stuck(connection: sqlite3.Connection) -> list[tuple[str, int, str]]:
+    """(id, attempts, what was said) of messages that wait after a failed attempt, oldest first."""
+    return connection.execute(
+        "SELECT id, attempts, said FROM outbox WHERE state <> 'delivered' AND attempts > 0 ORDER BY sequence"
+    ).fetchall()
+
+
 def disabled(connection: sqlite3.Connection) -> str | None:
     """Why nothing is sent; None while the endpoint is in use."""
     row = connection.execute("SELECT why FROM endpoint WHERE disabled_at IS NOT NULL").fetchone()

@@ -146,18 +146,19 @@ def test_one_job_an_hour_and_one_a_day_for_each_time_zone(load):
     assert {(s.name, s.execution_timezone) for s in definitions.schedules} == {
         ("access_logs", "UTC"),
         ("verify_domains", "UTC"),
+        ("upkeep", "UTC"),
         ("hourly", "UTC"),
         ("daily_utc", "UTC"),
         ("daily_europe_berlin", "Europe/Berlin"),
     }
     # No client file of the repository has a log bucket to read.
     running = {s.name for s in definitions.schedules if s.default_status == dg.DefaultScheduleStatus.RUNNING}
-    assert running == {"hourly", "verify_domains", "daily_utc", "daily_europe_berlin"}
+    assert running == {"hourly", "verify_domains", "upkeep", "daily_utc", "daily_europe_berlin"}
     for schedule in definitions.schedules:
         assert schedule.description
         assert definitions.resolve_job_def(schedule.name).description
     assert {sensor.name for sensor in definitions.sensors} >= {
-        "failed_run_alert",
+        "alerts",
         "new_domains",
         "deliveries_due",
     }
@@ -206,7 +207,7 @@ def test_without_any_client_the_code_location_loads(load, tmp_path):
     definitions = load(tmp_path / "nowhere")
 
     assert "ingest/events" in _nodes(definitions.resolve_asset_graph())
-    assert {schedule.name for schedule in definitions.schedules} == {
+    assert {schedule.name for schedule in definitions.schedules} - {"upkeep"} == {
         "access_logs",
         "verify_domains",
         "hourly",

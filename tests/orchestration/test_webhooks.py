@@ -221,9 +221,9 @@ def test_under_random_faults_every_message_arrives_signed_under_one_id(book, mes
             if states(book) == {"delivered": messages}:
                 break
     arrived = Counter()
-    for headers, body in made.got:
-        Webhook(SECRET).verify(body, headers)
-        arrived[headers["webhook-id"]] += 1
+    for fields, body in made.got:
+        Webhook(SECRET).verify(body, fields)
+        arrived[fields["webhook-id"]] += 1
     assert len(arrived) == messages
     assert states(book) == {"delivered": messages}
 

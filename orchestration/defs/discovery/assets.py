@@ -7,7 +7,7 @@ import dagster as dg
 from footfall.errors import FootfallError
 from footfall.hours import between
 from orchestration.discovery import domains as life
-from orchestration.discovery import rows
+from orchestration.discovery import rows, volumes
 from orchestration.discovery.database import registry, transaction
 from orchestration.discovery.proofs import instructions, proven
 from orchestration.discovery.report import domains_table, passed_over_table
@@ -47,8 +47,9 @@ def discover_domains(
     context: dg.AssetExecutionContext, warehouse: Warehouse, clients: Clients, domains: DomainRegistry
 ) -> dg.MaterializeResult[None]:
     window = context.partition_time_window
-    with warehouse.connect() as connection:
+    with warehouse.connect() as connection, registry(domains.file()) as database:
         seen = seen_in(connection, window.start, window.end)
+        volumes.note(database, connection, window.start, window.end)
     now = datetime.now(UTC)
     with registry(domains.file()) as database:
         for client in clients.registry().clients:
