@@ -41,6 +41,7 @@ class Setting:
         self.now = NOW
         self.hours = [HOUR]
         self.posts = []
+        self.hook_is_down = False
 
     def desk(self):
         return Desk(
@@ -49,8 +50,13 @@ class Setting:
             {"footfall": "test"},
             now=lambda: self.now,
             spread=lambda _low, high: high,
-            post=lambda url, body, headers: self.posts.append((url, json.loads(body), headers)),
+            post=self._post,
         )
+
+    def _post(self, url, body, headers):
+        if self.hook_is_down:
+            raise OSError("nobody answers")
+        self.posts.append((url, json.loads(body), headers))
 
     def places(self):
         return {
