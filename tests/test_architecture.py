@@ -57,6 +57,12 @@ ARROWS: dict[str, tuple[str, ...]] = {
     ),
     "orchestration.run": ("footfall", "orchestration.definitions", "orchestration.partitions"),
     "orchestration.report": ("footfall", "orchestration.resources"),
+    "orchestration.deliveries": (
+        "footfall",
+        "orchestration.delivery",
+        "orchestration.partitions",
+        "orchestration.resources",
+    ),
     "orchestration.alerts": ("footfall", "orchestration.alerting", "orchestration.defs.alerting.runs"),
     "bench": ("footfall", "collector", "orchestration", "pixel"),
 }
