@@ -27,6 +27,8 @@ _URL = (
     r"|file://(\$\{FOOTFALL_HOME\})?/[^?#]+)$"
 )
 _LOG_URL = r"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]|file://)(/([A-Za-z0-9=_./-]|\{(yyyy|MM|dd|HH)\})*)?$"
+_PATH = r"^[/*].*$"
+_PARAMETER = r"^[^\s=&#?]{1,100}$"
 _ENDPOINT = r"^https?://[^\s/?#@]+/?$"
 #: What a person is told who breaks a pattern.
 _EXPECTED = {
@@ -34,6 +36,8 @@ _EXPECTED = {
     _SITE_KEY: "expected 8 to 64 of A-Z a-z 0-9 _ -",
     _URL: "expected s3://bucket/prefix or file:///folder",
     _LOG_URL: "expected s3://bucket/prefix, with {yyyy} {MM} {dd} {HH} where the prefix has the hour",
+    _PATH: "expected a path such as /blog/*, beginning with / or *",
+    _PARAMETER: "expected the name of a query parameter",
     _ENDPOINT: "expected an address such as https://s3.example",
 }
 
@@ -69,16 +73,43 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
+class PageGroup(_Strict):
+    """Pages that reports show as one; `*` in `path` stands for any text."""
+
+    name: str = Field(min_length=1, max_length=80)
+    path: str = Field(min_length=1, max_length=1024, pattern=_PATH)
+
+
+class PageRules(_Strict):
+    """Which addresses of a site are one page. The address as it came is kept beside."""
+
+    #: `strip` and `add` make /a and /a/ one page; `keep`: they are two.
+    trailing_slash: Literal["keep", "strip", "add"] = "keep"
+    #: /A and /a are one page. For servers that do not tell them apart.
+    lower_case: bool = False
+    #: Parameters that make another page, such as `id`; all others are left out of it.
+    query: list[Annotated[str, Field(pattern=_PARAMETER)]] = Field(default=[], max_length=64)
+    #: The first group whose path fits is the page's.
+    groups: list[PageGroup] = Field(default=[], max_length=200)
+
+
 class Site(_Strict):
     """A web site of a client; `*.` in front of a domain stands for all its subdomains."""
 
     site_id: Name
     key: SiteKey
+    #: Domains of others that visitors come back from, such as a booking or payment service: `internal` referrers.
+    linked_domains: list[Annotated[str, AfterValidator(_domain)]] = Field(default=[], max_length=200)
+    pages: PageRules = PageRules()
     domains: list[Annotated[str, AfterValidator(_domain)]] = Field(min_length=1)
 
     def declares(self, host: str) -> bool:
         """Whether `host` is one of the domains, or below a wildcard one."""
         return any(fnmatchcase(host, domain) for domain in self.domains)
+
+    def links_to(self, host: str) -> bool:
+        """Whether `host` is a linked domain, or below a wildcard one."""
+        return any(fnmatchcase(host, domain) for domain in self.linked_domains)
 
 
 class Destination(_Strict):

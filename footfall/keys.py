@@ -28,6 +28,16 @@ def raw_object(hour: datetime, origin: str, sha256: str) -> str:
     return f"{raw_prefix(hour)}{origin}-{sha256[:16]}.ndjson.zst"
 
 
+def closed_prefix(hour: datetime) -> str:
+    """Where the markers lie by which collectors say that they have shipped all of `hour`."""
+    return f"closed/{hour_path(hour)}/"
+
+
+def closed_marker(hour: datetime, collector_id: str) -> str:
+    """Key of one collector's marker: everything it received in `hour` is in raw objects."""
+    return f"{closed_prefix(hour)}{collector_id}.json"
+
+
 def events_object(hour: datetime) -> str:
     """Key of the hour's kept and duplicate events."""
     return f"events/{hour_path(hour)}/events.parquet"
@@ -41,6 +51,14 @@ def quarantine_object(hour: datetime) -> str:
 def source_record(client_id: str, source: str, hour: datetime) -> str:
     """Key of the list of log objects named for `hour` that were taken in from a client's log bucket."""
     return f"sources/client={client_id}/source={source}/{hour_path(hour)}.json"
+
+
+ENRICHMENTS = "enrichments/"
+
+
+def enrichment_object(taken_at: datetime, sha256: str) -> str:
+    """Key of one object of late enrichments: by the hour it was taken in, and by its content."""
+    return f"{ENRICHMENTS}{hour_path(taken_at)}/{sha256[:32]}.ndjson.zst"
 
 
 SALTS = "salts/"

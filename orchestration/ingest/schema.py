@@ -3,6 +3,8 @@
 `dbt_project/models/staging/web/__sources.yml` documents the same columns; a test keeps the two equal.
 """
 
+import duckdb
+
 #: Table → column → DuckDB type. Order is the order in the table and in the lake's Parquet.
 TABLES: dict[str, dict[str, str]] = {
     # One row per line of a raw object that is an event, duplicates included.
@@ -139,3 +141,18 @@ def create_statements() -> list[str]:
         listing = ", ".join(f"{name} {kind}" for name, kind in columns.items())
         statements.append(f"CREATE TABLE IF NOT EXISTS ingest.{table} ({listing})")
     return statements
+
+
+def make_schema(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make what is missing, tables and columns: a warehouse of an earlier version gets the new ones, empty."""
+    for statement in create_statements():
+        connection.execute(statement)
+    found = set(
+        connection.execute(
+            "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'ingest'"
+        ).fetchall()
+    )
+    for table, columns in TABLES.items():
+        for name, kind in columns.items():
+            if (table, name) not in found:
+                connection.execute(f"ALTER TABLE ingest.{table} ADD COLUMN {name} {kind}")

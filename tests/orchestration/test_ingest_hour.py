@@ -289,7 +289,9 @@ def test_any_order_and_repetition_of_hours_gives_the_same(tmp_path, seed):
     assert _ingested(lake, batches) == reference
     events = reference[0][0]
     is_duplicate = list(TABLES["events"]).index("is_duplicate")
-    assert len({row[3] for row in events}) == sum(not row[is_duplicate] for row in events), "one row an id is kept"
+    assert len({row[3] for row in events}) == sum(not row[is_duplicate] for row in events), (
+        "one row an id is kept"
+    )
 
 
 def _ingested(lake, batches):
