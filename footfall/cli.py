@@ -1,4 +1,4 @@
-"""The command line: `footfall demo | up | import | run | verify | clients | doctor`."""
+"""The command line: `footfall demo | up | import | run | verify | clients | keys | doctor`."""
 
 import argparse
 import json
@@ -12,7 +12,10 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
+from pydantic import ValidationError
+
 from footfall import doctor, installation
+from footfall.api_keys import key_hash, new_key
 from footfall.clients import Client, Registry, Site, load_registry
 from footfall.errors import FootfallError
 from footfall.hours import lower_first_hour, parse
@@ -91,6 +94,17 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--to", dest="end", required=True, metavar="HOUR", help="the hour to stop before")
     run.set_defaults(command=_run)
 
+    for name, meaning in (
+        ("domains", "the registry of domains: list, approve, block, retire, verify"),
+        ("webhooks", "billing messages: list, replay, send"),
+    ):
+        each = commands.add_parser(name, help=meaning, description=meaning)
+        each.add_argument("rest", nargs=argparse.REMAINDER)
+        each.set_defaults(command=_registry)
+    each = commands.add_parser("alerts", help="alerts: list those that fire, test the routes")
+    each.add_argument("rest", nargs=argparse.REMAINDER)
+    each.set_defaults(command=_alerts)
+
     verify = commands.add_parser("verify", help="check a bucket against its manifests")
     verify.add_argument("url", help="file:///folder or s3://bucket/prefix")
     verify.set_defaults(command=_verify)
@@ -99,7 +113,23 @@ def _parser() -> argparse.ArgumentParser:
     clients.add_argument("--schema", action="store_true", help="print the JSON schema of a client file")
     clients.set_defaults(command=_clients)
 
+    keys = commands.add_parser("keys", help="API keys of a client: make one, or hash one that exists")
+    acts = keys.add_subparsers(dest="act", required=True, metavar="ACT")
+    new = acts.add_parser("new", help="make a key, show it once, print what belongs into the client file")
+    new.add_argument("client")
+    new.add_argument("--permission", required=True, action="append", choices=["read", "write", "admin"])
+    new.add_argument("--label", default="key-1", metavar="NAME", help="its name in logs and answers")
+    new.add_argument("--site", help="the site that its events belong to (default: the client's only one)")
+    new.set_defaults(command=_new_key)
+    hashed = acts.add_parser("hash", help="the hash of an existing key, read from stdin")
+    hashed.set_defaults(command=_hash_key)
+
     check = commands.add_parser("doctor", help="check the installation")
+    check.add_argument(
+        "--watch",
+        action="store_true",
+        help="for a timer: tell the alert routes of a dead daemon or collector",
+    )
     check.set_defaults(command=_doctor)
     return parser
 
@@ -193,6 +223,18 @@ def _run(options: argparse.Namespace, settings: Settings) -> int:
     return installation.materialise(settings, os.environ, options.start, options.end)
 
 
+def _registry(options: argparse.Namespace, settings: Settings) -> int:
+    installation.prepare(settings)
+    return installation.run_module(
+        settings, os.environ, "orchestration.discovery", options.name, *options.rest
+    )
+
+
+def _alerts(options: argparse.Namespace, settings: Settings) -> int:
+    installation.prepare(settings)
+    return installation.run_module(settings, os.environ, "orchestration.alerts", *options.rest)
+
+
 def _verify(options: argparse.Namespace, settings: Settings) -> int:
     url = options.url if "://" in options.url else Path(options.url).absolute().as_uri()
     seen = verify_bucket(open_store(url, s3_endpoint=settings.s3_endpoint))
@@ -222,7 +264,38 @@ def _clients(options: argparse.Namespace, settings: Settings) -> int:
     return 1 if registry.mistakes else 0
 
 
-def _doctor(_options: argparse.Namespace, settings: Settings) -> int:
+def _new_key(options: argparse.Namespace, settings: Settings) -> int:
+    client = _client(settings, options.client)
+    key = new_key()
+    written = {
+        "name": options.label,
+        "sha256": key_hash(key),
+        "permissions": options.permission,
+        **({"site_id": options.site} if options.site else {}),
+    }
+    try:  # the client as it would be with the key, so that a mistake shows before the key is handed out
+        document = client.model_dump(mode="json")
+        Client.model_validate({**document, "api_keys": [*document["api_keys"], written]})
+    except ValidationError as error:
+        raise FootfallError(error.errors(include_input=False)[0]["msg"]) from None
+    print(f"the key, shown only now:  {key}\n")
+    print(f"add to api_keys in {settings.clients / f'{client.client_id}.yaml'}:")
+    print(f"  - {json.dumps(written)}")
+    return 0
+
+
+def _hash_key(_options: argparse.Namespace, _settings: Settings) -> int:
+    key = sys.stdin.readline().strip()
+    if not key:
+        raise FootfallError("give the key on stdin, so that it stays out of the shell's history")
+    print(key_hash(key))
+    return 0
+
+
+def _doctor(options: argparse.Namespace, settings: Settings) -> int:
+    if options.watch:
+        installation.prepare(settings)
+        return installation.run_module(settings, os.environ, "orchestration.alerts", "watch")
     return doctor.examine(settings)
 
 

@@ -15,7 +15,12 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo, available_timezones
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
+
+from footfall import collecting, page_rules
+from footfall.consent import GpcPolicy
+from footfall.page_rules import PageRules
+from footfall.strict import Strict as _Strict
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -27,8 +32,6 @@ _URL = (
     r"|file://(\$\{FOOTFALL_HOME\})?/[^?#]+)$"
 )
 _LOG_URL = r"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]|file://)(/([A-Za-z0-9=_./-]|\{(yyyy|MM|dd|HH)\})*)?$"
-_PATH = r"^[/*].*$"
-_PARAMETER = r"^[^\s=&#?]{1,100}$"
 _ENDPOINT = r"^https?://[^\s/?#@]+/?$"
 #: What a person is told who breaks a pattern.
 _EXPECTED = {
@@ -36,9 +39,9 @@ _EXPECTED = {
     _SITE_KEY: "expected 8 to 64 of A-Z a-z 0-9 _ -",
     _URL: "expected s3://bucket/prefix or file:///folder",
     _LOG_URL: "expected s3://bucket/prefix, with {yyyy} {MM} {dd} {HH} where the prefix has the hour",
-    _PATH: "expected a path such as /blog/*, beginning with / or *",
-    _PARAMETER: "expected the name of a query parameter",
     _ENDPOINT: "expected an address such as https://s3.example",
+    **collecting.EXPECTED,
+    **page_rules.EXPECTED,
 }
 
 Name = Annotated[str, Field(pattern=_NAME)]
@@ -68,29 +71,7 @@ def _plain_path(value: str) -> str:
     return value
 
 
-class _Strict(BaseModel):
-    # hide_input_in_errors: a secret put into a file by mistake must not travel on in an error text.
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-
-class PageGroup(_Strict):
-    """Pages that reports show as one; `*` in `path` stands for any text."""
-
-    name: str = Field(min_length=1, max_length=80)
-    path: str = Field(min_length=1, max_length=1024, pattern=_PATH)
-
-
-class PageRules(_Strict):
-    """Which addresses of a site are one page. The address as it came is kept beside."""
-
-    #: `strip` and `add` make /a and /a/ one page; `keep`: they are two.
-    trailing_slash: Literal["keep", "strip", "add"] = "keep"
-    #: /A and /a are one page. For servers that do not tell them apart.
-    lower_case: bool = False
-    #: Parameters that make another page, such as `id`; all others are left out of it.
-    query: list[Annotated[str, Field(pattern=_PARAMETER)]] = Field(default=[], max_length=64)
-    #: The first group whose path fits is the page's.
-    groups: list[PageGroup] = Field(default=[], max_length=200)
+Domain = Annotated[str, AfterValidator(_domain)]
 
 
 class Site(_Strict):
@@ -98,14 +79,32 @@ class Site(_Strict):
 
     site_id: Name
     key: SiteKey
-    #: Domains of others that visitors come back from, such as a booking or payment service: `internal` referrers.
-    linked_domains: list[Annotated[str, AfterValidator(_domain)]] = Field(default=[], max_length=200)
+    #: Which addresses are one page (footfall.page_rules).
     pages: PageRules = PageRules()
-    domains: list[Annotated[str, AfterValidator(_domain)]] = Field(min_length=1)
+    #: Domains of others that visitors come back from, as a booking service: `internal` referrers.
+    linked_domains: list[Domain] = Field(default_factory=list, max_length=200)
+    domains: list[Domain] = Field(min_length=1)
+    #: A path of the collector that stands for this site: events to it need no key (first-party proxies).
+    path: collecting.Alias | None = None
+    #: Hosts whose old clients name only a `domain` and no key. Anyone can claim a host, as with any pixel.
+    legacy_domains: list[Domain] = Field(default_factory=list)
+    #: Events a second that the collector takes for this site; 0: no limit; None: the setting's.
+    events_per_second: int | None = Field(default=None, ge=0, le=1_000_000)
+    #: Consent tier of events that declare none: 1 recognises a visitor for a UTC day, 0 not at all.
+    consent_default: Literal[0, 1] = 1
+    #: What Global Privacy Control does: `tier1` caps an event at tier 1, `tier0` at tier 0.
+    gpc_policy: GpcPolicy = "tier1"
+
+    @model_validator(mode="after")
+    def _legacy_domains_are_its_own(self) -> "Site":
+        for domain in self.legacy_domains:
+            if domain.startswith("*.") or not self.declares(domain):
+                raise ValueError(f"legacy_domains: {domain} is no host that `domains` declares")
+        return self
 
     def declares(self, host: str) -> bool:
         """Whether `host` is one of the domains, or below a wildcard one."""
-        return any(fnmatchcase(host, domain) for domain in self.domains)
+        return host in self.domains or any(fnmatchcase(host, domain) for domain in self.domains)
 
     def links_to(self, host: str) -> bool:
         """Whether `host` is a linked domain, or below a wildcard one."""
@@ -117,6 +116,13 @@ class Destination(_Strict):
 
     url: Annotated[str, AfterValidator(_plain_path)] = Field(pattern=_URL)
     endpoint: str | None = Field(default=None, pattern=_ENDPOINT)
+
+    @property
+    def bucket(self) -> str:
+        """The bucket's name; of a folder its last part."""
+        scheme, _, rest = self.url.partition("://")
+        parts = rest.strip("/").split("/")
+        return parts[0] if scheme == "s3" else parts[-1]
 
     def resolved_url(self, home: Path) -> str:
         """The URL with ${FOOTFALL_HOME} filled in."""
@@ -183,7 +189,26 @@ class Client(_Strict):
     sites: list[Site] = Field(min_length=1)
     destination: Destination
     exports: list[Export] = Field(min_length=1)
+    api_keys: list[collecting.ApiKey] = Field(default_factory=list)
     sources: list[LogSource] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _api_keys_know_their_site(self) -> "Client":
+        sites = {site.site_id for site in self.sites}
+        for key in self.api_keys:
+            if key.site_id is not None and key.site_id not in sites:
+                raise ValueError(f"api_keys: {key.name}: no site {key.site_id}")
+            if key.may("write") and key.site_id is None and len(sites) > 1:
+                raise ValueError(f"api_keys: {key.name}: say the site_id that its events belong to")
+        return self
+
+    @model_validator(mode="after")
+    def _hosts_of_old_clients_belong_to_one_site(self) -> "Client":
+        for site in self.sites:
+            for domain in site.legacy_domains:
+                if any(other.declares(domain) for other in self.sites if other is not site):
+                    raise ValueError(f"legacy_domains: {domain} is declared by more than one site")
+        return self
 
     @model_validator(mode="after")
     def _sources_name_sites(self) -> "Client":
@@ -198,12 +223,21 @@ class Client(_Strict):
             ("site_id", [s.site_id for s in self.sites]),
             ("site key", [s.key for s in self.sites]),
             ("export name", [e.name for e in self.exports]),
+            ("path", [s.path for s in self.sites if s.path]),
+            ("API key name", [k.name for k in self.api_keys]),
             ("source name", [s.name for s in self.sources]),
+            ("API key", [k.sha256 for k in self.api_keys]),
         ):
             twice = {n for n in names if names.count(n) > 1}
             if twice:
                 raise ValueError(f"{what} used twice: {', '.join(sorted(twice))}")
         return self
+
+    def site(self, site_id: str | None) -> Site | None:
+        """The site of that id; without an id the client's only one."""
+        if site_id is None:
+            return self.sites[0] if len(self.sites) == 1 else None
+        return next((site for site in self.sites if site.site_id == site_id), None)
 
     def zone(self) -> ZoneInfo:
         """The time zone in which this client's days begin."""
@@ -338,6 +372,25 @@ def _clashes(file: str, client: Client, others: Iterable[Client]) -> Iterable[Mi
             for domain in site.domains:
                 if domain in theirs[2]:
                     yield Mistake(file, f"sites.{n}.domains", f"{domain} belongs to {other.client_id}")
+            yield from _collecting_clashes(file, n, site, other)
+        hashes = {key.sha256 for key in other.api_keys}
+        for n, key in enumerate(client.api_keys):
+            if key.sha256 in hashes:
+                yield Mistake(file, f"api_keys.{n}.sha256", f"is a key of {other.client_id}")
+
+
+def _collecting_clashes(file: str, n: int, site: Site, other: Client) -> Iterable[Mistake]:
+    """A path, or a host of old clients, that would not say whose an event is."""
+    for theirs in other.sites:
+        if site.path is not None and site.path == theirs.path:
+            yield Mistake(file, f"sites.{n}.path", f"is a path of {other.client_id}")
+        for domain in site.legacy_domains:
+            if theirs.declares(domain):
+                yield Mistake(file, f"sites.{n}.legacy_domains", f"{domain} belongs to {other.client_id}")
+        for domain in theirs.legacy_domains:
+            if site.declares(domain):
+                where = f"sites.{n}.domains"
+                yield Mistake(file, where, f"{domain} belongs to the old clients of {other.client_id}")
 
 
 def _overlap(one: str, other: str) -> bool:

@@ -142,5 +142,5 @@ def versions() -> dict[str, str]:
     """Package → installed version, of the packages that Footfall stands on."""
     from importlib.metadata import version
 
-    names = ("footfall", "dagster", "dbt-core", "dbt-duckdb", "duckdb", "uvicorn", "boto3")
+    names = ("footfall", "dagster", "dbt-core", "dbt-duckdb", "duckdb", "httptools", "boto3")
     return {"python": sys.version.split()[0], **{name: version(name) for name in names}}

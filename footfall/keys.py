@@ -69,6 +69,11 @@ def salt_object(client_id: str, day: str) -> str:
     return f"{SALTS}client={client_id}/day={day}.json"
 
 
+def destroyed_salt_object(key: str) -> str:
+    """Key of the record that the salt of `key` is destroyed."""
+    return f"destroyed-{key}"
+
+
 def published_mart(client_id: str, mart: str) -> str:
     """Key of the Parquet copy of one client's mart, for readers that must not open the warehouse."""
     return f"marts/client={client_id}/{mart}.parquet"

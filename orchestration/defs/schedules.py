@@ -21,8 +21,9 @@ DAILY_CRON = "10 1 * * *"
 #: Before the hourly run, so that what lies in the log buckets already is part of it.
 ACCESS_LOGS_CRON = "2 * * * *"
 
-#: The asset of defs/sources; domains meet only through asset keys.
+#: Assets with jobs of their own; the parts of defs/ meet only through asset keys.
 ACCESS_LOGS = dg.AssetSelection.assets(dg.AssetKey(["sources", "access_logs"]))
+ONE_DOMAIN = dg.AssetSelection.assets(dg.AssetKey(["discovery", "domain"]))
 
 
 def daily_selection(timezone: str | None = None) -> dg.AssetSelection:
@@ -56,7 +57,7 @@ def schedules() -> dg.Definitions:
     job = dg.define_asset_job(
         "hourly",
         # Log buckets have a run of their own: one that cannot be read must not hold up an hour of the others.
-        selection=dg.AssetSelection.all() - daily_selection() - ACCESS_LOGS,
+        selection=dg.AssetSelection.all() - daily_selection() - ACCESS_LOGS - ONE_DOMAIN,
         partitions_def=hourly(),
         # A process for each step would cost seconds each, and the steps queue for the warehouse anyway.
         executor_def=dg.in_process_executor,
