@@ -1,7 +1,7 @@
 """`footfall enrich FILE`: fields of stored events that somebody learnt later, checked and landed in the lake.
 
-A line of the file: `{"event_id": "…", "fields": {"country": "SE"}}`, optionally `"version": 2`. The higher version
-wins, field by field; nothing that was stored is changed.
+A line of the file: `{"event_id": "…", "fields": {"country": "SE"}}`, optionally `"version": 2`. The higher
+version wins, field by field; nothing that was stored is changed.
 """
 
 import hashlib
@@ -20,7 +20,26 @@ from footfall.store import ObjectStore, put_once
 
 #: Fields that may be learnt later. Facts of the receipt itself stay as they were.
 FIELDS = frozenset(
-    ["title", "page", "page_group", "country", "region", "city", "language", "device", "browser", "browser_version", "os", "os_version", "bot_class", "bot_name", "referrer_class", "referrer_source", "user_id", "is_bot"]
+    [
+        "title",
+        "page",
+        "page_group",
+        "country",
+        "region",
+        "city",
+        "language",
+        "device",
+        "browser",
+        "browser_version",
+        "os",
+        "os_version",
+        "bot_class",
+        "bot_name",
+        "referrer_class",
+        "referrer_source",
+        "user_id",
+        "is_bot",
+    ]
 )
 #: Lines of one object, so that neither side holds more at once.
 LINES_AN_OBJECT = 50_000

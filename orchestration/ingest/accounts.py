@@ -13,8 +13,8 @@ class HourCounts:
     """The sums of an hour. Conservation: lines = kept + duplicates + quarantined.
 
     `uneven`: objects for which that does not hold. `problems`: objects that could not be read, each with why.
-    `reasons`: reason of quarantine → lines. `restated`: other hours in which a duplicate became the event or the
-    event a duplicate.
+    `reasons`: reason of quarantine → lines. `restated`: other hours in which a duplicate became the event or
+    the event a duplicate.
     """
 
     hour: datetime
@@ -39,7 +39,8 @@ class HourCounts:
 def write_accounts(
     connection: duckdb.DuckDBPyConnection, hour: datetime, digest: str, problems: dict[str, str]
 ) -> None:
-    """Replace the hour's rows of `ingest.objects`, `receipts` and `hours`, from the tables that judged its lines.
+    """Replace the hour's rows of `ingest.objects`, `receipts` and `hours`, from the tables that judged its
+    lines.
 
     Objects are counted by what was written: rows of events and of quarantine against lines in the object.
     """
@@ -49,7 +50,8 @@ def write_accounts(
         """
         INSERT INTO ingest.objects BY NAME
         WITH fates AS (
-            SELECT object_key, count_if(NOT is_duplicate) AS kept, count_if(is_duplicate) AS duplicates, 0 AS quarantined
+            SELECT object_key, count_if(NOT is_duplicate) AS kept, count_if(is_duplicate) AS duplicates,
+                0 AS quarantined
             FROM ingest.events WHERE received_hour = $hour GROUP BY object_key
             UNION ALL
             SELECT object_key, 0, 0, count(*)
@@ -68,7 +70,10 @@ def write_accounts(
         INSERT INTO ingest.receipts BY NAME
         SELECT $hour AS received_hour, client_id, site_id, reason, count_if(is_event AND d.n IS NULL) AS kept,
             count_if(d.n IS NOT NULL) AS duplicates, count_if(NOT is_event) AS quarantined
-        FROM (SELECT object, n, client_id, site_id, is_event, CASE WHEN NOT is_event THEN reason END AS reason FROM judged)
+        FROM (
+            SELECT object, n, client_id, site_id, is_event, CASE WHEN NOT is_event THEN reason END AS reason
+            FROM judged
+        )
         LEFT JOIN repeats AS d USING (object, n)
         GROUP BY client_id, site_id, reason
         """,
@@ -95,7 +100,8 @@ def apply_flips(connection: duckdb.DuckDBPyConnection) -> list[datetime]:
     connection.execute(
         """
         UPDATE ingest.events AS e SET is_duplicate = f.is_duplicate FROM flips AS f
-        WHERE e.received_hour = f.received_hour AND e.object_key = f.object_key AND e.line_number = f.line_number
+        WHERE e.received_hour = f.received_hour AND e.object_key = f.object_key
+            AND e.line_number = f.line_number
         """
     )
     for table, extra in (("hours", ""), ("objects", ", object_key"), ("receipts", ", client_id, site_id")):

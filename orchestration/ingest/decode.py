@@ -1,7 +1,8 @@
-"""Raw objects to files of numbered lines that DuckDB reads without guessing, and what to do with damaged ones.
+"""Raw objects to files of numbered lines that DuckDB reads without guessing, and what to do with damaged
+ones.
 
-Each line gets its number as its first field: `{"#":17,"v":1,…`. DuckDB may then read the files in any order, on
-all cores, and still knows every line's place.
+Each line gets its number as its first field: `{"#":17,"v":1,…`. DuckDB may then read the files in any order,
+on all cores, and still knows every line's place.
 """
 
 import zlib
@@ -41,7 +42,7 @@ EVENT_FIELDS = ("client_id", "site_id", "event_id", "type", "received_at", "occu
 
 @dataclass(frozen=True)
 class DecodedObject:
-    """A raw object as numbered lines in a local file. `problem`: why it was set aside as a whole, or empty."""
+    """A raw object as numbered lines in a local file. `problem`: why it was set aside as a whole."""
 
     key: str
     size: int
@@ -96,7 +97,8 @@ class _Unreadable(Exception):
 def decode_object(
     key: str, data: bytes, hour: datetime, path: Path, max_bytes: int = MAX_OBJECT_BYTES
 ) -> DecodedObject:
-    """Decompress an object (zstd or gzip) to `path`. One that cannot be trusted whole becomes one quarantined line.
+    """Decompress an object (zstd or gzip) to `path`. One that cannot be trusted whole becomes one quarantined
+    line.
 
     The checksums of zstd and gzip cover the content, so truncation and flipped bits are seen here.
     """

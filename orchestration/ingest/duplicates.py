@@ -1,4 +1,6 @@
-"""Which receipts of one event id are one event: the earliest within the window is kept, whatever came in first."""
+"""Which receipts of one event id are one event: the earliest within the window is kept, whatever came in
+first.
+"""
 
 from datetime import datetime, timedelta
 
@@ -10,10 +12,12 @@ DEDUPLICATION_WINDOW = timedelta(days=7)
 
 
 def find_duplicates(connection: duckdb.DuckDBPyConnection, hour: datetime) -> None:
-    """Make the temporary tables `repeats` (object, n) of this hour's lines, and `flips` of other hours' events.
+    """Make the temporary tables `repeats` (object, n) of this hour's lines, and `flips` of other hours'
+    events.
 
-    Only rows that share an id with the hour, before or after its replacement, can change, and only in this hour
-    or later ones. flips: received_hour, client_id, site_id, object_key, line_number, is_duplicate (as it is now).
+    Only rows that share an id with the hour, before or after its replacement, can change, and only in this
+    hour or later ones. flips: received_hour, client_id, site_id, object_key, line_number, is_duplicate (as it
+    is now).
     """
     window = {"hour": hour, "window": DEDUPLICATION_WINDOW}
     _others(connection, window)
@@ -30,8 +34,8 @@ def find_duplicates(connection: duckdb.DuckDBPyConnection, hour: datetime) -> No
         CREATE OR REPLACE TEMP TABLE ranked AS
         WITH receipts AS (
             SELECT
-                NULL AS received_hour, client_id, site_id, event_id, received_at, object_key, n AS line_number,
-                object, NULL AS was_duplicate
+                NULL AS received_hour, client_id, site_id, event_id, received_at, object_key, n AS
+                line_number, object, NULL AS was_duplicate
             FROM judged JOIN suspects USING (client_id, event_id) JOIN objects USING (object)
             WHERE is_event
             UNION ALL
@@ -74,7 +78,8 @@ def _others(connection: duckdb.DuckDBPyConnection, window: dict[str, object]) ->
     near = "e.received_hour BETWEEN $hour - $window AND $hour + $window AND e.received_hour <> $hour"
     # An installation that ingests hour by hour has the hours before; the first one has none.
     found = connection.execute(
-        f"SELECT count_if({near}), count_if(e.received_hour = $hour) FROM ingest.hours AS e WHERE kept + duplicates > 0",
+        f"SELECT count_if({near}), count_if(e.received_hour = $hour) "
+        "FROM ingest.hours AS e WHERE kept + duplicates > 0",
         window,
     ).fetchone()
     neighbours, itself = found or (0, 0)

@@ -4,7 +4,8 @@ Rebuilds the hour from what lies in the lake, so it may run in any order, any nu
 same result. DuckDB reads local files; the store port moves objects. Damage is looked for first: DuckDB
 would turn a bad line into NULLs and lose the tail of a truncated object without a word.
 
-    objects ─ decompress, number ─► files ─ judge ─► duplicates, enrichment ─ read again ─► Parquet ─► warehouse
+    objects ─ decompress, number ─► files ─ judge ─► duplicates, enrichment ─ read again ─► Parquet ─►
+    warehouse
 """
 
 import hashlib
@@ -36,11 +37,11 @@ from orchestration.ingest.lines import file_name, judge_lines, refused_lines
 from orchestration.ingest.rows import ORDER, event_rows
 from orchestration.ingest.schema import TABLES, make_schema
 
-#: Objects that are fetched and decompressed at the same time. More: a far store's latency weighs less, and so many
-#: objects more are in memory at once (16 MB each by default, three times that while they are numbered).
+#: Objects that are fetched and decompressed at the same time. More: a far store's latency weighs less, and so
+#: many objects more are in memory at once (16 MB each by default, three times that while they are numbered).
 FETCHED_AT_ONCE = 4
-#: Memory that DuckDB may take while it sorts an hour; beyond it the hour goes to disk. Lower: slower for hours of
-#: over a million events. Higher: the whole process may need 1 GB more than this.
+#: Memory that DuckDB may take while it sorts an hour; beyond it the hour goes to disk. Lower: slower for
+#: hours of over a million events. Higher: the whole process may need 1 GB more than this.
 DUCKDB_MEMORY = "1400MB"
 #: Fixed, so that the same rows become the same bytes. zstd 1 is a third faster than 3 and 1 % larger.
 _PARQUET = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 122880"
@@ -165,8 +166,8 @@ def _local_parquet(
 ) -> dict[str, Path | None]:
     """Table → its rows of the hour as a local Parquet file, None where there are none.
 
-    Where some line is not what the contract promises, it is found line by line, and becomes a quarantined line
-    in its place, so that the numbers of the others stay true.
+    Where some line is not what the contract promises, it is found line by line, and becomes a quarantined
+    line in its place, so that the numbers of the others stay true.
     """
     try:
         if judge_lines(connection, decoded):
@@ -190,7 +191,7 @@ def _write_rows(
     make_tables(connection, registry)
     found = connection.execute(
         "SELECT count_if(is_event), count_if(coalesce(source, 'web') <> 'web'), "
-        "(SELECT count(*) FROM page_rules WHERE (client_id, site_id) IN (SELECT client_id, site_id FROM judged)) "
+        "(SELECT count(*) FROM page_rules SEMI JOIN judged USING (client_id, site_id)) "
         "FROM judged"
     ).fetchone()
     events, requests, ruled = found or (0, 0, 0)
@@ -208,8 +209,9 @@ def _write_rows(
         connection.execute(
             f"""
             COPY (
-                SELECT TIMESTAMPTZ '{hour.isoformat()}' AS received_hour, client_id, site_id, received_at, reason,
-                    detail, body, object_key, CASE WHEN reason <> '{decode.UNREADABLE}' THEN n END AS line_number
+                SELECT TIMESTAMPTZ '{hour.isoformat()}' AS received_hour, client_id, site_id, received_at,
+                    reason, detail, body, object_key, CASE WHEN reason <> '{decode.UNREADABLE}' THEN n END AS
+                    line_number
                 FROM {refused_lines()} JOIN objects USING (object)
                 WHERE kind = 'refused' ORDER BY {ORDER["quarantine"]}
             ) TO '{files["quarantine"]}' ({_PARQUET})

@@ -1,9 +1,12 @@
-"""Late enrichment: fields of stored events that somebody learnt later, from objects that `footfall enrich` landed.
+"""Late enrichment: fields of stored events that somebody learnt later, from objects that `footfall enrich`
+landed.
 
-    enrichments/dt=2026-11-20/hour=14/<content>.ndjson.zst    {"client_id", "event_id", "version", "fields", "at"}
+    enrichments/dt=2026-11-20/hour=14/<content>.ndjson.zst
 
-An hour's objects become rows of `ingest.event_enrichments` when the hour is ingested, and again whenever it is:
-the table can always be made anew from the lake.
+A line is a StoredEnrichment.
+
+An hour's objects become rows of `ingest.event_enrichments` when the hour is ingested, and again whenever it
+is: the table can always be made anew from the lake.
 """
 
 from datetime import datetime

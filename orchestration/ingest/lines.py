@@ -1,4 +1,5 @@
-"""Numbered lines in local files → what DuckDB knows of each: the columns, one narrow table, and the soundness.
+"""Numbered lines in local files → what DuckDB knows of each: the columns, one narrow table, and the
+soundness.
 
 The files are read twice: once for the few fields by which lines are judged, once for all of them on their way
 into the hour's Parquet. That is cheaper than keeping every line in a table between the two.
@@ -10,8 +11,8 @@ import duckdb
 
 from orchestration.ingest.decode import EVENT_FIELDS, MAX_LINE_BYTES, NUMBER, DecodedObject
 
-#: Columns of a stored line (footfall.event), of every version, and their DuckDB types: no inference. What a line
-#: of an older version has not is null.
+#: Columns of a stored line (footfall.event), of every version, and their DuckDB types: no inference. What a
+#: line of an older version has not is null.
 LINE_COLUMNS = {
     "v": "INTEGER",
     "kind": "VARCHAR",
@@ -47,12 +48,13 @@ LINE_COLUMNS = {
 _JUDGED_EVENT = "STRUCT(referrer VARCHAR)"
 _REFUSED = ("kind", "client_id", "site_id", "received_at", "reason", "detail", "body")
 
-#: The authority of a referrer, `user@host:port`: what comes before the third slash. Cut further on distinct ones.
+#: The authority of a referrer, `user@host:port`: what comes before the third slash. Cut further on distinct
+#: ones.
 AUTHORITY = "split_part({url}, '/', 3)"
 
 
 def read_lines(columns: dict[str, str]) -> str:
-    """SQL that reads files given as its parameter: `columns`, the line's number as `n`, its file's as `object`."""
+    """SQL that reads files, its parameter: `columns`, the line's number as `n`, its file's as `object`."""
     listed = ", ".join(f"'{name}': '{kind}'" for name, kind in {NUMBER: "BIGINT", **columns}.items())
     return (
         f'(SELECT * EXCLUDE ("{NUMBER}", filename), "{NUMBER}" AS n, '
@@ -80,13 +82,14 @@ def refused_lines() -> str:
 def judge_lines(connection: duckdb.DuckDBPyConnection, decoded: Sequence[DecodedObject]) -> bool:
     """Make the temporary tables `objects` (object, object_key, bytes, lines) and `judged`, a row a line.
 
-    judged: object, n, is_event, client_id, site_id, event_id, received_at, reason, and what enrichment asks for.
-    Returns whether every line became a row, and every row is an event or something refused. DuckDB passes over
-    an empty line, and makes a row of NULLs from an object without our fields. Raises duckdb.Error where some line
-    is not what the contract promises.
+    judged: object, n, is_event, client_id, site_id, event_id, received_at, reason, and what enrichment asks
+    for. Returns whether every line became a row, and every row is an event or something refused. DuckDB
+    passes over an empty line, and makes a row of NULLs from an object without our fields. Raises duckdb.Error
+    where some line is not what the contract promises.
     """
     connection.execute(
-        "CREATE OR REPLACE TEMP TABLE objects (object INTEGER, object_key VARCHAR, bytes BIGINT, lines BIGINT)"
+        "CREATE OR REPLACE TEMP TABLE objects "
+        "(object INTEGER, object_key VARCHAR, bytes BIGINT, lines BIGINT)"
     )
     if decoded:
         connection.execute(
@@ -112,7 +115,8 @@ def judge_lines(connection: duckdb.DuckDBPyConnection, decoded: Sequence[Decoded
         f"""
         CREATE OR REPLACE TEMP TABLE judged AS
         SELECT
-            object, n, kind = 'event' AND {missing} AS is_event, kind = 'refused' AND reason IS NOT NULL AS is_refused,
+            object, n, kind = 'event' AND {missing} AS is_event,
+            kind = 'refused' AND reason IS NOT NULL AS is_refused,
             client_id, site_id, event_id, received_at, reason,
             type = 'page_view' AS is_page_view, occurred_at, visitor_id, source,
             coalesce(user_agent, '') AS user_agent, coalesce(client_hints, '') AS client_hints,

@@ -1,7 +1,7 @@
 """What lay in an hour when it was last ingested, kept where it can be read while a run holds the warehouse.
 
-A small SQLite file beside the ledger. Losing it loses nothing: an hour without a digest is not looked at until
-it is ingested again.
+A small SQLite file beside the ledger. Losing it loses nothing: an hour without a digest is not looked at
+until it is ingested again.
 """
 
 import sqlite3
@@ -13,7 +13,8 @@ from pathlib import Path
 
 from footfall.hours import HOUR, floor
 
-#: Hours that are looked at every time. CloudFront delivers up to 26 hours late, a spool is full after two days.
+#: Hours that are looked at every time. CloudFront delivers up to 26 hours late, a spool is full after two
+#: days.
 RECENT = 48
 #: How far back older hours are looked at, in turns. Longer: a later object is still found, by a slower round.
 OLDEST = timedelta(days=8)
@@ -48,7 +49,7 @@ def _open(path: Path) -> sqlite3.Connection:
 
 @dataclass(frozen=True)
 class Late:
-    """Hours whose listing has changed since they were ingested, with its digest now; where to go on next time."""
+    """Hours whose listing has changed since they were ingested, with its digest now; the next cursor."""
 
     stale: Mapping[datetime, str]
     cursor: datetime
@@ -75,7 +76,7 @@ def find_late(
     first: datetime,
     cursor: datetime | None,
 ) -> Late:
-    """Compare what lies in hours that were ingested with what lay there then. Hours never ingested are not ours."""
+    """Compare what lies in ingested hours with what lay there then. Hours never ingested are not ours."""
     hours, after = hours_to_look_at(now, first, cursor)
     before = known(hours)
     stale = {}

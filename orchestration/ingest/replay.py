@@ -1,9 +1,10 @@
-"""Quarantine again under the rules of today: what is an event now becomes one, in the hour it was received in.
+"""Quarantine again under the rules of today: what is an event now becomes one, in the hour it was received
+in.
 
-A body that the collector refused is kept in the hour's quarantine with its reason. When a rule has changed (a limit
-raised, a contract widened), replaying reads those bodies, and puts what has become events into the same hours as
-new raw objects. The quarantine keeps its rows: they say what happened then. Lines that ingest itself found damaged
-need no replay: every run of their hour judges them anew.
+A body that the collector refused is kept in the hour's quarantine with its reason. When a rule has changed (a
+limit raised, a contract widened), replaying reads those bodies, and puts what has become events into the same
+hours as new raw objects. The quarantine keeps its rows: they say what happened then. Lines that ingest itself
+found damaged need no replay: every run of their hour judges them anew.
 """
 
 import hashlib
@@ -25,7 +26,7 @@ from orchestration.ingest.decode import DAMAGED, UNREADABLE
 
 @dataclass(frozen=True)
 class Replayed:
-    """What came of one hour's quarantine: rows looked at, events made of them, rows that are still refused."""
+    """What came of one hour's quarantine: rows looked at, events made of them, rows still refused."""
 
     hour: datetime
     rows: int
@@ -37,10 +38,11 @@ class Replayed:
 def replay_quarantine(
     lake: ObjectStore, registry: Registry, hours: Iterable[datetime], reason: str | None = None
 ) -> list[Replayed]:
-    """Replay the quarantine of each hour; of one `reason` only, where it is given. Doing it again adds nothing.
+    """Replay the quarantine of each hour; of one `reason` only, where it is given. Doing it again adds
+    nothing.
 
-    The event's id, or one made of its place in quarantine, makes a second replay a duplicate of the first. Who
-    sent it is not known any more: such an event has no visitor.
+    The event's id, or one made of its place in quarantine, makes a second replay a duplicate of the first.
+    Who sent it is not known any more: such an event has no visitor.
     """
     sites = {(c.client_id, s.site_id): (c, s) for c in registry.clients for s in c.sites}
     done = []
@@ -85,7 +87,8 @@ def _rows(lake: ObjectStore, hour: datetime, reason: str | None) -> Iterator[_Ro
             """
             SELECT client_id, site_id, received_at, body, object_key || ':' || line_number
             FROM read_parquet(?)
-            WHERE client_id IS NOT NULL AND site_id IS NOT NULL AND reason NOT IN (?, ?) AND reason = coalesce(?, reason)
+            WHERE client_id IS NOT NULL AND site_id IS NOT NULL AND reason NOT IN (?, ?)
+                AND reason = coalesce(?, reason)
             ORDER BY object_key, line_number
             """,
             [str(path), DAMAGED, UNREADABLE, reason],

@@ -1,4 +1,6 @@
-"""What should be looked at in an hour that was ingested: markers of collectors, volume, lines that do not add up."""
+"""What should be looked at in an hour that was ingested: markers of collectors, volume, lines that do not
+add up.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,11 +14,11 @@ from footfall.hours import HOUR
 from footfall.store import NotFound, ObjectStore
 from orchestration.ingest.accounts import HourCounts, record_incident
 
-#: Hours before, in which a collector that closed one of them counts as living. Shorter: a collector that was down
-#: for so long is not missed. Longer: one that was taken away for good is missed for so long.
+#: Hours before, in which a collector that closed one of them counts as living. Shorter: a collector that was
+#: down for so long is not missed. Longer: one that was taken away for good is missed for so long.
 LIVING = 3
-#: Fewest lines at which volume is judged, and the factor by which it may differ from the usual. A factor nearer 1
-#: finds smaller losses and cries wolf on quiet nights.
+#: Fewest lines at which volume is judged, and the factor by which it may differ from the usual. A factor
+#: nearer 1 finds smaller losses and cries wolf on quiet nights.
 VOLUME_FLOOR = 1000
 VOLUME_FACTOR = 10.0
 
@@ -53,7 +55,7 @@ def review(
 
 
 def unclosed(lake: ObjectStore, hour: datetime) -> list[Finding]:
-    """Collectors that live and have not said that all of the hour is in the lake, or named objects that are not."""
+    """Living collectors that have not closed the hour, or named objects for it that are not there."""
     present = _collectors(lake, hour)
     living = set().union(*(_collectors(lake, hour - n * HOUR) for n in range(1, LIVING + 1)))
     found = [

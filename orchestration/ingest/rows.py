@@ -34,7 +34,7 @@ CLOCK_TOLERANCE = 2000
 
 
 def event_rows(hour: datetime, version: str, *, has_requests: bool, has_rules: bool) -> str:
-    """A query over the temporary tables of ingest.lines, duplicates and enrichment; its parameter: the files."""
+    """A query over the temporary tables of lines, duplicates and enrichment; its parameter: the files."""
     fields = _FIELDS + (_REQUEST_FIELDS if has_requests else ())
     paths = ", ".join(f"'$.{name}'" for name in fields)
     place = {name: f"f[{n}]" for n, name in enumerate(fields, 1)}
@@ -53,10 +53,11 @@ def event_rows(hour: datetime, version: str, *, has_requests: bool, has_rules: b
         "screen": place["screen"],
         "device": f"CASE WHEN {is_bot} THEN 'bot' ELSE coalesce(a.device, 'other') END",
         "is_bot": is_bot,
-        "bot_class": "coalesce(a.bot_class, CASE WHEN is_driven THEN 'headless' WHEN b.visitor_id IS NOT NULL "
-        "THEN 'other' END)",
+        "bot_class": "coalesce(a.bot_class, CASE WHEN is_driven THEN 'headless' "
+        "WHEN b.visitor_id IS NOT NULL THEN 'other' END)",
         "bot_signals": "nullif(concat_ws(',', CASE WHEN a.bot_class IS NOT NULL THEN 'user_agent' END, "
-        "CASE WHEN is_driven THEN 'webdriver' END, CASE WHEN b.visitor_id IS NOT NULL THEN 'behaviour' END), '')",
+        "CASE WHEN is_driven THEN 'webdriver' END, "
+        "CASE WHEN b.visitor_id IS NOT NULL THEN 'behaviour' END), '')",
         "referrer_class": "r.referrer_class",
         "referrer_source": "r.referrer_source",
         "is_referrer_spam": "coalesce(r.referrer_class = 'spam', false)",
@@ -91,7 +92,10 @@ def event_rows(hour: datetime, version: str, *, has_requests: bool, has_rules: b
         FROM (
             SELECT *, split_part(split_part(f[1], '#', 1), '?', 1) AS location,
                 coalesce({place["webdriver"]} = 'true', false) AS is_driven
-            FROM (SELECT *, json_extract_string(event, [{paths}]) AS f FROM {wide_lines()} WHERE kind = 'event')
+            FROM (
+                SELECT *, json_extract_string(event, [{paths}]) AS f
+                FROM {wide_lines()} WHERE kind = 'event'
+            )
         ) AS l
         JOIN objects AS o ON o.object = l.object
         LEFT JOIN repeats AS d ON d.object = l.object AND d.n = l.n
@@ -127,11 +131,12 @@ _GROUP = "p.names[list_position(list_transform(p.patterns, lambda x: page LIKE x
 def _clock(occurred: str, sent: str) -> str:
     """What was done about the sender's clock, from what it said and what the collector made of it.
 
-    `ok` agrees within two seconds; `corrected`: moved by what sending and receipt differ; `future`, `ancient`: too
-    far off to believe, so the receipt stands for it; `missing`: the sender said nothing, or nonsense.
+    `ok` agrees within two seconds; `corrected`: moved by what sending and receipt differ; `future`,
+    `ancient`: too far off to believe, so the receipt stands for it; `missing`: nothing said, or nonsense.
     """
     client = f"try_cast({occurred} AS BIGINT)"
-    said = f"{client} - CASE WHEN {_plausible(sent)} THEN try_cast({sent} AS BIGINT) - epoch_ms(l.received_at) ELSE 0 END"
+    delay = f"try_cast({sent} AS BIGINT) - epoch_ms(l.received_at)"
+    said = f"{client} - CASE WHEN {_plausible(sent)} THEN {delay} ELSE 0 END"
     gave_up = "epoch_ms(l.occurred_at) = epoch_ms(l.received_at)"
     return f"""CASE
         WHEN NOT {_plausible(occurred)} THEN 'missing'

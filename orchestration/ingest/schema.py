@@ -144,7 +144,7 @@ def create_statements() -> list[str]:
 
 
 def make_schema(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make what is missing, tables and columns: a warehouse of an earlier version gets the new ones, empty."""
+    """Make what is missing: a warehouse of an earlier version gets the new tables and columns, empty."""
     for statement in create_statements():
         connection.execute(statement)
     found = set(

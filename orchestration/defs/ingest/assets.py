@@ -72,7 +72,8 @@ _OWNER = "team:data"
             "every_hour_is_closed",
             asset=EVENTS,
             description=(
-                "Every collector that lives has said that all of the hour is in the lake, and what it named is there."
+                "Every collector that lives has said that all of the hour is in the lake, and what it named "
+                "is there."
             ),
         ),
         dg.AssetCheckSpec(
@@ -83,7 +84,7 @@ _OWNER = "team:data"
         dg.AssetCheckSpec(
             "volume_is_plausible",
             asset=EVENTS,
-            description="An hour has not ten times more or fewer lines than the same hour of the days before.",
+            description="An hour has not ten times more or fewer lines than that hour of the days before.",
         ),
         dg.AssetCheckSpec(
             "client_files_are_valid",

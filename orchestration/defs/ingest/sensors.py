@@ -13,10 +13,11 @@ from orchestration.partitions import HOUR_FORMAT, first_hour
 from orchestration.resources.lake import Lake
 from orchestration.resources.state import State
 
-#: Hours asked for in one tick, so that a large import does not fill the queue; the rest comes with the next tick.
+#: Hours asked for in one tick, so that a large import does not fill the queue; the rest comes with the next
+#: tick.
 HOURS_A_TICK = 12
-#: Seconds between looks. Lower: late objects are noticed sooner, and the store is listed more often (72 prefixes a
-#: time). 60-3600.
+#: Seconds between looks. Lower: late objects are noticed sooner, and the store is listed more often (72
+#: prefixes a time). 60-3600.
 INTERVAL = 300
 
 
@@ -25,8 +26,8 @@ INTERVAL = 300
     minimum_interval_seconds=INTERVAL,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description=(
-        "Compares what lies in the last two days' hours, and by turns in those of the week before, with what lay "
-        "there when they were ingested, and runs the stale ones again. Daily files follow with their next run."
+        "Compares what lies in the last two days' hours, and by turns in those of the week before, with what "
+        "lay there when they were ingested, and runs the stale ones again. Daily files follow."
     ),
 )
 def late_objects(context: dg.SensorEvaluationContext, lake: Lake, state: State) -> dg.SensorResult:

@@ -1,7 +1,7 @@
 """Which user agents are programs, of what class, and by what name.
 
-The list of crawlers is the package crawler-user-agents (MIT); the rules here add what it has no entry for, and
-take back what it says of people. A bot is never dropped: the row says that it is one, and why.
+The list of crawlers is the package crawler-user-agents (MIT); the rules here add what it has no entry for,
+and take back what it says of people. A bot is never dropped: the row says that it is one, and why.
 """
 
 import re
@@ -31,7 +31,8 @@ CLASS_OF_TAG = {
 #: Fetchers that act for a person who asked an assistant, at that moment (their operators' own words, as of
 #: 2026-11). The package counts them among AI crawlers.
 ASSISTANTS = (
-    "ChatGPT-User", "Claude-User", "Perplexity-User", "MistralAI-User", "DuckAssistBot", "Meta-ExternalFetcher",
+    "ChatGPT-User", "Claude-User", "Perplexity-User", "MistralAI-User", "DuckAssistBot",
+    "Meta-ExternalFetcher",
     "Gemini-Deep-Research", "Google-NotebookLM", "Amzn-User", "Cohere-User", "Devin", "NovaAct", "Operator/",
     "kagi-fetcher", "iAskBot", "YouBot", "PhindBot", "Poe-User",
 )  # fmt: skip
@@ -47,17 +48,31 @@ PEOPLE = re.compile(
 RULES: tuple[tuple[str, str, re.Pattern[str]], ...] = tuple(
     (bot_class, name, re.compile(pattern))
     for bot_class, name, pattern in (
-        ("headless", "headless browser", r"headless|phantomjs|puppeteer|playwright|selenium|cypress|webdriver|slimerjs"),
-        ("monitor", "monitor", r"pingdom|uptime|monitor|health.?check|page.?speed|lighthouse|gtmetrix|\bptst/|"
-                               r"gomezagent|synthetics|site24x7|dejaclick|yottaa|observatory|nagios|zabbix|statuscake|check_http|httpmon|bbtest"),
-        ("library", "HTTP library", r"python|curl|wget|libwww|\bjava/|okhttp|go-http|axios|node-fetch|guzzle|restsharp|"
-                                    r"postman|cursor/|httpclient|\bperl|\bruby|grpc-|resty|rest-client|insomnia|aiohttp|undici|"
-                                    r"scrapy|apachebench|\bphp\b|powershell|\bdeno/|\bbun/|openai/|cryptoapi"),
+        ("headless", "headless browser", r"headless|phantomjs|puppeteer|playwright|selenium|cypress|"
+                                     r"webdriver|slimerjs"),
+        ("monitor", "monitor", r"pingdom|uptime|monitor|health.?check|page.?speed|lighthouse|gtmetrix|"
+                r"\bptst/|"
+                               r"gomezagent|synthetics|site24x7|dejaclick|yottaa|observatory|nagios|"
+                               r"zabbix|statuscake|check_http|httpmon|bbtest"),
+        ("library", "HTTP library", r"python|curl|wget|libwww|\bjava/|okhttp|go-http|axios|node-fetch|"
+                                    r"guzzle|restsharp|"
+                                    r"postman|cursor/|httpclient|\bperl|\bruby|grpc-|resty|rest-client|"
+                                    r"insomnia|aiohttp|undici|"
+                                    r"scrapy|apachebench|\bphp\b|powershell|\bdeno/|\bbun/|openai/|"
+                                    r"cryptoapi"),
         ("search", "search crawler", r"mediapartners|adsbot|google-adwords|slurp"),
-        ("other", "crawler", r"bot([^a-z]|$)|[a-z]bot\b|robot|crawl|spider|scrap|\bfetch|archiv|preview|validator|checker|"
-                             r"link.?(check|expand|valid|resolver)|\bscan(ner)?\b|feed|\brss\b|reader/|aggregator|"
-                             r"parser|extractor|harvest|index(er|ing)|proxy\)|googleweblight|burpcollab|afengineurl|"
-                             r"catalog|detector|wappalyzer|inspector|sitemap|search console|duplexweb|googlemessages|transcoder|pageburst|exractor|nuclei|fuzz|probe|analyzer|analyser|cloudflare|amazon-route53|google-cloud|morningscore|kaspersky|scraper|\blwp[-: ]|winhttp|quiterss|reeder|readkit|mixnode|jorgee|sparkler|ddg.android|emailproxy|thumbor|swcd|integration|webhook|cron\b|scheduler|advisor"),
+        ("other", "crawler", r"bot([^a-z]|$)|[a-z]bot\b|robot|crawl|spider|scrap|\bfetch|archiv|preview|"
+              r"validator|checker|"
+                             r"link.?(check|expand|valid|resolver)|\bscan(ner)?\b|feed|\brss\b|reader/|"
+                             r"aggregator|"
+                             r"parser|extractor|harvest|index(er|ing)|proxy\)|googleweblight|burpcollab|"
+                             r"afengineurl|"
+                             r"catalog|detector|wappalyzer|inspector|sitemap|search console|duplexweb|"
+                             r"googlemessages|transcoder|pageburst|exractor|nuclei|fuzz|probe|analyzer|"
+                             r"analyser|cloudflare|amazon-route53|google-cloud|morningscore|kaspersky|"
+                             r"scraper|\blwp[-: ]|winhttp|quiterss|reeder|readkit|mixnode|jorgee|sparkler|"
+                             r"ddg.android|emailproxy|thumbor|swcd|integration|webhook|cron\b|scheduler|"
+                             r"advisor"),
         ("other", "names its owner", r"https?:|www\.|[\w.+-]+@[\w-]+\.[a-z]{2}"),
     )
 )  # fmt: skip
@@ -71,8 +86,10 @@ _OLD_BROWSER = re.compile(
 #: A program that gives its own name and version and nothing of a browser, a phone or an app.
 _PROGRAM = re.compile(r"^(?!Mozilla/|Opera/|GoogleApp/|Roku|MOT-|GOG)[A-Za-z][\w.! -]*/v?\d[^(]*$")
 _DEVICE = re.compile(
-    r"AppleWebKit|Gecko|CFNetwork|Dalvik|Android|iPhone|iPad|Darwin|MIDP|MMP/|BlackBerry|Nokia|Symbian|PlayStation|"
-    r"Nintendo|SAMSUNG|SonyEricsson|LG-|UCWEB|NetFront|Windows (?:NT|Phone)|Macintosh|Sonos|UP\.Browser|Presto",
+    r"AppleWebKit|Gecko|CFNetwork|Dalvik|Android|iPhone|iPad|Darwin|MIDP|MMP/|BlackBerry|Nokia|Symbian|"
+    r"PlayStation|"
+    r"Nintendo|SAMSUNG|SonyEricsson|LG-|UCWEB|NetFront|Windows (?:NT|Phone)|Macintosh|Sonos|UP\.Browser|"
+    r"Presto",
     re.IGNORECASE,
 )
 #: `Mozilla/5.0 (compatible; name)` without an engine behind it: no browser since Internet Explorer.

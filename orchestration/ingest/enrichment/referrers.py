@@ -1,7 +1,8 @@
 """Where a referrer leads back to: its class and the name under which reports show it.
 
-One list says which host is whose: `dbt_project/seeds/referrer_hosts.csv`, which the models know too. Hosts that
-send made-up referrers are in `spam_hosts.csv` beside this file. Sources and dates of both: docs/enrichment.md.
+One list says which host is whose: `dbt_project/seeds/referrer_hosts.csv`, which the models know too. Hosts
+that send made-up referrers are in `spam_hosts.csv` beside this file. Sources and dates of both:
+docs/enrichment.md.
 """
 
 import csv

@@ -1,4 +1,5 @@
-"""What an hour's distinct user agents, referrers and visitors say, as small tables that its rows are joined to.
+"""What an hour's distinct user agents, referrers and visitors say, as small tables that its rows are joined
+to.
 
 Each distinct value is looked at once, in Python; DuckDB does the rest.
 """
@@ -16,8 +17,8 @@ from orchestration.ingest.enrichment.user_agents import agent_of
 
 #: Version of the rules in this folder; goes up when the same line gives another row.
 RULES = 1
-#: Page views of one visitor in one minute that no person can make. Lower: busy offices behind one address, which
-#: are one visitor, become bots. Higher: only the wildest programs are found. 20 to 1000.
+#: Page views of one visitor in one minute that no person can make. Lower: busy offices behind one address,
+#: which are one visitor, become bots. Higher: only the wildest programs are found. 20 to 1000.
 IMPOSSIBLE_VIEWS_A_MINUTE = 60
 
 _AGENT = ("browser", "browser_version", "os", "os_version", "device", "bot_class", "bot_name")
@@ -31,7 +32,7 @@ def enrichment_version() -> str:
 
 
 def make_tables(connection: duckdb.DuckDBPyConnection, registry: Registry) -> None:
-    """Make the temporary tables `agents`, `referrers`, `runaways` and `page_rules` from `judged` (ingest.lines)."""
+    """Make the temporary tables agents, referrers, runaways and page_rules from `judged` (ingest.lines)."""
     _agents(connection)
     _referrers(connection, registry)
     _runaways(connection)

@@ -36,22 +36,30 @@ class Agent:
 _DEVICES = tuple(
     (kind, re.compile(pattern))
     for kind, pattern in (
-        ("tv", r"(?i)smart-?tv|hbbtv|\btv\b|appletv|apple tv|googletv|google tv|tizen.*\btv|web0s|webos\.tv|bravia|crkey|roku|"
-               r"\baft[a-z]{1,4}\b|netcast|viera|playstation|xbox|nintendo (?:wii|switch)|opera tv|\bdtv|large screen|"
+        ("tv", r"(?i)smart-?tv|hbbtv|\btv\b|appletv|apple tv|googletv|google tv|tizen.*\btv|web0s|"
+               r"webos\.tv|bravia|crkey|roku|"
+               r"\baft[a-z]{1,4}\b|netcast|viera|playstation|xbox|nintendo (?:wii|switch)|opera tv|\bdtv|"
+               r"large screen|"
                r"mibox|shield android tv|chromecast"),
-        ("tablet", r"(?i)ipad|tablet|kindle|silk/|playbook|\bkf[a-z]{2,5}\b|nexus (?:7|9|10)\b|sm-[tx]\d|gt-p\d|xoom|"
-                   r"galaxy tab|transformer|(?=.*android)(?!.*mobile)(?!.*opera m)(?!.*phone)(?!.*dalvik).*applewebkit"),
-        ("mobile", r"(?i)mobi|iphone|ipod|android|windows (?:phone|ce)|blackberry|\bbb10|midp|j2me|symb|series60|"
-                   r"opera m(?:ini|obi)|nokia|sonyericsson|samsung[-/ ]|\blg[-/]|up\.(?:browser|link)|docomo|kddi|vodafone|"
+        ("tablet", r"(?i)ipad|tablet|kindle|silk/|playbook|\bkf[a-z]{2,5}\b|nexus (?:7|9|10)\b|sm-[tx]\d|"
+                   r"gt-p\d|xoom|"
+                   r"galaxy tab|transformer|"
+                   r"(?=.*android)(?!.*mobile)(?!.*opera m)(?!.*phone)(?!.*dalvik).*applewebkit"),
+        ("mobile", r"(?i)mobi|iphone|ipod|android|windows (?:phone|ce)|blackberry|\bbb10|midp|j2me|symb|"
+                   r"series60|"
+                   r"opera m(?:ini|obi)|nokia|sonyericsson|samsung[-/ ]|\blg[-/]|up\.(?:browser|link)|"
+                   r"docomo|kddi|vodafone|"
                    r"\bmot-|\bhtc|palm|kaios|maemo|meego|fennec|bada|ucweb|netfront|phone"),
-        ("desktop", r"(?i)windows|macintosh|mac ?os|mac_powerpc|x11|linux|cros|ubuntu|freebsd|openbsd|netbsd|sunos|amiga|"
+        ("desktop", r"(?i)windows|macintosh|mac ?os|mac_powerpc|x11|linux|cros|ubuntu|freebsd|openbsd|"
+                    r"netbsd|sunos|amiga|"
                     r"os/2|beos|haiku|solaris|darwin/.*x86|morphos|win(?:95|98|nt|32|64)"),
     )
 )  # fmt: skip
 
 #: Brand of Sec-CH-UA → the browser's name as uap-core writes it. Others keep what the user agent says.
 _BRANDS = {
-    "Google Chrome": "Chrome", "Microsoft Edge": "Edge", "Opera": "Opera", "Brave": "Brave", "Vivaldi": "Vivaldi",
+    "Google Chrome": "Chrome", "Microsoft Edge": "Edge", "Opera": "Opera", "Brave": "Brave",
+    "Vivaldi": "Vivaldi",
     "YaBrowser": "Yandex Browser", "Yandex": "Yandex Browser", "Samsung Internet": "Samsung Internet",
     "DuckDuckGo": "DuckDuckGo Mobile", "HeadlessChrome": "HeadlessChrome",
 }  # fmt: skip
@@ -65,7 +73,7 @@ _BRAND = re.compile(r'"([^"]*)"\s*;\s*v="([^"]*)"')
 
 @lru_cache(maxsize=REMEMBERED)
 def agent_of(user_agent: str, client_hints: str | None = None) -> Agent:
-    """What a user agent says. Hints win where it is frozen: brand and platform are facts, the text is history."""
+    """What a user agent says. Client hints win: brand and platform are facts, the text is often frozen."""
     parsed = parser(user_agent, Domain.USER_AGENT | Domain.OS)
     browser, version = _browser(parsed.user_agent)
     os, os_version = _system(parsed.os)
