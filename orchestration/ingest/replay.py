@@ -9,12 +9,13 @@ found damaged need no replay: every run of their hour judges them anew.
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import duckdb
+import msgspec
 
 from footfall import keys
 from footfall.clients import Client, Registry, Site
@@ -109,7 +110,7 @@ def _events(row: _Row, client: Client, site: Site) -> list[bytes]:
             # An id that the server had to make would be another one at each replay.
             if f'"{event.event_id}"'.encode() not in raw:
                 place = hashlib.sha256(f"{row.place}:{n}".encode()).hexdigest()
-                event = replace(event, event_id=f"replay-{place[:32]}")
+                event = msgspec.structs.replace(event, event_id=f"replay-{place[:32]}")
             declared = site.declares(event.host)
             lines.append(event_line(event, receipt, sent_at=sent_at, is_declared_host=declared))
     except Refused:

@@ -98,7 +98,7 @@ def test_a_device_is_the_kind_of_thing_in_front_of_a_person(user_agent, device):
     [
         ("Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)", "search"),
         ("Mozilla/5.0 (compatible; GPTBot/1.2; +https://openai.com/gptbot)", "ai_crawler"),
-        ("Mozilla/5.0 (KHTML, like Gecko); compatible; ChatGPT-User/1.0; +https://openai.com/bot", "ai_assistant"),
+        ("Mozilla/5.0 (KHTML, like Gecko); compatible; ChatGPT-User/1.0; +openai.com/bot", "ai_assistant"),
         ("Mozilla/5.0 (compatible; Claude-User/1.0; +Claude-User@anthropic.com)", "ai_assistant"),
         ("Pingdom.com_bot_version_1.4_(http://www.pingdom.com/)", "monitor"),
         ("python-requests/2.32", "library"),
