@@ -5,7 +5,8 @@
 
 One marker for each collector, whatever the number of its workers, and also for hours in which it was
 alive and received nothing: a reader can tell "nothing came" from "not here yet". It is created and never
-written again. What arrives under a closed hour later (an import, a disk that hung) is a late raw object.
+written again. What arrives under a closed hour later (a disk that hung) is a late raw object, and so is
+all that an import files under hours in which nobody was alive.
 """
 
 import json
@@ -16,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from collector.segments import OPEN, SEALED, segment_place
 from collector.spool import Spool
 from collector.tally import Tallies, Tally
-from collector.workers import take_over, worker_folders
+from collector.worker_folders import take_over, worker_folders
 from footfall.errors import FootfallError
 from footfall.hours import HOUR, floor
 from footfall.keys import closed_marker
@@ -46,16 +47,25 @@ class Closer:
         self._now = now
         self._files = spool.files
         self._root = spool.folder.parent
-        self.tallies = Tallies(spool.files, spool.folder)
+        self._tallies = Tallies(spool.files, spool.folder)
+        self._started = floor(now())
         #: Hours closed by this worker since it started.
         self.closed = 0
+
+    def note(self, hour: datetime, key: str, *, lines: int, size: int) -> None:
+        """Count an object that the lake holds now, before its segment goes. Raises OSError.
+
+        Only in hours in which the collector was alive: those of an import are never said to be whole.
+        """
+        if hour >= self._started or hour in self._tallies.hours():
+            self._tallies.add(hour, key, lines=lines, size=size)
 
     def look(self) -> None:
         """Do what is due now. Raises OSError, StoreError; whatever is left is done the next time."""
         now = self._now()
-        mine = self.tallies.hours()
+        mine = self._tallies.hours()
         if floor(now) not in mine:
-            self.tallies.write(floor(now), Tally())
+            self._tallies.write(floor(now), Tally())
         over = [hour for hour in mine if hour + HOUR + CLOSE_AFTER <= now]
         if over:
             self._finish(over)
@@ -72,10 +82,10 @@ class Closer:
         """Mark the hours of which this worker has nothing left."""
         held = self._spool.hours()
         for hour in over:
-            tally = self.tallies.read(hour)
+            tally = self._tallies.read(hour)
             if hour not in held and not tally.done:
                 tally.done = True
-                self.tallies.write(hour, tally)
+                self._tallies.write(hour, tally)
 
     def _close(self, now: datetime) -> None:
         """Put the markers of hours that every worker is done with, and forget their tallies."""

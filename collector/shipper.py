@@ -108,7 +108,7 @@ class Shipper:
             if info is None or info.size != len(made.data):
                 raise StoreError(f"{self._store.url(made.key)} is not what was put there", retryable=True)
             # Noted before the segment goes: a crash in between ships it once more, to the same key.
-            self._closer.tallies.add(made.hour, made.key, lines=made.lines, size=len(made.data))
+            self._closer.note(made.hour, made.key, lines=made.lines, size=len(made.data))
         self._spool.remove(path)
         self._prepared = None
         self.shipped += 1

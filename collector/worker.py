@@ -28,7 +28,7 @@ from collector.sender import Senders
 from collector.shipper import Shipper
 from collector.spool import Spool
 from collector.watch import RegistryWatch
-from collector.workers import open_spool
+from collector.worker_folders import open_spool
 from footfall.errors import FootfallError
 from footfall.geo import GeoFile
 from footfall.privacy import Salts
@@ -161,7 +161,7 @@ async def _serve(
     if number:
         loop.add_reader(0, stop.set)
 
-    watch = RegistryWatch(settings.clients, settings.home / "clients", collector)
+    watch = RegistryWatch(settings.clients, settings.home / "last-good-clients", collector)
     watch.look()
     upkeep = [
         asyncio.create_task(_every(REGISTRY_SECONDS, watch.look)),

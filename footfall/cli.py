@@ -1,4 +1,4 @@
-"""The command line: `footfall demo | up | import | run | verify | clients | keys | doctor`."""
+"""The command line: `footfall demo | up | import | run | verify | deliveries | clients | keys | doctor`."""
 
 import argparse
 import json
@@ -22,11 +22,13 @@ from footfall.errors import FootfallError
 from footfall.hours import lower_first_hour, parse
 from footfall.import_files import local_files
 from footfall.importer import import_log
-from footfall.manifest import verify_bucket
 from footfall.privacy import Salts
+from footfall.probe import probe
 from footfall.processes import Children
 from footfall.settings import Settings
+from footfall.signatures import key_id, load_signer
 from footfall.store import open_store
+from footfall.verify import verify_bucket
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -122,11 +124,29 @@ def _parser() -> argparse.ArgumentParser:
 
     verify = commands.add_parser("verify", help="check a bucket against its manifests")
     verify.add_argument("url", help="file:///folder or s3://bucket/prefix")
+    verify.add_argument(
+        "--endpoint", help="endpoint of an S3-compatible store (default: FOOTFALL_S3_ENDPOINT)"
+    )
+    verify.add_argument(
+        "--key", type=Path, action="append", help="trust this public key (PEM) alone, not those in the bucket"
+    )
+    verify.add_argument("--quick", action="store_true", help="compare sizes, do not read the files")
     verify.set_defaults(command=_verify)
 
     clients = commands.add_parser("clients", help="check the client files")
     clients.add_argument("--schema", action="store_true", help="print the JSON schema of a client file")
     clients.set_defaults(command=_clients)
+    tests = clients.add_subparsers(dest="action", metavar="test")
+    test = tests.add_parser("test", help="prove a client's destinations, step by step")
+    test.add_argument("client")
+    test.set_defaults(command=_test_client)
+
+    deliveries = commands.add_parser("deliveries", help="the ledger: list | replay | restate | rebuild")
+    deliveries.add_argument("arguments", nargs=argparse.REMAINDER, help="see `footfall deliveries --help`")
+    deliveries.set_defaults(command=_deliveries)
+
+    reload = commands.add_parser("reload", help="let a running Dagster load the client files anew")
+    reload.set_defaults(command=_reload)
 
     keys = commands.add_parser("keys", help="API keys of a client: make one, or hash one that exists")
     acts = keys.add_subparsers(dest="act", required=True, metavar="ACT")
@@ -253,7 +273,7 @@ def _alerts(options: argparse.Namespace, settings: Settings) -> int:
 def _replay(options: argparse.Namespace, settings: Settings) -> int:
     arguments = ["--from", options.start, "--to", options.end]
     arguments += ["--reason", options.reason] if options.reason else []
-    return installation.run_module(settings, os.environ, "orchestration.ingest", *arguments)
+    return installation.run_module(settings, os.environ, "orchestration.replay", *arguments)
 
 
 def _enrich(options: argparse.Namespace, settings: Settings) -> int:
@@ -269,17 +289,59 @@ def _enrich(options: argparse.Namespace, settings: Settings) -> int:
 
 def _verify(options: argparse.Namespace, settings: Settings) -> int:
     url = options.url if "://" in options.url else Path(options.url).absolute().as_uri()
-    seen = verify_bucket(open_store(url, s3_endpoint=settings.s3_endpoint))
-    for problem in seen.problems:
+    store = open_store(url, s3_endpoint=options.endpoint or settings.s3_endpoint)
+    trusted = None
+    if options.key:
+        try:
+            pems = [path.read_bytes() for path in options.key]
+            trusted = {key_id(pem): pem for pem in pems}
+        except (OSError, ValueError) as error:
+            raise FootfallError(f"--key: {error}") from None
+    seen = verify_bucket(store, public_keys=trusted, is_thorough=not options.quick)
+    for problem in (*seen.problems, *seen.gaps):
         print(f"PROBLEM  {problem}")
     for key in seen.uncommitted:
         print(f"no data  {key}: no manifest names it")
-    print(f"{seen.manifests} manifests, {seen.files} files, {seen.rows} rows, {seen.bytes} bytes: ", end="")
-    if not seen.manifests and not seen.problems:
+    signed = f", {seen.signed} signed" if seen.signed else ""
+    print(
+        f"{seen.manifests} manifests{signed}, {seen.files} files, {seen.rows} rows, {seen.bytes} bytes: ",
+        end="",
+    )
+    bad = len(seen.problems) + len(seen.gaps)
+    if not seen.manifests and not bad:
         print("nothing was delivered here")
         return 1
-    print("all as promised" if not seen.problems else f"{len(seen.problems)} problems")
-    return 1 if seen.problems else 0
+    print("all as promised" if not bad else f"{bad} problems")
+    return 1 if bad else 0
+
+
+def _test_client(options: argparse.Namespace, settings: Settings) -> int:
+    client = _client(settings, options.client)
+    installation.prepare(settings)
+    signer = load_signer(settings.home / "keys")
+    failed = False
+    for name, destination in client.destinations().items():
+        print(f"{client.client_id} {name}: {destination.url}")
+        for step in probe(destination, settings.home, signer.derived(f"challenge:{destination.url}")):
+            word = "ok   " if step.is_good else ("FAIL " if step.is_needed else "no   ")
+            print(f"  {word} {step.name}: {step.said}")
+            if step.missing:
+                print(f"        missing: {step.missing}")
+            failed = failed or (step.is_needed and not step.is_good)
+    print("deliveries would arrive" if not failed else "deliveries would fail")
+    return 1 if failed else 0
+
+
+def _deliveries(options: argparse.Namespace, settings: Settings) -> int:
+    installation.prepare(settings)
+    return installation.deliveries(settings, os.environ, options.arguments)
+
+
+def _reload(_options: argparse.Namespace, settings: Settings) -> int:
+    for mistake in load_registry(settings.clients).mistakes:
+        print(f"set aside: {mistake}", file=sys.stderr)
+    print(f"Dagster {installation.reload(settings)}: {settings.clients}")
+    return 0
 
 
 def _clients(options: argparse.Namespace, settings: Settings) -> int:

@@ -11,7 +11,6 @@ from datetime import datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
-from urllib.parse import quote
 from zoneinfo import ZoneInfo, available_timezones
 
 import yaml
@@ -19,35 +18,40 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from footfall import collecting, page_rules
 from footfall.consent import GpcPolicy
+from footfall.exports import CADENCES, MAIN, Cadence, Dataset, Destination, Export, NamedDestination
+from footfall.fields import ENDPOINT, EXPECTED, Name
 from footfall.page_rules import PageRules
-from footfall.strict import Strict as _Strict
+from footfall.strict import Strict
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-_NAME = r"^[a-z0-9][a-z0-9_-]{0,47}$"
+__all__ = [
+    "CADENCES",
+    "Cadence",
+    "Client",
+    "Dataset",
+    "Destination",
+    "Export",
+    "LogSource",
+    "Mistake",
+    "Registry",
+    "Site",
+    "load_registry",
+]
+
 _SITE_KEY = r"^[A-Za-z0-9_-]{8,64}$"
-_URL = (
-    r"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9=_./-]*)?"
-    r"|file://(\$\{FOOTFALL_HOME\})?/[^?#]+)$"
-)
 _LOG_URL = r"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]|file://)(/([A-Za-z0-9=_./-]|\{(yyyy|MM|dd|HH)\})*)?$"
-_ENDPOINT = r"^https?://[^\s/?#@]+/?$"
 #: What a person is told who breaks a pattern.
 _EXPECTED = {
-    _NAME: "expected 1 to 48 of a-z 0-9 _ -, a letter or digit first",
+    **EXPECTED,
     _SITE_KEY: "expected 8 to 64 of A-Z a-z 0-9 _ -",
-    _URL: "expected s3://bucket/prefix or file:///folder",
     _LOG_URL: "expected s3://bucket/prefix, with {yyyy} {MM} {dd} {HH} where the prefix has the hour",
-    _ENDPOINT: "expected an address such as https://s3.example",
     **collecting.EXPECTED,
     **page_rules.EXPECTED,
 }
 
-Name = Annotated[str, Field(pattern=_NAME)]
 SiteKey = Annotated[str, Field(pattern=_SITE_KEY)]
-Dataset = Literal["events", "page_views", "sessions", "daily_metrics"]
-Cadence = Literal["hourly", "daily"]
 
 _DOMAIN = re.compile(r"^(\*\.)?[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")
 
@@ -64,17 +68,10 @@ def _timezone(value: str) -> str:
     return value
 
 
-def _plain_path(value: str) -> str:
-    # Two spellings of one folder would hide that two clients write to it.
-    if any(part in ("", ".", "..") for part in value.partition("://")[2].strip("/").split("/")):
-        raise ValueError("expected a path without empty parts, . and ..")
-    return value
-
-
 Domain = Annotated[str, AfterValidator(_domain)]
 
 
-class Site(_Strict):
+class Site(Strict):
     """A web site of a client; `*.` in front of a domain stands for all its subdomains."""
 
     site_id: Name
@@ -111,32 +108,14 @@ class Site(_Strict):
         return any(fnmatchcase(host, domain) for domain in self.linked_domains)
 
 
-class Destination(_Strict):
-    """The bucket the client owns: `s3://bucket/prefix`, or `file:///folder` (may use ${FOOTFALL_HOME})."""
-
-    url: Annotated[str, AfterValidator(_plain_path)] = Field(pattern=_URL)
-    endpoint: str | None = Field(default=None, pattern=_ENDPOINT)
-
-    @property
-    def bucket(self) -> str:
-        """The bucket's name; of a folder its last part."""
-        scheme, _, rest = self.url.partition("://")
-        parts = rest.strip("/").split("/")
-        return parts[0] if scheme == "s3" else parts[-1]
-
-    def resolved_url(self, home: Path) -> str:
-        """The URL with ${FOOTFALL_HOME} filled in."""
-        return self.url.replace("${FOOTFALL_HOME}", quote(str(home)))
-
-
-class LogSource(_Strict):
+class LogSource(Strict):
     """A bucket with a site's access logs, read every hour. `url` may hold {yyyy} {MM} {dd} {HH}."""
 
     name: Name
     site_id: Name
     format: Literal["cloudfront"] = "cloudfront"
     url: str = Field(pattern=_LOG_URL)
-    endpoint: str | None = Field(default=None, pattern=_ENDPOINT)
+    endpoint: str | None = Field(default=None, pattern=ENDPOINT)
     #: Id of the CloudFront distribution: lists an hour's names alone, not the whole prefix.
     distribution: str | None = Field(default=None, pattern=r"^[A-Z0-9]{6,20}$")
     #: Whether page requests are page views too. False where the pixel counts them on the same site.
@@ -156,31 +135,7 @@ class LogSource(_Strict):
         return rest + "/"
 
 
-#: Which cadence each dataset may be delivered at, and why not the other.
-CADENCES: dict[str, tuple[Cadence, ...]] = {
-    "events": ("hourly",),  # an hour of receipt is complete once and for all
-    "page_views": ("hourly",),
-    "sessions": ("hourly",),  # an hour holds the sessions that closed in it
-    "daily_metrics": ("daily",),  # a row is a local day
-}
-
-
-class Export(_Strict):
-    """What a client wants delivered: a dataset, a format, a cadence."""
-
-    name: Name
-    dataset: Dataset
-    cadence: Cadence
-    format: Literal["csv"] = "csv"
-
-    @model_validator(mode="after")
-    def _cadence_fits(self) -> "Export":
-        if self.cadence not in CADENCES[self.dataset]:
-            raise ValueError(f"{self.dataset} can be delivered {' or '.join(CADENCES[self.dataset])}")
-        return self
-
-
-class Client(_Strict):
+class Client(Strict):
     """A tenant: who owns the data and pays."""
 
     client_id: Name
@@ -188,6 +143,8 @@ class Client(_Strict):
     timezone: Annotated[str, AfterValidator(_timezone)] = "UTC"
     sites: list[Site] = Field(min_length=1)
     destination: Destination
+    #: More buckets, which exports ask for by name.
+    further_destinations: list[NamedDestination] = Field(default_factory=list)
     exports: list[Export] = Field(min_length=1)
     api_keys: list[collecting.ApiKey] = Field(default_factory=list)
     sources: list[LogSource] = Field(default_factory=list)
@@ -223,6 +180,7 @@ class Client(_Strict):
             ("site_id", [s.site_id for s in self.sites]),
             ("site key", [s.key for s in self.sites]),
             ("export name", [e.name for e in self.exports]),
+            ("destination name", [MAIN, *(d.name for d in self.further_destinations)]),
             ("path", [s.path for s in self.sites if s.path]),
             ("API key name", [k.name for k in self.api_keys]),
             ("source name", [s.name for s in self.sources]),
@@ -232,6 +190,22 @@ class Client(_Strict):
             if twice:
                 raise ValueError(f"{what} used twice: {', '.join(sorted(twice))}")
         return self
+
+    @model_validator(mode="after")
+    def _destinations_are_known(self) -> "Client":
+        known = self.destinations()
+        for export in self.exports:
+            strange = [name for name in export.destinations if name not in known]
+            if strange:
+                raise ValueError(f"export {export.name}: there is no destination {strange[0]!r}")
+        urls = [d.url for d in known.values()]
+        if any(_overlap(one, other) for n, one in enumerate(urls) for other in urls[n + 1 :]):
+            raise ValueError("two destinations overlap")
+        return self
+
+    def destinations(self) -> dict[str, Destination]:
+        """Name → destination; `main` first."""
+        return {MAIN: self.destination, **{d.name: d for d in self.further_destinations}}
 
     def site(self, site_id: str | None) -> Site | None:
         """The site of that id; without an id the client's only one."""
@@ -357,8 +331,10 @@ class _Loader(yaml.SafeLoader):
 
 def _clashes(file: str, client: Client, others: Iterable[Client]) -> Iterable[Mistake]:
     for other in others:
-        if _overlap(client.destination.url, other.destination.url):
-            yield Mistake(file, "destination.url", f"overlaps the bucket and prefix of {other.client_id}")
+        for name, mine in client.destinations().items():
+            if any(_overlap(mine.url, theirs.url) for theirs in other.destinations().values()):
+                field = "destination.url" if name == MAIN else f"further_destinations.{name}.url"
+                yield Mistake(file, field, f"overlaps the bucket and prefix of {other.client_id}")
         theirs = (
             {s.site_id for s in other.sites},
             {s.key for s in other.sites},

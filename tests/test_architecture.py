@@ -56,7 +56,14 @@ ARROWS: dict[str, tuple[str, ...]] = {
         *(f"orchestration.{part}" for part in PLAIN),
     ),
     "orchestration.run": ("footfall", "orchestration.definitions", "orchestration.partitions"),
+    "orchestration.replay": ("footfall", "orchestration.ingest"),
     "orchestration.report": ("footfall", "orchestration.resources"),
+    "orchestration.deliveries": (
+        "footfall",
+        "orchestration.delivery",
+        "orchestration.partitions",
+        "orchestration.resources",
+    ),
     "orchestration.alerts": ("footfall", "orchestration.alerting", "orchestration.defs.alerting.runs"),
     "bench": ("footfall", "collector", "orchestration", "pixel"),
 }

@@ -32,7 +32,11 @@ def resources() -> dg.Definitions:
             "destinations": Destinations(
                 home=str(settings.home), backup_url=settings.backup, s3_endpoint=settings.s3_endpoint
             ),
-            "state": State(ledger_path=str(settings.ledger), dbt_folder=str(settings.home / "dbt")),
+            "state": State(
+                home=str(settings.home),
+                ledger_path=str(settings.ledger),
+                dbt_folder=str(settings.home / "dbt"),
+            ),
             "domains": DomainRegistry(path=str(settings.registry), grace_hours=settings.billing_grace_hours),
             # By name: the UI shows the values of a resource.
             "billing": Billing(

@@ -1,16 +1,17 @@
-"""Copies of the marts as Parquet in the lake, one file for each client and mart.
+"""Copies of the marts as Parquet in the lake, for each client and mart.
 
 Dashboards and programs read these. Nobody but a run opens the warehouse: while one process has it open
 for writing, no other can even read it.
 """
 
+import hashlib
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import duckdb
 
-from footfall import keys
 from footfall.clients import Client
+from footfall.published import publish
 from footfall.store import ObjectStore
 
 #: Mart → columns that give its rows a total order.
@@ -23,7 +24,7 @@ PUBLISHED = {
 
 
 def publish_marts(connection: duckdb.DuckDBPyConnection, lake: ObjectStore, client: Client) -> dict[str, int]:
-    """Replace one client's published marts, each atomically. Returns mart → rows."""
+    """Publish one client's marts, each atomically (footfall.published). Returns mart → rows."""
     rows = {}
     for mart, order in PUBLISHED.items():
         with TemporaryDirectory(prefix="footfall-publish-") as folder:
@@ -33,6 +34,7 @@ def publish_marts(connection: duckdb.DuckDBPyConnection, lake: ObjectStore, clie
                 f"TO '{path}' (FORMAT parquet, COMPRESSION zstd)",
                 [client.client_id],
             ).fetchone()
-            lake.put(keys.published_mart(client.client_id, mart), path.read_bytes())
+            data = path.read_bytes()
         rows[mart] = int(done[0]) if done else 0
+        publish(lake, client.client_id, mart, data, hashlib.sha256(data).hexdigest(), rows[mart])
     return rows

@@ -4,10 +4,14 @@ from pathlib import Path
 
 import dagster as dg
 
+from footfall.signatures import Signer, load_signer
+
 
 class State(dg.ConfigurableResource):
     """Files below the state folder that several parts share."""
 
+    home: str
+    """The state folder: outbox of deliveries, signing key."""
     ledger_path: str
     """The SQLite file of deliveries."""
     dbt_folder: str
@@ -23,6 +27,14 @@ class State(dg.ConfigurableResource):
     def ledger(self) -> Path:
         """The ledger's file."""
         return Path(self.ledger_path)
+
+    def folder(self) -> Path:
+        """The state folder."""
+        return Path(self.home)
+
+    def signer(self) -> Signer:
+        """Who signs manifests. Raises FootfallError where the key cannot be used."""
+        return load_signer(Path(self.home) / "keys")
 
     def dbt_target(self, run_id: str) -> Path:
         """The folder of one run's dbt artefacts."""

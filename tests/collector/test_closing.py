@@ -4,13 +4,13 @@ import json
 from datetime import timedelta
 
 import pytest
-from support.spools import HOUR, append_all, shut
+from support.spools import HOUR, append_all, frame, shut
 
 from collector.closing import CLOSE_AFTER, Closer
 from collector.files import Files
 from collector.shipper import Shipper
 from collector.tally import Tallies, Tally
-from collector.workers import open_spool, take_over
+from collector.worker_folders import open_spool, take_over
 from footfall.errors import FootfallError
 from footfall.hours import HOUR as ONE_HOUR
 from footfall.keys import closed_marker
@@ -73,6 +73,10 @@ def is_closed(lake, hour=HOUR):
     return lake.head(closed_marker(hour, "c1")) is not None
 
 
+def tallied(worker):
+    return Tallies(worker.spool.files, worker.spool.folder).hours()
+
+
 def sealed(worker):
     """Wait until what was appended is sealed: the committer does so in its own time."""
     while not worker.spool.sealed():
@@ -99,7 +103,7 @@ def test_an_hour_is_closed_when_it_is_over_and_all_of_it_is_in_the_lake(tmp_path
     assert (said["objects"], said["lines"]) == (1, 3)
     assert said["keys"] == [info.key for info in lake.list("raw/")]
     assert said["bytes"] == sum(info.size for info in lake.list("raw/"))
-    assert worker.closer.tallies.hours() == [HOUR + ONE_HOUR]
+    assert tallied(worker) == [HOUR + ONE_HOUR]
     worker.stop()
 
 
@@ -151,7 +155,21 @@ def test_a_marker_is_never_written_again_whatever_comes_later(tmp_path, lake, cl
     worker.closer.look()
 
     assert lake.get(closed_marker(HOUR, "c1")) == first
-    assert HOUR not in worker.closer.tallies.hours()
+    assert HOUR not in tallied(worker)
+    worker.stop()
+
+
+def test_hours_of_an_import_are_never_said_to_be_whole(tmp_path, lake, clock):
+    worker = Worker(tmp_path / "spool", lake, clock)
+    worker.closer.look()
+    worker.append(b"long ago\n", hour=HOUR - 100 * ONE_HOUR)
+    sealed(worker)
+    worker.ship()
+    clock.now = HOUR + OVER
+    worker.closer.look()
+
+    assert len(list(lake.list("raw/"))) == 1
+    assert [info.key for info in lake.list("closed/")] == [closed_marker(HOUR, "c1")]
     worker.stop()
 
 
@@ -248,6 +266,18 @@ def test_what_a_dead_worker_left_is_taken_over_with_its_tally(tmp_path, lake, cl
     assert (marker(lake)["objects"], marker(lake)["lines"]) == (2, 2)
     assert [p.name for p in (tmp_path / "spool" / "2").iterdir()] == [".lock"]
     one.stop()
+
+
+def test_segments_from_before_workers_had_folders_are_taken_over(tmp_path, lake, clock):
+    (tmp_path / "spool").mkdir()
+    (tmp_path / "spool" / "20261120T14-c1-1700000000000-000001.open").write_bytes(frame(b"old\n"))
+    worker = Worker(tmp_path / "spool", lake, clock)
+
+    worker.closer.look()
+    worker.ship()
+
+    assert len(list(lake.list("raw/"))) == 1
+    worker.stop()
 
 
 def test_a_worker_that_lives_is_left_alone(tmp_path, lake, clock):

@@ -1,4 +1,4 @@
-"""`python -m orchestration.ingest replay …`: what `footfall replay quarantine` runs."""
+"""`python -m orchestration.replay …`: what `footfall replay quarantine` runs."""
 
 import argparse
 import os

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from collector.files import PART, Files
-from collector.segments import CORRUPT, Recovered, recover
+from collector.segments import CORRUPT, OPEN, SEALED, Recovered, recover
 from collector.spool import FolderTaken, Spool
 from collector.tally import Tallies
 from footfall.errors import FootfallError
@@ -86,6 +86,8 @@ def take_over(spool: Spool) -> int:
     """
     files, root, moved = spool.files, spool.folder.parent, 0
     with _handing_out(files, root):
+        if any(name.endswith((OPEN, SEALED)) for name in files.names(root)):
+            moved += _empty(files, root, spool)  # from before workers had folders
         for folder in worker_folders(files, root):
             if folder != spool.folder and _has_something(files, folder):
                 lock = files.lock(folder / ".lock", wait=False)
