@@ -14,10 +14,9 @@ from typing import NoReturn
 
 from pydantic import ValidationError
 
-from footfall import doctor, installation
+from footfall import doctor, ingest_commands, installation
 from footfall.api_keys import key_hash, new_key
 from footfall.clients import Client, Registry, Site, load_registry
-from footfall.enrichments import land_enrichments
 from footfall.errors import FootfallError
 from footfall.hours import lower_first_hour, parse
 from footfall.import_files import local_files
@@ -108,19 +107,7 @@ def _parser() -> argparse.ArgumentParser:
     each.add_argument("rest", nargs=argparse.REMAINDER)
     each.set_defaults(command=_alerts)
 
-    replay = commands.add_parser("replay", help="quarantine again, under the rules of today")
-    replay.add_argument("what", choices=["quarantine"])
-    replay.add_argument(
-        "--from", dest="start", required=True, metavar="HOUR", help="first hour of receipt, UTC"
-    )
-    replay.add_argument("--to", dest="end", required=True, metavar="HOUR", help="the hour to stop before")
-    replay.add_argument("--reason", help="of one reason only, such as malformed_json")
-    replay.set_defaults(command=_replay)
-
-    enrich = commands.add_parser("enrich", help="fields of stored events that were learnt later")
-    enrich.add_argument("file", help='lines of JSON: {"event_id": …, "fields": {…}}, perhaps with "version"')
-    enrich.add_argument("--client", required=True)
-    enrich.set_defaults(command=_enrich)
+    ingest_commands.add(commands)
 
     verify = commands.add_parser("verify", help="check a bucket against its manifests")
     verify.add_argument("url", help="file:///folder or s3://bucket/prefix")
@@ -268,23 +255,6 @@ def _registry(options: argparse.Namespace, settings: Settings) -> int:
 def _alerts(options: argparse.Namespace, settings: Settings) -> int:
     installation.prepare(settings)
     return installation.run_module(settings, os.environ, "orchestration.alerts", *options.rest)
-
-
-def _replay(options: argparse.Namespace, settings: Settings) -> int:
-    arguments = ["--from", options.start, "--to", options.end]
-    arguments += ["--reason", options.reason] if options.reason else []
-    return installation.run_module(settings, os.environ, "orchestration.replay", *arguments)
-
-
-def _enrich(options: argparse.Namespace, settings: Settings) -> int:
-    client = _client(settings, options.client)
-    lake = open_store(settings.lake, s3_endpoint=settings.s3_endpoint)
-    now = datetime.now(UTC)
-    landed = land_enrichments(Path(options.file), client.client_id, lake, now)
-    print(
-        f"{len(landed)} objects landed; the run of {now:%Y-%m-%dT%H} (UTC) reads them, after its hour is over"
-    )
-    return 0
 
 
 def _verify(options: argparse.Namespace, settings: Settings) -> int:
