@@ -14,7 +14,7 @@ from typing import NoReturn
 
 from pydantic import ValidationError
 
-from footfall import doctor, installation
+from footfall import doctor, ingest_commands, installation
 from footfall.api_keys import key_hash, new_key
 from footfall.clients import Client, Registry, Site, load_registry
 from footfall.errors import FootfallError
@@ -107,6 +107,8 @@ def _parser() -> argparse.ArgumentParser:
     each = commands.add_parser("alerts", help="alerts: list those that fire, test the routes")
     each.add_argument("rest", nargs=argparse.REMAINDER)
     each.set_defaults(command=_alerts)
+
+    ingest_commands.add(commands)
 
     verify = commands.add_parser("verify", help="check a bucket against its manifests")
     verify.add_argument("url", help="file:///folder or s3://bucket/prefix")

@@ -16,10 +16,11 @@ from zoneinfo import ZoneInfo, available_timezones
 import yaml
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from footfall import collecting
+from footfall import collecting, page_rules
 from footfall.consent import GpcPolicy
 from footfall.exports import CADENCES, MAIN, Cadence, Dataset, Destination, Export, NamedDestination
 from footfall.fields import ENDPOINT, EXPECTED, Name
+from footfall.page_rules import PageRules
 from footfall.strict import Strict
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ _EXPECTED = {
     _SITE_KEY: "expected 8 to 64 of A-Z a-z 0-9 _ -",
     _LOG_URL: "expected s3://bucket/prefix, with {yyyy} {MM} {dd} {HH} where the prefix has the hour",
     **collecting.EXPECTED,
+    **page_rules.EXPECTED,
 }
 
 SiteKey = Annotated[str, Field(pattern=_SITE_KEY)]
@@ -74,6 +76,10 @@ class Site(Strict):
 
     site_id: Name
     key: SiteKey
+    #: Which addresses are one page (footfall.page_rules).
+    pages: PageRules = PageRules()
+    #: Domains of others that visitors come back from, as a booking service: `internal` referrers.
+    linked_domains: list[Domain] = Field(default_factory=list, max_length=200)
     domains: list[Domain] = Field(min_length=1)
     #: A path of the collector that stands for this site: events to it need no key (first-party proxies).
     path: collecting.Alias | None = None
@@ -96,6 +102,10 @@ class Site(Strict):
     def declares(self, host: str) -> bool:
         """Whether `host` is one of the domains, or below a wildcard one."""
         return host in self.domains or any(fnmatchcase(host, domain) for domain in self.domains)
+
+    def links_to(self, host: str) -> bool:
+        """Whether `host` is a linked domain, or below a wildcard one."""
+        return any(fnmatchcase(host, domain) for domain in self.linked_domains)
 
 
 class LogSource(Strict):

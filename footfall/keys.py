@@ -53,6 +53,14 @@ def source_record(client_id: str, source: str, hour: datetime) -> str:
     return f"sources/client={client_id}/source={source}/{hour_path(hour)}.json"
 
 
+ENRICHMENTS = "enrichments/"
+
+
+def enrichment_object(taken_at: datetime, sha256: str) -> str:
+    """Key of one object of late enrichments: by the hour it was taken in, and by its content."""
+    return f"{ENRICHMENTS}{hour_path(taken_at)}/{sha256[:32]}.ndjson.zst"
+
+
 SALTS = "salts/"
 
 

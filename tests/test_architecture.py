@@ -56,6 +56,7 @@ ARROWS: dict[str, tuple[str, ...]] = {
         *(f"orchestration.{part}" for part in PLAIN),
     ),
     "orchestration.run": ("footfall", "orchestration.definitions", "orchestration.partitions"),
+    "orchestration.replay": ("footfall", "orchestration.ingest"),
     "orchestration.report": ("footfall", "orchestration.resources"),
     "orchestration.deliveries": (
         "footfall",

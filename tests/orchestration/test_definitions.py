@@ -219,6 +219,7 @@ def _checks_of_an_hour(clients: Path, folder: Path, name: str):
     from orchestration.defs.ingest.assets import ingest
     from orchestration.resources.clients import Clients
     from orchestration.resources.lake import Lake
+    from orchestration.resources.state import State
     from orchestration.resources.warehouse import Warehouse
 
     lake = LocalStore(folder / "lake")
@@ -231,6 +232,7 @@ def _checks_of_an_hour(clients: Path, folder: Path, name: str):
                 "lake": Lake(url=lake.root.as_uri()),
                 "warehouse": Warehouse(path=str(folder / "warehouse.duckdb")),
                 "clients": Clients(folder=str(clients)),
+                "state": State(ledger_path=str(folder / "ledger.sqlite"), dbt_folder=str(folder / "dbt")),
             },
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         )
