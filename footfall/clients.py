@@ -26,12 +26,14 @@ _URL = (
     r"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9=_./-]*)?"
     r"|file://(\$\{FOOTFALL_HOME\})?/[^?#]+)$"
 )
+_EVENT_TYPE = r"^[^,\s][^,]{0,63}$"
 _ENDPOINT = r"^https?://[^\s/?#@]+/?$"
 #: What a person is told who breaks a pattern.
 _EXPECTED = {
     _NAME: "expected 1 to 48 of a-z 0-9 _ -, a letter or digit first",
     _SITE_KEY: "expected 8 to 64 of A-Z a-z 0-9 _ -",
     _URL: "expected s3://bucket/prefix or file:///folder",
+    _EVENT_TYPE: "expected the type of an event, 1 to 64 characters without a comma",
     _ENDPOINT: "expected an address such as https://s3.example",
 }
 
@@ -39,6 +41,8 @@ Name = Annotated[str, Field(pattern=_NAME)]
 SiteKey = Annotated[str, Field(pattern=_SITE_KEY)]
 Dataset = Literal["events", "page_views", "sessions", "daily_metrics"]
 Cadence = Literal["hourly", "daily"]
+#: A type of event as a client file names it. No comma: lists of types are stored with commas.
+EventType = Annotated[str, Field(pattern=_EVENT_TYPE)]
 
 _DOMAIN = re.compile(r"^(\*\.)?[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")
 
@@ -73,6 +77,16 @@ class Site(_Strict):
     site_id: Name
     key: SiteKey
     domains: list[Annotated[str, AfterValidator(_domain)]] = Field(min_length=1)
+    #: In which the site's days begin; the client's where not given.
+    timezone: Annotated[str, AfterValidator(_timezone)] | None = None
+    #: Minutes without an event that end a session. Lower: more and shorter sessions, more bounces.
+    timeout_minutes: int = Field(default=30, ge=1, le=720)
+    #: Also end sessions at the site's midnight, as Matomo and Universal Analytics do. More sessions.
+    cut_at_midnight: bool = False
+    #: Also end a session where a page view names another campaign. More sessions.
+    cut_on_campaign: bool = False
+    #: Types of events that count as conversions. More of them: higher conversion rates.
+    conversions: list[EventType] = Field(default=["purchase"], max_length=64)
 
     def declares(self, host: str) -> bool:
         """Whether `host` is one of the domains, or below a wildcard one."""
@@ -114,6 +128,33 @@ class Export(_Strict):
         return self
 
 
+class FunnelStep(_Strict):
+    """One step: an event of a type, on a page if that matters; `*` in a page stands for any text."""
+
+    name: str = Field(min_length=1, max_length=80)
+    event: EventType = "page_view"
+    page: str | None = Field(default=None, min_length=1, max_length=1024)
+
+    @property
+    def page_pattern(self) -> str | None:
+        """The page as a pattern of SQL's LIKE, with `!` as its escape; None for any page."""
+        if self.page is None:
+            return None
+        return re.sub(r"([!%_])", r"!\1", self.page).replace("*", "%")
+
+
+class Funnel(_Strict):
+    """Steps that a visit, or a visitor, takes in this order; other events may lie between."""
+
+    name: Name
+    #: By whom it is counted: `session` or `visitor`. By visitor finds steps in different sessions.
+    counted_by: Literal["session", "visitor"] = "session"
+    #: Minutes from the first step within which the last must be reached, up to a week.
+    #: Longer: more get through, and more days are counted anew each hour.
+    window_minutes: int = Field(default=1440, ge=1, le=10080)
+    steps: list[FunnelStep] = Field(min_length=2, max_length=8)
+
+
 class Client(_Strict):
     """A tenant: who owns the data and pays."""
 
@@ -123,6 +164,7 @@ class Client(_Strict):
     sites: list[Site] = Field(min_length=1)
     destination: Destination
     exports: list[Export] = Field(min_length=1)
+    funnels: list[Funnel] = Field(default=[], max_length=50)
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> "Client":
@@ -130,6 +172,7 @@ class Client(_Strict):
             ("site_id", [s.site_id for s in self.sites]),
             ("site key", [s.key for s in self.sites]),
             ("export name", [e.name for e in self.exports]),
+            ("funnel name", [f.name for f in self.funnels]),
         ):
             twice = {n for n in names if names.count(n) > 1}
             if twice:

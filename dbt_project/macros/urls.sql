@@ -27,3 +27,11 @@
 {% macro plain_host(host) -%}
     regexp_replace({{ host }}, '^(www|m|mobile|amp|l|old)[.]', '')
 {%- endmacro %}
+
+{#-
+    What an engagement event measured, within what is possible; null where it says nothing. Pages send it as a
+    property; some libraries as a field of the event.
+-#}
+{% macro engagement_number(field, lowest, highest) -%}
+    least({{ highest }}, greatest({{ lowest }}, cast(floor(try_cast(coalesce({{ json_text('props', field) }}, {{ json_text('payload', field) }}) as double)) as bigint)))
+{%- endmacro %}

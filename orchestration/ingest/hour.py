@@ -198,13 +198,14 @@ def _swap_rows(connection: duckdb.DuckDBPyConnection, hour: datetime) -> set[dat
         connection.execute(f"DELETE FROM ingest.{table} WHERE received_hour = ?", [hour])
     connection.execute(
         f"""
-        INSERT INTO ingest.events ({", ".join(TABLES["events"])})
+        INSERT INTO ingest.events BY NAME
         SELECT
-            ?, client_id, site_id, event_id, type, received_at, occurred_at, visitor_id,
-            json_extract_string(event, '$.url'), host, is_declared_host,
-            json_extract_string(event, '$.title'), json_extract_string(event, '$.referrer'),
-            user_agent, gpc, dnt, CAST(json_extract(event, '$.props') AS VARCHAR), CAST(event AS VARCHAR),
-            false, object_key, line_number
+            ? AS received_hour, client_id, site_id, event_id, type AS event_type, received_at, occurred_at,
+            visitor_id, json_extract_string(event, '$.url') AS url, host, is_declared_host,
+            json_extract_string(event, '$.title') AS title,
+            json_extract_string(event, '$.referrer') AS referrer,
+            user_agent, gpc, dnt, CAST(json_extract(event, '$.props') AS VARCHAR) AS props,
+            CAST(event AS VARCHAR) AS payload, false AS is_duplicate, object_key, line_number
         FROM lines WHERE {_IS_EVENT}
         """,
         [hour],

@@ -9,6 +9,7 @@ orders, with dbt itself.
 import re
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -29,8 +30,6 @@ SHARED = PROJECT.parents[1] / "shared"
 #: A window that no data lies in; its text is replaced by the window that is meant.
 PLACE_OF_WINDOW = ("1900-01-01T00:00:00Z", "1900-01-01T01:00:00Z")
 INT_EVENTS = "int_events_sessionised"
-#: Models that are tables or views, in the order in which they are built.
-AFTER_EVENTS = ("int_session_sources", "events", "page_views", "sessions", "visitors", "daily_metrics")
 
 
 def hour_text(moment: datetime) -> str:
@@ -78,13 +77,51 @@ class Dbt:
         return self.warehouse
 
 
+@dataclass(frozen=True)
+class Model:
+    """One model as dbt ran it: its place, the query of a rebuild, and that of a window with what follows it."""
+
+    schema: str
+    name: str
+    kind: str
+    whole: str
+    window: str
+    statements: str
+
+    @property
+    def table(self) -> str:
+        return f"{self.schema}.{self.name}"
+
+
 class Models:
     """The SQL that dbt ran for every model, to be run again on any database called `warehouse`."""
 
-    def __init__(self, whole: dict[str, str], window_select: str, window_statements: str) -> None:
-        self._whole = whole
-        self._window_select = window_select
-        self._window_statements = window_statements
+    def __init__(self, models: list[Model], create_touched: str, read_touched: str) -> None:
+        self.models = models
+        self._create_touched = create_touched
+        self._read_touched = read_touched
+
+    @property
+    def tables(self) -> list[str]:
+        """Every table and view but those of staging, in the order in which they are built."""
+        return [model.table for model in self.models if model.schema != "staging"]
+
+    def with_mutant(self, name: str, old: str, new: str) -> "Models":
+        """The same models with another text in one of them. Fails where the old text is not there."""
+        found = [m for m in self.models if m.name == name]
+        assert found and any(old in text for m in found for text in (m.whole, m.window, m.statements)), name
+        changed = [
+            replace(
+                m,
+                whole=m.whole.replace(old, new),
+                window=m.window.replace(old, new),
+                statements=m.statements.replace(old, new),
+            )
+            if m.name == name
+            else m
+            for m in self.models
+        ]
+        return Models(changed, self._create_touched, self._read_touched)
 
     def database(self) -> duckdb.DuckDBPyConnection:
         """An in-memory warehouse with the ingest's tables, the seed and an empty staging layer."""
@@ -96,34 +133,48 @@ class Models:
             connection.execute(f"create schema {schema}")
         for statement in create_statements():
             connection.execute(statement)
+        connection.execute(self._create_touched)
         seed = PROJECT / "seeds" / "referrer_hosts.csv"
         connection.execute(
             f"create table staging.referrer_hosts as from read_csv('{seed}', all_varchar = true)"
         )
-        for view in ("stg_web__events", "stg_web__sites"):
-            connection.execute(f"create view staging.{view} as {self._whole[view]}")
+        for model in self.models:
+            if model.schema == "staging":
+                connection.execute(f"create view {model.table} as {model.whole}")
         return connection
 
     def rebuild(self, connection: duckdb.DuckDBPyConnection) -> None:
         """All models from nothing, as a full refresh does."""
-        connection.execute(f"create or replace table intermediate.{INT_EVENTS} as {self._whole[INT_EVENTS]}")
-        self.rebuild_marts(connection)
+        for model in self.models:
+            if model.schema != "staging":
+                kind = "view" if model.kind == "view" else "table"
+                connection.execute(f"create or replace {kind} {model.table} as {model.whole}")
+        connection.execute(self._read_touched)
 
-    def rebuild_marts(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Everything that follows from the sessionised events; always rebuilt whole."""
-        for name in AFTER_EVENTS:
-            schema, kind = ("intermediate", "view") if name.startswith("int_") else ("main", "table")
-            connection.execute(f"create or replace {kind} {schema}.{name} as {self._whole[name]}")
+    def run_window(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        start: datetime,
+        end: datetime,
+        *,
+        stop_before: str | None = None,
+    ) -> None:
+        """What a run for the hours from `start` up to `end` does; it fails before the model `stop_before`."""
+        for model in self.models:
+            if model.name == stop_before:
+                return
+            if model.kind == "table":
+                connection.execute(f"create or replace table {model.table} as {model.whole}")
+            elif model.kind == "incremental":
+                connection.execute(_placed(f"create or replace temp table made as {model.window}", start, end))
+                connection.execute(_placed(model.statements, start, end))
+        connection.execute(self._read_touched)
 
-    def run_window(self, connection: duckdb.DuckDBPyConnection, start: datetime, end: datetime) -> None:
-        """The incremental model for the hours from `start` up to `end`, as an hourly run does."""
-        texts = []
-        for text in (self._window_select, self._window_statements):
-            for place, moment in zip(PLACE_OF_WINDOW, (start, end), strict=True):
-                text = text.replace(place, hour_text(moment))
-            texts.append(text)
-        connection.execute(f"create or replace temp table arriving as {texts[0]}")
-        connection.execute(texts[1])
+
+def _placed(text: str, start: datetime, end: datetime) -> str:
+    for place, moment in zip(PLACE_OF_WINDOW, (start, end), strict=True):
+        text = text.replace(place, hour_text(moment))
+    return text
 
 
 @pytest.fixture(scope="session")
@@ -140,14 +191,25 @@ def warehouse(dbt: Dbt) -> Path:
 @pytest.fixture(scope="session")
 def models(dbt: Dbt) -> Models:
     dbt.fresh_warehouse()
-    dbt.must("build", "--exclude-resource-type", "unit_test")
-    compiled = dbt.target / "compiled" / "footfall" / "models"
-    whole = {path.stem: path.read_text() for path in compiled.rglob("*.sql") if path.parent.suffix != ".yml"}
-    dbt.must("run", "--select", INT_EVENTS, window=PLACE_OF_WINDOW)
-    ran = (dbt.target / "run" / "footfall" / "models" / "intermediate" / f"{INT_EVENTS}.sql").read_text()
-    statements = re.sub(rf'"{INT_EVENTS}__dbt_tmp\d+"', "temp.arriving", ran)
-    assert "temp.arriving" in statements, "dbt names its temporary table differently now"
-    return Models(whole, (compiled / "intermediate" / f"{INT_EVENTS}.sql").read_text(), statements)
+    first = dbt.must("build", "--exclude-resource-type", "unit_test", "test")
+    nodes = [r.node for r in first.result.results if r.node.resource_type == "model"]
+    compiled = dbt.target / "compiled" / "footfall"
+    whole = {node.name: (compiled / node.original_file_path).read_text() for node in nodes}
+    dbt.must("run", "--exclude", "config.materialized:view", window=PLACE_OF_WINDOW)
+    found = []
+    for node in nodes:
+        kind, statements = node.config.materialized, ""
+        if kind == "incremental":
+            ran = (dbt.target / "run" / "footfall" / node.original_file_path).read_text()
+            statements = re.sub(rf'"{node.name}__dbt_tmp\d+"', "temp.made", ran)
+            assert "temp.made" in statements, "dbt names its temporary table differently now"
+        window = (compiled / node.original_file_path).read_text() if kind == "incremental" else ""
+        found.append(Model(node.schema, node.name, kind, whole[node.name], window, statements))
+    create, read = (
+        dbt.must("compile", "--inline", "{{ %s() }}" % macro).result.results[0].node.compiled_code
+        for macro in ("create_touched", "read_touched")
+    )
+    return Models(found, create, read)
 
 
 @pytest.fixture

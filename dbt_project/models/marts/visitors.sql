@@ -1,7 +1,17 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='rebuild_touched',
+        unique_key='visitor_id',
+        on_schema_change='fail',
+        meta={'touched_by': 'visitor'},
+    )
+}}
+
 with sessions as (
 
     select * from {{ ref('sessions') }}
-    where visitor_id is not null
+    where visitor_id is not null and {{ is_touched('visitor') }}
 
 ),
 
@@ -14,17 +24,32 @@ final as (
         visitor_id,
 
         -- strings
+        case when max(consent_tier) = 3 then 'first_party' else 'daily' end as id_kind,
+        min_by(source, started_at) as first_source,
+        min_by(medium, started_at) as first_medium,
+        min_by(campaign, started_at) as first_campaign,
         min_by(channel, started_at) as first_channel,
+        min_by(landing_page, started_at) as first_page,
+        max_by(exit_page, started_at) as last_page,
+        max_by(country, started_at) as country,
+        max_by(device, started_at) as device,
+        {{ revenue_currency() }} as currency,
 
         -- numbers
         count(*) as sessions,
         cast(sum(page_views) as bigint) as page_views,
         cast(sum(events) as bigint) as events,
+        cast(sum(conversions) as bigint) as conversions,
+        {{ revenue_total() }} as revenue,
+        cast(sum(engaged_seconds) as decimal(18, 3)) as engaged_seconds,
+        count(distinct date) as active_days,
+        cast({{ seconds_between('min(started_at)', 'max(ended_at)') }} as decimal(18, 3)) as lifetime_seconds,
 
         -- booleans
-        bool_or(is_bot) as is_bot,
+        max(case when is_bot then 1 else 0 end) = 1 as is_bot,
 
-        -- timestamps
+        -- dates and timestamps
+        min(date) as first_date,
         min(started_at) as first_seen_at,
         max(ended_at) as last_seen_at
 
