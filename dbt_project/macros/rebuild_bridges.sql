@@ -35,5 +35,11 @@
             select session_id from sessions_beside except select session_id from {{ touched() }}
         )
         and {{ is_near_touched('date', session_reach(), session_reach()) }};
+
+    -- what belongs to a session by way of another has its days too
+    insert into {{ touched() }}
+    select changed.client_id, changed.site_id, changed.visitor_id, bridges.continues_session_id, changed.date, changed.received_hour
+    from {{ touched() }} as changed
+    inner join bridges_beside as bridges on changed.session_id = bridges.session_id;
 {% endmacro %}
 

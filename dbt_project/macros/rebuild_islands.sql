@@ -38,6 +38,10 @@
     union
     select {{ told }} from replaced where session_id in (select session_id from touched_now);
 
+    -- how many lines an hour holds may change without any session
+    insert into {{ touched() }} (received_hour)
+    select received_hour from {{ ref('stg_web__hours') }} where {{ received_in_window('received_hour') }};
+
     delete from {{ stored }}
     where (event_key, received_hour) in (select event_key, received_hour from replaced);
 

@@ -2,7 +2,7 @@
     What a run changes, so that everything after it rebuilds that and nothing else: cost follows the hour.
 
     `intermediate.touched` has a row for each session that changed, before and after, with every day it has an
-    event on and every hour that received one. Rows stay until every model that reads them has succeeded: a run
+    event on and every hour that received one, and one for each hour of the window. Rows stay until every model that reads them has succeeded: a run
     that fails half way leaves them to the next one.
     `intermediate.modelled_settings` is what the client files said when the models last read them. A site whose
     settings differ from it is rebuilt whole, and so is a funnel.
@@ -23,7 +23,8 @@
 {#-
     The rows that an incremental model has to make anew, as a condition; `true` in a rebuild.
 
-    grain: session (session_id, date), day (client_id, site_id, date) or visitor (client_id, site_id, visitor_id).
+    grain: session (session_id, date), day (client_id, site_id, date), visitor (client_id, site_id, visitor_id) or
+    hour (received_hour).
     Tuples in one IN, because DuckDB then skips the row groups of other days; it does not for EXISTS.
 -#}
 {% macro is_touched(grain, alias='') -%}
@@ -36,6 +37,7 @@
         'session': 'session_id, date',
         'day': 'client_id, site_id, date',
         'visitor': 'client_id, site_id, visitor_id',
+        'hour': 'received_hour',
     }[grain]) }}
 {% endmacro %}
 
@@ -139,18 +141,6 @@
     where kind = 'funnel'
         and (client_id, name, settings) not in (select client_id, funnel, definition from {{ ref('stg_web__funnels') }})
 {%- endmacro %}
-
-{#- The incremental strategy of what is counted by hour of receipt: the window, and hours whose duplicates changed. -#}
-{% macro get_incremental_rebuild_hours_sql(arg_dict) %}
-    {%- set columns = get_quoted_csv(arg_dict['dest_columns'] | map(attribute='name')) -%}
-    delete from {{ arg_dict['target_relation'] }} where {{ received_in_window('received_hour') }};
-
-    delete from {{ arg_dict['target_relation'] }}
-    where received_hour in (select received_hour from {{ touched() }});
-
-    insert into {{ arg_dict['target_relation'] }} ({{ columns }})
-    select {{ columns }} from {{ arg_dict['temp_relation'] }};
-{% endmacro %}
 
 {#- At the end of a run: when every model that reads `touched` has been built, it is read. -#}
 {% macro forget_touched(results) %}

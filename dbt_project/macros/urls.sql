@@ -33,5 +33,12 @@
     property; some libraries as a field of the event.
 -#}
 {% macro engagement_number(field, lowest, highest) -%}
-    least({{ highest }}, greatest({{ lowest }}, cast(floor(try_cast(coalesce({{ json_text('props', field) }}, {{ json_text('payload', field) }}) as double)) as bigint)))
+    {%- set number -%}
+    floor(try_cast(coalesce({{ json_text('props', field) }}, {{ json_text('payload', field) }}) as double))
+    {%- endset -%}
+    case
+        when {{ number }} < {{ lowest }} then {{ lowest }}
+        when {{ number }} > {{ highest }} then {{ highest }}
+        else cast({{ number }} as bigint)
+    end
 {%- endmacro %}

@@ -20,7 +20,7 @@
 {%- set visitor_key = 'coalesce(visitor_id, event_key) as visitor_key' -%}
 {%- set in_order = 'client_id, site_id, visitor_key' -%}
 
--- depends_on: {{ ref('stg_web__enrichments') }}
+-- depends_on: {{ ref('stg_web__enrichments') }}, {{ ref('stg_web__hours') }}
 with
 
 {% if is_incremental() %}

@@ -1,7 +1,7 @@
 {{
     config(
         materialized='incremental',
-        incremental_strategy='rebuild_hours',
+        incremental_strategy='rebuild_touched',
         unique_key='received_hour',
         on_schema_change='fail',
         group='reporting',
@@ -9,16 +9,12 @@
     )
 }}
 
+-- what is touched is known only then
+-- depends_on: {{ ref('events') }}
 with lines as (
 
     select * from {{ ref('stg_web__received') }}
-    where client_id is not null and site_id is not null
-        and (
-            {{ received_in_window('received_hour') }}
-            {%- if is_incremental() %}
-            or received_hour in (select received_hour from {{ touched() }})
-            {%- endif %}
-        )
+    where client_id is not null and site_id is not null and {{ is_touched('hour') }}
 
 ),
 

@@ -12,14 +12,7 @@
     that the same device had the day before; a session that has such an event looks for the session it continues.
 -#}
 
-with events as (
-
-    select
-        session_id, client_id, site_id, visitor_id, previous_visitor_id, event_id, occurred_at, occurred_on, date,
-        timeout_minutes, cut_at_midnight, cut_on_campaign, utm_campaign
-    from {{ ref('int_events_sessionised') }}
-
-),
+with
 
 {% if is_incremental() %}
 
@@ -38,8 +31,10 @@ touched_neighbours as (
 
 carrying as (
 
-    select *
-    from events
+    select
+        session_id, client_id, site_id, previous_visitor_id, event_id, occurred_at, occurred_on, date, timeout_minutes,
+        cut_at_midnight
+    from {{ ref('int_events_sessionised') }}
     where previous_visitor_id is not null
 
 ),
@@ -84,7 +79,7 @@ found as (
             order by before.occurred_at desc, before.event_id desc, seeking.occurred_at, seeking.event_id
         ) as place
     from seeking
-    inner join events as before
+    inner join {{ ref('int_events_sessionised') }} as before
         on seeking.client_id = before.client_id
         and seeking.site_id = before.site_id
         and seeking.previous_visitor_id = before.visitor_id
@@ -112,7 +107,7 @@ lengths as (
         max(events.occurred_at) as ended_at,
         -- a session that begins with a campaign is not continued into where campaigns cut
         max(case when events.cut_on_campaign and events.utm_campaign is not null then 1 else 0 end) as has_campaign
-    from events
+    from {{ ref('int_events_sessionised') }} as events
     where events.session_id in (select session_id from pairs union select continues_session_id from pairs)
         {%- if is_incremental() %}
         and {{ is_near_touched('events.date', session_reach(), session_reach()) }}

@@ -1,4 +1,4 @@
-{{ config(materialized='table') }}
+{{ config(materialized='table', tags=['whole']) }}
 
 {#- Times that one user id may have been renamed into the next; longer chains end at the eighth. -#}
 {%- set renames = 8 -%}

@@ -32,7 +32,7 @@ final as (
         count(distinct visitor_id) as visitors
 
     from page_views
-    where previous_page is not null
+    where previous_page is not null and page is not null
     group by client_id, site_id, date, previous_page, page
 
 )

@@ -11,7 +11,7 @@
 with page_views as (
 
     select * from {{ ref('page_views') }}
-    where not is_bot and {{ is_touched('day') }}
+    where not is_bot and page is not null and {{ is_touched('day') }}
 
 ),
 
