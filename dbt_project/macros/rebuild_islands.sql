@@ -25,7 +25,8 @@
         and (event_key, received_hour) not in (select event_key, received_hour from replaced);
 
     create or replace temp table touched_now as
-    select session_id from {{ made }} where {{ received_in_window('received_hour') }}
+    select session_id from {{ made }}
+    where {{ received_in_window('received_hour') }} or {{ received_in_window('enriched_at') }}
     union
     select session_id from replaced where {{ received_in_window('received_hour') }}
     union

@@ -1,4 +1,4 @@
-{{ config(tags=['whole']) }}
+{{ config(tags=['whole'], meta={'dagster': {'ref': {'name': 'daily_metrics'}}}) }}
 
 -- Days neither lose nor invent anything: what a day says is what its events and sessions are. Of a run, the days it
 -- received something of.

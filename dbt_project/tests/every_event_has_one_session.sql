@@ -1,3 +1,5 @@
+{{ config(meta={'dagster': {'ref': {'name': 'sessions'}}}) }}
+
 -- Every kept event of the window is in `events` once and nothing else is; and sessions count exactly the events there are.
 -- The window and not everything, because a later hour may be ingested already and not modelled yet. Counted per
 -- client: a join of all events would cost more than the models.

@@ -1,3 +1,5 @@
+{{ config(meta={'dagster': {'ref': {'name': 'sessions'}}}) }}
+
 -- Two sessions of one visitor never overlap in time: the later one starts when the earlier has ended, or after.
 -- (They meet in one moment only where a site's campaigns cut.) Of a run's visitors, and the days around.
 select session_id

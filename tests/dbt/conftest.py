@@ -10,7 +10,7 @@ import re
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +79,7 @@ class Dbt:
 
 @dataclass(frozen=True)
 class Model:
-    """One model as dbt ran it: its place, the query of a rebuild, and that of a window with what follows it."""
+    """One model as dbt ran it: its place, the query of a rebuild, that of a window, and what follows it."""
 
     schema: str
     name: str
@@ -151,30 +151,29 @@ class Models:
                 connection.execute(f"create or replace {kind} {model.table} as {model.whole}")
         connection.execute(self._read_touched)
 
-    def run_window(
-        self,
-        connection: duckdb.DuckDBPyConnection,
-        start: datetime,
-        end: datetime,
-        *,
-        stop_before: str | None = None,
-    ) -> None:
-        """What a run for the hours from `start` up to `end` does; it fails before the model `stop_before`."""
+    def run_window(self, connection: duckdb.DuckDBPyConnection, start: datetime, end: datetime) -> None:
+        """What a run for the hours from `start` up to `end` does."""
+        self.sessionise(connection, start, end)
+        self.follow(connection)
+
+    def sessionise(self, connection: duckdb.DuckDBPyConnection, start: datetime, end: datetime) -> None:
+        """The part of a run that reads its hours; what it touched waits for `follow`, of this run or a later one."""
+        (model,) = (m for m in self.models if m.name == INT_EVENTS)
+        text = f"create or replace temp table made as {model.window}; {model.statements}"
+        for place, moment in zip(PLACE_OF_WINDOW, (start, end), strict=True):
+            text = text.replace(place, hour_text(moment))
+        connection.execute(text)
+
+    def follow(self, connection: duckdb.DuckDBPyConnection, stop_before: str | None = None) -> None:
+        """The part of a run that rebuilds what was touched; it fails before the model `stop_before`."""
         for model in self.models:
             if model.name == stop_before:
                 return
             if model.kind == "table":
                 connection.execute(f"create or replace table {model.table} as {model.whole}")
-            elif model.kind == "incremental":
-                connection.execute(_placed(f"create or replace temp table made as {model.window}", start, end))
-                connection.execute(_placed(model.statements, start, end))
+            elif model.kind == "incremental" and model.name != INT_EVENTS:
+                connection.execute(f"create or replace temp table made as {model.window}; {model.statements}")
         connection.execute(self._read_touched)
-
-
-def _placed(text: str, start: datetime, end: datetime) -> str:
-    for place, moment in zip(PLACE_OF_WINDOW, (start, end), strict=True):
-        text = text.replace(place, hour_text(moment))
-    return text
 
 
 @pytest.fixture(scope="session")
@@ -204,9 +203,10 @@ def models(dbt: Dbt) -> Models:
             statements = re.sub(rf'"{node.name}__dbt_tmp\d+"', "temp.made", ran)
             assert "temp.made" in statements, "dbt names its temporary table differently now"
         window = (compiled / node.original_file_path).read_text() if kind == "incremental" else ""
+        assert node.name == INT_EVENTS or PLACE_OF_WINDOW[0] not in window + statements, node.name
         found.append(Model(node.schema, node.name, kind, whole[node.name], window, statements))
     create, read = (
-        dbt.must("compile", "--inline", "{{ %s() }}" % macro).result.results[0].node.compiled_code
+        dbt.must("compile", "--inline", "{{ " + macro + "() }}").result.results[0].node.compiled_code
         for macro in ("create_touched", "read_touched")
     )
     return Models(found, create, read)
@@ -255,38 +255,6 @@ def add_events() -> AddEvents:
         connection.executemany(f"insert into ingest.events values ({places})", rows)
 
     return add
-
-
-def sessions_by_hand(
-    events: list[tuple[str, str, str | None, str, datetime]],
-    timeout: timedelta = timedelta(minutes=30),
-    longest: timedelta = timedelta(hours=24),
-) -> dict[tuple[str, str], tuple[str, str, str | None, str]]:
-    """The rule of sessions, written a second time and as plainly as possible.
-
-    events: (client, site, visitor, event id, time). Returns, for each (client, event id), what its session's
-    id is made of: client, site, visitor, first event id.
-    """
-    found = {}
-    people: dict[Any, list[tuple[datetime, str]]] = {}
-    for client, site, visitor, event_id, moment in events:
-        person = (client, site, visitor) if visitor is not None else (client, site, None, event_id)
-        people.setdefault(person, []).append((moment, event_id))
-    for person, seen in people.items():
-        island_start = previous = first = cut = None
-        for moment, event_id in sorted(seen):
-            if previous is None or moment - previous > timeout:
-                island_start, first, cut = moment, event_id, 0
-            elif (moment - island_start) // longest != cut:
-                first, cut = event_id, (moment - island_start) // longest
-            found[person[0], event_id] = (person[0], person[1], person[2], first)
-            previous = moment
-    return found
-
-
-@pytest.fixture(scope="session")
-def oracle() -> Callable[..., dict[tuple[str, str], tuple[str, str, str | None, str]]]:
-    return sessions_by_hand
 
 
 @pytest.fixture(scope="session", name="hour_text")

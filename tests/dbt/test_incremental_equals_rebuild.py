@@ -1,8 +1,8 @@
 """Whatever order the hours come in, and however often: the incremental models hold what a rebuild would.
 
-After a story (tests/support/lake_story.py) every table must equal, row for row, what a rebuild makes of the same
-lake, and the sessions must be those of the plain rules. Clients would otherwise be delivered sessions that
-nobody can reproduce.
+After a story (tests/support/lake_story.py) every table must equal, row for row, what a rebuild makes of the
+same lake, and the sessions must be those of the plain rules. Clients would otherwise be delivered sessions
+that nobody can reproduce.
 """
 
 import random
@@ -10,7 +10,12 @@ from datetime import timedelta
 
 import duckdb
 import pytest
-from support.lake_story import HOUR, START, Lake, oracle_sessions, story_events, story_steps
+from support.lake_story import HOUR, Lake, oracle_sessions, start_of, story_events, story_steps
+
+from orchestration.modelling.command import build_whole, build_windowed
+
+START = start_of(0)
+NO_UNIT_TESTS = ("--exclude-resource-type", "unit_test")
 
 
 def _compare(connection: duckdb.DuckDBPyConnection, models) -> None:
@@ -37,26 +42,36 @@ def _check_oracle(connection: duckdb.DuckDBPyConnection) -> None:
     assert sessions == len(set(expected.values()))
 
 
-def _tell(models, seed: int) -> None:
-    chance = random.Random(seed)
+def _tell(models, seeds: range) -> None:
+    """Stories side by side in one warehouse: each is told in its own order, then what was touched follows.
+
+    A run that fails half way leaves what it touched to the next one, so that a pass of the models behind may
+    follow several runs, and may fail itself.
+    """
+    chance = random.Random(seeds[0])
     connection = models.database()
-    copies = story_events(chance)
-    Lake.fill(connection, copies)
-    lake = Lake(connection)
+    lakes, orders = [], []
+    for number in range(len(seeds)):
+        copies = story_events(chance, number)
+        lakes.append(Lake(connection, copies, number))
+        hours = {copy.hour for copy in copies}
+        orders.append(story_steps(chance, max(hours), hours))
     models.rebuild(connection)
-    hours = {copy.hour for copy in copies}
-    for verb, one, two in story_steps(chance, max(hours), hours):
-        window = (START + one * HOUR, START + (two + 1) * HOUR)
-        if verb == "ingest":
-            lake.ingest(one, two)
-        elif verb == "enrich":
-            lake.enrich(one, two)
-        elif verb == "settings":
-            lake.settings(one)
-        elif verb == "fail":
-            models.run_window(connection, *window, stop_before=chance.choice(models.models).name)
-        else:
-            models.run_window(connection, *window)
+    while any(orders):
+        for lake, steps in zip(lakes, orders, strict=True):
+            for _ in range(min(len(steps), chance.randint(5, 12))):
+                verb, one, two = steps.pop(0)
+                if verb == "model":
+                    models.sessionise(connection, *lake.window(one, two))
+                elif verb == "ingest":
+                    lake.ingest(one, two)
+                elif verb == "enrich":
+                    lake.enrich(one, two)
+                else:
+                    lake.settings(one)
+        if chance.random() < 0.3:
+            models.follow(connection, stop_before=chance.choice(models.models).name)
+        models.follow(connection)
     _compare(connection, models)
     _check_oracle(connection)
     connection.close()
@@ -64,8 +79,7 @@ def _tell(models, seed: int) -> None:
 
 @pytest.mark.parametrize("seeds", [range(first, first + 20) for first in range(0, 200, 20)])
 def test_any_order_of_arrival_gives_the_tables_of_a_rebuild(models, seeds):
-    for seed in seeds:
-        _tell(models, seed)
+    _tell(models, seeds)
 
 
 def _sessions(connection: duckdb.DuckDBPyConnection) -> list[list[str]]:
@@ -110,39 +124,33 @@ def test_when_the_copy_that_counted_vanishes_the_other_joins_the_sessions_near_i
 
 
 @pytest.mark.proof
-@pytest.mark.parametrize("seeds", [range(first, first + 100) for first in range(1000, 3000, 100)])
+@pytest.mark.parametrize("seeds", [range(first, first + 20) for first in range(1000, 3000, 20)])
 def test_any_of_many_orders_of_arrival_gives_the_tables_of_a_rebuild(models, seeds):
-    for seed in seeds:
-        _tell(models, seed)
+    _tell(models, seeds)
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_dbt_itself_gives_the_tables_of_a_rebuild(dbt, models, warehouse, hour_text, oracle, seed):
+@pytest.mark.parametrize("seed", range(2))
+def test_dbt_itself_gives_the_tables_of_a_rebuild(dbt, models, warehouse, hour_text, seed):
     """The same with dbt in place of its SQL: windows from the environment, transactions, --full-refresh.
 
-    The last window runs as production does, with all data tests.
+    The last window runs as production does, in two invocations and with all data tests.
     """
     chance = random.Random(seed)
-    copies = [copy for copy in _story_events(chance) if copy.hour < 3]
-    steps = _steps(chance, 2)
+    copies = [copy for copy in story_events(chance) if copy.hour in range(4, 7)]
     with duckdb.connect(str(warehouse)) as connection:
-        Lake.fill(connection, copies)
-    for n, (verb, one, two) in enumerate(steps):
-        if verb == "ingest":
-            with duckdb.connect(str(warehouse)) as connection:
-                Lake(connection).ingest(one, two)
-            continue
-        window = (hour_text(START + one * HOUR), hour_text(START + (two + 1) * HOUR))
-        if n < len(steps) - 1:
-            dbt.must("run", "--select", "+int_events_sessionised", window=window)
-        else:
-            dbt.must("build", "--exclude-resource-type", "unit_test", window=window)
+        Lake(connection, copies)
+    dbt.must("build", *NO_UNIT_TESTS, window=(hour_text(START), hour_text(START + HOUR)))
+    for hour in chance.sample([4, 5, 6], 3):
+        with duckdb.connect(str(warehouse)) as connection:
+            Lake(connection).ingest(hour, 1)
+        window = (hour_text(START + hour * HOUR), hour_text(START + (hour + 1) * HOUR))
+        dbt.must(*build_windowed(), window=window)
+        dbt.must(*build_whole(), window=window)
 
     with duckdb.connect(str(warehouse)) as connection:
-        _check_oracle(connection, oracle)
-        kept = {
-            table: connection.execute(f"from {table} order by all").fetchall() for table in models.tables
-        }
+        _check_oracle(connection)
+        assert connection.execute("select count(*) from intermediate.touched").fetchone() == (0,)
+        kept = {table: connection.execute(f"from {table} order by all").fetchall() for table in models.tables}
     dbt.must("run", "--full-refresh", window=(hour_text(START), hour_text(START + HOUR)))
     with duckdb.connect(str(warehouse)) as connection:
         for table in models.tables:

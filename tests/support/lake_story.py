@@ -10,14 +10,33 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import duckdb
-
-from orchestration.ingest.schema import TABLES
 from support.session_oracle import Moment, Rules, sessions_by_hand
 
+from orchestration.ingest.schema import TABLES
+
 HOUR = timedelta(hours=1)
-#: The night in which Berlin's clocks change. Midnight UTC, when daily ids change, is six hours later.
-START = datetime(2026, 3, 28, 18, tzinfo=UTC)
-TYPES = {"page_view": 60, "engagement": 12, "purchase": 6, "signup": 4, "identify": 5, "alias": 3, "web_vitals": 6, "consent": 2, "not_found": 2}
+
+
+def start_of(number: int) -> datetime:
+    """Six hours before midnight UTC, when daily ids change, of the night in which Berlin's clocks change.
+
+    Stories in one warehouse have different numbers: each its own year and its own clients.
+    """
+    last_of_march = datetime(2010 + number, 3, 31, 18, tzinfo=UTC)
+    return last_of_march - timedelta(days=(last_of_march.weekday() + 1) % 7 + 1)
+
+
+TYPES = {
+    "page_view": 60,
+    "engagement": 12,
+    "purchase": 6,
+    "signup": 4,
+    "identify": 5,
+    "alias": 3,
+    "web_vitals": 6,
+    "consent": 2,
+    "not_found": 2,
+}
 BERLIN, PARIS, GONE = ("c1", "berlin"), ("c2", "paris"), ("c1", "gone")
 #: Site → its rules before and after they change in the middle of a story. One site is in no client file.
 RULES = {
@@ -28,10 +47,17 @@ RULES = {
     ),
 }
 FUNNELS = [
-    ("c1", "buy", "session", 60, [("a", "page_view", "/a"), ("any", "page_view", None), ("bought", "purchase", None)]),
+    (
+        "c1",
+        "buy",
+        "session",
+        60,
+        [("a", "page_view", "/a"), ("any", "page_view", None), ("bought", "purchase", None)],
+    ),
     ("c1", "sign up", "visitor", 1440, [("b", "page_view", "/b%"), ("signed up", "signup", None)]),
     ("c2", "buy", "visitor", 300, [("view", "page_view", None), ("bought", "purchase", "/_")]),
 ]
+CORRECTIONS = ({"country": "IT"}, {"device": "tv", "page": "/z"}, {"country": None, "is_bot": "false"})
 
 
 @dataclass
@@ -43,18 +69,21 @@ class Copy:
     versions: frozenset[int]
 
 
-def story_events(chance: random.Random) -> list[Copy]:
-    """Dense on purpose: few visitors, so that late events bridge, extend and split what is there."""
-    teller = _Teller(chance)
+def story_events(chance: random.Random, number: int = 0) -> list[Copy]:
+    """Dense on purpose: few visitors, so that late events bridge, extend and split what is there.
+
+    `number` keeps the clients of several stories apart, in one warehouse.
+    """
+    teller = _Teller(chance, number)
     for site in (BERLIN, GONE, PARIS):
         for person in ("one", "two", None, "known")[: chance.randint(2, 4)]:
-            moment = START + timedelta(minutes=chance.choice([0, 20, 300, 320, 340]))
+            moment = teller.start + timedelta(minutes=chance.choice([0, 20, 300, 320, 340]))
             for _ in range(chance.randint(3, 11)):
                 teller.happen(site, person, moment)
                 # 30 is the limit itself; 0 is the same moment.
                 moment += timedelta(minutes=chance.choice([0, 0, 5, 12, 29, 30, 30, 31, 45, 90]))
     if chance.random() < 0.2:
-        moment = START
+        moment = teller.start
         for _ in range(chance.randint(50, 70)):
             teller.happen(BERLIN, chance.choice(["known-endless", "endless"]), moment)
             moment += timedelta(minutes=chance.choice([20, 25, 30]))
@@ -62,15 +91,18 @@ def story_events(chance: random.Random) -> list[Copy]:
 
 
 class _Teller:
-    def __init__(self, chance: random.Random) -> None:
+    def __init__(self, chance: random.Random, number: int) -> None:
         self._chance = chance
+        self._number = number
+        self.start = start_of(number)
         self.copies: list[Copy] = []
 
     def happen(self, site: tuple[str, str], person: str | None, moment: datetime) -> None:
         chance = self._chance
         late = chance.random() < 0.2
         received = moment + timedelta(
-            hours=chance.choice([1, 2, 5, 9, 80]) * chance.random() if late else 0, seconds=chance.uniform(0, 90)
+            hours=chance.choice([1, 2, 5, 9, 80]) * chance.random() if late else 0,
+            seconds=chance.uniform(0, 90),
         )
         row = self._row(site, person, moment)
         self._receive(row, person, received, chance.choices([{0, 1}, {0}, {1}], [90, 5, 5])[0])
@@ -80,7 +112,7 @@ class _Teller:
             shift = timedelta(hours=chance.uniform(-3, 6))
             versions = chance.choice([{0, 1}, {0, 1}, {0}, {1}])
             other = person if chance.random() < 0.9 else chance.choice(["one", "two", None])
-            self._receive(again, other, max(received + shift, START), versions)
+            self._receive(again, other, max(received + shift, self.start), versions)
 
     def _row(self, site: tuple[str, str], person: str | None, moment: datetime) -> dict:
         chance = self._chance
@@ -88,7 +120,7 @@ class _Teller:
         page = chance.choice("abc")
         logged = chance.random() < 0.08
         return {
-            "client_id": site[0],
+            "client_id": f"{site[0]}-{self._number}",
             "site_id": site[1],
             "event_id": f"e{chance.randrange(10**6):06d}-{len(self.copies)}",
             "event_type": kind,
@@ -122,11 +154,11 @@ class _Teller:
         }
 
     def _receive(self, row: dict, person: str | None, received: datetime, versions: set[int]) -> None:
-        hour = int((received - START) / HOUR)
+        hour = int((received - self.start) / HOUR)
         copy = row | {
             "received_at": received,
-            "received_hour": START + hour * HOUR,
-            "object_key": f"raw/{hour}",
+            "received_hour": self.start + hour * HOUR,
+            "object_key": f"raw/{self._number}/{hour}",
             "visitor_id": _visitor(person, received),
             "previous_visitor_id": None,
         }
@@ -144,7 +176,8 @@ def _visitor(person: str | None, received: datetime) -> str | None:
 
 def _props(chance: random.Random, kind: str) -> str | None:
     if kind == "engagement":
-        return json.dumps({"engaged_ms": chance.choice([0, 900, 12000]), "scroll": chance.choice([0, 50, 100])})
+        measured = {"engaged_ms": chance.choice([0, 900, 12000]), "scroll": chance.choice([0, 50, 100])}
+        return json.dumps(measured)
     if kind == "web_vitals":
         return json.dumps({"lcp_ms": chance.choice([900, 2600.5]), "cls": 0.1})
     if kind == "alias":
@@ -157,13 +190,24 @@ def _props(chance: random.Random, kind: str) -> str | None:
 class Lake:
     """All versions of all hours beside the ingest's tables; each verb does to the tables what ingest does."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, copies: list[Copy] | None = None, number: int = 0
+    ) -> None:
         self._connection = connection
+        self._number = number
+        if copies is not None:
+            self._fill(copies)
 
-    @staticmethod
-    def fill(connection: duckdb.DuckDBPyConnection, copies: list[Copy]) -> None:
+    def window(self, first: int, last: int) -> tuple[datetime, datetime]:
+        """From the start of one hour of the story to the end of another."""
+        return start_of(self._number) + first * HOUR, start_of(self._number) + (last + 1) * HOUR
+
+    def _fill(self, copies: list[Copy]) -> None:
         columns = list(TABLES["events"])
-        connection.execute("create table ingest.lake as select 0 as version, * from ingest.events limit 0")
+        connection = self._connection
+        connection.execute(
+            "create table if not exists ingest.lake as select 0 as version, * from ingest.events limit 0"
+        )
         rows = [
             [version, *((copy.row | {"line_number": number}).get(column) for column in columns)]
             for number, copy in enumerate(copies)
@@ -172,18 +216,20 @@ class Lake:
         places = ", ".join("?" * (len(columns) + 1))
         values = ", ".join([f"({places})"] * len(rows))
         connection.execute(f"insert into ingest.lake values {values}", [cell for row in rows for cell in row])
-        Lake(connection).settings(0)
+        self.settings(0)
 
     def settings(self, number: int) -> None:
         """What the client files say, before (0) or after (1) somebody edited them."""
-        self._connection.execute("delete from ingest.sites")
-        self._connection.execute("delete from ingest.funnels")
+        for table in ("sites", "funnels"):
+            self._connection.execute(
+                f"delete from ingest.{table} where client_id like ?", [f"%-{self._number}"]
+            )
         for (client, site), rules in RULES.items():
             rule = rules[number]
             self._connection.execute(
                 "insert into ingest.sites values (?, ?, ?, ?, ?, ?, ?)",
                 [
-                    client,
+                    f"{client}-{self._number}",
                     site,
                     rule.timezone,
                     rule.timeout.total_seconds() / 60,
@@ -196,7 +242,17 @@ class Lake:
             for place, (step, kind, page) in enumerate(steps[number:], 1):
                 self._connection.execute(
                     "insert into ingest.funnels values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                    [client, name, counted_by, window, place, step, kind, page, f"{steps[number:]}"],
+                    [
+                        f"{client}-{self._number}",
+                        name,
+                        counted_by,
+                        window,
+                        place,
+                        step,
+                        kind,
+                        page,
+                        f"{steps[number:]}",
+                    ],
                 )
 
     def enrich(self, hour: int, number: int) -> None:
@@ -205,19 +261,20 @@ class Lake:
             """
             insert into ingest.event_enrichments
             select client_id, event_id, ?, ?, ? from
-            (select distinct client_id, event_id from ingest.lake where hash(event_id) % 7 = ?)
+            (select distinct client_id, event_id from ingest.lake where hash(event_id) % 7 = ? and client_id like ?)
             """,
             [
-                START + hour * HOUR + timedelta(minutes=5),
+                self.window(hour, hour)[0] + timedelta(minutes=5),
                 number % 3,
-                json.dumps([{"country": "IT"}, {"device": "tv", "page": "/z"}, {"country": None, "is_bot": "false"}][number % 3]),
+                json.dumps(CORRECTIONS[number % 3]),
                 number % 7,
+                f"%-{self._number}",
             ],
         )
 
     def ingest(self, hour: int, version: int) -> None:
         """Replace the hour, then say of every event which copy counts: the one received first."""
-        at = START + hour * HOUR
+        at, _ = self.window(hour, hour)
         for table in ("events", "quarantine", "hours"):
             self._connection.execute(f"delete from ingest.{table} where received_hour = ?", [at])
         self._connection.execute(
@@ -229,8 +286,8 @@ class Lake:
         if (hour + version) % 3 == 0:
             self._connection.execute(
                 "insert into ingest.quarantine (received_hour, client_id, site_id, received_at)"
-                " values (?, 'c1', 'berlin', ?)",
-                [at, at],
+                " values (?, ?, 'berlin', ?)",
+                [at, f"c1-{self._number}", at],
             )
         self._connection.execute(
             """
@@ -239,19 +296,19 @@ class Lake:
                 select rowid as row_id, row_number() over (
                     partition by client_id, event_id order by received_at, object_key, line_number
                 ) as place
-                from ingest.events
+                from ingest.events where client_id like $client
             ) as ranked
             where ranked.row_id = events.rowid and is_duplicate is distinct from (ranked.place > 1)
-            """
+            """,
+            {"client": f"%-{self._number}"},
         )
 
 
 def story_steps(chance: random.Random, last_hour: int, hours: set[int]) -> list[tuple[str, int, int]]:
     """What is done, in an order that a backfill could take.
 
-    ("ingest", hour, version), ("model", first hour, last hour), ("enrich", hour, number), ("settings", 1, 0), and
-    ("fail", first, last): a model run that fails half way. Every hour ends in version 1 and is modelled at some
-    time after each ingest; what is failed is run again, later.
+    ("ingest", hour, version), ("model", first hour, last hour), ("enrich", hour, number), ("settings", 1, 0).
+    Every hour ends in version 1 and is modelled at some time after each ingest.
     """
     ordered = sorted(hours | set(range(min(last_hour, 12) + 1)))
     chance.shuffle(ordered)
@@ -293,26 +350,21 @@ def _model(chance: random.Random, hours: list[int]) -> list[tuple[str, int, int]
     hours = sorted(set(hours))
     chance.shuffle(hours)
     if chance.random() < 0.6:
-        runs = [(min(hours), max(hours))]
-    else:
-        half = len(hours) // 2
-        runs = [(min(part), max(part)) for part in (hours[:half], hours[half:]) if part]
-    steps = []
-    for first, last in runs:
-        if chance.random() < 0.1:
-            steps.append(("fail", first, last))
-        steps.append(("model", first, last))
-    return steps
+        return [("model", min(hours), max(hours))]
+    half = len(hours) // 2
+    return [("model", min(part), max(part)) for part in (hours[:half], hours[half:]) if part]
 
 
 def oracle_sessions(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], str]:
     """(client, event id) → session id of the kept events, by the plain rules."""
     kept = connection.execute(
         "select client_id, site_id, visitor_id, event_id, occurred_at, previous_visitor_id,"
-        " nullif(regexp_extract(url, 'utm_campaign=([a-z]*)', 1), '') from ingest.events where not is_duplicate"
+        " nullif(regexp_extract(url, 'utm_campaign=([a-z]*)', 1), '')"
+        " from ingest.events where not is_duplicate"
     ).fetchall()
     sites = connection.execute(
-        "select client_id, site_id, timezone, timeout_minutes, cut_at_midnight, cut_on_campaign from ingest.sites"
+        "select client_id, site_id, timezone, timeout_minutes, cut_at_midnight, cut_on_campaign"
+        " from ingest.sites"
     ).fetchall()
     rules = {(s[0], s[1]): Rules(s[2], timedelta(minutes=s[3]), s[4], s[5]) for s in sites}
     return sessions_by_hand([Moment(*row) for row in kept], rules)

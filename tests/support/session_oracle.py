@@ -46,7 +46,8 @@ def sessions_by_hand(
         people[moment.client, moment.site, moment.visitor, alone].append(moment)
     sessions: list[list[Moment]] = []
     for seen in people.values():
-        sessions += _split(sorted(seen, key=lambda m: m.order), rules.get((seen[0].client, seen[0].site), Rules()))
+        rule = rules.get((seen[0].client, seen[0].site), Rules())
+        sessions += _split(sorted(seen, key=lambda m: m.order), rule)
     return {
         (moment.client, moment.event_id): _id(root[0])
         for session, root in _joined(sessions, rules)
@@ -62,15 +63,19 @@ def _split(seen: list[Moment], rule: Rules) -> list[list[Moment]]:
         if before is None or moment.at - before.at > rule.timeout:
             start, campaign = moment.at, None
             sessions.append([])
-        elif (moment.at - start) // LONGEST != (before.at - start) // LONGEST:
-            sessions.append([])
-        elif rule.cut_at_midnight and _date(moment, rule) != _date(before, rule):
-            sessions.append([])
-        elif rule.cut_on_campaign and campaign and moment.campaign and moment.campaign != campaign:
+        elif _is_cut(before, moment, start, campaign, rule):
             sessions.append([])
         sessions[-1].append(moment)
         campaign = moment.campaign or campaign
     return sessions
+
+
+def _is_cut(before: Moment, moment: Moment, start: datetime, campaign: str | None, rule: Rules) -> bool:
+    return (
+        (moment.at - start) // LONGEST != (before.at - start) // LONGEST
+        or (rule.cut_at_midnight and _date(moment, rule) != _date(before, rule))
+        or (rule.cut_on_campaign and None not in (campaign, moment.campaign) and moment.campaign != campaign)
+    )
 
 
 def _joined(
@@ -98,9 +103,7 @@ def _joined(
             continue
         other = found[1]
         campaign = rule.cut_on_campaign and any(m.campaign for m in session)
-        too_long = (
-            session[-1].at - other[0].at >= LONGEST or other[-1].at - other[0].at >= LONGEST
-        )
+        too_long = session[-1].at - other[0].at >= LONGEST or other[-1].at - other[0].at >= LONGEST
         if not campaign and not too_long:
             continues[id(session)] = other
     joined = []

@@ -46,6 +46,20 @@ looked_back as (
 
 ),
 
+-- where campaigns cut, two sessions of a visitor may begin in one moment
+starts as (
+
+    select
+        *,
+        row_number() over (partition by client_id, site_id, person, started_at order by session_id) as place,
+        row_number() over (
+            partition by client_id, site_id, person, started_at
+            order by case when channel <> 'Direct' then 0 else 1 end, session_id
+        ) as place_of_not_direct
+    from sessions
+
+),
+
 final as (
 
     select
@@ -106,16 +120,18 @@ final as (
         looked_back.closed_at + interval {{ var('late_tolerance_hours') | int }} hour as final_at
 
     from looked_back
-    inner join sessions as firsts
+    inner join starts as firsts
         on looked_back.client_id = firsts.client_id
         and looked_back.site_id = firsts.site_id
         and looked_back.person = firsts.person
         and looked_back.first_at = firsts.started_at
-    left join sessions as credited
+        and firsts.place = 1
+    left join starts as credited
         on looked_back.client_id = credited.client_id
         and looked_back.site_id = credited.site_id
         and looked_back.person = credited.person
         and looked_back.last_non_direct_at = credited.started_at
+        and credited.place_of_not_direct = 1
 
 )
 

@@ -10,7 +10,11 @@
 
 with sessions as (
 
-    select * from {{ ref('sessions') }}
+    select
+        *,
+        row_number() over (partition by client_id, site_id, visitor_id order by started_at, session_id) as place,
+        row_number() over (partition by client_id, site_id, visitor_id order by started_at desc, session_id desc) as place_from_end
+    from {{ ref('sessions') }}
     where visitor_id is not null and {{ is_touched('visitor') }}
 
 ),
@@ -25,14 +29,14 @@ final as (
 
         -- strings
         case when max(consent_tier) = 3 then 'first_party' else 'daily' end as id_kind,
-        min_by(source, started_at) as first_source,
-        min_by(medium, started_at) as first_medium,
-        min_by(campaign, started_at) as first_campaign,
-        min_by(channel, started_at) as first_channel,
-        min_by(landing_page, started_at) as first_page,
-        max_by(exit_page, started_at) as last_page,
-        max_by(country, started_at) as country,
-        max_by(device, started_at) as device,
+        max(case when place = 1 then source end) as first_source,
+        max(case when place = 1 then medium end) as first_medium,
+        max(case when place = 1 then campaign end) as first_campaign,
+        max(case when place = 1 then channel end) as first_channel,
+        max(case when place = 1 then landing_page end) as first_page,
+        max(case when place_from_end = 1 then exit_page end) as last_page,
+        max(case when place_from_end = 1 then country end) as country,
+        max(case when place_from_end = 1 then device end) as device,
         {{ revenue_currency() }} as currency,
 
         -- numbers
