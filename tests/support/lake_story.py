@@ -101,7 +101,7 @@ class _Teller:
         chance = self._chance
         late = chance.random() < 0.2
         received = moment + timedelta(
-            hours=chance.choice([1, 2, 5, 9, 80]) * chance.random() if late else 0,
+            hours=chance.choice([1, 2, 4, 80]) * chance.random() if late else 0,
             seconds=chance.uniform(0, 90),
         )
         row = self._row(site, person, moment)
@@ -260,8 +260,8 @@ class Lake:
         self._connection.execute(
             """
             insert into ingest.event_enrichments
-            select client_id, event_id, ?, ?, ? from
-            (select distinct client_id, event_id from ingest.lake where hash(event_id) % 7 = ? and client_id like ?)
+            select distinct client_id, event_id, ?::timestamptz, ?::integer, ?::varchar
+            from ingest.lake where hash(event_id) % 7 = ? and client_id like ?
             """,
             [
                 self.window(hour, hour)[0] + timedelta(minutes=5),
@@ -310,7 +310,7 @@ def story_steps(chance: random.Random, last_hour: int, hours: set[int]) -> list[
     ("ingest", hour, version), ("model", first hour, last hour), ("enrich", hour, number), ("settings", 1, 0).
     Every hour ends in version 1 and is modelled at some time after each ingest.
     """
-    ordered = sorted(hours | set(range(min(last_hour, 12) + 1)))
+    ordered = sorted(hours | set(range(min(last_hour, 9) + 1)))
     chance.shuffle(ordered)
     ingests = []
     for hour in ordered:
@@ -340,7 +340,7 @@ def story_steps(chance: random.Random, last_hour: int, hours: set[int]) -> list[
             steps.append(("settings", 1, 0))
             waiting.append(hour)
         # Several ingests may pass before their models run, and those run in any order, or as one range.
-        if chance.random() < 0.35:
+        if chance.random() < 0.12:
             steps += _model(chance, waiting)
             waiting = []
     return steps + _model(chance, waiting or [last_hour])
