@@ -19,6 +19,13 @@ def compress(content: bytes) -> bytes:
     return compressor.compress(content)
 
 
+def compress_chunks(chunks: Iterable[bytes], size: int) -> bytes:
+    """The same for content of `size` bytes that comes in pieces and is never in memory as a whole."""
+    compressor = zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True, write_content_size=True)
+    writer = compressor.compressobj(size=size)
+    return b"".join([*(writer.compress(chunk) for chunk in chunks), writer.flush()])
+
+
 def compress_lines(lines: Iterable[bytes]) -> bytes:
     """`compress` of lines that are given without their line ends. All are in memory at once.
 

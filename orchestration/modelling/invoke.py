@@ -40,7 +40,7 @@ def invoke(
 ) -> list[NodeResult]:
     """Run a dbt command on the project, with artefacts and logs in `target`. Returns a result for each node.
 
-    `threads`: models side by side, 1 to 8. DuckDB uses every core for each; more of them only use more memory.
+    `threads`: models side by side, 1 to 8. DuckDB uses every core for each; more only use more memory.
     Raises FootfallError where dbt did not get as far as the nodes. The warehouse is closed again after it.
     """
     target.mkdir(parents=True, exist_ok=True)

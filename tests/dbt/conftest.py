@@ -157,7 +157,7 @@ class Models:
         self.follow(connection)
 
     def sessionise(self, connection: duckdb.DuckDBPyConnection, start: datetime, end: datetime) -> None:
-        """The part of a run that reads its hours. What it touched waits for `follow`, of this run or another."""
+        """The part of a run that reads its hours; what it touched waits for `follow`."""
         (model,) = (m for m in self.models if m.name == INT_EVENTS)
         text = f"create or replace temp table made as {model.window}; {model.statements}"
         for place, moment in zip(PLACE_OF_WINDOW, (start, end), strict=True):

@@ -26,8 +26,8 @@ NO_LOG_FLUSH = struct.pack("I", 2)
 
 WITHOUT_SYNC = """
 import sys
-import collector.spool as spool
-spool._data_sync = spool.sync_folder = lambda anything: None
+from collector.files import Files
+Files.sync = Files.sync_folder = lambda self, anything: None
 from collector.__main__ import main
 sys.exit(main())
 """
