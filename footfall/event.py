@@ -328,8 +328,10 @@ def _plain_event(raw: bytes) -> WireEvent | None:
     if event.clicks:
         names += len(event.clicks)
     props = event.props or {}
-    plain = is_plain(raw, names, (event.url, event.referrer), props, event.title or "")
-    return event if plain else None
+    texts = [
+        value for value in fields if type(value) is str and value is not event.id
+    ]  # whose form is checked
+    return event if is_plain(raw, names, (event.url, event.referrer), props, texts) else None
 
 
 def _id(name: str, value: Any) -> str | None:
