@@ -19,6 +19,7 @@ from footfall.api_keys import key_hash, new_key
 from footfall.clients import Client, Registry, Site, load_registry
 from footfall.errors import FootfallError
 from footfall.hours import lower_first_hour, parse
+from footfall.import_events import import_events
 from footfall.import_files import local_files
 from footfall.importer import import_log
 from footfall.privacy import Salts
@@ -81,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     imports.add_argument("file", help="a file, s3://bucket/key, or s3://bucket/prefix/ for all under it")
     imports.add_argument("--client", required=True)
     imports.add_argument("--site", help="the site the log is of (default: the client's only one)")
-    imports.add_argument("--format", default="combined", choices=["combined", "cloudfront"])
+    imports.add_argument("--format", default="combined", choices=["combined", "cloudfront", "ndjson"])
     imports.add_argument(
         "--no-page-views",
         action="store_true",
@@ -216,12 +217,16 @@ def _import_file(
 ) -> None:
     lake = open_store(settings.lake, s3_endpoint=settings.s3_endpoint)
     begun = time.monotonic()
-    report = import_log(path, client, site, lake, Salts(lake), log_format=log_format)
+    if log_format == "ndjson":
+        report = import_events(path, client, site, lake, Salts(lake))
+    else:
+        report = import_log(path, client, site, lake, Salts(lake), log_format=log_format)
     first, last = report.first_hour, report.last_hour
     print(
-        f"{shown}: {report.lines} lines = {report.page_views} page views "
-        f"+ {report.other_hits} other hits (counted, not stored) "
-        f"+ {report.refused + report.malformed} to quarantine"
+        f"{shown}: {report.lines} lines = {report.page_views} "
+        + ("events " if log_format == "ndjson" else "page views ")
+        + ("" if log_format == "ndjson" else f"+ {report.other_hits} other hits (counted, not stored) ")
+        + f"+ {report.refused + report.malformed} to quarantine"
     )
     if first is None or last is None:
         print("nothing to store")

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo, available_timezones
 import yaml
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from footfall import collecting, page_rules
+from footfall import collecting, funnel, page_rules
 from footfall.consent import GpcPolicy
 from footfall.exports import CADENCES, MAIN, Cadence, Dataset, Destination, Export, NamedDestination
 from footfall.fields import ENDPOINT, EXPECTED, Name
@@ -49,6 +49,7 @@ _EXPECTED = {
     _LOG_URL: "expected s3://bucket/prefix, with {yyyy} {MM} {dd} {HH} where the prefix has the hour",
     **collecting.EXPECTED,
     **page_rules.EXPECTED,
+    **funnel.EXPECTED,
 }
 
 SiteKey = Annotated[str, Field(pattern=_SITE_KEY)]
@@ -81,6 +82,16 @@ class Site(Strict):
     #: Domains of others that visitors come back from, as a booking service: `internal` referrers.
     linked_domains: list[Domain] = Field(default_factory=list, max_length=200)
     domains: list[Domain] = Field(min_length=1)
+    #: In which the site's days begin; the client's where not given.
+    timezone: Annotated[str, AfterValidator(_timezone)] | None = None
+    #: Minutes without an event that end a session. Lower: more and shorter sessions, more bounces.
+    timeout_minutes: int = Field(default=30, ge=1, le=720)
+    #: Also end sessions at the site's midnight, as Matomo and Universal Analytics do. More sessions.
+    cut_at_midnight: bool = False
+    #: Also end a session where a page view names another campaign. More sessions.
+    cut_on_campaign: bool = False
+    #: Types of events that count as conversions. More of them: higher conversion rates.
+    conversions: list[funnel.EventType] = Field(default=["purchase"], max_length=64)
     #: A path of the collector that stands for this site: events to it need no key (first-party proxies).
     path: collecting.Alias | None = None
     #: Hosts whose old clients name only a `domain` and no key. Anyone can claim a host, as with any pixel.
@@ -146,6 +157,7 @@ class Client(Strict):
     #: More buckets, which exports ask for by name.
     further_destinations: list[NamedDestination] = Field(default_factory=list)
     exports: list[Export] = Field(min_length=1)
+    funnels: list[funnel.Funnel] = Field(default_factory=list, max_length=50)
     api_keys: list[collecting.ApiKey] = Field(default_factory=list)
     sources: list[LogSource] = Field(default_factory=list)
 
@@ -181,6 +193,7 @@ class Client(Strict):
             ("site key", [s.key for s in self.sites]),
             ("export name", [e.name for e in self.exports]),
             ("destination name", [MAIN, *(d.name for d in self.further_destinations)]),
+            ("funnel name", [f.name for f in self.funnels]),
             ("path", [s.path for s in self.sites if s.path]),
             ("API key name", [k.name for k in self.api_keys]),
             ("source name", [s.name for s in self.sources]),

@@ -122,6 +122,22 @@ TABLES: dict[str, dict[str, str]] = {
         "client_id": "VARCHAR",
         "site_id": "VARCHAR",
         "timezone": "VARCHAR",
+        "timeout_minutes": "INTEGER",
+        "cut_at_midnight": "BOOLEAN",
+        "cut_on_campaign": "BOOLEAN",
+        "conversions": "VARCHAR",
+    },
+    # One row per step of a client's funnel.
+    "funnels": {
+        "client_id": "VARCHAR",
+        "funnel": "VARCHAR",
+        "counted_by": "VARCHAR",
+        "window_minutes": "INTEGER",
+        "step": "INTEGER",
+        "step_name": "VARCHAR",
+        "event_type": "VARCHAR",
+        "page": "VARCHAR",
+        "definition": "VARCHAR",
     },
     # One row per correction of a stored event's fields; only ever added to.
     "event_enrichments": {

@@ -19,7 +19,23 @@ PUBLISHED = {
     "page_views": "site_id, occurred_at, event_id",
     "sessions": "site_id, started_at, session_id",
     "visitors": "site_id, first_seen_at, visitor_id",
+    "conversions": "site_id, occurred_at, event_id",
+    "url_metadata": "site_id, page",
+    "identity_map": "site_id, visitor_id",
     "daily_metrics": "site_id, date",
+    "pages_daily": "site_id, date, page",
+    "sources_daily": "site_id, date, channel, source, medium, campaign",
+    "geo_daily": "site_id, date, country, region, city",
+    "devices_daily": "site_id, date, device, browser, os",
+    "events_daily": "site_id, date, event_type",
+    "journeys": "site_id, date, from_page, to_page",
+    "funnels": "site_id, funnel, date, step",
+    "retention_weekly": "site_id, cohort_week, weeks_later",
+    "web_vitals_daily": "site_id, date, page, device",
+    "ai_traffic_daily": "site_id, date, kind, name",
+    "consent_daily": "site_id, date, consent_tier",
+    "late_events": "site_id, date, received_hour",
+    "edge_daily": "site_id, date, origin, edge_location, edge_result, status_class",
 }
 
 
