@@ -20,10 +20,11 @@ from typing import Any
 import uvicorn
 
 from collector.address import networks
-from collector.app import Collector, targets
+from collector.app import Collector
 from collector.asgi import asgi
 from collector.shipper import Shipper
 from collector.spool import Spool
+from collector.targets import targets
 from footfall.clients import load_registry
 from footfall.errors import FootfallError
 from footfall.privacy import Salts

@@ -8,12 +8,12 @@ A server is whatever speaks HTTP, or a function that is called with an event.
 """
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 
-from footfall.event import Refusal
+from footfall.event import Refusal, Refused
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -52,6 +52,8 @@ class Pending(NamedTuple):
     answer: Answer
     #: Events that count as taken once they are durable.
     events: int = 0
+    #: Refusals that count once their lines are durable.
+    refusals: Sequence[Refused] = ()
 
 
 Outcome = Answer | Pending | Coroutine[Any, Any, Answer]

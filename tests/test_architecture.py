@@ -58,7 +58,6 @@ ARROWS: dict[str, tuple[str, ...]] = {
 
 #: Files that are longer than others, and why that reads better than two.
 LONG_FILES = {
-    "collector/app.py": "one request from its first byte to its answer",
     "collector/spool.py": "the durability of a segment is one argument",
     "footfall/demo/traffic.py": "the demo's visitors and what is expected of them, side by side",
     "footfall/store.py": "the port and its two adapters, to be read against each other",

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 from support.collectors import batch, wire_event
 
-from collector.app import Collector, LiveClock, targets
+from collector.app import Collector
+from collector.clock import LiveClock
 from collector.message import Answer, Pending, Request
 from collector.spool import NotDurable
+from collector.targets import targets
 from footfall.clients import load_registry
 from footfall.event import Refusal
 from footfall.store import StoreError
