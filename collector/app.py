@@ -19,11 +19,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from collector.address import Network
-from collector.answers import CACHE_SECONDS, CORS, IMAGE, PREFLIGHT, json_answer, length, refusal_answer
+from collector.answers import IMAGE, PREFLIGHT, json_answer, refusal_answer
 from collector.clock import LiveClock
 from collector.gif import gif_event, site_in_query
 from collector.intake import Appends, Intake, Route, where
 from collector.message import Answer, Outcome, Pending, Request
+from collector.scripts import Scripts
 from collector.spool import NotDurable
 from collector.targets import Target
 from footfall.event import Refusal, Refused, parse_batch
@@ -60,7 +61,7 @@ class Collector:
         self._shipper = shipper
         self._intake = Intake(spool, agree_salt, trusted_proxies)
         self._import_key = import_key.encode() if import_key else None
-        self._pixel = pixel
+        self._scripts = Scripts(pixel)
         self._now = now or LiveClock()
         self._refused: Counter[str] = Counter()
         self._answers: Counter[int] = Counter()
@@ -71,8 +72,6 @@ class Collector:
         self._routes = {
             ("POST", "/collect"): self._collect,
             ("GET", "/pixel.gif"): self._pixel_gif,
-            ("GET", "/pixel.js"): self._pixel_js,
-            ("HEAD", "/pixel.js"): self._pixel_js,
             ("GET", "/health"): self._health,
             ("HEAD", "/health"): self._health,
         }
@@ -186,15 +185,6 @@ class Collector:
 
     # Everything else
 
-    def _pixel_js(self, _request: Request) -> Answer:
-        try:
-            script = self._pixel.read_bytes()
-        except OSError:
-            raise Refused(Refusal.NOT_FOUND, "the pixel has not been built; run `make pixel`") from None
-        kind = (b"content-type", b"text/javascript; charset=utf-8")
-        cache = (b"cache-control", f"public, max-age={CACHE_SECONDS}".encode())
-        return Answer(200, [CORS, kind, cache, length(script)], script)
-
     def _health(self, _request: Request) -> Answer:
         """503 only where events would be refused: a collector whose lake is down still keeps them."""
         spool = self._spool.state()
@@ -224,7 +214,12 @@ class Collector:
     def _no_route(self, request: Request) -> Answer:
         if request.method == "OPTIONS":
             return PREFLIGHT
+        script = self._scripts.answer(request.path, request.headers.get(b"accept-encoding", b""))
+        if script is not None and request.method in ("GET", "HEAD"):
+            return script
         allowed = sorted(method for method, path in self._routes if path == request.path)
+        if script is not None:
+            allowed = ["GET", "HEAD"]
         if not allowed:
             raise Refused(Refusal.NOT_FOUND)
         allow = (b"allow", ", ".join([*allowed, "OPTIONS"]).encode())

@@ -13,7 +13,8 @@ _FIELDS = frozenset({"id", "type", "occurred_at", "url", "title", "referrer"})
 def gif_event(query: bytes, referer: str) -> tuple[int | None, bytes]:
     """Send time and JSON of the event that an image request describes.
 
-    Fields are those of a posted event; every other parameter becomes a property. A page without scripts
+    `event` is its whole JSON, as the pixel sends it where it may not post. Else fields are those of a posted
+    event, and every other parameter becomes a property. A page without scripts
     cannot name its address, so the Referer header stands in for a missing `url`. Raises
     Refused(TOO_MANY_PROPERTIES).
     """
@@ -24,13 +25,18 @@ def gif_event(query: bytes, referer: str) -> tuple[int | None, bytes]:
     event: dict[str, Any] = {"type": "page_view", "url": referer}
     props: dict[str, str] = {}
     sent_at = None
+    whole = None
     for name, value in pairs:
         if name == "sent_at":
             sent_at = _milliseconds(value)
+        elif name == "event":
+            whole = value
         elif name in _FIELDS:
             event[name] = value
         elif name != "site":
             props[name] = value
+    if whole is not None:
+        return sent_at, whole.encode()
     if "occurred_at" in event:
         # Not a number: stays text, and the check of the event names the field.
         event["occurred_at"] = _milliseconds(event["occurred_at"]) or event["occurred_at"]

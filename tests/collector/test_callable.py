@@ -10,6 +10,7 @@ from support.collectors import batch, wire_event
 from collector.app import Collector
 from collector.clock import LiveClock
 from collector.message import Answer, Pending, Request
+from collector.scripts import Scripts
 from collector.spool import NotDurable
 from collector.targets import targets
 from footfall.clients import load_registry
@@ -248,7 +249,7 @@ def test_the_pixel_is_served_as_it_lies_there_or_its_absence_explained(tmp_path)
     status, headers = asyncio.run(ask(collector, path="/pixel.js", method="GET"))
     assert (status, headers[b"x-footfall-reason"]) == (404, b"not_found")
 
-    collector._pixel = tmp_path / "pixel.js"
+    collector._scripts = Scripts(tmp_path / "pixel.js")
     (tmp_path / "pixel.js").write_text("// ü")
     status, headers = asyncio.run(ask(collector, path="/pixel.js", method="GET"))
     assert (status, headers[b"content-type"]) == (200, b"text/javascript; charset=utf-8")
