@@ -12,8 +12,8 @@ const PROPERTIES = 64;
 let seq = 0;
 let zone;
 
-/** What the page said that concerns every event; see `footfall('set' | 'beforeSend' | 'identify')`. */
-export const said = {props: {}, user: undefined, before: (event) => event};
+/** What the page said that concerns every event: `props`, `user`, and `before`, its last word on each. */
+export const said = {before: (event) => event};
 
 /** The view that events belong to: {url, referrer} and, once there is one, {view_id, title}. */
 export let current;

@@ -1,7 +1,7 @@
 """One browser and one collector for all of the pixel's tests; for each test a site and a fresh profile.
 
-Two kinds of endpoint: `stored` is the real collector, for what reaches the spool; `collector` is a stand-in that
-misbehaves as told, for what the pixel does about it.
+Two kinds of endpoint: `stored` is the real collector, for what reaches the spool; `collector` is a stand-in
+that misbehaves as told, for what the pixel does about it.
 """
 
 import time
@@ -18,8 +18,8 @@ from support.collectors import CollectorProcess
 from support.receiver import SITE_KEY, Receiver, receiver
 
 HERE = Path(__file__).resolve().parent
-#: What all tests of this folder share, started by the first that asks. Not session fixtures: playwright allows
-#: one at a time, and tests of other folders start their own.
+#: What all tests of this folder share, started by the first that asks. Not session fixtures: playwright
+#: allows one at a time, and tests of other folders start their own.
 _shared: dict[str, Any] = {}
 _stack = ExitStack()
 

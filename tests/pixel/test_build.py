@@ -51,7 +51,8 @@ def run(*command: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, cwd=PIXEL, capture_output=True, text=True, timeout=120, check=False)
 
 
-def test_the_built_files_are_what_the_source_gives(tools):
+@pytest.mark.usefixtures("tools")
+def test_the_built_files_are_what_the_source_gives():
     done = run("node", "build.mjs", "--check")
 
     assert done.returncode == 0, done.stderr
@@ -73,13 +74,15 @@ def test_a_built_file_that_differs_is_named(tools, tmp_path):
     assert "dist/pixel-0.1.0.js is not what was released under this name" in done.stderr
 
 
-def test_the_types_are_those_of_the_calls(tools):
+@pytest.mark.usefixtures("tools")
+def test_the_types_are_those_of_the_calls():
     done = run("node_modules/.bin/tsc", "-p", "../tests/pixel/unit")
 
     assert done.returncode == 0, done.stdout
 
 
-def test_units(tools):
+@pytest.mark.usefixtures("tools")
+def test_units():
     """The parts that need no browser, by node's own runner."""
     tests = sorted(str(path) for path in (ROOT / "tests" / "pixel" / "unit").glob("*.test.mjs"))
 

@@ -1,7 +1,6 @@
 """Which page views are counted, and what each says, in a real browser against a real server."""
 
 import re
-import time
 
 import pytest
 

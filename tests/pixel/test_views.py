@@ -1,4 +1,4 @@
-"""Page views, engagement and scroll: what the collector stored of them. Numbers are those of pixel/README.md."""
+"""Page views, engagement and scroll: what the collector stored. Numbers are those of pixel/README.md."""
 
 import pytest
 
