@@ -97,11 +97,11 @@ const load = guard((name) => {
   document.head.append(script);
 });
 
-/** Ids and storage are a module of their own, for visitors who allow them now or did on an earlier page. */
+/** Ids and storage are a module of their own, for visitors who allow them now, on an earlier page or elsewhere. */
 function identify() {
-  if (tier() < 2 && !stored((device) => device.footfall)) return;
-  load('identity');
-  return true;
+  const wanted = tier() > 1 || /_ff=/.test(location.hash) || stored((device) => device.footfall);
+  if (wanted) load('identity');
+  return wanted;
 }
 
 /** The first page view, when it can be seen. */

@@ -47,7 +47,7 @@ export function take() {
   let size = 0;
   let many = 0;
   while (many < queue.length && many < BATCH) {
-    size += bytes(queue[many]) + 1;
+    size += bytes(queue[many]);
     if (many && size > BATCH_BYTES) break;
     many++;
   }

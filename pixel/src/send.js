@@ -67,7 +67,7 @@ function send(batch, leaving) {
     queued: queue.length
   }).slice(0, -1) + ',"events":[' + batch + ']}';
   // Where requests keep failing and nothing says why, a policy or a blocker may let images through.
-  if (images || (attempts > 1 && attempts % 2 < 1)) return sendImages(batch);
+  if (images || attempts % 3 > 1) return sendImages(batch);
   if (leaving && beacon(body)) return answered(batch, 'beacon');
   try {
     // Text, so that the browser asks no permission first (CORS preflight). All requests of a page that may outlive

@@ -33,7 +33,7 @@ export function view(nav, given = {}, props) {
   setCurrent({
     url: given.url ? new URL(given.url, location.href).href : last,
     // Within a page the view before is the referrer; its query (campaigns, searches) was told with it.
-    referrer: before.view_id && nav !== 'bfcache' ? before.url.replace(/\?.*/, '') : address(document.referrer)
+    referrer: before.view_id && nav !== 'bfcache' ? before.url.replace(/\?.*/, '').slice(0, 2e3) : address(document.referrer)
   });
   const event = Object.assign(newEvent('page_view', props), {nav});
   event.view_id = current.view_id = event.id;
@@ -47,7 +47,7 @@ export function view(nav, given = {}, props) {
     record(told);
     plan(0);
   };
-  timer = later(() => settling(), SETTLE);
+  timer = later(settling, SETTLE);
 }
 
 /** Tells how the current view was read; `ended`: nothing more will come of it. */

@@ -1,4 +1,4 @@
-"""Links, forms, clicks, copies and custom events: what the collector stored of them. Numbers as in pixel/README.md."""
+"""Links, forms, clicks, copies, own events, as the collector stored them. Numbers as in pixel/README.md."""
 
 import pytest
 
@@ -8,7 +8,7 @@ STAY = "<script>addEventListener('click', (event) => event.preventDefault())</sc
 
 
 def after(stored, *, body, act, path="/", head=STAY, pixel=""):
-    """Opens a page with `body`, acts on it, leaves it: (type, props) of all that was neither view nor reading."""
+    """Opens a page with `body`, acts, leaves it: (type, props) of all that was neither view nor reading."""
     stored.add(path, body=body, head=head, pixel=pixel)
     tab = stored.visit(path)
     act(tab)
@@ -62,7 +62,8 @@ def test_28_and_29_a_link_is_one_thing_only(stored):
         f'<p><a id="{name.split()[0]}" href="{href}" {"download" if name == "marked" else ""}>{name}</a></p>'
         for name, href in links.items()
     )
-    body += '<p><a id="tagged" data-footfall="brochure" data-footfall-kind="long" href="https://o.example/b.pdf">t</a>'
+    body += '<p><a id="tagged" data-footfall="brochure" '
+    body += 'data-footfall-kind="long" href="https://o.example/b.pdf">t</a>'
 
     def act(tab):
         for name in [*links, "tagged"]:
@@ -87,7 +88,8 @@ def test_30_a_form_is_told_when_it_is_sent_and_never_with_its_values(stored):
       <form id="invalid"><input required><button id="no1">no</button></form>
       <form id="prevented"><button id="no2">no</button></form>
       <form data-footfall="signup" data-footfall-list="news"><button id="own">own</button></form>
-      <script>addEventListener('submit', (event) => { if (!event.target.matches('#good')) event.preventDefault() });
+      <script>addEventListener('submit', (event) => {
+        if (!event.target.matches('#good')) event.preventDefault() });
       document.querySelector('#good').target = 'elsewhere'</script><iframe name="elsewhere"></iframe>"""
 
     def act(tab):
@@ -131,7 +133,8 @@ def test_32_disabled_and_ignored_elements_tell_nothing(stored):
 def test_33_properties_survive(stored):
     def act(tab):
         tab.evaluate(
-            """footfall('kinds', {props: {yes: true, n: 3, text: 'é "x" 🌿', when: new Date(0), a: [1, {b: null}]}});
+            """footfall('kinds', {props: {yes: true, n: 3, text: 'é "x" 🌿',
+              when: new Date(0), a: [1, {b: null}]}});
             footfall('no props', {props: ['a']}); footfall('text props', {props: 'a'})"""
         )
 
@@ -213,7 +216,8 @@ def test_common_properties_and_the_last_word_apply_to_every_event(stored):
     def act(tab):
         tab.evaluate(
             """footfall('set', {shop: 'north', plan: 'common'});
-            footfall('beforeSend', (event) => { event.title = 'mine'; return event.type === 'no' ? null : event });
+            footfall('beforeSend', (event) => { event.title = 'mine';
+              return event.type === 'no' ? null : event });
             footfall('yes', {props: {plan: 'own'}}); footfall('no')"""
         )
 
@@ -226,7 +230,8 @@ def test_a_hook_that_fails_sends_nothing(stored):
 
     def act(tab):
         tab.evaluate(
-            "footfall('beforeSend', () => { throw 1 }); footfall('no'); footfall('beforeSend', (event) => event)"
+            "footfall('beforeSend', () => { throw 1 }); footfall('no');"
+            "footfall('beforeSend', (event) => event)"
         )
 
     assert after(stored, body="", act=act) == []

@@ -102,7 +102,7 @@ def test_6_by_hand_nothing_is_automatic_and_later_events_carry_the_stated_addres
     link = '<a href="https://out.example/" onclick="event.preventDefault()">out</a>'
     stored.add("/", pixel="data-manual", body=link)
     tab = stored.open("/")
-    tab.wait_for_function("footfall.loaded")
+    tab.wait_for_function("window.footfall && footfall.loaded")
 
     tab.click("a")
     tab.evaluate("history.pushState({}, '', '/b')")

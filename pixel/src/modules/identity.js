@@ -28,6 +28,7 @@ window.footfall('use', ({hooks, options, state, declare, adopt, planNow, ready})
   let kept = {};
   let texts = [];          // of this page, not confirmed
   let unsure = [];         // of this page, sent while it was left; no answer comes to those
+  let brought;             // ids that came with a link from another host
   let timer;
 
   const mayStore = () => state().tier > 1 && !state().out;
@@ -66,7 +67,10 @@ window.footfall('use', ({hooks, options, state, declare, adopt, planNow, ready})
 
   /** Consent or the wish to be counted has changed. */
   hooks.changed = () => {
-    if (!mayStore()) forget();
+    if (!mayStore()) return forget();
+    // Ids that came with the address wait for consent, as long as the page.
+    hooks.ids(brought);
+    brought = undefined;
   };
 
   // ---- events that outlive their page ---------------------------------------------------------------
@@ -156,13 +160,9 @@ window.footfall('use', ({hooks, options, state, declare, adopt, planNow, ready})
   // What the visitor chose on an earlier page is newer than what the tag says, older than what the page says.
   const {consent} = state();
   if (kept.tier !== undefined && (consent === undefined || '' + consent === options.consent)) declare(kept.tier);
-  if (mayStore()) {
-    const ids = arrive();
-    if (ids) hooks.ids(ids);
-    takeOver();
-  } else {
-    forget();
-  }
+  brought = arrive();
+  hooks.changed();
+  if (mayStore()) takeOver();
   ready();
   planNow();
 });
