@@ -43,7 +43,9 @@ check: setup
 proof: setup
 	@$(RUN)/pytest -m proof
 
+# The references that are not installed are left out, and said to be.
 bench: setup
+	-@$(UV) sync --frozen --quiet --group bench --no-python-downloads
 	@$(RUN)/python bench/run.py
 
 docs: setup

@@ -1,158 +1,269 @@
-"""The collector as a process, on one core, against the least that the same server could do.
+"""The collector as a process, on one core, beside other ways to take events over HTTP.
 
-generator (core 0) ─ 64 connections ─► collector (core 1): parse, check, hash, fdatasync, 204
-                                    └► reference (core 1): append, 204
+generator (first core) ─ 64 or 256 connections ─► collector (last core): parse, check, hash, fdatasync, 204
+                                               └► each reference, in turn with it
+
+Single events and batches of ten, each of EVENT_BYTES.
 """
 
 import json
 import os
-import signal
-import socket
 import statistics
-import subprocess
 import sys
+import time
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench.measure import Row, alternate, cores, peak_megabytes, pin, rate, say
+from bench import generator, peers
+from bench.measure import Row, alternate, cores, megabytes, rate, say
 from bench.traffic import CLIENT_FILE, EVENT_BYTES
 
-ROOT = Path(__file__).resolve().parents[1]
 #: A generator busier than this was perhaps the slower of the two.
 SATURATED = 0.95
+#: Share of the peak at which the delay of answers is measured.
+USUAL_SHARE = 0.7
+WHAT = {1: "single events", 10: "batches of ten events"}
+
+Shape = tuple[int, int]  # events in a request, connections
 
 
-def run(*, seconds: float = 3.0, warm_up: float = 0.5, repeats: int = 3, connections: int = 64) -> list[Row]:
-    """Single events, then batches of ten. Raises RuntimeError when any request is not answered with 204."""
-    with (
-        TemporaryDirectory(prefix="footfall-bench-") as folder,
-        _collector(Path(folder)) as (collector, port),
-        _reference(Path(folder)) as (reference, reference_port),
-    ):
-        options = ("--seconds", str(seconds), "--warm-up", str(warm_up), "--connections", str(connections))
-        acknowledged = 0.0
-        rows = []
-        for batch, what in ((1, "single events"), (10, "batches of ten events")):
-            say(f"collector: {what}")
-            pairs = alternate(
-                repeats,
-                lambda batch=batch: _load(port, batch, options),
-                lambda batch=batch: _load(reference_port, batch, options),
-            )
-            acknowledged += sum(ours["acknowledged_events"] for ours, _ in pairs)
-            memory = (peak_megabytes(collector.pid), peak_megabytes(reference.pid))
-            rows.append(_row(what, pairs, memory, connections))
-        taken = _events_taken(port)
-        if taken != acknowledged:
-            raise RuntimeError(f"{acknowledged:.0f} events were acknowledged, {taken} taken")
+@dataclass(frozen=True)
+class Reference:
+    """Something to be measured against: how it starts, and what it leaves out or does otherwise."""
+
+    name: str
+    start: Callable[[Path], AbstractContextManager[peers.Peer]]
+    remark: str
+    shapes: tuple[Shape, ...]
+    repeats: int
+
+
+FEW: tuple[Shape, ...] = ((1, 64), (10, 64))
+ALL: tuple[Shape, ...] = (*FEW, (1, 256), (10, 256))
+REFERENCES = (
+    Reference(
+        "nginx",
+        peers.nginx,
+        "nginx, one worker, echo module: `$request_body` into its log, unbuffered; no fsync, no check",
+        ALL,
+        3,
+    ),
+    Reference(
+        "our server",
+        peers.least,
+        "our own server with an application that appends the body; no fsync, no check",
+        FEW,
+        2,
+    ),
+    Reference(
+        "FastAPI + asyncpg",
+        partial(peers.fastapi, module="fastapi_asyncpg"),
+        "FastAPI + asyncpg, one INSERT an event, fsync; Postgres may use every core",
+        FEW,
+        2,
+    ),
+    Reference(
+        "FastAPI + SQLAlchemy",
+        partial(peers.fastapi, module="fastapi_sqlalchemy"),
+        "FastAPI + SQLAlchemy (asyncpg), one INSERT an event, fsync; Postgres may use every core",
+        FEW,
+        2,
+    ),
+    Reference(
+        "Flask + Redis",
+        peers.flask,
+        "Flask, gunicorn 2 × 8 threads (memory: its first process), RPUSH; Redis syncs once a second",
+        FEW,
+        2,
+    ),
+)
+
+
+def run(*, seconds: int = 2) -> list[Row]:
+    """Every reference that is installed. Raises RuntimeError when any request is refused."""
+    say(f"collector: load from {generator.name()}")
+    rows: list[Row] = []
+    with TemporaryDirectory(prefix="footfall-bench-") as name:
+        folder = Path(name)
+        # The users of other programs must be able to enter their folders below it.
+        folder.chmod(0o755)
+        with collector(folder / "own") as own:
+            taken = _Taken(own.port)
+            send = partial(generator.load, folder, seconds=seconds)
+            for reference in REFERENCES:
+                where = folder / reference.name.replace(" ", "-")
+                where.mkdir()
+                try:
+                    with reference.start(where) as peer:
+                        rows += _against(reference, own, peer, send, taken)
+                except peers.Missing as missing:
+                    say(f"collector: not measured against {reference.name}: not installed: {missing}")
+            rows.append(_usual(own, send, taken))
+            taken.check()
+            rows += _two_workers(folder, own, send)
+    return rows
+
+
+def _against(
+    reference: Reference,
+    own: peers.Peer,
+    peer: peers.Peer,
+    send: Callable[..., dict[str, float]],
+    taken: "_Taken",
+) -> list[Row]:
+    rows = []
+    send(peer.port, batch=1, connections=64, seconds=1)  # connections to a database, compiled code, caches
+    for batch, connections in reference.shapes:
+        say(f"collector: {WHAT[batch]}, {connections} connections, against {reference.name}")
+        pairs = alternate(
+            reference.repeats,
+            lambda batch=batch, connections=connections: taken.by(
+                send(own.port, batch=batch, connections=connections)
+            ),
+            lambda batch=batch, connections=connections: send(
+                peer.port, batch=batch, connections=connections
+            ),
+        )
+        rows.append(_row(reference, batch, connections, pairs, _memory(own), _memory(peer)))
     return rows
 
 
 def _row(
-    what: str,
-    pairs: list[tuple[dict[str, float], dict[str, float]]],
-    memory: tuple[str, str],
+    reference: Reference,
+    batch: int,
     connections: int,
+    pairs: Sequence[tuple[dict[str, float], dict[str, float]]],
+    own_memory: str,
+    peer_memory: str,
 ) -> Row:
-    ours, reference = ([pair[side] for pair in pairs] for side in (0, 1))
-    busiest = max(each["generator_busy"] for each in (*ours, *reference))
-    remark = "same uvicorn; appends the body without fsync, parsing or checks"
+    ours, theirs = ([pair[side] for pair in pairs] for side in (0, 1))
+    remark = reference.remark
+    busiest = max(each["generator_busy"] for each in (*ours, *theirs))
     if busiest > SATURATED:
-        remark += f"; the generator was {busiest:.0%} busy, so both may be faster than this"
+        remark += f"; the generator was {busiest:.0%} busy, so the faster may be faster than this"
     if len(cores()) < 2 or not hasattr(os, "sched_setaffinity"):
         remark += "; not pinned to cores"
     return Row(
-        f"collector, {what} of {EVENT_BYTES} bytes, {connections} connections, one core",
-        _figures(ours, memory[0]),
-        _figures(reference, memory[1]),
+        f"collector, {WHAT[batch]} of {EVENT_BYTES} bytes, {connections} connections, one core",
+        _figures(ours, own_memory),
+        _figures(theirs, peer_memory),
         [a["events_per_second"] / b["events_per_second"] for a, b in pairs],
         remark,
     )
 
 
-def _figures(runs: list[dict[str, float]], memory: str) -> str:
+def _figures(runs: Sequence[dict[str, float]], memory: str) -> str:
     middle = {name: statistics.median(run[name] for run in runs) for name in runs[0]}
     return (
         f"{rate(middle['events_per_second'])} events/s, p50 {middle['p50_ms']:.1f} ms, "
-        f"p99 {middle['p99_ms']:.1f} ms, {memory} MB at most"
+        f"p99 {middle['p99_ms']:.1f} ms, {memory}"
     )
 
 
-def _load(port: int, batch: int, options: tuple[str, ...]) -> dict[str, float]:
-    where = ("--port", str(port), "--batch", str(batch), "--core", str(cores()[0]))
-    done = subprocess.run(
-        [sys.executable, "-m", "bench.load", *where, *options],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
+def _usual(own: peers.Peer, send: Callable[..., dict[str, float]], taken: "_Taken") -> Row:
+    """The delay of answers at a share of the peak, by pauses between requests that bring it about."""
+    say(f"collector: delays at {USUAL_SHARE:.0%} of the peak")
+    peak, usual = usual_load(lambda **pace: taken.by(send(own.port, batch=1, connections=64, **pace)))
+    return Row(
+        f"collector, single events, 64 connections, p99 at {USUAL_SHARE:.0%} of its peak",
+        f"{rate(usual['events_per_second'])} events/s, p50 {usual['p50_ms']:.1f} ms, "
+        f"p99 {usual['p99_ms']:.1f} ms",
+        f"{rate(peak['events_per_second'])} events/s, p50 {peak['p50_ms']:.1f} ms, "
+        f"p99 {peak['p99_ms']:.1f} ms",
+        [usual["events_per_second"] / peak["events_per_second"]],
+        "the collector itself at its peak; the ratio is the share of it that was reached",
     )
-    if done.returncode:
-        raise RuntimeError(done.stderr.strip())
-    return json.loads(done.stdout)
 
 
-def _events_taken(port: int) -> int:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=10) as answer:
-        return json.load(answer)["events_taken"]
+def usual_load(
+    send: Callable[..., dict[str, float]], connections: int = 64
+) -> tuple[dict[str, float], dict[str, float]]:
+    """A run at the peak, and the one of a few tries whose rate came nearest to USUAL_SHARE of it."""
+    peak = send()
+    wanted = USUAL_SHARE * peak["events_per_second"]
+    pause = 1000 * connections / wanted - peak["p50_ms"] / 2
+    runs = []
+    for _ in range(4):
+        pause = max(0.05, pause)
+        runs.append(send(pause_ms=pause) | {"pause_ms": pause})
+        # The cycle of a connection is its pause and its delay; the delay stays about as it is.
+        pause += 1000 * connections * (1 / wanted - 1 / runs[-1]["events_per_second"])
+    return peak, min(runs, key=lambda each: abs(each["events_per_second"] - wanted))
+
+
+def _memory(peer: peers.Peer) -> str:
+    now, most = megabytes(peer.pid)
+    return f"{now:.0f} MB, {most:.0f} at most"
+
+
+def _two_workers(folder: Path, own: peers.Peer, send: Callable[..., dict[str, float]]) -> list[Row]:
+    """Two workers on two cores against one on one; the generator needs a third."""
+    if len(cores()) < 3:
+        say(
+            "collector: two workers against one: not measured: "
+            f"that takes three cores, here are {len(cores())}"
+        )
+        return []
+    say("collector: two workers against one")
+    with collector(folder / "two", on=cores()[-2:], FOOTFALL_COLLECTOR_WORKERS="2") as two:
+        pairs = alternate(
+            3,
+            lambda: send(two.port, batch=1, connections=256),
+            lambda: send(own.port, batch=1, connections=256),
+        )
+    remark = "the collector with one worker on one core; two workers have two"
+    what = Reference("one worker", peers.least, remark, (), 3)
+    return [_row(what, 1, 256, pairs, _memory(two), _memory(own))]
+
+
+class _Taken:
+    """Compares what was acknowledged with what the collector says it took."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._acknowledged = 0.0
+        self._under_way = 0  # events that a run may have left unanswered at its end
+
+    def by(self, run: dict[str, float]) -> dict[str, float]:
+        """Count a run."""
+        self._acknowledged += run["acknowledged_events"]
+        self._under_way += 256 * 10
+        return run
+
+    def check(self) -> None:
+        """Raises RuntimeError where something acknowledged was not taken, or much more was."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/health", timeout=10) as answer:
+            taken = json.load(answer)["events_taken"]
+        if not 0 <= taken - self._acknowledged <= self._under_way:
+            raise RuntimeError(f"{self._acknowledged:.0f} events were acknowledged, {taken} taken")
 
 
 @contextmanager
-def _collector(folder: Path) -> Iterator[tuple["subprocess.Popen[str]", int]]:
-    """A real collector with its default settings and a state folder of its own."""
+def collector(folder: Path, *, on: Sequence[int] = (), **settings: str) -> Iterator[peers.Peer]:
+    """A real collector with its default settings and a state folder of its own, on the last core."""
     clients = folder / "clients"
-    clients.mkdir()
+    clients.mkdir(parents=True)
     (clients / "bench.yaml").write_text(CLIENT_FILE)
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port, log = peers.free_port(), folder / "collector.log"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("FOOTFALL_")}
     environment |= {
         "FOOTFALL_HOME": str(folder / "home"),
         "FOOTFALL_CLIENTS": str(clients),
         "FOOTFALL_COLLECTOR_PORT": str(port),
+        # One address sends everything here: its limit is counted, but never reached.
+        "FOOTFALL_ADDRESS_EVENTS_PER_SECOND": "1000000",
+        **settings,
     }
-    with _server(("collector",), environment, folder / "collector.log") as (process, said):
-        if not said.startswith("collector: listening"):
-            raise RuntimeError(f"the collector did not start: {(folder / 'collector.log').read_text()}")
-        yield process, port
-
-
-@contextmanager
-def _reference(folder: Path) -> Iterator[tuple["subprocess.Popen[str]", int]]:
-    command = ("bench.reference", str(folder / "bodies"))
-    with _server(command, dict(os.environ), folder / "reference.log") as (process, said):
-        if not said:
-            raise RuntimeError(f"the reference did not start: {(folder / 'reference.log').read_text()}")
-        yield process, int(said)
-
-
-@contextmanager
-def _server(
-    command: tuple[str, ...], environment: dict[str, str], log: Path
-) -> Iterator[tuple["subprocess.Popen[str]", str]]:
-    """A Python module as a process, pinned to the last core, and the first line that it says."""
-    with log.open("w") as errors:
-        process = subprocess.Popen(
-            [sys.executable, "-m", *command],
-            cwd=ROOT,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-        )
-    pin(process.pid, cores()[-1])  # before it has threads: they inherit it
-    assert process.stdout is not None
-    try:
-        yield process, process.stdout.readline()
-    finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        process.stdout.close()
+    command = (sys.executable, "-m", "collector")
+    with peers.process(command, log, on=on or cores()[-1:], environment=environment) as started:
+        peers.await_port(port, log, started)
+        # The port is open a moment before requests are answered.
+        until = time.monotonic() + peers.START_SECONDS
+        while "listening" not in log.read_text() and time.monotonic() < until:
+            time.sleep(0.05)
+        yield peers.Peer(port, started.pid)

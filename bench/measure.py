@@ -84,7 +84,7 @@ def table(rows: Iterable[Row]) -> str:
 def setting(folder: Path) -> str:
     """One line about the machine, as far as it bears on the figures. `folder` is where files are written."""
     load = f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
-    packages = ", ".join(f"{name} {version(name)}" for name in ("duckdb", "uvicorn", "dagster", "dbt-core"))
+    packages = ", ".join(f"{name} {version(name)}" for name in ("duckdb", "uvloop", "dagster", "dbt-core"))
     return (
         f"{len(cores())} cores, load {load} before the start; fdatasync of 600 bytes "
         f"{sync_milliseconds(folder):.2f} ms (median); {platform.system()} {platform.machine()}, "
@@ -111,22 +111,23 @@ def cores() -> list[int]:
     return list(range(os.cpu_count() or 1))
 
 
-def pin(pid: int, core: int) -> bool:
-    """Keep a process on one core, and its threads to come. False where the system cannot, or has one core."""
+def pin(pid: int, *on: int) -> bool:
+    """Keep a process on some cores, and its threads to come. False where the system cannot, or has one."""
     if not hasattr(os, "sched_setaffinity") or len(cores()) < 2:
         return False
-    os.sched_setaffinity(pid, {core})
+    os.sched_setaffinity(pid, on)
     return True
 
 
-def peak_megabytes(pid: int) -> str:
-    """The most memory that a process ever held, in MB; `?` where the system does not tell."""
+def megabytes(pid: int) -> tuple[float, float]:
+    """Memory that a process holds now, and the most it ever held, in MB; NaN where the system is silent."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
     except OSError:
-        return "?"
-    kilobytes = next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:"))
-    return f"{int(kilobytes) / 1024:.0f}"
+        return float("nan"), float("nan")
+    told = dict(line.split(":", 1) for line in status.splitlines())
+    now, most = (int(told[name].split()[0]) / 1024 for name in ("VmRSS", "VmHWM"))
+    return now, most
 
 
 def say(text: str) -> None:

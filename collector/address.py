@@ -4,6 +4,7 @@ An X-Forwarded-For header is a list that every proxy appends to, so its right en
 wrote and its left end is whatever the sender liked to claim. It is read from the right.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
@@ -47,6 +48,33 @@ def client_address(peer: str, forwarded: Sequence[str], trusted: Sequence[Networ
             if not _is_in(address, trusted):
                 break
     return str(sender)
+
+
+def is_trusted(peer: str, trusted: Sequence[Network]) -> bool:
+    """Whether the other end of the connection is one of the proxies."""
+    here = parse(peer)
+    return here is not None and _is_in(here, trusted)
+
+
+_ELEMENT = re.compile(r'(?:"(?:\\.|[^"\\])*+"|[^,"])+')
+_FOR = re.compile(r'(?:^|;)\s*for\s*=\s*("(?:\\.|[^"\\])*+"|[^;\s]*)', re.IGNORECASE)
+
+
+def forwarded_hops(header: str) -> list[str]:
+    """The `for` of each element of a Forwarded header (RFC 7239), in their order; "" where it has none."""
+    hops = []
+    for element in _ELEMENT.findall(header):
+        found = _FOR.search(element)
+        hops.append(found[1].strip('"') if found is not None else "")
+    return hops
+
+
+def single_hop(header: str, *, with_port: bool) -> str:
+    """The address of a header that holds one. CloudFront adds the port, and to IPv6 without brackets."""
+    text = header.strip()
+    if with_port and text.count(":") > 1 and not text.startswith("["):
+        text = text.rpartition(":")[0]
+    return "" if "," in text else text
 
 
 def parse(text: str) -> Address | None:

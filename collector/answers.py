@@ -1,12 +1,16 @@
 """Every answer the collector gives, as bytes: taken, refused, JSON, preflight."""
 
 from collections.abc import Sequence
+from datetime import datetime
+from fnmatch import fnmatchcase
 from typing import Any
 
 import msgspec
 
 from collector.message import Answer, Headers
-from footfall.event import Refusal, Refused
+from collector.shapes import Shape
+from footfall.event import Refused, timestamp
+from footfall.keys import raw_prefix
 
 #: Seconds after which a refused sender may try again, in the Retry-After header.
 RETRY_SECONDS = 5
@@ -55,17 +59,68 @@ def json_answer(status: int, document: Any, *more: tuple[bytes, bytes]) -> Answe
     return Answer(status, headers, body)
 
 
-def refusal_answer(refusals: Sequence[Refused], taken: Answer | None = None) -> Answer:
+def refusal_answer(
+    refusals: Sequence[Refused],
+    taken: Answer | None = None,
+    *,
+    as_json: bool = False,
+    more: Headers | None = None,
+) -> Answer:
     """The answer that names the first refusal; `taken` with its name where other events were taken."""
     first = refusals[0].refusal
     reason = (b"x-footfall-reason", first.code.encode())
     count = (b"x-footfall-refused", str(len(refusals)).encode())
     if taken is not None:
         return taken._replace(headers=[*taken.headers, _EXPOSE, reason, count])
-    body = f"{refusals[0]}\n".encode()
-    headers = [CORS, _EXPOSE, reason, count, _TEXT, length(body)]
-    if first.status == 503:
+    if as_json:
+        body = msgspec.json.encode({"error": first.code, "message": refusals[0].detail})
+    else:
+        body = f"{refusals[0]}\n".encode()
+    headers = [CORS, _EXPOSE, reason, count, _JSON if as_json else _TEXT, length(body)]
+    if more is not None:
+        headers += more
+    elif first.status == 503:
         headers.append(_RETRY)
-    if first is Refusal.BODY_UNFINISHED:
-        headers.append((b"connection", b"close"))  # the rest of it is not worth waiting for
+    elif first.status == 401:
+        headers.append((b"www-authenticate", b"Bearer"))
     return Answer(first.status, headers, body)
+
+
+def older_answer(
+    shape: Shape, event_ids: Sequence[str], received_at: datetime, bucket: str, refused: int
+) -> Answer:
+    """What a program that was written for another collector expects to read after its events were taken."""
+    if shape == "collect":
+        return json_answer(
+            200,
+            {"message": "event taken", "environment": "footfall", "timestamp": timestamp(received_at)},
+        )
+    if shape == "track":
+        # The event's own object does not exist: `key` is where the hour's events are put.
+        key = raw_prefix(received_at)
+        return json_answer(200, {"status": "ok", "eventId": event_ids[0], "bucket": bucket, "key": key})
+    document: dict[str, Any] = {"status": "success", "message": "event taken", "event_id": event_ids[0]}
+    if len(event_ids) > 1 or refused:
+        document |= {"event_ids": event_ids, "taken": len(event_ids), "refused": refused}
+    return json_answer(201, document)
+
+
+class Origins:
+    """Which pages' scripts may read answers: the setting FOOTFALL_CORS_ORIGINS.
+
+    It guards answers, not events: a browser sends a plain POST wherever it likes.
+    """
+
+    def __init__(self, allowed: Sequence[str]) -> None:
+        #: True where nothing needs to be changed on any answer.
+        self.all = "*" in allowed
+        self._allowed = tuple(allowed)
+
+    def apply(self, answer: Answer, origin: bytes) -> Answer:
+        """The answer with the CORS header that is right for an Origin header (empty: none was sent)."""
+        headers = [pair for pair in answer.headers if pair[0] != CORS[0]]
+        text = origin.decode("latin-1")
+        if any(fnmatchcase(text, pattern) for pattern in self._allowed):
+            headers.append((CORS[0], origin))
+        headers.append((b"vary", b"origin"))
+        return answer._replace(headers=headers)

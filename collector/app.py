@@ -1,7 +1,7 @@
 """Request in → answer: plain calls, no server.
 
-    request ─► who (site, receipt time) ─► intake: checked events ─► stored lines ─► spool ─► 204
-                                     └─ Refused ─► kept as a refused line where the site is known ─► 4xx
+    request ─► route ─► who (site, receipt time) ─► intake: checked events ─► stored lines ─► spool ─► 204
+                                     └─ Refused ─► kept as a refused line ─► 4xx
 
 Nothing here answers before the spool has said that the lines are on disk.
 
@@ -12,34 +12,32 @@ where an answer is true only later it is Pending, and where something must be as
 import asyncio
 import hmac
 import logging
-from collections import Counter
-from collections.abc import Callable, Coroutine, Sequence
+import time
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from collector.address import Network
-from collector.answers import IMAGE, PREFLIGHT, json_answer, refusal_answer
+from collector.answers import IMAGE, PREFLIGHT, Origins, older_answer, refusal_answer
 from collector.clock import LiveClock
+from collector.counters import Counters
+from collector.encoding import inflated
 from collector.gif import gif_event, site_in_query
-from collector.intake import Appends, Intake, Route, where
+from collector.intake import JSON_ROUTES, Appends, Intake, Route, where
+from collector.keys import holder_of, presented_key
+from collector.limits import Limited, Limits
 from collector.message import Answer, Outcome, Pending, Request
-from collector.scripts import Scripts
+from collector.operation import Operation, Ships
+from collector.options import Options
+from collector.pixel_files import PixelFiles
+from collector.routing import Routes, Table
+from collector.sender import Senders
+from collector.shapes import claimed_domain, is_health_check, page_origin, parse_any_batch
 from collector.spool import NotDurable
-from collector.targets import Target
-from footfall.event import Refusal, Refused, parse_batch
+from collector.targets import KeyHolder, Sites, Target, inherit
+from footfall.event import Refusal, Refused
 
 log = logging.getLogger("collector")
-
-#: Share of its limit at which the spool counts as full in /health, so that a balancer turns away in time.
-NEARLY_FULL = 0.95
-
-
-class Ships(Protocol):
-    """What the collector needs of a shipper."""
-
-    shipped: int
-    last_error: str | None
 
 
 class Collector:
@@ -51,119 +49,241 @@ class Collector:
         spool: Appends,
         shipper: Ships,
         agree_salt: Callable[[str, datetime], bytes],
-        trusted_proxies: Sequence[Network] = (),
+        find_salt: Callable[[str, datetime], bytes | None] = lambda _client_id, _moment: None,
+        senders: Senders | None = None,
         import_key: str | None = None,
         pixel: Path,
         now: Callable[[], datetime] | None = None,
+        options: Options | None = None,
     ) -> None:
-        """`agree_salt(client_id, moment)` asks the lake and may block; it is called in a thread."""
-        self._spool = spool
-        self._shipper = shipper
-        self._intake = Intake(spool, agree_salt, trusted_proxies)
-        self._import_key = import_key.encode() if import_key else None
-        self._scripts = Scripts(pixel)
+        """`agree_salt(client_id, moment)` asks the lake and may block; it is called in a thread. So is
+        `find_salt`, which makes none: without it sessions are cut at midnight UTC.
+
+        `pixel` is the folder of the built pixel.
+        """
+        options = options or Options()
         self._now = now or LiveClock()
-        self._refused: Counter[str] = Counter()
-        self._answers: Counter[int] = Counter()
-        self._events_taken = 0
-        #: Site key → target. Replaced as a whole when a client file changes.
-        self.sites: dict[str, Target] = {}
-        self.client_mistakes = 0
-        self._routes = {
-            ("POST", "/collect"): self._collect,
-            ("GET", "/pixel.gif"): self._pixel_gif,
-            ("GET", "/health"): self._health,
-            ("HEAD", "/health"): self._health,
+        self.counters = Counters()
+        self._limits = Limits(
+            address_rate=options.address_rate, site_rate=options.site_rate, key_rate=options.key_rate
+        )
+        self._intake = Intake(spool, agree_salt, find_salt, senders or Senders(), self._limits, self.counters)
+        self._import_key = import_key.encode() if import_key else None
+        self._origins = Origins(options.cors_origins)
+        self._pixel = PixelFiles(pixel)
+        self._sites = Sites()
+        #: What a probe, an operator or a client's own program asks.
+        self.operation = Operation(spool, shipper, self.counters, self._limits, self._now())
+        self._routes = Routes(self._table(), options.paths)
+
+    def _table(self) -> Table:
+        operation = self.operation
+        return {
+            ("POST", "/collect"): ("collect", self._collect),
+            ("POST", "/track"): ("track", self._collect),
+            ("POST", "/events/"): ("events", self._events),
+            ("POST", "/events"): ("events", self._events),
+            ("GET", "/pixel.gif"): ("gif", self._pixel_gif),
+            ("POST", "/pixel.gif"): ("gif", self._pixel_gif),
+            ("GET", "/pixel.js"): ("pixel", self._pixel_file),
+            ("GET", "/events/count"): ("count", lambda r: operation.count(self._reader(r), r)),
+            ("GET", "/events/recent"): ("recent", lambda r: operation.recent(self._reader(r), r)),
+            ("GET", "/auth/info"): ("info", lambda r: operation.key_info(self._reader(r), r)),
+            ("GET", "/health"): ("health", operation.health),
+            ("GET", "/livez"): ("livez", operation.livez),
+            ("GET", "/readyz"): ("readyz", operation.readyz),
         }
+
+    @property
+    def sites(self) -> Sites:
+        """Every way to a site. Replaced as a whole when a client file changes."""
+        return self._sites
+
+    @sites.setter
+    def sites(self, sites: Sites) -> None:
+        inherit(sites, self.counters, self._sites)
+        self._sites = self.operation.sites = sites
+        self._routes.alias(sites.paths)
+
+    @property
+    def client_mistakes(self) -> int:
+        """How much is wrong with the client files."""
+        return self.operation.client_mistakes
+
+    @client_mistakes.setter
+    def client_mistakes(self, count: int) -> None:
+        self.operation.client_mistakes = count
 
     def handle(self, request: Request) -> Outcome:
         """What becomes of a request: never an exception, and never 500.
 
         Pending comes back to `settle` when its future is done; a coroutine is to be awaited once.
         """
+        request.started = time.monotonic()
+        if not self._origins.all:
+            request.origin = request.headers.get(b"origin", b"")
         try:
-            route = self._routes.get((request.method, request.path))
-            outcome = route(request) if route else self._no_route(request)
+            entry = self._routes.find(request.method, request.path)
+            if entry is None:
+                outcome: Route = self._no_route(request)
+            else:
+                request.route, route = entry
+                outcome = route(request)
         except Exception as error:
-            outcome = self._failed(error)
+            outcome = self._failed(error, request.route)
         if isinstance(outcome, Pending):
             return outcome
         if isinstance(outcome, Answer):
-            self._answers[outcome.status] += 1
-            return outcome
-        return self._finish(outcome)
+            return self._counted(outcome, request.route, request.origin)
+        return self._finish(outcome, request)
 
     def settle(self, pending: Pending) -> Answer:
         """The answer of a request whose future is done, now that it is known to be durable or not."""
         failure = NotDurable("stopped") if pending.durable.cancelled() else pending.durable.exception()
         if failure is None:
-            self._events_taken += pending.events
             answer = pending.answer
+            counters, target = self.counters, pending.target
+            counters.events += pending.events
+            counters.acknowledged(time.monotonic() - pending.started)
+            if target is not None:
+                target.counts.requests += 1
+                target.counts.events += pending.events
+                if target.recent is not None:
+                    target.recent.add(pending.payload)
             for refused in pending.refusals:
-                self._refused[refused.refusal.code] += 1
+                counters.refused[refused.refusal.code] += 1
+                if target is not None:
+                    target.counts.refused[refused.refusal.code] += 1
         else:
-            answer = self._failed(failure)
-        self._answers[answer.status] += 1
-        return answer
+            answer = self._failed(failure, pending.route)
+        return self._counted(answer, pending.route, pending.origin)
 
-    async def _finish(self, route: Coroutine[Any, Any, Answer | Pending]) -> Answer:
+    def refuse(self, refusal: Refusal) -> Answer:
+        """The answer to what never became a request, counted like any other."""
+        return self._counted(self._failed(Refused(refusal), ""), "", b"")
+
+    def _counted(self, answer: Answer, route: str, origin: bytes) -> Answer:
+        self.counters.answers[route, answer.status] += 1
+        return answer if self._origins.all else self._origins.apply(answer, origin)
+
+    async def _finish(self, route: Coroutine[Any, Any, Answer | Pending], request: Request) -> Answer:
         """A cold path to its end."""
         try:
             outcome = await route
         except Exception as error:
-            outcome = self._failed(error)
+            outcome = self._failed(error, request.route)
         if isinstance(outcome, Pending):
             await asyncio.wait([outcome.durable])
             return self.settle(outcome)
-        self._answers[outcome.status] += 1
-        return outcome
+        return self._counted(outcome, request.route, request.origin)
 
-    def _failed(self, error: BaseException) -> Answer:
-        if isinstance(error, Refused):
-            return self._refusal(error)
+    def _failed(self, error: BaseException, route: str) -> Answer:
         if isinstance(error, NotDurable):
-            return self._refusal(Refused(Refusal.NOT_DURABLE, str(error)))
-        log.error("unexpected %s; answered 503", where(error))
-        return self._refusal(Refused(Refusal.NOT_DURABLE))
-
-    def _refusal(self, refused: Refused) -> Answer:
-        self._refused[refused.refusal.code] += 1
-        return refusal_answer([refused])
+            error = Refused(Refusal.NOT_DURABLE, str(error))
+        elif not isinstance(error, Refused):
+            log.error("unexpected %s; answered 503", where(error))
+            error = Refused(Refusal.NOT_DURABLE)
+        self.counters.refused[error.refusal.code] += 1
+        more = error.headers if isinstance(error, Limited) else None
+        return refusal_answer([error], as_json=route in JSON_ROUTES, more=more)
 
     def forget_salts(self) -> None:
-        """Drop every salt but today's; the lake still has those that may be used."""
-        self._intake.forget_salts(self._now().date())
+        """Drop every salt that is not needed now; the lake still has those that may be used."""
+        self._intake.forget_salts(self._now())
 
     # Events
 
-    def _collect(self, request: Request) -> Route:
-        key = site_in_query(request.query)
-        target = self._target(key) if key else None
+    def _collect(self, request: Request, target: Target | None = None) -> Route:
+        """One event or a batch, in our shape or an older one, of the site that a key or path stands for."""
         received_at = self._receipt_time(request.headers)
+        content = request.body
         try:
-            if request.trouble is not None:
-                raise Refused(request.trouble)
-            key, sent_at, raws = parse_batch(request.body)
+            if target is None:
+                key = site_in_query(request.query)
+                target = self._target(key) if key else None
+            content = self._whole(request)
+            if len(content) <= 64 and is_health_check(content):
+                return older_answer("collect", [], received_at, "", 0)
+            key, sent_at, raws, lost = parse_any_batch(content)
+            if target is None:
+                target = self._target(key) if key else self._keyless(request, raws[0])
         except Refused as refused:
-            return self._intake.keep_unreadable(refused, target, received_at, request.body)
-        return self._intake.take(request, target or self._target(key), received_at, sent_at, raws)
+            target = target or self._sites.get(refused.site or "")
+            return self._intake.keep_unreadable(refused, request, target, received_at, content)
+        return self._intake.take(request, target, received_at, sent_at, raws, lost=lost)
 
-    def _pixel_gif(self, request: Request) -> Route:
-        target = self._target(site_in_query(request.query))
+    def _pixel_gif(self, request: Request, target: Target | None = None) -> Route:
         received_at = self._receipt_time(request.headers)
+        referer = request.headers.get(b"referer", b"").decode("latin-1")
         try:
-            sent_at, raw = gif_event(request.query, request.headers.get(b"referer", b"").decode("latin-1"))
+            if target is None:
+                target = self._target(site_in_query(request.query))
+            host = target.site.domains[0].removeprefix("*.")
+            sent_at, raw = gif_event(request.query, referer, host)
         except Refused as refused:
-            return self._intake.keep_unreadable(refused, target, received_at, request.query)
+            return self._intake.keep_unreadable(refused, request, target, received_at, request.query)
         return self._intake.take(request, target, received_at, sent_at, [raw], taken=IMAGE)
+
+    def _events(self, request: Request) -> Route:
+        """Events that a program sends with an API key."""
+        received_at = self._receipt_time(request.headers)
+        holder, target, content = None, None, request.body
+        try:
+            holder = holder_of(request.headers, self._sites, "write")
+            self._limit_key(holder, request)
+            target = holder.target
+            content = self._whole(request)
+            _, sent_at, raws, lost = parse_any_batch(content)
+            if target is None:  # the client file's rules rule this out
+                raise Refused(Refusal.MISSING_SITE)
+        except Refused as refused:
+            return self._intake.keep_unreadable(refused, request, target, received_at, content)
+        left = self._limits.headers_of_key(holder.key.sha256, holder.key.requests_per_minute, request.started)
+        return self._intake.take(
+            request, target, received_at, sent_at, raws, lost=lost, shape="events", more=left
+        )
+
+    def _whole(self, request: Request) -> bytes:
+        """A request's body, inflated. Raises Refused where it is not whole or cannot be read."""
+        if request.trouble is not None:
+            raise Refused(request.trouble)
+        encoding = request.headers.get(b"content-encoding")
+        return request.body if encoding is None else inflated(request.body, encoding)
 
     def _target(self, key: str | None) -> Target:
         if not key:
             raise Refused(Refusal.MISSING_SITE)
-        target = self.sites.get(key)
+        target = self._sites.get(key)
         if target is None:
-            raise Refused(Refusal.UNKNOWN_SITE)
+            raise Refused(Refusal.UNKNOWN_SITE if self._sites.are_certain else Refusal.SITES_UNCERTAIN)
         return target
+
+    def _keyless(self, request: Request, raw: bytes) -> Target:
+        """Whose events these are that name no site: by an API key, or by a host that was given to old
+        clients. Raises Refused.
+        """
+        if presented_key(request.headers) is not None:
+            holder = holder_of(request.headers, self._sites, "write")
+            self._limit_key(holder, request)
+            if holder.target is not None:
+                return holder.target
+        if self._sites.legacy:
+            origin = page_origin(request.headers) or ""
+            host = claimed_domain(raw) or origin.partition("://")[2].partition(":")[0]
+            target = self._sites.legacy.get(host)
+            if target is not None:
+                return target
+        raise Refused(Refusal.MISSING_SITE if self._sites.are_certain else Refusal.SITES_UNCERTAIN)
+
+    def _limit_key(self, holder: KeyHolder, request: Request) -> None:
+        limited = self._limits.of_key(holder.key.sha256, holder.key.requests_per_minute, request.started)
+        if limited is not None:
+            raise limited
+
+    def _reader(self, request: Request) -> KeyHolder:
+        holder = holder_of(request.headers, self._sites, "read")
+        self._limit_key(holder, request)
+        return holder
 
     def _receipt_time(self, headers: dict[bytes, bytes]) -> datetime:
         """Now, or what a trusted import states. Raises Refused(IMPORT_KEY | RECEIPT_TIME)."""
@@ -185,43 +305,24 @@ class Collector:
 
     # Everything else
 
-    def _health(self, _request: Request) -> Answer:
-        """503 only where events would be refused: a collector whose lake is down still keeps them."""
-        spool = self._spool.state()
-        full = spool.held_bytes >= NEARLY_FULL * spool.limit_bytes
-        taking = not full and spool.last_error is None
-        report = {
-            "status": "ok" if taking and self._shipper.last_error is None else "degraded",
-            "spool": {
-                "bytes": spool.held_bytes,
-                "limit_bytes": spool.limit_bytes,
-                "open_segments": spool.open_segments,
-                "sealed_segments": spool.sealed_segments,
-                "oldest_unshipped_seconds": round(spool.oldest_unshipped_seconds, 3),
-                "last_error": spool.last_error,
-                "torn_segments": spool.torn_segments,
-                "corrupt_frames": spool.corrupt_frames,
-            },
-            "shipper": {"shipped_segments": self._shipper.shipped, "last_error": self._shipper.last_error},
-            "sites": len(self.sites),
-            "client_mistakes": self.client_mistakes,
-            "events_taken": self._events_taken,
-            "refused": dict(self._refused),
-            "answers": {str(status): count for status, count in self._answers.items()},
-        }
-        return json_answer(200 if taking else 503, report)
+    def _pixel_file(self, request: Request) -> Answer:
+        """The pixel under its own name, or under an alias of it."""
+        return self._file("pixel.js", request)
+
+    def _file(self, name: str, request: Request) -> Answer:
+        request.route = "pixel"
+        headers = request.headers
+        accepted = headers.get(b"accept-encoding", b"")
+        return self._pixel.answer(name, headers.get(b"if-none-match", b""), accepted)
 
     def _no_route(self, request: Request) -> Answer:
         if request.method == "OPTIONS":
             return PREFLIGHT
-        script = self._scripts.answer(request.path, request.headers.get(b"accept-encoding", b""))
-        if script is not None and request.method in ("GET", "HEAD"):
-            return script
-        allowed = sorted(method for method, path in self._routes if path == request.path)
-        if script is not None:
-            allowed = ["GET", "HEAD"]
+        allowed = self._routes.methods(request.path)
         if not allowed:
+            if request.method in ("GET", "HEAD"):
+                return self._file(self._routes.part(request.path), request)
             raise Refused(Refusal.NOT_FOUND)
         allow = (b"allow", ", ".join([*allowed, "OPTIONS"]).encode())
-        answer = self._refusal(Refused(Refusal.METHOD))
+        answer = self._failed(Refused(Refusal.METHOD), "")
         return answer._replace(headers=[*answer.headers, allow])

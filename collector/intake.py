@@ -1,26 +1,31 @@
-"""Events of a known site → stored lines → spool: what is taken, and what is kept of the refused.
+"""Events → stored lines → spool: what is taken, and what is kept of the refused.
 
-An address lives here as a local variable until the visitor hash is made; nothing writes it anywhere.
+The sender's address lives here as long as the request (collector/sender.py); nothing writes it anywhere.
 """
 
 import asyncio
 import logging
 import traceback
 from collections.abc import Callable, Coroutine, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
-from collector.address import Network, client_address
-from collector.answers import TAKEN, refusal_answer
-from collector.message import Answer, Pending, Request
-from collector.spool import SpoolState
+from collector.answers import TAKEN, older_answer, refusal_answer
+from collector.counters import Counters
+from collector.limits import Buckets, Limits
+from collector.message import Answer, Headers, Pending, Request
+from collector.sender import Senders, is_carried_over, receipt, without_address
+from collector.shapes import Shape, page_origin, translate
+from collector.spool import NotDurable, SpoolState
 from collector.targets import Target
 from footfall.errors import FootfallError
-from footfall.event import Receipt, Refusal, Refused, check_event, event_line, refused_line
-from footfall.privacy import visitor_id
+from footfall.event import Event, Receipt, Refusal, Refused, check_event, event_line, refused_line
 
 log = logging.getLogger("collector")
+
+#: Routes for programs, which read a refusal as JSON.
+JSON_ROUTES = frozenset({"track", "events", "count", "recent", "info"})
 
 #: What a route returns.
 Route = Answer | Pending | Coroutine[Any, Any, Answer | Pending]
@@ -28,9 +33,26 @@ Route = Answer | Pending | Coroutine[Any, Any, Answer | Pending]
 #: Seconds a request waits for the lake to agree on a new salt, once a client and day.
 SALT_SECONDS = 10.0
 
-#: Refusals of a request whose site is known that leave no line: the sender was never let in (a wrong
-#: import key, a wrong receipt time), or the disk has just said no.
-NOT_KEPT = frozenset({Refusal.IMPORT_KEY, Refusal.RECEIPT_TIME, Refusal.NOT_DURABLE})
+#: Refusals that leave no line: the sender was never let in (a wrong import key, a wrong receipt time, a
+#: key without the permission), or should come again (a limit, a disk that has just said no).
+NOT_KEPT = frozenset(
+    {
+        Refusal.IMPORT_KEY,
+        Refusal.RECEIPT_TIME,
+        Refusal.PERMISSION,
+        Refusal.RATE_LIMITED,
+        Refusal.NOT_DURABLE,
+    }
+)
+
+#: Client of lines that nobody is known to own; no client file can have this name.
+NOBODY = "_unknown"
+#: What is kept of them: a sample that no flood can make large. Bytes of one body, bodies a second over a
+#: minute (so up to 60 at once), and the share of the spool from which on none are kept.
+UNCLAIMED_BYTES = 4096
+UNCLAIMED_RATE = 1.0
+UNCLAIMED_WINDOW = 60.0
+UNCLAIMED_SPOOL_SHARE = 0.5
 
 
 class Appends(Protocol):
@@ -52,14 +74,24 @@ class Intake:
         self,
         spool: Appends,
         agree_salt: Callable[[str, datetime], bytes],
-        trusted_proxies: Sequence[Network],
+        find_salt: Callable[[str, datetime], bytes | None],
+        senders: Senders,
+        limits: Limits,
+        counters: Counters,
     ) -> None:
-        """`agree_salt(client_id, moment)` asks the lake and may block; it is called in a thread."""
+        """`agree_salt(client_id, moment)` and `find_salt`, which makes none, ask the lake and may block;
+        they are called in a thread.
+        """
         self._spool = spool
+        self._limits = limits
+        self._counters = counters
+        self._unclaimed = Buckets(UNCLAIMED_WINDOW)
         self._agree_salt = agree_salt
-        self._trusted = trusted_proxies
-        self._salts: dict[tuple[str, date], bytes] = {}
-        self._agreeing: dict[tuple[str, date], asyncio.Task[bytes]] = {}
+        self._find_salt = find_salt
+        self._senders = senders
+        #: By client and day. None: that day had none.
+        self._salts: dict[tuple[str, date], bytes | None] = {}
+        self._agreeing: dict[tuple[str, date], asyncio.Task[bytes | None]] = {}
 
     def take(
         self,
@@ -70,8 +102,19 @@ class Intake:
         raws: list[bytes],
         *,
         taken: Answer = TAKEN,
+        lost: int | None = None,
+        shape: Shape | None = None,
+        more: Headers | None = None,
     ) -> Route:
-        """Check each event, make all of them durable, good and bad, and answer for the request."""
+        """Check each event, make all of them durable, good and bad, and answer for the request.
+
+        `lost` is the loss that the batch reports; its first event carries it.
+        `taken` is the answer where all is well, unless the body has an older shape, or `shape` says that
+        its sender expects the answer of one; `more` are headers of that answer. Raises Limited.
+        """
+        sender = self._senders.of(request.peer, request.headers)
+        if b"x-footfall-received-at" not in request.headers:  # a trusted import is not limited
+            self._limit(sender.address, target, len(raws), request.started)
         events = []
         refusals: list[Refused] = []
         rejected: list[bytes] = []
@@ -79,81 +122,177 @@ class Intake:
             try:
                 events.append(check_event(raw))
             except Refused as refused:
-                refusals.append(refused)
-                rejected.append(raw)
+                try:
+                    event, of_shape = _older(raw, refused, request, target)
+                    shape = shape or of_shape
+                    events.append(event)
+                except Refused as final:
+                    refusals.append(final)
+                    rejected.append(raw)
 
-        def store(salt: bytes) -> Pending:
-            user_agent = request.headers.get(b"user-agent", b"").decode("latin-1")
+        def store(salt: bytes | None, previous: bytes | None = None) -> Pending:
             site = target.site
-            receipt = Receipt(
-                client_id=target.client_id,
-                site_id=site.site_id,
-                received_at=received_at,
-                visitor_id=visitor_id(salt, site.site_id, self._address(request), user_agent)
-                if events
-                else None,
-                user_agent=user_agent,
-                gpc=request.headers.get(b"sec-gpc") == b"1",
-                dnt=request.headers.get(b"dnt") == b"1",
-            )
+            of_request = receipt(target.client_id, site, received_at, request.headers, sender, salt, previous)
             lines = [
-                event_line(event, receipt, sent_at=sent_at, is_declared_host=site.declares(event.host))
-                for event in events
+                event_line(
+                    event,
+                    of_request,
+                    sent_at=sent_at,
+                    is_declared_host=site.declares(event.host),
+                    lost=None if n else lost,
+                )
+                for n, event in enumerate(events)
             ]
             answer = taken
+            if shape is not None and events:
+                ids = [event.event_id for event in events]
+                answer = older_answer(shape, ids, received_at, target.bucket, len(refusals))
+                if more:
+                    answer = answer._replace(headers=[*answer.headers, *more])
             if refusals:
-                lines += [refused_line(r, receipt, raw) for r, raw in zip(refusals, rejected, strict=True)]
-                answer = refusal_answer(refusals, taken if events else None)
-            return Pending(self._append(received_at, lines), answer, len(events), refusals)
+                lines += [refused_line(r, of_request, raw) for r, raw in zip(refusals, rejected, strict=True)]
+                answer = refusal_answer(
+                    refusals, answer if events else None, as_json=request.route in JSON_ROUTES
+                )
+            self._count_redactions(target, events)
+            return self._pending(
+                request, target, received_at, lines, answer, len(events), refusals, sender.address
+            )
 
-        salt = self._salts.get((target.client_id, received_at.date())) if events else b""
-        if salt is not None:
-            return store(salt)
+        if not events:
+            return store(None)
+        client_id, today = target.client_id, received_at.date()
+        salt = self._salts.get((client_id, today))
+        if not is_carried_over(received_at):
+            if salt is not None:
+                return store(salt)
+        elif salt is not None and (before := (client_id, today - timedelta(days=1))) in self._salts:
+            return store(salt, self._salts[before])
 
         async def store_later() -> Pending:
-            return store(await self._salt(target.client_id, received_at))
+            agreed = salt or await self._salt(client_id, received_at)
+            return store(agreed, await self._previous(client_id, received_at))
 
         return store_later()
 
     def keep_unreadable(
-        self, refused: Refused, target: Target | None, received_at: datetime, body: bytes
+        self,
+        refused: Refused,
+        request: Request,
+        target: Target | None,
+        received_at: datetime,
+        body: bytes,
     ) -> Pending:
-        """Refuse a whole request; where its site is known, its bytes are kept for quarantine.
+        """Refuse a whole request; its bytes are kept for quarantine, and of a stranger's a sample.
 
         Raises the refusal again where nothing of it is to be kept.
         """
-        if target is None or refused.refusal in NOT_KEPT:
+        if refused.refusal in NOT_KEPT:
             raise refused
-        receipt = Receipt(target.client_id, target.site.site_id, received_at, None, "")
-        durable = self._append(received_at, [refused_line(refused, receipt, body)])
-        return Pending(durable, refusal_answer([refused]), refusals=[refused])
+        if target is None:
+            return self._keep_unclaimed(refused, request, received_at, body)
+        of_request = Receipt(target.client_id, target.site.site_id, received_at, None, "")
+        lines = [refused_line(refused, of_request, body)]
+        answer = refusal_answer([refused], as_json=request.route in JSON_ROUTES)
+        address = self._senders.of(request.peer, request.headers).address
+        return self._pending(request, target, received_at, lines, answer, 0, [refused], address)
 
-    def forget_salts(self, today: date) -> None:
-        """Drop every salt but today's; the lake still has those that may be used."""
+    def _keep_unclaimed(
+        self, refused: Refused, request: Request, received_at: datetime, body: bytes
+    ) -> Pending:
+        """What nobody is known to own goes to a quarantine of its own, as far as no flood can use that.
+
+        Raises the refusal where it is not kept: the answer never depends on whether there was room.
+        """
+        if b"x-footfall-received-at" in request.headers:
+            raise refused  # an import reads its answers, and comes again
+        if not body or self._unclaimed.take("all", UNCLAIMED_RATE, 1, request.started):
+            self._counters.unclaimed_dropped += bool(body)
+            raise refused
+        state = self._spool.state()
+        if state.held_bytes > UNCLAIMED_SPOOL_SHARE * state.limit_bytes:
+            self._counters.unclaimed_dropped += 1
+            raise refused
+        lines = [refused_line(refused, Receipt(NOBODY, "", received_at, None, ""), body[:UNCLAIMED_BYTES])]
+        answer = refusal_answer([refused], as_json=request.route in JSON_ROUTES)
+        try:
+            address = self._senders.of(request.peer, request.headers).address
+            pending = self._pending(request, None, received_at, lines, answer, 0, [refused], address)
+        except NotDurable:
+            raise refused from None
+        self._counters.unclaimed_kept += 1
+        return pending
+
+    def _limit(self, address: str, target: Target, events: int, now: float) -> None:
+        limited = self._limits.of_address(address, events, now)
+        if limited is None:
+            limited = self._limits.of_site(target.site.key, target.site.events_per_second, events, now)
+        if limited is not None:
+            target.counts.refused[limited.refusal.code] += 1
+            raise limited
+
+    def _count_redactions(self, target: Target, events: Sequence[Event]) -> None:
+        for event in events:
+            for rule, count in (event.redactions or {}).items():
+                self._counters.redactions[rule, target.client_id, target.site.site_id] += count
+
+    def forget_salts(self, now: datetime) -> None:
+        """Drop every salt that is not needed now; the lake still has those that may be used."""
+        oldest = (now - timedelta(days=1)).date() if is_carried_over(now) else now.date()
         for key in list(self._salts):
-            if key[1] < today:
+            if key[1] < oldest:
                 self._salts.pop(key, None)
 
-    def _append(self, received_at: datetime, lines: list[bytes]) -> "asyncio.Future[None]":
+    def _pending(
+        self,
+        request: Request,
+        target: Target | None,
+        received_at: datetime,
+        lines: list[bytes],
+        answer: Answer,
+        events: int,
+        refusals: Sequence[Refused],
+        address: str,
+    ) -> Pending:
         hour = received_at.replace(minute=0, second=0, microsecond=0)
         lines.append(b"")
-        return self._spool.append(hour, b"\n".join(lines))
-
-    def _address(self, request: Request) -> str:
-        peer = request.peer
-        if self._trusted:
-            forwarded = request.headers.get(b"x-forwarded-for")
-            hops = [forwarded.decode("latin-1")] if forwarded is not None else []
-            return client_address(peer, hops, self._trusted)
-        # IPv4 is canonical as it stands; IPv6 has many spellings.
-        return client_address(peer, (), ()) if ":" in peer else peer
+        payload = without_address(b"\n".join(lines), address)
+        durable = self._spool.append(hour, payload)
+        return Pending(
+            durable, answer, events, refusals, target, payload, request.route, request.started, request.origin
+        )
 
     async def _salt(self, client_id: str, moment: datetime) -> bytes:
-        """The salt of a client and day that is not in memory; one question to the lake for all who wait."""
+        """The salt of a client and day that is not in memory."""
+        salt = await self._ask(self._agree_salt, client_id, moment)
+        if salt is None:
+            raise Refused(Refusal.NOT_DURABLE, "the lake does not answer")
+        return salt
+
+    async def _previous(self, client_id: str, moment: datetime) -> bytes | None:
+        """The salt of the day before, in the first half hour and where that day had one.
+
+        An event is not refused for want of it.
+        """
+        if not is_carried_over(moment):
+            return None
+        before = moment - timedelta(days=1)
+        key = (client_id, before.date())
+        if key not in self._salts:
+            try:
+                return await self._ask(self._find_salt, client_id, before)
+            except Refused:
+                self._salts[key] = None  # until the hour's upkeep: the next request must not wait as well
+        return self._salts[key]
+
+    async def _ask(
+        self, ask: Callable[[str, datetime], bytes | None], client_id: str, moment: datetime
+    ) -> bytes | None:
+        """One question to the lake for all who wait. Raises Refused where it does not answer."""
         key = (client_id, moment.date())
         task = self._agreeing.get(key)
         if task is None:
-            task = asyncio.create_task(asyncio.to_thread(self._agree_salt, client_id, moment))
+            task = asyncio.create_task(asyncio.to_thread(ask, client_id, moment))
             self._agreeing[key] = task
             task.add_done_callback(lambda done: self._agreed(key, done))
         try:
@@ -162,7 +301,7 @@ class Intake:
         except Exception:  # whatever it was is logged once, by _agreed
             raise Refused(Refusal.NOT_DURABLE, "the lake does not answer") from None
 
-    def _agreed(self, key: tuple[str, date], task: "asyncio.Task[bytes]") -> None:
+    def _agreed(self, key: tuple[str, date], task: "asyncio.Task[bytes | None]") -> None:
         del self._agreeing[key]
         if task.cancelled():
             return
@@ -172,6 +311,19 @@ class Intake:
         else:
             text = str(error) if isinstance(error, FootfallError) else where(error)
             log.error("no salt for %s of %s: %s", key[0], key[1], text)
+
+
+def _older(raw: bytes, refused: Refused, request: Request, target: Target) -> tuple[Event, Shape]:
+    """The event of a body that only an older tracker's rules explain. Raises the refusal, or a new one."""
+    if refused.refusal is not Refusal.INVALID_EVENT:
+        raise refused
+    host = target.site.domains[0].removeprefix("*.")
+    translated = translate(raw, page_origin(request.headers), host)
+    if translated is None:
+        raise refused
+    if translated.bucket is not None and translated.bucket != target.bucket:
+        raise Refused(Refusal.BUCKET_MISMATCH)
+    return check_event(translated.raw), translated.shape
 
 
 def where(error: BaseException) -> str:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from collector.targets import Target
 from footfall.event import Refusal, Refused
 
 Headers = list[tuple[bytes, bytes]]
@@ -35,6 +36,11 @@ class Request(msgspec.Struct):
     body: bytes = b""
     #: BODY_TOO_LARGE or BODY_UNFINISHED where the body is not whole.
     trouble: Refusal | None = None
+    #: Set by the collector: the name of the route, when it came (monotonic seconds), and the Origin
+    #: header where the answer depends on it.
+    route: str = ""
+    started: float = 0.0
+    origin: bytes = b""
 
 
 class Answer(NamedTuple):
@@ -50,10 +56,15 @@ class Pending(NamedTuple):
 
     durable: "asyncio.Future[None]"
     answer: Answer
-    #: Events that count as taken once they are durable.
+    #: What counts once it is durable: events taken, refusals, the lines and whose they are.
     events: int = 0
-    #: Refusals that count once their lines are durable.
     refusals: Sequence[Refused] = ()
+    target: Target | None = None
+    payload: bytes = b""
+    #: From the request: its route, when it came, and its Origin header.
+    route: str = ""
+    started: float = 0.0
+    origin: bytes = b""
 
 
 Outcome = Answer | Pending | Coroutine[Any, Any, Answer]

@@ -1,6 +1,7 @@
 """Sealed segments → raw objects in the lake: same segment, same bytes, same key, so a retry is harmless.
 
-    HOUR-ORIGIN.sealed ─ lines ─ zstd ─ sha256 ─► raw/dt=…/hour=…/ORIGIN-SHA.ndjson.zst ─ confirmed ─► unlink
+    HOUR-ORIGIN.sealed ─ lines ─ zstd ─ sha256 ─► raw/dt=…/hour=…/ORIGIN-SHA.ndjson.zst ─ confirmed
+                                                       └─► noted in the hour's tally ─► unlink
 
 Nothing here gives up. The local file goes only after the lake has confirmed the object, and until then
 it is tried again, whatever the failure was.
@@ -11,13 +12,19 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 
-from collector.spool import Spool, scan, segment_place, set_aside
+from collector.closing import Closer
+from collector.frames import scan
+from collector.segments import segment_place, set_aside
+from collector.spool import Spool
 from footfall.errors import FootfallError
 from footfall.keys import raw_object
-from footfall.raw_object import compress
+from footfall.raw_object import compress_chunks
 from footfall.store import ObjectStore, StoreError, put_once
 
 log = logging.getLogger("collector")
@@ -26,6 +33,10 @@ log = logging.getLogger("collector")
 BACKOFF_BASE = 0.5
 #: Seconds that a wait never exceeds. Lower: quicker after an outage, and more knocking during it.
 BACKOFF_CAP = 30.0
+#: Seconds between two looks at hours that may be closed and at workers that may be gone.
+LOOK_SECONDS = 5.0
+#: Bytes compressed at once. Larger: fewer calls, and more memory beside that of the segment.
+CHUNK_BYTES = 1 << 20
 
 
 def backoff(failures: int, chance: Callable[[], float] = random.random) -> float:
@@ -33,17 +44,43 @@ def backoff(failures: int, chance: Callable[[], float] = random.random) -> float
     return chance() * min(BACKOFF_CAP, BACKOFF_BASE * 2.0 ** min(failures - 1, 16))
 
 
-class Shipper:
-    """One thread that ships what the spool has sealed, oldest hour first."""
+@dataclass(frozen=True)
+class Prepared:
+    """A segment as it goes into the lake. Empty `data`: there is nothing to put."""
 
-    def __init__(self, spool: Spool, store: ObjectStore, *, wait: Callable[[int], float] = backoff) -> None:
+    path: Path
+    hour: datetime
+    key: str
+    data: bytes
+    lines: int
+
+
+class Shipper:
+    """One thread that ships what the spool has sealed, oldest hour first, and closes hours."""
+
+    def __init__(
+        self,
+        spool: Spool,
+        store: ObjectStore,
+        *,
+        closer: Closer,
+        wait: Callable[[int], float] = backoff,
+        look_seconds: float = LOOK_SECONDS,
+    ) -> None:
         self._spool = spool
         self._store = store
+        self._closer = closer
         self._wait = wait
+        self._look_seconds = look_seconds
+        self._looked: float | None = None  # monotonic seconds
         self._wake = threading.Event()
         self._deadline: float | None = None  # monotonic seconds; None while running
         self._thread = threading.Thread(target=self._run, name="shipper", daemon=True)
+        self._prepared: Prepared | None = None
         self.shipped = 0
+        self.shipped_bytes = 0
+        #: Attempts that failed, of whatever kind.
+        self.failures = 0
         #: What is wrong now, or None. Free of personal data: names of segments and objects only.
         self.last_error: str | None = None
         spool.on_sealed = self._wake.set
@@ -64,20 +101,40 @@ class Shipper:
 
     def ship(self, path: Path) -> None:
         """Put one sealed segment into the lake and remove it. Raises StoreError, FootfallError, OSError."""
-        hour, origin = segment_place(path)
-        found = scan(path.read_bytes())
-        if set_aside(path, found.corrupt):
-            self._spool.count_corrupt(len(found.corrupt))
-            log.error("%s: %d damaged frames were set aside", path.name, len(found.corrupt))
-        if found.payloads:
-            data = compress(b"".join(found.payloads))
-            key = raw_object(hour, origin, hashlib.sha256(data).hexdigest())
-            put_once(self._store, key, data)
-            info = self._store.head(key)
-            if info is None or info.size != len(data):
-                raise StoreError(f"{self._store.url(key)} is not what was put there", retryable=True)
+        made = self._prepare(path)
+        if made.data:
+            put_once(self._store, made.key, made.data)
+            info = self._store.head(made.key)
+            if info is None or info.size != len(made.data):
+                raise StoreError(f"{self._store.url(made.key)} is not what was put there", retryable=True)
+            # Noted before the segment goes: a crash in between ships it once more, to the same key.
+            self._closer.note(made.hour, made.key, lines=made.lines, size=len(made.data))
         self._spool.remove(path)
+        self._prepared = None
         self.shipped += 1
+        self.shipped_bytes += len(made.data)
+
+    def _prepare(self, path: Path) -> Prepared:
+        """Read, check and compress a segment: once, however often the lake refuses it."""
+        if self._prepared is None or self._prepared.path != path:
+            hour, origin = segment_place(path)
+            # The event loop shares the interpreter: give way to it often.
+            found = scan(self._spool.files.read(path), breathe=lambda: time.sleep(0))
+            if set_aside(self._spool.files, path, found.corrupt):
+                self._spool.count_corrupt(len(found.corrupt))
+                log.error("%s: %d damaged frames were set aside", path.name, len(found.corrupt))
+            lines = 0
+
+            def counted() -> Iterator[bytes]:
+                nonlocal lines
+                for chunk in found.chunks(CHUNK_BYTES):
+                    lines += chunk.count(b"\n")
+                    yield chunk
+
+            data = compress_chunks(counted(), found.size) if found.spans else b""
+            key = raw_object(hour, origin, hashlib.sha256(data).hexdigest())
+            self._prepared = Prepared(path, hour, key, data, lines)
+        return self._prepared
 
     def _run(self) -> None:
         failures = 0
@@ -85,28 +142,41 @@ class Shipper:
         while True:
             self._wake.clear()
             waiting = [path for path in self._spool.sealed() if path not in put_off]
+            step: Callable[[], None]
             if waiting:
-                if self._try(waiting[0]):
-                    failures = 0
-                    continue
-                put_off.add(waiting[0])
-                failures += 1
-                if self._pause(self._wait(failures)):
-                    continue
-                return
-            if put_off:
+                step, name = partial(self.ship, waiting[0]), f"ship {waiting[0].name}"
+            elif self._is_time_to_look():
+                step, name = self._closer.look, "close an hour"
+            elif put_off:
                 put_off.clear()
                 continue
-            self.last_error = None
-            if self._deadline is not None:
+            else:
+                self.last_error = None
+                if self._deadline is not None:
+                    return
+                self._wake.wait(self._look_seconds)
+                continue
+            if self._try(step, name):
+                failures = 0
+                continue
+            put_off.update(waiting[:1])
+            failures += 1
+            if not self._pause(self._wait(failures)):
                 return
-            self._wake.wait()
 
-    def _try(self, path: Path) -> bool:
+    def _is_time_to_look(self) -> bool:
+        now = time.monotonic()
+        if self._looked is not None and now - self._looked < self._look_seconds:
+            return False
+        self._looked = now
+        return True
+
+    def _try(self, step: Callable[[], None], name: str) -> bool:
         try:
-            self.ship(path)
-        except Exception as error:  # whatever it is, the segment stays and is tried again
-            self._fault(f"cannot ship {path.name}: {_reason(error)}")
+            step()
+        except Exception as error:  # whatever it is, it stays to be done and is tried again
+            self.failures += 1
+            self._fault(f"cannot {name}: {_reason(error)}")
             return False
         return True
 

@@ -1,4 +1,4 @@
-"""The command line: `footfall demo | up | import | run | verify | clients | doctor`."""
+"""The command line: `footfall demo | up | import | run | verify | clients | keys | doctor`."""
 
 import argparse
 import json
@@ -12,10 +12,14 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
+from pydantic import ValidationError
+
 from footfall import doctor, installation
-from footfall.clients import Client, Registry, load_registry
+from footfall.api_keys import key_hash, new_key
+from footfall.clients import Client, Registry, Site, load_registry
 from footfall.errors import FootfallError
 from footfall.hours import lower_first_hour, parse
+from footfall.import_files import local_files
 from footfall.importer import import_log
 from footfall.manifest import verify_bucket
 from footfall.privacy import Salts
@@ -72,10 +76,15 @@ def _parser() -> argparse.ArgumentParser:
     up.set_defaults(command=_up)
 
     imports = commands.add_parser("import", help="an access log into the lake, as page views of its own time")
-    imports.add_argument("file", type=Path)
+    imports.add_argument("file", help="a file, s3://bucket/key, or s3://bucket/prefix/ for all under it")
     imports.add_argument("--client", required=True)
     imports.add_argument("--site", help="the site the log is of (default: the client's only one)")
-    imports.add_argument("--format", default="combined", choices=["combined"])
+    imports.add_argument("--format", default="combined", choices=["combined", "cloudfront"])
+    imports.add_argument(
+        "--no-page-views",
+        action="store_true",
+        help="cloudfront: requests only, where a pixel counts the views",
+    )
     imports.set_defaults(command=_import)
 
     run = commands.add_parser("run", help="materialise hours and deliveries through Dagster")
@@ -85,6 +94,17 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--to", dest="end", required=True, metavar="HOUR", help="the hour to stop before")
     run.set_defaults(command=_run)
 
+    for name, meaning in (
+        ("domains", "the registry of domains: list, approve, block, retire, verify"),
+        ("webhooks", "billing messages: list, replay, send"),
+    ):
+        each = commands.add_parser(name, help=meaning, description=meaning)
+        each.add_argument("rest", nargs=argparse.REMAINDER)
+        each.set_defaults(command=_registry)
+    each = commands.add_parser("alerts", help="alerts: list those that fire, test the routes")
+    each.add_argument("rest", nargs=argparse.REMAINDER)
+    each.set_defaults(command=_alerts)
+
     verify = commands.add_parser("verify", help="check a bucket against its manifests")
     verify.add_argument("url", help="file:///folder or s3://bucket/prefix")
     verify.set_defaults(command=_verify)
@@ -93,7 +113,23 @@ def _parser() -> argparse.ArgumentParser:
     clients.add_argument("--schema", action="store_true", help="print the JSON schema of a client file")
     clients.set_defaults(command=_clients)
 
+    keys = commands.add_parser("keys", help="API keys of a client: make one, or hash one that exists")
+    acts = keys.add_subparsers(dest="act", required=True, metavar="ACT")
+    new = acts.add_parser("new", help="make a key, show it once, print what belongs into the client file")
+    new.add_argument("client")
+    new.add_argument("--permission", required=True, action="append", choices=["read", "write", "admin"])
+    new.add_argument("--label", default="key-1", metavar="NAME", help="its name in logs and answers")
+    new.add_argument("--site", help="the site that its events belong to (default: the client's only one)")
+    new.set_defaults(command=_new_key)
+    hashed = acts.add_parser("hash", help="the hash of an existing key, read from stdin")
+    hashed.set_defaults(command=_hash_key)
+
     check = commands.add_parser("doctor", help="check the installation")
+    check.add_argument(
+        "--watch",
+        action="store_true",
+        help="for a timer: tell the alert routes of a dead daemon or collector",
+    )
     check.set_defaults(command=_doctor)
     return parser
 
@@ -143,18 +179,31 @@ def _import(options: argparse.Namespace, settings: Settings) -> int:
     name = options.site or (next(iter(sites)) if len(sites) == 1 else None)
     if name not in sites:
         raise FootfallError(f"say which site of {client.client_id} it is: --site {' | '.join(sites)}")
+    if options.format == "cloudfront":
+        arguments = [options.file, "--client", client.client_id, "--site", name]
+        arguments += ["--no-page-views"] if options.no_page_views else []
+        return installation.run_module(settings, os.environ, "orchestration.sources", *arguments)
+    with local_files(options.file, s3_endpoint=settings.s3_endpoint) as files:
+        for shown, path in files:
+            _import_file(shown, path, client, sites[name], settings, options.format)
+    return 0
+
+
+def _import_file(
+    shown: str, path: Path, client: Client, site: Site, settings: Settings, log_format: str
+) -> None:
     lake = open_store(settings.lake, s3_endpoint=settings.s3_endpoint)
     begun = time.monotonic()
-    report = import_log(options.file, client, sites[name], lake, Salts(lake), log_format=options.format)
+    report = import_log(path, client, site, lake, Salts(lake), log_format=log_format)
     first, last = report.first_hour, report.last_hour
     print(
-        f"{options.file}: {report.lines} lines = {report.page_views} page views "
+        f"{shown}: {report.lines} lines = {report.page_views} page views "
         f"+ {report.other_hits} other hits (counted, not stored) "
         f"+ {report.refused + report.malformed} to quarantine"
     )
     if first is None or last is None:
         print("nothing to store")
-        return 0
+        return
     took = time.monotonic() - begun
     print(f"{report.objects} hours from {first:%Y-%m-%dT%H} to {last:%Y-%m-%dT%H}, {took:.1f} s")
     if lower_first_hour(settings.first_hour_file, first.replace(hour=0)):
@@ -162,7 +211,6 @@ def _import(options: argparse.Namespace, settings: Settings) -> int:
             "these hours are the earliest so far: if Dagster is running, reload its code location to see them"
         )
     print(f"next: footfall run --from {first:%Y-%m-%d} --to {_day_after(last)}")
-    return 0
 
 
 def _day_after(hour: datetime) -> str:
@@ -173,6 +221,18 @@ def _run(options: argparse.Namespace, settings: Settings) -> int:
     installation.prepare(settings)
     _require_clients(settings)
     return installation.materialise(settings, os.environ, options.start, options.end)
+
+
+def _registry(options: argparse.Namespace, settings: Settings) -> int:
+    installation.prepare(settings)
+    return installation.run_module(
+        settings, os.environ, "orchestration.discovery", options.name, *options.rest
+    )
+
+
+def _alerts(options: argparse.Namespace, settings: Settings) -> int:
+    installation.prepare(settings)
+    return installation.run_module(settings, os.environ, "orchestration.alerts", *options.rest)
 
 
 def _verify(options: argparse.Namespace, settings: Settings) -> int:
@@ -204,7 +264,38 @@ def _clients(options: argparse.Namespace, settings: Settings) -> int:
     return 1 if registry.mistakes else 0
 
 
-def _doctor(_options: argparse.Namespace, settings: Settings) -> int:
+def _new_key(options: argparse.Namespace, settings: Settings) -> int:
+    client = _client(settings, options.client)
+    key = new_key()
+    written = {
+        "name": options.label,
+        "sha256": key_hash(key),
+        "permissions": options.permission,
+        **({"site_id": options.site} if options.site else {}),
+    }
+    try:  # the client as it would be with the key, so that a mistake shows before the key is handed out
+        document = client.model_dump(mode="json")
+        Client.model_validate({**document, "api_keys": [*document["api_keys"], written]})
+    except ValidationError as error:
+        raise FootfallError(error.errors(include_input=False)[0]["msg"]) from None
+    print(f"the key, shown only now:  {key}\n")
+    print(f"add to api_keys in {settings.clients / f'{client.client_id}.yaml'}:")
+    print(f"  - {json.dumps(written)}")
+    return 0
+
+
+def _hash_key(_options: argparse.Namespace, _settings: Settings) -> int:
+    key = sys.stdin.readline().strip()
+    if not key:
+        raise FootfallError("give the key on stdin, so that it stays out of the shell's history")
+    print(key_hash(key))
+    return 0
+
+
+def _doctor(options: argparse.Namespace, settings: Settings) -> int:
+    if options.watch:
+        installation.prepare(settings)
+        return installation.run_module(settings, os.environ, "orchestration.alerts", "watch")
     return doctor.examine(settings)
 
 

@@ -15,7 +15,11 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo, available_timezones
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
+
+from footfall import collecting
+from footfall.consent import GpcPolicy
+from footfall.strict import Strict as _Strict
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -26,13 +30,16 @@ _URL = (
     r"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9=_./-]*)?"
     r"|file://(\$\{FOOTFALL_HOME\})?/[^?#]+)$"
 )
+_LOG_URL = r"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]|file://)(/([A-Za-z0-9=_./-]|\{(yyyy|MM|dd|HH)\})*)?$"
 _ENDPOINT = r"^https?://[^\s/?#@]+/?$"
 #: What a person is told who breaks a pattern.
 _EXPECTED = {
     _NAME: "expected 1 to 48 of a-z 0-9 _ -, a letter or digit first",
     _SITE_KEY: "expected 8 to 64 of A-Z a-z 0-9 _ -",
     _URL: "expected s3://bucket/prefix or file:///folder",
+    _LOG_URL: "expected s3://bucket/prefix, with {yyyy} {MM} {dd} {HH} where the prefix has the hour",
     _ENDPOINT: "expected an address such as https://s3.example",
+    **collecting.EXPECTED,
 }
 
 Name = Annotated[str, Field(pattern=_NAME)]
@@ -62,9 +69,7 @@ def _plain_path(value: str) -> str:
     return value
 
 
-class _Strict(BaseModel):
-    # hide_input_in_errors: a secret put into a file by mistake must not travel on in an error text.
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+Domain = Annotated[str, AfterValidator(_domain)]
 
 
 class Site(_Strict):
@@ -72,11 +77,28 @@ class Site(_Strict):
 
     site_id: Name
     key: SiteKey
-    domains: list[Annotated[str, AfterValidator(_domain)]] = Field(min_length=1)
+    domains: list[Domain] = Field(min_length=1)
+    #: A path of the collector that stands for this site: events to it need no key (first-party proxies).
+    path: collecting.Alias | None = None
+    #: Hosts whose old clients name only a `domain` and no key. Anyone can claim a host, as with any pixel.
+    legacy_domains: list[Domain] = Field(default_factory=list)
+    #: Events a second that the collector takes for this site; 0: no limit; None: the setting's.
+    events_per_second: int | None = Field(default=None, ge=0, le=1_000_000)
+    #: Consent tier of events that declare none: 1 recognises a visitor for a UTC day, 0 not at all.
+    consent_default: Literal[0, 1] = 1
+    #: What Global Privacy Control does: `tier1` caps an event at tier 1, `tier0` at tier 0.
+    gpc_policy: GpcPolicy = "tier1"
+
+    @model_validator(mode="after")
+    def _legacy_domains_are_its_own(self) -> "Site":
+        for domain in self.legacy_domains:
+            if domain.startswith("*.") or not self.declares(domain):
+                raise ValueError(f"legacy_domains: {domain} is no host that `domains` declares")
+        return self
 
     def declares(self, host: str) -> bool:
         """Whether `host` is one of the domains, or below a wildcard one."""
-        return any(fnmatchcase(host, domain) for domain in self.domains)
+        return host in self.domains or any(fnmatchcase(host, domain) for domain in self.domains)
 
 
 class Destination(_Strict):
@@ -85,9 +107,43 @@ class Destination(_Strict):
     url: Annotated[str, AfterValidator(_plain_path)] = Field(pattern=_URL)
     endpoint: str | None = Field(default=None, pattern=_ENDPOINT)
 
+    @property
+    def bucket(self) -> str:
+        """The bucket's name; of a folder its last part."""
+        scheme, _, rest = self.url.partition("://")
+        parts = rest.strip("/").split("/")
+        return parts[0] if scheme == "s3" else parts[-1]
+
     def resolved_url(self, home: Path) -> str:
         """The URL with ${FOOTFALL_HOME} filled in."""
         return self.url.replace("${FOOTFALL_HOME}", quote(str(home)))
+
+
+class LogSource(_Strict):
+    """A bucket with a site's access logs, read every hour. `url` may hold {yyyy} {MM} {dd} {HH}."""
+
+    name: Name
+    site_id: Name
+    format: Literal["cloudfront"] = "cloudfront"
+    url: str = Field(pattern=_LOG_URL)
+    endpoint: str | None = Field(default=None, pattern=_ENDPOINT)
+    #: Id of the CloudFront distribution: lists an hour's names alone, not the whole prefix.
+    distribution: str | None = Field(default=None, pattern=r"^[A-Z0-9]{6,20}$")
+    #: Whether page requests are page views too. False where the pixel counts them on the same site.
+    page_views: bool = True
+
+    def bucket_url(self) -> str:
+        """The store that holds the logs: the part of the URL before the first `{` folder."""
+        return self.url.partition("{")[0].rpartition("/")[0] if "{" in self.url else self.url.rstrip("/")
+
+    def prefix(self, hour: datetime) -> str:
+        """Where the logs of an hour lie, below bucket_url."""
+        rest = self.url.removeprefix(self.bucket_url()).strip("/")
+        if not rest:
+            return ""
+        for name, text in (("yyyy", "%Y"), ("MM", "%m"), ("dd", "%d"), ("HH", "%H")):
+            rest = rest.replace(f"{{{name}}}", hour.strftime(text))
+        return rest + "/"
 
 
 #: Which cadence each dataset may be delivered at, and why not the other.
@@ -123,6 +179,33 @@ class Client(_Strict):
     sites: list[Site] = Field(min_length=1)
     destination: Destination
     exports: list[Export] = Field(min_length=1)
+    api_keys: list[collecting.ApiKey] = Field(default_factory=list)
+    sources: list[LogSource] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _api_keys_know_their_site(self) -> "Client":
+        sites = {site.site_id for site in self.sites}
+        for key in self.api_keys:
+            if key.site_id is not None and key.site_id not in sites:
+                raise ValueError(f"api_keys: {key.name}: no site {key.site_id}")
+            if key.may("write") and key.site_id is None and len(sites) > 1:
+                raise ValueError(f"api_keys: {key.name}: say the site_id that its events belong to")
+        return self
+
+    @model_validator(mode="after")
+    def _hosts_of_old_clients_belong_to_one_site(self) -> "Client":
+        for site in self.sites:
+            for domain in site.legacy_domains:
+                if any(other.declares(domain) for other in self.sites if other is not site):
+                    raise ValueError(f"legacy_domains: {domain} is declared by more than one site")
+        return self
+
+    @model_validator(mode="after")
+    def _sources_name_sites(self) -> "Client":
+        for source in self.sources:
+            if source.site_id not in {site.site_id for site in self.sites}:
+                raise ValueError(f"source {source.name}: there is no site {source.site_id}")
+        return self
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> "Client":
@@ -130,11 +213,21 @@ class Client(_Strict):
             ("site_id", [s.site_id for s in self.sites]),
             ("site key", [s.key for s in self.sites]),
             ("export name", [e.name for e in self.exports]),
+            ("path", [s.path for s in self.sites if s.path]),
+            ("API key name", [k.name for k in self.api_keys]),
+            ("source name", [s.name for s in self.sources]),
+            ("API key", [k.sha256 for k in self.api_keys]),
         ):
             twice = {n for n in names if names.count(n) > 1}
             if twice:
                 raise ValueError(f"{what} used twice: {', '.join(sorted(twice))}")
         return self
+
+    def site(self, site_id: str | None) -> Site | None:
+        """The site of that id; without an id the client's only one."""
+        if site_id is None:
+            return self.sites[0] if len(self.sites) == 1 else None
+        return next((site for site in self.sites if site.site_id == site_id), None)
 
     def zone(self) -> ZoneInfo:
         """The time zone in which this client's days begin."""
@@ -269,6 +362,25 @@ def _clashes(file: str, client: Client, others: Iterable[Client]) -> Iterable[Mi
             for domain in site.domains:
                 if domain in theirs[2]:
                     yield Mistake(file, f"sites.{n}.domains", f"{domain} belongs to {other.client_id}")
+            yield from _collecting_clashes(file, n, site, other)
+        hashes = {key.sha256 for key in other.api_keys}
+        for n, key in enumerate(client.api_keys):
+            if key.sha256 in hashes:
+                yield Mistake(file, f"api_keys.{n}.sha256", f"is a key of {other.client_id}")
+
+
+def _collecting_clashes(file: str, n: int, site: Site, other: Client) -> Iterable[Mistake]:
+    """A path, or a host of old clients, that would not say whose an event is."""
+    for theirs in other.sites:
+        if site.path is not None and site.path == theirs.path:
+            yield Mistake(file, f"sites.{n}.path", f"is a path of {other.client_id}")
+        for domain in site.legacy_domains:
+            if theirs.declares(domain):
+                yield Mistake(file, f"sites.{n}.legacy_domains", f"{domain} belongs to {other.client_id}")
+        for domain in theirs.legacy_domains:
+            if site.declares(domain):
+                where = f"sites.{n}.domains"
+                yield Mistake(file, where, f"{domain} belongs to the old clients of {other.client_id}")
 
 
 def _overlap(one: str, other: str) -> bool:

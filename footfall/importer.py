@@ -26,10 +26,20 @@ from footfall import access_log, hours
 from footfall.access_log import Hit, is_page_view, parse_line
 from footfall.clients import Client, Site
 from footfall.errors import FootfallError
-from footfall.event import MAX_AHEAD, Receipt, Refusal, Refused, check_event, event_line, refused_line
+from footfall.event import (
+    MAX_AHEAD,
+    MAX_USER_AGENT,
+    Receipt,
+    Refusal,
+    Refused,
+    check_event,
+    event_line,
+    refused_line,
+)
 from footfall.keys import raw_object
 from footfall.privacy import Salts, visitor_id
 from footfall.raw_object import compress_lines
+from footfall.scrub import scrub_user_agent
 from footfall.store import ObjectStore, put_once
 
 #: Bytes of stored lines that one import holds in memory, since a log need not be ordered by hour. A page
@@ -127,7 +137,15 @@ def import_log(
             other += 1
             continue
         visitor = visitor_id(salts.of(client.client_id, hit.at), site.site_id, hit.address, hit.user_agent)
-        receipt = Receipt(client.client_id, site.site_id, hit.at, visitor, hit.user_agent)
+        receipt = Receipt(
+            client.client_id,
+            site.site_id,
+            hit.at,
+            visitor,
+            scrub_user_agent(hit.user_agent[:MAX_USER_AGENT]),
+            source="access_log",
+            consent_default=site.consent_default,
+        )
         raw = _event_json(f"log-{survey.sha256[:24]}-{number}", host, hit)
         try:
             event = check_event(raw)

@@ -99,7 +99,12 @@ def start_demo_site(children: Children, settings: Settings, collector: str, site
 
 def materialise(settings: Settings, environ: Mapping[str, str], start: str, end: str) -> int:
     """Run the hours of [start, end) through Dagster, narrated on this terminal. Returns the exit code."""
-    command = python("-m", "orchestration.run", "--from", start, "--to", end)
+    return run_module(settings, environ, "orchestration.run", "--from", start, "--to", end)
+
+
+def run_module(settings: Settings, environ: Mapping[str, str], module: str, *arguments: str) -> int:
+    """Run `python -m module` on this terminal until it ends. Returns its exit code."""
+    command = python("-m", module, *arguments)
     # In a session of its own: Ctrl-C is passed on to it alone, and it ends its own children in order. As
     # SIGTERM, because Python answers a SIGINT in the middle of its imports with a traceback.
     child = None
@@ -137,5 +142,5 @@ def versions() -> dict[str, str]:
     """Package → installed version, of the packages that Footfall stands on."""
     from importlib.metadata import version
 
-    names = ("footfall", "dagster", "dbt-core", "dbt-duckdb", "duckdb", "uvicorn", "boto3")
+    names = ("footfall", "dagster", "dbt-core", "dbt-duckdb", "duckdb", "httptools", "boto3")
     return {"python": sys.version.split()[0], **{name: version(name) for name in names}}

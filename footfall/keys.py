@@ -28,6 +28,16 @@ def raw_object(hour: datetime, origin: str, sha256: str) -> str:
     return f"{raw_prefix(hour)}{origin}-{sha256[:16]}.ndjson.zst"
 
 
+def closed_prefix(hour: datetime) -> str:
+    """Where the markers lie by which collectors say that they have shipped all of `hour`."""
+    return f"closed/{hour_path(hour)}/"
+
+
+def closed_marker(hour: datetime, collector_id: str) -> str:
+    """Key of one collector's marker: everything it received in `hour` is in raw objects."""
+    return f"{closed_prefix(hour)}{collector_id}.json"
+
+
 def events_object(hour: datetime) -> str:
     """Key of the hour's kept and duplicate events."""
     return f"events/{hour_path(hour)}/events.parquet"
@@ -38,12 +48,22 @@ def quarantine_object(hour: datetime) -> str:
     return f"quarantine/{hour_path(hour)}/quarantine.parquet"
 
 
+def source_record(client_id: str, source: str, hour: datetime) -> str:
+    """Key of the list of log objects named for `hour` that were taken in from a client's log bucket."""
+    return f"sources/client={client_id}/source={source}/{hour_path(hour)}.json"
+
+
 SALTS = "salts/"
 
 
 def salt_object(client_id: str, day: str) -> str:
     """Key of the visitor-hash salt of a client and UTC day (`2026-11-20`)."""
     return f"{SALTS}client={client_id}/day={day}.json"
+
+
+def destroyed_salt_object(key: str) -> str:
+    """Key of the record that the salt of `key` is destroyed."""
+    return f"destroyed-{key}"
 
 
 def published_mart(client_id: str, mart: str) -> str:

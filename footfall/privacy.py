@@ -6,14 +6,18 @@ recompute a visitor id from an address. An unkeyed hash would not do: all IPv4 a
 in under an hour.
 """
 
+import contextlib
 import hashlib
 import hmac
 import json
+import logging
 import secrets
 from datetime import UTC, datetime, timedelta
 
-from footfall.keys import SALTS, salt_object
+from footfall.keys import SALTS, destroyed_salt_object, salt_object
 from footfall.store import AlreadyExists, NotFound, ObjectStore
+
+log = logging.getLogger("footfall.privacy")
 
 #: How long a salt lives after it was made. Longer would let an address be matched for longer; shorter
 #: would cut sessions that cross midnight.
@@ -23,7 +27,16 @@ SALT_LIFE = timedelta(hours=48)
 def visitor_id(salt: bytes, site_id: str, address: str, user_agent: str) -> str:
     """32 hex digits that stand for one device on one site on one day. The address is not recoverable."""
     message = "\x1f".join((site_id, address, user_agent)).encode("utf-8", "surrogatepass")
-    return hmac.new(salt, message, hashlib.sha256).hexdigest()[:32]
+    return hmac.digest(salt, message, "sha256").hex()[:32]
+
+
+def first_party_visitor_id(site_id: str, token: str) -> str:
+    """32 hex digits for the id that a consenting visitor's browser keeps: the same on every day, on one site.
+
+    The token is random, so nothing but itself can be guessed from its hash, and no key is needed.
+    """
+    message = "\x1f".join(("first-party", site_id, token)).encode("utf-8", "surrogatepass")
+    return hashlib.sha256(message).hexdigest()[:32]
 
 
 class Salts:
@@ -51,17 +64,31 @@ class Salts:
         self._known[client_id, day] = salt
         return salt
 
+    def existing(self, client_id: str, moment: datetime) -> bytes | None:
+        """The salt of a client for the UTC day of `moment`, None where there is none: it is never made."""
+        day = moment.astimezone(UTC).strftime("%Y-%m-%d")
+        try:
+            return bytes.fromhex(json.loads(self._store.get(salt_object(client_id, day)))["salt"])
+        except NotFound:
+            return None
+
     def destroy_old(self, now: datetime) -> int:
-        """Delete every salt older than SALT_LIFE, here and in the lake. Returns how many were destroyed."""
+        """Delete every salt older than SALT_LIFE, here and in the lake. Returns how many were destroyed.
+
+        Each leaves a record of its end in the lake, with the salt's SHA-256: whoever claims to hold a salt
+        can be told whether it was this one.
+        """
         destroyed = 0
         alive: set[str] = set()
         for info in list(self._store.list(SALTS)):
             try:
-                created = datetime.fromisoformat(json.loads(self._store.get(info.key))["created_at"])
+                stored = json.loads(self._store.get(info.key))
+                created = datetime.fromisoformat(stored["created_at"])
             except NotFound:
                 continue  # another collector destroyed it
             if now - created > SALT_LIFE:
                 self._store.delete(info.key)
+                self._record(info.key, stored, now)
                 destroyed += 1
             else:
                 alive.add(info.key)
@@ -70,3 +97,14 @@ class Salts:
             known: salt for known, salt in list(self._known.items()) if salt_object(*known) in alive
         }
         return destroyed
+
+    def _record(self, key: str, stored: dict[str, str], now: datetime) -> None:
+        """Write down that a salt is gone. Where two collectors destroyed it, the first record stands."""
+        record = {
+            "created_at": stored["created_at"],
+            "destroyed_at": now.isoformat(),
+            "salt_sha256": hashlib.sha256(bytes.fromhex(stored["salt"])).hexdigest(),
+        }
+        with contextlib.suppress(AlreadyExists):
+            self._store.put(destroyed_salt_object(key), json.dumps(record).encode(), create_only=True)
+        log.info("%s was destroyed; it was made at %s", key, stored["created_at"])

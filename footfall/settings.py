@@ -25,6 +25,10 @@ VARIABLES: dict[str, tuple[str, str]] = {
     "FOOTFALL_S3_ENDPOINT": ("", "endpoint URL of an S3-compatible store; empty for AWS"),
     "FOOTFALL_COLLECTOR_HOST": ("127.0.0.1", "address the collector listens on"),
     "FOOTFALL_COLLECTOR_PORT": ("8080", "port of the collector"),
+    "FOOTFALL_COLLECTOR_WORKERS": (
+        "1",
+        "processes that collect on the one port, 1-64; one a core at most, each with its own spool folder",
+    ),
     "FOOTFALL_UI_PORT": ("3000", "port of the Dagster UI"),
     "FOOTFALL_SITE_PORT": ("8090", "port of the demo site"),
     "FOOTFALL_COLLECTOR_ID": (
@@ -35,10 +39,52 @@ VARIABLES: dict[str, tuple[str, str]] = {
         "",
         "comma-separated networks whose X-Forwarded-For is believed; empty: believe nobody",
     ),
+    "FOOTFALL_ADDRESS_HEADER": (
+        "x-forwarded-for",
+        "header in which trusted proxies say the sender's address: x-forwarded-for or forwarded, or of a CDN "
+        "cf-connecting-ip, cloudfront-viewer-address, fastly-client-ip, true-client-ip, x-real-ip",
+    ),
+    "FOOTFALL_GEOIP": (
+        "",
+        "mmdb file of countries or cities (MaxMind, DB-IP); empty: places only from headers of trusted CDNs",
+    ),
     "FOOTFALL_IMPORT_KEY": (
         "",
         "secret that lets a sender state its own receipt time (bulk imports, the demo); empty: nobody may",
     ),
+    "FOOTFALL_COLLECTOR_PATHS": (
+        "",
+        "comma-separated further paths of the collector, PATH or PATH=ROUTE with ROUTE one of /collect, "
+        "/track, /events/, /pixel.gif; plain PATH is /collect, with the pixel at PATH.js and the image at "
+        "PATH.gif",
+    ),
+    "FOOTFALL_CORS_ORIGINS": (
+        "*",
+        "comma-separated origins whose scripts may read the collector's answers, such as "
+        "https://*.shop.example; *: all",
+    ),
+    "FOOTFALL_ADDRESS_EVENTS_PER_SECOND": (
+        "100",
+        "events a second that a worker takes from one public address, 0-1000000, 20 s of it at once; "
+        "0: no limit",
+    ),
+    "FOOTFALL_SITE_EVENTS_PER_SECOND": (
+        "0",
+        "events a second that a worker takes for one site, 0-1000000, 20 s of it at once, unless its client "
+        "file says otherwise; 0: no limit",
+    ),
+    "FOOTFALL_KEY_REQUESTS_PER_MINUTE": (
+        "6000",
+        "requests a minute that a worker takes with one API key, 0-1000000, unless its client file says "
+        "otherwise; 0: no limit",
+    ),
+    "FOOTFALL_METRICS_PORT": (
+        "0",
+        "port of the collector's /metrics for Prometheus, 0-65535; further workers take the next ones; "
+        "0: off",
+    ),
+    "FOOTFALL_METRICS_HOST": ("127.0.0.1", "address that /metrics listens on; it has no login"),
+    "FOOTFALL_LOG_FORMAT": ("text", "how the collector writes its log: text, or json (one object a line)"),
     "FOOTFALL_SEGMENT_SECONDS": (
         "60",
         "seconds after which an open segment is shipped, 1-3600; lower: fresher raw data, more objects",
@@ -51,8 +97,44 @@ VARIABLES: dict[str, tuple[str, str]] = {
         "2147483648",
         "bytes the spool may hold before the collector answers 503, at least two segments",
     ),
-    "FOOTFALL_ALERT_WEBHOOK": ("", "URL that gets one JSON POST for each failed run; empty: no alerts"),
+    "FOOTFALL_RUN_DAYS": (
+        "90",
+        "days that Dagster's record of a run is kept, 7-3650; then its partitions show as not materialised",
+    ),
+    "FOOTFALL_BILLING_WEBHOOK": ("", "URL that gets the billing messages; empty: they wait in the outbox"),
+    "FOOTFALL_BILLING_SECRET": (
+        "",
+        "secret that signs billing messages (whsec_…, base64); two with a comma while changing to a new one",
+    ),
+    "FOOTFALL_BILLING_GRACE_HOURS": (
+        "24",
+        "hours between a domain's verification and its bill, 0-720; longer: more time to correct a mistake",
+    ),
+    "FOOTFALL_WEBHOOK_PRIVATE": (
+        "no",
+        "yes: webhooks may go to http:// and to addresses that are not public (a receiver of one's own)",
+    ),
+    "FOOTFALL_ALERT_WEBHOOK": ("", "URL that gets every alert as one JSON POST; empty: none"),
+    "FOOTFALL_ALERT_ROUTES": ("", "YAML file of alert routes (docs/runbook.md); empty: only the webhook"),
+    "FOOTFALL_COLLECTOR_URLS": (
+        "",
+        "comma-separated addresses of the collectors that are watched; empty: the one of this machine",
+    ),
+    "FOOTFALL_UI_URL": ("", "address of the Dagster UI in links of alerts; empty: the one of this machine"),
+    "FOOTFALL_RUNBOOK_URL": ("docs/runbook.md", "where the runbook can be read, in links of alerts"),
 }
+
+
+#: Headers that may say the sender's address. Each proxy adds to the first two; the others are one address.
+ADDRESS_HEADERS = (
+    "x-forwarded-for",
+    "forwarded",
+    "cf-connecting-ip",
+    "cloudfront-viewer-address",
+    "fastly-client-ip",
+    "true-client-ip",
+    "x-real-ip",
+)
 
 
 @dataclass(frozen=True)
@@ -66,15 +148,35 @@ class Settings:
     s3_endpoint: str | None
     collector_host: str
     collector_port: int
+    collector_workers: int
     ui_port: int
     site_port: int
     collector_id: str
     trusted_proxies: tuple[str, ...]
+    address_header: str
+    geoip: Path | None
     import_key: str | None
+    collector_paths: tuple[tuple[str, str], ...]
+    cors_origins: tuple[str, ...]
+    address_events_per_second: int
+    site_events_per_second: int
+    key_requests_per_minute: int
+    metrics_port: int
+    metrics_host: str
+    log_format: str
     segment_seconds: int
     segment_bytes: int
     spool_bytes: int
     alert_webhook: str | None
+    alert_routes: Path | None
+    collector_urls: tuple[str, ...]
+    ui_url: str
+    runbook_url: str
+    run_days: int
+    billing_webhook: str | None
+    billing_secrets: tuple[str, ...]
+    billing_grace_hours: int
+    webhook_private: bool
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> "Settings":
@@ -90,6 +192,12 @@ class Settings:
                 raise FootfallError(f"{name}={value!r}: expected a whole number from {low} to {high}")
             return int(value)
 
+        def choice(name: str, allowed: tuple[str, ...]) -> str:
+            value = text(name).lower()
+            if value not in allowed:
+                raise FootfallError(f"{name}={value!r}: expected {', '.join(allowed[:-1])} or {allowed[-1]}")
+            return value
+
         return cls(
             home=home,
             clients=Path(text("FOOTFALL_CLIENTS")).absolute(),
@@ -98,17 +206,36 @@ class Settings:
             s3_endpoint=text("FOOTFALL_S3_ENDPOINT") or None,
             collector_host=text("FOOTFALL_COLLECTOR_HOST"),
             collector_port=number("FOOTFALL_COLLECTOR_PORT", 1, 65535),
+            collector_workers=number("FOOTFALL_COLLECTOR_WORKERS", 1, 64),
             ui_port=number("FOOTFALL_UI_PORT", 1, 65535),
             site_port=number("FOOTFALL_SITE_PORT", 1, 65535),
             collector_id=text("FOOTFALL_COLLECTOR_ID"),
-            trusted_proxies=tuple(
-                p.strip() for p in text("FOOTFALL_TRUSTED_PROXIES").split(",") if p.strip()
-            ),
+            trusted_proxies=_listed(text("FOOTFALL_TRUSTED_PROXIES")),
+            address_header=choice("FOOTFALL_ADDRESS_HEADER", ADDRESS_HEADERS),
+            geoip=Path(text("FOOTFALL_GEOIP")).absolute() if text("FOOTFALL_GEOIP") else None,
             import_key=text("FOOTFALL_IMPORT_KEY") or None,
+            collector_paths=_paths(text("FOOTFALL_COLLECTOR_PATHS")),
+            cors_origins=_listed(text("FOOTFALL_CORS_ORIGINS")),
+            address_events_per_second=number("FOOTFALL_ADDRESS_EVENTS_PER_SECOND", 0, 1_000_000),
+            site_events_per_second=number("FOOTFALL_SITE_EVENTS_PER_SECOND", 0, 1_000_000),
+            key_requests_per_minute=number("FOOTFALL_KEY_REQUESTS_PER_MINUTE", 0, 1_000_000),
+            metrics_port=number("FOOTFALL_METRICS_PORT", 0, 65535),
+            metrics_host=text("FOOTFALL_METRICS_HOST"),
+            log_format=_one_of("FOOTFALL_LOG_FORMAT", text("FOOTFALL_LOG_FORMAT"), ("text", "json")),
             segment_seconds=number("FOOTFALL_SEGMENT_SECONDS", 1, 3600),
             segment_bytes=number("FOOTFALL_SEGMENT_BYTES", 65536, 1 << 30),
             spool_bytes=number("FOOTFALL_SPOOL_BYTES", 131072, 1 << 50),
             alert_webhook=text("FOOTFALL_ALERT_WEBHOOK") or None,
+            alert_routes=Path(routes).absolute() if (routes := text("FOOTFALL_ALERT_ROUTES")) else None,
+            collector_urls=tuple(u.strip() for u in text("FOOTFALL_COLLECTOR_URLS").split(",") if u.strip())
+            or (f"http://{text('FOOTFALL_COLLECTOR_HOST')}:{text('FOOTFALL_COLLECTOR_PORT')}",),
+            ui_url=text("FOOTFALL_UI_URL") or f"http://127.0.0.1:{text('FOOTFALL_UI_PORT')}",
+            runbook_url=text("FOOTFALL_RUNBOOK_URL"),
+            run_days=number("FOOTFALL_RUN_DAYS", 7, 3650),
+            billing_webhook=text("FOOTFALL_BILLING_WEBHOOK") or None,
+            billing_secrets=tuple(s.strip() for s in text("FOOTFALL_BILLING_SECRET").split(",") if s.strip()),
+            billing_grace_hours=number("FOOTFALL_BILLING_GRACE_HOURS", 0, 720),
+            webhook_private=text("FOOTFALL_WEBHOOK_PRIVATE") == "yes",
         )
 
     @property
@@ -127,6 +254,16 @@ class Settings:
         return self.home / "ledger.sqlite"
 
     @property
+    def alert_book(self) -> Path:
+        """The SQLite file of what each alert route was told."""
+        return self.home / "alerts.sqlite"
+
+    @property
+    def registry(self) -> Path:
+        """The SQLite file of domains, notices and billing messages."""
+        return self.home / "registry.sqlite"
+
+    @property
     def dagster_home(self) -> Path:
         """Dagster's own state: runs, schedules, event logs."""
         return self.home / "dagster"
@@ -135,3 +272,33 @@ class Settings:
     def first_hour_file(self) -> Path:
         """Holds the first hour that this installation has partitions for."""
         return self.home / "first_hour"
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> str:
+    if value not in allowed:
+        raise FootfallError(f"{name}={value!r}: expected {' or '.join(allowed)}")
+    return value
+
+
+#: What a further path of the collector may stand for.
+ROUTES = ("/collect", "/track", "/events/", "/pixel.gif")
+_PATH = re.compile(r"(/[A-Za-z0-9_~.-]+)+/?")
+
+
+def _paths(text: str) -> tuple[tuple[str, str], ...]:
+    """`/t/abc, /prod/track=/track` → (("/t/abc", "/collect"), ("/prod/track", "/track"))."""
+    found = []
+    for part in _listed(text):
+        path, _, route = part.partition("=")
+        route = route or "/collect"
+        if not _PATH.fullmatch(path) or route not in ROUTES:
+            raise FootfallError(
+                f"FOOTFALL_COLLECTOR_PATHS: {part!r}: expected /path or /path=ROUTE, ROUTE one of "
+                f"{', '.join(ROUTES)}"
+            )
+        found.append((path, route))
+    return tuple(found)

@@ -39,6 +39,15 @@ def daily(timezone: str) -> dg.DailyPartitionsDefinition:
     )
 
 
+#: Name of the dynamic partitions of domains; a key is `client/domain`.
+DOMAINS = "domains"
+
+
+def domains() -> dg.DynamicPartitionsDefinition:
+    """Every domain that somebody was asked about."""
+    return dg.DynamicPartitionsDefinition(name=DOMAINS)
+
+
 def zone_name(timezone: str) -> str:
     """A time zone as part of a Dagster name: `Europe/Berlin` → `europe_berlin`."""
     return "".join(c if c.isalnum() else "_" for c in timezone.lower())

@@ -6,6 +6,7 @@ instance. Prints what it is doing; exits 1 with the failed steps' messages when 
 
 import argparse
 import logging
+import os
 import signal
 import sys
 import threading
@@ -19,8 +20,10 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 
+from footfall.clients import load_registry
 from footfall.errors import FootfallError
 from footfall.hours import HOUR, between, floor, parse
+from footfall.settings import Settings
 from orchestration.definitions import defs as load_definitions
 from orchestration.partitions import DAY_FORMAT, HOUR_FORMAT, first_hour
 
@@ -44,7 +47,10 @@ def run_hours(start: datetime, end: datetime) -> None:
     definitions = load_definitions()
     instance = dg.DagsterInstance.get()
     hours = list(between(start, end))
-    wanted = [("hourly", hours[0].strftime(HOUR_FORMAT), hours[-1].strftime(HOUR_FORMAT))]
+    wanted = [
+        (job, hours[0].strftime(HOUR_FORMAT), hours[-1].strftime(HOUR_FORMAT))
+        for job in (("access_logs", "hourly") if _has_sources() else ("hourly",))
+    ]
     for schedule in definitions.schedules or []:
         assert isinstance(schedule, dg.ScheduleDefinition)
         if schedule.name.startswith("daily_"):
@@ -56,6 +62,11 @@ def run_hours(start: datetime, end: datetime) -> None:
     ]
     if failures:
         raise FootfallError("\n".join(failures))
+
+
+def _has_sources() -> bool:
+    registry = load_registry(Settings.from_environ(os.environ).clients)
+    return any(client.sources for client in registry.clients)
 
 
 def ended_days(start: datetime, end: datetime, timezone: str) -> list[str]:

@@ -7,10 +7,11 @@ from dagster_dbt import DbtCliResource
 
 from footfall.settings import Settings
 from orchestration.modelling.project import DBT, PROJECT_FOLDER
+from orchestration.resources.billing import Billing
 from orchestration.resources.clients import Clients
 from orchestration.resources.destinations import Destinations
+from orchestration.resources.domains import DomainRegistry
 from orchestration.resources.lake import Lake
-from orchestration.resources.notifier import Notifier
 from orchestration.resources.state import State
 from orchestration.resources.warehouse import Warehouse
 
@@ -32,6 +33,12 @@ def resources() -> dg.Definitions:
                 home=str(settings.home), backup_url=settings.backup, s3_endpoint=settings.s3_endpoint
             ),
             "state": State(ledger_path=str(settings.ledger), dbt_folder=str(settings.home / "dbt")),
-            "notifier": Notifier(url=settings.alert_webhook),
+            "domains": DomainRegistry(path=str(settings.registry), grace_hours=settings.billing_grace_hours),
+            # By name: the UI shows the values of a resource.
+            "billing": Billing(
+                url=dg.EnvVar("FOOTFALL_BILLING_WEBHOOK") if settings.billing_webhook else None,
+                secrets=dg.EnvVar("FOOTFALL_BILLING_SECRET") if settings.billing_secrets else "",
+                allow_private=settings.webhook_private,
+            ),
         }
     )

@@ -101,7 +101,7 @@ function sendImages(batch) {
       if (event.type !== 'load') images = false;
       if (!--left) answered(batch, images ? 200 : 0);
     });
-    image.src = endpoint.replace(/[^/]*$/, 'pixel.gif?') +
+    image.src = endpoint.replace(/collect$/, 'pixel') + '.gif?' +
       new URLSearchParams({site: options.site, sent_at: clock(), event: text});
   });
 }

@@ -33,7 +33,7 @@ export function view(nav, given = {}, props) {
   setCurrent({
     url: given.url ? new URL(given.url, location.href).href : last,
     // Within a page the view before is the referrer; its query (campaigns, searches) was told with it.
-    referrer: before.view_id && nav !== 'bfcache' ? before.url.replace(/\?.*/, '').slice(0, 2e3) : address(document.referrer)
+    referrer: before.view_id && nav !== 'bfcache' ? before.url.replace(/\?.*/, '').slice(0, 3000) : address(document.referrer)
   });
   const event = Object.assign(newEvent('page_view', props), {nav});
   event.view_id = current.view_id = event.id;

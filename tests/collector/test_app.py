@@ -1,5 +1,6 @@
 """What each request is answered, and what is stored of it. All over HTTP, against a real collector."""
 
+import gzip
 import json
 import socket
 import threading
@@ -7,11 +8,12 @@ import time
 import uuid
 
 import pytest
-from support.collectors import SITE, CollectorProcess, batch, wire_event
+from support.collectors import KEYS, SITE, CollectorProcess, batch, wire_event
 
 from footfall.event import MAX_BATCH_EVENTS, MAX_BODY_BYTES, MAX_EVENT_BYTES, MAX_PROPERTIES, Refusal
 
 NAMED = f"/collect?site={SITE}"
+NAMED_TRACK = f"/track?site={SITE}"
 IMPORT = {"x-footfall-import-key": "import-secret", "x-footfall-received-at": "2015-05-17T10:05:03Z"}
 
 
@@ -133,7 +135,7 @@ def test_a_trusted_import_states_its_own_receipt_time(collector):
 
     assert reply.status == 204
     assert collector.await_stored(event["id"])["received_at"] == "2015-05-17T10:05:03.000Z"
-    assert list((collector.home / "spool").glob("20150517T10-*"))
+    assert list((collector.home / "spool").glob("*/20150517T10-*"))
 
 
 # Refused --------------------------------------------------------------------------------------------
@@ -161,17 +163,25 @@ def get(path: str) -> tuple:
     return "GET", path, None, {}
 
 
+def keyed(permission: str) -> tuple:
+    return post(ONE, "/events/", x_api_key=KEYS[permission])
+
+
+TIMED = {"x_footfall_received_at": "2015-05-17T10:05:03Z", "x_footfall_import_key": "import-secret"}
+
+
 #: What is sent → its refusal. Nothing of it is kept: nobody is known to own it, or it may be sent again.
 DROPPED = {
     "no such path": (get("/"), Refusal.NOT_FOUND),
     "wrong method": (get(NAMED), Refusal.METHOD),
-    "wrong method of the image": (post(b"", f"/pixel.gif?site={SITE}"), Refusal.METHOD),
-    "no site": (post(b'{"events":[{}]}', "/collect"), Refusal.MISSING_SITE),
-    "image without site": (get("/pixel.gif?url=https://a.example/"), Refusal.MISSING_SITE),
-    "unknown site": (post(ONE, "/collect?site=pk_nobody_1"), Refusal.UNKNOWN_SITE),
-    "unknown site in the body": (post(b'{"site":"pk_x","events":[{}]}', "/collect"), Refusal.UNKNOWN_SITE),
-    "image of an unknown site": (get("/pixel.gif?site=pk_nobody_1"), Refusal.UNKNOWN_SITE),
-    "unreadable, no site": (post(b"{", "/collect"), Refusal.MALFORMED_JSON),
+    "wrong method of the image": (("PUT", f"/pixel.gif?site={SITE}", b"", {}), Refusal.METHOD),
+    "nothing at all": (post(b"", "/collect"), Refusal.MALFORMED_JSON),
+    "key without permission": (keyed("read"), Refusal.PERMISSION),
+    "reading without a key": (get("/events/recent"), Refusal.API_KEY_MISSING),
+    "a time on an unknown site": (
+        post(ONE, "/collect?site=pk_nobody_1", **TIMED),
+        Refusal.UNKNOWN_SITE,
+    ),
     "time without key": (post(ONE, x_footfall_received_at="2015-05-17T10:05:03Z"), Refusal.IMPORT_KEY),
     "wrong key": (stating("2015-05-17T10:05:03Z", "guess"), Refusal.IMPORT_KEY),
     "time is none": (stating("noon"), Refusal.RECEIPT_TIME),
@@ -180,12 +190,30 @@ DROPPED = {
     "time at the edge": (stating("0001-01-01T00:00:00+23:00"), Refusal.RECEIPT_TIME),
 }
 
+#: Nobody is known to own it: kept as a sample, in a quarantine of its own.
+UNCLAIMED = {
+    "no site": (post(b'{"events":[{}]}', "/collect"), Refusal.MISSING_SITE),
+    "image without site": (get("/pixel.gif?url=https://a.example/"), Refusal.MISSING_SITE),
+    "unknown site": (post(ONE, "/collect?site=pk_nobody_1"), Refusal.UNKNOWN_SITE),
+    "unknown site in the body": (post(b'{"site":"pk_x","events":[{}]}', "/collect"), Refusal.UNKNOWN_SITE),
+    "image of an unknown site": (get("/pixel.gif?site=pk_nobody_1"), Refusal.UNKNOWN_SITE),
+    "unreadable, no site": (post(b"{", "/collect"), Refusal.MALFORMED_JSON),
+    "no key": (post(ONE, "/events/"), Refusal.API_KEY_MISSING),
+    "unknown key": (post(ONE, "/events/", x_api_key="guess"), Refusal.API_KEY_UNKNOWN),
+}
+
 #: The same, of a site that is known: its bytes are kept for quarantine.
 KEPT = {
     "empty body": (post(b""), Refusal.MALFORMED_JSON),
     "half a body": (post(b'{"events":[{"type":"pa'), Refusal.MALFORMED_JSON),
     "bytes": (post(b"\xff\xfe\x00"), Refusal.MALFORMED_JSON),
-    "array": (post(b"[]"), Refusal.MALFORMED_JSON),
+    "array": (post(b"[]"), Refusal.EMPTY_BATCH),
+    "half an array": (post(b"[{]"), Refusal.MALFORMED_JSON),
+    "other encoding": (post(ONE, content_encoding="br"), Refusal.UNREADABLE_ENCODING),
+    "no gzip": (post(ONE, content_encoding="gzip"), Refusal.UNREADABLE_ENCODING),
+    "half a gzip": (post(gzip.compress(ONE)[:-9], content_encoding="gzip"), Refusal.UNREADABLE_ENCODING),
+    "bomb": (post(gzip.compress(b"0" * (50 << 20)), content_encoding="gzip"), Refusal.BODY_TOO_LARGE),
+    "another's bucket": (post(b'{"bucket":"theirs","eventType":"x"}', NAMED_TRACK), Refusal.BUCKET_MISMATCH),
     "no events": (post(b'{"events":[]}'), Refusal.EMPTY_BATCH),
     "too many": (post(b'{"events":[' + b"{}," * MAX_BATCH_EVENTS + b"{}]}"), Refusal.TOO_MANY_EVENTS),
     "too large": (post(b"x" * (MAX_BODY_BYTES + 1)), Refusal.BODY_TOO_LARGE),
@@ -209,9 +237,9 @@ KEPT = {
 }
 
 
-@pytest.mark.parametrize("case", [*DROPPED, *KEPT])
+@pytest.mark.parametrize("case", [*DROPPED, *UNCLAIMED, *KEPT])
 def test_each_refusal_has_its_status_its_name_and_its_place_in_quarantine(collector, case):
-    (method, path, body, headers), refusal = (DROPPED | KEPT)[case]
+    (method, path, body, headers), refusal = (DROPPED | UNCLAIMED | KEPT)[case]
     before = collector.health()["refused"].get(refusal.code, 0)
     lines = len(refused_lines(collector))
 
@@ -219,16 +247,35 @@ def test_each_refusal_has_its_status_its_name_and_its_place_in_quarantine(collec
 
     assert (reply.status, reply.reason) == (refusal.status, refusal.code)
     assert reply.headers["access-control-allow-origin"] == "*"
-    assert reply.body.decode().startswith(f"{refusal.code}: ")
+    if path.startswith(("/collect", "/pixel")):
+        assert reply.body.decode().startswith(f"{refusal.code}: ")
+    elif path != "/":
+        assert json.loads(reply.body)["error"] == refusal.code
     assert collector.health()["refused"][refusal.code] == before + 1
     kept = refused_lines(collector)[lines:]
-    assert [line["reason"] for line in kept] == ([refusal.code] if case in KEPT else [])
+    owner = {**dict.fromkeys(KEPT, "demo"), **dict.fromkeys(UNCLAIMED, "_unknown")}.get(case)
+    assert [(line["reason"], line["client_id"]) for line in kept] == (
+        [(refusal.code, owner)] if owner else []
+    )
 
 
 def test_every_refusal_is_in_the_tables_above_or_shown_elsewhere():
-    elsewhere = {Refusal.BODY_UNFINISHED, Refusal.NOT_DURABLE, Refusal.MALFORMED_LOG_LINE}
+    of_http = {
+        Refusal.BODY_UNFINISHED,
+        Refusal.BAD_REQUEST,
+        Refusal.HEAD_TOO_LARGE,
+        Refusal.HEAD_UNFINISHED,
+        Refusal.OVERLOADED,
+    }
+    elsewhere = of_http | {
+        Refusal.NOT_DURABLE,
+        Refusal.MALFORMED_LOG_LINE,
+        Refusal.RATE_LIMITED,
+        Refusal.SITES_UNCERTAIN,
+        Refusal.UNREADABLE_LOG,
+    }
 
-    assert {refusal for _, refusal in (DROPPED | KEPT).values()} | elsewhere == set(Refusal)
+    assert {refusal for _, refusal in (DROPPED | UNCLAIMED | KEPT).values()} | elsewhere == set(Refusal)
 
 
 def test_a_body_that_ends_early_is_kept_as_far_as_it_came(collector):
@@ -303,13 +350,14 @@ def test_health_is_json_and_answers_head_without_a_body(collector):
 def test_a_client_file_that_appears_is_taken_up_and_a_broken_one_harms_nobody(tmp_path):
     collector = CollectorProcess(tmp_path).start()
     clients = tmp_path / "clients"
-    demo = (clients / "demo.yaml").read_text()
+    demo = (clients / "demo.yaml").read_text().partition("api_keys:")[0]
     (clients / "broken.yaml").write_text("client_id: [")
     (clients / "late.yaml").write_text(
         demo.replace("client_id: demo", "client_id: late")
         .replace(SITE, "pk_late_12345678")
         .replace("site_id: shop", "site_id: late")
         .replace("shop.example", "late.example")
+        .replace("/t/shop", "/t/late")
         .replace("buckets/demo", "buckets/late")
     )
     until = time.monotonic() + 8

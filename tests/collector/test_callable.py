@@ -10,7 +10,6 @@ from support.collectors import batch, wire_event
 from collector.app import Collector
 from collector.clock import LiveClock
 from collector.message import Answer, Pending, Request
-from collector.scripts import Scripts
 from collector.spool import NotDurable
 from collector.targets import targets
 from footfall.clients import load_registry
@@ -73,7 +72,7 @@ def collector_with(spool=None, lake=None, now=lambda: NOON, **options) -> Collec
         spool=spool or MemorySpool(),
         shipper=NoShipper(),
         agree_salt=lake or CountingLake(),
-        pixel=Path("nowhere.js"),
+        pixel=Path("nowhere"),
         now=now,
         **options,
     )
@@ -241,17 +240,3 @@ def test_yesterdays_salt_is_forgotten_and_todays_kept():
 
     asyncio.run(go())
     assert len(lake.asked) == 2
-
-
-def test_the_pixel_is_served_as_it_lies_there_or_its_absence_explained(tmp_path):
-    collector = collector_with()
-
-    status, headers = asyncio.run(ask(collector, path="/pixel.js", method="GET"))
-    assert (status, headers[b"x-footfall-reason"]) == (404, b"not_found")
-
-    collector._scripts = Scripts(tmp_path / "pixel.js")
-    (tmp_path / "pixel.js").write_text("// ü")
-    status, headers = asyncio.run(ask(collector, path="/pixel.js", method="GET"))
-    assert (status, headers[b"content-type"]) == (200, b"text/javascript; charset=utf-8")
-    assert headers[b"cache-control"] == b"public, max-age=3600"
-    assert headers[b"content-length"] == b"5"

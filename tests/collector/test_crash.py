@@ -39,7 +39,7 @@ def check_kills(collector: CollectorProcess, cycles: int) -> None:
     collector.start()
     collector.end()
     assert collector.exit_code == 0
-    assert not list((collector.home / "spool").glob("2*"))
+    assert not list((collector.home / "spool").glob("*/2*.sealed"))
     assert acknowledged <= ids([collector.stored_bytes()])
 
 

@@ -12,7 +12,7 @@ import pytest
 HELPER = Path(__file__).resolve().parents[1] / "support" / "power_cut.py"
 
 
-def cut_power(folder: Path, cycles: int, mode: str) -> dict[str, int]:
+def cut_power(folder: Path, cycles: int, what: str, mode: str) -> dict[str, int]:
     """Run the cuts in a mount namespace of their own, so that a failed test leaves no mount behind."""
     if os.geteuid() != 0:
         pytest.skip("a power cut needs root: it mounts a file system")
@@ -26,7 +26,7 @@ def cut_power(folder: Path, cycles: int, mode: str) -> dict[str, int]:
         pytest.skip("a power cut needs a mount namespace, which is not allowed here")
     root = HELPER.parents[2]
     done = subprocess.run(
-        ["unshare", "-m", sys.executable, str(HELPER), str(folder), str(cycles), mode],
+        ["unshare", "-m", sys.executable, str(HELPER), str(folder), str(cycles), what, mode],
         capture_output=True,
         text=True,
         check=False,
@@ -39,24 +39,33 @@ def cut_power(folder: Path, cycles: int, mode: str) -> dict[str, int]:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def test_five_power_cuts_under_load_lose_nothing_acknowledged(tmp_path):
-    result = cut_power(tmp_path, 5, "synced")
+def test_power_cuts_under_load_lose_nothing_acknowledged(tmp_path):
+    result = cut_power(tmp_path, 5, "collector", "synced")
 
     assert result["acknowledged"] > 100
     assert result["lost"] == 0
 
 
-def test_a_collector_that_does_not_sync_is_caught(tmp_path):
+def test_fifty_power_cuts_of_a_bare_spool_lose_nothing_acknowledged(tmp_path):
+    result = cut_power(tmp_path, 50, "spool", "synced")
+
+    assert result["acknowledged"] > 5_000
+    assert result["lost"] == 0
+
+
+@pytest.mark.parametrize("what", ["collector", "spool"])
+def test_one_that_does_not_sync_is_caught(tmp_path, what):
     """The proof of the proof: without fsync the same cuts lose acknowledged events."""
-    result = cut_power(tmp_path, 2, "unsynced")
+    result = cut_power(tmp_path, 3, what, "unsynced")
 
     assert result["acknowledged"] > 40
     assert result["cycles_with_loss"] >= 1
 
 
 @pytest.mark.proof
-def test_two_hundred_power_cuts_under_load_lose_nothing_acknowledged(tmp_path):
-    result = cut_power(tmp_path, 200, "synced")
+@pytest.mark.parametrize(("what", "cycles"), [("collector", 200), ("spool", 500)])
+def test_hundreds_of_power_cuts_lose_nothing_acknowledged(tmp_path, what, cycles):
+    result = cut_power(tmp_path, cycles, what, "synced")
 
-    assert result["acknowledged"] > 20_000
+    assert result["acknowledged"] > 100 * cycles
     assert result["lost"] == 0

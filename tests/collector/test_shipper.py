@@ -3,18 +3,18 @@
 import asyncio
 import hashlib
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import zstandard
+from support.spools import HOUR, frame
 
+from collector.closing import Closer
 from collector.shipper import BACKOFF_CAP, Shipper, backoff
-from collector.spool import Spool, frame
+from collector.spool import Spool
 from footfall.raw_object import compress
 from footfall.store import LocalStore, ObjectInfo, StoreError
 
-HOUR = datetime(2026, 11, 20, 14, tzinfo=UTC)
 PREFIX = "raw/dt=2026-11-20/hour=14/"
 
 
@@ -49,9 +49,15 @@ def spool_with(folder: Path, *payloads: bytes) -> Spool:
     return Spool(folder, collector_id="c1", segment_seconds=3600, segment_bytes=1 << 30, spool_bytes=1 << 30)
 
 
+def shipper_of(spool: Spool, lake: LocalStore) -> Shipper:
+    """A shipper that does not really wait, and does not look at hours by itself."""
+    closer = Closer(spool, lake, "c1", now=lambda: HOUR)
+    return Shipper(spool, lake, closer=closer, wait=lambda _failures: 0.001)
+
+
 def ship_all(spool: Spool, lake: LocalStore) -> Shipper:
-    """Run a shipper until nothing is left, without real waits."""
-    shipper = Shipper(spool, lake, wait=lambda _failures: 0.001)
+    """Run a shipper until nothing is left."""
+    shipper = shipper_of(spool, lake)
     shipper.start()
     until = time.monotonic() + 10
     while spool.sealed() or shipper.last_error:
@@ -78,7 +84,7 @@ def test_a_segment_becomes_one_object_of_its_hour_and_is_removed(tmp_path):
     [(key, lines)] = objects(lake).items()
     assert key.startswith(f"{PREFIX}c1-1700000000000-000001-")
     assert lines == b"one\ntwo\nthree\n"
-    assert not list((tmp_path / "spool").glob("2*"))
+    assert not list((tmp_path / "spool").glob("*.sealed"))
     assert spool.state().held_bytes == 0
     end(spool, shipper)
 
@@ -99,13 +105,13 @@ def test_a_lake_that_fails_and_recovers_holds_the_segment_exactly_once(tmp_path,
 
     assert list(objects(lake).values()) == [b"one\n"]
     assert lake.moods == []
-    assert not list((tmp_path / "spool").glob("2*"))
+    assert not list((tmp_path / "spool").glob("*.sealed"))
     end(spool, shipper)
 
 
 def test_a_fault_is_told_without_the_words_of_foreign_exceptions(tmp_path, caplog):
     spool = spool_with(tmp_path / "spool", b"one\n")
-    shipper = Shipper(spool, Moody(tmp_path / "lake", *["crash"] * 10_000), wait=lambda _failures: 0.001)
+    shipper = shipper_of(spool, Moody(tmp_path / "lake", *["crash"] * 10_000))
     shipper.start()
     while shipper.last_error is None:
         time.sleep(0.005)
@@ -127,7 +133,7 @@ def test_one_segment_that_cannot_go_does_not_hold_up_the_others(tmp_path):
         (folder / f"20261120T1{n}-c1-1-00000{n}.sealed").write_bytes(frame(b"%d\n" % n))
     spool = Spool(folder, collector_id="c1", segment_seconds=9, segment_bytes=1 << 30, spool_bytes=1 << 30)
     lake = LocalStore(tmp_path / "lake")
-    shipper = Shipper(spool, lake, wait=lambda _failures: 0.001)
+    shipper = shipper_of(spool, lake)
     shipper.start()
 
     until = time.monotonic() + 5
@@ -144,7 +150,7 @@ def test_one_segment_that_cannot_go_does_not_hold_up_the_others(tmp_path):
 def test_a_segment_stays_until_the_lake_shows_the_whole_object(tmp_path):
     spool, lake = spool_with(tmp_path / "spool", b"one\n"), Moody(tmp_path / "lake", "well", "shorten")
     [path] = spool.sealed()
-    shipper = Shipper(spool, lake)
+    shipper = shipper_of(spool, lake)
 
     with pytest.raises(StoreError, match="is not what was put there"):
         shipper.ship(path)
@@ -165,7 +171,7 @@ def test_an_object_with_other_bytes_is_never_overwritten(tmp_path):
     lake.put(key, b"somebody else's")
 
     with pytest.raises(StoreError, match="different bytes"):
-        Shipper(spool, lake).ship(path)
+        shipper_of(spool, lake).ship(path)
 
     assert path.exists() and lake.get(key) == b"somebody else's"
     spool.close()
@@ -178,7 +184,7 @@ def test_a_segment_without_a_frame_is_just_removed(tmp_path):
     shipper = ship_all(spool, lake)
 
     assert not objects(lake)
-    assert not list((tmp_path / "spool").glob("2*"))
+    assert not list((tmp_path / "spool").glob("*.sealed"))
     end(spool, shipper)
 
 
@@ -207,7 +213,7 @@ def test_what_is_sealed_at_the_end_is_shipped_before_the_end(tmp_path):
         spool_bytes=1 << 30,
     )
     lake = LocalStore(tmp_path / "lake")
-    shipper = Shipper(spool, lake)
+    shipper = shipper_of(spool, lake)
     shipper.start()
 
     async def append():

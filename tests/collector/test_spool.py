@@ -7,132 +7,15 @@ import subprocess
 import sys
 import threading
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from support.spools import HOUR, BadDisk, append_all, kept, open_spool, shut
 
-from collector.spool import Files, NotDurable, Spool, frame, scan, segment_place
-from footfall.errors import FootfallError
-
-HOUR = datetime(2026, 11, 20, 14, tzinfo=UTC)
-
-
-def open_spool(folder: Path, **changes) -> Spool:
-    """A spool that seals nothing by itself during a test."""
-    options = {
-        "collector_id": "c1",
-        "segment_seconds": 3600,
-        "segment_bytes": 1 << 30,
-        "spool_bytes": 1 << 30,
-        **changes,
-    }
-    return Spool(folder, **options)
-
-
-def shut(spool: Spool) -> None:
-    spool.close()
-    spool.release()
-
-
-def append_all(spool: Spool, *payloads: bytes, hour: datetime = HOUR) -> list[BaseException | None]:
-    """Append all at once; what became of each: None (durable) or its failure."""
-
-    async def go():
-        return await asyncio.gather(
-            *(spool.append(hour, payload) for payload in payloads), return_exceptions=True
-        )
-
-    return asyncio.run(go())
-
-
-def kept(folder: Path) -> list[bytes]:
-    """Every good payload in the folder, in order of segments."""
-    return [p for path in sorted(folder.glob("2*")) for p in scan(path.read_bytes()).payloads]
-
-
-class BadDisk(Files):
-    """A disk that refuses what it is told to: `refuse` holds names of methods and how often."""
-
-    def __init__(self) -> None:
-        self.refuse: dict[str, int] = {}
-        self.calls: list[str] = []
-        self.synced: list[int] = []
-        self.hold = threading.Event()
-        self.hold.set()
-
-    def _meet(self, name: str) -> None:
-        self.calls.append(name)
-        if self.refuse.get(name, 0) > 0:
-            self.refuse[name] -= 1
-            raise OSError(errno.EIO, "Input/output error")
-
-    def create(self, path):
-        self._meet("create")
-        return super().create(path)
-
-    def write(self, descriptor, data):
-        self._meet("write")
-        super().write(descriptor, data)
-
-    def sync(self, descriptor):
-        self.hold.wait()
-        self._meet("sync")
-        super().sync(descriptor)
-
-    def sync_folder(self, folder):
-        self._meet("sync_folder")
-        super().sync_folder(folder)
-
-    def rename(self, path, target):
-        self._meet("rename")
-        super().rename(path, target)
-
-
-# Frames ---------------------------------------------------------------------------------------------
-
-
-@given(payloads=st.lists(st.binary(min_size=1, max_size=200), max_size=8), cut=st.integers(0, 2000))
-def test_a_segment_cut_anywhere_keeps_every_frame_before_the_cut(payloads, cut):
-    data = b"".join(frame(p.translate(bytes([32]) * 32 + bytes(range(32, 256)))) for p in payloads)
-
-    found = scan(data[:cut])
-
-    whole = scan(data).payloads
-    assert found.payloads == whole[: len(found.payloads)]
-    assert not found.corrupt
-    assert found.end + found.torn == len(data[:cut])
-    if cut >= len(data):
-        assert len(found.payloads) == len(payloads) and not found.torn
-
-
-@settings(max_examples=200)
-@given(
-    before=st.integers(0, 3),
-    after=st.integers(0, 3),
-    position=st.integers(0, 10_000),
-    flip=st.integers(1, 255),
-)
-def test_one_damaged_byte_anywhere_costs_one_frame_and_is_reported(before, after, position, flip):
-    victim = bytearray(frame(b'{"v":1,"event_id":"victim"}\n'))
-    victim[position % len(victim)] ^= flip
-    good = [frame(b'{"v":1,"n":%d}\n' % n) for n in range(before + after)]
-
-    found = scan(b"".join(good[:before]) + bytes(victim) + b"".join(good[before:]))
-
-    assert len(found.payloads) == before + after
-    # At the end of a file a damaged length cannot be told from a write that never finished.
-    assert found.corrupt or (after == 0 and found.torn)
-
-
-def test_a_file_that_grew_before_its_data_arrived_is_a_torn_tail():
-    found = scan(frame(b"one\n") + bytes(4096))
-
-    assert found.payloads == [b"one\n"]
-    assert (found.corrupt, found.torn) == ([], 4096)
-
+from collector.frames import scan
+from collector.segments import segment_place
+from collector.spool import NotDurable
 
 # Appending ------------------------------------------------------------------------------------------
 
@@ -165,8 +48,9 @@ def test_appends_that_queue_behind_one_sync_share_the_next(tmp_path):
 
 def test_the_name_of_a_new_segment_is_synced_before_the_first_answer(tmp_path):
     disk = BadDisk()
-    disk.refuse["sync_folder"] = 1
     spool = open_spool(tmp_path, files=disk)
+    disk.calls.clear()
+    disk.refuse["sync_folder"] = 1
 
     first, second = append_all(spool, b"a\n"), append_all(spool, b"b\n")
 
@@ -225,12 +109,18 @@ def test_a_waiter_that_went_away_does_not_hold_up_the_others(tmp_path):
 
     async def go():
         disk.hold.clear()
-        waiters = [spool.append(HOUR, b"line %d\n" % n) for n in range(10)]
+
+        async def send(n):
+            await spool.append(HOUR, b"line %d\n" % n)
+            return n
+
+        waiters = [asyncio.create_task(send(n)) for n in range(10)]
+        await asyncio.sleep(0.05)
         for gone in waiters[::2]:
             gone.cancel()
-        waiters[1].set_result(None)
         disk.hold.set()
-        await asyncio.wait_for(asyncio.gather(*waiters[3::2]), 5)
+        assert await asyncio.wait_for(asyncio.gather(*waiters[1::2]), 5) == [1, 3, 5, 7, 9]
+        assert all(gone.cancelled() for gone in waiters[::2])
         await asyncio.wait_for(spool.append(HOUR, b"next\n"), 5)
 
     asyncio.run(go())
@@ -395,71 +285,3 @@ def test_a_spool_at_its_limit_refuses_until_the_lake_has_taken_something(tmp_pat
     assert append_all(spool, b"y" * 200 + b"\n") == [None]
     assert spool.state().held_bytes == 209
     shut(spool)
-
-
-# Starting again -------------------------------------------------------------------------------------
-
-
-def crashed(folder: Path, data: bytes) -> Path:
-    """What a collector that was killed leaves: one open segment."""
-    path = folder / "20261120T14-c1-1700000000000-000001.open"
-    path.write_bytes(data)
-    return path
-
-
-def test_a_torn_tail_is_cut_off_and_counted(tmp_path):
-    crashed(tmp_path, frame(b"one\n") + frame(b"two\n") + frame(b"three\n")[:-2])
-
-    spool = open_spool(tmp_path)
-
-    assert [p.read_bytes() for p in spool.sealed()] == [frame(b"one\n") + frame(b"two\n")]
-    assert spool.state().torn_segments == 1
-    assert spool.state().corrupt_frames == 0
-    shut(spool)
-
-
-def test_a_damaged_frame_is_set_aside_counted_and_costs_no_other(tmp_path):
-    damaged = bytearray(frame(b"two\n"))
-    damaged[-2] ^= 1
-    crashed(tmp_path, frame(b"one\n") + bytes(damaged) + frame(b"three\n"))
-
-    spool = open_spool(tmp_path)
-
-    assert kept(tmp_path) == [b"one\n", b"three\n"]
-    assert [p.read_bytes() for p in tmp_path.glob("*.corrupt")] == [bytes(damaged)]
-    assert spool.state().corrupt_frames == 1
-    shut(spool)
-
-
-def test_an_ordinary_end_leaves_only_sealed_segments_that_the_next_start_finds(tmp_path):
-    spool = open_spool(tmp_path)
-    append_all(spool, b"one\n")
-    shut(spool)
-
-    again = open_spool(tmp_path)
-
-    assert [scan(p.read_bytes()).payloads for p in again.sealed()] == [[b"one\n"]]
-    assert again.state().held_bytes == len(frame(b"one\n"))
-    with pytest.raises(FootfallError, match="belongs to a collector that is running"):
-        open_spool(tmp_path)
-    shut(again)
-
-
-def test_appends_after_the_end_are_refused(tmp_path):
-    spool = open_spool(tmp_path)
-    shut(spool)
-
-    with pytest.raises(NotDurable, match="stopping"):
-        append_all(spool, b"late\n")
-
-
-def test_a_folder_that_cannot_be_used_is_named(tmp_path):
-    (tmp_path / "file").write_text("")
-
-    with pytest.raises(FootfallError, match="file"):
-        open_spool(tmp_path / "file")
-
-
-def test_a_collector_id_that_would_break_a_key_is_refused(tmp_path):
-    with pytest.raises(FootfallError, match="FOOTFALL_COLLECTOR_ID"):
-        open_spool(tmp_path, collector_id="a/b")

@@ -1,12 +1,14 @@
 """Visitor ids: one person on one site on one day, and nobody can tell who."""
 
+import hashlib
 import json
+import logging
 import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 from footfall.keys import SALTS
-from footfall.privacy import SALT_LIFE, Salts, visitor_id
+from footfall.privacy import SALT_LIFE, Salts, first_party_visitor_id, visitor_id
 from footfall.store import LocalStore
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -64,6 +66,41 @@ def test_a_salt_is_destroyed_after_48_hours_and_not_before(tmp_path):
     assert salts.destroy_old(made + SALT_LIFE + timedelta(seconds=1)) == 1
     assert list(store.list(SALTS)) == []
     assert salts.of("acme", NOON) != before
+
+
+def test_yesterdays_salt_is_found_where_there_was_one_and_never_made(tmp_path):
+    store = LocalStore(tmp_path)
+    made = Salts(store).of("acme", NOON)
+
+    assert Salts(store).existing("acme", NOON) == made
+    assert Salts(store).existing("acme", NOON - timedelta(days=1)) is None
+    assert Salts(store).existing("other", NOON) is None
+    assert len(list(store.list(SALTS))) == 1
+
+
+def test_the_end_of_a_salt_is_on_record_without_the_salt(tmp_path, caplog):
+    store = LocalStore(tmp_path)
+    salt = Salts(store).of("acme", NOON)
+    later = datetime.now(UTC) + SALT_LIFE + timedelta(seconds=1)
+
+    with caplog.at_level(logging.INFO):
+        Salts(store).destroy_old(later)
+
+    record = json.loads(store.get("destroyed-salts/client=acme/day=2026-11-20.json"))
+    assert record["salt_sha256"] == hashlib.sha256(salt).hexdigest()
+    assert datetime.fromisoformat(record["destroyed_at"]) == later
+    assert "salts/client=acme/day=2026-11-20.json was destroyed" in caplog.text
+    assert salt.hex() not in caplog.text + json.dumps(record)
+
+
+def test_a_first_party_id_is_hashed_for_its_site_alone():
+    one = first_party_visitor_id("shop", "token-1")
+
+    assert re.fullmatch("[0-9a-f]{32}", one)
+    assert one == first_party_visitor_id("shop", "token-1")
+    assert (
+        len({one, first_party_visitor_id("blog", "token-1"), first_party_visitor_id("shop", "token-2")}) == 3
+    )
 
 
 def test_what_another_collector_destroyed_is_forgotten_here_too(tmp_path):

@@ -1,137 +1,483 @@
-"""A failed run reaches a person: one JSON POST with what failed and what to do."""
+"""Alerts: one message when something breaks, one when it is mended, and none lost on the way."""
 
 import json
+import re
 import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from collections import Counter
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
-import dagster as dg
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from orchestration.alerting.messages import failed_run
-from orchestration.defs.alerting.sensors import failed_run_alert
-from orchestration.resources.notifier import Notifier
+from footfall.clients import Mistake
+from footfall.errors import FootfallError
+from orchestration.alerting import conditions
+from orchestration.alerting.alert import KINDS, NEWS, Alert
+from orchestration.alerting.book import alert_book, failing_routes, told_to
+from orchestration.alerting.channel import NotTold, tell
+from orchestration.alerting.conditions import Due, Run
+from orchestration.alerting.facts import disks, health
+from orchestration.alerting.life import CALM, DIGEST_OVER, REMINDER, Telling, after, tellings
+from orchestration.alerting.message import as_json, text, title
+from orchestration.alerting.round import go_round
+from orchestration.alerting.routes import PLAIN, Route, load_routes
 
-
-def test_an_alert_says_what_failed_for_which_period_and_what_to_do():
-    alert = failed_run(
-        job="hourly",
-        run_id="run-1",
-        partition="2026-11-20-14:00",
-        message="the run failed",
-        step_errors=["deliveries: cannot write s3://acme/x: AccessDenied", "models: 1 test failed"],
-    )
-
-    assert alert == {
-        "kind": "run_failed",
-        "key": "run_failed:hourly:2026-11-20-14:00",
-        "severity": "error",
-        "title": "Footfall: hourly failed for 2026-11-20-14:00",
-        "text": "deliveries: cannot write s3://acme/x: AccessDenied\nmodels: 1 test failed",
-        "fix": "Open the run, read the failed step, mend its cause and re-execute from failure.",
-        "run_id": "run-1",
-        "job": "hourly",
-        "partition": "2026-11-20-14:00",
-    }
+ROOT = Path(__file__).resolve().parents[2]
+AT = datetime(2026, 11, 20, 14, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+BROKEN = Alert(
+    "delivery_failed", "acme", "events:2026-11-20T14", "events cannot be delivered", {"error": "403"}
+)
 
 
-def test_a_run_that_died_without_a_failed_step_gives_its_own_message():
-    alert = failed_run(job="hourly", run_id="r", partition=None, message="worker is gone", step_errors=[])
+class Wire:
+    """A receiver in the test's hand: keeps what it is told, and can be out of order."""
 
-    assert alert["text"] == "worker is gone"
-    assert alert["key"] == "run_failed:hourly:unpartitioned"
+    def __init__(self):
+        self.heard = []
+        self.broken = False
 
-
-def test_a_failure_again_has_the_same_key_and_another_periods_has_its_own():
-    def key(run_id, partition):
-        return failed_run(job="hourly", run_id=run_id, partition=partition, message="", step_errors=[])["key"]
-
-    assert key("run-1", "2026-11-20-14:00") == key("run-2", "2026-11-20-14:00")
-    assert key("run-1", "2026-11-20-14:00") != key("run-1", "2026-11-20-15:00")
+    def __call__(self, _address, telling, _runbook):
+        if self.broken:
+            raise NotTold("out of order")
+        self.heard.append((telling.what, tuple(a.key for a in telling.alerts)))
 
 
-class Webhook:
-    """A receiver of alerts: keeps what it gets and answers as it is told."""
+class Desk:
+    """An alert book with one route, a wire and a clock."""
 
-    def __init__(self) -> None:
-        self.posted: list[tuple[str, dict]] = []
-        self.status = 204
-        webhook = self
+    def __init__(self, folder, routes=(PLAIN,)):
+        self.path = folder / "alerts.sqlite"
+        self.routes = list(routes)
+        self.wire = Wire()
+        self.now = AT
+        self.environ = {"FOOTFALL_ALERT_WEBHOOK": "http://nobody"}
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["content-length"]))
-                webhook.posted.append((self.headers["content-type"], json.loads(body)))
-                self.send_response(webhook.status)
-                self.end_headers()
+    def round(self, *holding, later=MINUTE):
+        self.now += later
+        with alert_book(self.path) as book:
+            return go_round(
+                book, self.routes, holding, self.environ, "docs/runbook.md", self.now, send=self.wire
+            )
 
-            def log_message(self, *_: object) -> None:
-                """Keep the terminal quiet."""
-
-        self.server = HTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/alerts"
+    def rounds(self, minutes, *holding):
+        for _ in range(minutes):
+            self.round(*holding)
 
 
 @pytest.fixture
-def webhook() -> Iterator[Webhook]:
-    made = Webhook()
-    thread = threading.Thread(target=made.server.serve_forever, args=(0.05,))
+def desk(tmp_path):
+    return Desk(tmp_path)
+
+
+def heard(desk):
+    return [what for what, _ in desk.wire.heard]
+
+
+# One life
+
+
+def test_a_condition_is_told_once_however_often_it_is_looked_at(desk):
+    desk.rounds(60, BROKEN)
+    assert heard(desk) == ["firing"]
+
+
+def test_a_condition_that_is_gone_is_told_once_after_a_calm(desk):
+    desk.rounds(3, BROKEN)
+    desk.rounds(60)
+    assert heard(desk) == ["firing", "resolved"]
+
+
+def test_a_condition_that_flickers_is_one_incident(desk):
+    for _ in range(10):
+        desk.rounds(2, BROKEN)
+        desk.rounds(2)
+    assert heard(desk) == ["firing"]
+
+
+def test_a_condition_that_goes_on_is_told_again_every_four_hours(desk):
+    desk.rounds(int(REMINDER / MINUTE) * 2 + 5, BROKEN)
+    assert heard(desk) == ["firing", "reminder", "reminder"]
+
+
+def test_a_second_incident_is_told_like_the_first(desk):
+    for _ in range(2):
+        desk.rounds(2, BROKEN)
+        desk.rounds(10)
+    assert heard(desk) == ["firing", "resolved", "firing", "resolved"]
+
+
+def test_news_is_told_once_and_never_resolved(desk):
+    new = Alert("new_domain", "acme", "shop.example", "shop.example is new")
+    desk.rounds(3, new)
+    desk.rounds(600)
+    desk.rounds(3, new)
+    assert heard(desk) == ["firing"]
+
+
+def test_a_healthy_day_tells_nothing(desk):
+    desk.rounds(24 * 60 // 10)
+    assert heard(desk) == []
+
+
+def test_many_alerts_of_a_kind_and_client_are_one_digest(desk):
+    periods = [Alert("delivery_failed", "acme", f"events:{n}", f"period {n}") for n in range(200)]
+    desk.round(*periods)
+    desk.rounds(10)
+    assert [(what, len(keys)) for what, keys in desk.wire.heard] == [("firing", 200), ("resolved", 200)]
+
+
+def test_a_few_alerts_are_told_one_by_one(desk):
+    desk.round(*(Alert("delivery_failed", "acme", f"events:{n}", "t") for n in range(DIGEST_OVER)))
+    assert len(desk.wire.heard) == DIGEST_OVER
+
+
+def test_a_channel_that_fails_loses_nothing(desk):
+    desk.wire.broken = True
+    desk.rounds(5, BROKEN)
+    with alert_book(desk.path) as book:
+        assert [(route, said) for route, _, said in failing_routes(book)] == [("webhook", "out of order")]
+    desk.wire.broken = False
+    desk.rounds(5, BROKEN)
+    assert heard(desk) == ["firing"]
+    with alert_book(desk.path) as book:
+        assert failing_routes(book) == []
+
+
+def test_what_broke_and_was_mended_while_the_channel_failed_is_still_resolved(desk):
+    desk.round(BROKEN)
+    desk.wire.broken = True
+    desk.rounds(20)
+    desk.wire.broken = False
+    desk.rounds(2)
+    assert heard(desk) == ["firing", "resolved"]
+
+
+def test_one_route_that_fails_holds_up_no_other(tmp_path):
+    other = Route(name="other", to="env:OTHER")
+    desk = Desk(tmp_path, routes=(other, PLAIN))  # OTHER is not set
+    done = desk.round(BROKEN)
+    assert heard(desk) == ["firing"]
+    assert "OTHER is not set" in done.failures[0]
+
+
+def test_a_crash_after_sending_repeats_one_message_at_most(desk):
+    class Crash(Exception):
+        pass
+
+    sound = desk.wire
+
+    def dies(*message):
+        sound(*message)
+        raise Crash
+
+    desk.wire = dies
+    with pytest.raises(Crash):
+        desk.round(BROKEN)
+    desk.wire = sound
+    desk.rounds(5, BROKEN)
+    assert heard(desk) == ["firing", "firing"]
+
+
+@given(st.lists(st.booleans(), max_size=120))
+def test_whatever_happens_openings_and_ends_alternate(pattern):
+    told, now, said = {}, AT, []
+    for holds in [*pattern, *[False] * 8]:
+        now += MINUTE
+        messages, noted = tellings([BROKEN] if holds else [], told, now)
+        told |= noted
+        for message in messages:
+            told |= after(message, told, now)
+            if message.what != "reminder":
+                said.append(message.what)
+    assert said == ["firing", "resolved"] * (len(said) // 2)
+    assert bool(said) == any(pattern)
+
+
+# Routes
+
+
+def test_a_route_is_told_of_its_clients_kinds_and_severities_only(tmp_path):
+    routes = (
+        Route(name="errors", to="env:FOOTFALL_ALERT_WEBHOOK", severities=["error"]),
+        Route(name="acme", to="env:FOOTFALL_ALERT_WEBHOOK", clients=["acme"], kinds=["new_domain"]),
+    )
+    desk = Desk(tmp_path, routes)
+    desk.round(
+        BROKEN, Alert("new_domain", "acme", "a.example", "t"), Alert("new_domain", "bolt", "b.example", "t")
+    )
+    with alert_book(desk.path) as book:
+        assert set(told_to(book, "errors")) == {BROKEN.key}
+        assert set(told_to(book, "acme")) == {"new_domain:acme:a.example"}
+
+
+def test_routes_come_from_a_file_and_the_plain_webhook_beside_it(tmp_path):
+    path = tmp_path / "routes.yaml"
+    path.write_text("routes:\n  - {name: on-call, to: 'env:ONCALL', severities: [error]}\n")
+    assert [route.name for route in load_routes(path, True)] == ["on-call", "webhook"]
+    assert load_routes(None, False) == []
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("routes: [{name: a, to: 'slack://secret'}]", "routes.0.to"),
+        ("routes: [{name: a, to: 'env:A', kinds: [nonsense]}]", "nonsense is no kind of alert"),
+        ("routes: [{name: a, to: 'env:A'}, {name: a, to: 'env:B'}]", "used twice"),
+        ("routes: [", "cannot be read"),
+        ("nothing: here", "routes"),
+    ],
+)
+def test_a_wrong_file_of_routes_is_refused_in_words_without_its_secrets(tmp_path, written, said):
+    path = tmp_path / "routes.yaml"
+    path.write_text(written)
+    with pytest.raises(FootfallError, match=re.escape(said)) as error:
+        load_routes(path, False)
+    assert "secret" not in str(error.value)
+
+
+# Messages
+
+
+def test_a_message_says_what_whose_what_to_do_and_where_to_read_on():
+    telling = Telling("firing", (BROKEN,), AT)
+    assert title(telling) == "acme: events cannot be delivered"
+    body = text(telling, "https://wiki/runbook")
+    assert "error: 403" in body
+    assert "What to do: Read the error." in body
+    assert body.endswith("https://wiki/runbook#delivery_failed")
+
+
+def test_an_all_clear_says_since_when_it_was_broken():
+    telling = Telling("resolved", (BROKEN,), AT)
+    assert title(telling).startswith("resolved: ")
+    assert "since 2026-11-20 14:00 UTC" in text(telling, "r")
+
+
+def test_the_json_of_an_incident_has_one_key_from_its_opening_to_its_end():
+    keys = {as_json(Telling(what, (BROKEN,), AT), "r")["key"] for what in ("firing", "reminder", "resolved")}
+    assert keys == {BROKEN.key}
+
+
+@contextmanager
+def webhook(status=204):
+    got = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            got.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+            self.send_response(status)
+            self.end_headers()
+
+        def do_GET(self):
+            body = json.dumps({"spool": {"oldest_unshipped_seconds": 5.0, "last_error": None}}).encode()
+            self.send_response(status)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
-    yield made
-    made.server.shutdown()
-    thread.join()
-    made.server.server_close()
+    try:
+        yield f"127.0.0.1:{server.server_port}", got
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
 
 
-def _tick(url):
-    """What the sensor does about a run that really failed in a step."""
-
-    @dg.op
-    def deliveries():
-        raise dg.Failure("2 deliveries failed: demo/events: cannot write s3://acme: AccessDenied")
-
-    @dg.job
-    def hourly():
-        deliveries()
-
-    with dg.DagsterInstance.local_temp() as instance:
-        result = hourly.execute_in_process(
-            instance=instance,
-            tags={"dagster/partition": "2026-11-20-14:00"},
-            raise_on_error=False,
-            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-        )
-        context = dg.build_run_status_sensor_context(
-            sensor_name="failed_run_alert",
-            dagster_instance=instance,
-            dagster_run=result.dagster_run,
-            dagster_event=result.get_run_failure_event(),
-            resources={"notifier": Notifier(url=url)},
-        ).for_run_failure()
-        return result.run_id, failed_run_alert(context)
+@pytest.mark.parametrize("scheme", ["http", "json"])
+def test_a_plain_webhook_and_a_channel_of_apprise_get_the_message(scheme):
+    with webhook() as (address, got):
+        tell(f"{scheme}://{address}/", Telling("firing", (BROKEN,), AT), "r")
+    (message,) = got
+    assert message["title"] == "acme: events cannot be delivered"
 
 
-def test_a_failed_run_posts_one_alert(webhook):
-    run_id, said = _tick(webhook.url)
-
-    [(content_type, alert)] = webhook.posted
-    assert content_type == "application/json"
-    assert (alert["run_id"], alert["job"], alert["partition"]) == (run_id, "hourly", "2026-11-20-14:00")
-    assert alert["title"] == "Footfall: hourly failed for 2026-11-20-14:00"
-    assert "demo/events: cannot write s3://acme: AccessDenied" in alert["text"]
-    assert not isinstance(said, dg.SkipReason)
+@pytest.mark.parametrize("scheme", ["http", "json"])
+def test_a_receiver_that_answers_500_was_not_told(scheme):
+    with webhook(500) as (address, _), pytest.raises(NotTold) as error:
+        tell(f"{scheme}://{address}/s3cret", Telling("firing", (BROKEN,), AT), "r")
+    assert "s3cret" not in str(error.value)
 
 
-def test_without_a_webhook_the_tick_says_that_nobody_was_told():
-    _, said = _tick(None)
+def test_an_address_that_is_none_is_told_without_being_shown():
+    with pytest.raises(NotTold) as error:
+        tell("nonsense://s3cret", Telling("firing", (BROKEN,), AT), "r")
+    assert "s3cret" not in str(error.value)
 
-    assert isinstance(said, dg.SkipReason)
-    assert "FOOTFALL_ALERT_WEBHOOK" in said.skip_message
+
+# Conditions
 
 
-def test_an_alert_that_was_not_taken_fails_the_tick(webhook):
-    """A sensor that swallowed it would leave nobody the wiser."""
-    webhook.status = 500
+def run(job="hourly", first="2026-11-20-14:00", last="", succeeded=False, minute=0):
+    return Run(job, first, last or first, succeeded, AT + minute * MINUTE, "boom", "link")
 
-    with pytest.raises(OSError, match="500"):
-        Notifier(url=webhook.url).post({"kind": "run_failed"})
+
+def test_a_failed_run_holds_until_a_later_run_over_the_same_hours_succeeds():
+    assert [a.key for a in conditions.failed_runs([run()])] == ["run_failed::hourly:2026-11-20-14:00"]
+    assert conditions.failed_runs([run(), run(succeeded=True, minute=5)]) == []
+    assert len(conditions.failed_runs([run(succeeded=True), run(minute=5)])) == 1
+
+
+def test_a_range_that_succeeds_mends_the_hours_in_it_and_no_others():
+    wide = run(first="2026-11-20-10:00", last="2026-11-20-14:00", succeeded=True, minute=9)
+    holding = conditions.failed_runs([run(), run(first="2026-11-20-15:00"), wide])
+    assert [a.subject for a in holding] == ["hourly:2026-11-20-15:00"]
+
+
+def test_a_run_that_is_tried_again_and_fails_again_is_one_alert():
+    alerts = conditions.failed_runs([run(), run(minute=5)])
+    assert len({alert.key for alert in alerts}) == 1
+
+
+def test_a_collector_that_does_not_answer_or_takes_nothing_is_silent():
+    alerts = conditions.collectors(
+        {
+            "http://a": "ConnectionRefusedError",
+            "http://b": {"answered": 503, "spool": {}},
+            "http://c": {"answered": 200, "spool": {"last_error": "disk full"}},
+            "http://d": {"answered": 200, "spool": {"oldest_unshipped_seconds": 20.0}},
+        }
+    )
+    assert [(a.kind, a.subject) for a in alerts] == [
+        ("collector_silent", "http://a"),
+        ("collector_silent", "http://b"),
+        ("collector_silent", "http://c"),
+    ]
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(599, 0), (601, 1)])
+def test_events_that_wait_for_over_ten_minutes_are_told(seconds, told):
+    report = {"answered": 200, "spool": {"oldest_unshipped_seconds": seconds}}
+    alerts = conditions.collectors({"http://a": report})
+    assert [a.kind for a in alerts] == ["spool_ageing"] * told
+
+
+def test_health_is_read_from_a_collector_and_from_its_absence():
+    with webhook(200) as (address, _):
+        report = health([f"http://{address}", "http://127.0.0.1:9"])
+    assert report[f"http://{address}"]["answered"] == 200
+    assert isinstance(report["http://127.0.0.1:9"], str)
+
+
+def weeks(now, *before):
+    hour = AT
+    return {
+        ("acme", "shop"): {hour: now, **{hour - (n + 1) * timedelta(days=7): v for n, v in enumerate(before)}}
+    }
+
+
+@pytest.mark.parametrize(
+    ("volumes", "silent"),
+    [
+        (weeks(0, 100, 120, 90), True),
+        (weeks(9, 100, 120, 90), True),
+        (weeks(11, 100, 120, 90), False),
+        (weeks(0, 100, 120), False),
+        (weeks(0, 100, 120, 3), False),
+        ({("acme", "shop"): {AT - n * timedelta(days=7): 100 for n in (1, 2, 3)}}, True),
+    ],
+)
+def test_a_site_is_silent_against_its_own_hour_of_the_week(volumes, silent):
+    assert bool(conditions.silent_sites(volumes, AT)) == silent
+
+
+def test_an_event_type_that_came_every_day_and_comes_no_more_has_vanished():
+    today = AT.replace(hour=0)
+    steady = {today - n * timedelta(days=1): 50 for n in range(2, 9)}
+    days = {
+        ("acme", "shop", "purchase"): steady,
+        ("acme", "shop", "signup"): {**steady, today - timedelta(days=1): 1},
+        ("acme", "shop", "rare"): {today - timedelta(days=5): 50},
+    }
+    assert [a.subject for a in conditions.vanished_types(days, today)] == ["shop:purchase"]
+
+
+def test_an_overdue_period_is_told_even_where_nothing_ever_ran():
+    due = [
+        Due("acme", "events", f"2026-11-20T{h:02d}", AT + (h - 14) * timedelta(hours=1))
+        for h in range(10, 16)
+    ]
+    delivered = frozenset({("acme", "events", "2026-11-20T10")})
+    (alert,) = conditions.overdue(due, delivered, AT + MINUTE)
+    assert alert.facts["count"] == "4"
+    assert "the first is 2026-11-20T11" in alert.title
+
+
+def test_billing_messages_that_do_not_arrive_are_told_after_the_quick_attempts():
+    assert conditions.billing(None, [("id", 2, "500")]) == []
+    assert conditions.billing(None, [("id", 3, "500")])[0].kind == "webhook_failing"
+    assert "410" in conditions.billing("answered 410", [])[0].facts["why"]
+
+
+def test_a_broken_client_file_is_one_alert_with_all_its_mistakes():
+    (alert,) = conditions.broken_files(
+        [Mistake("acme.yaml", "name", "missing"), Mistake("acme.yaml", "x", "extra")]
+    )
+    assert (alert.client_id, dict(alert.facts)) == ("acme", {"name": "missing", "x": "extra"})
+
+
+@pytest.mark.parametrize(("used", "told"), [(89, 0), (90, 1)])
+def test_a_disk_is_low_from_nine_tenths_on(used, told):
+    assert len(conditions.full_disks([("/data", used, 100)])) == told
+
+
+def test_disks_are_read_once_each(tmp_path):
+    assert len(disks([tmp_path, tmp_path, tmp_path / "absent"])) == 1
+
+
+def test_every_kind_has_a_section_in_the_runbook():
+    titles = set(re.findall(r"^## `?([a-z_]+)`?$", (ROOT / "docs" / "runbook.md").read_text(), re.MULTILINE))
+    assert set(KINDS) <= titles
+
+
+def test_every_kind_says_what_it_means_and_what_to_do():
+    assert set(KINDS) >= NEWS
+    for severity, meaning, fix in KINDS.values():
+        assert severity in ("info", "warning", "error")
+        assert meaning and fix
+
+
+# Incidents, by an injected clock: one opening and one end each, within the stated time
+
+INCIDENTS = {
+    "delivery refused": [BROKEN],
+    "delivery overdue": conditions.overdue([Due("acme", "events", "p", AT)], frozenset(), AT + MINUTE),
+    "run failed": conditions.failed_runs([run()]),
+    "check failed": conditions.failed_checks([("ingest/events", "every_line_is_accounted_for", "1")], "u"),
+    "hour degraded": conditions.degraded_hours([(AT, "raw/x", "cut short")]),
+    "collector down": conditions.collectors({"http://a": "refused"}),
+    "collector full": conditions.collectors({"http://a": {"answered": 503}}),
+    "lake away": conditions.collectors({"http://a": {"spool": {"oldest_unshipped_seconds": 900}}}),
+    "site silent": conditions.silent_sites(weeks(0, 100, 120, 90), AT),
+    "webhook away": conditions.billing(None, [("id", 3, "500")]),
+    "webhook gone": conditions.billing("410", []),
+    "client file broken": conditions.broken_files([Mistake("acme.yaml", "name", "missing")]),
+    "disk full": conditions.full_disks([("/data", 95, 100)]),
+    "channel failing": conditions.failing_channels([("other", AT, "500")]),
+}
+
+
+@pytest.mark.parametrize("incident", INCIDENTS)
+def test_an_incident_is_opened_within_two_minutes_and_closed_within_ten(desk, incident):
+    holding = INCIDENTS[incident]
+    assert holding
+    desk.rounds(5)
+    begun = desk.now
+    desk.rounds(90, *holding)
+    ended = desk.now
+    desk.rounds(90)
+    assert Counter(heard(desk)) == {"firing": len(holding), "resolved": len(holding)}
+    with alert_book(desk.path) as book:
+        (told,) = told_to(book, "webhook").values()
+    assert told.since - begun <= 2 * MINUTE
+    assert told.last_told - ended <= CALM + 2 * MINUTE

@@ -105,7 +105,7 @@ DAMAGED = {
     SOUND.replace(b'"kind":"event"', b'"kind":"rumour"'): "known kind",
     SOUND.replace(b'"client_id":"demo"', b'"client_id":5'): "client_id",
     SOUND.replace(b'"client_id":"demo"', b'"client_id":null'): "client_id",
-    SOUND.replace(b'"v":1', b'"v":99999999999'): "$.v",
+    SOUND.replace(b'"v":2', b'"v":99999999999'): "$.v",
     SOUND.replace(b'"gpc":false', b'"gpc":"perhaps"'): "gpc",
     SOUND.replace(b'"received_at":"2026', b'"received_at":"20x6'): "received_at",
     SOUND.replace(b'"received_at":', b'"received_at":7,"x":'): "received_at",
@@ -208,7 +208,7 @@ def test_an_event_that_the_contract_takes_stays_the_same_beside_a_damaged_line(t
 
 def test_fields_of_a_later_version_do_not_damage_a_line(tmp_path):
     path = tmp_path / "object.ndjson"
-    path.write_bytes(SOUND.replace(b'"v":1', b'"v":2,"country":"SE"') + b"\n")
+    path.write_bytes(SOUND.replace(b'"v":2', b'"v":3,"shade":"red"') + b"\n")
 
     mend_lines(DecodedObject("key", path, 1), HOUR)
 

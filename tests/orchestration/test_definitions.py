@@ -24,6 +24,12 @@ FIRST_HOUR = floor(datetime.now(UTC)) - 30 * HOUR
 Load = Callable[[Path], dg.Definitions]
 
 
+#: Reads log buckets, in a job of its own.
+LOGS = "sources/access_logs"
+#: A partition a domain, in a job of its own.
+DOMAIN = "discovery/domain"
+
+
 @pytest.fixture(scope="module")
 def load(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Load]:
     """Load the code location with a folder of client files, in a state folder of its own."""
@@ -83,22 +89,23 @@ def test_every_asset_has_a_description_a_group_and_an_owner(graph):
         assert node.owners, name
 
 
-def test_every_asset_queues_for_the_warehouse(graph):
-    """All of them touch it, and DuckDB lets in one process at a time."""
-    assert {name: node.pools for name, node in _nodes(graph).items()} == {
-        name: {"warehouse"} for name in _nodes(graph)
-    }
+def test_every_asset_that_touches_the_warehouse_queues_for_it(graph):
+    """DuckDB lets in one process at a time. Log buckets are read without it."""
+    without = {name for name, node in _nodes(graph).items() if node.pools != {"warehouse"}}
+    assert without == {LOGS, DOMAIN}
 
 
 def test_every_asset_has_partitions_and_all_but_daily_files_have_hours(graph):
     for name, node in _nodes(graph).items():
         expected = dg.DailyPartitionsDefinition if "daily-metrics" in name else dg.HourlyPartitionsDefinition
+        if name == DOMAIN:
+            expected = dg.DynamicPartitionsDefinition
         assert isinstance(node.partitions_def, expected), name
 
 
 def test_every_asset_is_reached_from_the_raw_objects(graph):
     """An asset without a way from ingest would be built from nothing or from yesterday."""
-    reached = {name for name in _nodes(graph) if name.startswith("ingest/")}
+    reached = {name for name in _nodes(graph) if name.startswith("ingest/")} | {LOGS}
     while True:
         more = {
             name
@@ -109,7 +116,7 @@ def test_every_asset_is_reached_from_the_raw_objects(graph):
             break
         reached |= more
 
-    assert set(_nodes(graph)) - reached == {"staging/referrer_hosts"}, "a seed comes from its own file"
+    assert set(_nodes(graph)) - reached == {"staging/referrer_hosts", DOMAIN}, "a seed comes from its file"
 
 
 def test_hours_start_with_the_first_one_and_include_the_running_one(graph):
@@ -132,22 +139,27 @@ def test_one_job_an_hour_and_one_a_day_for_each_time_zone(load):
     definitions = load(ROOT / "clients")
 
     assert {(s.name, s.execution_timezone) for s in definitions.schedules} == {
+        ("access_logs", "UTC"),
+        ("verify_domains", "UTC"),
+        ("upkeep", "UTC"),
         ("hourly", "UTC"),
         ("daily_utc", "UTC"),
         ("daily_europe_berlin", "Europe/Berlin"),
     }
-    assert all(s.default_status == dg.DefaultScheduleStatus.RUNNING for s in definitions.schedules)
+    # No client file of the repository has a log bucket to read.
+    running = {s.name for s in definitions.schedules if s.default_status == dg.DefaultScheduleStatus.RUNNING}
+    assert running == {"hourly", "verify_domains", "upkeep", "daily_utc", "daily_europe_berlin"}
     for schedule in definitions.schedules:
         assert schedule.description
         assert definitions.resolve_job_def(schedule.name).description
-    assert [sensor.name for sensor in definitions.sensors] == ["failed_run_alert"]
+    assert {sensor.name for sensor in definitions.sensors} >= {"alerts", "new_domains"}
 
 
 def test_the_hourly_job_takes_everything_but_the_daily_files(load, graph):
     job = load(ROOT / "clients").resolve_job_def("hourly")
 
     taken = {key.to_user_string() for key in job.asset_layer.executable_asset_keys}
-    assert taken == {name for name in _nodes(graph) if "daily-metrics" not in name}
+    assert taken == {name for name in _nodes(graph) if "daily-metrics" not in name} - {LOGS, DOMAIN}
 
 
 @pytest.mark.parametrize(
@@ -186,7 +198,11 @@ def test_without_any_client_the_code_location_loads(load, tmp_path):
     definitions = load(tmp_path / "nowhere")
 
     assert "ingest/events" in _nodes(definitions.resolve_asset_graph())
-    assert [schedule.name for schedule in definitions.schedules] == ["hourly"]
+    assert {schedule.name for schedule in definitions.schedules} - {"upkeep"} == {
+        "access_logs",
+        "verify_domains",
+        "hourly",
+    }
 
 
 def _checks_of_an_hour(clients: Path, folder: Path, name: str):

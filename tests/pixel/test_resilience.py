@@ -223,11 +223,9 @@ def test_36_post_beacon_and_image_bring_the_same_event(stored):
             "url": stored.server.origin + "/",
         }
         event |= {"occurred_at": 1795245598996, "props": {"n": 1, "x": "é", "yes": True}, "view_id": "v"}
-        tab.evaluate(
-            f"([e, s, t]) => {{ const b = (t) => JSON.stringify({{site: s, sent_at: Date.now()}}).slice(0, -1)"
-            f" + ',\"events\":[' + t + ']}}'; {script} }}",
-            [stored.endpoint, SITE_KEY, json.dumps(event)],
-        )
+        body = """const b = (t) => JSON.stringify({site: s, sent_at: Date.now()}).slice(0, -1) +
+            ',"events":[' + t + ']}';"""
+        tab.evaluate(f"([e, s, t]) => {{ {body} {script} }}", [stored.endpoint, SITE_KEY, json.dumps(event)])
     stored.wait(3, "n")
 
     lines = [line for line in stored.lines() if line["type"] == "n"]

@@ -15,16 +15,28 @@ from typing import Any
 
 import zstandard
 
-from collector.spool import CORRUPT, scan
+from collector.frames import scan
+from collector.segments import OPEN, SEALED
+from footfall.api_keys import key_hash
 
 SITE = "pk_shop_Hn40rBy6"
+#: API keys of the client, by what they may do.
+KEYS = {permission: f"key-of-a-test-that-may-{permission}" for permission in ("read", "write", "admin")}
 CLIENT_FILE = f"""\
 client_id: demo
 name: Demo Shop
 sites:
-  - {{site_id: shop, key: {SITE}, domains: [shop.example, "*.shop.example"]}}
+  - site_id: shop
+    key: {SITE}
+    domains: [shop.example, "*.shop.example"]
+    path: /t/shop
+    legacy_domains: [old.shop.example]
 destination: {{url: "file://${{FOOTFALL_HOME}}/buckets/demo"}}
 exports: [{{name: events, dataset: events, cadence: hourly}}]
+api_keys:
+  - {{name: reader, sha256: {key_hash(KEYS["read"])}, permissions: [read]}}
+  - {{name: writer, sha256: {key_hash(KEYS["write"])}, permissions: [write]}}
+  - {{name: admin, sha256: {key_hash(KEYS["admin"])}, permissions: [admin], requests_per_minute: 1000}}
 """
 
 
@@ -165,8 +177,8 @@ class CollectorProcess:
     def spool_lines(self) -> list[bytes]:
         """The payloads of every segment."""
         parts = []
-        for path in sorted((self.home / "spool").glob("2*")):
-            if path.suffix != CORRUPT:
+        for path in sorted((self.home / "spool").glob("*/2*")):
+            if path.suffix in (OPEN, SEALED):
                 try:
                     parts += scan(path.read_bytes()).payloads
                 except FileNotFoundError:

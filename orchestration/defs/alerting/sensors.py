@@ -1,29 +1,81 @@
-"""A failed run becomes one alert."""
+"""Every minute: what is wrong, who was not told yet, tell them."""
+
+import os
+from datetime import UTC, datetime
 
 import dagster as dg
 
-from orchestration.alerting.messages import failed_run
-from orchestration.resources.notifier import Notifier
+from footfall.errors import FootfallError
+from footfall.settings import Settings
+from orchestration.alerting import conditions, facts
+from orchestration.alerting.alert import Alert
+from orchestration.alerting.book import alert_book, failing_routes
+from orchestration.alerting.round import go_round
+from orchestration.alerting.routes import load_routes
+from orchestration.defs.alerting.runs import ended_runs, failing_checks
+from orchestration.discovery import volumes
+from orchestration.discovery.database import notices, registry
+from orchestration.resources.clients import Clients
+from orchestration.resources.domains import DomainRegistry
+from orchestration.webhooks import outbox
 
 
-@dg.run_failure_sensor(
-    name="failed_run_alert",
-    description="Posts one alert for each failed run to FOOTFALL_ALERT_WEBHOOK.",
+@dg.sensor(
+    name="alerts",
+    minimum_interval_seconds=60,
     default_status=dg.DefaultSensorStatus.RUNNING,
+    description=(
+        "Looks at runs, checks, deliveries, collectors, sites, domains, billing messages, client files and "
+        "disks, and tells each alert route what it has not been told yet. docs/runbook.md has a section for "
+        "each kind."
+    ),
+    target=[],
 )
-def failed_run_alert(context: dg.RunFailureSensorContext, notifier: Notifier) -> dg.SkipReason | None:
-    run = context.dagster_run
-    errors = [
-        f"{event.step_key}: {event.event_specific_data.error_display_string.strip().splitlines()[0]}"
-        for event in context.get_step_failure_events()
+def alerts(context: dg.SensorEvaluationContext, clients: Clients, domains: DomainRegistry) -> dg.SkipReason:
+    settings = Settings.from_environ(os.environ)
+    now = datetime.now(UTC)
+    with alert_book(settings.alert_book) as book:
+        holding = [
+            *of_dagster(context, settings, now),
+            *of_registry(domains, now),
+            *conditions.collectors(facts.health(settings.collector_urls)),
+            *conditions.broken_files(clients.registry().mistakes),
+            *conditions.full_disks(facts.disks([settings.home])),
+            *conditions.failing_channels(failing_routes(book)),
+        ]
+        try:
+            routes = load_routes(settings.alert_routes, settings.alert_webhook is not None)
+        except FootfallError as error:
+            raise dg.Failure(str(error)) from None
+        done = go_round(book, routes, holding, os.environ, settings.runbook_url, now)
+    told = f"{len(holding)} alerts hold, {done.sent} messages sent"
+    if not routes:
+        told += "; nobody is told: set FOOTFALL_ALERT_WEBHOOK or FOOTFALL_ALERT_ROUTES"
+    return dg.SkipReason("; ".join([told, *done.failures]))
+
+
+def of_dagster(context: dg.SensorEvaluationContext, settings: Settings, now: datetime) -> list[Alert]:
+    """Failed runs and failed checks."""
+    instance = context.instance
+    keys = context.repository_def.asset_graph.asset_check_keys if context.repository_def else ()
+    return [
+        *conditions.failed_runs(ended_runs(instance, settings.ui_url, now)),
+        *conditions.failed_checks(failing_checks(instance, keys), settings.ui_url),
     ]
-    sent = notifier.post(
-        failed_run(
-            job=run.job_name,
-            run_id=run.run_id,
-            partition=run.tags.get("dagster/partition"),
-            message=context.failure_event.message or "",
-            step_errors=errors,
-        )
-    )
-    return None if sent else dg.SkipReason("FOOTFALL_ALERT_WEBHOOK is not set: nobody was told")
+
+
+def of_registry(domains: DomainRegistry, now: datetime) -> list[Alert]:
+    """Silent sites, vanished types, new domains, billing messages that do not arrive."""
+    if not domains.file().exists():
+        return []
+    with registry(domains.file()) as database:
+        found = [
+            *conditions.news(notices(database), now),
+            *conditions.billing(outbox.disabled(database), outbox.stuck(database)),
+        ]
+        hour = volumes.last_hour(database)
+        if hour is not None:
+            today = hour.replace(hour=0)
+            found += conditions.silent_sites(volumes.by_site(database), hour)
+            found += conditions.vanished_types(volumes.by_type(database), today)
+    return found

@@ -1,0 +1,86 @@
+"""CloudFront log lines → raw objects, beside a bare decompression and parse of the same lines by DuckDB."""
+
+import gzip
+import random
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+
+from bench.measure import Row, alternate, say, seconds, timed_row
+from footfall.clients import LogSource, load_registry
+from footfall.store import LocalStore
+from orchestration.sources.fields import LEGACY
+from orchestration.sources.intake import take_in
+
+HOUR = datetime(2026, 11, 20, 14, tzinfo=UTC)
+OBJECTS, LINES = 40, 10_000
+VISITORS, PAGES, AGENTS = 20_000, 2_000, 400
+CLIENTS = Path(__file__).resolve().parents[1] / "clients"
+
+
+def run() -> list[Row]:
+    """One row: an hour of a busy distribution."""
+    say(f"sources: {OBJECTS * LINES} CloudFront lines in {OBJECTS} log objects")
+    with tempfile.TemporaryDirectory(prefix="footfall-bench-") as name:
+        folder = Path(name)
+        bucket = LocalStore(folder / "logs")
+        for n in range(OBJECTS):
+            bucket.put(f"E2BENCH.2026-11-20-14.{n:08x}.gz", _log(random.Random(n)))
+        client = load_registry(CLIENTS).clients[0]
+        site = client.sites[0]
+        source = LogSource(name="cdn", site_id=site.site_id, url="file:///", distribution="E2BENCH")
+        round_number = iter(range(1000))
+
+        def ours() -> float:
+            lake = LocalStore(folder / f"lake{next(round_number)}")
+            return seconds(lambda: take_in(bucket, lake, client, site, source, HOUR, HOUR.replace(hour=15)))
+
+        pairs = alternate(3, ours, lambda: seconds(lambda: _reference(folder)))
+    what = f"{OBJECTS * LINES:,} CloudFront lines to raw objects"
+    remark = (
+        "DuckDB's `read_csv` of the same gzip files → `COPY` to Parquet; no check, visitor, JSON or fsync"
+    )
+    return [timed_row(what, pairs, OBJECTS * LINES, "lines", remark)]
+
+
+def _reference(folder: Path) -> None:
+    columns = ", ".join(f"'{name}': 'VARCHAR'" for name in LEGACY)
+    with duckdb.connect() as connection:
+        connection.execute(
+            f"COPY (SELECT * FROM read_csv('{folder}/logs/*.gz', delim = '\t', header = false, quote = '', "
+            f"auto_detect = false, skip = 2, columns = {{{columns}}})) TO '{folder}/reference.parquet'"
+        )
+
+
+def _log(chance: random.Random) -> bytes:
+    agents = [
+        f"Mozilla/5.0%20(Windows%20NT%2010.0;%20Win64;%20x64)%20Chrome/{n // 4}.0.{n}%20Safari/537.36"
+        for n in range(AGENTS)
+    ]
+    rows = ["#Version: 1.0", "#Fields: " + " ".join(LEGACY)]
+    for _ in range(LINES):
+        visitor = chance.randrange(VISITORS)
+        second = chance.randrange(3600)
+        path = chance.choice(("/", f"/p/{chance.randrange(PAGES)}", "/app.js", "/logo.png", "/style.css"))
+        values = {
+            "date": "2026-11-20",
+            "time": f"14:{second // 60:02d}:{second % 60:02d}",
+            "x-edge-location": "FRA56-P1",
+            "sc-bytes": str(chance.randrange(100_000)),
+            "c-ip": f"10.{visitor >> 16}.{visitor >> 8 & 255}.{visitor & 255}",
+            "cs-method": "GET",
+            "cs(Host)": "d111111abcdef8.cloudfront.net",
+            "cs-uri-stem": path,
+            "sc-status": "200",
+            "cs(Referer)": "https://www.example.com/",
+            "cs(User-Agent)": agents[visitor % AGENTS],
+            "x-edge-result-type": "Hit",
+            "x-edge-request-id": f"{chance.getrandbits(256):064x}==",
+            "x-host-header": "shop.example",
+            "cs-protocol": "https",
+            "time-taken": "0.001",
+        }
+        rows.append("\t".join(values.get(name, "-") for name in LEGACY))
+    return gzip.compress(("\n".join(rows) + "\n").encode(), 6)

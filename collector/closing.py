@@ -1,0 +1,132 @@
+"""Hours that are over: when everything received in one is in the lake, a marker says so, once.
+
+    closed/dt=2026-11-20/hour=14/c1.json    {"collector": "c1", "hour": "2026-11-20T14", "objects": 61,
+                                             "lines": 12034, "bytes": 840211, "keys": [...], "closed_at": …}
+
+One marker for each collector, whatever the number of its workers, and also for hours in which it was
+alive and received nothing: a reader can tell "nothing came" from "not here yet". It is created and never
+written again. What arrives under a closed hour later (a disk that hung) is a late raw object, and so is
+all that an import files under hours in which nobody was alive.
+"""
+
+import json
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from collector.segments import OPEN, SEALED, segment_place
+from collector.spool import Spool
+from collector.tally import Tallies, Tally
+from collector.worker_folders import take_over, worker_folders
+from footfall.errors import FootfallError
+from footfall.hours import HOUR, floor
+from footfall.keys import closed_marker
+from footfall.store import AlreadyExists, ObjectStore
+
+log = logging.getLogger("collector")
+
+#: How long after its end an hour is closed at the earliest: longer than a request that was received in it
+#: may take (25 s for its body, 10 s for a salt). Lower would close hours before their last events are here.
+CLOSE_AFTER = timedelta(seconds=45)
+
+
+class Closer:
+    """Closes hours for all workers of a collector. One thread of each worker uses it."""
+
+    def __init__(
+        self,
+        spool: Spool,
+        store: ObjectStore,
+        collector_id: str,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._spool = spool
+        self._store = store
+        self._collector_id = collector_id
+        self._now = now
+        self._files = spool.files
+        self._root = spool.folder.parent
+        self._tallies = Tallies(spool.files, spool.folder)
+        self._started = floor(now())
+        #: Hours closed by this worker since it started.
+        self.closed = 0
+
+    def note(self, hour: datetime, key: str, *, lines: int, size: int) -> None:
+        """Count an object that the lake holds now, before its segment goes. Raises OSError.
+
+        Only in hours in which the collector was alive: those of an import are never said to be whole.
+        """
+        if hour >= self._started or hour in self._tallies.hours():
+            self._tallies.add(hour, key, lines=lines, size=size)
+
+    def look(self) -> None:
+        """Do what is due now. Raises OSError, StoreError; whatever is left is done the next time."""
+        now = self._now()
+        mine = self._tallies.hours()
+        if floor(now) not in mine:
+            self._tallies.write(floor(now), Tally())
+        over = [hour for hour in mine if hour + HOUR + CLOSE_AFTER <= now]
+        if over:
+            self._finish(over)
+        take_over(self._spool)
+        lock = self._files.lock(self._root / ".closing", wait=False)
+        if lock is None:
+            return  # a neighbour is at it
+        try:
+            self._close(now)
+        finally:
+            self._files.close(lock)
+
+    def _finish(self, over: list[datetime]) -> None:
+        """Mark the hours of which this worker has nothing left."""
+        held = self._spool.hours()
+        for hour in over:
+            tally = self._tallies.read(hour)
+            if hour not in held and not tally.done:
+                tally.done = True
+                self._tallies.write(hour, tally)
+
+    def _close(self, now: datetime) -> None:
+        """Put the markers of hours that every worker is done with, and forget their tallies."""
+        every = [Tallies(self._files, folder) for folder in worker_folders(self._files, self._root)]
+        held = self._held()
+        for hour in sorted({hour for tallies in every for hour in tallies.hours()}):
+            if hour in held or hour + HOUR + CLOSE_AFTER > now:
+                continue
+            shares = [tallies.read(hour) for tallies in every if hour in tallies.hours()]
+            if all(share.done for share in shares):
+                self._mark(hour, shares)
+                for tallies in every:
+                    tallies.remove(hour)
+
+    def _held(self) -> set[datetime]:
+        """Hours with a segment in any worker's folder."""
+        found = set()
+        for folder in worker_folders(self._files, self._root):
+            for name in self._files.names(folder):
+                path = folder / name
+                if path.suffix in (OPEN, SEALED):
+                    try:
+                        found.add(segment_place(path)[0])
+                    except FootfallError:
+                        pass  # a foreign file is of no hour
+        return found
+
+    def _mark(self, hour: datetime, shares: list[Tally]) -> None:
+        objects = {key: facts for share in shares for key, facts in share.objects.items()}
+        marker = {
+            "collector": self._collector_id,
+            "hour": f"{hour:%Y-%m-%dT%H}",
+            "objects": len(objects),
+            "lines": sum(facts["lines"] for facts in objects.values()),
+            "bytes": sum(facts["bytes"] for facts in objects.values()),
+            "keys": sorted(objects),
+            "closed_at": self._now().isoformat(timespec="seconds"),
+        }
+        try:
+            key = closed_marker(hour, self._collector_id)
+            self._store.put(key, json.dumps(marker, indent=1).encode() + b"\n", create_only=True)
+            self.closed += 1
+        except AlreadyExists:
+            pass  # closed before; what came since is a late raw object, and no marker is written twice

@@ -1,0 +1,39 @@
+"""Bodies that came compressed, and how large they may become."""
+
+import zlib
+
+from footfall.event import MAX_BODY_BYTES, Refusal, Refused
+
+_GZIP = 16 + zlib.MAX_WBITS
+#: Members of one gzip. Thousands of empty ones would cost more time than they are worth.
+_MAX_MEMBERS = 16
+
+
+def inflated(body: bytes, encoding: bytes) -> bytes:
+    """A body without its content-encoding. Never more than MAX_BODY_BYTES + 1 are made of it.
+
+    Raises Refused(UNREADABLE_ENCODING | BODY_TOO_LARGE).
+    """
+    name = encoding.strip().lower()
+    if name in (b"", b"identity"):
+        return body
+    if name not in (b"gzip", b"x-gzip"):
+        raise Refused(Refusal.UNREADABLE_ENCODING, "only gzip is understood")
+    parts = []
+    room = MAX_BODY_BYTES + 1
+    for _ in range(_MAX_MEMBERS):
+        stream = zlib.decompressobj(_GZIP)
+        try:
+            part = stream.decompress(body, room)
+        except zlib.error:
+            raise Refused(Refusal.UNREADABLE_ENCODING, "the gzip is damaged") from None
+        parts.append(part)
+        room -= len(part)
+        if room <= 0:
+            raise Refused(Refusal.BODY_TOO_LARGE, f"more than {MAX_BODY_BYTES} bytes when inflated")
+        if not stream.eof:
+            raise Refused(Refusal.UNREADABLE_ENCODING, "the gzip ends early")
+        body = stream.unused_data  # a gzip may have several members
+        if not body:
+            return b"".join(parts)
+    raise Refused(Refusal.UNREADABLE_ENCODING, f"the gzip has more than {_MAX_MEMBERS} members")

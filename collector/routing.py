@@ -1,0 +1,60 @@
+"""Method and path → what answers, with the further paths that an operator or a client file gives."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import Any
+
+from collector.targets import Target
+
+#: Name of a route, for counters, and the function that answers a request.
+Entry = tuple[str, Callable[..., Any]]
+Table = dict[tuple[str, str], Entry]
+
+
+class Routes:
+    """The routes of a collector. A GET answers HEAD too."""
+
+    def __init__(self, table: Table, paths: Iterable[tuple[str, str]]) -> None:
+        """`paths` are pairs of a further path and the route that it stands for."""
+        self._own = dict(table)
+        for path, route in paths:
+            for (method, own), entry in table.items():
+                if own == route:
+                    self._own.setdefault((method, path), entry)
+            if route == "/collect":
+                for method, suffix in (("GET", ".gif"), ("POST", ".gif"), ("GET", ".js")):
+                    self._own.setdefault((method, path + suffix), table[method, f"/pixel{suffix}"])
+        self._table: Table = {}
+        self.alias({})
+
+    def alias(self, paths: Mapping[str, Target]) -> None:
+        """Let each of these paths stand for a site: events, image and pixel need no key there."""
+        table: Table = {}
+        for path, target in paths.items():
+            for method, route, alias in (
+                ("POST", "/collect", path),
+                ("GET", "/pixel.gif", f"{path}.gif"),
+                ("POST", "/pixel.gif", f"{path}.gif"),
+            ):
+                name, function = self._own[method, route]
+                table[method, alias] = (name, partial(function, target=target))
+            table["GET", f"{path}.js"] = self._own["GET", "/pixel.js"]
+        table |= self._own
+        table |= {("HEAD", path): entry for (method, path), entry in table.items() if method == "GET"}
+        self._table = table
+
+    def find(self, method: str, path: str) -> Entry | None:
+        """What answers a method on a path."""
+        return self._table.get((method, path))
+
+    def part(self, path: str) -> str:
+        """The pixel's file for a path: `/t/shop.vitals.js` is the part that `/t/shop.js` asks for."""
+        found = re.fullmatch(r"(/.*)\.([a-z]+)\.js", path)
+        if found and self.find("GET", f"{found[1]}.js"):
+            return f"pixel.{found[2]}.js"
+        return path[1:]
+
+    def methods(self, path: str) -> list[str]:
+        """The methods that a path takes; none where it does not exist."""
+        return sorted(method for method, known in self._table if known == path)

@@ -1,0 +1,161 @@
+"""Who sent a request, as far as that may be known: an address for the moment, a place, and what is kept.
+
+The address lives in a Sender while its request is answered; the visitor hash and the place are made from
+it, and nothing writes it anywhere. What of a request's headers is stored is what `receipt` takes from them.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import NamedTuple
+
+import msgspec
+
+from collector.address import Network, client_address, forwarded_hops, is_trusted, single_hop
+from footfall.clients import Site
+from footfall.event import MAX_USER_AGENT, Receipt
+from footfall.geo import NOWHERE, Place, place_from_headers
+from footfall.privacy import visitor_id
+from footfall.scrub import scrub_user_agent
+from footfall.settings import ADDRESS_HEADERS
+
+#: Addresses of proxies that are remembered as such, instead of being looked up in the networks again.
+MOST_PROXIES = 1024
+
+#: How long after midnight UTC events also carry yesterday's id of their visitor, so that a session that was
+#: under way goes on. Longer would make more of two days linkable; sessions end after half an hour anyway.
+CARRIED_OVER = timedelta(minutes=30)
+
+
+class Sender(NamedTuple):
+    """Who sent a request. `address` is in its canonical form and must not be kept."""
+
+    address: str
+    place: Place = NOWHERE
+
+
+class Senders:
+    """Tells who sent a request, by the proxies that are trusted."""
+
+    def __init__(
+        self,
+        trusted: Sequence[Network] = (),
+        header: str = ADDRESS_HEADERS[0],
+        locate: Callable[[str], Place] | None = None,
+    ) -> None:
+        """`header` is the one that says the address; `locate` finds the place of an address."""
+        self._trusted = trusted
+        self._header = header.encode()
+        self._locate = locate
+        #: Peers that are proxies; never a visitor.
+        self._proxies: set[str] = set()
+
+    def of(self, peer: str, headers: Mapping[bytes, bytes]) -> Sender:
+        """The sender of a request from `peer`."""
+        trusted = self._trusted
+        place = None
+        if trusted and self._is_proxy(peer):
+            address = client_address(peer, self._hops(headers), trusted)
+            place = place_from_headers(headers)
+        else:
+            # IPv4 is canonical as it stands; IPv6 has many spellings.
+            address = client_address(peer, (), ()) if ":" in peer else peer
+        if place is None:
+            place = self._locate(address) if self._locate is not None else NOWHERE
+        return Sender(address, place)
+
+    def _is_proxy(self, peer: str) -> bool:
+        if peer in self._proxies:
+            return True
+        if not is_trusted(peer, self._trusted):
+            return False
+        if len(self._proxies) >= MOST_PROXIES:
+            self._proxies.clear()
+        self._proxies.add(peer)
+        return True
+
+    def _hops(self, headers: Mapping[bytes, bytes]) -> Sequence[str]:
+        value = headers.get(self._header)
+        if value is None:
+            return ()
+        text = value.decode("latin-1")
+        if self._header == b"x-forwarded-for":
+            return (text,)
+        if self._header == b"forwarded":
+            return forwarded_hops(text)
+        return (single_hop(text, with_port=self._header == b"cloudfront-viewer-address"),)
+
+
+def is_carried_over(moment: datetime) -> bool:
+    """Whether an event received now also carries yesterday's id of its visitor."""
+    return moment.hour == 0 and moment.minute < CARRIED_OVER.seconds // 60
+
+
+def receipt(
+    client_id: str,
+    site: Site,
+    received_at: datetime,
+    headers: Mapping[bytes, bytes],
+    sender: Sender,
+    salt: bytes | None,
+    previous_salt: bytes | None = None,
+) -> Receipt:
+    """What is stored of a request beside its events. Without a salt nobody is recognised."""
+    agent = headers.get(b"user-agent", b"").decode("latin-1")
+    visitor = previous = None
+    if salt is not None:
+        visitor = visitor_id(salt, site.site_id, sender.address, agent)
+        if previous_salt is not None:
+            previous = visitor_id(previous_salt, site.site_id, sender.address, agent)
+    country, region, city = sender.place
+    return Receipt(
+        client_id=client_id,
+        site_id=site.site_id,
+        received_at=received_at,
+        visitor_id=visitor,
+        user_agent=scrub_user_agent(agent[:MAX_USER_AGENT]),
+        gpc=headers.get(b"sec-gpc") == b"1",
+        dnt=headers.get(b"dnt") == b"1",
+        previous_visitor_id=previous,
+        country=country,
+        region=region,
+        city=city,
+        client_hints=_client_hints(headers) if b"sec-ch-ua" in headers else None,
+        consent_default=site.consent_default,
+        gpc_policy=site.gpc_policy,
+    )
+
+
+def without_address(stored: bytes, address: str) -> bytes:
+    """Stored lines in which the sender's own address, as a page may have written it, is hidden."""
+    # Loopback is a developer's page and nobody's address.
+    if not address or address.startswith("127.") or address == "::1":
+        return stored
+    found = address.encode() in stored
+    if ":" in address:
+        found = found or b"%3" in stored or address.upper().encode() in stored
+    return _pattern(address).sub(rb"redacted-address", stored) if found else stored
+
+
+def _pattern(address: str) -> re.Pattern[bytes]:
+    text = re.escape(address).replace(":", "(?::|%(?:25)*3[Aa])")
+    return re.compile(rf"(?<![\w.:])(?i:{text})(?![\w:]|\.\d)".encode())
+
+
+def _client_hints(headers: Mapping[bytes, bytes]) -> str:
+    return _hints_text(
+        headers.get(b"sec-ch-ua", b"")[:256],
+        headers.get(b"sec-ch-ua-mobile", b"")[:8],
+        headers.get(b"sec-ch-ua-platform", b"")[:64],
+    )
+
+
+@lru_cache(maxsize=2048)
+def _hints_text(brands: bytes, mobile: bytes, platform: bytes) -> str:
+    hints = {
+        "Sec-CH-UA": scrub_user_agent(brands.decode("latin-1")),
+        "Sec-CH-UA-Mobile": mobile.decode("latin-1"),
+        "Sec-CH-UA-Platform": platform.decode("latin-1"),
+    }
+    return msgspec.json.encode({name: value for name, value in hints.items() if value}).decode()

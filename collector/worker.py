@@ -1,0 +1,233 @@
+"""One process that collects: settings → spool, shipper, application, server; and their orderly end.
+
+The end takes at most ten seconds: stop accepting, finish requests, commit and seal, ship what is sealed.
+"""
+
+import asyncio
+import gc
+import logging
+import resource
+import secrets
+import signal
+import socket
+from collections.abc import Callable, Coroutine, Generator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from collector.address import networks
+from collector.app import Collector
+from collector.closing import Closer
+from collector.counters import Summary
+from collector.http import Limits, Server
+from collector.listening import BACKLOG, listen, say_listening
+from collector.memory import give_back_freed
+from collector.options import Options
+from collector.sender import Senders
+from collector.shipper import Shipper
+from collector.spool import Spool
+from collector.watch import RegistryWatch
+from collector.worker_folders import open_spool
+from footfall.errors import FootfallError
+from footfall.geo import GeoFile
+from footfall.privacy import Salts
+from footfall.settings import Settings
+from footfall.store import ObjectStore, open_store
+
+log = logging.getLogger("collector")
+
+#: Seconds between two looks at the client files.
+REGISTRY_SECONDS = 2.0
+#: Seconds between two lines in the log that say what was answered.
+SUMMARY_SECONDS = 60.0
+#: Seconds between two looks at the file of places.
+GEO_SECONDS = 10.0
+#: Seconds between two destructions of old salts.
+SALT_SECONDS = 3600.0
+#: Seconds that requests under way, and then the last shipping, may take at the end.
+REQUESTS_SECONDS = 4.0
+SHIPPING_SECONDS = 5.0
+#: Objects made, less those freed, before the youngest are searched for cycles; then how many such searches
+#: before older ones are. A request leaves no cycle, a closed connection a small one. Lower: more searching.
+GC_THRESHOLDS = (10_000, 20, 20)
+#: Descriptors kept for everything that is no connection: segments, the lake, client files.
+OTHER_DESCRIPTORS = 200
+
+PIXEL = Path(__file__).resolve().parent.parent / "pixel" / "dist"
+
+
+def run(
+    settings: Settings, *, number: int = 0, descriptor: int | None = None, is_again: bool = False
+) -> None:
+    """Everything between settings and the end. Raises FootfallError where it cannot start.
+
+    `number`: 0 alone, from 1 as a worker, which gets its listening socket from the supervisor and ends
+    when its stdin does. `is_again`: it takes the place of one that ran, so that the lake may be away.
+    """
+    give_back_freed()
+    geo = GeoFile(settings.geoip) if settings.geoip is not None else None
+    senders = Senders(
+        networks(settings.trusted_proxies), settings.address_header, geo.place if geo is not None else None
+    )
+    if not settings.clients.is_dir():
+        raise FootfallError(
+            f"the folder of client files {settings.clients} does not exist; set FOOTFALL_CLIENTS"
+        )
+    if descriptor is None:
+        listener = listen(settings.collector_host, settings.collector_port)
+    else:
+        listener = socket.socket(fileno=descriptor)
+    try:
+        lake = open_store(settings.lake, s3_endpoint=settings.s3_endpoint)
+        if not is_again:
+            probe(lake)
+        spool = open_spool(
+            settings.spool,
+            workers=settings.collector_workers,
+            collector_id=settings.collector_id,
+            segment_seconds=settings.segment_seconds,
+            segment_bytes=settings.segment_bytes,
+            spool_bytes=settings.spool_bytes,
+        )
+        shipper = Shipper(spool, lake, closer=Closer(spool, lake, settings.collector_id))
+        shipper.start()
+        collector = Collector(
+            spool=spool,
+            shipper=shipper,
+            # A new Salts each time: its memory would outlive a salt that another collector destroys.
+            agree_salt=lambda client_id, moment: Salts(lake).of(client_id, moment),
+            find_salt=lambda client_id, moment: Salts(lake).existing(client_id, moment),
+            senders=senders,
+            import_key=settings.import_key,
+            pixel=PIXEL,
+            options=Options.of(settings),
+        )
+        try:
+            with _metrics(settings, number, collector, spool, shipper):
+                _run_loop(_serve(collector, listener, settings, lake, number, geo))
+        finally:
+            spool.close()
+            left = shipper.finish(SHIPPING_SECONDS)
+            spool.release()
+            if left:
+                log.warning("%d segments stay in the spool; the next start ships them", left)
+    finally:
+        listener.close()
+
+
+@contextmanager
+def _metrics(
+    settings: Settings, number: int, collector: Collector, spool: Spool, shipper: Shipper
+) -> Generator[None, None, None]:
+    """/metrics on the port of this worker, where one is set."""
+    if not settings.metrics_port:
+        yield
+        return
+    from collector.metrics import Families, serve  # some megabytes that most installations do not need
+
+    families = Families(collector.counters, collector.operation, spool.state, shipper)
+    stop = serve(families, settings.metrics_host, settings.metrics_port + max(0, number - 1))
+    try:
+        yield
+    finally:
+        stop()
+
+
+def probe(lake: ObjectStore) -> None:
+    """Write and remove a small object. Raises FootfallError where the lake does not allow it."""
+    key = f"probe/{secrets.token_hex(8)}"
+    try:
+        lake.put(key, b"probe\n")
+        lake.delete(key)
+    except (FootfallError, OSError) as error:
+        raise FootfallError(f"the lake cannot be written (FOOTFALL_LAKE): {error}") from error
+
+
+async def _serve(
+    collector: Collector,
+    listener: socket.socket,
+    settings: Settings,
+    lake: ObjectStore,
+    number: int,
+    geo: GeoFile | None,
+) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(_log_kind)
+    # Renewed means ended in order: whatever started us starts us again.
+    for ending in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        loop.add_signal_handler(ending, stop.set)
+    if number:
+        loop.add_reader(0, stop.set)
+
+    watch = RegistryWatch(settings.clients, settings.home / "clients", collector)
+    watch.look()
+    upkeep = [
+        asyncio.create_task(_every(REGISTRY_SECONDS, watch.look)),
+        asyncio.create_task(_every(SUMMARY_SECONDS, Summary(collector.counters).tell)),
+        asyncio.create_task(_every(SALT_SECONDS, lambda: destroy_salts(lake, collector), at_once=True)),
+    ]
+    if geo is not None:
+        upkeep.append(asyncio.create_task(_every(GEO_SECONDS, geo.reload)))
+    server = Server(collector, Limits(connections=min(Limits().connections, _descriptors())))
+    # What is here now stays for ever: no collection need look at it again.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
+    try:
+        await server.start(listener, backlog=BACKLOG)
+        say_listening(settings.collector_host, settings.collector_port)
+        await stop.wait()
+        collector.operation.is_draining = True
+        await server.drain(REQUESTS_SECONDS)
+    finally:
+        for task in upkeep:
+            task.cancel()
+
+
+def _descriptors() -> int:
+    """Connections for which there are file descriptors, as many of which as allowed are asked for."""
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = Limits().connections + OTHER_DESCRIPTORS
+    allowed = max(now, wanted if most == resource.RLIM_INFINITY else min(most, wanted))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, most))
+    return max(1, allowed - OTHER_DESCRIPTORS)
+
+
+def _log_kind(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """What went wrong outside of any request: its kind, never its text, which may quote a visitor."""
+    error = context.get("exception")
+    log.error("unexpected %s in the event loop", type(error).__name__ if error else "message")
+
+
+def destroy_salts(lake: ObjectStore, collector: Collector) -> None:
+    """Destroy salts past their life in the lake, and forget here what is not needed today."""
+    collector.forget_salts()
+    Salts(lake).destroy_old(datetime.now(UTC))
+
+
+async def _every(seconds: float, work: Callable[[], None], *, at_once: bool = False) -> None:
+    """Do a piece of upkeep in a thread, again and again. A failure is logged when it changes."""
+    told = ""
+    while True:
+        if not at_once:
+            await asyncio.sleep(seconds)
+        at_once = False
+        try:
+            await asyncio.to_thread(work)
+            told = ""
+        except Exception as error:
+            text = str(error) if isinstance(error, FootfallError) else type(error).__name__
+            if text != told:
+                log.error("upkeep: %s", text)
+            told = text
+
+
+def _run_loop(main_task: Coroutine[Any, Any, None]) -> None:
+    try:
+        import uvloop
+    except ImportError:  # not on every platform; the standard loop does the same, more slowly
+        asyncio.run(main_task)
+    else:
+        uvloop.run(main_task)

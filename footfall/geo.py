@@ -1,0 +1,138 @@
+"""Where an address is: country, region and city, from what a CDN says or from a file. Then it is dropped.
+
+Neither is required: without them the place is empty, and no failure of a file reaches an event.
+"""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import unquote
+
+import maxminddb
+
+log = logging.getLogger("footfall.geo")
+
+#: Characters of a city's name that are kept.
+MAX_CITY = 100
+
+
+class Place(NamedTuple):
+    """ISO 3166-1 alpha-2, what ISO 3166-2 puts behind it (`CA`, `ENG`), and a city's English name."""
+
+    country: str | None = None
+    region: str | None = None
+    city: str | None = None
+
+
+NOWHERE = Place()
+
+#: Headers of country, region and city, as CDNs send them; the first country that is there counts.
+#: Cloudflare's region and city are its "visitor location headers"; the last row is for a proxy or a
+#: CDN that can be told what to send (nginx with its geoip module, Fastly).
+_HEADERS = (
+    (b"cloudfront-viewer-country", b"cloudfront-viewer-country-region", b"cloudfront-viewer-city"),
+    (b"cf-ipcountry", b"cf-region-code", b"cf-ipcity"),
+    (b"x-vercel-ip-country", b"x-vercel-ip-country-region", b"x-vercel-ip-city"),
+    (b"x-appengine-country", b"x-appengine-region", b"x-appengine-city"),
+    (b"x-geo-country", b"x-geo-region", b"x-geo-city"),
+)
+#: Codes that say "unknown" (XX, ZZ), "by Tor" (T1) and "by a satellite or proxy" (A1, A2).
+_NO_COUNTRIES = frozenset({"XX", "ZZ", "T1", "A1", "A2"})
+
+
+def place_from_headers(headers: Mapping[bytes, bytes]) -> Place | None:
+    """What a CDN says of its visitor, None where it says nothing. Ask a trusted proxy's headers only."""
+    for country_header, region_header, city_header in _HEADERS:
+        value = headers.get(country_header)
+        if value is None:
+            continue
+        country = _code(value, 2, 2)
+        if country is None or country in _NO_COUNTRIES or not country.isalpha():
+            return NOWHERE
+        region = _code(headers.get(region_header, b"").rpartition(b"-")[2], 1, 3)
+        return Place(country, region, _city(headers.get(city_header)))
+    return None
+
+
+def _code(value: bytes, shortest: int, longest: int) -> str | None:
+    text = value.decode("latin-1").strip().upper()
+    return text if shortest <= len(text) <= longest and text.isascii() and text.isalnum() else None
+
+
+def _city(value: bytes | None) -> str | None:
+    if not value:
+        return None
+    text = unquote(value.decode("utf-8", "replace")).strip()
+    return text[:MAX_CITY] if text.isprintable() and text and text != "?" else None
+
+
+class GeoFile:
+    """An mmdb file of countries or cities. A broken or missing one gives no places, and one warning.
+
+    It is mapped, not read into memory: replace it by renaming a new one over it, as geoipupdate does.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._signature: object = None
+        self._reader: maxminddb.Reader | None = None
+        self._warned = False
+        self.reload()
+
+    def reload(self) -> None:
+        """Open the file again where it has changed. Safe in a thread: the reader changes as a whole."""
+        signature: object
+        problem = ""
+        try:
+            facts = self._path.stat()
+            signature = (facts.st_ino, facts.st_mtime_ns, facts.st_size)
+        except OSError as error:
+            signature = problem = error.strerror or "cannot be read"
+        if signature == self._signature:
+            return
+        self._signature = signature
+        self._warned = False
+        self._reader = None
+        if problem:
+            self._warn(problem)
+            return
+        try:
+            self._reader = maxminddb.open_database(str(self._path))
+        except Exception as error:  # whatever the parser meets in a damaged file
+            self._warn(type(error).__name__)
+
+    def place(self, address: str) -> Place:
+        """Where an address is, as far as the file knows. Never raises."""
+        reader = self._reader
+        if reader is None:
+            return NOWHERE
+        try:
+            return _place(reader.get(address))
+        except Exception as error:  # its text would quote the address
+            # A plain ValueError: no address (a Unix socket), or IPv6 in a file of IPv4.
+            if type(error) is not ValueError:
+                self._warn(type(error).__name__)
+            return NOWHERE
+
+    def _warn(self, problem: str) -> None:
+        if not self._warned:
+            log.warning("FOOTFALL_GEOIP %s: %s; places stay empty", self._path, problem)
+        self._warned = True
+
+
+def _place(record: Any) -> Place:
+    if not isinstance(record, dict):
+        return NOWHERE
+    country = _member(record.get("country"), "iso_code")
+    if country is None:
+        return NOWHERE
+    subdivisions = record.get("subdivisions")
+    region = _member(subdivisions[0], "iso_code") if isinstance(subdivisions, list) and subdivisions else None
+    city = record.get("city")
+    return Place(country, region, _member(city.get("names"), "en") if isinstance(city, dict) else None)
+
+
+def _member(part: Any, name: str) -> str | None:
+    value = part.get(name) if isinstance(part, dict) else None
+    return value[:MAX_CITY] if isinstance(value, str) and value else None

@@ -1,0 +1,108 @@
+"""What each route was told: one SQLite file. Written after a message was sent, never before."""
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+
+from orchestration.alerting.alert import Alert
+from orchestration.alerting.life import Told
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS told (
+    route TEXT NOT NULL,
+    key TEXT NOT NULL,
+    alert TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('firing', 'resolved')),
+    since TEXT NOT NULL,
+    last_told TEXT NOT NULL,
+    gone_since TEXT,
+    PRIMARY KEY (route, key)
+);
+CREATE TABLE IF NOT EXISTS failing (
+    route TEXT PRIMARY KEY,
+    since TEXT NOT NULL,
+    said TEXT NOT NULL
+);
+"""
+
+
+@contextmanager
+def alert_book(path: Path) -> Iterator[sqlite3.Connection]:
+    """The file, made where missing. Every statement is its own transaction."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    connection = sqlite3.connect(path, timeout=30, isolation_level=None)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.executescript(_SCHEMA)
+        yield connection
+    finally:
+        connection.close()
+
+
+def told_to(connection: sqlite3.Connection, route: str) -> dict[str, Told]:
+    """Key → what the route was told of it."""
+    rows = connection.execute(
+        "SELECT key, alert, state, since, last_told, gone_since FROM told WHERE route = ?", (route,)
+    )
+    return {
+        key: Told(
+            Alert(**json.loads(alert)),
+            state,
+            datetime.fromisoformat(since),
+            datetime.fromisoformat(last),
+            datetime.fromisoformat(gone) if gone else None,
+        )
+        for key, alert, state, since, last, gone in rows
+    }
+
+
+def write(connection: sqlite3.Connection, route: str, changed: Mapping[str, Told]) -> None:
+    """Remember what the route was told."""
+    connection.executemany(
+        "INSERT INTO told VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (route, key) DO UPDATE SET "
+        "alert = excluded.alert, state = excluded.state, since = excluded.since, "
+        "last_told = excluded.last_told, gone_since = excluded.gone_since",
+        [
+            (
+                route,
+                key,
+                json.dumps(asdict(each.alert), sort_keys=True),
+                each.state,
+                each.since.isoformat(),
+                each.last_told.isoformat(),
+                each.gone_since.isoformat() if each.gone_since else None,
+            )
+            for key, each in changed.items()
+        ],
+    )
+
+
+def note_failure(connection: sqlite3.Connection, route: str, said: str, now: datetime) -> None:
+    """The route's channel failed; its messages are tried again at the next tick."""
+    connection.execute(
+        "INSERT INTO failing VALUES (?, ?, ?) ON CONFLICT (route) DO UPDATE SET said = excluded.said",
+        (route, now.isoformat(), said),
+    )
+
+
+def note_success(connection: sqlite3.Connection, route: str) -> None:
+    """The route's channel works."""
+    connection.execute("DELETE FROM failing WHERE route = ?", (route,))
+
+
+def failing_routes(connection: sqlite3.Connection) -> list[tuple[str, datetime, str]]:
+    """(route, since, what its channel said)."""
+    rows = connection.execute("SELECT route, since, said FROM failing ORDER BY route").fetchall()
+    return [(route, datetime.fromisoformat(since), said) for route, since, said in rows]
+
+
+def forget(connection: sqlite3.Connection, before: datetime) -> int:
+    """Drop what was resolved before a moment. Returns how many rows."""
+    done = connection.execute(
+        "DELETE FROM told WHERE state = 'resolved' AND last_told < ?", (before.isoformat(),)
+    )
+    return done.rowcount

@@ -1,0 +1,288 @@
+"""What is wrong now, as pure functions: facts in, alerts out. Each alert holds until its facts are gone."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from statistics import median
+from typing import Any
+
+from footfall.clients import Mistake
+from footfall.hours import HOUR, floor
+from orchestration.alerting.alert import Alert
+
+#: Age of the oldest event that has not reached the lake at which somebody is told. The shipper tries every
+#: minute; ten of them are no hiccup.
+SPOOL_AGE = timedelta(minutes=10)
+#: Share of a disk in use at which somebody is told.
+DISK_SHARE = 0.9
+#: A site is silent below this share of the median of the same hour in earlier weeks …
+SILENT_SHARE = 0.1
+#: … of which there must be so many, each with so many events: a small site has empty hours.
+SILENT_WEEKS, SILENT_EVENTS = 3, 20
+#: An event type is expected that came on each of so many days, so often.
+TYPE_DAYS, TYPE_EVENTS = 7, 20
+#: How long after its hour was ingested a new domain, or a verified one, is news.
+NEWS_FOR = timedelta(days=7)
+#: Attempts after which a billing message that does not arrive is told: the first two take five minutes.
+WEBHOOK_ATTEMPTS = 3
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run of Dagster: `first` and `last` are the ends of its partitions, equal for one, empty without."""
+
+    job: str
+    first: str
+    last: str
+    succeeded: bool
+    ended_at: datetime
+    said: str
+    link: str
+
+
+def failed_runs(runs: Iterable[Run]) -> list[Alert]:
+    """Runs that failed, unless a later one of the same job over the same partitions succeeded."""
+    alerts = []
+    ordered = sorted(runs, key=lambda run: run.ended_at)
+    for n, run in enumerate(ordered):
+        later = [each for each in ordered[n + 1 :] if each.job == run.job]
+        covered = [each for each in later if each.first <= run.first and run.last <= each.last]
+        if run.succeeded or covered:
+            continue
+        span = run.first if run.first == run.last else f"{run.first} to {run.last}"
+        alerts.append(
+            Alert(
+                "run_failed",
+                "",
+                f"{run.job}:{span or 'unpartitioned'}",
+                f"{run.job} failed for {span}" if span else f"{run.job} failed",
+                {"error": run.said},
+                run.link,
+            )
+        )
+    return alerts
+
+
+def failed_checks(checks: Iterable[tuple[str, str, str]], link: str) -> list[Alert]:
+    """(asset, check, what it found) of checks whose last result is a failure."""
+    return [
+        Alert(
+            "check_failed",
+            "",
+            f"{asset}:{check}",
+            f"{asset}: {check.replace('_', ' ')} does not hold",
+            {"found": found} if found else {},
+            f"{link}/assets/{asset}?view=checks",
+        )
+        for asset, check, found in checks
+    ]
+
+
+def degraded_hours(incidents: Iterable[tuple[datetime, str, str]]) -> list[Alert]:
+    """(hour, object, what is wrong with it) of objects that were set aside."""
+    return [
+        Alert(
+            "hour_degraded",
+            "",
+            f"{hour:%Y-%m-%dT%H}:{key}",
+            f"the hour {hour:%Y-%m-%dT%H} lacks an object that cannot be read",
+            {"object": key, "problem": problem},
+        )
+        for hour, key, problem in incidents
+    ]
+
+
+def collectors(health: Mapping[str, dict[str, Any] | str]) -> list[Alert]:
+    """Address → its /health report, or what happened instead of an answer."""
+    alerts = []
+    for address, report in health.items():
+        if isinstance(report, str):
+            alerts.append(
+                Alert("collector_silent", "", address, f"{address} does not answer", {"error": report})
+            )
+            continue
+        spool = report.get("spool", {})
+        if report.get("answered", 200) != 200 or spool.get("last_error"):
+            said = str(spool.get("last_error") or "its spool is nearly full")
+            alerts.append(
+                Alert("collector_silent", "", address, f"{address} takes no events", {"error": said})
+            )
+        age = timedelta(seconds=float(spool.get("oldest_unshipped_seconds", 0)))
+        if age > SPOOL_AGE:
+            facts = {"oldest event": f"{age.total_seconds() / 60:.0f} minutes"}
+            last = report.get("shipper", {}).get("last_error")
+            facts |= {"error": str(last)} if last else {}
+            title = f"events wait at {address} since {age.total_seconds() / 60:.0f} minutes"
+            alerts.append(Alert("spool_ageing", "", address, title, facts))
+    return alerts
+
+
+def silent_sites(volumes: Mapping[tuple[str, str], Mapping[datetime, int]], hour: datetime) -> list[Alert]:
+    """Sites far below the same hour of the week in earlier weeks. `hour` is the last that was ingested."""
+    alerts = []
+    for (client_id, site_id), by_hour in volumes.items():
+        before = [by_hour[at] for week in range(1, 5) if (at := hour - week * timedelta(days=7)) in by_hour]
+        if len(before) < SILENT_WEEKS or min(before) < SILENT_EVENTS:
+            continue
+        usual = median(before)
+        now = by_hour.get(hour, 0)
+        if now < SILENT_SHARE * usual:
+            alerts.append(
+                Alert(
+                    "site_silent",
+                    client_id,
+                    site_id,
+                    f"{site_id} sent {now} events at {hour:%Y-%m-%dT%H}, usually {usual:.0f}",
+                    {"events": str(now), "usual at this hour": f"{usual:.0f}"},
+                )
+            )
+    return alerts
+
+
+def vanished_types(
+    days: Mapping[tuple[str, str, str], Mapping[datetime, int]], today: datetime
+) -> list[Alert]:
+    """Event types that came on each of the days before yesterday, and not once since.
+
+    `today` is the midnight (UTC) before the last ingested hour; yesterday must be over.
+    """
+    yesterday = today - timedelta(days=1)
+    alerts = []
+    for (client_id, site_id, kind), by_day in days.items():
+        earlier = [by_day.get(yesterday - n * timedelta(days=1), 0) for n in range(1, TYPE_DAYS + 1)]
+        if min(earlier) >= TYPE_EVENTS and not by_day.get(yesterday, 0) and not by_day.get(today, 0):
+            alerts.append(
+                Alert(
+                    "event_type_vanished",
+                    client_id,
+                    f"{site_id}:{kind}",
+                    f"{site_id} sends no {kind} any more",
+                    {"usual in a day": f"{median(earlier):.0f}"},
+                )
+            )
+    return alerts
+
+
+def news(notices: Iterable[tuple[str, str, str, Mapping[str, Any], datetime]], now: datetime) -> list[Alert]:
+    """(kind, client, domain, facts, when) of the registry, as long as they are news."""
+    titles = {"new_domain": "is new and waits for a decision", "domain_verified": "was verified"}
+    return [
+        Alert(
+            kind,
+            client_id,
+            domain,
+            f"{domain} {titles[kind]}",
+            {
+                name: ", ".join(value) if isinstance(value, list) else str(value)
+                for name, value in facts.items()
+            },
+        )
+        for kind, client_id, domain, facts, at in notices
+        if now - at <= NEWS_FOR
+    ]
+
+
+def billing(disabled: str | None, stuck: Sequence[tuple[str, int, str]]) -> list[Alert]:
+    """Why the endpoint rests, if it does, and (id, attempts, what was said) of messages that wait."""
+    if disabled is not None:
+        return [
+            Alert(
+                "webhook_failing", "", "endpoint", "billing messages are not sent any more", {"why": disabled}
+            )
+        ]
+    late = [each for each in stuck if each[1] >= WEBHOOK_ATTEMPTS]
+    if not late:
+        return []
+    name, attempts, said = late[0]
+    return [
+        Alert(
+            "webhook_failing",
+            "",
+            "messages",
+            f"{len(late)} billing messages do not arrive",
+            {"first": name, "attempts": str(attempts), "said": said},
+        )
+    ]
+
+
+def failing_channels(failing: Iterable[tuple[str, datetime, str]]) -> list[Alert]:
+    """(route, since, what was said): told over the routes that work."""
+    return [
+        Alert(
+            "channel_failing",
+            "",
+            route,
+            f"alerts do not reach {route}",
+            {"since": f"{since:%Y-%m-%d %H:%M} UTC", "said": said},
+        )
+        for route, since, said in failing
+    ]
+
+
+def broken_files(mistakes: Iterable[Mistake]) -> list[Alert]:
+    """Client files that were set aside, one alert a file."""
+    by_file: dict[str, list[Mistake]] = defaultdict(list)
+    for mistake in mistakes:
+        by_file[mistake.file].append(mistake)
+    return [
+        Alert(
+            "client_file_invalid",
+            file.rsplit("/", 1)[-1].removesuffix(".yaml"),
+            file,
+            f"the client file {file} was set aside",
+            {mistake.field: mistake.reason for mistake in found},
+        )
+        for file, found in by_file.items()
+    ]
+
+
+def full_disks(disks: Iterable[tuple[str, int, int]]) -> list[Alert]:
+    """(path, bytes in use, bytes in all)."""
+    return [
+        Alert(
+            "disk_low",
+            "",
+            path,
+            f"{path} is {100 * used / size:.0f} % full",
+            {"free": f"{(size - used) / 2**30:.1f} GiB"},
+        )
+        for path, used, size in disks
+        if used >= DISK_SHARE * size
+    ]
+
+
+@dataclass(frozen=True)
+class Due:
+    """A period that should be delivered: export, its start, and the moment after which it is overdue."""
+
+    client_id: str
+    export: str
+    period: str
+    deadline: datetime
+
+
+def overdue(due: Iterable[Due], delivered: frozenset[tuple[str, str, str]], now: datetime) -> list[Alert]:
+    """Periods past their deadline without a committed delivery: also those that never ran."""
+    late: dict[tuple[str, str], list[Due]] = defaultdict(list)
+    for each in due:
+        if each.deadline < now and (each.client_id, each.export, each.period) not in delivered:
+            late[each.client_id, each.export].append(each)
+    alerts = []
+    for (client_id, export), periods in late.items():
+        first = min(periods, key=lambda each: each.deadline)
+        alerts.append(
+            Alert(
+                "delivery_overdue",
+                client_id,
+                export,
+                f"{export}: {len(periods)} periods not delivered, the first is {first.period}",
+                {"periods": ", ".join(each.period for each in periods[:5]), "count": str(len(periods))},
+            )
+        )
+    return alerts
+
+
+def last_full_hour(now: datetime) -> datetime:
+    """The hour that ended last."""
+    return floor(now) - HOUR

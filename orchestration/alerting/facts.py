@@ -1,0 +1,42 @@
+"""Facts that conditions need and that no other part keeps: a collector's health, a disk's use."""
+
+import json
+import shutil
+import urllib.error
+import urllib.request
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+#: Seconds a collector may take to say how it is.
+TIMEOUT_SECONDS = 3
+
+
+def health(addresses: Iterable[str]) -> dict[str, dict[str, Any] | str]:
+    """Address → its /health report with the status as `answered`, or what happened instead of an answer."""
+    return {address: _report(address) for address in addresses}
+
+
+def _report(address: str) -> dict[str, Any] | str:
+    url = address.rstrip("/") + "/health"
+    try:
+        with urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS) as answer:
+            return {**json.loads(answer.read(1 << 20)), "answered": answer.status}
+    except urllib.error.HTTPError as error:
+        with error:  # 503 has a report as well
+            try:
+                return {**json.loads(error.read(1 << 20)), "answered": error.code}
+            except ValueError:
+                return f"answered {error.code}"
+    except (OSError, ValueError) as error:
+        return type(error).__name__
+
+
+def disks(paths: Iterable[Path]) -> list[tuple[str, int, int]]:
+    """(path, bytes in use, bytes in all) of each disk once; a path that is not there is left out."""
+    found = {}
+    for path in paths:
+        if path.exists():
+            usage = shutil.disk_usage(path)
+            found.setdefault(path.stat().st_dev, (str(path), usage.used, usage.total))
+    return list(found.values())

@@ -1,0 +1,81 @@
+"""`sources/access_logs`: the log buckets of all clients, taken into the lake as raw objects."""
+
+import dagster as dg
+
+from footfall.errors import FootfallError
+from footfall.store import open_store
+from orchestration.partitions import hourly
+from orchestration.resources.clients import Clients
+from orchestration.resources.lake import Lake
+from orchestration.sources.intake import LATENESS, TakenIn, take_in
+
+ACCESS_LOGS = dg.AssetKey(["sources", "access_logs"])
+
+
+@dg.multi_asset(
+    name="access_logs",
+    specs=[
+        dg.AssetSpec(
+            ACCESS_LOGS,
+            description=(
+                "Access logs from the clients' own log buckets (CloudFront standard logs), as raw objects "
+                "of the hours of their requests. Each run also looks "
+                f"{LATENESS.total_seconds() / 3600:.0f} hours back for log objects that came late.\n\n"
+                "**When it is red:** the message names the source. Check that Footfall may list and read "
+                "that bucket; then materialise the hour again: what was taken in is not taken in twice."
+            ),
+            group_name="ingest",
+            owners=["team:data"],
+            kinds={"s3"},
+        )
+    ],
+    partitions_def=hourly(),
+    backfill_policy=dg.BackfillPolicy.single_run(),
+)
+def access_logs(
+    context: dg.AssetExecutionContext, lake: Lake, clients: Clients
+) -> dg.MaterializeResult[None]:
+    window = context.partition_time_window
+    store = lake.store()
+    rows, failed = [], []
+    for client in clients.registry().clients:
+        sites = {site.site_id: site for site in client.sites}
+        for source in client.sources:
+            name = f"{client.client_id}/{source.name}"
+            try:
+                bucket = open_store(source.bucket_url(), s3_endpoint=source.endpoint or lake.s3_endpoint)
+                taken = take_in(
+                    bucket, store, client, sites[source.site_id], source, window.start, window.end
+                )
+            except FootfallError as error:
+                # One client's bucket holds up no other client; the run fails when all are done.
+                context.log.error("source %s: %s", name, error)
+                failed.append(name)
+                continue
+            rows.append((name, taken))
+            for key, problem in taken.damaged.items():
+                context.log.warning("source %s: log object %s set aside: %s", name, key, problem)
+    metadata = {
+        "log_objects": sum(taken.objects for _, taken in rows),
+        "requests": sum(taken.requests for _, taken in rows),
+        "malformed_lines": sum(taken.malformed for _, taken in rows),
+        "sources": dg.MetadataValue.md(_table(rows)),
+    }
+    if failed:
+        raise dg.Failure(
+            f"not read: {', '.join(failed)}; the messages above say why. The others are taken in.",
+            metadata=metadata,
+        )
+    return dg.MaterializeResult(asset_key=ACCESS_LOGS, metadata=metadata)
+
+
+def _table(rows: list[tuple[str, TakenIn]]) -> str:
+    if not rows:
+        return "no client has a log source"
+    head = ("source", "log objects", "requests", "page views", "malformed", "damaged", "hours")
+    lines = [
+        (name, t.objects, t.requests, t.page_views, t.malformed, len(t.damaged), len(t.hours))
+        for name, t in rows
+    ]
+    cells = [head, ("---",) * len(head), *lines]
+    return "\n".join("| " + " | ".join(str(cell) for cell in row) + " |" for row in cells)

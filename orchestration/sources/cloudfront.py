@@ -1,0 +1,313 @@
+"""CloudFront log objects → stored lines, by hour of the request.
+
+    log objects ── unpack ─► files ── read_requests ─► requests ─► `request` and `page_view` events ─┐
+                      └ damaged                  └► bad lines ─────────────► refused lines ──────────┴► hours
+
+A request is an event received at its own time, so it lands in the partition of its own hour and every later
+step treats it like any other; an hour that was closed already is noticed by the late-objects sensor.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import unquote
+
+import duckdb
+import pandas as pd
+
+from footfall.access_log import NOT_PAGES
+from footfall.clients import Client, Site
+from footfall.errors import FootfallError
+from footfall.event import LINE_VERSION, Receipt, Refusal, Refused, refused_line
+from footfall.hours import floor
+from footfall.importer import without_address
+from footfall.privacy import Salts, visitor_id
+from orchestration.sources.log_object import NO_SEPARATOR, LogFile, unpack
+from orchestration.sources.requests import read_requests
+
+#: Bytes of a URL that are kept, a little under the contract's limit for a whole event.
+MAX_URL_BYTES = 8192
+#: Log objects decompressed at the same time. More than there are cores gains nothing.
+UNPACKERS = 2
+_CUT = "; its address was cut"
+
+
+@dataclass(frozen=True)
+class PageRule:
+    """Which requests count as page views beside being requests; a site can set it.
+
+    methods     of the request
+    statuses    of the answer
+    extensions  that are not pages
+    """
+
+    methods: tuple[str, ...] = ("GET",)
+    statuses: tuple[int, ...] = (200, 304)
+    extensions: frozenset[str] = NOT_PAGES
+
+
+@dataclass(frozen=True)
+class Converted:
+    """What became of some log objects. lines = requests + malformed.
+
+    hours       hour → a file of its stored lines, newline-terminated
+    page_views  requests that are page views as well
+    damaged     log objects set aside whole, with the reason; each is one refused line too
+    """
+
+    hours: dict[datetime, Path]
+    lines: int
+    requests: int
+    page_views: int
+    malformed: int
+    damaged: dict[str, str]
+
+
+def convert(
+    connection: duckdb.DuckDBPyConnection,
+    objects: Iterable[tuple[str, bytes]],
+    client: Client,
+    site: Site,
+    salts: Salts,
+    folder: Path,
+    *,
+    page_rule: PageRule | None = PageRule(),
+    now: datetime | None = None,
+) -> Converted:
+    """Turn log objects (key, content) into files of stored lines in `folder`, one an hour.
+
+    The same objects give the same bytes for as long as their days' salts live, and the same event ids for
+    ever: the request id names the event where there is one, else the object, the line's text and how often
+    it came before in that object. A log object that was put while still growing and comes again longer
+    therefore brings no event twice. `page_rule=None` makes requests only, for a site whose pixel counts its
+    page views. Raises StoreError where no salt can be had.
+    """
+    now = now or datetime.now(UTC)
+    files, damaged = _unpacked(objects, folder)
+    read_requests(connection, files, now)
+    _add_visitors(connection, client, site, salts)
+    _make_lines(connection, site, page_rule)
+    refused: dict[datetime, list[bytes]] = {}
+    _add_bad_lines(connection, client, site, refused)
+    for key, problem in damaged.items():
+        receipt = Receipt(client.client_id, site.site_id, floor(now), None, "")
+        reason = Refused(Refusal.UNREADABLE_LOG, f"{key}: {problem}")
+        refused.setdefault(floor(now), []).append(refused_line(reason, receipt, b""))
+    hours = dict(_written(connection, client, site, refused, folder))
+    requests, page_views, malformed = connection.execute(
+        "SELECT (SELECT count(*) FROM requests), (SELECT count(*) FROM lines WHERE is_page_view), "
+        "(SELECT count(*) FROM bad_lines)"
+    ).fetchone() or (0, 0, 0)
+    return Converted(hours, requests + malformed, requests, page_views, malformed, damaged)
+
+
+def _unpacked(objects: Iterable[tuple[str, bytes]], folder: Path) -> tuple[Sequence[LogFile], dict[str, str]]:
+    def tried(numbered: tuple[int, tuple[str, bytes]]) -> LogFile | str | None:
+        number, (key, data) = numbered
+        try:
+            return unpack(key, data, folder / f"{number:06d}.log")
+        except FootfallError as error:
+            return f"{key}: {error}"
+
+    # zlib lets go of the interpreter while it works.
+    with ThreadPoolExecutor(UNPACKERS) as pool:
+        found = list(pool.map(tried, enumerate(objects)))
+    files = [file for file in found if isinstance(file, LogFile)]
+    damaged = dict(text.split(": ", 1) for text in found if isinstance(text, str))
+    return files, damaged
+
+
+def user_agent(written: str) -> str:
+    """A user agent as the browser sent it: CloudFront encodes it once, older logs twice."""
+    text = unquote(written)
+    return unquote(text) if "%20" in text else text
+
+
+def _add_visitors(connection: duckdb.DuckDBPyConnection, client: Client, site: Site, salts: Salts) -> None:
+    """The temporary table `visitors`: (day, address, user agent as written) → visitor id, user agent."""
+    rows = connection.execute(
+        "SELECT DISTINCT CAST(requested_at AS DATE), c_ip, coalesce(cs_user_agent, '') FROM requests"
+    ).fetchall()
+    agents = {written: user_agent(written) for written in {row[2] for row in rows}}
+    days = {
+        day: salts.of(client.client_id, datetime(day.year, day.month, day.day, tzinfo=UTC))
+        for day in {row[0] for row in rows}
+    }
+    frame = pd.DataFrame(
+        {
+            "day": [row[0] for row in rows],
+            "c_ip": [row[1] for row in rows],
+            "written": [row[2] for row in rows],
+            "visitor_id": [visitor_id(days[d], site.site_id, ip, agents[ua]) for d, ip, ua in rows],
+            "user_agent": [agents[row[2]] for row in rows],
+        },
+        dtype="object",
+    )
+    connection.register("visitors_frame", frame)
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE visitors AS SELECT CAST(day AS DATE) AS day, "
+        "CAST(COLUMNS(* EXCLUDE day) AS VARCHAR) FROM visitors_frame"
+    )
+    connection.unregister("visitors_frame")
+
+
+def _make_lines(connection: duckdb.DuckDBPyConnection, site: Site, rule: PageRule | None) -> None:
+    """The temporary table `lines`: hour, object_key, line_number, is_page_view, and the columns of a line."""
+    declared = " OR ".join(_host_is(domain) for domain in site.domains)
+    default_host = next((d for d in site.domains if not d.startswith("*.")), "unknown.invalid")
+    is_page = "false"
+    if rule is not None:
+        extensions = ", ".join(f"'{e}'" for e in sorted(rule.extensions))
+        is_page = (
+            f"upper(cs_method) IN ({', '.join(repr(m) for m in rule.methods)}) "
+            f"AND CAST(sc_status AS INTEGER) IN ({', '.join(str(s) for s in rule.statuses)}) "
+            "AND lower(coalesce(regexp_extract(cs_uri_stem, '[.]([^./]*)$', 1), '')) "
+            f"NOT IN ({extensions})"
+        )
+    connection.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE lines AS
+        WITH identified AS (
+            SELECT
+                *,
+                {_request_id(connection)} AS request_id,
+                coalesce(nullif(regexp_extract(
+                    lower(coalesce(x_host_header, cs_host)), '^([a-z0-9_.-]*[a-z0-9_-])[.]?(:[0-9]+)?$', 1
+                ), ''), '{default_host}') AS host,
+                {is_page} AS is_page_view
+            FROM requests
+        )
+        SELECT
+            date_trunc('hour', requested_at) AS hour, object_key, line_number, is_page_view, request_id,
+            strftime(requested_at, '%Y-%m-%dT%H:%M:%S.000Z') AS received_at, visitor_id,
+            left(user_agent, 512) AS user_agent, host, {declared} AS is_declared_host,
+            CASE WHEN cs_protocol = 'http' THEN 'http' ELSE 'https' END || '://' || host
+                || left(cs_uri_stem || coalesce('?' || cs_uri_query, ''), {MAX_URL_BYTES}) AS url,
+            left(cs_referer, {MAX_URL_BYTES}) AS referrer, cs_method AS method,
+            CAST(sc_status AS INTEGER) AS status, x_edge_location AS edge_location,
+            x_edge_result_type AS edge_result, try_cast(time_taken AS DOUBLE) AS time_taken,
+            try_cast(sc_bytes AS BIGINT) AS bytes_sent, epoch_ms(requested_at) AS occurred_ms
+        FROM identified
+        JOIN visitors ON visitors.day = CAST(requested_at AS DATE) AND visitors.c_ip = identified.c_ip
+            AND visitors.written = coalesce(identified.cs_user_agent, '')
+        -- the same objects make the same bytes, and the order of a join is nobody's promise
+        ORDER BY object_key, line_number
+        """
+    )
+
+
+def _request_id(connection: duckdb.DuckDBPyConnection) -> str:
+    """32 hex digits that name one request, whenever and however often its line is read."""
+    by_id = "md5(x_edge_request_id)"
+    nameless = connection.execute("SELECT 1 FROM requests WHERE x_edge_request_id IS NULL LIMIT 1").fetchone()
+    if nameless is None:
+        return by_id  # spares a sort of everything
+    line = (
+        "object_key, requested_at, c_ip, cs_method, cs_uri_stem, cs_uri_query, cs_user_agent, cs_referer, "
+        "sc_status, sc_bytes"
+    )
+    nth = f"row_number() OVER (PARTITION BY {line} ORDER BY line_number)"
+    return f"CASE WHEN x_edge_request_id IS NOT NULL THEN {by_id} ELSE md5(concat_ws('|', {line}, {nth})) END"
+
+
+def _host_is(domain: str) -> str:
+    if domain.startswith("*."):
+        return f"ends_with(host, '{domain[1:]}')"
+    return f"host = '{domain}'"
+
+
+def _add_bad_lines(
+    connection: duckdb.DuckDBPyConnection, client: Client, site: Site, refused: dict[datetime, list[bytes]]
+) -> None:
+    """A bad line belongs to the hour of the good line before it in its object, else of its first good one."""
+    rows = connection.execute(
+        """
+        SELECT b.object_key, b.line_number, b.line, b.problem,
+            coalesce(
+                (SELECT max_by(r.requested_at, r.line_number) FROM requests r
+                 WHERE r.object_key = b.object_key AND r.line_number < b.line_number),
+                (SELECT min_by(r.requested_at, r.line_number) FROM requests r
+                 WHERE r.object_key = b.object_key)
+            )
+        FROM bad_lines b ORDER BY b.object_key, b.line_number
+        """
+    ).fetchall()
+    for key, number, line, problem, near in rows:
+        received = floor(near or datetime.now(UTC))
+        reason = Refused(Refusal.MALFORMED_LOG_LINE, f"{key}, line {number}: {problem}{_CUT}")
+        receipt = Receipt(client.client_id, site.site_id, received, None, "")
+        refused.setdefault(received, []).append(refused_line(reason, receipt, without_address(line.encode())))
+
+
+def _written(
+    connection: duckdb.DuckDBPyConnection,
+    client: Client,
+    site: Site,
+    refused: dict[datetime, list[bytes]],
+    folder: Path,
+) -> Iterator[tuple[datetime, Path]]:
+    found = connection.execute("SELECT DISTINCT hour FROM lines").fetchall()
+    line = _stored_line(client, site)
+    for hour in sorted({row[0] for row in found} | set(refused)):
+        path = folder / f"{hour:%Y%m%dT%H}.ndjson"
+        # As text: DuckDB's writer of JSON takes three times as long as putting the pieces together.
+        connection.execute(
+            f"""
+            COPY (
+                SELECT {line} FROM (
+                    SELECT *, 'request' AS type FROM lines WHERE hour = $hour
+                    UNION ALL
+                    SELECT *, 'page_view' AS type FROM lines WHERE hour = $hour AND is_page_view
+                )
+            ) TO '{path}' (FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '{NO_SEPARATOR.decode()}')
+            """,
+            {"hour": hour},
+        )
+        with path.open("ab") as file:
+            for line in refused.get(hour, ()):
+                file.write(line + b"\n")
+        yield hour, path
+
+
+def _stored_line(client: Client, site: Site) -> str:
+    """SQL for the stored line of an event (footfall.event) from a row of `lines` and its `type`."""
+
+    def text(column: str) -> str:
+        return f"coalesce(to_json({column}), 'null')"
+
+    # An expression each; those that need no escaping are of our own making: digits, names, times.
+    event = {
+        "id": "concat('\"', substr(type, 1, 4), '-', request_id, '\"')",
+        "type": text("type"),
+        "occurred_at": "occurred_ms",
+        **{name: text(name) for name in ("url", "referrer", "method")},
+        "status": "status",
+        **{name: text(name) for name in ("edge_location", "edge_result", "time_taken", "bytes_sent")},
+    }
+    envelope = {
+        "v": str(LINE_VERSION),
+        "kind": "'\"event\"'",
+        "client_id": f"'\"{client.client_id}\"'",
+        "site_id": f"'\"{site.site_id}\"'",
+        "event_id": event["id"],
+        "type": event["type"],
+        "received_at": "concat('\"', received_at, '\"')",
+        "occurred_at": "concat('\"', received_at, '\"')",
+        "visitor_id": "concat('\"', visitor_id, '\"')",
+        "user_agent": text("user_agent"),
+        "host": text("host"),
+        "is_declared_host": "is_declared_host",
+        "gpc": "false",
+        "dnt": "false",
+        "consent_tier": "1",
+        "source": "'\"cloudfront\"'",
+        "event": _json_object(event),
+    }
+    return _json_object(envelope)
+
+
+def _json_object(fields: dict[str, str]) -> str:
+    members = ", ',', ".join(f"'\"{name}\":', {expression}" for name, expression in fields.items())
+    return f"concat('{{', {members}, '}}')"

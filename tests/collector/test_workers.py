@@ -1,0 +1,158 @@
+"""Several workers below a supervisor: they share a port, one that dies loses nothing and comes back."""
+
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from support.collectors import CollectorProcess, Load, batch, ids, lake_lines, wire_event
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc")
+
+
+@pytest.fixture
+def workers(tmp_path):
+    """A collector with two workers, ended whatever happens."""
+    process = CollectorProcess(tmp_path, settings={"FOOTFALL_COLLECTOR_WORKERS": "2"})
+    yield process
+    if process._process is not None and process._process.poll() is None:
+        process.end(kill=True)
+
+
+def children(pid: int) -> set[int]:
+    """The processes that a process has started and that still run."""
+    found = set()
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, parent = stat.read_text().rpartition(") ")[2].split()[:2]
+        except OSError:
+            continue
+        if parent == str(pid) and state != "Z":
+            found.add(int(stat.parent.name))
+    return found
+
+
+def wait_for(told, seconds=10.0):
+    until = time.monotonic() + seconds
+    while not told():
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+def answers(port: int) -> bool:
+    try:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        connection.request("GET", "/health")
+        connection.getresponse().read()
+        connection.close()
+    except OSError:
+        return False
+    return True
+
+
+def stored(home: Path) -> set[str]:
+    return ids(lake_lines(home / "lake"))
+
+
+def test_a_worker_killed_under_load_is_replaced_and_nothing_acknowledged_is_lost(workers, tmp_path):
+    workers.start()
+    acknowledged = set()
+    for round_ in range(3):
+        before = children(workers.pid)
+        assert len(before) == 2
+        load = Load(workers.port, senders=12, prefix=f"kill{round_}").start()
+        time.sleep(0.4)
+        os.kill(min(before), signal.SIGKILL)
+        wait_for(lambda before=before: len(children(workers.pid) - before) == 1)
+        # Its connections were cut; new ones find both workers again.
+        assert all(answers(workers.port) for _ in range(20))
+        acknowledged |= load.stop()
+    told = workers.end()
+
+    assert workers.exit_code == 0
+    assert told.count("ended with signal 9") == 3
+    assert len(acknowledged) > 500
+    assert acknowledged <= stored(tmp_path)
+    assert not list((tmp_path / "spool").rglob("*.sealed"))
+
+
+def test_both_workers_get_connections_and_one_signal_ends_all(workers, tmp_path):
+    workers.start()
+    load = Load(workers.port, senders=24).start()
+    time.sleep(1)
+    both = children(workers.pid)
+    busy = [sum(map(int, Path(f"/proc/{pid}/stat").read_text().split()[13:15])) for pid in both]
+    began = time.monotonic()
+    told = workers.end()
+    took = time.monotonic() - began
+    acknowledged = load.stop()
+
+    assert (workers.exit_code, told) == (0, "")
+    assert took < 10
+    assert min(busy) > 0
+    assert not any(Path(f"/proc/{pid}").exists() for pid in both)
+    assert len(acknowledged) > 100 and acknowledged <= stored(tmp_path)
+    assert {path.name.split("-")[1] for path in (tmp_path / "lake" / "raw").rglob("*.zst")} == {"1", "2"}
+
+
+def test_workers_are_renewed_one_by_one_and_no_request_is_refused(workers, tmp_path):
+    workers.start()
+    before = children(workers.pid)
+    sent = 0
+    os.kill(workers.pid, signal.SIGHUP)
+    until = time.monotonic() + 15
+    while children(workers.pid) & before or len(children(workers.pid)) < 2:
+        assert time.monotonic() < until
+        reply = workers.ask("POST", "/collect", batch(wire_event(f"renewed-{sent:06d}")))
+        assert reply.status == 204
+        sent += 1
+    told = workers.end()
+
+    assert workers.exit_code == 0 and "ERROR" not in told
+    assert sent >= 2
+    assert {f"renewed-{n:06d}" for n in range(sent)} <= stored(tmp_path)
+
+
+def test_workers_do_not_outlive_their_supervisor(workers):
+    workers.start()
+    both = children(workers.pid)
+
+    workers.end(kill=True)
+
+    wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in both))
+    with socket.create_server(("127.0.0.1", workers.port)):
+        pass
+
+
+def test_what_prevents_a_start_is_told_once(tmp_path):
+    (tmp_path / "clients").mkdir()
+    many = {"FOOTFALL_COLLECTOR_WORKERS": "3"}
+
+    code, told = CollectorProcess(
+        tmp_path, settings=many | {"FOOTFALL_LAKE": "file:///proc/nowhere"}
+    ).fails_to_start()
+    assert code == 1
+    assert told.count("\n") == 1 and "the lake cannot be written" in told
+
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        code, told = CollectorProcess(tmp_path, port=port, settings=many).fails_to_start()
+    assert code == 1
+    assert told.count("\n") == 1 and f"127.0.0.1:{port}: Address already in use" in told
+
+
+def test_a_single_worker_has_no_supervisor(tmp_path):
+    process = CollectorProcess(tmp_path).start()
+    try:
+        assert children(process.pid) == set()
+        told = subprocess.run(
+            ["ps", "-o", "rss=", "-p", str(process.pid)], capture_output=True, text=True, check=True
+        )
+        assert int(told.stdout) < 64 * 1024
+    finally:
+        process.end()
