@@ -133,19 +133,22 @@ function choose() {
 }
 
 function run() {
-  findOut();
   declare(options.consent);
-  watchNetwork(new URL(options.endpoint || new URL('/collect', source), location.href).href);
   watchViews();
-  watchEngagement();
-  choose();
-  on(window, 'hashchange', choose);
-  if (!flag('manual')) load('interactions');
-  words('modules').map(load);
-  if (/[?&]footfall-debug/.test(location.search)) load('debug');
-  waiting = waiting.filter((given) => !/^(set|beforeSend|consent|use)$/.test(given?.[0]) || guard(call)(...given));
-  if (identify()) later(ready, ARRIVAL);
-  else ready();
+  // What makes a browser wait (its storage, other scripts) does not hold up the page's own start.
+  later(() => {
+    watchNetwork(new URL(options.endpoint || new URL('/collect', source), location.href).href);
+    watchEngagement();
+    findOut();
+    choose();
+    on(window, 'hashchange', choose);
+    waiting = waiting.filter((given) => !/^(set|beforeSend|consent)$/.test(given?.[0]) || guard(call)(...given));
+    if (!flag('manual')) load('interactions');
+    words('modules').map(load);
+    if (/[?&]footfall-debug/.test(location.search)) load('debug');
+    if (identify()) later(ready, ARRIVAL);
+    else ready();
+  });
 }
 
 /**

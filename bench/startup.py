@@ -1,4 +1,4 @@
-"""Start-up of the pixel on the main thread, in an installed Chromium: python pixel/measure.py [--times N].
+"""Start-up of the pixel on the main thread, in an installed Chromium: python bench/startup.py [--times N].
 
 Each time a fresh page is loaded with the CPU slowed down four times (Chrome DevTools Protocol), and the main
 thread's CPU time of evaluating pixel.js is read from the browser's own trace. Prints least, median and most,
@@ -14,15 +14,17 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-# Before this file's folder: the helpers of the tests find and start the browser.
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+ROOT = Path(__file__).resolve().parents[1]
+# Before this file's folder, as in bench/run.py; and the helpers of the tests find and start the browser.
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
+from bench.measure import Row, say
 from support.browser import chromium
 
-DIST = Path(__file__).resolve().parent / "dist"
+DIST = ROOT / "pixel" / "dist"
 PAGE = (
     b'<!doctype html><title>Page</title><link rel="icon" href="data:,"><h1>Page</h1>'
-    b'<script defer src="/pixel.js" data-site="pk_measure_1"></script>'
+    b'<script defer src="/empty.js"></script><script defer src="/pixel.js" data-site="pk_measure_1"></script>'
 )
 #: How much slower than this machine: what a middling phone is to a desk.
 THROTTLE = 4
@@ -31,7 +33,9 @@ THROTTLE = 4
 class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         script = DIST / self.path.lstrip("/")
-        if script.suffix == ".js" and script.is_file():
+        if script.name == "empty.js":
+            self._answer("text/javascript", b"window.empty = 1")
+        elif script.suffix == ".js" and script.is_file():
             self._answer("text/javascript", script.read_bytes())
         else:
             self._answer("text/html", PAGE)
@@ -64,8 +68,8 @@ def work_of(trace: list[dict[str, Any]], script: str) -> float:
     return max(named) / 1000
 
 
-def measure(times: int) -> list[float]:
-    """ms of each of so many first loads, with nothing cached."""
+def measure(times: int) -> list[tuple[float, float]]:
+    """ms of the pixel and of an empty script, for each of so many first loads with nothing cached."""
     with ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as server, chromium() as browser:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         found = []
@@ -74,22 +78,37 @@ def measure(times: int) -> list[float]:
             page = context.new_page()
             session = context.new_cdp_session(page)
             session.send("Emulation.setCPUThrottlingRate", {"rate": THROTTLE})
-            browser.start_tracing(page=page, categories=["devtools.timeline", "v8"])
+            browser.start_tracing(page=page, categories=["devtools.timeline"])
             page.goto(f"http://127.0.0.1:{server.server_port}/")
             page.wait_for_function("window.footfall && footfall.loaded")
-            page.wait_for_timeout(600)
             trace = json.loads(browser.stop_tracing())["traceEvents"]
-            found.append(work_of(trace, "/pixel.js"))
+            found.append((work_of(trace, "/pixel.js"), work_of(trace, "/empty.js")))
             context.close()
         server.shutdown()
     return found
+
+
+def run() -> list[Row]:
+    """The row for `make bench`."""
+    say("pixel: start-up")
+    found = measure(15)
+    ours, empty = zip(*found, strict=True)
+    return [
+        Row(
+            f"pixel start-up, main thread, CPU {THROTTLE}× slower",
+            f"{statistics.median(ours):.1f} ms (least {min(ours):.1f})",
+            f"{statistics.median(empty):.1f} ms (least {min(empty):.1f})",
+            [reference / mine for mine, reference in found],
+            "an empty script: the price of any; the aim is 5 ms",
+        )
+    ]
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Measures the start-up of the pixel.")
     parser.add_argument("--times", type=int, default=15, help="page loads (default: 15)")
     options = parser.parse_args()
-    found = measure(options.times)
+    found = [ours for ours, _ in measure(options.times)]
     sys.stdout.write(
         f"pixel.js, first load, CPU {THROTTLE}× slower, {len(found)} times: "
         f"median {statistics.median(found):.1f} ms, least {min(found):.1f} ms, most {max(found):.1f} ms\n"
