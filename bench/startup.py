@@ -14,14 +14,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
 # Before this file's folder, as in bench/run.py; and the helpers of the tests find and start the browser.
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bench.measure import Row, say
 from support.browser import chromium
 
-DIST = ROOT / "pixel" / "dist"
+from bench.measure import Row, say
+
+DIST = Path(__file__).resolve().parents[1] / "pixel" / "dist"
 PAGE = (
     b'<!doctype html><title>Page</title><link rel="icon" href="data:,"><h1>Page</h1>'
     b'<script defer src="/empty.js"></script><script defer src="/pixel.js" data-site="pk_measure_1"></script>'

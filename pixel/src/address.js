@@ -12,6 +12,6 @@ const CLICK_IDS = /([?&])(gclid|dclid|[gw]braid|fbclid|msclkid|t[wt]clid|yclid|s
 export function address(text, found = {}) {
   return text.replace(/#.*/, '').replace(/^(\w+:\/\/)[^/?]*@/, '$1').replace(CLICK_IDS, (all, before, name, value) => {
     found[name] = tier() < 2 || value;
-    return tier() < 2 ? before + name + '=true' : all;
+    return tier() < 2 ? before + name + '=1' : all;
   });
 }

@@ -39,7 +39,7 @@ def test_25_below_tier_2_nothing_is_kept_and_nothing_tells_people_apart(stored, 
     first, second = views(stored, 2)
     assert first["clicks"] == {"gclid": True}
     assert "clicks" not in second
-    assert first["url"].endswith("/?gclid=true&utm_source=ads")
+    assert first["url"].endswith("/?gclid=1&utm_source=ads")
     assert first.get("consent") == (int(tier[-2]) if tier else None)
 
 

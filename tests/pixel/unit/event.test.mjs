@@ -22,7 +22,7 @@ test('an address loses user, password and fragment, and keeps the rest as it is 
 
 test('click ids are named without consent and told with it', () => {
   const found = {};
-  assert.equal(address('https://a.example/?gclid=Cj0&x=1&fbclid=Iw', found), 'https://a.example/?gclid=true&x=1&fbclid=true');
+  assert.equal(address('https://a.example/?gclid=Cj0&x=1&fbclid=Iw', found), 'https://a.example/?gclid=1&x=1&fbclid=1');
   assert.deepEqual(found, {gclid: true, fbclid: true});
   declare(2);
   assert.equal(address('https://a.example/?gclid=Cj0&x=1', found), 'https://a.example/?gclid=Cj0&x=1');
