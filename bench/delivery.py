@@ -1,5 +1,6 @@
-"""One hour of one client as CSV in its bucket, against DuckDB's own COPY of the same ordered rows."""
+"""An hour in buckets: rendering against DuckDB's own COPY, many clients in one run, and nothing new."""
 
+import resource
 import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -10,27 +11,29 @@ import duckdb
 
 from bench.measure import Row, alternate, say, seconds, timed_row
 from footfall.clients import Client, Destination, Export, Site
+from footfall.signatures import load_signer
 from footfall.store import LocalStore
-from orchestration.delivery.datasets import DATASETS, render_csv
-from orchestration.delivery.deliver import Buckets, Deliverer
+from orchestration.delivery.batch import Order, deliver_all
+from orchestration.delivery.datasets import DATASETS
+from orchestration.delivery.desk import Desk
 from orchestration.delivery.ledger import Ledger
+from orchestration.delivery.places import Places, places_of
 from orchestration.delivery.progress import IngestedHours
+from orchestration.delivery.render import render
+from orchestration.delivery.selection import select
 
 HOUR = datetime(2026, 11, 20, 14, tzinfo=UTC)
-EXPORT = Export(name="events", dataset="events", cadence="hourly")
-CLIENT = Client(
-    client_id="bench",
-    name="Benchmark",
-    timezone="UTC",
-    sites=[Site(site_id="shop", key="pk_bench_0123456", domains=["shop.example"])],
-    destination=Destination(url="file://${FOOTFALL_HOME}/buckets/bench"),
-    exports=[EXPORT],
-)
+#: Format and compression → what DuckDB's COPY is told.
+FORMATS = {
+    ("csv", "gzip"): "FORMAT csv, HEADER, COMPRESSION gzip",
+    ("jsonl", "gzip"): "FORMAT json, COMPRESSION gzip",
+    ("parquet", "none"): "FORMAT parquet, COMPRESSION zstd",
+}
 
 #: Column of the mart `events` → SQL of row `i`. Its names, types and order are the mart's contract.
 COLUMNS = {
     "event_key": ("VARCHAR", "md5(i || 'key')"),
-    "client_id": ("VARCHAR", "'bench'"),
+    "client_id": ("VARCHAR", "'client-' || lpad(CAST(i % $clients AS VARCHAR), 3, '0')"),
     "site_id": ("VARCHAR", "'shop'"),
     "event_id": ("VARCHAR", "CAST(md5(CAST(i AS VARCHAR)) AS UUID)"),
     "session_id": ("VARCHAR", "md5('session' || i // 5)"),
@@ -65,88 +68,150 @@ COLUMNS = {
 }
 
 
-def run(*, rows: int = 200_000, repeats: int = 3) -> list[Row]:
-    """Rendering alone, then the whole delivery. Raises RuntimeError when the number of rows is wrong."""
+def run(*, rows: int = 1_000_000, repeats: int = 3, clients: int = 200) -> list[Row]:
+    """Each format alone, then clients × 3 exports in one run, then the same with nothing new.
+
+    Raises RuntimeError when the number of rows is wrong.
+    """
     say(f"delivery: {rows} rows")
+    found: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="footfall-bench-") as name:
         folder = Path(name)
-        connection = _warehouse(folder / "warehouse.duckdb", rows)
-        numbers = count()
+        one = _warehouse(folder / "one.duckdb", rows, 1)
+        for (form, compression), options in FORMATS.items():
+            found.append(_format(one, folder, rows, repeats, form, compression, options))
+        one.close()
+        many = _warehouse(folder / "many.duckdb", rows, clients)
+        found += _many(many, folder, rows, clients)
+        many.close()
+    return found
 
-        def expect(work: Callable[[], int]) -> None:
-            found = work()
-            if found != rows:
-                raise RuntimeError(f"{found} rows were written, not {rows}")
 
-        def reference() -> float:
-            return seconds(lambda: expect(lambda: _copy(connection, folder / "reference.csv")))
+def _format(
+    connection: duckdb.DuckDBPyConnection,
+    folder: Path,
+    rows: int,
+    repeats: int,
+    form: str,
+    compression: str,
+    options: str,
+) -> Row:
+    export = Export.model_validate(
+        {
+            "name": "events",
+            "dataset": "events",
+            "cadence": "hourly",
+            "format": form,
+            "compression": compression,
+        }
+    )
+    client = _client(0, [export])
+    selection = select(connection, client, export, "")
+    numbers = count()
 
-        rendered = alternate(
-            repeats,
-            lambda: seconds(
-                lambda: expect(lambda: render_csv(connection, CLIENT, EXPORT, HOUR, folder / "ours.csv"))
-            ),
-            reference,
+    def expect(work: Callable[[], int]) -> None:
+        written = work()
+        if written != rows:
+            raise RuntimeError(f"{written} rows were written, not {rows}")
+
+    def ours() -> float:
+        return seconds(
+            lambda: expect(
+                lambda: render(connection, selection, HOUR, "x/", folder / f"r{next(numbers)}").delivered
+            )
         )
-        delivered = alternate(
-            repeats,
-            lambda: seconds(lambda: expect(lambda: _deliver(connection, folder / f"d{next(numbers)}"))),
-            reference,
+
+    def reference() -> float:
+        return seconds(lambda: expect(lambda: _copy(connection, folder / "reference", options)))
+
+    return timed_row(
+        f"rendering {rows:,} event rows as {export.extension}, with sha256",
+        alternate(repeats, ours, reference),
+        rows,
+        "rows",
+        "DuckDB's `COPY` of the same ordered query; no guard against formulas, no sha256, its own timestamps",
+    )
+
+
+def _many(connection: duckdb.DuckDBPyConnection, folder: Path, rows: int, clients: int) -> list[Row]:
+    exports = [
+        Export.model_validate({"name": form, "dataset": "events", "cadence": "hourly", "format": form})
+        for form in ("csv", "jsonl", "parquet")
+    ]
+    orders = [Order(c, e, (HOUR,)) for c in (_client(n, exports) for n in range(clients)) for e in exports]
+    ledger = Ledger(folder / "ledger.sqlite")
+    desk = Desk(folder, load_signer(folder / "keys"), now=lambda: HOUR + timedelta(hours=1, minutes=5))
+
+    def places(client: Client) -> Places:
+        return places_of(
+            {
+                "main": lambda: LocalStore(folder / "buckets" / client.client_id),
+                "backup": lambda: LocalStore(folder / "backup" / client.client_id),
+            }
         )
-        connection.close()
-    copy = "DuckDB's `COPY` of the same query"
+
+    def deliver(status: str) -> float:
+        def work() -> None:
+            reports = list(deliver_all(connection, orders, places, ledger, desk, IngestedHours([HOUR], HOUR)))
+            outcomes = [outcome for report in reports for outcome in report.asked]
+            if {outcome.status for outcome in outcomes} != {status} or len(outcomes) != len(orders):
+                raise RuntimeError(f"not all are {status}: {[o.error for o in outcomes if o.error][:3]}")
+            if sum(outcome.rows for outcome in outcomes) != 3 * rows:
+                raise RuntimeError("rows were lost")
+
+        return seconds(work)
+
+    first = deliver("delivered")
+    again = deliver("unchanged")
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 / 1024
+    each = again / clients * 1000
     return [
-        timed_row(
-            f"rendering {rows:,} event rows as CSV",
-            rendered,
-            rows,
-            "rows",
-            f"{copy}; no guard against formulas, timestamps as DuckDB writes them",
+        Row(
+            f"{clients} clients × 3 exports of {rows:,} rows into client and backup buckets, one run",
+            f"{first:.1f} s, {memory:.1f} GiB",
+            "at most 90 s, 3 GiB",
+            [90 / first],
+            "a bound, not a measurement",
         ),
-        timed_row(
-            f"delivering {rows:,} event rows to `file://`",
-            delivered,
-            rows,
-            "rows",
-            f"{copy}; one file, no fsync; no digests, second bucket, reading back, sha256 or ledger",
+        Row(
+            f"nothing new, {clients} clients × 3 exports",
+            f"{each:.1f} ms a client",
+            "at most 20 ms",
+            [20 / each],
+            "a bound, not a measurement",
         ),
     ]
 
 
-def _warehouse(path: Path, rows: int) -> duckdb.DuckDBPyConnection:
+def _client(number: int, exports: list[Export]) -> Client:
+    name = f"client-{number:03d}"
+    return Client(
+        client_id=name,
+        name=name,
+        sites=[Site(site_id="shop", key=f"pk_{name}", domains=["shop.example"])],
+        destination=Destination(url=f"file://${{FOOTFALL_HOME}}/buckets/{name}"),
+        exports=exports,
+    )
+
+
+def _warehouse(path: Path, rows: int, clients: int) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(str(path))
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET enable_progress_bar = false")
     selected = ", ".join(f'CAST({sql} AS {kind}) AS "{name}"' for name, (kind, sql) in COLUMNS.items())
     connection.execute(
         f"CREATE TABLE main.events AS SELECT {selected} FROM range($rows) AS numbers(i)",
-        {"hour": HOUR, "rows": rows},
+        {"hour": HOUR, "rows": rows, "clients": clients},
     )
     connection.execute("CHECKPOINT")
     return connection
 
 
-def _copy(connection: duckdb.DuckDBPyConnection, path: Path) -> int:
+def _copy(connection: duckdb.DuckDBPyConnection, path: Path, options: str) -> int:
     order = ", ".join(DATASETS["events"].order)
     done = connection.execute(
         f"COPY (SELECT * FROM main.events WHERE client_id = ? AND received_hour = ? ORDER BY {order}) "
-        f"TO '{path}' (FORMAT csv, HEADER)",
-        [CLIENT.client_id, HOUR],
+        f"TO '{path}' ({options})",
+        ["client-000", HOUR],
     ).fetchone()
     return int(done[0]) if done else 0
-
-
-def _deliver(connection: duckdb.DuckDBPyConnection, folder: Path) -> int:
-    deliverer = Deliverer(
-        connection,
-        CLIENT,
-        EXPORT,
-        Buckets(LocalStore(folder / "bucket"), LocalStore(folder / "backup")),
-        Ledger(folder / "ledger.sqlite"),
-        hours=IngestedHours([HOUR], HOUR),
-        now=lambda: HOUR + timedelta(hours=1, minutes=5),
-    )
-    outcome = deliverer.deliver(HOUR)
-    if outcome.status != "delivered":
-        raise RuntimeError(f"the delivery is {outcome.status}: {outcome.error}")
-    return outcome.rows

@@ -15,8 +15,8 @@ from footfall.event import Receipt, check_event, event_line
 from footfall.keys import raw_object
 from footfall.raw_object import compress_lines
 from footfall.store import LocalStore
-from orchestration.ingest.decode import LINE_COLUMNS
 from orchestration.ingest.hour import ingest_hours
+from orchestration.ingest.lines import LINE_COLUMNS
 
 HOUR = datetime(2026, 11, 20, 14, tzinfo=UTC)
 #: One event in so many is sent twice, so that finding duplicates has something to find.

@@ -12,6 +12,7 @@ where an answer is true only later it is Pending, and where something must be as
 import asyncio
 import hmac
 import logging
+import re
 import time
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
@@ -38,6 +39,8 @@ from collector.targets import KeyHolder, Sites, Target, inherit
 from footfall.event import Refusal, Refused
 
 log = logging.getLogger("collector")
+
+_ENRICH = re.compile(r"/events/[^/]{1,128}/enrich/?")
 
 
 class Collector:
@@ -243,6 +246,16 @@ class Collector:
             request, target, received_at, sent_at, raws, lost=lost, shape="events", more=left
         )
 
+    def _enrichment(self, request: Request) -> Route:
+        """Fields for an event that is stored: not taken here, and kept with the id that its path names."""
+        received_at = self._receipt_time(request.headers)
+        holder = holder_of(request.headers, self._sites, "write")
+        self._limit_key(holder, request)
+        kept = request.path.encode() + b"\n" + request.body
+        return self._intake.keep_unreadable(
+            Refused(Refusal.ENRICHMENT), request, holder.target, received_at, kept
+        )
+
     def _whole(self, request: Request) -> bytes:
         """A request's body, inflated. Raises Refused where it is not whole or cannot be read."""
         if request.trouble is not None:
@@ -315,9 +328,12 @@ class Collector:
         accepted = headers.get(b"accept-encoding", b"")
         return self._pixel.answer(name, headers.get(b"if-none-match", b""), accepted)
 
-    def _no_route(self, request: Request) -> Answer:
+    def _no_route(self, request: Request) -> Route:
         if request.method == "OPTIONS":
             return PREFLIGHT
+        if request.method == "PUT" and _ENRICH.fullmatch(request.path):
+            request.route = "events"
+            return self._enrichment(request)
         allowed = self._routes.methods(request.path)
         if not allowed:
             if request.method in ("GET", "HEAD"):

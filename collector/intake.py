@@ -45,6 +45,8 @@ NOT_KEPT = frozenset(
     }
 )
 
+#: Bytes of an unreadable body that count as one event against a limit.
+QUARANTINE_UNIT = 4096
 #: Client of lines that nobody is known to own; no client file can have this name.
 NOBODY = "_unknown"
 #: What is kept of them: a sample that no flood can make large. Bytes of one body, bodies a second over a
@@ -185,16 +187,19 @@ class Intake:
     ) -> Pending:
         """Refuse a whole request; its bytes are kept for quarantine, and of a stranger's a sample.
 
-        Raises the refusal again where nothing of it is to be kept.
+        Raises the refusal again where nothing of it is to be kept, and Limited.
         """
         if refused.refusal in NOT_KEPT:
             raise refused
         if target is None:
             return self._keep_unclaimed(refused, request, received_at, body)
+        address = self._senders.of(request.peer, request.headers).address
+        if b"x-footfall-received-at" not in request.headers:
+            # By size: what cannot be read is as large as its sender likes, and is kept.
+            self._limit(address, target, 1 + len(body) // QUARANTINE_UNIT, request.started)
         of_request = Receipt(target.client_id, target.site.site_id, received_at, None, "")
         lines = [refused_line(refused, of_request, body)]
         answer = refusal_answer([refused], as_json=request.route in JSON_ROUTES)
-        address = self._senders.of(request.peer, request.headers).address
         return self._pending(request, target, received_at, lines, answer, 0, [refused], address)
 
     def _keep_unclaimed(

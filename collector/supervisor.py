@@ -100,7 +100,8 @@ class _Supervisor:
             began = asyncio.get_running_loop().time()
             code = await self._run_once(worker)
             if self._stopping.is_set():
-                return abs(code)
+                # Told to end before it listened for that: it had accepted nothing.
+                return 0 if code == -signal.SIGTERM else abs(code)
             if code and not any(other.is_known for other in self._workers):
                 return code  # nothing ever ran: it has said why
             if worker.is_renewed:

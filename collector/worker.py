@@ -161,7 +161,7 @@ async def _serve(
     if number:
         loop.add_reader(0, stop.set)
 
-    watch = RegistryWatch(settings.clients, settings.home / "clients", collector)
+    watch = RegistryWatch(settings.clients, settings.home / "last-good-clients", collector)
     watch.look()
     upkeep = [
         asyncio.create_task(_every(REGISTRY_SECONDS, watch.look)),

@@ -1,4 +1,4 @@
-"""The command line: `footfall demo | up | import | run | verify | clients | keys | doctor`."""
+"""The command line: `footfall demo | up | import | run | verify | deliveries | clients | keys | doctor`."""
 
 import argparse
 import json
@@ -14,18 +14,21 @@ from typing import NoReturn
 
 from pydantic import ValidationError
 
-from footfall import doctor, installation
+from footfall import doctor, ingest_commands, installation
 from footfall.api_keys import key_hash, new_key
 from footfall.clients import Client, Registry, Site, load_registry
 from footfall.errors import FootfallError
 from footfall.hours import lower_first_hour, parse
+from footfall.import_events import import_events
 from footfall.import_files import local_files
 from footfall.importer import import_log
-from footfall.manifest import verify_bucket
 from footfall.privacy import Salts
+from footfall.probe import probe
 from footfall.processes import Children
 from footfall.settings import Settings
+from footfall.signatures import key_id, load_signer
 from footfall.store import open_store
+from footfall.verify import verify_bucket
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -79,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     imports.add_argument("file", help="a file, s3://bucket/key, or s3://bucket/prefix/ for all under it")
     imports.add_argument("--client", required=True)
     imports.add_argument("--site", help="the site the log is of (default: the client's only one)")
-    imports.add_argument("--format", default="combined", choices=["combined", "cloudfront"])
+    imports.add_argument("--format", default="combined", choices=["combined", "cloudfront", "ndjson"])
     imports.add_argument(
         "--no-page-views",
         action="store_true",
@@ -105,13 +108,33 @@ def _parser() -> argparse.ArgumentParser:
     each.add_argument("rest", nargs=argparse.REMAINDER)
     each.set_defaults(command=_alerts)
 
+    ingest_commands.add(commands)
+
     verify = commands.add_parser("verify", help="check a bucket against its manifests")
     verify.add_argument("url", help="file:///folder or s3://bucket/prefix")
+    verify.add_argument(
+        "--endpoint", help="endpoint of an S3-compatible store (default: FOOTFALL_S3_ENDPOINT)"
+    )
+    verify.add_argument(
+        "--key", type=Path, action="append", help="trust this public key (PEM) alone, not those in the bucket"
+    )
+    verify.add_argument("--quick", action="store_true", help="compare sizes, do not read the files")
     verify.set_defaults(command=_verify)
 
     clients = commands.add_parser("clients", help="check the client files")
     clients.add_argument("--schema", action="store_true", help="print the JSON schema of a client file")
     clients.set_defaults(command=_clients)
+    tests = clients.add_subparsers(dest="action", metavar="test")
+    test = tests.add_parser("test", help="prove a client's destinations, step by step")
+    test.add_argument("client")
+    test.set_defaults(command=_test_client)
+
+    deliveries = commands.add_parser("deliveries", help="the ledger: list | replay | restate | rebuild")
+    deliveries.add_argument("arguments", nargs=argparse.REMAINDER, help="see `footfall deliveries --help`")
+    deliveries.set_defaults(command=_deliveries)
+
+    reload = commands.add_parser("reload", help="let a running Dagster load the client files anew")
+    reload.set_defaults(command=_reload)
 
     keys = commands.add_parser("keys", help="API keys of a client: make one, or hash one that exists")
     acts = keys.add_subparsers(dest="act", required=True, metavar="ACT")
@@ -194,12 +217,16 @@ def _import_file(
 ) -> None:
     lake = open_store(settings.lake, s3_endpoint=settings.s3_endpoint)
     begun = time.monotonic()
-    report = import_log(path, client, site, lake, Salts(lake), log_format=log_format)
+    if log_format == "ndjson":
+        report = import_events(path, client, site, lake, Salts(lake))
+    else:
+        report = import_log(path, client, site, lake, Salts(lake), log_format=log_format)
     first, last = report.first_hour, report.last_hour
     print(
-        f"{shown}: {report.lines} lines = {report.page_views} page views "
-        f"+ {report.other_hits} other hits (counted, not stored) "
-        f"+ {report.refused + report.malformed} to quarantine"
+        f"{shown}: {report.lines} lines = {report.page_views} "
+        + ("events " if log_format == "ndjson" else "page views ")
+        + ("" if log_format == "ndjson" else f"+ {report.other_hits} other hits (counted, not stored) ")
+        + f"+ {report.refused + report.malformed} to quarantine"
     )
     if first is None or last is None:
         print("nothing to store")
@@ -237,17 +264,59 @@ def _alerts(options: argparse.Namespace, settings: Settings) -> int:
 
 def _verify(options: argparse.Namespace, settings: Settings) -> int:
     url = options.url if "://" in options.url else Path(options.url).absolute().as_uri()
-    seen = verify_bucket(open_store(url, s3_endpoint=settings.s3_endpoint))
-    for problem in seen.problems:
+    store = open_store(url, s3_endpoint=options.endpoint or settings.s3_endpoint)
+    trusted = None
+    if options.key:
+        try:
+            pems = [path.read_bytes() for path in options.key]
+            trusted = {key_id(pem): pem for pem in pems}
+        except (OSError, ValueError) as error:
+            raise FootfallError(f"--key: {error}") from None
+    seen = verify_bucket(store, public_keys=trusted, is_thorough=not options.quick)
+    for problem in (*seen.problems, *seen.gaps):
         print(f"PROBLEM  {problem}")
     for key in seen.uncommitted:
         print(f"no data  {key}: no manifest names it")
-    print(f"{seen.manifests} manifests, {seen.files} files, {seen.rows} rows, {seen.bytes} bytes: ", end="")
-    if not seen.manifests and not seen.problems:
+    signed = f", {seen.signed} signed" if seen.signed else ""
+    print(
+        f"{seen.manifests} manifests{signed}, {seen.files} files, {seen.rows} rows, {seen.bytes} bytes: ",
+        end="",
+    )
+    bad = len(seen.problems) + len(seen.gaps)
+    if not seen.manifests and not bad:
         print("nothing was delivered here")
         return 1
-    print("all as promised" if not seen.problems else f"{len(seen.problems)} problems")
-    return 1 if seen.problems else 0
+    print("all as promised" if not bad else f"{bad} problems")
+    return 1 if bad else 0
+
+
+def _test_client(options: argparse.Namespace, settings: Settings) -> int:
+    client = _client(settings, options.client)
+    installation.prepare(settings)
+    signer = load_signer(settings.home / "keys")
+    failed = False
+    for name, destination in client.destinations().items():
+        print(f"{client.client_id} {name}: {destination.url}")
+        for step in probe(destination, settings.home, signer.derived(f"challenge:{destination.url}")):
+            word = "ok   " if step.is_good else ("FAIL " if step.is_needed else "no   ")
+            print(f"  {word} {step.name}: {step.said}")
+            if step.missing:
+                print(f"        missing: {step.missing}")
+            failed = failed or (step.is_needed and not step.is_good)
+    print("deliveries would arrive" if not failed else "deliveries would fail")
+    return 1 if failed else 0
+
+
+def _deliveries(options: argparse.Namespace, settings: Settings) -> int:
+    installation.prepare(settings)
+    return installation.deliveries(settings, os.environ, options.arguments)
+
+
+def _reload(_options: argparse.Namespace, settings: Settings) -> int:
+    for mistake in load_registry(settings.clients).mistakes:
+        print(f"set aside: {mistake}", file=sys.stderr)
+    print(f"Dagster {installation.reload(settings)}: {settings.clients}")
+    return 0
 
 
 def _clients(options: argparse.Namespace, settings: Settings) -> int:

@@ -11,41 +11,48 @@ from datetime import datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
-from urllib.parse import quote
 from zoneinfo import ZoneInfo, available_timezones
 
 import yaml
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from footfall import collecting
+from footfall import collecting, funnel, page_rules
 from footfall.consent import GpcPolicy
-from footfall.strict import Strict as _Strict
+from footfall.exports import CADENCES, MAIN, Cadence, Dataset, Destination, Export, NamedDestination
+from footfall.fields import ENDPOINT, EXPECTED, Name
+from footfall.page_rules import PageRules
+from footfall.strict import Strict
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-_NAME = r"^[a-z0-9][a-z0-9_-]{0,47}$"
+__all__ = [
+    "CADENCES",
+    "Cadence",
+    "Client",
+    "Dataset",
+    "Destination",
+    "Export",
+    "LogSource",
+    "Mistake",
+    "Registry",
+    "Site",
+    "load_registry",
+]
+
 _SITE_KEY = r"^[A-Za-z0-9_-]{8,64}$"
-_URL = (
-    r"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9=_./-]*)?"
-    r"|file://(\$\{FOOTFALL_HOME\})?/[^?#]+)$"
-)
 _LOG_URL = r"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]|file://)(/([A-Za-z0-9=_./-]|\{(yyyy|MM|dd|HH)\})*)?$"
-_ENDPOINT = r"^https?://[^\s/?#@]+/?$"
 #: What a person is told who breaks a pattern.
 _EXPECTED = {
-    _NAME: "expected 1 to 48 of a-z 0-9 _ -, a letter or digit first",
+    **EXPECTED,
     _SITE_KEY: "expected 8 to 64 of A-Z a-z 0-9 _ -",
-    _URL: "expected s3://bucket/prefix or file:///folder",
     _LOG_URL: "expected s3://bucket/prefix, with {yyyy} {MM} {dd} {HH} where the prefix has the hour",
-    _ENDPOINT: "expected an address such as https://s3.example",
     **collecting.EXPECTED,
+    **page_rules.EXPECTED,
+    **funnel.EXPECTED,
 }
 
-Name = Annotated[str, Field(pattern=_NAME)]
 SiteKey = Annotated[str, Field(pattern=_SITE_KEY)]
-Dataset = Literal["events", "page_views", "sessions", "daily_metrics"]
-Cadence = Literal["hourly", "daily"]
 
 _DOMAIN = re.compile(r"^(\*\.)?[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")
 
@@ -62,22 +69,29 @@ def _timezone(value: str) -> str:
     return value
 
 
-def _plain_path(value: str) -> str:
-    # Two spellings of one folder would hide that two clients write to it.
-    if any(part in ("", ".", "..") for part in value.partition("://")[2].strip("/").split("/")):
-        raise ValueError("expected a path without empty parts, . and ..")
-    return value
-
-
 Domain = Annotated[str, AfterValidator(_domain)]
 
 
-class Site(_Strict):
+class Site(Strict):
     """A web site of a client; `*.` in front of a domain stands for all its subdomains."""
 
     site_id: Name
     key: SiteKey
+    #: Which addresses are one page (footfall.page_rules).
+    pages: PageRules = PageRules()
+    #: Domains of others that visitors come back from, as a booking service: `internal` referrers.
+    linked_domains: list[Domain] = Field(default_factory=list, max_length=200)
     domains: list[Domain] = Field(min_length=1)
+    #: In which the site's days begin; the client's where not given.
+    timezone: Annotated[str, AfterValidator(_timezone)] | None = None
+    #: Minutes without an event that end a session. Lower: more and shorter sessions, more bounces.
+    timeout_minutes: int = Field(default=30, ge=1, le=720)
+    #: Also end sessions at the site's midnight, as Matomo and Universal Analytics do. More sessions.
+    cut_at_midnight: bool = False
+    #: Also end a session where a page view names another campaign. More sessions.
+    cut_on_campaign: bool = False
+    #: Types of events that count as conversions. More of them: higher conversion rates.
+    conversions: list[funnel.EventType] = Field(default=["purchase"], max_length=64)
     #: A path of the collector that stands for this site: events to it need no key (first-party proxies).
     path: collecting.Alias | None = None
     #: Hosts whose old clients name only a `domain` and no key. Anyone can claim a host, as with any pixel.
@@ -100,33 +114,19 @@ class Site(_Strict):
         """Whether `host` is one of the domains, or below a wildcard one."""
         return host in self.domains or any(fnmatchcase(host, domain) for domain in self.domains)
 
-
-class Destination(_Strict):
-    """The bucket the client owns: `s3://bucket/prefix`, or `file:///folder` (may use ${FOOTFALL_HOME})."""
-
-    url: Annotated[str, AfterValidator(_plain_path)] = Field(pattern=_URL)
-    endpoint: str | None = Field(default=None, pattern=_ENDPOINT)
-
-    @property
-    def bucket(self) -> str:
-        """The bucket's name; of a folder its last part."""
-        scheme, _, rest = self.url.partition("://")
-        parts = rest.strip("/").split("/")
-        return parts[0] if scheme == "s3" else parts[-1]
-
-    def resolved_url(self, home: Path) -> str:
-        """The URL with ${FOOTFALL_HOME} filled in."""
-        return self.url.replace("${FOOTFALL_HOME}", quote(str(home)))
+    def links_to(self, host: str) -> bool:
+        """Whether `host` is a linked domain, or below a wildcard one."""
+        return any(fnmatchcase(host, domain) for domain in self.linked_domains)
 
 
-class LogSource(_Strict):
+class LogSource(Strict):
     """A bucket with a site's access logs, read every hour. `url` may hold {yyyy} {MM} {dd} {HH}."""
 
     name: Name
     site_id: Name
     format: Literal["cloudfront"] = "cloudfront"
     url: str = Field(pattern=_LOG_URL)
-    endpoint: str | None = Field(default=None, pattern=_ENDPOINT)
+    endpoint: str | None = Field(default=None, pattern=ENDPOINT)
     #: Id of the CloudFront distribution: lists an hour's names alone, not the whole prefix.
     distribution: str | None = Field(default=None, pattern=r"^[A-Z0-9]{6,20}$")
     #: Whether page requests are page views too. False where the pixel counts them on the same site.
@@ -146,31 +146,7 @@ class LogSource(_Strict):
         return rest + "/"
 
 
-#: Which cadence each dataset may be delivered at, and why not the other.
-CADENCES: dict[str, tuple[Cadence, ...]] = {
-    "events": ("hourly",),  # an hour of receipt is complete once and for all
-    "page_views": ("hourly",),
-    "sessions": ("hourly",),  # an hour holds the sessions that closed in it
-    "daily_metrics": ("daily",),  # a row is a local day
-}
-
-
-class Export(_Strict):
-    """What a client wants delivered: a dataset, a format, a cadence."""
-
-    name: Name
-    dataset: Dataset
-    cadence: Cadence
-    format: Literal["csv"] = "csv"
-
-    @model_validator(mode="after")
-    def _cadence_fits(self) -> "Export":
-        if self.cadence not in CADENCES[self.dataset]:
-            raise ValueError(f"{self.dataset} can be delivered {' or '.join(CADENCES[self.dataset])}")
-        return self
-
-
-class Client(_Strict):
+class Client(Strict):
     """A tenant: who owns the data and pays."""
 
     client_id: Name
@@ -178,7 +154,10 @@ class Client(_Strict):
     timezone: Annotated[str, AfterValidator(_timezone)] = "UTC"
     sites: list[Site] = Field(min_length=1)
     destination: Destination
+    #: More buckets, which exports ask for by name.
+    further_destinations: list[NamedDestination] = Field(default_factory=list)
     exports: list[Export] = Field(min_length=1)
+    funnels: list[funnel.Funnel] = Field(default_factory=list, max_length=50)
     api_keys: list[collecting.ApiKey] = Field(default_factory=list)
     sources: list[LogSource] = Field(default_factory=list)
 
@@ -213,6 +192,8 @@ class Client(_Strict):
             ("site_id", [s.site_id for s in self.sites]),
             ("site key", [s.key for s in self.sites]),
             ("export name", [e.name for e in self.exports]),
+            ("destination name", [MAIN, *(d.name for d in self.further_destinations)]),
+            ("funnel name", [f.name for f in self.funnels]),
             ("path", [s.path for s in self.sites if s.path]),
             ("API key name", [k.name for k in self.api_keys]),
             ("source name", [s.name for s in self.sources]),
@@ -222,6 +203,22 @@ class Client(_Strict):
             if twice:
                 raise ValueError(f"{what} used twice: {', '.join(sorted(twice))}")
         return self
+
+    @model_validator(mode="after")
+    def _destinations_are_known(self) -> "Client":
+        known = self.destinations()
+        for export in self.exports:
+            strange = [name for name in export.destinations if name not in known]
+            if strange:
+                raise ValueError(f"export {export.name}: there is no destination {strange[0]!r}")
+        urls = [d.url for d in known.values()]
+        if any(_overlap(one, other) for n, one in enumerate(urls) for other in urls[n + 1 :]):
+            raise ValueError("two destinations overlap")
+        return self
+
+    def destinations(self) -> dict[str, Destination]:
+        """Name → destination; `main` first."""
+        return {MAIN: self.destination, **{d.name: d for d in self.further_destinations}}
 
     def site(self, site_id: str | None) -> Site | None:
         """The site of that id; without an id the client's only one."""
@@ -347,8 +344,10 @@ class _Loader(yaml.SafeLoader):
 
 def _clashes(file: str, client: Client, others: Iterable[Client]) -> Iterable[Mistake]:
     for other in others:
-        if _overlap(client.destination.url, other.destination.url):
-            yield Mistake(file, "destination.url", f"overlaps the bucket and prefix of {other.client_id}")
+        for name, mine in client.destinations().items():
+            if any(_overlap(mine.url, theirs.url) for theirs in other.destinations().values()):
+                field = "destination.url" if name == MAIN else f"further_destinations.{name}.url"
+                yield Mistake(file, field, f"overlaps the bucket and prefix of {other.client_id}")
         theirs = (
             {s.site_id for s in other.sites},
             {s.key for s in other.sites},

@@ -83,6 +83,7 @@ class Refusal(Enum):
     TOO_MANY_PROPERTIES = ("too_many_properties", 400, f"more than {MAX_PROPERTIES} properties")
     INVALID_EVENT = ("invalid_event", 400, "a field is missing, of the wrong type or out of range")
     BUCKET_MISMATCH = ("bucket_mismatch", 403, "the bucket it names is not the client's destination")
+    ENRICHMENT = ("enrichment_by_file", 422, "stored events are enriched by `footfall enrich`, not over HTTP")
     IMPORT_KEY = ("import_key_refused", 403, "a receipt time was stated without the import key")
     RECEIPT_TIME = ("receipt_time_invalid", 400, "the stated receipt time is not a time in the past")
     BAD_REQUEST = ("bad_request", 400, "not an HTTP/1.1 request, or one whose end is in doubt")

@@ -121,11 +121,11 @@ def import_log(
     host = _host(client, site)
     latest = (now or datetime.now(UTC)) + MAX_AHEAD
     survey = _survey(path, latest)
-    kept = _Kept(path, max_kept_bytes)
+    kept = KeptLines(path, max_kept_bytes)
     pages = other = refused = malformed = 0
     last_good = survey.first_good
     digest = hashlib.sha256()
-    for number, line in _lines(path, digest.update):
+    for number, line in numbered_lines(path, digest.update):
         hit = _plausible_hit(line, latest)
         if isinstance(hit, Refused):
             malformed += 1
@@ -229,7 +229,7 @@ def _event_json(event_id: str, host: str, hit: Hit) -> bytes:
 
 
 @dataclass
-class _Kept:
+class KeptLines:
     """Stored lines by hour, up to a number of bytes."""
 
     path: Path
@@ -267,7 +267,7 @@ def _survey(path: Path, latest: datetime) -> _Survey:
     digest = hashlib.sha256()
     first_good = None
     lines = 0
-    for _, line in _lines(path, digest.update):
+    for _, line in numbered_lines(path, digest.update):
         lines += 1
         if first_good is None:
             hit = _plausible_hit(line, latest)
@@ -283,7 +283,7 @@ def _survey(path: Path, latest: datetime) -> _Survey:
     return _Survey(digest.hexdigest(), first_good)
 
 
-def _lines(path: Path, seen: Callable[[bytes], None]) -> Iterator[tuple[int, bytes]]:
+def numbered_lines(path: Path, seen: Callable[[bytes], None]) -> Iterator[tuple[int, bytes]]:
     """Number (from 1) and bytes of every line that is not blank; `seen` gets all of the content.
 
     Of a line longer than MAX_LINE_BYTES the first MAX_LINE_BYTES + 1 bytes are given, which tells it

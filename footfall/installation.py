@@ -1,11 +1,13 @@
 """One installation: its state folder, who may use it, and the processes that serve it."""
 
 import fcntl
+import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -121,6 +123,39 @@ def run_module(settings: Settings, environ: Mapping[str, str], module: str, *arg
     finally:
         if child is not None:
             end_group(child)
+
+
+def deliveries(settings: Settings, environ: Mapping[str, str], arguments: Sequence[str]) -> int:
+    """`footfall deliveries …` in a process that knows the ledger. Returns the exit code."""
+    command = python("-m", "orchestration.deliveries", *arguments)
+    return subprocess.run(command, cwd=PROJECT, env=environment(settings, environ), check=False).returncode
+
+
+def reload(settings: Settings) -> str:
+    """Let the running Dagster UI load the client files anew. Returns what it has now.
+
+    Raises FootfallError where no UI answers, or where it cannot load.
+    """
+    query = (
+        'mutation { reloadRepositoryLocation(repositoryLocationName: "footfall") { __typename '
+        "... on WorkspaceLocationEntry { loadStatus locationOrLoadError { __typename "
+        "... on PythonError { message } } } ... on UnauthorizedError { message } } }"
+    )
+    url = f"http://127.0.0.1:{settings.ui_port}/graphql"
+    request = urllib.request.Request(
+        url, data=json.dumps({"query": query}).encode(), headers={"content-type": "application/json"}
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            told = json.load(answer)["data"]["reloadRepositoryLocation"]
+    except (OSError, ValueError, KeyError) as error:
+        raise FootfallError(
+            f"no Dagster UI answers at {url} ({error}); it is started by `footfall up`"
+        ) from None
+    failed = (told.get("locationOrLoadError") or {}).get("message")
+    if failed or told.get("loadStatus") != "LOADED":
+        raise FootfallError(f"the code location does not load: {failed or told}")
+    return "reloaded"
 
 
 def report(settings: Settings, environ: Mapping[str, str], start: str, end: str) -> str:

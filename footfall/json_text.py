@@ -8,8 +8,9 @@ from collections.abc import Callable
 
 import msgspec
 
-#: A string with the colon that makes it a name, or a number. Possessive: no text makes it slow.
-_TOKENS = re.compile(r'("(?:[^"\\]++|\\.)*+")(\s*+:)?+|(-?\d[\d.eE+-]*+)', re.DOTALL)
+#: A string with the colon that makes it a name, or a number. Possessive, and a string without an end is taken
+#: to the end of the text: nothing makes it slow.
+_TOKENS = re.compile(r'("(?:[^"\\]++|\\.)*+("?+))(\s*+:)?+|(-?\d[\d.eE+-]*+)', re.DOTALL)
 #: Escapes one by one, so that a backslash that is itself escaped starts none.
 _ESCAPES = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
@@ -88,9 +89,11 @@ def rewrite(text: str, change: Callable[[str, str, bool], str | None]) -> str:
     done = 0
     name = ""
     for found in _TOKENS.finditer(text):
-        string, colon, number = found.groups()
+        string, end_quote, colon, number = found.groups()
         if string is None:
             new = change(name, number, False)
+        elif not end_quote:
+            new = None
         else:
             value = unquoted(string)
             if colon is not None:
@@ -99,7 +102,7 @@ def rewrite(text: str, change: Callable[[str, str, bool], str | None]) -> str:
             else:
                 new = change(name, value, True) if value is not None else None
         if new is not None:
-            start, end = found.span(1 if string is not None else 3)
+            start, end = found.span(1 if string is not None else 4)
             parts += (text[done:start], new)
             done = end
     if not parts:

@@ -53,6 +53,14 @@ def source_record(client_id: str, source: str, hour: datetime) -> str:
     return f"sources/client={client_id}/source={source}/{hour_path(hour)}.json"
 
 
+ENRICHMENTS = "enrichments/"
+
+
+def enrichment_object(taken_at: datetime, sha256: str) -> str:
+    """Key of one object of late enrichments: by the hour it was taken in, and by its content."""
+    return f"{ENRICHMENTS}{hour_path(taken_at)}/{sha256[:32]}.ndjson.zst"
+
+
 SALTS = "salts/"
 
 
@@ -66,36 +74,87 @@ def destroyed_salt_object(key: str) -> str:
     return f"destroyed-{key}"
 
 
-def published_mart(client_id: str, mart: str) -> str:
-    """Key of the Parquet copy of one client's mart, for readers that must not open the warehouse."""
-    return f"marts/client={client_id}/{mart}.parquet"
+def published_mart(client_id: str, mart: str, sha256: str) -> str:
+    """Key of the Parquet copy of one client's mart, content-addressed: what a reader opened stays."""
+    return f"marts/client={client_id}/{mart}/{mart}-{sha256[:16]}.parquet"
+
+
+def published_pointer(client_id: str, mart: str) -> str:
+    """Key of the small JSON object that says which copy of a mart is the current one."""
+    return f"marts/client={client_id}/{mart}.json"
+
+
+def usage_object(day: str) -> str:
+    """Key of what every client received and was delivered on a UTC day (`2026-11-20`)."""
+    return f"usage/dt={day}/usage.parquet"
+
+
+#: Folder of one delivery below the destination's root, where the client file names no other.
+HOUR_TEMPLATE = "{export}/dt={date}/hour={hour}/rev={revision}"
+DAY_TEMPLATE = "{export}/dt={date}/rev={revision}"
 
 
 def period_label(start: datetime, cadence: str) -> str:
-    """`20261120T14Z` for an hour, `20261120` for a day."""
-    if cadence == "hourly":
-        return start.astimezone(UTC).strftime("%Y%m%dT%HZ")
-    return start.strftime("%Y%m%d")
+    """`20261120T14Z` for an hour, `20261120` for a local day, which is that of `start`."""
+    if cadence == "daily":
+        return start.strftime("%Y%m%d")
+    return start.astimezone(UTC).strftime("%Y%m%dT%HZ")
 
 
-def revision_prefix(export: str, start: datetime, cadence: str, revision: int) -> str:
-    """Folder of one delivery: export, period and revision.
+def revision_prefix(
+    export: str,
+    start: datetime,
+    cadence: str,
+    revision: int,
+    *,
+    template: str | None = None,
+    dataset: str = "",
+    client_id: str = "",
+) -> str:
+    """Folder of one delivery: export, period and revision, with a slash at the end.
 
     An hour is named in UTC, a day in the client's time zone, which is that of `start`.
     """
-    period = hour_path(start) if cadence == "hourly" else start.strftime("dt=%Y-%m-%d")
-    return f"{export}/{period}/rev={revision:04d}/"
+    moment = start if cadence == "daily" else start.astimezone(UTC)
+    text = template or (DAY_TEMPLATE if cadence == "daily" else HOUR_TEMPLATE)
+    values = {
+        "export": export,
+        "dataset": dataset,
+        "client": client_id,
+        "date": moment.strftime("%Y-%m-%d"),
+        "hour": moment.strftime("%H"),
+        "revision": f"{revision:04d}",
+    }
+    for name, value in values.items():
+        text = text.replace(f"{{{name}}}", value)
+    return f"{text}/"
 
 
-def delivered_file(export: str, start: datetime, cadence: str, revision: int, extension: str) -> str:
-    """Key of the data file of one delivery."""
-    prefix = revision_prefix(export, start, cadence, revision)
-    return f"{prefix}{export}-{period_label(start, cadence)}.{extension}"
+def file_name(
+    export: str, start: datetime, cadence: str, sha256: str, extension: str, *, site: str = "", part: int = 0
+) -> str:
+    """Name of one data file in its delivery's folder. It names its content, so no other can be in its place.
+
+    `part` counts from 1 where a file was cut; 0 for a whole one.
+    """
+    folder = f"site={site}/" if site else ""
+    number = f"-part{part:04d}" if part else ""
+    return f"{folder}{export}-{period_label(start, cadence)}{number}-{sha256[:8]}.{extension}"
 
 
 MANIFEST_NAME = "_manifest.json"
 
 
-def manifest(export: str, start: datetime, cadence: str, revision: int) -> str:
-    """Key of the manifest of one delivery, the last object written and the sign that it is complete."""
-    return revision_prefix(export, start, cadence, revision) + MANIFEST_NAME
+def latest(export: str) -> str:
+    """Key of the pointer to the newest period of an export, the one object that is replaced."""
+    return f"{export}/_latest.json"
+
+
+def public_key(key_id: str) -> str:
+    """Key of the public half of the key that signed manifests."""
+    return f"_keys/{key_id}.pem"
+
+
+def schema_folder(export: str, schema_id: str) -> str:
+    """Folder of the DDL of an export's files, one for each version of their columns."""
+    return f"_schema/{export}/{schema_id}/"

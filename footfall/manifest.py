@@ -1,28 +1,27 @@
 """The manifest of a delivery: written last, it says what was delivered and how to check it.
 
-`build` makes it, `verify_bucket` checks a bucket against its manifests and needs nothing but the bucket.
-The format is versioned; a reader ignores fields it does not know.
+`build` makes it; footfall.verify checks a bucket against its manifests and needs nothing but the bucket.
+The format is versioned (docs/manifest.schema.json); a reader ignores fields it does not know.
 """
 
-import hashlib
 import json
-from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 import msgspec
 
 from footfall.event import timestamp
-from footfall.keys import MANIFEST_NAME
-from footfall.store import NotFound, ObjectStore, StoreError
+from footfall.signatures import Signer
 
-MANIFEST_VERSION = "1.0"
+MANIFEST_VERSION = "2.0"
 
 #: How delivered CSV is written. `formula_guard`: a text cell that a spreadsheet would run as a formula
-#: (it starts with = + - @, tab, CR or LF) has an apostrophe in front. One that starts so after apostrophes
-#: of its own gets one more: to read a cell, take one apostrophe from '=, ''=, '+ and so on.
-CSV_DIALECT = {
+#: (it starts with = + - @, tab, CR or LF, or the full-width form of one of the four) has an apostrophe in
+#: front. One that starts so after apostrophes of its own gets one more: to read a cell, take one
+#: apostrophe from '=, ''=, '+ and so on. `null`: a client file may switch the guard off.
+CSV_DIALECT: dict[str, Any] = {
     "encoding": "utf-8",
     "delimiter": ",",
     "quote": '"',
@@ -34,16 +33,25 @@ CSV_DIALECT = {
     "timestamps": "ISO 8601, UTC, milliseconds",
     "formula_guard": "'",
 }
+JSONL_DIALECT: dict[str, Any] = {
+    "encoding": "utf-8",
+    "line_end": "\n",
+    "null": "null",
+    "timestamps": "ISO 8601, UTC, milliseconds",
+}
+PARQUET_DIALECT: dict[str, Any] = {"timestamps": "microseconds, UTC"}
 
 
 @dataclass(frozen=True)
 class DeliveredFile:
-    """One file of a delivery: where it lies below the bucket's root, and how to check it."""
+    """One file of a delivery: where it lies below the destination's root, and how to check it."""
 
     key: str
     bytes: int
     sha256: str
     rows: int
+    #: The site whose rows these are, where an export is split.
+    site: str | None = None
 
 
 @dataclass(frozen=True)
@@ -55,9 +63,32 @@ class Period:
     timezone: str
 
 
+@dataclass(frozen=True)
+class Receipt:
+    """What became of everything that was received for a client in a period.
+
+    received = kept + duplicate + the sum of quarantined; rows of the dataset = delivered + excluded.
+    """
+
+    received: int = 0
+    kept: int = 0
+    duplicate: int = 0
+    quarantined: Mapping[str, int] = field(default_factory=dict)
+    #: Rows of the dataset in the period, those that the filter let through, and those it did not.
+    rows: int = 0
+    delivered: int = 0
+    excluded: int = 0
+
+    @property
+    def is_balanced(self) -> bool:
+        """Whether nothing is unaccounted for."""
+        through = self.kept + self.duplicate + sum(self.quarantined.values())
+        return self.received == through and self.rows == self.delivered + self.excluded
+
+
 def period_end(start: datetime, cadence: str) -> datetime:
     """The end of the period that begins at `start`: an hour later, or the next local midnight."""
-    if cadence == "hourly":
+    if cadence != "daily":
         return start + timedelta(hours=1)
     # By the calendar, not by 24 hours: a day with a change of summer time has 23 or 25.
     return (start.replace(tzinfo=None) + timedelta(days=1)).replace(tzinfo=start.tzinfo)
@@ -65,6 +96,7 @@ def period_end(start: datetime, cadence: str) -> datetime:
 
 def build(
     *,
+    key: str,
     client_id: str,
     export: str,
     dataset: str,
@@ -73,21 +105,30 @@ def build(
     revision: int,
     supersedes: int | None,
     reason: str,
+    format: str,
+    compression: str,
+    dialect: Mapping[str, Any],
     files: Iterable[DeliveredFile],
     columns: Iterable[tuple[str, str]],
+    schema: str,
+    receipt: Receipt,
     complete_through: datetime | None,
     is_final: bool,
     planned_at: datetime,
+    software: Mapping[str, str],
+    signer: Signer,
 ) -> bytes:
     """The manifest as JSON. The same arguments give the same bytes, so a repeated attempt is harmless.
 
-    `supersedes` is the revision that this one replaces. Numbers may be left out: a revision that failed
-    before anybody could see it, and whose data changed meanwhile, is never delivered.
-    `reason` is `initial` or `late`. `complete_through` is the end of the last hour up to which every hour
-    is ingested. `is_final` means that no ordinary late event can change the period any more.
+    `key` is the manifest's own. `supersedes` is the revision that this one replaces for the client. Numbers
+    may be left out: a revision that failed before the client could see it, and whose data changed
+    meanwhile, is never delivered. `reason` is `initial`, `late`, `correction`, `erasure` or `schema`.
+    `complete_through` is the watermark: the end of the last hour up to which every hour is ingested.
+    `is_final` means that no ordinary late event can change the period any more.
     """
     document = {
         "manifest_version": MANIFEST_VERSION,
+        "key": key,
         "client_id": client_id,
         "export": export,
         "dataset": dataset,
@@ -100,103 +141,56 @@ def build(
         "revision": revision,
         "supersedes": supersedes,
         "reason": reason,
-        "is_final": is_final,
+        "status": "final" if is_final else "provisional",
         "complete_through": timestamp(complete_through) if complete_through else None,
         "planned_at": timestamp(planned_at),
-        "format": "csv",
-        "dialect": CSV_DIALECT,
+        "format": format,
+        "compression": compression,
+        "dialect": dict(dialect),
+        "schema": schema,
         "columns": [{"name": name, "type": kind} for name, kind in columns],
-        "files": [vars(file) for file in files],
+        "files": [_file(file) for file in files],
+        "receipt": asdict(receipt),
+        "software": dict(software),
     }
-    return (json.dumps(document, indent=2) + "\n").encode()
+    return (json.dumps(signer.sign(document), indent=2, ensure_ascii=False) + "\n").encode()
 
 
-class _ReadPeriod(msgspec.Struct):
+def _file(file: DeliveredFile) -> dict[str, Any]:
+    return {name: value for name, value in asdict(file).items() if value is not None}
+
+
+class ReadPeriod(msgspec.Struct):
+    """The window of a manifest that was read."""
+
     start: str
+    end: str = ""
+    timezone: str = "UTC"
 
 
-class _ReadManifest(msgspec.Struct):
-    """The fields of a manifest that a check needs, with the types they must have."""
+class ReadManifest(msgspec.Struct):
+    """The fields of a manifest that a check or a taking-over needs, with the types they must have."""
 
     client_id: str
     export: str
-    period: _ReadPeriod
+    period: ReadPeriod
     revision: int
     supersedes: int | None
     files: list[DeliveredFile]
+    manifest_version: str = "1.0"
+    key: str = ""
+    cadence: str = ""
+    reason: str = "initial"
+    planned_at: str = ""
+    receipt: Receipt | None = None
 
 
-_decode = msgspec.json.Decoder(_ReadManifest).decode
+_decode = msgspec.json.Decoder(ReadManifest).decode
 
 
-@dataclass
-class Verification:
-    """What `verify_bucket` saw. The bucket is good when `problems` is empty.
-
-    `uncommitted` are files that no manifest names: a delivery in progress, or one that failed. They are
-    not data.
-    """
-
-    manifests: int = 0
-    files: int = 0
-    rows: int = 0
-    bytes: int = 0
-    problems: list[str] = field(default_factory=list)
-    uncommitted: list[str] = field(default_factory=list)
-
-
-def verify_bucket(store: ObjectStore) -> Verification:
-    """Check every manifest of a bucket: files exist, sizes and sha256 agree, and so does every revision
-    that another one supersedes.
-    """
-    seen = Verification()
-    keys = [info.key for info in store.list("")]
-    named: set[str] = set()
-    #: Client, export and start of a period → revision → the revision it supersedes.
-    revisions: dict[tuple[str, str, str], dict[int, int | None]] = defaultdict(dict)
-    for key in (k for k in keys if k.rpartition("/")[2] == MANIFEST_NAME):
-        named.add(key)
-        try:
-            document = _decode(store.get(key))
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            seen.problems.append(f"{key}: is no manifest ({error})")
-            continue
-        period = document.client_id, document.export, document.period.start
-        revisions[period][document.revision] = document.supersedes
-        seen.manifests += 1
-        for file in document.files:
-            # The bucket may be looked at from above, as the backup bucket with all clients in it is.
-            above = key.removesuffix(f"{file.key.rpartition('/')[0]}/{MANIFEST_NAME}")
-            named.add(above + file.key)
-            _check_file(store, key, above, file, seen)
-    for (client_id, export, start), chain in sorted(revisions.items()):
-        for revision, superseded in sorted(chain.items()):
-            if superseded is not None and superseded not in chain:
-                seen.problems.append(
-                    f"{client_id} {export} {start}: revision {superseded} is missing, "
-                    f"superseded by revision {revision}"
-                )
-    seen.uncommitted = sorted(set(keys) - named)
-    return seen
-
-
-def _check_file(
-    store: ObjectStore, manifest_key: str, above: str, file: DeliveredFile, seen: Verification
-) -> None:
+def read(data: bytes) -> ReadManifest:
+    """A manifest of any version. Raises ValueError saying what is wrong with it."""
     try:
-        data = store.get(above + file.key)
-    except NotFound:
-        seen.problems.append(f"{above}{file.key}: is missing, named by {manifest_key}")
-        return
-    except StoreError as error:
-        if error.retryable:
-            raise
-        seen.problems.append(f"{manifest_key}: {error}")
-        return
-    if len(data) != file.bytes:
-        seen.problems.append(f"{above}{file.key}: {len(data)} bytes, {file.bytes} in {manifest_key}")
-    elif hashlib.sha256(data).hexdigest() != file.sha256:
-        seen.problems.append(f"{above}{file.key}: sha256 differs from {manifest_key}")
-    seen.files += 1
-    seen.rows += file.rows
-    seen.bytes += len(data)
+        return _decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise ValueError(str(error)) from None

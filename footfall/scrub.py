@@ -50,13 +50,16 @@ _USERINFO = re.compile(r"\b([A-Za-z][A-Za-z0-9+.-]{1,20}+://)([^\s/?#@\"'<>]{1,2
 _NUMBER = re.compile(r"(?<!\w)\d(?:[ +-]?\d){12,18}(?!\w)")
 _SSN = re.compile(r"(?<!\w)(\d{3})([ -]?)(\d{2})\2(\d{4})(?!\w)")
 _PAIR = re.compile(r"(?<![A-Za-z0-9])([A-Za-z][\w.\[\]-]{0,63}+)[\"']?\s{0,3}(?:=|:(?!//))\s{0,3}")
-_VALUE = re.compile(r"\"([^\"]+)\"?|'([^']+)'?|([^\s&#;,\"'<>]+)")
+_VALUE = re.compile(r"\"([^\"]++)\"?|'([^']++)'?|([^\s&#;,\"'<>]++)")
+#: The same where it need not be a secret: bounded, because it is looked at and perhaps left.
+_SHORT_VALUE = re.compile(r"\"([^\"]{1,128}+)\"?|'([^']{1,128}+)'?|([^\s&#;,\"'<>]{1,128}+)")
 #: What may be an IP address. After a slash it is a version.
 _IP = re.compile(
     r"(?<![\w./:])(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7})(?![\w.:])"
 )
 _SPACED = re.compile(r"([+(]?\d[\d ()./-]{5,24}\d)")
-_ENCODED = re.compile(r"[^\s?&#\"']*%[0-9A-Fa-f]{2}[^\s?&#\"']*")
+#: A run of an address or a text that holds a percent sign, from its start.
+_ENCODED = re.compile(r"(?<![^\s?&#\"'])[^\s?&#\"'%]*+%[^\s?&#\"']*+")
 
 
 def scrub_event(raw: bytes) -> tuple[bytes, Redactions]:
@@ -211,14 +214,15 @@ def _pairs(text: str, found: Redactions) -> str:
     parts: list[str] = []
     done = 0
     for pair in _PAIR.finditer(text):
-        if pair.start() < done or kind_of(pair[1]) is None:
+        kind = kind_of(pair[1])
+        if pair.start() < done or kind is None:
             continue
-        spaced = kind_of(pair[1]) in ("phone", "card", "ssn")
-        value = (spaced and _SPACED.match(text, pair.end())) or _VALUE.match(text, pair.end())
+        spaced = kind in ("phone", "card", "ssn") and _SPACED.match(text, pair.end())
+        value = spaced or (_VALUE if kind == "secret" else _SHORT_VALUE).match(text, pair.end())
         if value is None:
             continue
         group = value.lastindex or 0
-        if pair[0].rstrip()[-1] == ":" and len(value[group]) < 4 and kind_of(pair[1]) == "secret":
+        if pair[0].rstrip()[-1] == ":" and len(value[group]) < 4 and kind == "secret":
             continue  # prose
         new = _by_name(pair[1], value[group], found)
         if new is not None:

@@ -221,7 +221,7 @@ class Settings:
             key_requests_per_minute=number("FOOTFALL_KEY_REQUESTS_PER_MINUTE", 0, 1_000_000),
             metrics_port=number("FOOTFALL_METRICS_PORT", 0, 65535),
             metrics_host=text("FOOTFALL_METRICS_HOST"),
-            log_format=_one_of("FOOTFALL_LOG_FORMAT", text("FOOTFALL_LOG_FORMAT"), ("text", "json")),
+            log_format=choice("FOOTFALL_LOG_FORMAT", ("text", "json")),
             segment_seconds=number("FOOTFALL_SEGMENT_SECONDS", 1, 3600),
             segment_bytes=number("FOOTFALL_SEGMENT_BYTES", 65536, 1 << 30),
             spool_bytes=number("FOOTFALL_SPOOL_BYTES", 131072, 1 << 50),
@@ -276,12 +276,6 @@ class Settings:
 
 def _listed(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
-
-
-def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> str:
-    if value not in allowed:
-        raise FootfallError(f"{name}={value!r}: expected {' or '.join(allowed)}")
-    return value
 
 
 #: What a further path of the collector may stand for.

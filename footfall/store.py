@@ -7,43 +7,69 @@ winner, and every failure is a StoreError that says whether trying again can hel
 
 import base64
 import errno
+import fcntl
 import hashlib
 import os
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import unquote, urlsplit
 
 from footfall.errors import FootfallError
 from footfall.keys import SAFE_KEY
 
 if TYPE_CHECKING:
+    from boto3 import Session
     from mypy_boto3_s3.client import S3Client
 
 
 class StoreError(FootfallError):
-    """The store could not do what was asked. `retryable`: the same call may succeed later."""
+    """The store could not do what was asked. `retryable`: the same call may succeed later.
 
-    def __init__(self, message: str, *, retryable: bool) -> None:
+    `code` is the store's own name of the error (`AccessDenied`, `ENOSPC`), `retry_after` the seconds that it
+    asked us to wait; both may be unknown.
+    """
+
+    def __init__(
+        self, message: str, *, retryable: bool, code: str = "", retry_after: float | None = None
+    ) -> None:
         super().__init__(message)
         self.retryable = retryable
+        self.code = code
+        self.retry_after = retry_after
 
 
 class AlreadyExists(StoreError):
     """A create-only put met an object under that key."""
 
     def __init__(self, url: str) -> None:
-        super().__init__(f"{url} exists already", retryable=False)
+        super().__init__(f"{url} exists already", retryable=False, code="AlreadyExists")
 
 
 class NotFound(StoreError):
     """There is no object under that key."""
 
     def __init__(self, url: str) -> None:
-        super().__init__(f"{url} does not exist", retryable=False)
+        super().__init__(f"{url} does not exist", retryable=False, code="NotFound")
+
+
+class Changed(StoreError):
+    """Somebody else wrote the object since it was read."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(f"{url} has changed since it was read", retryable=True, code="Changed")
+
+
+class DifferentBytes(StoreError):
+    """Other bytes than ours lie under a key that is written once."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(
+            f"{url} holds different bytes; not overwritten", retryable=False, code="DifferentBytes"
+        )
 
 
 @dataclass(frozen=True)
@@ -85,6 +111,14 @@ class ObjectStore(Protocol):
         """Remove the object; nothing happens where there is none."""
         ...
 
+    def read_tagged(self, key: str) -> tuple[bytes, str] | None:
+        """The object's bytes and the tag of this version of it; None where there is none."""
+        ...
+
+    def swap(self, key: str, data: bytes, tag: str | None) -> None:
+        """Replace the version with that tag (None: create). Raises Changed where it is another one by now."""
+        ...
+
 
 def put_once(store: ObjectStore, key: str, data: bytes) -> None:
     """Create the object, or accept that the very same bytes are there already (a repeated attempt).
@@ -95,12 +129,29 @@ def put_once(store: ObjectStore, key: str, data: bytes) -> None:
         store.put(key, data, create_only=True)
     except AlreadyExists:
         if store.get(key) != data:
-            raise StoreError(
-                f"{store.url(key)} holds different bytes; not overwritten", retryable=False
-            ) from None
+            raise DifferentBytes(store.url(key)) from None
 
 
-def open_store(url: str, *, s3_endpoint: str | None = None) -> ObjectStore:
+@dataclass(frozen=True)
+class S3Access:
+    """How to reach a bucket and as whom. `session` makes a boto3 session, once, when first needed."""
+
+    endpoint: str | None = None
+    region: str | None = None
+    #: None: in the path where there is an endpoint.
+    path_style: bool | None = None
+    #: The account that must own the bucket, twelve digits.
+    owner: str | None = None
+    #: None (what the bucket says), `AES256` or `aws:kms` with `kms_key` or the account's default key.
+    encryption: str | None = None
+    kms_key: str | None = None
+    session: "Callable[[], Session] | None" = None
+    #: How often boto3 tries one call, 1-10, and how long it waits for an answer, in seconds.
+    attempts: int = 4
+    read_seconds: float = 60
+
+
+def open_store(url: str, *, s3_endpoint: str | None = None, access: S3Access | None = None) -> ObjectStore:
     """The store at `file:///folder` or `s3://bucket/prefix`. Raises FootfallError for anything else."""
     try:
         parts = urlsplit(url)
@@ -111,7 +162,7 @@ def open_store(url: str, *, s3_endpoint: str | None = None) -> ObjectStore:
             return LocalStore(Path(unquote(parts.path)))
         prefix = parts.path.strip("/")
         if parts.scheme == "s3" and _BUCKET.fullmatch(parts.netloc) and (not prefix or _is_key(prefix)):
-            return S3Store(parts.netloc, prefix, endpoint=s3_endpoint)
+            return S3Store(parts.netloc, prefix, access or S3Access(s3_endpoint))
     raise FootfallError(f"{url!r} is not a store: write file:///absolute/folder or s3://bucket/prefix")
 
 
@@ -200,6 +251,7 @@ class LocalStore:
         return StoreError(
             f"cannot {verb} {self.url(key)}: {error.strerror}",
             retryable=error.errno not in self._PERMANENT,
+            code=errno.errorcode.get(error.errno or 0, ""),
         )
 
     def _make_folder(self, folder: Path) -> None:
@@ -263,6 +315,30 @@ class LocalStore:
         except OSError as error:
             raise self._failure("delete", key, error) from error
 
+    def read_tagged(self, key: str) -> tuple[bytes, str] | None:
+        try:
+            data = self.get(key)
+        except NotFound:
+            return None
+        return data, hashlib.sha256(data).hexdigest()
+
+    def swap(self, key: str, data: bytes, tag: str | None) -> None:
+        target = self.root / _checked(key)
+        try:
+            self._make_folder(target.parent)
+            # The folder itself is the lock: no other file is needed, and a dead process gives it back.
+            descriptor = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
+        except OSError as error:
+            raise self._failure("write", key, error) from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            there = self.read_tagged(key)
+            if (there[1] if there else None) != tag:
+                raise Changed(self.url(key))
+            self.put(key, data)
+        finally:
+            os.close(descriptor)
+
 
 def sync_folder(folder: Path) -> None:
     """Make the names in a folder durable: a file's own fsync does not cover its directory entry."""
@@ -292,10 +368,17 @@ class S3Store:
         }
     )
 
-    def __init__(self, bucket: str, prefix: str, *, endpoint: str | None) -> None:
+    def __init__(self, bucket: str, prefix: str, access: S3Access) -> None:
         self.bucket = bucket
         self.prefix = f"{prefix}/" if prefix else ""
-        self._endpoint = endpoint
+        self._access = access
+        #: Of every call, and of every put.
+        self._always: dict[str, Any] = {"ExpectedBucketOwner": access.owner} if access.owner else {}
+        self._written: dict[str, Any] = {}
+        if access.encryption:
+            self._written["ServerSideEncryption"] = access.encryption
+        if access.kms_key:
+            self._written["SSEKMSKeyId"] = access.kms_key
         self._made: S3Client | None = None
 
     @property
@@ -304,62 +387,93 @@ class S3Store:
             import boto3  # takes a third of a second; only installations on S3 pay it
             from botocore.config import Config
 
+            by_path = self._access.path_style
             config = Config(
-                retries={"mode": "standard", "max_attempts": 4},
+                retries={"mode": "standard", "max_attempts": self._access.attempts},
                 connect_timeout=10,  # seconds
-                read_timeout=60,  # seconds
+                read_timeout=self._access.read_seconds,
                 # Compatible stores refuse the checksums that newer clients add unasked; ours is explicit.
                 request_checksum_calculation="when_required",
                 response_checksum_validation="when_required",
-                s3={"addressing_style": "path" if self._endpoint else "auto"},
+                s3={
+                    "addressing_style": "path"
+                    if by_path or (by_path is None and self._access.endpoint)
+                    else ("auto" if by_path is None else "virtual")
+                },
             )
             try:
                 # A session of its own: the default one remembers the credentials of whoever asked first.
-                self._made = boto3.Session().client("s3", endpoint_url=self._endpoint, config=config)
+                session = (self._access.session or boto3.Session)()
+                self._made = session.client(
+                    "s3",
+                    endpoint_url=self._access.endpoint,
+                    region_name=self._access.region,
+                    config=config,
+                )
             except ValueError as error:
-                raise StoreError(f"cannot reach {self.url('')}: {error}", retryable=False) from None
+                raise StoreError(
+                    f"cannot reach {self.url('')}: {error}", retryable=False, code="InvalidEndpoint"
+                ) from None
         return self._made
+
+    def sign_in(self) -> None:
+        """Get the credentials now rather than at the first call. Raises StoreError where that is refused."""
+        try:
+            credentials = self._client
+        except Exception as error:
+            raise self._translated("sign in to", "", error) from error
+        assert credentials is not None
 
     def url(self, key: str) -> str:
         return f"s3://{self.bucket}/{self.prefix}{key}"
 
     def put(self, key: str, data: bytes, *, create_only: bool = False) -> None:
         _checked(key)
-        checksum = base64.b64encode(hashlib.sha256(data).digest()).decode()
-        name = self.prefix + key
+        conditions = {"IfNoneMatch": "*"} if create_only else {}
         try:
-            if create_only:
-                answer = self._client.put_object(
-                    Bucket=self.bucket, Key=name, Body=data, ChecksumSHA256=checksum, IfNoneMatch="*"
-                )
-            else:
-                answer = self._client.put_object(
-                    Bucket=self.bucket, Key=name, Body=data, ChecksumSHA256=checksum
-                )
+            self._put(key, data, conditions)
+        except StoreError:
+            raise
         except Exception as error:
             raise self._translated("write", key, error) from error
+
+    def _put(self, key: str, data: bytes, conditions: dict[str, Any]) -> None:
+        checksum = base64.b64encode(hashlib.sha256(data).digest()).decode()
+        answer = self._client.put_object(
+            Bucket=self.bucket,
+            Key=self.prefix + key,
+            Body=data,
+            ChecksumSHA256=checksum,
+            **conditions,
+            **self._written,
+            **self._always,
+        )
         # Stores that know checksums say which one they have; the others are silent.
         if answer.get("ChecksumSHA256", checksum) != checksum:
-            raise StoreError(f"{self.url(key)} was stored with other bytes", retryable=True)
+            raise StoreError(f"{self.url(key)} was stored with other bytes", retryable=True, code="BadDigest")
 
     def get(self, key: str) -> bytes:
         _checked(key)
         try:
-            return self._client.get_object(Bucket=self.bucket, Key=self.prefix + key)["Body"].read()
+            return self._client.get_object(Bucket=self.bucket, Key=self.prefix + key, **self._always)[
+                "Body"
+            ].read()
         except Exception as error:
             raise self._translated("read", key, error) from error
 
     def fetch(self, key: str, path: Path) -> None:
         _checked(key)
         try:
-            self._client.download_file(self.bucket, self.prefix + key, str(path))
+            self._client.download_file(
+                self.bucket, self.prefix + key, str(path), ExtraArgs=self._always or None
+            )
         except Exception as error:
             raise self._translated("read", key, error) from error
 
     def head(self, key: str) -> ObjectInfo | None:
         _checked(key)
         try:
-            answer = self._client.head_object(Bucket=self.bucket, Key=self.prefix + key)
+            answer = self._client.head_object(Bucket=self.bucket, Key=self.prefix + key, **self._always)
         except Exception as error:
             translated = self._translated("look at", key, error)
             if isinstance(translated, NotFound):
@@ -371,7 +485,7 @@ class S3Store:
         found = []
         try:
             pages = self._client.get_paginator("list_objects_v2").paginate(
-                Bucket=self.bucket, Prefix=self.prefix + _checked_prefix(prefix)
+                Bucket=self.bucket, Prefix=self.prefix + _checked_prefix(prefix), **self._always
             )
             for page in pages:
                 for item in page.get("Contents", []):
@@ -384,9 +498,32 @@ class S3Store:
     def delete(self, key: str) -> None:
         _checked(key)
         try:
-            self._client.delete_object(Bucket=self.bucket, Key=self.prefix + key)
+            self._client.delete_object(Bucket=self.bucket, Key=self.prefix + key, **self._always)
         except Exception as error:
             raise self._translated("delete", key, error) from error
+
+    def read_tagged(self, key: str) -> tuple[bytes, str] | None:
+        _checked(key)
+        try:
+            answer = self._client.get_object(Bucket=self.bucket, Key=self.prefix + key, **self._always)
+            return answer["Body"].read(), answer["ETag"]
+        except Exception as error:
+            translated = self._translated("read", key, error)
+            if isinstance(translated, NotFound):
+                return None
+            raise translated from error
+
+    def swap(self, key: str, data: bytes, tag: str | None) -> None:
+        _checked(key)
+        try:
+            self._put(key, data, {"IfMatch": tag} if tag else {"IfNoneMatch": "*"})
+        except StoreError:
+            raise
+        except Exception as error:
+            translated = self._translated("write", key, error)
+            if isinstance(translated, (AlreadyExists, NotFound)):
+                raise Changed(self.url(key)) from None
+            raise translated from error
 
     def _translated(self, verb: str, key: str, error: Exception) -> StoreError:
         """A vendor's exception in our words. Errors that are not the store's are passed on as they are."""
@@ -405,12 +542,28 @@ class S3Store:
             return StoreError(
                 f"cannot {verb} {url}: {code} {message}".strip(),
                 retryable=status == 429 or status >= 500 or code in self._RETRYABLE,
+                code=code,
+                retry_after=_retry_after(error.response),
             )
+        if isinstance(error, StoreError):
+            return error
         if isinstance(error, botocore.NoCredentialsError):
-            return StoreError(f"cannot {verb} {url}: no AWS credentials were found", retryable=False)
+            return StoreError(
+                f"cannot {verb} {url}: no AWS credentials were found", retryable=False, code="NoCredentials"
+            )
         # The rest is mostly the network; half a key pair or a wrong name is mended by a person only.
         mistakes = (botocore.PartialCredentialsError, botocore.ProfileNotFound, botocore.ParamValidationError)
         if isinstance(error, (botocore.BotoCoreError, Boto3Error)):
             retryable = not isinstance(error, mistakes)
-            return StoreError(f"cannot {verb} {url}: {error}", retryable=retryable)
+            return StoreError(
+                f"cannot {verb} {url}: {error}",
+                retryable=retryable,
+                code="Connection" if retryable else "InvalidRequest",
+            )
         raise error
+
+
+def _retry_after(response: Any) -> float | None:
+    """The seconds that a store asked us to wait."""
+    text = response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("retry-after", "")
+    return float(text) if re.fullmatch("[0-9]{1,6}", text) else None

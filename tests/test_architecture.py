@@ -56,7 +56,14 @@ ARROWS: dict[str, tuple[str, ...]] = {
         *(f"orchestration.{part}" for part in PLAIN),
     ),
     "orchestration.run": ("footfall", "orchestration.definitions", "orchestration.partitions"),
+    "orchestration.replay": ("footfall", "orchestration.ingest"),
     "orchestration.report": ("footfall", "orchestration.resources"),
+    "orchestration.deliveries": (
+        "footfall",
+        "orchestration.delivery",
+        "orchestration.partitions",
+        "orchestration.resources",
+    ),
     "orchestration.alerts": ("footfall", "orchestration.alerting", "orchestration.defs.alerting.runs"),
     "bench": ("footfall", "collector", "orchestration", "pixel"),
 }
@@ -67,6 +74,7 @@ LONG_FILES = {
     "footfall/event.py": "the contract, from the wire to the stored line",
     "footfall/demo/traffic.py": "the demo's visitors and what is expected of them, side by side",
     "footfall/store.py": "the port and its two adapters, to be read against each other",
+    "tests/orchestration/test_cloudfront.py": "one test for each version of a log and each flaw",
     "tests/orchestration/test_alerting.py": "one test for each way in which an alert begins and ends",
     "tests/collector/test_http.py": "one test for each thing that a peer can do to a server",
     "tests/collector/test_spool.py": "one test for each way in which a disk fails",

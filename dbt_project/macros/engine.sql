@@ -17,10 +17,30 @@
     cast(timestampdiff(microsecond, {{ start }}, {{ end }}) * 0.000001 as decimal(18, 6))
 {%- endmacro %}
 
+{#- A moment some minutes later; `minutes` is a column or a number. -#}
+{% macro minutes_later(moment, minutes) %}{{ return(adapter.dispatch('minutes_later')(moment, minutes)) }}{% endmacro %}
+{% macro default__minutes_later(moment, minutes) %}{{ return("(" ~ moment ~ " + " ~ minutes ~ " * interval '1 minute')") }}{% endmacro %}
+{% macro spark__minutes_later(moment, minutes) %}{{ return("timestampadd(minute, " ~ minutes ~ ", " ~ moment ~ ")") }}{% endmacro %}
+
+{#- A date some days later, or earlier where `days` is negative. -#}
+{% macro days_later(date, days) %}{{ return(adapter.dispatch('days_later')(date, days)) }}{% endmacro %}
+{% macro default__days_later(date, days) %}{{ return("cast(" ~ date ~ " + " ~ days ~ " * interval '1 day' as date)") }}{% endmacro %}
+{% macro spark__days_later(date, days) %}{{ return("date_add(" ~ date ~ ", " ~ days ~ ")") }}{% endmacro %}
+
+{#- Whole weeks from one Monday to another. -#}
+{% macro weeks_between(start, end) %}{{ return(adapter.dispatch('weeks_between')(start, end)) }}{% endmacro %}
+{% macro default__weeks_between(start, end) %}{{ return("cast(floor(date_diff('day', " ~ start ~ ", " ~ end ~ ") / 7) as integer)") }}{% endmacro %}
+{% macro spark__weeks_between(start, end) %}{{ return("cast(floor(datediff(" ~ end ~ ", " ~ start ~ ") / 7) as integer)") }}{% endmacro %}
+
 {#- The date that clocks in `timezone` (a name such as Europe/Berlin) show at a moment. -#}
 {% macro local_date(moment, timezone) %}{{ return(adapter.dispatch('local_date')(moment, timezone)) }}{% endmacro %}
 {% macro default__local_date(moment, timezone) %}{{ return("cast(timezone(" ~ timezone ~ ", " ~ moment ~ ") as date)") }}{% endmacro %}
 {% macro spark__local_date(moment, timezone) %}{{ return("cast(from_utc_timestamp(" ~ moment ~ ", " ~ timezone ~ ") as date)") }}{% endmacro %}
+
+{#- The moment at which clocks in `timezone` show the first midnight of a date. -#}
+{% macro local_midnight(date, timezone) %}{{ return(adapter.dispatch('local_midnight')(date, timezone)) }}{% endmacro %}
+{% macro default__local_midnight(date, timezone) %}{{ return("timezone(" ~ timezone ~ ", cast(" ~ date ~ " as timestamp))") }}{% endmacro %}
+{% macro spark__local_midnight(date, timezone) %}{{ return("to_utc_timestamp(cast(" ~ date ~ " as timestamp), " ~ timezone ~ ")") }}{% endmacro %}
 
 {#- A top-level field of JSON text as text; null where missing, or where the text is no JSON. -#}
 {% macro json_text(json, field) %}{{ return(adapter.dispatch('json_text')(json, field)) }}{% endmacro %}
@@ -37,3 +57,21 @@
 {% macro spark__url_decoded(text) -%}
     coalesce(try_url_decode(replace({{ text }}, '+', '%20')), {{ text }})
 {%- endmacro %}
+
+{#- The last value that is not null, of the rows up to and with `rows_end` (such as `current row`). -#}
+{% macro last_known(value, partition, order, rows_end) %}{{ return(adapter.dispatch('last_known')(value, partition, order, rows_end)) }}{% endmacro %}
+{% macro default__last_known(value, partition, order, rows_end) -%}
+    last_value({{ value }} ignore nulls) over (
+        partition by {{ partition }} order by {{ order }} rows between unbounded preceding and {{ rows_end }}
+    )
+{%- endmacro %}
+{% macro spark__last_known(value, partition, order, rows_end) -%}
+    last_value({{ value }}) ignore nulls over (
+        partition by {{ partition }} order by {{ order }} rows between unbounded preceding and {{ rows_end }}
+    )
+{%- endmacro %}
+
+{#- The value that three quarters of the rows do not exceed, between two rows where need be. -#}
+{% macro p75(value) %}{{ return(adapter.dispatch('p75')(value)) }}{% endmacro %}
+{% macro default__p75(value) %}{{ return("quantile_cont(" ~ value ~ ", 0.75)") }}{% endmacro %}
+{% macro spark__p75(value) %}{{ return("percentile(" ~ value ~ ", 0.75)") }}{% endmacro %}

@@ -27,3 +27,18 @@
 {% macro plain_host(host) -%}
     regexp_replace({{ host }}, '^(www|m|mobile|amp|l|old)[.]', '')
 {%- endmacro %}
+
+{#-
+    What an engagement event measured, within what is possible; null where it says nothing. Pages send it as a
+    property; some libraries as a field of the event.
+-#}
+{% macro engagement_number(field, lowest, highest) -%}
+    {%- set number -%}
+    floor(try_cast(coalesce({{ json_text('props', field) }}, {{ json_text('payload', field) }}) as double))
+    {%- endset -%}
+    case
+        when {{ number }} < {{ lowest }} then {{ lowest }}
+        when {{ number }} > {{ highest }} then {{ highest }}
+        else cast({{ number }} as bigint)
+    end
+{%- endmacro %}

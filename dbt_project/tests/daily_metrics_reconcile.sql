@@ -1,39 +1,48 @@
--- Days neither lose nor invent anything: the page views, events and sessions of all days of a site are those of its rows.
-with by_day as (
+{{ config(tags=['whole'], meta={'dagster': {'ref': {'name': 'daily_metrics'}}}) }}
 
-    select
-        client_id, site_id,
-        sum(page_views) as page_views, sum(events) as events, sum(sessions) as sessions, sum(bot_events) as bot_events
-    from {{ ref('daily_metrics') }}
-    group by client_id, site_id
+-- Days neither lose nor invent anything: what a day says is what its events and sessions are. Of a run, the days it
+-- received something of.
+with received_days as (
+
+    select distinct client_id, site_id, date
+    from {{ ref('events') }}
+    where {{ received_in_window('received_hour') }}
 
 ),
 
 by_event as (
 
     select
-        client_id, site_id,
+        client_id, site_id, date,
         count(case when event_type = 'page_view' and not is_bot then 1 end) as page_views,
         count(case when not is_bot then 1 end) as events,
         count(case when is_bot then 1 end) as bot_events
     from {{ ref('events') }}
-    group by client_id, site_id
+    where (client_id, site_id, date) in (select client_id, site_id, date from received_days)
+    group by client_id, site_id, date
 
 ),
 
 by_session as (
 
-    select client_id, site_id, count(case when not is_bot then 1 end) as sessions
+    select client_id, site_id, date, count(case when not is_bot then 1 end) as sessions
     from {{ ref('sessions') }}
-    group by client_id, site_id
+    where (client_id, site_id, date) in (select client_id, site_id, date from received_days)
+    group by client_id, site_id, date
 
 )
 
-select client_id, site_id
+select by_event.client_id, by_event.site_id, by_event.date
 from by_event
-full outer join by_day using (client_id, site_id)
-full outer join by_session using (client_id, site_id)
-where by_day.page_views is distinct from by_event.page_views
-    or by_day.events is distinct from by_event.events
-    or by_day.bot_events is distinct from by_event.bot_events
-    or by_day.sessions is distinct from by_session.sessions
+left join by_session
+    on by_event.client_id = by_session.client_id
+    and by_event.site_id = by_session.site_id
+    and by_event.date = by_session.date
+left join {{ ref('daily_metrics') }} as days
+    on by_event.client_id = days.client_id
+    and by_event.site_id = days.site_id
+    and by_event.date = days.date
+where days.page_views is distinct from by_event.page_views
+    or days.events is distinct from by_event.events
+    or days.bot_events is distinct from by_event.bot_events
+    or days.sessions is distinct from coalesce(by_session.sessions, 0)

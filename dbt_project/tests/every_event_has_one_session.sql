@@ -1,3 +1,5 @@
+{{ config(meta={'dagster': {'ref': {'name': 'sessions'}}}) }}
+
 -- Every kept event of the window is in `events` once and nothing else is; and sessions count exactly the events there are.
 -- The window and not everything, because a later hour may be ingested already and not modelled yet. Counted per
 -- client: a join of all events would cost more than the models.
@@ -21,24 +23,34 @@ kept as (
 
 grouped as (
 
-    select client_id, count(*) as events from {{ ref('events') }} group by client_id
+    select session_id, count(*) as events
+    from {{ ref('events') }}
+    {%- if received_window() is not none %}
+    where (session_id, date) in (select session_id, date from {{ touched() }})
+    {%- endif %}
+    group by session_id
 
 ),
 
 claimed as (
 
-    select client_id, sum(events) as events from {{ ref('sessions') }} group by client_id
+    select session_id, sum(events) as events
+    from {{ ref('sessions') }}
+    {%- if received_window() is not none %}
+    where (session_id, date) in (select session_id, date from {{ touched() }})
+    {%- endif %}
+    group by session_id
 
 )
 
-select client_id, 'received and kept' as compared, received.events as expected, kept.events as found
+select received.client_id as compared, received.events as expected, kept.events as found
 from received
-full outer join kept using (client_id)
+full outer join kept on received.client_id = kept.client_id
 where received.events is distinct from kept.events
 
 union all
 
-select client_id, 'events and sessions' as compared, grouped.events as expected, claimed.events as found
+select grouped.session_id as compared, grouped.events as expected, claimed.events as found
 from grouped
-full outer join claimed using (client_id)
+full outer join claimed on grouped.session_id = claimed.session_id
 where grouped.events is distinct from claimed.events

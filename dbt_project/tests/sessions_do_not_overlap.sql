@@ -1,5 +1,7 @@
--- Two sessions of one visitor never overlap in time: the later one starts after the earlier has ended.
--- (The same moment twice is one session, because a gap of nothing is no gap.)
+{{ config(meta={'dagster': {'ref': {'name': 'sessions'}}}) }}
+
+-- Two sessions of one visitor never overlap in time: the later one starts when the earlier has ended, or after.
+-- (They meet in one moment only where a site's campaigns cut.) Of a run's visitors, and the days around.
 select session_id
 from (
     select
@@ -8,5 +10,9 @@ from (
         lag(ended_at) over (partition by client_id, site_id, visitor_id order by started_at, session_id) as previous_ended_at
     from {{ ref('sessions') }}
     where visitor_id is not null
+    {%- if received_window() is not none %}
+        and (client_id, site_id, visitor_id) in (select client_id, site_id, visitor_id from {{ touched() }})
+        and {{ is_near_touched('date', 2, 2) }}
+    {%- endif %}
 ) as in_sequence
-where started_at <= previous_ended_at
+where started_at < previous_ended_at

@@ -21,10 +21,10 @@ from footfall.demo.sender import Sender
 from footfall.demo.traffic import NOBODY, Expected, Request, requests_of, sums
 from footfall.errors import FootfallError
 from footfall.hours import HOUR, between, floor, lower_first_hour
-from footfall.manifest import verify_bucket
 from footfall.processes import Children
 from footfall.settings import Settings
 from footfall.store import ObjectStore, open_store
+from footfall.verify import verify_bucket
 
 #: Seconds after which the demo's collector ships a segment; short, so that nobody waits for it.
 _SEGMENT_SECONDS = 2

@@ -3,10 +3,8 @@
 import os
 
 import dagster as dg
-from dagster_dbt import DbtCliResource
 
 from footfall.settings import Settings
-from orchestration.modelling.project import DBT, PROJECT_FOLDER
 from orchestration.resources.billing import Billing
 from orchestration.resources.clients import Clients
 from orchestration.resources.destinations import Destinations
@@ -24,15 +22,14 @@ def resources() -> dg.Definitions:
             "clients": Clients(folder=str(settings.clients)),
             "lake": Lake(url=settings.lake, s3_endpoint=settings.s3_endpoint),
             "warehouse": Warehouse(path=str(settings.warehouse)),
-            "dbt": DbtCliResource(
-                project_dir=str(PROJECT_FOLDER),
-                profiles_dir=str(PROJECT_FOLDER),
-                dbt_executable=str(DBT),
-            ),
             "destinations": Destinations(
                 home=str(settings.home), backup_url=settings.backup, s3_endpoint=settings.s3_endpoint
             ),
-            "state": State(ledger_path=str(settings.ledger), dbt_folder=str(settings.home / "dbt")),
+            "state": State(
+                home=str(settings.home),
+                ledger_path=str(settings.ledger),
+                dbt_folder=str(settings.home / "dbt"),
+            ),
             "domains": DomainRegistry(path=str(settings.registry), grace_hours=settings.billing_grace_hours),
             # By name: the UI shows the values of a resource.
             "billing": Billing(

@@ -1,52 +1,37 @@
-"""One delivery: render, put, read back, manifest, ledger. Every step may be repeated.
+"""One export of one client: which periods are due, rendered from the warehouse, handed to the sender.
 
-    planned → rendered → put → verified → committed      (failed at any step; the next attempt goes on)
-                  └── abandoned: its data changed before the client could see it
-
-The client's bucket and the backup bucket are independent: trouble with one does not spare the other its
-copy. Nothing is overwritten; changed data is a new revision beside the old one.
+Nothing is overwritten; changed data is a new revision beside the old one. A revision that nobody can have
+seen yet is rendered anew under its own number; one that somebody may have seen is finished as it is first.
 """
 
-import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
+import json
+import shutil
+from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from typing import Any
 
 import duckdb
 
 from footfall import keys
 from footfall.clients import Client, Export
-from footfall.manifest import DeliveredFile, Period, build, period_end
-from footfall.store import NotFound, ObjectStore, StoreError, put_once
-from orchestration.delivery import datasets
-from orchestration.delivery.ledger import Ledger, LedgerRow
+from footfall.errors import FootfallError
+from footfall.failures import Trouble
+from footfall.manifest import Period, build, period_end
+from orchestration.delivery import datasets, states
+from orchestration.delivery.ddl import ddl, schema
+from orchestration.delivery.desk import Desk
+from orchestration.delivery.digests import Digests
+from orchestration.delivery.ledger import Ledger, LedgerRow, text_of
+from orchestration.delivery.places import BACKUP, Places
 from orchestration.delivery.progress import IngestedHours
+from orchestration.delivery.receipts import Receipts
+from orchestration.delivery.render import Rendered, preview, render
+from orchestration.delivery.selection import Selection, select
+from orchestration.delivery.send import Outcome, Sender, Taken, read_taken
 
-
-@dataclass(frozen=True)
-class Buckets:
-    """Where one client's deliveries go."""
-
-    destination: ObjectStore
-    backup: ObjectStore
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one period: `delivered`, `unchanged` (nothing to send) or `failed` with an error."""
-
-    period_start: datetime
-    status: str
-    revision: int
-    reason: str
-    key: str
-    rows: int
-    bytes: int
-    sha256: str
-    error: str = ""
-    is_retryable: bool = False
+#: A delivery whose number is taken is tried under the next one; a lost ledger can take many turns.
+_TURNS = 200
 
 
 class Deliverer:
@@ -57,180 +42,314 @@ class Deliverer:
         connection: duckdb.DuckDBPyConnection,
         client: Client,
         export: Export,
-        buckets: Buckets,
+        places: Places,
         ledger: Ledger,
+        desk: Desk,
         *,
         hours: IngestedHours,
-        now: Callable[[], datetime],
+        digests: Digests,
+        receipts: Receipts,
     ) -> None:
         self._connection = connection
         self._client = client
         self._export = export
-        self._buckets = buckets
+        self._places = places
         self._ledger = ledger
+        self._desk = desk
         self._hours = hours
-        self._now = now
-        self._digests = datasets.digests(connection, client, export)
+        self._digests = digests
+        self._receipts = receipts
+        self._selected: Selection | None = None
+
+    def _selection(self) -> Selection:
+        """The export against today's tables. Raises ConfigError where they do not fit."""
+        if self._selected is None:
+            hash_key = self._desk.signer.derived(f"hash:{self._client.client_id}")
+            self._selected = select(self._connection, self._client, self._export, hash_key)
+        return self._selected
+
+    def _sender(self) -> Sender:
+        beside = {keys.public_key(self._desk.signer.key_id): self._desk.signer.public_pem}
+        if self._selected is not None:
+            folder = keys.schema_folder(self._export.name, self._selected.schema_id)
+            texts = ddl(self._selected, self._client.destinations()[self._export.destinations[0]].url)
+            beside |= {f"{folder}{name}": text.encode() for name, text in texts.items()}
+            beside[f"{folder}schema.json"] = (json.dumps(schema(self._selected), indent=2) + "\n").encode()
+        return Sender(self._client, self._export, self._places, self._ledger, self._desk, beside)
 
     def restated(self) -> list[datetime]:
-        """Periods delivered before whose rows have changed since: late events, sessions that grew."""
-        committed = self._ledger.latest_committed(self._client.client_id, self._export.name)
+        """Periods delivered before whose rows or columns have changed since, as far back as digests go.
+
+        Other columns are a reason only for periods that can still change: nobody wants years of files again
+        because of one more column. `footfall deliveries rebuild` does that when it is wanted.
+        """
+        since = self._digests.since
+        recent = self._desk.now() - datasets.LATE_TOLERANCE
+        delivered = self._ledger.latest_delivered(self._client.client_id, self._export.name, since)
+        if not delivered:
+            return []
+        selection = self._selection()
+        digests = self._digests.of(selection)
         return sorted(
-            self._local(start)
-            for start, row in committed.items()
-            if row.digest != self._digests.get(start, datasets.EMPTY_DIGEST)
+            self.local(start)
+            for start, row in delivered.items()
+            if (
+                row.digest != digests.get(start, "0")
+                if row.schema_id in (None, selection.schema_id)
+                else start >= recent
+            )
         )
 
-    def _local(self, start: datetime) -> datetime:
+    def open(self, now: datetime) -> list[datetime]:
+        """Periods whose delivery came to no end and is due again."""
+        rows = self._ledger.all(
+            "WHERE client_id = ? AND export = ? AND state IN ('planned', 'rendered') "
+            "AND (next_at IS NULL OR next_at <= ?)",
+            (self._client.client_id, self._export.name, text_of(now)),
+        )
+        return sorted({self.local(row.period_start) for row in rows})
+
+    def local(self, start: datetime) -> datetime:
         """A day's start as the client's midnight, which a change of summer time may put at one o'clock."""
-        if self._export.cadence == "hourly":
+        if self._export.cadence != "daily":
             return start
         return self._client.local_midnight(start.astimezone(self._client.zone()).strftime("%Y-%m-%d"))
 
-    def deliver(self, start: datetime) -> Outcome:
-        """Bring one period to its bucket, or find what is there still right. Raises no StoreError."""
-        with TemporaryDirectory(prefix="footfall-delivery-") as folder:
-            path = Path(folder) / "part.csv"
-            rows = datasets.render_csv(self._connection, self._client, self._export, start, path)
-            data = path.read_bytes()
-        sha256 = hashlib.sha256(data).hexdigest()
-        digest = self._digests.get(start.astimezone(UTC), datasets.EMPTY_DIGEST)
-        revisions = self._revisions(start)
-        if revisions and revisions[-1].is_open and revisions[-1].sha256 not in (None, sha256):
-            failure = self._settle(revisions[-1], start)
-            if failure:
-                return failure
-            revisions = self._revisions(start)
-        newest = next((row for row in reversed(revisions) if row.state == "committed"), None)
-        if newest and newest.sha256 == sha256:
-            if revisions[-1].is_open:
-                self._ledger.record(revisions[-1], "abandoned")
-            self._ledger.record(newest, "committed", digest=digest)
-            return _outcome(newest, "unchanged")
-        row = self._ledger.plan(
+    def preview(self, start: datetime) -> list[dict[str, Any]]:
+        """A few rows without what is about persons."""
+        return preview(self._connection, self._selection(), start, datasets.PERSONAL)
+
+    def deliver(self, start: datetime, reason: str = "late") -> Outcome:
+        """Bring one period to its buckets, or find what is there still right. Raises nothing of its own.
+
+        `reason`: why data that was delivered may have changed: `late`, `correction` or `erasure`.
+        """
+        with self._desk.claim(self._client.client_id, self._export.name):
+            for _ in range(_TURNS):
+                outcome = self._turn(start, reason)
+                if outcome is not None:
+                    return outcome
+        raise FootfallError(f"{self._client.client_id} {self._export.name} {start}: more than {_TURNS} turns")
+
+    def _turn(self, start: datetime, reason: str) -> Outcome | None:
+        """One revision brought on. None: there is a further one to do."""
+        revisions = self._ledger.revisions(self._client.client_id, self._export.name, start)
+        newest = next((row for row in reversed(revisions) if row.is_delivered), None)
+        pending = revisions[-1] if revisions and revisions[-1].is_open else None
+        try:
+            prepared = self._prepare(start, reason, revisions, newest, pending)
+        except Exception as error:
+            # A filter that fits no column, a full disk: noted in the ledger and told with all the others.
+            row = pending or self._plan(start, revisions, newest, reason)
+            return self._sender().failed(row, [error])
+        if isinstance(prepared, Outcome):
+            if newest and newest.hold:
+                self._sender().notify(self._ledger.row(newest.identity))
+            return prepared
+        row, is_behind = prepared
+        if row.not_before and row.not_before > self._desk.now():
+            return self._sender().outcome(row, "failed", _waiting(row))
+        try:
+            self._look_for_ours(row, revisions)
+            outcome = self._sender().send(row)
+        except Taken as taken:
+            return self._take_over(taken, row)
+        return None if outcome.status == "delivered" and is_behind else outcome
+
+    def _prepare(
+        self,
+        start: datetime,
+        reason: str,
+        revisions: list[LedgerRow],
+        newest: LedgerRow | None,
+        pending: LedgerRow | None,
+    ) -> tuple[LedgerRow, bool] | Outcome:
+        """The row to send, and whether its data has changed since it was rendered; or that nothing is due."""
+        selection = self._selection()
+        digest = self._digests.one(selection, start)
+        facts = digest, selection.schema_id
+        seen = self._may_be_seen(pending) if pending else set()
+        if pending and seen - {BACKUP}:
+            self._sender().recover(pending)
+            return pending, (pending.digest, pending.schema_id) != facts
+        if newest and (newest.digest, newest.schema_id) == facts:
+            if pending:
+                self._drop(pending)
+            return self._sender().outcome(newest, "unchanged")
+        is_same = pending is not None and (pending.digest, pending.schema_id) == facts
+        if pending and pending.state == states.RENDERED and is_same and self._sender().is_ready(pending):
+            return pending, False
+        if pending and seen:
+            # Only our backup has it. The client gets the newer data, and its number stays free.
+            self._drop(pending)
+            pending = None
+        number = pending.revision if pending else max((r.revision for r in revisions), default=0) + 1
+        folder = self._desk.outbox(self._client.client_id, self._export.name, start, number)
+        shutil.rmtree(folder, ignore_errors=True)
+        prefix = self._prefix(start, number)
+        rendered = render(self._connection, selection, start, prefix, folder)
+        if newest and _contents(newest) == [(f.sha256, f.site) for f in rendered.files]:
+            shutil.rmtree(folder, ignore_errors=True)
+            newest = self._ledger.record(newest, newest.state, digest=digest, schema_id=selection.schema_id)
+            if pending:
+                self._drop(pending)
+            return self._sender().outcome(newest, "unchanged")
+        for file, path in zip(rendered.files, rendered.paths, strict=True):
+            path.rename(folder / Path(file.key).name)
+        row = pending or self._plan(start, revisions, newest, reason)
+        if pending and pending.state == states.RENDERED:
+            self._ledger.restart_copies(pending)
+        data = self._manifest(row, rendered, start, newest)
+        row = self._ledger.record(
+            row,
+            states.RENDERED,
+            files=rendered.files,
+            rows=rendered.delivered,
+            bytes=sum(file.bytes for file in rendered.files),
+            digest=digest,
+            schema_id=selection.schema_id,
+            manifest_key=prefix + keys.MANIFEST_NAME,
+            manifest=data.decode(),
+        )
+        return row, False
+
+    def _may_be_seen(self, row: LedgerRow) -> set[str]:
+        """The places where a manifest of this revision may lie already."""
+        copies = self._ledger.copies(row)
+        return {place for place, state in copies.items() if state in (states.VERIFIED, states.COMMITTED)}
+
+    def _drop(self, row: LedgerRow) -> None:
+        self._ledger.record(row, states.SUPERSEDED, hold="", next_at=None)
+        shutil.rmtree(
+            self._desk.outbox(row.client_id, row.export, row.period_start, row.revision), ignore_errors=True
+        )
+
+    def _plan(
+        self, start: datetime, revisions: Iterable[LedgerRow], newest: LedgerRow | None, reason: str
+    ) -> LedgerRow:
+        if newest is None:
+            reason = "initial"
+        elif self._selected and newest.schema_id not in (None, self._selected.schema_id):
+            reason = "schema"
+        return self._ledger.plan(
             self._client.client_id,
             self._export.name,
             start,
-            # An unfinished attempt with the same bytes is taken up.
-            len(revisions) if revisions and revisions[-1].is_open else len(revisions) + 1,
-            "late" if newest else "initial",
-            self._now(),
+            max((row.revision for row in revisions), default=0) + 1,
+            cadence=self._export.cadence,
+            reason=reason,
+            supersedes=newest.revision if newest else None,
+            places=(BACKUP, *self._export.destinations),
+            now=self._desk.now(),
         )
-        key = keys.delivered_file(self._export.name, start, self._export.cadence, row.revision, "csv")
-        file = DeliveredFile(key, len(data), sha256, rows)
-        # An attempt that is taken up again keeps its manifest: one bucket may hold it already.
-        manifest = (
-            row.manifest.encode()
-            if row.manifest
-            else self._manifest(row, file, start, newest.revision if newest else None)
+
+    def _prefix(self, start: datetime, revision: int) -> str:
+        return keys.revision_prefix(
+            self._export.name,
+            start,
+            self._export.cadence,
+            revision,
+            template=self._export.key,
+            dataset=self._export.dataset,
+            client_id=self._client.client_id,
         )
-        self._ledger.record(
-            row,
-            "rendered",
-            key=key,
-            rows=rows,
-            bytes=len(data),
-            sha256=sha256,
-            digest=digest,
-            manifest=manifest.decode(),
-            error=None,
-        )
-        return self._send(row, file, data, manifest, start)
 
-    def _revisions(self, start: datetime) -> list[LedgerRow]:
-        return self._ledger.revisions(self._client.client_id, self._export.name, start)
+    def _look_for_ours(self, row: LedgerRow, revisions: Iterable[LedgerRow]) -> None:
+        """Before the first manifest of a period that the ledger knows nothing about: is there one already?
 
-    def _settle(self, row: LedgerRow, start: datetime) -> Outcome | None:
-        """End an unfinished revision whose data has changed since. Returns the failure to do so.
-
-        What the client may have read is finished as it is, so that the backup has it too and the next
-        revision can supersede it. Anything else is abandoned.
+        A ledger that was lost must not lead to other manifests in the backup than in the client's bucket.
+        Raises Taken where there is one.
         """
+        known = [r for r in revisions if r.is_delivered and r.digest is not None]
+        if known or row.attempts or self._may_be_seen(row):
+            return
+        for name in self._export.destinations:
+            place = self._places[name]
+            try:
+                store = place.store()
+                key = str(row.manifest_key)
+                if store.head(key) is not None:
+                    data = store.get(key)
+                    if data != str(row.manifest).encode():
+                        raise Taken(place, data)
+            except FootfallError as error:
+                place.note(error)  # sending will say it
+
+    def _take_over(self, taken: Taken, row: LedgerRow) -> Outcome | None:
+        """Believe the manifest that lies where ours belongs: it is an earlier delivery of ours."""
         try:
-            data = self._visible(row, start)
-        except StoreError as error:
-            self._ledger.record(row, "failed", error=str(error))
-            return _outcome(row, "failed", error=str(error), is_retryable=error.retryable)
-        if data is None:
-            self._ledger.record(row, "abandoned")
+            document = read_taken(taken, row)
+        except FootfallError as error:
+            return self._sender().failed(row, [error])
+        copies = self._ledger.copies(row)
+        if any(state == states.COMMITTED for state in copies.values()):
+            # Another manifest of ours is in a bucket under this number. The next one is free.
+            self._drop(row)
             return None
-        assert row.key and row.sha256 and row.manifest and row.rows is not None, "it was rendered"
-        file = DeliveredFile(row.key, len(data), row.sha256, row.rows)
-        outcome = self._send(row, file, data, row.manifest.encode(), start)
+        shutil.rmtree(
+            self._desk.outbox(row.client_id, row.export, row.period_start, row.revision), ignore_errors=True
+        )
+        adopted = self._ledger.adopt(
+            row.identity,
+            cadence=self._export.cadence,
+            document=document,
+            manifest_key=str(row.manifest_key),
+            manifest=taken.data.decode(),
+            places=(BACKUP, *self._export.destinations),
+            now=self._desk.now(),
+        )
+        sender = self._sender()
+        try:
+            sender.recover(adopted)
+            outcome = sender.send(adopted)
+        except Taken:
+            self._drop(adopted)
+            return None
+        except FootfallError as error:
+            return sender.failed(adopted, [error])
         return outcome if outcome.status == "failed" else None
 
-    def _visible(self, row: LedgerRow, start: datetime) -> bytes | None:
-        """The file of a revision that the client's bucket holds whole, manifest included; else None."""
-        manifest_key = keys.manifest(self._export.name, start, self._export.cadence, row.revision)
-        if row.key is None or self._buckets.destination.head(manifest_key) is None:
-            return None
-        try:
-            data = self._buckets.destination.get(row.key)
-        except NotFound:
-            return None
-        return data if hashlib.sha256(data).hexdigest() == row.sha256 else None
-
-    def _send(
-        self, row: LedgerRow, file: DeliveredFile, data: bytes, manifest: bytes, start: datetime
-    ) -> Outcome:
-        manifest_key = keys.manifest(self._export.name, start, self._export.cadence, row.revision)
-        errors: list[StoreError] = []
-        for store in (self._buckets.backup, self._buckets.destination):
-            try:
-                put_once(store, file.key, data)
-                self._ledger.record(row, "put")
-                if hashlib.sha256(store.get(file.key)).hexdigest() != file.sha256:
-                    raise StoreError(f"{store.url(file.key)} reads back differently", retryable=True)
-                self._ledger.record(row, "verified")
-                put_once(store, manifest_key, manifest)
-            except StoreError as error:
-                errors.append(error)
-        if errors:
-            text = "; ".join(str(error) for error in errors)
-            self._ledger.record(row, "failed", error=text)
-            return _outcome(row, "failed", file, text, all(error.retryable for error in errors))
-        self._ledger.record(row, "committed", committed_at=self._now().isoformat(), error=None)
-        return _outcome(row, "delivered", file)
-
     def _manifest(
-        self, row: LedgerRow, file: DeliveredFile, start: datetime, supersedes: int | None
+        self, row: LedgerRow, rendered: Rendered, start: datetime, newest: LedgerRow | None
     ) -> bytes:
-        end = period_end(start, self._export.cadence)
-        dataset = datasets.DATASETS[self._export.dataset]
+        export, selection = self._export, self._selection()
+        end = period_end(start, export.cadence)
         through = self._hours.complete_through(start)
         return build(
+            key=self._prefix(start, row.revision) + keys.MANIFEST_NAME,
             client_id=self._client.client_id,
-            export=self._export.name,
-            dataset=self._export.dataset,
-            cadence=self._export.cadence,
-            period=Period(start, end, "UTC" if self._export.cadence == "hourly" else self._client.timezone),
+            export=export.name,
+            dataset=export.dataset,
+            cadence=export.cadence,
+            period=Period(start, end, self._client.timezone if export.cadence == "daily" else "UTC"),
             revision=row.revision,
-            supersedes=supersedes,
+            supersedes=newest.revision if newest else None,
             reason=row.reason,
-            files=[file],
-            columns=datasets.columns(self._connection, dataset),
+            format=export.format,
+            compression=export.compression,
+            dialect=selection.dialect,
+            files=rendered.files,
+            columns=selection.columns,
+            schema=keys.schema_folder(export.name, selection.schema_id),
+            receipt=self._receipts.of(
+                self._client.client_id,
+                start,
+                end,
+                rows=rendered.rows,
+                delivered=rendered.delivered,
+                excluded=rendered.excluded,
+            ),
             complete_through=through,
             is_final=through is not None and through >= end + datasets.LATE_TOLERANCE,
             planned_at=row.planned_at,
+            software=self._desk.software,
+            signer=self._desk.signer,
         )
 
 
-def _outcome(
-    row: LedgerRow,
-    status: str,
-    file: DeliveredFile | None = None,
-    error: str = "",
-    is_retryable: bool = False,
-) -> Outcome:
-    return Outcome(
-        period_start=row.period_start,
-        status=status,
-        revision=row.revision,
-        reason=row.reason,
-        key=file.key if file else row.key or "",
-        rows=file.rows if file else row.rows or 0,
-        bytes=file.bytes if file else row.bytes or 0,
-        sha256=file.sha256 if file else row.sha256 or "",
-        error=error,
-        is_retryable=is_retryable,
-    )
+def _contents(row: LedgerRow) -> list[tuple[str, str | None]]:
+    return [(file.sha256, file.site) for file in row.files]
+
+
+def _waiting(row: LedgerRow) -> Trouble:
+    return Trouble("retry", f"the bucket asked to wait until {row.not_before}: {row.error}")

@@ -1,42 +1,68 @@
 """The ledger: what was to be delivered, how far it came, and what arrived. One SQLite file.
 
 Intent is written before each side effect, so that after a crash the next run knows what may lie in a
-bucket already. A row is unique by client, export, period and revision, whoever writes it.
+bucket already. A row is unique by client, export, period and revision, whoever writes it; below it is a row
+for each bucket.
 """
 
+import json
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-#: How far a delivery has come. `committed`: the manifest is in the client's bucket and in the backup.
-#: `failed`: an attempt ended with `error`; the next one goes on. `abandoned`: the client never saw it, and
-#: its data has changed meanwhile; a later revision is delivered in its place, if there is need for one.
-STATES = ("planned", "rendered", "put", "verified", "committed", "failed", "abandoned")
+from footfall.errors import FootfallError
+from footfall.manifest import DeliveredFile, ReadManifest
+from orchestration.delivery import states
 
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS deliveries (
+CREATE TABLE IF NOT EXISTS revisions (
     client_id TEXT NOT NULL,
     export TEXT NOT NULL,
     period_start TEXT NOT NULL,
     revision INTEGER NOT NULL,
     state TEXT NOT NULL,
     reason TEXT NOT NULL,
+    cadence TEXT NOT NULL,
+    supersedes INTEGER,
+    schema_id TEXT,
     digest TEXT,
-    key TEXT,
+    files TEXT NOT NULL DEFAULT '[]',
     rows INTEGER,
     bytes INTEGER,
-    sha256 TEXT,
+    manifest_key TEXT,
     manifest TEXT,
+    hold TEXT NOT NULL DEFAULT '',
+    kind TEXT,
     error TEXT,
     attempts INTEGER NOT NULL DEFAULT 0,
+    failing_since TEXT,
+    next_at TEXT,
+    not_before TEXT,
     planned_at TEXT NOT NULL,
     committed_at TEXT,
     PRIMARY KEY (client_id, export, period_start, revision)
 );
+CREATE INDEX IF NOT EXISTS revisions_open ON revisions (state, next_at)
+    WHERE state IN ('planned', 'rendered', 'committed');
+CREATE TABLE IF NOT EXISTS copies (
+    client_id TEXT NOT NULL,
+    export TEXT NOT NULL,
+    period_start TEXT NOT NULL,
+    revision INTEGER NOT NULL,
+    place TEXT NOT NULL,
+    state TEXT NOT NULL,
+    PRIMARY KEY (client_id, export, period_start, revision, place)
+);
+CREATE TABLE IF NOT EXISTS written (
+    url TEXT PRIMARY KEY
+);
 """
+_OPEN = "('planned', 'rendered')"
+_TIMES = ("period_start", "planned_at", "committed_at", "failing_since", "next_at", "not_before")
 
 
 @dataclass(frozen=True)
@@ -49,107 +75,286 @@ class LedgerRow:
     revision: int
     state: str
     reason: str
+    cadence: str
+    supersedes: int | None
+    schema_id: str | None
     digest: str | None
-    key: str | None
+    files: tuple[DeliveredFile, ...]
     rows: int | None
     bytes: int | None
-    sha256: str | None
+    manifest_key: str | None
     manifest: str | None
+    hold: str
+    kind: str | None
     error: str | None
     attempts: int
+    failing_since: datetime | None
+    next_at: datetime | None
+    not_before: datetime | None
     planned_at: datetime
     committed_at: datetime | None
 
     @property
     def is_open(self) -> bool:
-        """Whether it is still to be brought to an end."""
-        return self.state not in ("committed", "abandoned")
+        """Whether it is still to be brought to the client."""
+        return self.state in (states.PLANNED, states.RENDERED)
+
+    @property
+    def is_delivered(self) -> bool:
+        """Whether its manifests are in place."""
+        return self.state in (states.COMMITTED, states.NOTIFIED)
+
+    @property
+    def identity(self) -> tuple[str, str, str, int]:
+        """The key of the row."""
+        return self.client_id, self.export, text_of(self.period_start), self.revision
+
+    @property
+    def shown(self) -> str:
+        """The state for a person: what holds it up, or how far it is."""
+        return f"{self.hold} ({self.kind})" if self.hold else self.state
 
 
 class Ledger:
-    """Rows of deliveries, durable after each call."""
+    """Rows of deliveries, durable after each call. One object may be used by several threads."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._local = threading.local()
         path.parent.mkdir(parents=True, exist_ok=True)
-        with self._open() as connection:
+        with self._connection() as connection:
             connection.executescript(_SCHEMA)
 
-    @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        connection = sqlite3.connect(self._path, timeout=60)  # seconds to wait for another writer
+    def _connection(self) -> sqlite3.Connection:
+        """This thread's connection; opening one costs more than a statement."""
+        found: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if found is None:
+            found = sqlite3.connect(self._path, timeout=60)  # seconds to wait for another writer
+            found.row_factory = sqlite3.Row
+            found.execute("PRAGMA journal_mode = WAL")
+            found.execute("PRAGMA synchronous = FULL")
+            self._local.connection = found
+        return found
+
+    def close(self) -> None:
+        """Close this thread's connection."""
+        found = getattr(self._local, "connection", None)
+        if found is not None:
+            found.close()
+            self._local.connection = None
+
+    def _write(self, *statements: tuple[str, Iterable[Any]]) -> None:
+        """All statements or none, durable. Raises FootfallError where the disk is full."""
+        connection = self._connection()
         try:
-            connection.row_factory = sqlite3.Row
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
             with connection:
-                yield connection
-        finally:
-            connection.close()
+                for sql, values in statements:
+                    connection.execute(sql, tuple(values))
+        except sqlite3.OperationalError as error:
+            raise FootfallError(f"the ledger {self._path} cannot be written: {error}") from None
 
     def revisions(self, client_id: str, export: str, period_start: datetime) -> list[LedgerRow]:
         """Every revision of one period, oldest first."""
         return self._select(
             "WHERE client_id = ? AND export = ? AND period_start = ? ORDER BY revision",
-            (client_id, export, _text(period_start)),
+            (client_id, export, text_of(period_start)),
         )
 
-    def latest_committed(self, client_id: str, export: str) -> dict[datetime, LedgerRow]:
-        """Period → its newest committed revision, for all periods of an export."""
+    def latest_delivered(
+        self, client_id: str, export: str, since: datetime | None = None
+    ) -> dict[datetime, LedgerRow]:
+        """Period → its newest delivered revision, for an export's periods from `since` on."""
         rows = self._select(
-            "WHERE client_id = ? AND export = ? AND state = 'committed' ORDER BY revision",
-            (client_id, export),
+            "WHERE client_id = ? AND export = ? AND period_start >= ? "
+            "AND state IN ('committed', 'notified') ORDER BY revision",
+            (client_id, export, text_of(since) if since else ""),
         )
         return {row.period_start: row for row in rows}
 
-    def all(self) -> list[LedgerRow]:
+    def unfinished(self, now: datetime | None = None) -> list[LedgerRow]:
+        """Deliveries that are not at their end, oldest period first; with `now`, those that are due."""
+        due = "AND (next_at IS NULL OR next_at <= ?)" if now else ""
+        return self._select(
+            f"WHERE (state IN {_OPEN} OR (state = 'committed' AND hold <> '')) {due} "
+            "ORDER BY period_start, client_id, export, revision",
+            (text_of(now),) if now else (),
+        )
+
+    def all(self, where: str = "", values: Iterable[Any] = ()) -> list[LedgerRow]:
         """Every row, by client, export, period and revision."""
-        return self._select("ORDER BY client_id, export, period_start, revision", ())
+        return self._select(f"{where} ORDER BY client_id, export, period_start, revision", tuple(values))
 
     def plan(
-        self, client_id: str, export: str, period_start: datetime, revision: int, reason: str, now: datetime
+        self,
+        client_id: str,
+        export: str,
+        period_start: datetime,
+        revision: int,
+        *,
+        cadence: str,
+        reason: str,
+        supersedes: int | None,
+        places: Iterable[str],
+        now: datetime,
     ) -> LedgerRow:
-        """Write the intent to deliver, or take up the row that is there. Counts the attempt."""
-        key = (client_id, export, _text(period_start), revision)
-        with self._open() as connection:
-            connection.execute(
-                "INSERT INTO deliveries "
-                "(client_id, export, period_start, revision, state, reason, planned_at) "
-                "VALUES (?, ?, ?, ?, 'planned', ?, ?) ON CONFLICT DO NOTHING",
-                (*key, reason, _text(now)),
+        """Write the intent to deliver, or take up the row that is there."""
+        key = (client_id, export, text_of(period_start), revision)
+        self._write(
+            (
+                "INSERT INTO revisions (client_id, export, period_start, revision, state, reason, cadence, "
+                "supersedes, planned_at) VALUES (?, ?, ?, ?, 'planned', ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                (*key, reason, cadence, supersedes, text_of(now)),
+            ),
+            *(
+                (
+                    "INSERT INTO copies (client_id, export, period_start, revision, place, state) "
+                    "VALUES (?, ?, ?, ?, ?, 'rendered') ON CONFLICT DO NOTHING",
+                    (*key, place),
+                )
+                for place in places
+            ),
+        )
+        return self.row(key)
+
+    def row(self, identity: tuple[str, str, str, int]) -> LedgerRow:
+        """The row as it is now."""
+        [row] = self._select(
+            "WHERE client_id = ? AND export = ? AND period_start = ? AND revision = ?", identity
+        )
+        return row
+
+    def record(self, row: LedgerRow, state: str, **facts: Any) -> LedgerRow:
+        """Move a delivery to `state`, with whatever became known (columns by name). Returns the row."""
+        states.require(states.DELIVERY, row.state, state)
+        if "hold" in facts:
+            states.require(states.HOLDS, row.hold, facts["hold"])
+        values = {name: _stored(value) for name, value in {"state": state, **facts}.items()}
+        settings = ", ".join(f"{name} = ?" for name in values)
+        self._write((f"UPDATE revisions SET {settings} {_WHERE}", (*values.values(), *row.identity)))
+        return self.row(row.identity)
+
+    def copies(self, row: LedgerRow) -> dict[str, str]:
+        """Place → state of the copy in it."""
+        found = self._connection().execute(
+            f"SELECT place, state FROM copies {_WHERE} ORDER BY place", row.identity
+        )
+        return {item["place"]: item["state"] for item in found.fetchall()}
+
+    def record_copy(self, row: LedgerRow, place: str, before: str, state: str) -> None:
+        """Move one copy to `state`."""
+        states.require(states.COPY, before, state)
+        self._write((f"UPDATE copies SET state = ? {_WHERE} AND place = ?", (state, *row.identity, place)))
+
+    def reopen(self, row: LedgerRow) -> LedgerRow:
+        """Deliver again what was delivered: its bucket has lost it. The same revision, the same bytes."""
+        self._write(
+            (f"UPDATE revisions SET state = 'rendered', hold = '', next_at = NULL {_WHERE}", row.identity),
+            (f"UPDATE copies SET state = 'rendered' {_WHERE}", row.identity),
+        )
+        return self.row(row.identity)
+
+    def release(self, row: LedgerRow) -> LedgerRow:
+        """Let a delivery be tried at once and for the full time again, whatever holds it up."""
+        self._write(
+            (
+                "UPDATE revisions SET hold = '', attempts = 0, failing_since = NULL, next_at = NULL, "
+                f"not_before = NULL {_WHERE}",
+                row.identity,
             )
-            connection.execute(
-                "UPDATE deliveries SET attempts = attempts + 1 "
-                "WHERE client_id = ? AND export = ? AND period_start = ? AND revision = ?",
-                key,
-            )
-        return self.revisions(client_id, export, period_start)[revision - 1]
+        )
+        return self.row(row.identity)
 
-    def record(self, row: LedgerRow, state: str, **facts: str | int | None) -> None:
-        """Move a delivery to `state`, with whatever became known (columns by name)."""
-        assert state in STATES, state
-        settings = ", ".join(f"{name} = ?" for name in ("state", *facts))
-        with self._open() as connection:
-            connection.execute(
-                f"UPDATE deliveries SET {settings} "
-                "WHERE client_id = ? AND export = ? AND period_start = ? AND revision = ?",
-                (state, *facts.values(), row.client_id, row.export, _text(row.period_start), row.revision),
-            )
+    def restart_copies(self, row: LedgerRow) -> None:
+        """Nobody can have seen them: every copy begins anew."""
+        self._write((f"UPDATE copies SET state = 'rendered' {_WHERE}", row.identity))
 
-    def _select(self, where: str, values: tuple[str, ...]) -> list[LedgerRow]:
-        with self._open() as connection:
-            found = connection.execute(f"SELECT * FROM deliveries {where}", values).fetchall()
-        rows = []
-        for item in found:
-            facts = dict(item)
-            facts["period_start"] = datetime.fromisoformat(facts["period_start"])
-            facts["planned_at"] = datetime.fromisoformat(facts["planned_at"])
-            if facts["committed_at"]:
-                facts["committed_at"] = datetime.fromisoformat(facts["committed_at"])
-            rows.append(LedgerRow(**facts))
-        return rows
+    def adopt(
+        self,
+        identity: tuple[str, str, str, int],
+        *,
+        cadence: str,
+        document: ReadManifest,
+        manifest_key: str,
+        manifest: str,
+        places: Iterable[str],
+        now: datetime,
+    ) -> LedgerRow:
+        """Believe a manifest that lies in a bucket, after the ledger was lost: it is a delivery of ours.
+
+        The row is taken up as rendered, so that every place that lacks it gets the same bytes; the copy
+        in the place it was found in turns out to be there already.
+        """
+        planned_at = document.planned_at or text_of(now)
+        files = _stored(tuple(document.files))
+        self._write(
+            (
+                "INSERT INTO revisions (client_id, export, period_start, revision, state, reason, cadence, "
+                "planned_at) VALUES (?, ?, ?, ?, 'rendered', ?, ?, ?) ON CONFLICT DO NOTHING",
+                (*identity, document.reason, cadence, text_of(datetime.fromisoformat(planned_at))),
+            ),
+            (
+                "UPDATE revisions SET state = 'rendered', reason = ?, supersedes = ?, files = ?, rows = ?, "
+                f"bytes = ?, manifest_key = ?, manifest = ?, digest = NULL, schema_id = NULL {_WHERE}",
+                (
+                    document.reason,
+                    document.supersedes,
+                    files,
+                    sum(file.rows for file in document.files),
+                    sum(file.bytes for file in document.files),
+                    manifest_key,
+                    manifest,
+                    *identity,
+                ),
+            ),
+            (f"DELETE FROM copies {_WHERE}", identity),
+            *(
+                (
+                    "INSERT INTO copies (client_id, export, period_start, revision, place, state) "
+                    "VALUES (?, ?, ?, ?, ?, 'rendered')",
+                    (*identity, place),
+                )
+                for place in places
+            ),
+        )
+        return self.row(identity)
+
+    def forget_written(self, root: str) -> None:
+        """Put schemas and keys below a bucket's root again: it may be a new one."""
+        self._write(("DELETE FROM written WHERE substr(url, 1, ?) = ?", (len(root), root)))
+
+    def was_written(self, url: str) -> bool:
+        """Whether an object that never changes (a schema, a public key) is there since earlier."""
+        return bool(self._connection().execute("SELECT 1 FROM written WHERE url = ?", (url,)).fetchone())
+
+    def note_written(self, url: str) -> None:
+        """It is there now."""
+        self._write(("INSERT INTO written VALUES (?) ON CONFLICT DO NOTHING", (url,)))
+
+    def _select(self, where: str, values: Iterable[Any]) -> list[LedgerRow]:
+        found = self._connection().execute(f"SELECT * FROM revisions {where}", tuple(values)).fetchall()
+        return [_row(dict(item)) for item in found]
 
 
-def _text(moment: datetime) -> str:
+_WHERE = "WHERE client_id = ? AND export = ? AND period_start = ? AND revision = ?"
+_NAMES = {field.name for field in fields(LedgerRow)}
+
+
+def _row(facts: dict[str, Any]) -> LedgerRow:
+    for name in _TIMES:
+        if facts[name]:
+            facts[name] = datetime.fromisoformat(facts[name])
+    facts["files"] = tuple(DeliveredFile(**file) for file in json.loads(facts["files"]))
+    return LedgerRow(**{name: value for name, value in facts.items() if name in _NAMES})
+
+
+def _stored(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return text_of(value)
+    if isinstance(value, tuple):
+        return json.dumps([vars(file) for file in value])
+    return value
+
+
+def text_of(moment: datetime) -> str:
     """UTC with microseconds: equal moments are equal text, and text sorts by time."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds")

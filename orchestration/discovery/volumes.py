@@ -20,10 +20,13 @@ def note(
     """Replace the counts of the hours of [start, end), received time, duplicates left out."""
     rows = warehouse.execute(
         """
-        SELECT client_id, site_id, received_hour, event_type, count(*) AS events
-        FROM ingest.events
-        WHERE received_hour >= ? AND received_hour < ? AND NOT is_duplicate
-        GROUP BY ALL
+        SELECT client_id, site_id, received_hour, event_type, events
+        FROM (
+            SELECT client_id, site_id, received_hour, event_type, count(*) AS events
+            FROM ingest.events
+            WHERE received_hour >= ? AND received_hour < ? AND NOT is_duplicate
+            GROUP BY client_id, site_id, received_hour, event_type
+        )
         QUALIFY row_number() OVER (
             PARTITION BY client_id, site_id, received_hour ORDER BY events DESC, event_type
         ) <= ?

@@ -1,10 +1,17 @@
-"""Raw objects to lines that DuckDB can read without guessing, and what to do with damaged ones."""
+"""Raw objects to files of numbered lines that DuckDB reads without guessing, and what to do with damaged
+ones.
 
-from collections.abc import Iterator
+Each line gets its number as its first field: `{"#":17,"v":1,…`. DuckDB may then read the files in any order,
+on all cores, and still knows every line's place.
+"""
+
+import zlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, BinaryIO
 
 import msgspec
 import zstandard
@@ -16,35 +23,18 @@ from footfall.event import MAX_BODY_BYTES, timestamp
 MAX_OBJECT_BYTES = 2 << 30
 #: Bytes of one line: a body kept in quarantine can triple in JSON escapes.
 MAX_LINE_BYTES = 8 * MAX_BODY_BYTES
-#: Compressed bytes that are fed to zstd at once. At 32,000:1 they become 128 MiB at most, so that a bomb
+#: Compressed bytes that are decompressed at once. At 32,000:1 they become 128 MiB at most, so that a bomb
 #: meets the limit before it fills the memory.
 _CHUNK = 4096
+#: An object that says it holds no more than this is decompressed in one piece, which is faster.
+_AT_ONCE = 32 << 20
 
-#: Columns of a stored line (footfall.event) and their DuckDB types: no inference.
-LINE_COLUMNS = {
-    "v": "INTEGER",
-    "kind": "VARCHAR",
-    "client_id": "VARCHAR",
-    "site_id": "VARCHAR",
-    "event_id": "VARCHAR",
-    "type": "VARCHAR",
-    "received_at": "TIMESTAMPTZ",
-    "occurred_at": "TIMESTAMPTZ",
-    "visitor_id": "VARCHAR",
-    "user_agent": "VARCHAR",
-    "host": "VARCHAR",
-    "is_declared_host": "BOOLEAN",
-    "gpc": "BOOLEAN",
-    "dnt": "BOOLEAN",
-    "reason": "VARCHAR",
-    "detail": "VARCHAR",
-    "body": "VARCHAR",
-    "event": "JSON",
-}
-
-
+#: The field that holds a line's number from 1.
+NUMBER = "#"
 #: Reason of the one row that stands for a whole object; it has no line number.
 UNREADABLE = "unreadable_object"
+#: Reason of a row whose line is no stored line.
+DAMAGED = "damaged_line"
 
 #: What every event has, beside its own JSON.
 EVENT_FIELDS = ("client_id", "site_id", "event_id", "type", "received_at", "occurred_at")
@@ -52,11 +42,13 @@ EVENT_FIELDS = ("client_id", "site_id", "event_id", "type", "received_at", "occu
 
 @dataclass(frozen=True)
 class DecodedObject:
-    """A raw object as plain lines in a local file. `lines` counts them."""
+    """A raw object as numbered lines in a local file. `problem`: why it was set aside as a whole."""
 
     key: str
+    size: int
     path: Path
     lines: int
+    problem: str = ""
 
 
 class _StoredLine(msgspec.Struct):
@@ -75,6 +67,17 @@ class _StoredLine(msgspec.Struct):
     is_declared_host: bool | None = None
     gpc: bool | None = None
     dnt: bool | None = None
+    previous_visitor_id: str | None = None
+    consent_tier: int | None = None
+    consent_declared: int | None = None
+    session_id: str | None = None
+    user_id: str | None = None
+    country: str | None = None
+    region: str | None = None
+    city: str | None = None
+    client_hints: str | None = None
+    lost: Annotated[int, msgspec.Meta(ge=-(2**31), lt=2**31)] | None = None
+    source: str | None = None
     reason: str | None = None
     detail: str | None = None
     body: str | None = None
@@ -87,47 +90,120 @@ _decode_line = msgspec.json.Decoder(_StoredLine).decode
 _decode_event = msgspec.json.Decoder(float_hook=str).decode
 
 
+class _Unreadable(Exception):
+    """The object cannot be trusted whole."""
+
+
 def decode_object(
     key: str, data: bytes, hour: datetime, path: Path, max_bytes: int = MAX_OBJECT_BYTES
 ) -> DecodedObject:
-    """Decompress an object to `path`. One that cannot be trusted whole becomes one quarantined line.
+    """Decompress an object (zstd or gzip) to `path`. One that cannot be trusted whole becomes one quarantined
+    line.
 
-    zstd's own checksum covers the content, so truncation and flipped bits are seen here.
+    The checksums of zstd and gzip cover the content, so truncation and flipped bits are seen here.
     """
-    lines = size = 0
-    last = b"\n"
     try:
         with path.open("wb") as file:
-            for chunk in _decompressed(data):
-                size += len(chunk)
-                if size > max_bytes:
-                    return unreadable_object(key, hour, f"more than {max_bytes} bytes decompressed", path)
-                lines += chunk.count(b"\n")
-                last = chunk[-1:]
-                file.write(chunk)
-    except (zstandard.ZstdError, EOFError) as error:
-        return unreadable_object(key, hour, str(error), path)
-    if last != b"\n":
-        return unreadable_object(key, hour, "the last line has no end", path)
-    return DecodedObject(key, path, lines)
+            lines = 0
+            for whole in _whole_lines(_decompressed(data, max_bytes)):
+                lines += _write_numbered(file, whole, lines, hour)
+    except (_Unreadable, zstandard.ZstdError, zlib.error) as error:
+        return unreadable_object(key, hour, str(error), path, len(data))
+    return DecodedObject(key, len(data), path, lines)
 
 
-def _decompressed(data: bytes) -> Iterator[bytes]:
+def _decompressed(data: bytes, max_bytes: int) -> Iterator[bytes]:
+    """The content, piece by piece. Raises _Unreadable before more than `max_bytes` have been given."""
+    if data[:2] == b"\x1f\x8b":
+        pieces = _inflated(zlib.decompressobj(wbits=31), data, lambda d: d.eof)
+    elif _content_size(data) <= min(_AT_ONCE, max_bytes):
+        pieces = _at_once(data)
+    else:
+        pieces = _inflated(zstandard.ZstdDecompressor().decompressobj(), data, lambda d: d.eof)
+    size = 0
+    for piece in pieces:
+        size += len(piece)
+        if size > max_bytes:
+            raise _Unreadable(f"more than {max_bytes} bytes decompressed")
+        yield piece
+
+
+def _content_size(data: bytes) -> float:
+    """What a zstd frame says of itself; infinite where it says nothing."""
+    try:
+        size = zstandard.frame_content_size(data)
+    except zstandard.ZstdError:
+        return float("inf")
+    return size if size >= 0 else float("inf")
+
+
+def _at_once(data: bytes) -> Iterator[bytes]:
     decompressor = zstandard.ZstdDecompressor().decompressobj()
+    content = decompressor.decompress(data)
+    _check_end(decompressor, decompressor.eof)
+    yield content
+
+
+def _inflated(decompressor: Any, data: bytes, is_done: Callable[[Any], bool]) -> Iterator[bytes]:
     for start in range(0, len(data), _CHUNK):
-        chunk = decompressor.decompress(data[start : start + _CHUNK])
-        if chunk:
-            yield chunk
-        if decompressor.unused_data:
-            raise EOFError("there is more after the end of the compressed data")
-    if not decompressor.eof:
-        raise EOFError("the compressed data ends early")
+        piece = decompressor.decompress(data[start : start + _CHUNK])
+        if piece:
+            yield piece
+        if decompressor.unused_data or (is_done(decompressor) and start + _CHUNK < len(data)):
+            raise _Unreadable("there is more after the end of the compressed data")
+    _check_end(decompressor, is_done(decompressor))
 
 
-def unreadable_object(key: str, hour: datetime, detail: str, path: Path) -> DecodedObject:
+def _check_end(decompressor: Any, is_done: bool) -> None:
+    if decompressor.unused_data:
+        raise _Unreadable("there is more after the end of the compressed data")
+    if not is_done:
+        raise _Unreadable("the compressed data ends early")
+
+
+def _whole_lines(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """The same bytes in pieces that end at a line's end. Raises _Unreadable where the last line has none."""
+    rest: list[bytes] = []
+    for piece in filter(None, pieces):
+        end = piece.rfind(b"\n") + 1
+        if not end:
+            rest.append(piece)
+            continue
+        yield b"".join((*rest, piece[:end])) if rest else piece[:end] if end < len(piece) else piece
+        rest = [piece[end:]] if end < len(piece) else []
+    if rest:
+        raise _Unreadable("the last line has no end")
+
+
+#: `\n{"#":1,` and on: the beginnings of lines, made once for all objects of a process.
+_beginnings: list[bytes] = []
+
+
+def _write_numbered(file: BinaryIO, whole: bytes, before: int, hour: datetime) -> int:
+    """Write lines with their numbers, `before` + 1 and on. Returns how many.
+
+    Splitting and joining run at the speed of memory; a loop over lines would take as long as all the rest.
+    """
+    count = whole.count(b"\n")
+    inner = whole.split(b"\n{")
+    if len(inner) != count or not whole.startswith(b"{"):
+        # Some line does not begin with a bracket: each is looked at by itself.
+        for n, line in enumerate(whole[:-1].split(b"\n"), before + 1):
+            file.write(_mended(line, n, hour))
+        return count
+    while len(_beginnings) < before + count:
+        _beginnings.append(b'\n{"#":%d,' % (len(_beginnings) + 1))
+    inner[0] = inner[0][1:]
+    text = b"".join(chain.from_iterable(zip(_beginnings[before : before + count], inner, strict=True)))
+    # The first beginning brings the line end of the piece before it; the last line has its own.
+    file.write(memoryview(text)[1:])
+    return count
+
+
+def unreadable_object(key: str, hour: datetime, detail: str, path: Path, size: int) -> DecodedObject:
     """The one line that stands for a whole object nobody can read; the object itself stays in the lake."""
-    path.write_bytes(_quarantined(UNREADABLE, detail, b"", hour))
-    return DecodedObject(key, path, 1)
+    path.write_bytes(_quarantined(UNREADABLE, detail, b"", 1, hour))
+    return DecodedObject(key, size, path, 1, detail)
 
 
 def mend_lines(decoded: DecodedObject, hour: datetime) -> None:
@@ -137,24 +213,28 @@ def mend_lines(decoded: DecodedObject, hour: datetime) -> None:
     """
     mended = decoded.path.with_suffix(".mended")
     with decoded.path.open("rb") as lines, mended.open("wb") as out:
-        for line in lines:
-            out.write(_mended(line, hour))
+        for n, line in enumerate(lines, 1):
+            out.write(_mended(b"{" + line[line.index(b",") + 1 : -1], n, hour))
     mended.replace(decoded.path)
 
 
-def _mended(line: bytes, hour: datetime) -> bytes:
+def _mended(line: bytes, number: int, hour: datetime) -> bytes:
     try:
         stored = _decode_line(line)
         _decode_event(stored.event)
-        written = msgspec.json.encode(stored) + b"\n"
+        written = _numbered(msgspec.json.encode(stored), number)
         missing = _missing(stored)
         if missing:
             raise msgspec.ValidationError(f"the line lacks {missing}")
         if len(written) > MAX_LINE_BYTES:
             raise msgspec.ValidationError(f"more than {MAX_LINE_BYTES} bytes")
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return _quarantined("damaged_line", str(error), line[:-1], hour)
+        return _quarantined(DAMAGED, str(error), line, number, hour)
     return written
+
+
+def _numbered(line: bytes, number: int) -> bytes:
+    return b'{"#":%d,' % number + line[1:] + b"\n"
 
 
 def _missing(line: _StoredLine) -> str:
@@ -169,7 +249,7 @@ def _missing(line: _StoredLine) -> str:
     return "" if bytes(line.event).lstrip().startswith(b"{") else "event"
 
 
-def _quarantined(reason: str, detail: str, body: bytes, hour: datetime) -> bytes:
+def _quarantined(reason: str, detail: str, body: bytes, number: int, hour: datetime) -> bytes:
     text = body[:MAX_BODY_BYTES].decode("latin-1")
     line = {
         "kind": "refused",
@@ -178,4 +258,4 @@ def _quarantined(reason: str, detail: str, body: bytes, hour: datetime) -> bytes
         "detail": detail,
         "body": text,
     }
-    return msgspec.json.encode(line) + b"\n"
+    return _numbered(msgspec.json.encode(line), number)

@@ -1,51 +1,60 @@
-"""One hour, whole: raw objects of the lake → `ingest.events`, `ingest.quarantine`, `ingest.hours`.
+"""One hour, whole: raw objects of the lake → `ingest.events`, `ingest.quarantine` and the hour's accounts.
 
 Rebuilds the hour from what lies in the lake, so it may run in any order, any number of times, with the
 same result. DuckDB reads local files; the store port moves objects. Damage is looked for first: DuckDB
 would turn a bad line into NULLs and lose the tail of a truncated object without a word.
+
+    objects ─ decompress, number ─► files ─ judge ─► duplicates, enrichment ─ read again ─► Parquet ─►
+    warehouse
 """
 
 import hashlib
-from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import duckdb
 
 from footfall import keys
+from footfall.clients import Registry
 from footfall.store import NotFound, ObjectInfo, ObjectStore
 from orchestration.ingest import decode
-from orchestration.ingest.schema import TABLES, create_statements
+from orchestration.ingest.accounts import (
+    HourCounts,
+    apply_flips,
+    read_counts,
+    record_incident,
+    write_accounts,
+)
+from orchestration.ingest.decode import DecodedObject
+from orchestration.ingest.duplicates import find_duplicates
+from orchestration.ingest.enrichment.tables import enrichment_version, make_tables
+from orchestration.ingest.lines import file_name, judge_lines, refused_lines
+from orchestration.ingest.rows import ORDER, event_rows
+from orchestration.ingest.schema import TABLES, make_schema
 
-#: How far apart two receipts of one event id may lie and still be the same event. Segment uses a day;
-#: a phone that was offline over a weekend needs more. A longer window reads more hours at each ingest.
-DEDUPLICATION_WINDOW = timedelta(days=7)
-
-
-@dataclass(frozen=True)
-class HourCounts:
-    """What lay in an hour and what became of it. Conservation: lines = kept + duplicates + quarantined."""
-
-    hour: datetime
-    objects: int
-    bytes: int
-    lines: int
-    kept: int
-    duplicates: int
-    quarantined: int
-
-    @property
-    def is_conserved(self) -> bool:
-        """Whether every line is accounted for."""
-        return self.lines == self.kept + self.duplicates + self.quarantined
+#: Objects that are fetched and decompressed at the same time. More: a far store's latency weighs less, and so
+#: many objects more are in memory at once (16 MB each by default, three times that while they are numbered).
+FETCHED_AT_ONCE = 4
+#: Memory that DuckDB may take while it sorts an hour; beyond it the hour goes to disk. Lower: slower for
+#: hours of over a million events. Higher: the whole process may need 1 GB more than this.
+DUCKDB_MEMORY = "1400MB"
+#: Fixed, so that the same rows become the same bytes. zstd 1 is a third faster than 3 and 1 % larger.
+_PARQUET = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 122880"
+#: What DuckDB raises for a line that is no JSON or of other types. All else is no fault of the lines.
+_BAD_LINE = (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.OutOfRangeException)
+NO_CLIENTS = Registry((), ())
 
 
 def ingest_hours(
     connection: duckdb.DuckDBPyConnection,
     lake: ObjectStore,
     hours: Iterable[datetime],
+    registry: Registry = NO_CLIENTS,
     *,
     max_object_bytes: int = decode.MAX_OBJECT_BYTES,
 ) -> list[HourCounts]:
@@ -53,252 +62,181 @@ def ingest_hours(
 
     An hour in which another one's events changed what is a duplicate is written again as well. Each hour
     is one transaction: a failure leaves earlier hours whole and later ones as they were. An object that
-    decompresses to more than `max_object_bytes` is set aside.
+    decompresses to more than `max_object_bytes` is set aside. `registry` knows the sites' rules for pages.
     """
-    for statement in create_statements():
-        connection.execute(statement)
-    asked = list(hours)
-    for hour in asked:
-        _replace_hour(connection, lake, hour, max_object_bytes)
-    return [_counts(connection, hour) for hour in asked]
+    make_schema(connection)
+    restated = {}
+    for hour in hours:
+        with TemporaryDirectory(prefix="footfall-ingest-") as folder, _bounded(connection):
+            restated[hour] = _replace_hour(connection, lake, hour, registry, Path(folder), max_object_bytes)
+    return [read_counts(connection, hour, tuple(others)) for hour, others in restated.items()]
 
 
-def listing_digest(objects: list[ObjectInfo]) -> str:
+def listing_digest(objects: Sequence[ObjectInfo]) -> str:
     """A digest of what lies in an hour; an object that lands late changes it."""
     listing = "\n".join(f"{o.key} {o.size}" for o in sorted(objects, key=lambda o: o.key))
     return hashlib.sha256(listing.encode()).hexdigest()
 
 
+@contextmanager
+def _bounded(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Keep DuckDB within its memory; what does not fit goes to its folder for such. Undone behind it.
+
+    DuckDB does not know how many lines are in a file, takes them for few, and would turn the joins round: all
+    lines in a hash table, the small tables run past it. The joins stay as they are written.
+    """
+    before = connection.execute(
+        "SELECT current_setting('memory_limit'), current_setting('disabled_optimizers')"
+    ).fetchone()
+    assert before is not None, "settings always exist"
+    connection.execute(f"SET memory_limit = '{DUCKDB_MEMORY}'")
+    connection.execute("SET disabled_optimizers = 'join_order,build_side_probe_side'")
+    try:
+        yield
+    finally:
+        connection.execute(f"SET memory_limit = '{before[0]}'")
+        connection.execute(f"SET disabled_optimizers = '{before[1]}'")
+
+
 def _replace_hour(
-    connection: duckdb.DuckDBPyConnection, lake: ObjectStore, hour: datetime, max_object_bytes: int
-) -> None:
-    """Replace the hour's rows and Parquet, and those of hours whose duplicates change with it."""
+    connection: duckdb.DuckDBPyConnection,
+    lake: ObjectStore,
+    hour: datetime,
+    registry: Registry,
+    folder: Path,
+    max_object_bytes: int,
+) -> list[datetime]:
+    """Replace the hour's rows and Parquet. Returns the other hours whose duplicates changed with it."""
     objects = list(lake.list(keys.raw_prefix(hour)))
-    with TemporaryDirectory(prefix="footfall-ingest-") as folder:
-        decoded = [
-            _decoded(lake, o, hour, Path(folder) / f"{n:06d}.ndjson", max_object_bytes)
-            for n, o in enumerate(objects)
-        ]
-        _read_lines(connection, [d for d in decoded if d.lines], hour)
+    decoded = _decode(lake, objects, hour, folder, max_object_bytes)
+    files = _local_parquet(connection, decoded, hour, registry, folder)
+    problems = {each.key: each.problem for each in decoded if each.problem}
     connection.execute("BEGIN")
     try:
-        changed = _swap_rows(connection, hour)
-        connection.execute(
-            "INSERT INTO ingest.hours VALUES (?, ?, ?, ?, 0, 0, 0, ?)",
-            [
-                hour,
-                len(objects),
-                sum(o.size for o in objects),
-                sum(d.lines for d in decoded),
-                listing_digest(objects),
-            ],
-        )
-        for each in sorted({hour, *changed}):
-            _recount(connection, each)
-            # Before the commit: when this fails, doing the hour again finds the same changes again.
-            _write_parquet(connection, lake, each)
+        for table, path in files.items():
+            connection.execute(f"DELETE FROM ingest.{table} WHERE received_hour = ?", [hour])
+            if path is not None:
+                connection.execute(
+                    f"INSERT INTO ingest.{table} BY NAME SELECT * FROM read_parquet(?)", [str(path)]
+                )
+        write_accounts(connection, hour, listing_digest(objects), problems)
+        restated = apply_flips(connection)
+        for key, problem in problems.items():
+            record_incident(connection, hour, decode.UNREADABLE, key, problem)
+        # Before the commit: when this fails, doing the hour again finds the same changes again.
+        _publish(lake, hour, files)
+        for other in restated:
+            _publish(lake, other, {"events": _stored_parquet(connection, other, folder)})
         connection.execute("COMMIT")
     except BaseException:
         connection.execute("ROLLBACK")
         raise
+    return restated
 
 
-def _decoded(
-    lake: ObjectStore, info: ObjectInfo, hour: datetime, path: Path, max_bytes: int
-) -> decode.DecodedObject:
+def _decode(
+    lake: ObjectStore, objects: Sequence[ObjectInfo], hour: datetime, folder: Path, max_bytes: int
+) -> list[DecodedObject]:
+    one = partial(_decode_one, lake, hour, max_bytes)
+    paths = [folder / file_name(n) for n in range(len(objects))]
+    if len(objects) < 2:
+        return [one(info, path) for info, path in zip(objects, paths, strict=True)]
+    with ThreadPoolExecutor(FETCHED_AT_ONCE, thread_name_prefix="decode") as threads:
+        return list(threads.map(one, objects, paths))
+
+
+def _decode_one(
+    lake: ObjectStore, hour: datetime, max_bytes: int, info: ObjectInfo, path: Path
+) -> DecodedObject:
     try:
         data = lake.get(info.key)
     except NotFound:
-        return decode.unreadable_object(info.key, hour, "deleted between listing and reading", path)
+        return decode.unreadable_object(
+            info.key, hour, "deleted between listing and reading", path, info.size
+        )
     return decode.decode_object(info.key, data, hour, path, max_bytes)
 
 
-def _read_lines(
-    connection: duckdb.DuckDBPyConnection, decoded: list[decode.DecodedObject], hour: datetime
-) -> None:
-    """Fill the temporary table `lines`: a row a line, with its object and its number in it from 1."""
+def _local_parquet(
+    connection: duckdb.DuckDBPyConnection,
+    decoded: Sequence[DecodedObject],
+    hour: datetime,
+    registry: Registry,
+    folder: Path,
+) -> dict[str, Path | None]:
+    """Table → its rows of the hour as a local Parquet file, None where there are none.
+
+    Where some line is not what the contract promises, it is found line by line, and becomes a quarantined
+    line in its place, so that the numbers of the others stay true.
+    """
     try:
-        _insert_lines(connection, decoded)
-        is_sound = _is_sound(connection, sum(each.lines for each in decoded))
-    except duckdb.Error:
-        is_sound = False
-    if not is_sound:
-        # Some line is not what the contract promises. Find out which, line by line; each becomes a
-        # quarantined line in its place, so that the numbers of the others stay true.
-        for each in decoded:
-            decode.mend_lines(each, hour)
-        _insert_lines(connection, decoded)
-
-
-def _is_sound(connection: duckdb.DuckDBPyConnection, lines: int) -> bool:
-    """Whether every line became a row, and every row is an event or something refused.
-
-    DuckDB passes over an empty line, and makes a row of NULLs from an object without our fields.
-    """
-    found = connection.execute(
-        f"SELECT count(*), count_if({_IS_EVENT} OR (kind = 'refused' AND reason IS NOT NULL)) FROM lines"
-    ).fetchone()
-    return found == (lines, lines)
-
-
-def _insert_lines(connection: duckdb.DuckDBPyConnection, decoded: list[decode.DecodedObject]) -> None:
-    line = ", ".join(f"{name} {kind}" for name, kind in decode.LINE_COLUMNS.items())
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE lines ({line}, object_key VARCHAR, line_number BIGINT)")
-    if not decoded:
-        return
-    first = 0
-    connection.execute(
-        "CREATE OR REPLACE TEMP TABLE objects (path VARCHAR, object_key VARCHAR, lines_before BIGINT)"
-    )
+        if judge_lines(connection, decoded):
+            return _write_rows(connection, decoded, hour, registry, folder)
+    except _BAD_LINE:
+        pass  # which line it was, only a look at each can tell
     for each in decoded:
-        connection.execute("INSERT INTO objects VALUES (?, ?, ?)", [str(each.path), each.key, first])
-        first += each.lines
-    names = ", ".join(decode.LINE_COLUMNS)
-    columns = ", ".join(f"'{name}': '{kind}'" for name, kind in decode.LINE_COLUMNS.items())
-    # Rows come in the order of the files and of the lines in them (preserve_insertion_order): counting
-    # them gives each its number.
-    connection.execute(
-        f"""
-        INSERT INTO lines
-        SELECT {names}, object_key, n - lines_before
-        FROM (
-            SELECT *, row_number() OVER () AS n
-            FROM read_json(
-                ?, format = 'newline_delimited', records = true, columns = {{{columns}}}, filename = true,
-                maximum_object_size = {decode.MAX_LINE_BYTES}
-            )
-        ) AS numbered
-        JOIN objects ON objects.path = numbered.filename
-        """,
-        [[str(each.path) for each in decoded]],
-    )
+        decode.mend_lines(each, hour)
+    judge_lines(connection, decoded)
+    return _write_rows(connection, decoded, hour, registry, folder)
 
 
-#: A line is an event when it says so and has what every event has.
-_IS_EVENT = " AND ".join(
-    (
-        "kind = 'event'",
-        *(f"{name} IS NOT NULL" for name in decode.EVENT_FIELDS),
-        "json_type(event) = 'OBJECT'",
-    )
-)
-
-
-def _swap_rows(connection: duckdb.DuckDBPyConnection, hour: datetime) -> set[datetime]:
-    connection.execute(
-        f"""
-        CREATE OR REPLACE TEMP TABLE touched_ids AS
-        SELECT client_id, event_id FROM ingest.events WHERE received_hour = ?
-        UNION
-        SELECT client_id, event_id FROM lines WHERE {_IS_EVENT}
-        """,
-        [hour],
-    )
-    for table in ("events", "quarantine", "hours"):
-        connection.execute(f"DELETE FROM ingest.{table} WHERE received_hour = ?", [hour])
-    connection.execute(
-        f"""
-        INSERT INTO ingest.events ({", ".join(TABLES["events"])})
-        SELECT
-            ?, client_id, site_id, event_id, type, received_at, occurred_at, visitor_id,
-            json_extract_string(event, '$.url'), host, is_declared_host,
-            json_extract_string(event, '$.title'), json_extract_string(event, '$.referrer'),
-            user_agent, gpc, dnt, CAST(json_extract(event, '$.props') AS VARCHAR), CAST(event AS VARCHAR),
-            false, object_key, line_number
-        FROM lines WHERE {_IS_EVENT}
-        """,
-        [hour],
-    )
-    connection.execute(
-        f"""
-        INSERT INTO ingest.quarantine ({", ".join(TABLES["quarantine"])})
-        SELECT
-            ?, client_id, site_id, received_at, reason, detail, body, object_key,
-            CASE WHEN reason <> '{decode.UNREADABLE}' THEN line_number END
-        FROM lines WHERE ({_IS_EVENT}) IS NOT TRUE
-        """,
-        [hour],
-    )
-    return _mark_duplicates(connection, hour)
-
-
-def _mark_duplicates(connection: duckdb.DuckDBPyConnection, hour: datetime) -> set[datetime]:
-    """The earliest receipt of (client, event id) within the window is kept, whatever came in first.
-
-    Only rows that share an id with the hour, before or after its replacement, can change, and only in
-    this hour or later ones.
-    """
-    changed = connection.execute(
-        """
-        WITH ranked AS (
-            SELECT
-                e.object_key, e.line_number, e.received_hour, e.received_at,
-                lag(e.received_at) OVER (
-                    PARTITION BY e.client_id, e.event_id ORDER BY e.received_at, e.object_key, e.line_number
-                ) AS received_before
-            FROM ingest.events AS e
-            JOIN touched_ids AS t ON t.client_id = e.client_id AND t.event_id = e.event_id
-            WHERE e.received_hour BETWEEN $hour - $window AND $hour + $window
-        ),
-        judged AS (
-            SELECT *, coalesce(received_before > received_at - $window, false) AS is_duplicate FROM ranked
-        )
-        UPDATE ingest.events AS e
-        SET is_duplicate = j.is_duplicate
-        FROM judged AS j
-        WHERE e.received_hour = j.received_hour
-            AND e.object_key = j.object_key
-            AND e.line_number = j.line_number
-            AND e.received_hour >= $hour
-            AND e.is_duplicate <> j.is_duplicate
-        RETURNING e.received_hour
-        """,
-        {"hour": hour, "window": DEDUPLICATION_WINDOW},
-    ).fetchall()
-    return {row[0] for row in changed} - {hour}
-
-
-def _recount(connection: duckdb.DuckDBPyConnection, hour: datetime) -> None:
-    connection.execute(
-        """
-        UPDATE ingest.hours SET
-            kept = (SELECT count(*) FROM ingest.events WHERE received_hour = $hour AND NOT is_duplicate),
-            duplicates = (SELECT count(*) FROM ingest.events WHERE received_hour = $hour AND is_duplicate),
-            quarantined = (SELECT count(*) FROM ingest.quarantine WHERE received_hour = $hour)
-        WHERE received_hour = $hour
-        """,
-        {"hour": hour},
-    )
-
-
-def _counts(connection: duckdb.DuckDBPyConnection, hour: datetime) -> HourCounts:
-    row = connection.execute(
-        "SELECT objects, bytes, lines, kept, duplicates, quarantined "
-        "FROM ingest.hours WHERE received_hour = ?",
-        [hour],
+def _write_rows(
+    connection: duckdb.DuckDBPyConnection,
+    decoded: Sequence[DecodedObject],
+    hour: datetime,
+    registry: Registry,
+    folder: Path,
+) -> dict[str, Path | None]:
+    find_duplicates(connection, hour)
+    make_tables(connection, registry)
+    found = connection.execute(
+        "SELECT count_if(is_event), count_if(coalesce(source, 'web') <> 'web'), "
+        "(SELECT count(*) FROM page_rules SEMI JOIN judged USING (client_id, site_id)) "
+        "FROM judged"
     ).fetchone()
-    assert row is not None, "the hour was just written"
-    return HourCounts(hour, *row)
+    events, requests, ruled = found or (0, 0, 0)
+    files: dict[str, Path | None] = {"events": None, "quarantine": None}
+    if events:
+        files["events"] = folder / "events.parquet"
+        query = event_rows(hour, enrichment_version(), has_requests=requests > 0, has_rules=ruled > 0)
+        paths = [str(each.path) for each in decoded if each.lines]
+        connection.execute(f"COPY ({query}) TO '{files['events']}' ({_PARQUET})", [paths])
+    refused = connection.execute(
+        "SELECT DISTINCT object FROM judged WHERE NOT is_event ORDER BY 1"
+    ).fetchall()
+    if refused:
+        files["quarantine"] = folder / "quarantine.parquet"
+        connection.execute(
+            f"""
+            COPY (
+                SELECT TIMESTAMPTZ '{hour.isoformat()}' AS received_hour, client_id, site_id, received_at,
+                    reason, detail, body, object_key, CASE WHEN reason <> '{decode.UNREADABLE}' THEN n END AS
+                    line_number
+                FROM {refused_lines()} JOIN objects USING (object)
+                WHERE kind = 'refused' ORDER BY {ORDER["quarantine"]}
+            ) TO '{files["quarantine"]}' ({_PARQUET})
+            """,
+            [[str(decoded[n].path) for (n,) in refused]],
+        )
+    return files
 
 
-def _write_parquet(connection: duckdb.DuckDBPyConnection, lake: ObjectStore, hour: datetime) -> None:
-    """The hour's events and quarantine as Parquet: sorted, fixed writer settings, same input same bytes."""
-    order = {
-        "events": "client_id, site_id, visitor_id, occurred_at, event_id, object_key, line_number",
-        "quarantine": "object_key, line_number",
-    }
-    for table, key in (("events", keys.events_object(hour)), ("quarantine", keys.quarantine_object(hour))):
-        counted = connection.execute(
-            f"SELECT count(*) FROM ingest.{table} WHERE received_hour = ?", [hour]
-        ).fetchone()
-        if not counted or not counted[0]:
-            lake.delete(key)
-            continue
-        with TemporaryDirectory(prefix="footfall-ingest-") as folder:
-            path = Path(folder) / "part.parquet"
-            connection.execute(
-                f"COPY (SELECT * FROM ingest.{table} WHERE received_hour = ? ORDER BY {order[table]}) "
-                f"TO '{path}' (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880)",
-                [hour],
-            )
-            lake.put(key, path.read_bytes())
+def _stored_parquet(connection: duckdb.DuckDBPyConnection, hour: datetime, folder: Path) -> Path:
+    """An hour's events out of the warehouse, as the file that ingesting it would have made."""
+    path = folder / "restated.parquet"
+    connection.execute(
+        f"COPY (SELECT {', '.join(TABLES['events'])} FROM ingest.events WHERE received_hour = ? "
+        f"ORDER BY {ORDER['events']}) TO '{path}' ({_PARQUET})",
+        [hour],
+    )
+    return path
+
+
+def _publish(lake: ObjectStore, hour: datetime, files: dict[str, Path | None]) -> None:
+    """Put the hour's Parquet where Athena, Spark and Trino look for it; what is no longer there goes away."""
+    places = {"events": keys.events_object(hour), "quarantine": keys.quarantine_object(hour)}
+    for table, path in files.items():
+        if path is None:
+            lake.delete(places[table])
+        else:
+            lake.put(places[table], path.read_bytes())

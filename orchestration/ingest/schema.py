@@ -3,6 +3,8 @@
 `dbt_project/models/staging/web/__sources.yml` documents the same columns; a test keeps the two equal.
 """
 
+import duckdb
+
 #: Table → column → DuckDB type. Order is the order in the table and in the lake's Parquet.
 TABLES: dict[str, dict[str, str]] = {
     # One row per line of a raw object that is an event, duplicates included.
@@ -23,6 +25,40 @@ TABLES: dict[str, dict[str, str]] = {
         "user_agent": "VARCHAR",
         "gpc": "BOOLEAN",
         "dnt": "BOOLEAN",
+        "consent_tier": "INTEGER",
+        "consent_declared": "INTEGER",
+        "previous_visitor_id": "VARCHAR",
+        "first_party_session_id": "VARCHAR",
+        "user_id": "VARCHAR",
+        "view_id": "VARCHAR",
+        "country": "VARCHAR",
+        "region": "VARCHAR",
+        "city": "VARCHAR",
+        "language": "VARCHAR",
+        "screen": "VARCHAR",
+        "browser": "VARCHAR",
+        "browser_version": "VARCHAR",
+        "os": "VARCHAR",
+        "os_version": "VARCHAR",
+        "device": "VARCHAR",
+        "is_bot": "BOOLEAN",
+        "bot_class": "VARCHAR",
+        "bot_name": "VARCHAR",
+        "bot_signals": "VARCHAR",
+        "referrer_class": "VARCHAR",
+        "referrer_source": "VARCHAR",
+        "is_referrer_spam": "BOOLEAN",
+        "page": "VARCHAR",
+        "page_group": "VARCHAR",
+        "clock": "VARCHAR",
+        "source": "VARCHAR",
+        "lost": "INTEGER",
+        "status": "INTEGER",
+        "edge_location": "VARCHAR",
+        "edge_result": "VARCHAR",
+        "time_taken": "DOUBLE",
+        "bytes_sent": "BIGINT",
+        "enrichment_version": "VARCHAR",
         "props": "VARCHAR",
         "payload": "VARCHAR",
         "is_duplicate": "BOOLEAN",
@@ -51,12 +87,65 @@ TABLES: dict[str, dict[str, str]] = {
         "duplicates": "BIGINT",
         "quarantined": "BIGINT",
         "digest": "VARCHAR",
+        "is_degraded": "BOOLEAN",
+    },
+    # One row per raw object of an ingested hour: lines = kept + duplicates + quarantined holds for each.
+    "objects": {
+        "received_hour": "TIMESTAMPTZ",
+        "object_key": "VARCHAR",
+        "bytes": "BIGINT",
+        "lines": "BIGINT",
+        "kept": "BIGINT",
+        "duplicates": "BIGINT",
+        "quarantined": "BIGINT",
+    },
+    # The receipt of an hour: a row per client and site, and one more per reason of quarantine.
+    "receipts": {
+        "received_hour": "TIMESTAMPTZ",
+        "client_id": "VARCHAR",
+        "site_id": "VARCHAR",
+        "reason": "VARCHAR",
+        "kept": "BIGINT",
+        "duplicates": "BIGINT",
+        "quarantined": "BIGINT",
+    },
+    # One row per thing of an hour that somebody should look at; only ever added to.
+    "incidents": {
+        "received_hour": "TIMESTAMPTZ",
+        "kind": "VARCHAR",
+        "key": "VARCHAR",
+        "detail": "VARCHAR",
+        "first_seen_at": "TIMESTAMPTZ",
     },
     # One row per site of a valid client file.
     "sites": {
         "client_id": "VARCHAR",
         "site_id": "VARCHAR",
         "timezone": "VARCHAR",
+        "timeout_minutes": "INTEGER",
+        "cut_at_midnight": "BOOLEAN",
+        "cut_on_campaign": "BOOLEAN",
+        "conversions": "VARCHAR",
+    },
+    # One row per step of a client's funnel.
+    "funnels": {
+        "client_id": "VARCHAR",
+        "funnel": "VARCHAR",
+        "counted_by": "VARCHAR",
+        "window_minutes": "INTEGER",
+        "step": "INTEGER",
+        "step_name": "VARCHAR",
+        "event_type": "VARCHAR",
+        "page": "VARCHAR",
+        "definition": "VARCHAR",
+    },
+    # One row per correction of a stored event's fields; only ever added to.
+    "event_enrichments": {
+        "client_id": "VARCHAR",
+        "event_id": "VARCHAR",
+        "enriched_at": "TIMESTAMPTZ",
+        "version": "INTEGER",
+        "fields": "VARCHAR",
     },
 }
 
@@ -68,3 +157,18 @@ def create_statements() -> list[str]:
         listing = ", ".join(f"{name} {kind}" for name, kind in columns.items())
         statements.append(f"CREATE TABLE IF NOT EXISTS ingest.{table} ({listing})")
     return statements
+
+
+def make_schema(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make what is missing: a warehouse of an earlier version gets the new tables and columns, empty."""
+    for statement in create_statements():
+        connection.execute(statement)
+    found = set(
+        connection.execute(
+            "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'ingest'"
+        ).fetchall()
+    )
+    for table, columns in TABLES.items():
+        for name, kind in columns.items():
+            if (table, name) not in found:
+                connection.execute(f"ALTER TABLE ingest.{table} ADD COLUMN {name} {kind}")

@@ -1,4 +1,4 @@
-"""The sites of all valid client files, as a table that models can join."""
+"""What the client files say of sites and funnels, as tables that models can join."""
 
 import duckdb
 
@@ -6,17 +6,48 @@ from footfall.clients import Registry
 
 
 def replace_sites(connection: duckdb.DuckDBPyConnection, registry: Registry) -> int:
-    """Replace `ingest.sites` by the registry's sites. Returns the rows.
+    """Replace `ingest.sites` and `ingest.funnels` by what the registry says. Returns the sites.
 
     A site whose client file is gone or was set aside keeps its row: its history still needs a time zone.
+    A funnel that its client's file does not name any more is gone.
     """
-    rows = [(c.client_id, site.site_id, c.timezone) for c in registry.clients for site in c.sites]
-    connection.execute("BEGIN")
-    for client_id, site_id, timezone in rows:
-        connection.execute(
-            "DELETE FROM ingest.sites WHERE client_id = ? AND site_id = ?", [client_id, site_id]
+    sites = [
+        (
+            c.client_id,
+            site.site_id,
+            site.timezone or c.timezone,
+            site.timeout_minutes,
+            site.cut_at_midnight,
+            site.cut_on_campaign,
+            ",".join(site.conversions),
         )
-        connection.execute("INSERT INTO ingest.sites VALUES (?, ?, ?)", [client_id, site_id, timezone])
+        for c in registry.clients
+        for site in c.sites
+    ]
+    funnels = [
+        (
+            c.client_id,
+            f.name,
+            f.counted_by,
+            f.window_minutes,
+            n,
+            step.name,
+            step.event,
+            step.page_pattern,
+            f.model_dump_json(),
+        )
+        for c in registry.clients
+        for f in c.funnels
+        for n, step in enumerate(f.steps, 1)
+    ]
+    connection.execute("BEGIN")
+    for row in sites:
+        connection.execute("DELETE FROM ingest.sites WHERE client_id = ? AND site_id = ?", row[:2])
+        connection.execute("INSERT INTO ingest.sites VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+    for client in registry.clients:
+        connection.execute("DELETE FROM ingest.funnels WHERE client_id = ?", [client.client_id])
+    for row in funnels:
+        connection.execute("INSERT INTO ingest.funnels VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
     connection.execute("COMMIT")
     found = connection.execute("SELECT count(*) FROM ingest.sites").fetchone()
     return int(found[0]) if found else 0

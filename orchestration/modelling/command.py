@@ -1,11 +1,28 @@
-"""Pure: a window of hours → dbt's arguments and environment."""
+"""Pure: what is to be built, for which hours → dbt's arguments and environment."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 
+#: Models that are made whole each time, from small tables, and the tests of them.
+WHOLE = "tag:whole"
 #: Unit tests prove the SQL in CI. In production they cost seconds and fail on an empty warehouse.
 BUILD = ("build", "--exclude-resource-type", "unit_test")
+
+
+def build_windowed() -> list[str]:
+    """Arguments for everything that is rebuilt by what the window touched."""
+    return [*BUILD, "--exclude", WHOLE]
+
+
+def build_whole() -> list[str]:
+    """Arguments for the models that are made whole, once the others are done."""
+    return [*BUILD, "--select", WHOLE]
+
+
+def build_some(names: Iterable[str]) -> list[str]:
+    """Arguments for a person's choice of models and seeds, and their tests."""
+    return [*BUILD, "--select", *sorted(names), "--indirect-selection", "cautious"]
 
 
 def window_environment(warehouse: Path, start: datetime, end: datetime) -> Mapping[str, str]:

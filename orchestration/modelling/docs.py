@@ -13,6 +13,9 @@ import duckdb
 from orchestration.ingest.schema import create_statements
 from orchestration.modelling.project import DBT, PROJECT_FOLDER, dbt_environment
 
+#: The page that `make docs` makes.
+PAGE = PROJECT_FOLDER / "target" / "static_index.html"
+
 
 def main() -> int:
     """Load the seeds, build the models empty, generate the page. Returns dbt's exit code."""
@@ -30,7 +33,7 @@ def main() -> int:
             )
             if done.returncode:
                 return done.returncode
-    print(PROJECT_FOLDER / "target" / "static_index.html")
+    print(PAGE)
     return 0
 
 

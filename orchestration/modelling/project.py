@@ -12,7 +12,7 @@ PROJECT_FOLDER = Path(__file__).resolve().parents[2] / "dbt_project"
 #: The dbt of this very installation, whatever PATH says.
 DBT = Path(sys.prefix) / "bin" / "dbt"
 MANIFEST = PROJECT_FOLDER / "target" / "manifest.json"
-_SOURCES = ("models", "macros", "seeds", "tests", "dbt_project.yml", "profiles.yml")
+_SOURCES = ("models", "macros", "seeds", "tests", "analyses", "dbt_project.yml", "profiles.yml")
 
 
 def dbt_environment() -> dict[str, str]:
@@ -46,11 +46,7 @@ def _parse() -> None:
     done = subprocess.run(
         [DBT, "parse", "--no-use-colors", "--quiet"],
         cwd=PROJECT_FOLDER,
-        env={
-            **os.environ,
-            "DBT_PROFILES_DIR": str(PROJECT_FOLDER),
-            "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
-        },
+        env=dbt_environment(),
         capture_output=True,
         text=True,
         check=False,

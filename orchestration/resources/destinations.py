@@ -1,11 +1,15 @@
-"""Where deliveries go: each client's own bucket, and the backup bucket for metering."""
+"""Where deliveries go: each client's own buckets, and the backup bucket for metering."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import dagster as dg
 
-from footfall.clients import Client
+from footfall.clients import Client, Destination
+from footfall.destinations import open_destination, require_ownership
 from footfall.store import ObjectStore, open_store
+
+Opening = Callable[[], ObjectStore]
 
 
 class Destinations(dg.ConfigurableResource):
@@ -18,12 +22,26 @@ class Destinations(dg.ConfigurableResource):
     s3_endpoint: str | None = None
     """Endpoint of the backup bucket's store, where it is not AWS."""
 
-    def of(self, client: Client) -> ObjectStore:
-        """The bucket that the client owns."""
-        return open_store(
-            client.destination.resolved_url(Path(self.home)), s3_endpoint=client.destination.endpoint
-        )
+    def backup(self) -> ObjectStore:
+        """The whole backup bucket, with every client in it."""
+        return open_store(self.backup_url, s3_endpoint=self.s3_endpoint)
 
-    def backup_of(self, client: Client) -> ObjectStore:
-        """The client's folder in the backup bucket."""
-        return open_store(f"{self.backup_url.rstrip('/')}/{client.client_id}", s3_endpoint=self.s3_endpoint)
+    def openings(self, client: Client, token: Callable[[str], str]) -> dict[str, Opening]:
+        """Name → what opens it, of the client's folder in the backup (`backup`) and its own buckets.
+
+        `token`: URL → what its owner must put into the client file where that is asked for.
+        """
+
+        def opened(destination: Destination) -> Opening:
+            def opening() -> ObjectStore:
+                store = open_destination(destination, Path(self.home))
+                require_ownership(destination, store, token(destination.url))
+                return store
+
+            return opening
+
+        folder = f"{self.backup_url.rstrip('/')}/{client.client_id}"
+        return {
+            "backup": lambda: open_store(folder, s3_endpoint=self.s3_endpoint),
+            **{name: opened(destination) for name, destination in client.destinations().items()},
+        }

@@ -4,18 +4,37 @@ from pathlib import Path
 
 import dagster as dg
 
+from footfall.signatures import Signer, load_signer
+
 
 class State(dg.ConfigurableResource):
     """Files below the state folder that several parts share."""
 
+    home: str
+    """The state folder: outbox of deliveries, signing key."""
     ledger_path: str
     """The SQLite file of deliveries."""
     dbt_folder: str
     """Where each dbt invocation leaves its logs and artefacts, one folder a run."""
 
+    listings_path: str = ""
+    """The SQLite file of what lay in each hour when it was ingested."""
+
+    def listings(self) -> Path:
+        """The file of the hours' listings; beside the ledger where none is named."""
+        return Path(self.listings_path) if self.listings_path else self.ledger().with_name("listings.sqlite")
+
     def ledger(self) -> Path:
         """The ledger's file."""
         return Path(self.ledger_path)
+
+    def folder(self) -> Path:
+        """The state folder."""
+        return Path(self.home)
+
+    def signer(self) -> Signer:
+        """Who signs manifests. Raises FootfallError where the key cannot be used."""
+        return load_signer(Path(self.home) / "keys")
 
     def dbt_target(self, run_id: str) -> Path:
         """The folder of one run's dbt artefacts."""

@@ -15,15 +15,18 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import duckdb
+import msgspec
 import pandas as pd
 
 from footfall.access_log import NOT_PAGES
 from footfall.clients import Client, Site
+from footfall.consent import COOKIELESS, reduced_user_agent, strip
 from footfall.errors import FootfallError
 from footfall.event import LINE_VERSION, Receipt, Refusal, Refused, refused_line
 from footfall.hours import floor
 from footfall.importer import without_address
 from footfall.privacy import Salts, visitor_id
+from footfall.scrub import scrub_event, scrub_user_agent
 from orchestration.sources.log_object import NO_SEPARATOR, LogFile, unpack
 from orchestration.sources.requests import read_requests
 
@@ -87,6 +90,7 @@ def convert(
     now = now or datetime.now(UTC)
     files, damaged = _unpacked(objects, folder)
     read_requests(connection, files, now)
+    _take_out_personal_data(connection)
     _add_visitors(connection, client, site, salts)
     _make_lines(connection, site, page_rule)
     refused: dict[datetime, list[bytes]] = {}
@@ -119,6 +123,42 @@ def _unpacked(objects: Iterable[tuple[str, bytes]], folder: Path) -> tuple[Seque
     return files, damaged
 
 
+#: What may hold personal data or a click id, before anybody looks closely: most paths and referrers do not.
+_SUSPICIOUS = "[@%=:;&]|[0-9]{9}|eyJ"
+
+
+def _take_out_personal_data(connection: duckdb.DuckDBPyConnection) -> None:
+    """The scrub and the tier of visitors without a cookie, over every distinct text of the requests.
+
+    A log is not asked for consent: its visitors are of tier 1 at most, so that click ids lose their value.
+    """
+    for column, sign in (("cs_uri_stem", ""), ("cs_uri_query", "?"), ("cs_referer", "")):
+        rows = connection.execute(
+            f"SELECT DISTINCT {column} FROM requests "
+            f"WHERE regexp_matches(replace({column}, '://', ''), '{_SUSPICIOUS}')"
+        ).fetchall()
+        changed = [
+            (text, clean)
+            for (text,) in rows
+            if (clean := without_personal_data(sign + text)[len(sign) :]) != text
+        ]
+        if not changed:
+            continue
+        frame = pd.DataFrame(changed, columns=["written", "clean"], dtype="object")
+        connection.register("clean_frame", frame)
+        connection.execute(
+            f"UPDATE requests SET {column} = clean FROM clean_frame WHERE {column} = clean_frame.written"
+        )
+        connection.unregister("clean_frame")
+
+
+def without_personal_data(text: str) -> str:
+    """A part of an address as an event of tier 1 may hold it."""
+    scrubbed, _ = scrub_event(msgspec.json.encode({"url": text}))
+    stripped = strip(scrubbed, COOKIELESS, has_ids=False, has_clicks=True)
+    return msgspec.json.decode(stripped, type=dict[str, str])["url"]
+
+
 def user_agent(written: str) -> str:
     """A user agent as the browser sent it: CloudFront encodes it once, older logs twice."""
     text = unquote(written)
@@ -131,6 +171,10 @@ def _add_visitors(connection: duckdb.DuckDBPyConnection, client: Client, site: S
         "SELECT DISTINCT CAST(requested_at AS DATE), c_ip, coalesce(cs_user_agent, '') FROM requests"
     ).fetchall()
     agents = {written: user_agent(written) for written in {row[2] for row in rows}}
+    shown = {
+        written: scrub_user_agent(agent if site.consent_default else reduced_user_agent(agent))
+        for written, agent in agents.items()
+    }
     days = {
         day: salts.of(client.client_id, datetime(day.year, day.month, day.day, tzinfo=UTC))
         for day in {row[0] for row in rows}
@@ -140,8 +184,11 @@ def _add_visitors(connection: duckdb.DuckDBPyConnection, client: Client, site: S
             "day": [row[0] for row in rows],
             "c_ip": [row[1] for row in rows],
             "written": [row[2] for row in rows],
-            "visitor_id": [visitor_id(days[d], site.site_id, ip, agents[ua]) for d, ip, ua in rows],
-            "user_agent": [agents[row[2]] for row in rows],
+            "visitor_id": [
+                visitor_id(days[d], site.site_id, ip, agents[ua]) if site.consent_default else None
+                for d, ip, ua in rows
+            ],
+            "user_agent": [shown[row[2]] for row in rows],
         },
         dtype="object",
     )
@@ -295,13 +342,13 @@ def _stored_line(client: Client, site: Site) -> str:
         "type": event["type"],
         "received_at": "concat('\"', received_at, '\"')",
         "occurred_at": "concat('\"', received_at, '\"')",
-        "visitor_id": "concat('\"', visitor_id, '\"')",
+        "visitor_id": text("visitor_id"),
         "user_agent": text("user_agent"),
         "host": text("host"),
         "is_declared_host": "is_declared_host",
         "gpc": "false",
         "dnt": "false",
-        "consent_tier": "1",
+        "consent_tier": str(site.consent_default),
         "source": "'\"cloudfront\"'",
         "event": _json_object(event),
     }

@@ -17,13 +17,13 @@ from footfall.event import check_event, parse_batch
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_the_collector_is_measured_with_single_events_and_with_batches():
-    rows = collector.run(seconds=0.3, warm_up=0.1, repeats=1, connections=8)
+@pytest.mark.proof  # minutes, where all that it is compared with is installed
+def test_the_collector_is_measured_beside_whatever_is_installed():
+    rows = collector.run(seconds=1)
 
-    assert ["single events" in row.what for row in rows] == [True, False]
+    assert rows
     for row in rows:
-        assert re.search(r"^[\d,]+ events/s, p50 [\d.]+ ms, p99 [\d.]+ ms, (\d+|\?) MB at most$", row.ours)
-        assert row.ratios[0] > 0
+        assert re.search(r"[\d,]+ events/s", row.ours)
 
 
 def test_an_hour_is_ingested_beside_a_query_of_its_own():
@@ -33,11 +33,11 @@ def test_an_hour_is_ingested_beside_a_query_of_its_own():
     assert len(row.ratios) == 1
 
 
-def test_a_delivery_is_measured_with_and_without_its_buckets():
-    rows = delivery.run(rows=500, repeats=2)
+def test_a_delivery_is_measured_by_format_with_many_clients_and_with_nothing_new():
+    rows = delivery.run(rows=500, repeats=2, clients=5)
 
-    assert [row.what.split()[0] for row in rows] == ["rendering", "delivering"]
-    assert [len(row.ratios) for row in rows] == [2, 2]
+    assert [row.what.split()[0] for row in rows] == ["rendering"] * 3 + ["5", "nothing"]
+    assert [len(row.ratios) for row in rows] == [2, 2, 2, 1, 1]
 
 
 @pytest.mark.proof

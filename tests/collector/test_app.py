@@ -213,6 +213,10 @@ KEPT = {
     "no gzip": (post(ONE, content_encoding="gzip"), Refusal.UNREADABLE_ENCODING),
     "half a gzip": (post(gzip.compress(ONE)[:-9], content_encoding="gzip"), Refusal.UNREADABLE_ENCODING),
     "bomb": (post(gzip.compress(b"0" * (50 << 20)), content_encoding="gzip"), Refusal.BODY_TOO_LARGE),
+    "fields for a stored event": (
+        ("PUT", "/events/evt_a1b2/enrich/", b'{"additional_properties":{}}', {"x-api-key": KEYS["write"]}),
+        Refusal.ENRICHMENT,
+    ),
     "another's bucket": (post(b'{"bucket":"theirs","eventType":"x"}', NAMED_TRACK), Refusal.BUCKET_MISMATCH),
     "no events": (post(b'{"events":[]}'), Refusal.EMPTY_BATCH),
     "too many": (post(b'{"events":[' + b"{}," * MAX_BATCH_EVENTS + b"{}]}"), Refusal.TOO_MANY_EVENTS),

@@ -133,7 +133,8 @@ def test_without_a_confirmed_put_there_is_no_204_and_the_next_try_succeeds(funct
     assert (refused["statusCode"], refused["headers"]["x-footfall-reason"]) == (503, "not_durable")
     assert int(refused["headers"]["retry-after"]) > 0
     assert taken["statusCode"] == 204
-    assert [line["event_id"] for line in stored(lake)] == ["fn-event-5"]
+    # At least once: an attempt that was given up may have been carried out later.
+    assert {line["event_id"] for line in stored(lake)} == {"fn-event-5"}
 
 
 def test_a_lost_confirmation_makes_no_second_object(function, proxy, lake):

@@ -71,6 +71,17 @@ def test_events_count_against_a_limit_and_not_requests():
     assert [ask(collector, body=ten).status for _ in range(3)] == [204, 204, 429]
 
 
+def test_bodies_that_cannot_be_read_count_by_their_size():
+    collector = a_collector(address_rate=1)
+
+    answers = [ask(collector, body=b'{"site": "%s", ' % SITE.encode() + b"x" * 40_000) for _ in range(4)]
+
+    assert [answer.status for answer in answers] == [400] * 4  # nobody's: its site could not be read
+    collector = a_collector(address_rate=1)
+    answers = [ask(collector, query=f"site={SITE}", body=b"x" * 40_000) for _ in range(4)]
+    assert [answer.status for answer in answers] == [400, 400, 429, 429]
+
+
 def test_a_trusted_import_is_not_limited():
     collector = a_collector(address_rate=1, site_rate=1)
     collector._import_key = b"secret"

@@ -105,8 +105,8 @@ def test_workers_are_renewed_one_by_one_and_no_request_is_refused(workers, tmp_p
     before = children(workers.pid)
     sent = 0
     os.kill(workers.pid, signal.SIGHUP)
-    until = time.monotonic() + 15
-    while children(workers.pid) & before or len(children(workers.pid)) < 2:
+    until = time.monotonic() + 30
+    while children(workers.pid) & before or len(children(workers.pid)) < 2 or sent < 20:
         assert time.monotonic() < until
         reply = workers.ask("POST", "/collect", batch(wire_event(f"renewed-{sent:06d}")))
         assert reply.status == 204
@@ -114,7 +114,6 @@ def test_workers_are_renewed_one_by_one_and_no_request_is_refused(workers, tmp_p
     told = workers.end()
 
     assert workers.exit_code == 0 and "ERROR" not in told
-    assert sent >= 2
     assert {f"renewed-{n:06d}" for n in range(sent)} <= stored(tmp_path)
 
 

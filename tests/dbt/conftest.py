@@ -9,7 +9,8 @@ orders, with dbt itself.
 import re
 import warnings
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,6 @@ SHARED = PROJECT.parents[1] / "shared"
 #: A window that no data lies in; its text is replaced by the window that is meant.
 PLACE_OF_WINDOW = ("1900-01-01T00:00:00Z", "1900-01-01T01:00:00Z")
 INT_EVENTS = "int_events_sessionised"
-#: Models that are tables or views, in the order in which they are built.
-AFTER_EVENTS = ("int_session_sources", "events", "page_views", "sessions", "visitors", "daily_metrics")
 
 
 def hour_text(moment: datetime) -> str:
@@ -78,13 +77,51 @@ class Dbt:
         return self.warehouse
 
 
+@dataclass(frozen=True)
+class Model:
+    """One model as dbt ran it: its place, the query of a rebuild, that of a window, and what follows it."""
+
+    schema: str
+    name: str
+    kind: str
+    whole: str
+    window: str
+    statements: str
+
+    @property
+    def table(self) -> str:
+        return f"{self.schema}.{self.name}"
+
+
 class Models:
     """The SQL that dbt ran for every model, to be run again on any database called `warehouse`."""
 
-    def __init__(self, whole: dict[str, str], window_select: str, window_statements: str) -> None:
-        self._whole = whole
-        self._window_select = window_select
-        self._window_statements = window_statements
+    def __init__(self, models: list[Model], create_touched: str, read_touched: str) -> None:
+        self.models = models
+        self._create_touched = create_touched
+        self._read_touched = read_touched
+
+    @property
+    def tables(self) -> list[str]:
+        """Every table and view but those of staging, in the order in which they are built."""
+        return [model.table for model in self.models if model.schema != "staging"]
+
+    def with_mutant(self, name: str, old: str, new: str) -> "Models":
+        """The same models with another text in one of them. Fails where the old text is not there."""
+        found = [m for m in self.models if m.name == name]
+        assert found and any(old in text for m in found for text in (m.whole, m.window, m.statements)), name
+        changed = [
+            replace(
+                m,
+                whole=m.whole.replace(old, new),
+                window=m.window.replace(old, new),
+                statements=m.statements.replace(old, new),
+            )
+            if m.name == name
+            else m
+            for m in self.models
+        ]
+        return Models(changed, self._create_touched, self._read_touched)
 
     def database(self) -> duckdb.DuckDBPyConnection:
         """An in-memory warehouse with the ingest's tables, the seed and an empty staging layer."""
@@ -96,34 +133,47 @@ class Models:
             connection.execute(f"create schema {schema}")
         for statement in create_statements():
             connection.execute(statement)
+        connection.execute(self._create_touched)
         seed = PROJECT / "seeds" / "referrer_hosts.csv"
         connection.execute(
             f"create table staging.referrer_hosts as from read_csv('{seed}', all_varchar = true)"
         )
-        for view in ("stg_web__events", "stg_web__sites"):
-            connection.execute(f"create view staging.{view} as {self._whole[view]}")
+        for model in self.models:
+            if model.schema == "staging":
+                connection.execute(f"create view {model.table} as {model.whole}")
         return connection
 
     def rebuild(self, connection: duckdb.DuckDBPyConnection) -> None:
         """All models from nothing, as a full refresh does."""
-        connection.execute(f"create or replace table intermediate.{INT_EVENTS} as {self._whole[INT_EVENTS]}")
-        self.rebuild_marts(connection)
-
-    def rebuild_marts(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Everything that follows from the sessionised events; always rebuilt whole."""
-        for name in AFTER_EVENTS:
-            schema, kind = ("intermediate", "view") if name.startswith("int_") else ("main", "table")
-            connection.execute(f"create or replace {kind} {schema}.{name} as {self._whole[name]}")
+        for model in self.models:
+            if model.schema != "staging":
+                kind = "view" if model.kind == "view" else "table"
+                connection.execute(f"create or replace {kind} {model.table} as {model.whole}")
+        connection.execute(self._read_touched)
 
     def run_window(self, connection: duckdb.DuckDBPyConnection, start: datetime, end: datetime) -> None:
-        """The incremental model for the hours from `start` up to `end`, as an hourly run does."""
-        texts = []
-        for text in (self._window_select, self._window_statements):
-            for place, moment in zip(PLACE_OF_WINDOW, (start, end), strict=True):
-                text = text.replace(place, hour_text(moment))
-            texts.append(text)
-        connection.execute(f"create or replace temp table arriving as {texts[0]}")
-        connection.execute(texts[1])
+        """What a run for the hours from `start` up to `end` does."""
+        self.sessionise(connection, start, end)
+        self.follow(connection)
+
+    def sessionise(self, connection: duckdb.DuckDBPyConnection, start: datetime, end: datetime) -> None:
+        """The part of a run that reads its hours; what it touched waits for `follow`."""
+        (model,) = (m for m in self.models if m.name == INT_EVENTS)
+        text = f"create or replace temp table made as {model.window}; {model.statements}"
+        for place, moment in zip(PLACE_OF_WINDOW, (start, end), strict=True):
+            text = text.replace(place, hour_text(moment))
+        connection.execute(text)
+
+    def follow(self, connection: duckdb.DuckDBPyConnection, stop_before: str | None = None) -> None:
+        """The part of a run that rebuilds what was touched; it fails before the model `stop_before`."""
+        for model in self.models:
+            if model.name == stop_before:
+                return
+            if model.kind == "table":
+                connection.execute(f"create or replace table {model.table} as {model.whole}")
+            elif model.kind == "incremental" and model.name != INT_EVENTS:
+                connection.execute(f"create or replace temp table made as {model.window}; {model.statements}")
+        connection.execute(self._read_touched)
 
 
 @pytest.fixture(scope="session")
@@ -140,14 +190,26 @@ def warehouse(dbt: Dbt) -> Path:
 @pytest.fixture(scope="session")
 def models(dbt: Dbt) -> Models:
     dbt.fresh_warehouse()
-    dbt.must("build", "--exclude-resource-type", "unit_test")
-    compiled = dbt.target / "compiled" / "footfall" / "models"
-    whole = {path.stem: path.read_text() for path in compiled.rglob("*.sql") if path.parent.suffix != ".yml"}
-    dbt.must("run", "--select", INT_EVENTS, window=PLACE_OF_WINDOW)
-    ran = (dbt.target / "run" / "footfall" / "models" / "intermediate" / f"{INT_EVENTS}.sql").read_text()
-    statements = re.sub(rf'"{INT_EVENTS}__dbt_tmp\d+"', "temp.arriving", ran)
-    assert "temp.arriving" in statements, "dbt names its temporary table differently now"
-    return Models(whole, (compiled / "intermediate" / f"{INT_EVENTS}.sql").read_text(), statements)
+    first = dbt.must("build", "--exclude-resource-type", "unit_test", "test")
+    nodes = [r.node for r in first.result.results if r.node.resource_type == "model"]
+    compiled = dbt.target / "compiled" / "footfall"
+    whole = {node.name: (compiled / node.original_file_path).read_text() for node in nodes}
+    dbt.must("run", "--exclude", "config.materialized:view", window=PLACE_OF_WINDOW)
+    found = []
+    for node in nodes:
+        kind, statements = node.config.materialized, ""
+        if kind == "incremental":
+            ran = (dbt.target / "run" / "footfall" / node.original_file_path).read_text()
+            statements = re.sub(rf'"{node.name}__dbt_tmp\d+"', "temp.made", ran)
+            assert "temp.made" in statements, "dbt names its temporary table differently now"
+        window = (compiled / node.original_file_path).read_text() if kind == "incremental" else ""
+        assert node.name == INT_EVENTS or PLACE_OF_WINDOW[0] not in window + statements, node.name
+        found.append(Model(node.schema, node.name, kind, whole[node.name], window, statements))
+    create, read = (
+        dbt.must("compile", "--inline", "{{ " + macro + "() }}").result.results[0].node.compiled_code
+        for macro in ("create_touched", "read_touched")
+    )
+    return Models(found, create, read)
 
 
 @pytest.fixture
@@ -193,38 +255,6 @@ def add_events() -> AddEvents:
         connection.executemany(f"insert into ingest.events values ({places})", rows)
 
     return add
-
-
-def sessions_by_hand(
-    events: list[tuple[str, str, str | None, str, datetime]],
-    timeout: timedelta = timedelta(minutes=30),
-    longest: timedelta = timedelta(hours=24),
-) -> dict[tuple[str, str], tuple[str, str, str | None, str]]:
-    """The rule of sessions, written a second time and as plainly as possible.
-
-    events: (client, site, visitor, event id, time). Returns, for each (client, event id), what its session's
-    id is made of: client, site, visitor, first event id.
-    """
-    found = {}
-    people: dict[Any, list[tuple[datetime, str]]] = {}
-    for client, site, visitor, event_id, moment in events:
-        person = (client, site, visitor) if visitor is not None else (client, site, None, event_id)
-        people.setdefault(person, []).append((moment, event_id))
-    for person, seen in people.items():
-        island_start = previous = first = cut = None
-        for moment, event_id in sorted(seen):
-            if previous is None or moment - previous > timeout:
-                island_start, first, cut = moment, event_id, 0
-            elif (moment - island_start) // longest != cut:
-                first, cut = event_id, (moment - island_start) // longest
-            found[person[0], event_id] = (person[0], person[1], person[2], first)
-            previous = moment
-    return found
-
-
-@pytest.fixture(scope="session")
-def oracle() -> Callable[..., dict[tuple[str, str], tuple[str, str, str | None, str]]]:
-    return sessions_by_hand
 
 
 @pytest.fixture(scope="session", name="hour_text")

@@ -56,7 +56,6 @@ def test_the_shared_boundary_cases(models, database, add_events, shared):
         if rows:
             add_events(database, *rows)
     models.run_window(database, late, late + timedelta(hours=1))
-    models.rebuild_marts(database)
     after = dict(database.execute("select visitor_id, sessions from visitors").fetchall())
 
     for case in cases:

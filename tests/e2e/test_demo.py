@@ -2,8 +2,8 @@
 
 import re
 
-from footfall.manifest import verify_bucket
 from footfall.store import LocalStore
+from footfall.verify import verify_bucket
 
 
 def test_two_days_of_traffic_arrive_in_verified_files(installation):

@@ -1,18 +1,14 @@
 """The command line in processes of its own: one clear line for each mistake, never a traceback."""
 
 import fcntl
-import hashlib
 import json
 import socket
-from datetime import UTC, datetime, timedelta
 
 import pytest
+from support.manifests import deliver as put_delivery
 
-from footfall import keys
-from footfall.manifest import DeliveredFile, Period, build
 from footfall.store import LocalStore
 
-HOUR = datetime(2026, 11, 20, 14, tzinfo=UTC)
 CLIENT = """\
 client_id: {0}
 name: A Client
@@ -35,25 +31,7 @@ def deliver():
     """Put one delivery of 3 rows into a folder; returns the file's path."""
 
     def put(folder):
-        data = b"event_id\n1\n2\n3\n"
-        key = keys.delivered_file("events", HOUR, "hourly", 1, "csv")
-        manifest = build(
-            client_id="acme",
-            export="events",
-            dataset="events",
-            cadence="hourly",
-            period=Period(HOUR, HOUR + timedelta(hours=1), "UTC"),
-            revision=1,
-            supersedes=None,
-            reason="initial",
-            files=[DeliveredFile(key, len(data), hashlib.sha256(data).hexdigest(), 3)],
-            columns=[("event_id", "VARCHAR")],
-            complete_through=None,
-            is_final=False,
-            planned_at=HOUR,
-        )
-        LocalStore(folder).put(key, data)
-        LocalStore(folder).put(keys.manifest("events", HOUR, "hourly", 1), manifest)
+        key, _ = put_delivery(LocalStore(folder), data=b"event_id\n1\n2\n3\n", rows=3)
         return folder / key
 
     return put
@@ -99,7 +77,7 @@ def test_verify_of_a_good_bucket_says_what_it_counted(footfall, tmp_path, delive
         done = footfall("verify", address)
 
         assert (done.returncode, done.stderr) == (0, "")
-        assert done.stdout == "1 manifests, 1 files, 3 rows, 15 bytes: all as promised\n"
+        assert done.stdout == "1 manifests, 1 signed, 1 files, 3 rows, 15 bytes: all as promised\n"
 
 
 def test_verify_of_a_tampered_bucket_names_the_file(footfall, tmp_path, deliver):
@@ -112,9 +90,9 @@ def test_verify_of_a_tampered_bucket_names_the_file(footfall, tmp_path, deliver)
     assert (done.returncode, done.stderr) == (1, "")
     folder = "events/dt=2026-11-20/hour=14/rev=0001"
     assert done.stdout.splitlines() == [
-        f"PROBLEM  {folder}/events-20261120T14Z.csv: sha256 differs from {folder}/_manifest.json",
+        f"PROBLEM  {folder}/{file.name}: sha256 differs from {folder}/_manifest.json",
         f"no data  {folder}/stray.csv: no manifest names it",
-        "1 manifests, 1 files, 3 rows, 15 bytes: 1 problems",
+        "1 manifests, 1 signed, 1 files, 3 rows, 15 bytes: 1 problems",
     ]
 
 
@@ -293,5 +271,5 @@ def test_an_unknown_command_lists_the_known_ones(footfall):
 
     assert done.returncode == 2
     assert "invalid choice: 'frobnicate'" in done.stderr
-    for name in ("demo", "up", "import", "run", "verify", "clients", "doctor"):
+    for name in ("demo", "up", "import", "run", "verify", "clients", "keys", "doctor"):
         assert f"'{name}'" in done.stderr

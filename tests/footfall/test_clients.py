@@ -88,9 +88,9 @@ URL = "expected s3://bucket/prefix or file:///folder"
             "Input should be 'events', 'page_views', 'sessions' or 'daily_metrics'",
         ),
         (
-            {"exports": [{"name": "e", "dataset": "events", "cadence": "daily"}]},
+            {"exports": [{"name": "e", "dataset": "daily_metrics", "cadence": "hourly"}]},
             "exports.0",
-            "events can be delivered hourly",
+            "daily_metrics can be delivered daily",
         ),
         (
             {"exports": [{"name": "e", "dataset": "daily_metrics", "cadence": "hourly"}]},
@@ -100,7 +100,7 @@ URL = "expected s3://bucket/prefix or file:///folder"
         (
             {"exports": [{"name": "e", "dataset": "events", "cadence": "hourly", "format": "xlsx"}]},
             "exports.0.format",
-            "Input should be 'csv'",
+            "Input should be 'csv', 'jsonl' or 'parquet'",
         ),
         (
             {"exports": [{"name": "e", "dataset": "events", "cadence": "hourly"}] * 2},

@@ -1,47 +1,21 @@
 """Manifests: the same bytes for the same delivery, and a bucket that checks itself."""
 
-import hashlib
 import json
+import shutil
+import subprocess
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from support.manifests import HOUR, a_manifest, deliver, signer
 
-from footfall import keys
-from footfall.manifest import DeliveredFile, Period, build, period_end, verify_bucket
+from footfall.manifest import DeliveredFile, Receipt, period_end
+from footfall.signatures import Signer, canonical
 from footfall.store import LocalStore
+from footfall.verify import verify_bucket
 
-HOUR = datetime(2026, 11, 20, 14, tzinfo=UTC)
 BERLIN = ZoneInfo("Europe/Berlin")
-
-
-def a_manifest(file, revision=1, **changes):
-    arguments = {
-        "client_id": "acme",
-        "export": "events",
-        "dataset": "events",
-        "cadence": "hourly",
-        "period": Period(HOUR, HOUR + timedelta(hours=1), "UTC"),
-        "revision": revision,
-        "supersedes": revision - 1 or None,
-        "reason": "initial" if revision == 1 else "late",
-        "files": [file],
-        "columns": [("event_id", "VARCHAR")],
-        "complete_through": HOUR + timedelta(hours=1),
-        "is_final": False,
-        "planned_at": HOUR,
-    }
-    return build(**{**arguments, **changes})
-
-
-def deliver(store, revision=1, data=b"event_id\n1\n", above="", **changes):
-    """One delivery of one file. Returns the keys of file and manifest."""
-    key = keys.delivered_file("events", HOUR, "hourly", revision, "csv")
-    file = DeliveredFile(key, len(data), hashlib.sha256(data).hexdigest(), 1)
-    manifest = above + keys.manifest("events", HOUR, "hourly", revision)
-    store.put(above + key, data)
-    store.put(manifest, a_manifest(file, revision, **changes))
-    return above + key, manifest
 
 
 @pytest.fixture
@@ -69,7 +43,8 @@ def test_a_manifest_says_what_was_delivered_and_how_to_read_it():
     assert document["columns"] == [{"name": "event_id", "type": "VARCHAR"}]
     assert document["files"] == [{"key": "a/b.csv", "bytes": 3, "sha256": "0" * 64, "rows": 1}]
     assert (document["format"], document["dialect"]["encoding"]) == ("csv", "utf-8")
-    assert document["manifest_version"] == "1.0"
+    assert document["manifest_version"] == "2.0"
+    assert document["signature"]["key_id"] == signer().key_id
 
 
 @pytest.mark.parametrize(
@@ -200,7 +175,7 @@ def test_fields_that_a_later_version_adds_are_ignored(bucket):
     document["files"][0]["compression"] = "none"
     document["period"]["label"] = "an hour"
 
-    bucket.put(manifest, json.dumps(document).encode())
+    bucket.put(manifest, json.dumps(signer().sign(document)).encode())
 
     assert verify_bucket(bucket).problems == []
 
@@ -236,13 +211,92 @@ def test_a_file_without_a_manifest_is_listed_and_is_no_problem(bucket):
 
 
 def test_a_manifest_that_was_moved_does_not_pass(bucket):
-    file, manifest = deliver(bucket)
+    _, manifest = deliver(bucket)
     bucket.put("elsewhere/_manifest.json", bucket.get(manifest))
 
     (problem,) = verify_bucket(bucket).problems
 
-    assert problem.endswith("is missing, named by elsewhere/_manifest.json")
-    assert file in problem
+    assert problem == f"elsewhere/_manifest.json: was moved, it was written as {manifest}"
+
+
+def test_a_manifest_that_was_changed_does_not_pass(bucket):
+    _, manifest = deliver(bucket)
+    bucket.put(manifest, bucket.get(manifest).replace(b'"duplicate": 1', b'"duplicate": 0'))
+
+    problems = verify_bucket(bucket).problems
+
+    assert f"{manifest}: its signature is wrong, it was changed" in problems
+    assert f"{manifest}: its receipt does not add up" in problems
+
+
+def test_a_signature_by_a_key_that_is_not_trusted_does_not_pass(bucket):
+    _, manifest = deliver(bucket)
+
+    seen = verify_bucket(bucket, public_keys={})
+
+    assert seen.problems == [f"{manifest}: is signed with the key {signer().key_id}, which is not known here"]
+    assert verify_bucket(bucket, public_keys={signer().key_id: signer().public_pem}).signed == 1
+
+
+def test_a_period_that_is_missing_between_others_is_a_gap(bucket):
+    for hours in (0, 1, 3):
+        deliver(bucket, start=HOUR + timedelta(hours=hours))
+
+    seen = verify_bucket(bucket)
+
+    assert seen.problems == []
+    assert seen.gaps == ["acme events: nothing from 2026-11-20T16:00+0000 to 2026-11-20T17:00+0000"]
+
+
+def test_a_pointer_to_other_bytes_is_found(bucket):
+    _, manifest = deliver(bucket)
+    bucket.put("events/_latest.json", json.dumps({"manifest": manifest, "sha256": "0" * 64}).encode())
+
+    assert verify_bucket(bucket).problems == [f"events/_latest.json: the sha256 of {manifest} is another"]
+
+
+@pytest.mark.parametrize(
+    ("receipt", "is_balanced"),
+    [
+        (Receipt(), True),
+        (Receipt(6, 3, 1, {"a": 1, "b": 1}, 3, 2, 1), True),
+        (Receipt(6, 3, 1, {"a": 1}, 3, 2, 1), False),
+        (Receipt(0, 0, 0, {}, 3, 2, 0), False),
+    ],
+)
+def test_a_receipt_adds_up_or_it_does_not(receipt, is_balanced):
+    assert receipt.is_balanced == is_balanced
+
+
+def test_a_manifest_is_as_its_published_schema_says():
+    jsonschema = pytest.importorskip("jsonschema")
+    schema = json.loads((Path(__file__).resolve().parents[2] / "docs" / "manifest.schema.json").read_text())
+    document = json.loads(a_manifest(DeliveredFile("a/b.csv", 3, "0" * 64, 1, "shop"), 2))
+
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.validate(document, schema)
+    assert set(document) == set(schema["properties"])
+
+
+def test_the_page_in_the_docs_checks_a_signature_with_openssl_and_jq_alone(tmp_path):
+    if not (shutil.which("openssl") and shutil.which("jq")):
+        pytest.skip("openssl and jq are not installed here")
+    document = json.loads(a_manifest(DeliveredFile("a/Smörgås\x7f\n.csv", 3, "0" * 64, 1)))
+    (tmp_path / "m.json").write_text(json.dumps(document))
+    (tmp_path / "key.pem").write_bytes(signer().public_pem)
+    done = subprocess.run(
+        "jq -cjS 'del(.signature)' m.json > signed && jq -rj .signature.value m.json | base64 -d > value && "
+        "openssl pkeyutl -verify -pubin -inkey key.pem -rawin -in signed -sigfile value",
+        shell=True,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (tmp_path / "signed").read_bytes() == canonical(document)
+    assert done.returncode == 0, done.stderr
+    assert isinstance(signer(), Signer)
 
 
 def test_nothing_is_nothing(bucket):

@@ -394,3 +394,24 @@ sources: [{{name: cdn, site_id: {name}, url: "{url}", endpoint: "http://127.0.0.
     with duckdb.connect() as connection:
         (counts,) = ingest_hours(connection, lake.store(), [hour])
     assert counts.kept == 2
+
+
+def test_personal_data_and_click_ids_in_addresses_are_not_stored(tmp_path):
+    query = "mail=anna%40mail.example&gclid=Cj0secret&page=2"
+    referrer = "https://portal.example/?email=bert@mail.example"
+    _, lines = converted(tmp_path, ("a.log", log(line(**{"cs-uri-query": query, "cs(Referer)": referrer}))))
+    text = json.dumps(lines)
+    for secret in ("anna", "bert", "Cj0secret"):
+        assert secret not in text
+    assert "gclid=1&page=2" in text
+
+
+def test_a_site_of_tier_0_gets_no_visitors_from_its_log(tmp_path):
+    lake, folder = LocalStore(tmp_path / "lake"), tmp_path / "lines"
+    folder.mkdir()
+    owner = client()
+    site = owner.sites[0].model_copy(update={"consent_default": 0})
+    with duckdb.connect() as connection:
+        done = convert(connection, [("a.log", log(line()))], owner, site, Salts(lake), folder)
+    lines = [json.loads(text) for path in done.hours.values() for text in path.read_text().splitlines()]
+    assert {(each["visitor_id"], each["consent_tier"]) for each in lines} == {(None, 0)}

@@ -21,15 +21,22 @@ from support.orchestration_builders import (
 
 from footfall.clients import CADENCES
 from footfall.manifest import CSV_DIALECT
-from orchestration.delivery.datasets import DATASETS, columns, digests, render_csv
+from orchestration.delivery.datasets import DATASETS, columns
+from orchestration.delivery.digests import Digests
+from orchestration.delivery.render import render
+from orchestration.delivery.selection import select
 
 OWNER = client()
 
 
 def _rendered(connection, tmp_path, export=EVENTS, start=HOUR, owner=OWNER):
-    path = tmp_path / "part.csv"
-    rows = render_csv(connection, owner, export, start, path)
-    return rows, path.read_bytes()
+    selection = select(connection, owner, export, "ab" * 16)
+    rendered = render(connection, selection, start, "folder/", tmp_path)
+    return rendered.delivered, rendered.paths[0].read_bytes()
+
+
+def digests(connection, owner, export, since=None):
+    return Digests(connection, since).of(select(connection, owner, export, ""))
 
 
 def _titles(connection, tmp_path):
@@ -40,7 +47,7 @@ def _titles(connection, tmp_path):
 
 def _unguarded(cell):
     """What a reader does with a cell, after the manifest's dialect."""
-    return re.sub(r"\A'('*[=+\-@\t\r\n])", r"\1", cell)
+    return re.sub(r"\A'('*[=+\-@\t\r\n＝＋－＠])", r"\1", cell)
 
 
 def test_every_dataset_a_client_may_order_is_there():
@@ -188,6 +195,11 @@ PAYLOADS = [
     "-ünï",
     "'=1",
     "''+1",
+    "＝1+1",
+    "＋1",
+    "－1",
+    "＠SUM(A1)",
+    "'＝1",
     "'\t1",
 ]
 HARMLESS = ["1=1", "a+b", "a-b", "user@mail.example", " =1", "'", "''", "'quoted'", "#REF!", "a\t=1", "é=1"]
@@ -242,7 +254,7 @@ def test_any_text_comes_back_through_python_and_through_pandas(tmp_path_factory,
         again = connection.execute(
             "SELECT title FROM read_csv(?, header = true, nullstr = '', all_varchar = true, "
             "delim = ',', quote = '\"', escape = '\"', allow_quoted_nulls = false) ORDER BY event_id",
-            [str(folder / "part.csv")],
+            [str(folder / "all.0")],
         ).fetchall()
         assert [cell if cell is None else _unguarded(cell) for (cell,) in again] == titles
 

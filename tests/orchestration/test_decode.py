@@ -1,5 +1,6 @@
 """What may lie in the lake where a raw object should: nothing of it is lost, read wrongly or fatal."""
 
+import gzip
 import json
 
 import duckdb
@@ -12,7 +13,8 @@ from support.orchestration_builders import HOUR, event, packed, refused
 
 from footfall.event import Refused, check_event
 from footfall.raw_object import compress
-from orchestration.ingest.decode import LINE_COLUMNS, DecodedObject, decode_object, mend_lines
+from orchestration.ingest.decode import decode_object, mend_lines
+from orchestration.ingest.lines import LINE_COLUMNS, read_lines
 
 LINES = [event("event-0001"), refused(), event("event-0002")]
 
@@ -23,14 +25,35 @@ def _decoded(data, tmp_path, **limits):
 
 def _verdict(decoded):
     """The reason why an object was set aside whole, or its lines."""
-    lines = decoded.path.read_bytes().splitlines()
-    assert decoded.lines == len(lines)
+    numbered = decoded.path.read_bytes().splitlines()
+    assert decoded.lines == len(numbered)
+    lines = []
+    for n, line in enumerate(numbered, 1):
+        assert line.startswith(b'{"#":%d,' % n)
+        lines.append(b"{" + line[line.index(b",") + 1 :])
     first = json.loads(lines[0]) if lines else {}
     return first["detail"] if first.get("reason") == "unreadable_object" else lines
 
 
+def _mended(lines, tmp_path):
+    """The object of these lines after each was looked at."""
+    decoded = decode_object("key", packed(lines), HOUR, tmp_path / "000000.ndjson")
+    mend_lines(decoded, HOUR)
+    return decoded.path
+
+
 def test_a_sound_object_gives_its_lines_byte_for_byte(tmp_path):
     assert _verdict(_decoded(packed(LINES), tmp_path)) == LINES
+
+
+def test_gzip_is_read_like_zstd(tmp_path):
+    assert _verdict(_decoded(gzip.compress(b"".join(line + b"\n" for line in LINES)), tmp_path)) == LINES
+
+
+def test_lines_keep_their_numbers_across_the_pieces_of_a_large_object(tmp_path):
+    lines = [event(f"event-{n:06d}", title="x" * 3000) for n in range(12_000)]
+
+    assert _verdict(_decoded(packed(lines), tmp_path)) == lines
 
 
 def test_an_object_without_lines_is_sound(tmp_path):
@@ -44,7 +67,9 @@ def test_an_object_without_lines_is_sound(tmp_path):
     [
         ("nothing at all", b""),
         ("no zstd", b"hello\n"),
-        ("gzip", bytes.fromhex("1f8b0800000000000003")),
+        ("the beginning of gzip", bytes.fromhex("1f8b0800000000000003")),
+        ("half of a gzip", gzip.compress(b"\n".join(LINES) + b"\n")[:-20]),
+        ("gzip with bytes behind it", gzip.compress(b"\n".join(LINES) + b"\n") + b"more"),
         ("plain lines", b"\n".join(LINES) + b"\n"),
         ("the first half", packed(LINES)[: len(packed(LINES)) // 2]),
         ("all but the last byte", packed(LINES)[:-1]),
@@ -119,10 +144,7 @@ DAMAGED = {
 
 @pytest.mark.parametrize("line", DAMAGED, ids=[repr(line[:30]) for line in DAMAGED])
 def test_a_damaged_line_is_quarantined_in_its_place_with_its_bytes(tmp_path, line):
-    path = tmp_path / "object.ndjson"
-    path.write_bytes(SOUND + b"\n" + line + b"\n" + SOUND + b"\n")
-
-    mend_lines(DecodedObject("key", path, 3), HOUR)
+    path = _mended([SOUND, line, SOUND], tmp_path)
 
     before, mended, after = (json.loads(each) for each in path.read_bytes().splitlines())
     assert before["kind"] == after["kind"] == "event"
@@ -134,13 +156,11 @@ def test_a_damaged_line_is_quarantined_in_its_place_with_its_bytes(tmp_path, lin
 
 def _read(path):
     """The rows that DuckDB makes of a file, as ingest reads it."""
-    columns = ", ".join(f"'{name}': '{kind}'" for name, kind in LINE_COLUMNS.items())
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         return connection.execute(
-            f"SELECT * FROM read_json(?, format = 'newline_delimited', records = true, "
-            f"columns = {{{columns}}}, maximum_object_size = 4096000)",
-            [str(path)],
+            f"SELECT * FROM {read_lines(LINE_COLUMNS)}",
+            [[str(path)]],
         ).fetchall()
 
 
@@ -163,10 +183,7 @@ def _mutations():
 )
 def test_whatever_was_mended_duckdb_reads_a_row_for_each_line(tmp_path_factory, lines):
     """Otherwise one line of one client would keep the hour of all clients from ever being ingested."""
-    path = tmp_path_factory.mktemp("mended") / "object.ndjson"
-    path.write_bytes(b"".join(line + b"\n" for line in lines))
-
-    mend_lines(DecodedObject("key", path, len(lines)), HOUR)
+    path = _mended(lines, tmp_path_factory.mktemp("mended"))
 
     assert len(_read(path) if lines else []) == len(lines)
 
@@ -186,7 +203,7 @@ _JSON = st.recursive(
 @given(fields=st.dictionaries(st.text(min_size=1, max_size=8), _JSON, max_size=5), big=st.booleans())
 def test_an_event_that_the_contract_takes_stays_the_same_beside_a_damaged_line(tmp_path_factory, fields, big):
     """Mending an hour must not turn a neighbour's odd but sound event into a damaged one."""
-    path = tmp_path_factory.mktemp("sound") / "object.ndjson"
+    path = tmp_path_factory.mktemp("sound") / "000000.ndjson"
     raw = json.dumps({**fields, "id": "event-0001", "type": "page_view", "url": "https://a.example/"})
     if big:
         raw = raw[:-1] + ', "beyond a double": 1e999}'
@@ -195,21 +212,18 @@ def test_an_event_that_the_contract_takes_stays_the_same_beside_a_damaged_line(t
     except Refused:
         return
     line = SOUND[: SOUND.index(b'"event":')] + b'"event":' + raw.encode() + b"}"
-    path.write_bytes(line + b"\n")
+    decoded = decode_object("key", packed([line]), HOUR, path)
     try:
         before = _read(path)
     except duckdb.Error:
         return
 
-    mend_lines(DecodedObject("key", path, 1), HOUR)
+    mend_lines(decoded, HOUR)
 
     assert _read(path) == before
 
 
 def test_fields_of_a_later_version_do_not_damage_a_line(tmp_path):
-    path = tmp_path / "object.ndjson"
-    path.write_bytes(SOUND.replace(b'"v":2', b'"v":3,"shade":"red"') + b"\n")
-
-    mend_lines(DecodedObject("key", path, 1), HOUR)
+    path = _mended([SOUND.replace(b'"v":2', b'"v":3,"shade":"red"')], tmp_path)
 
     assert msgspec.json.decode(path.read_bytes())["kind"] == "event"

@@ -12,14 +12,17 @@ import pytest
 from support.orchestration_builders import add_event, warehouse
 
 from footfall.hours import HOUR, floor
-from footfall.manifest import verify_bucket
 from footfall.store import LocalStore
+from footfall.verify import verify_bucket
 from orchestration.ingest.schema import create_statements
 from orchestration.partitions import HOUR_FORMAT, zone_name
 
 ROOT = Path(__file__).resolve().parents[2]
 #: Fixed while the tests run: the modules of the code location read it once.
 FIRST_HOUR = floor(datetime.now(UTC)) - 30 * HOUR
+
+#: Written by whatever delivers, made by no step of its own.
+LEDGER = "deliveries/ledger"
 
 Load = Callable[[Path], dg.Definitions]
 
@@ -92,11 +95,13 @@ def test_every_asset_has_a_description_a_group_and_an_owner(graph):
 def test_every_asset_that_touches_the_warehouse_queues_for_it(graph):
     """DuckDB lets in one process at a time. Log buckets are read without it."""
     without = {name for name, node in _nodes(graph).items() if node.pools != {"warehouse"}}
-    assert without == {LOGS, DOMAIN}
+    assert without == {LOGS, DOMAIN, LEDGER}
 
 
 def test_every_asset_has_partitions_and_all_but_daily_files_have_hours(graph):
     for name, node in _nodes(graph).items():
+        if name == LEDGER:
+            continue
         expected = dg.DailyPartitionsDefinition if "daily-metrics" in name else dg.HourlyPartitionsDefinition
         if name == DOMAIN:
             expected = dg.DynamicPartitionsDefinition
@@ -116,7 +121,7 @@ def test_every_asset_is_reached_from_the_raw_objects(graph):
             break
         reached |= more
 
-    assert set(_nodes(graph)) - reached == {"staging/referrer_hosts", DOMAIN}, "a seed comes from its file"
+    assert set(_nodes(graph)) - reached == {"staging/referrer_hosts", DOMAIN, LEDGER}, "a seed is a file"
 
 
 def test_hours_start_with_the_first_one_and_include_the_running_one(graph):
@@ -152,14 +157,18 @@ def test_one_job_an_hour_and_one_a_day_for_each_time_zone(load):
     for schedule in definitions.schedules:
         assert schedule.description
         assert definitions.resolve_job_def(schedule.name).description
-    assert {sensor.name for sensor in definitions.sensors} >= {"alerts", "new_domains"}
+    assert {sensor.name for sensor in definitions.sensors} >= {
+        "alerts",
+        "new_domains",
+        "deliveries_due",
+    }
 
 
 def test_the_hourly_job_takes_everything_but_the_daily_files(load, graph):
     job = load(ROOT / "clients").resolve_job_def("hourly")
 
     taken = {key.to_user_string() for key in job.asset_layer.executable_asset_keys}
-    assert taken == {name for name in _nodes(graph) if "daily-metrics" not in name} - {LOGS, DOMAIN}
+    assert taken == {name for name in _nodes(graph) if "daily-metrics" not in name} - {LOGS, DOMAIN, LEDGER}
 
 
 @pytest.mark.parametrize(
@@ -210,6 +219,7 @@ def _checks_of_an_hour(clients: Path, folder: Path, name: str):
     from orchestration.defs.ingest.assets import ingest
     from orchestration.resources.clients import Clients
     from orchestration.resources.lake import Lake
+    from orchestration.resources.state import State
     from orchestration.resources.warehouse import Warehouse
 
     lake = LocalStore(folder / "lake")
@@ -222,6 +232,7 @@ def _checks_of_an_hour(clients: Path, folder: Path, name: str):
                 "lake": Lake(url=lake.root.as_uri()),
                 "warehouse": Warehouse(path=str(folder / "warehouse.duckdb")),
                 "clients": Clients(folder=str(clients)),
+                "state": State(ledger_path=str(folder / "ledger.sqlite"), dbt_folder=str(folder / "dbt")),
             },
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         )
@@ -268,7 +279,11 @@ def test_a_client_file_spoilt_after_loading_holds_up_no_other_client(load, tmp_p
                 "warehouse": Warehouse(path=str(tmp_path / "warehouse.duckdb")),
                 "clients": Clients(folder=str(clients)),
                 "destinations": Destinations(home=str(tmp_path), backup_url=(tmp_path / "backup").as_uri()),
-                "state": State(ledger_path=str(tmp_path / "ledger.sqlite"), dbt_folder=str(tmp_path / "dbt")),
+                "state": State(
+                    home=str(tmp_path),
+                    ledger_path=str(tmp_path / "ledger.sqlite"),
+                    dbt_folder=str(tmp_path / "dbt"),
+                ),
             },
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
             raise_on_error=False,

@@ -13,7 +13,7 @@ from support.orchestration_builders import client
 
 from footfall.errors import FootfallError
 from footfall.hours import HOUR
-from orchestration.discovery import domains, rows
+from orchestration.discovery import domains, rows, volumes
 from orchestration.discovery.changes import wanted
 from orchestration.discovery.database import registry, transaction
 from orchestration.discovery.domains import PENDING_LIMIT, SEEN_LIMIT, Sighting
@@ -248,7 +248,7 @@ CRASH = """
 import os, random, signal, sys, threading, time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from orchestration.discovery import domains, rows
+from orchestration.discovery import domains, rows, volumes
 from orchestration.discovery.database import registry, transaction
 at = datetime(2026, 11, 20, 14, tzinfo=UTC)
 delay = float(sys.argv[2])
@@ -310,3 +310,23 @@ def test_the_registry_reads_as_a_table(book):
     assert "| demo | new.example | pending |" in domains_table(rows.listing(book))
     assert "| demo | characters | 2 |" in passed_over_table(rows.passed_over(book))
     assert domains_table([]) == "no domain yet"
+
+
+def test_volumes_of_an_hour_are_replaced_and_old_ones_forgotten(book):
+    with duckdb.connect() as warehouse:
+        for statement in create_statements():
+            warehouse.execute(statement)
+        warehouse.execute(
+            "INSERT INTO ingest.events "
+            "(received_hour, client_id, site_id, event_id, event_type, is_duplicate) "
+            "SELECT ?::TIMESTAMPTZ, 'demo', 'shop', i::VARCHAR, 'page_view', i % 10 = 0 FROM range(100) t(i)",
+            [AT],
+        )
+        for _ in range(2):
+            volumes.note(book, warehouse, AT, AT + HOUR)
+        assert volumes.by_site(book) == {("demo", "shop"): {AT: 90}}
+        assert volumes.by_type(book) == {("demo", "shop", "page_view"): {AT.replace(hour=0): 90}}
+        assert volumes.last_hour(book) == AT
+        later = AT + volumes.KEPT + HOUR
+        volumes.note(book, warehouse, later, later + HOUR)
+        assert volumes.by_site(book) == {}

@@ -7,6 +7,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from support.orchestration_builders import HOUR
 
+from footfall.errors import FootfallError
+from footfall.manifest import DeliveredFile
 from orchestration.delivery.ledger import Ledger
 
 NOW = HOUR + timedelta(hours=1, minutes=5)
@@ -18,35 +20,47 @@ def ledger(tmp_path):
 
 
 def _plan(ledger, start=HOUR, revision=1, export="events", client_id="demo", reason="initial", now=NOW):
-    return ledger.plan(client_id, export, start, revision, reason, now)
+    return ledger.plan(
+        client_id,
+        export,
+        start,
+        revision,
+        cadence="hourly",
+        reason=reason,
+        supersedes=None,
+        places=("backup", "main"),
+        now=now,
+    )
 
 
 def test_a_plan_is_a_row_that_says_what_is_meant(ledger):
     row = _plan(ledger)
 
     assert (row.client_id, row.export, row.period_start, row.revision) == ("demo", "events", HOUR, 1)
-    assert (row.state, row.reason, row.attempts, row.planned_at) == ("planned", "initial", 1, NOW)
-    assert (row.sha256, row.error, row.committed_at) == (None, None, None)
+    assert (row.state, row.reason, row.attempts, row.planned_at) == ("planned", "initial", 0, NOW)
+    assert (row.files, row.error, row.committed_at) == ((), None, None)
+    assert ledger.copies(row) == {"backup": "rendered", "main": "rendered"}
     assert row.is_open
 
 
-def test_a_plan_taken_up_again_counts_the_attempt_and_keeps_the_rest(ledger):
+def test_a_plan_taken_up_again_keeps_what_was_planned(ledger):
     _plan(ledger)
 
     row = _plan(ledger, reason="late", now=NOW + timedelta(hours=1))
 
-    assert (row.attempts, row.reason, row.planned_at) == (2, "initial", NOW)
+    assert (row.reason, row.planned_at) == ("initial", NOW)
     assert len(ledger.all()) == 1
 
 
 def test_what_became_known_is_kept_by_another_reader_of_the_file(ledger, tmp_path):
     row = _plan(ledger)
 
-    ledger.record(row, "rendered", sha256="ab" * 32, rows=3, bytes=70, key="k", manifest="{}", digest="1")
-    ledger.record(row, "committed", committed_at=NOW.isoformat())
+    files = (DeliveredFile("k", 70, "ab" * 32, 3),)
+    row = ledger.record(row, "rendered", files=files, rows=3, bytes=70, manifest="{}", digest="1")
+    ledger.record(row, "committed", committed_at=NOW)
 
     [read] = Ledger(tmp_path / "state" / "ledger.sqlite").all()
-    assert (read.state, read.sha256, read.rows, read.bytes, read.key) == ("committed", "ab" * 32, 3, 70, "k")
+    assert (read.state, read.files, read.rows, read.bytes) == ("committed", files, 3, 70)
     assert (read.manifest, read.digest, read.committed_at) == ("{}", "1", NOW)
     assert not read.is_open
 
@@ -69,19 +83,59 @@ def test_revisions_come_oldest_first_and_of_one_period_only(ledger):
     assert [row.revision for row in ledger.revisions("demo", "events", HOUR)] == [1, 2, 3]
 
 
-def test_the_latest_committed_revision_of_each_period_is_found(ledger):
-    for revision, state in ((1, "committed"), (2, "committed"), (3, "failed")):
-        ledger.record(_plan(ledger, revision=revision), state)
-    ledger.record(_plan(ledger, start=HOUR + timedelta(hours=1)), "failed")
+def _deliver(ledger, **of):
+    row = ledger.record(_plan(ledger, **of), "rendered")
+    return ledger.record(row, "committed")
 
-    latest = ledger.latest_committed("demo", "events")
+
+def test_the_latest_delivered_revision_of_each_period_is_found(ledger):
+    for revision in (1, 2):
+        _deliver(ledger, revision=revision)
+    _plan(ledger, revision=3)
+    _plan(ledger, start=HOUR + timedelta(hours=1))
+
+    latest = ledger.latest_delivered("demo", "events")
 
     assert {start: row.revision for start, row in latest.items()} == {HOUR: 2}
+    assert ledger.latest_delivered("demo", "events", HOUR + timedelta(hours=1)) == {}
 
 
-def test_a_state_that_nobody_knows_is_a_mistake_of_the_program(ledger):
+@pytest.mark.parametrize(
+    ("before", "after"), [("planned", "committed"), ("planned", "on its way"), ("planned", "notified")]
+)
+def test_a_step_that_is_none_is_a_mistake_of_the_program(ledger, before, after):
+    row = _plan(ledger)
+    assert row.state == before
+
     with pytest.raises(AssertionError):
-        ledger.record(_plan(ledger), "on its way")
+        ledger.record(row, after)
+
+
+def test_a_copy_goes_step_by_step(ledger):
+    row = _plan(ledger)
+
+    ledger.record_copy(row, "main", "rendered", "put")
+
+    assert ledger.copies(row) == {"backup": "rendered", "main": "put"}
+    with pytest.raises(AssertionError):
+        ledger.record_copy(row, "main", "put", "committed")
+
+
+def test_what_is_due_is_found_and_what_waits_is_not(ledger):
+    row = ledger.record(_plan(ledger), "rendered")
+    ledger.record(row, "rendered", hold="waiting", kind="retry", next_at=NOW + timedelta(minutes=5))
+
+    assert ledger.unfinished(NOW) == []
+    assert len(ledger.unfinished(NOW + timedelta(minutes=5))) == len(ledger.unfinished()) == 1
+
+
+def test_a_full_ledger_is_a_clear_error(ledger, tmp_path):
+    with sqlite3.connect(tmp_path / "state" / "ledger.sqlite") as connection:
+        connection.execute("DROP TABLE copies")
+    connection.close()
+
+    with pytest.raises(FootfallError, match=r"ledger\.sqlite cannot be written"):
+        _plan(ledger)
 
 
 def test_a_row_is_unique_by_client_export_period_and_revision(ledger, tmp_path):
@@ -92,8 +146,9 @@ def test_a_row_is_unique_by_client_export_period_and_revision(ledger, tmp_path):
         pytest.raises(sqlite3.IntegrityError),
     ):
         connection.execute(
-            "INSERT INTO deliveries (client_id, export, period_start, revision, state, reason, planned_at) "
-            "SELECT client_id, export, period_start, revision, state, reason, planned_at FROM deliveries"
+            "INSERT INTO revisions (client_id, export, period_start, revision, state, reason, cadence, "
+            "planned_at) SELECT client_id, export, period_start, revision, state, reason, cadence, "
+            "planned_at FROM revisions"
         )
     connection.close()
 

@@ -58,7 +58,9 @@ def test_a_day_is_a_local_day_when_it_is_delivered_and_when_it_is_restated(at, t
     late = at.deliverer(DAILY_METRICS, owner).deliver(period)
 
     assert (first.rows, late.rows, late.revision) == (1, 1, 2)
-    assert late.key == f"daily-metrics/dt={day}/rev=0002/daily-metrics-{day.replace('-', '')}.csv"
+    assert late.files[0].key.startswith(
+        f"daily-metrics/dt={day}/rev=0002/daily-metrics-{day.replace('-', '')}-"
+    )
     assert at.deliverer(DAILY_METRICS, owner).restated() == []
     for revision in (1, 2):
         manifest = json.loads(

@@ -2,23 +2,37 @@
 
 import json
 from datetime import timedelta
+from functools import cache
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from support.orchestration_builders import EVENTS, HOUR, TroubledStore, client, warehouse
 
-from footfall.manifest import verify_bucket
-from orchestration.delivery.deliver import Buckets, Deliverer
+from footfall.signatures import Signer
+from footfall.verify import verify_bucket
+from orchestration.delivery.deliver import Deliverer
+from orchestration.delivery.desk import Desk
+from orchestration.delivery.digests import Digests
 from orchestration.delivery.ledger import Ledger
+from orchestration.delivery.places import Place
 from orchestration.delivery.progress import IngestedHours
+from orchestration.delivery.receipts import Receipts
 
 NOW = HOUR + timedelta(hours=1, minutes=5)
-FILE = "events/dt=2026-11-20/hour=14/rev={:04d}/events-20261120T14Z.csv"
-MANIFEST = "events/dt=2026-11-20/hour=14/rev={:04d}/_manifest.json"
+FOLDER = "events/dt=2026-11-20/hour=14/rev={:04d}/"
+MANIFEST = FOLDER + "_manifest.json"
+
+
+@cache
+def signer() -> Signer:
+    """One key for all tests of a process."""
+    return Signer(Ed25519PrivateKey.generate())
 
 
 class Setting:
     """One client's warehouse, buckets and ledger."""
 
     def __init__(self, folder):
+        self.folder = folder
         self.connection = warehouse()
         self.journal = []
         self.destination = TroubledStore("destination", self.journal)
@@ -26,20 +40,45 @@ class Setting:
         self.ledger = Ledger(folder / "ledger.sqlite")
         self.now = NOW
         self.hours = [HOUR]
+        self.posts = []
+        self.hook_is_down = False
 
-    def deliverer(self, export=EVENTS, owner=None):
+    def desk(self):
+        return Desk(
+            self.folder,
+            signer(),
+            {"footfall": "test"},
+            now=lambda: self.now,
+            spread=lambda _low, high: high,
+            post=self._post,
+        )
+
+    def _post(self, url, body, headers):
+        if self.hook_is_down:
+            raise OSError("nobody answers")
+        self.posts.append((url, json.loads(body), headers))
+
+    def places(self):
+        return {
+            "backup": Place("backup", lambda: self.backup),
+            "main": Place("main", lambda: self.destination),
+        }
+
+    def deliverer(self, export=EVENTS, owner=None, since=None):
         return Deliverer(
             self.connection,
             owner or client(),
             export,
-            Buckets(self.destination, self.backup),
+            self.places(),
             self.ledger,
+            self.desk(),
             hours=IngestedHours(self.hours, HOUR - timedelta(hours=48)),
-            now=lambda: self.now,
+            digests=Digests(self.connection, since),
+            receipts=Receipts(self.connection),
         )
 
-    def deliver(self, start=HOUR):
-        return self.deliverer().deliver(start)
+    def deliver(self, start=HOUR, export=EVENTS, **arguments):
+        return self.deliverer(export, **arguments).deliver(start)
 
     def restated(self):
         return self.deliverer().restated()
@@ -49,6 +88,14 @@ class Setting:
 
     def states(self):
         return [(row.revision, row.state) for row in self.ledger.all()]
+
+    def data(self, store=None):
+        """Files and manifests of a bucket, without what lies beside them."""
+        return {
+            key: value
+            for key, value in (store or self.destination).objects.items()
+            if not key.startswith("_") and not key.endswith("_latest.json")
+        }
 
     def problems(self):
         """What `footfall verify` would say about both buckets."""

@@ -3,6 +3,7 @@
 import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from support.collectors import SITE, batch, wire_event
 
@@ -36,22 +37,27 @@ class StatedSpool:
         self.now = state
         self.kept: list[bytes] = []
 
-    def append(self, _hour, payload):
+    def append(self, _hour: datetime, payload: bytes) -> "asyncio.Future[None]":
+        """Durable at once."""
         self.kept.append(payload)
         waiter = asyncio.get_running_loop().create_future()
         waiter.set_result(None)
         return waiter
 
-    def state(self):
+    def state(self) -> SpoolState:
+        """What the test said."""
         return self.now
 
 
 class IdleShipper:
+    """Has nothing to ship."""
+
     shipped = 0
     last_error: str | None = None
 
 
-def a_collector(spool=None, pixel=Path("nowhere"), **options) -> Collector:
+def a_collector(spool: StatedSpool | None = None, pixel: Path = Path("nowhere"), **options: Any) -> Collector:
+    """A collector of one site with the key SITE, and with these Options."""
     collector = Collector(
         spool=spool or StatedSpool(),
         shipper=IdleShipper(),
@@ -73,16 +79,27 @@ def a_collector(spool=None, pixel=Path("nowhere"), **options) -> Collector:
     return collector
 
 
-def ask(collector, method="POST", path="/collect", body=None, peer="198.51.100.7", **headers) -> Answer:
+def ask(
+    collector: Collector,
+    method: str = "POST",
+    path: str = "/collect",
+    body: bytes | None = None,
+    *,
+    peer: str = "198.51.100.7",
+    query: str = "",
+    **headers: str,
+) -> Answer:
+    """The answer to one request, after whatever it waits for. Header names are written with underscores."""
     request = Request(
         method=method,
         path=path,
+        query=query.encode(),
         headers={name.replace("_", "-").encode(): value.encode() for name, value in headers.items()},
         peer=peer,
         body=batch(wire_event("a" * 8)) if body is None else body,
     )
 
-    async def go():
+    async def go() -> Answer:
         outcome = collector.handle(request)
         if isinstance(outcome, Pending):
             await asyncio.wait([outcome.durable])
@@ -93,4 +110,5 @@ def ask(collector, method="POST", path="/collect", body=None, peer="198.51.100.7
 
 
 def header(answer: Answer, name: str) -> str | None:
+    """A header's value, None where it is missing or empty."""
     return dict(answer.headers).get(name.encode(), b"").decode() or None

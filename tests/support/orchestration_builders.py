@@ -12,7 +12,7 @@ from footfall.clients import Client, Destination, Export, Site
 from footfall.event import Receipt, Refusal, Refused, check_event, event_line, refused_line
 from footfall.keys import raw_object
 from footfall.raw_object import compress
-from footfall.store import AlreadyExists, LocalStore, NotFound, ObjectInfo, ObjectStore, StoreError
+from footfall.store import AlreadyExists, Changed, LocalStore, NotFound, ObjectInfo, ObjectStore, StoreError
 
 HOUR = datetime(2026, 11, 20, 14, tzinfo=UTC)
 
@@ -86,7 +86,7 @@ def warehouse(path: str | Path = ":memory:") -> duckdb.DuckDBPyConnection:
         """
         CREATE TABLE main.events (
             client_id VARCHAR, site_id VARCHAR, event_id VARCHAR, title VARCHAR, amount DOUBLE,
-            received_hour TIMESTAMPTZ, occurred_at TIMESTAMPTZ
+            received_hour TIMESTAMPTZ, occurred_at TIMESTAMPTZ, received_at TIMESTAMPTZ
         );
         CREATE TABLE main.sessions (
             client_id VARCHAR, site_id VARCHAR, session_id VARCHAR, events BIGINT,
@@ -106,11 +106,12 @@ def add_event(
     client_id: str = "demo",
     title: str | None = "Home",
     amount: float | None = None,
+    site_id: str = "shop",
 ) -> None:
     """One row of `main.events`, a minute into its hour."""
     connection.execute(
-        "INSERT INTO main.events VALUES (?, 'shop', ?, ?, ?, ?, ?)",
-        [client_id, event_id, title, amount, hour, hour + timedelta(minutes=1)],
+        "INSERT INTO main.events VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        [client_id, site_id, event_id, title, amount, hour, *[hour + timedelta(minutes=1)] * 2],
     )
 
 
@@ -173,7 +174,8 @@ class TroubledStore:
         if key not in self.objects:
             raise NotFound(self.url(key))
         self._answer(is_lost)
-        return b"damaged" if key in self.damages else self.objects[key]
+        is_damaged = any(part in key for part in self.damages)
+        return b"damaged" if is_damaged else self.objects[key]
 
     def _answer(self, is_lost: bool) -> None:
         if is_lost and self.trouble is not None:
@@ -194,6 +196,21 @@ class TroubledStore:
     def delete(self, key: str) -> None:
         self._call("delete", key)
         self.objects.pop(key, None)
+
+    def read_tagged(self, key: str) -> tuple[bytes, str] | None:
+        is_lost = self._call("read_tagged", key)
+        self._answer(is_lost)
+        if key not in self.objects:
+            return None
+        return self.objects[key], hashlib.sha256(self.objects[key]).hexdigest()
+
+    def swap(self, key: str, data: bytes, tag: str | None) -> None:
+        is_lost = self._call("swap", key)
+        there = self.objects.get(key)
+        if tag != (hashlib.sha256(there).hexdigest() if there is not None else None):
+            raise Changed(self.url(key))
+        self.objects[key] = data
+        self._answer(is_lost)
 
 
 class Vanishing(LocalStore):

@@ -9,28 +9,61 @@
 
 {#-
     An island is a visitor's run of events without a gap over the timeout, whatever its length. Islands do not
-    depend on where they are cut later, so a changed event can only change islands within one timeout of it.
-    Those are rebuilt whole, all others stay: exact in any order of arrival, and bounded.
+    depend on where they are cut later, so a changed event can only change islands that have an event within
+    one timeout of it. Those are rebuilt whole, all others stay: exact in any order of arrival, and bounded.
 -#}
-{%- set timeout = 'interval ' ~ var('session_timeout_minutes') | int ~ ' minutes' -%}
+{%- set widest_timeout = 'interval 12 hours' -%}
 {%- set max_seconds = var('session_max_hours') | int * 3600 -%}
-{%- set facts = [
-    'event_key', 'client_id', 'site_id', 'event_id', 'visitor_id',
-    'event_type', 'url', 'host', 'path', 'title', 'referrer', 'referrer_host',
-    'utm_source', 'utm_medium', 'utm_campaign', 'click_network', 'user_agent', 'currency', 'props',
-    'revenue',
-    'is_declared_host', 'is_bot', 'gpc', 'dnt',
-    'occurred_at', 'received_at', 'received_hour',
-] | join(', ') -%}
+{%- set facts = event_facts() | join(', ') -%}
 
 {#- Nobody knows whether two events of unknown visitors are of one visitor: each stays alone. -#}
 {%- set visitor_key = 'coalesce(visitor_id, event_key) as visitor_key' -%}
+{%- set in_order = 'client_id, site_id, visitor_key' -%}
 
-with arrived as (
+-- depends_on: {{ ref('stg_web__enrichments') }}, {{ ref('stg_web__hours') }}
+with
+
+{% if is_incremental() %}
+
+changed_sites as (
+
+    select client_id, site_id
+    from {{ ref('stg_web__sites') }}
+    where (client_id, site_id, settings) not in (
+        select client_id, name, settings from {{ modelled_settings() }} where kind = 'site'
+    )
+
+),
+
+{% endif %}
+
+arrived as (
 
     select {{ facts }}, {{ visitor_key }}
     from {{ ref('stg_web__events') }}
     where {{ received_in_window('received_hour') }}
+
+    {%- if is_incremental() %}
+
+    union all
+
+    -- of other hours: what was corrected since, and all of a site whose rules changed
+    select {{ facts }}, {{ visitor_key }}
+    from {{ ref('stg_web__events') }}
+    where not {{ received_in_window('received_hour') }}
+        and (client_id, event_id) in (
+            select client_id, event_id from {{ ref('stg_web__enrichments') }}
+            where {{ received_in_window('enriched_at') }}
+        )
+        and (client_id, site_id) not in (select client_id, site_id from changed_sites)
+
+    union all
+
+    select {{ facts }}, {{ visitor_key }}
+    from {{ ref('stg_web__events') }}
+    where not {{ received_in_window('received_hour') }}
+        and (client_id, site_id) in (select client_id, site_id from changed_sites)
+    {%- endif %}
 
 ),
 
@@ -39,10 +72,22 @@ with arrived as (
 -- what was known of the window and of the events that arrived: it may have changed, moved or vanished
 outdated as (
 
-    select event_key, client_id, site_id, event_id, visitor_key, occurred_at
+    select event_key, client_id, site_id, event_id, visitor_key, occurred_at, received_hour
     from {{ this }} as stored
     where {{ received_in_window('received_hour') }}
-        or event_key in (select arrived.event_key from arrived)
+
+    union
+
+    select event_key, client_id, site_id, event_id, visitor_key, occurred_at, received_hour
+    from {{ this }} as stored
+    where {{ received_in_window('received_hour', widened_by_days=deduplication_days()) }}
+        and event_key in (select event_key from arrived where {{ received_in_window('received_hour') }})
+
+    union
+
+    select event_key, client_id, site_id, event_id, visitor_key, occurred_at, received_hour
+    from {{ this }} as stored
+    where (event_key, received_hour) in (select event_key, received_hour from arrived)
 
 ),
 
@@ -50,16 +95,17 @@ vanished as (
 
     select client_id, event_id
     from outdated
-    where not exists (select 1 from arrived where arrived.event_key = outdated.event_key)
+    where event_key not in (select event_key from arrived)
 
 ),
 
 -- an event that is gone from the window may live on as a copy that was received in another hour
 survived as (
 
-    select events.*
-    from (select {{ facts }}, {{ visitor_key }} from {{ ref('stg_web__events') }}) as events
-    inner join vanished on events.client_id = vanished.client_id and events.event_id = vanished.event_id
+    select {{ facts }}, {{ visitor_key }}
+    from {{ ref('stg_web__events') }}
+    where (client_id, event_id) in (select client_id, event_id from vanished)
+        and {{ received_in_window('received_hour', widened_by_days=deduplication_days()) }}
 
 ),
 
@@ -73,27 +119,41 @@ changes as (
 
 ),
 
-islands_of_changed_visitors as (
+-- no timeout is longer than half a day, so these two dates are all on which a neighbour can be
+neighbourhoods as (
 
-    select distinct
-        client_id, site_id, visitor_key, island_id, island_started_at, island_ended_at
+    select client_id, site_id, visitor_key, cast(occurred_at - {{ widest_timeout }} as date) as occurred_on from changes
+    union
+    select client_id, site_id, visitor_key, cast(occurred_at + {{ widest_timeout }} as date) as occurred_on from changes
+
+),
+
+-- each stored island near a change, a day at a time: as few rows as a busy visitor can be joined with
+islands_by_day as (
+
+    select
+        client_id, site_id, visitor_key, island_id, island_started_at, timeout_minutes,
+        min(occurred_at) as first_at,
+        max(occurred_at) as last_at
     from {{ this }} as stored
-    -- coarse, to spare a scan of everything; the next step looks at client and site too
-    where visitor_key in (select changes.visitor_key from changes)
+    where (client_id, site_id, visitor_key, occurred_on) in (
+        select client_id, site_id, visitor_key, occurred_on from neighbourhoods
+    )
+    group by client_id, site_id, visitor_key, island_id, island_started_at, timeout_minutes, occurred_on
 
 ),
 
 touched_islands as (
 
-    select distinct islands.island_id
-    from islands_of_changed_visitors as islands
+    select distinct islands.island_id, islands.island_started_at
+    from islands_by_day as islands
     inner join changes
         on islands.client_id = changes.client_id
         and islands.site_id = changes.site_id
         and islands.visitor_key = changes.visitor_key
         -- inclusive: a gap of exactly the timeout still joins
-        and changes.occurred_at >= islands.island_started_at - {{ timeout }}
-        and changes.occurred_at <= islands.island_ended_at + {{ timeout }}
+        and islands.first_at <= {{ minutes_later('changes.occurred_at', 'islands.timeout_minutes') }}
+        and changes.occurred_at <= {{ minutes_later('islands.last_at', 'islands.timeout_minutes') }}
 
 ),
 
@@ -101,8 +161,8 @@ unchanged as (
 
     select {{ facts }}, visitor_key
     from {{ this }} as stored
-    where island_id in (select island_id from touched_islands)
-        and not exists (select 1 from outdated where outdated.event_key = stored.event_key)
+    where (island_id, island_started_at) in (select island_id, island_started_at from touched_islands)
+        and (event_key, received_hour) not in (select event_key, received_hour from outdated)
 
 ),
 
@@ -126,27 +186,47 @@ to_group as (
 
 {% endif %}
 
+-- only what the rules read, so that sorting stays cheap; a site that has left the registry counts in UTC
+moments as (
+
+    select
+        to_group.event_key,
+        to_group.received_hour,
+        to_group.client_id,
+        to_group.site_id,
+        to_group.visitor_id,
+        to_group.visitor_key,
+        to_group.event_id,
+        to_group.occurred_at,
+        to_group.utm_campaign,
+        to_group.event_type,
+        {{ local_date('to_group.occurred_at', "coalesce(sites.timezone, 'UTC')") }} as date,
+        coalesce(sites.timeout_minutes, {{ var('session_timeout_minutes') | int }}) as timeout_minutes,
+        coalesce(sites.cut_at_midnight, false) as cut_at_midnight,
+        coalesce(sites.cut_on_campaign, false) as cut_on_campaign,
+        concat(',', coalesce(sites.conversions, 'purchase'), ',')
+            like concat('%,', {{ like_literal('to_group.event_type') }}, ',%') escape '!'
+            and to_group.event_type not like '%,%' as is_conversion
+    from to_group
+    left join {{ ref('stg_web__sites') }} as sites
+        on to_group.client_id = sites.client_id and to_group.site_id = sites.site_id
+
+),
+
 gaps as (
 
     select
         *,
-        lag(occurred_at) over (
-            partition by client_id, site_id, visitor_key
-            order by occurred_at, event_id
-        ) as previous_at
-    from to_group
+        lag(occurred_at) over (partition by {{ in_order }} order by occurred_at, event_id) as previous_at
+    from moments
 
 ),
 
-numbered as (
+starts as (
 
     select
         *,
-        sum(case when occurred_at <= previous_at + {{ timeout }} then 0 else 1 end) over (
-            partition by client_id, site_id, visitor_key
-            order by occurred_at, event_id
-            rows between unbounded preceding and current row
-        ) as island_number
+        case when occurred_at <= {{ minutes_later('previous_at', 'timeout_minutes') }} then 0 else 1 end as starts_island
     from gaps
 
 ),
@@ -155,23 +235,43 @@ islands as (
 
     select
         *,
-        min(occurred_at) over (partition by client_id, site_id, visitor_key, island_number) as island_started_at,
-        max(occurred_at) over (partition by client_id, site_id, visitor_key, island_number) as island_ended_at,
-        first_value(event_id) over (
-            partition by client_id, site_id, visitor_key, island_number
-            order by occurred_at, event_id
-        ) as island_first_event_id
-    from numbered
+        max(case when starts_island = 1 then occurred_at end) over (
+            partition by {{ in_order }} order by occurred_at, event_id
+            rows between unbounded preceding and current row
+        ) as island_started_at,
+        {{ last_known('case when starts_island = 1 then event_id end', in_order, 'occurred_at, event_id', 'current row') }}
+            as island_first_event_id,
+        lag(date) over (partition by {{ in_order }} order by occurred_at, event_id) as previous_date
+    from starts
 
 ),
 
 -- a fixed grid from the island's start: where a cut falls does not depend on what lies between
-cut as (
+cells as (
 
     select
         *,
-        floor({{ seconds_between('island_started_at', 'occurred_at') }} / {{ max_seconds }}) as cut_number
+        floor({{ seconds_between('island_started_at', 'occurred_at') }} / {{ max_seconds }}) as cell,
+        floor({{ seconds_between('island_started_at', 'previous_at') }} / {{ max_seconds }}) as previous_cell,
+        {{ last_known('utm_campaign', in_order, 'occurred_at, event_id', '1 preceding') }} as previous_campaign,
+        {{ last_known('case when utm_campaign is not null then island_first_event_id end', in_order, 'occurred_at, event_id', '1 preceding') }}
+            as previous_campaign_island
     from islands
+
+),
+
+cuts as (
+
+    select
+        *,
+        case
+            when starts_island = 1 then event_id
+            when cell <> previous_cell then event_id
+            when cut_at_midnight and date <> previous_date then event_id
+            when cut_on_campaign and utm_campaign <> previous_campaign and previous_campaign_island = island_first_event_id
+                then event_id
+        end as starts_session
+    from cells
 
 ),
 
@@ -179,24 +279,31 @@ sessionised as (
 
     select
         *,
-        first_value(event_id) over (
-            partition by client_id, site_id, visitor_key, island_number, cut_number
-            order by occurred_at, event_id
-        ) as session_first_event_id
-    from cut
+        {{ last_known('starts_session', in_order, 'occurred_at, event_id', 'current row') }} as session_first_event_id
+    from cuts
 
 ),
 
 final as (
 
     select
-        {{ facts }},
-        visitor_key,
-        {{ session_id('client_id', 'site_id', 'visitor_id', 'session_first_event_id') }} as session_id,
-        {{ session_id('client_id', 'site_id', 'visitor_id', 'island_first_event_id') }} as island_id,
-        island_started_at,
-        island_ended_at
-    from sessionised
+        {% for fact in event_facts() -%}
+        to_group.{{ fact }},
+        {% endfor -%}
+        to_group.visitor_key,
+        {{ session_id('sessionised.client_id', 'sessionised.site_id', 'sessionised.visitor_id', 'sessionised.session_first_event_id') }} as session_id,
+        {{ session_id('sessionised.client_id', 'sessionised.site_id', 'sessionised.visitor_id', 'sessionised.island_first_event_id') }} as island_id,
+        sessionised.timeout_minutes,
+        sessionised.cut_at_midnight,
+        sessionised.cut_on_campaign,
+        sessionised.is_conversion,
+        sessionised.date,
+        cast(to_group.occurred_at as date) as occurred_on,
+        sessionised.island_started_at
+    from to_group
+    inner join sessionised
+        on to_group.event_key = sessionised.event_key
+        and to_group.received_hour = sessionised.received_hour
 
 )
 

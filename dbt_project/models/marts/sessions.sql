@@ -1,55 +1,62 @@
-with events as (
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='rebuild_attribution',
+        unique_key='session_id',
+        on_schema_change='fail',
+    )
+}}
 
-    select * from {{ ref('int_events_sessionised') }}
+{%- set days = var('attribution_days') | int -%}
+
+with sessions as (
+
+    -- nobody knows what a visitor without an id did before
+    select *, coalesce(visitor_id, session_id) as person
+    from {{ ref('int_sessions') }}
+    {%- if is_incremental() %}
+    where visitor_id is null and {{ is_touched('session') }}
+
+    union all
+
+    select *, visitor_id as person
+    from {{ ref('int_sessions') }}
+    where (client_id, site_id, visitor_id) in (
+            select client_id, site_id, visitor_id from {{ touched() }} where visitor_id is not null
+        )
+        and {{ is_near_touched('date', days + 1, days + 1) }}
+    {%- endif %}
 
 ),
 
-page_views as (
-
-    select * from {{ ref('page_views') }}
-
-),
-
-session_sources as (
-
-    select * from {{ ref('int_session_sources') }}
-
-),
-
-events_by_session as (
+-- the first session of the days before, and the last that was not direct; both may be the session itself
+looked_back as (
 
     select
-        session_id,
-        client_id,
-        site_id,
-        visitor_id,
-        {{ revenue_currency() }} as currency,
-        {{ revenue_total() }} as revenue,
-        count(*) as events,
-        count(case when event_type = 'page_view' then 1 end) as page_views,
-        count(
-            case
-                when event_type <> 'page_view'
-                    and event_type not in ({{ quoted_list(var('passive_event_types')) }})
-                    then 1
-            end
-        ) as interactions,
-        bool_or(is_bot) as is_bot,
-        min(occurred_at) as started_at,
-        max(occurred_at) as ended_at
-    from events
-    group by session_id, client_id, site_id, visitor_id
+        *,
+        min(started_at) over (
+            partition by client_id, site_id, person
+            order by started_at range between interval {{ days }} day preceding and current row
+        ) as first_at,
+        max(case when channel <> 'Direct' then started_at end) over (
+            partition by client_id, site_id, person
+            order by started_at range between interval {{ days }} day preceding and current row
+        ) as last_non_direct_at
+    from sessions
 
 ),
 
-pages_by_session as (
+-- where campaigns cut, two sessions of a visitor may begin in one moment
+starts as (
 
     select
-        session_id,
-        min_by(page, page_view_number) as landing_page,
-        max_by(page, page_view_number) as exit_page
-    from page_views
-    group by session_id
+        *,
+        row_number() over (partition by client_id, site_id, person, started_at order by session_id) as place,
+        row_number() over (
+            partition by client_id, site_id, person, started_at
+            order by case when channel <> 'Direct' then 0 else 1 end, session_id
+        ) as place_of_not_direct
+    from sessions
 
 ),
 
@@ -57,43 +64,78 @@ final as (
 
     select
         -- ids
-        events_by_session.session_id,
-        events_by_session.client_id,
-        events_by_session.site_id,
-        events_by_session.visitor_id,
+        looked_back.session_id,
+        looked_back.client_id,
+        looked_back.site_id,
+        looked_back.visitor_id,
+        looked_back.first_party_session_id,
 
         -- strings
-        pages_by_session.landing_page,
-        pages_by_session.exit_page,
-        session_sources.referrer_host,
-        session_sources.source,
-        session_sources.medium,
-        session_sources.campaign,
-        session_sources.channel,
-        events_by_session.currency,
+        looked_back.landing_page,
+        looked_back.exit_page,
+        looked_back.referrer_host,
+        looked_back.source,
+        looked_back.medium,
+        looked_back.campaign,
+        looked_back.channel,
+        firsts.source as first_source,
+        firsts.medium as first_medium,
+        firsts.campaign as first_campaign,
+        firsts.channel as first_channel,
+        coalesce(credited.source, looked_back.source) as last_non_direct_source,
+        coalesce(credited.medium, looked_back.medium) as last_non_direct_medium,
+        coalesce(credited.campaign, looked_back.campaign) as last_non_direct_campaign,
+        coalesce(credited.channel, looked_back.channel) as last_non_direct_channel,
+        looked_back.country,
+        looked_back.region,
+        looked_back.city,
+        looked_back.language,
+        looked_back.screen,
+        looked_back.device,
+        looked_back.browser,
+        looked_back.os,
+        looked_back.currency,
 
         -- numbers
-        events_by_session.page_views,
-        events_by_session.events,
-        events_by_session.revenue,
-        cast(
-            {{ seconds_between('events_by_session.started_at', 'events_by_session.ended_at') }} as decimal(18, 3)
-        ) as duration_seconds,
+        looked_back.consent_tier,
+        looked_back.page_views,
+        looked_back.events,
+        looked_back.conversions,
+        looked_back.revenue,
+        looked_back.engaged_seconds,
+        looked_back.duration_seconds,
 
         -- booleans
-        events_by_session.page_views = 1 and events_by_session.interactions = 0 as is_bounce,
-        events_by_session.is_bot,
+        looked_back.is_bounce,
+        looked_back.is_engaged,
+        looked_back.is_bot,
+        looked_back.is_referrer_spam,
 
-        -- timestamps
-        events_by_session.started_at,
-        events_by_session.ended_at,
-        events_by_session.ended_at
-            + interval {{ var('session_timeout_minutes') | int }} minutes as closed_at
+        -- dates and timestamps
+        looked_back.date,
+        looked_back.started_at,
+        looked_back.ended_at,
+        looked_back.closed_at,
+        looked_back.last_received_at,
+        looked_back.closed_at + interval {{ var('late_tolerance_hours') | int }} hour as final_at
 
-    from events_by_session
-    inner join session_sources on events_by_session.session_id = session_sources.session_id
-    left join pages_by_session on events_by_session.session_id = pages_by_session.session_id
+    from looked_back
+    inner join starts as firsts
+        on looked_back.client_id = firsts.client_id
+        and looked_back.site_id = firsts.site_id
+        and looked_back.person = firsts.person
+        and looked_back.first_at = firsts.started_at
+        and firsts.place = 1
+    left join starts as credited
+        on looked_back.client_id = credited.client_id
+        and looked_back.site_id = credited.site_id
+        and looked_back.person = credited.person
+        and looked_back.last_non_direct_at = credited.started_at
+        and credited.place_of_not_direct = 1
 
 )
 
 select * from final
+{%- if is_incremental() %}
+where visitor_id is null or {{ is_credited_anew() }}
+{%- endif %}

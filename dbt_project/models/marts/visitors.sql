@@ -1,7 +1,21 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='rebuild_touched',
+        unique_key='visitor_id',
+        on_schema_change='fail',
+        meta={'touched_by': 'visitor'},
+    )
+}}
+
 with sessions as (
 
-    select * from {{ ref('sessions') }}
-    where visitor_id is not null
+    select
+        *,
+        row_number() over (partition by client_id, site_id, visitor_id order by started_at, session_id) as place,
+        row_number() over (partition by client_id, site_id, visitor_id order by started_at desc, session_id desc) as place_from_end
+    from {{ ref('sessions') }}
+    where visitor_id is not null and {{ is_touched('visitor') }}
 
 ),
 
@@ -14,17 +28,32 @@ final as (
         visitor_id,
 
         -- strings
-        min_by(channel, started_at) as first_channel,
+        case when max(consent_tier) = 3 then 'first_party' else 'daily' end as id_kind,
+        max(case when place = 1 then source end) as first_source,
+        max(case when place = 1 then medium end) as first_medium,
+        max(case when place = 1 then campaign end) as first_campaign,
+        max(case when place = 1 then channel end) as first_channel,
+        max(case when place = 1 then landing_page end) as first_page,
+        max(case when place_from_end = 1 then exit_page end) as last_page,
+        max(case when place_from_end = 1 then country end) as country,
+        max(case when place_from_end = 1 then device end) as device,
+        {{ revenue_currency() }} as currency,
 
         -- numbers
         count(*) as sessions,
         cast(sum(page_views) as bigint) as page_views,
         cast(sum(events) as bigint) as events,
+        cast(sum(conversions) as bigint) as conversions,
+        {{ revenue_total() }} as revenue,
+        cast(sum(engaged_seconds) as decimal(18, 3)) as engaged_seconds,
+        count(distinct date) as active_days,
+        cast({{ seconds_between('min(started_at)', 'max(ended_at)') }} as decimal(18, 3)) as lifetime_seconds,
 
         -- booleans
-        bool_or(is_bot) as is_bot,
+        max(case when is_bot then 1 else 0 end) = 1 as is_bot,
 
-        -- timestamps
+        -- dates and timestamps
+        min(date) as first_date,
         min(started_at) as first_seen_at,
         max(ended_at) as last_seen_at
 

@@ -1,81 +1,47 @@
-with sites as (
+{{ config(materialized='table', tags=['whole']) }}
+
+with days as (
+
+    select * from {{ ref('int_site_days') }}
+
+),
+
+sites as (
 
     select * from {{ ref('stg_web__sites') }}
 
 ),
 
--- a site that has left the registry keeps its history, in days of UTC
-events as (
+-- up to where ingest has come; from a day's last moment on, late events have the tolerance to arrive
+watermark as (
 
-    select
-        events.client_id,
-        events.site_id,
-        events.visitor_id,
-        events.event_type,
-        events.currency,
-        events.revenue,
-        events.is_bot,
-        coalesce(sites.timezone, 'UTC') as timezone,
-        {{ local_date('events.occurred_at', "coalesce(sites.timezone, 'UTC')") }} as date
-    from {{ ref('events') }} as events
-    left join sites on events.client_id = sites.client_id and events.site_id = sites.site_id
+    select max(received_hour) + interval 1 hour as reached_at from {{ ref('stg_web__hours') }}
 
 ),
 
-sessions as (
+new_visitors_by_day as (
 
-    select
-        sessions.client_id,
-        sessions.site_id,
-        sessions.channel,
-        sessions.duration_seconds,
-        sessions.is_bounce,
-        {{ local_date('sessions.started_at', "coalesce(sites.timezone, 'UTC')") }} as date
-    from {{ ref('sessions') }} as sessions
-    left join sites on sessions.client_id = sites.client_id and sessions.site_id = sites.site_id
-    where not sessions.is_bot
+    select client_id, site_id, first_date as date, count(*) as new_visitors
+    from {{ ref('visitors') }}
+    where id_kind = 'first_party' and not is_bot
+    group by client_id, site_id, first_date
 
 ),
 
-days as (
-
-    select client_id, site_id, date, timezone, count(case when is_bot then 1 end) as bot_events
-    from events
-    group by client_id, site_id, date, timezone
-
-),
-
-events_by_day as (
+-- by the day on which the hour of receipt began
+received_by_day as (
 
     select
-        client_id,
-        site_id,
-        date,
-        {{ revenue_currency() }} as currency,
-        {{ revenue_total() }} as revenue,
-        count(distinct visitor_id) as visitors,
-        count(*) as events,
-        count(case when event_type = 'page_view' then 1 end) as page_views,
-        count(case when event_type = 'purchase' then 1 end) as purchases
-    from events
-    where not is_bot
-    group by client_id, site_id, date
-
-),
-
-sessions_by_day as (
-
-    select
-        client_id,
-        site_id,
-        date,
-        count(*) as sessions,
-        count(case when is_bounce then 1 end) as bounces,
-        count(case when channel = 'AI Assistant' then 1 end) as ai_assistant_sessions,
-        sum(duration_seconds) as session_seconds,
-        median(duration_seconds) as median_session_seconds
-    from sessions
-    group by client_id, site_id, date
+        hours.client_id,
+        hours.site_id,
+        {{ local_date('hours.received_hour', "coalesce(sites.timezone, 'UTC')") }} as date,
+        sum(hours.received) as received,
+        sum(hours.duplicates) as duplicates,
+        sum(hours.quarantined) as quarantined,
+        sum(hours.pixel_lost) as pixel_lost
+    from {{ ref('int_received_hours') }} as hours
+    left join sites on hours.client_id = sites.client_id and hours.site_id = sites.site_id
+    group by hours.client_id, hours.site_id, {{ local_date('hours.received_hour', "coalesce(sites.timezone, 'UTC')") }}
 
 ),
 
@@ -89,36 +55,70 @@ final as (
 
         -- strings
         days.timezone,
-        events_by_day.currency,
+        days.currency,
+        '{{ var("model_version") }}' as model_version,
 
         -- numbers
-        coalesce(events_by_day.visitors, 0) as visitors,
-        coalesce(sessions_by_day.sessions, 0) as sessions,
-        coalesce(events_by_day.page_views, 0) as page_views,
-        coalesce(events_by_day.events, 0) as events,
-        coalesce(sessions_by_day.bounces, 0) as bounces,
-        round(cast(sessions_by_day.bounces as double) / sessions_by_day.sessions, 4) as bounce_rate,
-        round(
-            cast(coalesce(events_by_day.page_views, 0) as double) / sessions_by_day.sessions, 4
-        ) as views_per_session,
-        round(
-            cast(sessions_by_day.session_seconds as double) / sessions_by_day.sessions, 3
-        ) as avg_session_seconds,
-        round(cast(sessions_by_day.median_session_seconds as double), 3) as median_session_seconds,
-        coalesce(events_by_day.purchases, 0) as purchases,
-        case when events_by_day.events is null then 0 else events_by_day.revenue end as revenue,
-        coalesce(sessions_by_day.ai_assistant_sessions, 0) as ai_assistant_sessions,
-        days.bot_events
+        days.visitors,
+        least(coalesce(new_visitors_by_day.new_visitors, 0), days.known_visitors) as new_visitors,
+        days.known_visitors - least(coalesce(new_visitors_by_day.new_visitors, 0), days.known_visitors) as returning_visitors,
+        days.sessions,
+        days.engaged_sessions,
+        days.bounces,
+        {{ ratio('days.bounces', 'days.sessions') }} as bounce_rate,
+        {{ ratio('days.engaged_sessions', 'days.sessions') }} as engagement_rate,
+        days.page_views,
+        {{ ratio('days.page_views', 'days.sessions') }} as views_per_session,
+        days.events,
+        cast(days.engaged_ms * 0.001 as decimal(18, 3)) as engaged_seconds,
+        {{ ratio('days.engaged_ms * 0.001', 'days.sessions', 3) }} as avg_engaged_seconds,
+        {{ ratio('days.session_seconds', 'days.sessions', 3) }} as avg_session_seconds,
+        round(cast(days.median_session_seconds as double), 3) as median_session_seconds,
+        days.entrances,
+        days.exits,
+        days.conversions,
+        days.converted_sessions,
+        {{ ratio('days.converted_sessions', 'days.sessions') }} as conversion_rate,
+        days.purchases,
+        days.revenue,
+        days.outbound_clicks,
+        days.downloads,
+        days.form_submits,
+        days.errors_404,
+        {{ ratio('days.scroll_percents', 'days.views_with_scroll', 2) }} as avg_scroll_pct,
+        round(days.lcp_p75_ms, 3) as lcp_p75_ms,
+        round(days.inp_p75_ms, 3) as inp_p75_ms,
+        round(days.cls_p75, 5) as cls_p75,
+        days.bot_events,
+        days.ai_assistant_sessions,
+        days.ai_fetches,
+        {%- for tier in range(4) %}
+        {{ ratio('days.tier' ~ tier ~ '_events', 'days.events') }} as share_tier{{ tier }},
+        {%- endfor %}
+        {{ ratio('days.gpc_events', 'days.events') }} as gpc_share,
+        cast(coalesce(received_by_day.received, 0) as bigint) as received,
+        cast(coalesce(received_by_day.duplicates, 0) as bigint) as duplicates,
+        cast(coalesce(received_by_day.quarantined, 0) as bigint) as quarantined,
+        days.late_added,
+        cast(coalesce(received_by_day.pixel_lost, 0) as bigint) as pixel_lost,
+        1 + days.revisions_after_final as revision,
+
+        -- booleans
+        coalesce(watermark.reached_at >= days.final_at, false) as is_final,
+
+        -- timestamps
+        days.final_at
 
     from days
-    left join events_by_day
-        on days.client_id = events_by_day.client_id
-        and days.site_id = events_by_day.site_id
-        and days.date = events_by_day.date
-    left join sessions_by_day
-        on days.client_id = sessions_by_day.client_id
-        and days.site_id = sessions_by_day.site_id
-        and days.date = sessions_by_day.date
+    cross join watermark
+    left join new_visitors_by_day
+        on days.client_id = new_visitors_by_day.client_id
+        and days.site_id = new_visitors_by_day.site_id
+        and days.date = new_visitors_by_day.date
+    left join received_by_day
+        on days.client_id = received_by_day.client_id
+        and days.site_id = received_by_day.site_id
+        and days.date = received_by_day.date
 
 )
 

@@ -8,47 +8,57 @@ up no other; the run fails when all the others are done.
 import os
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import dagster as dg
 
 from footfall.clients import Client, Export, load_registry
 from footfall.errors import FootfallError
+from footfall.failures import sorted_out
 from footfall.manifest import period_end
 from footfall.settings import Settings
+from orchestration.defs.delivery.showing import (
+    GROUP,
+    LEDGER,
+    asset_key,
+    facts,
+    failure,
+    ledger_table,
+    partition_of,
+)
+from orchestration.delivery.batch import Order, Report, deliver_all
 from orchestration.delivery.datasets import DATASETS
-from orchestration.delivery.deliver import Buckets, Deliverer, Outcome
+from orchestration.delivery.desk import Desk
 from orchestration.delivery.ledger import Ledger
+from orchestration.delivery.places import Places, places_of
 from orchestration.delivery.progress import IngestedHours
-from orchestration.partitions import DAY_FORMAT, HOUR_FORMAT, daily, first_hour, hourly, zone_name
+from orchestration.delivery.send import Outcome
+from orchestration.delivery.versions import software
+from orchestration.partitions import HOUR_FORMAT, daily, first_hour, hourly, zone_name
 from orchestration.resources.clients import Clients
 from orchestration.resources.destinations import Destinations
 from orchestration.resources.state import State
 from orchestration.resources.warehouse import Warehouse
 
-_GROUP = "deliveries"
-
-
-def asset_key(client: Client, export: Export) -> dg.AssetKey:
-    """`deliveries/<client>/<export>`."""
-    return dg.AssetKey([_GROUP, client.client_id, export.name])
+#: In the run of this hour (UTC), delivered periods of any age are compared with the warehouse, once a day.
+SWEEP_HOUR = 3
 
 
 def _spec(client: Client, export: Export) -> dg.AssetSpec:
-    mapping = None if export.cadence == "hourly" else dg.LastPartitionMapping()
+    mapping = dg.LastPartitionMapping() if export.cadence == "daily" else None
+    where = ", ".join(f"`{client.destinations()[name].url}`" for name in export.destinations)
     return dg.AssetSpec(
-        asset_key(client, export),
+        asset_key(client.client_id, export.name),
         # A local day does not line up with UTC hours for Dagster; that all its hours are ingested is
         # checked before the day is delivered.
         deps=[dg.AssetDep(dg.AssetKey([DATASETS[export.dataset].table]), partition_mapping=mapping)],
         description=(
-            f"`{export.dataset}` for {client.name}, {export.cadence}, as {export.format} in "
-            f"`{client.destination.url}` and in the backup bucket.\n\n"
-            "**When it is red:** the failure names the bucket and what it answered. Mend that and "
-            "materialise the partition again: what was delivered already is not sent twice."
+            f"`{export.dataset}` for {client.name}, {export.cadence}, as {export.extension} in {where} and "
+            "in the backup bucket.\n\n"
+            "**When it is red:** the failure names the bucket, what it answered and what to do. Mend that; "
+            "what waits is sent by itself, or at once with the job `redeliver`. Nothing is sent twice."
         ),
-        group_name=_GROUP,
+        group_name=GROUP,
         owners=["team:delivery"],
         kinds={export.format},
         tags={"client": client.client_id},
@@ -83,91 +93,99 @@ def _deliveries(
         state: State,
     ) -> Iterator[dg.MaterializeResult]:
         ledger = Ledger(state.ledger())
-        failures: list[_Failure] = []
+        failed: list[tuple[str, str, Outcome]] = []
+        try:
+            desk = Desk(state.folder(), state.signer(), software())
+        except FootfallError as error:
+            raise dg.Failure(str(error), allow_retries=False) from None
         with warehouse.connect() as connection:
             hours = IngestedHours.read(connection, first_hour())
+            orders = []
             for client, export in exports:
-                key = asset_key(client, export)
-                if key not in context.selected_asset_keys:
+                if asset_key(client.client_id, export.name) not in context.selected_asset_keys:
                     continue
                 try:
                     current = clients.client(client.client_id)
-                    buckets = Buckets(destinations.of(current), destinations.backup_of(current))
+                    destinations.openings(current, lambda _: "")
                 except FootfallError as error:
-                    failures.append(_Failure(key, str(error)))
+                    now = datetime.now(UTC)
+                    trouble = Outcome(now, "failed", trouble=sorted_out(error))
+                    failed.append((client.client_id, export.name, trouble))
                     continue
-                deliverer = Deliverer(
-                    connection,
-                    current,
-                    export,
-                    buckets,
-                    ledger,
-                    hours=hours,
-                    now=lambda: datetime.now(UTC),
+                starts = [_start(current, export, partition) for partition in context.partition_keys]
+                _require_whole(hours, export, starts)
+                orders.append(Order(current, export, tuple(starts)))
+
+            def places(client: Client) -> Places:
+                return places_of(
+                    destinations.openings(client, lambda url: desk.signer.derived(f"challenge:{url}"))
                 )
-                asked = {_start(current, export, partition) for partition in context.partition_keys}
-                _require_whole(hours, export, asked)
-                try:
-                    outcomes = [deliverer.deliver(start) for start in sorted(asked)]
-                    restated = [
-                        deliverer.deliver(start) for start in deliverer.restated() if start not in asked
+
+            reports = deliver_all(
+                connection, orders, places, ledger, desk, hours, is_sweep=_is_sweep(context.partition_keys)
+            )
+            try:
+                for report in reports:
+                    failed += [
+                        (report.order.client.client_id, report.order.export.name, each)
+                        for each in report.failed
                     ]
-                except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
-                    # The retry policy is for destinations that fail, not for people who change their minds.
-                    raise dg.Failure(
-                        "stopped while delivering; run it again",
-                        metadata={"is_stopped": True},
-                        allow_retries=False,
-                    ) from None
-                bad = [
-                    _Failure(
-                        key, f"{outcome.period_start.isoformat()}: {outcome.error}", outcome.is_retryable
-                    )
-                    for outcome in (*outcomes, *restated)
-                    if outcome.status == "failed"
-                ]
-                failures += bad
-                for outcome in restated if not bad else (*outcomes, *restated):
-                    if outcome.status == "delivered" or (bad and outcome.status == "unchanged"):
-                        context.log_event(_materialization(key, current, export, outcome))
-                if not bad:
-                    for outcome in outcomes:
-                        context.add_asset_metadata(
-                            _facts(outcome), asset_key=key, partition_key=_partition(current, export, outcome)
-                        )
-                    yield dg.MaterializeResult(asset_key=key)
-        if failures:
-            raise _as_one(failures)
+                    yield from _tell(context, report)
+            except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
+                reports.close()
+                # The retry policy is for destinations that fail, not for people who change their minds.
+                raise dg.Failure(
+                    "stopped while delivering; run it again",
+                    metadata={"is_stopped": True},
+                    allow_retries=False,
+                ) from None
+        open_rows = ledger.unfinished()
+        context.log_event(
+            dg.AssetMaterialization(
+                LEDGER, metadata={"unfinished": ledger_table(open_rows), "dagster/row_count": len(open_rows)}
+            )
+        )
+        ledger.close()
+        if failed:
+            raise failure(failed)
 
     return deliveries
 
 
-@dataclass(frozen=True)
-class _Failure:
-    """One thing that could not be delivered, in words for a person."""
+def _tell(context: dg.AssetExecutionContext, report: Report) -> Iterator[dg.MaterializeResult]:
+    """What arrived, as materialisations: of the asset where all of it did, else of single partitions."""
+    client, export = report.order.client, report.order.export
+    key = asset_key(client.client_id, export.name)
+    bad = report.failed
+    for outcome in report.others if not bad else (*report.asked, *report.others):
+        if outcome.status == "delivered" or (bad and outcome.status == "unchanged"):
+            context.log_event(
+                dg.AssetMaterialization(
+                    key, partition=partition_of(client, export, outcome), metadata=facts(outcome)
+                )
+            )
+    if not bad:
+        for outcome in report.asked:
+            context.add_asset_metadata(
+                facts(outcome, report.previews.get(outcome.period_start)),
+                asset_key=key,
+                partition_key=partition_of(client, export, outcome),
+            )
+        yield dg.MaterializeResult(asset_key=key)
 
-    key: dg.AssetKey
-    text: str
-    is_retryable: bool = False
 
-    def __str__(self) -> str:
-        return f"{'/'.join(self.key.path[1:])}: {self.text}"
+def _is_sweep(partitions: list[str]) -> bool:
+    return any(partition.endswith(f"-{SWEEP_HOUR:02d}:00") for partition in partitions)
 
 
 def _start(client: Client, export: Export, partition: str) -> datetime:
     """The start of the period that a partition key names."""
-    if export.cadence == "hourly":
+    if export.cadence != "daily":
         return datetime.strptime(partition, HOUR_FORMAT).replace(tzinfo=UTC)
     return client.local_midnight(partition)
 
 
-def _partition(client: Client, export: Export, outcome: Outcome) -> str:
-    if export.cadence == "hourly":
-        return outcome.period_start.astimezone(UTC).strftime(HOUR_FORMAT)
-    return outcome.period_start.astimezone(client.zone()).strftime(DAY_FORMAT)
-
-
-def _require_whole(hours: IngestedHours, export: Export, starts: set[datetime]) -> None:
+def _require_whole(hours: IngestedHours, export: Export, starts: list[datetime]) -> None:
     """A period that has ended is delivered whole or not at all; the running one as far as it goes."""
     now = datetime.now(UTC)
     try:
@@ -179,34 +197,6 @@ def _require_whole(hours: IngestedHours, export: Export, starts: set[datetime]) 
         raise dg.Failure(str(error), metadata={"export": export.name}) from None
 
 
-def _facts(outcome: Outcome) -> dict[str, dg.MetadataValue]:
-    return {
-        "dagster/row_count": dg.MetadataValue.int(outcome.rows),
-        "dagster/uri": dg.MetadataValue.text(outcome.key),
-        "status": dg.MetadataValue.text(outcome.status),
-        "revision": dg.MetadataValue.int(outcome.revision),
-        "reason": dg.MetadataValue.text(outcome.reason),
-        "bytes": dg.MetadataValue.int(outcome.bytes),
-        "sha256": dg.MetadataValue.text(outcome.sha256),
-    }
-
-
-def _materialization(
-    key: dg.AssetKey, client: Client, export: Export, outcome: Outcome
-) -> dg.AssetMaterialization:
-    return dg.AssetMaterialization(
-        key, partition=_partition(client, export, outcome), metadata=_facts(outcome)
-    )
-
-
-def _as_one(failures: list[_Failure]) -> dg.Failure:
-    return dg.Failure(
-        f"{len(failures)} deliveries failed, all others are done. {failures[0]}",
-        metadata={"failed": dg.MetadataValue.md("\n".join(f"- {failure}" for failure in failures))},
-        allow_retries=any(failure.is_retryable for failure in failures),
-    )
-
-
 @dg.definitions
 def deliveries() -> dg.Definitions:
     """A multi-asset for the hourly exports, and one for the daily exports of each time zone."""
@@ -215,10 +205,10 @@ def deliveries() -> dg.Definitions:
     daily_exports = defaultdict(list)
     for client in registry.clients:
         for export in client.exports:
-            if export.cadence == "hourly":
-                hourly_exports.append((client, export))
-            else:
+            if export.cadence == "daily":
                 daily_exports[client.timezone].append((client, export))
+            else:
+                hourly_exports.append((client, export))
     assets = [_deliveries("deliveries", hourly_exports, hourly())] if hourly_exports else []
     assets += [
         _deliveries(f"deliveries_{zone_name(zone)}", exports, daily(zone))

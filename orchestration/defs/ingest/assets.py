@@ -4,18 +4,23 @@ One row per stored line; the clock is `received_at`. Rebuilding an hour replaces
 any order, any number of times, alone or as a range in one run.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC
 
 import dagster as dg
 
 from footfall.clients import Registry
 from footfall.hours import between
-from orchestration.ingest.hour import HourCounts, ingest_hours
+from orchestration.ingest.accounts import HourCounts
+from orchestration.ingest.hour import ingest_hours
+from orchestration.ingest.late_fields import replace_enrichments
+from orchestration.ingest.listing import record_digests
+from orchestration.ingest.review import LOST, UNCLOSED, VOLUME, Finding, review
 from orchestration.ingest.sites import replace_sites
 from orchestration.partitions import HOUR_FORMAT, hourly
 from orchestration.resources.clients import Clients
 from orchestration.resources.lake import Lake
+from orchestration.resources.state import State
 from orchestration.resources.warehouse import Warehouse
 
 EVENTS = dg.AssetKey(["ingest", "events"])
@@ -64,6 +69,24 @@ _OWNER = "team:data"
             blocking=True,
         ),
         dg.AssetCheckSpec(
+            "every_hour_is_closed",
+            asset=EVENTS,
+            description=(
+                "Every collector that lives has said that all of the hour is in the lake, and what it named "
+                "is there."
+            ),
+        ),
+        dg.AssetCheckSpec(
+            "every_object_could_be_read",
+            asset=EVENTS,
+            description="No object of an hour was set aside as a whole. The others are ingested either way.",
+        ),
+        dg.AssetCheckSpec(
+            "volume_is_plausible",
+            asset=EVENTS,
+            description="An hour has not ten times more or fewer lines than that hour of the days before.",
+        ),
+        dg.AssetCheckSpec(
             "client_files_are_valid",
             asset=SITES,
             description="No client file was set aside. The others stay in force either way.",
@@ -74,35 +97,58 @@ _OWNER = "team:data"
     pool="warehouse",
 )
 def ingest(
-    context: dg.AssetExecutionContext, lake: Lake, warehouse: Warehouse, clients: Clients
+    context: dg.AssetExecutionContext, lake: Lake, warehouse: Warehouse, clients: Clients, state: State
 ) -> Iterator[dg.MaterializeResult]:
     window = context.partition_time_window
     registry = clients.registry()
+    store = lake.store()
     with warehouse.connect() as connection:
-        counts = ingest_hours(connection, lake.store(), between(window.start, window.end))
+        counts = ingest_hours(connection, store, between(window.start, window.end), registry)
+        for hour in counts:
+            replace_enrichments(connection, store, hour.hour)
+        findings = review(connection, store, counts)
         sites = replace_sites(connection, registry)
+    # Behind the commit: an hour that failed keeps its old digest, and is found to be stale.
+    record_digests(state.listings(), {hour.hour: hour.digest for hour in counts})
     for hour in counts:
         _describe(context, hour)
-    lost = [hour for hour in counts if not hour.is_conserved]
-    yield dg.MaterializeResult(
-        asset_key=EVENTS,
-        check_results=[
-            dg.AssetCheckResult(
-                check_name="every_line_is_accounted_for",
-                asset_key=EVENTS,
-                passed=not lost,
-                metadata={
-                    "hours": len(counts),
-                    "lines": sum(hour.lines for hour in counts),
-                    "hours_that_do_not_add_up": [hour.hour.isoformat() for hour in lost],
-                },
-            )
-        ],
-    )
+    yield dg.MaterializeResult(asset_key=EVENTS, check_results=list(_checks(counts, findings)))
     yield dg.MaterializeResult(asset_key=QUARANTINE)
     yield dg.MaterializeResult(
         asset_key=SITES, metadata={"dagster/row_count": sites}, check_results=[_client_files_check(registry)]
     )
+
+
+def _checks(counts: Sequence[HourCounts], findings: Sequence[Finding]) -> Iterator[dg.AssetCheckResult]:
+    lost = [hour for hour in counts if not hour.is_conserved]
+    yield dg.AssetCheckResult(
+        check_name="every_line_is_accounted_for",
+        asset_key=EVENTS,
+        passed=not lost,
+        metadata={
+            "hours": len(counts),
+            "lines": sum(hour.lines for hour in counts),
+            "hours_that_do_not_add_up": [hour.hour.isoformat() for hour in lost],
+            "objects_that_do_not_add_up": [key for hour in counts for key in hour.uneven],
+        },
+    )
+    degraded = [hour.hour.isoformat() for hour in counts if hour.is_degraded]
+    yield dg.AssetCheckResult(
+        check_name="every_object_could_be_read",
+        asset_key=EVENTS,
+        passed=not degraded,
+        metadata={"degraded_hours": degraded},
+    )
+    conserved = {hour.hour for hour in counts if hour.is_conserved}
+    for name, kinds in (("every_hour_is_closed", (UNCLOSED, LOST)), ("volume_is_plausible", (VOLUME,))):
+        found = [each for each in findings if each.kind in kinds and each.hour in conserved]
+        yield dg.AssetCheckResult(
+            check_name=name,
+            asset_key=EVENTS,
+            passed=not found,
+            severity=dg.AssetCheckSeverity.WARN,
+            metadata={"found": [f"{each.hour:%Y-%m-%dT%H}: {each.detail}" for each in found]},
+        )
 
 
 def _describe(context: dg.AssetExecutionContext, hour: HourCounts) -> None:
@@ -116,12 +162,16 @@ def _describe(context: dg.AssetExecutionContext, hour: HourCounts) -> None:
             "kept": hour.kept,
             "duplicates": hour.duplicates,
             "quarantined": hour.quarantined,
+            "is_degraded": hour.is_degraded,
+            "restated_hours": [other.isoformat() for other in hour.restated],
         },
         asset_key=EVENTS,
         partition_key=partition,
     )
     context.add_asset_metadata(
-        {"dagster/row_count": hour.quarantined}, asset_key=QUARANTINE, partition_key=partition
+        {"dagster/row_count": hour.quarantined, "by_reason": dict(hour.reasons)},
+        asset_key=QUARANTINE,
+        partition_key=partition,
     )
 
 

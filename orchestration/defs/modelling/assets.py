@@ -1,17 +1,27 @@
-"""The dbt models as assets: one dbt invocation for the window of hours that a run covers."""
+"""The dbt models as assets: those that follow the window of hours that a run covers, and those made whole."""
 
-import os
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster_dbt import DagsterDbtTranslator, DbtCliResource, DbtProject, dbt_assets
+from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtProject, dbt_assets
+from dagster_dbt.asset_utils import get_asset_check_key_for_test
 
 from orchestration.modelling.artefacts import prune
-from orchestration.modelling.command import BUILD, window_environment
+from orchestration.modelling.command import (
+    WHOLE,
+    build_some,
+    build_whole,
+    build_windowed,
+    window_environment,
+)
+from orchestration.modelling.docs import PAGE
+from orchestration.modelling.invoke import NodeResult, invoke
 from orchestration.modelling.project import manifest
 from orchestration.modelling.publish import PUBLISHED, publish_marts
+from orchestration.modelling.row_counts import row_counts
 from orchestration.partitions import hourly
 from orchestration.resources.clients import Clients
 from orchestration.resources.lake import Lake
@@ -20,7 +30,7 @@ from orchestration.resources.warehouse import Warehouse
 
 
 class _Translator(DagsterDbtTranslator):
-    """A node's layer (staging, intermediate, marts, reports) is its group."""
+    """A node's layer (staging, intermediate, marts, reports) is its group, its dbt group's owner its team."""
 
     def get_asset_spec(
         self, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None
@@ -28,25 +38,110 @@ class _Translator(DagsterDbtTranslator):
         spec = super().get_asset_spec(manifest, unique_id, project)
         node = self.get_resource_props(manifest, unique_id)
         layer = "seeds" if node["resource_type"] == "seed" else node["fqn"][1]
-        return spec.replace_attributes(group_name=layer, owners=["team:data"])
+        group = node.get("config", {}).get("group")
+        return spec.replace_attributes(
+            group_name=layer,
+            owners=[f"team:{group}" if group else "team:data"],
+            kinds={"dbt", "duckdb", node.get("config", {}).get("materialized", "source")},
+            metadata={**spec.metadata, "dbt docs": dg.MetadataValue.path(str(PAGE))},
+        )
+
+
+#: Two tables that one step of ingest writes are one asset.
+_TRANSLATOR = _Translator(settings=DagsterDbtTranslatorSettings(enable_duplicate_source_asset_keys=True))
 
 
 @dbt_assets(
     manifest=manifest(),
+    exclude=WHOLE,
+    name="models",
     partitions_def=hourly(),
     backfill_policy=dg.BackfillPolicy.single_run(),
     pool="warehouse",
-    dagster_dbt_translator=_Translator(),
+    dagster_dbt_translator=_TRANSLATOR,
 )
-def models(
-    context: dg.AssetExecutionContext, dbt: DbtCliResource, warehouse: Warehouse, state: State
+def models(context: dg.AssetExecutionContext, warehouse: Warehouse, state: State) -> Iterator[Any]:
+    yield from _build(context, warehouse, state, build_windowed())
+
+
+@dbt_assets(
+    manifest=manifest(),
+    select=WHOLE,
+    name="whole_models",
+    partitions_def=hourly(),
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    pool="warehouse",
+    dagster_dbt_translator=_TRANSLATOR,
+)
+def whole_models(context: dg.AssetExecutionContext, warehouse: Warehouse, state: State) -> Iterator[Any]:
+    yield from _build(context, warehouse, state, build_whole())
+
+
+def _build(
+    context: dg.AssetExecutionContext, warehouse: Warehouse, state: State, everything: list[str]
 ) -> Iterator[Any]:
     window = context.partition_time_window
-    os.environ.update(window_environment(Path(warehouse.path), window.start, window.end))
     target = state.dbt_target(context.run_id)
     prune(target.parent)
+    keys = context.selected_asset_keys
+    some = {node["name"] for node in _nodes().values() if node["key"] in keys}
+    arguments = everything if keys == context.assets_def.keys else build_some(some)
+    path = Path(warehouse.path)
     with warehouse.exclusive():
-        yield from dbt.cli(list(BUILD), context=context, target_path=target).stream()
+        results = invoke(arguments, window_environment(path, window.start, window.end), target)
+        counts = row_counts(path, [_nodes()[r.unique_id]["table"] for r in results if r.kind != "test"])
+    yield from _events(context, results, counts)
+    bad = [r for r in results if not r.is_good and r.status != "skipped"]
+    if bad:
+        named = [f"{r.unique_id.split('.')[2]}: {r.message}" for r in bad]
+        raise dg.Failure(f"{len(bad)} of {len(results)} models and tests failed: " + "; ".join(named))
+
+
+def _events(
+    context: dg.AssetExecutionContext, results: list[NodeResult], counts: Mapping[str, int]
+) -> Iterator[Any]:
+    for result in results:
+        if result.kind == "test":
+            check = _check(result.unique_id)
+            if check in context.selected_asset_check_keys and result.status != "skipped":
+                yield dg.AssetCheckResult(
+                    asset_key=check.asset_key,
+                    check_name=check.name,
+                    passed=result.is_good,
+                    metadata={"rows": result.failures, "seconds": result.seconds, "said": result.message},
+                )
+        elif result.is_good:
+            node = _nodes()[result.unique_id]
+            metadata: dict[str, Any] = {"seconds": result.seconds, "unique_id": result.unique_id}
+            if node["table"] in counts:
+                metadata["dagster/row_count"] = counts[node["table"]]
+            yield dg.MaterializeResult(asset_key=node["key"], metadata=metadata)
+
+
+@cache
+def _read_manifest() -> Mapping[str, Any]:
+    import json
+
+    return json.loads(manifest().read_text())
+
+
+@cache
+def _nodes() -> Mapping[str, dict[str, Any]]:
+    """dbt's id of a model or seed → its name, asset key and table."""
+    read = _read_manifest()
+    return {
+        unique_id: {
+            "name": node["name"],
+            "key": _TRANSLATOR.get_asset_spec(read, unique_id, None).key,
+            "table": f"{node['schema']}.{node['name']}",
+        }
+        for unique_id, node in read["nodes"].items()
+        if node["resource_type"] in ("model", "seed")
+    }
+
+
+def _check(unique_id: str) -> dg.AssetCheckKey | None:
+    return get_asset_check_key_for_test(_read_manifest(), _TRANSLATOR, unique_id, None)
 
 
 @dg.asset(

@@ -1,3 +1,5 @@
+{%- set corrected = enrichable_fields() | reject('equalto', 'is_bot') | reject('equalto', 'page') | list -%}
+
 with received as (
 
     select * from {{ source('ingest', 'events') }}
@@ -5,16 +7,31 @@ with received as (
 
 ),
 
+enrichments as (
+
+    select * from {{ ref('stg_web__enrichments') }}
+
+),
+
 parsed as (
 
     select
-        *,
-        {{ url_query('url') }} as query,
-        {{ url_host('referrer') }} as referrer_host,
+        received.*,
+        enrichments.enriched_at,
+        {%- for field in corrected %}
+        coalesce(enrichments.{{ field }}, received.{{ field }}) as known_{{ field }},
+        {%- endfor %}
+        coalesce(enrichments.page, received.page) as known_page,
+        coalesce(cast(enrichments.is_bot as boolean), received.is_bot, {{ says_bot('received.user_agent') }}) as known_is_bot,
+        {{ url_query('received.url') }} as query,
+        {{ url_host('received.referrer') }} as referrer_host,
         -- a number that does not fit, or is none, is no revenue
-        try_cast({{ json_text('props', 'revenue') }} as decimal(18, 4)) as revenue
+        try_cast({{ json_text('received.props', 'revenue') }} as decimal(18, 4)) as revenue
 
     from received
+    left join enrichments
+        on received.client_id = enrichments.client_id
+        and received.event_id = enrichments.event_id
 
 ),
 
@@ -27,15 +44,23 @@ final as (
         site_id,
         event_id,
         visitor_id,
+        previous_visitor_id,
+        first_party_session_id,
+        known_user_id as user_id,
+        view_id,
 
         -- strings
         event_type,
         url,
         host,
         {{ url_path('url') }} as path,
-        title,
+        coalesce(known_page, {{ url_path('url') }}) as page,
+        known_page_group as page_group,
+        known_title as title,
         referrer,
         referrer_host,
+        known_referrer_class as referrer_class,
+        known_referrer_source as referrer_source,
         {{ normalised(query_parameter('query', 'utm_source')) }} as utm_source,
         {{ normalised(query_parameter('query', 'utm_medium')) }} as utm_medium,
         {{ normalised(query_parameter('query', 'utm_campaign')) }} as utm_campaign,
@@ -43,7 +68,25 @@ final as (
             when regexp_extract(query, '(?i)(^|&)((gclid|gbraid|wbraid)=[^&])', 2) <> '' then 'google'
             when regexp_extract(query, '(?i)(^|&)(msclkid=[^&])', 2) <> '' then 'bing'
         end as click_network,
+        known_country as country,
+        known_region as region,
+        known_city as city,
+        known_language as language,
+        screen,
+        known_device as device,
+        known_browser as browser,
+        known_browser_version as browser_version,
+        known_os as os,
+        known_os_version as os_version,
         user_agent,
+        known_bot_class as bot_class,
+        known_bot_name as bot_name,
+        bot_signals,
+        clock,
+        coalesce(source, 'web') as origin,
+        edge_location,
+        edge_result,
+        enrichment_version,
         case
             when revenue is not null
                 then nullif(regexp_extract(upper(trim({{ json_text('props', 'currency') }})), '^([A-Z]{3})$', 1), '')
@@ -51,18 +94,34 @@ final as (
         props,
 
         -- numbers
+        consent_tier,
+        consent_declared,
         revenue,
+        case
+            when event_type = 'engagement'
+                then {{ engagement_number('engaged_ms', 0, 86400000) }}
+        end as engaged_ms,
+        case
+            when event_type = 'engagement'
+                then {{ engagement_number('scroll', 0, 100) }}
+        end as scroll_percent,
+        lost,
+        status,
+        time_taken,
+        bytes_sent,
 
         -- booleans
         is_declared_host,
-        {{ says_bot('user_agent') }} as is_bot,
+        known_is_bot as is_bot,
+        coalesce(is_referrer_spam, false) as is_referrer_spam,
         gpc,
         dnt,
 
         -- timestamps
         occurred_at,
         received_at,
-        received_hour
+        received_hour,
+        enriched_at
 
     from parsed
 

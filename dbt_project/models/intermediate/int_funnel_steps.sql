@@ -1,0 +1,80 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='rebuild_funnels',
+        unique_key='event_key',
+        on_schema_change='fail',
+        group='reporting',
+        meta={'touched_by': 'session'},
+    )
+}}
+
+with steps as (
+
+    select * from {{ ref('stg_web__funnels') }}
+
+),
+
+events as (
+
+    select client_id, site_id, session_id, visitor_id, event_id, event_type, page, date, occurred_at
+    from {{ ref('events') }}
+    where not is_bot
+        and (client_id, event_type) in (select client_id, event_type from steps)
+        {%- if is_incremental() %}
+        and {{ is_touched('session') }}
+        {%- endif %}
+
+),
+
+{% if is_incremental() %}
+
+all_events as (
+
+    select client_id, site_id, session_id, visitor_id, event_id, event_type, page, date, occurred_at
+    from {{ ref('events') }}
+    where not is_bot
+        and (client_id, event_type) in (
+            select client_id, event_type from steps where (client_id, funnel) in ({{ changed_funnels() }})
+        )
+
+),
+
+{% endif %}
+
+matched as (
+
+    {% for source in (['events', 'all_events'] if is_incremental() else ['events']) %}
+    {{ 'union all' if not loop.first }}
+    select
+        events.client_id,
+        events.site_id,
+        steps.funnel,
+        steps.counted_by,
+        case when steps.counted_by = 'visitor' then events.visitor_id else events.session_id end as counted_id,
+        events.session_id,
+        events.event_id,
+        steps.step,
+        steps.window_minutes,
+        events.date,
+        events.occurred_at
+    from {{ source }} as events
+    inner join steps
+        on events.client_id = steps.client_id
+        and events.event_type = steps.event_type
+        and (steps.page_pattern is null or events.page like steps.page_pattern escape '!')
+    {%- if is_incremental() %}
+    where (steps.client_id, steps.funnel) {{ 'not ' if source == 'events' }}in ({{ changed_funnels() }})
+    {%- endif %}
+    {% endfor %}
+
+),
+
+final as (
+
+    select * from matched
+    where counted_id is not null
+
+)
+
+select * from final

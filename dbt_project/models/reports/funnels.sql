@@ -1,0 +1,154 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='rebuild_funnels',
+        unique_key='funnel',
+        on_schema_change='fail',
+        meta={'touched_by': 'day'},
+    )
+}}
+
+{#- As many as a client file may name (footfall.clients). -#}
+{%- set longest = 8 -%}
+
+with definitions as (
+
+    select * from {{ ref('stg_web__funnels') }}
+
+),
+
+steps as (
+
+    select * from {{ ref('int_funnel_steps') }}
+    {%- if is_incremental() %}
+    where {{ is_near_touched_day(funnel_days() + session_reach(), funnel_days()) }}
+        and (client_id, funnel) not in ({{ changed_funnels() }})
+
+    union all
+
+    select * from {{ ref('int_funnel_steps') }}
+    where (client_id, funnel) in ({{ changed_funnels() }})
+    {%- endif %}
+
+),
+
+-- a session enters once; a visitor may enter anew each day
+entries as (
+
+    select
+        client_id, site_id, funnel, counted_id, date, window_minutes, event_id,
+        occurred_at as entered_at,
+        occurred_at as step_at
+    from (
+        select
+            *,
+            row_number() over (
+                partition by client_id, site_id, funnel, counted_id, case when counted_by = 'visitor' then date end
+                order by occurred_at, event_id
+            ) as place
+        from steps
+        where step = 1
+    ) as ranked
+    where place = 1
+
+),
+
+reached_1 as (
+
+    select * from entries
+
+),
+{% for step in range(2, longest + 1) %}
+-- the first fitting event after the step before, within the window
+reached_{{ step }} as (
+
+    select client_id, site_id, funnel, counted_id, date, window_minutes, event_id, entered_at, step_at
+    from (
+        select
+            before.client_id, before.site_id, before.funnel, before.counted_id, before.date, before.window_minutes,
+            steps.event_id,
+            before.entered_at,
+            steps.occurred_at as step_at,
+            row_number() over (
+                partition by before.client_id, before.site_id, before.funnel, before.counted_id, before.date
+                order by steps.occurred_at, steps.event_id
+            ) as place
+        from reached_{{ step - 1 }} as before
+        inner join steps
+            on before.client_id = steps.client_id
+            and before.site_id = steps.site_id
+            and before.funnel = steps.funnel
+            and before.counted_id = steps.counted_id
+            and steps.step = {{ step }}
+            and (
+                steps.occurred_at > before.step_at
+                or (steps.occurred_at = before.step_at and steps.event_id > before.event_id)
+            )
+            and steps.occurred_at <= {{ minutes_later('before.entered_at', 'before.window_minutes') }}
+    ) as ranked
+    where place = 1
+
+),
+{% endfor %}
+reached as (
+
+    {% for step in range(1, longest + 1) -%}
+    {{ 'union all ' if not loop.first }}select client_id, site_id, funnel, date, {{ step }} as step, entered_at, step_at from reached_{{ step }}
+    {% endfor %}
+
+),
+
+counted as (
+
+    select
+        client_id,
+        site_id,
+        funnel,
+        date,
+        step,
+        count(*) as reached,
+        median({{ seconds_between('entered_at', 'step_at') }}) as median_seconds
+    from reached
+    group by client_id, site_id, funnel, date, step
+
+),
+
+-- every step of a funnel that was entered on the day, those nobody reached too
+final as (
+
+    select
+        -- ids
+        entered.client_id,
+        entered.site_id,
+        entered.funnel,
+        entered.date,
+        cast(definitions.step as integer) as step,
+
+        -- strings
+        definitions.step_name,
+        definitions.counted_by,
+
+        -- numbers
+        entered.reached as entered,
+        coalesce(counted.reached, 0) as reached,
+        round(cast(coalesce(counted.reached, 0) as double) / entered.reached, 4) as share_of_entered,
+        round(cast(counted.median_seconds as double), 3) as median_seconds
+
+    from counted as entered
+    inner join definitions
+        on entered.client_id = definitions.client_id and entered.funnel = definitions.funnel
+    left join counted
+        on entered.client_id = counted.client_id
+        and entered.site_id = counted.site_id
+        and entered.funnel = counted.funnel
+        and entered.date = counted.date
+        and definitions.step = counted.step
+    where entered.step = 1
+
+)
+
+select * from final
+{%- if is_incremental() %}
+where {{ is_near_touched_day(funnel_days(), 0) }}
+    or (client_id, funnel) in ({{ changed_funnels() }})
+{%- endif %}

@@ -1,0 +1,3 @@
+select received_hour
+
+from {{ source('ingest', 'hours') }}

@@ -1,0 +1,23 @@
+with lines as (
+
+    select
+        client_id,
+        site_id,
+        case when is_duplicate then 'duplicate' else 'kept' end as fate,
+        lost,
+        received_hour
+    from {{ source('ingest', 'events') }}
+
+    union all
+
+    select
+        client_id,
+        site_id,
+        'quarantined' as fate,
+        cast(null as integer) as lost,
+        received_hour
+    from {{ source('ingest', 'quarantine') }}
+
+)
+
+select * from lines

@@ -1,0 +1,137 @@
+"""A client's destination as a store: who we are there, and what every call to it carries."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from footfall.errors import FootfallError
+from footfall.exports import Destination
+from footfall.failures import ChallengeError
+from footfall.secrets import resolve
+from footfall.store import ObjectStore, S3Access, StoreError, open_store
+
+if TYPE_CHECKING:
+    from boto3 import Session
+
+#: Where the token lies with which the owner of a bucket confirms that it is theirs.
+CHALLENGE_FOLDER = "_challenge/"
+#: How long an assumed role lasts, in seconds: the shortest that AWS gives a role by default is an hour.
+ROLE_SECONDS = 3600
+
+
+def open_destination(
+    destination: Destination, home: Path, environ: Mapping[str, str] | None = None
+) -> ObjectStore:
+    """The store at a destination. Who we are is found out at the first call, not here.
+
+    Raises FootfallError where the URL leads nowhere.
+    """
+    url = destination.resolved_url(home)
+    if url.startswith("file://"):
+        return open_store(url)
+
+    def session() -> "Session":
+        return open_session(destination, environ)
+
+    return open_store(
+        url,
+        access=S3Access(
+            endpoint=destination.endpoint,
+            region=destination.region,
+            path_style=destination.path_style,
+            owner=destination.owner,
+            encryption={"default": None, "sse-s3": "AES256", "sse-kms": "aws:kms"}[destination.encryption],
+            kms_key=destination.kms_key,
+            session=session,
+            # A delivery has retries of its own, over hours. Here more of them would only hold up others.
+            attempts=2,
+            read_seconds=30,
+        ),
+    )
+
+
+def open_session(destination: Destination, environ: Mapping[str, str] | None = None) -> "Session":
+    """A boto3 session as whom a destination says. Raises StoreError where that is refused."""
+    import boto3  # takes a third of a second; only destinations on S3 pay it
+
+    if destination.access_key and destination.secret_key:
+        return boto3.Session(
+            aws_access_key_id=resolve(destination.access_key, environ, region=destination.region),
+            aws_secret_access_key=resolve(destination.secret_key, environ, region=destination.region),
+        )
+    if destination.role is None:
+        return boto3.Session()
+    keys = assume(destination, destination.external_id)
+    return boto3.Session(
+        aws_access_key_id=keys["AccessKeyId"],
+        aws_secret_access_key=keys["SecretAccessKey"],
+        aws_session_token=keys["SessionToken"],
+    )
+
+
+def assume(destination: Destination, external_id: str | None) -> Any:
+    """Short-lived keys of the destination's role. Raises StoreError with STS's own code."""
+    import boto3
+    from botocore.config import Config
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    role = str(destination.role)
+    named = {"ExternalId": external_id} if external_id else {}
+    try:
+        client = boto3.Session().client(
+            "sts",
+            region_name=destination.region or "us-east-1",
+            config=Config(
+                retries={"mode": "standard", "max_attempts": 2}, connect_timeout=10, read_timeout=30
+            ),
+        )
+        answer = client.assume_role(
+            RoleArn=role, RoleSessionName="footfall", DurationSeconds=ROLE_SECONDS, **named
+        )
+        return answer["Credentials"]
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code", "")
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        raise StoreError(
+            f"cannot assume {role}: {code}", retryable=status == 429 or status >= 500, code=code
+        ) from None
+    except BotoCoreError as error:
+        raise StoreError(f"cannot assume {role}: {error}", retryable=True, code="Connection") from None
+
+
+def require_external_id(destination: Destination) -> None:
+    """Assume the role without its external id, which must be refused.
+
+    A role that takes anybody who knows its name would let one customer of ours name another's role and
+    have us deliver into it. Raises FootfallError where it is not refused.
+    """
+    try:
+        assume(destination, None)
+    except StoreError as error:
+        if error.code in ("AccessDenied", "AccessDeniedException"):
+            return
+        raise
+    raise FootfallError(
+        f"{destination.role} can be assumed without an external id; its trust policy must have the condition "
+        f'{{"StringEquals": {{"sts:ExternalId": "{destination.external_id}"}}}}'
+    )
+
+
+def challenge_key(token: str) -> str:
+    """Where the token lies in the bucket."""
+    return f"{CHALLENGE_FOLDER}{token[:8]}.txt"
+
+
+def require_ownership(destination: Destination, store: ObjectStore, token: str) -> None:
+    """Put the token where only the owner can read it, and see it in the client file.
+
+    Raises ChallengeError until the client file holds it, StoreError where it cannot be put.
+    """
+    if destination.ownership == "none" or destination.challenge == token:
+        return
+    key = challenge_key(token)
+    store.put(key, f"{token}\n".encode())
+    raise ChallengeError(
+        f"the owner of {destination.url} has not confirmed it: put the token in {store.url(key)} into the "
+        "client file as `challenge`"
+    )

@@ -1,0 +1,188 @@
+"""What a client orders and where it goes: exports and destinations, as a client file states them."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import quote
+
+from pydantic import AfterValidator, Field, model_validator
+
+from footfall.fields import (
+    ACCOUNT,
+    ENDPOINT,
+    EXTERNAL_ID,
+    KEY_TEMPLATE,
+    NOTIFY,
+    REGION,
+    ROLE,
+    URL,
+    Column,
+    Name,
+    Reference,
+    plain_path,
+)
+from footfall.filters import parse_filter
+from footfall.strict import Strict
+
+Dataset = Literal[
+    "events",
+    "page_views",
+    "sessions",
+    "daily_metrics",
+]
+Cadence = Literal["hourly", "daily"]
+
+#: Which cadences each dataset may be delivered at. An hour of receipt is complete once and for all, and so
+#: is the hour in which a session closed; a row of a report is a local day. One line for each dataset; its
+#: table, its period and its order are in orchestration/delivery/datasets.py.
+CADENCES: dict[str, tuple[Cadence, ...]] = {
+    "events": ("hourly", "daily"),
+    "page_views": ("hourly", "daily"),
+    "sessions": ("hourly", "daily"),
+    "daily_metrics": ("daily",),
+}
+
+#: The destination that every client has.
+MAIN = "main"
+#: How many bytes one file may have when the client file does not say: loads in one piece everywhere.
+MAX_FILE_BYTES = 512 * 1024 * 1024
+
+
+class Destination(Strict):
+    """A bucket the client owns: `s3://bucket/prefix`, or `file:///folder` (may use ${FOOTFALL_HOME}).
+
+    Who we are there: a role of the client that we assume (`role` with `external_id`), keys (`access_key`
+    and `secret_key`, both references), or, without either, the identity this process has anyway.
+    """
+
+    url: Annotated[str, AfterValidator(plain_path)] = Field(pattern=URL)
+    endpoint: str | None = Field(default=None, pattern=ENDPOINT)
+    region: str | None = Field(default=None, pattern=REGION)
+    #: Bucket in the path instead of the host name; without it, so with an `endpoint` and not with AWS.
+    path_style: bool | None = None
+    role: str | None = Field(default=None, pattern=ROLE)
+    external_id: str | None = Field(default=None, pattern=EXTERNAL_ID)
+    access_key: Reference | None = None
+    secret_key: Reference | None = None
+    #: The account that must own the bucket: one re-created by somebody else is refused.
+    owner: str | None = Field(default=None, pattern=ACCOUNT)
+    encryption: Literal["default", "sse-s3", "sse-kms"] = "default"
+    kms_key: str | None = Field(default=None, min_length=1, max_length=2048)
+    #: `challenge`: nothing is delivered before `challenge` holds the token that was put into the bucket.
+    ownership: Literal["none", "challenge"] = "none"
+    challenge: str | None = Field(default=None, pattern=r"^[0-9a-f]{32}$")
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "Destination":
+        if self.url.startswith("file://"):
+            only_s3 = self.model_fields_set - {"url", "ownership", "challenge"}
+            if only_s3:
+                raise ValueError(f"{', '.join(sorted(only_s3))}: only with s3://")
+        if self.role and not self.external_id:
+            raise ValueError("a role needs an external_id, or anybody who knows its name could use it")
+        if self.external_id and not self.role:
+            raise ValueError("external_id: only with a role")
+        if bool(self.access_key) != bool(self.secret_key):
+            raise ValueError("access_key and secret_key: both or neither")
+        if self.role and self.access_key:
+            raise ValueError("role or keys, not both")
+        if self.kms_key and self.encryption != "sse-kms":
+            raise ValueError("kms_key: only with encryption: sse-kms")
+        return self
+
+    @property
+    def bucket(self) -> str:
+        """The bucket's name; of a folder its last part."""
+        scheme, _, rest = self.url.partition("://")
+        parts = rest.strip("/").split("/")
+        return parts[0] if scheme == "s3" else parts[-1]
+
+    def resolved_url(self, home: Path) -> str:
+        """The URL with ${FOOTFALL_HOME} filled in."""
+        return self.url.replace("${FOOTFALL_HOME}", quote(str(home)))
+
+
+class NamedDestination(Destination):
+    """A further bucket of the client, by the name under which exports ask for it."""
+
+    name: Name
+
+
+def _filter(value: str) -> str:
+    parse_filter(value)
+    return value
+
+
+class Export(Strict):
+    """What a client wants delivered: which rows and columns of a dataset, how written, how often, where."""
+
+    name: Name
+    dataset: Dataset
+    cadence: Cadence
+    format: Literal["csv", "jsonl", "parquet"] = "csv"
+    #: Of the whole file; for Parquet, of the pages inside (which are zstd where this says none).
+    compression: Literal["none", "gzip", "zstd"] = "none"
+    #: Columns in this order; without it all of the dataset.
+    columns: list[Column] = Field(default_factory=list)
+    #: Column of the dataset → its name in the file.
+    rename: dict[Column, Column] = Field(default_factory=dict)
+    #: Which rows: a condition on columns, see footfall.filters.
+    filter: Annotated[str, AfterValidator(_filter)] | None = Field(default=None, max_length=4000)
+    #: Columns written as a keyed SHA-256 in hex instead of their text.
+    hash: list[Column] = Field(default_factory=list)
+    #: Columns left out.
+    drop: list[Column] = Field(default_factory=list)
+    #: `site`: a file for each site; `none`: all sites in one, told apart by `site_id`.
+    split: Literal["none", "site"] = "none"
+    #: CSV only: whether text that a spreadsheet would run as a formula has an apostrophe in front.
+    formula_guard: bool = True
+    #: Folder of one revision of one period.
+    key: str | None = Field(default=None, pattern=KEY_TEMPLATE, max_length=300)
+    #: Larger files are cut into parts, in bytes, 1 MiB to 4 GiB.
+    max_file_bytes: int = Field(default=MAX_FILE_BYTES, ge=1024 * 1024, le=4 * 1024**3)
+    #: Names of destinations, `main` being the client's `destination`.
+    destinations: list[Name] = Field(default=[MAIN], min_length=1)
+    #: Addresses that get one signed POST for each revision that was delivered.
+    notify: list[Annotated[str, Field(pattern=NOTIFY)]] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "Export":
+        allowed = CADENCES[self.dataset]
+        if self.cadence not in allowed:
+            raise ValueError(f"{self.dataset} can be delivered {' or '.join(allowed)}")
+        for what, names in (("columns", self.columns), ("destinations", self.destinations)):
+            if len(set(names)) != len(names):
+                raise ValueError(f"{what}: a name is given twice")
+        named = {self.rename.get(column, column) for column in self.columns}
+        if self.columns and len(named) != len(self.columns):
+            raise ValueError("rename: two columns would have one name")
+        for what, chosen in (("rename", self.rename), ("hash", self.hash)):
+            strange = set(chosen) - set(self.columns or chosen) | set(chosen) & set(self.drop)
+            if strange:
+                raise ValueError(f"{what}: {', '.join(sorted(strange))} is not delivered")
+        if self.columns and set(self.drop) & set(self.columns):
+            raise ValueError("drop: a column is asked for and left out")
+        if self.key is not None:
+            self._check_key(self.key)
+        return self
+
+    def _check_key(self, template: str) -> None:
+        needed = ["{export}", "{date}", "{revision}", *(["{hour}"] if self.period == "hour" else [])]
+        missing = [name for name in needed if name not in template]
+        if missing:
+            raise ValueError(f"key: must hold {' '.join(missing)}, or deliveries would share a folder")
+        if any(part in ("", ".", "..") for part in template.split("/")):
+            raise ValueError("key: expected a path without empty parts, . and .., no slash at the ends")
+        if template.startswith("_"):
+            raise ValueError("key: folders with _ in front hold schemas and keys")
+
+    @property
+    def period(self) -> Literal["hour", "day"]:
+        """What a delivery covers: an hour of UTC, or a local day."""
+        return "day" if self.cadence == "daily" else "hour"
+
+    @property
+    def extension(self) -> str:
+        """The end of a file's name: `csv.gz`, `jsonl.zst`, `parquet`."""
+        if self.format == "parquet":
+            return "parquet"
+        return self.format + {"none": "", "gzip": ".gz", "zstd": ".zst"}[self.compression]

@@ -1,0 +1,136 @@
+"""What kind of trouble a store has: told by the code of the error, never by its class, and what to do."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from footfall.errors import FootfallError
+from footfall.store import StoreError
+
+#: `retry` heals by itself. `auth`, `bucket`, `challenge` and `config` wait for a person. `bug` is ours.
+Kind = Literal["retry", "auth", "bucket", "challenge", "config", "bug"]
+
+_AUTH = frozenset(
+    {
+        "AccessDenied",
+        "AccessDeniedException",
+        "AllAccessDisabled",
+        "EACCES",
+        "EPERM",
+        "EROFS",
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "Forbidden",
+        "InvalidAccessKeyId",
+        "InvalidClientTokenId",
+        "InvalidToken",
+        "NoCredentials",
+        "SecretMissing",
+        "SignatureDoesNotMatch",
+        "TokenRefreshRequired",
+        "UnrecognizedClientException",
+        "UnauthorizedAccess",
+        "401",
+        "403",
+    }
+)
+_BUCKET = frozenset(
+    {
+        "AuthorizationHeaderMalformed",
+        "DifferentBytes",
+        "EEXIST",
+        "EISDIR",
+        "ELOOP",
+        "ENOENT",
+        "ENOTDIR",
+        "IllegalLocationConstraintException",
+        "MovedPermanently",
+        "NoSuchBucket",
+        "NotFound",
+        "OwnerMismatch",
+        "PermanentRedirect",
+        "TemporaryRedirect",
+        "301",
+        "307",
+        "404",
+    }
+)
+_CONFIG = frozenset(
+    {
+        "EntityTooLarge",
+        "ENAMETOOLONG",
+        "InvalidArgument",
+        "InvalidBucketName",
+        "InvalidEndpoint",
+        "InvalidRequest",
+        "KeyTooLongError",
+        "MalformedXML",
+        "MethodNotAllowed",
+        "NotImplemented",
+        "400",
+        "405",
+        "501",
+    }
+)
+#: Codes that heal by themselves although a status alone would not say so.
+_RETRY = frozenset({"RequestTimeTooSkewed", "Changed", "InvalidObjectState"})
+
+FIXES: dict[Kind, str] = {
+    "retry": "nothing: it is tried again by itself",
+    "auth": "give back the permission that the error names (`footfall clients test` finds out which)",
+    "bucket": "mend the bucket's name, region or owner in the client file, or make the bucket again",
+    "challenge": "put the token that lies in the bucket under _challenge/ into the client file",
+    "config": "correct the client file; `footfall clients` checks it",
+    "bug": "report it: this is a mistake of the program",
+}
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """One failure, sorted: its kind, its text for a person, and how long the store asked us to wait."""
+
+    kind: Kind
+    text: str
+    retry_after: float | None = None
+
+    @property
+    def is_retryable(self) -> bool:
+        """Whether it may heal without a person."""
+        return self.kind == "retry"
+
+    @property
+    def fix(self) -> str:
+        """What a person should do."""
+        return FIXES[self.kind]
+
+
+class ConfigError(FootfallError):
+    """A client file asks for what cannot be: a column that is not there, an address that leads nowhere."""
+
+
+class ChallengeError(FootfallError):
+    """The owner of a bucket has not confirmed yet that it is theirs."""
+
+
+def sorted_out(error: Exception) -> Trouble:
+    """The kind of any exception a delivery can meet."""
+    if isinstance(error, StoreError):
+        return Trouble(_kind(error), str(error), error.retry_after)
+    if isinstance(error, ChallengeError):
+        return Trouble("challenge", str(error))
+    if isinstance(error, FootfallError):
+        return Trouble("config", str(error))
+    if isinstance(error, OSError):
+        return Trouble("retry", f"{error.strerror or error} ({error.filename or 'this machine'})")
+    return Trouble("bug", f"{type(error).__name__}: {error}")
+
+
+def _kind(error: StoreError) -> Kind:
+    if error.retryable or error.code in _RETRY:
+        return "retry"
+    if error.code in _AUTH or error.code.startswith("KMS"):
+        return "auth"
+    if error.code in _BUCKET:
+        return "bucket"
+    if error.code in _CONFIG:
+        return "config"
+    return "bug"

@@ -1,0 +1,114 @@
+"""Can a destination be delivered to? Proven step by step; the first that fails names what is missing."""
+
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from footfall.destinations import (
+    challenge_key,
+    open_destination,
+    require_external_id,
+    require_ownership,
+)
+from footfall.errors import FootfallError
+from footfall.exports import Destination
+from footfall.failures import sorted_out
+from footfall.store import ObjectStore, S3Store, StoreError
+
+#: Step → the permission that lets it through, for buckets of AWS.
+_PERMISSIONS = {
+    "credentials": "sts:AssumeRole on the role, for our account, with the external id",
+    "owner": "s3:ListBucket on the bucket, which must belong to the account in `owner`",
+    "put": "s3:PutObject on the prefix (and kms:GenerateDataKey on the key, with sse-kms)",
+    "read back": "s3:GetObject on the prefix (and kms:Decrypt on the key, with sse-kms)",
+    "create-only": "a store that refuses a put with `If-None-Match: *` of a key that is taken",
+    "delete": "s3:DeleteObject on <prefix>/_probe/*; without it the probes stay, which is harmless",
+    "external id enforced": "the condition sts:ExternalId in the role's trust policy",
+    "ownership": "the token in the client file as `challenge`",
+}
+PROBES = "_probe/"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing that was tried. `is_needed`: deliveries fail without it."""
+
+    name: str
+    is_good: bool
+    said: str
+    is_needed: bool = True
+
+    @property
+    def missing(self) -> str:
+        """The permission or setting that is missing; empty where all is well."""
+        return "" if self.is_good else _PERMISSIONS.get(self.name, "")
+
+
+def probe(destination: Destination, home: Path, token: str) -> Iterator[Step]:
+    """Try every step, in order; those that need one that failed are left out.
+
+    `token`: what the owner must put into the client file where `ownership: challenge` asks for it.
+    """
+    try:
+        store = open_destination(destination, home)
+    except FootfallError as error:
+        yield Step("resolve", False, str(error))
+        return
+    yield Step("resolve", True, store.url(""))
+    key = f"{PROBES}{secrets.token_hex(8)}"
+    data = secrets.token_bytes(32)
+    if isinstance(store, S3Store):
+        step = _try("credentials", store.sign_in, "we are who the client file says")
+        yield step
+        if not step.is_good:
+            return
+        step = _try("owner", lambda: _list(store), f"owned by {destination.owner or 'anybody (no `owner`)'}")
+        yield step
+        if not step.is_good:
+            return
+    step = _try("put", lambda: store.put(key, data, create_only=True), key)
+    yield step
+    if not step.is_good:
+        return
+    yield _try("read back", lambda: _compare(store, key, data), "the same bytes")
+    yield _try("create-only", lambda: _refuses(store, key), "a key that is taken is refused")
+    deleted = _try("delete", lambda: store.delete(key), "the probe is gone again")
+    yield Step(deleted.name, deleted.is_good, deleted.said, is_needed=False)
+    if destination.role:
+        yield _try(
+            "external id enforced",
+            lambda: require_external_id(destination),
+            "refused without the external id",
+        )
+    if destination.ownership == "challenge":
+        where = store.url(challenge_key(token))
+        yield _try("ownership", lambda: require_ownership(destination, store, token), f"confirmed ({where})")
+
+
+def _try(name: str, call: Callable[[], object], said: str) -> Step:
+    try:
+        call()
+    except Exception as error:
+        return Step(name, False, sorted_out(error).text)
+    return Step(name, True, said)
+
+
+def _list(store: ObjectStore) -> None:
+    for _ in store.list(f"{PROBES}none-"):
+        break
+
+
+def _compare(store: ObjectStore, key: str, data: bytes) -> None:
+    if store.get(key) != data:
+        raise StoreError(f"{store.url(key)} reads back differently", retryable=True)
+
+
+def _refuses(store: ObjectStore, key: str) -> None:
+    try:
+        store.put(key, b"other bytes", create_only=True)
+    except StoreError as error:
+        if error.code == "AlreadyExists":
+            return
+        raise
+    raise FootfallError("a key that was taken was overwritten")

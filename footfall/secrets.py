@@ -1,0 +1,62 @@
+"""Secrets by reference: `env:NAME`, `secretsmanager:NAME#field`, `ssm:/name`. Values are never stored."""
+
+import json
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from footfall.store import StoreError
+
+
+def resolve(reference: str, environ: Mapping[str, str] | None = None, *, region: str | None = None) -> str:
+    """The secret that a reference names; `env:` in this process's environment by default.
+
+    Raises StoreError (code SecretMissing) where there is none.
+    """
+    scheme, _, name = reference.partition(":")
+    try:
+        if scheme == "env":
+            return (os.environ if environ is None else environ)[name]
+        if scheme == "secretsmanager":
+            return _from_secrets_manager(name, region)
+        return _from_parameter_store(name, region)
+    except KeyError:
+        raise _missing(reference, "it is not set", retryable=False) from None
+
+
+def _from_secrets_manager(name: str, region: str | None) -> str:
+    name, _, field = name.partition("#")
+    answer = _ask("secretsmanager", "get_secret_value", name, region, SecretId=name)
+    text = str(answer["SecretString"])
+    if not field:
+        return text
+    try:
+        return str(json.loads(text)[field])
+    except (ValueError, TypeError):
+        raise _missing(f"secretsmanager:{name}#{field}", "the secret is no JSON object", False) from None
+
+
+def _from_parameter_store(name: str, region: str | None) -> str:
+    answer = _ask("ssm", "get_parameter", name, region, Name=name, WithDecryption=True)
+    return str(answer["Parameter"]["Value"])
+
+
+def _ask(service: str, call: str, name: str, region: str | None, **arguments: Any) -> Any:
+    import boto3  # takes a third of a second; only who keeps secrets there pays it
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        client: Any = boto3.Session().client(service, region_name=region)
+        return getattr(client, call)(**arguments)
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code", "")
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        raise _missing(f"{service}:{name}", code, status == 429 or status >= 500) from None
+    except BotoCoreError as error:
+        raise _missing(f"{service}:{name}", str(error), True) from None
+
+
+def _missing(reference: str, why: str, retryable: bool) -> StoreError:
+    return StoreError(
+        f"the secret {reference} cannot be read: {why}", retryable=retryable, code="SecretMissing"
+    )

@@ -1,0 +1,151 @@
+"""Deliveries without the warehouse: what waits is sent by itself, and one click sends what did not arrive."""
+
+import os
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from footfall.clients import Client
+from footfall.hours import parse
+from footfall.settings import Settings
+from orchestration.defs.delivery.showing import (
+    GROUP,
+    LEDGER,
+    asset_key,
+    facts,
+    failure,
+    ledger_table,
+    partition_of,
+)
+from orchestration.delivery.desk import Desk
+from orchestration.delivery.ledger import Ledger, LedgerRow
+from orchestration.delivery.places import Places, places_of
+from orchestration.delivery.redeliver import Redelivery, Wanted
+from orchestration.delivery.send import Outcome
+from orchestration.delivery.states import PARKED
+from orchestration.delivery.versions import software
+from orchestration.resources.clients import Clients
+from orchestration.resources.destinations import Destinations
+from orchestration.resources.state import State
+
+#: How often the sensor asks the ledger what is due, in seconds. Lower: shorter waits after trouble.
+LOOK_SECONDS = 30
+
+
+class RedeliverConfig(dg.Config):
+    """What to deliver; everything that did not arrive where nothing is named."""
+
+    client: str | None = None
+    export: str | None = None
+    start: str | None = None
+    """First hour, `2026-11-20` or `2026-11-20T14` (UTC)."""
+    end: str | None = None
+    """The hour to stop before."""
+    only_due: bool = False
+    """Only what the ledger would try by now anyway."""
+
+
+@dg.op(description="Sends rendered deliveries from the outbox, and again what a bucket has lost.")
+def redeliver_op(
+    context: dg.OpExecutionContext,
+    config: RedeliverConfig,
+    clients: Clients,
+    destinations: Destinations,
+    state: State,
+) -> None:
+    ledger = Ledger(state.ledger())
+    desk = Desk(state.folder(), state.signer(), software())
+    registry = clients.registry()
+
+    def places(client: Client) -> Places:
+        return places_of(destinations.openings(client, lambda url: desk.signer.derived(f"challenge:{url}")))
+
+    redelivery = Redelivery(registry, places, ledger, desk)
+    wanted = Wanted(
+        config.client,
+        config.export,
+        parse(config.start) if config.start else None,
+        parse(config.end) if config.end else None,
+    )
+    failed = []
+    for row, outcome in redelivery.due() if config.only_due else redelivery.replay(wanted):
+        client = registry.client(row.client_id)
+        export = next((e for e in client.exports if e.name == row.export), None) if client else None
+        if outcome.status == "delivered" and client and export:
+            context.log_event(
+                dg.AssetMaterialization(
+                    asset_key(row.client_id, row.export),
+                    partition=partition_of(client, export, outcome),
+                    metadata=facts(outcome),
+                )
+            )
+        elif outcome.status == "failed" and not (config.only_due and _is_known(ledger, row, outcome)):
+            failed.append((row.client_id, row.export, outcome))
+    unfinished = ledger.unfinished()
+    context.log_event(
+        dg.AssetMaterialization(
+            LEDGER, metadata={"unfinished": ledger_table(unfinished), "dagster/row_count": len(unfinished)}
+        )
+    )
+    ledger.close()
+    if failed:
+        raise failure(failed)
+
+
+def _is_known(ledger: Ledger, row: LedgerRow, outcome: Outcome) -> bool:
+    """Whether a failure was told by the run that planned it, and is no worse: each try is no news."""
+    after = ledger.row(row.identity)
+    return outcome.error == row.error and (after.hold != PARKED or row.hold == PARKED)
+
+
+@dg.job(
+    executor_def=dg.in_process_executor,
+    description=(
+        "Delivers at once what did not arrive: press *Launch run*. With a client, an export or hours in the "
+        "config only those. What a bucket has lost is sent again from the backup, with the same bytes."
+    ),
+)
+def redeliver() -> None:
+    redeliver_op()
+
+
+def what_is_due(_context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    """One run for whatever is due, or why there is none."""
+    path = Settings.from_environ(os.environ).ledger
+    if not path.exists():
+        return dg.SkipReason("nothing was delivered yet")
+    ledger = Ledger(path)
+    now = datetime.now(UTC)
+    due = [row for row in ledger.unfinished(now) if row.next_at is not None]
+    ledger.close()
+    if not due:
+        return dg.SkipReason("nothing is due")
+    # One run for one set of dates: a run that is still queued is not asked for again.
+    key = max(row.next_at for row in due if row.next_at).isoformat()
+    return dg.RunRequest(
+        run_key=key, run_config=dg.RunConfig({"redeliver_op": RedeliverConfig(only_due=True)})
+    )
+
+
+@dg.definitions
+def redeliveries() -> dg.Definitions:
+    ledger = dg.AssetSpec(
+        LEDGER,
+        description=(
+            "Every delivery that has not arrived: how far it is, what holds it up, when it is tried next. "
+            "Written by each run that delivers. The whole ledger: `footfall deliveries list`."
+        ),
+        group_name=GROUP,
+        owners=["team:delivery"],
+        kinds={"sqlite"},
+    )
+    # Not by the decorator, which sets a parameter that is in beta and warns of it.
+    due = dg.SensorDefinition(
+        name="deliveries_due",
+        evaluation_fn=what_is_due,
+        job_name="redeliver",  # the job itself would be copied, with the same warning
+        minimum_interval_seconds=LOOK_SECONDS,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Starts `redeliver` when a delivery that failed is due to be tried again.",
+    )
+    return dg.Definitions(assets=[ledger], jobs=[redeliver], sensors=[due])

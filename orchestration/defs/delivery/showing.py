@@ -1,0 +1,113 @@
+"""What a person sees of a delivery in Dagster's UI."""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC
+from typing import Any
+
+import dagster as dg
+
+from footfall.clients import Client, Export
+from orchestration.delivery.ledger import LedgerRow
+from orchestration.delivery.send import Outcome
+from orchestration.partitions import DAY_FORMAT, HOUR_FORMAT
+
+GROUP = "deliveries"
+#: Every delivery that is not at its end, and the newest that are.
+LEDGER = dg.AssetKey([GROUP, "ledger"])
+
+
+def asset_key(client_id: str, export: str) -> dg.AssetKey:
+    """`deliveries/<client>/<export>`."""
+    return dg.AssetKey([GROUP, client_id, export])
+
+
+def partition_of(client: Client, export: Export, outcome: Outcome) -> str:
+    """The partition key of a period."""
+    if export.cadence != "daily":
+        return outcome.period_start.astimezone(UTC).strftime(HOUR_FORMAT)
+    return outcome.period_start.astimezone(client.zone()).strftime(DAY_FORMAT)
+
+
+def facts(outcome: Outcome, preview: list[dict[str, Any]] | None = None) -> dict[str, dg.MetadataValue]:
+    """Rows, bytes, files with their sha256, a few rows without what is about persons, the manifest."""
+    shown = {
+        "dagster/row_count": dg.MetadataValue.int(outcome.rows),
+        "dagster/uri": dg.MetadataValue.text(outcome.manifest_url),
+        "status": dg.MetadataValue.text(outcome.status),
+        "revision": dg.MetadataValue.int(outcome.revision),
+        "reason": dg.MetadataValue.text(outcome.reason),
+        "bytes": dg.MetadataValue.int(outcome.bytes),
+        "manifest": dg.MetadataValue.text(outcome.manifest_url),
+    }
+    if outcome.files:
+        shown["files"] = _table(
+            {"key": f.key, "rows": f.rows, "bytes": f.bytes, "sha256": f.sha256} for f in outcome.files
+        )
+    if preview:
+        shown["preview"] = _table(preview)
+    return shown
+
+
+def ledger_table(rows: Iterable[LedgerRow]) -> dg.MetadataValue:
+    """Rows of the ledger as a table."""
+    return _table(
+        {
+            "client": row.client_id,
+            "export": row.export,
+            "period": row.period_start.astimezone(UTC).strftime("%Y-%m-%dT%H:%MZ"),
+            "revision": row.revision,
+            "state": row.shown,
+            "reason": row.reason,
+            "rows": row.rows or 0,
+            "attempts": row.attempts,
+            "next": row.next_at.strftime("%Y-%m-%dT%H:%MZ") if row.next_at else "",
+            "error": row.error or "",
+        }
+        for row in rows
+    )
+
+
+def _table(records: Iterable[Mapping[str, Any]]) -> dg.MetadataValue:
+    shown = [
+        dg.TableRecord(
+            {
+                name: value
+                if isinstance(value, (bool, int, float, str))
+                else ("" if value is None else str(value))
+                for name, value in record.items()
+            }
+        )
+        for record in records
+    ]
+    if not shown:
+        return dg.MetadataValue.text("none")
+    return dg.MetadataValue.table(shown)
+
+
+def failure(failed: Iterable[tuple[str, str, Outcome]]) -> dg.Failure:
+    """One failure for all that did not arrive: whose, which period, of which kind, and what to do."""
+    listed = list(failed)
+    lines = [
+        f"- `{client_id}/{export}` {outcome.period_start.astimezone(UTC):%Y-%m-%dT%H:%MZ} "
+        f"**{outcome.trouble.kind if outcome.trouble else 'bug'}**: {outcome.error} — "
+        f"fix: {outcome.trouble.fix if outcome.trouble else 'report it'}"
+        for client_id, export, outcome in listed
+    ]
+    client_id, export, first = listed[0]
+    kinds = sorted({o.trouble.kind for _, _, o in listed if o.trouble})
+    return dg.Failure(
+        f"{len(listed)} deliveries failed, all others are done. {client_id}/{export}: "
+        f"{first.period_start.astimezone(UTC):%Y-%m-%dT%H:%MZ}: {first.error}",
+        metadata={
+            "failed": dg.MetadataValue.md("\n".join(lines)),
+            "clients": dg.MetadataValue.json(sorted({client_id for client_id, _, _ in listed})),
+            "exports": dg.MetadataValue.json(sorted({f"{c}/{e}" for c, e, _ in listed})),
+            "periods": dg.MetadataValue.json(sorted({o.period_start.isoformat() for _, _, o in listed})),
+            "class": dg.MetadataValue.text(", ".join(kinds)),
+            "fix": dg.MetadataValue.text(
+                "; ".join(sorted({o.trouble.fix for _, _, o in listed if o.trouble}))
+            ),
+        },
+        # What heals by itself is tried again in this run; the rest only costs everybody time.
+        allow_retries=any(o.trouble is not None and o.trouble.is_retryable for _, _, o in listed),
+    )

@@ -1,0 +1,205 @@
+"""What the ledger allows without the warehouse: send what waits, send again what was lost, believe buckets.
+
+The hourly run plans and renders; this needs only the outbox, the buckets and the ledger.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from footfall import keys, manifest
+from footfall.clients import Client, Export, Registry
+from footfall.errors import FootfallError
+from footfall.failures import Trouble, sorted_out
+from orchestration.delivery import states
+from orchestration.delivery.desk import Desk
+from orchestration.delivery.ledger import Ledger, LedgerRow
+from orchestration.delivery.places import BACKUP, Places
+from orchestration.delivery.send import Outcome, Sender, Taken
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which deliveries: None is all. Periods that begin in [start, end)."""
+
+    client_id: str | None = None
+    export: str | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+
+    def has(self, row: LedgerRow) -> bool:
+        """Whether a row is one of them."""
+        return (
+            self.client_id in (None, row.client_id)
+            and self.export in (None, row.export)
+            and (self.start is None or row.period_start >= self.start)
+            and (self.end is None or row.period_start < self.end)
+        )
+
+
+class Redelivery:
+    """Deliveries of all clients, one after the other."""
+
+    def __init__(
+        self, registry: Registry, places_of: Callable[[Client], Places], ledger: Ledger, desk: Desk
+    ) -> None:
+        self._registry = registry
+        self._places_of = places_of
+        self._ledger = ledger
+        self._desk = desk
+        self._places: dict[str, Places] = {}
+
+    def due(self) -> Iterator[tuple[LedgerRow, Outcome]]:
+        """Try again what is due by now, as the hourly run would."""
+        for row in self._ledger.unfinished(self._desk.now()):
+            yield row, self._bring(row)
+
+    def replay(self, wanted: Wanted) -> Iterator[tuple[LedgerRow, Outcome]]:
+        """Try at once whatever did not arrive, and send again what its bucket has lost."""
+        for row in self._ledger.all():
+            if not wanted.has(row) or row.state == states.SUPERSEDED:
+                continue
+            if row.is_open:
+                yield row, self._bring(self._ledger.release(row))
+            elif self._is_lost(row):
+                yield row, self._bring(self._ledger.reopen(self._ledger.release(row)))
+            elif row.hold:
+                yield row, self._bring(self._ledger.release(row))
+
+    def believe(self, wanted: Wanted) -> Iterator[LedgerRow]:
+        """Take every manifest in the clients' buckets into the ledger: a ledger that was lost is back."""
+        for client in self._registry.clients:
+            if wanted.client_id not in (None, client.client_id):
+                continue
+            exports = {export.name: export for export in client.exports}
+            places = self._of(client)
+            for name in client.destinations():
+                store = places[name].store()
+                for info in store.list(""):
+                    if not info.key.endswith(f"/{keys.MANIFEST_NAME}"):
+                        continue
+                    data = store.get(info.key)
+                    document = manifest.read(data)
+                    export = exports.get(document.export)
+                    if export is None or document.client_id != client.client_id:
+                        continue
+                    row = self._believe(client, export, info.key, data, document)
+                    if row is not None:
+                        yield row
+
+    def _believe(
+        self,
+        client: Client,
+        export: Export,
+        key: str,
+        data: bytes,
+        document: manifest.ReadManifest,
+    ) -> LedgerRow | None:
+        start = datetime.fromisoformat(document.period.start)
+        with self._desk.claim(client.client_id, export.name):
+            known = self._ledger.revisions(client.client_id, export.name, start)
+            if any(row.revision == document.revision for row in known):
+                return None
+            row = self._ledger.plan(
+                client.client_id,
+                export.name,
+                start,
+                document.revision,
+                cadence=export.cadence,
+                reason=document.reason,
+                supersedes=document.supersedes,
+                places=(BACKUP, *export.destinations),
+                now=self._desk.now(),
+            )
+            row = self._ledger.adopt(
+                row.identity,
+                cadence=export.cadence,
+                document=document,
+                manifest_key=key,
+                manifest=data.decode(),
+                places=(BACKUP, *export.destinations),
+                now=self._desk.now(),
+            )
+            self._bring(row, is_claimed=True)
+            return self._ledger.row(row.identity)
+
+    def _of(self, client: Client) -> Places:
+        if client.client_id not in self._places:
+            self._places[client.client_id] = self._places_of(client)
+        return self._places[client.client_id]
+
+    def _sender(self, row: LedgerRow) -> Sender:
+        """Raises FootfallError where the client or the export is gone."""
+        client = self._registry.client(row.client_id)
+        export = next((e for e in client.exports if e.name == row.export), None) if client else None
+        if client is None or export is None:
+            raise FootfallError(f"{row.client_id} {row.export} is in no valid client file any more")
+        beside = {keys.public_key(self._desk.signer.key_id): self._desk.signer.public_pem}
+        return Sender(client, export, self._of(client), self._ledger, self._desk, beside)
+
+    def _is_lost(self, row: LedgerRow) -> bool:
+        """Whether a bucket of the client has no manifest of what was delivered to it."""
+        try:
+            sender = self._sender(row)
+            return any(
+                self._of(sender.client)[name].store().head(str(row.manifest_key)) is None
+                for name in self._ledger.copies(row)
+            )
+        except (FootfallError, KeyError):
+            return False
+
+    def _bring(self, row: LedgerRow, *, is_claimed: bool = False) -> Outcome:
+        try:
+            sender = self._sender(row)
+            if row.state == states.PLANNED:
+                return sender.outcome(row, "failed", Trouble("config", row.error or "was never rendered"))
+            if row.is_delivered:
+                sender.notify(row)
+                return sender.outcome(row, "delivered")
+            if is_claimed:
+                sender.recover(row)
+                return sender.send(row)
+            with self._desk.claim(row.client_id, row.export):
+                row = self._ledger.row(row.identity)
+                if not row.is_open:
+                    return sender.outcome(row, "unchanged")
+                sender.recover(row)
+                return sender.send(row)
+        except Taken as taken:
+            text = f"{taken.place.name} has another manifest there; the next hourly run takes it over"
+            return Outcome(row.period_start, "failed", row.revision, trouble=Trouble("retry", text))
+        except FootfallError as error:
+            return Outcome(row.period_start, "failed", row.revision, trouble=sorted_out(error))
+
+
+def as_line(row: LedgerRow) -> str:
+    """One row for a terminal."""
+    error = f"  {row.error}" if row.error and row.hold else ""
+    again = f"  next {row.next_at:%Y-%m-%dT%H:%MZ}" if row.next_at and row.hold else ""
+    return (
+        f"{row.client_id}  {row.export}  {row.period_start:%Y-%m-%dT%H:%MZ}  rev {row.revision}  "
+        f"{row.shown}  {row.reason}  {row.rows if row.rows is not None else '-'} rows{again}{error}"
+    )
+
+
+def as_json(row: LedgerRow) -> str:
+    """One row for a program."""
+    return json.dumps(
+        {
+            "client_id": row.client_id,
+            "export": row.export,
+            "period_start": row.period_start.isoformat(),
+            "revision": row.revision,
+            "state": row.state,
+            "hold": row.hold,
+            "kind": row.kind,
+            "error": row.error,
+            "reason": row.reason,
+            "rows": row.rows,
+            "bytes": row.bytes,
+            "attempts": row.attempts,
+            "next_at": row.next_at.isoformat() if row.next_at else None,
+            "manifest_key": row.manifest_key,
+        }
+    )

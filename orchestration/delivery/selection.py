@@ -1,0 +1,156 @@
+"""Which rows and columns an export holds, as SQL over its dataset's table, for each format."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import duckdb
+
+from footfall.clients import Client, Export
+from footfall.failures import ConfigError
+from footfall.filters import columns_of, parse_filter
+from footfall.manifest import CSV_DIALECT, JSONL_DIALECT, PARQUET_DIALECT, period_end
+from orchestration.delivery.conditions import to_sql
+from orchestration.delivery.datasets import DATASETS, Dataset, columns, require_columns
+
+#: Characters with which a spreadsheet begins a formula, the full-width ones of Asian keyboards included.
+#: A cell of text that begins with one, or with apostrophes and then one, gets an apostrophe in front.
+_STARTS = "\t\n\r+-=@＋－＝＠"
+_CODES = ", ".join(str(ord(c)) for c in _STARTS)
+_AFTER_APOSTROPHES = "^''+[\\t\\n\\r+\\-=@＋－＝＠]"
+
+
+@dataclass(frozen=True)
+class Selection:
+    """An export, resolved against the table as it is now. `where` and `order` are SQL over `source`.
+
+    `columns`: name and type in the file, in order. `sources`: the columns of the table that they, and the
+    filter, are made of. `schema_id` names everything about the files that is not their rows.
+    """
+
+    client: Client
+    export: Export
+    dataset: Dataset
+    columns: tuple[tuple[str, str], ...]
+    cells: tuple[str, ...]
+    sources: tuple[str, ...]
+    condition: str
+    values: tuple[Any, ...]
+    order: str
+    dialect: Mapping[str, Any]
+    schema_id: str
+
+    def period(self, start: datetime) -> tuple[str, list[Any]]:
+        """SQL that is true for the client's rows of the period that begins at `start`, and its values."""
+        if self.dataset.day:
+            day = start.strftime("%Y-%m-%d")
+            return f"source.client_id = ? AND source.{self.dataset.day} = CAST(? AS DATE)", [
+                self.client.client_id,
+                day,
+            ]
+        column = self.dataset.moment if self.export.cadence == "daily" else self.dataset.hour
+        end = period_end(start, self.export.cadence)
+        return (
+            f"source.client_id = ? AND source.{column} >= CAST(? AS TIMESTAMPTZ) "
+            f"AND source.{column} < CAST(? AS TIMESTAMPTZ)",
+            [self.client.client_id, start.astimezone(UTC).isoformat(), end.astimezone(UTC).isoformat()],
+        )
+
+
+def select(connection: duckdb.DuckDBPyConnection, client: Client, export: Export, hash_key: str) -> Selection:
+    """Resolve an export. Raises ConfigError where it asks for what the dataset does not have."""
+    dataset = DATASETS[export.dataset]
+    if export.cadence == "daily" and not (dataset.day or dataset.moment):
+        raise ConfigError(f"{export.dataset} cannot be delivered daily")
+    kinds = dict(columns(connection, dataset))
+    require_columns(kinds, [*export.columns, *export.rename, *export.hash], "columns", export.dataset)
+    require_columns(kinds, export.drop, "drop", export.dataset)
+    chosen = [name for name in (export.columns or kinds) if name not in export.drop]
+    named = [(export.rename.get(name, name), _delivered_kind(name, kinds, export)) for name in chosen]
+    if len({name for name, _ in named}) != len(named):
+        raise ConfigError("rename: two columns would have one name")
+    condition, values, filtered = "true", [], set()
+    if export.filter:
+        parsed = parse_filter(export.filter)
+        filtered = columns_of(parsed)
+        condition, values = to_sql(parsed, kinds)
+    order = [name for name in (dataset.order or kinds) if name in kinds]
+    dialect = _dialect(export)
+    return Selection(
+        client=client,
+        export=export,
+        dataset=dataset,
+        columns=tuple(named),
+        cells=tuple(_cell(name, kinds[name], export, hash_key) for name in chosen),
+        sources=tuple(dict.fromkeys([*chosen, *sorted(filtered)])),
+        condition=condition,
+        values=tuple(values),
+        order=", ".join(f'source."{name}"' for name in order),
+        dialect=dialect,
+        schema_id=_schema_id(export, named, dialect),
+    )
+
+
+def _dialect(export: Export) -> dict[str, Any]:
+    if export.format == "csv":
+        return {
+            **CSV_DIALECT,
+            "formula_guard": CSV_DIALECT["formula_guard"] if export.formula_guard else None,
+        }
+    return dict(JSONL_DIALECT if export.format == "jsonl" else PARQUET_DIALECT)
+
+
+def _schema_id(export: Export, named: list[tuple[str, str]], dialect: Mapping[str, Any]) -> str:
+    facts = [
+        export.dataset,
+        export.format,
+        export.compression,
+        export.split,
+        export.filter,
+        sorted(export.hash),
+        named,
+        dict(dialect),
+    ]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12]
+
+
+def _delivered_kind(name: str, kinds: Mapping[str, str], export: Export) -> str:
+    return "VARCHAR" if name in export.hash else kinds[name]
+
+
+def _is_nested(kind: str) -> bool:
+    return kind.startswith(("STRUCT", "MAP", "UNION")) or kind.endswith("]")
+
+
+def _cell(name: str, kind: str, export: Export, hash_key: str) -> str:
+    """SQL that turns a column into what is written."""
+    column = f'source."{name}"'
+    alias = f'"{export.rename.get(name, name)}"'
+    if name in export.hash:
+        # Twice with the key, as an HMAC is. The key is 32 hex digits of our own, so that it can stand here.
+        text = f"CAST({column} AS VARCHAR)"
+        return f"sha256('{hash_key}' || sha256('{hash_key}' || {text})) AS {alias}"
+    if export.format == "parquet":
+        return f"{column} AS {alias}"
+    if kind.startswith("TIMESTAMP"):
+        utc = f"timezone('UTC', {column})" if kind == "TIMESTAMP WITH TIME ZONE" else column
+        return f"strftime({utc}, '%Y-%m-%dT%H:%M:%S.%gZ') AS {alias}"
+    if export.format == "jsonl":
+        if kind in ("DOUBLE", "FLOAT"):
+            return f"CASE WHEN isfinite({column}) THEN {column} END AS {alias}"  # JSON has no NaN
+        return f"{column} AS {alias}"
+    if _is_nested(kind):
+        column = f"CAST(to_json({column}) AS VARCHAR)"
+    elif kind not in ("VARCHAR", "JSON"):
+        return f"{column} AS {alias}"
+    if not export.formula_guard:
+        return f"{column} AS {alias}"
+    # The first character decides; only an apostrophe needs a closer look, which costs ten times as much.
+    return (
+        f"CASE WHEN ascii({column}) IN ({_CODES}) "
+        f"OR (ascii({column}) = 39 AND regexp_matches({column}, '{_AFTER_APOSTROPHES}')) "
+        f"THEN '''' || {column} ELSE {column} END AS {alias}"
+    )

@@ -1,0 +1,336 @@
+"""A rendered delivery into its buckets: put, read back, manifest, pointer. Every step may be repeated.
+
+Needs no warehouse: what was rendered waits in the outbox, so that a bucket which is down for a day holds up
+nothing and is caught up with by itself. The backup comes first and does not depend on the client's bucket,
+nor one bucket of the client on another.
+"""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from footfall import keys, manifest
+from footfall.clients import Client, Export
+from footfall.errors import FootfallError
+from footfall.failures import ConfigError, Trouble, sorted_out
+from footfall.manifest import DeliveredFile
+from footfall.store import Changed, DifferentBytes, NotFound, ObjectStore, StoreError, put_once
+from orchestration.delivery import states
+from orchestration.delivery.desk import Desk
+from orchestration.delivery.ledger import Ledger, LedgerRow
+from orchestration.delivery.places import BACKUP, Place, Places
+from orchestration.delivery.retrying import hold
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one period: `delivered`, `unchanged` (nothing to send) or `failed` with its trouble."""
+
+    period_start: datetime
+    status: str
+    revision: int = 0
+    reason: str = ""
+    rows: int = 0
+    bytes: int = 0
+    files: tuple[DeliveredFile, ...] = ()
+    manifest_url: str = ""
+    trouble: Trouble | None = None
+    next_at: datetime | None = None
+
+    @property
+    def error(self) -> str:
+        """The failure's text; empty without one."""
+        return self.trouble.text if self.trouble else ""
+
+
+class Taken(Exception):
+    """Another manifest lies where ours belongs: the ledger does not know of it, or it was lost."""
+
+    def __init__(self, place: Place, data: bytes) -> None:
+        super().__init__(place.name)
+        self.place = place
+        self.data = data
+
+
+@dataclass(frozen=True)
+class Sender:
+    """Brings deliveries of one export to its buckets."""
+
+    client: Client
+    export: Export
+    places: Places
+    ledger: Ledger
+    desk: Desk
+    #: Objects that never change and belong beside the data: key → bytes, of DDL and the public key.
+    beside: Mapping[str, bytes] = field(default_factory=dict)
+
+    def send(self, row: LedgerRow) -> Outcome:
+        """Bring a rendered delivery on, as far as it goes. Raises Taken, and no StoreError."""
+        errors: dict[str, Exception] = {}
+        copies = self.ledger.copies(row)
+        for name in sorted(copies, key=lambda place: place != BACKUP):
+            place = self.places.get(name)
+            try:
+                if place is None:
+                    raise ConfigError(f"the client file has no destination {name!r} any more")
+                self._bring(row, place, copies[name])
+            except Taken:
+                raise
+            except Exception as error:
+                # Anything: trouble with one bucket must not keep the others from their copies.
+                errors[name] = error
+                if place is not None:
+                    place.note(error)
+        if errors:
+            return self.failed(row, list(errors.values()))
+        now = self.desk.now()
+        row = self.ledger.record(
+            row,
+            states.COMMITTED,
+            # Whom to tell is an intent too: a process that dies here leaves it to the next one.
+            hold=states.WAITING if self.export.notify else "",
+            kind="retry" if self.export.notify else None,
+            error=None,
+            next_at=now if self.export.notify else None,
+            not_before=None,
+            failing_since=None,
+            attempts=row.attempts + 1,
+            committed_at=now,
+        )
+        shutil.rmtree(self._outbox(row), ignore_errors=True)
+        self.notify(row)
+        return self.outcome(row, "delivered")
+
+    def notify(self, row: LedgerRow) -> None:
+        """Tell whom the export names. What nobody answers is told again later, with the same id."""
+        if not self.export.notify or row.state == states.NOTIFIED:
+            return
+        facts = {
+            "type": "delivery.committed",
+            "client_id": row.client_id,
+            "export": row.export,
+            "period_start": row.period_start.isoformat(),
+            "revision": row.revision,
+            "reason": row.reason,
+            "rows": row.rows,
+            "manifest": row.manifest_key,
+        }
+        message_id = hashlib.sha256(repr(row.identity).encode()).hexdigest()[:32]
+        try:
+            for url in self.export.notify:
+                self.desk.announce(url, message_id, facts)
+        except (OSError, ValueError) as error:
+            trouble = Trouble("retry", f"nobody could be notified: {error}")
+            self.ledger.record(row, row.state, **self._held(row, trouble))
+        else:
+            self.ledger.record(row, states.NOTIFIED, hold="", kind=None, error=None, next_at=None)
+
+    def failed(self, row: LedgerRow, errors: list[Exception]) -> Outcome:
+        """Note a failure and when it is tried again. What needs a person counts more than what heals."""
+        found = sorted((sorted_out(error) for error in errors), key=lambda t: t.is_retryable)
+        waits = [t.retry_after for t in found if t.retry_after is not None]
+        text = "; ".join(dict.fromkeys(t.text for t in found))
+        trouble = Trouble(found[0].kind, text, max(waits, default=None))
+        held = self._held(row, trouble)
+        row = self.ledger.record(row, row.state, **held)
+        return self.outcome(row, "failed", trouble)
+
+    def _held(self, row: LedgerRow, trouble: Trouble) -> dict[str, Any]:
+        now = self.desk.now()
+        since = row.failing_since or now
+        held = hold(trouble, row.attempts + 1, since, now, self.desk.spread)
+        return {
+            "hold": held.hold,
+            "kind": trouble.kind,
+            "error": trouble.text,
+            "attempts": row.attempts + 1,
+            "failing_since": since,
+            "next_at": held.next_at,
+            "not_before": held.next_at if trouble.retry_after is not None else None,
+        }
+
+    def outcome(self, row: LedgerRow, status: str, trouble: Trouble | None = None) -> Outcome:
+        """A row as what became of it."""
+        url = ""
+        if row.manifest_key and not trouble and self.export.destinations[0] in self.places:
+            try:
+                url = self.places[self.export.destinations[0]].store().url(row.manifest_key)
+            except FootfallError:
+                url = row.manifest_key
+        return Outcome(
+            period_start=row.period_start,
+            status=status,
+            revision=row.revision,
+            reason=row.reason,
+            rows=row.rows or 0,
+            bytes=row.bytes or 0,
+            files=row.files,
+            manifest_url=url,
+            trouble=trouble,
+            next_at=row.next_at,
+        )
+
+    def recover(self, row: LedgerRow) -> None:
+        """Make sure that every file of a delivery waits in the outbox, fetching it from a bucket if it must.
+
+        Raises StoreError where no bucket has it.
+        """
+        folder = self._outbox(row)
+        for file in row.files:
+            path = folder / Path(file.key).name
+            if path.is_file() and path.stat().st_size == file.bytes:
+                continue
+            folder.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(self._from_a_bucket(row, file))
+
+    def is_ready(self, row: LedgerRow) -> bool:
+        """Whether the outbox still holds a delivery's files."""
+        folder = self._outbox(row)
+        return all(
+            (path := folder / Path(file.key).name).is_file() and path.stat().st_size == file.bytes
+            for file in row.files
+        )
+
+    def _from_a_bucket(self, row: LedgerRow, file: DeliveredFile) -> bytes:
+        for name in self.ledger.copies(row):
+            try:
+                data = self.places[name].store().get(file.key)
+            except (FootfallError, KeyError):
+                continue
+            if hashlib.sha256(data).hexdigest() == file.sha256:
+                return data
+        raise StoreError(
+            f"{file.key} is in no bucket and not in the outbox; `footfall deliveries rebuild` makes it anew",
+            retryable=False,
+            code="NotFound",
+        )
+
+    def _outbox(self, row: LedgerRow) -> Path:
+        return self.desk.outbox(row.client_id, row.export, row.period_start, row.revision)
+
+    def _read(self, row: LedgerRow, file: DeliveredFile) -> bytes:
+        path = self._outbox(row) / Path(file.key).name
+        data = path.read_bytes() if path.is_file() else b""
+        if hashlib.sha256(data).hexdigest() != file.sha256:
+            path.unlink(missing_ok=True)
+            self.recover(row)
+            data = path.read_bytes()
+        return data
+
+    def _bring(self, row: LedgerRow, place: Place, state: str) -> None:
+        """One copy from where it is to its end."""
+        if state == states.COMMITTED:
+            return
+        store = place.store()
+        assert row.manifest is not None and row.manifest_key is not None, "it was rendered"
+        if state == states.RENDERED:
+            for file in row.files:
+                _put_file(store, file.key, self._read(row, file))
+            self.ledger.record_copy(row, place.name, state, states.PUT)
+            state = states.PUT
+        if state == states.PUT:
+            self._read_back(row, place, store)
+            self._put_beside(place, store)
+            self.ledger.record_copy(row, place.name, state, states.VERIFIED)
+            state = states.VERIFIED
+        data = row.manifest.encode()
+        try:
+            put_once(store, row.manifest_key, data)
+        except DifferentBytes:
+            raise Taken(place, store.get(row.manifest_key)) from None
+        if not place.is_backup:
+            _point(store, self.export, row, data)
+        self.ledger.record_copy(row, place.name, state, states.COMMITTED)
+
+    def _read_back(self, row: LedgerRow, place: Place, store: ObjectStore) -> None:
+        for file in row.files:
+            try:
+                data = store.get(file.key)
+            except NotFound:
+                self.ledger.record_copy(row, place.name, states.PUT, states.RENDERED)
+                raise StoreError(
+                    f"{store.url(file.key)} is gone after it was put", retryable=True, code="Changed"
+                ) from None
+            if hashlib.sha256(data).hexdigest() != file.sha256:
+                raise StoreError(
+                    f"{store.url(file.key)} reads back differently", retryable=True, code="BadDigest"
+                )
+
+    def _put_beside(self, place: Place, store: ObjectStore) -> None:
+        """Schemas and the public key, once for each bucket."""
+        for key, data in self.beside.items():
+            if place.is_backup and not key.startswith("_keys/"):
+                continue
+            url = store.url(key)
+            if not self.ledger.was_written(url):
+                try:
+                    put_once(store, key, data)
+                except DifferentBytes:
+                    pass  # an earlier version of ours wrote it; what it says is right all the same
+                self.ledger.note_written(url)
+
+
+def _put_file(store: ObjectStore, key: str, data: bytes) -> None:
+    """Put a file whose key names its content. What differs there is read twice: reading can go wrong too."""
+    try:
+        put_once(store, key, data)
+    except DifferentBytes:
+        if store.get(key) != data:
+            raise
+
+
+def _point(store: ObjectStore, export: Export, row: LedgerRow, data: bytes) -> None:
+    """Make `_latest.json` name this manifest, unless it names a newer one. Two writers never lose a turn."""
+    key = keys.latest(export.name)
+    ours = (row.period_start.isoformat(), row.revision)
+    pointer = {
+        "export": export.name,
+        "period_start": row.period_start.isoformat(),
+        "revision": row.revision,
+        "manifest": row.manifest_key,
+        "sha256": hashlib.sha256(data).hexdigest(),
+    }
+    text = (json.dumps(pointer, indent=2) + "\n").encode()
+    for _ in range(10):
+        there = store.read_tagged(key)
+        if there is not None and (there[0] == text or _named(there[0]) > ours):
+            return
+        try:
+            store.swap(key, text, there[1] if there else None)
+            return
+        except Changed:
+            continue
+        except StoreError as error:
+            if error.code not in ("NotImplemented", "501"):
+                raise
+            store.put(key, text)  # a store without conditions: the manifests are the truth anyway
+            return
+    raise StoreError(f"{store.url(key)} changes all the time", retryable=True, code="Changed")
+
+
+def _named(data: bytes) -> tuple[str, int]:
+    """The period and revision that a pointer names; the lowest where it is none."""
+    try:
+        pointer = json.loads(data)
+        return str(pointer["period_start"]), int(pointer["revision"])
+    except (ValueError, KeyError, TypeError):
+        return "", 0
+
+
+def read_taken(taken: Taken, row: LedgerRow) -> manifest.ReadManifest:
+    """The manifest that lies where ours belongs, if it is of the same delivery. Raises StoreError if not."""
+    try:
+        document = manifest.read(taken.data)
+        is_same = (document.client_id, document.export) == (row.client_id, row.export) and (
+            datetime.fromisoformat(document.period.start) == row.period_start
+        )
+    except ValueError:
+        is_same = False
+    if not is_same:
+        raise DifferentBytes(taken.place.store().url(str(row.manifest_key)))
+    return document

@@ -1,0 +1,26 @@
+"""What made a delivery: versions for its manifest."""
+
+import hashlib
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+_MODELS = Path(__file__).resolve().parents[2] / "dbt_project"
+
+
+@cache
+def software() -> dict[str, str]:
+    """Name → version. `models` names the content of the models, and changes with any of them."""
+    return {"footfall": version("footfall"), "duckdb": version("duckdb"), "models": models_version(_MODELS)}
+
+
+def models_version(folder: Path) -> str:
+    """Twelve hex digits over the models, macros and seeds below a dbt project."""
+    digest = hashlib.sha256()
+    for part in ("models", "macros", "seeds"):
+        for path in sorted((folder / part).rglob("*")):
+            if path.suffix in (".sql", ".csv"):
+                digest.update(
+                    path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes() + b"\0"
+                )
+    return digest.hexdigest()[:12]

@@ -1,0 +1,165 @@
+"""What lay in an hour and what became of it: by object, by client and reason, and for the hour as a whole."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import duckdb
+
+from orchestration.ingest.decode import DAMAGED
+
+
+@dataclass(frozen=True)
+class HourCounts:
+    """The sums of an hour. Conservation: lines = kept + duplicates + quarantined.
+
+    `uneven`: objects for which that does not hold. `problems`: objects that could not be read, each with why.
+    `reasons`: reason of quarantine → lines. `restated`: other hours in which a duplicate became the event or
+    the event a duplicate.
+    """
+
+    hour: datetime
+    objects: int
+    bytes: int
+    lines: int
+    kept: int
+    duplicates: int
+    quarantined: int
+    digest: str = ""
+    is_degraded: bool = False
+    uneven: tuple[str, ...] = ()
+    reasons: tuple[tuple[str, int], ...] = ()
+    restated: tuple[datetime, ...] = ()
+
+    @property
+    def is_conserved(self) -> bool:
+        """Whether every line is accounted for, in the hour and in each object of it."""
+        return self.lines == self.kept + self.duplicates + self.quarantined and not self.uneven
+
+
+def write_accounts(
+    connection: duckdb.DuckDBPyConnection, hour: datetime, digest: str, problems: dict[str, str]
+) -> None:
+    """Replace the hour's rows of `ingest.objects`, `receipts` and `hours`, from the tables that judged its
+    lines.
+
+    Objects are counted by what was written: rows of events and of quarantine against lines in the object.
+    """
+    for table in ("objects", "receipts", "hours"):
+        connection.execute(f"DELETE FROM ingest.{table} WHERE received_hour = ?", [hour])
+    connection.execute(
+        """
+        INSERT INTO ingest.objects BY NAME
+        WITH fates AS (
+            SELECT object_key, count_if(NOT is_duplicate) AS kept, count_if(is_duplicate) AS duplicates,
+                0 AS quarantined
+            FROM ingest.events WHERE received_hour = $hour GROUP BY object_key
+            UNION ALL
+            SELECT object_key, 0, 0, count(*)
+            FROM ingest.quarantine WHERE received_hour = $hour GROUP BY object_key
+        )
+        SELECT
+            $hour AS received_hour, object_key, any_value(o.bytes) AS bytes, any_value(o.lines) AS lines,
+            coalesce(sum(kept), 0) AS kept, coalesce(sum(duplicates), 0) AS duplicates,
+            coalesce(sum(quarantined), 0) AS quarantined
+        FROM objects AS o LEFT JOIN fates USING (object_key) GROUP BY object_key
+        """,
+        {"hour": hour},
+    )
+    connection.execute(
+        """
+        INSERT INTO ingest.receipts BY NAME
+        SELECT $hour AS received_hour, client_id, site_id, reason, count_if(is_event AND d.n IS NULL) AS kept,
+            count_if(d.n IS NOT NULL) AS duplicates, count_if(NOT is_event) AS quarantined
+        FROM (
+            SELECT object, n, client_id, site_id, is_event, CASE WHEN NOT is_event THEN reason END AS reason
+            FROM judged
+        )
+        LEFT JOIN repeats AS d USING (object, n)
+        GROUP BY client_id, site_id, reason
+        """,
+        {"hour": hour},
+    )
+    connection.execute(
+        """
+        INSERT INTO ingest.hours BY NAME
+        SELECT $hour AS received_hour, count(*) AS objects, coalesce(sum(bytes), 0) AS bytes,
+            coalesce(sum(lines), 0) AS lines, coalesce(sum(kept), 0) AS kept,
+            coalesce(sum(duplicates), 0) AS duplicates, coalesce(sum(quarantined), 0) AS quarantined,
+            $digest AS digest, $degraded AS is_degraded
+        FROM ingest.objects WHERE received_hour = $hour
+        """,
+        {"hour": hour, "digest": digest, "degraded": bool(problems)},
+    )
+
+
+def apply_flips(connection: duckdb.DuckDBPyConnection) -> list[datetime]:
+    """Write `flips` (ingest.duplicates) into the other hours: rows and accounts. Returns those hours."""
+    hours = connection.execute("SELECT DISTINCT received_hour FROM flips ORDER BY 1").fetchall()
+    if not hours:
+        return []
+    connection.execute(
+        """
+        UPDATE ingest.events AS e SET is_duplicate = f.is_duplicate FROM flips AS f
+        WHERE e.received_hour = f.received_hour AND e.object_key = f.object_key
+            AND e.line_number = f.line_number
+        """
+    )
+    for table, extra in (("hours", ""), ("objects", ", object_key"), ("receipts", ", client_id, site_id")):
+        names = [name for name in ("received_hour", *extra.split(", ")) if name]
+        same = " AND ".join(f"a.{name} IS NOT DISTINCT FROM f.{name}" for name in names)
+        connection.execute(
+            f"""
+            UPDATE ingest.{table} AS a SET kept = kept - more, duplicates = duplicates + more
+            FROM (
+                SELECT {", ".join(names)}, sum(CASE WHEN is_duplicate THEN 1 ELSE -1 END) AS more
+                FROM flips GROUP BY ALL
+            ) AS f
+            WHERE {same} {"AND a.reason IS NULL" if table == "receipts" else ""}
+            """
+        )
+    return [hour for (hour,) in hours]
+
+
+def read_counts(
+    connection: duckdb.DuckDBPyConnection, hour: datetime, restated: tuple[datetime, ...] = ()
+) -> HourCounts:
+    """The hour's sums as they are in the warehouse."""
+    row = connection.execute(
+        "SELECT objects, bytes, lines, kept, duplicates, quarantined, digest, coalesce(is_degraded, false) "
+        "FROM ingest.hours WHERE received_hour = ?",
+        [hour],
+    ).fetchone()
+    assert row is not None, "the hour was just written"
+    uneven = connection.execute(
+        "SELECT object_key FROM ingest.objects "
+        "WHERE received_hour = ? AND lines <> kept + duplicates + quarantined ORDER BY 1",
+        [hour],
+    ).fetchall()
+    reasons = connection.execute(
+        "SELECT reason, sum(quarantined) FROM ingest.receipts "
+        "WHERE received_hour = ? AND quarantined > 0 GROUP BY reason ORDER BY reason",
+        [hour],
+    ).fetchall()
+    return HourCounts(
+        hour,
+        *row,
+        uneven=tuple(key for (key,) in uneven),
+        reasons=tuple((reason or DAMAGED, int(n)) for reason, n in reasons),
+        restated=restated,
+    )
+
+
+def record_incident(
+    connection: duckdb.DuckDBPyConnection, hour: datetime, kind: str, key: str, detail: str
+) -> None:
+    """Add a row to `ingest.incidents`, unless the same was seen before."""
+    connection.execute(
+        """
+        INSERT INTO ingest.incidents BY NAME
+        SELECT $hour AS received_hour, $kind AS kind, $key AS key, $detail AS detail, $now AS first_seen_at
+        WHERE NOT EXISTS (
+            SELECT 1 FROM ingest.incidents WHERE received_hour = $hour AND kind = $kind AND key = $key
+        )
+        """,
+        {"hour": hour, "kind": kind, "key": key, "detail": detail, "now": datetime.now(UTC)},
+    )

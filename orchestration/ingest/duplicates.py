@@ -1,0 +1,97 @@
+"""Which receipts of one event id are one event: the earliest within the window is kept, whatever came in
+first.
+"""
+
+from datetime import datetime, timedelta
+
+import duckdb
+
+#: How far apart two receipts of one event id may lie and still be the same event. Segment uses a day;
+#: a phone that was offline over a weekend needs more. A longer window reads more hours at each ingest.
+DEDUPLICATION_WINDOW = timedelta(days=7)
+
+
+def find_duplicates(connection: duckdb.DuckDBPyConnection, hour: datetime) -> None:
+    """Make the temporary tables `repeats` (object, n) of this hour's lines, and `flips` of other hours'
+    events.
+
+    Only rows that share an id with the hour, before or after its replacement, can change, and only in this
+    hour or later ones. flips: received_hour, client_id, site_id, object_key, line_number, is_duplicate (as it
+    is now).
+    """
+    window = {"hour": hour, "window": DEDUPLICATION_WINDOW}
+    _others(connection, window)
+    connection.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE suspects AS
+        SELECT client_id, event_id FROM judged WHERE is_event GROUP BY ALL HAVING count(*) > 1
+        UNION
+        SELECT client_id, event_id FROM others
+        """
+    )
+    connection.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE ranked AS
+        WITH receipts AS (
+            SELECT
+                NULL AS received_hour, client_id, site_id, event_id, received_at, object_key, n AS
+                line_number, object, NULL AS was_duplicate
+            FROM judged JOIN suspects USING (client_id, event_id) JOIN objects USING (object)
+            WHERE is_event
+            UNION ALL
+            SELECT
+                received_hour, client_id, site_id, event_id, received_at, object_key, line_number,
+                NULL AS object, is_duplicate AS was_duplicate
+            FROM others
+        ),
+        in_order AS (
+            SELECT *, lag(received_at) OVER (
+                PARTITION BY client_id, event_id ORDER BY received_at, object_key, line_number
+            ) AS received_before
+            FROM receipts
+        )
+        SELECT *, coalesce(received_before > received_at - $window, false) AS is_duplicate FROM in_order
+        """,
+        {"window": DEDUPLICATION_WINDOW},
+    )
+    connection.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE repeats AS
+        SELECT object, line_number AS n FROM ranked WHERE object IS NOT NULL AND is_duplicate
+        """
+    )
+    connection.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE flips AS
+        SELECT received_hour, client_id, site_id, object_key, line_number, is_duplicate
+        FROM ranked WHERE received_hour > ? AND is_duplicate <> was_duplicate
+        """,
+        [hour],
+    )
+
+
+def _others(connection: duckdb.DuckDBPyConnection, window: dict[str, object]) -> None:
+    """The temporary table `others`: events of other hours in the window whose id this hour has or had."""
+    columns = (
+        "e.received_hour, e.client_id, e.site_id, e.event_id, e.received_at, e.object_key, e.line_number"
+    )
+    near = "e.received_hour BETWEEN $hour - $window AND $hour + $window AND e.received_hour <> $hour"
+    # An installation that ingests hour by hour has the hours before; the first one has none.
+    found = connection.execute(
+        f"SELECT count_if({near}), count_if(e.received_hour = $hour) "
+        "FROM ingest.hours AS e WHERE kept + duplicates > 0",
+        window,
+    ).fetchone()
+    neighbours, itself = found or (0, 0)
+    ids = "SELECT client_id, event_id FROM judged WHERE is_event"
+    if itself:
+        ids += " UNION SELECT client_id, event_id FROM ingest.events WHERE received_hour = $hour"
+    connection.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE others AS
+        SELECT {columns}, e.is_duplicate FROM ingest.events AS e
+        WHERE {near if neighbours else "false"}
+            {f"AND (e.client_id, e.event_id) IN ({ids})" if neighbours else ""}
+        """,
+        window if neighbours else {},
+    )

@@ -1,0 +1,135 @@
+"""Numbered lines in local files → what DuckDB knows of each: the columns, one narrow table, and the
+soundness.
+
+The files are read twice: once for the few fields by which lines are judged, once for all of them on their way
+into the hour's Parquet. That is cheaper than keeping every line in a table between the two.
+"""
+
+from collections.abc import Sequence
+
+import duckdb
+
+from orchestration.ingest.decode import EVENT_FIELDS, MAX_LINE_BYTES, NUMBER, DecodedObject
+
+#: Columns of a stored line (footfall.event), of every version, and their DuckDB types: no inference. What a
+#: line of an older version has not is null.
+LINE_COLUMNS = {
+    "v": "INTEGER",
+    "kind": "VARCHAR",
+    "client_id": "VARCHAR",
+    "site_id": "VARCHAR",
+    "event_id": "VARCHAR",
+    "type": "VARCHAR",
+    "received_at": "TIMESTAMPTZ",
+    "occurred_at": "TIMESTAMPTZ",
+    "visitor_id": "VARCHAR",
+    "user_agent": "VARCHAR",
+    "host": "VARCHAR",
+    "is_declared_host": "BOOLEAN",
+    "gpc": "BOOLEAN",
+    "dnt": "BOOLEAN",
+    "previous_visitor_id": "VARCHAR",
+    "consent_tier": "INTEGER",
+    "consent_declared": "INTEGER",
+    "session_id": "VARCHAR",
+    "user_id": "VARCHAR",
+    "country": "VARCHAR",
+    "region": "VARCHAR",
+    "city": "VARCHAR",
+    "client_hints": "VARCHAR",
+    "lost": "INTEGER",
+    "source": "VARCHAR",
+    "reason": "VARCHAR",
+    "detail": "VARCHAR",
+    "body": "VARCHAR",
+    "event": "JSON",
+}
+#: The event as far as lines are judged by it. Anything but an object is an error of DuckDB's.
+_JUDGED_EVENT = "STRUCT(referrer VARCHAR)"
+_REFUSED = ("kind", "client_id", "site_id", "received_at", "reason", "detail", "body")
+
+#: The authority of a referrer, `user@host:port`: what comes before the third slash. Cut further on distinct
+#: ones.
+AUTHORITY = "split_part({url}, '/', 3)"
+
+
+def read_lines(columns: dict[str, str]) -> str:
+    """SQL that reads files, its parameter: `columns`, the line's number as `n`, its file's as `object`."""
+    listed = ", ".join(f"'{name}': '{kind}'" for name, kind in {NUMBER: "BIGINT", **columns}.items())
+    return (
+        f'(SELECT * EXCLUDE ("{NUMBER}", filename), "{NUMBER}" AS n, '
+        "CAST(filename[-13:-8] AS INTEGER) AS object FROM read_json("
+        "?, format = 'newline_delimited', records = true, filename = true, "
+        f"maximum_object_size = {MAX_LINE_BYTES}, columns = {{{listed}}}))"
+    )
+
+
+def file_name(number: int) -> str:
+    """Name of the file of an object; `read_lines` takes the number from it."""
+    return f"{number:06d}.ndjson"
+
+
+def wide_lines() -> str:
+    """`read_lines` of events, with every column."""
+    return read_lines({k: v for k, v in LINE_COLUMNS.items() if k not in ("v", "reason", "detail", "body")})
+
+
+def refused_lines() -> str:
+    """`read_lines` of what was refused."""
+    return read_lines({name: LINE_COLUMNS[name] for name in _REFUSED})
+
+
+def judge_lines(connection: duckdb.DuckDBPyConnection, decoded: Sequence[DecodedObject]) -> bool:
+    """Make the temporary tables `objects` (object, object_key, bytes, lines) and `judged`, a row a line.
+
+    judged: object, n, is_event, client_id, site_id, event_id, received_at, reason, and what enrichment asks
+    for. Returns whether every line became a row, and every row is an event or something refused. DuckDB
+    passes over an empty line, and makes a row of NULLs from an object without our fields. Raises duckdb.Error
+    where some line is not what the contract promises.
+    """
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE objects "
+        "(object INTEGER, object_key VARCHAR, bytes BIGINT, lines BIGINT)"
+    )
+    if decoded:
+        connection.execute(
+            "INSERT INTO objects SELECT unnest($n), unnest($keys), unnest($bytes), unnest($lines)",
+            {
+                "n": list(range(len(decoded))),
+                "keys": [each.key for each in decoded],
+                "bytes": [each.size for each in decoded],
+                "lines": [each.lines for each in decoded],
+            },
+        )
+    columns = {
+        **{
+            k: LINE_COLUMNS[k]
+            for k in ("kind", "reason", *EVENT_FIELDS, "visitor_id", "user_agent", "client_hints")
+        },
+        "source": "VARCHAR",
+        "event": _JUDGED_EVENT,
+    }
+    paths = [str(each.path) for each in decoded if each.lines]
+    missing = " AND ".join(f"{name} IS NOT NULL" for name in (*EVENT_FIELDS, "event"))
+    connection.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE judged AS
+        SELECT
+            object, n, kind = 'event' AND {missing} AS is_event,
+            kind = 'refused' AND reason IS NOT NULL AS is_refused,
+            client_id, site_id, event_id, received_at, reason,
+            type = 'page_view' AS is_page_view, occurred_at, visitor_id, source,
+            coalesce(user_agent, '') AS user_agent, coalesce(client_hints, '') AS client_hints,
+            {AUTHORITY.format(url="event.referrer")} AS authority
+        FROM {read_lines(columns) if paths else _nothing(columns)}
+        """,
+        [paths] if paths else [],
+    )
+    found = connection.execute("SELECT count(*), count_if(is_event OR is_refused) FROM judged").fetchone()
+    lines = sum(each.lines for each in decoded)
+    return found == (lines, lines)
+
+
+def _nothing(columns: dict[str, str]) -> str:
+    empty = ", ".join(f"CAST(NULL AS {kind}) AS {name}" for name, kind in columns.items())
+    return f"(SELECT {empty}, CAST(NULL AS BIGINT) AS n, CAST(NULL AS INTEGER) AS object WHERE false)"

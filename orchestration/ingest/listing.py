@@ -1,0 +1,86 @@
+"""What lay in an hour when it was last ingested, kept where it can be read while a run holds the warehouse.
+
+A small SQLite file beside the ledger. Losing it loses nothing: an hour without a digest is not looked at
+until it is ingested again.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from footfall.hours import HOUR, floor
+
+#: Hours that are looked at every time. CloudFront delivers up to 26 hours late, a spool is full after two
+#: days.
+RECENT = 48
+#: How far back older hours are looked at, in turns. Longer: a later object is still found, by a slower round.
+OLDEST = timedelta(days=8)
+#: Older hours looked at each time: 8 days are through in six rounds.
+OLDER_AT_ONCE = 24
+
+
+def record_digests(path: Path, digests: Mapping[datetime, str]) -> None:
+    """Remember the digest of each hour's listing."""
+    with closing(_open(path)) as connection, connection:
+        connection.executemany(
+            "INSERT OR REPLACE INTO digests VALUES (?, ?)",
+            [(hour.astimezone(UTC).isoformat(), digest) for hour, digest in digests.items()],
+        )
+
+
+def read_digests(path: Path, hours: Iterable[datetime]) -> dict[datetime, str]:
+    """The remembered digests of those hours that have one."""
+    wanted = {hour.astimezone(UTC).isoformat(): hour for hour in hours}
+    with closing(_open(path)) as connection:
+        found = connection.execute(
+            f"SELECT hour, digest FROM digests WHERE hour IN ({', '.join('?' * len(wanted))})", list(wanted)
+        ).fetchall()
+    return {wanted[hour]: digest for hour, digest in found}
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=30)
+    connection.execute("CREATE TABLE IF NOT EXISTS digests (hour TEXT PRIMARY KEY, digest TEXT NOT NULL)")
+    return connection
+
+
+@dataclass(frozen=True)
+class Late:
+    """Hours whose listing has changed since they were ingested, with its digest now; the next cursor."""
+
+    stale: Mapping[datetime, str]
+    cursor: datetime
+
+
+def hours_to_look_at(
+    now: datetime, first: datetime, cursor: datetime | None
+) -> tuple[list[datetime], datetime]:
+    """The recent hours that are over, a few older ones from `cursor` on, and the next cursor."""
+    newest = floor(now)
+    recent = [newest - n * HOUR for n in range(RECENT, 0, -1)]
+    oldest = max(floor(now - OLDEST), first)
+    if cursor is None or not oldest <= cursor < recent[0]:
+        cursor = oldest
+    older = [cursor + n * HOUR for n in range(OLDER_AT_ONCE) if cursor + n * HOUR < recent[0]]
+    after = cursor + OLDER_AT_ONCE * HOUR
+    return [hour for hour in (*older, *recent) if hour >= first], after if after < recent[0] else oldest
+
+
+def find_late(
+    digest_of: Callable[[datetime], str],
+    known: Callable[[Iterable[datetime]], Mapping[datetime, str]],
+    now: datetime,
+    first: datetime,
+    cursor: datetime | None,
+) -> Late:
+    """Compare what lies in ingested hours with what lay there then. Hours never ingested are not ours."""
+    hours, after = hours_to_look_at(now, first, cursor)
+    before = known(hours)
+    stale = {}
+    for hour in hours:
+        if hour in before and (digest := digest_of(hour)) != before[hour]:
+            stale[hour] = digest
+    return Late(stale, after)

@@ -1,0 +1,151 @@
+"""SQL for the rows of `ingest.events` from lines that were found sound, enriched, in their final order."""
+
+from datetime import datetime
+
+from orchestration.ingest.lines import AUTHORITY, wide_lines
+from orchestration.ingest.schema import TABLES
+
+#: Fields of the event itself → their names here. Extracted together: the JSON is parsed once for all of them.
+_FIELDS = (
+    "url",
+    "title",
+    "referrer",
+    "props",
+    "view_id",
+    "lang",
+    "screen",
+    "webdriver",
+    "occurred_at",
+    "sent_at",
+)
+#: Fields that only lines of access logs have.
+_REQUEST_FIELDS = ("status", "edge_location", "edge_result", "time_taken", "bytes_sent")
+#: Fields that have a column; the payload is the event without them.
+_HELD = ("id", "type", "url", "title", "referrer", "props", "view_id", "lang", "screen")
+
+#: Total order of each table, in the lake's Parquet.
+ORDER = {
+    "events": "client_id, site_id, visitor_id, occurred_at, event_id, object_key, line_number",
+    "quarantine": "object_key, line_number",
+}
+
+#: Milliseconds by which two clocks may differ and still agree. A second is the granularity of many senders.
+CLOCK_TOLERANCE = 2000
+
+
+def event_rows(hour: datetime, version: str, *, has_requests: bool, has_rules: bool) -> str:
+    """A query over the temporary tables of lines, duplicates and enrichment; its parameter: the files."""
+    fields = _FIELDS + (_REQUEST_FIELDS if has_requests else ())
+    paths = ", ".join(f"'$.{name}'" for name in fields)
+    place = {name: f"f[{n}]" for n, name in enumerate(fields, 1)}
+    request = {name: place.get(name, "NULL") for name in _REQUEST_FIELDS}
+    removed = ", ".join(f'"{name}": null' for name in _HELD)
+    is_bot = "(a.bot_class IS NOT NULL OR is_driven OR b.visitor_id IS NOT NULL)"
+    values = {
+        "received_hour": f"TIMESTAMPTZ '{hour.isoformat()}'",
+        "event_type": "l.type",
+        "url": place["url"],
+        "title": place["title"],
+        "referrer": place["referrer"],
+        "first_party_session_id": "l.session_id",
+        "view_id": place["view_id"],
+        "language": place["lang"],
+        "screen": place["screen"],
+        "device": f"CASE WHEN {is_bot} THEN 'bot' ELSE coalesce(a.device, 'other') END",
+        "is_bot": is_bot,
+        "bot_class": "coalesce(a.bot_class, CASE WHEN is_driven THEN 'headless' "
+        "WHEN b.visitor_id IS NOT NULL THEN 'other' END)",
+        "bot_signals": "nullif(concat_ws(',', CASE WHEN a.bot_class IS NOT NULL THEN 'user_agent' END, "
+        "CASE WHEN is_driven THEN 'webdriver' END, "
+        "CASE WHEN b.visitor_id IS NOT NULL THEN 'behaviour' END), '')",
+        "referrer_class": "r.referrer_class",
+        "referrer_source": "r.referrer_source",
+        "is_referrer_spam": "coalesce(r.referrer_class = 'spam', false)",
+        "page": _PAGE if has_rules else _PATH,
+        "page_group": _GROUP if has_rules else "NULL",
+        "clock": _clock(place["occurred_at"], place["sent_at"]),
+        "source": "coalesce(l.source, 'web')",
+        "status": f"try_cast({request['status']} AS INTEGER)",
+        "edge_location": request["edge_location"],
+        "edge_result": request["edge_result"],
+        "time_taken": f"try_cast({request['time_taken']} AS DOUBLE)",
+        "bytes_sent": f"try_cast({request['bytes_sent']} AS BIGINT)",
+        "enrichment_version": f"'{version}'",
+        "props": place["props"],
+        "payload": f"CAST(json_merge_patch(event, '{{{removed}}}') AS VARCHAR)",
+        "is_duplicate": "d.n IS NOT NULL",
+        "object_key": "o.object_key",
+        "line_number": "l.n",
+        **{name: f"a.{name}" for name in ("browser", "browser_version", "os", "os_version", "bot_name")},
+    }
+    listed = ",\n".join(
+        f"CAST({values.get(name, f'l.{name}')} AS {kind}) AS {name}"
+        for name, kind in TABLES["events"].items()
+    )
+    rules = (
+        "LEFT JOIN page_rules AS p ON p.client_id = l.client_id AND p.site_id = l.site_id"
+        if has_rules
+        else ""
+    )
+    return f"""
+        SELECT {listed}
+        FROM (
+            SELECT *, split_part(split_part(f[1], '#', 1), '?', 1) AS location,
+                coalesce({place["webdriver"]} = 'true', false) AS is_driven
+            FROM (
+                SELECT *, json_extract_string(event, [{paths}]) AS f
+                FROM {wide_lines()} WHERE kind = 'event'
+            )
+        ) AS l
+        JOIN objects AS o ON o.object = l.object
+        LEFT JOIN repeats AS d ON d.object = l.object AND d.n = l.n
+        LEFT JOIN agents AS a
+            ON a.user_agent = l.user_agent AND a.client_hints = coalesce(l.client_hints, '')
+        LEFT JOIN referrers AS r
+            ON r.authority = {AUTHORITY.format(url=place["referrer"])}
+            AND r.client_id = l.client_id AND r.site_id = l.site_id
+        LEFT JOIN runaways AS b
+            ON b.visitor_id = l.visitor_id AND b.client_id = l.client_id AND b.site_id = l.site_id
+        {rules}
+        ORDER BY {ORDER["events"]}
+    """
+
+
+#: Everything from the first slash behind the host, which begins at character 8 or 9: http://, https://.
+_PATH = "CASE instr(location[9:], '/') WHEN 0 THEN '/' ELSE location[instr(location[9:], '/') + 8:] END"
+_CASED = f"CASE WHEN p.lower_case THEN lower({_PATH}) ELSE {_PATH} END"
+_SLASHED = f"""CASE p.slash
+    WHEN 'strip' THEN coalesce(nullif(rtrim({_CASED}, '/'), ''), '/')
+    WHEN 'add' THEN rtrim({_CASED}, '/') || '/'
+    ELSE {_CASED} END"""
+#: The allowed parameters in order of name, so that their order in the address makes no other page.
+_QUERY = """array_to_string(list_sort(list_filter(
+    string_split(regexp_extract(f[1], '^[^?#]*[?]([^#]*)', 1), '&'),
+    lambda x: list_contains(p.query, split_part(x, '=', 1)))), '&')"""
+_PAGE = (
+    f"({_SLASHED}) || CASE WHEN len(p.query) > 0 THEN coalesce('?' || nullif({_QUERY}, ''), '') ELSE '' END"
+)
+_GROUP = "p.names[list_position(list_transform(p.patterns, lambda x: page LIKE x ESCAPE '!'), true)]"
+
+
+def _clock(occurred: str, sent: str) -> str:
+    """What was done about the sender's clock, from what it said and what the collector made of it.
+
+    `ok` agrees within two seconds; `corrected`: moved by what sending and receipt differ; `future`,
+    `ancient`: too far off to believe, so the receipt stands for it; `missing`: nothing said, or nonsense.
+    """
+    client = f"try_cast({occurred} AS BIGINT)"
+    delay = f"try_cast({sent} AS BIGINT) - epoch_ms(l.received_at)"
+    said = f"{client} - CASE WHEN {_plausible(sent)} THEN {delay} ELSE 0 END"
+    gave_up = "epoch_ms(l.occurred_at) = epoch_ms(l.received_at)"
+    return f"""CASE
+        WHEN NOT {_plausible(occurred)} THEN 'missing'
+        WHEN abs(epoch_ms(l.occurred_at) - {client}) <= {CLOCK_TOLERANCE} THEN 'ok'
+        WHEN {gave_up} AND {said} > epoch_ms(l.received_at) + 300000 THEN 'future'
+        WHEN {gave_up} AND {said} < epoch_ms(l.received_at) - 604800000 THEN 'ancient'
+        ELSE 'corrected' END"""
+
+
+def _plausible(milliseconds: str) -> str:
+    """Whether text is a time between 2000 and 2100, as the collector takes it."""
+    return f"coalesce(try_cast({milliseconds} AS BIGINT) BETWEEN 946684800000 AND 4102444800000, false)"

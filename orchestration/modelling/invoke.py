@@ -1,0 +1,89 @@
+"""dbt in this process: no second interpreter, no second import, nothing parsed twice.
+
+A process of its own costs seconds before it does anything, and a run needs dbt twice.
+"""
+
+import os
+import shutil
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from footfall.errors import FootfallError
+from orchestration.modelling.project import MANIFEST, PROJECT_FOLDER, dbt_environment
+
+
+@dataclass(frozen=True)
+class NodeResult:
+    """What became of one model, seed or test."""
+
+    unique_id: str
+    kind: str
+    """model, seed or test."""
+    status: str
+    """success or pass, warn, or error, fail, skipped, as dbt says it."""
+    seconds: float
+    failures: int
+    """Rows that a test found."""
+    message: str
+
+    @property
+    def is_good(self) -> bool:
+        """Whether what depends on it may go on."""
+        return self.status in ("success", "pass", "warn")
+
+
+def invoke(
+    arguments: Sequence[str], environment: Mapping[str, str], target: Path, threads: int = 1
+) -> list[NodeResult]:
+    """Run a dbt command on the project, with artefacts and logs in `target`. Returns a result for each node.
+
+    `threads`: models side by side, 1 to 8. DuckDB uses every core for each; more only use more memory.
+    Raises FootfallError where dbt did not get as far as the nodes. The warehouse is closed again after it.
+    """
+    target.mkdir(parents=True, exist_ok=True)
+    parsed = MANIFEST.parent / "partial_parse.msgpack"
+    if parsed.exists() and not (target / parsed.name).exists():
+        shutil.copy(parsed, target / parsed.name)
+    fixed = ["--project-dir", str(PROJECT_FOLDER), "--profiles-dir", str(PROJECT_FOLDER)]
+    fixed += ["--target-path", str(target), "--log-path", str(target), "--threads", str(threads)]
+    with warnings.catch_warnings(), _environment({**dbt_environment(), **environment}):
+        # dbt's dependencies use names that Python and click have deprecated; nothing we could change.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.simplefilter("ignore", ResourceWarning)
+        # Imported here: it takes a second, and most of what imports this module never runs dbt.
+        from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+        from dbt.cli.main import dbtRunner
+
+        try:
+            done = dbtRunner().invoke([*arguments, *fixed, "--quiet", "--no-use-colors"])
+        finally:
+            DuckDBConnectionManager.close_all_connections()
+    results = getattr(done.result, "results", None)
+    if results is None:
+        raise FootfallError(f"dbt {arguments[0]} failed: {done.exception or 'it said nothing'}")
+    return [
+        NodeResult(
+            unique_id=result.node.unique_id,
+            kind=str(result.node.resource_type),
+            status=str(result.status),
+            seconds=result.execution_time,
+            failures=result.failures or 0,
+            message=(result.message or "").strip(),
+        )
+        for result in results
+    ]
+
+
+@contextmanager
+def _environment(wanted: Mapping[str, str]) -> Iterator[None]:
+    """dbt reads the process's environment; ours is put back."""
+    before = dict(os.environ)
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)

@@ -1,0 +1,188 @@
+"""Who we are at a destination, what every call carries, and what a probe says when something is missing."""
+
+import json
+import os
+
+import boto3
+import pytest
+from moto import mock_aws
+from support.fault_proxy import FaultProxy
+from support.s3_server import s3_server
+
+from footfall.destinations import open_destination, open_session, require_external_id, require_ownership
+from footfall.errors import FootfallError
+from footfall.exports import Destination
+from footfall.failures import ChallengeError, sorted_out
+from footfall.probe import probe
+from footfall.secrets import resolve
+from footfall.store import LocalStore, S3Store, StoreError
+
+ROLE = "arn:aws:iam::111122223333:role/footfall"
+
+
+@pytest.fixture
+def aws(monkeypatch):
+    """Stubs of AWS's own services, and credentials for them."""
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "eu-central-1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    with mock_aws():
+        yield
+
+
+def destination(**fields):
+    return Destination.model_validate({"url": "s3://acme-analytics/footfall", **fields})
+
+
+@pytest.mark.usefixtures("aws")
+def test_secrets_are_found_where_their_references_say():
+    boto3.client("secretsmanager").create_secret(Name="acme", SecretString=json.dumps({"key": "s1"}))
+    boto3.client("secretsmanager").create_secret(Name="plain", SecretString="s2")
+    boto3.client("ssm").put_parameter(Name="/acme/key", Value="s3", Type="SecureString")
+
+    assert resolve("env:KEY", {"KEY": "s0"}) == "s0"
+    assert resolve("secretsmanager:acme#key") == "s1"
+    assert resolve("secretsmanager:plain") == "s2"
+    assert resolve("ssm:/acme/key") == "s3"
+
+
+@pytest.mark.parametrize(
+    "reference", ["env:NOPE", "secretsmanager:nope", "secretsmanager:plain#x", "ssm:/nope"]
+)
+@pytest.mark.usefixtures("aws")
+def test_a_secret_that_is_not_there_is_an_error_of_credentials_that_names_it(reference):
+    boto3.client("secretsmanager").create_secret(Name="plain", SecretString="no json")
+
+    with pytest.raises(StoreError, match=reference.split(":")[1].split("#")[0]) as caught:
+        resolve(reference, {})
+
+    assert sorted_out(caught.value).kind == "auth"
+
+
+def test_keys_by_reference_are_who_we_are():
+    keys = destination(access_key="env:A", secret_key="env:B")
+
+    found = open_session(keys, {"A": "key", "B": "secret"}).get_credentials()
+
+    assert (found.access_key, found.secret_key) == ("key", "secret")
+
+
+@pytest.mark.usefixtures("aws")
+def test_a_role_is_assumed_with_its_external_id():
+    session = open_session(destination(role=ROLE, external_id="acme-7f3a"))
+
+    assert session.get_credentials().token
+
+
+@pytest.mark.usefixtures("aws")
+def test_a_role_that_anybody_can_assume_is_refused():
+    """The stub assumes any role for anybody, which is just what must not be."""
+    with pytest.raises(FootfallError, match="without an external id"):
+        require_external_id(destination(role=ROLE, external_id="acme-7f3a"))
+
+
+@pytest.mark.usefixtures("aws")
+def test_a_role_that_wants_its_external_id_passes(monkeypatch):
+    def refused(_destination, external_id):
+        assert external_id is None
+        raise StoreError("cannot assume", retryable=False, code="AccessDenied")
+
+    monkeypatch.setattr("footfall.destinations.assume", refused)
+
+    require_external_id(destination(role=ROLE, external_id="acme-7f3a"))
+
+
+def test_nothing_is_delivered_before_the_owner_has_confirmed(tmp_path):
+    store = LocalStore(tmp_path)
+    url = tmp_path.as_uri()
+    token = "ab" * 16
+    asked = Destination(url=url, ownership="challenge")
+
+    with pytest.raises(ChallengeError) as caught:
+        require_ownership(asked, store, token)
+
+    assert sorted_out(caught.value).kind == "challenge"
+    [info] = store.list("_challenge/")
+    confirmed = Destination(url=url, ownership="challenge", challenge=store.get(info.key).decode().strip())
+    require_ownership(confirmed, store, token)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with s3_server(tmp_path_factory.mktemp("s3")) as made:
+        yield made
+
+
+def reach(server, proxy, monkeypatch, **fields):
+    for name, value in server.environment.items():
+        monkeypatch.setenv(name, value)
+    return destination(url=f"s3://{server.bucket}/acme", endpoint=proxy.endpoint, **fields)
+
+
+def test_every_call_says_who_must_own_the_bucket(server, monkeypatch, tmp_path):
+    with FaultProxy(server.endpoint, owners={server.bucket: "111122223333"}) as proxy:
+        ours = reach(server, proxy, monkeypatch, owner="111122223333", region="us-east-1")
+        steps = list(probe(ours, tmp_path, ""))
+        theirs = open_destination(reach(server, proxy, monkeypatch, owner="999988887777"), tmp_path)
+        with pytest.raises(StoreError) as caught:
+            theirs.put("a", b"b")
+
+    assert [step.name for step in steps if not step.is_good] == []
+    assert {step.name for step in steps} == {
+        "resolve",
+        "credentials",
+        "owner",
+        "put",
+        "read back",
+        "create-only",
+        "delete",
+    }
+    assert sorted_out(caught.value).kind == "auth"
+
+
+def test_a_probe_says_which_permission_is_missing(server, monkeypatch, tmp_path):
+    with FaultProxy(server.endpoint, owners={server.bucket: "111122223333"}) as proxy:
+        steps = list(probe(reach(server, proxy, monkeypatch, owner="999988887777"), tmp_path, ""))
+
+    assert [step.name for step in steps] == ["resolve", "credentials", "owner"]
+    assert "account in `owner`" in steps[-1].missing
+    assert isinstance(open_destination(destination(), tmp_path), S3Store)
+
+
+def test_a_bucket_that_is_not_there_is_told_as_one(server, monkeypatch, tmp_path):
+    for name, value in server.environment.items():
+        monkeypatch.setenv(name, value)
+    nowhere = destination(url="s3://no-such-bucket/x", endpoint=server.endpoint)
+
+    steps = list(probe(nowhere, tmp_path, ""))
+
+    assert not steps[-1].is_good
+    assert os.environ["AWS_ACCESS_KEY_ID"]
+
+
+def test_a_pointer_has_one_winner(server, monkeypatch, tmp_path):
+    with FaultProxy(server.endpoint) as proxy:
+        store = open_destination(reach(server, proxy, monkeypatch), tmp_path)
+        store.swap("p/_latest.json", b"1", None)
+        _, tag = store.read_tagged("p/_latest.json")
+        store.swap("p/_latest.json", b"2", tag)
+        with pytest.raises(StoreError, match="has changed"):
+            store.swap("p/_latest.json", b"3", tag)
+        with pytest.raises(StoreError, match="has changed"):
+            store.swap("p/_latest.json", b"3", None)
+        assert store.get("p/_latest.json") == b"2"
+        assert store.read_tagged("p/none") is None
+
+
+def test_encryption_is_asked_for_with_every_put(server, monkeypatch, tmp_path):
+    with FaultProxy(server.endpoint) as proxy:
+        store = open_destination(reach(server, proxy, monkeypatch, encryption="sse-s3"), tmp_path)
+        try:
+            store.put("sse", b"x")
+        except StoreError:
+            pass  # the test server has no keys; what counts is what was asked
+        headers = [e.headers for e in proxy.seen if e.method == "PUT"]
+    assert headers[0]["x-amz-server-side-encryption"] == "AES256"

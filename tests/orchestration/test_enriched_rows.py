@@ -1,0 +1,242 @@
+"""Columns that ingest fills from a line: page, referrer, bot, clock, requests."""
+
+import json
+from datetime import timedelta
+
+import pytest
+from support.orchestration_builders import HOUR, client, event, land
+
+from footfall.clients import Registry
+from footfall.page_rules import PageGroup, PageRules
+from orchestration.ingest.enrichment.tables import IMPOSSIBLE_VIEWS_A_MINUTE, enrichment_version
+from orchestration.ingest.hour import ingest_hours
+
+
+def _ingested(lake, connection, *lines, columns, rules=None):
+    land(lake, HOUR, *lines)
+    owner = client()
+    if rules is not None:
+        site = owner.sites[0].model_copy(update={"pages": rules})
+        owner = owner.model_copy(update={"sites": [site]})
+    ingest_hours(connection, lake, [HOUR], Registry((owner,), ()))
+    return connection.execute(f"SELECT {columns} FROM ingest.events ORDER BY event_id").fetchall()
+
+
+@pytest.mark.parametrize(
+    ("url", "page"),
+    [
+        ("https://shop.example", "/"),
+        ("https://shop.example/", "/"),
+        ("http://s/a/b", "/a/b"),
+        ("https://shop.example/A/b/?x=/y#/z", "/A/b/"),
+        ("https://shop.example?x=/y", "/"),
+        ("https://shop.example#/y", "/"),
+    ],
+)
+def test_a_page_is_the_path_of_its_address(lake, connection, url, page):
+    assert _ingested(lake, connection, event("event-0001", url=url), columns="url, page") == [(url, page)]
+
+
+RULES = PageRules(
+    trailing_slash="strip",
+    lower_case=True,
+    query=["id", "b"],
+    groups=[PageGroup(name="posts", path="/blog/*"), PageGroup(name="100%", path="/a_b*")],
+)
+
+
+@pytest.mark.parametrize(
+    ("path", "page", "group"),
+    [
+        ("/Blog/One/?utm_source=x", "/blog/one", "posts"),
+        ("/?b=2&id=1&c=3#f", "/?b=2&id=1", None),
+        ("/p/?id=A", "/p?id=A", None),
+        ("/axb", "/axb", None),
+        ("/a_b", "/a_b", "100%"),
+        ("///", "/", None),
+    ],
+)
+def test_site_rules_make_one_page_of_many_addresses(lake, connection, path, page, group):
+    url = f"https://shop.example{path}"
+
+    rows = _ingested(
+        lake, connection, event("event-0001", url=url), columns="url, page, page_group", rules=RULES
+    )
+
+    assert rows == [(url, page, group)]
+
+
+def test_a_slash_may_be_added_and_other_sites_keep_theirs(lake, connection):
+    lines = [
+        event("event-0001", url="https://shop.example/a"),
+        event("event-0002", url="https://shop.example/a", client_id="agency"),
+    ]
+
+    rows = _ingested(lake, connection, *lines, columns="page", rules=PageRules(trailing_slash="add"))
+
+    assert rows == [("/a/",), ("/a",)]
+
+
+def _enveloped(event_id, **fields):
+    """A stored line whose envelope has other fields."""
+    return json.dumps({**json.loads(event(event_id)), **fields}, separators=(",", ":")).encode()
+
+
+def test_lines_of_the_first_version_are_read_with_nulls(lake, connection):
+    old = json.loads(event("event-0001"))
+    first = (
+        "v",
+        "kind",
+        "client_id",
+        "site_id",
+        "event_id",
+        "type",
+        "received_at",
+        "occurred_at",
+        "visitor_id",
+        "user_agent",
+        "host",
+    )
+    line = {name: old[name] for name in (*first, "is_declared_host", "gpc", "dnt", "event")}
+
+    rows = _ingested(
+        lake,
+        connection,
+        json.dumps({**line, "v": 1}).encode(),
+        columns="source, consent_tier, country, browser",
+    )
+
+    assert rows == [("web", None, None, "Firefox")]
+
+
+def test_the_fields_of_a_line_are_columns(lake, connection):
+    line = _enveloped(
+        "event-0001", consent_tier=2, session_id="s-1", user_id="u-1", country="SE", region="SE-AB",
+        city="Stockholm", lost=3, source="import", previous_visitor_id="v-0", consent_declared=3,
+        event={"url": "https://shop.example/", "view_id": "w-1", "lang": "sv", "screen": "1x2", "x": [1]},
+    )  # fmt: skip
+
+    [row] = _ingested(
+        lake,
+        connection,
+        line,
+        columns="consent_tier, consent_declared, first_party_session_id, user_id, country, region, city, "
+        "lost, source, previous_visitor_id, view_id, language, screen, payload, enrichment_version",
+    )
+
+    assert row == (
+        *(
+            2,
+            3,
+            "s-1",
+            "u-1",
+            "SE",
+            "SE-AB",
+            "Stockholm",
+            3,
+            "import",
+            "v-0",
+            "w-1",
+            "sv",
+            "1x2",
+            '{"x":[1]}',
+        ),
+        enrichment_version(),
+    )
+
+
+def test_a_request_of_a_log_brings_what_the_edge_said(lake, connection):
+    fields = {
+        "status": 404,
+        "edge_location": "ARN1",
+        "edge_result": "Miss",
+        "time_taken": "0.25",
+        "bytes_sent": "9",
+    }
+    line = _enveloped("event-0001", source="cloudfront", event={"url": "https://shop.example/x", **fields})
+
+    rows = _ingested(
+        lake, connection, line, columns="status, edge_location, edge_result, time_taken, bytes_sent, source"
+    )
+
+    assert rows == [(404, "ARN1", "Miss", 0.25, 9, "cloudfront")]
+
+
+@pytest.mark.parametrize(
+    ("occurred", "stored", "sent", "clock"),
+    [
+        (timedelta(0), timedelta(0), None, "ok"),
+        (timedelta(seconds=2), timedelta(0), None, "ok"),
+        (timedelta(seconds=-90), timedelta(seconds=-30), None, "corrected"),
+        (timedelta(hours=1), timedelta(0), None, "future"),
+        (timedelta(days=-8), timedelta(0), None, "ancient"),
+        (timedelta(days=-400), timedelta(0), timedelta(days=-400), "corrected"),
+        (timedelta(days=-400), timedelta(0), timedelta(days=-390), "ancient"),
+        (None, timedelta(0), None, "missing"),
+    ],
+)
+def test_what_was_done_about_a_clock_is_said(lake, connection, occurred, stored, sent, clock):
+    def milliseconds(offset):
+        return None if offset is None else int((HOUR + offset).timestamp() * 1000)
+
+    wire = {
+        "url": "https://shop.example/",
+        "occurred_at": milliseconds(occurred),
+        "sent_at": milliseconds(sent),
+    }
+    line = _enveloped("event-0001", occurred_at=(HOUR + stored).isoformat(), event=wire)
+
+    assert _ingested(lake, connection, line, columns="clock") == [(clock,)]
+
+
+def test_every_signal_of_a_bot_is_named(lake, connection):
+    driven = _enveloped("event-0001", event={"url": "https://shop.example/", "webdriver": True})
+    named = _enveloped(
+        "event-0002", user_agent="curl/8.5.0", event={"url": "https://shop.example/", "webdriver": True}
+    )
+    person = event("event-0003")
+
+    rows = _ingested(
+        lake, connection, driven, named, person, columns="is_bot, bot_class, bot_name, bot_signals, device"
+    )
+
+    assert rows == [
+        (True, "headless", None, "webdriver", "bot"),
+        (True, "library", "curl", "user_agent,webdriver", "bot"),
+        (False, None, None, None, "desktop"),
+    ]
+
+
+@pytest.mark.parametrize(("more", "is_bot"), [(0, False), (1, True)])
+def test_more_pages_in_a_minute_than_a_person_can_view_are_a_bots(lake, connection, more, is_bot):
+    lines = [event(f"event-{n:04d}", visitor_id="fast") for n in range(IMPOSSIBLE_VIEWS_A_MINUTE + more)]
+
+    rows = _ingested(
+        lake,
+        connection,
+        *lines,
+        event("other-0001", visitor_id="calm"),
+        columns="visitor_id, is_bot, bot_signals",
+    )
+
+    assert set(rows) == {("fast", is_bot, "behaviour" if is_bot else None), ("calm", False, None)}
+
+
+def test_a_referrer_is_classed_and_spam_is_marked(lake, connection):
+    lines = [
+        event("event-0001", referrer="https://www.google.com/search?q=x"),
+        event("event-0002", referrer="http://0-0.fr"),
+        event("event-0003"),
+        event("event-0004", referrer="https://demo.example/other"),
+        event("event-0005", referrer="not an address"),
+    ]
+
+    rows = _ingested(lake, connection, *lines, columns="referrer_class, referrer_source, is_referrer_spam")
+
+    assert rows == [
+        ("search", "google", False),
+        ("spam", "0-0.fr", True),
+        (None, None, False),
+        ("internal", "demo.example", False),
+        (None, None, False),
+    ]

@@ -1,0 +1,193 @@
+"""What a user agent, a referrer, an address and a clock say: rules as functions, and accuracy on public
+corpora.
+"""
+
+import csv
+from pathlib import Path
+
+import pytest
+from support.orchestration_builders import client
+
+from footfall.clients import Client, Site
+from orchestration.ingest.enrichment.bots import bot_of
+from orchestration.ingest.enrichment.referrers import classify, host_of
+from orchestration.ingest.enrichment.user_agents import agent_of, device_of
+
+SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
+FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0"
+CHROME = (
+    "Mozilla/5.0 (Windows NT 10.0; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"
+)
+
+
+def _rows(name):
+    path = SHARED / name
+    if not path.exists():
+        pytest.skip(f"{path} is not on this machine")
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize(("name", "field"), [("test_ua.csv", "browser"), ("test_os.csv", "os")])
+def test_families_are_those_of_the_public_corpus(name, field):
+    rows = _rows(f"user-agents/{name}")
+
+    right = sum((getattr(agent_of(r["user_agent_string"]), field) or "Other") == r["family"] for r in rows)
+
+    assert right / len(rows) >= 0.98
+
+
+def test_bots_are_found_and_people_are_kept():
+    lists = [*_rows("bots/isbot.csv"), *_rows("bots/crawler_user_agents.csv")]
+    found = {
+        flag: [bot_of(r["user_agent"]) is not None for r in lists if r["is_bot"] == flag] for flag in "01"
+    }
+
+    assert sum(found["1"]) / len(found["1"]) >= 0.95
+    assert 1 - sum(found["0"]) / len(found["0"]) >= 0.99
+
+
+def test_referrers_are_classed_as_in_the_public_list():
+    kinds = {"search": "search", "social": "social", "ai": "ai_assistant"}
+    rows = [r for r in _rows("referrers/matomo_hosts.csv") if "/" not in r["host"]]
+
+    wrong = []
+    for row in rows:
+        found = classify(row["host"].replace("{}", "de" if row["host"].endswith("{}") else "x"), None, "shop")
+        if found is None or found.referrer_class != kinds[row["medium"]]:
+            wrong.append((row["host"], found))
+
+    assert len(wrong) / len(rows) <= 0.03, wrong
+
+
+@pytest.mark.parametrize(
+    ("user_agent", "device"),
+    [
+        (FIREFOX, "desktop"),
+        (CHROME, "desktop"),
+        (
+            "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0) AppleWebKit/605.1 Mobile/15E148 Safari/604.1",
+            "mobile",
+        ),
+        (
+            "Mozilla/5.0 (iPad; CPU OS 16_0 like Mac OS X) AppleWebKit/605.1 Version/16.0 Mobile/15E148",
+            "tablet",
+        ),
+        (
+            "Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 Chrome/140.0.0.0 Mobile",
+            "mobile",
+        ),
+        (
+            "Mozilla/5.0 (Linux; Android 14; SM-X910) AppleWebKit/537.36 Chrome/140.0.0.0 Safari/537.36",
+            "tablet",
+        ),
+        ("Mozilla/5.0 (SMART-TV; Linux; Tizen 6.0) AppleWebKit/537.36 Version/6.0 TV Safari/537.36", "tv"),
+        (
+            "Mozilla/5.0 (X11; CrOS x86_64 14541.0.0) AppleWebKit/537.36 Chrome/140.0.0.0 Safari/537.36",
+            "desktop",
+        ),
+        ("something", "other"),
+    ],
+)
+def test_a_device_is_the_kind_of_thing_in_front_of_a_person(user_agent, device):
+    assert device_of(user_agent) == device
+
+
+@pytest.mark.parametrize(
+    ("user_agent", "bot_class"),
+    [
+        ("Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)", "search"),
+        ("Mozilla/5.0 (compatible; GPTBot/1.2; +https://openai.com/gptbot)", "ai_crawler"),
+        ("Mozilla/5.0 (KHTML, like Gecko); compatible; ChatGPT-User/1.0; +openai.com/bot", "ai_assistant"),
+        ("Mozilla/5.0 (compatible; Claude-User/1.0; +Claude-User@anthropic.com)", "ai_assistant"),
+        ("Pingdom.com_bot_version_1.4_(http://www.pingdom.com/)", "monitor"),
+        ("python-requests/2.32", "library"),
+        ("curl/8.5.0", "library"),
+        ("Mozilla/5.0 (X11; Linux) AppleWebKit/537.36 HeadlessChrome/140.0.0.0 Safari/537.36", "headless"),
+        ("Mozilla/5.0 (compatible; AhrefsBot/7.0; +http://ahrefs.com/robot/)", "other"),
+    ],
+)  # fmt: skip
+def test_a_bot_is_of_the_class_of_what_it_is_for(user_agent, bot_class):
+    found = agent_of(user_agent)
+
+    assert (found.bot_class, found.device) == (bot_class, "bot")
+    assert found.bot_name
+
+
+@pytest.mark.parametrize(
+    "user_agent", ["", FIREFOX, CHROME, "Mozilla/5.0 (Linux; Android 13; CUBOT X70) AppleWebKit/5"]
+)
+def test_a_browser_is_no_bot(user_agent):
+    assert bot_of(user_agent) is None
+
+
+def test_client_hints_win_over_a_frozen_user_agent():
+    hints = '{"Sec-CH-UA": "\\"Brave\\";v=\\"140\\"", "Sec-CH-UA-Platform": "\\"Linux\\""}'
+
+    assert (agent_of(CHROME, hints).browser, agent_of(CHROME, hints).os) == ("Brave", "Windows")
+    assert agent_of(CHROME, '{"platform": "\\"macOS\\""}').os == "Mac OS X"
+    assert agent_of(CHROME, '{"mobile": "?1"}').device == "mobile"
+    assert agent_of(CHROME, "no JSON") == agent_of(CHROME, "[1]") == agent_of(CHROME)
+
+
+OWNER = client()
+SHOP = Client.model_validate(
+    {
+        **OWNER.model_dump(),
+        "sites": [
+            Site(
+                site_id="shop",
+                key="pk_demo_0000",
+                domains=["demo.example"],
+                linked_domains=["*.booking.example"],
+            ),
+            Site(site_id="blog", key="pk_demo_0001", domains=["*.blog.example"]),
+        ],
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("authority", "expected"),
+    [
+        ("www.google.com", ("search", "google")),
+        ("google.com.au", ("search", "google")),
+        ("google.nu", ("search", "google")),
+        ("google.evil.example", ("other", "google.evil.example")),
+        ("mail.google.com", ("email", "gmail")),
+        ("CHATGPT.com:443", ("ai_assistant", "chatgpt")),
+        ("l.facebook.com", ("social", "facebook")),
+        ("checkout.paypal.com", ("payment", "paypal")),
+        ("demo.example", ("internal", "demo.example")),
+        ("news.blog.example", ("internal", "news.blog.example")),
+        ("rooms.booking.example", ("internal", "rooms.booking.example")),
+        ("www.elsewhere.example?x=1", ("other", "elsewhere.example")),
+        ("0-0.fr", ("spam", "0-0.fr")),
+        ("cheap.0-0.fr", ("spam", "cheap.0-0.fr")),
+    ],
+)
+def test_a_referrer_is_classed_by_its_host(authority, expected):
+    found = classify(authority, SHOP, "shop")
+
+    assert found is not None
+    assert (found.referrer_class, found.source) == expected
+
+
+def test_a_linked_domain_is_internal_on_its_own_site_only():
+    found = classify("rooms.booking.example", SHOP, "blog")
+
+    assert found is not None
+    assert found.referrer_class == "other"
+
+
+@pytest.mark.parametrize(
+    ("authority", "host"),
+    [
+        ("", ""),
+        ("me@Host.Example.:8080", "host.example"),
+        ("a.example?x", "a.example"),
+        ("[::1]:80", "[::1]:80"),
+    ],
+)
+def test_a_host_is_what_is_left_of_an_authority(authority, host):
+    assert host_of(authority) == host

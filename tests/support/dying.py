@@ -1,0 +1,184 @@
+"""Deliveries in processes that die: a child for each point at which SIGKILL comes, on real files.
+
+python dying.py FOLDER kill            every point, one after the other; prints one JSON line
+python dying.py FOLDER race ROUNDS     two processes at once, on one ledger; prints one JSON line
+"""
+
+import importlib
+import json
+import os
+import random
+import shutil
+import signal
+import sys
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+
+from support.orchestration_builders import EVENTS, HOUR, add_event, client, warehouse
+
+from footfall.signatures import load_signer
+from footfall.store import LocalStore
+from footfall.verify import verify_bucket
+from orchestration.delivery.deliver import Deliverer
+from orchestration.delivery.desk import Desk
+from orchestration.delivery.digests import Digests
+from orchestration.delivery.ledger import Ledger
+from orchestration.delivery.places import Place
+from orchestration.delivery.progress import IngestedHours
+from orchestration.delivery.receipts import Receipts
+
+# DuckDB loads these when it is first given a value: here once, not in each child again.
+for module in ("pandas", "pyarrow", "pytz"):
+    importlib.import_module(module)
+
+TOLD = EVENTS.model_copy(update={"notify": ["https://hooks.example/"]})
+
+
+class Fuse:
+    """Kills this process at the n-th point that is passed. Points are counted before and after each step."""
+
+    def __init__(self, at):
+        self.left = at
+        self.passed = []
+
+    def point(self, name):
+        self.passed.append(name)
+        if self.left == len(self.passed):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+class FusedStore(LocalStore):
+    def __init__(self, root, fuse, name):
+        super().__init__(root)
+        self.fuse, self.name = fuse, name
+
+    def put(self, key, data, *, create_only=False):
+        self.fuse.point(f"before {self.name} put {Path(key).name[:9]}")
+        super().put(key, data, create_only=create_only)
+        self.fuse.point(f"after {self.name} put {Path(key).name[:9]}")
+
+    def get(self, key):
+        data = super().get(key)
+        self.fuse.point(f"after {self.name} get {Path(key).name[:9]}")
+        return data
+
+
+class FusedLedger(Ledger):
+    fuse = None
+
+    def _write(self, *statements):
+        if self.fuse:
+            self.fuse.point("before ledger")
+        super()._write(*statements)
+        if self.fuse:
+            self.fuse.point("after ledger")
+
+
+def deliver(folder, rows, fuse):
+    """One process's work: a fresh warehouse with so many events, and the delivery of the hour."""
+    connection = warehouse()
+    for n in range(rows):
+        add_event(connection, f"event-{n:04d}")
+    ledger = FusedLedger(folder / "ledger.sqlite")
+    ledger.fuse = fuse
+    stores = {
+        "backup": FusedStore(folder / "backup", fuse, "backup"),
+        "main": FusedStore(folder / "main", fuse, "main"),
+    }
+    desk = Desk(folder, load_signer(folder / "keys"), post=lambda *_: fuse.point("announced"))
+    deliverer = Deliverer(
+        connection,
+        client(),
+        TOLD,
+        {name: Place(name, lambda store=store: store) for name, store in stores.items()},
+        ledger,
+        desk,
+        hours=IngestedHours([HOUR], HOUR - timedelta(hours=1)),
+        digests=Digests(connection, None),
+        receipts=Receipts(connection),
+    )
+    return deliverer.deliver(HOUR).status
+
+
+def in_child(work):
+    """Run in a process of its own. Returns its exit code, negative for a signal."""
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            work()
+            code = 0
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def state(folder):
+    """What counts in the end: the manifests of both buckets, problems, and rows by state."""
+    rows = [(row.revision, row.state) for row in Ledger(folder / "ledger.sqlite").all()]
+    problems = [p for name in ("main", "backup") for p in verify_bucket(LocalStore(folder / name)).problems]
+    manifests = {
+        name: sorted(
+            info.key for info in LocalStore(folder / name).list("") if info.key.endswith("_manifest.json")
+        )
+        for name in ("main", "backup")
+    }
+    files = [
+        json.loads(LocalStore(folder / "main").get(key))["files"][0]["rows"] for key in manifests["main"]
+    ]
+    return rows, problems, manifests, files
+
+
+def kill(folder, every):
+    """Die at every n-th point of a delivery; then go on, and look."""
+    points = 0
+    bad = []
+    for n in range(1, 200, every):
+        here = folder / f"k{n}"
+        here.mkdir(parents=True)
+        code = in_child(partial(deliver, here, 2, Fuse(n)))
+        if code == 0:
+            break  # there is no n-th point
+        points += 1
+        again = in_child(partial(deliver, here, 2, Fuse(0)))
+        rows, problems, manifests, files = state(here)
+        if (code, again) != (-signal.SIGKILL, 0) or problems or files != [2]:
+            bad.append((n, code, again, problems, files))
+        if manifests["main"] != manifests["backup"] or [s for _, s in rows] != ["notified"]:
+            bad.append((n, rows, manifests))
+        shutil.rmtree(here)
+    return {"points": points, "bad": bad}
+
+
+def race(folder, rounds):
+    """Two processes deliver the same hour at once, one of them sometimes with more data or dying."""
+    bad = []
+    for n in range(rounds):
+        here = folder / f"r{n}"
+        here.mkdir(parents=True)
+        load_signer(here / "keys")
+        dies = random.Random(n).choice([0, 0, 3, 7, 11])
+        pids = []
+        for rows, fuse in ((2, 0), (2, dies)):
+            pid = os.fork()
+            if pid == 0:
+                try:
+                    deliver(here, rows, Fuse(fuse))
+                finally:
+                    os._exit(0)
+            pids.append(pid)
+        for pid in pids:
+            os.waitpid(pid, 0)
+        in_child(partial(deliver, here, 2, Fuse(0)))
+        rows, problems, manifests, files = state(here)
+        if problems or files != [2] or rows != [(1, "notified")] or manifests["main"] != manifests["backup"]:
+            bad.append((n, rows, problems, manifests))
+        shutil.rmtree(here)
+    return {"rounds": rounds, "bad": bad}
+
+
+if __name__ == "__main__":
+    where = Path(sys.argv[1])
+    result = (kill if sys.argv[2] == "kill" else race)(where, int(sys.argv[3]))
+    sys.stdout.write(json.dumps(result) + "\n")
