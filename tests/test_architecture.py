@@ -74,10 +74,12 @@ LONG_FILES = {
     "footfall/event.py": "the contract, from the wire to the stored line",
     "footfall/demo/traffic.py": "the demo's visitors and what is expected of them, side by side",
     "footfall/store.py": "the port and its two adapters, to be read against each other",
-    "tests/orchestration/test_cloudfront.py": "one test for each version of a log and each way it can be wrong",
+    "tests/orchestration/test_cloudfront.py": "one test for each version of a log and each flaw",
     "tests/orchestration/test_alerting.py": "one test for each way in which an alert begins and ends",
     "tests/collector/test_http.py": "one test for each thing that a peer can do to a server",
     "tests/collector/test_spool.py": "one test for each way in which a disk fails",
+    "dbt_project/models/intermediate/int_sessions.sql": "all that is said of a session, in one row",
+    "dbt_project/models/intermediate/int_site_days.sql": "all that is counted of a site's day, in one row",
     "dbt_project/models/intermediate/int_events_sessionised.sql": "island closure is one chain of steps",
 }
 PYTHON_LINES = 400
