@@ -85,7 +85,7 @@ URL = "expected s3://bucket/prefix or file:///folder"
         (
             {"exports": [{"name": "e", "dataset": "clicks", "cadence": "hourly"}]},
             "exports.0.dataset",
-            "Input should be 'events', 'page_views', 'sessions' or 'daily_metrics'",
+            "Input should be 'events', 'page_views', 'sessions', ",
         ),
         (
             {"exports": [{"name": "e", "dataset": "daily_metrics", "cadence": "hourly"}]},

@@ -84,13 +84,9 @@ def test_keys_are_where_the_documents_say():
     assert keys.events_object(hour) == "events/dt=2026-11-20/hour=14/events.parquet"
     assert keys.quarantine_object(hour) == "quarantine/dt=2026-11-20/hour=14/quarantine.parquet"
     assert keys.salt_object("demo", "2026-11-20") == "salts/client=demo/day=2026-11-20.json"
-    assert keys.delivered_file("events", hour, "hourly", 1, "csv") == (
-        "events/dt=2026-11-20/hour=14/rev=0001/events-20261120T14Z.csv"
-    )
-    assert keys.delivered_file("daily", day, "daily", 12, "csv") == (
-        "daily/dt=2026-11-20/rev=0012/daily-20261120.csv"
-    )
-    assert keys.manifest("daily", day, "daily", 12) == "daily/dt=2026-11-20/rev=0012/_manifest.json"
+    assert keys.revision_prefix("events", hour, "hourly", 1) == "events/dt=2026-11-20/hour=14/rev=0001/"
+    assert keys.period_label(hour, "hourly") == "20261120T14Z"
+    assert keys.period_label(day, "daily") == "20261120"
 
 
 def test_an_hour_is_named_in_utc_and_a_day_in_the_clients_zone():

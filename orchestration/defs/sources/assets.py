@@ -13,7 +13,7 @@ ACCESS_LOGS = dg.AssetKey(["sources", "access_logs"])
 
 
 @dg.multi_asset(
-    name="access_logs",
+    name="take_in_access_logs",  # the job has the other name
     specs=[
         dg.AssetSpec(
             ACCESS_LOGS,
