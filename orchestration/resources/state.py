@@ -24,6 +24,10 @@ class State(dg.ConfigurableResource):
         """The file of the hours' listings; beside the ledger where none is named."""
         return Path(self.listings_path) if self.listings_path else self.ledger().with_name("listings.sqlite")
 
+    def probes(self) -> Path:
+        """The file of what the last probe of each destination said."""
+        return self.folder() / "probes.json"
+
     def ledger(self) -> Path:
         """The ledger's file."""
         return Path(self.ledger_path)
