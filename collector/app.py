@@ -324,7 +324,9 @@ class Collector:
 
     def _file(self, name: str, request: Request) -> Answer:
         request.route = "pixel"
-        return self._pixel.answer(name, request.headers.get(b"if-none-match", b""))
+        headers = request.headers
+        accepted = headers.get(b"accept-encoding", b"")
+        return self._pixel.answer(name, headers.get(b"if-none-match", b""), accepted)
 
     def _no_route(self, request: Request) -> Route:
         if request.method == "OPTIONS":
@@ -335,7 +337,7 @@ class Collector:
         allowed = self._routes.methods(request.path)
         if not allowed:
             if request.method in ("GET", "HEAD"):
-                return self._file(request.path[1:], request)
+                return self._file(self._routes.part(request.path), request)
             raise Refused(Refusal.NOT_FOUND)
         allow = (b"allow", ", ".join([*allowed, "OPTIONS"]).encode())
         answer = self._failed(Refused(Refusal.METHOD), "")

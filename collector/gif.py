@@ -20,7 +20,8 @@ _BOT = re.compile(r"0|1[5-9][0-9]")
 def gif_event(query: bytes, referer: str, site_host: str) -> tuple[int | None, bytes]:
     """Send time and JSON of the event that an image request describes.
 
-    Fields are those of a posted event; every other parameter becomes a property. A page without scripts
+    `event` is its whole JSON, as the pixel sends it where it may not post. Else fields are those of a posted
+    event; every other parameter becomes a property. A page without scripts
     cannot name its address, so the Referer header stands in for a missing `url`. The short form of
     small counters (`p` path, `t` title, `r` referrer, `s` screen, `q` query, `e` event, `b` bot) is read
     where `p` is given and `url` is not; its path is on the Referer's host, or else on `site_host`.
@@ -32,6 +33,8 @@ def gif_event(query: bytes, referer: str, site_host: str) -> tuple[int | None, b
         raise Refused(Refusal.TOO_MANY_PROPERTIES) from None
     event: dict[str, Any] = {"type": "page_view", "url": referer}
     given = dict(pairs)
+    if "event" in given:
+        return _milliseconds(given.get("sent_at", "")), given["event"].encode()
     if "p" in given and "url" not in given:
         event |= _short_form(given, referer, site_host)
         pairs = [(name, value) for name, value in pairs if name not in _SHORT]

@@ -1,5 +1,6 @@
 """Method and path → what answers, with the further paths that an operator or a client file gives."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
@@ -46,6 +47,13 @@ class Routes:
     def find(self, method: str, path: str) -> Entry | None:
         """What answers a method on a path."""
         return self._table.get((method, path))
+
+    def part(self, path: str) -> str:
+        """The pixel's file for a path: `/t/shop.vitals.js` is the part that `/t/shop.js` asks for."""
+        found = re.fullmatch(r"(/.*)\.([a-z]+)\.js", path)
+        if found and self.find("GET", f"{found[1]}.js"):
+            return f"pixel.{found[2]}.js"
+        return path[1:]
 
     def methods(self, path: str) -> list[str]:
         """The methods that a path takes; none where it does not exist."""

@@ -89,6 +89,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header(
             "content-security-policy",
             f"default-src 'self'; script-src 'self' {collector}; connect-src {collector}; "
+            f"img-src 'self' {collector}; "
             "base-uri 'none'; object-src 'none'; frame-ancestors 'none'",
         )
         self.end_headers()

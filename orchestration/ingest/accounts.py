@@ -37,6 +37,27 @@ class HourCounts:
         return self.lines == self.kept + self.duplicates + self.quarantined and not self.uneven
 
 
+def count_fates(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the temporary table `fates`, the hour's receipt, of `judged` and `repeats`; `judged` is dropped.
+
+    It is the largest of the tables, and what is sorted next needs the memory.
+    """
+    connection.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE fates AS
+        SELECT client_id, site_id, reason, count_if(is_event AND d.n IS NULL) AS kept,
+            count_if(d.n IS NOT NULL) AS duplicates, count_if(NOT is_event) AS quarantined
+        FROM (
+            SELECT object, n, client_id, site_id, is_event, CASE WHEN NOT is_event THEN reason END AS reason
+            FROM judged
+        )
+        LEFT JOIN repeats AS d USING (object, n)
+        GROUP BY client_id, site_id, reason
+        """
+    )
+    connection.execute("DROP TABLE judged")
+
+
 def write_accounts(
     connection: duckdb.DuckDBPyConnection, hour: datetime, digest: str, problems: dict[str, str]
 ) -> None:
@@ -69,14 +90,7 @@ def write_accounts(
     connection.execute(
         """
         INSERT INTO ingest.receipts BY NAME
-        SELECT $hour AS received_hour, client_id, site_id, reason, count_if(is_event AND d.n IS NULL) AS kept,
-            count_if(d.n IS NOT NULL) AS duplicates, count_if(NOT is_event) AS quarantined
-        FROM (
-            SELECT object, n, client_id, site_id, is_event, CASE WHEN NOT is_event THEN reason END AS reason
-            FROM judged
-        )
-        LEFT JOIN repeats AS d USING (object, n)
-        GROUP BY client_id, site_id, reason
+        SELECT $hour AS received_hour, * FROM fates
         """,
         {"hour": hour},
     )

@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
@@ -175,8 +176,14 @@ def _whole_lines(pieces: Iterator[bytes]) -> Iterator[bytes]:
         raise _Unreadable("the last line has no end")
 
 
-#: `\n{"#":1,` and on: the beginnings of lines, made once for all objects of a process.
-_beginnings: list[bytes] = []
+#: Beginnings of lines that are kept for the next objects; a longer object makes its own.
+_KEPT_BEGINNINGS = 20_000
+
+
+@cache
+def _beginnings() -> tuple[bytes, ...]:
+    """`\\n{"#":1,` and on."""
+    return tuple(b'\n{"#":%d,' % n for n in range(1, _KEPT_BEGINNINGS + 1))
 
 
 def _write_numbered(file: BinaryIO, whole: bytes, before: int, hour: datetime) -> int:
@@ -191,10 +198,12 @@ def _write_numbered(file: BinaryIO, whole: bytes, before: int, hour: datetime) -
         for n, line in enumerate(whole[:-1].split(b"\n"), before + 1):
             file.write(_mended(line, n, hour))
         return count
-    while len(_beginnings) < before + count:
-        _beginnings.append(b'\n{"#":%d,' % (len(_beginnings) + 1))
+    if before + count <= _KEPT_BEGINNINGS:
+        beginnings = _beginnings()[before : before + count]
+    else:
+        beginnings = tuple(b'\n{"#":%d,' % n for n in range(before + 1, before + count + 1))
     inner[0] = inner[0][1:]
-    text = b"".join(chain.from_iterable(zip(_beginnings[before : before + count], inner, strict=True)))
+    text = b"".join(chain.from_iterable(zip(beginnings, inner, strict=True)))
     # The first beginning brings the line end of the piece before it; the last line has its own.
     file.write(memoryview(text)[1:])
     return count

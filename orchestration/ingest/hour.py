@@ -26,6 +26,7 @@ from orchestration.ingest import decode
 from orchestration.ingest.accounts import (
     HourCounts,
     apply_flips,
+    count_fates,
     read_counts,
     record_incident,
     write_accounts,
@@ -42,7 +43,7 @@ from orchestration.ingest.schema import TABLES, make_schema
 FETCHED_AT_ONCE = 4
 #: Memory that DuckDB may take while it sorts an hour; beyond it the hour goes to disk. Lower: slower for
 #: hours of over a million events. Higher: the whole process may need 1 GB more than this.
-DUCKDB_MEMORY = "1400MB"
+DUCKDB_MEMORY = "1600MB"
 #: Fixed, so that the same rows become the same bytes. zstd 1 is a third faster than 3 and 1 % larger.
 _PARQUET = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 122880"
 #: What DuckDB raises for a line that is no JSON or of other types. All else is no fault of the lines.
@@ -195,15 +196,16 @@ def _write_rows(
         "FROM judged"
     ).fetchone()
     events, requests, ruled = found or (0, 0, 0)
+    refused = connection.execute(
+        "SELECT DISTINCT object FROM judged WHERE NOT is_event ORDER BY 1"
+    ).fetchall()
+    count_fates(connection)
     files: dict[str, Path | None] = {"events": None, "quarantine": None}
     if events:
         files["events"] = folder / "events.parquet"
         query = event_rows(hour, enrichment_version(), has_requests=requests > 0, has_rules=ruled > 0)
         paths = [str(each.path) for each in decoded if each.lines]
         connection.execute(f"COPY ({query}) TO '{files['events']}' ({_PARQUET})", [paths])
-    refused = connection.execute(
-        "SELECT DISTINCT object FROM judged WHERE NOT is_event ORDER BY 1"
-    ).fetchall()
     if refused:
         files["quarantine"] = folder / "quarantine.parquet"
         connection.execute(

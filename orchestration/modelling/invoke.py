@@ -64,6 +64,10 @@ def invoke(
     results = getattr(done.result, "results", None)
     if results is None:
         raise FootfallError(f"dbt {arguments[0]} failed: {done.exception or 'it said nothing'}")
+    hooks = [result for result in results if str(result.node.resource_type) == "operation"]
+    for hook in hooks:
+        if str(hook.status) not in ("success", "pass"):
+            raise FootfallError(f"dbt {arguments[0]} failed before its models: {hook.message}")
     return [
         NodeResult(
             unique_id=result.node.unique_id,
@@ -74,6 +78,8 @@ def invoke(
             message=(result.message or "").strip(),
         )
         for result in results
+        # Hooks and exposures have results as well.
+        if str(result.node.resource_type) in ("model", "seed", "test")
     ]
 
 

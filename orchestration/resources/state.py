@@ -17,12 +17,9 @@ class State(dg.ConfigurableResource):
     dbt_folder: str
     """Where each dbt invocation leaves its logs and artefacts, one folder a run."""
 
-    listings_path: str = ""
-    """The SQLite file of what lay in each hour when it was ingested."""
-
     def listings(self) -> Path:
-        """The file of the hours' listings; beside the ledger where none is named."""
-        return Path(self.listings_path) if self.listings_path else self.ledger().with_name("listings.sqlite")
+        """The SQLite file of what lay in each hour when it was ingested."""
+        return Path(self.home) / "listings.sqlite"
 
     def probes(self) -> Path:
         """The file of what the last probe of each destination said."""

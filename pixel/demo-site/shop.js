@@ -53,8 +53,8 @@ if (basket) {
 
 document.querySelectorAll('form[data-newsletter]').forEach(function (form) {
   form.addEventListener('submit', function (event) {
+    // The form says itself what it is (data-footfall), so that it counts although nothing is submitted.
     event.preventDefault();
-    footfall('signup', {props: {list: 'newsletter'}});
     const thanks = document.createElement('p');
     thanks.className = 'done';
     thanks.textContent = 'You are on the list (not really).';
@@ -62,14 +62,48 @@ document.querySelectorAll('form[data-newsletter]').forEach(function (form) {
   });
 });
 
-// ---- links out of the site and to files ---------------------------------------------------------------
+// ---- the same shop under its other name: 127.0.0.1 and localhost are two hosts of one owner --------------
 
-document.addEventListener('click', function (event) {
-  const link = event.target.closest('a[href]');
-  if (!link) return;
-  if (link.hasAttribute('download')) footfall('download', {props: {file: new URL(link.href).pathname}});
-  else if (link.origin !== location.origin) footfall('outbound_click', {props: {target: link.href}});
+document.querySelectorAll('[data-other-host]').forEach(function (link) {
+  const other = new URL('/', location.href);
+  other.hostname = location.hostname === 'localhost' ? '127.0.0.1' : 'localhost';
+  link.href = other.href;
 });
+
+// ---- consent: three answers, and none of them is asked for twice in a visit ------------------------------
+
+const ANSWERS = [
+  [1, 'No storage', 'counted without an id on your device'],
+  [2, 'This visit', 'a session id, for half an hour after the last click'],
+  [3, 'Remember me', 'a visitor id, for thirteen months'],
+];
+
+function askForConsent() {
+  if (sessionStorage.shopConsent || !footfall.state || footfall.state().consent > 1) return;
+  const banner = document.createElement('section');
+  banner.className = 'consent';
+  banner.setAttribute('aria-label', 'Consent');
+  const question = document.createElement('p');
+  question.textContent = 'May we tell whether you come back?';
+  const row = document.createElement('div');
+  row.className = 'row';
+  ANSWERS.forEach(function (answer) {
+    const button = document.createElement('button');
+    button.className = 'button quiet';
+    button.textContent = answer[1];
+    button.title = answer[2];
+    button.addEventListener('click', function () {
+      footfall('consent', answer[0]);
+      sessionStorage.shopConsent = answer[0];
+      banner.remove();
+    });
+    row.append(button);
+  });
+  banner.append(question, row);
+  document.body.append(banner);
+}
+
+addEventListener('load', function () { setTimeout(askForConsent, 300); });
 
 // ---- the journal: one page that draws every address below /journal/ -----------------------------------
 

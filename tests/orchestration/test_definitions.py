@@ -249,7 +249,11 @@ def _checks_of_an_hour(clients: Path, folder: Path, name: str):
                 "lake": Lake(url=lake.root.as_uri()),
                 "warehouse": Warehouse(path=str(folder / "warehouse.duckdb")),
                 "clients": Clients(folder=str(clients)),
-                "state": State(ledger_path=str(folder / "ledger.sqlite"), dbt_folder=str(folder / "dbt")),
+                "state": State(
+                    home=str(folder),
+                    ledger_path=str(folder / "ledger.sqlite"),
+                    dbt_folder=str(folder / "dbt"),
+                ),
             },
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         )

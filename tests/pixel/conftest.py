@@ -1,27 +1,63 @@
-"""One browser for the pixel's tests; for each a site, an endpoint on another origin and a fresh profile."""
+"""One browser and one collector for all of the pixel's tests; for each test a site and a fresh profile.
 
+Two kinds of endpoint: `stored` is the real collector, for what reaches the spool; `collector` is a stand-in
+that misbehaves as told, for what the pixel does about it.
+"""
+
+import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 from support.browser import chromium
+from support.collectors import CollectorProcess
 from support.receiver import SITE_KEY, Receiver, receiver
 
+HERE = Path(__file__).resolve().parent
+#: What all tests of this folder share, started by the first that asks. Not session fixtures: playwright
+#: allows one at a time, and tests of other folders start their own.
+_shared: dict[str, Any] = {}
+_stack = ExitStack()
 
-# Not for the whole session: playwright allows one at a time, and tests of other folders start their own.
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium(back_forward_cache=True) as running:
-        yield running
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(nextitem: pytest.Item | None) -> None:
+    if nextitem is None or HERE not in nextitem.path.parents:
+        _stack.close()
+        _shared.clear()
+
+
+@pytest.fixture
+def browser() -> Browser:
+    if "browser" not in _shared:
+        _shared["browser"] = _stack.enter_context(chromium(back_forward_cache=True))
+    return _shared["browser"]
+
+
+@pytest.fixture
+def real_collector(tmp_path_factory: pytest.TempPathFactory) -> CollectorProcess:
+    if "collector" not in _shared:
+        process = CollectorProcess(tmp_path_factory.mktemp("pixel-collector")).start()
+        _stack.callback(process.end)
+        _shared["collector"] = process
+    return _shared["collector"]
 
 
 @pytest.fixture
 def collector() -> Iterator[Receiver]:
-    """The endpoint. Whatever a test sends it must obey the contract."""
+    """The stand-in. Whatever a test sends it must obey the contract."""
     with receiver() as running:
         yield running
         running.check_contract()
+
+
+def runs(tab: Page, part: str) -> None:
+    """Waits until a part of the pixel has run on the page."""
+    tab.wait_for_function("(part) => ran.some((src) => src && src.includes(`pixel.${part}`))", arg=part)
 
 
 @dataclass
@@ -29,15 +65,19 @@ class Site:
     """A site with the pixel on its pages, and a visitor with an empty profile."""
 
     server: Receiver
-    collector: Receiver
+    endpoint: str
     context: BrowserContext
     errors: list[str] = field(default_factory=list)
+    #: Only with the stand-in.
+    collector: Receiver | None = None
+    #: Only with the real one.
+    process: CollectorProcess | None = None
 
     def add(
         self, path: str, *, title: str = "Title", body: str = "", head: str = "", pixel: str = ""
     ) -> None:
         """A page. `pixel` are attributes added to the script tag; the tag comes last in the head."""
-        tag = f'<script defer src="{self.collector.origin}/pixel.js" data-site="{SITE_KEY}" {pixel}></script>'
+        tag = f'<script defer src="{self.endpoint}/pixel.js" data-site="{SITE_KEY}" {pixel}></script>'
         self.server.pages[path] = (
             f"<!doctype html><html><head><title>{title}</title>{head}{tag}</head><body>{body}</body></html>"
         )
@@ -48,29 +88,60 @@ class Site:
         tab.on("pageerror", lambda error: self.errors.append(str(error)))
         # What the pixel tells the page, from the first answer on.
         tab.add_init_script(
-            "window.sent = []; document.addEventListener('footfall-sent', (e) => window.sent.push(e.detail))"
+            "window.sent = []; document.addEventListener('footfall-sent', (e) => window.sent.push(e.detail));"
+            "window.ran = []; document.addEventListener('load', (e) => window.ran.push(e.target.src), true)"
         )
         return tab
 
-    def open(self, path: str = "/") -> Page:
+    def open(self, path: str = "/", host: str = "127.0.0.1") -> Page:
         tab = self.page()
-        tab.goto(self.server.origin + path)
+        tab.goto(self.origin(host) + path)
         return tab
+
+    def origin(self, host: str = "127.0.0.1") -> str:
+        """The site under another name of this machine."""
+        return self.server.origin.replace("127.0.0.1", host)
 
     def visit(self, path: str = "/") -> Page:
-        """Opens a page and waits for its page view."""
-        seen = len(self.collector.events)
+        """Opens a page and waits for its page view, with all that the pixel loads after itself."""
+        seen = len(self.events())
         tab = self.open(path)
-        self.collector.wait_for_events(seen + 1)
+        runs(tab, "interactions")
+        self.wait(seen + 1)
         return tab
 
+    def lines(self) -> list[dict[str, Any]]:
+        """The collector's stored lines of this site, in the order of receipt."""
+        assert self.process is not None
+        port = self.server.origin.rpartition(":")[2]
+        return [
+            line
+            for line in self.process.stored()
+            if line["kind"] == "event" and f":{port}/" in line["event"]["url"]
+        ]
 
-@pytest.fixture
-def site(browser: Browser, collector: Receiver) -> Iterator[Site]:
-    context = browser.new_context(viewport={"width": 1000, "height": 700}, locale="de-DE")
+    def events(self) -> list[dict[str, Any]]:
+        """The pixel's own words, one for each event: repetitions with the same id are left out."""
+        if self.collector is not None:
+            return self.collector.all_events
+        return list({line["event_id"]: line["event"] for line in self.lines()}.values())
+
+    def wait(self, count: int, type: str | None = None, seconds: float = 10) -> list[dict[str, Any]]:
+        """The events (of one type) once there are `count` of them."""
+        deadline = time.monotonic() + seconds
+        while True:
+            found = [event for event in self.events() if type in (None, event["type"])]
+            if len(found) >= count:
+                return found
+            assert time.monotonic() < deadline, f"not {count} after {seconds} s: {found}"
+            time.sleep(0.04)
+
+
+def _running(browser: Browser, endpoint: str, settings: dict[str, Any], **more: Any) -> Iterator[Site]:
+    context = browser.new_context(viewport={"width": 1000, "height": 700}, locale="de-DE", **settings)
     try:
         with receiver() as server:
-            running = Site(server, collector, context)
+            running = Site(server, endpoint, context, **more)
             running.add("/")
             yield running
             context.close()
@@ -80,6 +151,19 @@ def site(browser: Browser, collector: Receiver) -> Iterator[Site]:
 
 
 @pytest.fixture
+def site(browser: Browser, collector: Receiver) -> Iterator[Site]:
+    """A site that sends to the stand-in."""
+    yield from _running(browser, collector.origin, {}, collector=collector)
+
+
+@pytest.fixture
+def stored(browser: Browser, real_collector: CollectorProcess) -> Iterator[Site]:
+    """A site that sends to the real collector."""
+    endpoint = f"http://127.0.0.1:{real_collector.port}"
+    yield from _running(browser, endpoint, {}, process=real_collector)
+
+
+@pytest.fixture
 def types(collector: Receiver) -> Callable[[], list[str]]:
-    """The types of all events that were taken."""
+    """The types of all events that the stand-in took, in order."""
     return lambda: [event["type"] for event in collector.events]

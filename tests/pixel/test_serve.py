@@ -64,7 +64,7 @@ def test_every_page_loads_the_pixel_from_the_collector(port, path):
     answer, body = get(port, path)
 
     assert answer.status == 200
-    assert f'<script defer src="http://127.0.0.1:8080/pixel.js" data-site="{KEY}"></script>' in body.decode()
+    assert f'<script defer src="http://127.0.0.1:8080/pixel.js" data-site="{KEY}" ' in body.decode()
     assert b"{{" not in body
 
 
@@ -97,8 +97,8 @@ def test_a_head_request_gets_the_same_headers_and_no_body(port):
         "/../serve.py",
         "/..%2fserve.py",
         "/%2e%2e/serve.py",
-        "/products/../../build.py",
-        "/products/..%5c..%5cbuild.py",
+        "/products/../../build.mjs",
+        "/products/..%5c..%5cbuild.mjs",
         "//etc/passwd",
         "/%00",
         "/journal/../../serve.py",

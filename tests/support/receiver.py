@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from footfall.event import check_event, parse_batch
 
-PIXEL = Path(__file__).resolve().parents[2] / "pixel" / "dist" / "pixel.js"
+DIST = Path(__file__).resolve().parents[2] / "pixel" / "dist"
 SITE_KEY = "pk_shop_Hn40rBy6"
 
 #: How the endpoint answers one request: status and headers, or None to hang up without an answer.
@@ -47,12 +47,21 @@ class Receiver:
     pages: dict[str, str] = field(default_factory=dict)
     page_headers: dict[str, str] = field(default_factory=dict)
     answers: deque[Answer] = field(default_factory=deque)
+    #: Seconds that the next requests wait for their answers.
+    delays: deque[float] = field(default_factory=deque)
+    #: Requests of which the body has come.
+    arriving: int = 0
     posted: list[Posted] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
     changed: threading.Condition = field(default_factory=threading.Condition)
 
     @property
     def events(self) -> list[dict[str, Any]]:
+        """Every event that was taken, in order of arrival, but for engagement: each page ends with one."""
+        return [event for event in self.all_events if event["type"] != "engagement"]
+
+    @property
+    def all_events(self) -> list[dict[str, Any]]:
         """Every event that was taken, in order of arrival."""
         with self.changed:
             taken = [post for post in self.posted if post.answer and post.answer[0] < 300]
@@ -64,7 +73,9 @@ class Receiver:
         with self.changed:
             while not condition(self):
                 left = deadline - time.monotonic()
-                assert left > 0, f"not after {seconds} s; received: {[post.body for post in self.posted]}"
+                assert left > 0, (
+                    f"not after {seconds} s; received: {[e['type'] for p in self.posted for e in p.events]}"
+                )
                 self.changed.wait(left)
 
     def wait_for_events(self, count: int, seconds: float = 8) -> list[dict[str, Any]]:
@@ -89,8 +100,14 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         path = urlsplit(self.path).path
         self.receiver.requests.append(f"GET {path}")
-        if path == "/pixel.js":
-            self._answer(200, {"content-type": "text/javascript"}, PIXEL.read_bytes())
+        script = DIST / path.lstrip("/")
+        if path == "/pixel.gif":
+            query = parse_qs(urlsplit(self.path).query)
+            events = b",".join(event.encode() for event in query["event"])
+            head = {"site": query["site"][0], "sent_at": int(query["sent_at"][0])}
+            self._take("", json.dumps(head).encode()[:-1] + b', "events": [' + events + b"]}")
+        elif script.parent == DIST and script.suffix in (".js", ".mjs") and script.is_file():
+            self._answer(200, {"content-type": "text/javascript"}, script.read_bytes())
         elif path in self.receiver.pages:
             headers = {"content-type": "text/html; charset=utf-8", **self.receiver.page_headers}
             self._answer(200, headers, self.receiver.pages[path].encode())
@@ -102,12 +119,18 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(204, {}, b"")
 
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["content-length"]))
+        self._take(self.headers.get("content-type", ""), self.rfile.read(int(self.headers["content-length"])))
+
+    def _take(self, content_type: str, body: bytes) -> None:
         receiver = self.receiver
         with receiver.changed:
+            receiver.arriving += 1
+            delay = receiver.delays.popleft() if receiver.delays else 0
+            receiver.changed.notify_all()
+        time.sleep(delay)
+        with receiver.changed:
             answer = receiver.answers.popleft() if receiver.answers else (204, {})
-            receiver.requests.append(f"POST {self.path}")
-            content_type = self.headers.get("content-type", "")
+            receiver.requests.append(f"{self.command} {urlsplit(self.path).path}")
             receiver.posted.append(Posted(time.monotonic(), content_type, body, answer))
             receiver.changed.notify_all()
         if answer is None:
