@@ -317,3 +317,59 @@ def test_a_client_file_spoilt_after_loading_holds_up_no_other_client(load, tmp_p
     )
     seen = verify_bucket(LocalStore(tmp_path / "buckets" / "demo"))
     assert (seen.manifests, seen.rows, seen.problems) == (2, 1, [])
+
+
+def test_every_asset_and_job_says_what_to_do_when_it_is_red(load, graph):
+    silent = {
+        name
+        for name, node in _nodes(graph).items()
+        if "**When" not in (node.description or "") and not name.startswith("staging/referrer")
+    }
+    assert silent == set()
+    definitions = load(ROOT / "clients")
+    for job in definitions.resolve_all_job_defs():
+        if not job.name.startswith("__"):
+            assert "**When it is red:**" in (job.description or ""), job.name
+
+
+def test_every_sensor_schedule_and_check_says_what_it_is_for(load, graph):
+    definitions = load(ROOT / "clients")
+    for each in (*definitions.sensors, *definitions.schedules):
+        assert each.description and each.description.strip(), each.name
+    # A test of dbt has its sentence as its name.
+    for key in (key for key in graph.asset_check_keys if key.asset_key.path[0] == "ingest"):
+        assert graph.get_check_spec(key).description, key
+
+
+def test_every_asset_has_kinds_and_every_delivery_its_client_as_a_tag(graph):
+    for name, node in _nodes(graph).items():
+        kinds = {tag for tag in node.tags if tag.startswith("dagster/kind/")}
+        assert kinds, name
+        parts = name.split("/")
+        if parts[0] == "deliveries" and len(parts) == 3:
+            assert node.tags["client"] == parts[1]
+
+
+def test_every_partitioned_asset_takes_a_range_as_one_run(graph):
+    """A backfill of a month is one run that opens the warehouse once, and not 720 that queue for it."""
+    for name, node in _nodes(graph).items():
+        if name not in (LEDGER, DESTINATIONS, DOMAIN):
+            assert node.backfill_policy == dg.BackfillPolicy.single_run(), name
+
+
+def test_the_volume_of_a_day_is_a_small_plot():
+    from orchestration.ingest.volume import volume_by_hour
+
+    with warehouse() as connection:
+        for statement in create_statements():
+            connection.execute(statement)
+        for n, kept in ((0, 10), (2, 20)):
+            connection.execute(
+                "INSERT INTO ingest.hours (received_hour, kept, duplicates, quarantined) VALUES (?, ?, 1, 2)",
+                [FIRST_HOUR - n * HOUR, kept],
+            )
+        lines = volume_by_hour(connection, FIRST_HOUR).splitlines()[2:]
+    assert lines[0] == f"| {FIRST_HOUR:%Y-%m-%dT%H} | 10 | {'█' * 15} | 1 | 2 |"
+    assert lines[1] == f"| {FIRST_HOUR - HOUR:%Y-%m-%dT%H} | – |  | – | – |"
+    assert lines[2].split("|")[3].strip() == "█" * 30
+    assert len(lines) == 25

@@ -1,4 +1,4 @@
-"""Every minute: what is wrong, who was not told yet, tell them."""
+"""Every FOOTFALL_ALERT_SECONDS: what is wrong, who was not told yet, tell them."""
 
 import os
 from datetime import UTC, datetime
@@ -24,7 +24,7 @@ from orchestration.webhooks import outbox
 
 @dg.sensor(
     name="alerts",
-    minimum_interval_seconds=60,
+    minimum_interval_seconds=Settings.from_environ(os.environ).alert_seconds,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description=(
         "Looks at runs, checks, deliveries, collectors, sites, domains, billing messages, client files and "

@@ -67,6 +67,14 @@ def ledger_table(rows: Iterable[LedgerRow]) -> dg.MetadataValue:
     )
 
 
+def state_table(states: Mapping[str, int]) -> dg.MetadataValue:
+    """State → how many deliveries are in it, as Markdown."""
+    if not states:
+        return dg.MetadataValue.md("none")
+    lines = [f"| {state} | {count} |" for state, count in sorted(states.items())]
+    return dg.MetadataValue.md("\n".join(["| state | deliveries |", "|---|---:|", *lines]))
+
+
 def table(records: Iterable[Mapping[str, Any]]) -> dg.MetadataValue:
     """Rows as a table of the UI; `none` where there are none."""
     shown = [

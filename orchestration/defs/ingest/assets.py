@@ -17,6 +17,7 @@ from orchestration.ingest.late_fields import replace_enrichments
 from orchestration.ingest.listing import record_degraded, record_digests
 from orchestration.ingest.review import LOST, UNCLOSED, VOLUME, Finding, review
 from orchestration.ingest.sites import replace_sites
+from orchestration.ingest.volume import volume_by_hour
 from orchestration.partitions import HOUR_FORMAT, hourly
 from orchestration.resources.clients import Clients
 from orchestration.resources.lake import Lake
@@ -47,7 +48,8 @@ _OWNER = "team:data"
             QUARANTINE,
             description=(
                 "One row per line, or per whole object, that could not become an event: its reason, its "
-                "bytes, its object and line."
+                "bytes, its object and line.\n\n**When it is red:** it is written with `ingest/events`; "
+                "see there. `footfall replay` sends lines again after their cause was mended."
             ),
             group_name="ingest",
             owners=[_OWNER],
@@ -55,7 +57,11 @@ _OWNER = "team:data"
         ),
         dg.AssetSpec(
             SITES,
-            description="One row per site of a valid client file: its client and its time zone.",
+            description=(
+                "One row per site of a valid client file: its client and its time zone.\n\n**When it is "
+                "red:** it is written with `ingest/events`; see there. Where its check is red, `footfall "
+                "clients` names the file and the line."
+            ),
             group_name="ingest",
             owners=[_OWNER],
             kinds={"duckdb", "yaml"},
@@ -108,12 +114,14 @@ def ingest(
             replace_enrichments(connection, store, hour.hour)
         findings = review(connection, store, counts)
         sites = replace_sites(connection, registry)
+        volume = volume_by_hour(connection, counts[-1].hour) if counts else ""
     # Behind the commit: an hour that failed keeps its old digest, and is found to be stale.
     record_digests(state.listings(), {hour.hour: hour.digest for hour in counts})
     # For the alerts, which must not wait for the warehouse.
     record_degraded(state.listings(), _lacking(counts, findings), datetime.now(UTC))
     for hour in counts:
         _describe(context, hour)
+    context.add_asset_metadata({"volume_by_hour": dg.MetadataValue.md(volume)}, asset_key=EVENTS)
     yield dg.MaterializeResult(asset_key=EVENTS, check_results=list(_checks(counts, findings)))
     yield dg.MaterializeResult(asset_key=QUARANTINE)
     yield dg.MaterializeResult(

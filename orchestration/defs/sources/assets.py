@@ -13,7 +13,7 @@ ACCESS_LOGS = dg.AssetKey(["sources", "access_logs"])
 
 
 @dg.multi_asset(
-    name="access_logs",
+    name="take_in_logs",
     specs=[
         dg.AssetSpec(
             ACCESS_LOGS,
