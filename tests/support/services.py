@@ -12,11 +12,15 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 #: What to look for in the command line of a process that is no service of ours but a child of one.
-MARKS = {"run worker": "execute_run", "code server": "api\0grpc"}
+MARKS = {"run worker": "spawn_main", "code server": "api\0grpc"}
 _LAUNCH = """
 mutation($run: ExecutionParams!) { launchRun(executionParams: $run) {
   __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }
 """
+_RELOAD = (
+    'mutation { reloadRepositoryLocation(repositoryLocationName: "footfall") { __typename '
+    "... on WorkspaceLocationEntry { loadStatus } } }"
+)
 _RUNS = "{ runsOrError(limit: 500) { ... on Runs { results { runId jobName status tags { key value } } } } }"
 
 
@@ -158,8 +162,16 @@ class Services:
                     return said["run"]["runId"]
             except (OSError, ValueError, KeyError, TypeError, http.client.HTTPException) as error:
                 said = error
+                self.reload()
             time.sleep(1)
         raise AssertionError(f"{job} {partition} cannot be launched: {said}")
+
+    def reload(self) -> None:
+        """What a person does where the UI has lost its code server: *Reload definitions*."""
+        try:
+            self.ask(_RELOAD)
+        except (OSError, ValueError, KeyError, TypeError, http.client.HTTPException):
+            pass
 
     def runs(self) -> list[tuple[str, str, str]]:
         """(job, partition, status) of all runs, newest first."""
