@@ -27,7 +27,22 @@ Dataset = Literal[
     "events",
     "page_views",
     "sessions",
+    "conversions",
+    "visitors",
     "daily_metrics",
+    "pages_daily",
+    "sources_daily",
+    "geo_daily",
+    "devices_daily",
+    "events_daily",
+    "journeys",
+    "funnels",
+    "web_vitals_daily",
+    "ai_traffic_daily",
+    "consent_daily",
+    "late_events",
+    "edge_daily",
+    "retention_weekly",
 ]
 Cadence = Literal["hourly", "daily"]
 
@@ -38,7 +53,22 @@ CADENCES: dict[str, tuple[Cadence, ...]] = {
     "events": ("hourly", "daily"),
     "page_views": ("hourly", "daily"),
     "sessions": ("hourly", "daily"),
+    "conversions": ("hourly", "daily"),
+    "visitors": ("daily",),
     "daily_metrics": ("daily",),
+    "pages_daily": ("daily",),
+    "sources_daily": ("daily",),
+    "geo_daily": ("daily",),
+    "devices_daily": ("daily",),
+    "events_daily": ("daily",),
+    "journeys": ("daily",),
+    "funnels": ("daily",),
+    "web_vitals_daily": ("daily",),
+    "ai_traffic_daily": ("daily",),
+    "consent_daily": ("daily",),
+    "late_events": ("daily",),
+    "edge_daily": ("daily",),
+    "retention_weekly": ("daily",),
 }
 
 #: The destination that every client has.
@@ -74,7 +104,12 @@ class Destination(Strict):
     @model_validator(mode="after")
     def _fits_together(self) -> "Destination":
         if self.url.startswith("file://"):
-            only_s3 = self.model_fields_set - {"url", "ownership", "challenge"}
+            plain = Destination.model_fields
+            only_s3 = [
+                name
+                for name in self.model_fields_set & plain.keys() - {"url", "ownership", "challenge"}
+                if getattr(self, name) != plain[name].default
+            ]
             if only_s3:
                 raise ValueError(f"{', '.join(sorted(only_s3))}: only with s3://")
         if self.role and not self.external_id:

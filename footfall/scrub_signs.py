@@ -80,7 +80,7 @@ def is_plain(
             continue
         texts.append(address)
         colons += 1  # of the scheme
-        if address.find(":", 6) >= 0 or not address.startswith("http"):
+        if address.find(":", 6) >= 0 or not address.startswith(("http://", "https://")):
             has_pairs = True
         if "=" in address:
             equals = address.count("=")

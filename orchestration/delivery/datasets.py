@@ -31,9 +31,9 @@ class Dataset:
 _BY_EVENT = ("site_id", "occurred_at", "event_id")
 
 
-def _daily(table: str, *order: str) -> Dataset:
-    """A report with one row for a site's local day and whatever else."""
-    return Dataset(table, day="date", order=("site_id", "date", *order) if order else ())
+def _daily(table: str) -> Dataset:
+    """A report with rows of a site's local days."""
+    return Dataset(table, day="date")
 
 
 DATASETS: dict[str, Dataset] = {
@@ -42,7 +42,24 @@ DATASETS: dict[str, Dataset] = {
     "page_views": Dataset("page_views", "received_hour", "received_at", order=_BY_EVENT),
     # By the hour in which the session closed: no earlier hour can know that it is over.
     "sessions": Dataset("sessions", "closed_at", "closed_at", order=("site_id", "started_at", "session_id")),
+    "conversions": Dataset("conversions", "received_hour", "received_at", order=_BY_EVENT),
+    # By the day of the first visit: a visitor who comes back is a new revision of that day.
+    "visitors": Dataset("visitors", day="first_date", order=("site_id", "visitor_id")),
     "daily_metrics": Dataset("daily_metrics", day="date", order=("site_id", "date")),
+    "pages_daily": _daily("pages_daily"),
+    "sources_daily": _daily("sources_daily"),
+    "geo_daily": _daily("geo_daily"),
+    "devices_daily": _daily("devices_daily"),
+    "events_daily": _daily("events_daily"),
+    "journeys": _daily("journeys"),
+    "funnels": _daily("funnels"),
+    "web_vitals_daily": _daily("web_vitals_daily"),
+    "ai_traffic_daily": _daily("ai_traffic_daily"),
+    "consent_daily": _daily("consent_daily"),
+    "late_events": _daily("late_events"),
+    "edge_daily": _daily("edge_daily"),
+    # By the Monday of the cohort: each week that passes is a new revision of it.
+    "retention_weekly": Dataset("retention_weekly", day="cohort_week"),
 }
 
 #: After this time an event is too old for the models' clock rule (footfall.event.MAX_AGE), so that a

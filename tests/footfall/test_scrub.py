@@ -236,6 +236,19 @@ def test_the_quick_look_misses_no_name(place):
         assert not (scrub_event(raw)[1] and is_plain_event(raw)), raw
 
 
+@pytest.mark.parametrize(
+    "referrer", ["https://shop.example/", "http://a", "http", "https", "http/x", "a", ""]
+)
+@pytest.mark.parametrize("where", ["", "props"])
+def test_the_quick_look_misses_no_field_that_is_given_twice(referrer, where):
+    twice = '"title":"4111 1111 1111 1111","title":"x"'
+    inner = f'"props":{{{twice}}}' if where else twice
+    raw = f'{{"type":"a","url":"https://shop.example/","referrer":"{referrer}",{inner}}}'.encode()
+
+    assert not is_plain_event(raw)
+    assert b"4111" not in check_event(raw).raw
+
+
 _PIECES = st.sampled_from(
     [
         "@",

@@ -72,6 +72,8 @@ class Site:
     collector: Receiver | None = None
     #: Only with the real one.
     process: CollectorProcess | None = None
+    #: Events of earlier tests: a port may come again.
+    earlier: set[str] = field(default_factory=set)
 
     def add(
         self, path: str, *, title: str = "Title", body: str = "", head: str = "", pixel: str = ""
@@ -117,7 +119,9 @@ class Site:
         return [
             line
             for line in self.process.stored()
-            if line["kind"] == "event" and f":{port}/" in line["event"]["url"]
+            if line["kind"] == "event"
+            and f":{port}/" in line["event"]["url"]
+            and line["event_id"] not in self.earlier
         ]
 
     def events(self) -> list[dict[str, Any]]:
@@ -142,6 +146,8 @@ def _running(browser: Browser, endpoint: str, settings: dict[str, Any], **more: 
     try:
         with receiver() as server:
             running = Site(server, endpoint, context, **more)
+            if running.process is not None:
+                running.earlier = {line["event_id"] for line in running.lines()}
             running.add("/")
             yield running
             context.close()
