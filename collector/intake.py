@@ -21,6 +21,7 @@ from collector.spool import NotDurable, SpoolState
 from collector.targets import Target
 from footfall.errors import FootfallError
 from footfall.event import Event, Receipt, Refusal, Refused, check_event, event_line, refused_line
+from footfall.privacy import VisitorHash
 
 log = logging.getLogger("collector")
 
@@ -91,9 +92,9 @@ class Intake:
         self._agree_salt = agree_salt
         self._find_salt = find_salt
         self._senders = senders
-        #: By client and day. None: that day had none.
-        self._salts: dict[tuple[str, date], bytes | None] = {}
-        self._agreeing: dict[tuple[str, date], asyncio.Task[bytes | None]] = {}
+        #: Salts by client and day, ready for use. None: that day had none.
+        self._salts: dict[tuple[str, date], VisitorHash | None] = {}
+        self._agreeing: dict[tuple[str, date], asyncio.Task[VisitorHash | None]] = {}
 
     def take(
         self,
@@ -132,7 +133,7 @@ class Intake:
                     refusals.append(final)
                     rejected.append(raw)
 
-        def store(salt: bytes | None, previous: bytes | None = None) -> Pending:
+        def store(salt: VisitorHash | None, previous: VisitorHash | None = None) -> Pending:
             site = target.site
             of_request = receipt(target.client_id, site, received_at, request.headers, sender, salt, previous)
             lines = [
@@ -238,7 +239,9 @@ class Intake:
 
     def _count_redactions(self, target: Target, events: Sequence[Event]) -> None:
         for event in events:
-            for rule, count in (event.redactions or {}).items():
+            if event.redactions is None:
+                continue
+            for rule, count in event.redactions.items():
                 self._counters.redactions[rule, target.client_id, target.site.site_id] += count
 
     def forget_salts(self, now: datetime) -> None:
@@ -267,14 +270,14 @@ class Intake:
             durable, answer, events, refusals, target, payload, request.route, request.started, request.origin
         )
 
-    async def _salt(self, client_id: str, moment: datetime) -> bytes:
+    async def _salt(self, client_id: str, moment: datetime) -> VisitorHash:
         """The salt of a client and day that is not in memory."""
         salt = await self._ask(self._agree_salt, client_id, moment)
         if salt is None:
             raise Refused(Refusal.NOT_DURABLE, "the lake does not answer")
         return salt
 
-    async def _previous(self, client_id: str, moment: datetime) -> bytes | None:
+    async def _previous(self, client_id: str, moment: datetime) -> VisitorHash | None:
         """The salt of the day before, in the first half hour and where that day had one.
 
         An event is not refused for want of it.
@@ -292,12 +295,12 @@ class Intake:
 
     async def _ask(
         self, ask: Callable[[str, datetime], bytes | None], client_id: str, moment: datetime
-    ) -> bytes | None:
+    ) -> VisitorHash | None:
         """One question to the lake for all who wait. Raises Refused where it does not answer."""
         key = (client_id, moment.date())
         task = self._agreeing.get(key)
         if task is None:
-            task = asyncio.create_task(asyncio.to_thread(ask, client_id, moment))
+            task = asyncio.create_task(asyncio.to_thread(_visitors, ask, client_id, moment))
             self._agreeing[key] = task
             task.add_done_callback(lambda done: self._agreed(key, done))
         try:
@@ -306,7 +309,7 @@ class Intake:
         except Exception:  # whatever it was is logged once, by _agreed
             raise Refused(Refusal.NOT_DURABLE, "the lake does not answer") from None
 
-    def _agreed(self, key: tuple[str, date], task: "asyncio.Task[bytes | None]") -> None:
+    def _agreed(self, key: tuple[str, date], task: "asyncio.Task[VisitorHash | None]") -> None:
         del self._agreeing[key]
         if task.cancelled():
             return
@@ -316,6 +319,13 @@ class Intake:
         else:
             text = str(error) if isinstance(error, FootfallError) else where(error)
             log.error("no salt for %s of %s: %s", key[0], key[1], text)
+
+
+def _visitors(
+    ask: Callable[[str, datetime], bytes | None], client_id: str, moment: datetime
+) -> VisitorHash | None:
+    salt = ask(client_id, moment)
+    return None if salt is None else VisitorHash(salt)
 
 
 def _older(raw: bytes, refused: Refused, request: Request, target: Target) -> tuple[Event, Shape]:

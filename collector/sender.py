@@ -16,7 +16,7 @@ from collector.address import Network, client_address, forwarded_hops, is_truste
 from footfall.clients import Site
 from footfall.event import MAX_USER_AGENT, Receipt
 from footfall.geo import NOWHERE, Place, place_from_headers
-from footfall.privacy import visitor_id
+from footfall.privacy import VisitorHash
 from footfall.scrub import scrub_user_agent
 from footfall.settings import ADDRESS_HEADERS
 
@@ -98,16 +98,16 @@ def receipt(
     received_at: datetime,
     headers: Mapping[bytes, bytes],
     sender: Sender,
-    salt: bytes | None,
-    previous_salt: bytes | None = None,
+    visitors: VisitorHash | None,
+    previous_visitors: VisitorHash | None = None,
 ) -> Receipt:
-    """What is stored of a request beside its events. Without a salt nobody is recognised."""
+    """What is stored of a request beside its events. Without `visitors` nobody is recognised."""
     agent = headers.get(b"user-agent", b"").decode("latin-1")
     visitor = previous = None
-    if salt is not None:
-        visitor = visitor_id(salt, site.site_id, sender.address, agent)
-        if previous_salt is not None:
-            previous = visitor_id(previous_salt, site.site_id, sender.address, agent)
+    if visitors is not None:
+        visitor = visitors.of(site.site_id, sender.address, agent)
+        if previous_visitors is not None:
+            previous = previous_visitors.of(site.site_id, sender.address, agent)
     country, region, city = sender.place
     return Receipt(
         client_id=client_id,

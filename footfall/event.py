@@ -328,8 +328,9 @@ def _plain_event(raw: bytes) -> WireEvent | None:
     if event.clicks:
         names += len(event.clicks)
     props = event.props or {}
-    plain = is_plain(raw, names, (event.url, event.referrer), props, event.title or "")
-    return event if plain else None
+    event_id = event.id  # whose form is checked
+    texts = [value for value in fields if type(value) is str and value is not event_id]
+    return event if is_plain(raw, names, (event.url, event.referrer), props, texts) else None
 
 
 def _id(name: str, value: Any) -> str | None:

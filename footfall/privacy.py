@@ -8,7 +8,6 @@ in under an hour.
 
 import contextlib
 import hashlib
-import hmac
 import json
 import logging
 import secrets
@@ -23,11 +22,36 @@ log = logging.getLogger("footfall.privacy")
 #: would cut sessions that cross midnight.
 SALT_LIFE = timedelta(hours=48)
 
+#: The two paddings of HMAC, for every byte of a key.
+_INNER = bytes(byte ^ 0x36 for byte in range(256))
+_OUTER = bytes(byte ^ 0x5C for byte in range(256))
+
 
 def visitor_id(salt: bytes, site_id: str, address: str, user_agent: str) -> str:
     """32 hex digits that stand for one device on one site on one day. The address is not recoverable."""
-    message = "\x1f".join((site_id, address, user_agent)).encode("utf-8", "surrogatepass")
-    return hmac.digest(salt, message, "sha256").hex()[:32]
+    return VisitorHash(salt).of(site_id, address, user_agent)
+
+
+class VisitorHash:
+    """Visitor ids under one salt. As secret as the salt, and to be forgotten with it.
+
+    HMAC-SHA-256 with the key's two blocks hashed beforehand: OpenSSL takes three times as long to begin anew.
+    """
+
+    __slots__ = ("_inner", "_outer")
+
+    def __init__(self, salt: bytes) -> None:
+        """`salt` has at most 64 bytes, one block."""
+        block = salt.ljust(64, b"\0")
+        self._inner = hashlib.sha256(block.translate(_INNER))
+        self._outer = hashlib.sha256(block.translate(_OUTER))
+
+    def of(self, site_id: str, address: str, user_agent: str) -> str:
+        """See visitor_id."""
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(f"{site_id}\x1f{address}\x1f{user_agent}".encode("utf-8", "surrogatepass"))
+        outer.update(inner.digest())
+        return outer.hexdigest()[:32]
 
 
 def first_party_visitor_id(site_id: str, token: str) -> str:

@@ -18,7 +18,7 @@ from collector.sender import Senders, receipt, without_address
 from footfall.clients import Site
 from footfall.event import MAX_USER_AGENT
 from footfall.geo import Place
-from footfall.privacy import visitor_id
+from footfall.privacy import VisitorHash, visitor_id
 from footfall.store import StoreError
 
 PROXIES = networks(["10.0.0.0/8"])
@@ -95,7 +95,7 @@ def test_a_place_comes_from_a_trusted_proxy_or_from_the_file_and_from_nobody_els
 def made(sent=None, **more):
     """The receipt of a request."""
     sender = Senders().of(VISITOR, {})
-    return receipt("acme", SITE, MIDNIGHT, sent or {}, sender, b"s" * 32, **more)
+    return receipt("acme", SITE, MIDNIGHT, sent or {}, sender, VisitorHash(b"s" * 32), **more)
 
 
 def test_what_is_stored_of_a_request_is_what_the_receipt_names():

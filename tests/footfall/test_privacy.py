@@ -1,14 +1,18 @@
 """Visitor ids: one person on one site on one day, and nobody can tell who."""
 
 import hashlib
+import hmac
 import json
 import logging
 import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from footfall.keys import SALTS
-from footfall.privacy import SALT_LIFE, Salts, first_party_visitor_id, visitor_id
+from footfall.privacy import SALT_LIFE, Salts, VisitorHash, first_party_visitor_id, visitor_id
 from footfall.store import LocalStore
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -52,6 +56,16 @@ def test_a_visitor_is_told_apart_by_site_address_and_user_agent(tmp_path):
     )
     # The parts are kept apart: one part's end cannot pass for the next one's start.
     assert visitor_id(salt, "a", "b", "c") != visitor_id(salt, "ab", "", "c")
+
+
+@given(st.binary(min_size=32, max_size=64), st.text(), st.text(), st.text())
+def test_a_visitor_id_is_the_hmac_of_the_three_under_the_salt(salt, site_id, address, user_agent):
+    message = "\x1f".join((site_id, address, user_agent)).encode("utf-8", "surrogatepass")
+    expected = hmac.new(salt, message, "sha256").hexdigest()[:32]
+    visitors = VisitorHash(salt)
+
+    assert visitor_id(salt, site_id, address, user_agent) == expected
+    assert [visitors.of(site_id, address, user_agent) for _ in range(2)] == [expected, expected]
 
 
 def test_a_salt_is_destroyed_after_48_hours_and_not_before(tmp_path):

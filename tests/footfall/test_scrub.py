@@ -249,6 +249,27 @@ def test_the_quick_look_misses_no_field_that_is_given_twice(referrer, where):
     assert b"4111" not in check_event(raw).raw
 
 
+@pytest.mark.parametrize(
+    "field", ["type", "user", "view_id", "screen", "viewport", "lang", "tz", "nav", "visitor", "session"]
+)
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "card 4111 1111 1111 1111",
+        "token=abcdef1234",
+        "BeArEr abcdefgh12345678abcdefg",
+        "baſic YW5uYTpzZWNyZXQ=",
+        "eyJhbGciOiJI.eyJzdWIiOiIx.abcdefgh",
+        "ssn ٤١١-٢٣-٤٥٦٧",
+    ],
+)
+def test_the_quick_look_sees_every_field(field, secret):
+    raw = json.dumps(event(**{field: secret}), ensure_ascii=False).encode()
+
+    assert scrub_event(raw)[1]
+    assert not is_plain_event(raw)
+
+
 _PIECES = st.sampled_from(
     [
         "@",
@@ -278,7 +299,13 @@ _PIECES = st.sampled_from(
 @given(st.lists(_PIECES, max_size=14))
 def test_the_quick_look_misses_nothing_in_any_text(pieces):
     text = "".join(pieces)
-    for fields in ({"title": text}, {"props": {"x": text}}, {"url": "https://shop.example/" + text}):
+    places = (
+        {"title": text},
+        {"props": {"x": text}},
+        {"url": "https://shop.example/" + text},
+        {"lang": text},
+    )
+    for fields in places:
         raw = json.dumps(event(**fields), ensure_ascii=False).encode("utf-8", "replace")
         try:
             plain = is_plain_event(raw)
