@@ -116,6 +116,10 @@ VARIABLES: dict[str, tuple[str, str]] = {
     ),
     "FOOTFALL_ALERT_WEBHOOK": ("", "URL that gets every alert as one JSON POST; empty: none"),
     "FOOTFALL_ALERT_ROUTES": ("", "YAML file of alert routes (docs/runbook.md); empty: only the webhook"),
+    "FOOTFALL_ALERT_SECONDS": (
+        "60",
+        "seconds between two looks for alerts, 5-3600; lower: told sooner, and more questions to the ledger",
+    ),
     "FOOTFALL_COLLECTOR_URLS": (
         "",
         "comma-separated addresses of the collectors that are watched; empty: the one of this machine",
@@ -169,6 +173,7 @@ class Settings:
     spool_bytes: int
     alert_webhook: str | None
     alert_routes: Path | None
+    alert_seconds: int
     collector_urls: tuple[str, ...]
     ui_url: str
     runbook_url: str
@@ -227,6 +232,7 @@ class Settings:
             spool_bytes=number("FOOTFALL_SPOOL_BYTES", 131072, 1 << 50),
             alert_webhook=text("FOOTFALL_ALERT_WEBHOOK") or None,
             alert_routes=Path(routes).absolute() if (routes := text("FOOTFALL_ALERT_ROUTES")) else None,
+            alert_seconds=number("FOOTFALL_ALERT_SECONDS", 5, 3600),
             collector_urls=tuple(u.strip() for u in text("FOOTFALL_COLLECTOR_URLS").split(",") if u.strip())
             or (f"http://{text('FOOTFALL_COLLECTOR_HOST')}:{text('FOOTFALL_COLLECTOR_PORT')}",),
             ui_url=text("FOOTFALL_UI_URL") or f"http://127.0.0.1:{text('FOOTFALL_UI_PORT')}",

@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
@@ -26,6 +26,12 @@ CREATE TABLE IF NOT EXISTS failing (
     route TEXT PRIMARY KEY,
     since TEXT NOT NULL,
     said TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS watched (
+    client_id TEXT NOT NULL,
+    export TEXT NOT NULL,
+    since TEXT NOT NULL,
+    PRIMARY KEY (client_id, export)
 );
 """
 
@@ -98,6 +104,33 @@ def failing_routes(connection: sqlite3.Connection) -> list[tuple[str, datetime, 
     """(route, since, what its channel said)."""
     rows = connection.execute("SELECT route, since, said FROM failing ORDER BY route").fetchall()
     return [(route, datetime.fromisoformat(since), said) for route, since, said in rows]
+
+
+def watched_since(
+    connection: sqlite3.Connection,
+    exports: Iterable[tuple[str, str]],
+    begun: Callable[[str, str], datetime],
+) -> dict[tuple[str, str], datetime]:
+    """(client, export) → the moment from which its periods are asked for; `begun` says it of a new one.
+
+    An export that was ordered today owes nothing of yesterday. One that was taken away is forgotten.
+    """
+    known = {
+        (client_id, export): datetime.fromisoformat(since)
+        for client_id, export, since in connection.execute("SELECT client_id, export, since FROM watched")
+    }
+    wanted = list(exports)
+    added = {key: begun(*key) for key in wanted if key not in known}
+    connection.execute("BEGIN IMMEDIATE")
+    connection.executemany(
+        "INSERT INTO watched VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+        [(*key, since.isoformat()) for key, since in added.items()],
+    )
+    connection.executemany(
+        "DELETE FROM watched WHERE client_id = ? AND export = ?", [*(known.keys() - set(wanted))]
+    )
+    connection.execute("COMMIT")
+    return {key: since for key, since in {**known, **added}.items() if key in set(wanted)}
 
 
 def forget(connection: sqlite3.Connection, before: datetime) -> int:

@@ -64,7 +64,8 @@ def schedules() -> dg.Definitions:
         description=(
             "One hour of receipt, from raw objects to delivered files. **When it is red:** open the failed "
             "step; its message says what to do. Re-execute from failure, or run the hour again: nothing is "
-            "sent twice."
+            "sent twice. **To backfill:** *Materialize all* on this page takes a range of hours and makes it "
+            "one run; an export's own page does the same for one client alone."
         ),
     )
     registry = load_registry(Settings.from_environ(os.environ).clients)
@@ -73,7 +74,10 @@ def schedules() -> dg.Definitions:
         selection=ACCESS_LOGS,
         partitions_def=hourly(),
         executor_def=dg.in_process_executor,
-        description="New log objects of the clients' log buckets, into the lake.",
+        description=(
+            "New log objects of the clients' log buckets, into the lake. **When it is red:** the message "
+            "names the source; check that Footfall may list and read that bucket, then run the hour again."
+        ),
     )
     jobs = [job, access_logs]
     made = [
@@ -106,7 +110,11 @@ def schedules() -> dg.Definitions:
             selection=daily_selection(timezone),
             partitions_def=daily(timezone),
             executor_def=dg.in_process_executor,
-            description=f"Daily files of the clients in {timezone}, once their day is over.",
+            description=(
+                f"Daily files of the clients in {timezone}, once their day is over. **When it is red:** "
+                "where hours are missing, run them first (`hourly`); else the failure names the bucket. "
+                "Then run the day again: nothing is sent twice."
+            ),
         )
         jobs.append(each)
         made.append(

@@ -180,6 +180,22 @@ class Ledger:
             (text_of(now),) if now else (),
         )
 
+    def delivered_since(self, client_id: str, export: str, start: datetime) -> list[datetime]:
+        """Starts of an export's periods from `start` on that the client has, in some revision."""
+        found = self._connection().execute(
+            "SELECT DISTINCT period_start FROM revisions WHERE client_id = ? AND export = ? "
+            "AND period_start >= ? AND state IN ('committed', 'notified')",
+            (client_id, export, text_of(start)),
+        )
+        return [datetime.fromisoformat(start) for (start,) in found.fetchall()]
+
+    def first_period(self, client_id: str, export: str) -> datetime | None:
+        """The start of an export's oldest period that was ever planned."""
+        [(start,)] = self._connection().execute(
+            "SELECT min(period_start) FROM revisions WHERE client_id = ? AND export = ?", (client_id, export)
+        )
+        return datetime.fromisoformat(start) if start else None
+
     def all(self, where: str = "", values: Iterable[Any] = ()) -> list[LedgerRow]:
         """Every row, by client, export, period and revision."""
         return self._select(f"{where} ORDER BY client_id, export, period_start, revision", tuple(values))

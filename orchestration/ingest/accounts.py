@@ -5,14 +5,14 @@ from datetime import UTC, datetime
 
 import duckdb
 
-from orchestration.ingest.decode import DAMAGED
+from orchestration.ingest.decode import DAMAGED, UNREADABLE
 
 
 @dataclass(frozen=True)
 class HourCounts:
     """The sums of an hour. Conservation: lines = kept + duplicates + quarantined.
 
-    `uneven`: objects for which that does not hold. `problems`: objects that could not be read, each with why.
+    `uneven`: objects for which that does not hold. `unreadable`: objects that were set aside, each with why.
     `reasons`: reason of quarantine → lines. `restated`: other hours in which a duplicate became the event or
     the event a duplicate.
     """
@@ -29,6 +29,7 @@ class HourCounts:
     uneven: tuple[str, ...] = ()
     reasons: tuple[tuple[str, int], ...] = ()
     restated: tuple[datetime, ...] = ()
+    unreadable: tuple[tuple[str, str], ...] = ()
 
     @property
     def is_conserved(self) -> bool:
@@ -154,12 +155,18 @@ def read_counts(
         "WHERE received_hour = ? AND quarantined > 0 GROUP BY reason ORDER BY reason",
         [hour],
     ).fetchall()
+    unreadable = connection.execute(
+        "SELECT object_key, any_value(detail) FROM ingest.quarantine "
+        "WHERE received_hour = ? AND reason = ? GROUP BY object_key ORDER BY object_key",
+        [hour, UNREADABLE],
+    ).fetchall()
     return HourCounts(
         hour,
         *row,
         uneven=tuple(key for (key,) in uneven),
         reasons=tuple((reason or DAMAGED, int(n)) for reason, n in reasons),
         restated=restated,
+        unreadable=tuple((key, detail or "") for key, detail in unreadable),
     )
 
 

@@ -41,9 +41,43 @@ def read_digests(path: Path, hours: Iterable[datetime]) -> dict[datetime, str]:
     return {wanted[hour]: digest for hour, digest in found}
 
 
+def record_degraded(path: Path, hours: Mapping[datetime, Iterable[tuple[str, str]]], now: datetime) -> None:
+    """Replace what each hour lacks: (object, what is wrong with it). What it lacked before keeps its time."""
+    with closing(_open(path)) as connection, connection:
+        for hour, lacking in hours.items():
+            text = hour.astimezone(UTC).isoformat()
+            known = {
+                (key, problem): noted
+                for key, problem, noted in connection.execute(
+                    "SELECT key, problem, noted_at FROM degraded WHERE hour = ?", (text,)
+                )
+            }
+            connection.execute("DELETE FROM degraded WHERE hour = ?", (text,))
+            connection.executemany(
+                "INSERT OR REPLACE INTO degraded VALUES (?, ?, ?, ?)",
+                [(text, *each, known.get(each, now.astimezone(UTC).isoformat())) for each in lacking],
+            )
+
+
+def read_degraded(path: Path, since: datetime) -> list[tuple[datetime, str, str]]:
+    """(hour, object, what is wrong with it) of what was noted since a moment and not mended."""
+    if not path.exists():
+        return []
+    with closing(_open(path)) as connection:
+        found = connection.execute(
+            "SELECT hour, key, problem FROM degraded WHERE noted_at >= ? ORDER BY hour, key",
+            (since.astimezone(UTC).isoformat(),),
+        ).fetchall()
+    return [(datetime.fromisoformat(hour), key, problem) for hour, key, problem in found]
+
+
 def _open(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=30)
     connection.execute("CREATE TABLE IF NOT EXISTS digests (hour TEXT PRIMARY KEY, digest TEXT NOT NULL)")
+    connection.execute(
+        "CREATE TABLE IF NOT EXISTS degraded (hour TEXT NOT NULL, key TEXT NOT NULL, problem TEXT NOT NULL, "
+        "noted_at TEXT NOT NULL, PRIMARY KEY (hour, key))"
+    )
     return connection
 
 

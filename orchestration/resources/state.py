@@ -21,6 +21,10 @@ class State(dg.ConfigurableResource):
         """The SQLite file of what lay in each hour when it was ingested."""
         return Path(self.home) / "listings.sqlite"
 
+    def probes(self) -> Path:
+        """The file of what the last probe of each destination said."""
+        return self.folder() / "probes.json"
+
     def ledger(self) -> Path:
         """The ledger's file."""
         return Path(self.ledger_path)

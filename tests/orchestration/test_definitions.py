@@ -23,6 +23,8 @@ FIRST_HOUR = floor(datetime.now(UTC)) - 30 * HOUR
 
 #: Written by whatever delivers, made by no step of its own.
 LEDGER = "deliveries/ledger"
+#: Written by the probe, made by no step of its own.
+DESTINATIONS = "deliveries/destinations"
 
 Load = Callable[[Path], dg.Definitions]
 
@@ -95,12 +97,12 @@ def test_every_asset_has_a_description_a_group_and_an_owner(graph):
 def test_every_asset_that_touches_the_warehouse_queues_for_it(graph):
     """DuckDB lets in one process at a time. Log buckets are read without it."""
     without = {name for name, node in _nodes(graph).items() if node.pools != {"warehouse"}}
-    assert without == {LOGS, DOMAIN, LEDGER}
+    assert without == {LOGS, DOMAIN, LEDGER, DESTINATIONS}
 
 
 def test_every_asset_has_partitions_and_all_but_daily_files_have_hours(graph):
     for name, node in _nodes(graph).items():
-        if name == LEDGER:
+        if name in (LEDGER, DESTINATIONS):
             continue
         expected = dg.DailyPartitionsDefinition if "daily-metrics" in name else dg.HourlyPartitionsDefinition
         if name == DOMAIN:
@@ -121,7 +123,9 @@ def test_every_asset_is_reached_from_the_raw_objects(graph):
             break
         reached |= more
 
-    assert set(_nodes(graph)) - reached == {"staging/referrer_hosts", DOMAIN, LEDGER}, "a seed is a file"
+    assert set(_nodes(graph)) - reached == {"staging/referrer_hosts", DOMAIN, LEDGER, DESTINATIONS}, (
+        "a seed is a file"
+    )
 
 
 def test_hours_start_with_the_first_one_and_include_the_running_one(graph):
@@ -147,13 +151,21 @@ def test_one_job_an_hour_and_one_a_day_for_each_time_zone(load):
         ("access_logs", "UTC"),
         ("verify_domains", "UTC"),
         ("upkeep", "UTC"),
+        ("probe_destinations", "UTC"),
         ("hourly", "UTC"),
         ("daily_utc", "UTC"),
         ("daily_europe_berlin", "Europe/Berlin"),
     }
     # No client file of the repository has a log bucket to read.
     running = {s.name for s in definitions.schedules if s.default_status == dg.DefaultScheduleStatus.RUNNING}
-    assert running == {"hourly", "verify_domains", "upkeep", "daily_utc", "daily_europe_berlin"}
+    assert running == {
+        "hourly",
+        "verify_domains",
+        "upkeep",
+        "probe_destinations",
+        "daily_utc",
+        "daily_europe_berlin",
+    }
     for schedule in definitions.schedules:
         assert schedule.description
         assert definitions.resolve_job_def(schedule.name).description
@@ -168,7 +180,12 @@ def test_the_hourly_job_takes_everything_but_the_daily_files(load, graph):
     job = load(ROOT / "clients").resolve_job_def("hourly")
 
     taken = {key.to_user_string() for key in job.asset_layer.executable_asset_keys}
-    assert taken == {name for name in _nodes(graph) if "daily-metrics" not in name} - {LOGS, DOMAIN, LEDGER}
+    assert taken == {name for name in _nodes(graph) if "daily-metrics" not in name} - {
+        LOGS,
+        DOMAIN,
+        LEDGER,
+        DESTINATIONS,
+    }
 
 
 @pytest.mark.parametrize(
@@ -207,7 +224,7 @@ def test_without_any_client_the_code_location_loads(load, tmp_path):
     definitions = load(tmp_path / "nowhere")
 
     assert "ingest/events" in _nodes(definitions.resolve_asset_graph())
-    assert {schedule.name for schedule in definitions.schedules} - {"upkeep"} == {
+    assert {schedule.name for schedule in definitions.schedules} - {"upkeep", "probe_destinations"} == {
         "access_logs",
         "verify_domains",
         "hourly",
@@ -300,3 +317,59 @@ def test_a_client_file_spoilt_after_loading_holds_up_no_other_client(load, tmp_p
     )
     seen = verify_bucket(LocalStore(tmp_path / "buckets" / "demo"))
     assert (seen.manifests, seen.rows, seen.problems) == (2, 1, [])
+
+
+def test_every_asset_and_job_says_what_to_do_when_it_is_red(load, graph):
+    silent = {
+        name
+        for name, node in _nodes(graph).items()
+        if "**When" not in (node.description or "") and not name.startswith("staging/referrer")
+    }
+    assert silent == set()
+    definitions = load(ROOT / "clients")
+    for job in definitions.resolve_all_job_defs():
+        if not job.name.startswith("__"):
+            assert "**When it is red:**" in (job.description or ""), job.name
+
+
+def test_every_sensor_schedule_and_check_says_what_it_is_for(load, graph):
+    definitions = load(ROOT / "clients")
+    for each in (*definitions.sensors, *definitions.schedules):
+        assert each.description and each.description.strip(), each.name
+    # A test of dbt has its sentence as its name.
+    for key in (key for key in graph.asset_check_keys if key.asset_key.path[0] == "ingest"):
+        assert graph.get_check_spec(key).description, key
+
+
+def test_every_asset_has_kinds_and_every_delivery_its_client_as_a_tag(graph):
+    for name, node in _nodes(graph).items():
+        kinds = {tag for tag in node.tags if tag.startswith("dagster/kind/")}
+        assert kinds, name
+        parts = name.split("/")
+        if parts[0] == "deliveries" and len(parts) == 3:
+            assert node.tags["client"] == parts[1]
+
+
+def test_every_partitioned_asset_takes_a_range_as_one_run(graph):
+    """A backfill of a month is one run that opens the warehouse once, and not 720 that queue for it."""
+    for name, node in _nodes(graph).items():
+        if name not in (LEDGER, DESTINATIONS, DOMAIN):
+            assert node.backfill_policy == dg.BackfillPolicy.single_run(), name
+
+
+def test_the_volume_of_a_day_is_a_small_plot():
+    from orchestration.ingest.volume import volume_by_hour
+
+    with warehouse() as connection:
+        for statement in create_statements():
+            connection.execute(statement)
+        for n, kept in ((0, 10), (2, 20)):
+            connection.execute(
+                "INSERT INTO ingest.hours (received_hour, kept, duplicates, quarantined) VALUES (?, ?, 1, 2)",
+                [FIRST_HOUR - n * HOUR, kept],
+            )
+        lines = volume_by_hour(connection, FIRST_HOUR).splitlines()[2:]
+    assert lines[0] == f"| {FIRST_HOUR:%Y-%m-%dT%H} | 10 | {'█' * 15} | 1 | 2 |"
+    assert lines[1] == f"| {FIRST_HOUR - HOUR:%Y-%m-%dT%H} | – |  | – | – |"
+    assert lines[2].split("|")[3].strip() == "█" * 30
+    assert len(lines) == 25

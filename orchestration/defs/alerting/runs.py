@@ -28,6 +28,9 @@ def ended_runs(instance: dg.DagsterInstance, ui_url: str, now: datetime) -> list
         succeeded = run.status is dg.DagsterRunStatus.SUCCESS
         if not succeeded and run.tags.get("dagster/will_retry") == "true":
             continue
+        said, is_told_elsewhere = ("", False) if succeeded else failure(instance, run.run_id)
+        if is_told_elsewhere:
+            continue
         one = run.tags.get("dagster/partition", "")
         runs.append(
             Run(
@@ -36,24 +39,33 @@ def ended_runs(instance: dg.DagsterInstance, ui_url: str, now: datetime) -> list
                 last=run.tags.get("dagster/asset_partition_range_end", one),
                 succeeded=succeeded,
                 ended_at=datetime.fromtimestamp(record.end_time or 0, UTC),
-                said="" if succeeded else failure(instance, run.run_id),
+                said=said,
                 link=f"{ui_url}/runs/{run.run_id}",
             )
         )
     return runs
 
 
-def failure(instance: dg.DagsterInstance, run_id: str) -> str:
-    """The first lines of what the failed steps of a run said."""
+def failure(instance: dg.DagsterInstance, run_id: str) -> tuple[str, bool]:
+    """The first lines of what the failed steps of a run said, and whether the ledger tells all of it.
+
+    A delivery that failed stays in the ledger until it has arrived, which is what its alert lasts for: the
+    run that met it first stays red for ever.
+    """
     said = []
+    in_ledger = []
     for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_FAILURE):
         event = entry.get_dagster_event()
         data = event.step_failure_data
         given = data.user_failure_data
+        flag = given.metadata.get("in_ledger") if given else None
+        in_ledger.append(flag is not None and flag.value is True)
         text = given.description if given and given.description else data.error_display_string
         first = (text or "").strip().splitlines()
         said.append(f"{event.step_key}: {first[0] if first else 'no message'}")
-    return "\n".join(said[:5]) or "the run died without a failed step"
+    if not said:
+        return "the run died without a failed step", False
+    return "\n".join(said[:5]), all(in_ledger)
 
 
 def failing_checks(

@@ -1,4 +1,4 @@
-"""Every minute: what is wrong, who was not told yet, tell them."""
+"""Every FOOTFALL_ALERT_SECONDS: what is wrong, who was not told yet, tell them."""
 
 import os
 from datetime import UTC, datetime
@@ -12,17 +12,19 @@ from orchestration.alerting.alert import Alert
 from orchestration.alerting.book import alert_book, failing_routes
 from orchestration.alerting.round import go_round
 from orchestration.alerting.routes import load_routes
+from orchestration.defs.alerting.deliveries import of_deliveries
 from orchestration.defs.alerting.runs import ended_runs, failing_checks
 from orchestration.discovery import volumes
 from orchestration.discovery.database import notices, registry
 from orchestration.resources.clients import Clients
 from orchestration.resources.domains import DomainRegistry
+from orchestration.resources.state import State
 from orchestration.webhooks import outbox
 
 
 @dg.sensor(
     name="alerts",
-    minimum_interval_seconds=60,
+    minimum_interval_seconds=Settings.from_environ(os.environ).alert_seconds,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description=(
         "Looks at runs, checks, deliveries, collectors, sites, domains, billing messages, client files and "
@@ -31,15 +33,19 @@ from orchestration.webhooks import outbox
     ),
     target=[],
 )
-def alerts(context: dg.SensorEvaluationContext, clients: Clients, domains: DomainRegistry) -> dg.SkipReason:
+def alerts(
+    context: dg.SensorEvaluationContext, clients: Clients, domains: DomainRegistry, state: State
+) -> dg.SkipReason:
     settings = Settings.from_environ(os.environ)
     now = datetime.now(UTC)
+    registered = clients.registry()
     with alert_book(settings.alert_book) as book:
         holding = [
             *of_dagster(context, settings, now),
             *of_registry(domains, now),
+            *of_deliveries(registered.clients, state, book, now),
             *conditions.collectors(facts.health(settings.collector_urls)),
-            *conditions.broken_files(clients.registry().mistakes),
+            *conditions.broken_files(registered.mistakes),
             *conditions.full_disks(facts.disks([settings.home])),
             *conditions.failing_channels(failing_routes(book)),
         ]

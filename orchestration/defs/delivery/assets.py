@@ -6,7 +6,7 @@ up no other; the run fails when all the others are done.
 """
 
 import os
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -25,6 +25,7 @@ from orchestration.defs.delivery.showing import (
     failure,
     ledger_table,
     partition_of,
+    state_table,
 )
 from orchestration.delivery.batch import Order, Report, deliver_all
 from orchestration.delivery.datasets import DATASETS
@@ -94,6 +95,7 @@ def _deliveries(
     ) -> Iterator[dg.MaterializeResult]:
         ledger = Ledger(state.ledger())
         failed: list[tuple[str, str, Outcome]] = []
+        states: Counter[str] = Counter()
         try:
             desk = Desk(state.folder(), state.signer(), software())
         except FootfallError as error:
@@ -126,6 +128,7 @@ def _deliveries(
             )
             try:
                 for report in reports:
+                    states.update(each.status for each in (*report.asked, *report.others))
                     failed += [
                         (report.order.client.client_id, report.order.export.name, each)
                         for each in report.failed
@@ -142,7 +145,13 @@ def _deliveries(
         open_rows = ledger.unfinished()
         context.log_event(
             dg.AssetMaterialization(
-                LEDGER, metadata={"unfinished": ledger_table(open_rows), "dagster/row_count": len(open_rows)}
+                LEDGER,
+                metadata={
+                    "unfinished": ledger_table(open_rows),
+                    "this_run": state_table(states),
+                    "by_state": state_table(Counter(row.shown for row in open_rows)),
+                    "dagster/row_count": len(open_rows),
+                },
             )
         )
         ledger.close()

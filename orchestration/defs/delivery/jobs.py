@@ -102,7 +102,8 @@ def _is_known(ledger: Ledger, row: LedgerRow, outcome: Outcome) -> bool:
     executor_def=dg.in_process_executor,
     description=(
         "Delivers at once what did not arrive: press *Launch run*. With a client, an export or hours in the "
-        "config only those. What a bucket has lost is sent again from the backup, with the same bytes."
+        "config only those. What a bucket has lost is sent again from the backup, with the same bytes. "
+        "**When it is red:** the failure names each bucket, what it answered and what to do."
     ),
 )
 def redeliver() -> None:
@@ -133,7 +134,8 @@ def redeliveries() -> dg.Definitions:
         LEDGER,
         description=(
             "Every delivery that has not arrived: how far it is, what holds it up, when it is tried next. "
-            "Written by each run that delivers. The whole ledger: `footfall deliveries list`."
+            "Written by each run that delivers. The whole ledger: `footfall deliveries list --all`.\n\n"
+            "**When a row stays:** its error says what to mend; then launch the job `redeliver`."
         ),
         group_name=GROUP,
         owners=["team:delivery"],

@@ -40,17 +40,17 @@ def facts(outcome: Outcome, preview: list[dict[str, Any]] | None = None) -> dict
         "manifest": dg.MetadataValue.text(outcome.manifest_url),
     }
     if outcome.files:
-        shown["files"] = _table(
+        shown["files"] = table(
             {"key": f.key, "rows": f.rows, "bytes": f.bytes, "sha256": f.sha256} for f in outcome.files
         )
     if preview:
-        shown["preview"] = _table(preview)
+        shown["preview"] = table(preview)
     return shown
 
 
 def ledger_table(rows: Iterable[LedgerRow]) -> dg.MetadataValue:
     """Rows of the ledger as a table."""
-    return _table(
+    return table(
         {
             "client": row.client_id,
             "export": row.export,
@@ -67,7 +67,16 @@ def ledger_table(rows: Iterable[LedgerRow]) -> dg.MetadataValue:
     )
 
 
-def _table(records: Iterable[Mapping[str, Any]]) -> dg.MetadataValue:
+def state_table(states: Mapping[str, int]) -> dg.MetadataValue:
+    """State → how many deliveries are in it, as Markdown."""
+    if not states:
+        return dg.MetadataValue.md("none")
+    lines = [f"| {state} | {count} |" for state, count in sorted(states.items())]
+    return dg.MetadataValue.md("\n".join(["| state | deliveries |", "|---|---:|", *lines]))
+
+
+def table(records: Iterable[Mapping[str, Any]]) -> dg.MetadataValue:
+    """Rows as a table of the UI; `none` where there are none."""
     shown = [
         dg.TableRecord(
             {
@@ -104,6 +113,8 @@ def failure(failed: Iterable[tuple[str, str, Outcome]]) -> dg.Failure:
             "exports": dg.MetadataValue.json(sorted({f"{c}/{e}" for c, e, _ in listed})),
             "periods": dg.MetadataValue.json(sorted({o.period_start.isoformat() for _, _, o in listed})),
             "class": dg.MetadataValue.text(", ".join(kinds)),
+            # What has a row in the ledger is told from there, and not a second time as a failed run.
+            "in_ledger": dg.MetadataValue.bool(all(o.revision for _, _, o in listed)),
             "fix": dg.MetadataValue.text(
                 "; ".join(sorted({o.trouble.fix for _, _, o in listed if o.trouble}))
             ),

@@ -20,7 +20,11 @@ decide_domain_job = dg.define_asset_job(
     "decide_domain",
     selection=dg.AssetSelection.assets(["discovery", "domain"]),
     executor_def=dg.in_process_executor,
-    description="Look for the proof of one domain, or decide about it (config: `decision`, `by`).",
+    description=(
+        "Look for the proof of one domain, or decide about it (config: `decision`, `by`). "
+        "**When it is red:** the message says what the registry knows of the domain; `footfall domains list` "
+        "shows all."
+    ),
 )
 
 
@@ -104,7 +108,10 @@ def check_pending_domains(context: dg.OpExecutionContext, domains: DomainRegistr
 
 @dg.job(
     executor_def=dg.in_process_executor,
-    description="Every hour: has an owner put up the proof that we asked for?",
+    description=(
+        "Every hour: has an owner put up the proof that we asked for? **When it is red:** the registry file "
+        "cannot be written; mend that, the next hour asks again."
+    ),
 )
 def verify_domains() -> None:
     check_pending_domains()

@@ -5,7 +5,7 @@ any order, any number of times, alone or as a range in one run.
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC
+from datetime import UTC, datetime
 
 import dagster as dg
 
@@ -14,9 +14,10 @@ from footfall.hours import between
 from orchestration.ingest.accounts import HourCounts
 from orchestration.ingest.hour import ingest_hours
 from orchestration.ingest.late_fields import replace_enrichments
-from orchestration.ingest.listing import record_digests
+from orchestration.ingest.listing import record_degraded, record_digests
 from orchestration.ingest.review import LOST, UNCLOSED, VOLUME, Finding, review
 from orchestration.ingest.sites import replace_sites
+from orchestration.ingest.volume import volume_by_hour
 from orchestration.partitions import HOUR_FORMAT, hourly
 from orchestration.resources.clients import Clients
 from orchestration.resources.lake import Lake
@@ -47,7 +48,8 @@ _OWNER = "team:data"
             QUARANTINE,
             description=(
                 "One row per line, or per whole object, that could not become an event: its reason, its "
-                "bytes, its object and line."
+                "bytes, its object and line.\n\n**When it is red:** it is written with `ingest/events`; "
+                "see there. `footfall replay` sends lines again after their cause was mended."
             ),
             group_name="ingest",
             owners=[_OWNER],
@@ -55,7 +57,11 @@ _OWNER = "team:data"
         ),
         dg.AssetSpec(
             SITES,
-            description="One row per site of a valid client file: its client and its time zone.",
+            description=(
+                "One row per site of a valid client file: its client and its time zone.\n\n**When it is "
+                "red:** it is written with `ingest/events`; see there. Where its check is red, `footfall "
+                "clients` names the file and the line."
+            ),
             group_name="ingest",
             owners=[_OWNER],
             kinds={"duckdb", "yaml"},
@@ -108,15 +114,32 @@ def ingest(
             replace_enrichments(connection, store, hour.hour)
         findings = review(connection, store, counts)
         sites = replace_sites(connection, registry)
+        volume = volume_by_hour(connection, counts[-1].hour) if counts else ""
     # Behind the commit: an hour that failed keeps its old digest, and is found to be stale.
     record_digests(state.listings(), {hour.hour: hour.digest for hour in counts})
+    # For the alerts, which must not wait for the warehouse.
+    record_degraded(state.listings(), _lacking(counts, findings), datetime.now(UTC))
     for hour in counts:
         _describe(context, hour)
+    context.add_asset_metadata({"volume_by_hour": dg.MetadataValue.md(volume)}, asset_key=EVENTS)
     yield dg.MaterializeResult(asset_key=EVENTS, check_results=list(_checks(counts, findings)))
     yield dg.MaterializeResult(asset_key=QUARANTINE)
     yield dg.MaterializeResult(
         asset_key=SITES, metadata={"dagster/row_count": sites}, check_results=[_client_files_check(registry)]
     )
+
+
+def _lacking(
+    counts: Sequence[HourCounts], findings: Sequence[Finding]
+) -> dict[datetime, list[tuple[str, str]]]:
+    """Hour → the objects it lacks and why, none for an hour that is whole."""
+    return {
+        hour.hour: [
+            *hour.unreadable,
+            *((each.key, each.detail) for each in findings if each.kind == LOST and each.hour == hour.hour),
+        ]
+        for hour in counts
+    }
 
 
 def _checks(counts: Sequence[HourCounts], findings: Sequence[Finding]) -> Iterator[dg.AssetCheckResult]:
@@ -137,6 +160,8 @@ def _checks(counts: Sequence[HourCounts], findings: Sequence[Finding]) -> Iterat
         check_name="every_object_could_be_read",
         asset_key=EVENTS,
         passed=not degraded,
+        # The alert `hour_degraded` tells it by object and until it is mended; an error would tell it twice.
+        severity=dg.AssetCheckSeverity.WARN,
         metadata={"degraded_hours": degraded},
     )
     conserved = {hour.hour for hour in counts if hour.is_conserved}

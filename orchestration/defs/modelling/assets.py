@@ -28,6 +28,11 @@ from orchestration.resources.lake import Lake
 from orchestration.resources.state import State
 from orchestration.resources.warehouse import Warehouse
 
+_WHEN_RED = (
+    "**When it is red:** the step names the model or the test and what dbt said; a test that fails shows the "
+    "rows it found. Mend the model, then re-execute from failure: an hour is replaced, never added to."
+)
+
 
 class _Translator(DagsterDbtTranslator):
     """A node's layer (staging, intermediate, marts, reports) is its group, its dbt group's owner its team."""
@@ -43,6 +48,8 @@ class _Translator(DagsterDbtTranslator):
             group_name=layer,
             owners=[f"team:{group}" if group else "team:data"],
             kinds={"dbt", "duckdb", node.get("config", {}).get("materialized", "source")},
+            description=(f"{str(node.get('description') or spec.description or '').strip()}\n\n{_WHEN_RED}"),
+            tags={**spec.tags, "layer": layer},
             metadata={**spec.metadata, "dbt docs": dg.MetadataValue.path(str(PAGE))},
         )
 
@@ -149,7 +156,8 @@ def _check(unique_id: str) -> dg.AssetCheckKey | None:
     deps=[dg.AssetKey([mart]) for mart in PUBLISHED],
     description=(
         "Each client's marts as Parquet in the lake, replaced atomically. Dashboards and programs read "
-        "these; nobody but a run opens the warehouse."
+        "these; nobody but a run opens the warehouse.\n\n**When it is red:** the lake refused a file; the "
+        "message names it. Readers keep the copy before. Materialise the hour again."
     ),
     group_name="marts",
     owners=["team:data"],

@@ -13,7 +13,7 @@ ACCESS_LOGS = dg.AssetKey(["sources", "access_logs"])
 
 
 @dg.multi_asset(
-    name="take_in_access_logs",  # the job has the other name
+    name="take_in_logs",
     specs=[
         dg.AssetSpec(
             ACCESS_LOGS,
