@@ -25,7 +25,7 @@ class Installation:
     environment: dict[str, str]
     running: list["Running"] = field(default_factory=list)
 
-    def run(self, *arguments: str, seconds: float = 400) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str, seconds: float = 900) -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""
         return subprocess.run(
             [sys.executable, "-m", "footfall.entry", *arguments],
@@ -72,7 +72,7 @@ class Running:
         except ValueError:
             pass  # closed at the end of a test that failed
 
-    def wait_until_it_says(self, pattern: str, seconds: float = 200) -> str:
+    def wait_until_it_says(self, pattern: str, seconds: float = 400) -> str:
         """Wait for a line that matches; returns the first group, or the match."""
         give_up = time.monotonic() + seconds
         while time.monotonic() < give_up:
@@ -83,7 +83,7 @@ class Running:
             time.sleep(0.05)
         raise AssertionError(f"never said {pattern!r}:\n{self.said}")
 
-    def press_control_c(self, seconds: float = 60) -> int:
+    def press_control_c(self, seconds: float = 120) -> int:
         """What a terminal does: SIGINT to the whole foreground group. Returns the exit code."""
         os.killpg(self.process.pid, signal.SIGINT)
         code = self.process.wait(seconds)
