@@ -21,5 +21,5 @@ def test_the_whole_path_works_with_the_lake_and_the_backup_on_s3(installation, t
     assert done.returncode == 0, done.stdout + done.stderr
     assert "every event that was acknowledged is in a verified file" in done.stdout
     assert verified.returncode == 0, verified.stdout + verified.stderr
-    assert "8 manifests, 8 files" in verified.stdout
+    assert "8 manifests, 8 signed, 8 files" in verified.stdout
     assert not (installation.home / "lake").exists()
