@@ -7,7 +7,7 @@ import os
 import shutil
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,8 +57,10 @@ def invoke(
         from dbt.adapters.duckdb.connections import DuckDBConnectionManager
         from dbt.cli.main import dbtRunner
 
+        # Stopped in the middle of its start, dbt writes a traceback there: it belongs to its logs.
         try:
-            done = dbtRunner().invoke([*arguments, *fixed, "--quiet", "--no-use-colors"])
+            with (target / "stderr.log").open("a") as quiet, redirect_stderr(quiet), redirect_stdout(quiet):
+                done = dbtRunner().invoke([*arguments, *fixed, "--quiet", "--no-use-colors"])
         finally:
             DuckDBConnectionManager.close_all_connections()
     results = getattr(done.result, "results", None)
