@@ -56,8 +56,11 @@ def invoke(
         # Imported here: it takes a second, and most of what imports this module never runs dbt.
         from dbt.adapters.duckdb.connections import DuckDBConnectionManager
         from dbt.cli.main import dbtRunner
+        from dbt_common.events.event_manager_client import cleanup_event_logger
 
-        # Stopped in the middle of its start, dbt writes a traceback there: it belongs to its logs.
+        # Stopped in the middle of its start, dbt writes a traceback: it belongs to its logs. Until it has
+        # read its own flags, it logs to what was the standard output when it was imported.
+        cleanup_event_logger()
         try:
             with (target / "stderr.log").open("a") as quiet, redirect_stderr(quiet), redirect_stdout(quiet):
                 done = dbtRunner().invoke([*arguments, *fixed, "--quiet", "--no-use-colors"])

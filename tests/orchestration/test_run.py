@@ -258,7 +258,7 @@ def test_dagster_shows_each_hour_and_each_file_with_its_numbers(mended):
         assert ingested["quarantined"] == 1
         delivered = seen["deliveries/demo/events"][partition]
         assert (delivered["status"], delivered["dagster/row_count"]) == ("delivered", 6)
-        for file in delivered["files"]:
+        for file in delivered["files"].records:
             assert re.fullmatch(r"[0-9a-f]{64}", file.data["sha256"])
         assert seen["deliveries/open/events"][partition]["status"] == "unchanged"
     assert set(seen["deliveries/demo/daily-metrics"]) == {DAY}
