@@ -90,12 +90,12 @@ class Ran:
         return [(row.client_id, row.shown) for row in Ledger(self.home / "ledger.sqlite").all()]
 
 
-def _run(home, clients):
+def _run(home, clients, *arguments):
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("FOOTFALL_", "DAGSTER_"))}
     environment |= {"FOOTFALL_HOME": str(home), "FOOTFALL_CLIENTS": str(clients)}
     settings = Settings.from_environ(environment)
     installation.prepare(settings)
-    window = ("--from", f"{HOURS[0]:%Y-%m-%dT%H}", "--to", f"{MIDNIGHT:%Y-%m-%dT%H}")
+    window = arguments or ("--from", f"{HOURS[0]:%Y-%m-%dT%H}", "--to", f"{MIDNIGHT:%Y-%m-%dT%H}")
     done = subprocess.run(
         [sys.executable, "-m", "orchestration.run", *window],
         cwd=ROOT,
@@ -269,6 +269,52 @@ def test_a_run_says_which_steps_it_took(mended):
     for step in ("ingest", "models", "deliveries"):
         assert re.search(rf"^  {step} done in \d+\.\d s$", mended.out, re.MULTILINE), mended.out
     assert re.search(r"^all done in ", mended.out, re.MULTILINE)
+
+
+#: An hour of the past that nobody has delivered is as live as the running one, and tests can wait for it.
+OPEN_HOUR = MIDNIGHT - 4 * HOUR
+
+
+@pytest.fixture(scope="module")
+def live(installed, mended):
+    """`open` makes its events live: after the parts of an undelivered hour, and after that hour itself."""
+    assert mended.code == 0, "what follows is about a sound installation"
+    home, clients = installed
+    file = clients / "open.yaml"
+    file.write_text(file.read_text().replace("cadence: hourly", "cadence: live", 1))
+    (home / "first_hour").write_text(f"{OPEN_HOUR:%Y-%m-%dT%H}\n")
+    lake = LocalStore(home / "lake")
+    lines = [
+        event(f"open-live-{n}", OPEN_HOUR + timedelta(minutes=n), client_id="open", site_id="open-shop")
+        for n in range(0, 60, 4)
+    ]
+    land(lake, OPEN_HOUR, *lines[:9], b"garbage", origin="c1")
+    hour = ("--from", f"{OPEN_HOUR:%Y-%m-%dT%H}", "--to", f"{OPEN_HOUR + HOUR:%Y-%m-%dT%H}")
+    parts = _run(home, clients, "--live", *hour)
+    land(lake, OPEN_HOUR, *lines[9:], origin="c2")
+    return parts, _run(home, clients, *hour)
+
+
+def test_a_live_run_delivers_parts_and_the_hours_run_closes_them(live):
+    parts, hour = live
+
+    assert (parts.code, hour.code) == (0, 0), parts.error + hour.error
+    rows = {
+        key: json.loads(data)["files"][0]["rows"]
+        for key, data in parts.buckets["buckets/open"].items()
+        if key.startswith("events.live/") and key.endswith("_manifest.json")
+    }
+    assert (len(rows), sum(rows.values())) == (12, 9)
+    folder = f"events/dt={OPEN_HOUR:%Y-%m-%d}/hour={OPEN_HOUR:%H}/rev=0001/_manifest.json"
+    assert folder not in parts.buckets["buckets/open"]
+    manifest = json.loads(hour.buckets["buckets/open"][folder])
+    assert manifest["files"][0]["rows"] == manifest["receipt"]["kept"] == 15
+    assert set(manifest["closes"]) == set(rows)
+    for name in ("buckets/open", "buckets/backup"):
+        seen = verify_bucket(hour.bucket(name))
+        assert (seen.problems, seen.uncommitted) == ([], [])
+    shown = _materialisations(hour.home)["deliveries/open/events/live"]
+    assert shown[OPEN_HOUR.strftime(HOUR_FORMAT)]["dagster/row_count"] == 9
 
 
 @pytest.mark.parametrize(
