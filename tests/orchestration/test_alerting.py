@@ -334,6 +334,11 @@ def test_a_range_that_succeeds_mends_the_hours_in_it_and_no_others():
     assert [a.subject for a in holding] == ["hourly:2026-11-20-15:00"]
 
 
+def test_a_backfill_that_succeeds_mends_the_hours_in_it():
+    wide = run("backfill", "2026-11-20-10:00", "2026-11-20-14:00", succeeded=True, minute=9)
+    assert conditions.failed_runs([run(), wide]) == []
+
+
 def test_a_run_that_is_tried_again_and_fails_again_is_one_alert():
     alerts = conditions.failed_runs([run(), run(minute=5)])
     assert len({alert.key for alert in alerts}) == 1
