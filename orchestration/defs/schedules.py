@@ -79,8 +79,8 @@ def schedules() -> dg.Definitions:
         tags={"dagster/priority": "-1"},  # a scheduled hour that waits goes first
         description=(
             "A range of past hours again, from raw objects to delivered files: *Materialize all*, choose the "
-            "hours, *Launch*. They are one run, and a scheduled hour waits for it: take a few days at a time. "
-            "Then the days in it, with `daily_…`. For one client alone open its export instead. What did not "
+            "hours, *Launch*. They are one run, and a scheduled hour waits for it: a few days at a time, "
+            "then the days in it, with `daily_…`. For one client alone open its export instead. What did not "
             "change is not sent again. **When it is red:** as for `hourly`; start the same range again, "
             "what is done is done."
         ),
