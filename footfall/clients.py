@@ -160,6 +160,9 @@ class Client(Strict):
     funnels: list[funnel.Funnel] = Field(default_factory=list, max_length=50)
     api_keys: list[collecting.ApiKey] = Field(default_factory=list)
     sources: list[LogSource] = Field(default_factory=list)
+    #: Events of hosts whose domain nobody has vouched for: `deliver` them like others, or `hold` their rows
+    #: back until the domain is verified, and then deliver its history as revisions.
+    unverified_domains: Literal["deliver", "hold"] = "deliver"
 
     @model_validator(mode="after")
     def _api_keys_know_their_site(self) -> "Client":
