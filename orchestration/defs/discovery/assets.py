@@ -13,8 +13,9 @@ from orchestration.discovery.held import replace_held
 from orchestration.discovery.proofs import instructions, proven
 from orchestration.discovery.report import domains_table, passed_over_table
 from orchestration.discovery.sightings import SeenInHour, seen_in
+from orchestration.discovery.usage import tell_usage
 from orchestration.partitions import domains as domain_partitions
-from orchestration.partitions import hourly
+from orchestration.partitions import first_hour, hourly
 from orchestration.resources.billing import Billing
 from orchestration.resources.clients import Clients
 from orchestration.resources.domains import DomainRegistry
@@ -60,8 +61,9 @@ def discover_domains(
                 life.observe(database, client, hour, found.sightings, overflow=found.overflow, now=now)
         known = rows.listing(database)
         left_out = rows.passed_over(database)
-    with warehouse.connect() as connection:
+    with warehouse.connect() as connection, registry(domains.file()) as database:
         held = replace_held(connection, registered, known)
+        told = tell_usage(database, connection, known, first_hour(), now)
     return dg.MaterializeResult(
         asset_key=["discovery", "domains"],
         metadata={
@@ -71,6 +73,7 @@ def discover_domains(
                 for state in ("seen", "pending", "verified", "billable", "blocked", "retired")
             },
             "held_hosts": held,
+            "usage_messages": told,
             "domains": dg.MetadataValue.md(domains_table(known)),
             "passed_over": dg.MetadataValue.md(passed_over_table(left_out)),
         },
