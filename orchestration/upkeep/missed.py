@@ -15,9 +15,11 @@ from footfall.hours import HOUR, floor
 LOOK_BACK = timedelta(hours=48)
 #: After the end of an hour: its own schedule comes five minutes past, and a run may wait for its turn.
 GRACE = timedelta(minutes=30)
-#: Runs of an hour that may die (killed, machine restarted) and be followed at once; then, and where a step
-#: failed, the next one comes after `REST`. Shorter heals sooner and fails more often in vain.
-DEATHS, REST = 3, timedelta(hours=1)
+#: Runs of an hour that may die one after the other (killed, machine restarted) and be followed at once.
+DEATHS = 3
+#: Then the next one comes after so long, twice as long each time, up to `REST`; where a step failed, after
+#: `REST`. Shorter heals sooner and fails more often in vain.
+FIRST_REST, REST = timedelta(minutes=5), timedelta(hours=1)
 
 End = Literal["succeeded", "delivering", "stopped", "going", "failed", "died"]
 
@@ -52,9 +54,19 @@ def _need(tried: Sequence[Tried], now: datetime) -> str:
     newest = tried[-1]
     if newest.end not in ("failed", "died"):
         return ""
-    deaths = sum(each.end == "died" for each in tried)
-    is_at_once = newest.end == "died" and deaths <= DEATHS
-    return f"after {newest.run_id}" if is_at_once or now - newest.ended_at >= REST else ""
+    rest = _rest(tried) if newest.end == "died" else REST
+    return f"after {newest.run_id}" if now - newest.ended_at >= rest else ""
+
+
+def _rest(tried: Sequence[Tried]) -> timedelta:
+    deaths = 0
+    for each in reversed(tried):
+        if each.end != "died":
+            break
+        deaths += 1
+    if deaths <= DEATHS:
+        return timedelta(0)
+    return min(REST, FIRST_REST * 2 ** min(deaths - DEATHS - 1, 10))
 
 
 def end_of(step_failures: Iterable[bool]) -> End:

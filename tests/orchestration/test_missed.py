@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from orchestration.upkeep.missed import DEATHS, GRACE, REST, Tried, end_of, missed
+from orchestration.upkeep.missed import DEATHS, FIRST_REST, GRACE, REST, Tried, end_of, missed
 
 HOUR = timedelta(hours=1)
 NOW = datetime(2026, 11, 20, 14, 40, tzinfo=UTC)
@@ -34,13 +34,23 @@ def test_a_range_stands_for_each_of_its_hours():
     assert list(missed(LAST - 3 * HOUR, [tried("succeeded", LAST - 3 * HOUR, LAST - HOUR)], NOW)) == [LAST]
 
 
-def test_a_run_that_died_is_followed_at_once_by_a_name_of_its_own_and_then_by_the_hour():
-    deaths = [tried("died", name=f"run {n}") for n in range(DEATHS + 1)]
+def test_a_run_that_died_is_followed_at_once_by_a_name_of_its_own_and_then_more_slowly():
+    deaths = [tried("died", name=f"run {n}") for n in range(DEATHS + 3)]
 
-    assert missed(LAST, deaths[:1], NOW) == {LAST: "after run 0"}
-    assert missed(LAST, deaths[:DEATHS], NOW) == {LAST: f"after run {DEATHS - 1}"}
-    assert missed(LAST, deaths, NOW) == {}
-    assert missed(LAST, deaths, NOW + REST) == {LAST: f"after run {DEATHS}", LAST + HOUR: "never run"}
+    def after(n, wait):
+        return missed(LAST, deaths[:n], NOW + wait).get(LAST)
+
+    assert after(1, timedelta(0)) == "after run 0"
+    assert after(DEATHS, timedelta(0)) == f"after run {DEATHS - 1}"
+    assert after(DEATHS + 1, FIRST_REST - timedelta(seconds=1)) is None
+    assert after(DEATHS + 1, FIRST_REST) == f"after run {DEATHS}"
+    assert after(DEATHS + 2, FIRST_REST) is None
+    assert after(DEATHS + 2, 2 * FIRST_REST) == f"after run {DEATHS + 1}"
+
+
+def test_deaths_before_a_success_count_no_more():
+    early = [tried("died", name=f"run {n}") for n in range(9)]
+    assert missed(LAST, [*early, tried("succeeded"), tried("died", name="late")], NOW) == {LAST: "after late"}
 
 
 def test_an_hour_in_which_a_step_failed_is_tried_again_after_an_hour():
