@@ -19,12 +19,13 @@ from footfall.demo.delivered import files
 from footfall.hours import HOUR, floor
 from footfall.store import LocalStore
 from footfall.verify import verify_bucket
+from orchestration.alerting.alert import NEWS
 from orchestration.alerting.life import CALM
 
 KILLS = 50
 VICTIMS = ("run worker", "daemon", "code server", "collector")
 #: Hours that events are sent to, and how many a round.
-HOURS, EVENTS = 12, 20
+HOURS, EVENTS = 6, 20
 SEED = 20261121
 #: Seconds after the last kill until all is delivered: a sensor looks for late objects every five minutes.
 CONVERGED = 1800
@@ -159,7 +160,8 @@ def test_fifty_kills_lose_nothing_deliver_nothing_twice_and_tell_each_incident_o
                 send(services, hour, ids)
                 sent[hour] += ids
                 wait_until_shipped(services)
-                services.launch("hourly", key(hour))
+                if key(hour) not in {run[1] for run in services.waiting()}:
+                    services.launch("hourly", key(hour))
                 time.sleep(rng.uniform(0, 12))
                 if victim == "run worker":
                     give_up = time.monotonic() + 240
@@ -198,6 +200,9 @@ def test_fifty_kills_lose_nothing_deliver_nothing_twice_and_tell_each_incident_o
     assert delivered(installation.home) == everything, "all of it, and each once"
     assert no_revision_repeats(installation.home / "buckets" / "demo")
     for incident, events in by_incident(heard).items():
+        if incident.partition(":")[0] in NEWS:
+            assert events == ["firing"], incident
+            continue
         assert events == ["firing", "resolved"] * (len(events) // 2), (incident, events)
 
 

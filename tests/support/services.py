@@ -185,6 +185,13 @@ class Services:
             for run in found
         ]
 
+    def waiting(self) -> list[tuple[str, str, str]]:
+        """The runs that have not begun; none where the UI does not answer."""
+        try:
+            return [run for run in self.runs() if run[2] in ("QUEUED", "NOT_STARTED", "STARTING")]
+        except (OSError, ValueError, KeyError, TypeError, http.client.HTTPException):
+            return []
+
     def wait_until_quiet(self, seconds: float = 600) -> None:
         """Until no run is queued or going on."""
         give_up = time.monotonic() + seconds
