@@ -1,4 +1,4 @@
-"""YAML as people mean it: a field given twice is a mistake; an error quotes nothing that could be a secret."""
+"""YAML as people mean it: a field given twice is a mistake. Errors quote nothing that could be a secret."""
 
 import re
 from typing import Any
