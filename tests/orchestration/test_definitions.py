@@ -334,6 +334,14 @@ def test_every_asset_and_job_says_what_to_do_when_it_is_red(load, graph):
             assert "**When it is red:**" in (job.description or ""), job.name
 
 
+def test_every_asset_links_to_a_section_of_the_runbook(graph):
+    text = (ROOT / "docs" / "runbook.md").read_text()
+    titles = {line.removeprefix("## ").lower().replace("`", "") for line in text.splitlines()}
+    for name, node in _nodes(graph).items():
+        section = str(node.metadata["runbook"].value).partition("#")[2]
+        assert section.replace("-", " ") in titles, name
+
+
 def test_every_sensor_schedule_and_check_says_what_it_is_for(load, graph):
     definitions = load(ROOT / "clients")
     for each in (*definitions.sensors, *definitions.schedules):
