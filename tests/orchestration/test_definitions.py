@@ -179,7 +179,9 @@ def test_one_job_an_hour_and_one_a_day_for_each_time_zone(load):
 def test_the_hourly_job_takes_everything_but_the_daily_files(load, graph):
     job = load(ROOT / "clients").resolve_job_def("hourly")
 
+    backfill = load(ROOT / "clients").resolve_job_def("backfill")
     taken = {key.to_user_string() for key in job.asset_layer.executable_asset_keys}
+    assert backfill.asset_layer.executable_asset_keys == job.asset_layer.executable_asset_keys
     assert taken == {name for name in _nodes(graph) if "daily-metrics" not in name} - {
         LOGS,
         DOMAIN,
