@@ -26,7 +26,11 @@
 
     create or replace temp table touched_now as
     select session_id from {{ made }}
-    where {{ received_in_window('received_hour') }} or {{ received_in_window('enriched_at') }}
+    where {{ received_in_window('received_hour') }}
+        or (client_id, event_id) in (
+            select client_id, event_id from {{ ref('stg_web__corrections') }}
+            where {{ received_in_window('enriched_at') }}
+        )
     union
     select session_id from replaced where {{ received_in_window('received_hour') }}
     union

@@ -20,7 +20,7 @@
 {%- set visitor_key = 'coalesce(visitor_id, event_key) as visitor_key' -%}
 {%- set in_order = 'client_id, site_id, visitor_key' -%}
 
--- depends_on: {{ ref('stg_web__enrichments') }}, {{ ref('stg_web__hours') }}
+-- depends_on: {{ ref('stg_web__corrections') }}, {{ ref('stg_web__hours') }}
 with
 
 {% if is_incremental() %}
@@ -52,7 +52,7 @@ arrived as (
     from {{ ref('stg_web__events') }}
     where not {{ received_in_window('received_hour') }}
         and (client_id, event_id) in (
-            select client_id, event_id from {{ ref('stg_web__enrichments') }}
+            select client_id, event_id from {{ ref('stg_web__corrections') }}
             where {{ received_in_window('enriched_at') }}
         )
         and (client_id, site_id) not in (select client_id, site_id from changed_sites)
