@@ -18,7 +18,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from footfall import collecting, funnel, page_rules
 from footfall.consent import GpcPolicy
-from footfall.exports import CADENCES, MAIN, Cadence, Dataset, Destination, Export, NamedDestination
+from footfall.exports import CADENCES, LIVE, MAIN, Cadence, Dataset, Destination, Export, NamedDestination
 from footfall.fields import ENDPOINT, EXPECTED, Name
 from footfall.page_rules import PageRules
 from footfall.strict import Strict
@@ -236,9 +236,17 @@ class Client(Strict):
             return self.sites[0] if len(self.sites) == 1 else None
         return next((site for site in self.sites if site.site_id == site_id), None)
 
+    def export(self, name: str) -> Export | None:
+        """The export of that name; `events.live` are the parts of a live export `events`."""
+        found = next((export for export in self.exports if export.name == name.removesuffix(LIVE)), None)
+        if found is None or found.name == name:
+            return found
+        return found.parts() if found.cadence == "live" else None
+
     def zone(self) -> ZoneInfo:
-        """The time zone in which this client's days begin."""
-        return ZoneInfo(self.timezone)
+        """The time zone in which this client's days begin: that of its sites where they share one."""
+        zones = {site.timezone or self.timezone for site in self.sites}
+        return ZoneInfo(zones.pop() if len(zones) == 1 else self.timezone)
 
     def local_midnight(self, day: str) -> datetime:
         """The aware start of a local day written `2026-11-20`."""

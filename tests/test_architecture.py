@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from footfall import cli
 from footfall.settings import VARIABLES
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -320,6 +321,15 @@ def test_no_file_knows_the_machine_it_was_written_on():
 
 #: Set by orchestration.modelling.command for the dbt process, and by nobody else.
 OF_DBT = {"FOOTFALL_WAREHOUSE", "FOOTFALL_WINDOW_START", "FOOTFALL_WINDOW_END"}
+
+
+def test_every_command_is_documented():
+    text = (ROOT / "docs" / "operations.md").read_text()
+    table = text.partition("\n## Commands\n")[2].partition("\n## ")[0]
+
+    documented = set(re.findall(r"^\| `footfall ([a-z]+)", table, re.MULTILINE))
+
+    assert documented == set(re.findall(r"^    ([a-z]+)\b", cli.parser().format_help(), re.MULTILINE))
 
 
 def test_every_variable_that_is_read_is_documented():

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 import duckdb
 
 from footfall.clients import Client
+from footfall.days import window
+from footfall.manifest import minutes_of
 from orchestration.delivery.datasets import utc_cursor
 from orchestration.delivery.selection import Selection
 
@@ -30,7 +32,7 @@ class Digests:
     def of(self, selection: Selection) -> dict[datetime, str]:
         """Start of period (UTC) → digest, for one export, from `since` on; of periods that have rows."""
         period = self._period(selection)
-        query = (selection.dataset.table, period, selection.client.timezone, *selection.sources)
+        query = (selection.dataset.table, period, selection.client.zone().key, *selection.sources)
         with self._lock:
             if query not in self._found:
                 self._found[query] = self._scan(selection, period)
@@ -38,7 +40,7 @@ class Digests:
 
     def one(self, selection: Selection, start: datetime) -> str:
         """The digest of one period, of any age."""
-        if self.since is None or start >= self.since:
+        if self.since is None or window(selection.client, selection.export, start)[0] >= self.since:
             return self.of(selection).get(start.astimezone(UTC), EMPTY)
         names = ", ".join(f'source."{name}"' for name in selection.sources)
         where, values = selection.period(start)
@@ -56,13 +58,17 @@ class Digests:
         if dataset.day:
             return f"source.{dataset.day}"
         if selection.export.cadence == "daily":
-            return f"CAST(timezone('{selection.client.timezone}', source.{dataset.moment}) AS DATE)"
-        return f"date_trunc('hour', source.{dataset.hour})"
+            return selection.local_date
+        if selection.clock == dataset.hour:
+            return f"date_trunc('hour', source.{dataset.hour})"
+        return (
+            f"time_bucket(INTERVAL '{minutes_of(selection.export.cadence)} minutes', source.{dataset.moment})"
+        )
 
     def _scan(self, selection: Selection, period: str) -> dict[str, dict[datetime, str]]:
         names = ", ".join(f'source."{name}"' for name in selection.sources)
         dataset = selection.dataset
-        bound = dataset.day or (dataset.moment if selection.export.cadence == "daily" else dataset.hour)
+        bound = dataset.day or selection.clock
         where, values = "true", []
         if self.since is not None:
             kind = "DATE" if dataset.day else "TIMESTAMPTZ"

@@ -10,9 +10,10 @@ from typing import Any
 import duckdb
 
 from footfall.clients import Client, Export
+from footfall.days import window, zones_of_sites
 from footfall.failures import ConfigError
 from footfall.filters import columns_of, parse_filter
-from footfall.manifest import CSV_DIALECT, JSONL_DIALECT, PARQUET_DIALECT, period_end
+from footfall.manifest import CSV_DIALECT, JSONL_DIALECT, PARQUET_DIALECT
 from orchestration.delivery.conditions import to_sql
 from orchestration.delivery.datasets import DATASETS, Dataset, columns, require_columns
 from orchestration.delivery.held import not_held
@@ -54,13 +55,32 @@ class Selection:
                 self.client.client_id,
                 day,
             ]
-        column = self.dataset.moment if self.export.cadence == "daily" else self.dataset.hour
-        end = period_end(start, self.export.cadence)
-        return (
-            f"source.client_id = ? AND source.{column} >= CAST(? AS TIMESTAMPTZ) "
-            f"AND source.{column} < CAST(? AS TIMESTAMPTZ)",
-            [self.client.client_id, start.astimezone(UTC).isoformat(), end.astimezone(UTC).isoformat()],
+        begin, end = window(self.client, self.export, start)
+        where = (
+            f"source.client_id = ? AND source.{self.clock} >= CAST(? AS TIMESTAMPTZ) "
+            f"AND source.{self.clock} < CAST(? AS TIMESTAMPTZ)"
         )
+        values = [self.client.client_id, begin.astimezone(UTC).isoformat(), end.astimezone(UTC).isoformat()]
+        if zones_of_sites(self.client, self.export):
+            where += f" AND {self.local_date} = CAST(? AS DATE)"
+            values.append(start.astimezone(self.client.zone()).strftime("%Y-%m-%d"))
+        return where, values
+
+    @property
+    def clock(self) -> str:
+        """The column of the time by which a row belongs to a period, where that is not a local day."""
+        is_by_hour = self.export.cadence in ("hourly", "live")
+        return str(self.dataset.hour if is_by_hour else self.dataset.moment)
+
+    @property
+    def local_date(self) -> str:
+        """SQL of the local day that a row's time lies in, at its site where sites differ."""
+        zone = f"'{self.client.zone().key}'"
+        sites = zones_of_sites(self.client, self.export)
+        if sites:
+            cases = " ".join(f"WHEN '{site}' THEN '{name}'" for site, name in sites.items())
+            zone = f"CASE source.site_id {cases} ELSE {zone} END"
+        return f"CAST(timezone({zone}, source.{self.clock}) AS DATE)"
 
 
 def select(connection: duckdb.DuckDBPyConnection, client: Client, export: Export, hash_key: str) -> Selection:

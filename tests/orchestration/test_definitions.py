@@ -292,6 +292,9 @@ def test_a_client_file_spoilt_after_loading_holds_up_no_other_client(load, tmp_p
             connection.execute(statement)
         connection.execute("INSERT INTO ingest.hours (received_hour) VALUES (?)", [FIRST_HOUR])
         add_event(connection, "event-0001", hour=FIRST_HOUR)
+        connection.execute(
+            "INSERT INTO ingest.receipts VALUES (?, 'demo', 'shop', NULL, 1, 0, 0)", [FIRST_HOUR]
+        )
 
     with dg.DagsterInstance.ephemeral() as instance:
         result = dg.materialize(
