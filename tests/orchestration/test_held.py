@@ -21,6 +21,7 @@ class Held(Setting):
 
     def __init__(self, folder, rule):
         super().__init__(folder)
+        self.connection.execute("DROP SCHEMA ingest CASCADE")  # views of main.events, which has no host
         make_schema(self.connection)
         self.connection.execute("ALTER TABLE main.events ADD COLUMN host VARCHAR")
         site = Site(site_id="shop", key="pk_demo_0000", domains=["demo.example", "*.demo.example"])
