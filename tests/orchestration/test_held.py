@@ -39,6 +39,11 @@ class Held(Setting):
             "VALUES ('demo', 'shop', ?, ?, ?, false)",
             [event_id, host, HOUR],
         )
+        self.connection.execute(
+            "INSERT INTO ingest.receipts (received_hour, client_id, site_id, kept, duplicates, quarantined) "
+            "VALUES (?, 'demo', 'shop', 1, 0, 0)",
+            [HOUR],
+        )
 
     def run(self):
         """What an hour's run does behind the models: discover, then deliver. Returns the file's event ids."""
