@@ -14,6 +14,7 @@ from support.orchestration_builders import add_event, warehouse
 from footfall.hours import HOUR, floor
 from footfall.store import LocalStore
 from footfall.verify import verify_bucket
+from orchestration import loading
 from orchestration.ingest.schema import create_statements
 from orchestration.partitions import HOUR_FORMAT, zone_name
 
@@ -343,6 +344,17 @@ def test_every_asset_links_to_a_section_of_the_runbook(graph):
     for name, node in _nodes(graph).items():
         section = str(node.metadata["runbook"].value).partition("#")[2]
         assert section.replace("-", " ") in titles, name
+
+
+def test_everything_that_is_made_of_each_hour_or_day_says_when_it_is_late(load):
+    timed = {
+        spec.key.to_user_string(): spec.freshness_policy
+        for spec in load(ROOT / "clients").resolve_all_asset_specs()
+        if isinstance(spec.partitions_def, dg.TimeWindowPartitionsDefinition)
+    }
+    assert {name for name, policy in timed.items() if policy is None} == {LOGS}
+    daily, hourly = timed["deliveries/agency/daily-metrics"], timed["deliveries/agency/events"]
+    assert (daily, hourly) == (loading.DAILY, loading.HOURLY)
 
 
 def test_every_sensor_schedule_and_check_says_what_it_is_for(load, graph):
