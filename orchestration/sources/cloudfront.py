@@ -22,7 +22,7 @@ from footfall.access_log import NOT_PAGES
 from footfall.clients import Client, Site
 from footfall.consent import COOKIELESS, reduced_user_agent, strip
 from footfall.errors import FootfallError
-from footfall.event import LINE_VERSION, Receipt, Refusal, Refused, refused_line
+from footfall.event import LINE_VERSION, MAX_USER_AGENT, Receipt, Refusal, Refused, refused_line
 from footfall.hours import floor
 from footfall.importer import without_address
 from footfall.privacy import Salts, visitor_id
@@ -111,13 +111,13 @@ def _unpacked(objects: Iterable[tuple[str, bytes]], folder: Path) -> tuple[Seque
     def tried(numbered: tuple[int, tuple[str, bytes]]) -> LogFile | str | None:
         number, (key, data) = numbered
         try:
-            return unpack(key, data, folder / f"{number:06d}.log")
+            return unpack(key, data, folder, number)
         except FootfallError as error:
             return f"{key}: {error}"
 
     # zlib lets go of the interpreter while it works.
     with ThreadPoolExecutor(UNPACKERS) as pool:
-        found = list(pool.map(tried, enumerate(objects)))
+        found = list(pool.map(tried, enumerate(sorted(objects, key=lambda each: each[0]))))
     files = [file for file in found if isinstance(file, LogFile)]
     damaged = dict(text.split(": ", 1) for text in found if isinstance(text, str))
     return files, damaged
@@ -165,14 +165,18 @@ def user_agent(written: str) -> str:
     return unquote(text) if "%20" in text else text
 
 
+def _json_text(agent: str) -> str:
+    return msgspec.json.encode(agent[:MAX_USER_AGENT]).decode()
+
+
 def _add_visitors(connection: duckdb.DuckDBPyConnection, client: Client, site: Site, salts: Salts) -> None:
-    """The temporary table `visitors`: (day, address, user agent as written) → visitor id, user agent."""
+    """The temporary table `visitors`: (day, address, agent as written) → visitor id, user agent as JSON."""
     rows = connection.execute(
         "SELECT DISTINCT CAST(requested_at AS DATE), c_ip, coalesce(cs_user_agent, '') FROM requests"
     ).fetchall()
     agents = {written: user_agent(written) for written in {row[2] for row in rows}}
     shown = {
-        written: scrub_user_agent(agent if site.consent_default else reduced_user_agent(agent))
+        written: _json_text(scrub_user_agent(agent if site.consent_default else reduced_user_agent(agent)))
         for written, agent in agents.items()
     }
     days = {
@@ -182,13 +186,13 @@ def _add_visitors(connection: duckdb.DuckDBPyConnection, client: Client, site: S
     frame = pd.DataFrame(
         {
             "day": [row[0] for row in rows],
-            "c_ip": [row[1] for row in rows],
-            "written": [row[2] for row in rows],
+            "address": [row[1] for row in rows],
+            "agent": [row[2] for row in rows],
             "visitor_id": [
                 visitor_id(days[d], site.site_id, ip, agents[ua]) if site.consent_default else None
                 for d, ip, ua in rows
             ],
-            "user_agent": [shown[row[2]] for row in rows],
+            "user_agent_json": [shown[row[2]] for row in rows],
         },
         dtype="object",
     )
@@ -201,48 +205,90 @@ def _add_visitors(connection: duckdb.DuckDBPyConnection, client: Client, site: S
 
 
 def _make_lines(connection: duckdb.DuckDBPyConnection, site: Site, rule: PageRule | None) -> None:
-    """The temporary table `lines`: hour, object_key, line_number, is_page_view, and the columns of a line."""
-    declared = " OR ".join(_host_is(domain) for domain in site.domains)
+    """The temporary table `lines`: hour, object, line_number, is_page_view, request_id, and as JSON text what
+    a stored line says in its envelope behind the type, and in its event behind the type.
+    """
     default_host = next((d for d in site.domains if not d.startswith("*.")), "unknown.invalid")
+    _clean_hosts(connection, default_host)
+    declared = " OR ".join(_host_is(domain) for domain in site.domains)
     is_page = "false"
     if rule is not None:
         extensions = ", ".join(f"'{e}'" for e in sorted(rule.extensions))
         is_page = (
             f"upper(cs_method) IN ({', '.join(repr(m) for m in rule.methods)}) "
             f"AND CAST(sc_status AS INTEGER) IN ({', '.join(str(s) for s in rule.statuses)}) "
-            "AND lower(coalesce(regexp_extract(cs_uri_stem, '[.]([^./]*)$', 1), '')) "
-            f"NOT IN ({extensions})"
+            "AND (NOT contains(cs_uri_stem, '.') "
+            "OR lower(coalesce(regexp_extract(cs_uri_stem, '[.]([^./]*)$', 1), '')) "
+            f"NOT IN ({extensions}))"
         )
+    received = "strftime(requested_at, '%Y-%m-%dT%H:%M:%S.000Z')"
+    url = (
+        "CASE WHEN cs_protocol = 'http' THEN 'http' ELSE 'https' END || '://' || host "
+        f"|| left(cs_uri_stem || coalesce('?' || cs_uri_query, ''), {MAX_URL_BYTES})"
+    )
+    # An expression each; those that need no escaping are of our own making: digits, names, times.
+    envelope = {
+        "received_at": f"'\"' || {received} || '\"'",
+        "occurred_at": f"'\"' || {received} || '\"'",
+        "visitor_id": "coalesce('\"' || visitor_id || '\"', 'null')",
+        "user_agent": "user_agent_json",
+        "host": "'\"' || host || '\"'",
+        "is_declared_host": f"CASE WHEN {declared} THEN 'true' ELSE 'false' END",
+        "gpc": "'false'",
+        "dnt": "'false'",
+        "consent_tier": f"'{site.consent_default}'",
+        "source": "'\"cloudfront\"'",
+    }
+    event = {
+        "occurred_at": "CAST(epoch_ms(requested_at) AS VARCHAR)",
+        "url": f"to_json({url})",
+        "referrer": _json_or_null(f"left(cs_referer, {MAX_URL_BYTES})"),
+        "method": "'\"' || cs_method || '\"'",
+        "status": "CAST(CAST(sc_status AS INTEGER) AS VARCHAR)",
+        "edge_location": _json_or_null("x_edge_location"),
+        "edge_result": _json_or_null("x_edge_result_type"),
+        "time_taken": _json_or_null("try_cast(time_taken AS DOUBLE)"),
+        "bytes_sent": "coalesce(CAST(try_cast(sc_bytes AS BIGINT) AS VARCHAR), 'null')",
+    }
     connection.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE lines AS
-        WITH identified AS (
-            SELECT
-                *,
-                {_request_id(connection)} AS request_id,
-                coalesce(nullif(regexp_extract(
-                    lower(coalesce(x_host_header, cs_host)), '^([a-z0-9_.-]*[a-z0-9_-])[.]?(:[0-9]+)?$', 1
-                ), ''), '{default_host}') AS host,
-                {is_page} AS is_page_view
-            FROM requests
-        )
         SELECT
-            date_trunc('hour', requested_at) AS hour, object_key, line_number, is_page_view, request_id,
-            strftime(requested_at, '%Y-%m-%dT%H:%M:%S.000Z') AS received_at, visitor_id,
-            left(user_agent, 512) AS user_agent, host, {declared} AS is_declared_host,
-            CASE WHEN cs_protocol = 'http' THEN 'http' ELSE 'https' END || '://' || host
-                || left(cs_uri_stem || coalesce('?' || cs_uri_query, ''), {MAX_URL_BYTES}) AS url,
-            left(cs_referer, {MAX_URL_BYTES}) AS referrer, cs_method AS method,
-            CAST(sc_status AS INTEGER) AS status, x_edge_location AS edge_location,
-            x_edge_result_type AS edge_result, try_cast(time_taken AS DOUBLE) AS time_taken,
-            try_cast(sc_bytes AS BIGINT) AS bytes_sent, epoch_ms(requested_at) AS occurred_ms
-        FROM identified
-        JOIN visitors ON visitors.day = CAST(requested_at AS DATE) AND visitors.c_ip = identified.c_ip
-            AND visitors.written = coalesce(identified.cs_user_agent, '')
+            date_trunc('hour', requested_at) AS hour, object, line_number, {is_page} AS is_page_view,
+            {_request_id(connection)} AS request_id,
+            concat({_members(envelope)}) AS envelope_rest, concat({_members(event)}) AS event_rest
+        FROM requests
+        JOIN objects USING (object)
+        JOIN hosts ON hosts.written = coalesce(x_host_header, cs_host, '')
+        JOIN visitors ON visitors.day = CAST(requested_at AS DATE) AND visitors.address = c_ip
+            AND visitors.agent = coalesce(cs_user_agent, '')
         -- the same objects make the same bytes, and the order of a join is nobody's promise
-        ORDER BY object_key, line_number
+        ORDER BY object, line_number
         """
     )
+
+
+def _clean_hosts(connection: duckdb.DuckDBPyConnection, default_host: str) -> None:
+    """The temporary table `hosts`: host as written → as an event has it."""
+    connection.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE hosts AS
+        SELECT written, coalesce(nullif(regexp_extract(
+            lower(written), '^([a-z0-9_.-]*[a-z0-9_-])[.]?(:[0-9]+)?$', 1
+        ), ''), $default) AS host
+        FROM (SELECT DISTINCT coalesce(x_host_header, cs_host, '') AS written FROM requests)
+        """,
+        {"default": default_host},
+    )
+
+
+def _json_or_null(expression: str) -> str:
+    return f"coalesce(to_json({expression}), 'null')"
+
+
+def _members(fields: dict[str, str]) -> str:
+    """SQL arguments of `concat` for members of a JSON object, a comma behind each but the last."""
+    return ", ',', ".join(f"'\"{name}\":', {expression}" for name, expression in fields.items())
 
 
 def _request_id(connection: duckdb.DuckDBPyConnection) -> str:
@@ -271,14 +317,14 @@ def _add_bad_lines(
     """A bad line belongs to the hour of the good line before it in its object, else of its first good one."""
     rows = connection.execute(
         """
-        SELECT b.object_key, b.line_number, b.line, b.problem,
+        SELECT object_key, b.line_number, b.line, b.problem,
             coalesce(
                 (SELECT max_by(r.requested_at, r.line_number) FROM requests r
-                 WHERE r.object_key = b.object_key AND r.line_number < b.line_number),
+                 WHERE r.object = b.object AND r.line_number < b.line_number),
                 (SELECT min_by(r.requested_at, r.line_number) FROM requests r
-                 WHERE r.object_key = b.object_key)
+                 WHERE r.object = b.object)
             )
-        FROM bad_lines b ORDER BY b.object_key, b.line_number
+        FROM bad_lines b JOIN objects USING (object) ORDER BY b.object, b.line_number
         """
     ).fetchall()
     for key, number, line, problem, near in rows:
@@ -320,41 +366,10 @@ def _written(
 
 def _stored_line(client: Client, site: Site) -> str:
     """SQL for the stored line of an event (footfall.event) from a row of `lines` and its `type`."""
-
-    def text(column: str) -> str:
-        return f"coalesce(to_json({column}), 'null')"
-
-    # An expression each; those that need no escaping are of our own making: digits, names, times.
-    event = {
-        "id": "concat('\"', substr(type, 1, 4), '-', request_id, '\"')",
-        "type": text("type"),
-        "occurred_at": "occurred_ms",
-        **{name: text(name) for name in ("url", "referrer", "method")},
-        "status": "status",
-        **{name: text(name) for name in ("edge_location", "edge_result", "time_taken", "bytes_sent")},
-    }
-    envelope = {
-        "v": str(LINE_VERSION),
-        "kind": "'\"event\"'",
-        "client_id": f"'\"{client.client_id}\"'",
-        "site_id": f"'\"{site.site_id}\"'",
-        "event_id": event["id"],
-        "type": event["type"],
-        "received_at": "concat('\"', received_at, '\"')",
-        "occurred_at": "concat('\"', received_at, '\"')",
-        "visitor_id": text("visitor_id"),
-        "user_agent": text("user_agent"),
-        "host": text("host"),
-        "is_declared_host": "is_declared_host",
-        "gpc": "false",
-        "dnt": "false",
-        "consent_tier": str(site.consent_default),
-        "source": "'\"cloudfront\"'",
-        "event": _json_object(event),
-    }
-    return _json_object(envelope)
-
-
-def _json_object(fields: dict[str, str]) -> str:
-    members = ", ',', ".join(f"'\"{name}\":', {expression}" for name, expression in fields.items())
-    return f"concat('{{', {members}, '}}')"
+    event_id = "substr(type, 1, 4), '-', request_id"
+    owner = f'"client_id":"{client.client_id}","site_id":"{site.site_id}"'
+    return (
+        f'concat(\'{{"v":{LINE_VERSION},"kind":"event",{owner},"event_id":"\', {event_id}, '
+        f'\'","type":"\', type, \'",\', envelope_rest, \',"event":{{"id":"\', {event_id}, '
+        "'\",\"type\":\"', type, '\",', event_rest, '}}')"
+    )
