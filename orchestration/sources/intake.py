@@ -22,7 +22,8 @@ from footfall.keys import raw_object, source_record
 from footfall.privacy import Salts
 from footfall.raw_object import compress
 from footfall.store import NotFound, ObjectInfo, ObjectStore, put_once
-from orchestration.sources.cloudfront import Converted, PageRule, convert
+from orchestration.sources.cloudfront import Converted, convert
+from orchestration.sources.request_lines import USUAL_PAGES
 
 #: How late a log object may come and still be found. AWS: "up to 24 hours"; two more for its own delay.
 #: Longer lists more of the bucket in each run; shorter loses late objects.
@@ -97,7 +98,7 @@ def convert_into(
     """Convert log objects (key, content) and put the raw objects, one for each hour of their requests."""
     names = hashlib.sha256("\n".join(f"{key} {len(data)}" for key, data in objects).encode()).hexdigest()
     with TemporaryDirectory(prefix="footfall-source-") as folder, duckdb.connect() as connection:
-        rule = PageRule() if source.page_views else None
+        rule = USUAL_PAGES if source.page_views else None
         converted = convert(connection, objects, client, site, salts, Path(folder), page_rule=rule)
         for hour, path in converted.hours.items():
             data = compress(path.read_bytes())

@@ -313,14 +313,6 @@ def test_the_envelope_is_ours_whatever_the_event_claims():
     assert line["event"]["client_id"] == "rival"
 
 
-@pytest.mark.parametrize(
-    ("sent_at", "kept"),
-    [(None, None), (1763640000000, "1763640000000"), (0, None), (-1, None), (10**30, None)],
-)
-def test_the_time_of_sending_is_kept_where_a_clock_can_show_it(sent_at, kept):
-    assert stored(wire(), sent_at=sent_at)["sent_at"] == kept
-
-
 def test_an_overlong_user_agent_is_cut():
     receipt = Receipt("acme", "shop", NOON, None, "u" * 5000)
 
