@@ -37,7 +37,10 @@ _NAME = re.compile(r"(?:^|[/.])(\d{4})-(\d{2})-(\d{2})-(\d{2})\.[A-Za-z0-9]+\.(?
 
 @dataclass
 class TakenIn:
-    """What one run found in a source. `hours` are those whose raw objects it added to."""
+    """What one run found in a source. `hours` are those whose raw objects it added to.
+
+    `damaged`: log objects of which nothing was taken, with the reason.
+    """
 
     objects: int = 0
     lines: int = 0
@@ -79,7 +82,7 @@ def take_in(
         found = {info.key: info.size for info in _named(bucket, source, hour)}
         new = {key: size for key, size in sorted(found.items()) if known.get(key) != size}
         for batch in _batches(new):
-            objects = list(_fetched(bucket, batch))
+            objects = list(_fetched(bucket, batch, taken.damaged))
             converted = convert_into(lake, objects, client, site, source, salts)
             taken.add(converted, len(objects))
             known.update({key: new[key] for key, _ in objects})
@@ -132,12 +135,13 @@ def _batches(new: dict[str, int]) -> Iterator[list[str]]:
         yield batch
 
 
-def _fetched(bucket: ObjectStore, keys: list[str]) -> Iterator[tuple[str, bytes]]:
+def _fetched(bucket: ObjectStore, keys: list[str], gone: dict[str, str]) -> Iterator[tuple[str, bytes]]:
+    """Each object that is still there; the others, with the reason, in `gone`."""
     for key in keys:
         try:
             yield key, bucket.get(key)
         except NotFound:
-            continue  # deleted between listing and reading: the owner's lifecycle rule
+            gone[key] = "deleted between listing and reading"  # perhaps by the owner's lifecycle rule
 
 
 def _record(lake: ObjectStore, client: Client, source: LogSource, hour: datetime) -> dict[str, int]:
