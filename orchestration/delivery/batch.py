@@ -136,6 +136,8 @@ def _deliver(
         asked.append(outcome)
         if outcome.status == "delivered":
             previews[start] = deliverer.preview(start)
+        if order.export.cadence == "live" and outcome.status != "failed":
+            deliverer.drop_parts(start)
     if is_with_restated:
         try:
             due = {*deliverer.restated(), *deliverer.open(desk.now())} - set(order.starts)

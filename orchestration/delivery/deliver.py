@@ -15,6 +15,7 @@ import duckdb
 
 from footfall import keys
 from footfall.clients import Client, Export
+from footfall.days import window, zones_of_sites
 from footfall.errors import FootfallError
 from footfall.failures import Trouble
 from footfall.manifest import Period, build, period_end
@@ -313,15 +314,15 @@ class Deliverer:
         self, row: LedgerRow, rendered: Rendered, start: datetime, newest: LedgerRow | None
     ) -> bytes:
         export, selection = self._export, self._selection()
-        end = period_end(start, export.cadence)
-        through = self._hours.complete_through(start)
+        begin, end = window(self._client, export, start)
+        through = self._hours.complete_through(begin)
         return build(
             key=self._prefix(start, row.revision) + keys.MANIFEST_NAME,
             client_id=self._client.client_id,
             export=export.name,
             dataset=export.dataset,
             cadence=export.cadence,
-            period=Period(start, end, self._client.timezone if export.cadence == "daily" else "UTC"),
+            period=self._period(start),
             revision=row.revision,
             supersedes=newest.revision if newest else None,
             reason=row.reason,
@@ -334,17 +335,41 @@ class Deliverer:
             receipt=self._receipts.of(
                 self._client.client_id,
                 start,
-                end,
+                period_end(start, export.cadence),
                 rows=rendered.rows,
                 delivered=rendered.delivered,
                 excluded=rendered.excluded,
             ),
+            closes=self._closed_parts(start) if export.cadence == "live" else None,
             complete_through=through,
             is_final=through is not None and through >= end + datasets.LATE_TOLERANCE,
             planned_at=row.planned_at,
             software=self._desk.software,
             signer=self._desk.signer,
         )
+
+    def _period(self, start: datetime) -> Period:
+        if self._export.cadence != "daily":
+            return Period(start, period_end(start, self._export.cadence), "UTC")
+        zone = self._client.zone().key
+        return Period(
+            start, period_end(start, "daily"), zone, sites=zones_of_sites(self._client, self._export) or None
+        )
+
+    def _closed_parts(self, start: datetime) -> list[str]:
+        """The manifests of an hour's parts, in order, those of earlier revisions included."""
+        parts = self._ledger.within(
+            self._client.client_id, self._export.parts().name, start, period_end(start, "live")
+        )
+        return [str(row.manifest_key) for row in parts if row.is_delivered]
+
+    def drop_parts(self, start: datetime) -> None:
+        """Let go of the parts of a live hour that is delivered, but for those that may be seen already."""
+        name = self._export.parts().name
+        with self._desk.claim(self._client.client_id, name):
+            for row in self._ledger.within(self._client.client_id, name, start, period_end(start, "live")):
+                if row.is_open and not self._may_be_seen(row) - {BACKUP}:
+                    self._drop(row)
 
 
 def _contents(row: LedgerRow) -> list[tuple[str, str | None]]:

@@ -160,6 +160,14 @@ class Ledger:
             (client_id, export, text_of(period_start)),
         )
 
+    def within(self, client_id: str, export: str, start: datetime, end: datetime) -> list[LedgerRow]:
+        """Every revision of the periods that begin in [start, end), oldest first."""
+        return self._select(
+            "WHERE client_id = ? AND export = ? AND period_start >= ? AND period_start < ? "
+            "ORDER BY period_start, revision",
+            (client_id, export, text_of(start), text_of(end)),
+        )
+
     def latest_delivered(
         self, client_id: str, export: str, since: datetime | None = None
     ) -> dict[datetime, LedgerRow]:

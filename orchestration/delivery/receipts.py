@@ -3,7 +3,7 @@
 import threading
 from collections import Counter
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import duckdb
 
@@ -14,12 +14,19 @@ from orchestration.delivery.datasets import utc_cursor
 #: Fates that are no reason of quarantine.
 KEPT, DUPLICATE = "kept", "duplicate"
 
-_FROM_EVENTS = """
-    SELECT received_hour, client_id, CASE WHEN is_duplicate THEN 'duplicate' ELSE 'kept' END, count(*)
-    FROM ingest.events WHERE received_hour >= ? AND received_hour < ? GROUP BY ALL
+_OF_HOURS = """
+    SELECT received_hour, coalesce(client_id, ''), coalesce(reason, ''), sum(kept), sum(duplicates),
+        sum(quarantined)
+    FROM ingest.receipts WHERE received_hour >= ? AND received_hour < ? GROUP BY ALL
+"""
+#: Lines without a time of receipt, which are damaged, are in the receipt of their hour and of no part of it.
+_OF_MINUTES = """
+    SELECT CASE WHEN is_duplicate THEN 'duplicate' ELSE 'kept' END, count(*)
+    FROM ingest.events WHERE client_id = $client AND received_at >= $start AND received_at < $end GROUP BY ALL
     UNION ALL
-    SELECT received_hour, coalesce(client_id, ''), reason, count(*)
-    FROM ingest.quarantine WHERE received_hour >= ? AND received_hour < ? GROUP BY ALL
+    SELECT reason, count(*)
+    FROM ingest.quarantine
+    WHERE client_id = $client AND received_at >= $start AND received_at < $end GROUP BY ALL
 """
 
 
@@ -33,7 +40,7 @@ class Receipts:
         self._has_tables = bool(
             self._connection.execute(
                 "SELECT 1 FROM information_schema.tables "
-                "WHERE table_schema = 'ingest' AND table_name = 'events'"
+                "WHERE table_schema = 'ingest' AND table_name = 'receipts'"
             ).fetchone()
         )
 
@@ -46,7 +53,23 @@ class Receipts:
     def of(
         self, client_id: str, start: datetime, end: datetime, *, rows: int, delivered: int, excluded: int
     ) -> Receipt:
-        """The receipt of one delivery: hours of receipt that begin in [start, end), and its own rows."""
+        """The receipt of one delivery: hours of receipt that begin in [start, end), or of a part of an hour
+        what was received in it; and its own rows.
+        """
+        is_part = end - start < HOUR
+        fates = self._of_minutes(client_id, start, end) if is_part else self._of_hours(client_id, start, end)
+        quarantined = {name: n for name, n in sorted(fates.items()) if name not in (KEPT, DUPLICATE)}
+        return Receipt(
+            received=fates.total(),
+            kept=fates[KEPT],
+            duplicate=fates[DUPLICATE],
+            quarantined=quarantined,
+            rows=rows,
+            delivered=delivered,
+            excluded=excluded,
+        )
+
+    def _of_hours(self, client_id: str, start: datetime, end: datetime) -> Counter[str]:
         hours = []
         hour = floor(start) if floor(start) == start else floor(start) + HOUR
         while hour < end:
@@ -59,25 +82,26 @@ class Receipts:
         fates: Counter[str] = Counter()
         for hour in hours:
             fates += self._hours.get(hour, {}).get(client_id, Counter())
-        quarantined = {name: n for name, n in sorted(fates.items()) if name not in (KEPT, DUPLICATE)}
-        return Receipt(
-            received=fates.total(),
-            kept=fates[KEPT],
-            duplicate=fates[DUPLICATE],
-            quarantined=quarantined,
-            rows=rows,
-            delivered=delivered,
-            excluded=excluded,
-        )
+        return fates
+
+    def _of_minutes(self, client_id: str, start: datetime, end: datetime) -> Counter[str]:
+        if not self._has_tables:
+            return Counter()
+        with self._lock:
+            found = self._connection.execute(
+                _OF_MINUTES, {"client": client_id, "start": start, "end": end}
+            ).fetchall()
+        return Counter(dict(found))
 
     def _read(self, start: datetime, end: datetime) -> None:
-        bounds = [start, end]
         hour = start
         while hour < end:
             self._hours.setdefault(hour, {})
-            hour += timedelta(hours=1)
-        for received_hour, client_id, fate, n in self._connection.execute(
-            _FROM_EVENTS, [*bounds, *bounds]
+            hour += HOUR
+        for hour, client_id, reason, kept, duplicate, quarantined in self._connection.execute(
+            _OF_HOURS, [start, end]
         ).fetchall():
-            of_hour = self._hours.setdefault(received_hour.astimezone(UTC), {})
-            of_hour.setdefault(client_id, Counter())[fate] += n
+            of_client = self._hours[hour.astimezone(UTC)].setdefault(client_id, Counter())
+            of_client.update({KEPT: int(kept), DUPLICATE: int(duplicate)})
+            if quarantined:
+                of_client[reason] += int(quarantined)

@@ -64,7 +64,7 @@ def render(
             paths.append(path)
     delivered = sum(file.rows for file in files)
     rows = delivered
-    if export.filter:
+    if selection.condition != "true":
         rows = _count(
             connection, f"SELECT count(*) FROM main.{selection.dataset.table} AS source WHERE {where}", values
         )

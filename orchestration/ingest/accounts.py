@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import duckdb
 
+from footfall.hours import HOUR
 from orchestration.ingest.decode import DAMAGED, UNREADABLE
 
 
@@ -26,6 +27,7 @@ class HourCounts:
     quarantined: int
     digest: str = ""
     is_degraded: bool = False
+    had_ended: bool = True
     uneven: tuple[str, ...] = ()
     reasons: tuple[tuple[str, int], ...] = ()
     restated: tuple[datetime, ...] = ()
@@ -100,15 +102,40 @@ def write_accounts(
         SELECT $hour AS received_hour, count(*) AS objects, coalesce(sum(bytes), 0) AS bytes,
             coalesce(sum(lines), 0) AS lines, coalesce(sum(kept), 0) AS kept,
             coalesce(sum(duplicates), 0) AS duplicates, coalesce(sum(quarantined), 0) AS quarantined,
-            $digest AS digest, $degraded AS is_degraded
+            $digest AS digest, $degraded AS is_degraded, $ended AS had_ended
         FROM ingest.objects WHERE received_hour = $hour
         """,
-        {"hour": hour, "digest": digest, "degraded": bool(problems)},
+        {
+            "hour": hour,
+            "digest": digest,
+            "degraded": bool(problems),
+            "ended": hour + HOUR <= datetime.now(UTC),
+        },
     )
 
 
-def apply_flips(connection: duckdb.DuckDBPyConnection) -> list[datetime]:
-    """Write `flips` (ingest.duplicates) into the other hours: rows and accounts. Returns those hours."""
+def record_changes(connection: duckdb.DuckDBPyConnection, hour: datetime, events: str) -> None:
+    """Remember in ingest.changes, once each, what the ingest of `hour` changed of other hours.
+
+    `events`: a query for (client_id, event_id); its one parameter is $hour.
+    """
+    connection.execute(
+        f"""
+        INSERT INTO ingest.changes
+        SELECT $hour, client_id, event_id FROM ({events})
+        EXCEPT
+        SELECT changed_in_hour, client_id, event_id FROM ingest.changes WHERE changed_in_hour = $hour
+        """,
+        {"hour": hour},
+    )
+
+
+def apply_flips(connection: duckdb.DuckDBPyConnection, hour: datetime) -> list[datetime]:
+    """Write `flips` (ingest.duplicates) into the other hours: rows and accounts. Returns those hours.
+
+    The models of `hour` have to take these events along, and the hour itself may hold no kept copy of them,
+    before or after: they are remembered as changes.
+    """
     hours = connection.execute("SELECT DISTINCT received_hour FROM flips ORDER BY 1").fetchall()
     if not hours:
         return []
@@ -119,6 +146,7 @@ def apply_flips(connection: duckdb.DuckDBPyConnection) -> list[datetime]:
             AND e.line_number = f.line_number
         """
     )
+    record_changes(connection, hour, "SELECT client_id, event_id FROM flips")
     for table, extra in (("hours", ""), ("objects", ", object_key"), ("receipts", ", client_id, site_id")):
         names = [name for name in ("received_hour", *extra.split(", ")) if name]
         same = " AND ".join(f"a.{name} IS NOT DISTINCT FROM f.{name}" for name in names)
@@ -140,7 +168,8 @@ def read_counts(
 ) -> HourCounts:
     """The hour's sums as they are in the warehouse."""
     row = connection.execute(
-        "SELECT objects, bytes, lines, kept, duplicates, quarantined, digest, coalesce(is_degraded, false) "
+        "SELECT objects, bytes, lines, kept, duplicates, quarantined, digest, coalesce(is_degraded, false), "
+        "coalesce(had_ended, true) "
         "FROM ingest.hours WHERE received_hour = ?",
         [hour],
     ).fetchone()

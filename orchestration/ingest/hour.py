@@ -121,7 +121,7 @@ def _replace_hour(
                     f"INSERT INTO ingest.{table} BY NAME SELECT * FROM read_parquet(?)", [str(path)]
                 )
         write_accounts(connection, hour, listing_digest(objects), problems)
-        restated = apply_flips(connection)
+        restated = apply_flips(connection, hour)
         for key, problem in problems.items():
             record_incident(connection, hour, decode.UNREADABLE, key, problem)
         # Before the commit: when this fails, doing the hour again finds the same changes again.

@@ -88,6 +88,7 @@ TABLES: dict[str, dict[str, str]] = {
         "quarantined": "BIGINT",
         "digest": "VARCHAR",
         "is_degraded": "BOOLEAN",
+        "had_ended": "BOOLEAN",
     },
     # One row per raw object of an ingested hour: lines = kept + duplicates + quarantined holds for each.
     "objects": {
@@ -138,6 +139,13 @@ TABLES: dict[str, dict[str, str]] = {
         "event_type": "VARCHAR",
         "page": "VARCHAR",
         "definition": "VARCHAR",
+    },
+    # One row per event and hour whose ingest changed it, though it was received in another hour: it became a
+    # duplicate or the copy that counts, or a correction of it came or went. Only ever added to.
+    "changes": {
+        "changed_in_hour": "TIMESTAMPTZ",
+        "client_id": "VARCHAR",
+        "event_id": "VARCHAR",
     },
     # One row per correction of a stored event's fields; only ever added to.
     "event_enrichments": {

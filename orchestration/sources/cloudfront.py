@@ -16,7 +16,6 @@ from urllib.parse import unquote
 
 import duckdb
 import msgspec
-import pandas as pd
 
 from footfall.clients import Client, Site
 from footfall.consent import COOKIELESS, reduced_user_agent, strip
@@ -128,6 +127,8 @@ def _take_out_personal_data(connection: duckdb.DuckDBPyConnection) -> None:
         ]
         if not changed:
             continue
+        import pandas as pd  # a second, which every start of a code server would pay
+
         frame = pd.DataFrame(changed, columns=["written", "clean"], dtype="object")
         connection.register("clean_frame", frame)
         connection.execute(
@@ -167,6 +168,8 @@ def _add_visitors(connection: duckdb.DuckDBPyConnection, client: Client, site: S
         day: salts.of(client.client_id, datetime(day.year, day.month, day.day, tzinfo=UTC))
         for day in {row[0] for row in rows}
     }
+    import pandas as pd
+
     frame = pd.DataFrame(
         {
             "day": [row[0] for row in rows],

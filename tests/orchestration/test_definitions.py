@@ -179,7 +179,9 @@ def test_one_job_an_hour_and_one_a_day_for_each_time_zone(load):
 def test_the_hourly_job_takes_everything_but_the_daily_files(load, graph):
     job = load(ROOT / "clients").resolve_job_def("hourly")
 
+    backfill = load(ROOT / "clients").resolve_job_def("backfill")
     taken = {key.to_user_string() for key in job.asset_layer.executable_asset_keys}
+    assert backfill.asset_layer.executable_asset_keys == job.asset_layer.executable_asset_keys
     assert taken == {name for name in _nodes(graph) if "daily-metrics" not in name} - {
         LOGS,
         DOMAIN,
@@ -290,6 +292,9 @@ def test_a_client_file_spoilt_after_loading_holds_up_no_other_client(load, tmp_p
             connection.execute(statement)
         connection.execute("INSERT INTO ingest.hours (received_hour) VALUES (?)", [FIRST_HOUR])
         add_event(connection, "event-0001", hour=FIRST_HOUR)
+        connection.execute(
+            "INSERT INTO ingest.receipts VALUES (?, 'demo', 'shop', NULL, 1, 0, 0)", [FIRST_HOUR]
+        )
 
     with dg.DagsterInstance.ephemeral() as instance:
         result = dg.materialize(

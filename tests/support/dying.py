@@ -15,6 +15,7 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
+from support.delivering import with_receipts
 from support.orchestration_builders import EVENTS, HOUR, add_event, client, warehouse
 
 from footfall.signatures import load_signer
@@ -77,7 +78,7 @@ class FusedLedger(Ledger):
 
 def deliver(folder, rows, fuse):
     """One process's work: a fresh warehouse with so many events, and the delivery of the hour."""
-    connection = warehouse()
+    connection = with_receipts(warehouse())
     for n in range(rows):
         add_event(connection, f"event-{n:04d}")
     ledger = FusedLedger(folder / "ledger.sqlite")

@@ -38,6 +38,7 @@ def a_manifest(file, revision=1, start=HOUR, **changes):
         "columns": [("event_id", "VARCHAR")],
         "schema": "_schema/events/abc/",
         "receipt": Receipt(3, 1, 1, {"malformed_json": 1}, 1, 1, 0),
+        "closes": None,
         "complete_through": start + timedelta(hours=1),
         "is_final": False,
         "planned_at": start,
