@@ -11,7 +11,7 @@
         'consent_tier', 'consent_declared', 'revenue', 'engaged_ms', 'scroll_percent', 'lost', 'status', 'time_taken',
         'bytes_sent',
         'is_declared_host', 'is_bot', 'is_referrer_spam', 'gpc', 'dnt',
-        'occurred_at', 'received_at', 'received_hour', 'enriched_at',
+        'occurred_at', 'received_at', 'received_hour',
     ]) }}
 {% endmacro %}
 

@@ -7,6 +7,14 @@
     The one rule of session ids: client, site, visitor and the first event. It changes only for the session
     whose first event changed; a running number would rename every later session of the visitor.
 -#}
-{% macro session_id(client_id, site_id, visitor_id, first_event_id) -%}
-    md5(concat({{ client_id }}, '|', {{ site_id }}, '|', coalesce({{ visitor_id }}, ''), '|', {{ first_event_id }}))
+{% macro session_id(client_id, site_id, visitor_id, first_event) -%}
+    md5(concat({{ client_id }}, '|', {{ site_id }}, '|', coalesce({{ visitor_id }}, ''), '|', {{ first_event }}))
+{%- endmacro %}
+
+{#-
+    A first event's part of it: its id and its UTC date. An id that comes again a week later is another event, and
+    begins another session.
+-#}
+{% macro first_event(event_id, occurred_at) -%}
+    concat({{ event_id }}, '|', cast(cast({{ occurred_at }} as date) as varchar))
 {%- endmacro %}

@@ -3,32 +3,33 @@
 
     A plain delete+insert replaces the keys that it is given. An hour that is ingested again may hold fewer
     events than before; those must go too, so every row of the window goes before the new rows come.
-    A session is touched when a row of it is in the window, or came, went, or changed what later models read.
+    A session is touched when an affected event is or was in it (macros/affected.sql), and when an event that
+    only lies near one came to it or left it.
 -#}
 {% macro get_incremental_rebuild_islands_sql(arg_dict) %}
     {%- set columns = get_quoted_csv(arg_dict['dest_columns'] | map(attribute='name')) -%}
     {%- set made = arg_dict['temp_relation'] -%}
     {%- set stored = arg_dict['target_relation'] -%}
-    {%- set compared = 'event_key, received_hour, session_id, date, timeout_minutes, is_conversion, enriched_at' -%}
+    {%- set compared = 'event_key, received_hour, session_id, date' -%}
     {%- set told = 'client_id, site_id, visitor_id, session_id, date, received_hour' -%}
-    create or replace temp table replaced as
-    select {{ compared }}, client_id, site_id, visitor_id
-    from {{ stored }}
-    where {{ received_in_window('received_hour') }}
-        or (event_key, received_hour) in (select event_key, received_hour from {{ made }});
+    create or replace temp table affected_rows as
+    {{ affected(stored, 'event_key, received_hour') }};
 
-    insert into replaced
-    select {{ compared }}, client_id, site_id, visitor_id
+    create or replace temp table replaced as
+    select {{ compared }}, client_id, site_id, visitor_id, event_id
     from {{ stored }}
-    where {{ received_in_window('received_hour', widened_by_days=deduplication_days()) }}
-        and event_key in (select event_key from {{ made }} where {{ received_in_window('received_hour') }})
-        and (event_key, received_hour) not in (select event_key, received_hour from replaced);
+    where (event_key, received_hour) in (
+        select event_key, received_hour from affected_rows union select event_key, received_hour from {{ made }}
+    );
 
     create or replace temp table touched_now as
-    select session_id from {{ made }}
-    where {{ received_in_window('received_hour') }} or {{ received_in_window('enriched_at') }}
-    union
-    select session_id from replaced where {{ received_in_window('received_hour') }}
+    {%- for rows in (made, 'replaced') %}
+    {{ 'union' if not loop.first }}
+    select session_id from {{ rows }}
+    where {{ received_in_window('received_hour') }}
+        or (client_id, event_id) in ({{ changed_events() }})
+        or (client_id, site_id) in ({{ changed_sites() }})
+    {%- endfor %}
     union
     select session_id from (select {{ compared }} from {{ made }} except select {{ compared }} from replaced) as came
     union

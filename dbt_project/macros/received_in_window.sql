@@ -3,15 +3,12 @@
 
     FOOTFALL_WINDOW_START and FOOTFALL_WINDOW_END are whole hours in UTC, ISO 8601 (2026-11-20T14:00:00Z).
     Without both, and in a full refresh, everything is in the window: a full refresh of one hour would
-    drop all others. `widened_by_days`: the same window with days of margin on both sides.
+    drop all others.
 -#}
-{% macro received_in_window(column='received_hour', widened_by_days=0) -%}
+{% macro received_in_window(column='received_hour') -%}
     {%- set window = received_window() -%}
     {%- if window is none -%}
         true
-    {%- elif widened_by_days -%}
-        ({{ column }} >= {{ utc_timestamp(window[0]) }} - interval {{ widened_by_days }} day
-        and {{ column }} < {{ utc_timestamp(window[1]) }} + interval {{ widened_by_days }} day)
     {%- else -%}
         ({{ column }} >= {{ utc_timestamp(window[0]) }} and {{ column }} < {{ utc_timestamp(window[1]) }})
     {%- endif -%}
@@ -33,9 +30,3 @@
     {% endif %}
     {{ return((start[:13] ~ ':00:00Z', end[:13] ~ ':00:00Z')) }}
 {% endmacro %}
-
-{#-
-    The window as it was written, for what has a clock of its own: an enrichment is read by the run of the hour
-    it was made in, whatever hour its event was received in.
--#}
-{% macro deduplication_days() %}{{ return(8) }}{% endmacro %}

@@ -25,6 +25,9 @@ DAILY_CRON = "10 1 * * *"
 #: Before the hourly run, so that what lies in the log buckets already is part of it.
 ACCESS_LOGS_CRON = "2 * * * *"
 
+#: The two jobs that take everything of an hour.
+HOURLY, BACKFILL = "hourly", "backfill"
+
 #: Assets with jobs of their own; the parts of defs/ meet only through asset keys.
 ACCESS_LOGS = dg.AssetSelection.assets(dg.AssetKey(["sources", "access_logs"]))
 USAGE = dg.AssetSelection.assets(dg.AssetKey(["deliveries", "usage_daily"]))
@@ -99,18 +102,32 @@ def day_to_run(timezone: str, tick: dg.ScheduleEvaluationContext) -> dg.RunReque
 
 @dg.definitions
 def schedules() -> dg.Definitions:
+    # Log buckets have a run of their own: one that cannot be read must not hold up an hour of the others.
+    an_hour = dg.AssetSelection.all() - daily_selection() - live_selection() - OF_THEIR_OWN
     job = dg.define_asset_job(
-        "hourly",
-        # Log buckets have a run of their own: one that cannot be read must not hold up an hour of the others.
-        selection=dg.AssetSelection.all() - daily_selection() - live_selection() - OF_THEIR_OWN,
+        HOURLY,
+        selection=an_hour,
         partitions_def=hourly(),
         # A process for each step would cost seconds each, and the steps queue for the warehouse anyway.
         executor_def=dg.in_process_executor,
         description=(
             "One hour of receipt, from raw objects to delivered files. **When it is red:** open the failed "
             "step; its message says what to do. Re-execute from failure, or run the hour again: nothing is "
-            "sent twice. **To backfill:** *Materialize all* on this page takes a range of hours and makes it "
-            "one run; an export's own page does the same for one client alone."
+            "sent twice. Many hours at once: the job `backfill`."
+        ),
+    )
+    backfill = dg.define_asset_job(
+        BACKFILL,
+        selection=an_hour,
+        partitions_def=hourly(),
+        executor_def=dg.in_process_executor,
+        tags={"dagster/priority": "-1"},  # a scheduled hour that waits goes first
+        description=(
+            "A range of past hours again, from raw objects to delivered files: *Materialize all*, choose the "
+            "hours, *Launch*. They are one run, and a scheduled hour waits for it: a few days at a time, "
+            "then the days in it, with `daily_…`. For one client alone open its export instead. What did not "
+            "change is not sent again. **When it is red:** as for `hourly`; start the same range again, "
+            "what is done is done."
         ),
     )
     registry = load_registry(Settings.from_environ(os.environ).clients)
@@ -124,7 +141,7 @@ def schedules() -> dg.Definitions:
             "names the source; check that Footfall may list and read that bucket, then run the hour again."
         ),
     )
-    jobs = [job, access_logs]
+    jobs = [job, backfill, access_logs]
     made = [
         dg.ScheduleDefinition(
             name="access_logs",

@@ -47,7 +47,8 @@ class Digests:
         with self._lock:
             found = self._connection.execute(
                 f"SELECT count(*), bit_xor(hash({names})), sum(hash({names}) % 1000003) "
-                f"FROM main.{selection.dataset.table} AS source WHERE {where}",
+                f"FROM main.{selection.dataset.table} AS source "
+                f"WHERE {where} AND {selection.not_held}",
                 values,
             ).fetchone()
         return f"{found[0]}:{found[1]}:{found[2]}" if found and found[0] else EMPTY
@@ -76,7 +77,8 @@ class Digests:
             values = [self.since.strftime("%Y-%m-%d") if dataset.day else self.since.isoformat()]
         found = self._connection.execute(
             f"SELECT source.client_id, {period}, count(*), bit_xor(hash({names})), "
-            f"sum(hash({names}) % 1000003) FROM main.{dataset.table} AS source WHERE {where} GROUP BY 1, 2",
+            f"sum(hash({names}) % 1000003) FROM main.{dataset.table} AS source "
+            f"WHERE {where} AND {selection.not_held} GROUP BY 1, 2",
             values,
         ).fetchall()
         by_client: dict[str, dict[datetime, str]] = {}

@@ -71,7 +71,7 @@ def render(
             paths.append(path)
     delivered = sum(file.rows for file in files)
     rows = delivered
-    if export.filter:
+    if selection.condition != "true":
         rows = _count(connection, f"SELECT count(*) FROM {table} AS source WHERE {where}", values)
     return Rendered(tuple(files), tuple(paths), rows, delivered, rows - delivered)
 

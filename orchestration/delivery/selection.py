@@ -16,6 +16,7 @@ from footfall.filters import columns_of, parse_filter
 from footfall.manifest import CSV_DIALECT, JSONL_DIALECT, PARQUET_DIALECT
 from orchestration.delivery.conditions import to_sql
 from orchestration.delivery.datasets import DATASETS, Dataset, columns, require_columns
+from orchestration.delivery.held import not_held
 
 #: Characters with which a spreadsheet begins a formula, the full-width ones of Asian keyboards included.
 #: A cell of text that begins with one, or with apostrophes and then one, gets an apostrophe in front.
@@ -29,7 +30,8 @@ class Selection:
     """An export, resolved against the table as it is now. `where` and `order` are SQL over `source`.
 
     `columns`: name and type in the file, in order. `sources`: the columns of the table that they, and the
-    filter, are made of. `schema_id` names everything about the files that is not their rows.
+    filter, are made of. `schema_id` names everything about the files that is not their rows. `not_held`: SQL
+    that leaves out rows which wait for their domain; part of `condition`, and of a period's digest.
     """
 
     client: Client
@@ -43,6 +45,7 @@ class Selection:
     order: str
     dialect: Mapping[str, Any]
     schema_id: str
+    not_held: str = "true"
 
     def period(self, start: datetime) -> tuple[str, list[Any]]:
         """SQL that is true for the client's rows of the period that begins at `start`, and its values."""
@@ -98,6 +101,7 @@ def select(connection: duckdb.DuckDBPyConnection, client: Client, export: Export
         condition, values = to_sql(parsed, kinds)
     order = [name for name in (dataset.order or kinds) if name in kinds]
     dialect = _dialect(export)
+    free = not_held(connection, dataset)
     return Selection(
         client=client,
         export=export,
@@ -105,11 +109,12 @@ def select(connection: duckdb.DuckDBPyConnection, client: Client, export: Export
         columns=tuple(named),
         cells=tuple(_cell(name, kinds[name], export, hash_key) for name in chosen),
         sources=tuple(dict.fromkeys([*chosen, *sorted(filtered)])),
-        condition=condition,
+        condition=condition if free == "true" else f"({condition}) AND {free}",
         values=tuple(values),
         order=", ".join(f'source."{name}"' for name in order),
         dialect=dialect,
         schema_id=_schema_id(export, named, dialect),
+        not_held=free,
     )
 
 

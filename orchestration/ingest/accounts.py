@@ -114,8 +114,28 @@ def write_accounts(
     )
 
 
-def apply_flips(connection: duckdb.DuckDBPyConnection) -> list[datetime]:
-    """Write `flips` (ingest.duplicates) into the other hours: rows and accounts. Returns those hours."""
+def record_changes(connection: duckdb.DuckDBPyConnection, hour: datetime, events: str) -> None:
+    """Remember in ingest.changes, once each, what the ingest of `hour` changed of other hours.
+
+    `events`: a query for (client_id, event_id); its one parameter is $hour.
+    """
+    connection.execute(
+        f"""
+        INSERT INTO ingest.changes
+        SELECT $hour, client_id, event_id FROM ({events})
+        EXCEPT
+        SELECT changed_in_hour, client_id, event_id FROM ingest.changes WHERE changed_in_hour = $hour
+        """,
+        {"hour": hour},
+    )
+
+
+def apply_flips(connection: duckdb.DuckDBPyConnection, hour: datetime) -> list[datetime]:
+    """Write `flips` (ingest.duplicates) into the other hours: rows and accounts. Returns those hours.
+
+    The models of `hour` have to take these events along, and the hour itself may hold no kept copy of them,
+    before or after: they are remembered as changes.
+    """
     hours = connection.execute("SELECT DISTINCT received_hour FROM flips ORDER BY 1").fetchall()
     if not hours:
         return []
@@ -126,6 +146,7 @@ def apply_flips(connection: duckdb.DuckDBPyConnection) -> list[datetime]:
             AND e.line_number = f.line_number
         """
     )
+    record_changes(connection, hour, "SELECT client_id, event_id FROM flips")
     for table, extra in (("hours", ""), ("objects", ", object_key"), ("receipts", ", client_id, site_id")):
         names = [name for name in ("received_hour", *extra.split(", ")) if name]
         same = " AND ".join(f"a.{name} IS NOT DISTINCT FROM f.{name}" for name in names)

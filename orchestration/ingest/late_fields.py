@@ -18,20 +18,27 @@ import zstandard
 
 from footfall import keys
 from footfall.enrichments import StoredEnrichment
-from footfall.hours import HOUR
 from footfall.store import ObjectStore
+from orchestration.ingest.accounts import record_changes
+
+_OF_HOUR = (
+    "FROM ingest.event_enrichments WHERE enriched_at >= $hour AND enriched_at < $hour + INTERVAL 1 HOUR"
+)
 
 
 def replace_enrichments(connection: duckdb.DuckDBPyConnection, lake: ObjectStore, hour: datetime) -> int:
-    """Replace the rows that were taken in during `hour`. Returns how many there are now."""
+    """Replace the rows that were taken in during `hour`. Returns how many there are now.
+
+    The events of what goes and of what comes are remembered as changes, before the first row goes: the models
+    make them anew with the hour, wherever they were received.
+    """
     decode = msgspec.json.Decoder(StoredEnrichment).decode
     rows: list[StoredEnrichment] = []
     for info in lake.list(f"{keys.ENRICHMENTS}{keys.hour_path(hour)}/"):
         content = zstandard.ZstdDecompressor().decompressobj().decompress(lake.get(info.key))
         rows += [decode(line) for line in content.splitlines()]
-    connection.execute(
-        "DELETE FROM ingest.event_enrichments WHERE enriched_at >= ? AND enriched_at < ?", [hour, hour + HOUR]
-    )
+    record_changes(connection, hour, f"SELECT client_id, event_id {_OF_HOUR}")
+    connection.execute(f"DELETE {_OF_HOUR}", {"hour": hour})
     if rows:
         columns: dict[str, list[Any]] = {
             "clients": [row.client_id for row in rows],
@@ -45,4 +52,5 @@ def replace_enrichments(connection: duckdb.DuckDBPyConnection, lake: ObjectStore
             "SELECT unnest($clients), unnest($events), unnest($times), unnest($versions), unnest($fields)",
             columns,
         )
+        record_changes(connection, hour, f"SELECT client_id, event_id {_OF_HOUR}")
     return len(rows)

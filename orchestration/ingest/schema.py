@@ -140,6 +140,13 @@ TABLES: dict[str, dict[str, str]] = {
         "page": "VARCHAR",
         "definition": "VARCHAR",
     },
+    # One row per event and hour whose ingest changed it, though it was received in another hour: it became a
+    # duplicate or the copy that counts, or a correction of it came or went. Only ever added to.
+    "changes": {
+        "changed_in_hour": "TIMESTAMPTZ",
+        "client_id": "VARCHAR",
+        "event_id": "VARCHAR",
+    },
     # One row per correction of a stored event's fields; only ever added to.
     "event_enrichments": {
         "client_id": "VARCHAR",

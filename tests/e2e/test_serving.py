@@ -1,4 +1,4 @@
-"""What `footfall demo` serves: a visit with a browser ends as a row of a delivered file."""
+"""What `footfall demo` serves: a browser's visit ends as a row of a delivered file, and the UI shows it."""
 
 import csv
 import json
@@ -8,12 +8,22 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from support.browser import chromium
+from support.dagster_ui import (
+    delivers_a_period_again,
+    sees_the_checks_pass,
+    sees_the_groups,
+    sees_what_an_asset_is,
+)
 
 from footfall.hours import HOUR, floor
+from footfall.store import LocalStore
+from footfall.verify import verify_bucket
 
 
 @pytest.mark.browser
-def test_a_visit_with_a_browser_is_in_a_delivered_file_after_the_hour_is_run(installation, processes_of):
+def test_a_visit_is_in_a_delivered_file_after_the_hour_is_run_and_the_ui_shows_and_repeats_it(
+    installation, processes_of
+):
     demo = installation.start("demo", "--hours", "1")
     demo.wait_until_it_says("Ctrl-C ends all of it")
     site = demo.wait_until_it_says(r"demo site\s+(\S+)")
@@ -44,8 +54,13 @@ def test_a_visit_with_a_browser_is_in_a_delivered_file_after_the_hour_is_run(ins
     # The test's browser says of itself that it is headless, and is counted apart from people.
     assert rows[0]["visitor_id"]
 
-    with urllib.request.urlopen(f"{interface}/server_info") as answer:
-        assert "dagster_version" in json.load(answer)
+    with chromium() as browser:
+        page = browser.new_page(viewport={"width": 1440, "height": 900})
+        sees_the_groups(page, interface)
+        sees_what_an_asset_is(page, interface)
+        sees_the_checks_pass(page, interface)
+        delivers_a_period_again(page, interface, "deliveries/demo/events", f"{hour:%Y-%m-%d-%H:%M}")
+    assert verify_bucket(LocalStore(installation.home / "buckets" / "demo")).problems == []
     assert demo.press_control_c() == 0
     assert "Traceback" not in demo.said
     assert processes_of(installation.home) == []
@@ -74,6 +89,8 @@ def test_up_serves_the_existing_state_until_control_c(installation, processes_of
     for url in (f"{collector}/health", f"{interface}/server_info"):
         with urllib.request.urlopen(url) as answer:
             assert answer.status == 200
+    reloaded = installation.run("reload", seconds=120)
+    assert reloaded.returncode == 0, "the code location loads as a whole: " + reloaded.stderr
 
     second = installation.run("up", seconds=60)
 

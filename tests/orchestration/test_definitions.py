@@ -14,6 +14,7 @@ from support.orchestration_builders import add_event, warehouse
 from footfall.hours import HOUR, floor
 from footfall.store import LocalStore
 from footfall.verify import verify_bucket
+from orchestration import loading
 from orchestration.ingest.schema import create_statements
 from orchestration.partitions import HOUR_FORMAT, zone_name
 
@@ -184,7 +185,9 @@ def test_one_job_an_hour_and_one_a_day_for_each_time_zone(load):
 def test_the_hourly_job_takes_everything_but_the_daily_files(load, graph):
     job = load(ROOT / "clients").resolve_job_def("hourly")
 
+    backfill = load(ROOT / "clients").resolve_job_def("backfill")
     taken = {key.to_user_string() for key in job.asset_layer.executable_asset_keys}
+    assert backfill.asset_layer.executable_asset_keys == job.asset_layer.executable_asset_keys
     assert taken == {name for name in _nodes(graph) if "daily-metrics" not in name} - {
         LOGS,
         DOMAIN,
@@ -370,6 +373,25 @@ def test_every_asset_and_job_says_what_to_do_when_it_is_red(load, graph):
     for job in definitions.resolve_all_job_defs():
         if not job.name.startswith("__"):
             assert "**When it is red:**" in (job.description or ""), job.name
+
+
+def test_every_asset_links_to_a_section_of_the_runbook(graph):
+    text = (ROOT / "docs" / "runbook.md").read_text()
+    titles = {line.removeprefix("## ").lower().replace("`", "") for line in text.splitlines()}
+    for name, node in _nodes(graph).items():
+        section = str(node.metadata["runbook"].value).partition("#")[2]
+        assert section.replace("-", " ") in titles, name
+
+
+def test_everything_that_is_made_of_each_hour_or_day_says_when_it_is_late(load):
+    timed = {
+        spec.key.to_user_string(): spec.freshness_policy
+        for spec in load(ROOT / "clients").resolve_all_asset_specs()
+        if isinstance(spec.partitions_def, dg.TimeWindowPartitionsDefinition)
+    }
+    assert {name for name, policy in timed.items() if policy is None} == {LOGS}
+    daily, hourly = timed["deliveries/agency/daily-metrics"], timed["deliveries/agency/events"]
+    assert (daily, hourly) == (loading.DAILY, loading.HOURLY)
 
 
 def test_every_sensor_schedule_and_check_says_what_it_is_for(load, graph):

@@ -1,7 +1,10 @@
 """A lake's life: events as hours received them, and the order in which hours are ingested and modelled.
 
 Hours come late, twice, together, with other content than before; an event is received in several hours, so
-that the copy that counts moves from one hour to another; corrections arrive; a site's rules change.
+that the copy that counts moves from one hour to another; corrections come and go; a site's rules change.
+
+Many stories are told side by side in one warehouse, each with clients and an order of its own, while the
+same runs pass over all of them: a run costs nearly the same for a hundred stories as for one.
 """
 
 import json
@@ -10,20 +13,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import duckdb
+import pyarrow as pa
 from support.session_oracle import Moment, Rules, sessions_by_hand
 
 from orchestration.ingest.schema import TABLES
 
 HOUR = timedelta(hours=1)
-
-
-def start_of(number: int) -> datetime:
-    """Six hours before midnight UTC, when daily ids change, of the night in which Berlin's clocks change.
-
-    Stories in one warehouse have different numbers: each its own year and its own clients.
-    """
-    last_of_march = datetime(2010 + number, 3, 31, 18, tzinfo=UTC)
-    return last_of_march - timedelta(days=(last_of_march.weekday() + 1) % 7 + 1)
+#: Six hours before midnight UTC, when daily ids change, of the night in which Berlin's clocks change.
+START = datetime(2026, 3, 28, 18, tzinfo=UTC)
+#: Receipts of one id that lie further apart are two events, as ingest has it.
+ONE_EVENT = timedelta(days=7)
 
 
 TYPES = {
@@ -77,13 +76,13 @@ def story_events(chance: random.Random, number: int = 0) -> list[Copy]:
     teller = _Teller(chance, number)
     for site in (BERLIN, GONE, PARIS):
         for person in ("one", "two", None, "known")[: chance.randint(2, 4)]:
-            moment = teller.start + timedelta(minutes=chance.choice([0, 20, 300, 320, 340]))
+            moment = START + timedelta(minutes=chance.choice([0, 20, 300, 320, 340]))
             for _ in range(chance.randint(3, 11)):
                 teller.happen(site, person, moment)
                 # 30 is the limit itself; 0 is the same moment.
                 moment += timedelta(minutes=chance.choice([0, 0, 5, 12, 29, 30, 30, 31, 45, 90]))
     if chance.random() < 0.2:
-        moment = teller.start
+        moment = START
         for _ in range(chance.randint(50, 70)):
             teller.happen(BERLIN, chance.choice(["known-endless", "endless"]), moment)
             moment += timedelta(minutes=chance.choice([20, 25, 30]))
@@ -94,7 +93,6 @@ class _Teller:
     def __init__(self, chance: random.Random, number: int) -> None:
         self._chance = chance
         self._number = number
-        self.start = start_of(number)
         self.copies: list[Copy] = []
 
     def happen(self, site: tuple[str, str], person: str | None, moment: datetime) -> None:
@@ -106,13 +104,23 @@ class _Teller:
         )
         row = self._row(site, person, moment)
         self._receive(row, person, received, chance.choices([{0, 1}, {0}, {1}], [90, 5, 5])[0])
+        if chance.random() < 0.02:
+            self._send_for_weeks(row, person, received)
         while chance.random() < 0.12:
             # The same event again, in another hour, with another idea of when and by whom.
             again = row | {"occurred_at": moment + timedelta(minutes=chance.choice([0, 0, 0, 40, -25]))}
             shift = timedelta(hours=chance.uniform(-3, 6))
             versions = chance.choice([{0, 1}, {0, 1}, {0}, {1}])
             other = person if chance.random() < 0.9 else chance.choice(["one", "two", None])
-            self._receive(again, other, max(received + shift, self.start), versions)
+            self._receive(again, other, max(received + shift, START), versions)
+
+    def _send_for_weeks(self, row: dict, person: str | None, received: datetime) -> None:
+        """The same event every few days: each copy makes a duplicate of the next, until a gap of a week."""
+        for _ in range(2):
+            received += timedelta(days=self._chance.choice([4, 5, 6, 8]))
+            versions = self._chance.choice([{0, 1}, {0}, {1}])
+            # What is older than a week at its receipt occurred at its receipt, says ingest.
+            self._receive(row | {"occurred_at": received}, person, received, versions)
 
     def _row(self, site: tuple[str, str], person: str | None, moment: datetime) -> dict:
         chance = self._chance
@@ -154,10 +162,10 @@ class _Teller:
         }
 
     def _receive(self, row: dict, person: str | None, received: datetime, versions: set[int]) -> None:
-        hour = int((received - self.start) / HOUR)
+        hour = int((received - START) / HOUR)
         copy = row | {
             "received_at": received,
-            "received_hour": self.start + hour * HOUR,
+            "received_hour": START + hour * HOUR,
             "object_key": f"raw/{self._number}/{hour}",
             "visitor_id": _visitor(person, received),
             "previous_visitor_id": None,
@@ -188,175 +196,208 @@ def _props(chance: random.Random, kind: str) -> str | None:
 
 
 class Lake:
-    """All versions of all hours beside the ingest's tables; each verb does to the tables what ingest does."""
+    """All versions of all hours of all stories; each verb does to the ingest's tables what ingest does."""
 
-    def __init__(
-        self, connection: duckdb.DuckDBPyConnection, copies: list[Copy] | None = None, number: int = 0
-    ) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, stories: dict[int, list[Copy]]) -> None:
         self._connection = connection
-        self._number = number
-        if copies is not None:
-            self._fill(copies)
-
-    def window(self, first: int, last: int) -> tuple[datetime, datetime]:
-        """From the start of one hour of the story to the end of another."""
-        return start_of(self._number) + first * HOUR, start_of(self._number) + (last + 1) * HOUR
-
-    def _fill(self, copies: list[Copy]) -> None:
-        columns = list(TABLES["events"])
-        connection = self._connection
-        connection.execute(
-            "create table if not exists ingest.lake as select 0 as version, * from ingest.events limit 0"
-        )
         rows = [
-            [version, *((copy.row | {"line_number": number}).get(column) for column in columns)]
+            copy.row | {"story": story, "version": version, "line_number": number}
+            for story, copies in stories.items()
             for number, copy in enumerate(copies)
             for version in copy.versions
         ]
-        places = ", ".join("?" * (len(columns) + 1))
-        values = ", ".join([f"({places})"] * len(rows))
-        connection.execute(f"insert into ingest.lake values {values}", [cell for row in rows for cell in row])
-        self.settings(0)
+        connection.execute(
+            "create table ingest.lake as select 0 as story, 0 as version, * from ingest.events limit 0"
+        )
+        columns = {name: [row.get(name) for row in rows] for name in ("story", "version", *TABLES["events"])}
+        connection.register("told", pa.table(columns))
+        connection.execute("insert into ingest.lake by name select * from told")
+        connection.unregister("told")
+        for story in stories:
+            self.settings(story, 0)
 
-    def settings(self, number: int) -> None:
+    def settings(self, story: int, number: int) -> None:
         """What the client files say, before (0) or after (1) somebody edited them."""
         for table in ("sites", "funnels"):
-            self._connection.execute(
-                f"delete from ingest.{table} where client_id like ?", [f"%-{self._number}"]
-            )
-        for (client, site), rules in RULES.items():
-            rule = rules[number]
-            self._connection.execute(
-                "insert into ingest.sites values (?, ?, ?, ?, ?, ?, ?)",
-                [
-                    f"{client}-{self._number}",
-                    site,
-                    rule.timezone,
-                    rule.timeout.total_seconds() / 60,
-                    rule.cut_at_midnight,
-                    rule.cut_on_campaign,
-                    "purchase" if number else "purchase,signup",
-                ],
-            )
-        for client, name, counted_by, window, steps in FUNNELS[number:]:
-            for place, (step, kind, page) in enumerate(steps[number:], 1):
-                self._connection.execute(
-                    "insert into ingest.funnels values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                    [
-                        f"{client}-{self._number}",
-                        name,
-                        counted_by,
-                        window,
-                        place,
-                        step,
-                        kind,
-                        page,
-                        f"{steps[number:]}",
-                    ],
-                )
-
-    def enrich(self, hour: int, number: int) -> None:
-        """A correction of some events, made in an hour."""
-        self._connection.execute(
-            """
-            insert into ingest.event_enrichments
-            select distinct client_id, event_id, ?::timestamptz, ?::integer, ?::varchar
-            from ingest.lake where hash(event_id) % 7 = ? and client_id like ?
-            """,
+            self._connection.execute(f"delete from ingest.{table} where client_id like ?", [f"%-{story}"])
+        self._connection.executemany(
+            "insert into ingest.sites values (?, ?, ?, ?, ?, ?, ?)",
             [
-                self.window(hour, hour)[0] + timedelta(minutes=5),
-                number % 3,
-                json.dumps(CORRECTIONS[number % 3]),
-                number % 7,
-                f"%-{self._number}",
+                [
+                    f"{client}-{story}",
+                    site,
+                    rules[number].timezone,
+                    rules[number].timeout.total_seconds() / 60,
+                    rules[number].cut_at_midnight,
+                    rules[number].cut_on_campaign,
+                    "purchase" if number else "purchase,signup",
+                ]
+                for (client, site), rules in RULES.items()
+            ],
+        )
+        self._connection.executemany(
+            "insert into ingest.funnels values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                [f"{client}-{story}", name, counted_by, window, place, step, kind, page, f"{steps[number:]}"]
+                for client, name, counted_by, window, steps in FUNNELS[number:]
+                for place, (step, kind, page) in enumerate(steps[number:], 1)
             ],
         )
 
-    def ingest(self, hour: int, version: int) -> None:
-        """Replace the hour, then say of every event which copy counts: the one received first."""
-        at, _ = self.window(hour, hour)
-        for table in ("events", "quarantine", "hours"):
-            self._connection.execute(f"delete from ingest.{table} where received_hour = ?", [at])
-        self._connection.execute(
-            f"insert into ingest.events select {', '.join(TABLES['events'])} from ingest.lake"
-            " where received_hour = ? and version = ?",
-            [at, version],
-        )
-        self._connection.execute("insert into ingest.hours (received_hour) values (?)", [at])
-        if (hour + version) % 3 == 0:
-            self._connection.execute(
-                "insert into ingest.quarantine (received_hour, client_id, site_id, received_at)"
-                " values (?, ?, 'berlin', ?)",
-                [at, f"c1-{self._number}", at],
-            )
+    def correct(self, story: int, hour: int, number: int) -> None:
+        """Corrections of some events, taken in during an hour, in place of that hour's corrections before."""
+        taken_in = START + hour * HOUR
+        of_hour = "from ingest.event_enrichments where enriched_at = $at + interval 5 minute and client_id like $story"
+        given = {"at": taken_in, "story": f"%-{story}"}
+        changes = f"insert into ingest.changes select $at, client_id, event_id {of_hour}"
+        self._connection.execute(changes, given)
+        self._connection.execute(f"delete {of_hour}", given)
         self._connection.execute(
             """
-            update ingest.events set is_duplicate = ranked.place > 1
-            from (
-                select rowid as row_id, row_number() over (
-                    partition by client_id, event_id order by received_at, object_key, line_number
-                ) as place
-                from ingest.events where client_id like $client
-            ) as ranked
-            where ranked.row_id = events.rowid and is_duplicate is distinct from (ranked.place > 1)
+            insert into ingest.event_enrichments
+            select distinct client_id, event_id, $at + interval 5 minute, $version, $fields
+            from ingest.lake where hash(event_id) % 7 = $part and story = $story
             """,
-            {"client": f"%-{self._number}"},
+            {
+                "at": taken_in,
+                "story": story,
+                "version": number % 3,
+                "fields": json.dumps(CORRECTIONS[number % 3]),
+                "part": number % 7,
+            },
+        )
+        self._connection.execute(changes, given)
+
+    def ingest(self, arrivals: list[tuple[int, int, int]]) -> None:
+        """(story, hour, version): replace these hours, then say of every event which copies count."""
+        connection = self._connection
+        connection.register(
+            "arrivals",
+            pa.table(
+                {
+                    "story": [story for story, _, _ in arrivals],
+                    "received_hour": pa.array(
+                        [START + hour * HOUR for _, hour, _ in arrivals], pa.timestamp("us", "UTC")
+                    ),
+                    "version": [version for _, _, version in arrivals],
+                }
+            ),
+        )
+        connection.execute(
+            f"""
+            create or replace temp table gone as
+            select events.client_id, events.event_id, events.received_hour
+            from ingest.events join arrivals
+            on events.received_hour = arrivals.received_hour
+                and split_part(events.client_id, '-', 2) = cast(arrivals.story as varchar);
+
+            delete from ingest.events where (client_id, event_id, received_hour) in (from gone);
+
+            insert into ingest.events
+            select {", ".join(f"lake.{name}" for name in TABLES["events"])}
+            from ingest.lake join arrivals using (story, received_hour, version);
+
+            delete from ingest.quarantine where (client_id, received_hour) in (
+                select concat('c1-', story), received_hour from arrivals
+            );
+            insert into ingest.quarantine (received_hour, client_id, site_id, received_at)
+            select received_hour, concat('c1-', story), 'berlin', received_hour
+            from arrivals where (hour(received_hour) + version) % 3 = 0;
+
+            insert into ingest.hours (received_hour)
+            select distinct received_hour from arrivals
+            where received_hour not in (select received_hour from ingest.hours);
+            """
+        )
+        self._judge()
+        connection.unregister("arrivals")
+
+    def _judge(self) -> None:
+        """Turn the marks that are wrong now, and say of those in other hours which hour turned them."""
+        self._connection.execute(
+            f"""
+            create or replace temp table turned as
+            select row_id, client_id, event_id, received_hour, is_now
+            from (
+                select
+                    rowid as row_id, client_id, event_id, received_hour, is_duplicate,
+                    coalesce(received_at - lag(received_at) over (
+                        partition by client_id, event_id order by received_at, object_key, line_number
+                    ) < interval {ONE_EVENT.days} day, false) as is_now
+                from ingest.events
+            ) where is_duplicate is distinct from is_now;
+
+            update ingest.events set is_duplicate = turned.is_now
+            from turned where turned.row_id = events.rowid;
+
+            insert into ingest.changes
+            select distinct causes.received_hour, turned.client_id, turned.event_id
+            from turned join (
+                from gone union
+                select client_id, event_id, received_hour from ingest.events
+                where (split_part(client_id, '-', 2), received_hour) in (
+                    select cast(story as varchar), received_hour from arrivals
+                )
+            ) as causes
+            on turned.client_id = causes.client_id and turned.event_id = causes.event_id
+                and turned.received_hour <> causes.received_hour;
+            """
         )
 
 
-def story_steps(chance: random.Random, last_hour: int, hours: set[int]) -> list[tuple[str, int, int]]:
-    """What is done, in an order that a backfill could take.
+def run_windows(chance: random.Random, last_hour: int) -> list[tuple[int, int]]:
+    """The hours, first and last, that each run models: every hour once, in any order, and some of them again."""
+    windows = []
+    first = 0
+    while first <= last_hour:
+        # The story's own day hour by hour, the weeks in which things come late in longer strides.
+        length = chance.choice([1, 1, 2, 3, 5]) if first < 24 else chance.choice([20, 50, 120])
+        windows.append((first, min(first + length, last_hour + 1) - 1))
+        first += length
+    windows += chance.sample(windows, len(windows) // 5)
+    chance.shuffle(windows)
+    return windows
 
-    ("ingest", hour, version), ("model", first hour, last hour), ("enrich", hour, number), ("settings", 1, 0).
-    Every hour ends in version 1 and is modelled at some time after each ingest.
+
+@dataclass(frozen=True)
+class Step:
+    """What happens to one story before one of the runs: ingest, correct or settings."""
+
+    before_run: int
+    verb: str
+    hour: int = 0
+    number: int = 0
+    """Of the version of the hour that is ingested, or of the correction."""
+
+
+def story_steps(chance: random.Random, hours: set[int], windows: list[tuple[int, int]]) -> list[Step]:
+    """A story's own order: each hour comes, and comes again, at any time before a run that models it.
+
+    Every hour ends in version 1. Nothing is modelled more often than needed, because a rebuild of what is
+    right already would heal what an earlier run broke.
     """
-    ordered = sorted(hours | set(range(min(last_hour, 9) + 1)))
-    chance.shuffle(ordered)
-    ingests = []
-    for hour in ordered:
-        first = chance.choice([0, 1])
-        ingests.append((hour, first))
-        if chance.random() < 0.15:
-            ingests.append((hour, first))
-    # What was first ingested in its earlier version comes again, anywhere later.
-    for hour, version in list(ingests):
-        if version == 0:
-            place = chance.randint(ingests.index((hour, 0)) + 1, len(ingests))
-            ingests.insert(place, (hour, 1))
-    settled: dict[int, int] = {}
-    steps: list[tuple[str, int, int]] = []
-    waiting: list[int] = []
-    changes_at = chance.randrange(len(ingests)) if chance.random() < 0.4 else None
-    for number, (hour, version) in enumerate(ingests):
-        version = max(version, settled.get(hour, 0))
-        settled[hour] = version
-        steps.append(("ingest", hour, version))
-        waiting.append(hour)
-        if chance.random() < 0.06:
-            enriched = chance.choice(ordered)
-            steps.append(("enrich", enriched, number))
-            waiting.append(enriched)
-        if number == changes_at:
-            steps.append(("settings", 1, 0))
-            waiting.append(hour)
-        # Several ingests may pass before their models run, and those run in any order, or as one range.
-        if chance.random() < 0.12:
-            steps += _model(chance, waiting)
-            waiting = []
-    return steps + _model(chance, waiting or [last_hour])
+
+    def before_a_run_of(hour: int) -> int:
+        runs = [n for n, (first, last) in enumerate(windows) if first <= hour <= last]
+        return chance.randint(0, chance.choice(runs))
+
+    steps = []
+    for hour in sorted(hours):
+        final = before_a_run_of(hour)
+        steps.append(Step(final, "ingest", hour, 1))
+        if chance.random() < 0.3:
+            steps.append(Step(chance.randint(0, final), "ingest", hour, 0))
+    for number in range(chance.choice([0, 0, 1, 3])):
+        hour = chance.randrange(24)
+        steps.append(Step(before_a_run_of(hour), "correct", hour, chance.randrange(21) + number))
+    if chance.random() < 0.4:
+        steps.append(Step(chance.randrange(len(windows)), "settings", number=1))
+    # Of one round: an hour's earlier version before its last, and what is known of it after it.
+    return sorted(steps, key=lambda step: (step.before_run, step.verb, step.hour, step.number))
 
 
-def _model(chance: random.Random, hours: list[int]) -> list[tuple[str, int, int]]:
-    hours = sorted(set(hours))
-    chance.shuffle(hours)
-    if chance.random() < 0.6:
-        return [("model", min(hours), max(hours))]
-    half = len(hours) // 2
-    return [("model", min(part), max(part)) for part in (hours[:half], hours[half:]) if part]
-
-
-def oracle_sessions(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], str]:
-    """(client, event id) → session id of the kept events, by the plain rules."""
+def oracle_sessions(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str, datetime], str]:
+    """(client, event id, occurred at) → session id of the kept events, by the plain rules."""
     kept = connection.execute(
         "select client_id, site_id, visitor_id, event_id, occurred_at, previous_visitor_id,"
         " nullif(regexp_extract(url, 'utm_campaign=([a-z]*)', 1), '')"

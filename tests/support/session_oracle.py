@@ -3,7 +3,7 @@
 import hashlib
 from collections import defaultdict
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 LONGEST = timedelta(hours=24)
@@ -38,8 +38,8 @@ class Rules:
 
 def sessions_by_hand(
     moments: list[Moment], rules: dict[tuple[str, str], Rules]
-) -> dict[tuple[str, str], str]:
-    """(client, event id) → session id."""
+) -> dict[tuple[str, str, datetime], str]:
+    """(client, event id, occurred at) → session id."""
     people: dict[object, list[Moment]] = defaultdict(list)
     for moment in moments:
         alone = moment.event_id if moment.visitor is None else None
@@ -49,7 +49,7 @@ def sessions_by_hand(
         rule = rules.get((seen[0].client, seen[0].site), Rules())
         sessions += _split(sorted(seen, key=lambda m: m.order), rule)
     return {
-        (moment.client, moment.event_id): _id(root[0])
+        (moment.client, moment.event_id, moment.at): _id(root[0])
         for session, root in _joined(sessions, rules)
         for moment in session
     }
@@ -118,5 +118,7 @@ def _date(moment: Moment, rule: Rules) -> object:
 
 
 def _id(first: Moment) -> str:
-    made_of = "|".join((first.client, first.site, first.visitor or "", first.event_id))
+    made_of = "|".join(
+        (first.client, first.site, first.visitor or "", first.event_id, f"{first.at.astimezone(UTC):%F}")
+    )
     return hashlib.md5(made_of.encode()).hexdigest()

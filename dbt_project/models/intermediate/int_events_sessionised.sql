@@ -20,100 +20,32 @@
 {%- set visitor_key = 'coalesce(visitor_id, event_key) as visitor_key' -%}
 {%- set in_order = 'client_id, site_id, visitor_key' -%}
 
--- depends_on: {{ ref('stg_web__enrichments') }}, {{ ref('stg_web__hours') }}
+-- depends_on: {{ ref('stg_web__changes') }}, {{ ref('stg_web__hours') }}
 with
-
-{% if is_incremental() %}
-
-changed_sites as (
-
-    select client_id, site_id
-    from {{ ref('stg_web__sites') }}
-    where (client_id, site_id, settings) not in (
-        select client_id, name, settings from {{ modelled_settings() }} where kind = 'site'
-    )
-
-),
-
-{% endif %}
 
 arrived as (
 
-    select {{ facts }}, {{ visitor_key }}
-    from {{ ref('stg_web__events') }}
+    {% if is_incremental() -%}
+    {{ affected(ref('stg_web__events'), facts ~ ', ' ~ visitor_key) }}
+    {%- else -%}
+    select {{ facts }}, {{ visitor_key }} from {{ ref('stg_web__events') }}
     where {{ received_in_window('received_hour') }}
-
-    {%- if is_incremental() %}
-
-    union all
-
-    -- of other hours: what was corrected since, and all of a site whose rules changed
-    select {{ facts }}, {{ visitor_key }}
-    from {{ ref('stg_web__events') }}
-    where not {{ received_in_window('received_hour') }}
-        and (client_id, event_id) in (
-            select client_id, event_id from {{ ref('stg_web__enrichments') }}
-            where {{ received_in_window('enriched_at') }}
-        )
-        and (client_id, site_id) not in (select client_id, site_id from changed_sites)
-
-    union all
-
-    select {{ facts }}, {{ visitor_key }}
-    from {{ ref('stg_web__events') }}
-    where not {{ received_in_window('received_hour') }}
-        and (client_id, site_id) in (select client_id, site_id from changed_sites)
     {%- endif %}
 
 ),
 
 {% if is_incremental() %}
 
--- what was known of the window and of the events that arrived: it may have changed, moved or vanished
+-- what was known of them: it may have changed, moved or vanished
 outdated as (
 
-    select event_key, client_id, site_id, event_id, visitor_key, occurred_at, received_hour
-    from {{ this }} as stored
-    where {{ received_in_window('received_hour') }}
-
-    union
-
-    select event_key, client_id, site_id, event_id, visitor_key, occurred_at, received_hour
-    from {{ this }} as stored
-    where {{ received_in_window('received_hour', widened_by_days=deduplication_days()) }}
-        and event_key in (select event_key from arrived where {{ received_in_window('received_hour') }})
-
-    union
-
-    select event_key, client_id, site_id, event_id, visitor_key, occurred_at, received_hour
-    from {{ this }} as stored
-    where (event_key, received_hour) in (select event_key, received_hour from arrived)
-
-),
-
-vanished as (
-
-    select client_id, event_id
-    from outdated
-    where event_key not in (select event_key from arrived)
-
-),
-
--- an event that is gone from the window may live on as a copy that was received in another hour
-survived as (
-
-    select {{ facts }}, {{ visitor_key }}
-    from {{ ref('stg_web__events') }}
-    where (client_id, event_id) in (select client_id, event_id from vanished)
-        and {{ received_in_window('received_hour', widened_by_days=deduplication_days()) }}
+    {{ affected(this, 'event_key, client_id, site_id, visitor_key, occurred_at, received_hour') }}
 
 ),
 
 changes as (
 
     select client_id, site_id, visitor_key, occurred_at from arrived
-    union
-    select client_id, site_id, visitor_key, occurred_at from survived
     union
     select client_id, site_id, visitor_key, occurred_at from outdated
 
@@ -169,8 +101,6 @@ unchanged as (
 to_group as (
 
     select * from arrived
-    union all
-    select * from survived
     union all
     select * from unchanged
 
@@ -239,8 +169,8 @@ islands as (
             partition by {{ in_order }} order by occurred_at, event_id
             rows between unbounded preceding and current row
         ) as island_started_at,
-        {{ last_known('case when starts_island = 1 then event_id end', in_order, 'occurred_at, event_id', 'current row') }}
-            as island_first_event_id,
+        {{ last_known('case when starts_island = 1 then ' ~ first_event('event_id', 'occurred_at') ~ ' end', in_order, 'occurred_at, event_id', 'current row') }}
+            as island_first_event,
         lag(date) over (partition by {{ in_order }} order by occurred_at, event_id) as previous_date
     from starts
 
@@ -254,7 +184,7 @@ cells as (
         floor({{ seconds_between('island_started_at', 'occurred_at') }} / {{ max_seconds }}) as cell,
         floor({{ seconds_between('island_started_at', 'previous_at') }} / {{ max_seconds }}) as previous_cell,
         {{ last_known('utm_campaign', in_order, 'occurred_at, event_id', '1 preceding') }} as previous_campaign,
-        {{ last_known('case when utm_campaign is not null then island_first_event_id end', in_order, 'occurred_at, event_id', '1 preceding') }}
+        {{ last_known('case when utm_campaign is not null then island_first_event end', in_order, 'occurred_at, event_id', '1 preceding') }}
             as previous_campaign_island
     from islands
 
@@ -265,11 +195,11 @@ cuts as (
     select
         *,
         case
-            when starts_island = 1 then event_id
-            when cell <> previous_cell then event_id
-            when cut_at_midnight and date <> previous_date then event_id
-            when cut_on_campaign and utm_campaign <> previous_campaign and previous_campaign_island = island_first_event_id
-                then event_id
+            when starts_island = 1
+                or cell <> previous_cell
+                or (cut_at_midnight and date <> previous_date)
+                or (cut_on_campaign and utm_campaign <> previous_campaign and previous_campaign_island = island_first_event)
+                then {{ first_event('event_id', 'occurred_at') }}
         end as starts_session
     from cells
 
@@ -279,7 +209,7 @@ sessionised as (
 
     select
         *,
-        {{ last_known('starts_session', in_order, 'occurred_at, event_id', 'current row') }} as session_first_event_id
+        {{ last_known('starts_session', in_order, 'occurred_at, event_id', 'current row') }} as session_first_event
     from cuts
 
 ),
@@ -291,8 +221,8 @@ final as (
         to_group.{{ fact }},
         {% endfor -%}
         to_group.visitor_key,
-        {{ session_id('sessionised.client_id', 'sessionised.site_id', 'sessionised.visitor_id', 'sessionised.session_first_event_id') }} as session_id,
-        {{ session_id('sessionised.client_id', 'sessionised.site_id', 'sessionised.visitor_id', 'sessionised.island_first_event_id') }} as island_id,
+        {{ session_id('sessionised.client_id', 'sessionised.site_id', 'sessionised.visitor_id', 'sessionised.session_first_event') }} as session_id,
+        {{ session_id('sessionised.client_id', 'sessionised.site_id', 'sessionised.visitor_id', 'sessionised.island_first_event') }} as island_id,
         sessionised.timeout_minutes,
         sessionised.cut_at_midnight,
         sessionised.cut_on_campaign,

@@ -58,7 +58,7 @@ def _spec(client: Client, export: Export) -> dg.AssetSpec:
         asset_key(client.client_id, export.name),
         # A local day does not line up with UTC hours for Dagster; that all its hours are ingested is
         # checked before the day is delivered.
-        deps=[dg.AssetDep(dg.AssetKey([DATASETS[export.dataset].table]), partition_mapping=mapping)],
+        deps=[dg.AssetDep(key, partition_mapping=mapping) for key in _made_of(client, export)],
         description=(
             f"`{export.dataset}` for {client.name}, {export.cadence}, as {export.extension} in {where} and "
             "in the backup bucket.\n\n"
@@ -71,6 +71,12 @@ def _spec(client: Client, export: Export) -> dg.AssetSpec:
         tags={"client": client.client_id},
         skippable=True,
     )
+
+
+def _made_of(client: Client, export: Export) -> list[dg.AssetKey]:
+    """The export's table; where rows are held back, also what says which."""
+    table = dg.AssetKey([DATASETS[export.dataset].table])
+    return [table, dg.AssetKey(["discovery", "domains"])] if client.unverified_domains == "hold" else [table]
 
 
 def _deliveries(

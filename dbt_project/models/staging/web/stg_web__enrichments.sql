@@ -7,7 +7,6 @@ with placed as (
         client_id,
         event_id,
         fields,
-        enriched_at,
         row_number() over (partition by client_id, event_id order by version, enriched_at, fields) as place
     from {{ source('ingest', 'event_enrichments') }}
 
@@ -21,8 +20,7 @@ taken_apart as (
         {%- for field in fields %}
         {{ json_text('fields', field) }} as {{ field }},
         {%- endfor %}
-        place,
-        enriched_at
+        place
     from placed
 
 ),
@@ -33,9 +31,8 @@ final as (
         client_id,
         event_id,
         {%- for field in fields %}
-        max_by({{ field }}, case when {{ field }} is not null then place end) as {{ field }},
+        max_by({{ field }}, case when {{ field }} is not null then place end) as {{ field }}{{ ',' if not loop.last }}
         {%- endfor %}
-        max(enriched_at) as enriched_at
     from taken_apart
     group by client_id, event_id
 

@@ -17,7 +17,6 @@ parsed as (
 
     select
         received.*,
-        enrichments.enriched_at,
         {%- for field in corrected %}
         coalesce(enrichments.{{ field }}, received.{{ field }}) as known_{{ field }},
         {%- endfor %}
@@ -120,8 +119,7 @@ final as (
         -- timestamps
         occurred_at,
         received_at,
-        received_hour,
-        enriched_at
+        received_hour
 
     from parsed
 
