@@ -236,8 +236,8 @@ def test_a_part_says_what_became_of_the_lines_received_in_it(lake, tmp_path):
     setting.connection.execute("DROP SCHEMA ingest CASCADE")
     for statement in create_statements():
         setting.connection.execute(statement)
-    line = event("a", HOUR + 6 * MINUTE)
-    land(lake, HOUR, event("b", HOUR), line, line, b"garbage")
+    line = event("event-0002", HOUR + 6 * MINUTE)
+    land(lake, HOUR, event("event-0001", HOUR), line, line, b"garbage")
     ingest_hours(setting.connection, lake, [HOUR])
 
     tick(setting, 12)
