@@ -111,7 +111,7 @@ def _run(home, clients, *arguments):
         env=installation.environment(settings, environment),
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
         check=False,
     )
     buckets = {
