@@ -21,7 +21,7 @@ IMAGES = Path(__file__).with_name("images")
 #: Name of the picture → path in the UI, and a text that is there once the page is complete.
 PAGES = {
     "dagster-lineage": (
-        "/assets/deliveries/agency/daily-metrics?view=lineage&lineageScope=upstream",
+        "/assets/deliveries/agency/daily-metrics?view=lineage&lineageScope=upstream&lineageDepth=4",
         "daily_metrics",
     ),
     "dagster-events": ("/assets/ingest/events?view=overview", "events"),
