@@ -28,7 +28,7 @@ PAGES = {
     "dagster-checks": ("/assets/ingest/events?view=checks", "every_line_is_accounted_for"),
     "dagster-deliveries": ("/assets/deliveries/agency/events?view=partitions&partition={hour}", "sha256"),
 }
-SIZE = {"width": 1440, "height": 900}
+SIZE = {"width": 1600, "height": 1000}
 #: Milliseconds that a page may take to show its text, and then to draw its graph.
 PATIENCE, DRAWING = 90_000, 4_000
 
