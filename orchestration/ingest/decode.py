@@ -27,11 +27,12 @@ MAX_LINE_BYTES = 8 * MAX_BODY_BYTES
 #: Compressed bytes that are decompressed at once. At 32,000:1 they become 128 MiB at most, so that a bomb
 #: meets the limit before it fills the memory.
 _CHUNK = 4096
-#: The same for an object that says how much it holds, and that it is little: some MB of lines, which stay in
-#: the processor's cache and in memory that is used again, while larger pieces ask the system for new pages.
-_TRUSTED_CHUNK = 128 << 10
-#: Bytes up to which an object's own word about its content is little. zstd refuses one that holds more.
-_LITTLE = 256 << 20
+#: The same for gzip, which reaches 1,030:1: 16 MiB at most.
+_GZIP_CHUNK = 16 << 10
+#: The same for an object that says it holds no more than _LITTLE; zstd refuses one that holds more than it
+#: says. Pieces of some MB stay in the processor's cache, larger ones ask the system for new memory each time.
+_LITTLE_CHUNK = 128 << 10
+_LITTLE = 32 << 20
 
 #: The field that holds a line's number from 1.
 NUMBER = "#"
@@ -81,6 +82,7 @@ class _StoredLine(msgspec.Struct):
     city: str | None = None
     client_hints: str | None = None
     lost: Annotated[int, msgspec.Meta(ge=-(2**31), lt=2**31)] | None = None
+    sent_at: Annotated[int, msgspec.Meta(ge=-(2**62), le=2**62)] | None = None
     source: str | None = None
     reason: str | None = None
     detail: str | None = None
@@ -119,10 +121,9 @@ def decode_object(
 def _decompressed(data: bytes, max_bytes: int) -> Iterator[bytes]:
     """The content, piece by piece. Raises _Unreadable before more than `max_bytes` have been given."""
     if data[:2] == b"\x1f\x8b":
-        # 1,030:1 at most: 128 MiB as well.
-        pieces = _inflated(zlib.decompressobj(wbits=31), data, _TRUSTED_CHUNK)
+        pieces = _inflated(zlib.decompressobj(wbits=31), data, _GZIP_CHUNK)
     else:
-        chunk = _TRUSTED_CHUNK if _content_size(data) <= min(_LITTLE, max_bytes) else _CHUNK
+        chunk = _LITTLE_CHUNK if _content_size(data) <= min(_LITTLE, max_bytes) else _CHUNK
         pieces = _inflated(zstandard.ZstdDecompressor().decompressobj(), data, chunk)
     size = 0
     for piece in pieces:

@@ -38,6 +38,7 @@ LINE_COLUMNS = {
     "city": "VARCHAR",
     "client_hints": "VARCHAR",
     "lost": "INTEGER",
+    "sent_at": "BIGINT",
     "source": "VARCHAR",
     "reason": "VARCHAR",
     "detail": "VARCHAR",

@@ -1,7 +1,8 @@
 """SQL for the rows of `ingest.events` from lines that were found sound, enriched, in their final order."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from footfall.event import EARLIEST_TIME, LATEST_TIME, MAX_AGE, MAX_AHEAD
 from orchestration.ingest.lines import AUTHORITY, wide_lines
 from orchestration.ingest.schema import TABLES
 
@@ -33,6 +34,15 @@ ORDER = {
 CLOCK_TOLERANCE = 2000
 
 
+def _plausible(milliseconds: str) -> str:
+    """A sender's time; null where the collector takes it for none."""
+    return f"CASE WHEN {milliseconds} BETWEEN {EARLIEST_TIME} AND {LATEST_TIME} THEN {milliseconds} END"
+
+
+def _milliseconds(span: timedelta) -> int:
+    return span // timedelta(milliseconds=1)
+
+
 def event_rows(hour: datetime, version: str, *, has_requests: bool, has_rules: bool) -> str:
     """A query over the temporary tables of lines, duplicates and enrichment.
 
@@ -45,6 +55,7 @@ def event_rows(hour: datetime, version: str, *, has_requests: bool, has_rules: b
     fields = _FIELDS + (_REQUEST_FIELDS if has_requests else ())
     paths = ", ".join(f"'$.{name}'" for name in fields)
     place = {name: f"f[{n}]" for n, name in enumerate(fields, 1)}
+    said = {name: f"try_cast({place[name]} AS BIGINT)" for name in ("occurred_at", "sent_at")}
     removed = ", ".join(f'"{name}": null' for name in _HELD)
     is_bot = "(a.bot_class IS NOT NULL OR is_driven OR b.visitor_id IS NOT NULL)"
     behind = {
@@ -75,7 +86,7 @@ def event_rows(hour: datetime, version: str, *, has_requests: bool, has_rules: b
         "CASE WHEN b.visitor_id IS NOT NULL THEN 'behaviour' END), '')",
         "referrer_class": "r.referrer_class",
         "referrer_source": "r.referrer_source",
-        "clock": _clock(place["occurred_at"], place["sent_at"]),
+        "clock": _CLOCK,
         "source": "coalesce(l.source, 'web')",
         **{name: f"try_cast({place.get(name)} AS {TABLES['events'][name]})" for name in _REQUEST_FIELDS},
         "props": place["props"],
@@ -106,7 +117,10 @@ def event_rows(hour: datetime, version: str, *, has_requests: bool, has_rules: b
             SELECT *, split_part(split_part(url, '#', 1), '?', 1) AS location FROM (
             SELECT {sorted_first}, l.object{ruled}
             FROM (
-                SELECT *, coalesce({place["webdriver"]} = 'true', false) AS is_driven
+                SELECT *, coalesce({place["webdriver"]} = 'true', false) AS is_driven,
+                    epoch_ms(received_at) AS received_ms, epoch_ms(occurred_at) AS occurred_ms,
+                    {_plausible(said["occurred_at"])} AS happened_ms,
+                    {_plausible("coalesce(sent_at, " + said["sent_at"] + ")")} AS sent_ms
                 FROM (
                     SELECT *, json_extract_string(event, [{paths}]) AS f
                     FROM {wide_lines()} WHERE kind = 'event'
@@ -144,24 +158,17 @@ _PAGE = (
 _GROUP = "s.names[list_position(list_transform(s.patterns, lambda x: page LIKE x ESCAPE '!'), true)]"
 
 
-def _clock(occurred: str, sent: str) -> str:
-    """What was done about the sender's clock, from what it said and what the collector made of it.
-
-    `ok` agrees within two seconds; `corrected`: moved by what sending and receipt differ; `future`,
-    `ancient`: too far off to believe, so the receipt stands for it; `missing`: nothing said, or nonsense.
-    """
-    client = f"try_cast({occurred} AS BIGINT)"
-    delay = f"try_cast({sent} AS BIGINT) - epoch_ms(l.received_at)"
-    said = f"{client} - CASE WHEN {_plausible(sent)} THEN {delay} ELSE 0 END"
-    gave_up = "epoch_ms(l.occurred_at) = epoch_ms(l.received_at)"
-    return f"""CASE
-        WHEN NOT {_plausible(occurred)} THEN 'missing'
-        WHEN abs(epoch_ms(l.occurred_at) - {client}) <= {CLOCK_TOLERANCE} THEN 'ok'
-        WHEN {gave_up} AND {said} > epoch_ms(l.received_at) + 300000 THEN 'future'
-        WHEN {gave_up} AND {said} < epoch_ms(l.received_at) - 604800000 THEN 'ancient'
-        ELSE 'corrected' END"""
-
-
-def _plausible(milliseconds: str) -> str:
-    """Whether text is a time between 2000 and 2100, as the collector takes it."""
-    return f"coalesce(try_cast({milliseconds} AS BIGINT) BETWEEN 946684800000 AND 4102444800000, false)"
+#: What was done about the sender's clock, from what it said and what the collector made of it.
+#:
+#: `ok` agrees within two seconds; `corrected`: moved by what sending and receipt differ; `future`, `ancient`:
+#: too far off to believe, so the receipt stands for it; `missing`: nothing said, or nonsense.
+_CLOCK = f"""CASE
+    WHEN happened_ms IS NULL THEN 'missing'
+    WHEN abs(occurred_ms - happened_ms) <= {CLOCK_TOLERANCE} THEN 'ok'
+    WHEN occurred_ms = received_ms
+        AND happened_ms - coalesce(sent_ms - received_ms, 0) > received_ms + {_milliseconds(MAX_AHEAD)}
+        THEN 'future'
+    WHEN occurred_ms = received_ms
+        AND happened_ms - coalesce(sent_ms - received_ms, 0) < received_ms - {_milliseconds(MAX_AGE)}
+        THEN 'ancient'
+    ELSE 'corrected' END"""

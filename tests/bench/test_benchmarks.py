@@ -27,10 +27,14 @@ def test_the_collector_is_measured_beside_whatever_is_installed():
 
 
 def test_an_hour_is_ingested_beside_a_query_of_its_own():
-    rows = ingest.run(events=500, objects=3, repeats=1)
+    rows = ingest.run(events=500, objects=3, repeats=1, hours=2)
 
-    assert [row.what.split()[-2:] for row in rows] == [["zstd", "objects"], ["gzip", "objects"]]
-    assert [len(row.ratios) for row in rows] == [1, 1]
+    assert [row.what.split()[-2] for row in rows[:3]] == ["zstd", "gzip", "zstd"]
+    assert [row.what for row in rows[3:]] == [
+        "2 hours of 250 events in one run",
+        "ingest of an hour with nothing in it",
+    ]
+    assert [len(row.ratios) for row in rows] == [1] * 5
 
 
 def test_a_delivery_is_measured_by_format_with_many_clients_and_with_nothing_new():
