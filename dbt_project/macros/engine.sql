@@ -17,6 +17,15 @@
     cast(timestampdiff(microsecond, {{ start }}, {{ end }}) * 0.000001 as decimal(18, 6))
 {%- endmacro %}
 
+{#- How many whole spans of so many seconds fit between two moments; below one where the end is before the start. -#}
+{% macro whole_spans_between(start, end, seconds) %}{{ return(adapter.dispatch('whole_spans_between')(start, end, seconds)) }}{% endmacro %}
+{% macro default__whole_spans_between(start, end, seconds) -%}
+    date_diff('microsecond', {{ start }}, {{ end }}) // {{ seconds * 1000000 }}
+{%- endmacro %}
+{% macro spark__whole_spans_between(start, end, seconds) -%}
+    timestampdiff(microsecond, {{ start }}, {{ end }}) div {{ seconds * 1000000 }}
+{%- endmacro %}
+
 {#- A moment some minutes later; `minutes` is a column or a number. -#}
 {% macro minutes_later(moment, minutes) %}{{ return(adapter.dispatch('minutes_later')(moment, minutes)) }}{% endmacro %}
 {% macro default__minutes_later(moment, minutes) %}{{ return("(" ~ moment ~ " + " ~ minutes ~ " * interval '1 minute')") }}{% endmacro %}
