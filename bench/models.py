@@ -1,6 +1,6 @@
 """One hour through the models, against one hand-written DuckDB script over the same Parquet; and over a history.
 
-    python -m bench.models HISTORY_EVENTS [EVENTS]     one hour over a history of so many, and a full refresh of all
+python -m bench.models HISTORY_EVENTS [EVENTS]     one hour over a history of so many, and a full refresh of all
 """
 
 import json
@@ -136,7 +136,11 @@ def run(*, events: int = OF_AN_HOUR, repeats: int = 2) -> list[Row]:
         "one DuckDB script over the hour's Parquet: page views, sessions and a dozen daily metrics; no other table, "
         f"no late events, no tests. Footfall's peak memory {peak:.1f} GiB"
     )
-    return [timed_row(f"models of an hour, {events:,} events to all marts and reports", pairs, events, "events", remark)]
+    return [
+        timed_row(
+            f"models of an hour, {events:,} events to all marts and reports", pairs, events, "events", remark
+        )
+    ]
 
 
 def prepare(folder: Path, history: int, events: int) -> None:
@@ -175,7 +179,9 @@ def _models(folder: Path) -> None:
 
 
 def _build(arguments: list[str], warehouse: Path, folder: Path) -> None:
-    results = invoke(arguments, window_environment(warehouse, HOUR, HOUR + timedelta(hours=1)), folder / "target")
+    results = invoke(
+        arguments, window_environment(warehouse, HOUR, HOUR + timedelta(hours=1)), folder / "target"
+    )
     bad = [f"{result.unique_id}: {result.message}" for result in results if not result.is_good]
     if bad:
         raise RuntimeError("; ".join(bad))

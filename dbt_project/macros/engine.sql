@@ -46,6 +46,16 @@
 {% macro default__local_date(moment, timezone) %}{{ return("cast(timezone(" ~ timezone ~ ", " ~ moment ~ ") as date)") }}{% endmacro %}
 {% macro spark__local_date(moment, timezone) %}{{ return("cast(from_utc_timestamp(" ~ moment ~ ", " ~ timezone ~ ") as date)") }}{% endmacro %}
 
+{#- The hour, 0 to 23, that clocks in `timezone` show at a moment. -#}
+{% macro local_hour(moment, timezone) %}{{ return(adapter.dispatch('local_hour')(moment, timezone)) }}{% endmacro %}
+{% macro default__local_hour(moment, timezone) %}{{ return("cast(date_part('hour', timezone(" ~ timezone ~ ", " ~ moment ~ ")) as integer)") }}{% endmacro %}
+{% macro spark__local_hour(moment, timezone) %}{{ return("hour(from_utc_timestamp(" ~ moment ~ ", " ~ timezone ~ "))") }}{% endmacro %}
+
+{#- The day of the week of a moment in `timezone`: 1 is Monday, 7 Sunday. -#}
+{% macro local_weekday(moment, timezone) %}{{ return(adapter.dispatch('local_weekday')(moment, timezone)) }}{% endmacro %}
+{% macro default__local_weekday(moment, timezone) %}{{ return("cast(date_part('isodow', timezone(" ~ timezone ~ ", " ~ moment ~ ")) as integer)") }}{% endmacro %}
+{% macro spark__local_weekday(moment, timezone) %}{{ return("weekday(from_utc_timestamp(" ~ moment ~ ", " ~ timezone ~ ")) + 1") }}{% endmacro %}
+
 {#- The moment at which clocks in `timezone` show the first midnight of a date. -#}
 {% macro local_midnight(date, timezone) %}{{ return(adapter.dispatch('local_midnight')(date, timezone)) }}{% endmacro %}
 {% macro default__local_midnight(date, timezone) %}{{ return("timezone(" ~ timezone ~ ", cast(" ~ date ~ " as timestamp))") }}{% endmacro %}
