@@ -23,6 +23,7 @@ from orchestration.delivery.ledger import Ledger
 from orchestration.delivery.places import Places
 from orchestration.delivery.progress import IngestedHours
 from orchestration.delivery.receipts import Receipts
+from orchestration.delivery.selection import Marts
 from orchestration.delivery.send import Outcome
 from orchestration.delivery.slices import Slices, sliced
 
@@ -81,6 +82,7 @@ def deliver_all(
     digests = Digests(connection, None if is_sweep else since)
     receipts = Receipts(connection)
     receipts.load(asked)
+    marts = Marts()
     by_client: dict[str, list[Order]] = {}
     for order in todo:
         by_client.setdefault(order.client.client_id, []).append(order)
@@ -104,6 +106,7 @@ def deliver_all(
                     digests=digests,
                     receipts=receipts,
                     slices=slices,
+                    marts=marts,
                 )
                 reports.append(_deliver(deliverer, order, desk, reason, is_with_restated, stopped))
         ledger.close()

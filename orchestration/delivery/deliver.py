@@ -28,7 +28,7 @@ from orchestration.delivery.places import BACKUP, Places
 from orchestration.delivery.progress import IngestedHours
 from orchestration.delivery.receipts import Receipts
 from orchestration.delivery.render import Rendered, preview, render
-from orchestration.delivery.selection import Selection, select
+from orchestration.delivery.selection import Marts, Selection, select
 from orchestration.delivery.send import Outcome, Sender, Taken, read_taken
 from orchestration.delivery.slices import Slices
 
@@ -52,6 +52,7 @@ class Deliverer:
         digests: Digests,
         receipts: Receipts,
         slices: Slices | None = None,
+        marts: Marts | None = None,
     ) -> None:
         self._connection = connection
         self._client = client
@@ -63,13 +64,14 @@ class Deliverer:
         self._digests = digests
         self._receipts = receipts
         self._slices = slices
+        self._marts = marts
         self._selected: Selection | None = None
 
     def _selection(self) -> Selection:
         """The export against today's tables. Raises ConfigError where they do not fit."""
         if self._selected is None:
             hash_key = self._desk.signer.derived(f"hash:{self._client.client_id}")
-            self._selected = select(self._connection, self._client, self._export, hash_key)
+            self._selected = select(self._connection, self._client, self._export, hash_key, self._marts)
         return self._selected
 
     def _sender(self) -> Sender:

@@ -82,12 +82,31 @@ class Selection:
         return f"CAST(timezone({zone}, source.{self.clock}) AS DATE)"
 
 
-def select(connection: duckdb.DuckDBPyConnection, client: Client, export: Export, hash_key: str) -> Selection:
+class Marts:
+    """What a run has asked of the marts: hundreds of exports of one dataset ask the same."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[dict[str, str], str]] = {}
+
+    def of(self, connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> tuple[dict[str, str], str]:
+        """Column → type of a dataset's table, and which of its rows are not held. Raises ConfigError."""
+        if dataset.table not in self._known:
+            self._known[dataset.table] = dict(columns(connection, dataset)), not_held(connection, dataset)
+        return self._known[dataset.table]
+
+
+def select(
+    connection: duckdb.DuckDBPyConnection,
+    client: Client,
+    export: Export,
+    hash_key: str,
+    marts: Marts | None = None,
+) -> Selection:
     """Resolve an export. Raises ConfigError where it asks for what the dataset does not have."""
     dataset = DATASETS[export.dataset]
     if export.cadence == "daily" and not (dataset.day or dataset.moment):
         raise ConfigError(f"{export.dataset} cannot be delivered daily")
-    kinds = dict(columns(connection, dataset))
+    kinds, free = (marts or Marts()).of(connection, dataset)
     require_columns(kinds, [*export.columns, *export.rename, *export.hash], "columns", export.dataset)
     require_columns(kinds, export.drop, "drop", export.dataset)
     chosen = [name for name in (export.columns or kinds) if name not in export.drop]
@@ -101,7 +120,6 @@ def select(connection: duckdb.DuckDBPyConnection, client: Client, export: Export
         condition, values = to_sql(parsed, kinds)
     order = [name for name in (dataset.order or kinds) if name in kinds]
     dialect = _dialect(export)
-    free = not_held(connection, dataset)
     return Selection(
         client=client,
         export=export,
