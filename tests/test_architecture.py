@@ -68,7 +68,8 @@ ARROWS: dict[str, tuple[str, ...]] = {
         "orchestration.resources",
     ),
     "orchestration.alerts": ("footfall", "orchestration.alerting", "orchestration.defs.alerting.runs"),
-    "bench": ("footfall", "collector", "orchestration", "pixel"),
+    # Of the tests it borrows the real servers that they start.
+    "bench": ("footfall", "collector", "orchestration", "pixel", "tests"),
 }
 
 #: Files that are longer than others, and why that reads better than two.

@@ -40,8 +40,13 @@ def test_an_hour_is_ingested_beside_a_query_of_its_own():
 def test_a_delivery_is_measured_by_format_with_many_clients_and_with_nothing_new():
     rows = delivery.run(rows=500, repeats=2, clients=5)
 
-    assert [row.what.split()[0] for row in rows] == ["rendering"] * 3 + ["5", "nothing"]
-    assert [len(row.ratios) for row in rows] == [2, 2, 2, 1, 1]
+    assert [row.what.split()[0] for row in rows] == [
+        *["rendering"] * 3,
+        *["delivering"] * 3,
+        "5",
+        "nothing",
+    ]
+    assert [len(row.ratios) for row in rows] == [2, 2, 2, 2, 2, 2, 1, 1]
 
 
 @pytest.mark.proof
