@@ -23,7 +23,7 @@ from orchestration.delivery import datasets, states
 from orchestration.delivery.ddl import ddl, schema
 from orchestration.delivery.desk import Desk
 from orchestration.delivery.digests import Digests
-from orchestration.delivery.ledger import Ledger, LedgerRow, text_of
+from orchestration.delivery.ledger import LONGEST_WAIT, Ledger, LedgerRow
 from orchestration.delivery.places import BACKUP, Places
 from orchestration.delivery.progress import IngestedHours
 from orchestration.delivery.receipts import Receipts
@@ -106,11 +106,7 @@ class Deliverer:
 
     def open(self, now: datetime) -> list[datetime]:
         """Periods whose delivery came to no end and is due again."""
-        rows = self._ledger.all(
-            "WHERE client_id = ? AND export = ? AND state IN ('planned', 'rendered') "
-            "AND (next_at IS NULL OR next_at <= ?)",
-            (self._client.client_id, self._export.name, text_of(now)),
-        )
+        rows = self._ledger.open(self._client.client_id, self._export.name, now)
         return sorted({self.local(row.period_start) for row in rows})
 
     def local(self, start: datetime) -> datetime:
@@ -155,7 +151,8 @@ class Deliverer:
                 self._sender().notify(self._ledger.row(newest.identity))
             return prepared
         row, is_behind = prepared
-        if row.not_before and row.not_before > self._desk.now():
+        now = self._desk.now()
+        if row.not_before and now < row.not_before <= now + LONGEST_WAIT:
             return self._sender().outcome(row, "failed", _waiting(row))
         try:
             self._look_for_ours(row, revisions)

@@ -345,6 +345,22 @@ def test_who_asks_us_to_wait_is_not_asked_before(at):
     assert at.deliver().status == "delivered"
 
 
+@pytest.mark.parametrize("days", [-400, -3, 3, 400])
+@pytest.mark.parametrize("after", [None, 600])
+def test_a_clock_that_jumped_and_was_set_right_holds_nothing_up(at, days, after):
+    right = at.now
+    at.now += timedelta(days=days)
+    at.destination.fail(StoreError("slow down", retryable=True, code="SlowDown", retry_after=after))
+    assert at.deliver().status == "failed"
+    at.destination.heal()
+    at.now = right
+
+    assert at.deliverer().open(right) == [HOUR]
+    assert [row.period_start for row in at.ledger.unfinished(right)] == [HOUR]
+    assert (at.deliver().status, at.problems()) == ("delivered", [])
+    whole(at, 1)
+
+
 def test_a_delivery_is_announced_once_with_a_signature(at):
     told = EVENTS.model_copy(update={"notify": ["https://hooks.example/a"]})
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from orchestration.ingest.schema import TABLES, create_statements
+from orchestration.ingest.schema import create_statements
 
 with warnings.catch_warnings():
     # dbt's own dependencies use names that Python and click have deprecated; nothing we could change.
