@@ -7,16 +7,15 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 
 import duckdb
 
-from bench.measure import Row, alternate, megabytes, rate, say, seconds, timed_row
+from bench.measure import Row, alternate, environment, megabytes, rate, say, seconds, timed_row
 from bench.traffic import CLIENT_ID, SITE_ID, USER_AGENT, wire_event
 from footfall.event import Receipt, check_event, event_line
 from footfall.keys import raw_object, raw_prefix
@@ -77,7 +76,7 @@ def _on_s3(folder: Path, events: int, objects: int, repeats: int) -> Row:
 
     local = LocalStore(folder / "zstd" / "lake")
     (folder / "s3").mkdir()
-    with s3_server(folder / "s3") as server, _environment(server.environment):
+    with s3_server(folder / "s3") as server, environment(server.environment):
         lake = open_store(f"s3://{server.bucket}/lake", s3_endpoint=server.endpoint)
         landed = [info.key for info in local.list(raw_prefix(HOUR))]
         for key in landed:
@@ -128,17 +127,6 @@ def _empty(folder: Path, repeats: int) -> Row:
             lambda: seconds(lambda: connection.execute("BEGIN; FROM ingest.hours; COMMIT")),
         )
     return timed_row("ingest of an hour with nothing in it", pairs, 1, "hours", "a transaction that reads")
-
-
-@contextmanager
-def _environment(more: dict[str, str]) -> Iterator[None]:
-    before = dict(os.environ)
-    os.environ.update(more)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
 
 
 def _in_a_process(warehouse: Path, lake: LocalStore, hours: int, events: int) -> dict[str, float]:

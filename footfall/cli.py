@@ -100,10 +100,11 @@ def parser() -> argparse.ArgumentParser:
     imports.set_defaults(command=_import)
 
     run = commands.add_parser("run", help="materialise hours and deliveries through Dagster")
+    run.add_argument("--from", dest="start", metavar="HOUR", help="2026-11-20 or 2026-11-20T14, UTC")
+    run.add_argument("--to", dest="end", metavar="HOUR", help="the hour to stop before")
     run.add_argument(
-        "--from", dest="start", required=True, metavar="HOUR", help="2026-11-20 or 2026-11-20T14, UTC"
+        "--live", action="store_true", help="the parts of live exports, of the running hour if none is named"
     )
-    run.add_argument("--to", dest="end", required=True, metavar="HOUR", help="the hour to stop before")
     run.set_defaults(command=_run)
 
     for name, (_, meaning) in PASSED_ON.items():
@@ -247,7 +248,13 @@ def _day_after(hour: datetime) -> str:
 def _run(options: argparse.Namespace, settings: Settings) -> int:
     installation.prepare(settings)
     _require_clients(settings)
-    return installation.materialise(settings, os.environ, options.start, options.end)
+    given = {"--from": options.start, "--to": options.end}
+    arguments = [part for name, value in given.items() if value for part in (name, value)]
+    if options.live:
+        arguments.append("--live")
+    elif len(arguments) < 4:
+        raise FootfallError("say which hours: --from HOUR --to HOUR")
+    return installation.run_module(settings, os.environ, "orchestration.run", *arguments)
 
 
 def _pass_on(options: argparse.Namespace, settings: Settings) -> int:

@@ -221,6 +221,9 @@ class Client(Strict):
             strange = [name for name in export.destinations if name not in known]
             if strange:
                 raise ValueError(f"export {export.name}: there is no destination {strange[0]!r}")
+            if export.cadence == "live" and self.unverified_domains == "hold":
+                # Which domains are new is known once their hour is over.
+                raise ValueError(f"export {export.name}: cannot be live with unverified_domains: hold")
         urls = [d.url for d in known.values()]
         if any(_overlap(one, other) for n, one in enumerate(urls) for other in urls[n + 1 :]):
             raise ValueError("two destinations overlap")

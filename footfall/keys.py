@@ -86,7 +86,7 @@ def published_pointer(client_id: str, mart: str) -> str:
 
 def usage_object(day: str) -> str:
     """Key of what every client received and was delivered on a UTC day (`2026-11-20`)."""
-    return f"usage/dt={day}/usage.parquet"
+    return f"usage/dt={day}/usage.csv"
 
 
 #: Folder of one delivery below the destination's root, where the client file names no other.

@@ -83,12 +83,19 @@ class Receipt:
     rows: int = 0
     delivered: int = 0
     excluded: int = 0
+    #: Site → kept, duplicate and quarantined of it; `""` for what names none. Empty for parts of an hour.
+    sites: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     @property
     def is_balanced(self) -> bool:
         """Whether nothing is unaccounted for."""
         through = self.kept + self.duplicate + sum(self.quarantined.values())
-        return self.received == through and self.rows == self.delivered + self.excluded
+        of_sites = sum(sum(fates.values()) for fates in self.sites.values())
+        return (
+            self.received == through
+            and self.rows == self.delivered + self.excluded
+            and (not self.sites or of_sites == self.received)
+        )
 
 
 def minutes_of(cadence: str) -> int:

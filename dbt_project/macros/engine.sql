@@ -17,6 +17,15 @@
     cast(timestampdiff(microsecond, {{ start }}, {{ end }}) * 0.000001 as decimal(18, 6))
 {%- endmacro %}
 
+{#- How many whole spans of so many seconds fit between two moments; below one where the end is before the start. -#}
+{% macro whole_spans_between(start, end, seconds) %}{{ return(adapter.dispatch('whole_spans_between')(start, end, seconds)) }}{% endmacro %}
+{% macro default__whole_spans_between(start, end, seconds) -%}
+    date_diff('microsecond', {{ start }}, {{ end }}) // {{ seconds * 1000000 }}
+{%- endmacro %}
+{% macro spark__whole_spans_between(start, end, seconds) -%}
+    timestampdiff(microsecond, {{ start }}, {{ end }}) div {{ seconds * 1000000 }}
+{%- endmacro %}
+
 {#- A moment some minutes later; `minutes` is a column or a number. -#}
 {% macro minutes_later(moment, minutes) %}{{ return(adapter.dispatch('minutes_later')(moment, minutes)) }}{% endmacro %}
 {% macro default__minutes_later(moment, minutes) %}{{ return("(" ~ moment ~ " + " ~ minutes ~ " * interval '1 minute')") }}{% endmacro %}
@@ -36,6 +45,16 @@
 {% macro local_date(moment, timezone) %}{{ return(adapter.dispatch('local_date')(moment, timezone)) }}{% endmacro %}
 {% macro default__local_date(moment, timezone) %}{{ return("cast(timezone(" ~ timezone ~ ", " ~ moment ~ ") as date)") }}{% endmacro %}
 {% macro spark__local_date(moment, timezone) %}{{ return("cast(from_utc_timestamp(" ~ moment ~ ", " ~ timezone ~ ") as date)") }}{% endmacro %}
+
+{#- The hour, 0 to 23, that clocks in `timezone` show at a moment. -#}
+{% macro local_hour(moment, timezone) %}{{ return(adapter.dispatch('local_hour')(moment, timezone)) }}{% endmacro %}
+{% macro default__local_hour(moment, timezone) %}{{ return("cast(date_part('hour', timezone(" ~ timezone ~ ", " ~ moment ~ ")) as integer)") }}{% endmacro %}
+{% macro spark__local_hour(moment, timezone) %}{{ return("hour(from_utc_timestamp(" ~ moment ~ ", " ~ timezone ~ "))") }}{% endmacro %}
+
+{#- The day of the week of a moment in `timezone`: 1 is Monday, 7 Sunday. -#}
+{% macro local_weekday(moment, timezone) %}{{ return(adapter.dispatch('local_weekday')(moment, timezone)) }}{% endmacro %}
+{% macro default__local_weekday(moment, timezone) %}{{ return("cast(date_part('isodow', timezone(" ~ timezone ~ ", " ~ moment ~ ")) as integer)") }}{% endmacro %}
+{% macro spark__local_weekday(moment, timezone) %}{{ return("weekday(from_utc_timestamp(" ~ moment ~ ", " ~ timezone ~ ")) + 1") }}{% endmacro %}
 
 {#- The moment at which clocks in `timezone` show the first midnight of a date. -#}
 {% macro local_midnight(date, timezone) %}{{ return(adapter.dispatch('local_midnight')(date, timezone)) }}{% endmacro %}

@@ -14,8 +14,3 @@
         'occurred_at', 'received_at', 'received_hour',
     ]) }}
 {% endmacro %}
-
-{#- Text as a part of a LIKE pattern with ! as its escape, so that it only stands for itself. -#}
-{% macro like_literal(text) -%}
-    replace(replace(replace({{ text }}, '!', '!!'), '%', '!%'), '_', '!_')
-{%- endmacro %}

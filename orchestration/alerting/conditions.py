@@ -24,8 +24,8 @@ SILENT_WEEKS, SILENT_EVENTS = 3, 20
 TYPE_DAYS, TYPE_EVENTS = 7, 20
 #: How long after its hour was ingested a new domain, or a verified one, is news.
 NEWS_FOR = timedelta(days=7)
-#: Jobs that do the work of another: a backfill mends the hours in it.
-SAME_WORK = {"backfill": "hourly"}
+#: Jobs that do the work of another: a backfill mends the hours in it, and an hour its live parts.
+SAME_WORK = {"backfill": "hourly", "live": "hourly"}
 #: Attempts after which a billing message that does not arrive is told: the first two take five minutes.
 WEBHOOK_ATTEMPTS = 3
 

@@ -30,10 +30,12 @@ HOURLY, BACKFILL = "hourly", "backfill"
 
 #: Assets with jobs of their own; the parts of defs/ meet only through asset keys.
 ACCESS_LOGS = dg.AssetSelection.assets(dg.AssetKey(["sources", "access_logs"]))
+USAGE = dg.AssetSelection.assets(dg.AssetKey(["deliveries", "usage_daily"]))
 PUBLISHED = dg.AssetKey(["marts", "published"])
 #: Models that are made whole each time, and that nothing live is made of.
 WHOLE = dg.AssetSelection.tag("whole", "")
 ONE_DOMAIN = dg.AssetSelection.assets(dg.AssetKey(["discovery", "domain"]))
+OF_THEIR_OWN = ACCESS_LOGS | ONE_DOMAIN | USAGE
 
 _UNDER_WAY = (
     dg.DagsterRunStatus.QUEUED,
@@ -101,7 +103,7 @@ def day_to_run(timezone: str, tick: dg.ScheduleEvaluationContext) -> dg.RunReque
 @dg.definitions
 def schedules() -> dg.Definitions:
     # Log buckets have a run of their own: one that cannot be read must not hold up an hour of the others.
-    an_hour = dg.AssetSelection.all() - daily_selection() - live_selection() - ACCESS_LOGS - ONE_DOMAIN
+    an_hour = dg.AssetSelection.all() - daily_selection() - live_selection() - OF_THEIR_OWN
     job = dg.define_asset_job(
         HOURLY,
         selection=an_hour,
@@ -166,10 +168,10 @@ def schedules() -> dg.Definitions:
     if each:
         # All the models that follow the hours, and not only those that parts are made of: what a model
         # touched is known to those behind it in the same run alone.
-        models = dg.AssetSelection.groups("staging", "intermediate", "marts", "reports")
+        models = dg.AssetSelection.groups("seeds", "staging", "intermediate", "marts", "reports")
         live = dg.define_asset_job(
             "live",
-            selection=dg.AssetSelection.groups("ingest")
+            selection=dg.AssetSelection.key_prefixes("ingest")
             | (models - WHOLE - dg.AssetSelection.assets(PUBLISHED))
             | live_selection(),
             partitions_def=hourly(),

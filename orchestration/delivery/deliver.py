@@ -30,6 +30,7 @@ from orchestration.delivery.receipts import Receipts
 from orchestration.delivery.render import Rendered, preview, render
 from orchestration.delivery.selection import Selection, select
 from orchestration.delivery.send import Outcome, Sender, Taken, read_taken
+from orchestration.delivery.slices import Slices
 
 #: A delivery whose number is taken is tried under the next one; a lost ledger can take many turns.
 _TURNS = 200
@@ -50,6 +51,7 @@ class Deliverer:
         hours: IngestedHours,
         digests: Digests,
         receipts: Receipts,
+        slices: Slices | None = None,
     ) -> None:
         self._connection = connection
         self._client = client
@@ -60,6 +62,7 @@ class Deliverer:
         self._hours = hours
         self._digests = digests
         self._receipts = receipts
+        self._slices = slices
         self._selected: Selection | None = None
 
     def _selection(self) -> Selection:
@@ -118,7 +121,11 @@ class Deliverer:
 
     def preview(self, start: datetime) -> list[dict[str, Any]]:
         """A few rows without what is about persons."""
-        return preview(self._connection, self._selection(), start, datasets.PERSONAL)
+        return preview(self._connection, self._selection(), start, datasets.PERSONAL, self._table(start))
+
+    def _table(self, start: datetime) -> str:
+        plain = f"main.{self._selection().dataset.table}"
+        return self._slices.table(self._client, self._export, start) if self._slices else plain
 
     def deliver(self, start: datetime, reason: str = "late") -> Outcome:
         """Bring one period to its buckets, or find what is there still right. Raises nothing of its own.
@@ -188,7 +195,7 @@ class Deliverer:
         folder = self._desk.outbox(self._client.client_id, self._export.name, start, number)
         shutil.rmtree(folder, ignore_errors=True)
         prefix = self._prefix(start, number)
-        rendered = render(self._connection, selection, start, prefix, folder)
+        rendered = render(self._connection, selection, start, prefix, folder, self._table(start))
         if newest and _contents(newest) == [(f.sha256, f.site) for f in rendered.files]:
             shutil.rmtree(folder, ignore_errors=True)
             newest = self._ledger.record(newest, newest.state, digest=digest, schema_id=selection.schema_id)

@@ -68,7 +68,7 @@ class Digests:
     def _scan(self, selection: Selection, period: str) -> dict[str, dict[datetime, str]]:
         names = ", ".join(f'source."{name}"' for name in selection.sources)
         dataset = selection.dataset
-        bound = dataset.day or selection.clock
+        bound = selection.clock
         where, values = "true", []
         if self.since is not None:
             kind = "DATE" if dataset.day else "TIMESTAMPTZ"

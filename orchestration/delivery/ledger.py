@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from footfall.errors import FootfallError
 from footfall.manifest import DeliveredFile, ReadManifest
+from footfall.store import StoreError
 from orchestration.delivery import states
 
 _SCHEMA = """
@@ -144,14 +144,16 @@ class Ledger:
             self._local.connection = None
 
     def _write(self, *statements: tuple[str, Iterable[Any]]) -> None:
-        """All statements or none, durable. Raises FootfallError where the disk is full."""
+        """All statements or none, durable. Raises StoreError where the disk is full: it may empty."""
         connection = self._connection()
         try:
             with connection:
                 for sql, values in statements:
                     connection.execute(sql, tuple(values))
         except sqlite3.OperationalError as error:
-            raise FootfallError(f"the ledger {self._path} cannot be written: {error}") from None
+            raise StoreError(
+                f"the ledger {self._path} cannot be written: {error}", retryable=True, code="Ledger"
+            ) from None
 
     def revisions(self, client_id: str, export: str, period_start: datetime) -> list[LedgerRow]:
         """Every revision of one period, oldest first."""

@@ -15,8 +15,8 @@ from orchestration.delivery.datasets import utc_cursor
 KEPT, DUPLICATE = "kept", "duplicate"
 
 _OF_HOURS = """
-    SELECT received_hour, coalesce(client_id, ''), coalesce(reason, ''), sum(kept), sum(duplicates),
-        sum(quarantined)
+    SELECT received_hour, coalesce(client_id, ''), coalesce(site_id, ''), coalesce(reason, ''), sum(kept),
+        sum(duplicates), sum(quarantined)
     FROM ingest.receipts WHERE received_hour >= ? AND received_hour < ? GROUP BY ALL
 """
 #: Lines without a time of receipt, which are damaged, are in the receipt of their hour and of no part of it.
@@ -30,13 +30,18 @@ _OF_MINUTES = """
 """
 
 
+#: (site, fate) → lines.
+_Fates = Counter[tuple[str, str]]
+
+
 class Receipts:
     """Counts by client and hour of receipt, read once for all clients."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = utc_cursor(connection)
         self._lock = threading.Lock()
-        self._hours: dict[datetime, dict[str, Counter[str]]] = {}
+        #: Hour → client → (site, fate) → lines.
+        self._hours: dict[datetime, dict[str, _Fates]] = {}
         self._has_tables = bool(
             self._connection.execute(
                 "SELECT 1 FROM information_schema.tables "
@@ -57,19 +62,25 @@ class Receipts:
         what was received in it; and its own rows.
         """
         is_part = end - start < HOUR
-        fates = self._of_minutes(client_id, start, end) if is_part else self._of_hours(client_id, start, end)
-        quarantined = {name: n for name, n in sorted(fates.items()) if name not in (KEPT, DUPLICATE)}
+        found = self._of_minutes(client_id, start, end) if is_part else self._of_hours(client_id, start, end)
+        fates: Counter[str] = Counter()
+        sites: dict[str, Counter[str]] = {}
+        for (site, fate), lines in sorted(found.items()):
+            fates[fate] += lines
+            word = fate if fate in (KEPT, DUPLICATE) else "quarantined"
+            sites.setdefault(site, Counter())[word] += lines
         return Receipt(
             received=fates.total(),
             kept=fates[KEPT],
             duplicate=fates[DUPLICATE],
-            quarantined=quarantined,
+            quarantined={name: n for name, n in sorted(fates.items()) if name not in (KEPT, DUPLICATE)},
             rows=rows,
             delivered=delivered,
             excluded=excluded,
+            sites={} if is_part else {site: dict(lines) for site, lines in sites.items()},
         )
 
-    def _of_hours(self, client_id: str, start: datetime, end: datetime) -> Counter[str]:
+    def _of_hours(self, client_id: str, start: datetime, end: datetime) -> _Fates:
         hours = []
         hour = floor(start) if floor(start) == start else floor(start) + HOUR
         while hour < end:
@@ -79,29 +90,29 @@ class Receipts:
             missing = [hour for hour in hours if hour not in self._hours]
             if missing and self._has_tables:
                 self._read(missing[0], missing[-1] + HOUR)
-        fates: Counter[str] = Counter()
+        fates: _Fates = Counter()
         for hour in hours:
             fates += self._hours.get(hour, {}).get(client_id, Counter())
         return fates
 
-    def _of_minutes(self, client_id: str, start: datetime, end: datetime) -> Counter[str]:
+    def _of_minutes(self, client_id: str, start: datetime, end: datetime) -> _Fates:
         if not self._has_tables:
             return Counter()
         with self._lock:
             found = self._connection.execute(
                 _OF_MINUTES, {"client": client_id, "start": start, "end": end}
             ).fetchall()
-        return Counter(dict(found))
+        return Counter({("", fate): lines for fate, lines in found})
 
     def _read(self, start: datetime, end: datetime) -> None:
         hour = start
         while hour < end:
             self._hours.setdefault(hour, {})
             hour += HOUR
-        for hour, client_id, reason, kept, duplicate, quarantined in self._connection.execute(
+        for hour, client_id, site, reason, kept, duplicate, quarantined in self._connection.execute(
             _OF_HOURS, [start, end]
         ).fetchall():
-            of_client = self._hours[hour.astimezone(UTC)].setdefault(client_id, Counter())
-            of_client.update({KEPT: int(kept), DUPLICATE: int(duplicate)})
-            if quarantined:
-                of_client[reason] += int(quarantined)
+            fates = self._hours[hour.astimezone(UTC)].setdefault(client_id, Counter())
+            for fate, lines in ((KEPT, kept), (DUPLICATE, duplicate), (reason, quarantined)):
+                if lines:
+                    fates[site, fate] += int(lines)

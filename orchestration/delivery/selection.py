@@ -68,9 +68,8 @@ class Selection:
 
     @property
     def clock(self) -> str:
-        """The column of the time by which a row belongs to a period, where that is not a local day."""
-        is_by_hour = self.export.cadence in ("hourly", "live")
-        return str(self.dataset.hour if is_by_hour else self.dataset.moment)
+        """The column by which a row belongs to a period."""
+        return self.dataset.column(self.export.cadence)
 
     @property
     def local_date(self) -> str:
@@ -161,7 +160,7 @@ def _cell(name: str, kind: str, export: Export, hash_key: str) -> str:
     if export.format == "parquet":
         return f"{column} AS {alias}"
     if kind.startswith("TIMESTAMP"):
-        utc = f"timezone('UTC', {column})" if kind == "TIMESTAMP WITH TIME ZONE" else column
+        utc = f"make_timestamp(epoch_us({column}))" if kind == "TIMESTAMP WITH TIME ZONE" else column
         return f"strftime({utc}, '%Y-%m-%dT%H:%M:%S.%gZ') AS {alias}"
     if export.format == "jsonl":
         if kind in ("DOUBLE", "FLOAT"):

@@ -37,9 +37,13 @@ class Tried:
 
 
 def missed(first_hour: datetime, tried: Sequence[Tried], now: datetime) -> Mapping[datetime, str]:
-    """Hour → a name for this need of a run, oldest first. `tried` is in the order in which runs were made."""
+    """Hour → a name for this need of a run, oldest first. `tried` is in the order in which runs were made.
+
+    Hours before the first that was run are nobody's: an import, or a demo, begins in the middle of a day.
+    """
     asked = {}
-    hour = max(first_hour, floor(now - LOOK_BACK))
+    begun = min((each.first for each in tried), default=first_hour)
+    hour = max(first_hour, begun, floor(now - LOOK_BACK))
     while hour + HOUR + GRACE <= now:
         need = _need([each for each in tried if each.first <= hour <= each.last], now)
         if need:

@@ -7,10 +7,11 @@ that nobody can reproduce.
 
 import random
 from collections import defaultdict
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import duckdb
 import pytest
+from support.compiled_models import INT_EVENTS, PLACE_OF_WINDOW
 from support.lake_story import (
     HOUR,
     START,
@@ -59,11 +60,11 @@ def _check_oracle(connection: duckdb.DuckDBPyConnection) -> None:
     assert sessions == len(set(expected.values()))
 
 
-def _tell(models, seed: int, stories: int = TOGETHER) -> None:
+def _tell(models, seed: int, stories: int = TOGETHER, is_followed: bool = True) -> None:
     """Stories side by side, each in its own order; after what happens to any of them, the next run.
 
     A run that fails half way leaves what it touched to the next one, so that a pass of the models behind may
-    follow several runs, and may fail itself.
+    follow several runs, and may fail itself. Without `is_followed` only the last run has one.
     """
     connection = models.database()
     events = {number: story_events(random.Random(f"{seed} {number}"), number) for number in range(stories)}
@@ -79,6 +80,8 @@ def _tell(models, seed: int, stories: int = TOGETHER) -> None:
     for run, (first, last) in enumerate(windows):
         _happen(lake, waiting[run])
         models.sessionise(connection, START + first * HOUR, START + (last + 1) * HOUR)
+        if not is_followed:
+            continue
         if chance.random() < 0.3:
             models.follow(connection, stop_before=chance.choice(models.models).name)
         elif run == len(windows) - 1 or chance.random() < 0.8:
@@ -145,9 +148,144 @@ def test_when_the_copy_that_counted_vanishes_the_other_joins_the_sessions_near_i
 
     database.execute("delete from ingest.events where line_number = 1")
     database.execute("update ingest.events set is_duplicate = false")
+    _changed(database, START, "moved")
     models.run_window(database, START, START + HOUR)
 
     assert _sessions(database) == [["moved", "other"]]
+
+
+def _changed(connection: duckdb.DuckDBPyConnection, hour: datetime, event: str) -> None:
+    """What ingest says of an event of another hour that an hour's ingest changed."""
+    connection.execute("insert into ingest.changes values (?, 'demo', ?)", [hour, event])
+
+
+def test_a_correction_counts_that_comes_in_after_a_later_one_was_modelled(models, database, add_events):
+    def correct(hour: datetime, version: int, fields: str) -> None:
+        database.execute(
+            "insert into ingest.event_enrichments values ('demo', 'one', ?, ?, ?)", [hour, version, fields]
+        )
+        _changed(database, hour, "one")
+        models.run_window(database, hour, hour + HOUR)
+
+    add_events(database, {"event_id": "one", "occurred_at": START})
+    models.rebuild(database)
+
+    correct(START + 8 * HOUR, 2, '{"country": "IT"}')
+    correct(START + 5 * HOUR, 1, '{"country": "FR", "city": "Rome"}')
+
+    assert database.execute("select country, city from events").fetchall() == [("IT", "Rome")]
+    assert database.execute("select country, city, sessions from geo_daily").fetchall() == [("IT", "Rome", 1)]
+
+
+def test_a_correction_that_is_gone_from_its_hour_is_undone(models, database, add_events):
+    add_events(database, {"event_id": "one", "occurred_at": START, "country": "DE"})
+    database.execute(
+        "insert into ingest.event_enrichments values ('demo', 'one', ?, 1, ?)",
+        [START + 5 * HOUR, '{"country": "IT"}'],
+    )
+    models.rebuild(database)
+    assert database.execute("select country from sessions").fetchall() == [("IT",)]
+
+    database.execute("delete from ingest.event_enrichments")
+    _changed(database, START + 5 * HOUR, "one")
+    models.run_window(database, START + 5 * HOUR, START + 6 * HOUR)
+
+    assert database.execute("select country from sessions").fetchall() == [("DE",)]
+
+
+def test_a_copy_between_two_that_count_makes_the_later_one_a_duplicate(models, database, add_events):
+    """They lie nine days apart, the copy that lands late between: its hour itself has nothing that counts."""
+    later, between = START + timedelta(days=9), START + timedelta(days=4)
+    add_events(database, {"event_id": "one", "occurred_at": START}, {"event_id": "one", "occurred_at": later})
+    models.rebuild(database)
+    assert database.execute("select count(*), count(distinct session_id) from sessions").fetchone() == (2, 2)
+
+    add_events(database, {"event_id": "one", "occurred_at": between, "is_duplicate": True})
+    database.execute("update ingest.events set is_duplicate = true where received_at = ?", [later])
+    _changed(database, between, "one")
+    models.run_window(database, between, between + HOUR)
+
+    assert _sessions(database) == [["one"]]
+    assert database.execute("select sum(events) from daily_metrics").fetchone() == (1,)
+
+
+def test_a_site_in_another_time_zone_has_its_days_anew_even_where_no_event_changes_its_day(
+    models, database, add_events
+):
+    at_noon = START.replace(hour=12)
+    add_events(database, {"occurred_at": at_noon})
+    site = "insert into ingest.sites values ('demo', 'shop', ?, 30, false, false, 'purchase')"
+    database.execute(site, ["Europe/Paris"])
+    models.rebuild(database)
+
+    database.execute("delete from ingest.sites")
+    database.execute(site, ["America/New_York"])
+    models.run_window(database, START + 24 * HOUR, START + 25 * HOUR)
+
+    assert database.execute("select timezone from daily_metrics").fetchall() == [("America/New_York",)]
+
+
+def _an_hour_is_modelled_without_the_next(models) -> None:
+    connection = models.database()
+    models.rebuild(connection)
+    connection.execute(
+        "insert into ingest.events by name select 'c' as client_id, 's' as site_id, 'v' as visitor_id,"
+        " 'page_view' as event_type, 'e' || n as event_id, $start + n * interval 1 hour as received_hour,"
+        " $start + n * interval 1 hour as received_at, $start + n * interval 1 hour as occurred_at,"
+        " false as is_duplicate from range(2) as hours(n)",
+        {"start": START},
+    )
+    models.run_window(connection, START, START + HOUR)
+    found = _sessions(connection)
+    connection.close()
+    assert found == [["e0"]]
+
+
+def test_an_hour_is_modelled_without_the_next(models):
+    _an_hour_is_modelled_without_the_next(models)
+
+
+def _few_stories(models) -> None:
+    _tell(models, seed=0, stories=12, is_followed=False)
+
+
+#: What somebody could write instead, in place of which text, and what it breaks.
+MUTANTS = {
+    "a gap of exactly the timeout ends a session": (
+        "occurred_at <= (previous_at",
+        "occurred_at < (previous_at",
+        _few_stories,
+    ),
+    "the rules of a site are joined without its client": (
+        "on to_group.client_id = sites.client_id and to_group.site_id",
+        "on to_group.site_id",
+        _few_stories,
+    ),
+    "the end of the window belongs to it": (
+        f"received_hour < cast('{PLACE_OF_WINDOW[1]}'",
+        f"received_hour <= cast('{PLACE_OF_WINDOW[1]}'",
+        _an_hour_is_modelled_without_the_next,
+    ),
+    "four hours are looked back in place of the islands that are near": (
+        "where (island_id, island_started_at) in (select island_id, island_started_at from touched_islands)",
+        f"where received_hour >= cast('{PLACE_OF_WINDOW[0]}' as timestamptz) - interval 4 hour",
+        _few_stories,
+    ),
+    "events of one moment have no order": (
+        "order by occurred_at, event_id",
+        "order by occurred_at",
+        _few_stories,
+    ),
+}
+
+
+@pytest.mark.parametrize("mutant", MUTANTS)
+def test_a_planted_mistake_is_found(models, mutant):
+    old, new, finds = MUTANTS[mutant]
+    changed = models.with_mutant(INT_EVENTS, old, new)
+
+    with pytest.raises((AssertionError, duckdb.Error)):
+        finds(changed)
 
 
 @pytest.mark.proof

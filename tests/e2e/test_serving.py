@@ -5,6 +5,7 @@ import json
 import time
 import urllib.request
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from support.browser import chromium
@@ -18,6 +19,15 @@ from support.dagster_ui import (
 from footfall.hours import HOUR, floor
 from footfall.store import LocalStore
 from footfall.verify import verify_bucket
+
+ROOT = Path(__file__).resolve().parents[2]
+NEW_CLIENT = """\
+client_id: {name}
+name: {name}
+sites: [{{site_id: {name}-shop, key: pk_{name}_0000, domains: [{name}.example]}}]
+destination: {{url: "file://${{FOOTFALL_HOME}}/buckets/{name}"}}
+exports: [{{name: events, dataset: events, cadence: hourly}}]
+"""
 
 
 @pytest.mark.browser
@@ -81,7 +91,37 @@ def _wait_until_shipped(collector: str) -> None:
     raise AssertionError(f"not shipped: {spool}")
 
 
-def test_up_serves_the_existing_state_until_control_c(installation, processes_of):
+def _exports_in(interface: str) -> set[str]:
+    """The exports that the Dagster UI shows, as `client/export`."""
+    query = (
+        '{assetNodes(group: {groupName: "deliveries", repositoryName: "__repository__", '
+        'repositoryLocationName: "footfall"}) {assetKey {path}}}'
+    )
+    request = urllib.request.Request(
+        f"{interface.rstrip('/')}/graphql",
+        data=json.dumps({"query": query}).encode(),
+        headers={"content-type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        nodes = json.load(answer)["data"]["assetNodes"]
+    return {"/".join(node["assetKey"]["path"][1:]) for node in nodes}
+
+
+def _wait_until(holds, seconds=120):
+    give_up = time.monotonic() + seconds
+    while time.monotonic() < give_up:
+        if holds():
+            return
+        time.sleep(0.5)
+    raise AssertionError("it did not come true")
+
+
+def test_up_serves_the_existing_state_and_new_clients_until_control_c(installation, processes_of, tmp_path):
+    clients = tmp_path / "clients"
+    clients.mkdir()
+    demo = (ROOT / "clients" / "demo.yaml").read_text()
+    (clients / "demo.yaml").write_text(demo)
+    installation.environment["FOOTFALL_CLIENTS"] = str(clients)
     up = installation.start("up")
     up.wait_until_it_says("Ctrl-C ends all of it")
     collector = up.wait_until_it_says(r"collector\s+(http\S+)")
@@ -91,6 +131,14 @@ def test_up_serves_the_existing_state_until_control_c(installation, processes_of
             assert answer.status == 200
     reloaded = installation.run("reload", seconds=120)
     assert reloaded.returncode == 0, "the code location loads as a whole: " + reloaded.stderr
+
+    # A client file that comes is seen by itself, one that goes at once by the command.
+    new = NEW_CLIENT.format(name="latecomer")
+    (clients / "latecomer.yaml").write_text(new)
+    _wait_until(lambda: "latecomer/events" in _exports_in(interface))
+    (clients / "latecomer.yaml").unlink()
+    assert installation.run("reload").returncode == 0
+    assert "latecomer/events" not in _exports_in(interface)
 
     second = installation.run("up", seconds=60)
 

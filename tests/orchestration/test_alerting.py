@@ -338,6 +338,7 @@ def test_a_range_that_succeeds_mends_the_hours_in_it_and_no_others():
 def test_a_backfill_that_succeeds_mends_the_hours_in_it():
     wide = run("backfill", "2026-11-20-10:00", "2026-11-20-14:00", succeeded=True, minute=9)
     assert conditions.failed_runs([run(), wide]) == []
+    assert conditions.failed_runs([run("live"), run(succeeded=True, minute=50)]) == []
 
 
 def test_a_run_that_is_tried_again_and_fails_again_is_one_alert():

@@ -1,6 +1,5 @@
 """A delivery ends whole or loudly failed, whatever goes wrong on its way, and nothing is overwritten."""
 
-import errno
 import re
 from datetime import timedelta
 
@@ -330,17 +329,6 @@ def test_a_filter_that_fits_no_column_is_noted_and_told(at):
     assert (outcome.status, outcome.trouble.kind) == ("failed", "config")
     assert "there is no column colour" in outcome.error
     assert [(row.state, row.hold) for row in at.ledger.all()] == [("planned", "blocked")]
-    assert at.deliver().status == "delivered"
-
-
-def test_a_full_disk_is_waited_for(at, monkeypatch):
-    def full(*_):
-        raise OSError(errno.ENOSPC, "No space left on device", "outbox")
-
-    with monkeypatch.context() as context:
-        context.setattr("orchestration.delivery.deliver.render", full)
-        outcome = at.deliver()
-    assert (outcome.status, outcome.trouble.kind) == ("failed", "retry")
     assert at.deliver().status == "delivered"
 
 

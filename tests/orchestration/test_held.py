@@ -21,6 +21,7 @@ class Held(Setting):
 
     def __init__(self, folder, rule):
         super().__init__(folder)
+        self.connection.execute("DROP SCHEMA ingest CASCADE")  # views of main.events, which has no host
         make_schema(self.connection)
         self.connection.execute("ALTER TABLE main.events ADD COLUMN host VARCHAR")
         site = Site(site_id="shop", key="pk_demo_0000", domains=["demo.example", "*.demo.example"])
@@ -37,6 +38,11 @@ class Held(Setting):
             "INSERT INTO ingest.events (client_id, site_id, event_id, host, received_hour, is_duplicate) "
             "VALUES ('demo', 'shop', ?, ?, ?, false)",
             [event_id, host, HOUR],
+        )
+        self.connection.execute(
+            "INSERT INTO ingest.receipts (received_hour, client_id, site_id, kept, duplicates, quarantined) "
+            "VALUES (?, 'demo', 'shop', 1, 0, 0)",
+            [HOUR],
         )
 
     def run(self):

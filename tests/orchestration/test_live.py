@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from support.delivering import Setting
 from support.orchestration_builders import HOUR, Crash, TroubledStore, client, event, land
 
-from footfall.clients import Export, Registry
+from footfall.clients import Client, Export, Registry
 from footfall.store import StoreError
 from footfall.verify import verify_bucket
 from orchestration.delivery.batch import Order, deliver_all
@@ -236,8 +236,8 @@ def test_a_part_says_what_became_of_the_lines_received_in_it(lake, tmp_path):
     setting.connection.execute("DROP SCHEMA ingest CASCADE")
     for statement in create_statements():
         setting.connection.execute(statement)
-    line = event("a", HOUR + 6 * MINUTE)
-    land(lake, HOUR, event("b", HOUR), line, line, b"garbage")
+    line = event("event-0002", HOUR + 6 * MINUTE)
+    land(lake, HOUR, event("event-0001", HOUR), line, line, b"garbage")
     ingest_hours(setting.connection, lake, [HOUR])
 
     tick(setting, 12)
@@ -263,6 +263,11 @@ def test_a_part_says_what_became_of_the_lines_received_in_it(lake, tmp_path):
 def test_what_cannot_be_live_is_refused_with_what_can(fields, said):
     with pytest.raises(ValidationError, match=said):
         Export.model_validate({"name": "e", "dataset": "events", "cadence": "live", **fields})
+
+
+def test_a_client_who_holds_back_new_domains_can_have_nothing_live():
+    with pytest.raises(ValidationError, match="cannot be live with unverified_domains: hold"):
+        Client.model_validate({**OWNER.model_dump(exclude_defaults=True), "unverified_domains": "hold"})
 
 
 def test_a_folder_of_ones_own_tells_parts_apart_by_hour_and_minute(live):

@@ -30,6 +30,11 @@ def test_an_hour_that_is_done_or_going_on_or_was_stopped_by_a_person_is_let_be(e
     assert missed(LAST, [tried("died", name="first"), tried(end, name="second")], NOW) == {}
 
 
+def test_hours_before_the_first_that_was_run_are_left_to_people():
+    done = tried("succeeded", LAST - 2 * HOUR)
+    assert list(missed(LAST - 9 * HOUR, [done], NOW)) == [LAST - HOUR, LAST]
+
+
 def test_a_range_stands_for_each_of_its_hours():
     assert list(missed(LAST - 3 * HOUR, [tried("succeeded", LAST - 3 * HOUR, LAST - HOUR)], NOW)) == [LAST]
 

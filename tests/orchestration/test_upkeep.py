@@ -13,7 +13,16 @@ from orchestration.alerting.life import Told
 from orchestration.defs.upkeep.jobs import upkeep
 from orchestration.defs.upkeep.runs import prune_runs
 from orchestration.discovery.database import notices, registry, transaction
-from orchestration.upkeep.prune import OUTBOX_DAYS, REGISTRY_DAYS, prune_alerts, prune_registry, prune_scratch
+from orchestration.resources.lake import Lake
+from orchestration.upkeep.prune import (
+    OUTBOX_DAYS,
+    REGISTRY_DAYS,
+    STAGED_DAYS,
+    prune_alerts,
+    prune_registry,
+    prune_scratch,
+    prune_staged,
+)
 from orchestration.webhooks import outbox
 
 NOW = datetime(2026, 11, 20, 14, tzinfo=UTC)
@@ -70,6 +79,17 @@ def test_scratch_folders_of_killed_processes_go_and_young_ones_stay(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"footfall-young", "somebody-elses"}
 
 
+def test_staged_files_that_nobody_waits_for_go_and_young_ones_stay(tmp_path):
+    for name, days in (("old", STAGED_DAYS + 1), ("young", 1)):
+        folder = tmp_path / "acme" / "events" / name
+        folder.mkdir(parents=True)
+        (folder / "events.csv").touch()
+        then = (NOW - timedelta(days=days)).timestamp()
+        os.utime(folder, (then, then))
+    assert prune_staged(tmp_path, NOW) == 1
+    assert [path.name for path in tmp_path.glob("*/*/*")] == ["young"]
+
+
 @dg.op
 def work():
     pass
@@ -85,7 +105,8 @@ def test_the_job_keeps_young_runs(tmp_path, monkeypatch):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     with dg.DagsterInstance.ephemeral() as instance:
         done = some_job.execute_in_process(instance=instance)
-        assert upkeep.execute_in_process(instance=instance).success
+        lake = Lake(url=f"file://{tmp_path}/lake")
+        assert upkeep.execute_in_process(instance=instance, resources={"lake": lake}).success
         assert instance.get_run_by_id(done.run_id) is not None
 
 

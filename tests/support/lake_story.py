@@ -247,9 +247,7 @@ class Lake:
     def correct(self, story: int, hour: int, number: int) -> None:
         """Corrections of some events, taken in during an hour, in place of that hour's corrections before."""
         taken_in = START + hour * HOUR
-        of_hour = (
-            "from ingest.event_enrichments where enriched_at = $at + interval 5 minute and client_id like $story"
-        )
+        of_hour = "from ingest.event_enrichments where enriched_at = $at + interval 5 minute and client_id like $story"
         given = {"at": taken_in, "story": f"%-{story}"}
         changes = f"insert into ingest.changes select $at, client_id, event_id {of_hour}"
         self._connection.execute(changes, given)

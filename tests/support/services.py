@@ -127,6 +127,7 @@ class Services:
                     "{ repositoriesOrError { __typename ... on RepositoryConnection { nodes { name }}}}"
                 )["repositoriesOrError"].get("nodes"):
                     return
+                self.reload()
             except (OSError, ValueError, KeyError, TypeError, http.client.HTTPException):
                 pass
             time.sleep(0.5)

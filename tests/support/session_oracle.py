@@ -118,5 +118,7 @@ def _date(moment: Moment, rule: Rules) -> object:
 
 
 def _id(first: Moment) -> str:
-    made_of = "|".join((first.client, first.site, first.visitor or "", first.event_id, f"{first.at.astimezone(UTC):%F}"))
+    made_of = "|".join(
+        (first.client, first.site, first.visitor or "", first.event_id, f"{first.at.astimezone(UTC):%F}")
+    )
     return hashlib.md5(made_of.encode()).hexdigest()

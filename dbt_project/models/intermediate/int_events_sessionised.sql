@@ -134,9 +134,8 @@ moments as (
         coalesce(sites.timeout_minutes, {{ var('session_timeout_minutes') | int }}) as timeout_minutes,
         coalesce(sites.cut_at_midnight, false) as cut_at_midnight,
         coalesce(sites.cut_on_campaign, false) as cut_on_campaign,
-        concat(',', coalesce(sites.conversions, 'purchase'), ',')
-            like concat('%,', {{ like_literal('to_group.event_type') }}, ',%') escape '!'
-            and to_group.event_type not like '%,%' as is_conversion
+        position(concat(',', to_group.event_type, ',') in concat(',', coalesce(sites.conversions, 'purchase'), ',')) > 0
+            and position(',' in to_group.event_type) = 0 as is_conversion
     from to_group
     left join {{ ref('stg_web__sites') }} as sites
         on to_group.client_id = sites.client_id and to_group.site_id = sites.site_id
@@ -181,8 +180,8 @@ cells as (
 
     select
         *,
-        floor({{ seconds_between('island_started_at', 'occurred_at') }} / {{ max_seconds }}) as cell,
-        floor({{ seconds_between('island_started_at', 'previous_at') }} / {{ max_seconds }}) as previous_cell,
+        {{ whole_spans_between('island_started_at', 'occurred_at', max_seconds) }} as cell,
+        {{ whole_spans_between('island_started_at', 'previous_at', max_seconds) }} as previous_cell,
         {{ last_known('utm_campaign', in_order, 'occurred_at, event_id', '1 preceding') }} as previous_campaign,
         {{ last_known('case when utm_campaign is not null then island_first_event end', in_order, 'occurred_at, event_id', '1 preceding') }}
             as previous_campaign_island

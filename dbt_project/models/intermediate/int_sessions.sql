@@ -8,6 +8,11 @@
     )
 }}
 
+{%- set of_entry = [
+    'host', 'referrer_host', 'referrer_class', 'referrer_source', 'utm_source', 'utm_medium', 'utm_campaign',
+    'click_network', 'country', 'region', 'city', 'language', 'screen', 'device', 'browser', 'os',
+] -%}
+
 with events as (
 
     select * from {{ ref('events') }}
@@ -30,51 +35,34 @@ known_sources as (
 
 ),
 
-ranked as (
+in_order as (
 
-    select
-        *,
-        -- the event a session is credited to: its first page view, or its first event where it has none
-        row_number() over (
-            partition by session_id
-            order by case when event_type = 'page_view' then 0 else 1 end, occurred_at, event_id
-        ) as entry_rank,
-        row_number() over (partition by session_id order by occurred_at, event_id) as first_rank,
-        row_number() over (
-            partition by session_id
-            order by case when event_type = 'page_view' then 0 else 1 end, occurred_at desc, event_id desc
-        ) as exit_rank
+    select session_id, event_key, event_type, row_number() over (partition by session_id order by occurred_at, event_id) as place
     from events
 
 ),
 
-summed as (
+-- the events a session is known by; it is credited to its first page view, or its first event where it has none
+ends as (
+
+    select
+        session_id,
+        min_by(event_key, place) as first_key,
+        coalesce(
+            min_by(event_key, case when event_type = 'page_view' then place end), min_by(event_key, place)
+        ) as entry_key,
+        max_by(event_key, case when event_type = 'page_view' then place end) as exit_key
+    from in_order
+    group by session_id
+
+),
+
+counted as (
 
     select
         session_id,
         client_id,
         site_id,
-        max(case when first_rank = 1 then visitor_id end) as visitor_id,
-        max(case when first_rank = 1 then first_party_session_id end) as first_party_session_id,
-        max(case when first_rank = 1 then date end) as date,
-        max(case when entry_rank = 1 and event_type = 'page_view' then page end) as landing_page,
-        max(case when exit_rank = 1 and event_type = 'page_view' then page end) as exit_page,
-        max(case when entry_rank = 1 then host end) as host,
-        max(case when entry_rank = 1 then referrer_host end) as referrer_host,
-        max(case when entry_rank = 1 then referrer_class end) as referrer_class,
-        max(case when entry_rank = 1 then referrer_source end) as referrer_source,
-        max(case when entry_rank = 1 then utm_source end) as utm_source,
-        max(case when entry_rank = 1 then utm_medium end) as utm_medium,
-        max(case when entry_rank = 1 then utm_campaign end) as utm_campaign,
-        max(case when entry_rank = 1 then click_network end) as click_network,
-        max(case when entry_rank = 1 then country end) as country,
-        max(case when entry_rank = 1 then region end) as region,
-        max(case when entry_rank = 1 then city end) as city,
-        max(case when entry_rank = 1 then language end) as language,
-        max(case when entry_rank = 1 then screen end) as screen,
-        max(case when entry_rank = 1 then device end) as device,
-        max(case when entry_rank = 1 then browser end) as browser,
-        max(case when entry_rank = 1 then os end) as os,
         {{ revenue_currency() }} as currency,
         min(consent_tier) as consent_tier,
         max(timeout_minutes) as timeout_minutes,
@@ -95,8 +83,28 @@ summed as (
         min(occurred_at) as started_at,
         max(occurred_at) as ended_at,
         max(received_at) as last_received_at
-    from ranked
+    from events
     group by session_id, client_id, site_id
+
+),
+
+summed as (
+
+    select
+        counted.*,
+        firsts.visitor_id,
+        firsts.first_party_session_id,
+        firsts.date,
+        case when entries.event_type = 'page_view' then entries.page end as landing_page,
+        exits.page as exit_page,
+        {%- for fact in of_entry %}
+        entries.{{ fact }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from counted
+    inner join ends on counted.session_id = ends.session_id
+    inner join events as firsts on ends.session_id = firsts.session_id and ends.first_key = firsts.event_key
+    inner join events as entries on ends.session_id = entries.session_id and ends.entry_key = entries.event_key
+    left join events as exits on ends.session_id = exits.session_id and ends.exit_key = exits.event_key
 
 ),
 

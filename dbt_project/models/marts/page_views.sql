@@ -30,6 +30,14 @@ in_sequence as (
 
 ),
 
+-- a view that was sent twice under two event ids is measured once
+measured_once as (
+
+    select *, case when number_of_view = 1 then view_id end as measured_view_id
+    from in_sequence
+
+),
+
 -- each measurement is of the time since the last one; depth is the deepest
 engagement as (
 
@@ -44,50 +52,48 @@ final as (
 
     select
         -- ids
-        in_sequence.event_key,
-        in_sequence.client_id,
-        in_sequence.site_id,
-        in_sequence.event_id,
-        in_sequence.session_id,
-        in_sequence.visitor_id,
-        in_sequence.view_id,
+        measured_once.event_key,
+        measured_once.client_id,
+        measured_once.site_id,
+        measured_once.event_id,
+        measured_once.session_id,
+        measured_once.visitor_id,
+        measured_once.view_id,
 
         -- strings
-        in_sequence.url,
-        in_sequence.host,
-        in_sequence.page,
-        in_sequence.page_group,
-        in_sequence.title,
-        in_sequence.referrer,
-        in_sequence.referrer_host,
-        in_sequence.previous_page,
-        in_sequence.next_page,
-        in_sequence.country,
-        in_sequence.device,
+        measured_once.url,
+        measured_once.host,
+        measured_once.page,
+        measured_once.page_group,
+        measured_once.title,
+        measured_once.referrer,
+        measured_once.referrer_host,
+        measured_once.previous_page,
+        measured_once.next_page,
+        measured_once.country,
+        measured_once.device,
 
         -- numbers
-        in_sequence.consent_tier,
-        in_sequence.page_view_number,
-        cast({{ seconds_between('in_sequence.occurred_at', 'in_sequence.next_at') }} as decimal(18, 3)) as seconds_to_next,
+        measured_once.consent_tier,
+        measured_once.page_view_number,
+        cast({{ seconds_between('measured_once.occurred_at', 'measured_once.next_at') }} as decimal(18, 3)) as seconds_to_next,
         cast(coalesce(engagement.engaged_ms, 0) * 0.001 as decimal(18, 3)) as engaged_seconds,
         cast(engagement.scroll_percent as integer) as max_scroll_percent,
 
         -- booleans
-        in_sequence.is_declared_host,
-        in_sequence.is_bot,
+        measured_once.is_declared_host,
+        measured_once.is_bot,
 
         -- dates and timestamps
-        in_sequence.date,
-        in_sequence.occurred_at,
-        in_sequence.received_at,
-        in_sequence.received_hour
+        measured_once.date,
+        measured_once.occurred_at,
+        measured_once.received_at,
+        measured_once.received_hour
 
-    from in_sequence
-    -- a view that was sent twice under two event ids is measured once
+    from measured_once
     left join engagement
-        on in_sequence.session_id = engagement.session_id
-        and in_sequence.view_id = engagement.view_id
-        and in_sequence.number_of_view = 1
+        on measured_once.session_id = engagement.session_id
+        and measured_once.measured_view_id = engagement.view_id
 
 )
 

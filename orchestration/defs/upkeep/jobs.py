@@ -7,26 +7,33 @@ from pathlib import Path
 
 import dagster as dg
 
+from footfall.privacy import Salts
 from footfall.settings import Settings
 from orchestration.defs.upkeep.runs import prune_runs
-from orchestration.upkeep.prune import prune_alerts, prune_registry, prune_scratch
+from orchestration.resources.lake import Lake
+from orchestration.upkeep.prune import prune_alerts, prune_registry, prune_scratch, prune_staged
 
 
-@dg.op(description="Removes old runs, notices, resolved alerts, delivered messages and scratch folders.")
-def prune(context: dg.OpExecutionContext) -> None:
+@dg.op(
+    description="Removes old runs, notices, resolved alerts, sent messages, salts, staged and scratch files."
+)
+def prune(context: dg.OpExecutionContext, lake: Lake) -> None:
     settings = Settings.from_environ(os.environ)
     now = datetime.now(UTC)
     early = now - timedelta(days=settings.run_days)
     runs, logs = prune_runs(context.instance, early, settings.home / "runs_pruned_before")
     context.log.info(
         "removed: %d runs and the logs of %d more from before %s, %d resolved alerts, "
-        "%d rows of the registry, %d scratch folders",
+        "%d rows of the registry, %d staged and %d scratch folders, %d salts",
         runs,
         logs,
         early.date(),
         prune_alerts(settings.alert_book, now),
         prune_registry(settings.registry, now),
+        prune_staged(settings.home / "outbox", now),
         prune_scratch(Path(tempfile.gettempdir())),
+        # A collector does so every hour; where none runs, the promise still holds.
+        Salts(lake.store()).destroy_old(now),
     )
 
 
@@ -34,8 +41,8 @@ def prune(context: dg.OpExecutionContext) -> None:
     executor_def=dg.in_process_executor,
     description=(
         "Removes what is past its time: runs after FOOTFALL_RUN_DAYS (of those whose work a partition still "
-        "shows, the log), resolved alerts, old notices, scratch folders. **When it is red:** nothing waits "
-        "for it; mend the cause, it goes on tomorrow."
+        "shows, the log), resolved alerts, old notices, staged files, salts after their 48 hours. **When it "
+        "is red:** nothing waits for it; mend the cause, it goes on tomorrow."
     ),
 )
 def upkeep() -> None:

@@ -11,8 +11,9 @@ from orchestration.upkeep.missed import LOOK_BACK, End, Tried, end_of, missed
 
 #: The jobs that run an hour whole.
 JOBS = ("hourly", "backfill")
-#: Runs that are read of each job: an hour's own ones, and those of sensors, in two days.
-RUNS = 300
+#: Runs that are read of each job: an hour's own ones, and those of sensors, in two days. Where there are
+#: more, an old hour is run once more than needed.
+RUNS = 1000
 #: Hours asked for in one tick, so that a long absence does not fill the queue.
 HOURS_A_TICK = 6
 _ENDS: dict[dg.DagsterRunStatus, End] = {
