@@ -56,8 +56,6 @@ def event_rows(hour: datetime, version: str, *, has_requests: bool, has_rules: b
     paths = ", ".join(f"'$.{name}'" for name in fields)
     place = {name: f"f[{n}]" for n, name in enumerate(fields, 1)}
     said = {name: f"try_cast({place[name]} AS BIGINT)" for name in ("occurred_at", "sent_at")}
-    removed = ", ".join(f'"{name}": null' for name in _HELD)
-    is_bot = "(a.bot_class IS NOT NULL OR is_driven OR b.visitor_id IS NOT NULL)"
     behind = {
         "received_hour": f"TIMESTAMPTZ '{hour.isoformat()}'",
         "page": _PAGE if has_rules else _PATH,
@@ -68,7 +66,50 @@ def event_rows(hour: datetime, version: str, *, has_requests: bool, has_rules: b
     }
     if not has_requests:
         behind |= dict.fromkeys(_REQUEST_FIELDS, "NULL")
-    values = {
+    values = _values(place)
+    before = ",\n".join(
+        f"CAST({values.get(name, f'l.{name}')} AS {kind}) AS {name}"
+        for name, kind in TABLES["events"].items()
+        if name not in behind
+    )
+    listed = ",\n".join(
+        f"CAST({behind.get(name, f's.{name}')} AS {kind}) AS {name}"
+        for name, kind in TABLES["events"].items()
+    )
+    rules = ""
+    if has_rules:
+        before += ", p.slash, p.lower_case, p.query, p.patterns, p.names"
+        rules = "LEFT JOIN page_rules AS p ON p.client_id = l.client_id AND p.site_id = l.site_id"
+    lines = f"""
+        SELECT *, coalesce({place["webdriver"]} = 'true', false) AS is_driven,
+            epoch_ms(received_at) AS received_ms, epoch_ms(occurred_at) AS occurred_ms,
+            {_plausible(said["occurred_at"])} AS happened_ms,
+            {_plausible("coalesce(sent_at, " + said["sent_at"] + ")")} AS sent_ms
+        FROM (
+            SELECT *, json_extract_string(event, [{paths}]) AS f FROM {wide_lines()} WHERE kind = 'event'
+        )"""
+    in_order = f"""
+        SELECT {before}, l.object
+        FROM ({lines}) AS l
+        LEFT JOIN repeats AS d ON d.object = l.object AND d.n = l.n
+        LEFT JOIN agents AS a
+            ON a.user_agent = l.user_agent AND a.client_hints = coalesce(l.client_hints, '')
+        LEFT JOIN referrers AS r
+            ON r.authority = {AUTHORITY.format(url=place["referrer"])}
+            AND r.client_id = l.client_id AND r.site_id = l.site_id
+        LEFT JOIN runaways AS b
+            ON b.visitor_id = l.visitor_id AND b.client_id = l.client_id AND b.site_id = l.site_id
+        {rules}
+        ORDER BY {ORDER["events"].replace("object_key", "object")}"""
+    located = f"SELECT *, split_part(split_part(url, '#', 1), '?', 1) AS location FROM ({in_order})"
+    return f"SELECT {listed} FROM ({located}) AS s"
+
+
+def _values(place: dict[str, str]) -> dict[str, str]:
+    """Column → its expression, where it is not simply the line's. `place`: where a field of the event is."""
+    removed = ", ".join(f'"{name}": null' for name in _HELD)
+    is_bot = "(a.bot_class IS NOT NULL OR is_driven OR b.visitor_id IS NOT NULL)"
+    return {
         "event_type": "l.type",
         "url": place["url"],
         "title": place["title"],
@@ -88,57 +129,16 @@ def event_rows(hour: datetime, version: str, *, has_requests: bool, has_rules: b
         "referrer_source": "r.referrer_source",
         "clock": _CLOCK,
         "source": "coalesce(l.source, 'web')",
-        **{name: f"try_cast({place.get(name)} AS {TABLES['events'][name]})" for name in _REQUEST_FIELDS},
+        **{
+            name: f"try_cast({place.get(name, 'NULL')} AS {TABLES['events'][name]})"
+            for name in _REQUEST_FIELDS
+        },
         "props": place["props"],
         "payload": f"CAST(json_merge_patch(event, '{{{removed}}}') AS VARCHAR)",
         "is_duplicate": "d.n IS NOT NULL",
         "line_number": "l.n",
         **{name: f"a.{name}" for name in ("browser", "browser_version", "os", "os_version", "bot_name")},
     }
-    sorted_first = ",\n".join(
-        f"CAST({values.get(name, f'l.{name}')} AS {kind}) AS {name}"
-        for name, kind in TABLES["events"].items()
-        if name not in behind
-    )
-    listed = ",\n".join(
-        f"CAST({behind.get(name, f's.{name}')} AS {kind}) AS {name}"
-        for name, kind in TABLES["events"].items()
-    )
-    rules = (
-        "LEFT JOIN page_rules AS p ON p.client_id = l.client_id AND p.site_id = l.site_id"
-        if has_rules
-        else ""
-    )
-    ruled = ", p.slash, p.lower_case, p.query, p.patterns, p.names" if has_rules else ""
-    order = ORDER["events"].replace("object_key", "object")
-    return f"""
-        SELECT {listed}
-        FROM (
-            SELECT *, split_part(split_part(url, '#', 1), '?', 1) AS location FROM (
-            SELECT {sorted_first}, l.object{ruled}
-            FROM (
-                SELECT *, coalesce({place["webdriver"]} = 'true', false) AS is_driven,
-                    epoch_ms(received_at) AS received_ms, epoch_ms(occurred_at) AS occurred_ms,
-                    {_plausible(said["occurred_at"])} AS happened_ms,
-                    {_plausible("coalesce(sent_at, " + said["sent_at"] + ")")} AS sent_ms
-                FROM (
-                    SELECT *, json_extract_string(event, [{paths}]) AS f
-                    FROM {wide_lines()} WHERE kind = 'event'
-                )
-            ) AS l
-            LEFT JOIN repeats AS d ON d.object = l.object AND d.n = l.n
-            LEFT JOIN agents AS a
-                ON a.user_agent = l.user_agent AND a.client_hints = coalesce(l.client_hints, '')
-            LEFT JOIN referrers AS r
-                ON r.authority = {AUTHORITY.format(url=place["referrer"])}
-                AND r.client_id = l.client_id AND r.site_id = l.site_id
-            LEFT JOIN runaways AS b
-                ON b.visitor_id = l.visitor_id AND b.client_id = l.client_id AND b.site_id = l.site_id
-            {rules}
-            ORDER BY {order}
-            )
-        ) AS s
-    """
 
 
 #: Everything from the first slash behind the host, which begins at character 8 or 9: http://, https://.

@@ -417,22 +417,3 @@ def test_every_partitioned_asset_takes_a_range_as_one_run(graph):
     for name, node in _nodes(graph).items():
         if name not in (LEDGER, DESTINATIONS, DOMAIN):
             assert node.backfill_policy == dg.BackfillPolicy.single_run(), name
-
-
-def test_the_volume_of_a_day_is_a_small_plot():
-    from orchestration.ingest.volume import volume_by_hour
-
-    with warehouse() as connection:
-        for statement in create_statements():
-            connection.execute(statement)
-        for n, kept in ((0, 10), (2, 20)):
-            connection.execute(
-                "INSERT INTO ingest.hours (received_hour, kept, duplicates, quarantined) VALUES (?, ?, 1, 2)",
-                [FIRST_HOUR - n * HOUR, kept],
-            )
-        shown = volume_by_hour(connection, FIRST_HOUR).replace("\N{NON-BREAKING HYPHEN}", "-")
-        lines = shown.splitlines()[2:]
-    assert lines[0] == f"| {FIRST_HOUR:%Y-%m-%dT%H} | 10 | {'█' * 15} | 1 | 2 |"
-    assert lines[1] == f"| {FIRST_HOUR - HOUR:%Y-%m-%dT%H} | – |  | – | – |"
-    assert lines[2].split("|")[3].strip() == "█" * 30
-    assert len(lines) == 25
