@@ -16,8 +16,8 @@ def find_duplicates(connection: duckdb.DuckDBPyConnection, hour: datetime) -> No
     events.
 
     Only rows that share an id with the hour, before or after its replacement, can change, and only in this
-    hour or later ones. flips: received_hour, client_id, site_id, event_id, object_key, line_number, is_duplicate
-    (as it is now).
+    hour or later ones. flips: received_hour, client_id, site_id, event_id, object_key, line_number,
+    is_duplicate (as it is now).
     """
     window = {"hour": hour, "window": DEDUPLICATION_WINDOW}
     _others(connection, window)

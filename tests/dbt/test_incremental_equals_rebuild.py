@@ -68,7 +68,8 @@ def _tell(models, seed: int, stories: int = TOGETHER, is_followed: bool = True) 
     """
     connection = models.database()
     events = {number: story_events(random.Random(f"{seed} {number}"), number) for number in range(stories)}
-    lake = Lake(connection, events)
+    lake = Lake(connection)
+    lake.fill(events)
     chance = random.Random(seed)
     windows = run_windows(chance, max(copy.hour for copies in events.values() for copy in copies))
     waiting: dict[int, list[tuple[int, Step]]] = defaultdict(list)
@@ -303,11 +304,11 @@ def test_dbt_itself_gives_the_tables_of_a_rebuild(dbt, models, warehouse, hour_t
     chance = random.Random(seed)
     copies = [copy for copy in story_events(chance) if copy.hour in range(4, 7)]
     with duckdb.connect(str(warehouse)) as connection:
-        lake = Lake(connection, {0: copies})
+        Lake(connection).fill({0: copies})
     dbt.must("build", *NO_UNIT_TESTS, window=(hour_text(START), hour_text(START + HOUR)))
     for hour in chance.sample([4, 5, 6], 3):
         with duckdb.connect(str(warehouse)) as connection:
-            Lake(connection).ingest(hour, 1)
+            Lake(connection).ingest([(0, hour, 1)])
         window = (hour_text(START + hour * HOUR), hour_text(START + (hour + 1) * HOUR))
         dbt.must(*build_windowed(), window=window)
         dbt.must(*build_whole(), window=window)

@@ -1,9 +1,9 @@
 """dbt in this process, and the models' SQL without dbt.
 
-dbt starts slowly; a property needs hundreds of runs. So `compiled_models` lets dbt compile and run every model
-twice, once from nothing and once incrementally, keeps the SQL that dbt executed, and it can then be executed
-on any in-memory database. What that proves of SQL, `test_incremental_equals_rebuild` proves again, for fewer
-orders, with dbt itself.
+dbt starts slowly; a property needs hundreds of runs. So `compiled_models` lets dbt compile and run every
+model twice, once from nothing and once incrementally, keeps the SQL that dbt executed, and it can then be
+executed on any in-memory database. What that proves of SQL, `test_incremental_equals_rebuild` proves again,
+for fewer orders, with dbt itself.
 """
 
 import re
@@ -15,7 +15,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from orchestration.ingest.schema import TABLES, create_statements
+from orchestration.ingest.schema import create_statements
 
 with warnings.catch_warnings():
     # dbt's own dependencies use names that Python and click have deprecated; nothing we could change.
