@@ -246,6 +246,31 @@ def test_an_hour_is_modelled_without_the_next(models):
     _an_hour_is_modelled_without_the_next(models)
 
 
+def _two_clients_have_a_site_of_one_name(models) -> None:
+    connection = models.database()
+    connection.execute(
+        "insert into ingest.sites values ('c', 's', 'UTC', 30, false, false, ''),"
+        " ('d', 's', 'UTC', 60, false, false, '')"
+    )
+    connection.execute(
+        "insert into ingest.events by name select client_id, 's' as site_id, 'v' as visitor_id,"
+        " 'page_view' as event_type, 'e' || n as event_id, $start as received_hour,"
+        " $start + n * interval 40 minute as received_at, $start + n * interval 40 minute as occurred_at,"
+        " false as is_duplicate from range(2) as hours(n), (values ('c'), ('d')) as clients(client_id)",
+        {"start": START},
+    )
+    models.rebuild(connection)
+    found = connection.execute(
+        "select client_id, count(*), count(distinct session_id) from events group by client_id order by 1"
+    ).fetchall()
+    connection.close()
+    assert found == [("c", 2, 2), ("d", 2, 1)]
+
+
+def test_two_clients_have_a_site_of_one_name(models):
+    _two_clients_have_a_site_of_one_name(models)
+
+
 def _few_stories(models) -> None:
     _tell(models, seed=0, stories=12, is_followed=False)
 
@@ -260,7 +285,7 @@ MUTANTS = {
     "the rules of a site are joined without its client": (
         "on to_group.client_id = sites.client_id and to_group.site_id",
         "on to_group.site_id",
-        _few_stories,
+        _two_clients_have_a_site_of_one_name,
     ),
     "the end of the window belongs to it": (
         f"received_hour < cast('{PLACE_OF_WINDOW[1]}'",
