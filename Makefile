@@ -31,8 +31,9 @@ $(VENV)/.ready: $(UV) pyproject.toml uv.lock
 demo: setup
 	@$(RUN)/footfall demo $(if $(filter 0,$(SERVE)),--no-serve)
 
+# A file of tests on each core, two at least and four at most: some wait, and some hold a gigabyte.
 test: setup
-	@$(RUN)/pytest
+	@$(RUN)/pytest --dist loadfile -n $$(n=$$(nproc); echo $$((n < 2 ? 2 : n > 4 ? 4 : n)))
 
 check: setup
 	@$(RUN)/ruff format --check .

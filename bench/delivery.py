@@ -1,5 +1,6 @@
 """An hour in buckets: rendering against DuckDB's own COPY, many clients in one run, and nothing new."""
 
+import hashlib
 import resource
 import tempfile
 from collections.abc import Callable
@@ -9,10 +10,10 @@ from pathlib import Path
 
 import duckdb
 
-from bench.measure import Row, alternate, say, seconds, timed_row
+from bench.measure import Row, alternate, environment, say, seconds, timed_row
 from footfall.clients import Client, Destination, Export, Site
 from footfall.signatures import load_signer
-from footfall.store import LocalStore
+from footfall.store import LocalStore, ObjectStore, open_store, put_once
 from orchestration.delivery.batch import Order, deliver_all
 from orchestration.delivery.datasets import DATASETS
 from orchestration.delivery.desk import Desk
@@ -69,7 +70,8 @@ COLUMNS = {
 
 
 def run(*, rows: int = 1_000_000, repeats: int = 3, clients: int = 200) -> list[Row]:
-    """Each format alone, then clients × 3 exports in one run, then the same with nothing new.
+    """Each format alone, on a disk and on an S3 server; then clients × 3 exports in one run, and that
+    again with nothing new.
 
     Raises RuntimeError when the number of rows is wrong.
     """
@@ -79,7 +81,8 @@ def run(*, rows: int = 1_000_000, repeats: int = 3, clients: int = 200) -> list[
         folder = Path(name)
         one = _warehouse(folder / "one.duckdb", rows, 1)
         for (form, compression), options in FORMATS.items():
-            found.append(_format(one, folder, rows, repeats, form, compression, options))
+            found.append(_format(one, folder, rows, repeats, form, compression, options, None))
+        found += _on_s3(one, folder, rows, repeats)
         one.close()
         many = _warehouse(folder / "many.duckdb", rows, clients)
         found += _many(many, folder, rows, clients)
@@ -95,7 +98,9 @@ def _format(
     form: str,
     compression: str,
     options: str,
+    store: ObjectStore | None,
 ) -> Row:
+    """`store`: where the files are put and read back too; the reference's are put."""
     export = Export.model_validate(
         {
             "name": "events",
@@ -114,23 +119,45 @@ def _format(
         if written != rows:
             raise RuntimeError(f"{written} rows were written, not {rows}")
 
-    def ours() -> float:
-        return seconds(
-            lambda: expect(
-                lambda: render(connection, selection, HOUR, "x/", folder / f"r{next(numbers)}").delivered
-            )
-        )
+    def deliver() -> int:
+        number = next(numbers)
+        rendered = render(connection, selection, HOUR, f"ours-{number}/", folder / f"r{number}")
+        for file, path in zip(rendered.files, rendered.paths, strict=True):
+            if store is not None:
+                put_once(store, file.key, path.read_bytes())
+                if hashlib.sha256(store.get(file.key)).hexdigest() != file.sha256:
+                    raise RuntimeError(f"{file.key} reads back differently")
+        return rendered.delivered
 
-    def reference() -> float:
-        return seconds(lambda: expect(lambda: _copy(connection, folder / "reference", options)))
+    def copy() -> int:
+        path = folder / "reference"
+        written = _copy(connection, path, options)
+        if store is not None:
+            store.put(f"theirs-{next(numbers)}", path.read_bytes())
+        return written
 
+    what, remark = "rendering", "no guard against formulas, no sha256, its own timestamps"
+    if store is not None:
+        what, remark = "delivering to an S3 server", f"{remark}; put, and not read back"
     return timed_row(
-        f"rendering {rows:,} event rows as {export.extension}, with sha256",
-        alternate(repeats, ours, reference),
+        f"{what} {rows:,} event rows as {export.extension}, with sha256",
+        alternate(repeats, lambda: seconds(lambda: expect(deliver)), lambda: seconds(lambda: expect(copy))),
         rows,
         "rows",
-        "DuckDB's `COPY` of the same ordered query; no guard against formulas, no sha256, its own timestamps",
+        f"DuckDB's `COPY` of the same ordered query; {remark}",
     )
+
+
+def _on_s3(connection: duckdb.DuckDBPyConnection, folder: Path, rows: int, repeats: int) -> list[Row]:
+    from tests.support.s3_server import s3_server
+
+    (folder / "s3").mkdir()
+    with s3_server(folder / "s3") as server, environment(server.environment):
+        store = open_store(f"s3://{server.bucket}/bench", s3_endpoint=server.endpoint)
+        return [
+            _format(connection, folder, rows, repeats, form, compression, options, store)
+            for (form, compression), options in FORMATS.items()
+        ]
 
 
 def _many(connection: duckdb.DuckDBPyConnection, folder: Path, rows: int, clients: int) -> list[Row]:

@@ -9,7 +9,8 @@ import platform
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -128,6 +129,18 @@ def megabytes(pid: int) -> tuple[float, float]:
     told = dict(line.split(":", 1) for line in status.splitlines())
     now, most = (int(told[name].split()[0]) / 1024 for name in ("VmRSS", "VmHWM"))
     return now, most
+
+
+@contextmanager
+def environment(more: Mapping[str, str]) -> Iterator[None]:
+    """The process's environment with more in it, as long as the block lasts."""
+    before = dict(os.environ)
+    os.environ.update(more)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def say(text: str) -> None:

@@ -1,4 +1,4 @@
-"""`make bench`: every benchmark, each beside its reference; a table at the end, in some six minutes.
+"""`make bench`: every benchmark, each beside its reference; a table at the end, in some ten minutes.
 
     python bench/run.py [--write] [--only NAME ...] [--soak SECONDS]
 
@@ -14,7 +14,7 @@ from pathlib import Path
 # Before this file's folder, which Python puts first and where `collector` is bench/collector.py.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bench import collector, delivery, hour, ingest, models, soak, sources, startup
+from bench import collector, delivery, hour, ingest, models, soak, sources, startup, ui
 from bench.measure import say, setting, table
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -26,6 +26,7 @@ BENCHMARKS = {
     "hour": hour.run,
     "models": models.run,
     "pixel": startup.run,
+    "ui": ui.run,
 }
 RESULTS = ROOT / "bench" / "results.md"
 READING = (

@@ -21,14 +21,14 @@ IMAGES = Path(__file__).with_name("images")
 #: Name of the picture → path in the UI, and a text that is there once the page is complete.
 PAGES = {
     "dagster-lineage": (
-        "/assets/deliveries/agency/daily-metrics?view=lineage&lineageScope=upstream",
+        "/assets/deliveries/agency/daily-metrics?view=lineage&lineageScope=upstream&lineageDepth=4",
         "daily_metrics",
     ),
     "dagster-events": ("/assets/ingest/events?view=overview", "events"),
     "dagster-checks": ("/assets/ingest/events?view=checks", "every_line_is_accounted_for"),
     "dagster-deliveries": ("/assets/deliveries/agency/events?view=partitions&partition={hour}", "sha256"),
 }
-SIZE = {"width": 1440, "height": 900}
+SIZE = {"width": 1600, "height": 1000}
 #: Milliseconds that a page may take to show its text, and then to draw its graph.
 PATIENCE, DRAWING = 90_000, 4_000
 

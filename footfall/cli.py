@@ -1,4 +1,4 @@
-"""The command line: `footfall demo | up | import | run | verify | deliveries | clients | keys | doctor`."""
+"""The command line, `footfall COMMAND`: what is asked, what is answered, and nothing of how."""
 
 import argparse
 import json
@@ -30,10 +30,18 @@ from footfall.signatures import key_id, load_signer
 from footfall.store import open_store
 from footfall.verify import verify_bucket
 
+#: Commands that another module takes whole, because they need Dagster or the ledger: module and meaning.
+PASSED_ON = {
+    "deliveries": ("orchestration.deliveries", "the ledger: list, replay, restate, rebuild, usage"),
+    "domains": ("orchestration.discovery", "the registry of domains: list, approve, block, retire, verify"),
+    "webhooks": ("orchestration.discovery", "billing messages: list, replay, send"),
+    "alerts": ("orchestration.alerts", "alerts: list those that fire, test the routes"),
+}
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. Exit codes: 0 done, 1 something is wrong and was said, 130 stopped by Ctrl-C."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGHUP, _interrupt)
@@ -55,11 +63,12 @@ def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """Every command with its options."""
+    whole = argparse.ArgumentParser(
         prog="footfall", description="Web behaviour for many clients, delivered whole into buckets they own."
     )
-    commands = parser.add_subparsers(dest="name", required=True, metavar="COMMAND")
+    commands = whole.add_subparsers(dest="name", required=True, metavar="COMMAND")
 
     demo = commands.add_parser(
         "demo", help="two days of traffic from HTTP request to verified files, then serve"
@@ -91,22 +100,18 @@ def _parser() -> argparse.ArgumentParser:
     imports.set_defaults(command=_import)
 
     run = commands.add_parser("run", help="materialise hours and deliveries through Dagster")
+    run.add_argument("--from", dest="start", metavar="HOUR", help="2026-11-20 or 2026-11-20T14, UTC")
+    run.add_argument("--to", dest="end", metavar="HOUR", help="the hour to stop before")
     run.add_argument(
-        "--from", dest="start", required=True, metavar="HOUR", help="2026-11-20 or 2026-11-20T14, UTC"
+        "--live", action="store_true", help="the parts of live exports, of the running hour if none is named"
     )
-    run.add_argument("--to", dest="end", required=True, metavar="HOUR", help="the hour to stop before")
     run.set_defaults(command=_run)
 
-    for name, meaning in (
-        ("domains", "the registry of domains: list, approve, block, retire, verify"),
-        ("webhooks", "billing messages: list, replay, send"),
-    ):
-        each = commands.add_parser(name, help=meaning, description=meaning)
-        each.add_argument("rest", nargs=argparse.REMAINDER)
-        each.set_defaults(command=_registry)
-    each = commands.add_parser("alerts", help="alerts: list those that fire, test the routes")
-    each.add_argument("rest", nargs=argparse.REMAINDER)
-    each.set_defaults(command=_alerts)
+    for name, (_, meaning) in PASSED_ON.items():
+        # No dash begins an option here: all that follows the name is the module's own business, also --help.
+        each = commands.add_parser(name, help=meaning, add_help=False, prefix_chars="\0")
+        each.add_argument("arguments", nargs=argparse.REMAINDER)
+        each.set_defaults(command=_pass_on)
 
     ingest_commands.add(commands)
 
@@ -129,10 +134,6 @@ def _parser() -> argparse.ArgumentParser:
     test.add_argument("client")
     test.set_defaults(command=_test_client)
 
-    deliveries = commands.add_parser("deliveries", help="the ledger: list | replay | restate | rebuild")
-    deliveries.add_argument("arguments", nargs=argparse.REMAINDER, help="see `footfall deliveries --help`")
-    deliveries.set_defaults(command=_deliveries)
-
     reload = commands.add_parser("reload", help="let a running Dagster load the client files anew")
     reload.set_defaults(command=_reload)
 
@@ -154,7 +155,7 @@ def _parser() -> argparse.ArgumentParser:
         help="for a timer: tell the alert routes of a dead daemon or collector",
     )
     check.set_defaults(command=_doctor)
-    return parser
+    return whole
 
 
 def _demo(options: argparse.Namespace, settings: Settings) -> int:
@@ -247,19 +248,20 @@ def _day_after(hour: datetime) -> str:
 def _run(options: argparse.Namespace, settings: Settings) -> int:
     installation.prepare(settings)
     _require_clients(settings)
-    return installation.materialise(settings, os.environ, options.start, options.end)
+    given = {"--from": options.start, "--to": options.end}
+    arguments = [part for name, value in given.items() if value for part in (name, value)]
+    if options.live:
+        arguments.append("--live")
+    elif len(arguments) < 4:
+        raise FootfallError("say which hours: --from HOUR --to HOUR")
+    return installation.run_module(settings, os.environ, "orchestration.run", *arguments)
 
 
-def _registry(options: argparse.Namespace, settings: Settings) -> int:
+def _pass_on(options: argparse.Namespace, settings: Settings) -> int:
     installation.prepare(settings)
-    return installation.run_module(
-        settings, os.environ, "orchestration.discovery", options.name, *options.rest
-    )
-
-
-def _alerts(options: argparse.Namespace, settings: Settings) -> int:
-    installation.prepare(settings)
-    return installation.run_module(settings, os.environ, "orchestration.alerts", *options.rest)
+    module, _ = PASSED_ON[options.name]
+    name = (options.name,) if module == "orchestration.discovery" else ()  # two commands are of one registry
+    return installation.run_module(settings, os.environ, module, *name, *options.arguments)
 
 
 def _verify(options: argparse.Namespace, settings: Settings) -> int:
@@ -305,11 +307,6 @@ def _test_client(options: argparse.Namespace, settings: Settings) -> int:
             failed = failed or (step.is_needed and not step.is_good)
     print("deliveries would arrive" if not failed else "deliveries would fail")
     return 1 if failed else 0
-
-
-def _deliveries(options: argparse.Namespace, settings: Settings) -> int:
-    installation.prepare(settings)
-    return installation.deliveries(settings, os.environ, options.arguments)
 
 
 def _reload(_options: argparse.Namespace, settings: Settings) -> int:

@@ -9,19 +9,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from fnmatch import fnmatchcase
+from functools import cache, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
-import yaml
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from footfall import collecting, funnel, page_rules
 from footfall.consent import GpcPolicy
-from footfall.exports import CADENCES, MAIN, Cadence, Dataset, Destination, Export, NamedDestination
+from footfall.exports import CADENCES, LIVE, MAIN, Cadence, Dataset, Destination, Export, NamedDestination
 from footfall.fields import ENDPOINT, EXPECTED, Name
 from footfall.page_rules import PageRules
 from footfall.strict import Strict
+from footfall.strict_yaml import NotYaml, read_yaml
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -63,8 +64,14 @@ def _domain(value: str) -> str:
     return value
 
 
+@cache
+def _timezones() -> frozenset[str]:
+    """The names in the time zone database, which takes 15 ms to read."""
+    return frozenset(available_timezones())
+
+
 def _timezone(value: str) -> str:
-    if value not in available_timezones():
+    if value not in _timezones():
         raise ValueError("expected a name from the time zone database such as Europe/Berlin")
     return value
 
@@ -160,6 +167,9 @@ class Client(Strict):
     funnels: list[funnel.Funnel] = Field(default_factory=list, max_length=50)
     api_keys: list[collecting.ApiKey] = Field(default_factory=list)
     sources: list[LogSource] = Field(default_factory=list)
+    #: Events of hosts whose domain nobody has vouched for: `deliver` them like others, or `hold` their rows
+    #: back until the domain is verified, and then deliver its history as revisions.
+    unverified_domains: Literal["deliver", "hold"] = "deliver"
 
     @model_validator(mode="after")
     def _api_keys_know_their_site(self) -> "Client":
@@ -211,6 +221,9 @@ class Client(Strict):
             strange = [name for name in export.destinations if name not in known]
             if strange:
                 raise ValueError(f"export {export.name}: there is no destination {strange[0]!r}")
+            if export.cadence == "live" and self.unverified_domains == "hold":
+                # Which domains are new is known once their hour is over.
+                raise ValueError(f"export {export.name}: cannot be live with unverified_domains: hold")
         urls = [d.url for d in known.values()]
         if any(_overlap(one, other) for n, one in enumerate(urls) for other in urls[n + 1 :]):
             raise ValueError("two destinations overlap")
@@ -226,9 +239,17 @@ class Client(Strict):
             return self.sites[0] if len(self.sites) == 1 else None
         return next((site for site in self.sites if site.site_id == site_id), None)
 
+    def export(self, name: str) -> Export | None:
+        """The export of that name; `events.live` are the parts of a live export `events`."""
+        found = next((export for export in self.exports if export.name == name.removesuffix(LIVE)), None)
+        if found is None or found.name == name:
+            return found
+        return found.parts() if found.cadence == "live" else None
+
     def zone(self) -> ZoneInfo:
-        """The time zone in which this client's days begin."""
-        return ZoneInfo(self.timezone)
+        """The time zone in which this client's days begin: that of its sites where they share one."""
+        zones = {site.timezone or self.timezone for site in self.sites}
+        return ZoneInfo(zones.pop() if len(zones) == 1 else self.timezone)
 
     def local_midnight(self, day: str) -> datetime:
         """The aware start of a local day written `2026-11-20`."""
@@ -293,30 +314,33 @@ def _read_client(path: Path) -> tuple[Client | None, list[Mistake]]:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         return None, [Mistake(path.name, "-", f"cannot be read: {error}")]
+    client, mistakes = _parsed(path.name, text)
+    return client, list(mistakes)
+
+
+@lru_cache(maxsize=4096)
+def _parsed(file: str, text: str) -> tuple[Client | None, tuple[Mistake, ...]]:
+    """A file's client, or its mistakes. Kept, because the same files are read again and again."""
+    client, mistakes = _parse(file, text)
+    return client, tuple(mistakes)
+
+
+def _parse(file: str, text: str) -> tuple[Client | None, list[Mistake]]:
     try:
-        document: Any = yaml.load(text, _Loader)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "-"
-        # An unknown tag or alias is quoted in the parser's words, and could be a secret.
-        problem = re.sub(r"'[^'<]{2,}'", "…", error.problem or "unreadable")
-        return None, [Mistake(path.name, where, f"not YAML: {problem}")]
-    except yaml.reader.ReaderError as error:
-        before = text[: error.position]
-        where = f"line {before.count(chr(10)) + 1}, column {len(before) - before.rfind(chr(10))}"
-        return None, [Mistake(path.name, where, f"not YAML: {error.reason}")]
-    # PyYAML passes on whatever its conversions raise: for a date of month 13, for deep nesting.
-    except Exception as error:
-        return None, [Mistake(path.name, "-", f"not YAML: {type(error).__name__} in one of its values")]
+        document = read_yaml(text)
+    except NotYaml as error:
+        return None, [Mistake(file, error.where, f"not YAML: {error}")]
     try:
         client = Client.model_validate(document)
     except ValidationError as error:
         return None, [
-            Mistake(path.name, ".".join(str(p) for p in item["loc"]) or "-", _reason(item))
+            Mistake(file, ".".join(str(p) for p in item["loc"]) or "-", _reason(item))
             for item in error.errors(include_input=False, include_url=False)
         ]
-    if client.client_id != path.stem:
-        return None, [Mistake(path.name, "client_id", f"must equal the file's name, {path.stem!r}")]
+    if client.client_id != file.removesuffix(".yaml"):
+        return None, [
+            Mistake(file, "client_id", f"must equal the file's name, {file.removesuffix('.yaml')!r}")
+        ]
     return client, []
 
 
@@ -324,22 +348,6 @@ def _reason(item: "ErrorDetails") -> str:
     """What to do about one of pydantic's errors, without the value that caused it."""
     pattern = item.get("ctx", {}).get("pattern", "")
     return _EXPECTED.get(pattern) or item["msg"].removeprefix("Value error, ")
-
-
-class _Loader(yaml.SafeLoader):
-    """Plain YAML, but a field given twice is a mistake: PyYAML would silently take the last one."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if not isinstance(key, yaml.ScalarNode):
-                continue
-            if key.value in seen:
-                raise yaml.constructor.ConstructorError(
-                    problem="a field is given twice", problem_mark=key.start_mark
-                )
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
 
 
 def _clashes(file: str, client: Client, others: Iterable[Client]) -> Iterable[Mistake]:

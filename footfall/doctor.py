@@ -8,7 +8,9 @@ from functools import partial
 from footfall import installation
 from footfall.clients import Client, load_registry
 from footfall.errors import FootfallError
+from footfall.probe import probe
 from footfall.settings import Settings
+from footfall.signatures import load_signer
 from footfall.store import open_store
 
 
@@ -23,7 +25,7 @@ def examine(settings: Settings) -> int:
         ("ports", _ports),
     ]
     checks += [
-        (f"bucket of {client.client_id}", partial(_bucket, client))
+        (f"buckets of {client.client_id}", partial(_buckets, client))
         for client in load_registry(settings.clients).clients
     ]
     failed = 0
@@ -65,8 +67,15 @@ def _store(url: str, endpoint: str | None) -> str:
     return f"{url} can be written, read and deleted from"
 
 
-def _bucket(client: Client, settings: Settings) -> str:
-    return _store(client.destination.resolved_url(settings.home), client.destination.endpoint)
+def _buckets(client: Client, settings: Settings) -> str:
+    """Every destination of a client, as whom its client file says, the steps of `footfall clients test`."""
+    signer = load_signer(settings.home / "keys")
+    for name, destination in client.destinations().items():
+        for step in probe(destination, settings.home, signer.derived(f"challenge:{destination.url}")):
+            if step.is_needed and not step.is_good:
+                missing = f"; missing: {step.missing}" if step.missing else ""
+                raise FootfallError(f"{name} {destination.url}: {step.name}: {step.said}{missing}")
+    return ", ".join(f"{each.url} can be delivered to" for each in client.destinations().values())
 
 
 def _ports(settings: Settings) -> str:

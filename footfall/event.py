@@ -50,6 +50,8 @@ MAX_AHEAD = timedelta(minutes=5)
 
 #: How an event came: over HTTP from a page or a server, or out of a log.
 Source = Literal["web", "access_log", "cloudfront", "import"]
+#: Milliseconds since 1970 of the years 2000 and 2100. A clock that shows another time shows none.
+EARLIEST_TIME, LATEST_TIME = 946_684_800_000, 4_102_444_800_000
 
 _EVENT_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 #: An address whose host needs no second look. Parsing an address whole takes twice as long.
@@ -357,7 +359,7 @@ def _host(url: str) -> str:
 
 def _moment(milliseconds: int | None) -> datetime | None:
     """A client's time, or None where it gives none or one outside the years 2000 to 2100."""
-    if milliseconds is None or not 946_684_800_000 <= milliseconds <= 4_102_444_800_000:
+    if milliseconds is None or not EARLIEST_TIME <= milliseconds <= LATEST_TIME:
         return None
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
@@ -413,6 +415,7 @@ class _EventEnvelope(msgspec.Struct):
     city: str | None
     client_hints: str | None
     lost: int | None
+    sent_at: int | None
     source: str
     redactions: Mapping[str, int] | None
     event: msgspec.Raw
@@ -487,6 +490,7 @@ def event_line(
         city=city,
         client_hints=receipt.client_hints,
         lost=lost,
+        sent_at=sent_at if sent_at is not None and EARLIEST_TIME <= sent_at <= LATEST_TIME else None,
         source=receipt.source,
         redactions=event.redactions,
         event=msgspec.Raw(raw),

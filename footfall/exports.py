@@ -44,16 +44,17 @@ Dataset = Literal[
     "edge_daily",
     "retention_weekly",
 ]
-Cadence = Literal["hourly", "daily"]
+Cadence = Literal["live", "hourly", "daily"]
 
 #: Which cadences each dataset may be delivered at. An hour of receipt is complete once and for all, and so
-#: is the hour in which a session closed; a row of a report is a local day. One line for each dataset; its
-#: table, its period and its order are in orchestration/delivery/datasets.py.
+#: is the hour in which a session closed; a row of a report is a local day. Live is what is known of an event
+#: as soon as it is received. One line for each dataset; its table, its period and its order are in
+#: orchestration/delivery/datasets.py.
 CADENCES: dict[str, tuple[Cadence, ...]] = {
-    "events": ("hourly", "daily"),
-    "page_views": ("hourly", "daily"),
+    "events": ("live", "hourly", "daily"),
+    "page_views": ("live", "hourly", "daily"),
     "sessions": ("hourly", "daily"),
-    "conversions": ("hourly", "daily"),
+    "conversions": ("live", "hourly", "daily"),
     "visitors": ("daily",),
     "daily_metrics": ("daily",),
     "pages_daily": ("daily",),
@@ -73,6 +74,8 @@ CADENCES: dict[str, tuple[Cadence, ...]] = {
 
 #: The destination that every client has.
 MAIN = "main"
+#: What the name of a live export's parts ends with.
+LIVE = ".live"
 #: How many bytes one file may have when the client file does not say: loads in one piece everywhere.
 MAX_FILE_BYTES = 512 * 1024 * 1024
 
@@ -156,6 +159,8 @@ class Export(Strict):
     format: Literal["csv", "jsonl", "parquet"] = "csv"
     #: Of the whole file; for Parquet, of the pages inside (which are zstd where this says none).
     compression: Literal["none", "gzip", "zstd"] = "none"
+    #: Of a live export: how many minutes a part covers. Fewer: fresher, and more files and runs.
+    live_minutes: Literal[5, 10, 15, 20, 30] = 5
     #: Columns in this order; without it all of the dataset.
     columns: list[Column] = Field(default_factory=list)
     #: Column of the dataset → its name in the file.
@@ -184,6 +189,8 @@ class Export(Strict):
         allowed = CADENCES[self.dataset]
         if self.cadence not in allowed:
             raise ValueError(f"{self.dataset} can be delivered {' or '.join(allowed)}")
+        if "live_minutes" in self.model_fields_set and self.cadence != "live":
+            raise ValueError("live_minutes: only with cadence: live")
         for what, names in (("columns", self.columns), ("destinations", self.destinations)):
             if len(set(names)) != len(names):
                 raise ValueError(f"{what}: a name is given twice")
@@ -214,6 +221,14 @@ class Export(Strict):
     def period(self) -> Literal["hour", "day"]:
         """What a delivery covers: an hour of UTC, or a local day."""
         return "day" if self.cadence == "daily" else "hour"
+
+    def parts(self) -> "Export":
+        """The parts of a live export, as an export of its own: what arrived in each few minutes.
+
+        No client file can name an export so, because names have no dots.
+        """
+        cadence = f"{self.live_minutes}min"
+        return self.model_copy(update={"name": f"{self.name}{LIVE}", "cadence": cadence})
 
     @property
     def extension(self) -> str:

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -123,12 +123,6 @@ def run_module(settings: Settings, environ: Mapping[str, str], module: str, *arg
     finally:
         if child is not None:
             end_group(child)
-
-
-def deliveries(settings: Settings, environ: Mapping[str, str], arguments: Sequence[str]) -> int:
-    """`footfall deliveries …` in a process that knows the ledger. Returns the exit code."""
-    command = python("-m", "orchestration.deliveries", *arguments)
-    return subprocess.run(command, cwd=PROJECT, env=environment(settings, environ), check=False).returncode
 
 
 def reload(settings: Settings) -> str:

@@ -86,19 +86,22 @@ def published_pointer(client_id: str, mart: str) -> str:
 
 def usage_object(day: str) -> str:
     """Key of what every client received and was delivered on a UTC day (`2026-11-20`)."""
-    return f"usage/dt={day}/usage.parquet"
+    return f"usage/dt={day}/usage.csv"
 
 
 #: Folder of one delivery below the destination's root, where the client file names no other.
 HOUR_TEMPLATE = "{export}/dt={date}/hour={hour}/rev={revision}"
 DAY_TEMPLATE = "{export}/dt={date}/rev={revision}"
+PART_TEMPLATE = "{export}/dt={date}/hour={hour}/minute={minute}/rev={revision}"
 
 
 def period_label(start: datetime, cadence: str) -> str:
-    """`20261120T14Z` for an hour, `20261120` for a local day, which is that of `start`."""
+    """`20261120T14Z` for an hour, `20261120T1405Z` for a part of one, `20261120` for a local day, which is
+    that of `start`.
+    """
     if cadence == "daily":
         return start.strftime("%Y%m%d")
-    return start.astimezone(UTC).strftime("%Y%m%dT%HZ")
+    return start.astimezone(UTC).strftime("%Y%m%dT%H%MZ" if cadence.endswith("min") else "%Y%m%dT%HZ")
 
 
 def revision_prefix(
@@ -113,16 +116,20 @@ def revision_prefix(
 ) -> str:
     """Folder of one delivery: export, period and revision, with a slash at the end.
 
-    An hour is named in UTC, a day in the client's time zone, which is that of `start`.
+    An hour is named in UTC, a day in the client's time zone, which is that of `start`. Where a client file's
+    own template has the hour, the part of a live export has hour and minute: `1405`.
     """
     moment = start if cadence == "daily" else start.astimezone(UTC)
     text = template or (DAY_TEMPLATE if cadence == "daily" else HOUR_TEMPLATE)
+    if cadence.endswith("min"):
+        text = template.replace("{hour}", "{hour}{minute}") if template else PART_TEMPLATE
     values = {
         "export": export,
         "dataset": dataset,
         "client": client_id,
         "date": moment.strftime("%Y-%m-%d"),
         "hour": moment.strftime("%H"),
+        "minute": moment.strftime("%M"),
         "revision": f"{revision:04d}",
     }
     for name, value in values.items():

@@ -56,11 +56,16 @@ class DeliveredFile:
 
 @dataclass(frozen=True)
 class Period:
-    """Half-open: the hour (UTC) or local day that a delivery covers."""
+    """Half-open: the hour (UTC) or local day that a delivery covers.
+
+    `sites`: site → the zone of its days, where the sites of an export do not share one. Then the rows of each
+    are those of its own local day, and `start` and `end` are the client's.
+    """
 
     start: datetime
     end: datetime
     timezone: str
+    sites: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -78,18 +83,30 @@ class Receipt:
     rows: int = 0
     delivered: int = 0
     excluded: int = 0
+    #: Site → kept, duplicate and quarantined of it; `""` for what names none. Empty for parts of an hour.
+    sites: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     @property
     def is_balanced(self) -> bool:
         """Whether nothing is unaccounted for."""
         through = self.kept + self.duplicate + sum(self.quarantined.values())
-        return self.received == through and self.rows == self.delivered + self.excluded
+        of_sites = sum(sum(fates.values()) for fates in self.sites.values())
+        return (
+            self.received == through
+            and self.rows == self.delivered + self.excluded
+            and (not self.sites or of_sites == self.received)
+        )
+
+
+def minutes_of(cadence: str) -> int:
+    """How long a part of a live export is (`5min`), and 60 for hours."""
+    return int(cadence.removesuffix("min")) if cadence.endswith("min") else 60
 
 
 def period_end(start: datetime, cadence: str) -> datetime:
-    """The end of the period that begins at `start`: an hour later, or the next local midnight."""
+    """The end of the period that begins at `start`: an hour or some minutes later, or the next midnight."""
     if cadence != "daily":
-        return start + timedelta(hours=1)
+        return start + timedelta(minutes=minutes_of(cadence))
     # By the calendar, not by 24 hours: a day with a change of summer time has 23 or 25.
     return (start.replace(tzinfo=None) + timedelta(days=1)).replace(tzinfo=start.tzinfo)
 
@@ -112,6 +129,7 @@ def build(
     columns: Iterable[tuple[str, str]],
     schema: str,
     receipt: Receipt,
+    closes: Iterable[str] | None,
     complete_through: datetime | None,
     is_final: bool,
     planned_at: datetime,
@@ -124,7 +142,8 @@ def build(
     may be left out: a revision that failed before the client could see it, and whose data changed
     meanwhile, is never delivered. `reason` is `initial`, `late`, `correction`, `erasure` or `schema`.
     `complete_through` is the watermark: the end of the last hour up to which every hour is ingested.
-    `is_final` means that no ordinary late event can change the period any more.
+    `is_final` means that no ordinary late event can change the period any more. `closes` are the manifests of
+    the parts of a live export's hour, which this one takes the place of; None for other exports.
     """
     document = {
         "manifest_version": MANIFEST_VERSION,
@@ -137,6 +156,7 @@ def build(
             "start": timestamp(period.start),
             "end": timestamp(period.end),
             "timezone": period.timezone,
+            **({} if period.sites is None else {"sites": dict(period.sites)}),
         },
         "revision": revision,
         "supersedes": supersedes,
@@ -151,6 +171,7 @@ def build(
         "columns": [{"name": name, "type": kind} for name, kind in columns],
         "files": [_file(file) for file in files],
         "receipt": asdict(receipt),
+        **({} if closes is None else {"closes": list(closes)}),
         "software": dict(software),
     }
     return (json.dumps(signer.sign(document), indent=2, ensure_ascii=False) + "\n").encode()
@@ -183,6 +204,8 @@ class ReadManifest(msgspec.Struct):
     reason: str = "initial"
     planned_at: str = ""
     receipt: Receipt | None = None
+    dataset: str = ""
+    closes: list[str] = []
 
 
 _decode = msgspec.json.Decoder(ReadManifest).decode

@@ -4,12 +4,15 @@ import hashlib
 import itertools
 import json
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from footfall import keys, manifest
+from footfall.event import timestamp
+from footfall.exports import LIVE
+from footfall.hours import floor
 from footfall.keys import MANIFEST_NAME
 from footfall.manifest import DeliveredFile, ReadManifest, period_end
 from footfall.signatures import is_signed_by
@@ -74,14 +77,17 @@ def verify_bucket(
             document
         )
         _check_signature(key, data, document, trusted, seen)
-        if document.receipt is not None and not document.receipt.is_balanced:
-            seen.problems.append(f"{key}: its receipt does not add up")
+        _check_receipt(key, document, seen)
+        for closed in document.closes:
+            if above + closed not in sizes:
+                seen.problems.append(f"{above}{closed}: is missing, closed by {key}")
         for file in document.files:
             named.add(above + file.key)
             _check_file(store, key, above, file, seen, sizes, is_thorough)
     for (above, client_id, export), periods in sorted(series.items()):
         _check_revisions(client_id, export, periods, seen)
-        _check_continuity(client_id, export, periods, seen)
+        hours = series.get((above, client_id, export.removesuffix(LIVE)), {})
+        _check_continuity(client_id, export, periods, {*hours} if export.endswith(LIVE) else set(), seen)
         named |= _check_latest(store, above, export, sizes, seen)
     seen.uncommitted = sorted(
         key for key in set(sizes) - named if not any(f"/{ours}" in f"/{key}" for ours in _OURS)
@@ -130,6 +136,20 @@ def _check_signature(
         seen.signed += 1
 
 
+def _check_receipt(key: str, document: ReadManifest, seen: Verification) -> None:
+    receipt = document.receipt
+    if receipt is None:
+        return
+    if not receipt.is_balanced:
+        seen.problems.append(f"{key}: its receipt does not add up")
+    if receipt.delivered != sum(file.rows for file in document.files):
+        seen.problems.append(f"{key}: its receipt has other rows than its files")
+    # Every event that was kept is a row of `events`; of other datasets only some are.
+    is_whole = document.dataset == "events" and document.cadence in ("hourly", "live")
+    if is_whole and receipt.kept != receipt.rows:
+        seen.problems.append(f"{key}: {receipt.kept} events were kept, {receipt.rows} are accounted for")
+
+
 def _check_file(
     store: ObjectStore,
     manifest_key: str,
@@ -176,9 +196,16 @@ def _check_revisions(
 
 
 def _check_continuity(
-    client_id: str, export: str, periods: Mapping[str, Mapping[int, ReadManifest]], seen: Verification
+    client_id: str,
+    export: str,
+    periods: Mapping[str, Mapping[int, ReadManifest]],
+    closed: Container[str],
+    seen: Verification,
 ) -> None:
-    """From the first to the last period none may be missing: a period without rows is delivered too."""
+    """From the first to the last period none may be missing: a period without rows is delivered too.
+
+    `closed`: starts of hours that are delivered, which need no parts any more.
+    """
     starts: list[datetime] = []
     for start, chain in sorted(periods.items()):
         document = next(iter(chain.values()))
@@ -192,6 +219,8 @@ def _check_continuity(
     cadence = next((d.cadence for chain in periods.values() for d in chain.values() if d.cadence), "hourly")
     for one, following in itertools.pairwise(starts):
         expected = period_end(_midnight(one) if cadence == "daily" else one, cadence)
+        if timestamp(floor(one)) in closed:
+            continue
         if expected.astimezone(UTC) < following.astimezone(UTC):
             seen.gaps.append(
                 f"{client_id} {export}: nothing from {expected:%Y-%m-%dT%H:%M%z} "

@@ -83,9 +83,9 @@ def _rebuild(at: _Installation, options: argparse.Namespace) -> int:
 def _usage(at: _Installation, options: argparse.Namespace) -> int:
     """What each client received and was delivered on a day, as CSV."""
     day = parse(options.day).strftime("%Y-%m-%d")
-    print("date,client_id,kind,rows,bytes")
+    print("date,client_id,site,kind,rows,bytes")
     for one in usage_daily(at.backup(), day):
-        print(f"{one.date},{one.client_id},{one.kind},{one.rows},{one.bytes}")
+        print(f"{one.date},{one.client_id},{one.site},{one.kind},{one.rows},{one.bytes}")
     return 0
 
 

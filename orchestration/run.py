@@ -1,5 +1,7 @@
 """`python -m orchestration.run --from HOUR --to HOUR`: materialise hours through Dagster, in this process.
 
+With `--live`: the running hour as far as it goes, and the parts of live exports in it that have ended.
+
 The same jobs that the schedules run, over a range of hours as one run, recorded in the same Dagster
 instance. Prints what it is doing; exits 1 with the failed steps' messages when a run fails.
 """
@@ -37,15 +39,8 @@ def run_hours(start: datetime, end: datetime) -> None:
     A failed run does not keep the next from being tried: one client's bucket holds up nobody's daily
     files. Raises FootfallError with what all the failed steps said.
     """
-    if start < first_hour():
-        raise FootfallError(
-            f"{start:%Y-%m-%dT%H} is before the first hour of this installation, {first_hour():%Y-%m-%dT%H}; "
-            "import older data first"
-        )
-    if end > floor(datetime.now(UTC)) + HOUR:
-        raise FootfallError(f"{end:%Y-%m-%dT%H} is in the future")
+    _require_known(start, end)
     definitions = load_definitions()
-    instance = dg.DagsterInstance.get()
     hours = list(between(start, end))
     wanted = [
         (job, hours[0].strftime(HOUR_FORMAT), hours[-1].strftime(HOUR_FORMAT))
@@ -57,6 +52,35 @@ def run_hours(start: datetime, end: datetime) -> None:
             days = ended_days(start, end, schedule.execution_timezone or "UTC")
             if days:
                 wanted.append((schedule.name, days[0], days[-1]))
+    _run_all(definitions, wanted)
+
+
+def run_live(start: datetime, end: datetime) -> None:
+    """Materialise every hour of [start, end) as far as it goes, and the parts of live exports in it.
+
+    Raises FootfallError as run_hours does, and where no client has a live export.
+    """
+    _require_known(start, end)
+    definitions = load_definitions()
+    if not any(schedule.name == "live" for schedule in definitions.schedules or []):
+        raise FootfallError("no client file has an export with `cadence: live`")
+    hours = [hour.strftime(HOUR_FORMAT) for hour in between(start, end)]
+    _run_all(definitions, [("live", hours[0], hours[-1])])
+
+
+def _require_known(start: datetime, end: datetime) -> None:
+    if start < first_hour():
+        raise FootfallError(
+            f"{start:%Y-%m-%dT%H} is before the first hour of this installation, {first_hour():%Y-%m-%dT%H}; "
+            "import older data first"
+        )
+    if end > floor(datetime.now(UTC)) + HOUR:
+        raise FootfallError(f"{end:%Y-%m-%dT%H} is in the future")
+
+
+def _run_all(definitions: dg.Definitions, wanted: list[tuple[str, str, str]]) -> None:
+    """Run jobs, each over a range of partitions; one that fails does not keep the next from being tried."""
+    instance = dg.DagsterInstance.get()
     failures = [
         said for job, first, last in wanted if (said := _run(definitions, instance, job, first, last))
     ]
@@ -173,19 +197,23 @@ class _Narration:
 def main() -> int:
     """The command; see the module's docstring."""
     parser = argparse.ArgumentParser(prog="footfall run", description=__doc__)
+    parser.add_argument("--from", dest="start", help="first hour, 2026-11-20 or 2026-11-20T14 (UTC)")
+    parser.add_argument("--to", dest="end", help="the hour to stop before")
     parser.add_argument(
-        "--from", dest="start", required=True, help="first hour, 2026-11-20 or 2026-11-20T14 (UTC)"
+        "--live", action="store_true", help="the parts of live exports, of the running hour if none is named"
     )
-    parser.add_argument("--to", dest="end", required=True, help="the hour to stop before")
     arguments = parser.parse_args()
+    if not arguments.live and not (arguments.start and arguments.end):
+        parser.error("--from and --to are required")
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     begun = time.monotonic()
     try:
-        start, end = parse(arguments.start), parse(arguments.end)
+        start = parse(arguments.start) if arguments.start else floor(datetime.now(UTC))
+        end = parse(arguments.end) if arguments.end else start + HOUR
         if start >= end:
             raise FootfallError(f"--from {arguments.start} is not before --to {arguments.end}")
-        run_hours(start, end)
+        (run_live if arguments.live else run_hours)(start, end)
     except FootfallError as error:
         print(f"footfall run: {error}", file=sys.stderr)
         return 1

@@ -20,6 +20,7 @@ const dist = join(here, 'dist');
 const {version} = JSON.parse(readFileSync(join(here, 'package.json'), 'utf8'));
 const SCRIPTS = {
   'pixel': 'src/pixel.js',
+  'pixel.whole': 'src/whole.js',
   'pixel.vitals': 'src/modules/vitals.js',
   'pixel.identity': 'src/modules/identity.js',
   'pixel.interactions': 'src/modules/interactions.js',
@@ -27,8 +28,11 @@ const SCRIPTS = {
   'pixel.debug': 'src/modules/debug.js'
 };
 
-/** The bytes of one bundle. ES2020 is what every browser since spring 2020 reads. */
-async function bundle(source, format) {
+/**
+ * The bytes of one bundle. ES2020 is what every browser since spring 2020 reads. `isWhole`: with the parts that the
+ * core loads by itself.
+ */
+async function bundle(source, format, isWhole = false) {
   const {outputFiles: [file]} = await esbuild.build({
     absWorkingDir: here,
     entryPoints: [source],
@@ -39,7 +43,7 @@ async function bundle(source, format) {
     target: 'es2020',
     charset: 'utf8',
     legalComments: 'none',
-    define: {PIXEL_VERSION: JSON.stringify(version)},
+    define: {PIXEL_VERSION: JSON.stringify(version), PIXEL_WHOLE: String(isWhole)},
     banner: {js: `/* Footfall ${version}, MIT */`},
     logLevel: 'warning'
   });
@@ -54,7 +58,7 @@ async function build() {
   };
   const integrity = readIntegrity();
   for (const [name, source] of Object.entries(SCRIPTS)) {
-    const content = await bundle(source, 'iife');
+    const content = await bundle(source, 'iife', name === 'pixel.whole');
     const versioned = `${name}-${version}.js`;
     files[`${name}.js`] = files[versioned] = content;
     integrity[versioned] = 'sha384-' + createHash('sha384').update(content).digest('base64');

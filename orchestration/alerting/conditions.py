@@ -24,6 +24,8 @@ SILENT_WEEKS, SILENT_EVENTS = 3, 20
 TYPE_DAYS, TYPE_EVENTS = 7, 20
 #: How long after its hour was ingested a new domain, or a verified one, is news.
 NEWS_FOR = timedelta(days=7)
+#: Jobs that do the work of another: a backfill mends the hours in it, and an hour its live parts.
+SAME_WORK = {"backfill": "hourly", "live": "hourly"}
 #: Attempts after which a billing message that does not arrive is told: the first two take five minutes.
 WEBHOOK_ATTEMPTS = 3
 
@@ -42,11 +44,11 @@ class Run:
 
 
 def failed_runs(runs: Iterable[Run]) -> list[Alert]:
-    """Runs that failed, unless a later one of the same job over the same partitions succeeded."""
+    """Runs that failed, unless a later one of the same work over the same partitions succeeded."""
     alerts = []
     ordered = sorted(runs, key=lambda run: run.ended_at)
     for n, run in enumerate(ordered):
-        later = [each for each in ordered[n + 1 :] if each.job == run.job]
+        later = [each for each in ordered[n + 1 :] if _work(each) == _work(run)]
         covered = [each for each in later if each.first <= run.first and run.last <= each.last]
         if run.succeeded or covered:
             continue
@@ -62,6 +64,10 @@ def failed_runs(runs: Iterable[Run]) -> list[Alert]:
             )
         )
     return alerts
+
+
+def _work(run: Run) -> str:
+    return SAME_WORK.get(run.job, run.job)
 
 
 def failed_checks(checks: Iterable[tuple[str, str, str]], link: str) -> list[Alert]:

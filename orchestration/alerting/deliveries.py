@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from footfall.clients import Client, Export
+from footfall.days import window
 from footfall.failures import FIXES
 from footfall.hours import HOUR, floor
-from footfall.manifest import period_end
 from orchestration.alerting.alert import Alert
 from orchestration.alerting.conditions import Due
 
@@ -53,10 +53,14 @@ class Refusal:
 
 
 def label(start: datetime, export: Export, client: Client) -> str:
-    """A period as a person writes it: `2026-11-20T14` (UTC), or the local day `2026-11-20`."""
+    """A period as a person writes it: `2026-11-20T14` (UTC), with minutes for a part of an hour, or the
+    local day `2026-11-20`.
+    """
     if export.cadence == "daily":
         return start.astimezone(client.zone()).strftime("%Y-%m-%d")
-    return start.astimezone(UTC).strftime("%Y-%m-%dT%H")
+    return start.astimezone(UTC).strftime(
+        "%Y-%m-%dT%H:%M" if export.cadence.endswith("min") else "%Y-%m-%dT%H"
+    )
 
 
 def expected(client: Client, export: Export, since: datetime, now: datetime) -> list[Due]:
@@ -71,7 +75,7 @@ def expected(client: Client, export: Export, since: datetime, now: datetime) -> 
     due = []
     for start in starts:
         # In UTC: a local day with a change of summer time has 23 or 25 hours.
-        end = period_end(start, export.cadence).astimezone(UTC)
+        end = window(client, export, start)[1].astimezone(UTC)
         if start >= since and oldest < end <= now:
             due.append(Due(client.client_id, export.name, label(start, export, client), end + deadline))
     return due

@@ -1,5 +1,8 @@
-"""The clock: an hourly run for everything, and a daily run for each time zone that has daily exports."""
+"""The clock: an hourly run for everything, and a daily run for each time zone that has daily exports;
+a run every few minutes where a client has live exports.
+"""
 
+import math
 import os
 from datetime import UTC, timedelta
 from zoneinfo import ZoneInfo
@@ -7,6 +10,7 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 
 from footfall.clients import load_registry
+from footfall.days import last_zone
 from footfall.hours import HOUR, floor
 from footfall.settings import Settings
 from orchestration.partitions import DAY_FORMAT, HOUR_FORMAT, daily, hourly, zone_name
@@ -21,9 +25,42 @@ DAILY_CRON = "10 1 * * *"
 #: Before the hourly run, so that what lies in the log buckets already is part of it.
 ACCESS_LOGS_CRON = "2 * * * *"
 
+#: The two jobs that take everything of an hour.
+HOURLY, BACKFILL = "hourly", "backfill"
+
 #: Assets with jobs of their own; the parts of defs/ meet only through asset keys.
 ACCESS_LOGS = dg.AssetSelection.assets(dg.AssetKey(["sources", "access_logs"]))
+USAGE = dg.AssetSelection.assets(dg.AssetKey(["deliveries", "usage_daily"]))
+PUBLISHED = dg.AssetKey(["marts", "published"])
+#: Models that are made whole each time, and that nothing live is made of.
+WHOLE = dg.AssetSelection.tag("whole", "")
 ONE_DOMAIN = dg.AssetSelection.assets(dg.AssetKey(["discovery", "domain"]))
+OF_THEIR_OWN = ACCESS_LOGS | ONE_DOMAIN | USAGE
+
+_UNDER_WAY = (
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+)
+
+
+def live_minutes() -> int:
+    """How often parts of live exports are made, in minutes; 0 where no client has any."""
+    registry = load_registry(Settings.from_environ(os.environ).clients)
+    return math.gcd(*(e.live_minutes for c in registry.clients for e in c.exports if e.cadence == "live"))
+
+
+def live_selection() -> dg.AssetSelection:
+    """The parts of live exports."""
+    registry = load_registry(Settings.from_environ(os.environ).clients)
+    keys = [
+        dg.AssetKey(["deliveries", client.client_id, export.name, "live"])
+        for client in registry.clients
+        for export in client.exports
+        if export.cadence == "live"
+    ]
+    return dg.AssetSelection.assets(*keys)
 
 
 def daily_selection(timezone: str | None = None) -> dg.AssetSelection:
@@ -33,7 +70,7 @@ def daily_selection(timezone: str | None = None) -> dg.AssetSelection:
         dg.AssetKey(["deliveries", client.client_id, export.name])
         for client in registry.clients
         for export in client.exports
-        if export.cadence == "daily" and timezone in (None, client.timezone)
+        if export.cadence == "daily" and timezone in (None, last_zone(client, export))
     ]
     return dg.AssetSelection.assets(*keys)
 
@@ -45,6 +82,17 @@ def hour_to_run(tick: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     return dg.RunRequest(run_key=key, partition_key=key)
 
 
+def running_hour(tick: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    """The hour that the tick lies in, unless an earlier run for it is not over."""
+    under_way = dg.RunsFilter(job_name="live", statuses=list(_UNDER_WAY))
+    if tick.instance.get_runs_count(under_way):
+        return dg.SkipReason("the run before is not over; the next one takes what this one would have")
+    moment = tick.scheduled_execution_time.astimezone(UTC)
+    return dg.RunRequest(
+        run_key=moment.isoformat(timespec="minutes"), partition_key=floor(moment).strftime(HOUR_FORMAT)
+    )
+
+
 def day_to_run(timezone: str, tick: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     """The local day that ended last before the tick."""
     local = tick.scheduled_execution_time.astimezone(ZoneInfo(timezone))
@@ -54,18 +102,32 @@ def day_to_run(timezone: str, tick: dg.ScheduleEvaluationContext) -> dg.RunReque
 
 @dg.definitions
 def schedules() -> dg.Definitions:
+    # Log buckets have a run of their own: one that cannot be read must not hold up an hour of the others.
+    an_hour = dg.AssetSelection.all() - daily_selection() - live_selection() - OF_THEIR_OWN
     job = dg.define_asset_job(
-        "hourly",
-        # Log buckets have a run of their own: one that cannot be read must not hold up an hour of the others.
-        selection=dg.AssetSelection.all() - daily_selection() - ACCESS_LOGS - ONE_DOMAIN,
+        HOURLY,
+        selection=an_hour,
         partitions_def=hourly(),
         # A process for each step would cost seconds each, and the steps queue for the warehouse anyway.
         executor_def=dg.in_process_executor,
         description=(
             "One hour of receipt, from raw objects to delivered files. **When it is red:** open the failed "
             "step; its message says what to do. Re-execute from failure, or run the hour again: nothing is "
-            "sent twice. **To backfill:** *Materialize all* on this page takes a range of hours and makes it "
-            "one run; an export's own page does the same for one client alone."
+            "sent twice. Many hours at once: the job `backfill`."
+        ),
+    )
+    backfill = dg.define_asset_job(
+        BACKFILL,
+        selection=an_hour,
+        partitions_def=hourly(),
+        executor_def=dg.in_process_executor,
+        tags={"dagster/priority": "-1"},  # a scheduled hour that waits goes first
+        description=(
+            "A range of past hours again, from raw objects to delivered files: *Materialize all*, choose the "
+            "hours, *Launch*. They are one run, and a scheduled hour waits for it: a few days at a time, "
+            "then the days in it, with `daily_…`. For one client alone open its export instead. What did not "
+            "change is not sent again. **When it is red:** as for `hourly`; start the same range again, "
+            "what is done is done."
         ),
     )
     registry = load_registry(Settings.from_environ(os.environ).clients)
@@ -79,7 +141,7 @@ def schedules() -> dg.Definitions:
             "names the source; check that Footfall may list and read that bucket, then run the hour again."
         ),
     )
-    jobs = [job, access_logs]
+    jobs = [job, backfill, access_logs]
     made = [
         dg.ScheduleDefinition(
             name="access_logs",
@@ -102,7 +164,38 @@ def schedules() -> dg.Definitions:
             description="At five past every hour: the hour that just ended.",
         ),
     ]
-    zones = {c.timezone for c in registry.clients if any(e.cadence == "daily" for e in c.exports)}
+    each = live_minutes()
+    if each:
+        # All the models that follow the hours, and not only those that parts are made of: what a model
+        # touched is known to those behind it in the same run alone.
+        models = dg.AssetSelection.groups("seeds", "staging", "intermediate", "marts", "reports")
+        live = dg.define_asset_job(
+            "live",
+            selection=dg.AssetSelection.key_prefixes("ingest")
+            | (models - WHOLE - dg.AssetSelection.assets(PUBLISHED))
+            | live_selection(),
+            partitions_def=hourly(),
+            executor_def=dg.in_process_executor,
+            description=(
+                "The running hour as far as it goes, and the parts of live exports that have ended. **When "
+                "it is red:** the failed step's message says what to do. The next run takes up what this "
+                "one left, and the hour's own run holds everything."
+            ),
+        )
+        jobs.append(live)
+        made.append(
+            dg.ScheduleDefinition(
+                name="live",
+                job=live,
+                # Two minutes after each part ended. The last one of an hour comes with the hour itself.
+                cron_schedule=f"{each + 2}-59/{each} * * * *",
+                execution_timezone="UTC",
+                execution_fn=running_hour,
+                default_status=dg.DefaultScheduleStatus.RUNNING,
+                description=f"Every {each} minutes: the parts of live exports, two minutes behind.",
+            )
+        )
+    zones = {last_zone(c, e) for c in registry.clients for e in c.exports if e.cadence == "daily"}
     for timezone in sorted(zones):
         name = f"daily_{zone_name(timezone)}"
         each = dg.define_asset_job(

@@ -24,6 +24,7 @@ from orchestration.delivery.places import Places
 from orchestration.delivery.progress import IngestedHours
 from orchestration.delivery.receipts import Receipts
 from orchestration.delivery.send import Outcome
+from orchestration.delivery.slices import Slices, sliced
 
 #: Clients delivered to at a time. More wait less for slow buckets and take more memory: a file of each is
 #: held while it is sent.
@@ -85,7 +86,7 @@ def deliver_all(
         by_client.setdefault(order.client.client_id, []).append(order)
     stopped = threading.Event()
 
-    def work(mine: list[Order]) -> list[Report]:
+    def work(mine: list[Order], slices: Slices) -> list[Report]:
         reports = []
         with utc_cursor(connection) as cursor:
             places = places_of(mine[0].client)
@@ -102,13 +103,18 @@ def deliver_all(
                     hours=hours,
                     digests=digests,
                     receipts=receipts,
+                    slices=slices,
                 )
                 reports.append(_deliver(deliverer, order, desk, reason, is_with_restated, stopped))
         ledger.close()
         return reports
 
-    with ThreadPoolExecutor(max_workers=max(1, min(workers, len(by_client) or 1))) as pool:
-        futures = [pool.submit(work, mine) for mine in by_client.values()]
+    wanted = ((order.client, order.export, start) for order in todo for start in order.starts)
+    with (
+        sliced(connection, desk.folder / "slices", wanted) as slices,
+        ThreadPoolExecutor(max_workers=max(1, min(workers, len(by_client) or 1))) as pool,
+    ):
+        futures = [pool.submit(work, mine, slices) for mine in by_client.values()]
         try:
             for future in futures:
                 yield from future.result()
@@ -136,6 +142,8 @@ def _deliver(
         asked.append(outcome)
         if outcome.status == "delivered":
             previews[start] = deliverer.preview(start)
+        if order.export.cadence == "live" and outcome.status != "failed":
+            deliverer.drop_parts(start)
     if is_with_restated:
         try:
             due = {*deliverer.restated(), *deliverer.open(desk.now())} - set(order.starts)

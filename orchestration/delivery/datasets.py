@@ -27,6 +27,11 @@ class Dataset:
     day: str | None = None
     order: tuple[str, ...] = ()
 
+    def column(self, cadence: str) -> str:
+        """The column by which a row belongs to a period of an export of that cadence."""
+        is_by_hour = cadence in ("hourly", "live")
+        return str(self.day or (self.hour if is_by_hour else self.moment))
+
 
 _BY_EVENT = ("site_id", "occurred_at", "event_id")
 

@@ -39,7 +39,7 @@ def _type(kind: str, engine: str) -> str:
 
 def ddl(selection: Selection, url: str) -> dict[str, str]:
     """File name → text. `url`: the destination's root, for statements that name where files lie."""
-    table = selection.export.name.replace("-", "_")
+    table = selection.export.name.replace("-", "_").replace(".", "_")
     writers: dict[str, Callable[[Selection, str, str], str]] = {
         "athena.sql": _athena,
         "bigquery.sql": _bigquery,
@@ -78,7 +78,8 @@ def _in_file(kind: str, selection: Selection, engine: str) -> str:
 def _athena(selection: Selection, table: str, url: str) -> str:
     """Partitions are projected, so that no crawler is needed. Newest revisions: see docs/delivery.md."""
     export = selection.export
-    hour = "" if export.cadence == "daily" else ", `hour` string"
+    is_part = export.cadence.endswith("min")
+    hour = "" if export.cadence == "daily" else ", `hour` string" + ", `minute` string" * is_part
     formats = {
         "csv": (
             "ROW FORMAT SERDE 'org.apache.hadoop.hive.serde2.OpenCSVSerde'\n"
@@ -95,6 +96,11 @@ def _athena(selection: Selection, table: str, url: str) -> str:
         else "  'projection.hour.type' = 'integer', 'projection.hour.range' = '0,23', "
         "'projection.hour.digits' = '2',\n"
     )
+    if is_part:
+        projected += (
+            "  'projection.minute.type' = 'integer', 'projection.minute.range' = '0,59', "
+            "'projection.minute.digits' = '2',\n"
+        )
     return (
         f"CREATE EXTERNAL TABLE {table} (\n{_listing(selection, 'athena', '`')}\n)\n"
         f"PARTITIONED BY (`dt` string{hour}, `rev` string)\n{formats[export.format]}\n"

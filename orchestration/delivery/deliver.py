@@ -15,6 +15,7 @@ import duckdb
 
 from footfall import keys
 from footfall.clients import Client, Export
+from footfall.days import window, zones_of_sites
 from footfall.errors import FootfallError
 from footfall.failures import Trouble
 from footfall.manifest import Period, build, period_end
@@ -22,13 +23,14 @@ from orchestration.delivery import datasets, states
 from orchestration.delivery.ddl import ddl, schema
 from orchestration.delivery.desk import Desk
 from orchestration.delivery.digests import Digests
-from orchestration.delivery.ledger import Ledger, LedgerRow, text_of
+from orchestration.delivery.ledger import LONGEST_WAIT, Ledger, LedgerRow
 from orchestration.delivery.places import BACKUP, Places
 from orchestration.delivery.progress import IngestedHours
 from orchestration.delivery.receipts import Receipts
 from orchestration.delivery.render import Rendered, preview, render
 from orchestration.delivery.selection import Selection, select
 from orchestration.delivery.send import Outcome, Sender, Taken, read_taken
+from orchestration.delivery.slices import Slices
 
 #: A delivery whose number is taken is tried under the next one; a lost ledger can take many turns.
 _TURNS = 200
@@ -49,6 +51,7 @@ class Deliverer:
         hours: IngestedHours,
         digests: Digests,
         receipts: Receipts,
+        slices: Slices | None = None,
     ) -> None:
         self._connection = connection
         self._client = client
@@ -59,6 +62,7 @@ class Deliverer:
         self._hours = hours
         self._digests = digests
         self._receipts = receipts
+        self._slices = slices
         self._selected: Selection | None = None
 
     def _selection(self) -> Selection:
@@ -102,11 +106,7 @@ class Deliverer:
 
     def open(self, now: datetime) -> list[datetime]:
         """Periods whose delivery came to no end and is due again."""
-        rows = self._ledger.all(
-            "WHERE client_id = ? AND export = ? AND state IN ('planned', 'rendered') "
-            "AND (next_at IS NULL OR next_at <= ?)",
-            (self._client.client_id, self._export.name, text_of(now)),
-        )
+        rows = self._ledger.open(self._client.client_id, self._export.name, now)
         return sorted({self.local(row.period_start) for row in rows})
 
     def local(self, start: datetime) -> datetime:
@@ -117,7 +117,11 @@ class Deliverer:
 
     def preview(self, start: datetime) -> list[dict[str, Any]]:
         """A few rows without what is about persons."""
-        return preview(self._connection, self._selection(), start, datasets.PERSONAL)
+        return preview(self._connection, self._selection(), start, datasets.PERSONAL, self._table(start))
+
+    def _table(self, start: datetime) -> str:
+        plain = f"main.{self._selection().dataset.table}"
+        return self._slices.table(self._client, self._export, start) if self._slices else plain
 
     def deliver(self, start: datetime, reason: str = "late") -> Outcome:
         """Bring one period to its buckets, or find what is there still right. Raises nothing of its own.
@@ -147,7 +151,8 @@ class Deliverer:
                 self._sender().notify(self._ledger.row(newest.identity))
             return prepared
         row, is_behind = prepared
-        if row.not_before and row.not_before > self._desk.now():
+        now = self._desk.now()
+        if row.not_before and now < row.not_before <= now + LONGEST_WAIT:
             return self._sender().outcome(row, "failed", _waiting(row))
         try:
             self._look_for_ours(row, revisions)
@@ -187,7 +192,7 @@ class Deliverer:
         folder = self._desk.outbox(self._client.client_id, self._export.name, start, number)
         shutil.rmtree(folder, ignore_errors=True)
         prefix = self._prefix(start, number)
-        rendered = render(self._connection, selection, start, prefix, folder)
+        rendered = render(self._connection, selection, start, prefix, folder, self._table(start))
         if newest and _contents(newest) == [(f.sha256, f.site) for f in rendered.files]:
             shutil.rmtree(folder, ignore_errors=True)
             newest = self._ledger.record(newest, newest.state, digest=digest, schema_id=selection.schema_id)
@@ -313,15 +318,15 @@ class Deliverer:
         self, row: LedgerRow, rendered: Rendered, start: datetime, newest: LedgerRow | None
     ) -> bytes:
         export, selection = self._export, self._selection()
-        end = period_end(start, export.cadence)
-        through = self._hours.complete_through(start)
+        begin, end = window(self._client, export, start)
+        through = self._hours.complete_through(begin)
         return build(
             key=self._prefix(start, row.revision) + keys.MANIFEST_NAME,
             client_id=self._client.client_id,
             export=export.name,
             dataset=export.dataset,
             cadence=export.cadence,
-            period=Period(start, end, self._client.timezone if export.cadence == "daily" else "UTC"),
+            period=self._period(start),
             revision=row.revision,
             supersedes=newest.revision if newest else None,
             reason=row.reason,
@@ -334,17 +339,41 @@ class Deliverer:
             receipt=self._receipts.of(
                 self._client.client_id,
                 start,
-                end,
+                period_end(start, export.cadence),
                 rows=rendered.rows,
                 delivered=rendered.delivered,
                 excluded=rendered.excluded,
             ),
+            closes=self._closed_parts(start) if export.cadence == "live" else None,
             complete_through=through,
             is_final=through is not None and through >= end + datasets.LATE_TOLERANCE,
             planned_at=row.planned_at,
             software=self._desk.software,
             signer=self._desk.signer,
         )
+
+    def _period(self, start: datetime) -> Period:
+        if self._export.cadence != "daily":
+            return Period(start, period_end(start, self._export.cadence), "UTC")
+        zone = self._client.zone().key
+        return Period(
+            start, period_end(start, "daily"), zone, sites=zones_of_sites(self._client, self._export) or None
+        )
+
+    def _closed_parts(self, start: datetime) -> list[str]:
+        """The manifests of an hour's parts, in order, those of earlier revisions included."""
+        parts = self._ledger.within(
+            self._client.client_id, self._export.parts().name, start, period_end(start, "live")
+        )
+        return [str(row.manifest_key) for row in parts if row.is_delivered]
+
+    def drop_parts(self, start: datetime) -> None:
+        """Let go of the parts of a live hour that is delivered, but for those that may be seen already."""
+        name = self._export.parts().name
+        with self._desk.claim(self._client.client_id, name):
+            for row in self._ledger.within(self._client.client_id, name, start, period_end(start, "live")):
+                if row.is_open and not self._may_be_seen(row) - {BACKUP}:
+                    self._drop(row)
 
 
 def _contents(row: LedgerRow) -> list[tuple[str, str | None]]:

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 import duckdb
 
 from footfall.clients import Client
+from footfall.days import window
+from footfall.manifest import minutes_of
 from orchestration.delivery.datasets import utc_cursor
 from orchestration.delivery.selection import Selection
 
@@ -30,7 +32,7 @@ class Digests:
     def of(self, selection: Selection) -> dict[datetime, str]:
         """Start of period (UTC) → digest, for one export, from `since` on; of periods that have rows."""
         period = self._period(selection)
-        query = (selection.dataset.table, period, selection.client.timezone, *selection.sources)
+        query = (selection.dataset.table, period, selection.client.zone().key, *selection.sources)
         with self._lock:
             if query not in self._found:
                 self._found[query] = self._scan(selection, period)
@@ -38,14 +40,15 @@ class Digests:
 
     def one(self, selection: Selection, start: datetime) -> str:
         """The digest of one period, of any age."""
-        if self.since is None or start >= self.since:
+        if self.since is None or window(selection.client, selection.export, start)[0] >= self.since:
             return self.of(selection).get(start.astimezone(UTC), EMPTY)
         names = ", ".join(f'source."{name}"' for name in selection.sources)
         where, values = selection.period(start)
         with self._lock:
             found = self._connection.execute(
                 f"SELECT count(*), bit_xor(hash({names})), sum(hash({names}) % 1000003) "
-                f"FROM main.{selection.dataset.table} AS source WHERE {where}",
+                f"FROM main.{selection.dataset.table} AS source "
+                f"WHERE {where} AND {selection.not_held}",
                 values,
             ).fetchone()
         return f"{found[0]}:{found[1]}:{found[2]}" if found and found[0] else EMPTY
@@ -55,13 +58,17 @@ class Digests:
         if dataset.day:
             return f"source.{dataset.day}"
         if selection.export.cadence == "daily":
-            return f"CAST(timezone('{selection.client.timezone}', source.{dataset.moment}) AS DATE)"
-        return f"date_trunc('hour', source.{dataset.hour})"
+            return selection.local_date
+        if selection.clock == dataset.hour:
+            return f"date_trunc('hour', source.{dataset.hour})"
+        return (
+            f"time_bucket(INTERVAL '{minutes_of(selection.export.cadence)} minutes', source.{dataset.moment})"
+        )
 
     def _scan(self, selection: Selection, period: str) -> dict[str, dict[datetime, str]]:
         names = ", ".join(f'source."{name}"' for name in selection.sources)
         dataset = selection.dataset
-        bound = dataset.day or (dataset.moment if selection.export.cadence == "daily" else dataset.hour)
+        bound = selection.clock
         where, values = "true", []
         if self.since is not None:
             kind = "DATE" if dataset.day else "TIMESTAMPTZ"
@@ -70,7 +77,8 @@ class Digests:
             values = [self.since.strftime("%Y-%m-%d") if dataset.day else self.since.isoformat()]
         found = self._connection.execute(
             f"SELECT source.client_id, {period}, count(*), bit_xor(hash({names})), "
-            f"sum(hash({names}) % 1000003) FROM main.{dataset.table} AS source WHERE {where} GROUP BY 1, 2",
+            f"sum(hash({names}) % 1000003) FROM main.{dataset.table} AS source "
+            f"WHERE {where} AND {selection.not_held} GROUP BY 1, 2",
             values,
         ).fetchall()
         by_client: dict[str, dict[datetime, str]] = {}

@@ -10,57 +10,17 @@ import sqlite3
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from footfall.errors import FootfallError
 from footfall.manifest import DeliveredFile, ReadManifest
+from footfall.store import StoreError
 from orchestration.delivery import states
+from orchestration.delivery.ledger_tables import TABLES
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS revisions (
-    client_id TEXT NOT NULL,
-    export TEXT NOT NULL,
-    period_start TEXT NOT NULL,
-    revision INTEGER NOT NULL,
-    state TEXT NOT NULL,
-    reason TEXT NOT NULL,
-    cadence TEXT NOT NULL,
-    supersedes INTEGER,
-    schema_id TEXT,
-    digest TEXT,
-    files TEXT NOT NULL DEFAULT '[]',
-    rows INTEGER,
-    bytes INTEGER,
-    manifest_key TEXT,
-    manifest TEXT,
-    hold TEXT NOT NULL DEFAULT '',
-    kind TEXT,
-    error TEXT,
-    attempts INTEGER NOT NULL DEFAULT 0,
-    failing_since TEXT,
-    next_at TEXT,
-    not_before TEXT,
-    planned_at TEXT NOT NULL,
-    committed_at TEXT,
-    PRIMARY KEY (client_id, export, period_start, revision)
-);
-CREATE INDEX IF NOT EXISTS revisions_open ON revisions (state, next_at)
-    WHERE state IN ('planned', 'rendered', 'committed');
-CREATE TABLE IF NOT EXISTS copies (
-    client_id TEXT NOT NULL,
-    export TEXT NOT NULL,
-    period_start TEXT NOT NULL,
-    revision INTEGER NOT NULL,
-    place TEXT NOT NULL,
-    state TEXT NOT NULL,
-    PRIMARY KEY (client_id, export, period_start, revision, place)
-);
-CREATE TABLE IF NOT EXISTS written (
-    url TEXT PRIMARY KEY
-);
-"""
+#: How long anything waits before it is looked at again.
+LONGEST_WAIT = timedelta(days=1)
 _OPEN = "('planned', 'rendered')"
 _TIMES = ("period_start", "planned_at", "committed_at", "failing_since", "next_at", "not_before")
 
@@ -123,7 +83,7 @@ class Ledger:
         self._local = threading.local()
         path.parent.mkdir(parents=True, exist_ok=True)
         with self._connection() as connection:
-            connection.executescript(_SCHEMA)
+            connection.executescript(TABLES)
 
     def _connection(self) -> sqlite3.Connection:
         """This thread's connection; opening one costs more than a statement."""
@@ -144,20 +104,30 @@ class Ledger:
             self._local.connection = None
 
     def _write(self, *statements: tuple[str, Iterable[Any]]) -> None:
-        """All statements or none, durable. Raises FootfallError where the disk is full."""
+        """All statements or none, durable. Raises StoreError where the disk is full: it may empty."""
         connection = self._connection()
         try:
             with connection:
                 for sql, values in statements:
                     connection.execute(sql, tuple(values))
         except sqlite3.OperationalError as error:
-            raise FootfallError(f"the ledger {self._path} cannot be written: {error}") from None
+            raise StoreError(
+                f"the ledger {self._path} cannot be written: {error}", retryable=True, code="Ledger"
+            ) from None
 
     def revisions(self, client_id: str, export: str, period_start: datetime) -> list[LedgerRow]:
         """Every revision of one period, oldest first."""
         return self._select(
             "WHERE client_id = ? AND export = ? AND period_start = ? ORDER BY revision",
             (client_id, export, text_of(period_start)),
+        )
+
+    def within(self, client_id: str, export: str, start: datetime, end: datetime) -> list[LedgerRow]:
+        """Every revision of the periods that begin in [start, end), oldest first."""
+        return self._select(
+            "WHERE client_id = ? AND export = ? AND period_start >= ? AND period_start < ? "
+            "ORDER BY period_start, revision",
+            (client_id, export, text_of(start), text_of(end)),
         )
 
     def latest_delivered(
@@ -173,11 +143,18 @@ class Ledger:
 
     def unfinished(self, now: datetime | None = None) -> list[LedgerRow]:
         """Deliveries that are not at their end, oldest period first; with `now`, those that are due."""
-        due = "AND (next_at IS NULL OR next_at <= ?)" if now else ""
+        due, values = _due(now) if now else ("", ())
         return self._select(
             f"WHERE (state IN {_OPEN} OR (state = 'committed' AND hold <> '')) {due} "
             "ORDER BY period_start, client_id, export, revision",
-            (text_of(now),) if now else (),
+            values,
+        )
+
+    def open(self, client_id: str, export: str, now: datetime) -> list[LedgerRow]:
+        """Deliveries of one export that came to no end and are due again."""
+        due, values = _due(now)
+        return self._select(
+            f"WHERE client_id = ? AND export = ? AND state IN {_OPEN} {due}", (client_id, export, *values)
         )
 
     def delivered_since(self, client_id: str, export: str, start: datetime) -> list[datetime]:
@@ -349,6 +326,14 @@ class Ledger:
     def _select(self, where: str, values: Iterable[Any]) -> list[LedgerRow]:
         found = self._connection().execute(f"SELECT * FROM revisions {where}", tuple(values)).fetchall()
         return [_row(dict(item)) for item in found]
+
+
+def _due(now: datetime) -> tuple[str, tuple[str, str]]:
+    """SQL for rows that are due. No wait is longer than a day: one that is, a wrong clock has set."""
+    return (
+        "AND (next_at IS NULL OR next_at <= ? OR next_at > ?)",
+        (text_of(now), text_of(now + LONGEST_WAIT)),
+    )
 
 
 _WHERE = "WHERE client_id = ? AND export = ? AND period_start = ? AND revision = ?"

@@ -20,9 +20,14 @@ class IngestedHours:
 
     @classmethod
     def read(cls, connection: duckdb.DuckDBPyConnection, first_hour: datetime) -> "IngestedHours":
-        """Those of `ingest.hours`."""
-        found = connection.execute("SELECT received_hour FROM ingest.hours").fetchall()
-        return cls((row[0] for row in found), first_hour)
+        """Those of `ingest.hours` that were over when they were ingested: of others only the beginning is in.
+
+        A warehouse that was last written before this was noted has none of the others.
+        """
+        found = connection.execute(
+            "SELECT COLUMNS('^(received_hour|had_ended)$') FROM ingest.hours"
+        ).fetchall()
+        return cls((hour for hour, *ended in found if ended != [False]), first_hour)
 
     def complete_through(self, start: datetime) -> datetime | None:
         """The time up to which every hour since `start` is ingested; None where the first one is not."""

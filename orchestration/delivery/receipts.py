@@ -3,7 +3,7 @@
 import threading
 from collections import Counter
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import duckdb
 
@@ -14,13 +14,24 @@ from orchestration.delivery.datasets import utc_cursor
 #: Fates that are no reason of quarantine.
 KEPT, DUPLICATE = "kept", "duplicate"
 
-_FROM_EVENTS = """
-    SELECT received_hour, client_id, CASE WHEN is_duplicate THEN 'duplicate' ELSE 'kept' END, count(*)
-    FROM ingest.events WHERE received_hour >= ? AND received_hour < ? GROUP BY ALL
-    UNION ALL
-    SELECT received_hour, coalesce(client_id, ''), reason, count(*)
-    FROM ingest.quarantine WHERE received_hour >= ? AND received_hour < ? GROUP BY ALL
+_OF_HOURS = """
+    SELECT received_hour, coalesce(client_id, ''), coalesce(site_id, ''), coalesce(reason, ''), sum(kept),
+        sum(duplicates), sum(quarantined)
+    FROM ingest.receipts WHERE received_hour >= ? AND received_hour < ? GROUP BY ALL
 """
+#: Lines without a time of receipt, which are damaged, are in the receipt of their hour and of no part of it.
+_OF_MINUTES = """
+    SELECT CASE WHEN is_duplicate THEN 'duplicate' ELSE 'kept' END, count(*)
+    FROM ingest.events WHERE client_id = $client AND received_at >= $start AND received_at < $end GROUP BY ALL
+    UNION ALL
+    SELECT reason, count(*)
+    FROM ingest.quarantine
+    WHERE client_id = $client AND received_at >= $start AND received_at < $end GROUP BY ALL
+"""
+
+
+#: (site, fate) → lines.
+_Fates = Counter[tuple[str, str]]
 
 
 class Receipts:
@@ -29,11 +40,12 @@ class Receipts:
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = utc_cursor(connection)
         self._lock = threading.Lock()
-        self._hours: dict[datetime, dict[str, Counter[str]]] = {}
+        #: Hour → client → (site, fate) → lines.
+        self._hours: dict[datetime, dict[str, _Fates]] = {}
         self._has_tables = bool(
             self._connection.execute(
                 "SELECT 1 FROM information_schema.tables "
-                "WHERE table_schema = 'ingest' AND table_name = 'events'"
+                "WHERE table_schema = 'ingest' AND table_name = 'receipts'"
             ).fetchone()
         )
 
@@ -46,7 +58,29 @@ class Receipts:
     def of(
         self, client_id: str, start: datetime, end: datetime, *, rows: int, delivered: int, excluded: int
     ) -> Receipt:
-        """The receipt of one delivery: hours of receipt that begin in [start, end), and its own rows."""
+        """The receipt of one delivery: hours of receipt that begin in [start, end), or of a part of an hour
+        what was received in it; and its own rows.
+        """
+        is_part = end - start < HOUR
+        found = self._of_minutes(client_id, start, end) if is_part else self._of_hours(client_id, start, end)
+        fates: Counter[str] = Counter()
+        sites: dict[str, Counter[str]] = {}
+        for (site, fate), lines in sorted(found.items()):
+            fates[fate] += lines
+            word = fate if fate in (KEPT, DUPLICATE) else "quarantined"
+            sites.setdefault(site, Counter())[word] += lines
+        return Receipt(
+            received=fates.total(),
+            kept=fates[KEPT],
+            duplicate=fates[DUPLICATE],
+            quarantined={name: n for name, n in sorted(fates.items()) if name not in (KEPT, DUPLICATE)},
+            rows=rows,
+            delivered=delivered,
+            excluded=excluded,
+            sites={} if is_part else {site: dict(lines) for site, lines in sites.items()},
+        )
+
+    def _of_hours(self, client_id: str, start: datetime, end: datetime) -> _Fates:
         hours = []
         hour = floor(start) if floor(start) == start else floor(start) + HOUR
         while hour < end:
@@ -56,28 +90,29 @@ class Receipts:
             missing = [hour for hour in hours if hour not in self._hours]
             if missing and self._has_tables:
                 self._read(missing[0], missing[-1] + HOUR)
-        fates: Counter[str] = Counter()
+        fates: _Fates = Counter()
         for hour in hours:
             fates += self._hours.get(hour, {}).get(client_id, Counter())
-        quarantined = {name: n for name, n in sorted(fates.items()) if name not in (KEPT, DUPLICATE)}
-        return Receipt(
-            received=fates.total(),
-            kept=fates[KEPT],
-            duplicate=fates[DUPLICATE],
-            quarantined=quarantined,
-            rows=rows,
-            delivered=delivered,
-            excluded=excluded,
-        )
+        return fates
+
+    def _of_minutes(self, client_id: str, start: datetime, end: datetime) -> _Fates:
+        if not self._has_tables:
+            return Counter()
+        with self._lock:
+            found = self._connection.execute(
+                _OF_MINUTES, {"client": client_id, "start": start, "end": end}
+            ).fetchall()
+        return Counter({("", fate): lines for fate, lines in found})
 
     def _read(self, start: datetime, end: datetime) -> None:
-        bounds = [start, end]
         hour = start
         while hour < end:
             self._hours.setdefault(hour, {})
-            hour += timedelta(hours=1)
-        for received_hour, client_id, fate, n in self._connection.execute(
-            _FROM_EVENTS, [*bounds, *bounds]
+            hour += HOUR
+        for hour, client_id, site, reason, kept, duplicate, quarantined in self._connection.execute(
+            _OF_HOURS, [start, end]
         ).fetchall():
-            of_hour = self._hours.setdefault(received_hour.astimezone(UTC), {})
-            of_hour.setdefault(client_id, Counter())[fate] += n
+            fates = self._hours[hour.astimezone(UTC)].setdefault(client_id, Counter())
+            for fate, lines in ((KEPT, kept), (DUPLICATE, duplicate), (reason, quarantined)):
+                if lines:
+                    fates[site, fate] += int(lines)

@@ -72,7 +72,6 @@ class Redelivery:
         for client in self._registry.clients:
             if wanted.client_id not in (None, client.client_id):
                 continue
-            exports = {export.name: export for export in client.exports}
             places = self._of(client)
             for name in client.destinations():
                 store = places[name].store()
@@ -81,7 +80,7 @@ class Redelivery:
                         continue
                     data = store.get(info.key)
                     document = manifest.read(data)
-                    export = exports.get(document.export)
+                    export = client.export(document.export)
                     if export is None or document.client_id != client.client_id:
                         continue
                     row = self._believe(client, export, info.key, data, document)
@@ -132,7 +131,7 @@ class Redelivery:
     def _sender(self, row: LedgerRow) -> Sender:
         """Raises FootfallError where the client or the export is gone."""
         client = self._registry.client(row.client_id)
-        export = next((e for e in client.exports if e.name == row.export), None) if client else None
+        export = client.export(row.export) if client else None
         if client is None or export is None:
             raise FootfallError(f"{row.client_id} {row.export} is in no valid client file any more")
         beside = {keys.public_key(self._desk.signer.key_id): self._desk.signer.public_pem}

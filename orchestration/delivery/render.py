@@ -30,9 +30,15 @@ class Rendered:
 
 
 def render(
-    connection: duckdb.DuckDBPyConnection, selection: Selection, start: datetime, prefix: str, folder: Path
+    connection: duckdb.DuckDBPyConnection,
+    selection: Selection,
+    start: datetime,
+    prefix: str,
+    folder: Path,
+    table: str = "",
 ) -> Rendered:
-    """Write a period's files into `folder`. `prefix`: the delivery's folder, for the keys.
+    """Write a period's files into `folder`. `prefix`: the delivery's folder, for the keys. `table`: what has
+    the period's rows; the dataset's own in the warehouse where nothing is given.
 
     A period without rows gives a file with nothing but the header (CSV), or the columns (Parquet). Raises
     ConfigError where the filter cannot be applied, OSError where the disk is full.
@@ -42,13 +48,14 @@ def render(
     files: list[DeliveredFile] = []
     paths: list[Path] = []
     where, values = selection.period(start)
+    table = table or f"main.{selection.dataset.table}"
     sites = [site.site_id for site in selection.client.sites] if export.split == "site" else [None]
     if export.split == "site":
-        sites += [s for s in _sites(connection, selection, where, values) if s not in sites]
+        sites += [s for s in _sites(connection, table, selection, where, values) if s not in sites]
     for site in sites:
         narrowed = f"{where} AND source.site_id = ?" if site else where
         bound = [*values, site] if site else values
-        written = _write(connection, selection, narrowed, bound, folder / f"{site or 'all'}")
+        written = _write(connection, table, selection, narrowed, bound, folder / f"{site or 'all'}")
         for part, (path, rows) in enumerate(written, 1):
             sha256 = hash_file(path)
             name = keys.file_name(
@@ -64,10 +71,8 @@ def render(
             paths.append(path)
     delivered = sum(file.rows for file in files)
     rows = delivered
-    if export.filter:
-        rows = _count(
-            connection, f"SELECT count(*) FROM main.{selection.dataset.table} AS source WHERE {where}", values
-        )
+    if selection.condition != "true":
+        rows = _count(connection, f"SELECT count(*) FROM {table} AS source WHERE {where}", values)
     return Rendered(tuple(files), tuple(paths), rows, delivered, rows - delivered)
 
 
@@ -78,7 +83,11 @@ def hash_file(path: Path) -> str:
 
 
 def preview(
-    connection: duckdb.DuckDBPyConnection, selection: Selection, start: datetime, hidden: frozenset[str]
+    connection: duckdb.DuckDBPyConnection,
+    selection: Selection,
+    start: datetime,
+    hidden: frozenset[str],
+    table: str,
 ) -> list[dict[str, Any]]:
     """The first five rows, without columns about persons and without those that are hashed."""
     shown = [
@@ -90,7 +99,7 @@ def preview(
         return []
     where, values = selection.period(start)
     found = connection.execute(
-        f"SELECT {', '.join(shown)} FROM main.{selection.dataset.table} AS source "
+        f"SELECT {', '.join(shown)} FROM {table} AS source "
         f"WHERE {where} AND {selection.condition} ORDER BY {selection.order} LIMIT 5",
         [*values, *selection.values],
     )
@@ -99,11 +108,11 @@ def preview(
 
 
 def _sites(
-    connection: duckdb.DuckDBPyConnection, selection: Selection, where: str, values: list[Any]
+    connection: duckdb.DuckDBPyConnection, table: str, selection: Selection, where: str, values: list[Any]
 ) -> list[str]:
     """Sites with rows in the period: one that left the client file keeps its files."""
     found = connection.execute(
-        f"SELECT DISTINCT source.site_id FROM main.{selection.dataset.table} AS source "
+        f"SELECT DISTINCT source.site_id FROM {table} AS source "
         f"WHERE {where} AND {selection.condition} AND source.site_id IS NOT NULL ORDER BY 1",
         [*values, *selection.values],
     )
@@ -111,11 +120,16 @@ def _sites(
 
 
 def _write(
-    connection: duckdb.DuckDBPyConnection, selection: Selection, where: str, values: list[Any], stem: Path
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    selection: Selection,
+    where: str,
+    values: list[Any],
+    stem: Path,
 ) -> list[tuple[Path, int]]:
     """Files of one site or of all: one, or as many parts as keep each below the largest size."""
     path = stem.with_name(f"{stem.name}.0")
-    rows = _copy(connection, selection, where, values, path)
+    rows = _copy(connection, table, selection, where, values, path)
     largest = selection.export.max_file_bytes
     size = path.stat().st_size
     pieces = 1
@@ -130,12 +144,13 @@ def _write(
         for n in range(math.ceil(rows / each)):
             part = stem.with_name(f"{stem.name}.{n}")
             limit = f" LIMIT {each} OFFSET {n * each}"
-            written.append((part, _copy(connection, selection, where, values, part, limit)))
+            written.append((part, _copy(connection, table, selection, where, values, part, limit)))
     return written
 
 
 def _copy(
     connection: duckdb.DuckDBPyConnection,
+    table: str,
     selection: Selection,
     where: str,
     values: list[Any],
@@ -146,8 +161,9 @@ def _copy(
     try:
         return _count(
             connection,
-            f"COPY (SELECT {', '.join(selection.cells)} FROM main.{selection.dataset.table} AS source "
-            f"WHERE {where} AND {selection.condition} ORDER BY {selection.order}{limit}) "
+            # Sorted first, and written in that order: cells of text are made once the rows lie where they go.
+            f"COPY (SELECT {', '.join(selection.cells)} FROM (SELECT * FROM {table} AS source "
+            f"WHERE {where} AND {selection.condition} ORDER BY {selection.order}{limit}) AS source) "
             f"TO '{quoted}' ({_options(selection)})",
             [*values, *selection.values],
         )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from footfall.failures import Trouble
+from orchestration.delivery.ledger import LONGEST_WAIT
 from orchestration.delivery.states import BLOCKED, PARKED, WAITING
 
 #: The first wait is up to this, and each further one up to twice the one before; shorter asks a store that
@@ -15,7 +16,7 @@ LONGEST = timedelta(minutes=30)
 #: How long it is tried; the rendered files are kept as long as it takes.
 GIVE_UP = timedelta(hours=72)
 #: How often a parked delivery looks whether its bucket is back.
-PROBE = timedelta(days=1)
+PROBE = LONGEST_WAIT
 #: How often one that waits for a person looks whether the person was there.
 LOOK = timedelta(hours=1)
 

@@ -10,11 +10,13 @@ from typing import Any
 import duckdb
 
 from footfall.clients import Client, Export
+from footfall.days import window, zones_of_sites
 from footfall.failures import ConfigError
 from footfall.filters import columns_of, parse_filter
-from footfall.manifest import CSV_DIALECT, JSONL_DIALECT, PARQUET_DIALECT, period_end
+from footfall.manifest import CSV_DIALECT, JSONL_DIALECT, PARQUET_DIALECT
 from orchestration.delivery.conditions import to_sql
 from orchestration.delivery.datasets import DATASETS, Dataset, columns, require_columns
+from orchestration.delivery.held import not_held
 
 #: Characters with which a spreadsheet begins a formula, the full-width ones of Asian keyboards included.
 #: A cell of text that begins with one, or with apostrophes and then one, gets an apostrophe in front.
@@ -28,7 +30,8 @@ class Selection:
     """An export, resolved against the table as it is now. `where` and `order` are SQL over `source`.
 
     `columns`: name and type in the file, in order. `sources`: the columns of the table that they, and the
-    filter, are made of. `schema_id` names everything about the files that is not their rows.
+    filter, are made of. `schema_id` names everything about the files that is not their rows. `not_held`: SQL
+    that leaves out rows which wait for their domain; part of `condition`, and of a period's digest.
     """
 
     client: Client
@@ -42,6 +45,7 @@ class Selection:
     order: str
     dialect: Mapping[str, Any]
     schema_id: str
+    not_held: str = "true"
 
     def period(self, start: datetime) -> tuple[str, list[Any]]:
         """SQL that is true for the client's rows of the period that begins at `start`, and its values."""
@@ -51,13 +55,31 @@ class Selection:
                 self.client.client_id,
                 day,
             ]
-        column = self.dataset.moment if self.export.cadence == "daily" else self.dataset.hour
-        end = period_end(start, self.export.cadence)
-        return (
-            f"source.client_id = ? AND source.{column} >= CAST(? AS TIMESTAMPTZ) "
-            f"AND source.{column} < CAST(? AS TIMESTAMPTZ)",
-            [self.client.client_id, start.astimezone(UTC).isoformat(), end.astimezone(UTC).isoformat()],
+        begin, end = window(self.client, self.export, start)
+        where = (
+            f"source.client_id = ? AND source.{self.clock} >= CAST(? AS TIMESTAMPTZ) "
+            f"AND source.{self.clock} < CAST(? AS TIMESTAMPTZ)"
         )
+        values = [self.client.client_id, begin.astimezone(UTC).isoformat(), end.astimezone(UTC).isoformat()]
+        if zones_of_sites(self.client, self.export):
+            where += f" AND {self.local_date} = CAST(? AS DATE)"
+            values.append(start.astimezone(self.client.zone()).strftime("%Y-%m-%d"))
+        return where, values
+
+    @property
+    def clock(self) -> str:
+        """The column by which a row belongs to a period."""
+        return self.dataset.column(self.export.cadence)
+
+    @property
+    def local_date(self) -> str:
+        """SQL of the local day that a row's time lies in, at its site where sites differ."""
+        zone = f"'{self.client.zone().key}'"
+        sites = zones_of_sites(self.client, self.export)
+        if sites:
+            cases = " ".join(f"WHEN '{site}' THEN '{name}'" for site, name in sites.items())
+            zone = f"CASE source.site_id {cases} ELSE {zone} END"
+        return f"CAST(timezone({zone}, source.{self.clock}) AS DATE)"
 
 
 def select(connection: duckdb.DuckDBPyConnection, client: Client, export: Export, hash_key: str) -> Selection:
@@ -79,6 +101,7 @@ def select(connection: duckdb.DuckDBPyConnection, client: Client, export: Export
         condition, values = to_sql(parsed, kinds)
     order = [name for name in (dataset.order or kinds) if name in kinds]
     dialect = _dialect(export)
+    free = not_held(connection, dataset)
     return Selection(
         client=client,
         export=export,
@@ -86,11 +109,12 @@ def select(connection: duckdb.DuckDBPyConnection, client: Client, export: Export
         columns=tuple(named),
         cells=tuple(_cell(name, kinds[name], export, hash_key) for name in chosen),
         sources=tuple(dict.fromkeys([*chosen, *sorted(filtered)])),
-        condition=condition,
+        condition=condition if free == "true" else f"({condition}) AND {free}",
         values=tuple(values),
         order=", ".join(f'source."{name}"' for name in order),
         dialect=dialect,
         schema_id=_schema_id(export, named, dialect),
+        not_held=free,
     )
 
 
@@ -136,7 +160,7 @@ def _cell(name: str, kind: str, export: Export, hash_key: str) -> str:
     if export.format == "parquet":
         return f"{column} AS {alias}"
     if kind.startswith("TIMESTAMP"):
-        utc = f"timezone('UTC', {column})" if kind == "TIMESTAMP WITH TIME ZONE" else column
+        utc = f"make_timestamp(epoch_us({column}))" if kind == "TIMESTAMP WITH TIME ZONE" else column
         return f"strftime({utc}, '%Y-%m-%dT%H:%M:%S.%gZ') AS {alias}"
     if export.format == "jsonl":
         if kind in ("DOUBLE", "FLOAT"):

@@ -4,33 +4,40 @@ Metering needs neither the warehouse nor the clients' buckets: the manifests are
 became of everything that was received in its period.
 """
 
+import csv
+import io
 import json
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import astuple, dataclass, fields
 from datetime import UTC, datetime
 from typing import Any
 
+from footfall import keys
 from footfall.keys import MANIFEST_NAME
 from footfall.store import ObjectStore
 
 
 @dataclass(frozen=True)
 class Usage:
-    """One number of a client on a day of UTC. `kind`: `received`, `kept`, … or `delivered:<export>`."""
+    """One number of a client on a day of UTC. `kind`: `received`, `kept`, `duplicate`, `quarantined`, or
+    `delivered:<export>`. `site`: the domain's site; empty for what names none and for files of all sites.
+    """
 
     date: str
     client_id: str
+    site: str
     kind: str
     rows: int
     bytes: int = 0
 
 
 def usage_daily(backup: ObjectStore, day: str) -> list[Usage]:
-    """Usage of one UTC day (`2026-11-20`), by client and kind.
+    """Usage of one UTC day (`2026-11-20`), by client, site and kind.
 
-    Counted once from each hour's newest receipt, however many exports carry it; a client with daily exports
-    alone is counted from its local day of that date. What was delivered is counted for each export.
+    Received is counted once from each hour's newest receipt, however many exports carry it; a client with
+    daily exports alone is counted from its local day of that date. What was delivered is counted for each
+    export, the parts of live ones included.
     """
     newest: dict[tuple[str, str, str], dict[str, Any]] = {}
     for document in _manifests(backup, day):
@@ -39,24 +46,32 @@ def usage_daily(backup: ObjectStore, day: str) -> list[Usage]:
             newest[of] = document
     hours: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
     days: dict[str, dict[str, Any]] = {}
-    found: list[Usage] = []
-    delivered: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
+    counted: dict[tuple[str, str, str], list[int]] = defaultdict(lambda: [0, 0])
     for (client_id, export, start), document in sorted(newest.items()):
         if document["cadence"] == "daily":
             days[client_id] = document["receipt"]
-        else:
+        elif document["cadence"] in ("hourly", "live"):
             hours[client_id][start] = document["receipt"]
-        counted = delivered[client_id, export]
-        counted[0] += sum(file["rows"] for file in document["files"])
-        counted[1] += sum(file["bytes"] for file in document["files"])
-    for client_id in sorted({client for client, _, _ in newest}):
-        receipts = list(hours[client_id].values()) or [days[client_id]]
-        found += [Usage(day, client_id, kind, rows) for kind, rows in _summed(receipts)]
-    found += [
-        Usage(day, client_id, f"delivered:{export}", rows, size)
-        for (client_id, export), (rows, size) in sorted(delivered.items())
-    ]
-    return found
+        for file in document["files"]:
+            of_export = counted[client_id, file.get("site") or "", f"delivered:{export}"]
+            of_export[0] += file["rows"]
+            of_export[1] += file["bytes"]
+    for client_id in {*hours, *days}:
+        for receipt in hours[client_id].values() or [days[client_id]]:
+            for site, kind, rows in _received(receipt):
+                counted[client_id, site, kind][0] += rows
+    return [Usage(day, *of, *amounts) for of, amounts in sorted(counted.items())]
+
+
+def write_usage(lake: ObjectStore, day: str, usage: Iterable[Usage]) -> str:
+    """Replace a day's usage in the lake, as CSV with a header. Returns its URL."""
+    out = io.StringIO()
+    table = csv.writer(out, lineterminator="\n")
+    table.writerow(field.name for field in fields(Usage))
+    table.writerows(astuple(each) for each in usage)
+    key = keys.usage_object(day)
+    lake.put(key, out.getvalue().encode())
+    return lake.url(key)
 
 
 def _manifests(backup: ObjectStore, day: str) -> Iterable[dict[str, Any]]:
@@ -76,11 +91,11 @@ def _day_of(document: dict[str, Any]) -> str:
     return start.strftime("%Y-%m-%d")
 
 
-def _summed(receipts: Iterable[dict[str, Any]]) -> Iterable[tuple[str, int]]:
-    total: dict[str, int] = defaultdict(int)
-    for receipt in receipts:
-        for kind in ("received", "kept", "duplicate"):
-            total[kind] += receipt[kind]
-        for reason, rows in receipt["quarantined"].items():
-            total[f"quarantined:{reason}"] += rows
-    return sorted(total.items())
+def _received(receipt: dict[str, Any]) -> Iterator[tuple[str, str, int]]:
+    """(site, kind, lines) of a receipt; an older one does not tell sites apart."""
+    quarantined = sum(receipt["quarantined"].values())
+    whole = {"kept": receipt["kept"], "duplicate": receipt["duplicate"], "quarantined": quarantined}
+    for site, fates in (receipt.get("sites") or {"": whole}).items():
+        yield site, "received", sum(fates.values())
+        for kind, lines in fates.items():
+            yield site, kind, lines

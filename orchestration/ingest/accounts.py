@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import duckdb
 
+from footfall.hours import HOUR
 from orchestration.ingest.decode import DAMAGED, UNREADABLE
 
 
@@ -26,6 +27,7 @@ class HourCounts:
     quarantined: int
     digest: str = ""
     is_degraded: bool = False
+    had_ended: bool = True
     uneven: tuple[str, ...] = ()
     reasons: tuple[tuple[str, int], ...] = ()
     restated: tuple[datetime, ...] = ()
@@ -100,10 +102,15 @@ def write_accounts(
         SELECT $hour AS received_hour, count(*) AS objects, coalesce(sum(bytes), 0) AS bytes,
             coalesce(sum(lines), 0) AS lines, coalesce(sum(kept), 0) AS kept,
             coalesce(sum(duplicates), 0) AS duplicates, coalesce(sum(quarantined), 0) AS quarantined,
-            $digest AS digest, $degraded AS is_degraded
+            $digest AS digest, $degraded AS is_degraded, $ended AS had_ended
         FROM ingest.objects WHERE received_hour = $hour
         """,
-        {"hour": hour, "digest": digest, "degraded": bool(problems)},
+        {
+            "hour": hour,
+            "digest": digest,
+            "degraded": bool(problems),
+            "ended": hour + HOUR <= datetime.now(UTC),
+        },
     )
 
 
@@ -161,7 +168,8 @@ def read_counts(
 ) -> HourCounts:
     """The hour's sums as they are in the warehouse."""
     row = connection.execute(
-        "SELECT objects, bytes, lines, kept, duplicates, quarantined, digest, coalesce(is_degraded, false) "
+        "SELECT objects, bytes, lines, kept, duplicates, quarantined, digest, coalesce(is_degraded, false), "
+        "coalesce(had_ended, true) "
         "FROM ingest.hours WHERE received_hour = ?",
         [hour],
     ).fetchone()

@@ -108,7 +108,7 @@ def _replace_hour(
     max_object_bytes: int,
 ) -> list[datetime]:
     """Replace the hour's rows and Parquet. Returns the other hours whose duplicates changed with it."""
-    objects = list(lake.list(keys.raw_prefix(hour)))
+    objects = sorted(lake.list(keys.raw_prefix(hour)), key=lambda each: each.key)
     decoded = _decode(lake, objects, hour, folder, max_object_bytes)
     files = _local_parquet(connection, decoded, hour, registry, folder)
     problems = {each.key: each.problem for each in decoded if each.problem}
@@ -204,8 +204,11 @@ def _write_rows(
     if events:
         files["events"] = folder / "events.parquet"
         query = event_rows(hour, enrichment_version(), has_requests=requests > 0, has_rules=ruled > 0)
-        paths = [str(each.path) for each in decoded if each.lines]
-        connection.execute(f"COPY ({query}) TO '{files['events']}' ({_PARQUET})", [paths])
+        given = {
+            "files": [str(each.path) for each in decoded if each.lines],
+            "keys": [each.key for each in decoded],
+        }
+        connection.execute(f"COPY ({query}) TO '{files['events']}' ({_PARQUET})", given)
     if refused:
         files["quarantine"] = folder / "quarantine.parquet"
         connection.execute(
@@ -218,7 +221,7 @@ def _write_rows(
                 WHERE kind = 'refused' ORDER BY {ORDER["quarantine"]}
             ) TO '{files["quarantine"]}' ({_PARQUET})
             """,
-            [[str(decoded[n].path) for (n,) in refused]],
+            {"files": [str(decoded[n].path) for (n,) in refused]},
         )
     return files
 

@@ -38,6 +38,7 @@ LINE_COLUMNS = {
     "city": "VARCHAR",
     "client_hints": "VARCHAR",
     "lost": "INTEGER",
+    "sent_at": "BIGINT",
     "source": "VARCHAR",
     "reason": "VARCHAR",
     "detail": "VARCHAR",
@@ -54,12 +55,12 @@ AUTHORITY = "split_part({url}, '/', 3)"
 
 
 def read_lines(columns: dict[str, str]) -> str:
-    """SQL that reads files, its parameter: `columns`, the line's number as `n`, its file's as `object`."""
+    """SQL that reads `$files`: `columns`, the line's number as `n`, its file's as `object`."""
     listed = ", ".join(f"'{name}': '{kind}'" for name, kind in {NUMBER: "BIGINT", **columns}.items())
     return (
         f'(SELECT * EXCLUDE ("{NUMBER}", filename), "{NUMBER}" AS n, '
         "CAST(filename[-13:-8] AS INTEGER) AS object FROM read_json("
-        "?, format = 'newline_delimited', records = true, filename = true, "
+        "$files, format = 'newline_delimited', records = true, filename = true, "
         f"maximum_object_size = {MAX_LINE_BYTES}, columns = {{{listed}}}))"
     )
 
@@ -123,7 +124,7 @@ def judge_lines(connection: duckdb.DuckDBPyConnection, decoded: Sequence[Decoded
             {AUTHORITY.format(url="event.referrer")} AS authority
         FROM {read_lines(columns) if paths else _nothing(columns)}
         """,
-        [paths] if paths else [],
+        {"files": paths} if paths else {},
     )
     found = connection.execute("SELECT count(*), count_if(is_event OR is_refused) FROM judged").fetchone()
     lines = sum(each.lines for each in decoded)

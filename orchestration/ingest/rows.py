@@ -1,7 +1,8 @@
 """SQL for the rows of `ingest.events` from lines that were found sound, enriched, in their final order."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from footfall.event import EARLIEST_TIME, LATEST_TIME, MAX_AGE, MAX_AHEAD
 from orchestration.ingest.lines import AUTHORITY, wide_lines
 from orchestration.ingest.schema import TABLES
 
@@ -25,7 +26,7 @@ _HELD = ("id", "type", "url", "title", "referrer", "props", "view_id", "lang", "
 
 #: Total order of each table, in the lake's Parquet.
 ORDER = {
-    "events": "client_id, site_id, visitor_id, occurred_at, event_id, object_key, line_number",
+    "events": "client_id, site_id, visitor_id, occurred_at, object_key, line_number",
     "quarantine": "object_key, line_number",
 }
 
@@ -33,16 +34,82 @@ ORDER = {
 CLOCK_TOLERANCE = 2000
 
 
+def _plausible(milliseconds: str) -> str:
+    """A sender's time; null where the collector takes it for none."""
+    return f"CASE WHEN {milliseconds} BETWEEN {EARLIEST_TIME} AND {LATEST_TIME} THEN {milliseconds} END"
+
+
+def _milliseconds(span: timedelta) -> int:
+    return span // timedelta(milliseconds=1)
+
+
 def event_rows(hour: datetime, version: str, *, has_requests: bool, has_rules: bool) -> str:
-    """A query over the temporary tables of lines, duplicates and enrichment; its parameter: the files."""
+    """A query over the temporary tables of lines, duplicates and enrichment.
+
+    Its parameters: `$files` that hold lines, and `$keys` of all objects by their number.
+
+    Sorting wide rows is what an hour spends most time on. So what follows from a row's other columns, or is
+    the same in all, comes behind the sort, and of an object's key only its number goes through it (objects
+    are numbered in the order of their keys).
+    """
     fields = _FIELDS + (_REQUEST_FIELDS if has_requests else ())
     paths = ", ".join(f"'$.{name}'" for name in fields)
     place = {name: f"f[{n}]" for n, name in enumerate(fields, 1)}
-    request = {name: place.get(name, "NULL") for name in _REQUEST_FIELDS}
+    said = {name: f"try_cast({place[name]} AS BIGINT)" for name in ("occurred_at", "sent_at")}
+    behind = {
+        "received_hour": f"TIMESTAMPTZ '{hour.isoformat()}'",
+        "page": _PAGE if has_rules else _PATH,
+        "page_group": _GROUP if has_rules else "NULL",
+        "is_referrer_spam": "coalesce(referrer_class = 'spam', false)",
+        "enrichment_version": f"'{version}'",
+        "object_key": "$keys[s.object + 1]",
+    }
+    if not has_requests:
+        behind |= dict.fromkeys(_REQUEST_FIELDS, "NULL")
+    values = _values(place)
+    before = ",\n".join(
+        f"CAST({values.get(name, f'l.{name}')} AS {kind}) AS {name}"
+        for name, kind in TABLES["events"].items()
+        if name not in behind
+    )
+    listed = ",\n".join(
+        f"CAST({behind.get(name, f's.{name}')} AS {kind}) AS {name}"
+        for name, kind in TABLES["events"].items()
+    )
+    rules = ""
+    if has_rules:
+        before += ", p.slash, p.lower_case, p.query, p.patterns, p.names"
+        rules = "LEFT JOIN page_rules AS p ON p.client_id = l.client_id AND p.site_id = l.site_id"
+    lines = f"""
+        SELECT *, coalesce({place["webdriver"]} = 'true', false) AS is_driven,
+            epoch_ms(received_at) AS received_ms, epoch_ms(occurred_at) AS occurred_ms,
+            {_plausible(said["occurred_at"])} AS happened_ms,
+            {_plausible("coalesce(sent_at, " + said["sent_at"] + ")")} AS sent_ms
+        FROM (
+            SELECT *, json_extract_string(event, [{paths}]) AS f FROM {wide_lines()} WHERE kind = 'event'
+        )"""
+    in_order = f"""
+        SELECT {before}, l.object
+        FROM ({lines}) AS l
+        LEFT JOIN repeats AS d ON d.object = l.object AND d.n = l.n
+        LEFT JOIN agents AS a
+            ON a.user_agent = l.user_agent AND a.client_hints = coalesce(l.client_hints, '')
+        LEFT JOIN referrers AS r
+            ON r.authority = {AUTHORITY.format(url=place["referrer"])}
+            AND r.client_id = l.client_id AND r.site_id = l.site_id
+        LEFT JOIN runaways AS b
+            ON b.visitor_id = l.visitor_id AND b.client_id = l.client_id AND b.site_id = l.site_id
+        {rules}
+        ORDER BY {ORDER["events"].replace("object_key", "object")}"""
+    located = f"SELECT *, split_part(split_part(url, '#', 1), '?', 1) AS location FROM ({in_order})"
+    return f"SELECT {listed} FROM ({located}) AS s"
+
+
+def _values(place: dict[str, str]) -> dict[str, str]:
+    """Column → its expression, where it is not simply the line's. `place`: where a field of the event is."""
     removed = ", ".join(f'"{name}": null' for name in _HELD)
     is_bot = "(a.bot_class IS NOT NULL OR is_driven OR b.visitor_id IS NOT NULL)"
-    values = {
-        "received_hour": f"TIMESTAMPTZ '{hour.isoformat()}'",
+    return {
         "event_type": "l.type",
         "url": place["url"],
         "title": place["title"],
@@ -60,92 +127,48 @@ def event_rows(hour: datetime, version: str, *, has_requests: bool, has_rules: b
         "CASE WHEN b.visitor_id IS NOT NULL THEN 'behaviour' END), '')",
         "referrer_class": "r.referrer_class",
         "referrer_source": "r.referrer_source",
-        "is_referrer_spam": "coalesce(r.referrer_class = 'spam', false)",
-        "page": _PAGE if has_rules else _PATH,
-        "page_group": _GROUP if has_rules else "NULL",
-        "clock": _clock(place["occurred_at"], place["sent_at"]),
+        "clock": _CLOCK,
         "source": "coalesce(l.source, 'web')",
-        "status": f"try_cast({request['status']} AS INTEGER)",
-        "edge_location": request["edge_location"],
-        "edge_result": request["edge_result"],
-        "time_taken": f"try_cast({request['time_taken']} AS DOUBLE)",
-        "bytes_sent": f"try_cast({request['bytes_sent']} AS BIGINT)",
-        "enrichment_version": f"'{version}'",
+        **{
+            name: f"try_cast({place.get(name, 'NULL')} AS {TABLES['events'][name]})"
+            for name in _REQUEST_FIELDS
+        },
         "props": place["props"],
         "payload": f"CAST(json_merge_patch(event, '{{{removed}}}') AS VARCHAR)",
         "is_duplicate": "d.n IS NOT NULL",
-        "object_key": "o.object_key",
         "line_number": "l.n",
         **{name: f"a.{name}" for name in ("browser", "browser_version", "os", "os_version", "bot_name")},
     }
-    listed = ",\n".join(
-        f"CAST({values.get(name, f'l.{name}')} AS {kind}) AS {name}"
-        for name, kind in TABLES["events"].items()
-    )
-    rules = (
-        "LEFT JOIN page_rules AS p ON p.client_id = l.client_id AND p.site_id = l.site_id"
-        if has_rules
-        else ""
-    )
-    return f"""
-        SELECT {listed}
-        FROM (
-            SELECT *, split_part(split_part(f[1], '#', 1), '?', 1) AS location,
-                coalesce({place["webdriver"]} = 'true', false) AS is_driven
-            FROM (
-                SELECT *, json_extract_string(event, [{paths}]) AS f
-                FROM {wide_lines()} WHERE kind = 'event'
-            )
-        ) AS l
-        JOIN objects AS o ON o.object = l.object
-        LEFT JOIN repeats AS d ON d.object = l.object AND d.n = l.n
-        LEFT JOIN agents AS a
-            ON a.user_agent = l.user_agent AND a.client_hints = coalesce(l.client_hints, '')
-        LEFT JOIN referrers AS r
-            ON r.authority = {AUTHORITY.format(url=place["referrer"])}
-            AND r.client_id = l.client_id AND r.site_id = l.site_id
-        LEFT JOIN runaways AS b
-            ON b.visitor_id = l.visitor_id AND b.client_id = l.client_id AND b.site_id = l.site_id
-        {rules}
-        ORDER BY {ORDER["events"]}
-    """
 
 
 #: Everything from the first slash behind the host, which begins at character 8 or 9: http://, https://.
 _PATH = "CASE instr(location[9:], '/') WHEN 0 THEN '/' ELSE location[instr(location[9:], '/') + 8:] END"
-_CASED = f"CASE WHEN p.lower_case THEN lower({_PATH}) ELSE {_PATH} END"
-_SLASHED = f"""CASE p.slash
+_CASED = f"CASE WHEN s.lower_case THEN lower({_PATH}) ELSE {_PATH} END"
+_SLASHED = f"""CASE s.slash
     WHEN 'strip' THEN coalesce(nullif(rtrim({_CASED}, '/'), ''), '/')
     WHEN 'add' THEN rtrim({_CASED}, '/') || '/'
     ELSE {_CASED} END"""
 #: The allowed parameters in order of name, so that their order in the address makes no other page.
 _QUERY = """array_to_string(list_sort(list_filter(
-    string_split(regexp_extract(f[1], '^[^?#]*[?]([^#]*)', 1), '&'),
-    lambda x: list_contains(p.query, split_part(x, '=', 1)))), '&')"""
+    string_split(regexp_extract(s.url, '^[^?#]*[?]([^#]*)', 1), '&'),
+    lambda x: list_contains(s.query, split_part(x, '=', 1)))), '&')"""
 _PAGE = (
-    f"({_SLASHED}) || CASE WHEN len(p.query) > 0 THEN coalesce('?' || nullif({_QUERY}, ''), '') ELSE '' END"
+    f"({_SLASHED}) || CASE WHEN len(s.query) > 0 THEN coalesce('?' || nullif({_QUERY}, ''), '') ELSE '' END"
 )
-_GROUP = "p.names[list_position(list_transform(p.patterns, lambda x: page LIKE x ESCAPE '!'), true)]"
+_GROUP = "s.names[list_position(list_transform(s.patterns, lambda x: page LIKE x ESCAPE '!'), true)]"
 
 
-def _clock(occurred: str, sent: str) -> str:
-    """What was done about the sender's clock, from what it said and what the collector made of it.
-
-    `ok` agrees within two seconds; `corrected`: moved by what sending and receipt differ; `future`,
-    `ancient`: too far off to believe, so the receipt stands for it; `missing`: nothing said, or nonsense.
-    """
-    client = f"try_cast({occurred} AS BIGINT)"
-    delay = f"try_cast({sent} AS BIGINT) - epoch_ms(l.received_at)"
-    said = f"{client} - CASE WHEN {_plausible(sent)} THEN {delay} ELSE 0 END"
-    gave_up = "epoch_ms(l.occurred_at) = epoch_ms(l.received_at)"
-    return f"""CASE
-        WHEN NOT {_plausible(occurred)} THEN 'missing'
-        WHEN abs(epoch_ms(l.occurred_at) - {client}) <= {CLOCK_TOLERANCE} THEN 'ok'
-        WHEN {gave_up} AND {said} > epoch_ms(l.received_at) + 300000 THEN 'future'
-        WHEN {gave_up} AND {said} < epoch_ms(l.received_at) - 604800000 THEN 'ancient'
-        ELSE 'corrected' END"""
-
-
-def _plausible(milliseconds: str) -> str:
-    """Whether text is a time between 2000 and 2100, as the collector takes it."""
-    return f"coalesce(try_cast({milliseconds} AS BIGINT) BETWEEN 946684800000 AND 4102444800000, false)"
+#: What was done about the sender's clock, from what it said and what the collector made of it.
+#:
+#: `ok` agrees within two seconds; `corrected`: moved by what sending and receipt differ; `future`, `ancient`:
+#: too far off to believe, so the receipt stands for it; `missing`: nothing said, or nonsense.
+_CLOCK = f"""CASE
+    WHEN happened_ms IS NULL THEN 'missing'
+    WHEN abs(occurred_ms - happened_ms) <= {CLOCK_TOLERANCE} THEN 'ok'
+    WHEN occurred_ms = received_ms
+        AND happened_ms - coalesce(sent_ms - received_ms, 0) > received_ms + {_milliseconds(MAX_AHEAD)}
+        THEN 'future'
+    WHEN occurred_ms = received_ms
+        AND happened_ms - coalesce(sent_ms - received_ms, 0) < received_ms - {_milliseconds(MAX_AGE)}
+        THEN 'ancient'
+    ELSE 'corrected' END"""

@@ -88,6 +88,7 @@ TABLES: dict[str, dict[str, str]] = {
         "quarantined": "BIGINT",
         "digest": "VARCHAR",
         "is_degraded": "BOOLEAN",
+        "had_ended": "BOOLEAN",
     },
     # One row per raw object of an ingested hour: lines = kept + duplicates + quarantined holds for each.
     "objects": {

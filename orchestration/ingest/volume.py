@@ -28,5 +28,7 @@ def volume_by_hour(connection: duckdb.DuckDBPyConnection, last: datetime) -> str
         hour = (last - n * HOUR).astimezone(UTC)
         kept, duplicates, quarantined = found.get(hour, ("–", "–", "–"))
         bar = "█" * round(WIDTH * kept / most) if most and hour in found else ""
-        lines.append(f"| {hour:%Y-%m-%dT%H} | {kept} | {bar} | {duplicates} | {quarantined} |")
+        # The column is narrow, and would break at a hyphen.
+        label = f"{hour:%Y-%m-%dT%H}".replace("-", "\N{NON-BREAKING HYPHEN}")
+        lines.append(f"| {label} | {kept} | {bar} | {duplicates} | {quarantined} |")
     return "\n".join(lines)

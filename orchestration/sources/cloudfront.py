@@ -16,39 +16,22 @@ from urllib.parse import unquote
 
 import duckdb
 import msgspec
-import pandas as pd
 
-from footfall.access_log import NOT_PAGES
 from footfall.clients import Client, Site
 from footfall.consent import COOKIELESS, reduced_user_agent, strip
 from footfall.errors import FootfallError
-from footfall.event import LINE_VERSION, Receipt, Refusal, Refused, refused_line
+from footfall.event import MAX_USER_AGENT, Receipt, Refusal, Refused, refused_line
 from footfall.hours import floor
 from footfall.importer import without_address
 from footfall.privacy import Salts, visitor_id
 from footfall.scrub import scrub_event, scrub_user_agent
 from orchestration.sources.log_object import NO_SEPARATOR, LogFile, unpack
+from orchestration.sources.request_lines import USUAL_PAGES, PageRule, make_lines, stored_line
 from orchestration.sources.requests import read_requests
 
-#: Bytes of a URL that are kept, a little under the contract's limit for a whole event.
-MAX_URL_BYTES = 8192
 #: Log objects decompressed at the same time. More than there are cores gains nothing.
 UNPACKERS = 2
 _CUT = "; its address was cut"
-
-
-@dataclass(frozen=True)
-class PageRule:
-    """Which requests count as page views beside being requests; a site can set it.
-
-    methods     of the request
-    statuses    of the answer
-    extensions  that are not pages
-    """
-
-    methods: tuple[str, ...] = ("GET",)
-    statuses: tuple[int, ...] = (200, 304)
-    extensions: frozenset[str] = NOT_PAGES
 
 
 @dataclass(frozen=True)
@@ -76,7 +59,7 @@ def convert(
     salts: Salts,
     folder: Path,
     *,
-    page_rule: PageRule | None = PageRule(),
+    page_rule: PageRule | None = USUAL_PAGES,
     now: datetime | None = None,
 ) -> Converted:
     """Turn log objects (key, content) into files of stored lines in `folder`, one an hour.
@@ -92,7 +75,7 @@ def convert(
     read_requests(connection, files, now)
     _take_out_personal_data(connection)
     _add_visitors(connection, client, site, salts)
-    _make_lines(connection, site, page_rule)
+    make_lines(connection, site, page_rule)
     refused: dict[datetime, list[bytes]] = {}
     _add_bad_lines(connection, client, site, refused)
     for key, problem in damaged.items():
@@ -111,13 +94,13 @@ def _unpacked(objects: Iterable[tuple[str, bytes]], folder: Path) -> tuple[Seque
     def tried(numbered: tuple[int, tuple[str, bytes]]) -> LogFile | str | None:
         number, (key, data) = numbered
         try:
-            return unpack(key, data, folder / f"{number:06d}.log")
+            return unpack(key, data, folder, number)
         except FootfallError as error:
             return f"{key}: {error}"
 
     # zlib lets go of the interpreter while it works.
     with ThreadPoolExecutor(UNPACKERS) as pool:
-        found = list(pool.map(tried, enumerate(objects)))
+        found = list(pool.map(tried, enumerate(sorted(objects, key=lambda each: each[0]))))
     files = [file for file in found if isinstance(file, LogFile)]
     damaged = dict(text.split(": ", 1) for text in found if isinstance(text, str))
     return files, damaged
@@ -144,6 +127,8 @@ def _take_out_personal_data(connection: duckdb.DuckDBPyConnection) -> None:
         ]
         if not changed:
             continue
+        import pandas as pd  # a second, which every start of a code server would pay
+
         frame = pd.DataFrame(changed, columns=["written", "clean"], dtype="object")
         connection.register("clean_frame", frame)
         connection.execute(
@@ -165,30 +150,36 @@ def user_agent(written: str) -> str:
     return unquote(text) if "%20" in text else text
 
 
+def _json_text(agent: str) -> str:
+    return msgspec.json.encode(agent[:MAX_USER_AGENT]).decode()
+
+
 def _add_visitors(connection: duckdb.DuckDBPyConnection, client: Client, site: Site, salts: Salts) -> None:
-    """The temporary table `visitors`: (day, address, user agent as written) → visitor id, user agent."""
+    """The temporary table `visitors`: (day, address, agent as written) → visitor id, user agent as JSON."""
     rows = connection.execute(
         "SELECT DISTINCT CAST(requested_at AS DATE), c_ip, coalesce(cs_user_agent, '') FROM requests"
     ).fetchall()
     agents = {written: user_agent(written) for written in {row[2] for row in rows}}
     shown = {
-        written: scrub_user_agent(agent if site.consent_default else reduced_user_agent(agent))
+        written: _json_text(scrub_user_agent(agent if site.consent_default else reduced_user_agent(agent)))
         for written, agent in agents.items()
     }
     days = {
         day: salts.of(client.client_id, datetime(day.year, day.month, day.day, tzinfo=UTC))
         for day in {row[0] for row in rows}
     }
+    import pandas as pd
+
     frame = pd.DataFrame(
         {
             "day": [row[0] for row in rows],
-            "c_ip": [row[1] for row in rows],
-            "written": [row[2] for row in rows],
+            "address": [row[1] for row in rows],
+            "agent": [row[2] for row in rows],
             "visitor_id": [
                 visitor_id(days[d], site.site_id, ip, agents[ua]) if site.consent_default else None
                 for d, ip, ua in rows
             ],
-            "user_agent": [shown[row[2]] for row in rows],
+            "user_agent_json": [shown[row[2]] for row in rows],
         },
         dtype="object",
     )
@@ -200,85 +191,20 @@ def _add_visitors(connection: duckdb.DuckDBPyConnection, client: Client, site: S
     connection.unregister("visitors_frame")
 
 
-def _make_lines(connection: duckdb.DuckDBPyConnection, site: Site, rule: PageRule | None) -> None:
-    """The temporary table `lines`: hour, object_key, line_number, is_page_view, and the columns of a line."""
-    declared = " OR ".join(_host_is(domain) for domain in site.domains)
-    default_host = next((d for d in site.domains if not d.startswith("*.")), "unknown.invalid")
-    is_page = "false"
-    if rule is not None:
-        extensions = ", ".join(f"'{e}'" for e in sorted(rule.extensions))
-        is_page = (
-            f"upper(cs_method) IN ({', '.join(repr(m) for m in rule.methods)}) "
-            f"AND CAST(sc_status AS INTEGER) IN ({', '.join(str(s) for s in rule.statuses)}) "
-            "AND lower(coalesce(regexp_extract(cs_uri_stem, '[.]([^./]*)$', 1), '')) "
-            f"NOT IN ({extensions})"
-        )
-    connection.execute(
-        f"""
-        CREATE OR REPLACE TEMP TABLE lines AS
-        WITH identified AS (
-            SELECT
-                *,
-                {_request_id(connection)} AS request_id,
-                coalesce(nullif(regexp_extract(
-                    lower(coalesce(x_host_header, cs_host)), '^([a-z0-9_.-]*[a-z0-9_-])[.]?(:[0-9]+)?$', 1
-                ), ''), '{default_host}') AS host,
-                {is_page} AS is_page_view
-            FROM requests
-        )
-        SELECT
-            date_trunc('hour', requested_at) AS hour, object_key, line_number, is_page_view, request_id,
-            strftime(requested_at, '%Y-%m-%dT%H:%M:%S.000Z') AS received_at, visitor_id,
-            left(user_agent, 512) AS user_agent, host, {declared} AS is_declared_host,
-            CASE WHEN cs_protocol = 'http' THEN 'http' ELSE 'https' END || '://' || host
-                || left(cs_uri_stem || coalesce('?' || cs_uri_query, ''), {MAX_URL_BYTES}) AS url,
-            left(cs_referer, {MAX_URL_BYTES}) AS referrer, cs_method AS method,
-            CAST(sc_status AS INTEGER) AS status, x_edge_location AS edge_location,
-            x_edge_result_type AS edge_result, try_cast(time_taken AS DOUBLE) AS time_taken,
-            try_cast(sc_bytes AS BIGINT) AS bytes_sent, epoch_ms(requested_at) AS occurred_ms
-        FROM identified
-        JOIN visitors ON visitors.day = CAST(requested_at AS DATE) AND visitors.c_ip = identified.c_ip
-            AND visitors.written = coalesce(identified.cs_user_agent, '')
-        -- the same objects make the same bytes, and the order of a join is nobody's promise
-        ORDER BY object_key, line_number
-        """
-    )
-
-
-def _request_id(connection: duckdb.DuckDBPyConnection) -> str:
-    """32 hex digits that name one request, whenever and however often its line is read."""
-    by_id = "md5(x_edge_request_id)"
-    nameless = connection.execute("SELECT 1 FROM requests WHERE x_edge_request_id IS NULL LIMIT 1").fetchone()
-    if nameless is None:
-        return by_id  # spares a sort of everything
-    line = (
-        "object_key, requested_at, c_ip, cs_method, cs_uri_stem, cs_uri_query, cs_user_agent, cs_referer, "
-        "sc_status, sc_bytes"
-    )
-    nth = f"row_number() OVER (PARTITION BY {line} ORDER BY line_number)"
-    return f"CASE WHEN x_edge_request_id IS NOT NULL THEN {by_id} ELSE md5(concat_ws('|', {line}, {nth})) END"
-
-
-def _host_is(domain: str) -> str:
-    if domain.startswith("*."):
-        return f"ends_with(host, '{domain[1:]}')"
-    return f"host = '{domain}'"
-
-
 def _add_bad_lines(
     connection: duckdb.DuckDBPyConnection, client: Client, site: Site, refused: dict[datetime, list[bytes]]
 ) -> None:
     """A bad line belongs to the hour of the good line before it in its object, else of its first good one."""
     rows = connection.execute(
         """
-        SELECT b.object_key, b.line_number, b.line, b.problem,
+        SELECT object_key, b.line_number, b.line, b.problem,
             coalesce(
                 (SELECT max_by(r.requested_at, r.line_number) FROM requests r
-                 WHERE r.object_key = b.object_key AND r.line_number < b.line_number),
+                 WHERE r.object = b.object AND r.line_number < b.line_number),
                 (SELECT min_by(r.requested_at, r.line_number) FROM requests r
-                 WHERE r.object_key = b.object_key)
+                 WHERE r.object = b.object)
             )
-        FROM bad_lines b ORDER BY b.object_key, b.line_number
+        FROM bad_lines b JOIN objects USING (object) ORDER BY b.object, b.line_number
         """
     ).fetchall()
     for key, number, line, problem, near in rows:
@@ -296,7 +222,7 @@ def _written(
     folder: Path,
 ) -> Iterator[tuple[datetime, Path]]:
     found = connection.execute("SELECT DISTINCT hour FROM lines").fetchall()
-    line = _stored_line(client, site)
+    line = stored_line(client, site)
     for hour in sorted({row[0] for row in found} | set(refused)):
         path = folder / f"{hour:%Y%m%dT%H}.ndjson"
         # As text: DuckDB's writer of JSON takes three times as long as putting the pieces together.
@@ -316,45 +242,3 @@ def _written(
             for line in refused.get(hour, ()):
                 file.write(line + b"\n")
         yield hour, path
-
-
-def _stored_line(client: Client, site: Site) -> str:
-    """SQL for the stored line of an event (footfall.event) from a row of `lines` and its `type`."""
-
-    def text(column: str) -> str:
-        return f"coalesce(to_json({column}), 'null')"
-
-    # An expression each; those that need no escaping are of our own making: digits, names, times.
-    event = {
-        "id": "concat('\"', substr(type, 1, 4), '-', request_id, '\"')",
-        "type": text("type"),
-        "occurred_at": "occurred_ms",
-        **{name: text(name) for name in ("url", "referrer", "method")},
-        "status": "status",
-        **{name: text(name) for name in ("edge_location", "edge_result", "time_taken", "bytes_sent")},
-    }
-    envelope = {
-        "v": str(LINE_VERSION),
-        "kind": "'\"event\"'",
-        "client_id": f"'\"{client.client_id}\"'",
-        "site_id": f"'\"{site.site_id}\"'",
-        "event_id": event["id"],
-        "type": event["type"],
-        "received_at": "concat('\"', received_at, '\"')",
-        "occurred_at": "concat('\"', received_at, '\"')",
-        "visitor_id": text("visitor_id"),
-        "user_agent": text("user_agent"),
-        "host": text("host"),
-        "is_declared_host": "is_declared_host",
-        "gpc": "false",
-        "dnt": "false",
-        "consent_tier": str(site.consent_default),
-        "source": "'\"cloudfront\"'",
-        "event": _json_object(event),
-    }
-    return _json_object(envelope)
-
-
-def _json_object(fields: dict[str, str]) -> str:
-    members = ", ',', ".join(f"'\"{name}\":', {expression}" for name, expression in fields.items())
-    return f"concat('{{', {members}, '}}')"

@@ -70,6 +70,8 @@ USED = (
     "cs_protocol",
     "time_taken",
 )
+#: The same without its times, which become one.
+KEPT = tuple(name for name in USED if name not in ("date", "time", "timestamp", "timestamp_ms"))
 #: Without these a line cannot become a request. The time may be one column or two.
 REQUIRED = ("c_ip", "cs_uri_stem", "sc_status", "cs_method")
 

@@ -22,7 +22,8 @@ from footfall.keys import raw_object, source_record
 from footfall.privacy import Salts
 from footfall.raw_object import compress
 from footfall.store import NotFound, ObjectInfo, ObjectStore, put_once
-from orchestration.sources.cloudfront import Converted, PageRule, convert
+from orchestration.sources.cloudfront import Converted, convert
+from orchestration.sources.request_lines import USUAL_PAGES
 
 #: How late a log object may come and still be found. AWS: "up to 24 hours"; two more for its own delay.
 #: Longer lists more of the bucket in each run; shorter loses late objects.
@@ -36,7 +37,10 @@ _NAME = re.compile(r"(?:^|[/.])(\d{4})-(\d{2})-(\d{2})-(\d{2})\.[A-Za-z0-9]+\.(?
 
 @dataclass
 class TakenIn:
-    """What one run found in a source. `hours` are those whose raw objects it added to."""
+    """What one run found in a source. `hours` are those whose raw objects it added to.
+
+    `damaged`: log objects of which nothing was taken, with the reason.
+    """
 
     objects: int = 0
     lines: int = 0
@@ -78,7 +82,7 @@ def take_in(
         found = {info.key: info.size for info in _named(bucket, source, hour)}
         new = {key: size for key, size in sorted(found.items()) if known.get(key) != size}
         for batch in _batches(new):
-            objects = list(_fetched(bucket, batch))
+            objects = list(_fetched(bucket, batch, taken.damaged))
             converted = convert_into(lake, objects, client, site, source, salts)
             taken.add(converted, len(objects))
             known.update({key: new[key] for key, _ in objects})
@@ -97,7 +101,7 @@ def convert_into(
     """Convert log objects (key, content) and put the raw objects, one for each hour of their requests."""
     names = hashlib.sha256("\n".join(f"{key} {len(data)}" for key, data in objects).encode()).hexdigest()
     with TemporaryDirectory(prefix="footfall-source-") as folder, duckdb.connect() as connection:
-        rule = PageRule() if source.page_views else None
+        rule = USUAL_PAGES if source.page_views else None
         converted = convert(connection, objects, client, site, salts, Path(folder), page_rule=rule)
         for hour, path in converted.hours.items():
             data = compress(path.read_bytes())
@@ -131,12 +135,13 @@ def _batches(new: dict[str, int]) -> Iterator[list[str]]:
         yield batch
 
 
-def _fetched(bucket: ObjectStore, keys: list[str]) -> Iterator[tuple[str, bytes]]:
+def _fetched(bucket: ObjectStore, keys: list[str], gone: dict[str, str]) -> Iterator[tuple[str, bytes]]:
+    """Each object that is still there; the others, with the reason, in `gone`."""
     for key in keys:
         try:
             yield key, bucket.get(key)
         except NotFound:
-            continue  # deleted between listing and reading: the owner's lifecycle rule
+            gone[key] = "deleted between listing and reading"  # perhaps by the owner's lifecycle rule
 
 
 def _record(lake: ObjectStore, client: Client, source: LogSource, hour: datetime) -> dict[str, int]:

@@ -17,6 +17,9 @@ REGISTRY_DAYS = 60
 OUTBOX_DAYS = 400
 #: Hours after which a scratch folder belongs to nobody: no step takes longer than a run may.
 SCRATCH_HOURS = 24
+#: Days that rendered files of a delivery wait for it. It is tried for three and parked then; what is sent
+#: later is rendered anew.
+STAGED_DAYS = 35
 
 
 def prune_alerts(path: Path, now: datetime) -> int:
@@ -60,4 +63,15 @@ def prune_scratch(folder: Path, prefix: str = "footfall-") -> int:
                 removed += 1
         except OSError:
             continue  # another user's, or gone meanwhile
+    return removed
+
+
+def prune_staged(outbox: Path, now: datetime) -> int:
+    """Remove rendered files of deliveries that nobody waits for: `outbox/client/export/revision/`."""
+    removed = 0
+    early = (now - timedelta(days=STAGED_DAYS)).timestamp()
+    for folder in outbox.glob("*/*/*"):
+        if folder.is_dir() and folder.stat().st_mtime < early:
+            shutil.rmtree(folder, ignore_errors=True)
+            removed += 1
     return removed

@@ -89,9 +89,13 @@ function call(type, ...given) {
   else if (typeof type === 'string' && /^\P{Cc}{1,64}$/u.test(type)) emit(type, properties(more), more.fields);
 }
 
-/** Loads another part of the pixel, once, from where this one came from. A policy (Trusted Types) may forbid it. */
+/**
+ * Loads another part of the pixel, once, from where this one came from, unless it came along. A policy (Trusted
+ * Types) may forbid it.
+ */
 const load = guard((name) => {
   if (loaded[name]) return;
+  if (PIXEL_WHOLE && hooks.parts[name]) return loaded[name] = hooks.parts[name]();
   const script = loaded[name] = document.createElement('script');
   script.src = source.replace(/(-[\d.]+)?\.js/, '.' + name + '$&');
   document.head.append(script);
@@ -157,7 +161,8 @@ function run() {
  */
 export function start(given, from, stub) {
   configure(given);
-  source = from;
+  // The other parts stand beside it under the usual names.
+  source = PIXEL_WHOLE ? from.replace(/\.whole(?=(-[\d.]+)?\.js)/, '') : from;
   const passOn = guard((given_) => (waiting && given_[0] !== 'use' ? waiting.push(given_) : call(...given_)));
   waiting = stub?.q || waiting;
   // Whoever kept the stub pushes to its queue, or to that of the global, for ever: those pass everything on.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import collector, delivery, hour, ingest
+from bench import collector, delivery, hour, ingest, ui
 from bench.measure import Row, alternate, rate, table, timed_row
 from bench.traffic import EVENT_BYTES, SITE_KEY, body
 from footfall.event import check_event, parse_batch
@@ -27,17 +27,26 @@ def test_the_collector_is_measured_beside_whatever_is_installed():
 
 
 def test_an_hour_is_ingested_beside_a_query_of_its_own():
-    rows = ingest.run(events=500, objects=3, repeats=1)
+    rows = ingest.run(events=500, objects=3, repeats=1, hours=2)
 
-    assert [row.what.split()[-2:] for row in rows] == [["zstd", "objects"], ["gzip", "objects"]]
-    assert [len(row.ratios) for row in rows] == [1, 1]
+    assert [row.what.split()[-2] for row in rows[:3]] == ["zstd", "gzip", "zstd"]
+    assert [row.what for row in rows[3:]] == [
+        "2 hours of 250 events in one run",
+        "ingest of an hour with nothing in it",
+    ]
+    assert [len(row.ratios) for row in rows] == [1] * 5
 
 
 def test_a_delivery_is_measured_by_format_with_many_clients_and_with_nothing_new():
     rows = delivery.run(rows=500, repeats=2, clients=5)
 
-    assert [row.what.split()[0] for row in rows] == ["rendering"] * 3 + ["5", "nothing"]
-    assert [len(row.ratios) for row in rows] == [2, 2, 2, 1, 1]
+    assert [row.what.split()[0] for row in rows] == [
+        *["rendering"] * 3,
+        *["delivering"] * 3,
+        "5",
+        "nothing",
+    ]
+    assert [len(row.ratios) for row in rows] == [2, 2, 2, 2, 2, 2, 1, 1]
 
 
 @pytest.mark.proof
@@ -45,6 +54,13 @@ def test_an_empty_hour_is_measured_beside_dbt_alone():
     [row] = hour.run(repeats=1)
 
     assert re.search(r"^[\d.]+ s: start-up and end [\d.]+, ingest [\d.]+, models [\d.]+", row.ours)
+
+
+@pytest.mark.proof
+def test_what_an_operator_waits_for_is_measured_beside_one_client():
+    rows = ui.run(clients=2, days=2, repeats=1)
+
+    assert [row.what.split(": ")[1] for row in rows][:3] == [ui.LOAD, ui.TICK, ui.ALERTS]
 
 
 def test_the_steps_of_an_hour_are_read_from_its_narration():

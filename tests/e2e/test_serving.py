@@ -1,19 +1,39 @@
-"""What `footfall demo` serves: a visit with a browser ends as a row of a delivered file."""
+"""What `footfall demo` serves: a browser's visit ends as a row of a delivered file, and the UI shows it."""
 
 import csv
 import json
 import time
 import urllib.request
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from support.browser import chromium
+from support.dagster_ui import (
+    delivers_a_period_again,
+    sees_the_checks_pass,
+    sees_the_groups,
+    sees_what_an_asset_is,
+)
 
 from footfall.hours import HOUR, floor
+from footfall.store import LocalStore
+from footfall.verify import verify_bucket
+
+ROOT = Path(__file__).resolve().parents[2]
+NEW_CLIENT = """\
+client_id: {name}
+name: {name}
+sites: [{{site_id: {name}-shop, key: pk_{name}_0000, domains: [{name}.example]}}]
+destination: {{url: "file://${{FOOTFALL_HOME}}/buckets/{name}"}}
+exports: [{{name: events, dataset: events, cadence: hourly}}]
+"""
 
 
 @pytest.mark.browser
-def test_a_visit_with_a_browser_is_in_a_delivered_file_after_the_hour_is_run(installation, processes_of):
+def test_a_visit_is_in_a_delivered_file_after_the_hour_is_run_and_the_ui_shows_and_repeats_it(
+    installation, processes_of
+):
     demo = installation.start("demo", "--hours", "1")
     demo.wait_until_it_says("Ctrl-C ends all of it")
     site = demo.wait_until_it_says(r"demo site\s+(\S+)")
@@ -44,8 +64,13 @@ def test_a_visit_with_a_browser_is_in_a_delivered_file_after_the_hour_is_run(ins
     # The test's browser says of itself that it is headless, and is counted apart from people.
     assert rows[0]["visitor_id"]
 
-    with urllib.request.urlopen(f"{interface}/server_info") as answer:
-        assert "dagster_version" in json.load(answer)
+    with chromium() as browser:
+        page = browser.new_page(viewport={"width": 1440, "height": 900})
+        sees_the_groups(page, interface)
+        sees_what_an_asset_is(page, interface)
+        sees_the_checks_pass(page, interface)
+        delivers_a_period_again(page, interface, "deliveries/demo/events", f"{hour:%Y-%m-%d-%H:%M}")
+    assert verify_bucket(LocalStore(installation.home / "buckets" / "demo")).problems == []
     assert demo.press_control_c() == 0
     assert "Traceback" not in demo.said
     assert processes_of(installation.home) == []
@@ -66,7 +91,37 @@ def _wait_until_shipped(collector: str) -> None:
     raise AssertionError(f"not shipped: {spool}")
 
 
-def test_up_serves_the_existing_state_until_control_c(installation, processes_of):
+def _exports_in(interface: str) -> set[str]:
+    """The exports that the Dagster UI shows, as `client/export`."""
+    query = (
+        '{assetNodes(group: {groupName: "deliveries", repositoryName: "__repository__", '
+        'repositoryLocationName: "footfall"}) {assetKey {path}}}'
+    )
+    request = urllib.request.Request(
+        f"{interface.rstrip('/')}/graphql",
+        data=json.dumps({"query": query}).encode(),
+        headers={"content-type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        nodes = json.load(answer)["data"]["assetNodes"]
+    return {"/".join(node["assetKey"]["path"][1:]) for node in nodes}
+
+
+def _wait_until(holds, seconds=120):
+    give_up = time.monotonic() + seconds
+    while time.monotonic() < give_up:
+        if holds():
+            return
+        time.sleep(0.5)
+    raise AssertionError("it did not come true")
+
+
+def test_up_serves_the_existing_state_and_new_clients_until_control_c(installation, processes_of, tmp_path):
+    clients = tmp_path / "clients"
+    clients.mkdir()
+    demo = (ROOT / "clients" / "demo.yaml").read_text()
+    (clients / "demo.yaml").write_text(demo)
+    installation.environment["FOOTFALL_CLIENTS"] = str(clients)
     up = installation.start("up")
     up.wait_until_it_says("Ctrl-C ends all of it")
     collector = up.wait_until_it_says(r"collector\s+(http\S+)")
@@ -74,6 +129,16 @@ def test_up_serves_the_existing_state_until_control_c(installation, processes_of
     for url in (f"{collector}/health", f"{interface}/server_info"):
         with urllib.request.urlopen(url) as answer:
             assert answer.status == 200
+    reloaded = installation.run("reload", seconds=120)
+    assert reloaded.returncode == 0, "the code location loads as a whole: " + reloaded.stderr
+
+    # A client file that comes is seen by itself, one that goes at once by the command.
+    new = NEW_CLIENT.format(name="latecomer")
+    (clients / "latecomer.yaml").write_text(new)
+    _wait_until(lambda: "latecomer/events" in _exports_in(interface))
+    (clients / "latecomer.yaml").unlink()
+    assert installation.run("reload").returncode == 0
+    assert "latecomer/events" not in _exports_in(interface)
 
     second = installation.run("up", seconds=60)
 

@@ -53,7 +53,7 @@ def test_clients_lists_the_valid_ones_and_every_mistake_of_the_others(footfall, 
     assert (done.returncode, done.stderr) == (1, "")
     assert done.stdout.splitlines() == [
         "good: A Client, UTC; sites: good; exports: events (hourly)",
-        "SET ASIDE  bad.yaml: exports.0.cadence: Input should be 'hourly' or 'daily'",
+        "SET ASIDE  bad.yaml: exports.0.cadence: Input should be 'live', 'hourly' or 'daily'",
         "SET ASIDE  bad.yaml: color: Extra inputs are not permitted",
     ]
 
@@ -134,8 +134,8 @@ def test_doctor_finds_a_healthy_installation_healthy(footfall):
         "ok    lake",
         "ok    backup bucket",
         "ok    ports",
-        "ok    bucket of agency",
-        "ok    bucket of demo",
+        "ok    buckets of agency",
+        "ok    buckets of demo",
     ]
     assert list(LocalStore(footfall.home / "lake").list("")) == []
 

@@ -8,6 +8,7 @@ import pytest
 from moto import mock_aws
 from support.fault_proxy import FaultProxy
 from support.s3_server import s3_server
+from support.strict_sts import strict_sts
 
 from footfall.destinations import open_destination, open_session, require_external_id, require_ownership
 from footfall.errors import FootfallError
@@ -84,15 +85,18 @@ def test_a_role_that_anybody_can_assume_is_refused():
         require_external_id(destination(role=ROLE, external_id="acme-7f3a"))
 
 
-@pytest.mark.usefixtures("aws")
-def test_a_role_that_wants_its_external_id_passes(monkeypatch):
-    def refused(_destination, external_id):
-        assert external_id is None
-        raise StoreError("cannot assume", retryable=False, code="AccessDenied")
+def test_a_role_that_wants_its_external_id_passes_and_is_ours_with_it(monkeypatch):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "ambient")
+    with strict_sts("acme-7f3a") as endpoint:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", endpoint)
+        ours = destination(role=ROLE, external_id="acme-7f3a")
 
-    monkeypatch.setattr("footfall.destinations.assume", refused)
+        require_external_id(ours)
 
-    require_external_id(destination(role=ROLE, external_id="acme-7f3a"))
+        assert open_session(ours).get_credentials().access_key == "role-key"
+        with pytest.raises(StoreError, match="AccessDenied"):
+            open_session(destination(role=ROLE, external_id="another"))
 
 
 def test_nothing_is_delivered_before_the_owner_has_confirmed(tmp_path):

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from footfall.event import MAX_AGE, check_event, new_event_id, timestamp, true_time
+from footfall.event import MAX_AGE, Receipt, check_event, event_line, new_event_id, timestamp, true_time
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -55,6 +55,19 @@ def test_the_true_time_is_told_by_the_age_of_the_event_when_it_was_sent(occurred
     moment = occurred_at(occurred)
 
     assert true_time(NOON, sent, moment) == expected
+
+
+@pytest.mark.parametrize(
+    ("sent_at", "kept"),
+    [(None, None), (at(seconds=1), at(seconds=1)), (0, None), (-1, None), (10**30, None)],
+)
+def test_the_time_of_sending_is_kept_where_a_clock_can_show_it(sent_at, kept):
+    event = check_event(b'{"type":"page_view","url":"https://shop.example/"}')
+    receipt = Receipt("acme", "shop", NOON, None, "")
+
+    line = event_line(event, receipt, sent_at=sent_at, is_declared_host=True)
+
+    assert json.loads(line)["sent_at"] == kept
 
 
 MILLISECONDS = st.integers(0, 5 * 10**12) | st.integers(at(days=8), at(days=-1))

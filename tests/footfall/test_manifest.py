@@ -271,7 +271,8 @@ def test_a_receipt_adds_up_or_it_does_not(receipt, is_balanced):
 def test_a_manifest_is_as_its_published_schema_says():
     jsonschema = pytest.importorskip("jsonschema")
     schema = json.loads((Path(__file__).resolve().parents[2] / "docs" / "manifest.schema.json").read_text())
-    document = json.loads(a_manifest(DeliveredFile("a/b.csv", 3, "0" * 64, 1, "shop"), 2))
+    part = "events.live/dt=2026-11-20/hour=14/minute=05/rev=0001/_manifest.json"
+    document = json.loads(a_manifest(DeliveredFile("a/b.csv", 3, "0" * 64, 1, "shop"), 2, closes=[part]))
 
     jsonschema.Draft202012Validator.check_schema(schema)
     jsonschema.validate(document, schema)

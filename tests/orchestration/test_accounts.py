@@ -13,7 +13,7 @@ from footfall.clients import Registry
 from footfall.enrichments import land_enrichments
 from footfall.errors import FootfallError
 from footfall.event import Receipt, Refusal, Refused, refused_line
-from footfall.keys import closed_marker, raw_prefix
+from footfall.keys import closed_marker, events_object, raw_prefix
 from footfall.store import LocalStore
 from orchestration.ingest.accounts import HourCounts
 from orchestration.ingest.hour import ingest_hours, listing_digest
@@ -249,7 +249,7 @@ def test_a_line_that_cannot_be_taken_is_named_and_nothing_is(tmp_path, line, sai
     assert list(lake.list("enrichments/")) == []
 
 
-def test_the_same_rows_are_the_same_bytes_on_any_number_of_threads(lake):
+def test_the_same_rows_are_the_same_bytes_in_order_on_any_number_of_threads(lake):
     lines = [event(f"event-{n:06d}", visitor_id=f"v{n % 700}", title="x" * (n % 90)) for n in range(6000)]
     for n in range(6):
         land(lake, HOUR, *lines[n * 1000 : (n + 1) * 1000], origin=f"c{n}")
@@ -258,6 +258,11 @@ def test_the_same_rows_are_the_same_bytes_on_any_number_of_threads(lake):
         with duckdb.connect(config={"threads": threads}) as connection:
             connection.execute("SET TimeZone = 'UTC'")
             ingest_hours(connection, lake, [HOUR])
-            made.add(lake.get("events/dt=2026-11-20/hour=14/events.parquet"))
+            made.add(lake.get(events_object(HOUR)))
+            rows = connection.execute(
+                "SELECT client_id, visitor_id, occurred_at FROM read_parquet(?)",
+                [str(lake.root / events_object(HOUR))],
+            ).fetchall()
 
     assert len(made) == 1
+    assert rows == sorted(rows)

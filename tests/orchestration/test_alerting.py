@@ -20,6 +20,7 @@ from orchestration.alerting.alert import KINDS, NEWS, Alert
 from orchestration.alerting.book import alert_book, failing_routes, told_to
 from orchestration.alerting.channel import NotTold, tell
 from orchestration.alerting.conditions import Due, Run
+from orchestration.alerting.deliveries import Refusal, refused
 from orchestration.alerting.facts import disks, health
 from orchestration.alerting.life import CALM, DIGEST_OVER, REMINDER, Telling, after, tellings
 from orchestration.alerting.message import as_json, text, title
@@ -334,6 +335,12 @@ def test_a_range_that_succeeds_mends_the_hours_in_it_and_no_others():
     assert [a.subject for a in holding] == ["hourly:2026-11-20-15:00"]
 
 
+def test_a_backfill_that_succeeds_mends_the_hours_in_it():
+    wide = run("backfill", "2026-11-20-10:00", "2026-11-20-14:00", succeeded=True, minute=9)
+    assert conditions.failed_runs([run(), wide]) == []
+    assert conditions.failed_runs([run("live"), run(succeeded=True, minute=50)]) == []
+
+
 def test_a_run_that_is_tried_again_and_fails_again_is_one_alert():
     alerts = conditions.failed_runs([run(), run(minute=5)])
     assert len({alert.key for alert in alerts}) == 1
@@ -391,15 +398,18 @@ def test_a_site_is_silent_against_its_own_hour_of_the_week(volumes, silent):
     assert bool(conditions.silent_sites(volumes, AT)) == silent
 
 
+TODAY = AT.replace(hour=0)
+STEADY = {TODAY - n * timedelta(days=1): 50 for n in range(2, 9)}
+VANISHED = {("acme", "shop", "purchase"): STEADY}
+
+
 def test_an_event_type_that_came_every_day_and_comes_no_more_has_vanished():
-    today = AT.replace(hour=0)
-    steady = {today - n * timedelta(days=1): 50 for n in range(2, 9)}
     days = {
-        ("acme", "shop", "purchase"): steady,
-        ("acme", "shop", "signup"): {**steady, today - timedelta(days=1): 1},
-        ("acme", "shop", "rare"): {today - timedelta(days=5): 50},
+        **VANISHED,
+        ("acme", "shop", "signup"): {**STEADY, TODAY - timedelta(days=1): 1},
+        ("acme", "shop", "rare"): {TODAY - timedelta(days=5): 50},
     }
-    assert [a.subject for a in conditions.vanished_types(days, today)] == ["shop:purchase"]
+    assert [a.subject for a in conditions.vanished_types(days, TODAY)] == ["shop:purchase"]
 
 
 def test_an_overdue_period_is_told_even_where_nothing_ever_ran():
@@ -459,6 +469,8 @@ INCIDENTS = {
     "collector full": conditions.collectors({"http://a": {"answered": 503}}),
     "lake away": conditions.collectors({"http://a": {"spool": {"oldest_unshipped_seconds": 900}}}),
     "site silent": conditions.silent_sites(weeks(0, 100, 120, 90), AT),
+    "event type vanished": conditions.vanished_types(VANISHED, TODAY),
+    "destination about to refuse": refused([Refusal("acme", "main", "s3://b", AT, "write", "denied", "")]),
     "webhook away": conditions.billing(None, [("id", 3, "500")]),
     "webhook gone": conditions.billing("410", []),
     "client file broken": conditions.broken_files([Mistake("acme.yaml", "name", "missing")]),

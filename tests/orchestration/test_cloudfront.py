@@ -206,8 +206,8 @@ def test_without_a_page_rule_a_log_makes_no_page_views(tmp_path):
     ("key", "data", "said"),
     [
         ("a.gz", b"\x00\x01\x02 not gzip", "named as compressed"),
-        ("a.gz", gzip.compress(log(line()))[:-20], "cut short"),
-        ("a.gz", gzip.compress(b"\x00\xff" * 100), "binary"),
+        ("a.gz", gzip.compress(log(line()), mtime=0)[:-20], "cut short"),
+        ("a.gz", gzip.compress(b"\x00\xff" * 100, mtime=0), "binary"),
         ("a.log", log("x", columns=["date", "time", "s-ip", "cs-uri"]), "a foreign header: no column c_ip"),
         ("a.log", b"one\ttwo\n", "2 columns and no #Fields line"),
         ("a.log", b"#Version: 1.0\n", "none of them names the columns"),
@@ -240,6 +240,32 @@ def test_a_malformed_line_is_quarantined_with_its_object_and_number(tmp_path, ba
     assert [each["reason"] for each in refused] == ["malformed_log_line"]
     assert said in refused[0]["detail"]
     assert refused[0]["received_at"].startswith("2026-11-20T14")
+
+
+def test_sound_lines_are_read_the_same_alone_and_beside_a_malformed_one(tmp_path):
+    """Alone DuckDB splits them; one that it cannot split sends all of them the careful way."""
+    sound = [
+        line(),
+        line(**{"x-edge-request-id": "-", "cs-uri-stem": "/ä%22'", "cs-uri-query": "a=b&c=%2525"}),
+        line(
+            **{
+                "x-edge-request-id": "-",
+                "cs(Referer)": " ",
+                "sc-bytes": "x",
+                "time-taken": "",
+                "cs-method": "PUT",
+            }
+        ),
+    ]
+    for n, last in enumerate(("a\tb", "# a comment", " ", line(**{"cs-uri-stem": "no-slash"}))):
+        folder = tmp_path / str(n)
+        folder.mkdir()
+        _, alone = converted(folder, ("E2.2026-11-20-14.a.txt", log(*sound)))
+
+        _, beside = converted(folder, ("E2.2026-11-20-14.a.txt", log(*sound, last)))
+
+        assert [each for each in beside if each["kind"] == "event"] == alone
+        assert len(alone) == 5
 
 
 def test_blank_lines_and_windows_line_ends_do_not_shift_the_numbers(tmp_path):
@@ -335,11 +361,14 @@ def test_without_request_ids_alike_lines_are_two_requests_and_one_object_read_tw
     assert world.kept().kept == 6
 
 
-def test_an_object_deleted_between_listing_and_reading_is_passed_over(world):
+def test_an_object_deleted_between_listing_and_reading_is_named_and_the_rest_goes_on(world):
     world.put(AT, line())
     world.put(AT, line(**{"x-edge-request-id": "two"}), name="bb22")
-    world.bucket.lost = frozenset({f"E2ABCDEF.{AT:%Y-%m-%d-%H}.aa11.gz"})
-    assert world.take().objects == 1
+    [lost] = world.bucket.lost = frozenset({f"E2ABCDEF.{AT:%Y-%m-%d-%H}.aa11.gz"})
+
+    taken = world.take()
+
+    assert (taken.objects, taken.damaged) == (1, {lost: "deleted between listing and reading"})
 
 
 def test_a_store_that_fails_half_way_leaves_nothing_half_written_and_a_re_run_repairs(world):

@@ -14,6 +14,7 @@ from support.orchestration_builders import add_event, warehouse
 from footfall.hours import HOUR, floor
 from footfall.store import LocalStore
 from footfall.verify import verify_bucket
+from orchestration import loading
 from orchestration.ingest.schema import create_statements
 from orchestration.partitions import HOUR_FORMAT, zone_name
 
@@ -31,6 +32,8 @@ Load = Callable[[Path], dg.Definitions]
 
 #: Reads log buckets, in a job of its own.
 LOGS = "sources/access_logs"
+#: Metered once a day from the backup bucket.
+USAGE = "deliveries/usage_daily"
 #: A partition a domain, in a job of its own.
 DOMAIN = "discovery/domain"
 
@@ -97,14 +100,15 @@ def test_every_asset_has_a_description_a_group_and_an_owner(graph):
 def test_every_asset_that_touches_the_warehouse_queues_for_it(graph):
     """DuckDB lets in one process at a time. Log buckets are read without it."""
     without = {name for name, node in _nodes(graph).items() if node.pools != {"warehouse"}}
-    assert without == {LOGS, DOMAIN, LEDGER, DESTINATIONS}
+    assert without == {LOGS, DOMAIN, LEDGER, DESTINATIONS, USAGE}
 
 
 def test_every_asset_has_partitions_and_all_but_daily_files_have_hours(graph):
     for name, node in _nodes(graph).items():
         if name in (LEDGER, DESTINATIONS):
             continue
-        expected = dg.DailyPartitionsDefinition if "daily-metrics" in name else dg.HourlyPartitionsDefinition
+        is_daily = "daily-metrics" in name or name == USAGE
+        expected = dg.DailyPartitionsDefinition if is_daily else dg.HourlyPartitionsDefinition
         if name == DOMAIN:
             expected = dg.DynamicPartitionsDefinition
         assert isinstance(node.partitions_def, expected), name
@@ -123,7 +127,7 @@ def test_every_asset_is_reached_from_the_raw_objects(graph):
             break
         reached |= more
 
-    assert set(_nodes(graph)) - reached == {"staging/referrer_hosts", DOMAIN, LEDGER, DESTINATIONS}, (
+    assert set(_nodes(graph)) - reached == {"staging/referrer_hosts", DOMAIN, LEDGER, DESTINATIONS, USAGE}, (
         "a seed is a file"
     )
 
@@ -152,6 +156,7 @@ def test_one_job_an_hour_and_one_a_day_for_each_time_zone(load):
         ("verify_domains", "UTC"),
         ("upkeep", "UTC"),
         ("probe_destinations", "UTC"),
+        ("usage_daily", "UTC"),
         ("hourly", "UTC"),
         ("daily_utc", "UTC"),
         ("daily_europe_berlin", "Europe/Berlin"),
@@ -163,6 +168,7 @@ def test_one_job_an_hour_and_one_a_day_for_each_time_zone(load):
         "verify_domains",
         "upkeep",
         "probe_destinations",
+        "usage_daily",
         "daily_utc",
         "daily_europe_berlin",
     }
@@ -179,13 +185,43 @@ def test_one_job_an_hour_and_one_a_day_for_each_time_zone(load):
 def test_the_hourly_job_takes_everything_but_the_daily_files(load, graph):
     job = load(ROOT / "clients").resolve_job_def("hourly")
 
+    backfill = load(ROOT / "clients").resolve_job_def("backfill")
     taken = {key.to_user_string() for key in job.asset_layer.executable_asset_keys}
+    assert backfill.asset_layer.executable_asset_keys == job.asset_layer.executable_asset_keys
     assert taken == {name for name in _nodes(graph) if "daily-metrics" not in name} - {
         LOGS,
         DOMAIN,
         LEDGER,
         DESTINATIONS,
+        USAGE,
     }
+
+
+def test_a_live_export_has_parts_of_its_own_and_a_job_every_few_minutes(load, tmp_path):
+    clients = tmp_path / "clients"
+    shutil.copytree(ROOT / "clients", clients)
+    file = clients / "demo.yaml"
+    file.write_text(file.read_text().replace("cadence: hourly", "cadence: live, live_minutes: 10", 1))
+
+    definitions = load(clients)
+
+    [schedule] = [s for s in definitions.schedules if s.name == "live"]
+    assert (schedule.cron_schedule, schedule.default_status.value) == ("12-59/10 * * * *", "RUNNING")
+    jobs = {name: definitions.resolve_job_def(name).asset_layer for name in ("live", "hourly")}
+    taken = {
+        name: {key.to_user_string() for key in layer.executable_asset_keys} for name, layer in jobs.items()
+    }
+    parts = {name for name in taken["live"] if name.startswith("deliveries/")}
+    assert parts == {"deliveries/demo/events/live"}
+    assert not parts & taken["hourly"]
+    # A model that is left out would not learn what the others touched.
+    windowed = {
+        name
+        for name in taken["hourly"]
+        if "/" not in name or name.startswith(("ingest", "staging", "intermediate"))
+    }
+    whole = {"identity_map", "url_metadata", "daily_metrics", "retention_weekly"}
+    assert taken["live"] - parts == windowed - whole
 
 
 @pytest.mark.parametrize(
@@ -224,7 +260,11 @@ def test_without_any_client_the_code_location_loads(load, tmp_path):
     definitions = load(tmp_path / "nowhere")
 
     assert "ingest/events" in _nodes(definitions.resolve_asset_graph())
-    assert {schedule.name for schedule in definitions.schedules} - {"upkeep", "probe_destinations"} == {
+    assert {schedule.name for schedule in definitions.schedules} - {
+        "upkeep",
+        "probe_destinations",
+        "usage_daily",
+    } == {
         "access_logs",
         "verify_domains",
         "hourly",
@@ -290,6 +330,9 @@ def test_a_client_file_spoilt_after_loading_holds_up_no_other_client(load, tmp_p
             connection.execute(statement)
         connection.execute("INSERT INTO ingest.hours (received_hour) VALUES (?)", [FIRST_HOUR])
         add_event(connection, "event-0001", hour=FIRST_HOUR)
+        connection.execute(
+            "INSERT INTO ingest.receipts VALUES (?, 'demo', 'shop', NULL, 1, 0, 0)", [FIRST_HOUR]
+        )
 
     with dg.DagsterInstance.ephemeral() as instance:
         result = dg.materialize(
@@ -332,6 +375,25 @@ def test_every_asset_and_job_says_what_to_do_when_it_is_red(load, graph):
             assert "**When it is red:**" in (job.description or ""), job.name
 
 
+def test_every_asset_links_to_a_section_of_the_runbook(graph):
+    text = (ROOT / "docs" / "runbook.md").read_text()
+    titles = {line.removeprefix("## ").lower().replace("`", "") for line in text.splitlines()}
+    for name, node in _nodes(graph).items():
+        section = str(node.metadata["runbook"].value).partition("#")[2]
+        assert section.replace("-", " ") in titles, name
+
+
+def test_everything_that_is_made_of_each_hour_or_day_says_when_it_is_late(load):
+    timed = {
+        spec.key.to_user_string(): spec.freshness_policy
+        for spec in load(ROOT / "clients").resolve_all_asset_specs()
+        if isinstance(spec.partitions_def, dg.TimeWindowPartitionsDefinition)
+    }
+    assert {name for name, policy in timed.items() if policy is None} == {LOGS}
+    daily, hourly = timed["deliveries/agency/daily-metrics"], timed["deliveries/agency/events"]
+    assert (daily, hourly) == (loading.DAILY, loading.HOURLY)
+
+
 def test_every_sensor_schedule_and_check_says_what_it_is_for(load, graph):
     definitions = load(ROOT / "clients")
     for each in (*definitions.sensors, *definitions.schedules):
@@ -355,21 +417,3 @@ def test_every_partitioned_asset_takes_a_range_as_one_run(graph):
     for name, node in _nodes(graph).items():
         if name not in (LEDGER, DESTINATIONS, DOMAIN):
             assert node.backfill_policy == dg.BackfillPolicy.single_run(), name
-
-
-def test_the_volume_of_a_day_is_a_small_plot():
-    from orchestration.ingest.volume import volume_by_hour
-
-    with warehouse() as connection:
-        for statement in create_statements():
-            connection.execute(statement)
-        for n, kept in ((0, 10), (2, 20)):
-            connection.execute(
-                "INSERT INTO ingest.hours (received_hour, kept, duplicates, quarantined) VALUES (?, ?, 1, 2)",
-                [FIRST_HOUR - n * HOUR, kept],
-            )
-        lines = volume_by_hour(connection, FIRST_HOUR).splitlines()[2:]
-    assert lines[0] == f"| {FIRST_HOUR:%Y-%m-%dT%H} | 10 | {'█' * 15} | 1 | 2 |"
-    assert lines[1] == f"| {FIRST_HOUR - HOUR:%Y-%m-%dT%H} | – |  | – | – |"
-    assert lines[2].split("|")[3].strip() == "█" * 30
-    assert len(lines) == 25

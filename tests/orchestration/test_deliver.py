@@ -1,6 +1,5 @@
 """A delivery ends whole or loudly failed, whatever goes wrong on its way, and nothing is overwritten."""
 
-import errno
 import re
 from datetime import timedelta
 
@@ -333,17 +332,6 @@ def test_a_filter_that_fits_no_column_is_noted_and_told(at):
     assert at.deliver().status == "delivered"
 
 
-def test_a_full_disk_is_waited_for(at, monkeypatch):
-    def full(*_):
-        raise OSError(errno.ENOSPC, "No space left on device", "outbox")
-
-    with monkeypatch.context() as context:
-        context.setattr("orchestration.delivery.deliver.render", full)
-        outcome = at.deliver()
-    assert (outcome.status, outcome.trouble.kind) == ("failed", "retry")
-    assert at.deliver().status == "delivered"
-
-
 def test_who_asks_us_to_wait_is_not_asked_before(at):
     at.destination.fail(StoreError("slow down", retryable=True, code="SlowDown", retry_after=600))
     assert at.deliver().status == "failed"
@@ -355,6 +343,22 @@ def test_who_asks_us_to_wait_is_not_asked_before(at):
     assert at.journal == []
     at.now += timedelta(minutes=2)
     assert at.deliver().status == "delivered"
+
+
+@pytest.mark.parametrize("days", [-400, -3, 3, 400])
+@pytest.mark.parametrize("after", [None, 600])
+def test_a_clock_that_jumped_and_was_set_right_holds_nothing_up(at, days, after):
+    right = at.now
+    at.now += timedelta(days=days)
+    at.destination.fail(StoreError("slow down", retryable=True, code="SlowDown", retry_after=after))
+    assert at.deliver().status == "failed"
+    at.destination.heal()
+    at.now = right
+
+    assert at.deliverer().open(right) == [HOUR]
+    assert [row.period_start for row in at.ledger.unfinished(right)] == [HOUR]
+    assert (at.deliver().status, at.problems()) == ("delivered", [])
+    whole(at, 1)
 
 
 def test_a_delivery_is_announced_once_with_a_signature(at):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,9 +12,9 @@ import pytest
 SCRIPT = Path(__file__).resolve().parents[1] / "support" / "dying.py"
 
 
-def _run(*arguments):
+def _run(*arguments, within=()):
     done = subprocess.run(
-        [sys.executable, str(SCRIPT), *map(str, arguments)],
+        [*within, sys.executable, str(SCRIPT), *map(str, arguments)],
         cwd=SCRIPT.parents[2],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (SCRIPT.parents[2], SCRIPT.parents[1])))},
         capture_output=True,
@@ -38,6 +39,23 @@ def test_killed_at_each_point_it_is_resumed_with_one_revision(tmp_path):
 
     assert result["bad"] == []
     assert result["points"] >= 48
+
+
+def test_on_a_full_disk_it_waits_and_is_delivered_whole_once_there_is_room(tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = f"mount -t tmpfs -o size=2m small '{disk}' && exec \"$@\""
+    within = ("unshare", "--map-root-user", "--mount", "sh", "-c", mount, "sh")
+    if not shutil.which("unshare") or subprocess.run([*within, "true"], check=False).returncode:
+        pytest.skip("this system lets nobody mount a small disk")
+
+    result = _run(disk, "full", 40, within=within)
+
+    assert result["said"][0] == "failed"
+    assert set(result["said"][:-1]) == {"failed"}
+    assert result["said"][-1] == "delivered"
+    assert result["problems"] == []
+    assert result["rows"] == [2]
 
 
 def test_two_processes_at_once_end_as_one_would(tmp_path):

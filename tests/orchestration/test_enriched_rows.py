@@ -7,6 +7,7 @@ import pytest
 from support.orchestration_builders import HOUR, client, event, land
 
 from footfall.clients import Registry
+from footfall.event import Receipt, check_event, event_line
 from footfall.page_rules import PageGroup, PageRules
 from orchestration.ingest.enrichment.tables import IMPOSSIBLE_VIEWS_A_MINUTE, enrichment_version
 from orchestration.ingest.hour import ingest_hours
@@ -22,19 +23,18 @@ def _ingested(lake, connection, *lines, columns, rules=None):
     return connection.execute(f"SELECT {columns} FROM ingest.events ORDER BY event_id").fetchall()
 
 
-@pytest.mark.parametrize(
-    ("url", "page"),
-    [
-        ("https://shop.example", "/"),
-        ("https://shop.example/", "/"),
-        ("http://s/a/b", "/a/b"),
-        ("https://shop.example/A/b/?x=/y#/z", "/A/b/"),
-        ("https://shop.example?x=/y", "/"),
-        ("https://shop.example#/y", "/"),
-    ],
-)
-def test_a_page_is_the_path_of_its_address(lake, connection, url, page):
-    assert _ingested(lake, connection, event("event-0001", url=url), columns="url, page") == [(url, page)]
+def test_a_page_is_the_path_of_its_address(lake, connection):
+    pages = {
+        "https://shop.example": "/",
+        "https://shop.example/": "/",
+        "http://s/a/b": "/a/b",
+        "https://shop.example/A/b/?x=/y#/z": "/A/b/",
+        "https://shop.example?x=/y": "/",
+        "https://shop.example#/y": "/",
+    }
+    lines = [event(f"event-{n:04d}", url=url) for n, url in enumerate(pages)]
+
+    assert _ingested(lake, connection, *lines, columns="url, page") == list(pages.items())
 
 
 RULES = PageRules(
@@ -45,25 +45,21 @@ RULES = PageRules(
 )
 
 
-@pytest.mark.parametrize(
-    ("path", "page", "group"),
-    [
-        ("/Blog/One/?utm_source=x", "/blog/one", "posts"),
-        ("/?b=2&id=1&c=3#f", "/?b=2&id=1", None),
-        ("/p/?id=A", "/p?id=A", None),
-        ("/axb", "/axb", None),
-        ("/a_b", "/a_b", "100%"),
-        ("///", "/", None),
-    ],
-)
-def test_site_rules_make_one_page_of_many_addresses(lake, connection, path, page, group):
-    url = f"https://shop.example{path}"
+def test_site_rules_make_one_page_of_many_addresses(lake, connection):
+    pages = {
+        "/Blog/One/?utm_source=x": ("/blog/one", "posts"),
+        "/?b=2&id=1&c=3#f": ("/?b=2&id=1", None),
+        "/p/?id=A": ("/p?id=A", None),
+        "/axb": ("/axb", None),
+        "/a_b": ("/a_b", "100%"),
+        "///": ("/", None),
+    }
+    urls = [f"https://shop.example{path}" for path in pages]
+    lines = [event(f"event-{n:04d}", url=url) for n, url in enumerate(urls)]
 
-    rows = _ingested(
-        lake, connection, event("event-0001", url=url), columns="url, page, page_group", rules=RULES
-    )
+    rows = _ingested(lake, connection, *lines, columns="url, page, page_group", rules=RULES)
 
-    assert rows == [(url, page, group)]
+    assert rows == [(url, *found) for url, found in zip(urls, pages.values(), strict=True)]
 
 
 def test_a_slash_may_be_added_and_other_sites_keep_theirs(lake, connection):
@@ -162,31 +158,52 @@ def test_a_request_of_a_log_brings_what_the_edge_said(lake, connection):
     assert rows == [(404, "ARN1", "Miss", 0.25, 9, "cloudfront")]
 
 
-@pytest.mark.parametrize(
-    ("occurred", "stored", "sent", "clock"),
-    [
-        (timedelta(0), timedelta(0), None, "ok"),
-        (timedelta(seconds=2), timedelta(0), None, "ok"),
-        (timedelta(seconds=-90), timedelta(seconds=-30), None, "corrected"),
-        (timedelta(hours=1), timedelta(0), None, "future"),
-        (timedelta(days=-8), timedelta(0), None, "ancient"),
-        (timedelta(days=-400), timedelta(0), timedelta(days=-400), "corrected"),
-        (timedelta(days=-400), timedelta(0), timedelta(days=-390), "ancient"),
-        (None, timedelta(0), None, "missing"),
-    ],
-)
-def test_what_was_done_about_a_clock_is_said(lake, connection, occurred, stored, sent, clock):
+def _told(event_id, occurred, sent=None):
+    """A line that the collector received at HOUR, of an event and a batch by the sender's clock."""
+
     def milliseconds(offset):
         return None if offset is None else int((HOUR + offset).timestamp() * 1000)
 
-    wire = {
-        "url": "https://shop.example/",
-        "occurred_at": milliseconds(occurred),
-        "sent_at": milliseconds(sent),
-    }
-    line = _enveloped("event-0001", occurred_at=(HOUR + stored).isoformat(), event=wire)
+    wire = {"id": event_id, "type": "page_view", "url": "https://shop.example/"}
+    made = check_event(json.dumps({**wire, "occurred_at": milliseconds(occurred)}).encode())
+    receipt = Receipt("demo", "shop", HOUR, None, "")
+    return event_line(made, receipt, sent_at=milliseconds(sent), is_declared_host=True)
 
-    assert _ingested(lake, connection, line, columns="clock") == [(clock,)]
+
+def test_a_clock_is_corrected_by_what_sending_and_receipt_differ_and_it_is_said(lake, connection):
+    second, day = timedelta(seconds=1), timedelta(days=1)
+    cases = [
+        # by the sender's clock: occurred, sent; then the true time, and what was done
+        (0 * second, None, 0 * second, "ok"),
+        (-2 * second, -second, -second, "ok"),
+        (-90 * second, 60 * second, -150 * second, "corrected"),
+        (3600 * second, None, 0 * second, "future"),
+        (-8 * day, None, 0 * second, "ancient"),
+        # A clock of another year, in a batch: the true order and distance, and equal times stay equal.
+        (-400 * day - 9 * second, -400 * day, -9 * second, "corrected"),
+        (-400 * day - 9 * second, -400 * day, -9 * second, "corrected"),
+        (-400 * day, -400 * day, 0 * second, "corrected"),
+        (700 * day - 5 * second, 700 * day, -5 * second, "corrected"),
+        # Older than a week when it was sent, whatever the clock.
+        (-400 * day, -390 * day, 0 * second, "ancient"),
+        (700 * day, 699 * day, 0 * second, "future"),
+        (None, None, 0 * second, "missing"),
+        (None, -second, 0 * second, "missing"),
+    ]
+    lines = [_told(f"event-{n:04d}", occurred, sent) for n, (occurred, sent, _, _) in enumerate(cases)]
+
+    rows = _ingested(lake, connection, *lines, columns="occurred_at, clock")
+
+    assert rows == [(HOUR + true, clock) for _, _, true, clock in cases]
+
+
+def test_lines_from_before_the_time_of_sending_was_kept_say_it_in_the_event(lake, connection):
+    sent = int((HOUR - timedelta(days=400)).timestamp() * 1000)
+    wire = {"url": "https://shop.example/", "occurred_at": sent, "sent_at": sent}
+    line = json.loads(_enveloped("event-0001", occurred_at=HOUR.isoformat(), event=wire))
+    del line["sent_at"]
+
+    assert _ingested(lake, connection, json.dumps(line).encode(), columns="clock") == [("corrected",)]
 
 
 def test_every_signal_of_a_bot_is_named(lake, connection):

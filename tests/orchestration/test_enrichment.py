@@ -133,7 +133,7 @@ def test_client_hints_win_over_a_frozen_user_agent():
 OWNER = client()
 SHOP = Client.model_validate(
     {
-        **OWNER.model_dump(),
+        **OWNER.model_dump(exclude_unset=True),
         "sites": [
             Site(
                 site_id="shop",

@@ -10,8 +10,10 @@ from support.orchestration_builders import HOUR, Failing, Vanishing, event, land
 
 from footfall.keys import events_object, quarantine_object, raw_prefix
 from footfall.store import LocalStore, StoreError
+from orchestration.ingest.decode import decode_object
 from orchestration.ingest.hour import ingest_hours
-from orchestration.ingest.schema import TABLES
+from orchestration.ingest.lines import file_name, judge_lines, wide_lines
+from orchestration.ingest.schema import TABLES, make_schema
 
 ONE = timedelta(hours=1)
 
@@ -86,39 +88,57 @@ def test_the_same_id_of_two_clients_is_two_events(lake, connection):
     assert [is_duplicate for _, is_duplicate in _events(connection)] == [False, False]
 
 
-@pytest.mark.parametrize(
-    "damaged",
-    [
-        b"garbage",
-        b"",
-        b"null",
-        b"[1, 2]",
-        b"{}",
-        b'{"kind":"event"}',
-        b'{"kind":"event","received_at":17}',
-        event("event-0009").replace(b'"event_id":', b'"id":'),
-        b'{"cut": "he',
-        b"\xff\xfe",
-    ],
-    ids=repr,
-)
-def test_a_damaged_line_is_quarantined_by_its_number_and_its_neighbours_keep_theirs(
-    lake, connection, damaged
-):
+DAMAGED = [
+    b"garbage",
+    b"",
+    b"null",
+    b"[1, 2]",
+    b"{}",
+    b'{"kind":"event"}',
+    b'{"kind":"event","received_at":17}',
+    event("event-0009").replace(b'"event_id":', b'"id":'),
+    event("event-0009").replace(b'"sent_at":null', b'"sent_at":"noon"'),
+    b'{"cut": "he',
+    b"\xff\xfe",
+]
+
+
+def test_damaged_lines_are_quarantined_by_their_numbers_and_their_neighbours_keep_theirs(lake, connection):
+    """In objects of their own: what is wrong with one must not decide how another is read."""
     land(lake, HOUR, event("event-0000"), origin="a")
-    key = land(lake, HOUR, event("event-0001"), damaged, event("event-0002"), origin="b")
+    objects = {}
+    for n, damaged in enumerate(DAMAGED):
+        lines = (event(f"first-{n:04d}"), damaged, event(f"third-{n:04d}"))
+        objects[land(lake, HOUR, *lines, origin=f"b{n}")] = damaged
 
     [counts] = ingest_hours(connection, lake, [HOUR])
 
-    assert (counts.lines, counts.kept, counts.quarantined) == (4, 3, 1)
-    assert _quarantine(connection) == [("damaged_line", key, 2)]
-    [(body,)] = _quarantine(connection, "body")
-    assert body.encode("latin-1") == damaged
-    assert sorted(_events(connection, "event_id, line_number")) == [
-        ("event-0000", 1),
-        ("event-0001", 1),
-        ("event-0002", 3),
-    ]
+    assert (counts.kept, counts.quarantined) == (2 * len(DAMAGED) + 1, len(DAMAGED))
+    found = _quarantine(connection, "reason, object_key, line_number, body")
+    assert {key: body.encode("latin-1") for _, key, _, body in found} == objects
+    assert {(reason, number) for reason, _, number, _ in found} == {("damaged_line", 2)}
+    assert {(event_id[:5], number) for event_id, number in _events(connection, "event_id, line_number")} == {
+        ("event", 1),
+        ("first", 1),
+        ("third", 3),
+    }
+
+
+@pytest.mark.parametrize("damaged", DAMAGED, ids=repr)
+def test_each_kind_of_damage_is_seen_when_it_is_the_only_one(tmp_path, connection, damaged):
+    """It was set aside while the object was unpacked, DuckDB trips over it, or it gives no sound row."""
+    path = tmp_path / file_name(0)
+    line = event("event-0001")
+    whole = decode_object("key", packed([line, damaged, line]), HOUR, path)
+
+    try:
+        is_seen = not judge_lines(connection, [whole])
+        connection.execute(f"SELECT * FROM {wide_lines()}", {"files": [str(path)]}).fetchall()
+    except (duckdb.InvalidInputException, duckdb.ConversionException):
+        is_seen = True
+
+    set_aside = connection.execute("SELECT n FROM judged WHERE NOT is_event") if not is_seen else None
+    assert set_aside is None or set_aside.fetchall() == [(2,)]
 
 
 def _flipped(data):
@@ -265,9 +285,12 @@ def test_an_id_seen_again_within_seven_days_is_a_duplicate(lake, connection, apa
         assert _events(connection) == [("event-0001", False), ("event-0001", is_duplicate)]
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_any_order_and_repetition_of_hours_gives_the_same(tmp_path, seed):
-    """Backfills, retries and late objects come as they like; a client's numbers must not depend on it."""
+    """Backfills, retries and late objects come as they like; a client's numbers must not depend on it.
+
+    The same rows, the same bytes in the lake, and each run names the other hours that it changed.
+    """
     dice = random.Random(seed)
     lake = LocalStore(tmp_path / "lake")
     hours = [HOUR + n * ONE for n in range(5)]
@@ -298,9 +321,28 @@ def _ingested(lake, batches):
     """What is in the warehouse and the lake after these batches of hours, in a new warehouse."""
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
+        make_schema(connection)
         for hours in batches:
-            assert all(counts.is_conserved for counts in ingest_hours(connection, lake, hours))
+            before = _marks(connection)
+            done = ingest_hours(connection, lake, hours)
+            assert all(counts.is_conserved for counts in done)
+            told = {hour for counts in done for hour in counts.restated}.difference(hours)
+            changed = {
+                line[0]
+                for line, mark in _marks(connection).items()
+                if line[0] not in hours and before[line] != mark
+            }
+            # In a range one hour may change what another of it changes back.
+            assert changed == told if len(hours) == 1 else changed <= told
         return _tables(connection), _published(lake)
+
+
+def _marks(connection):
+    """(hour, object, line) → whether it is marked as a duplicate."""
+    rows = connection.execute(
+        "SELECT received_hour, object_key, line_number, is_duplicate FROM ingest.events"
+    ).fetchall()
+    return {row[:3]: row[3] for row in rows}
 
 
 @pytest.mark.parametrize(

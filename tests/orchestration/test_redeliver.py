@@ -13,7 +13,7 @@ from footfall.verify import verify_bucket
 from orchestration.delivery.ledger import Ledger
 from orchestration.delivery.redeliver import Redelivery, Wanted, as_json, as_line
 from orchestration.delivery.retrying import GIVE_UP, LONGEST, hold
-from orchestration.delivery.usage import usage_daily
+from orchestration.delivery.usage import usage_daily, write_usage
 
 ONE = timedelta(hours=1)
 
@@ -162,11 +162,24 @@ def test_usage_is_counted_once_from_the_newest_receipts_of_the_backup(at):
     other = TroubledStore("all")
     other.objects = {f"demo/{key}": data for key, data in at.backup.objects.items()}
 
-    usage = {(one.client_id, one.kind): one.rows for one in usage_daily(other, "2026-11-20")}
+    found = usage_daily(other, "2026-11-20")
 
-    assert usage["demo", "delivered:events"] == 2
-    assert usage["demo", "received"] == 0, "this warehouse was filled without ingest"
+    assert {(one.client_id, one.site, one.kind): one.rows for one in found} == {
+        ("demo", "", "delivered:events"): 2,
+        ("demo", "shop", "kept"): 2,
+        ("demo", "shop", "received"): 2,
+    }
+    [delivered] = [one for one in found if one.kind == "delivered:events"]
+    newest = at.manifest(2)["files"][0]
+    assert delivered.bytes == newest["bytes"]
     assert usage_daily(other, "2026-11-21") == []
+    lake = TroubledStore("lake")
+    write_usage(lake, "2026-11-20", found)
+    [written] = lake.objects.values()
+    assert written.decode().splitlines()[:2] == [
+        "date,client_id,site,kind,rows,bytes",
+        f"2026-11-20,demo,,delivered:events,2,{newest['bytes']}",
+    ]
     assert verify_bucket(other).problems == []
 
 

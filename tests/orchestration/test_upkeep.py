@@ -11,8 +11,18 @@ from orchestration.alerting.alert import Alert
 from orchestration.alerting.book import alert_book, told_to, write
 from orchestration.alerting.life import Told
 from orchestration.defs.upkeep.jobs import upkeep
+from orchestration.defs.upkeep.runs import prune_runs
 from orchestration.discovery.database import notices, registry, transaction
-from orchestration.upkeep.prune import OUTBOX_DAYS, REGISTRY_DAYS, prune_alerts, prune_registry, prune_scratch
+from orchestration.resources.lake import Lake
+from orchestration.upkeep.prune import (
+    OUTBOX_DAYS,
+    REGISTRY_DAYS,
+    STAGED_DAYS,
+    prune_alerts,
+    prune_registry,
+    prune_scratch,
+    prune_staged,
+)
 from orchestration.webhooks import outbox
 
 NOW = datetime(2026, 11, 20, 14, tzinfo=UTC)
@@ -69,6 +79,17 @@ def test_scratch_folders_of_killed_processes_go_and_young_ones_stay(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"footfall-young", "somebody-elses"}
 
 
+def test_staged_files_that_nobody_waits_for_go_and_young_ones_stay(tmp_path):
+    for name, days in (("old", STAGED_DAYS + 1), ("young", 1)):
+        folder = tmp_path / "acme" / "events" / name
+        folder.mkdir(parents=True)
+        (folder / "events.csv").touch()
+        then = (NOW - timedelta(days=days)).timestamp()
+        os.utime(folder, (then, then))
+    assert prune_staged(tmp_path, NOW) == 1
+    assert [path.name for path in tmp_path.glob("*/*/*")] == ["young"]
+
+
 @dg.op
 def work():
     pass
@@ -84,5 +105,56 @@ def test_the_job_keeps_young_runs(tmp_path, monkeypatch):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     with dg.DagsterInstance.ephemeral() as instance:
         done = some_job.execute_in_process(instance=instance)
-        assert upkeep.execute_in_process(instance=instance).success
+        lake = Lake(url=f"file://{tmp_path}/lake")
+        assert upkeep.execute_in_process(instance=instance, resources={"lake": lake}).success
         assert instance.get_run_by_id(done.run_id) is not None
+
+
+@dg.asset(partitions_def=dg.StaticPartitionsDefinition(["one", "two"]))
+def something():
+    pass
+
+
+@pytest.fixture
+def instance(tmp_path):
+    """Dagster's own storage as an installation has it."""
+    (tmp_path / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
+    with dg.DagsterInstance.from_config(str(tmp_path)) as made:
+        yield made
+
+
+def materialised(instance):
+    return {str(partition) for partition in instance.get_materialized_partitions(something.key)}
+
+
+def log_files(tmp_path, run_id):
+    return [*tmp_path.glob(f"history/runs/{run_id}*"), *tmp_path.glob(f"storage/{run_id}")]
+
+
+def test_what_old_runs_materialised_stays_seen_after_they_were_pruned(instance, tmp_path):
+    first = dg.materialize([something], instance=instance, partition_key="one").run_id
+    again = dg.materialize([something], instance=instance, partition_key="one").run_id
+    other = dg.materialize([something], instance=instance, partition_key="two").run_id
+    without_assets = some_job.execute_in_process(instance=instance).run_id
+    later = datetime.now(UTC) + timedelta(days=1)
+
+    assert prune_runs(instance, later, tmp_path / "mark") == (2, 2)
+
+    assert {record.dagster_run.run_id for record in instance.get_run_records()} == {again, other}
+    assert materialised(instance) == {"one", "two"}
+    assert instance.get_latest_materialization_event(something.key).run_id == other
+    for run_id in (first, again, other, without_assets):
+        assert log_files(tmp_path, run_id) == [], "nothing of a pruned run takes room"
+
+
+def test_runs_that_stay_are_looked_at_once_and_stay_also_where_the_mark_was_lost(instance, tmp_path):
+    for partition in ("one", "two"):
+        dg.materialize([something], instance=instance, partition_key=partition)
+    later = datetime.now(UTC) + timedelta(days=1)
+
+    assert prune_runs(instance, later, tmp_path / "mark", limit=1) == (0, 1)
+    assert prune_runs(instance, later, tmp_path / "mark", limit=1) == (0, 1)
+    assert prune_runs(instance, later, tmp_path / "mark") == (0, 0)
+    (tmp_path / "mark").unlink()
+    assert prune_runs(instance, later, tmp_path / "mark") == (0, 0)
+    assert materialised(instance) == {"one", "two"}

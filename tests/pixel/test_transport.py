@@ -1,9 +1,10 @@
 """What happens when a page is left, when the collector is in trouble, and when the page is hostile."""
 
 import itertools
+import json
 
 import pytest
-from support.receiver import SITE_KEY
+from support.receiver import DIST, SITE_KEY
 
 pytestmark = pytest.mark.browser
 
@@ -282,6 +283,37 @@ def test_nothing_is_kept_on_the_device_and_nobody_else_is_contacted(site):
     assert set(contacted) - own == {
         site.collector.origin + path for path in ("/pixel.js", "/pixel.interactions.js", "/collect")
     }
+
+
+def test_the_whole_pixel_is_one_request_and_one_hash_covers_it(site):
+    version = json.loads((DIST.parent / "package.json").read_text())["version"]
+    name = f"pixel.whole-{version}.js"
+    integrity = json.loads((DIST / "integrity.json").read_text())[name]
+    site.server.pages["/"] = (
+        f'<script defer src="{site.collector.origin}/{name}" integrity="{integrity}" crossorigin="anonymous" '
+        f'data-site="{SITE_KEY}" data-consent="3"></script><button data-footfall="pressed">p</button>'
+    )
+
+    tab = site.open("/")
+    site.collector.wait_for_events(1)
+    tab.click("button")
+    tab.close()
+
+    events = site.collector.wait_for_events(2)
+    assert [event["type"] for event in events[:2]] == ["page_view", "pressed"]
+    assert len({event["visitor"] for event in events}) == 1
+    assert {request for request in site.collector.requests if request.startswith("GET")} == {f"GET /{name}"}
+
+
+def test_parts_that_a_page_asks_for_stand_beside_the_whole_pixel(site):
+    site.server.pages["/"] = (
+        f'<script defer src="{site.collector.origin}/pixel.whole.js" data-site="{SITE_KEY}" '
+        'data-modules="vitals"></script>'
+    )
+
+    site.open("/")
+
+    site.collector.wait_for(lambda collector: "GET /pixel.vitals.js" in collector.requests)
 
 
 def test_the_page_can_see_what_was_sent(site):

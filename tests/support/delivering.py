@@ -28,12 +28,28 @@ def signer() -> Signer:
     return Signer(Ed25519PrivateKey.generate())
 
 
+def with_receipts(connection):
+    """The warehouse, with receipts as of an ingest that kept every event."""
+    connection.execute(
+        """
+        CREATE SCHEMA ingest;
+        CREATE VIEW ingest.events AS SELECT *, false AS is_duplicate FROM main.events;
+        CREATE TABLE ingest.quarantine (client_id VARCHAR, received_at TIMESTAMPTZ, reason VARCHAR);
+        CREATE VIEW ingest.receipts AS
+        SELECT received_hour, client_id, site_id, NULL AS reason, count(*) AS kept, 0 AS duplicates,
+            0 AS quarantined
+        FROM main.events GROUP BY ALL
+        """
+    )
+    return connection
+
+
 class Setting:
     """One client's warehouse, buckets and ledger."""
 
     def __init__(self, folder):
         self.folder = folder
-        self.connection = warehouse()
+        self.connection = with_receipts(warehouse())
         self.journal = []
         self.destination = TroubledStore("destination", self.journal)
         self.backup = TroubledStore("backup", self.journal)

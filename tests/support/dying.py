@@ -2,6 +2,7 @@
 
 python dying.py FOLDER kill            every point, one after the other; prints one JSON line
 python dying.py FOLDER race ROUNDS     two processes at once, on one ledger; prints one JSON line
+python dying.py FOLDER full ROUNDS     FOLDER is a small disk: full at first, then with ever more room
 """
 
 import importlib
@@ -15,10 +16,11 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
+from support.delivering import with_receipts
 from support.orchestration_builders import EVENTS, HOUR, add_event, client, warehouse
 
 from footfall.signatures import load_signer
-from footfall.store import LocalStore
+from footfall.store import LocalStore, StoreError
 from footfall.verify import verify_bucket
 from orchestration.delivery.deliver import Deliverer
 from orchestration.delivery.desk import Desk
@@ -77,7 +79,7 @@ class FusedLedger(Ledger):
 
 def deliver(folder, rows, fuse):
     """One process's work: a fresh warehouse with so many events, and the delivery of the hour."""
-    connection = warehouse()
+    connection = with_receipts(warehouse())
     for n in range(rows):
         add_event(connection, f"event-{n:04d}")
     ledger = FusedLedger(folder / "ledger.sqlite")
@@ -178,7 +180,31 @@ def race(folder, rounds):
     return {"rounds": rounds, "bad": bad}
 
 
+def full(folder, rounds):
+    """Deliver on a disk that is full, then with a few kilobytes more each time until there is enough."""
+    load_signer(folder / "keys")
+    in_child(partial(deliver, folder, 0, Fuse(0)))  # the ledger has its file
+    filler = folder / "filler"
+    with filler.open("wb", buffering=0) as file:
+        try:
+            while file.write(bytes(4096)):
+                pass
+        except OSError:
+            pass
+    said = []
+    for _ in range(rounds):
+        try:
+            said.append(deliver(folder, 2, Fuse(0)))
+        except StoreError as error:
+            said.append("failed" if error.retryable else str(error))
+        os.truncate(filler, max(0, filler.stat().st_size - 65536))
+        if said[-1] in ("delivered", "unchanged"):
+            break
+    rows, problems, _, files = state(folder)
+    return {"said": said, "states": [s for _, s in rows], "problems": problems, "rows": files[-1:]}
+
+
 if __name__ == "__main__":
     where = Path(sys.argv[1])
-    result = (kill if sys.argv[2] == "kill" else race)(where, int(sys.argv[3]))
+    result = {"kill": kill, "race": race, "full": full}[sys.argv[2]](where, int(sys.argv[3]))
     sys.stdout.write(json.dumps(result) + "\n")

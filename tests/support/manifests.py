@@ -38,6 +38,7 @@ def a_manifest(file, revision=1, start=HOUR, **changes):
         "columns": [("event_id", "VARCHAR")],
         "schema": "_schema/events/abc/",
         "receipt": Receipt(3, 1, 1, {"malformed_json": 1}, 1, 1, 0),
+        "closes": None,
         "complete_through": start + timedelta(hours=1),
         "is_final": False,
         "planned_at": start,
@@ -53,6 +54,7 @@ def deliver(store, revision=1, data=b"event_id\n1\n", above="", start=HOUR, rows
     folder = keys.revision_prefix("events", start, "hourly", revision)
     key = folder + keys.file_name("events", start, "hourly", sha256, "csv")
     file = DeliveredFile(key, len(data), sha256, rows)
+    changes.setdefault("receipt", Receipt(rows + 2, rows, 1, {"malformed_json": 1}, rows, rows, 0))
     manifest = above + folder + keys.MANIFEST_NAME
     store.put(above + key, data)
     store.put(manifest, a_manifest(file, revision, start, **changes))

@@ -49,7 +49,10 @@ def of_deliveries(
 def held(ledger: Ledger, clients: Sequence[Client]) -> list[Held]:
     """The rows of the ledger that something holds up, oldest period first, of exports still ordered."""
     ordered = {
-        (client.client_id, export.name): (client, export) for client in clients for export in client.exports
+        (client.client_id, export.name): (client, export)
+        for client in clients
+        for each in client.exports
+        for export in ([each, each.parts()] if each.cadence == "live" else [each])
     }
     return [
         Held(

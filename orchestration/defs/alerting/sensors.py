@@ -2,6 +2,8 @@
 
 import os
 from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import dagster as dg
 
@@ -46,7 +48,7 @@ def alerts(
             *of_deliveries(registered.clients, state, book, now),
             *conditions.collectors(facts.health(settings.collector_urls)),
             *conditions.broken_files(registered.mistakes),
-            *conditions.full_disks(facts.disks([settings.home])),
+            *conditions.full_disks(facts.disks(local_folders(settings))),
             *conditions.failing_channels(failing_routes(book)),
         ]
         try:
@@ -58,6 +60,12 @@ def alerts(
     if not routes:
         told += "; nobody is told: set FOOTFALL_ALERT_WEBHOOK or FOOTFALL_ALERT_ROUTES"
     return dg.SkipReason("; ".join([told, *done.failures]))
+
+
+def local_folders(settings: Settings) -> list[Path]:
+    """Folders that fill up: the state, the spool, and lake and backup where they are folders here."""
+    stores = [urlsplit(url) for url in (settings.lake, settings.backup)]
+    return [settings.home, settings.spool, *[Path(url.path) for url in stores if url.scheme == "file"]]
 
 
 def of_dagster(context: dg.SensorEvaluationContext, settings: Settings, now: datetime) -> list[Alert]:

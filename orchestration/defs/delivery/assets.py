@@ -2,20 +2,22 @@
 
 All exports of a cadence are one subsettable multi-asset: an hourly run delivers to every client, a hole in
 a client's bar is a missing delivery, and one client can be backfilled alone. A delivery that fails holds
-up no other; the run fails when all the others are done.
+up no other; the run fails when all the others are done. The parts of live exports are assets of their own,
+`deliveries/<client>/<export>/live`, with a partition for each hour that they lie in.
 """
 
 import os
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
 import dagster as dg
 
 from footfall.clients import Client, Export, load_registry
+from footfall.days import last_zone, window
 from footfall.errors import FootfallError
+from footfall.exports import LIVE
 from footfall.failures import sorted_out
-from footfall.manifest import period_end
 from footfall.settings import Settings
 from orchestration.defs.delivery.showing import (
     GROUP,
@@ -25,12 +27,14 @@ from orchestration.defs.delivery.showing import (
     failure,
     ledger_table,
     partition_of,
+    parts_table,
     state_table,
 )
 from orchestration.delivery.batch import Order, Report, deliver_all
 from orchestration.delivery.datasets import DATASETS
 from orchestration.delivery.desk import Desk
 from orchestration.delivery.ledger import Ledger
+from orchestration.delivery.live import due_parts
 from orchestration.delivery.places import Places, places_of
 from orchestration.delivery.progress import IngestedHours
 from orchestration.delivery.send import Outcome
@@ -43,6 +47,8 @@ from orchestration.resources.warehouse import Warehouse
 
 #: In the run of this hour (UTC), delivered periods of any age are compared with the warehouse, once a day.
 SWEEP_HOUR = 3
+#: The op of the parts of live exports.
+LIVE_OP = "deliveries_live"
 
 
 def _spec(client: Client, export: Export) -> dg.AssetSpec:
@@ -52,7 +58,7 @@ def _spec(client: Client, export: Export) -> dg.AssetSpec:
         asset_key(client.client_id, export.name),
         # A local day does not line up with UTC hours for Dagster; that all its hours are ingested is
         # checked before the day is delivered.
-        deps=[dg.AssetDep(dg.AssetKey([DATASETS[export.dataset].table]), partition_mapping=mapping)],
+        deps=[dg.AssetDep(key, partition_mapping=mapping) for key in _made_of(client, export)],
         description=(
             f"`{export.dataset}` for {client.name}, {export.cadence}, as {export.extension} in {where} and "
             "in the backup bucket.\n\n"
@@ -67,10 +73,17 @@ def _spec(client: Client, export: Export) -> dg.AssetSpec:
     )
 
 
+def _made_of(client: Client, export: Export) -> list[dg.AssetKey]:
+    """The export's table; where rows are held back, also what says which."""
+    table = dg.AssetKey([DATASETS[export.dataset].table])
+    return [table, dg.AssetKey(["discovery", "domains"])] if client.unverified_domains == "hold" else [table]
+
+
 def _deliveries(
     name: str, exports: list[tuple[Client, Export]], partitions: dg.PartitionsDefinition
 ) -> dg.AssetsDefinition:
-    """The multi-asset of all exports that share a partitions definition."""
+    """The multi-asset of all exports, or of all parts of exports, that share a partitions definition."""
+    are_parts = name == LIVE_OP
 
     @dg.multi_asset(
         name=name,
@@ -114,9 +127,7 @@ def _deliveries(
                     trouble = Outcome(now, "failed", trouble=sorted_out(error))
                     failed.append((client.client_id, export.name, trouble))
                     continue
-                starts = [_start(current, export, partition) for partition in context.partition_keys]
-                _require_whole(hours, export, starts)
-                orders.append(Order(current, export, tuple(starts)))
+                orders.append(_order(current, export, context.partition_keys, hours, ledger))
 
             def places(client: Client) -> Places:
                 return places_of(
@@ -124,7 +135,15 @@ def _deliveries(
                 )
 
             reports = deliver_all(
-                connection, orders, places, ledger, desk, hours, is_sweep=_is_sweep(context.partition_keys)
+                connection,
+                orders,
+                places,
+                ledger,
+                desk,
+                hours,
+                is_sweep=_is_sweep(context.partition_keys),
+                # All parts of the hour are asked for anyway, and those of other hours are closed.
+                is_with_restated=not are_parts,
             )
             try:
                 for report in reports:
@@ -173,7 +192,12 @@ def _tell(context: dg.AssetExecutionContext, report: Report) -> Iterator[dg.Mate
                     key, partition=partition_of(client, export, outcome), metadata=facts(outcome)
                 )
             )
-    if not bad:
+    if not bad and export.name.endswith(LIVE):
+        rows = sum(outcome.rows for outcome in report.asked)
+        yield dg.MaterializeResult(
+            asset_key=key, metadata={"dagster/row_count": rows, "parts": parts_table(report.asked)}
+        )
+    elif not bad:
         for outcome in report.asked:
             context.add_asset_metadata(
                 facts(outcome, report.previews.get(outcome.period_start)),
@@ -187,6 +211,20 @@ def _is_sweep(partitions: list[str]) -> bool:
     return any(partition.endswith(f"-{SWEEP_HOUR:02d}:00") for partition in partitions)
 
 
+def _order(
+    client: Client, export: Export, partitions: Iterable[str], hours: IngestedHours, ledger: Ledger
+) -> Order:
+    """What to deliver of an export, as its client file has it now."""
+    starts = [_start(client, export, partition) for partition in partitions]
+    if export.name.endswith(LIVE):
+        now = datetime.now(UTC)
+        ordered = client.export(export.name.removesuffix(LIVE)) or export
+        parts = [start for hour in starts for start in due_parts(ledger, client, ordered, hour, now)]
+        return Order(client, ordered.parts(), tuple(parts))
+    _require_whole(hours, client, export, starts)
+    return Order(client, export, tuple(starts))
+
+
 def _start(client: Client, export: Export, partition: str) -> datetime:
     """The start of the period that a partition key names."""
     if export.cadence != "daily":
@@ -194,33 +232,36 @@ def _start(client: Client, export: Export, partition: str) -> datetime:
     return client.local_midnight(partition)
 
 
-def _require_whole(hours: IngestedHours, export: Export, starts: list[datetime]) -> None:
+def _require_whole(hours: IngestedHours, client: Client, export: Export, starts: list[datetime]) -> None:
     """A period that has ended is delivered whole or not at all; the running one as far as it goes."""
     now = datetime.now(UTC)
     try:
         for start in sorted(starts):
-            end = period_end(start, export.cadence)
+            begin, end = window(client, export, start)
             if end <= now:
-                hours.require(start, end)
+                hours.require(begin, end)
     except FootfallError as error:
         raise dg.Failure(str(error), metadata={"export": export.name}) from None
 
 
 @dg.definitions
 def deliveries() -> dg.Definitions:
-    """A multi-asset for the hourly exports, and one for the daily exports of each time zone."""
+    """A multi-asset for the hourly exports, one for the parts of live ones, and one for the daily exports of
+    each time zone.
+    """
     registry = load_registry(Settings.from_environ(os.environ).clients)
-    hourly_exports = []
-    daily_exports = defaultdict(list)
-    for client in registry.clients:
-        for export in client.exports:
-            if export.cadence == "daily":
-                daily_exports[client.timezone].append((client, export))
-            else:
-                hourly_exports.append((client, export))
-    assets = [_deliveries("deliveries", hourly_exports, hourly())] if hourly_exports else []
+    ordered = [(client, export) for client in registry.clients for export in client.exports]
+    by_hour = [(client, export) for client, export in ordered if export.cadence != "daily"]
+    parts = [(client, export.parts()) for client, export in ordered if export.cadence == "live"]
+    by_zone = defaultdict(list)
+    for client, export in ordered:
+        if export.cadence == "daily":
+            by_zone[last_zone(client, export)].append((client, export))
+    assets = [_deliveries("deliveries", by_hour, hourly())] if by_hour else []
+    if parts:
+        assets.append(_deliveries(LIVE_OP, parts, hourly()))
     assets += [
         _deliveries(f"deliveries_{zone_name(zone)}", exports, daily(zone))
-        for zone, exports in sorted(daily_exports.items())
+        for zone, exports in sorted(by_zone.items())
     ]
     return dg.Definitions(assets=assets)

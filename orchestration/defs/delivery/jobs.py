@@ -70,7 +70,7 @@ def redeliver_op(
     failed = []
     for row, outcome in redelivery.due() if config.only_due else redelivery.replay(wanted):
         client = registry.client(row.client_id)
-        export = next((e for e in client.exports if e.name == row.export), None) if client else None
+        export = client.export(row.export) if client else None
         if outcome.status == "delivered" and client and export:
             context.log_event(
                 dg.AssetMaterialization(

@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 
 from footfall.clients import Client, Export
+from footfall.hours import floor
 from orchestration.delivery.ledger import LedgerRow
 from orchestration.delivery.send import Outcome
 from orchestration.partitions import DAY_FORMAT, HOUR_FORMAT
@@ -17,14 +18,14 @@ LEDGER = dg.AssetKey([GROUP, "ledger"])
 
 
 def asset_key(client_id: str, export: str) -> dg.AssetKey:
-    """`deliveries/<client>/<export>`."""
-    return dg.AssetKey([GROUP, client_id, export])
+    """`deliveries/<client>/<export>`, and `…/<export>/live` of a live export's parts."""
+    return dg.AssetKey([GROUP, client_id, *export.split(".")])
 
 
 def partition_of(client: Client, export: Export, outcome: Outcome) -> str:
     """The partition key of a period."""
     if export.cadence != "daily":
-        return outcome.period_start.astimezone(UTC).strftime(HOUR_FORMAT)
+        return floor(outcome.period_start).strftime(HOUR_FORMAT)
     return outcome.period_start.astimezone(client.zone()).strftime(DAY_FORMAT)
 
 
@@ -46,6 +47,21 @@ def facts(outcome: Outcome, preview: list[dict[str, Any]] | None = None) -> dict
     if preview:
         shown["preview"] = table(preview)
     return shown
+
+
+def parts_table(outcomes: Iterable[Outcome]) -> dg.MetadataValue:
+    """The parts of an hour: what became of each."""
+    return table(
+        {
+            "part": outcome.period_start.astimezone(UTC).strftime("%H:%M"),
+            "status": outcome.status,
+            "revision": outcome.revision,
+            "rows": outcome.rows,
+            "bytes": outcome.bytes,
+            "manifest": outcome.manifest_url,
+        }
+        for outcome in outcomes
+    )
 
 
 def ledger_table(rows: Iterable[LedgerRow]) -> dg.MetadataValue:

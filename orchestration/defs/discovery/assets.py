@@ -9,11 +9,13 @@ from footfall.hours import between
 from orchestration.discovery import domains as life
 from orchestration.discovery import rows, volumes
 from orchestration.discovery.database import registry, transaction
+from orchestration.discovery.held import replace_held
 from orchestration.discovery.proofs import instructions, proven
 from orchestration.discovery.report import domains_table, passed_over_table
 from orchestration.discovery.sightings import SeenInHour, seen_in
+from orchestration.discovery.usage import tell_usage
 from orchestration.partitions import domains as domain_partitions
-from orchestration.partitions import hourly
+from orchestration.partitions import first_hour, hourly
 from orchestration.resources.billing import Billing
 from orchestration.resources.clients import Clients
 from orchestration.resources.domains import DomainRegistry
@@ -51,13 +53,17 @@ def discover_domains(
         seen = seen_in(connection, window.start, window.end)
         volumes.note(database, connection, window.start, window.end)
     now = datetime.now(UTC)
+    registered = clients.registry().clients
     with registry(domains.file()) as database:
-        for client in clients.registry().clients:
+        for client in registered:
             for hour in between(window.start, window.end):
                 found = seen.get((client.client_id, hour), SeenInHour([], 0))
                 life.observe(database, client, hour, found.sightings, overflow=found.overflow, now=now)
         known = rows.listing(database)
         left_out = rows.passed_over(database)
+    with warehouse.connect() as connection, registry(domains.file()) as database:
+        held = replace_held(connection, registered, known)
+        told = tell_usage(database, connection, known, first_hour(), now)
     return dg.MaterializeResult(
         asset_key=["discovery", "domains"],
         metadata={
@@ -66,6 +72,8 @@ def discover_domains(
                 state: sum(row.state == state for row in known)
                 for state in ("seen", "pending", "verified", "billable", "blocked", "retired")
             },
+            "held_hosts": held,
+            "usage_messages": told,
             "domains": dg.MetadataValue.md(domains_table(known)),
             "passed_over": dg.MetadataValue.md(passed_over_table(left_out)),
         },

@@ -112,11 +112,13 @@ def ingest(
         counts = ingest_hours(connection, store, between(window.start, window.end), registry)
         for hour in counts:
             replace_enrichments(connection, store, hour.hour)
-        findings = review(connection, store, counts)
+        # Of an hour that still runs nobody can say yet what it lacks, nor what came late.
+        over = [hour for hour in counts if hour.had_ended]
+        findings = review(connection, store, over)
         sites = replace_sites(connection, registry)
         volume = volume_by_hour(connection, counts[-1].hour) if counts else ""
     # Behind the commit: an hour that failed keeps its old digest, and is found to be stale.
-    record_digests(state.listings(), {hour.hour: hour.digest for hour in counts})
+    record_digests(state.listings(), {hour.hour: hour.digest for hour in over})
     # For the alerts, which must not wait for the warehouse.
     record_degraded(state.listings(), _lacking(counts, findings), datetime.now(UTC))
     for hour in counts:

@@ -7,47 +7,42 @@ from pathlib import Path
 
 import dagster as dg
 
+from footfall.privacy import Salts
 from footfall.settings import Settings
-from orchestration.upkeep.prune import prune_alerts, prune_registry, prune_scratch
+from orchestration.defs.upkeep.runs import prune_runs
+from orchestration.resources.lake import Lake
+from orchestration.upkeep.prune import prune_alerts, prune_registry, prune_scratch, prune_staged
 
-#: Runs removed in one go; the next day goes on. Each takes some milliseconds.
-RUNS_A_DAY = 2000
 
-
-@dg.op(description="Removes old runs, notices, resolved alerts, delivered messages and scratch folders.")
-def prune(context: dg.OpExecutionContext) -> None:
+@dg.op(
+    description="Removes old runs, notices, resolved alerts, sent messages, salts, staged and scratch files."
+)
+def prune(context: dg.OpExecutionContext, lake: Lake) -> None:
     settings = Settings.from_environ(os.environ)
     now = datetime.now(UTC)
     early = now - timedelta(days=settings.run_days)
-    old = context.instance.get_run_records(
-        dg.RunsFilter(
-            statuses=[
-                dg.DagsterRunStatus.SUCCESS,
-                dg.DagsterRunStatus.FAILURE,
-                dg.DagsterRunStatus.CANCELED,
-            ],
-            created_before=early,
-        ),
-        limit=RUNS_A_DAY,
-        ascending=True,
-    )
-    for record in old:
-        context.instance.delete_run(record.dagster_run.run_id)
+    runs, logs = prune_runs(context.instance, early, settings.home / "runs_pruned_before")
     context.log.info(
-        "removed: %d runs from before %s, %d resolved alerts, %d rows of the registry, %d scratch folders",
-        len(old),
+        "removed: %d runs and the logs of %d more from before %s, %d resolved alerts, "
+        "%d rows of the registry, %d staged and %d scratch folders, %d salts",
+        runs,
+        logs,
         early.date(),
         prune_alerts(settings.alert_book, now),
         prune_registry(settings.registry, now),
+        prune_staged(settings.home / "outbox", now),
         prune_scratch(Path(tempfile.gettempdir())),
+        # A collector does so every hour; where none runs, the promise still holds.
+        Salts(lake.store()).destroy_old(now),
     )
 
 
 @dg.job(
     executor_def=dg.in_process_executor,
     description=(
-        "Removes what is past its time: runs after FOOTFALL_RUN_DAYS, resolved alerts, old notices, scratch "
-        "folders. **When it is red:** nothing waits for it; mend the cause, it goes on tomorrow."
+        "Removes what is past its time: runs after FOOTFALL_RUN_DAYS (of those whose work a partition still "
+        "shows, the log), resolved alerts, old notices, staged files, salts after their 48 hours. **When it "
+        "is red:** nothing waits for it; mend the cause, it goes on tomorrow."
     ),
 )
 def upkeep() -> None:

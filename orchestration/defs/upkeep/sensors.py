@@ -1,0 +1,85 @@
+"""Hours that nobody ran, or whose run died, are asked for again: what makes a restart enough of a repair."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+
+import dagster as dg
+
+from orchestration.partitions import HOUR_FORMAT, first_hour
+from orchestration.upkeep.missed import LOOK_BACK, End, Tried, end_of, missed
+
+#: The jobs that run an hour whole.
+JOBS = ("hourly", "backfill")
+#: Runs that are read of each job: an hour's own ones, and those of sensors, in two days. Where there are
+#: more, an old hour is run once more than needed.
+RUNS = 1000
+#: Hours asked for in one tick, so that a long absence does not fill the queue.
+HOURS_A_TICK = 6
+_ENDS: dict[dg.DagsterRunStatus, End] = {
+    dg.DagsterRunStatus.SUCCESS: "succeeded",
+    dg.DagsterRunStatus.CANCELED: "stopped",
+    dg.DagsterRunStatus.CANCELING: "stopped",
+}
+
+
+@dg.sensor(
+    job_name="hourly",
+    minimum_interval_seconds=60,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description=(
+        "Runs the hours of the last two days that were never run, because the daemon was away, or whose run "
+        "died. Hours in which a step failed are tried again after an hour. What is done is not done twice."
+    ),
+)
+def missed_hours(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+    now = datetime.now(UTC)
+    tried = sorted(_tried(context.instance, now), key=lambda each: each[0])
+    needs = missed(first_hour(), [each for _, each in tried], now)
+    if not needs:
+        return dg.SkipReason("every hour was run")
+    return dg.SensorResult(
+        run_requests=[
+            dg.RunRequest(run_key=f"missed:{key}:{need}", partition_key=key)
+            for hour, need in islice(needs.items(), HOURS_A_TICK)
+            for key in [hour.astimezone(UTC).strftime(HOUR_FORMAT)]
+        ]
+    )
+
+
+def _tried(instance: dg.DagsterInstance, now: datetime) -> Iterator[tuple[int, Tried]]:
+    """(order of creation, run) of the hours' runs of the last days."""
+    since = now - LOOK_BACK - timedelta(hours=4)
+    for job in JOBS:
+        for record in instance.get_run_records(dg.RunsFilter(job_name=job, updated_after=since), limit=RUNS):
+            tags = record.dagster_run.tags
+            one = tags.get("dagster/partition", "")
+            first = tags.get("dagster/asset_partition_range_start", one)
+            last = tags.get("dagster/asset_partition_range_end", one)
+            if first and last:
+                yield (
+                    record.storage_id,
+                    Tried(
+                        record.dagster_run.run_id,
+                        _hour(first),
+                        _hour(last),
+                        _end(instance, record.dagster_run),
+                        datetime.fromtimestamp(record.end_time or now.timestamp(), UTC),
+                    ),
+                )
+
+
+def _end(instance: dg.DagsterInstance, run: dg.DagsterRun) -> End:
+    if run.status is not dg.DagsterRunStatus.FAILURE:
+        return _ENDS.get(run.status, "going")
+    if run.tags.get("dagster/will_retry") == "true":
+        return "going"
+    return end_of(
+        given is not None and (flag := given.metadata.get("in_ledger")) is not None and flag.value is True
+        for entry in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
+        for given in [entry.get_dagster_event().step_failure_data.user_failure_data]
+    )
+
+
+def _hour(key: str) -> datetime:
+    return datetime.strptime(key, HOUR_FORMAT).replace(tzinfo=UTC)

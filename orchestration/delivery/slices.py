@@ -1,0 +1,125 @@
+"""The periods of a run, copied out of the warehouse once, in order of client.
+
+A mart holds years of all clients, and some are views. Hundreds of exports that each look for their own few
+rows would read it hundreds of times; here it is read once, and each export reads its own rows alone.
+"""
+
+import shutil
+import threading
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import duckdb
+
+from footfall.clients import Client, Export
+from footfall.days import window
+from orchestration.delivery.datasets import DATASETS, utc_cursor
+
+#: Readings of one mart in a run from which on a copy is made, where at least twice as many are to come: with
+#: nothing new none is read, and for a few the copy would not pay.
+AFTER = 4
+#: Longer spans are read from the mart: a backfill of months would copy months.
+SPAN = timedelta(days=3)
+#: Rows of a block of the copy, the least that is read. Smaller: less read for a small client, a larger file.
+ROW_GROUP = 16_384
+
+#: Table and the column that a period is a range of.
+_Source = tuple[str, str]
+
+
+class Slices:
+    """Copies for one run, each made when it begins to pay. Used by several threads."""
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        folder: Path,
+        wanted: Iterable[tuple[Client, Export, datetime]],
+    ) -> None:
+        self._connection = connection
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._asked: Counter[_Source] = Counter()
+        self._made: dict[_Source, str] = {}
+        self._spans: dict[_Source, list[tuple[datetime, datetime]]] = defaultdict(list)
+        for client, export, start in wanted:
+            self._spans[_source(export)].append(_span(client, export, start))
+
+    def table(self, client: Client, export: Export, start: datetime) -> str:
+        """The table to read the export's rows of the period that begins at `start` from."""
+        source = _source(export)
+        plain = f"main.{source[0]}"
+        spans = self._spans.get(source, [])
+        if len(spans) < 2 * AFTER or _span(client, export, start) not in spans:
+            return plain
+        with self._lock:
+            self._asked[source] += 1
+            if self._asked[source] < AFTER:
+                return plain
+            if source not in self._made:
+                self._made[source] = self._copy(source, spans) or plain
+            return self._made[source]
+
+    def _copy(self, source: _Source, spans: list[tuple[datetime, datetime]]) -> str:
+        """The copy's name; empty where none can be made."""
+        since, until = min(begin for begin, _ in spans), max(end for _, end in spans)
+        if until - since > SPAN:
+            return ""
+        table, column = source
+        name = f"slices.copy_{len(self._made)}"
+        is_date = any(dataset.table == table and dataset.day == column for dataset in DATASETS.values())
+        kind, form = ("DATE", "%Y-%m-%d") if is_date else ("TIMESTAMPTZ", "%Y-%m-%dT%H:%M:%S+00:00")
+        try:
+            with utc_cursor(self._connection) as cursor:
+                path = f"{self._folder}/slices.duckdb"
+                cursor.execute(f"ATTACH IF NOT EXISTS '{path}' AS slices (ROW_GROUP_SIZE {ROW_GROUP})")
+                cursor.execute(
+                    f"CREATE TABLE {name} AS SELECT * FROM main.{table} AS source "
+                    f"WHERE source.{column} >= CAST(? AS {kind}) AND source.{column} < CAST(? AS {kind}) "
+                    "ORDER BY source.client_id",
+                    [since.strftime(form), until.strftime(form)],
+                )
+        except duckdb.Error:
+            # A full disk, most of all. Each export reads the mart, slower, and says what is wrong there.
+            return ""
+        return name
+
+    def close(self) -> None:
+        """Let go of the copies."""
+        self._connection.execute("DETACH DATABASE IF EXISTS slices")
+
+
+def _source(export: Export) -> _Source:
+    dataset = DATASETS[export.dataset]
+    return dataset.table, dataset.column(export.cadence)
+
+
+def _span(client: Client, export: Export, start: datetime) -> tuple[datetime, datetime]:
+    """From where to where rows are needed; local days as days of UTC, which is how they are stored."""
+    if DATASETS[export.dataset].day:
+        day = start.astimezone(client.zone()).replace(tzinfo=UTC, hour=0, minute=0, second=0, microsecond=0)
+        return day, day + timedelta(days=1)
+    begin, end = window(client, export, start)
+    return begin.astimezone(UTC), end.astimezone(UTC)
+
+
+@contextmanager
+def sliced(
+    connection: duckdb.DuckDBPyConnection,
+    folder: Path,
+    wanted: Iterable[tuple[Client, Export, datetime]],
+) -> Iterator[Slices]:
+    """Copies in a file below `folder`, which is theirs alone, for as long as the block lasts."""
+    # What a run left that was killed. Whoever has the warehouse is the only one here.
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix="slices-", dir=folder) as name:
+        slices = Slices(connection, Path(name), wanted)
+        try:
+            yield slices
+        finally:
+            slices.close()

@@ -1,0 +1,69 @@
+"""Hours that nobody ran are asked for, without asking for one twice."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from orchestration.upkeep.missed import DEATHS, FIRST_REST, GRACE, REST, Tried, end_of, missed
+
+HOUR = timedelta(hours=1)
+NOW = datetime(2026, 11, 20, 14, 40, tzinfo=UTC)
+#: The last hour that is old enough to be asked for.
+LAST = datetime(2026, 11, 20, 13, tzinfo=UTC)
+
+
+def tried(end, first=LAST, last=None, *, name="run", ago=timedelta(0)):
+    return Tried(name, first, last or first, end, NOW - ago)
+
+
+def test_hours_that_were_never_run_are_asked_for_once_they_are_old_enough():
+    assert list(missed(LAST - 2 * HOUR, [], NOW)) == [LAST - 2 * HOUR, LAST - HOUR, LAST]
+    assert list(missed(LAST, [], LAST + HOUR + GRACE - timedelta(seconds=1))) == []
+
+
+def test_no_hour_is_older_than_two_days():
+    assert min(missed(NOW - timedelta(days=400), [], NOW)) == datetime(2026, 11, 18, 14, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("end", ["succeeded", "delivering", "stopped", "going"])
+def test_an_hour_that_is_done_or_going_on_or_was_stopped_by_a_person_is_let_be(end):
+    assert missed(LAST, [tried("died", name="first"), tried(end, name="second")], NOW) == {}
+
+
+def test_hours_before_the_first_that_was_run_are_left_to_people():
+    done = tried("succeeded", LAST - 2 * HOUR)
+    assert list(missed(LAST - 9 * HOUR, [done], NOW)) == [LAST - HOUR, LAST]
+
+
+def test_a_range_stands_for_each_of_its_hours():
+    assert list(missed(LAST - 3 * HOUR, [tried("succeeded", LAST - 3 * HOUR, LAST - HOUR)], NOW)) == [LAST]
+
+
+def test_a_run_that_died_is_followed_at_once_by_a_name_of_its_own_and_then_more_slowly():
+    deaths = [tried("died", name=f"run {n}") for n in range(DEATHS + 3)]
+
+    def after(n, wait):
+        return missed(LAST, deaths[:n], NOW + wait).get(LAST)
+
+    assert after(1, timedelta(0)) == "after run 0"
+    assert after(DEATHS, timedelta(0)) == f"after run {DEATHS - 1}"
+    assert after(DEATHS + 1, FIRST_REST - timedelta(seconds=1)) is None
+    assert after(DEATHS + 1, FIRST_REST) == f"after run {DEATHS}"
+    assert after(DEATHS + 2, FIRST_REST) is None
+    assert after(DEATHS + 2, 2 * FIRST_REST) == f"after run {DEATHS + 1}"
+
+
+def test_deaths_before_a_success_count_no_more():
+    early = [tried("died", name=f"run {n}") for n in range(9)]
+    assert missed(LAST, [*early, tried("succeeded"), tried("died", name="late")], NOW) == {LAST: "after late"}
+
+
+def test_an_hour_in_which_a_step_failed_is_tried_again_after_an_hour():
+    assert missed(LAST, [tried("failed")], NOW) == {}
+    assert missed(LAST, [tried("failed", ago=REST)], NOW) == {LAST: "after run"}
+
+
+def test_a_run_without_a_failed_step_died_and_one_of_deliveries_alone_is_the_ledgers():
+    assert end_of([]) == "died"
+    assert end_of([True, True]) == "delivering"
+    assert end_of([True, False]) == "failed"

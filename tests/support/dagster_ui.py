@@ -1,0 +1,62 @@
+"""What an operator does in the Dagster UI, done by a browser."""
+
+import re
+
+from playwright.sync_api import Page, expect
+
+#: Milliseconds for a page to be there, and for a run that was started by a click to end.
+PAGE, RUN = 90_000, 240_000
+GROUPS = ("ingest", "staging", "marts", "reports", "discovery", "deliveries")
+
+
+def sees_the_groups(page: Page, ui: str) -> None:
+    """The lineage has every part of the path."""
+    page.goto(f"{ui}/asset-groups", wait_until="domcontentloaded")
+    for group in GROUPS:
+        expect(page.get_by_text(group, exact=True).first).to_be_visible(timeout=PAGE)
+
+
+def sees_what_an_asset_is(page: Page, ui: str) -> None:
+    """An asset says whose it is, what to do when it is red, how many rows it has, and its last day."""
+    page.goto(f"{ui}/assets/ingest/events?view=overview", wait_until="domcontentloaded")
+    for text in (
+        "When it is red:",
+        "Row count",
+        "DuckDB",
+        "Parquet",
+        "data",
+        "volume_by_hour",
+        "quarantined",
+    ):
+        expect(page.get_by_text(text, exact=True).first).to_be_visible(timeout=PAGE)
+
+
+def sees_the_checks_pass(page: Page, ui: str) -> None:
+    """Checks by name, with what they mean."""
+    page.goto(f"{ui}/assets/ingest/events?view=checks", wait_until="domcontentloaded")
+    for name in ("every_line_is_accounted_for", "every_hour_is_closed", "every_object_could_be_read"):
+        expect(page.get_by_text(name).first).to_be_visible(timeout=PAGE)
+    expect(page.get_by_text("Succeeded")).to_have_count(4, timeout=PAGE)
+
+
+def delivers_a_period_again(page: Page, ui: str, asset: str, partition: str) -> None:
+    """Open one period of one client's export, look at its files, materialise it by clicking."""
+    address = f"{ui}/assets/{asset}?view=partitions&partition={partition}"
+    page.goto(address, wait_until="domcontentloaded")
+    for text in ("revision", "manifest", "sha256"):
+        expect(page.get_by_text(text, exact=True).first).to_be_visible(timeout=PAGE)
+    history = page.get_by_text(re.compile(r"View all historical events \(\d+\)"))
+    before = _number(history.inner_text(timeout=PAGE))
+    page.get_by_role("button", name="Materialize…").first.click()
+    page.get_by_role("button", name="Launch 1 run").click(timeout=PAGE)
+    deadline = RUN // 3_000
+    for _ in range(deadline):
+        page.wait_for_timeout(3_000)
+        page.goto(address, wait_until="domcontentloaded")
+        if _number(history.inner_text(timeout=PAGE)) > before:
+            return
+    raise AssertionError(f"{asset} {partition} was not materialised")
+
+
+def _number(text: str) -> int:
+    return int(re.sub(r"\D", "", text))
