@@ -1,6 +1,5 @@
-"""One hour through the models, against one hand-written DuckDB script over the same Parquet; and over a history.
-
-python -m bench.models HISTORY_EVENTS [EVENTS]     one hour over a history of so many, and a full refresh of all
+"""One hour through the models, against one hand-written DuckDB script over the same Parquet; and the same
+hour over a short and over a long history.
 """
 
 import json
@@ -32,7 +31,10 @@ OF_AN_HOUR = 1_000_000
 _EVENTS = """
 INSERT INTO ingest.events BY NAME
 WITH numbered AS (
-    SELECT n, n // $per_visitor AS person, n % $per_visitor AS place, CAST(hash(n, $salt) % 1000000007 AS BIGINT) AS h FROM range($events) AS r(n)
+    SELECT
+        n, n // $per_visitor AS person, n % $per_visitor AS place,
+        CAST(hash(n, $salt) % 1000000007 AS BIGINT) AS h
+    FROM range($events) AS r(n)
 ),
 timed AS (
     SELECT *, CAST(hash(person, $salt) % 1000000007 AS BIGINT) AS p,
@@ -46,7 +48,8 @@ SELECT
     'client-' || (person % $clients) AS client_id,
     'shop' AS site_id,
     $salt || '-' || n AS event_id,
-    CASE WHEN place % 2 = 1 THEN 'engagement' WHEN h % 40 = 0 THEN 'purchase' WHEN h % 15 = 0 THEN 'outbound_click'
+    CASE WHEN place % 2 = 1 THEN 'engagement' WHEN h % 40 = 0 THEN 'purchase'
+        WHEN h % 15 = 0 THEN 'outbound_click'
         WHEN h % 10 = 1 THEN 'web_vitals' ELSE 'page_view' END AS event_type,
     least(moment + INTERVAL 1 SECOND, $hour + INTERVAL 59 MINUTE) AS received_at,
     least(moment, $hour + INTERVAL 59 MINUTE) AS occurred_at,
@@ -56,7 +59,8 @@ SELECT
     'shop.example' AS host,
     true AS is_declared_host,
     'Page ' || (h % 500) AS title,
-    CASE WHEN place = 0 AND p % 3 = 0 THEN 'https://www.google.com/' ELSE 'https://shop.example/' END AS referrer,
+    CASE WHEN place = 0 AND p % 3 = 0 THEN 'https://www.google.com/' ELSE 'https://shop.example/' END
+        AS referrer,
     'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0' AS user_agent,
     false AS gpc, false AS dnt, 1 AS consent_tier,
     'v' || (n - place % 2) AS view_id,
@@ -64,7 +68,8 @@ SELECT
     ['mobile', 'desktop', 'tablet'][1 + p % 3] AS device,
     ['Firefox', 'Chrome', 'Safari'][1 + p % 3] AS browser,
     ['Linux', 'Windows', 'iOS'][1 + p % 3] AS os,
-    'de-DE' AS language, '1920x1080' AS screen, p % 50 = 0 AS is_bot, '/p/' || (h % 500) AS page, 'ok' AS clock,
+    'de-DE' AS language, '1920x1080' AS screen, p % 50 = 0 AS is_bot, '/p/' || (h % 500) AS page,
+    'ok' AS clock,
     'web' AS source,
     CASE WHEN place % 2 = 1 THEN '{"engaged_ms": ' || (h % 30000) || ', "scroll": ' || (h % 100) || '}'
         WHEN h % 40 = 0 THEN '{"revenue": 9.99, "currency": "EUR"}'
@@ -82,12 +87,14 @@ FROM sessionised WHERE event_type = 'page_view'
 WINDOW visit AS (PARTITION BY client_id, site_id, visitor_id, session_number ORDER BY occurred_at, event_id);
 
 CREATE TABLE sessions AS
-SELECT client_id, site_id, visitor_id, session_number, min(occurred_at) AS started_at, max(occurred_at) AS ended_at,
-    count(*) AS events, count(*) FILTER (event_type = 'page_view') AS page_views,
+SELECT client_id, site_id, visitor_id, session_number,
+    min(occurred_at) AS started_at, max(occurred_at) AS ended_at, count(*) AS events,
+    count(*) FILTER (event_type = 'page_view') AS page_views,
     arg_min(page, (occurred_at, event_id)) FILTER (event_type = 'page_view') AS landing_page,
     arg_max(page, (occurred_at, event_id)) FILTER (event_type = 'page_view') AS exit_page,
     arg_min(referrer, (occurred_at, event_id)) AS referrer, arg_min(url, (occurred_at, event_id)) AS url,
-    any_value(country) AS country, any_value(device) AS device, any_value(browser) AS browser, bool_or(is_bot) AS is_bot
+    any_value(country) AS country, any_value(device) AS device, any_value(browser) AS browser,
+    bool_or(is_bot) AS is_bot
 FROM sessionised GROUP BY ALL;
 
 CREATE TABLE daily_metrics AS
@@ -97,7 +104,8 @@ SELECT * FROM (
         count(*) FILTER (event_type = 'page_view') AS page_views
     FROM sessionised WHERE NOT is_bot GROUP BY ALL
 ) LEFT JOIN (
-    SELECT client_id, site_id, CAST(timezone('Europe/Berlin', started_at) AS DATE) AS date, count(*) AS sessions,
+    SELECT client_id, site_id, CAST(timezone('Europe/Berlin', started_at) AS DATE) AS date,
+        count(*) AS sessions,
         avg(CASE WHEN page_views = 1 AND events = 1 THEN 1 ELSE 0 END) AS bounce_rate,
         median(ended_at - started_at) AS median_duration
     FROM sessions WHERE NOT is_bot GROUP BY ALL
@@ -117,8 +125,16 @@ FROM (
 """
 
 
-def run(*, events: int = OF_AN_HOUR, repeats: int = 2) -> list[Row]:
-    """A row for an hour of an installation's first day. Raises RuntimeError with what a failed side said."""
+def run(*, events: int = OF_AN_HOUR, histories: tuple[int, int] = (300_000, 3_000_000)) -> list[Row]:
+    """A row for the first hour, and one for what a longer history adds to an hour.
+
+    The goals are stated for 1,000,000 events, and for histories of 1, 10 and 100 million. Raises RuntimeError
+    with what a failed side said.
+    """
+    return [_first_hour(events, repeats=2), _growth(histories, events=100_000, repeats=2)]
+
+
+def _first_hour(events: int, repeats: int) -> Row:
     say(f"models: {events} events in an hour")
     manifest()
     with tempfile.TemporaryDirectory(prefix="footfall-bench-") as name:
@@ -133,25 +149,42 @@ def run(*, events: int = OF_AN_HOUR, repeats: int = 2) -> list[Row]:
         pairs = alternate(repeats, models, lambda: _apart("by-hand", folder)["seconds"])
     peak = max(side["peak_gib"] for side in ours)
     remark = (
-        "one DuckDB script over the hour's Parquet: page views, sessions and a dozen daily metrics; no other table, "
-        f"no late events, no tests. Footfall's peak memory {peak:.1f} GiB"
+        "one DuckDB script over the hour's Parquet: page views, sessions and a few daily metrics; no other "
+        f"table, no late events, no tests. Footfall's peak memory {peak:.1f} GiB"
     )
-    return [
-        timed_row(
-            f"models of an hour, {events:,} events to all marts and reports", pairs, events, "events", remark
+    what = f"models of an hour, {events:,} events to all marts and reports"
+    return timed_row(what, pairs, events, "events", remark)
+
+
+def _growth(histories: tuple[int, int], events: int, repeats: int) -> Row:
+    short, long = histories
+    manifest()
+    with tempfile.TemporaryDirectory(prefix="footfall-bench-") as name:
+        folders = {}
+        for history in histories:
+            say(f"models: an hour over a history of {history:,} events")
+            folders[history] = Path(name) / str(history)
+            folders[history].mkdir()
+            prepare(folders[history], history=history, events=events)
+            _apart("refresh", folders[history])
+        pairs = alternate(
+            repeats,
+            lambda: _apart("models", folders[long])["seconds"],
+            lambda: _apart("models", folders[short])["seconds"],
         )
-    ]
+    what = f"models of an hour, {events:,} events, over a history of {long:,}"
+    return timed_row(what, pairs, events, "events", f"the same hour over a history of {short:,}")
 
 
 def prepare(folder: Path, history: int, events: int) -> None:
-    """A warehouse with the ingested tables: one hour of `events` at HOUR, and the hours of the history before it."""
-    hours = [HOUR] if events else []
-    hours += [HOUR - timedelta(hours=n) for n in range(1, 1 + -(-history // OF_AN_HOUR))]
+    """A warehouse with the ingested tables: an hour of `events` at HOUR, and a history before it."""
+    hours = [HOUR, *(HOUR - timedelta(hours=n) for n in range(1, 1 + -(-history // OF_AN_HOUR)))]
     with _connect(folder / "warehouse.duckdb") as connection:
         for statement in create_statements():
             connection.execute(statement)
         connection.execute(
-            "INSERT INTO ingest.sites SELECT 'client-' || n, 'shop', 'Europe/Berlin', 30, false, false, 'purchase' "
+            "INSERT INTO ingest.sites "
+            "SELECT 'client-' || n, 'shop', 'Europe/Berlin', 30, false, false, 'purchase' "
             "FROM range(?) AS r(n)",
             [CLIENTS],
         )
@@ -172,16 +205,20 @@ def prepare(folder: Path, history: int, events: int) -> None:
 
 
 def _models(folder: Path) -> None:
-    """What a run of the hour does, on a copy of the warehouse."""
-    warehouse = folder / "warehouse.duckdb"
+    """What a run of the hour does; again, it makes the same rows anew."""
     for arguments in (build_windowed(), build_whole()):
-        _build(arguments, warehouse, folder)
+        _build(arguments, folder)
 
 
-def _build(arguments: list[str], warehouse: Path, folder: Path) -> None:
-    results = invoke(
-        arguments, window_environment(warehouse, HOUR, HOUR + timedelta(hours=1)), folder / "target"
-    )
+def _refresh(folder: Path) -> None:
+    """Everything anew."""
+    for arguments in (build_windowed(), build_whole()):
+        _build([*arguments, "--full-refresh"], folder)
+
+
+def _build(arguments: list[str], folder: Path) -> None:
+    window = window_environment(folder / "warehouse.duckdb", HOUR, HOUR + timedelta(hours=1))
+    results = invoke(arguments, window, folder / "target")
     bad = [f"{result.unique_id}: {result.message}" for result in results if not result.is_good]
     if bad:
         raise RuntimeError("; ".join(bad))
@@ -218,10 +255,10 @@ def _apart(what: str, folder: Path) -> dict[str, float]:
 
 
 def main() -> int:
-    """The command; see the module's docstring."""
+    """One side, in a process of its own: `models`, `refresh` or `by-hand`, and the folder of `prepare`."""
     what, folder = sys.argv[1], Path(sys.argv[2])
     begun = time.perf_counter()
-    {"models": _models, "by-hand": _by_hand}[what](folder)
+    {"models": _models, "refresh": _refresh, "by-hand": _by_hand}[what](folder)
     taken = time.perf_counter() - begun
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
     print(json.dumps({"seconds": taken, "peak_gib": peak}))

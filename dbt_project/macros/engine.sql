@@ -20,10 +20,10 @@
 {#- How many whole spans of so many seconds fit between two moments; below one where the end is before the start. -#}
 {% macro whole_spans_between(start, end, seconds) %}{{ return(adapter.dispatch('whole_spans_between')(start, end, seconds)) }}{% endmacro %}
 {% macro default__whole_spans_between(start, end, seconds) -%}
-    date_diff('microsecond', {{ start }}, {{ end }}) // {{ seconds * 1000000 }}
+    floor(date_diff('microsecond', {{ start }}, {{ end }}) / {{ seconds * 1000000 }})
 {%- endmacro %}
 {% macro spark__whole_spans_between(start, end, seconds) -%}
-    timestampdiff(microsecond, {{ start }}, {{ end }}) div {{ seconds * 1000000 }}
+    floor(timestampdiff(microsecond, {{ start }}, {{ end }}) / {{ seconds * 1000000 }})
 {%- endmacro %}
 
 {#- A moment some minutes later; `minutes` is a column or a number. -#}

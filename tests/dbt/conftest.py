@@ -1,4 +1,4 @@
-"""A warehouse with the ingest's tables, dbt on it, and the models' SQL without dbt (support.compiled_models)."""
+"""A warehouse with the ingest's tables, dbt on it, and the models' SQL without dbt."""
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -31,7 +31,7 @@ def models(dbt: Dbt) -> Models:
 
 
 @pytest.fixture(scope="session")
-def analyses(dbt: Dbt, models: Models) -> dict[str, str]:
+def analyses(dbt: Dbt) -> dict[str, str]:
     """Saved question → its query, as dbt compiles it."""
     done = dbt.must("compile", "--select", "path:analyses")
     return {result.node.name: result.node.compiled_code for result in done.result.results}

@@ -59,9 +59,8 @@ EXPECTED = {
 
 @pytest.fixture(scope="module")
 def answered(models, add_events):
-    """Anna comes from a search, reads two pages and buys; a week later she is back. Ben sees one page and goes.
-
-    Somebody reads one page of the blog.
+    """Anna comes from a search, reads two pages and buys; a week later she is back. Ben sees one page and
+    goes. Somebody reads one page of the blog.
     """
     connection = models.database()
     anna = {

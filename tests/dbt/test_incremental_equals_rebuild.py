@@ -68,7 +68,8 @@ def _tell(models, seed: int, stories: int = TOGETHER, is_followed: bool = True) 
     """
     connection = models.database()
     events = {number: story_events(random.Random(f"{seed} {number}"), number) for number in range(stories)}
-    lake = Lake(connection, events)
+    lake = Lake(connection)
+    lake.fill(events)
     chance = random.Random(seed)
     windows = run_windows(chance, max(copy.hour for copies in events.values() for copy in copies))
     waiting: dict[int, list[tuple[int, Step]]] = defaultdict(list)
@@ -245,6 +246,31 @@ def test_an_hour_is_modelled_without_the_next(models):
     _an_hour_is_modelled_without_the_next(models)
 
 
+def _two_clients_have_a_site_of_one_name(models) -> None:
+    connection = models.database()
+    connection.execute(
+        "insert into ingest.sites values ('c', 's', 'UTC', 30, false, false, ''),"
+        " ('d', 's', 'UTC', 60, false, false, '')"
+    )
+    connection.execute(
+        "insert into ingest.events by name select client_id, 's' as site_id, 'v' as visitor_id,"
+        " 'page_view' as event_type, 'e' || n as event_id, $start as received_hour,"
+        " $start + n * interval 40 minute as received_at, $start + n * interval 40 minute as occurred_at,"
+        " false as is_duplicate from range(2) as hours(n), (values ('c'), ('d')) as clients(client_id)",
+        {"start": START},
+    )
+    models.rebuild(connection)
+    found = connection.execute(
+        "select client_id, count(*), count(distinct session_id) from events group by client_id order by 1"
+    ).fetchall()
+    connection.close()
+    assert found == [("c", 2, 2), ("d", 2, 1)]
+
+
+def test_two_clients_have_a_site_of_one_name(models):
+    _two_clients_have_a_site_of_one_name(models)
+
+
 def _few_stories(models) -> None:
     _tell(models, seed=0, stories=12, is_followed=False)
 
@@ -259,7 +285,7 @@ MUTANTS = {
     "the rules of a site are joined without its client": (
         "on to_group.client_id = sites.client_id and to_group.site_id",
         "on to_group.site_id",
-        _few_stories,
+        _two_clients_have_a_site_of_one_name,
     ),
     "the end of the window belongs to it": (
         f"received_hour < cast('{PLACE_OF_WINDOW[1]}'",
@@ -303,11 +329,11 @@ def test_dbt_itself_gives_the_tables_of_a_rebuild(dbt, models, warehouse, hour_t
     chance = random.Random(seed)
     copies = [copy for copy in story_events(chance) if copy.hour in range(4, 7)]
     with duckdb.connect(str(warehouse)) as connection:
-        lake = Lake(connection, {0: copies})
+        Lake(connection).fill({0: copies})
     dbt.must("build", *NO_UNIT_TESTS, window=(hour_text(START), hour_text(START + HOUR)))
     for hour in chance.sample([4, 5, 6], 3):
         with duckdb.connect(str(warehouse)) as connection:
-            Lake(connection).ingest(hour, 1)
+            Lake(connection).ingest([(0, hour, 1)])
         window = (hour_text(START + hour * HOUR), hour_text(START + (hour + 1) * HOUR))
         dbt.must(*build_windowed(), window=window)
         dbt.must(*build_whole(), window=window)

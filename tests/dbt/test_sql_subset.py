@@ -1,7 +1,8 @@
-"""The models' SQL stays in what DuckDB and Spark share, so that the same models can run on a distributed engine.
+"""The models' SQL stays in what DuckDB and Spark share, so that the same models can run on a distributed
+engine.
 
-What they write differently is in the dispatched macros of macros/engine.sql; for each, this file says how Spark
-writes it. Everything else of the compiled SQL has to be read alike by both.
+What they write differently is in the dispatched macros of macros/engine.sql. Everything else of the compiled
+SQL has to be read alike by both.
 """
 
 import re

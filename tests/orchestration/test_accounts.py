@@ -70,6 +70,7 @@ def test_accounts_follow_when_another_hour_takes_an_event_away(lake, connection)
             (HOUR, 1, 0),
             (HOUR + ONE, 1, 1),
         ]
+    assert _rows(connection, "changes", "*") == [(HOUR, "demo", "event-0001")]
 
 
 def test_an_object_that_cannot_be_read_degrades_its_hour_and_is_told_once(lake, connection):
@@ -217,6 +218,10 @@ def test_fields_learnt_later_are_rows_of_the_hour_they_were_taken_in(tmp_path, l
     for _ in range(2):
         assert replace_enrichments(connection, lake, HOUR) == 2
         assert replace_enrichments(connection, lake, HOUR + ONE) == 0
+        assert _rows(connection, "changes", "*") == [
+            (HOUR, "demo", "event-0001"),
+            (HOUR, "demo", "event-0002"),
+        ]
         rows = _rows(connection, "event_enrichments", "client_id, event_id, enriched_at, version, fields")
         assert [(*row[:4], msgspec.json.decode(row[4])) for row in rows] == [
             ("demo", "event-0001", HOUR + ONE / 2, 1, {"country": "SE", "is_bot": True}),

@@ -1,9 +1,9 @@
 """dbt in this process, and the models' SQL without dbt.
 
-dbt starts slowly; a property needs hundreds of runs. So `compiled_models` lets dbt compile and run every model
-twice, once from nothing and once incrementally, keeps the SQL that dbt executed, and it can then be executed
-on any in-memory database. What that proves of SQL, `test_incremental_equals_rebuild` proves again, for fewer
-orders, with dbt itself.
+dbt starts slowly; a property needs hundreds of runs. So `compiled_models` lets dbt compile and run every
+model twice, once from nothing and once incrementally, keeps the SQL that dbt executed, and it can then be
+executed on any in-memory database. What that proves of SQL, `test_incremental_equals_rebuild` proves again,
+for fewer orders, with dbt itself.
 """
 
 import re

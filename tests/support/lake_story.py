@@ -198,8 +198,12 @@ def _props(chance: random.Random, kind: str) -> str | None:
 class Lake:
     """All versions of all hours of all stories; each verb does to the ingest's tables what ingest does."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, stories: dict[int, list[Copy]]) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
+
+    def fill(self, stories: dict[int, list[Copy]]) -> None:
+        """What the hours of all stories will hold, and the first settings of their sites."""
+        connection = self._connection
         rows = [
             copy.row | {"story": story, "version": version, "line_number": number}
             for story, copies in stories.items()
@@ -247,7 +251,10 @@ class Lake:
     def correct(self, story: int, hour: int, number: int) -> None:
         """Corrections of some events, taken in during an hour, in place of that hour's corrections before."""
         taken_in = START + hour * HOUR
-        of_hour = "from ingest.event_enrichments where enriched_at = $at + interval 5 minute and client_id like $story"
+        of_hour = (
+            "from ingest.event_enrichments"
+            " where enriched_at = $at + interval 5 minute and client_id like $story"
+        )
         given = {"at": taken_in, "story": f"%-{story}"}
         changes = f"insert into ingest.changes select $at, client_id, event_id {of_hour}"
         self._connection.execute(changes, given)
@@ -346,7 +353,7 @@ class Lake:
 
 
 def run_windows(chance: random.Random, last_hour: int) -> list[tuple[int, int]]:
-    """The hours, first and last, that each run models: every hour once, in any order, and some of them again."""
+    """The first and last hour that each run models: every hour once, in any order, and some of them again."""
     windows = []
     first = 0
     while first <= last_hour:
