@@ -220,7 +220,11 @@ def by_incident(heard):
 
 
 def still_firing(heard):
-    return [incident for incident, events in by_incident(heard).items() if events[-1] == "firing"]
+    return [
+        incident
+        for incident, events in by_incident(heard).items()
+        if events[-1] == "firing" and incident.partition(":")[0] not in NEWS
+    ]
 
 
 def no_revision_repeats(bucket):
