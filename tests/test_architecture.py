@@ -79,6 +79,7 @@ LONG_FILES = {
     "footfall/demo/traffic.py": "the demo's visitors and what is expected of them, side by side",
     "footfall/store.py": "the port and its two adapters, to be read against each other",
     "tests/orchestration/test_cloudfront.py": "one test for each version of a log and each flaw",
+    "tests/orchestration/test_definitions.py": "one loaded code location, and what each asset of it promises",
     "tests/orchestration/test_alerting.py": "one test for each way in which an alert begins and ends",
     "tests/collector/test_http.py": "one test for each thing that a peer can do to a server",
     "tests/collector/test_spool.py": "one test for each way in which a disk fails",
