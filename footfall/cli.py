@@ -340,8 +340,8 @@ def _new_key(options: argparse.Namespace, settings: Settings) -> int:
         **({"site_id": options.site} if options.site else {}),
     }
     try:  # the client as it would be with the key, so that a mistake shows before the key is handed out
-        document = client.model_dump(mode="json")
-        Client.model_validate({**document, "api_keys": [*document["api_keys"], written]})
+        document = client.model_dump(mode="json", exclude_unset=True)
+        Client.model_validate({**document, "api_keys": [*document.get("api_keys", []), written]})
     except ValidationError as error:
         raise FootfallError(error.errors(include_input=False)[0]["msg"]) from None
     print(f"the key, shown only now:  {key}\n")

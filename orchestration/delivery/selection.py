@@ -21,7 +21,8 @@ from orchestration.delivery.held import not_held
 #: Characters with which a spreadsheet begins a formula, the full-width ones of Asian keyboards included.
 #: A cell of text that begins with one, or with apostrophes and then one, gets an apostrophe in front.
 _STARTS = "\t\n\r+-=@＋－＝＠"
-_CODES = ", ".join(str(ord(c)) for c in _STARTS)
+#: A list and no IN: for each IN of so many numbers, that is for each column, DuckDB plans a join.
+_CODES = "[" + ", ".join(str(ord(c)) for c in _STARTS) + "]"
 _AFTER_APOSTROPHES = "^''+[\\t\\n\\r+\\-=@＋－＝＠]"
 
 
@@ -190,9 +191,12 @@ def _cell(name: str, kind: str, export: Export, hash_key: str) -> str:
         return f"{column} AS {alias}"
     if not export.formula_guard:
         return f"{column} AS {alias}"
-    # The first character decides; only an apostrophe needs a closer look, which costs ten times as much.
+    # The first character decides, most often by being a letter, a digit or a slash; only an apostrophe needs
+    # a closer look, which costs ten times as much.
+    first = f"ascii({column})"
     return (
-        f"CASE WHEN ascii({column}) IN ({_CODES}) "
+        f"CASE WHEN ({first} NOT BETWEEN 65 AND 65290 AND {first} NOT BETWEEN 46 AND 60 "
+        f"AND list_contains({_CODES}, {first})) "
         f"OR (ascii({column}) = 39 AND regexp_matches({column}, '{_AFTER_APOSTROPHES}')) "
         f"THEN '''' || {column} ELSE {column} END AS {alias}"
     )
