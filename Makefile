@@ -31,10 +31,9 @@ $(VENV)/.ready: $(UV) pyproject.toml uv.lock
 demo: setup
 	@$(RUN)/footfall demo $(if $(filter 0,$(SERVE)),--no-serve)
 
-# A file of tests on each core, two at least and four at most: some wait, and some hold a gigabyte. In the order of
-# their names: by their number of tests, the few and long ones would come last, one core idle.
+# A file of tests on each core, two at least and four at most: some wait, and some hold a gigabyte.
 test: setup
-	@$(RUN)/pytest --dist loadfile --no-loadscope-reorder -n $$(n=$$(nproc); echo $$((n < 2 ? 2 : n > 4 ? 4 : n)))
+	@$(RUN)/pytest --dist loadfile -n $$(n=$$(nproc); echo $$((n < 2 ? 2 : n > 4 ? 4 : n)))
 
 check: setup
 	@$(RUN)/ruff format --check .
