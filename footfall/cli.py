@@ -30,12 +30,17 @@ from footfall.signatures import key_id, load_signer
 from footfall.store import open_store
 from footfall.verify import verify_bucket
 
-#: Commands that another module takes whole, because they need Dagster or the ledger: module and meaning.
+#: Commands that another module takes whole, because they need Dagster or the ledger: the module with
+#: its first arguments, and the meaning.
 PASSED_ON = {
-    "deliveries": ("orchestration.deliveries", "the ledger: list, replay, restate, rebuild, usage"),
-    "domains": ("orchestration.discovery", "the registry of domains: list, approve, block, retire, verify"),
-    "webhooks": ("orchestration.discovery", "billing messages: list, replay, send"),
-    "alerts": ("orchestration.alerts", "alerts: list those that fire, test the routes"),
+    "deliveries": (("orchestration.deliveries",), "the ledger: list, replay, restate, rebuild, usage"),
+    # Two commands of one module: the registry and what is told of it.
+    "domains": (
+        ("orchestration.discovery", "domains"),
+        "the registry of domains: list, approve, block, retire, verify",
+    ),
+    "webhooks": (("orchestration.discovery", "webhooks"), "billing messages: list, replay, send"),
+    "alerts": (("orchestration.alerts",), "alerts: list those that fire, test the routes"),
 }
 
 
@@ -259,9 +264,8 @@ def _run(options: argparse.Namespace, settings: Settings) -> int:
 
 def _pass_on(options: argparse.Namespace, settings: Settings) -> int:
     installation.prepare(settings)
-    module, _ = PASSED_ON[options.name]
-    name = (options.name,) if module == "orchestration.discovery" else ()  # two commands are of one registry
-    return installation.run_module(settings, os.environ, module, *name, *options.arguments)
+    module_and_arguments, _ = PASSED_ON[options.name]
+    return installation.run_module(settings, os.environ, *module_and_arguments, *options.arguments)
 
 
 def _verify(options: argparse.Namespace, settings: Settings) -> int:

@@ -29,6 +29,8 @@ ROW_GROUP = 16_384
 
 #: Table and the column that a period is a range of.
 _Source = tuple[str, str]
+#: From when to when rows are wanted, in UTC.
+_Span = tuple[datetime, datetime]
 
 
 class Slices:
@@ -45,16 +47,17 @@ class Slices:
         self._lock = threading.Lock()
         self._asked: Counter[_Source] = Counter()
         self._made: dict[_Source, str] = {}
-        self._spans: dict[_Source, list[tuple[datetime, datetime]]] = defaultdict(list)
+        # Span → how many exports want it: hundreds want the same few.
+        self._spans: dict[_Source, Counter[_Span]] = defaultdict(Counter)
         for client, export, start in wanted:
-            self._spans[_source(export)].append(_span(client, export, start))
+            self._spans[_source(export)][_span(client, export, start)] += 1
 
     def table(self, client: Client, export: Export, start: datetime) -> str:
         """The table to read the export's rows of the period that begins at `start` from."""
         source = _source(export)
         plain = f"main.{source[0]}"
-        spans = self._spans.get(source, [])
-        if len(spans) < 2 * AFTER or _span(client, export, start) not in spans:
+        spans = self._spans.get(source, Counter())
+        if spans.total() < 2 * AFTER or _span(client, export, start) not in spans:
             return plain
         with self._lock:
             self._asked[source] += 1
@@ -64,9 +67,10 @@ class Slices:
                 self._made[source] = self._copy(source, spans) or plain
             return self._made[source]
 
-    def _copy(self, source: _Source, spans: list[tuple[datetime, datetime]]) -> str:
+    def _copy(self, source: _Source, spans: Iterable[_Span]) -> str:
         """The copy's name; empty where none can be made."""
-        since, until = min(begin for begin, _ in spans), max(end for _, end in spans)
+        begins, ends = zip(*spans, strict=True)
+        since, until = min(begins), max(ends)
         if until - since > SPAN:
             return ""
         table, column = source
@@ -98,7 +102,7 @@ def _source(export: Export) -> _Source:
     return dataset.table, dataset.column(export.cadence)
 
 
-def _span(client: Client, export: Export, start: datetime) -> tuple[datetime, datetime]:
+def _span(client: Client, export: Export, start: datetime) -> _Span:
     """From where to where rows are needed; local days as days of UTC, which is how they are stored."""
     if DATASETS[export.dataset].day:
         day = start.astimezone(client.zone()).replace(tzinfo=UTC, hour=0, minute=0, second=0, microsecond=0)

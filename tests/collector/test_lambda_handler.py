@@ -2,33 +2,23 @@
 
 import base64
 import json
-from itertools import count
 
 import pytest
 import zstandard
 from support.collectors import CLIENT_FILE, SITE, batch, wire_event
-from support.fault_proxy import BlackHole, Damaged, FaultProxy, Reset, Status
+from support.fault_proxy import BlackHole, Damaged, Reset, Status
+from support.faulty_s3 import faulty_s3, fresh_prefix
 from support.gateway import function_url_event, gateway_event
-from support.s3_server import s3_server
 
 from collector import lambda_handler
 from collector.lambda_handler import Function
 from footfall.settings import Settings
 from footfall.store import open_store
 
-_prefixes = count()
-
 
 @pytest.fixture(scope="module")
 def proxy(tmp_path_factory):
-    with (
-        s3_server(tmp_path_factory.mktemp("s3")) as server,
-        pytest.MonkeyPatch.context() as patch,
-        FaultProxy(server.endpoint) as proxy,
-    ):
-        for name, value in server.environment.items():
-            patch.setenv(name, value)
-        proxy.bucket = server.bucket
+    with faulty_s3(tmp_path_factory.mktemp("s3")) as proxy:
         yield proxy
 
 
@@ -36,15 +26,14 @@ def proxy(tmp_path_factory):
 def settings(proxy, tmp_path):
     (tmp_path / "clients").mkdir()
     (tmp_path / "clients" / "demo.yaml").write_text(CLIENT_FILE)
-    yield {
-        "FOOTFALL_HOME": str(tmp_path),
-        "FOOTFALL_CLIENTS": str(tmp_path / "clients"),
-        "FOOTFALL_LAKE": f"s3://{proxy.bucket}/function-{next(_prefixes)}",
-        "FOOTFALL_S3_ENDPOINT": proxy.endpoint,
-        "FOOTFALL_COLLECTOR_ID": "fn",
-    }
-    proxy.heal()
-    proxy.seen.clear()
+    with fresh_prefix(proxy) as url:
+        yield {
+            "FOOTFALL_HOME": str(tmp_path),
+            "FOOTFALL_CLIENTS": str(tmp_path / "clients"),
+            "FOOTFALL_LAKE": url,
+            "FOOTFALL_S3_ENDPOINT": proxy.endpoint,
+            "FOOTFALL_COLLECTOR_ID": "fn",
+        }
 
 
 @pytest.fixture

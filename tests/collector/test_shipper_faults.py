@@ -2,12 +2,11 @@
 
 import random
 import time
-from itertools import count
 
 import pytest
 import zstandard
-from support.fault_proxy import CATALOGUE, BlackHole, FaultProxy, Reset, Status
-from support.s3_server import s3_server
+from support.fault_proxy import CATALOGUE, BlackHole, Reset, Status
+from support.faulty_s3 import faulty_s3, fresh_prefix
 from support.spools import HOUR, frame
 
 from collector.closing import Closer
@@ -15,29 +14,20 @@ from collector.shipper import Shipper
 from collector.spool import Spool
 from footfall.store import open_store
 
-_prefixes = count()
 #: Throttled, boto3 waits for seconds between its own attempts: one must do in tests of many faults.
 QUICK = [fault for fault in CATALOGUE if not (isinstance(fault, Status) and fault.status in (429, 503))]
 
 
 @pytest.fixture(scope="module")
 def proxy(tmp_path_factory):
-    with (
-        s3_server(tmp_path_factory.mktemp("s3")) as server,
-        pytest.MonkeyPatch.context() as patch,
-        FaultProxy(server.endpoint) as proxy,
-    ):
-        for name, value in server.environment.items():
-            patch.setenv(name, value)
-        proxy.bucket = server.bucket
+    with faulty_s3(tmp_path_factory.mktemp("s3")) as proxy:
         yield proxy
 
 
 @pytest.fixture
 def lake(proxy):
-    yield open_store(f"s3://{proxy.bucket}/shipped-{next(_prefixes)}", s3_endpoint=proxy.endpoint)
-    proxy.heal()
-    proxy.seen.clear()
+    with fresh_prefix(proxy) as url:
+        yield open_store(url, s3_endpoint=proxy.endpoint)
 
 
 def ship(folder, lake, segments):

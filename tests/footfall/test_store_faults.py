@@ -1,14 +1,10 @@
 """The store port on an S3 server that fails: each fault ends as done, or as a StoreError, and never half."""
 
-from itertools import count
-
 import pytest
-from support.fault_proxy import CATALOGUE, BlackHole, FalseChecksum, FaultProxy, Reset, Status, Truncated
-from support.s3_server import s3_server
+from support.fault_proxy import CATALOGUE, BlackHole, FalseChecksum, Reset, Status, Truncated
+from support.faulty_s3 import faulty_s3, fresh_prefix
 
 from footfall.store import StoreError, open_store, put_once
-
-_prefixes = count()
 
 
 #: boto3 makes up to four attempts by itself. Throttled, it waits for seconds between them: one must do.
@@ -18,22 +14,14 @@ def attempts(fault) -> int:
 
 @pytest.fixture(scope="module")
 def proxy(tmp_path_factory):
-    with (
-        s3_server(tmp_path_factory.mktemp("s3")) as server,
-        pytest.MonkeyPatch.context() as patch,
-        FaultProxy(server.endpoint) as proxy,
-    ):
-        for name, value in server.environment.items():
-            patch.setenv(name, value)
-        proxy.bucket = server.bucket
+    with faulty_s3(tmp_path_factory.mktemp("s3")) as proxy:
         yield proxy
 
 
 @pytest.fixture
 def store(proxy):
-    yield open_store(f"s3://{proxy.bucket}/faults-{next(_prefixes)}", s3_endpoint=proxy.endpoint)
-    proxy.heal()
-    proxy.seen.clear()
+    with fresh_prefix(proxy) as url:
+        yield open_store(url, s3_endpoint=proxy.endpoint)
 
 
 def name(fault):

@@ -3,12 +3,11 @@ re-run.
 """
 
 from datetime import timedelta
-from itertools import count
 
 import pytest
-from support.fault_proxy import FaultProxy, Reset, Status, Truncated
+from support.fault_proxy import Reset, Status, Truncated
+from support.faulty_s3 import faulty_s3, fresh_prefix
 from support.orchestration_builders import HOUR, client, event, land, refused
-from support.s3_server import s3_server
 
 from footfall.clients import LogSource
 from footfall.keys import events_object, quarantine_object, raw_prefix
@@ -18,27 +17,18 @@ from orchestration.ingest.schema import make_schema
 from orchestration.sources.intake import take_in
 
 ONE = timedelta(hours=1)
-_prefixes = count()
 
 
 @pytest.fixture(scope="module")
 def proxy(tmp_path_factory):
-    with (
-        s3_server(tmp_path_factory.mktemp("s3")) as server,
-        pytest.MonkeyPatch.context() as patch,
-        FaultProxy(server.endpoint) as proxy,
-    ):
-        for name, value in server.environment.items():
-            patch.setenv(name, value)
-        proxy.bucket = server.bucket
+    with faulty_s3(tmp_path_factory.mktemp("s3")) as proxy:
         yield proxy
 
 
 @pytest.fixture
 def lake(proxy):
-    yield open_store(f"s3://{proxy.bucket}/ingest-{next(_prefixes)}", s3_endpoint=proxy.endpoint)
-    proxy.heal()
-    proxy.seen.clear()
+    with fresh_prefix(proxy) as url:
+        yield open_store(url, s3_endpoint=proxy.endpoint)
 
 
 def _rows(connection):
@@ -109,7 +99,7 @@ def test_an_object_deleted_between_listing_and_reading_is_named_and_comes_back_w
 def test_log_intake_from_a_bucket_that_fails_is_repeated_without_loss_or_repetition(proxy, lake, connection):
     owner = client()
     source = LogSource(name="cdn", site_id="shop", url="file:///logs", distribution="E2ABCDEF")
-    bucket = open_store(f"s3://{proxy.bucket}/logs-{next(_prefixes)}", s3_endpoint=proxy.endpoint)
+    bucket = open_store(f"s3://{proxy.bucket}/logs", s3_endpoint=proxy.endpoint)
     line = "2026-11-20\t14:05:0{}\tFRA2\t3\t198.51.100.7\tGET\td1\t/p\t200\t-\tcurl\t-"
     for n in range(3):
         bucket.put(f"E2ABCDEF.2026-11-20-14.0000000{n}.txt", line.format(n).encode() + b"\n")

@@ -153,6 +153,8 @@ class FaultProxy:
     upstream: str
     #: Bucket → account id that `x-amz-expected-bucket-owner` must name. None: not checked.
     owners: dict[str, str] | None = None
+    #: A bucket of the server, for whoever is only handed the proxy.
+    bucket: str = ""
     seen: list[Exchange] = field(default_factory=list)
     _rules: list[_Rule] = field(default_factory=list)
     _chance: tuple[random.Random, float, Sequence[Fault]] | None = None
