@@ -5,16 +5,18 @@ hour over a short and over a long history.
 import json
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
 
-from bench.measure import Row, alternate, say, timed_row
+from bench.measure import Row, alternate, say, table, timed_row
 from orchestration.ingest.schema import create_statements
 from orchestration.modelling.command import build_whole, build_windowed, window_environment
 from orchestration.modelling.invoke import invoke
@@ -37,7 +39,11 @@ WITH numbered AS (
     FROM range($events) AS r(n)
 ),
 timed AS (
-    SELECT *, CAST(hash(person, $salt) % 1000000007 AS BIGINT) AS p,
+    -- every second visitor comes at this time each day, the others once
+    SELECT *,
+        CAST(
+            hash(person, CASE WHEN person % 2 = 0 THEN hour($hour)::VARCHAR ELSE $salt END) % 1000000007 AS BIGINT
+        ) AS p,
         $hour + to_milliseconds(
             CAST((person * 7919 % 1000) * 300 + place * 25000 + (place // 5) * 2000000 + h % 20000 AS BIGINT)
         ) AS moment
@@ -125,17 +131,23 @@ FROM (
 """
 
 
-def run(*, events: int = OF_AN_HOUR, histories: tuple[int, int] = (300_000, 3_000_000)) -> list[Row]:
-    """A row for the first hour, and one for what a longer history adds to an hour.
+def run(
+    *, events: int = OF_AN_HOUR, histories: Sequence[int] = (OF_AN_HOUR, 3 * OF_AN_HOUR), repeats: int = 2
+) -> list[Row]:
+    """A row for the first hour, and one for what each longer history adds to an hour.
 
-    The goals are stated for 1,000,000 events, and for histories of 1, 10 and 100 million. Raises RuntimeError
-    with what a failed side said.
+    The goals are stated for 1,000,000 events, and for histories of 1, 10 and 100 million, which take hours:
+    `python -m bench.models growth FOLDER 1000000 10000000 100000000`. Raises RuntimeError with what a failed
+    side said.
     """
-    return [_first_hour(events, repeats=2), _growth(histories, events=100_000, repeats=2)]
+    rows = [first_hour(events, repeats)]
+    with tempfile.TemporaryDirectory(prefix="footfall-bench-") as name:
+        return rows + growth(Path(name), histories, events // 10, repeats)
 
 
-def _first_hour(events: int, repeats: int) -> Row:
-    say(f"models: {events} events in an hour")
+def first_hour(events: int, repeats: int) -> Row:
+    """From the ingested events of one hour to all marts and reports, against a script by hand."""
+    say(f"models: {events:,} events in an hour")
     manifest()
     with tempfile.TemporaryDirectory(prefix="footfall-bench-") as name:
         folder = Path(name)
@@ -156,24 +168,38 @@ def _first_hour(events: int, repeats: int) -> Row:
     return timed_row(what, pairs, events, "events", remark)
 
 
-def _growth(histories: tuple[int, int], events: int, repeats: int) -> Row:
-    short, long = histories
+def growth(folder: Path, histories: Sequence[int], events: int, repeats: int) -> list[Row]:
+    """The same hour over each history, against the shortest. A warehouse that `folder` has is used again."""
     manifest()
-    with tempfile.TemporaryDirectory(prefix="footfall-bench-") as name:
-        folders = {}
-        for history in histories:
-            say(f"models: an hour over a history of {history:,} events")
-            folders[history] = Path(name) / str(history)
-            folders[history].mkdir()
-            prepare(folders[history], history=history, events=events)
-            _apart("refresh", folders[history])
+    refreshed = {history: _refreshed(folder / str(history), history, events) for history in histories}
+    shortest = folder / str(histories[0])
+    rows = []
+    for history in histories[1:]:
         pairs = alternate(
             repeats,
-            lambda: _apart("models", folders[long])["seconds"],
-            lambda: _apart("models", folders[short])["seconds"],
+            lambda longer=folder / str(history): _apart("models", longer)["seconds"],
+            lambda: _apart("models", shortest)["seconds"],
         )
-    what = f"models of an hour, {events:,} events, over a history of {long:,}"
-    return timed_row(what, pairs, events, "events", f"the same hour over a history of {short:,}")
+        what = f"models of an hour, {events:,} events, over a history of {history:,}"
+        remark = (
+            f"the same hour over a history of {histories[0]:,}; a full refresh of the longer one takes "
+            f"{refreshed[history]['seconds']:,.0f} s, {refreshed[history]['peak_gib']:.1f} GiB at most"
+        )
+        rows.append(timed_row(what, pairs, events, "events", remark))
+    return rows
+
+
+def _refreshed(folder: Path, history: int, events: int) -> dict[str, float]:
+    """Seconds and memory of a full refresh over a history, made where it is not there."""
+    noted = folder / "refresh.json"
+    if not noted.exists():
+        say(f"models: everything anew over a history of {history:,} events")
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        prepare(folder, history=history, events=events)
+        noted.write_text(json.dumps(_apart("refresh", folder)))
+    seen: dict[str, float] = json.loads(noted.read_text())
+    return seen
 
 
 def prepare(folder: Path, history: int, events: int) -> None:
@@ -255,8 +281,14 @@ def _apart(what: str, folder: Path) -> dict[str, float]:
 
 
 def main() -> int:
-    """One side, in a process of its own: `models`, `refresh` or `by-hand`, and the folder of `prepare`."""
+    """`growth FOLDER HISTORY …`, or one side in a process of its own, and the folder of `prepare`: `models`,
+    `refresh` or `by-hand`.
+    """
     what, folder = sys.argv[1], Path(sys.argv[2])
+    if what == "growth":
+        rows = growth(folder, [int(text) for text in sys.argv[3:]], events=OF_AN_HOUR // 10, repeats=3)
+        print(table(rows))
+        return 0
     begun = time.perf_counter()
     {"models": _models, "refresh": _refresh, "by-hand": _by_hand}[what](folder)
     taken = time.perf_counter() - begun

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import collector, delivery, hour, ingest, ui
+from bench import collector, delivery, hour, ingest, models, ui
 from bench.measure import Row, alternate, rate, table, timed_row
 from bench.traffic import EVENT_BYTES, SITE_KEY, body
 from footfall.event import check_event, parse_batch
@@ -61,6 +61,17 @@ def test_what_an_operator_waits_for_is_measured_beside_one_client():
     rows = ui.run(clients=2, days=2, repeats=1)
 
     assert [row.what.split(": ")[1] for row in rows][:3] == [ui.LOAD, ui.TICK, ui.ALERTS]
+
+
+@pytest.mark.proof
+def test_the_models_are_measured_beside_a_script_and_over_a_longer_history():
+    rows = models.run(events=1000, histories=(1000, 2000), repeats=1)
+
+    assert [row.what for row in rows] == [
+        "models of an hour, 1,000 events to all marts and reports",
+        "models of an hour, 100 events, over a history of 2,000",
+    ]
+    assert "a full refresh of the longer one takes" in rows[1].remark
 
 
 def test_the_steps_of_an_hour_are_read_from_its_narration():
