@@ -41,9 +41,9 @@ WITH numbered AS (
 timed AS (
     -- every second visitor comes at this time each day, the others once
     SELECT *,
-        CAST(
-            hash(person, CASE WHEN person % 2 = 0 THEN hour($hour)::VARCHAR ELSE $salt END) % 1000000007 AS BIGINT
-        ) AS p,
+        CAST(hash(
+            person, CASE WHEN person % 2 = 0 THEN hour($hour)::VARCHAR ELSE $salt END
+        ) % 1000000007 AS BIGINT) AS p,
         $hour + to_milliseconds(
             CAST((person * 7919 % 1000) * 300 + place * 25000 + (place // 5) * 2000000 + h % 20000 AS BIGINT)
         ) AS moment
