@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -11,15 +12,16 @@ import dagster as dg
 from footfall.errors import FootfallError
 from footfall.settings import Settings
 from orchestration.alerting import conditions, facts
-from orchestration.alerting.alert import KINDS, Alert
-from orchestration.alerting.book import alert_book, failing_routes, told_to
+from orchestration.alerting.alert import KINDS, NEWS, Alert
+from orchestration.alerting.book import alert_book, failing_routes, last_look, told_to
 from orchestration.alerting.channel import NotTold, tell
 from orchestration.alerting.life import Telling
 from orchestration.alerting.round import go_round
-from orchestration.alerting.routes import load_routes
+from orchestration.alerting.routes import load_routes, usable_routes
 from orchestration.defs.alerting.runs import daemon_age
 
-#: Age of the daemon's last sign of life at which it counts as dead. It beats every 30 seconds.
+#: Age of the daemon's last sign of life, and of the last round of alerts, at which it counts as dead. It
+#: beats every 30 seconds, a round is made every FOOTFALL_ALERT_SECONDS.
 DAEMON_AGE = timedelta(minutes=5)
 
 
@@ -62,46 +64,55 @@ def _test(settings: Settings) -> int:
 def _list(settings: Settings) -> int:
     routes = load_routes(settings.alert_routes, settings.alert_webhook is not None)
     with alert_book(settings.alert_book) as book:
-        seen: dict[str, tuple[Alert, datetime, list[str]]] = {}
+        looked_at, holding = last_look(book)
+        found = {alert.key: (alert, looked_at or datetime.now(UTC)) for alert in holding}
+        names = defaultdict(list)
         for route in routes:
             for key, told in told_to(book, route.name).items():
-                if told.state == "firing":
-                    seen.setdefault(key, (told.alert, told.since, []))[2].append(route.name)
+                if told.state == "firing" and (key in found or told.alert.kind not in NEWS):
+                    found[key] = (found[key][0] if key in found else told.alert, told.since)
+                    names[key].append(route.name if told.last_told else f"{route.name} (not yet)")
         failing = failing_routes(book)
-    for alert, since, names in sorted(seen.values(), key=lambda each: each[1]):
+    for key, (alert, since) in sorted(found.items(), key=lambda each: (each[1][1], each[0])):
+        whose = f"{alert.client_id}: " if alert.client_id else ""
+        told_whom = ", ".join(names[key]) or "nobody"
         print(
-            f"{since:%Y-%m-%d %H:%M}  {alert.severity:8} {alert.kind:20} {alert.title}  → {', '.join(names)}"
+            f"{since:%Y-%m-%d %H:%M}  {alert.severity:8} {alert.kind:20} {whose}{alert.title}  → {told_whom}"
         )
     for name, since, said in failing:
         print(f"{since:%Y-%m-%d %H:%M}  route {name} fails: {said}")
-    if not seen and not failing:
-        print("no alert is firing" if routes else "there is no route, so nobody is told of anything")
+    if not found and not failing:
+        print("no alert is firing")
+    if not routes:
+        print("there is no route, so nobody is told of anything: set FOOTFALL_ALERT_WEBHOOK or _ROUTES")
+    print(f"last look: {looked_at:%Y-%m-%d %H:%M} UTC" if looked_at else "nobody has looked yet")
     return 0
 
 
 def _watch(settings: Settings) -> int:
     """What Dagster cannot say of itself. For a timer outside of it; see docs/operations.md."""
     now = datetime.now(UTC)
-    holding = []
     with dg.DagsterInstance.get() as instance:
         age = daemon_age(instance, now)
-    scope = {"daemon_silent"}
-    if age is None or age > DAEMON_AGE:
-        said = "never" if age is None else f"{age.total_seconds() / 60:.0f} minutes ago"
-        holding.append(
-            Alert("daemon_silent", "", "scheduler", "Dagster's daemon is silent", {"last sign of life": said})
-        )
-        # Nobody else looks at the collectors now.
-        scope |= {"collector_silent", "spool_ageing"}
-        holding += conditions.collectors(facts.health(settings.collector_urls))
-    routes = load_routes(settings.alert_routes, settings.alert_webhook is not None)
+    routes, trouble = usable_routes(settings.alert_routes, settings.alert_webhook is not None)
     with alert_book(settings.alert_book) as book:
+        silent = conditions.silent_daemon(age, last_look(book)[0], now, max(DAEMON_AGE, _rounds(settings, 3)))
+        collectors = conditions.collectors(facts.health(settings.collector_urls))
+        # As long as the daemon lives, it is the one who tells of the collectors.
+        holding = [*silent, *(collectors if silent else [])]
+        scope = {"daemon_silent", *({"collector_silent", "spool_ageing"} if silent else ())}
         done = go_round(book, routes, holding, os.environ, settings.runbook_url, now, kinds=frozenset(scope))
-    for alert in holding:
+    for alert in (*silent, *collectors, *trouble):
         print(f"{alert.severity}: {alert.title}")
+        for name, value in alert.facts.items():
+            print(f"  {name}: {value}")
     for failure in done.failures:
         print(failure)
-    return 1 if holding or done.failures else 0
+    return 1 if silent or collectors or trouble or done.failures else 0
+
+
+def _rounds(settings: Settings, count: int) -> timedelta:
+    return timedelta(seconds=count * settings.alert_seconds)
 
 
 if __name__ == "__main__":

@@ -85,6 +85,11 @@ KINDS: dict[str, tuple[Severity, str, str]] = {
         "a channel for alerts does not take them",
         "Mend the receiver or its address; what it missed is told then.",
     ),
+    "watch_failing": (
+        "error",
+        "a part of the system cannot be looked at, so nothing of it is told",
+        "Read the error; `footfall doctor` checks the files and stores that are looked at.",
+    ),
     "client_file_invalid": (
         "error",
         "a client's file was set aside, so its deliveries stand still",

@@ -1,4 +1,4 @@
-"""What each route was told: one SQLite file. Written after a message was sent, never before."""
+"""What each route was told: one SQLite file. That a message was sent is written after it, never before."""
 
 import json
 import sqlite3
@@ -8,7 +8,7 @@ from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 
-from orchestration.alerting.alert import Alert
+from orchestration.alerting.alert import NEWS, Alert
 from orchestration.alerting.life import Told
 
 _SCHEMA = """
@@ -21,6 +21,11 @@ CREATE TABLE IF NOT EXISTS told (
     last_told TEXT NOT NULL,
     gone_since TEXT,
     PRIMARY KEY (route, key)
+);
+CREATE TABLE IF NOT EXISTS looked (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    at TEXT NOT NULL,
+    holding TEXT NOT NULL
 );
 CREATE TABLE IF NOT EXISTS failing (
     route TEXT PRIMARY KEY,
@@ -59,7 +64,7 @@ def told_to(connection: sqlite3.Connection, route: str) -> dict[str, Told]:
             Alert(**json.loads(alert)),
             state,
             datetime.fromisoformat(since),
-            datetime.fromisoformat(last),
+            datetime.fromisoformat(last) if last else None,
             datetime.fromisoformat(gone) if gone else None,
         )
         for key, alert, state, since, last, gone in rows
@@ -67,7 +72,8 @@ def told_to(connection: sqlite3.Connection, route: str) -> dict[str, Told]:
 
 
 def write(connection: sqlite3.Connection, route: str, changed: Mapping[str, Told]) -> None:
-    """Remember what the route was told."""
+    """Remember what the route was told, all of it or nothing."""
+    connection.execute("BEGIN IMMEDIATE")
     connection.executemany(
         "INSERT INTO told VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (route, key) DO UPDATE SET "
         "alert = excluded.alert, state = excluded.state, since = excluded.since, "
@@ -79,12 +85,27 @@ def write(connection: sqlite3.Connection, route: str, changed: Mapping[str, Told
                 json.dumps(asdict(each.alert), sort_keys=True),
                 each.state,
                 each.since.isoformat(),
-                each.last_told.isoformat(),
+                each.last_told.isoformat() if each.last_told else "",
                 each.gone_since.isoformat() if each.gone_since else None,
             )
             for key, each in changed.items()
         ],
     )
+    connection.execute("COMMIT")
+
+
+def note_look(connection: sqlite3.Connection, holding: Iterable[Alert], now: datetime) -> None:
+    """A round is done: everything was looked at, and whoever could be told was told."""
+    found = json.dumps([asdict(alert) for alert in holding])
+    connection.execute("INSERT OR REPLACE INTO looked VALUES (1, ?, ?)", (now.isoformat(), found))
+
+
+def last_look(connection: sqlite3.Connection) -> tuple[datetime | None, list[Alert]]:
+    """When the last round was done, None where there was none yet, and what held then."""
+    row = connection.execute("SELECT at, holding FROM looked").fetchone()
+    if row is None:
+        return None, []
+    return datetime.fromisoformat(row[0]), [Alert(**each) for each in json.loads(row[1])]
 
 
 def note_failure(connection: sqlite3.Connection, route: str, said: str, now: datetime) -> None:
@@ -134,8 +155,15 @@ def watched_since(
 
 
 def forget(connection: sqlite3.Connection, before: datetime) -> int:
-    """Drop what was resolved before a moment. Returns how many rows."""
+    """Drop what was resolved, or was news, before a moment, and what was over by then without a word.
+
+    Returns how many rows.
+    """
+    news = ", ".join(f"'{kind}'" for kind in sorted(NEWS))
     done = connection.execute(
-        "DELETE FROM told WHERE state = 'resolved' AND last_told < ?", (before.isoformat(),)
+        "DELETE FROM told WHERE last_told < :before AND last_told <> '' "
+        f"AND (state = 'resolved' OR alert ->> 'kind' IN ({news})) "
+        "OR last_told = '' AND gone_since < :before",
+        {"before": before.isoformat()},
     )
     return done.rowcount

@@ -1,5 +1,6 @@
 """One message to one receiver: a plain JSON webhook, or any of Apprise's channels."""
 
+import http.client
 import json
 import logging
 import urllib.error
@@ -24,6 +25,16 @@ def tell(address: str, telling: Telling, runbook: str) -> None:
         _apprise(address, telling, runbook)
 
 
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """A POST that is redirected would arrive as a GET without its message."""
+
+    def redirect_request(self, *_: object) -> None:
+        return None
+
+
+_opener = urllib.request.build_opener(_NoRedirects)
+
+
 def _post(address: str, telling: Telling, runbook: str) -> None:
     request = urllib.request.Request(
         address,
@@ -31,12 +42,12 @@ def _post(address: str, telling: Telling, runbook: str) -> None:
         headers={"content-type": "application/json", "user-agent": "footfall"},
     )
     try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS):
+        with _opener.open(request, timeout=TIMEOUT_SECONDS):
             return
     except urllib.error.HTTPError as error:
         error.close()
         raise NotTold(f"the webhook answered {error.code}") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         raise NotTold(f"the webhook cannot be reached: {type(error).__name__}") from None
 
 

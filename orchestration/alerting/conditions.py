@@ -124,6 +124,31 @@ def collectors(health: Mapping[str, dict[str, Any] | str]) -> list[Alert]:
     return alerts
 
 
+def silent_daemon(
+    age: timedelta | None, looked_at: datetime | None, now: datetime, patience: timedelta
+) -> list[Alert]:
+    """Nobody runs schedules or looks for alerts: no sign of life for `patience`, or no round of alerts.
+
+    `age` is that of the last sign of life, None where there never was one. A daemon may beat and yet make no
+    round: its code server is dead, or the sensor `alerts` fails or was switched off.
+    """
+    if age is None or age > patience:
+        title = "Dagster's daemon is silent"
+    elif looked_at is not None and now - looked_at > patience:
+        title = "Dagster's daemon lives, but nobody looks for alerts: the sensor `alerts` fails or is off"
+    else:
+        return []
+    shown = {
+        "last sign of life": "never" if age is None else _ago(age),
+        "last look for alerts": "never" if looked_at is None else _ago(now - looked_at),
+    }
+    return [Alert("daemon_silent", "", "scheduler", title, shown)]
+
+
+def _ago(age: timedelta) -> str:
+    return f"{age.total_seconds() / 60:.0f} minutes ago"
+
+
 def silent_sites(volumes: Mapping[tuple[str, str], Mapping[datetime, int]], hour: datetime) -> list[Alert]:
     """Sites far below the same hour of the week in earlier weeks. `hour` is the last that was ingested."""
     alerts = []

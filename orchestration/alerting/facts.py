@@ -1,5 +1,6 @@
 """Facts that conditions need and that no other part keeps: a collector's health, a disk's use."""
 
+import http.client
 import json
 import shutil
 import urllib.error
@@ -20,16 +21,17 @@ def health(addresses: Iterable[str]) -> dict[str, dict[str, Any] | str]:
 def _report(address: str) -> dict[str, Any] | str:
     url = address.rstrip("/") + "/health"
     try:
-        with urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS) as answer:
-            return {**json.loads(answer.read(1 << 20)), "answered": answer.status}
-    except urllib.error.HTTPError as error:
-        with error:  # 503 has a report as well
+        try:
+            answer = urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS)
+        except urllib.error.HTTPError as error:
+            answer = error  # 503 has a report as well
+        with answer:
             try:
-                return {**json.loads(error.read(1 << 20)), "answered": error.code}
-            except ValueError:
-                return f"answered {error.code}"
-    except (OSError, ValueError) as error:
-        return type(error).__name__
+                return {**json.loads(answer.read(1 << 20)), "answered": answer.status}
+            except (ValueError, TypeError):
+                return f"answered {answer.status} without a report: it is no collector"
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        return str(getattr(error, "reason", error)) or type(error).__name__
 
 
 def disks(paths: Iterable[Path]) -> list[tuple[str, int, int]]:

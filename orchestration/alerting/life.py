@@ -2,8 +2,9 @@
 
     conditions that hold now + what was told so far + now  ─►  what is to be told
 
-Nothing here sends or stores: the caller writes down what was told after it was sent, so a channel that fails,
-or a crash, brings the same answer again.
+Nothing here sends or stores. The caller writes down which incidents it is about to open, and after each
+message what was told: a channel that fails, or a crash, brings the same answer again, and an incident that is
+over by then still gets its all-clear, since somebody may have heard of it.
 """
 
 from collections import defaultdict
@@ -29,13 +30,14 @@ What = Literal["firing", "reminder", "resolved"]
 class Told:
     """What a route was told of a key: `state` firing or resolved, since when, and when it was last said.
 
-    `gone_since` is when the condition was first seen to be gone, None while it holds.
+    `last_told` is None as long as the opening is not known to have arrived. `gone_since` is when the
+    condition was first seen to be gone, None while it holds.
     """
 
     alert: Alert
     state: Literal["firing", "resolved"]
     since: datetime
-    last_told: datetime
+    last_told: datetime | None
     gone_since: datetime | None = None
 
 
@@ -62,7 +64,11 @@ def tellings(
     noted: dict[str, Told] = {}
     for key, alert in by_key.items():
         before = told.get(key)
-        if before is None or (before.state == "resolved" and alert.kind not in NEWS):
+        if (
+            before is None
+            or before.last_told is None
+            or (before.state == "resolved" and alert.kind not in NEWS)
+        ):
             fired[alert.kind, alert.client_id].append(alert)
         elif before.state == "firing" and alert.kind not in NEWS:
             if now - before.last_told >= REMINDER:
@@ -89,11 +95,23 @@ def after(telling: Telling, told: Mapping[str, Told], now: datetime) -> dict[str
     state: Literal["firing", "resolved"] = "resolved" if telling.what == "resolved" else "firing"
     changed = {}
     for alert in telling.alerts:
-        before = told.get(alert.key)
-        goes_on = before is not None and before.state == "firing"
-        since = before.since if before is not None and goes_on else now
-        changed[alert.key] = Told(alert, state, since, now)
+        changed[alert.key] = Told(alert, state, _since(told.get(alert.key), now), now)
     return changed
+
+
+def openings(messages: Iterable[Telling], told: Mapping[str, Told], now: datetime) -> dict[str, Told]:
+    """What is written down before `messages` are sent, by key: incidents that may have been told of."""
+    return {
+        alert.key: Told(alert, "firing", _since(told.get(alert.key), now), None)
+        for message in messages
+        if message.what == "firing"
+        for alert in message.alerts
+    }
+
+
+def _since(before: Told | None, now: datetime) -> datetime:
+    """When the incident began: it may be one that could not be told for a while."""
+    return before.since if before is not None and before.state == "firing" else now
 
 
 def _grouped(
@@ -106,5 +124,4 @@ def _grouped(
         ordered = sorted(alerts, key=lambda alert: alert.key)
         batches = [tuple(ordered)] if len(ordered) > DIGEST_OVER else [(alert,) for alert in ordered]
         for batch in batches:
-            since = min((told[a.key].since for a in batch if a.key in told), default=now)
-            yield Telling(what, batch, now if what == "firing" else since)
+            yield Telling(what, batch, min(_since(told.get(alert.key), now) for alert in batch))

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from footfall.errors import FootfallError
-from orchestration.alerting.alert import KINDS, Alert
+from orchestration.alerting.alert import Alert
 from orchestration.alerting.book import note_failure, note_success, told_to, write
 from orchestration.alerting.channel import NotTold, tell
-from orchestration.alerting.life import Telling, after, tellings
+from orchestration.alerting.life import Telling, after, openings, tellings
 from orchestration.alerting.routes import Route
 
 #: Seconds after which a round begins no further message; the next round goes on. A sensor's tick must end
@@ -36,22 +36,24 @@ def go_round(
     runbook: str,
     now: datetime,
     *,
+    kinds: frozenset[str],
     send: Tell = tell,
     budget_seconds: float = BUDGET_SECONDS,
-    kinds: frozenset[str] = frozenset(KINDS) - {"daemon_silent"},
 ) -> Round:
     """Tell each route what it has not been told yet, of the `kinds` that the caller looked at.
 
     A route that fails keeps its state: it is told at a later round. What was sent is written down at once, so
-    that a crash repeats one message at most.
+    that a crash repeats one message at most; what is to be opened is written down before, so that whoever
+    heard of it hears of its end.
     """
     begun = time.monotonic()
-    alerts = list(holding)
+    alerts = [alert for alert in holding if alert.kind in kinds]
     sent = 0
     failures = []
     for route in routes:
         told = {key: t for key, t in told_to(connection, route.name).items() if t.alert.kind in kinds}
         messages, noted = tellings([a for a in alerts if route.takes(a)], told, now)
+        noted |= openings(messages, told, now)
         write(connection, route.name, noted)
         told = {**told, **noted}
         for message in messages:

@@ -69,6 +69,20 @@ class _File(BaseModel):
 PLAIN = Route(name="webhook", to="env:FOOTFALL_ALERT_WEBHOOK")
 
 
+def usable_routes(path: Path | None, has_webhook: bool) -> tuple[list[Route], list[Alert]]:
+    """The routes; where their file is wrong, the plain webhook alone and an alert that says why.
+
+    Raises FootfallError where there is no webhook either, so nobody can be told.
+    """
+    try:
+        return load_routes(path, has_webhook), []
+    except FootfallError as error:
+        if not has_webhook:
+            raise
+        why = {"error": str(error), "told": "only the plain webhook"}
+        return [PLAIN], [Alert("channel_failing", "", "routes", "the file of alert routes is not used", why)]
+
+
 def load_routes(path: Path | None, has_webhook: bool) -> list[Route]:
     """The routes of the file, and the plain webhook where one is set. Raises FootfallError."""
     routes = []

@@ -2,15 +2,17 @@
 
 import json
 import re
+import socket
 import threading
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from footfall.clients import Mistake
@@ -23,9 +25,19 @@ from orchestration.alerting.conditions import Due, Run
 from orchestration.alerting.deliveries import Refusal, refused
 from orchestration.alerting.facts import disks, health
 from orchestration.alerting.life import CALM, DIGEST_OVER, REMINDER, Telling, after, tellings
+from orchestration.alerting.looking import Source, look_at
 from orchestration.alerting.message import as_json, text, title
 from orchestration.alerting.round import go_round
-from orchestration.alerting.routes import PLAIN, Route, load_routes
+from orchestration.alerting.routes import PLAIN, Route, load_routes, usable_routes
+from orchestration.defs.alerting.sensors import (
+    CHANNELS,
+    COLLECTORS,
+    DAGSTER,
+    DISKS,
+    FILES,
+    LEDGER,
+    REGISTRY,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 AT = datetime(2026, 11, 20, 14, tzinfo=UTC)
@@ -49,10 +61,10 @@ class Wire:
 
 
 class Desk:
-    """An alert book with one route, a wire and a clock."""
+    """An alert book with its routes, a wire and a clock."""
 
-    def __init__(self, folder, routes=(PLAIN,)):
-        self.path = folder / "alerts.sqlite"
+    def __init__(self, book, routes):
+        self.book = book
         self.routes = list(routes)
         self.wire = Wire()
         self.now = AT
@@ -60,23 +72,40 @@ class Desk:
 
     def round(self, *holding, later=MINUTE):
         self.now += later
-        with alert_book(self.path) as book:
-            return go_round(
-                book, self.routes, holding, self.environ, "docs/runbook.md", self.now, send=self.wire
-            )
+        return go_round(
+            self.book,
+            self.routes,
+            holding,
+            self.environ,
+            "docs/runbook.md",
+            self.now,
+            kinds=frozenset(KINDS),
+            send=self.wire,
+        )
 
     def rounds(self, minutes, *holding):
         for _ in range(minutes):
             self.round(*holding)
 
 
+@contextmanager
+def a_desk(*routes):
+    with alert_book(Path(":memory:")) as book:
+        yield Desk(book, routes or (PLAIN,))
+
+
 @pytest.fixture
-def desk(tmp_path):
-    return Desk(tmp_path)
+def desk():
+    with a_desk() as made:
+        yield made
 
 
 def heard(desk):
-    return [what for what, _ in desk.wire.heard]
+    return heard_of(desk.wire)
+
+
+def heard_of(wire):
+    return [what for what, _ in wire.heard]
 
 
 # One life
@@ -140,13 +169,11 @@ def test_a_few_alerts_are_told_one_by_one(desk):
 def test_a_channel_that_fails_loses_nothing(desk):
     desk.wire.broken = True
     desk.rounds(5, BROKEN)
-    with alert_book(desk.path) as book:
-        assert [(route, said) for route, _, said in failing_routes(book)] == [("webhook", "out of order")]
+    assert [(route, said) for route, _, said in failing_routes(desk.book)] == [("webhook", "out of order")]
     desk.wire.broken = False
     desk.rounds(5, BROKEN)
     assert heard(desk) == ["firing"]
-    with alert_book(desk.path) as book:
-        assert failing_routes(book) == []
+    assert failing_routes(desk.book) == []
 
 
 def test_what_broke_and_was_mended_while_the_channel_failed_is_still_resolved(desk):
@@ -158,30 +185,86 @@ def test_what_broke_and_was_mended_while_the_channel_failed_is_still_resolved(de
     assert heard(desk) == ["firing", "resolved"]
 
 
-def test_one_route_that_fails_holds_up_no_other(tmp_path):
+def test_one_route_that_fails_holds_up_no_other():
     other = Route(name="other", to="env:OTHER")
-    desk = Desk(tmp_path, routes=(other, PLAIN))  # OTHER is not set
-    done = desk.round(BROKEN)
+    with a_desk(other, PLAIN) as desk:  # OTHER is not set
+        done = desk.round(BROKEN)
     assert heard(desk) == ["firing"]
     assert "OTHER is not set" in done.failures[0]
 
 
-def test_a_crash_after_sending_repeats_one_message_at_most(desk):
-    class Crash(Exception):
-        pass
+class Killed(Exception):
+    """The process ends where it stands."""
 
+
+@pytest.mark.parametrize(
+    ("holding", "words"),
+    [([BROKEN], ["firing", "firing", "resolved"]), ([], ["firing", "resolved"])],
+    ids=["it goes on", "it is over by then"],
+)
+def test_a_crash_between_sending_and_saving_repeats_one_message_and_loses_no_all_clear(desk, holding, words):
     sound = desk.wire
 
     def dies(*message):
         sound(*message)
-        raise Crash
+        raise Killed
 
     desk.wire = dies
-    with pytest.raises(Crash):
+    with pytest.raises(Killed):
         desk.round(BROKEN)
     desk.wire = sound
-    desk.rounds(5, BROKEN)
-    assert heard(desk) == ["firing", "firing"]
+    desk.rounds(5, *holding)
+    desk.rounds(20)
+    assert heard(desk) == words
+
+
+def test_an_incident_that_began_and_ended_while_the_channel_failed_is_told_by_its_all_clear(desk):
+    desk.wire.broken = True
+    begun = desk.now + MINUTE
+    desk.rounds(3, BROKEN)
+    desk.rounds(20)
+    desk.wire.broken = False
+    desk.rounds(20)
+    assert heard(desk) == ["resolved"]
+    assert told_to(desk.book, "webhook")[BROKEN.key].since == begun
+
+
+def test_an_opening_that_comes_late_says_when_the_incident_began(desk):
+    desk.wire.broken = True
+    desk.rounds(30, BROKEN)
+    begun = AT + MINUTE
+    desk.wire.broken = False
+    said = []
+    desk.wire = lambda _address, telling, _runbook: said.append((telling.what, telling.since))
+    desk.rounds(2, BROKEN)
+    assert said == [("firing", begun)]
+
+
+STEPS = st.lists(st.tuples(st.booleans(), st.sampled_from(["works", "fails", "dies"])), max_size=60)
+
+
+@settings(deadline=None)
+@given(STEPS)
+def test_whatever_crashes_or_fails_whoever_heard_an_opening_hears_the_end(steps):
+    with a_desk() as desk:
+        sound = desk.wire
+        for holds, wire in [*steps, *[(False, "works")] * 8]:
+
+            def told(*message, wire=wire):
+                sound.broken = wire == "fails"
+                sound(*message)
+                if wire == "dies":
+                    raise Killed
+
+            desk.wire = told
+            with suppress(Killed):
+                desk.round(*[BROKEN] if holds else [])
+    words = [what for what in heard_of(sound) if what != "reminder"]
+    assert not words or words[-1] == "resolved"
+    # Only a message whose sending was cut off may be heard a second time.
+    repeats = sum(one == other for one, other in pairwise(words))
+    assert repeats <= sum(wire == "dies" for _, wire in steps)
+    assert bool(words) == any(holds for holds, _ in steps)
 
 
 @given(st.lists(st.booleans(), max_size=120))
@@ -202,18 +285,19 @@ def test_whatever_happens_openings_and_ends_alternate(pattern):
 # Routes
 
 
-def test_a_route_is_told_of_its_clients_kinds_and_severities_only(tmp_path):
+def test_a_route_is_told_of_its_clients_kinds_and_severities_only():
     routes = (
         Route(name="errors", to="env:FOOTFALL_ALERT_WEBHOOK", severities=["error"]),
         Route(name="acme", to="env:FOOTFALL_ALERT_WEBHOOK", clients=["acme"], kinds=["new_domain"]),
     )
-    desk = Desk(tmp_path, routes)
-    desk.round(
-        BROKEN, Alert("new_domain", "acme", "a.example", "t"), Alert("new_domain", "bolt", "b.example", "t")
-    )
-    with alert_book(desk.path) as book:
-        assert set(told_to(book, "errors")) == {BROKEN.key}
-        assert set(told_to(book, "acme")) == {"new_domain:acme:a.example"}
+    with a_desk(*routes) as desk:
+        desk.round(
+            BROKEN,
+            Alert("new_domain", "acme", "a.example", "t"),
+            Alert("new_domain", "bolt", "b.example", "t"),
+        )
+        assert set(told_to(desk.book, "errors")) == {BROKEN.key}
+        assert set(told_to(desk.book, "acme")) == {"new_domain:acme:a.example"}
 
 
 def test_routes_come_from_a_file_and_the_plain_webhook_beside_it(tmp_path):
@@ -272,6 +356,8 @@ def webhook(status=204):
         def do_POST(self):
             got.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
             self.send_response(status)
+            if status == 302:
+                self.send_header("location", "/elsewhere")
             self.end_headers()
 
         def do_GET(self):
@@ -304,10 +390,27 @@ def test_a_plain_webhook_and_a_channel_of_apprise_get_the_message(scheme):
 
 
 @pytest.mark.parametrize("scheme", ["http", "json"])
-def test_a_receiver_that_answers_500_was_not_told(scheme):
-    with webhook(500) as (address, _), pytest.raises(NotTold) as error:
+@pytest.mark.parametrize("status", [302, 500])
+def test_a_receiver_that_refuses_or_sends_elsewhere_was_not_told(scheme, status):
+    with webhook(status) as (address, _), pytest.raises(NotTold) as error:
         tell(f"{scheme}://{address}/s3cret", Telling("firing", (BROKEN,), AT), "r")
     assert "s3cret" not in str(error.value)
+
+
+def test_something_that_speaks_no_http_was_not_told_and_holds_up_nobody():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def speak():
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(4096)
+                connection.sendall(b"220 mail.example ESMTP\r\n")
+
+        thread = threading.Thread(target=speak)
+        thread.start()
+        with pytest.raises(NotTold):
+            tell(f"http://127.0.0.1:{server.getsockname()[1]}/", Telling("firing", (BROKEN,), AT), "r")
+        thread.join()
 
 
 def test_an_address_that_is_none_is_told_without_being_shown():
@@ -316,7 +419,68 @@ def test_an_address_that_is_none_is_told_without_being_shown():
     assert "s3cret" not in str(error.value)
 
 
+# Looking
+
+
+def test_a_part_that_cannot_be_looked_at_is_told_and_hides_no_other(desk):
+    def cannot():
+        raise OSError("disk I/O error")
+
+    def sees(*sources):
+        seen = look_at(sources)
+        desk.now += MINUTE
+        args = (desk.book, desk.routes, seen.holding, desk.environ, "r", desk.now)
+        go_round(*args, send=desk.wire, kinds=seen.kinds)
+
+    ledger = frozenset({"delivery_failed"})
+    sees(Source("ledger", ledger, lambda: [BROKEN]))
+    for _ in range(20):  # what was told of the ledger is not resolved because nobody can look
+        sees(Source("ledger", ledger, cannot), Source("disks", frozenset({"disk_low"}), lambda: DISK))
+    assert desk.wire.heard == [
+        ("firing", (BROKEN.key,)),
+        ("firing", ("watch_failing::ledger",)),
+        ("firing", (DISK[0].key,)),
+    ]
+    for _ in range(10):
+        sees(Source("ledger", ledger, list), Source("disks", frozenset({"disk_low"}), lambda: DISK))
+    ended = {key for what, (key,) in desk.wire.heard if what == "resolved"}
+    assert ended == {BROKEN.key, "watch_failing::ledger"}
+
+
+def test_every_kind_is_looked_for_somewhere():
+    looked_for = DAGSTER | REGISTRY | LEDGER | COLLECTORS | FILES | DISKS | CHANNELS
+    # The watchdog outside looks for the one, and a look that fails is the other.
+    assert looked_for | {"daemon_silent", "watch_failing"} == set(KINDS)
+
+
+def test_a_wrong_file_of_routes_leaves_the_webhook_and_is_told_by_it(tmp_path):
+    path = tmp_path / "routes.yaml"
+    path.write_text("routes: [")
+    routes, (alert,) = usable_routes(path, True)
+    assert (routes, alert.kind) == ([PLAIN], "channel_failing")
+    with pytest.raises(FootfallError, match="cannot be read"):
+        usable_routes(path, False)
+
+
 # Conditions
+
+
+DISK = conditions.full_disks([("/data", 95, 100)])
+
+
+@pytest.mark.parametrize(
+    ("age", "looked", "title"),
+    [
+        (MINUTE, AT, None),
+        (MINUTE, None, None),  # it has only just begun
+        (None, None, "Dagster's daemon is silent"),
+        (6 * MINUTE, AT, "Dagster's daemon is silent"),
+        (MINUTE, AT - 6 * MINUTE, "Dagster's daemon lives, but nobody looks for alerts"),
+    ],
+)
+def test_a_daemon_that_does_not_beat_or_looks_for_no_alerts_is_silent(age, looked, title):
+    alerts = conditions.silent_daemon(age, looked, AT, 5 * MINUTE)
+    assert [alert.title.partition(":")[0] for alert in alerts] == ([title] if title else [])
 
 
 def run(job="hourly", first="2026-11-20-14:00", last="", succeeded=False, minute=0):
@@ -474,7 +638,9 @@ INCIDENTS = {
     "webhook away": conditions.billing(None, [("id", 3, "500")]),
     "webhook gone": conditions.billing("410", []),
     "client file broken": conditions.broken_files([Mistake("acme.yaml", "name", "missing")]),
-    "disk full": conditions.full_disks([("/data", 95, 100)]),
+    "disk full": DISK,
+    "daemon silent": conditions.silent_daemon(None, None, AT, MINUTE),
+    "ledger unreadable": look_at([Source("ledger", LEDGER, lambda: [1 // 0])]).holding,
     "channel failing": conditions.failing_channels([("other", AT, "500")]),
 }
 
@@ -489,7 +655,6 @@ def test_an_incident_is_opened_within_two_minutes_and_closed_within_ten(desk, in
     ended = desk.now
     desk.rounds(90)
     assert Counter(heard(desk)) == {"firing": len(holding), "resolved": len(holding)}
-    with alert_book(desk.path) as book:
-        (told,) = told_to(book, "webhook").values()
+    (told,) = told_to(desk.book, "webhook").values()
     assert told.since - begun <= 2 * MINUTE
     assert told.last_told - ended <= CALM + 2 * MINUTE

@@ -86,7 +86,7 @@ def failing_checks(
 
 
 def daemon_age(instance: dg.DagsterInstance, now: datetime) -> timedelta | None:
-    """How long ago the scheduler daemon gave a sign of life; None where it never did."""
+    """How long ago the daemon's schedules and sensors both gave a sign of life; None where one never did."""
     heartbeats = instance.get_daemon_heartbeats()
-    scheduler = heartbeats.get("SCHEDULER")
-    return now - datetime.fromtimestamp(scheduler.timestamp, UTC) if scheduler else None
+    beats = [heartbeats[name].timestamp for name in ("SCHEDULER", "SENSOR") if name in heartbeats]
+    return now - datetime.fromtimestamp(min(beats), UTC) if len(beats) == 2 else None

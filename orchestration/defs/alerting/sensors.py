@@ -1,6 +1,7 @@
 """Every FOOTFALL_ALERT_SECONDS: what is wrong, who was not told yet, tell them."""
 
 import os
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -11,9 +12,10 @@ from footfall.errors import FootfallError
 from footfall.settings import Settings
 from orchestration.alerting import conditions, facts
 from orchestration.alerting.alert import Alert
-from orchestration.alerting.book import alert_book, failing_routes
+from orchestration.alerting.book import alert_book, failing_routes, note_look
+from orchestration.alerting.looking import Source, look_at
 from orchestration.alerting.round import go_round
-from orchestration.alerting.routes import load_routes
+from orchestration.alerting.routes import usable_routes
 from orchestration.defs.alerting.deliveries import of_deliveries
 from orchestration.defs.alerting.runs import ended_runs, failing_checks
 from orchestration.discovery import volumes
@@ -22,6 +24,19 @@ from orchestration.resources.clients import Clients
 from orchestration.resources.domains import DomainRegistry
 from orchestration.resources.state import State
 from orchestration.webhooks import outbox
+
+#: Kinds of alert by where they are looked for.
+DAGSTER = frozenset({"run_failed", "check_failed"})
+REGISTRY = frozenset(
+    {"new_domain", "domain_verified", "webhook_failing", "site_silent", "event_type_vanished"}
+)
+LEDGER = frozenset({"delivery_failed", "delivery_overdue", "destination_failing", "hour_degraded"})
+COLLECTORS = frozenset({"collector_silent", "spool_ageing"})
+FILES = frozenset({"client_file_invalid"})
+DISKS = frozenset({"disk_low"})
+CHANNELS = frozenset({"channel_failing"})
+#: Alerts that a tick of the sensor shows by their titles.
+SHOWN = 10
 
 
 @dg.sensor(
@@ -40,26 +55,49 @@ def alerts(
 ) -> dg.SkipReason:
     settings = Settings.from_environ(os.environ)
     now = datetime.now(UTC)
-    registered = clients.registry()
     with alert_book(settings.alert_book) as book:
-        holding = [
-            *of_dagster(context, settings, now),
-            *of_registry(domains, now),
-            *of_deliveries(registered.clients, state, book, now),
-            *conditions.collectors(facts.health(settings.collector_urls)),
-            *conditions.broken_files(registered.mistakes),
-            *conditions.full_disks(facts.disks(local_folders(settings))),
-            *conditions.failing_channels(failing_routes(book)),
-        ]
         try:
-            routes = load_routes(settings.alert_routes, settings.alert_webhook is not None)
+            routes, trouble = usable_routes(settings.alert_routes, settings.alert_webhook is not None)
         except FootfallError as error:
             raise dg.Failure(str(error)) from None
-        done = go_round(book, routes, holding, os.environ, settings.runbook_url, now)
-    told = f"{len(holding)} alerts hold, {done.sent} messages sent"
-    if not routes:
-        told += "; nobody is told: set FOOTFALL_ALERT_WEBHOOK or FOOTFALL_ALERT_ROUTES"
-    return dg.SkipReason("; ".join([told, *done.failures]))
+        seen = look_at(
+            [
+                Source("the record of runs", DAGSTER, lambda: of_dagster(context, settings, now)),
+                Source("the registry of domains", REGISTRY, lambda: of_registry(domains, now)),
+                Source(
+                    "the ledger of deliveries",
+                    LEDGER,
+                    lambda: of_deliveries(clients.registry().clients, state, book, now),
+                ),
+                Source(
+                    "the collectors",
+                    COLLECTORS,
+                    lambda: conditions.collectors(facts.health(settings.collector_urls)),
+                ),
+                Source(
+                    "the client files", FILES, lambda: conditions.broken_files(clients.registry().mistakes)
+                ),
+                Source(
+                    "the disks", DISKS, lambda: conditions.full_disks(facts.disks(local_folders(settings)))
+                ),
+                Source(
+                    "the channels",
+                    CHANNELS,
+                    lambda: [*trouble, *conditions.failing_channels(failing_routes(book))],
+                ),
+            ]
+        )
+        done = go_round(book, routes, seen.holding, os.environ, settings.runbook_url, now, kinds=seen.kinds)
+        note_look(book, seen.holding, now)
+    return dg.SkipReason("; ".join([*_summary(seen.holding, done.sent, bool(routes)), *done.failures]))
+
+
+def _summary(holding: Sequence[Alert], sent: int, has_routes: bool) -> Iterator[str]:
+    """What the sensor's ticks show, also where nobody is told."""
+    yield f"{len(holding)} alerts hold, {sent} messages sent"
+    if not has_routes:
+        yield "nobody is told: set FOOTFALL_ALERT_WEBHOOK or FOOTFALL_ALERT_ROUTES"
+    yield from (f"{alert.kind}: {alert.title}" for alert in holding[:SHOWN])
 
 
 def local_folders(settings: Settings) -> list[Path]:
