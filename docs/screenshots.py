@@ -21,11 +21,14 @@ IMAGES = Path(__file__).with_name("images")
 #: Name of the picture → path in the UI, and a text that is there once the page is complete.
 PAGES = {
     "dagster-lineage": (
-        "/assets/deliveries/agency/daily-metrics?view=lineage&lineageScope=upstream&lineageDepth=4",
-        "daily_metrics",
+        "/assets/deliveries/agency/events?view=lineage&lineageScope=upstream&lineageDepth=10",
+        "stg_web__events",
     ),
-    "dagster-events": ("/assets/ingest/events?view=overview", "events"),
-    "dagster-checks": ("/assets/ingest/events?view=checks", "every_line_is_accounted_for"),
+    "dagster-events": ("/assets/ingest/events?view=overview", "volume_by_hour"),
+    "dagster-checks": (
+        "/assets/ingest/events?view=checks&checkDetail=every_line_is_accounted_for",
+        "hours_that_do_not_add_up",
+    ),
     "dagster-deliveries": ("/assets/deliveries/agency/events?view=partitions&partition={hour}", "sha256"),
 }
 SIZE = {"width": 1600, "height": 1000}

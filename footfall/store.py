@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from footfall.errors import FootfallError
 from footfall.keys import SAFE_KEY
@@ -209,7 +209,8 @@ class LocalStore:
         self.root = root
 
     def url(self, key: str) -> str:
-        return (self.root / key).as_uri()
+        # `=` is allowed in a path and stands in every key; encoded, the address could not be pasted.
+        return "file://" + quote((self.root / key).as_posix(), safe="/=")
 
     def put(self, key: str, data: bytes, *, create_only: bool = False) -> None:
         target = self.root / _checked(key)

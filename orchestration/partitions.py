@@ -6,7 +6,7 @@ only ever ask for closed ones.
 """
 
 import os
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import dagster as dg
@@ -51,3 +51,8 @@ def domains() -> dg.DynamicPartitionsDefinition:
 def zone_name(timezone: str) -> str:
     """A time zone as part of a Dagster name: `Europe/Berlin` → `europe_berlin`."""
     return "".join(c if c.isalnum() else "_" for c in timezone.lower())
+
+
+def lag_minutes(ended_at: datetime) -> float:
+    """Minutes from the end of a period until now, 0 while it runs: the UI plots it by period."""
+    return round(max((datetime.now(UTC) - ended_at) / timedelta(minutes=1), 0.0), 1)

@@ -189,7 +189,9 @@ def _tell(context: dg.AssetExecutionContext, report: Report) -> Iterator[dg.Mate
         if outcome.status == "delivered" or (bad and outcome.status == "unchanged"):
             context.log_event(
                 dg.AssetMaterialization(
-                    key, partition=partition_of(client, export, outcome), metadata=facts(outcome)
+                    key,
+                    partition=partition_of(client, export, outcome),
+                    metadata=facts(outcome, ended_at=window(client, export, outcome.period_start)[1]),
                 )
             )
     if not bad and export.name.endswith(LIVE):
@@ -200,7 +202,11 @@ def _tell(context: dg.AssetExecutionContext, report: Report) -> Iterator[dg.Mate
     elif not bad:
         for outcome in report.asked:
             context.add_asset_metadata(
-                facts(outcome, report.previews.get(outcome.period_start)),
+                facts(
+                    outcome,
+                    report.previews.get(outcome.period_start),
+                    window(client, export, outcome.period_start)[1],
+                ),
                 asset_key=key,
                 partition_key=partition_of(client, export, outcome),
             )

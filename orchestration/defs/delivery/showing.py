@@ -1,7 +1,7 @@
 """What a person sees of a delivery in Dagster's UI."""
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
@@ -10,7 +10,7 @@ from footfall.clients import Client, Export
 from footfall.hours import floor
 from orchestration.delivery.ledger import LedgerRow
 from orchestration.delivery.send import Outcome
-from orchestration.partitions import DAY_FORMAT, HOUR_FORMAT
+from orchestration.partitions import DAY_FORMAT, HOUR_FORMAT, lag_minutes
 
 GROUP = "deliveries"
 #: Every delivery that is not at its end, and the newest that are.
@@ -29,8 +29,13 @@ def partition_of(client: Client, export: Export, outcome: Outcome) -> str:
     return outcome.period_start.astimezone(client.zone()).strftime(DAY_FORMAT)
 
 
-def facts(outcome: Outcome, preview: list[dict[str, Any]] | None = None) -> dict[str, dg.MetadataValue]:
-    """Rows, bytes, files with their sha256, a few rows without what is about persons, the manifest."""
+def facts(
+    outcome: Outcome, preview: list[dict[str, Any]] | None = None, ended_at: datetime | None = None
+) -> dict[str, dg.MetadataValue]:
+    """Rows, bytes, files with their sha256, a few rows without what is about persons, the manifest.
+
+    With the end of its period, a first delivery also says how far behind it came.
+    """
     shown = {
         "dagster/row_count": dg.MetadataValue.int(outcome.rows),
         "dagster/uri": dg.MetadataValue.text(outcome.manifest_url),
@@ -40,6 +45,8 @@ def facts(outcome: Outcome, preview: list[dict[str, Any]] | None = None) -> dict
         "bytes": dg.MetadataValue.int(outcome.bytes),
         "manifest": dg.MetadataValue.text(outcome.manifest_url),
     }
+    if ended_at is not None and outcome.status == "delivered" and outcome.revision == 1:
+        shown["lag_minutes"] = dg.MetadataValue.float(lag_minutes(ended_at))
     if outcome.files:
         shown["files"] = table(
             {"key": f.key, "rows": f.rows, "bytes": f.bytes, "sha256": f.sha256} for f in outcome.files

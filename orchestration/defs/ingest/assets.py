@@ -4,13 +4,13 @@ One row per stored line; the clock is `received_at`. Rebuilding an hour replaces
 any order, any number of times, alone or as a range in one run.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
 import dagster as dg
 
 from footfall.clients import Registry
-from footfall.hours import between
+from footfall.hours import HOUR, between
 from orchestration.ingest.accounts import HourCounts
 from orchestration.ingest.hour import ingest_hours
 from orchestration.ingest.late_fields import replace_enrichments
@@ -18,7 +18,7 @@ from orchestration.ingest.listing import record_degraded, record_digests
 from orchestration.ingest.review import LOST, UNCLOSED, VOLUME, Finding, review
 from orchestration.ingest.sites import replace_sites
 from orchestration.ingest.volume import volume_by_hour
-from orchestration.partitions import HOUR_FORMAT, hourly
+from orchestration.partitions import HOUR_FORMAT, hourly, lag_minutes
 from orchestration.resources.clients import Clients
 from orchestration.resources.lake import Lake
 from orchestration.resources.state import State
@@ -153,18 +153,22 @@ def _checks(counts: Sequence[HourCounts], findings: Sequence[Finding]) -> Iterat
         metadata={
             "hours": len(counts),
             "lines": sum(hour.lines for hour in counts),
-            "hours_that_do_not_add_up": [hour.hour.isoformat() for hour in lost],
-            "objects_that_do_not_add_up": [key for hour in counts for key in hour.uneven],
+            "hours_that_do_not_add_up": _listed(f"{hour.hour:%Y-%m-%dT%H}" for hour in lost),
+            "objects_that_do_not_add_up": _listed(key for hour in counts for key in hour.uneven),
         },
     )
-    degraded = [hour.hour.isoformat() for hour in counts if hour.is_degraded]
+    degraded = [f"{hour.hour:%Y-%m-%dT%H}" for hour in counts if hour.is_degraded]
     yield dg.AssetCheckResult(
         check_name="every_object_could_be_read",
         asset_key=EVENTS,
         passed=not degraded,
         # The alert `hour_degraded` tells it by object and until it is mended; an error would tell it twice.
         severity=dg.AssetCheckSeverity.WARN,
-        metadata={"degraded_hours": degraded},
+        metadata={
+            "hours": len(counts),
+            "objects": sum(hour.objects for hour in counts),
+            "degraded_hours": _listed(degraded),
+        },
     )
     conserved = {hour.hour for hour in counts if hour.is_conserved}
     for name, kinds in (("every_hour_is_closed", (UNCLOSED, LOST)), ("volume_is_plausible", (VOLUME,))):
@@ -174,8 +178,16 @@ def _checks(counts: Sequence[HourCounts], findings: Sequence[Finding]) -> Iterat
             asset_key=EVENTS,
             passed=not found,
             severity=dg.AssetCheckSeverity.WARN,
-            metadata={"found": [f"{each.hour:%Y-%m-%dT%H}: {each.detail}" for each in found]},
+            metadata={
+                "hours": len(counts),
+                "found": _listed(f"{each.hour:%Y-%m-%dT%H}: {each.detail}" for each in found),
+            },
         )
+
+
+def _listed(lines: Iterable[str]) -> dg.MetadataValue:
+    """A list that the UI shows at a glance; `none` where it is empty."""
+    return dg.MetadataValue.md("\n".join(f"- {line}" for line in lines) or "none")
 
 
 def _describe(context: dg.AssetExecutionContext, hour: HourCounts) -> None:
@@ -189,8 +201,9 @@ def _describe(context: dg.AssetExecutionContext, hour: HourCounts) -> None:
             "kept": hour.kept,
             "duplicates": hour.duplicates,
             "quarantined": hour.quarantined,
+            "lag_minutes": lag_minutes(hour.hour + HOUR),
             "is_degraded": hour.is_degraded,
-            "restated_hours": [other.isoformat() for other in hour.restated],
+            "restated_hours": ", ".join(f"{other:%Y-%m-%dT%H}" for other in hour.restated) or "none",
         },
         asset_key=EVENTS,
         partition_key=partition,
@@ -210,8 +223,6 @@ def _client_files_check(registry: Registry) -> dg.AssetCheckResult:
         severity=dg.AssetCheckSeverity.ERROR,
         metadata={
             "clients": len(registry.clients),
-            "mistakes": dg.MetadataValue.md(
-                "\n".join(f"- {mistake}" for mistake in registry.mistakes) or "none"
-            ),
+            "mistakes": _listed(str(mistake) for mistake in registry.mistakes),
         },
     )

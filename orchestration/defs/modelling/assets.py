@@ -115,11 +115,15 @@ def _events(
                     asset_key=check.asset_key,
                     check_name=check.name,
                     passed=result.is_good,
-                    metadata={"rows": result.failures, "seconds": result.seconds, "said": result.message},
+                    metadata={
+                        "rows": result.failures,
+                        "seconds": round(result.seconds, 3),
+                        "said": result.message,
+                    },
                 )
         elif result.is_good:
             node = _nodes()[result.unique_id]
-            metadata: dict[str, Any] = {"seconds": result.seconds, "unique_id": result.unique_id}
+            metadata: dict[str, Any] = {"seconds": round(result.seconds, 3), "unique_id": result.unique_id}
             if node["table"] in counts:
                 metadata["dagster/row_count"] = counts[node["table"]]
             yield dg.MaterializeResult(asset_key=node["key"], metadata=metadata)
