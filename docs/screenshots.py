@@ -31,7 +31,7 @@ PAGES = {
     ),
     "dagster-deliveries": ("/assets/deliveries/agency/events?view=partitions&partition={hour}", "sha256"),
 }
-SIZE = {"width": 1600, "height": 1000}
+SIZE = {"width": 1680, "height": 1050}
 #: Milliseconds that a page may take to show its text, and then to draw its graph.
 PATIENCE, DRAWING = 90_000, 4_000
 

@@ -22,7 +22,7 @@ def read_yaml(text: str) -> Any:
         mark = error.problem_mark
         where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else "-"
         # An unknown tag or alias is quoted in the parser's words, and could be a secret.
-        raise NotYaml(where, re.sub(r"'[^'<]{2,}'", "…", error.problem or "unreadable")) from None
+        raise NotYaml(where, re.sub(r"'([^']*)'", _without_value, error.problem or "unreadable")) from None
     except yaml.reader.ReaderError as error:
         before = text[: error.position]
         where = f"line {before.count(chr(10)) + 1}, column {len(before) - before.rfind(chr(10))}"
@@ -30,6 +30,12 @@ def read_yaml(text: str) -> Any:
     # PyYAML passes on whatever its conversions raise: for a date of month 13, for deep nesting.
     except Exception as error:
         raise NotYaml("-", f"{type(error).__name__} in one of its values") from None
+
+
+def _without_value(quoted: re.Match[str]) -> str:
+    """A quoted word of the parser: a sign, or a name of its own such as `<stream end>`; no other is shown."""
+    is_its_own = len(quoted[1]) < 2 or re.fullmatch("<[a-z ]+>", quoted[1])
+    return quoted[0] if is_its_own else "…"
 
 
 class _Loader(yaml.SafeLoader):

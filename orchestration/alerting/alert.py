@@ -10,8 +10,8 @@ from typing import Literal
 
 Severity = Literal["info", "warning", "error"]
 
-#: Kind → severity, what it means, what to do. A section of docs/runbook.md has the kind as its title; a test
-#: keeps the two equal.
+#: Kind → severity, what it means, what to do (CLIENT and DOMAIN are names). A section of docs/runbook.md
+#: has the kind as its title; a test keeps the two equal.
 KINDS: dict[str, tuple[Severity, str, str]] = {
     "delivery_failed": (
         "error",
@@ -136,5 +136,6 @@ class Alert:
 
     @property
     def fix(self) -> str:
-        """What to do."""
-        return KINDS[self.kind][2]
+        """What to do, with the names it needs."""
+        text = KINDS[self.kind][2].replace("CLIENT", self.client_id or "CLIENT")
+        return text.replace("DOMAIN", self.subject if self.kind in NEWS else "DOMAIN")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from support.browser import chromium
 from support.dagster_ui import (
-    delivers_a_period_again,
+    delivers_all_periods_again,
     sees_the_checks_pass,
     sees_the_groups,
     sees_what_an_asset_is,
@@ -34,12 +34,12 @@ exports: [{{name: events, dataset: events, cadence: hourly}}]
 def test_a_visit_is_in_a_delivered_file_after_the_hour_is_run_and_the_ui_shows_and_repeats_it(
     installation, processes_of
 ):
-    demo = installation.start("demo", "--hours", "1")
+    hour = floor(datetime.now(UTC))
+    demo = installation.start("demo", "--hours", "1", "--end", _text(hour))
     demo.wait_until_it_says("Ctrl-C ends all of it")
     site = demo.wait_until_it_says(r"demo site\s+(\S+)")
     interface = demo.wait_until_it_says(r"Dagster UI\s+(http\S+)")
     collector = demo.wait_until_it_says(r"collector\s+(http://[^/]+)")
-    hour = floor(datetime.now(UTC))
 
     with chromium() as browser:
         page = browser.new_page()
@@ -69,7 +69,8 @@ def test_a_visit_is_in_a_delivered_file_after_the_hour_is_run_and_the_ui_shows_a
         sees_the_groups(page, interface)
         sees_what_an_asset_is(page, interface)
         sees_the_checks_pass(page, interface)
-        delivers_a_period_again(page, interface, "deliveries/demo/events", f"{hour:%Y-%m-%d-%H:%M}")
+        periods = [f"{each:%Y-%m-%d-%H:%M}" for each in (hour - HOUR, hour)]
+        delivers_all_periods_again(page, interface, "deliveries/demo/events", periods)
     assert verify_bucket(LocalStore(installation.home / "buckets" / "demo")).problems == []
     assert demo.press_control_c() == 0
     assert "Traceback" not in demo.said

@@ -163,7 +163,10 @@ def test_what_is_no_yaml_is_not_repeated_either(load, value):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (b"name: x\nsites: [a, b\nclient_id: c\n", "shop.yaml: line 3, column 10: not YAML: "),
+        (
+            b"name: x\nsites: [a, b\nclient_id: c\n",
+            "shop.yaml: line 3, column 10: not YAML: expected ',' or ']', but got ':'",
+        ),
         (b"a: b: c\n", "shop.yaml: line 1, column 5: not YAML: mapping values are not allowed here"),
         (b"name: a\nname: b\n", "shop.yaml: line 2, column 1: not YAML: a field is given twice"),
         (

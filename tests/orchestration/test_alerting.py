@@ -337,6 +337,13 @@ def test_a_message_says_what_whose_what_to_do_and_where_to_read_on():
     assert body.endswith("https://wiki/runbook#delivery_failed")
 
 
+def test_a_command_to_type_names_the_client_and_the_domain():
+    new = Alert("new_domain", "acme", "shop.example", "shop.example is new")
+    assert "`footfall domains approve acme shop.example`" in text(Telling("firing", (new,), AT), "r")
+    denied = Alert("destination_failing", "acme", "main", "s3://b fails")
+    assert "`footfall clients test acme`" in text(Telling("firing", (denied,), AT), "r")
+
+
 def test_an_all_clear_says_since_when_it_was_broken():
     telling = Telling("resolved", (BROKEN,), AT)
     assert title(telling).startswith("resolved: ")

@@ -1,6 +1,7 @@
 """What an operator does in the Dagster UI, done by a browser."""
 
 import re
+from collections.abc import Sequence
 
 from playwright.sync_api import Page, expect
 
@@ -39,23 +40,32 @@ def sees_the_checks_pass(page: Page, ui: str) -> None:
     expect(page.get_by_text("Succeeded")).to_have_count(4, timeout=PAGE)
 
 
-def delivers_a_period_again(page: Page, ui: str, asset: str, partition: str) -> None:
-    """Open one period of one client's export, look at its files, materialise it by clicking."""
-    address = f"{ui}/assets/{asset}?view=partitions&partition={partition}"
-    page.goto(address, wait_until="domcontentloaded")
+def delivers_all_periods_again(page: Page, ui: str, asset: str, partitions: Sequence[str]) -> None:
+    """Open one client's export, look at the files of a period, backfill all its periods by clicking."""
+    before = {partition: _history(page, ui, asset, partition) for partition in partitions}
+    page.get_by_role("button", name="Materialize…").first.click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("button", name="All", exact=True).click(timeout=PAGE)
+    dialog.get_by_role("button", name="Launch backfill").click(timeout=PAGE)
+    waits = set(partitions)
+    for _ in range(RUN // 3_000):
+        page.wait_for_timeout(3_000)
+        waits = {
+            partition for partition in waits if _history(page, ui, asset, partition) <= before[partition]
+        }
+        if not waits:
+            return
+    raise AssertionError(f"{asset} was not materialised for {sorted(waits)}")
+
+
+def _history(page: Page, ui: str, asset: str, partition: str) -> int:
+    """How often a period was materialised, once its files are shown."""
+    page.goto(f"{ui}/assets/{asset}?view=partitions&partition={partition}", wait_until="domcontentloaded")
     for text in ("revision", "manifest", "sha256"):
         expect(page.get_by_text(text, exact=True).first).to_be_visible(timeout=PAGE)
-    history = page.get_by_text(re.compile(r"View all historical events \(\d+\)"))
-    before = _number(history.inner_text(timeout=PAGE))
-    page.get_by_role("button", name="Materialize…").first.click()
-    page.get_by_role("button", name="Launch 1 run").click(timeout=PAGE)
-    deadline = RUN // 3_000
-    for _ in range(deadline):
-        page.wait_for_timeout(3_000)
-        page.goto(address, wait_until="domcontentloaded")
-        if _number(history.inner_text(timeout=PAGE)) > before:
-            return
-    raise AssertionError(f"{asset} {partition} was not materialised")
+    return _number(
+        page.get_by_text(re.compile(r"View all historical events \(\d+\)")).inner_text(timeout=PAGE)
+    )
 
 
 def _number(text: str) -> int:

@@ -186,8 +186,8 @@ def _checks(counts: Sequence[HourCounts], findings: Sequence[Finding]) -> Iterat
 
 
 def _listed(lines: Iterable[str]) -> dg.MetadataValue:
-    """A list that the UI shows at a glance; `none` where it is empty."""
-    return dg.MetadataValue.md("\n".join(f"- {line}" for line in lines) or "none")
+    """A list as the UI shows it at a glance, which it does with no Markdown and no JSON of a check."""
+    return dg.MetadataValue.text("\n".join(lines) or "none")
 
 
 def _describe(context: dg.AssetExecutionContext, hour: HourCounts) -> None:
