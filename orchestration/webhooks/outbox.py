@@ -141,8 +141,8 @@ def enable(connection: sqlite3.Connection) -> None:
 
 
 def replay(connection: sqlite3.Connection, now: datetime, message_id: str | None = None) -> int:
-    """Send again: one message whatever its state, or all that failed. Returns how many."""
-    where, values = ("id = ?", (message_id,)) if message_id else ("state = 'failed'", ())
+    """Send again, now: one message whatever its state, or all that did not arrive yet. Returns how many."""
+    where, values = ("id = ?", (message_id,)) if message_id else ("state <> 'delivered'", ())
     done = connection.execute(
         f"UPDATE outbox SET state = 'waiting', attempts = 0, next_at = ? WHERE {where}", (_text(now), *values)
     )
@@ -150,9 +150,9 @@ def replay(connection: sqlite3.Connection, now: datetime, message_id: str | None
     return done.rowcount
 
 
-def listing(connection: sqlite3.Connection, after: int = 0, limit: int = 1000) -> Iterator[Message]:
-    """Messages in the order in which they were written, beginning after a sequence number."""
-    rows = connection.execute(f"{_SELECT} WHERE sequence > ? ORDER BY sequence LIMIT ?", (after, limit))
+def listing(connection: sqlite3.Connection, after: int = 0) -> Iterator[Message]:
+    """All messages in the order in which they were written, beginning after a sequence number."""
+    rows = connection.execute(f"{_SELECT} WHERE sequence > ? ORDER BY sequence", (after,))
     return (_message(row) for row in rows)
 
 
