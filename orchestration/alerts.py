@@ -66,16 +66,18 @@ def _list(settings: Settings) -> int:
     with alert_book(settings.alert_book) as book:
         looked_at, holding = last_look(book)
         found = {alert.key: (alert, looked_at or datetime.now(UTC)) for alert in holding}
-        names = defaultdict(list)
+        names, over = defaultdict(list), {}
         for route in routes:
             for key, told in told_to(book, route.name).items():
                 if told.state == "firing" and (key in found or told.alert.kind not in NEWS):
                     found[key] = (found[key][0] if key in found else told.alert, told.since)
                     names[key].append(route.name if told.last_told else f"{route.name} (not yet)")
+                    if told.gone_since:
+                        over[key] = f", over since {told.gone_since:%H:%M}"
         failing = failing_routes(book)
     for key, (alert, since) in sorted(found.items(), key=lambda each: (each[1][1], each[0])):
         whose = f"{alert.client_id}: " if alert.client_id else ""
-        told_whom = ", ".join(names[key]) or "nobody"
+        told_whom = (", ".join(names[key]) or "nobody") + over.get(key, "")
         print(
             f"{since:%Y-%m-%d %H:%M}  {alert.severity:8} {alert.kind:20} {whose}{alert.title}  → {told_whom}"
         )

@@ -12,6 +12,7 @@ from footfall.errors import FootfallError
 from footfall.settings import Settings
 from orchestration.discovery import domains, rows
 from orchestration.discovery.database import registry, transaction
+from orchestration.discovery.hosts import Host, normal
 from orchestration.discovery.posting import Endpoint, post_due
 from orchestration.discovery.proofs import instructions, proven
 from orchestration.webhooks import outbox
@@ -86,7 +87,8 @@ def _list_domains(options: argparse.Namespace, database: sqlite3.Connection, _: 
 
 def _decide(options: argparse.Namespace, database: sqlite3.Connection, settings: Settings) -> int:
     now = datetime.now(UTC)
-    row = rows.find(database, options.client, options.domain)
+    named = normal(options.domain)  # a person may write a host of it, or its name as a browser shows it
+    row = rows.find(database, options.client, named.domain if isinstance(named, Host) else options.domain)
     proof = None
     decision = options.verb
     if options.verb == "verify":
