@@ -25,7 +25,7 @@ $(UV):
 
 $(VENV)/.ready: $(UV) pyproject.toml uv.lock
 	@echo "installing the locked packages …"
-	@$(UV) sync --frozen --quiet --python $(PYTHON) --no-python-downloads
+	@$(UV) sync --frozen --quiet --compile-bytecode --python $(PYTHON) --no-python-downloads
 	@touch $@
 
 demo: setup
