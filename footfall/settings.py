@@ -125,7 +125,14 @@ VARIABLES: dict[str, tuple[str, str]] = {
         "comma-separated addresses of the collectors that are watched; empty: the one of this machine",
     ),
     "FOOTFALL_UI_URL": ("", "address of the Dagster UI in links of alerts; empty: the one of this machine"),
-    "FOOTFALL_RUNBOOK_URL": ("docs/runbook.md", "where the runbook can be read, in links of alerts"),
+    "FOOTFALL_RUNBOOK_URL": (
+        "docs/runbook.md",
+        "where the runbook can be read, in links of alerts and of assets in the Dagster UI",
+    ),
+    "FOOTFALL_DBT_DOCS_URL": (
+        "dbt_project/target/static_index.html",
+        "where the page of `make docs` can be read, in links of assets in the Dagster UI",
+    ),
 }
 
 
@@ -177,6 +184,7 @@ class Settings:
     collector_urls: tuple[str, ...]
     ui_url: str
     runbook_url: str
+    dbt_docs_url: str
     run_days: int
     billing_webhook: str | None
     billing_secrets: tuple[str, ...]
@@ -237,6 +245,7 @@ class Settings:
             or (f"http://{text('FOOTFALL_COLLECTOR_HOST')}:{text('FOOTFALL_COLLECTOR_PORT')}",),
             ui_url=text("FOOTFALL_UI_URL") or f"http://127.0.0.1:{text('FOOTFALL_UI_PORT')}",
             runbook_url=text("FOOTFALL_RUNBOOK_URL"),
+            dbt_docs_url=text("FOOTFALL_DBT_DOCS_URL"),
             run_days=number("FOOTFALL_RUN_DAYS", 7, 3650),
             billing_webhook=text("FOOTFALL_BILLING_WEBHOOK") or None,
             billing_secrets=tuple(s.strip() for s in text("FOOTFALL_BILLING_SECRET").split(",") if s.strip()),

@@ -11,4 +11,5 @@ from orchestration.loading import load
 
 @dg.definitions
 def defs() -> dg.Definitions:
-    return load(Path(__file__).parent, Settings.from_environ(os.environ).runbook_url)
+    settings = Settings.from_environ(os.environ)
+    return load(Path(__file__).parent, settings.runbook_url, settings.dbt_docs_url)

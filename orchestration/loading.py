@@ -1,4 +1,4 @@
-"""Everything in `defs/`, with a link to the runbook on every asset, and how fresh it should be."""
+"""Everything in `defs/`, with links to what is written about each asset, and how fresh it should be."""
 
 import warnings
 from datetime import timedelta
@@ -19,22 +19,31 @@ HOURLY = dg.FreshnessPolicy.time_window(warn_window=timedelta(hours=2), fail_win
 DAILY = dg.FreshnessPolicy.time_window(warn_window=timedelta(hours=26), fail_window=timedelta(hours=28))
 
 
-def load(project: Path, runbook: str) -> dg.Definitions:
-    """All definitions, without looking what other packages offer, which takes a second."""
+def load(project: Path, runbook: str, dbt_docs: str) -> dg.Definitions:
+    """All definitions, without looking what other packages offer, which takes a second.
+
+    `runbook` and `dbt_docs` are where these can be read: addresses, or paths.
+    """
     with warnings.catch_warnings():
         # Of what Dagster itself calls for this, and of what it imports.
         for category in (dg.PreviewWarning, dg.BetaWarning, dg.SupersessionWarning, DeprecationWarning):
             warnings.simplefilter("ignore", category)
         found = dg.ComponentTree.for_project(project).build_defs(project / "defs")
-        return found.map_asset_specs(func=lambda spec: _fresh(_linked(spec, runbook)))
+        return found.map_asset_specs(func=lambda spec: _fresh(_linked(spec, runbook, dbt_docs)))
 
 
-def _linked(spec: dg.AssetSpec, runbook: str) -> dg.AssetSpec:
-    """With metadata `runbook`: an address, or a path."""
-    where = f"{runbook}#{SECTIONS.get(spec.group_name or '', MODELS)}"
-    is_address = runbook.startswith(("http://", "https://"))
-    value = dg.MetadataValue.url(where) if is_address else dg.MetadataValue.text(where)
-    return spec.merge_attributes(metadata={"runbook": value})
+def _linked(spec: dg.AssetSpec, runbook: str, dbt_docs: str) -> dg.AssetSpec:
+    """With metadata `runbook`, and `dbt docs` where dbt makes it: the page of that very model."""
+    links = {"runbook": f"{runbook}#{SECTIONS.get(spec.group_name or '', MODELS)}"}
+    node = spec.metadata.get("dagster_dbt/unique_id")
+    if node:
+        links["dbt docs"] = f"{dbt_docs}#!/{node.partition('.')[0]}/{node}"
+    return spec.merge_attributes(metadata={name: _link(where) for name, where in links.items()})
+
+
+def _link(where: str) -> dg.MetadataValue:
+    is_address = where.startswith(("http://", "https://"))
+    return dg.MetadataValue.url(where) if is_address else dg.MetadataValue.text(where)
 
 
 def _fresh(spec: dg.AssetSpec) -> dg.AssetSpec:

@@ -44,12 +44,12 @@ def invoke(
     Raises FootfallError where dbt did not get as far as the nodes. The warehouse is closed again after it.
     """
     target.mkdir(parents=True, exist_ok=True)
-    parsed = MANIFEST.parent / "partial_parse.msgpack"
-    if parsed.exists() and not (target / parsed.name).exists():
-        shutil.copy(parsed, target / parsed.name)
-    fixed = ["--project-dir", str(PROJECT_FOLDER), "--profiles-dir", str(PROJECT_FOLDER)]
-    fixed += ["--target-path", str(target), "--log-path", str(target), "--threads", str(threads)]
-    with warnings.catch_warnings(), _environment({**dbt_environment(), **environment}):
+    known = MANIFEST.parent / "partial_parse.msgpack"
+    if known.exists() and not (target / known.name).exists():
+        shutil.copy(known, target / known.name)
+    fixed = ["--project-dir", str(PROJECT_FOLDER), "--profiles-dir", str(PROJECT_FOLDER), "--quiet"]
+    fixed += ["--target-path", str(target), "--log-path", str(target), "--no-use-colors"]
+    with warnings.catch_warnings(), _environment(dbt_environment()):
         # dbt's dependencies use names that Python and click have deprecated; nothing we could change.
         warnings.simplefilter("ignore", DeprecationWarning)
         warnings.simplefilter("ignore", ResourceWarning)
@@ -63,7 +63,12 @@ def invoke(
         cleanup_event_logger()
         try:
             with (target / "stderr.log").open("a") as quiet, redirect_stderr(quiet), redirect_stdout(quiet):
-                done = dbtRunner().invoke([*arguments, *fixed, "--quiet", "--no-use-colors"])
+                # Without `environment`: for another warehouse than the one it knows, dbt parses all anew.
+                done = dbtRunner().invoke(["parse", *fixed, "--no-write-json"])
+                if done.success:
+                    with _environment(environment):
+                        runner = dbtRunner(manifest=done.result)
+                        done = runner.invoke([*arguments, *fixed, "--threads", str(threads)])
         finally:
             DuckDBConnectionManager.close_all_connections()
     results = getattr(done.result, "results", None)

@@ -1,11 +1,14 @@
 """What the dbt project promises about itself: documents, contracts, an empty start, its own unit tests."""
 
+import re
 from pathlib import Path
 
 import duckdb
 import pytest
 import yaml
 
+from footfall.exports import CADENCES
+from orchestration.delivery.datasets import DATASETS
 from orchestration.ingest.schema import TABLES
 
 PROJECT = Path(__file__).parents[2] / "dbt_project"
@@ -33,6 +36,17 @@ def test_every_model_says_what_a_row_is_and_what_each_column_means(path):
     assert model["name"] == path.stem
     assert model["description"].startswith("One row per ")
     assert all(column["description"].strip() for column in model["columns"])
+
+
+def test_lineage_of_everything_that_can_be_delivered_ends_at_the_client():
+    exposures = _document(PROJECT / "models/_exposures.yml")["exposures"]
+
+    ends = {exposure["name"]: exposure for exposure in exposures}
+    assert set(ends) == {f"export_{dataset}" for dataset in CADENCES}
+    for dataset, cadences in CADENCES.items():
+        assert ends[f"export_{dataset}"]["depends_on"] == [f"ref('{DATASETS[dataset].table}')"]
+        _, _, how = ends[f"export_{dataset}"]["description"].partition(" Delivered ")
+        assert set(re.findall("live|hourly|daily", how)) == set(cadences)
 
 
 def test_only_staging_reads_the_sources():

@@ -1,5 +1,6 @@
 """The code location loads; every asset says what it is and whose, and queues for the warehouse."""
 
+import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ import pytest
 from support.orchestration_builders import add_event, warehouse
 
 from footfall.hours import HOUR, floor
+from footfall.settings import Settings
 from footfall.store import LocalStore
 from footfall.verify import verify_bucket
 from orchestration import loading
@@ -381,6 +383,16 @@ def test_every_asset_links_to_a_section_of_the_runbook(graph):
     for name, node in _nodes(graph).items():
         section = str(node.metadata["runbook"].value).partition("#")[2]
         assert section.replace("-", " ") in titles, name
+
+
+def test_every_model_links_to_its_own_page_of_the_dbt_docs(graph):
+    models = {name: node for name, node in _nodes(graph).items() if "dagster_dbt/unique_id" in node.metadata}
+
+    assert "sessions" in models
+    for name, node in models.items():
+        page, _, route = str(node.metadata["dbt docs"].value).partition("#!/")
+        assert page == Settings.from_environ({}).dbt_docs_url
+        assert re.fullmatch(rf"(model|seed)/\1\.footfall\.{name.rpartition('/')[2]}", route), route
 
 
 def test_everything_that_is_made_of_each_hour_or_day_says_when_it_is_late(load):

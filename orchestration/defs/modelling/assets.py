@@ -17,7 +17,6 @@ from orchestration.modelling.command import (
     build_windowed,
     window_environment,
 )
-from orchestration.modelling.docs import PAGE
 from orchestration.modelling.invoke import NodeResult, invoke
 from orchestration.modelling.project import manifest
 from orchestration.modelling.publish import PUBLISHED, publish_marts
@@ -50,7 +49,6 @@ class _Translator(DagsterDbtTranslator):
             kinds={"dbt", "duckdb", node.get("config", {}).get("materialized", "source")},
             description=(f"{str(node.get('description') or spec.description or '').strip()}\n\n{_WHEN_RED}"),
             tags={**spec.tags, "layer": layer},
-            metadata={**spec.metadata, "dbt docs": dg.MetadataValue.path(str(PAGE))},
         )
 
 
