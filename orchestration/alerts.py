@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     verbs.add_parser("test", help="send one test message to every route").set_defaults(command=_test)
     verbs.add_parser("list", help="what holds now, and who was told").set_defaults(command=_list)
     verbs.add_parser("watch", help="is Dagster's daemon alive, is the collector?").set_defaults(
-        command=_watch
+        command=lambda settings: watch(settings, datetime.now(UTC))
     )
     options = parser.parse_args(arguments)
     try:
@@ -91,9 +91,8 @@ def _list(settings: Settings) -> int:
     return 0
 
 
-def _watch(settings: Settings) -> int:
+def watch(settings: Settings, now: datetime) -> int:
     """What Dagster cannot say of itself. For a timer outside of it; see docs/operations.md."""
-    now = datetime.now(UTC)
     with dg.DagsterInstance.get() as instance:
         age = daemon_age(instance, now)
     routes, trouble = usable_routes(settings.alert_routes, settings.alert_webhook is not None)

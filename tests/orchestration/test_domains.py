@@ -7,12 +7,14 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import dagster as dg
 import duckdb
 import pytest
 from support.orchestration_builders import client
 
 from footfall.errors import FootfallError
 from footfall.hours import HOUR
+from orchestration.defs.discovery.assets import decide_domain
 from orchestration.discovery import domains, rows, volumes
 from orchestration.discovery.changes import wanted
 from orchestration.discovery.database import registry, transaction
@@ -21,6 +23,9 @@ from orchestration.discovery.proofs import instructions, proven
 from orchestration.discovery.report import domains_table, passed_over_table
 from orchestration.discovery.sightings import HOSTS_AN_HOUR, seen_in
 from orchestration.ingest.schema import create_statements
+from orchestration.partitions import DOMAINS
+from orchestration.resources.billing import Billing
+from orchestration.resources.domains import DomainRegistry
 from orchestration.webhooks import outbox
 
 AT = datetime(2026, 11, 20, 14, tzinfo=UTC)
@@ -186,6 +191,38 @@ def test_an_approval_verifies_and_is_remembered_with_its_name(book):
     assert (row.state, row.proof, row.activation) == ("verified", "approved by anna", 1)
 
 
+@pytest.mark.parametrize(
+    ("partition", "decision", "said"),
+    [
+        ("demo/new.example", "approve", "verified"),
+        ("demo/new.example", "block", "blocked"),
+        ("demo/other.example", "approve", "the registry does not know other.example of demo"),
+    ],
+)
+def test_a_person_decides_in_the_ui_by_materialising_the_domain(tmp_path, partition, decision, said):
+    path = tmp_path / "registry.sqlite"
+    with registry(path) as book:
+        pending(book)
+    with dg.DagsterInstance.ephemeral() as instance:
+        instance.add_dynamic_partitions(DOMAINS, [partition])
+        done = dg.materialize(
+            [decide_domain],
+            partition_key=partition,
+            instance=instance,
+            run_config={"ops": {"discovery__domain": {"config": {"decision": decision, "by": "anna"}}}},
+            resources={"domains": DomainRegistry(path=str(path)), "billing": Billing()},
+            raise_on_error=False,
+        )
+    if done.success:
+        (made,) = done.asset_materializations_for_node("discovery__domain")
+        assert made.metadata["state"].value == said
+        with registry(path) as book:
+            assert state(book, "new.example") == said
+    else:
+        (failed,) = done.get_step_failure_events()
+        assert failed.step_failure_data.user_failure_data.description == said
+
+
 def test_a_domain_is_billed_once_its_grace_is_over_and_never_twice(book):
     pending(book)
     decide(book, "approve")
@@ -248,6 +285,7 @@ CRASH = """
 import os, random, signal, sys, threading, time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from orchestration.defs.discovery.assets import decide_domain
 from orchestration.discovery import domains, rows, volumes
 from orchestration.discovery.database import registry, transaction
 at = datetime(2026, 11, 20, 14, tzinfo=UTC)
