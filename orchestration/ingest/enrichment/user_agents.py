@@ -10,7 +10,8 @@ from functools import lru_cache
 from typing import Any
 
 import msgspec
-from ua_parser import Domain, parser
+import ua_parser
+from ua_parser import Domain
 from ua_parser.core import OS, UserAgent
 
 from orchestration.ingest.enrichment.bots import bot_of
@@ -74,7 +75,8 @@ _BRAND = re.compile(r'"([^"]*)"\s*;\s*v="([^"]*)"')
 @lru_cache(maxsize=REMEMBERED)
 def agent_of(user_agent: str, client_hints: str | None = None) -> Agent:
     """What a user agent says. Client hints win: brand and platform are facts, the text is often frozen."""
-    parsed = parser(user_agent, Domain.USER_AGENT | Domain.OS)
+    # Not imported by name: the package builds it when it is first asked for, which takes half a second.
+    parsed = ua_parser.parser(user_agent, Domain.USER_AGENT | Domain.OS)
     browser, version = _browser(parsed.user_agent)
     os, os_version = _system(parsed.os)
     hints = _hints(client_hints)
