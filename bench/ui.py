@@ -122,6 +122,7 @@ def _copy(
     file = next(Path(instance.root_directory).glob("history/runs/index.db"))
     with closing(sqlite3.connect(file, isolation_level=None)) as database:
         database.execute("PRAGMA synchronous = OFF")
+        database.execute("PRAGMA journal_mode = OFF")  # it would be as large as the file
         event, when = database.execute("SELECT event, timestamp FROM event_logs").fetchone()
         assert event.count(partition) == 1 and event.count(json.dumps(path)) == 1
         before, between, after = re.split(f"{re.escape(json.dumps(path))}|{partition}", event)

@@ -20,8 +20,8 @@ from orchestration.alerting.round import go_round
 from orchestration.alerting.routes import load_routes, usable_routes
 from orchestration.defs.alerting.runs import daemon_age
 
-#: Age of the daemon's last sign of life, and of the last round of alerts, at which it counts as dead. It
-#: beats every 30 seconds, a round is made every FOOTFALL_ALERT_SECONDS.
+#: Age of the daemon's last sign of life at which it counts as dead, and half that of the last round of
+#: alerts. It beats every 30 seconds, a round is made every FOOTFALL_ALERT_SECONDS.
 DAEMON_AGE = timedelta(minutes=5)
 
 

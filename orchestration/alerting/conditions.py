@@ -127,14 +127,14 @@ def collectors(health: Mapping[str, dict[str, Any] | str]) -> list[Alert]:
 def silent_daemon(
     age: timedelta | None, looked_at: datetime | None, now: datetime, patience: timedelta
 ) -> list[Alert]:
-    """Nobody runs schedules or looks for alerts: no sign of life for `patience`, or no round of alerts.
+    """Nobody runs schedules or looks for alerts: no sign of life for `patience`, no round for twice as long.
 
     `age` is that of the last sign of life, None where there never was one. A daemon may beat and yet make no
     round: its code server is dead, or the sensor `alerts` fails or was switched off.
     """
     if age is None or age > patience:
         title = "Dagster's daemon is silent"
-    elif looked_at is not None and now - looked_at > patience:
+    elif looked_at is not None and now - looked_at > 2 * patience:
         title = "Dagster's daemon lives, but nobody looks for alerts: the sensor `alerts` fails or is off"
     else:
         return []

@@ -482,7 +482,8 @@ DISK = conditions.full_disks([("/data", 95, 100)])
         (MINUTE, None, None),  # it has only just begun
         (None, None, "Dagster's daemon is silent"),
         (6 * MINUTE, AT, "Dagster's daemon is silent"),
-        (MINUTE, AT - 6 * MINUTE, "Dagster's daemon lives, but nobody looks for alerts"),
+        (6 * MINUTE, AT - 60 * MINUTE, "Dagster's daemon is silent"),
+        (MINUTE, AT - 11 * MINUTE, "Dagster's daemon lives, but nobody looks for alerts"),
     ],
 )
 def test_a_daemon_that_does_not_beat_or_looks_for_no_alerts_is_silent(age, looked, title):
