@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from footfall.errors import FootfallError
+from footfall.mounts import remote_here
 from footfall.processes import Children, end_group, python, require_free_port, uninterrupted
 from footfall.settings import Settings
 
@@ -21,6 +22,12 @@ PROJECT = Path(__file__).resolve().parents[1]
 
 def prepare(settings: Settings) -> None:
     """Make the state folder and Dagster's home in it. Raises FootfallError where that cannot be."""
+    kind = remote_here(settings.home)
+    if kind is not None:
+        raise FootfallError(
+            f"the state folder {settings.home} is on {kind}, where SQLite, DuckDB and the spool cannot rely "
+            "on locks and fsync; set FOOTFALL_HOME to a folder on a local disk"
+        )
     try:
         settings.dagster_home.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(PROJECT / "dagster.yaml", settings.dagster_home / "dagster.yaml")

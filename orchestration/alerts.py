@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     verbs.add_parser("test", help="send one test message to every route").set_defaults(command=_test)
     verbs.add_parser("list", help="what holds now, and who was told").set_defaults(command=_list)
     verbs.add_parser("watch", help="is Dagster's daemon alive, is the collector?").set_defaults(
-        command=lambda settings: watch(settings, datetime.now(UTC))
+        command=_watch
     )
     options = parser.parse_args(arguments)
     try:
@@ -91,10 +91,18 @@ def _list(settings: Settings) -> int:
     return 0
 
 
-def watch(settings: Settings, now: datetime) -> int:
-    """What Dagster cannot say of itself. For a timer outside of it; see docs/operations.md."""
+def _watch(settings: Settings) -> int:
+    now = datetime.now(UTC)
     with dg.DagsterInstance.get() as instance:
         age = daemon_age(instance, now)
+    return watch(settings, age, now)
+
+
+def watch(settings: Settings, age: timedelta | None, now: datetime) -> int:
+    """What Dagster cannot say of itself, for a timer outside of it (docs/operations.md). The exit code.
+
+    `age` is that of the daemon's last sign of life.
+    """
     routes, trouble = usable_routes(settings.alert_routes, settings.alert_webhook is not None)
     with alert_book(settings.alert_book) as book:
         silent = conditions.silent_daemon(age, last_look(book)[0], now, max(DAEMON_AGE, _rounds(settings, 3)))

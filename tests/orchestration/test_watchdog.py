@@ -8,9 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-import dagster as dg
 import pytest
-from dagster._daemon.types import DaemonHeartbeat
 
 from footfall.settings import Settings
 from orchestration.alerting.book import alert_book, note_look
@@ -56,12 +54,10 @@ class Machine:
 
     def __init__(self, settings, heard, capsys):
         self.settings, self.heard, self._capsys = settings, heard, capsys
-        self.now = AT
+        self.now = self.beat = AT
 
     def beats(self):
-        with dg.DagsterInstance.get() as instance:
-            for name in ("SCHEDULER", "SENSOR"):
-                instance.add_daemon_heartbeat(DaemonHeartbeat(self.now.timestamp(), name, "id", None))
+        self.beat = self.now
 
     def looks_for_alerts(self):
         with alert_book(self.settings.alert_book) as book:
@@ -69,16 +65,12 @@ class Machine:
 
     def watched(self, later=MINUTE):
         self.now += later
-        code = watch(self.settings, self.now)
+        code = watch(self.settings, self.now - self.beat, self.now)
         return code, self._capsys.readouterr().out
 
 
 @pytest.fixture
 def machine(tmp_path, monkeypatch, capsys):
-    home = tmp_path / "dagster"
-    home.mkdir()
-    (home / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
-    monkeypatch.setenv("DAGSTER_HOME", str(home))
     with server() as (port, heard):
         # Routes hold the name of a variable, not an address.
         monkeypatch.setenv("FOOTFALL_ALERT_WEBHOOK", f"http://127.0.0.1:{port}/")
