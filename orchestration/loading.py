@@ -18,6 +18,9 @@ MODELS = "models-red"
 HOURLY = dg.FreshnessPolicy.time_window(warn_window=timedelta(hours=2), fail_window=timedelta(hours=3))
 DAILY = dg.FreshnessPolicy.time_window(warn_window=timedelta(hours=26), fail_window=timedelta(hours=28))
 
+#: Tables without periods: one is written by each hour's run, one by the probe of each day.
+TABLES = {"deliveries/ledger": HOURLY, "deliveries/destinations": DAILY}
+
 
 def load(project: Path, runbook: str, dbt_docs: str) -> dg.Definitions:
     """All definitions, without looking what other packages offer, which takes a second.
@@ -33,12 +36,18 @@ def load(project: Path, runbook: str, dbt_docs: str) -> dg.Definitions:
 
 
 def _linked(spec: dg.AssetSpec, runbook: str, dbt_docs: str) -> dg.AssetSpec:
-    """With metadata `runbook`, and `dbt docs` where dbt makes it: the page of that very model."""
+    """With metadata `runbook`, and `dbt docs` where dbt makes it: the page of that very model.
+
+    Its group becomes the tag `layer` as well, by which the UI can search.
+    """
     links = {"runbook": f"{runbook}#{SECTIONS.get(spec.group_name or '', MODELS)}"}
     node = spec.metadata.get("dagster_dbt/unique_id")
     if node:
         links["dbt docs"] = f"{dbt_docs}#!/{node.partition('.')[0]}/{node}"
-    return spec.merge_attributes(metadata={name: _link(where) for name, where in links.items()})
+    return spec.merge_attributes(
+        metadata={name: _link(where) for name, where in links.items()},
+        tags={"layer": spec.group_name or "none"},
+    )
 
 
 def _link(where: str) -> dg.MetadataValue:
@@ -47,7 +56,9 @@ def _link(where: str) -> dg.MetadataValue:
 
 
 def _fresh(spec: dg.AssetSpec) -> dg.AssetSpec:
-    """With a freshness policy, where every period is made."""
+    """With a freshness policy, where every period is made, or a table is written with each of them."""
+    if spec.key.to_user_string() in TABLES:
+        return dg.apply_freshness_policy(spec, TABLES[spec.key.to_user_string()])
     if spec.key.path[0] == "sources":
         return spec  # log buckets are read only where a client has one
     if isinstance(spec.partitions_def, dg.HourlyPartitionsDefinition):

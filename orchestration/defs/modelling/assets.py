@@ -48,7 +48,6 @@ class _Translator(DagsterDbtTranslator):
             owners=[f"team:{group}" if group else "team:data"],
             kinds={"dbt", "duckdb", node.get("config", {}).get("materialized", "source")},
             description=(f"{str(node.get('description') or spec.description or '').strip()}\n\n{_WHEN_RED}"),
-            tags={**spec.tags, "layer": layer},
         )
 
 
