@@ -9,8 +9,6 @@ import os
 import signal
 import sys
 import time
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from footfall.errors import FootfallError
 from footfall.settings import Settings
@@ -25,7 +23,7 @@ def main() -> int:
         "--events",
         type=int,
         default=PIECE,
-        help=f"events of a piece, {PIECE} unless told; each million takes 2.5 GB of memory",
+        help=f"events of a piece, {PIECE} unless told; each million takes up to 3 GB of memory",
     )
     options = parser.parse_args()
     if options.events < 1:
@@ -38,11 +36,8 @@ def main() -> int:
 
     try:
         settings = Settings.from_environ(os.environ)
-        with (
-            Warehouse(path=str(settings.warehouse)).exclusive(),
-            TemporaryDirectory(prefix="rebuild-", dir=settings.home) as target,
-        ):
-            rebuild(settings.warehouse, Path(target), say, options.events)
+        with Warehouse(path=str(settings.warehouse)).exclusive():
+            rebuild(settings.warehouse, settings.home / "dbt" / "rebuild", say, options.events)
     except FootfallError as error:
         print(f"footfall rebuild: {error}", file=sys.stderr)
         return 1

@@ -1,6 +1,6 @@
 """All models anew, over a history that no memory holds: piece by piece, in a copy that then takes the place.
 
-One statement over years of events needs many times the memory of the machine (2.5 GB for each million). The
+One statement over years of events needs many times the memory of the machine (up to 3 GB for each million). The
 models are exact in any order of arrival, so the hours in pieces, one after the other, give the same tables.
 """
 
@@ -16,7 +16,7 @@ from orchestration.modelling.command import build_whole, build_windowed, window_
 from orchestration.modelling.invoke import invoke
 
 #: Events of one piece, 100,000 to 10,000,000. Larger: fewer pieces, each of which costs dbt's seconds for all
-#: its models, and 2.5 GB of memory more for each million.
+#: its models, and up to 3 GB of memory more for each million.
 PIECE = 2_000_000
 #: Free disk that a rebuild wants, as a share of the warehouse's size: of a copy, and of what memory does not
 #: hold.
