@@ -1,7 +1,8 @@
 """All models anew, over a history that no memory holds: piece by piece, in a copy that then takes the place.
 
-One statement over years of events needs many times the memory of the machine (up to 3 GB for each million). The
-models are exact in any order of arrival, so the hours in pieces, one after the other, give the same tables.
+One statement over years of events needs many times the memory of the machine (up to 3 GB for each million).
+The models are exact in any order of arrival, so the hours in pieces, one after the other, give the same
+tables.
 """
 
 import shutil
