@@ -21,6 +21,7 @@ from orchestration.ingest.schema import create_statements
 from orchestration.modelling.command import build_whole, build_windowed, window_environment
 from orchestration.modelling.invoke import invoke
 from orchestration.modelling.project import manifest
+from orchestration.modelling.rebuild import rebuild
 
 HOUR = datetime(2026, 3, 12, 14, tzinfo=UTC)
 #: Clients among whom the events are spread, with one site each.
@@ -237,9 +238,8 @@ def _models(folder: Path) -> None:
 
 
 def _refresh(folder: Path) -> None:
-    """Everything anew."""
-    for arguments in (build_windowed(), build_whole()):
-        _build([*arguments, "--full-refresh"], folder)
+    """Everything anew, as `footfall rebuild` does it."""
+    rebuild(folder / "warehouse.duckdb", folder / "target", say)
 
 
 def _build(arguments: list[str], folder: Path) -> None:

@@ -40,6 +40,7 @@ PASSED_ON = {
         "the registry of domains: list, approve, block, retire, verify",
     ),
     "webhooks": (("orchestration.discovery", "webhooks"), "billing messages: list, replay, send"),
+    "rebuild": (("orchestration.rebuild",), "every model anew, after a change of the models"),
     "alerts": (("orchestration.alerts",), "alerts: list those that fire, test the routes"),
 }
 

@@ -60,6 +60,7 @@ ARROWS: dict[str, tuple[str, ...]] = {
     ),
     "orchestration.run": ("footfall", "orchestration.definitions", "orchestration.partitions"),
     "orchestration.replay": ("footfall", "orchestration.ingest"),
+    "orchestration.rebuild": ("footfall", "orchestration.modelling", "orchestration.resources"),
     "orchestration.report": ("footfall", "orchestration.resources"),
     "orchestration.deliveries": (
         "footfall",

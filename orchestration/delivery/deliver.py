@@ -87,7 +87,7 @@ class Deliverer:
         """Periods delivered before whose rows or columns have changed since, as far back as digests go.
 
         Other columns are a reason only for periods that can still change: nobody wants years of files again
-        because of one more column. `footfall deliveries rebuild` does that when it is wanted.
+        because of one more column. `footfall deliveries restate` does that when it is wanted.
         """
         since = self._digests.since
         recent = self._desk.now() - datasets.LATE_TOLERANCE

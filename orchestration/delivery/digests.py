@@ -32,7 +32,8 @@ class Digests:
     def of(self, selection: Selection) -> dict[datetime, str]:
         """Start of period (UTC) → digest, for one export, from `since` on; of periods that have rows."""
         period = self._period(selection)
-        query = (selection.dataset.table, period, selection.client.zone().key, *selection.sources)
+        zone = selection.client.zone().key
+        query = (selection.dataset.table, period, zone, selection.not_held, *selection.sources)
         with self._lock:
             if query not in self._found:
                 self._found[query] = self._scan(selection, period)

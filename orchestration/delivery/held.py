@@ -1,27 +1,39 @@
 """Rows of domains that nobody has vouched for, of clients who want them held back until somebody has."""
 
-import duckdb
+from collections.abc import Collection
 
-from orchestration.delivery.datasets import Dataset
+import duckdb
 
 #: Written by orchestration.discovery.held in the same run, before deliveries: (client_id, host).
 TABLE = "discovery.held_hosts"
 #: True for rows that may be delivered. `source` is the dataset's table.
-_NOT_HELD = (
+_BY_HOST = (
     f"NOT EXISTS (SELECT 1 FROM {TABLE} AS held "
     "WHERE held.client_id = source.client_id AND held.host = source.host)"
 )
+#: Rows about a session wait, whole, as long as one event of it does: half a session would be a wrong one.
+_BY_SESSION = (
+    f"NOT EXISTS (SELECT 1 FROM {TABLE} AS held JOIN main.events AS event "
+    "ON event.client_id = held.client_id AND event.host = held.host "
+    "WHERE event.client_id = source.client_id AND event.session_id = source.session_id)"
+)
 
 
-def not_held(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> str:
-    """SQL that is true for rows that may be delivered: `true` where nothing is held, or rows have no host."""
+def holding(connection: duckdb.DuckDBPyConnection) -> frozenset[str]:
+    """Clients of whom a host is held."""
     found = connection.execute(
-        "SELECT 1 FROM information_schema.columns WHERE table_schema = 'discovery' "
-        "AND table_name = 'held_hosts' AND column_name = 'host' "
-        "AND EXISTS (SELECT 1 FROM information_schema.columns WHERE table_schema = 'main' "
-        "AND table_name = ? AND column_name = 'host')",
-        [dataset.table],
+        "SELECT 1 FROM information_schema.tables WHERE table_schema = 'discovery' "
+        "AND table_name = 'held_hosts'"
     ).fetchone()
-    if found is None or connection.execute(f"SELECT 1 FROM {TABLE} LIMIT 1").fetchone() is None:
-        return "true"
-    return _NOT_HELD
+    if found is None:
+        return frozenset()
+    return frozenset(
+        row[0] for row in connection.execute(f"SELECT DISTINCT client_id FROM {TABLE}").fetchall()
+    )
+
+
+def not_held(columns: Collection[str]) -> str:
+    """SQL that is true for rows which may be delivered, of a dataset with these columns."""
+    if "host" in columns:
+        return _BY_HOST
+    return _BY_SESSION if "session_id" in columns else "true"

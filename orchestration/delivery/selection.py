@@ -16,7 +16,7 @@ from footfall.filters import columns_of, parse_filter
 from footfall.manifest import CSV_DIALECT, JSONL_DIALECT, PARQUET_DIALECT
 from orchestration.delivery.conditions import to_sql
 from orchestration.delivery.datasets import DATASETS, Dataset, columns, require_columns
-from orchestration.delivery.held import not_held
+from orchestration.delivery.held import holding, not_held
 
 #: Characters with which a spreadsheet begins a formula, the full-width ones of Asian keyboards included.
 #: A cell of text that begins with one, or with apostrophes and then one, gets an apostrophe in front.
@@ -87,13 +87,20 @@ class Marts:
     """What a run has asked of the marts: hundreds of exports of one dataset ask the same."""
 
     def __init__(self) -> None:
-        self._known: dict[str, tuple[dict[str, str], str]] = {}
+        self._known: dict[str, dict[str, str]] = {}
+        self._holding: frozenset[str] | None = None
 
-    def of(self, connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> tuple[dict[str, str], str]:
-        """Column → type of a dataset's table, and which of its rows are not held. Raises ConfigError."""
+    def of(self, connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> dict[str, str]:
+        """Column → type of a dataset's table. Raises ConfigError."""
         if dataset.table not in self._known:
-            self._known[dataset.table] = dict(columns(connection, dataset)), not_held(connection, dataset)
+            self._known[dataset.table] = dict(columns(connection, dataset))
         return self._known[dataset.table]
+
+    def is_holding(self, connection: duckdb.DuckDBPyConnection, client: Client) -> bool:
+        """Whether a host of the client is held."""
+        if self._holding is None:
+            self._holding = holding(connection)
+        return client.client_id in self._holding
 
 
 def select(
@@ -107,7 +114,9 @@ def select(
     dataset = DATASETS[export.dataset]
     if export.cadence == "daily" and not (dataset.day or dataset.moment):
         raise ConfigError(f"{export.dataset} cannot be delivered daily")
-    kinds, free = (marts or Marts()).of(connection, dataset)
+    marts = marts or Marts()
+    kinds = marts.of(connection, dataset)
+    free = not_held(kinds) if marts.is_holding(connection, client) else "true"
     require_columns(kinds, [*export.columns, *export.rename, *export.hash], "columns", export.dataset)
     require_columns(kinds, export.drop, "drop", export.dataset)
     chosen = [name for name in (export.columns or kinds) if name not in export.drop]

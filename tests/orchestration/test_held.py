@@ -4,9 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from support.delivering import Setting
-from support.orchestration_builders import EVENTS, HOUR, client
+from support.orchestration_builders import DAILY_METRICS, EVENTS, HOUR, SESSIONS, client
 
 from footfall.clients import Site
+from orchestration.delivery.selection import Marts, select
 from orchestration.discovery import domains
 from orchestration.discovery.database import registry, transaction
 from orchestration.discovery.held import replace_held
@@ -23,16 +24,17 @@ class Held(Setting):
         super().__init__(folder)
         self.connection.execute("DROP SCHEMA ingest CASCADE")  # views of main.events, which has no host
         make_schema(self.connection)
-        self.connection.execute("ALTER TABLE main.events ADD COLUMN host VARCHAR")
+        for column in ("host", "session_id"):
+            self.connection.execute(f"ALTER TABLE main.events ADD COLUMN {column} VARCHAR")
         site = Site(site_id="shop", key="pk_demo_0000", domains=["demo.example", "*.demo.example"])
         self.owner = client().model_copy(update={"unverified_domains": rule, "sites": [site]})
         self.registry = folder / "registry.sqlite"
 
-    def receive(self, event_id, host):
+    def receive(self, event_id, host, session_id="visit"):
         self.connection.execute(
-            "INSERT INTO main.events (client_id, site_id, event_id, host, received_hour, occurred_at, "
-            "received_at) VALUES ('demo', 'shop', ?, ?, ?, ?, ?)",
-            [event_id, host, *[HOUR] * 3],
+            "INSERT INTO main.events (client_id, site_id, event_id, host, session_id, received_hour, "
+            "occurred_at, received_at) VALUES ('demo', 'shop', ?, ?, ?, ?, ?, ?)",
+            [event_id, host, session_id, *[HOUR] * 3],
         )
         self.connection.execute(
             "INSERT INTO ingest.events (client_id, site_id, event_id, host, received_hour, is_duplicate) "
@@ -138,6 +140,34 @@ def test_a_name_that_only_ends_like_a_verified_one_is_strange(at):
     assert at.run()[2] == ["below", "nowhere", "own", "strange"]
 
 
-def test_an_export_of_rows_without_a_host_is_delivered_whole(at):
-    at.connection.execute("ALTER TABLE main.events DROP COLUMN host")
-    assert at.deliver(owner=at.owner, export=EVENTS).rows == 4
+def test_a_session_waits_whole_as_long_as_one_of_its_events_does(at):
+    at.receive("another", "demo.example", "another visit")
+    for session_id in ("visit", "another visit"):
+        at.connection.execute(
+            "INSERT INTO main.sessions VALUES ('demo', 'shop', ?, 1, ?, ?)", [session_id, HOUR, HOUR]
+        )
+    at.run()
+    assert at.deliver(owner=at.owner, export=SESSIONS).rows == 1
+
+    at.decide(approve, "strange.example")
+    at.run()
+
+    restated = at.deliver(owner=at.owner, export=SESSIONS)
+    assert (restated.revision, restated.rows) == (2, 2)
+
+
+def test_a_report_of_a_day_counts_everything(at):
+    at.connection.execute("INSERT INTO main.daily_metrics VALUES ('demo', 'shop', '2026-11-20', 4)")
+    at.run()
+    at.now += timedelta(days=1)
+    day = datetime(2026, 11, 20, tzinfo=UTC)
+    at.hours = [day + n * timedelta(hours=1) for n in range(24)]
+    assert at.deliver(start=day, owner=at.owner, export=DAILY_METRICS).rows == 1
+
+
+def test_a_client_who_holds_nothing_is_asked_nothing(at):
+    at.run()
+    other = client("other")
+    marts = Marts()
+    assert select(at.connection, at.owner, EVENTS, "", marts).not_held != "true"
+    assert select(at.connection, other, EVENTS, "", marts).not_held == "true"

@@ -1,0 +1,98 @@
+"""All models anew, over a history that no memory holds: piece by piece, in a copy that then takes the place.
+
+One statement over years of events needs many times the memory of the machine (up to 3 GB for each million).
+The models are exact in any order of arrival, so the hours in pieces, one after the other, give the same
+tables.
+"""
+
+import shutil
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import duckdb
+
+from footfall.errors import FootfallError
+from orchestration.modelling.command import build_whole, build_windowed, window_environment
+from orchestration.modelling.invoke import invoke
+
+#: Events of one piece, 100,000 to 10,000,000. Larger: fewer pieces, each of which costs dbt's seconds for all
+#: its models, and up to 3 GB of memory more for each million.
+PIECE = 2_000_000
+#: Free disk that a rebuild wants, as a share of the warehouse's size: of a copy, and of what memory does not
+#: hold.
+_ROOM = 1.5
+
+Window = tuple[datetime, datetime]
+
+
+def pieces(hours: Iterable[tuple[datetime, int]], most: int = PIECE) -> list[Window]:
+    """(hour, events) in order of time → half-open windows, each of `most` events at most, or of one hour."""
+    found: list[Window] = []
+    held = 0
+    for hour, events in hours:
+        if not found or held + events > most:
+            found.append((hour, hour + timedelta(hours=1)))
+            held = 0
+        else:
+            found[-1] = (found[-1][0], hour + timedelta(hours=1))
+        held += events
+    return found
+
+
+def rebuild(warehouse: Path, target: Path, say: Callable[[str], object], most: int = PIECE) -> None:
+    """Make every model of the warehouse anew. Whoever calls holds the warehouse.
+
+    `target`: a folder for dbt's artefacts. `say` is told of each piece. Until the end the warehouse stays as
+    it was, and for good where something fails. Raises FootfallError with what failed, or where the disk is
+    too full.
+    """
+    if not warehouse.exists():
+        raise FootfallError(f"there is no warehouse at {warehouse}: nothing to rebuild")
+    room = shutil.disk_usage(warehouse.parent).free
+    if room < _ROOM * warehouse.stat().st_size:
+        raise FootfallError(
+            f"{warehouse.parent} has {room / 1e9:.1f} GB left; a rebuild wants "
+            f"{_ROOM * warehouse.stat().st_size / 1e9:.1f} GB beside the warehouse"
+        )
+    copy = warehouse.with_name(f"{warehouse.stem}.rebuilt.duckdb")
+    try:
+        hours = _without_models(warehouse, copy)
+        windows = pieces(hours, most)
+        for number, window in enumerate(windows, start=1):
+            say(f"{number} of {len(windows)}: {window[0]:%Y-%m-%dT%H} to {window[1]:%Y-%m-%dT%H}")
+            _build(build_windowed(), copy, window, target)
+        if windows:
+            _build(build_whole(), copy, (windows[0][0], windows[-1][1]), target)
+        copy.replace(warehouse)
+    finally:
+        copy.unlink(missing_ok=True)
+        copy.with_name(f"{copy.name}.wal").unlink(missing_ok=True)
+
+
+def _without_models(warehouse: Path, copy: Path) -> list[tuple[datetime, int]]:
+    """Copy what ingest and discovery wrote. Returns (hour, events) of every ingested hour, in order."""
+    with duckdb.connect(str(warehouse)) as connection:
+        connection.execute("CHECKPOINT")  # so that the file is all there is
+    shutil.copyfile(warehouse, copy)
+    with duckdb.connect(str(copy)) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        for schema in ("staging", "intermediate"):
+            connection.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
+        made = connection.execute(
+            "SELECT table_name, table_type FROM information_schema.tables WHERE table_schema = 'main'"
+        ).fetchall()
+        for name, kind in made:
+            connection.execute(f'DROP {"VIEW" if kind == "VIEW" else "TABLE"} main."{name}"')
+        rows = connection.execute(
+            "SELECT received_hour, count(events.received_hour) FROM ingest.hours "
+            "LEFT JOIN ingest.events AS events USING (received_hour) GROUP BY 1 ORDER BY 1"
+        ).fetchall()
+    return [(row[0], row[1]) for row in rows]
+
+
+def _build(arguments: list[str], warehouse: Path, window: Window, target: Path) -> None:
+    results = invoke(arguments, window_environment(warehouse, *window), target)
+    bad = [f"{result.unique_id.split('.')[2]}: {result.message}" for result in results if not result.is_good]
+    if bad:
+        raise FootfallError(f"{len(bad)} models and tests failed, and nothing has changed: " + "; ".join(bad))
