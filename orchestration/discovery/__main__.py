@@ -61,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     messages.add_argument("--after", type=int, default=0, metavar="SEQUENCE")
     messages.set_defaults(command=_list_messages)
     again = verbs.add_parser(
-        "replay", help="send a message again, or all that failed; uses a disabled endpoint again"
+        "replay", help="send a message again, or all that did not arrive; uses a disabled endpoint again"
     )
     again.add_argument("id", nargs="?")
     again.set_defaults(command=_replay)

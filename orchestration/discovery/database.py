@@ -93,9 +93,12 @@ def registry(path: Path) -> Iterator[sqlite3.Connection]:
 def notices(
     connection: sqlite3.Connection, limit: int = 500
 ) -> list[tuple[str, str, str, dict[str, Any], datetime]]:
-    """(kind, client, domain, facts, when) of the latest notices."""
+    """(kind, client, domain, facts, when) of the latest notices, without new domains that were decided on."""
     rows = connection.execute(
-        "SELECT kind, client_id, key, facts, created_at FROM notices ORDER BY sequence DESC LIMIT ?", (limit,)
+        "SELECT kind, client_id, key, facts, created_at FROM notices WHERE kind <> 'new_domain' OR EXISTS ("
+        "SELECT * FROM domains WHERE (client_id, domain, state) = (notices.client_id, key, 'pending')) "
+        "ORDER BY sequence DESC LIMIT ?",
+        (limit,),
     ).fetchall()
     return [
         (kind, client, key, json.loads(facts), datetime.fromisoformat(at))

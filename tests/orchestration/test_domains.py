@@ -17,7 +17,7 @@ from footfall.hours import HOUR
 from orchestration.defs.discovery.assets import decide_domain
 from orchestration.discovery import domains, rows, volumes
 from orchestration.discovery.changes import wanted
-from orchestration.discovery.database import registry, transaction
+from orchestration.discovery.database import notices, registry, transaction
 from orchestration.discovery.domains import PENDING_LIMIT, SEEN_LIMIT, Sighting
 from orchestration.discovery.proofs import instructions, proven
 from orchestration.discovery.report import domains_table, passed_over_table
@@ -186,7 +186,9 @@ def decide(book, decision, domain="new.example", proof=None):
 
 def test_an_approval_verifies_and_is_remembered_with_its_name(book):
     pending(book)
+    assert [kind for kind, *_ in notices(book)] == ["new_domain"]
     decide(book, "approve")
+    assert [kind for kind, *_ in notices(book)] == ["domain_verified"], "it is new no more"
     row = rows.find(book, "demo", "new.example")
     assert (row.state, row.proof, row.activation) == ("verified", "approved by anna", 1)
 
