@@ -17,6 +17,7 @@ from support.orchestration_builders import (
 
 from footfall.clients import Destination
 from footfall.store import LocalStore, StoreError
+from orchestration.alerting import conditions
 from orchestration.alerting.book import alert_book
 from orchestration.alerting.deliveries import PATIENCE, expected
 from orchestration.defs.alerting.deliveries import DEGRADED_FOR, of_deliveries
@@ -240,3 +241,22 @@ def test_a_run_whose_failure_is_in_the_ledger_is_not_told_a_second_time(revision
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         )
         assert len(ended_runs(instance, "http://ui", datetime.now(UTC))) == told
+
+
+@pytest.mark.parametrize(("tags", "told"), [({}, 1), ({"dagster/will_retry": "true"}, 0)])
+def test_a_failed_run_that_dagster_tries_again_is_no_alert_yet(tags, told):
+    @dg.asset
+    def broken():
+        raise dg.Failure("boom")
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        done = dg.materialize(
+            [broken],
+            instance=instance,
+            raise_on_error=False,
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        )
+        instance.add_run_tags(done.run_id, tags)
+        alerts = conditions.failed_runs(ended_runs(instance, "http://ui", datetime.now(UTC)))
+        assert len(alerts) == told
+        assert all("boom" in alert.facts["error"] for alert in alerts)
