@@ -37,7 +37,7 @@ _SHAPES = (
     "0000%00000000%00",
     "000-00-0000",
 )
-_LAST_NAME = re.compile(r"([A-Za-z0-9_.\[\]-]+)[\"']?\s{0,3}$")
+_LAST_NAME = re.compile(r"([\w.\[\]-]+)[\"']?\s{0,3}$")
 
 
 #: Name → whether a field or parameter of this name needs a closer look. Looked up several times an event, so
@@ -128,6 +128,7 @@ def _has_plain_pairs(text: str) -> bool:
         return False
     for piece in pieces[:-1]:
         name = _LAST_NAME.search(piece[-72:])
-        if name is not None and _is_telling(name[1].lstrip(".[]-")):
+        # Where a name with other letters begins, and what is left of it, is for the rules to say.
+        if name is not None and (not name[1].isascii() or _is_telling(name[1].lstrip(".[]-"))):
             return False
     return True

@@ -296,6 +296,8 @@ _PIECES = st.sampled_from(
 
 @settings(max_examples=500)
 @example(["token", "=", "a"])
+@example(["token", "¹:", "a"])
+@example(["xé", "pass", "=", "a"])
 @given(st.lists(_PIECES, max_size=14))
 def test_the_quick_look_misses_nothing_in_any_text(pieces):
     text = "".join(pieces)
