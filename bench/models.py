@@ -23,7 +23,10 @@ from orchestration.modelling.invoke import invoke
 from orchestration.modelling.project import manifest
 from orchestration.modelling.rebuild import rebuild
 
-HOUR = datetime(2026, 3, 12, 14, tzinfo=UTC)
+HOUR = datetime(2026, 3, 13, 14, tzinfo=UTC)
+#: From the end of the history to the hour: reports of a day are made anew with each of its hours, so the hour
+#: has a day of its own, as large whatever the history.
+PAUSE = timedelta(hours=24)
 #: Clients among whom the events are spread, with one site each.
 CLIENTS = 10
 #: Events of one visitor in an hour: two visits, in each a page, what was read of it, and so on.
@@ -205,7 +208,7 @@ def _refreshed(folder: Path, history: int, events: int) -> dict[str, float]:
 
 def prepare(folder: Path, history: int, events: int) -> None:
     """A warehouse with the ingested tables: an hour of `events` at HOUR, and a history before it."""
-    hours = [HOUR, *(HOUR - timedelta(hours=n) for n in range(1, 1 + -(-history // OF_AN_HOUR)))]
+    hours = [HOUR, *(HOUR - PAUSE - timedelta(hours=n) for n in range(1, 1 + -(-history // OF_AN_HOUR)))]
     with _connect(folder / "warehouse.duckdb") as connection:
         for statement in create_statements():
             connection.execute(statement)
