@@ -28,8 +28,18 @@
     Tuples in one IN, because DuckDB then skips the row groups of other days; it does not for EXISTS.
 -#}
 {% macro is_touched(grain, alias='') -%}
-    {%- if is_incremental() -%}{{ touched_key(grain, alias) }} in (select {{ touched_columns(grain) }} from {{ touched() }})
-    {%- else -%}true{%- endif -%}
+    {%- if is_incremental() -%}{{ among_touched(grain, alias) }}{%- else -%}true{%- endif -%}
+{%- endmacro %}
+
+{#-
+    The condition itself. A session's date is asked for once more alone: `events` computes the id of a session from
+    a join, and then DuckDB skips no row group for a tuple with it (2.9 s instead of 0.01 over 100 million events).
+-#}
+{% macro among_touched(grain, alias='') -%}
+    {{ touched_key(grain, alias) }} in (select {{ touched_columns(grain) }} from {{ touched() }})
+    {%- if grain == 'session' %}
+        and {{ alias ~ '.' if alias }}date in (select date from {{ touched() }})
+    {%- endif -%}
 {%- endmacro %}
 
 {% macro touched_columns(grain) %}

@@ -87,6 +87,10 @@ found as (
         and before.occurred_at <= seeking.occurred_at
         and seeking.occurred_at <= {{ minutes_later('before.occurred_at', 'seeking.timeout_minutes') }}
         and not (seeking.cut_at_midnight and seeking.date <> before.date)
+    {%- if is_incremental() %}
+    -- more days than any of `seeking` lies away: without them every event is read, to find none
+    where {{ is_near_touched('before.occurred_on', session_reach() + 2, session_reach() + 2) }}
+    {%- endif %}
 
 ),
 

@@ -7,7 +7,7 @@
 select {{ columns | join(', ') }}, count(*) as rows_found
 from {{ model }}
 {%- if touched_by and received_window() is not none %}
-where {{ touched_key(touched_by) }} in (select {{ touched_columns(touched_by) }} from {{ touched() }})
+where {{ among_touched(touched_by) }}
 {%- endif %}
 group by {{ columns | join(', ') }}
 having count(*) > 1
