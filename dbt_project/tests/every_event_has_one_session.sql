@@ -26,7 +26,7 @@ grouped as (
     select session_id, count(*) as events
     from {{ ref('events') }}
     {%- if received_window() is not none %}
-    where (session_id, date) in (select session_id, date from {{ touched() }})
+    where {{ among_touched('session') }}
     {%- endif %}
     group by session_id
 
