@@ -1,6 +1,6 @@
 """All models anew, over a history that no memory holds: piece by piece, in a copy that then takes the place.
 
-One statement over years of events needs many times the memory of the machine (up to 3 GB for each million).
+One statement over years of events needs many times the memory of the machine (1.3 GB for each million).
 The models are exact in any order of arrival, so the hours in pieces, one after the other, give the same
 tables.
 """
