@@ -7,7 +7,6 @@ import pytest
 import zstandard
 from support.collectors import CLIENT_FILE, SITE, batch, wire_event
 from support.fault_proxy import BlackHole, Damaged, Reset, Status
-from support.faulty_s3 import faulty_s3, fresh_prefix
 from support.gateway import function_url_event, gateway_event
 
 from collector import lambda_handler
@@ -16,24 +15,17 @@ from footfall.settings import Settings
 from footfall.store import open_store
 
 
-@pytest.fixture(scope="module")
-def proxy(tmp_path_factory):
-    with faulty_s3(tmp_path_factory.mktemp("s3")) as proxy:
-        yield proxy
-
-
 @pytest.fixture
-def settings(proxy, tmp_path):
+def settings(proxy, s3_url, tmp_path):
     (tmp_path / "clients").mkdir()
     (tmp_path / "clients" / "demo.yaml").write_text(CLIENT_FILE)
-    with fresh_prefix(proxy) as url:
-        yield {
-            "FOOTFALL_HOME": str(tmp_path),
-            "FOOTFALL_CLIENTS": str(tmp_path / "clients"),
-            "FOOTFALL_LAKE": url,
-            "FOOTFALL_S3_ENDPOINT": proxy.endpoint,
-            "FOOTFALL_COLLECTOR_ID": "fn",
-        }
+    return {
+        "FOOTFALL_HOME": str(tmp_path),
+        "FOOTFALL_CLIENTS": str(tmp_path / "clients"),
+        "FOOTFALL_LAKE": s3_url,
+        "FOOTFALL_S3_ENDPOINT": proxy.endpoint,
+        "FOOTFALL_COLLECTOR_ID": "fn",
+    }
 
 
 @pytest.fixture

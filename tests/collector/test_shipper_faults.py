@@ -6,7 +6,6 @@ import time
 import pytest
 import zstandard
 from support.fault_proxy import CATALOGUE, BlackHole, Reset, Status
-from support.faulty_s3 import faulty_s3, fresh_prefix
 from support.spools import HOUR, frame
 
 from collector.closing import Closer
@@ -18,16 +17,9 @@ from footfall.store import open_store
 QUICK = [fault for fault in CATALOGUE if not (isinstance(fault, Status) and fault.status in (429, 503))]
 
 
-@pytest.fixture(scope="module")
-def proxy(tmp_path_factory):
-    with faulty_s3(tmp_path_factory.mktemp("s3")) as proxy:
-        yield proxy
-
-
 @pytest.fixture
-def lake(proxy):
-    with fresh_prefix(proxy) as url:
-        yield open_store(url, s3_endpoint=proxy.endpoint)
+def lake(proxy, s3_url):
+    return open_store(s3_url, s3_endpoint=proxy.endpoint)
 
 
 def ship(folder, lake, segments):

@@ -2,7 +2,6 @@
 
 import pytest
 from support.fault_proxy import CATALOGUE, BlackHole, FalseChecksum, Reset, Status, Truncated
-from support.faulty_s3 import faulty_s3, fresh_prefix
 
 from footfall.store import StoreError, open_store, put_once
 
@@ -12,16 +11,9 @@ def attempts(fault) -> int:
     return 1 if isinstance(fault, Status) and fault.code in ("SlowDown", "TooManyRequests") else 4
 
 
-@pytest.fixture(scope="module")
-def proxy(tmp_path_factory):
-    with faulty_s3(tmp_path_factory.mktemp("s3")) as proxy:
-        yield proxy
-
-
 @pytest.fixture
-def store(proxy):
-    with fresh_prefix(proxy) as url:
-        yield open_store(url, s3_endpoint=proxy.endpoint)
+def store(proxy, s3_url):
+    return open_store(s3_url, s3_endpoint=proxy.endpoint)
 
 
 def name(fault):

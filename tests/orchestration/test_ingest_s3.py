@@ -6,7 +6,6 @@ from datetime import timedelta
 
 import pytest
 from support.fault_proxy import Reset, Status, Truncated
-from support.faulty_s3 import faulty_s3, fresh_prefix
 from support.orchestration_builders import HOUR, client, event, land, refused
 
 from footfall.clients import LogSource
@@ -19,16 +18,9 @@ from orchestration.sources.intake import take_in
 ONE = timedelta(hours=1)
 
 
-@pytest.fixture(scope="module")
-def proxy(tmp_path_factory):
-    with faulty_s3(tmp_path_factory.mktemp("s3")) as proxy:
-        yield proxy
-
-
 @pytest.fixture
-def lake(proxy):
-    with fresh_prefix(proxy) as url:
-        yield open_store(url, s3_endpoint=proxy.endpoint)
+def lake(proxy, s3_url):
+    return open_store(s3_url, s3_endpoint=proxy.endpoint)
 
 
 def _rows(connection):
