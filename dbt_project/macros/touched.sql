@@ -60,8 +60,7 @@
 {% macro get_incremental_rebuild_touched_sql(arg_dict) %}
     {%- set columns = get_quoted_csv(arg_dict['dest_columns'] | map(attribute='name')) -%}
     {%- set grain = config.require('meta')['touched_by'] -%}
-    delete from {{ arg_dict['target_relation'] }}
-    where {{ touched_key(grain) }} in (select {{ touched_columns(grain) }} from {{ touched() }});
+    delete from {{ arg_dict['target_relation'] }} where {{ among_touched(grain) }};
 
     insert into {{ arg_dict['target_relation'] }} ({{ columns }})
     select {{ columns }} from {{ arg_dict['temp_relation'] }};
@@ -95,7 +94,7 @@
     delete from {{ arg_dict['target_relation'] }} where {{ is_credited_anew() }};
 
     delete from {{ arg_dict['target_relation'] }}
-    where visitor_id is null and (session_id, date) in (select session_id, date from {{ touched() }});
+    where visitor_id is null and {{ among_touched('session') }};
 
     insert into {{ arg_dict['target_relation'] }} ({{ columns }})
     select {{ columns }} from {{ arg_dict['temp_relation'] }};

@@ -37,7 +37,7 @@ claimed as (
     select session_id, sum(events) as events
     from {{ ref('sessions') }}
     {%- if received_window() is not none %}
-    where (session_id, date) in (select session_id, date from {{ touched() }})
+    where {{ among_touched('session') }}
     {%- endif %}
     group by session_id
 
