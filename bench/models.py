@@ -19,7 +19,7 @@ import duckdb
 from bench.measure import Row, alternate, say, table, timed_row
 from orchestration.ingest.schema import create_statements
 from orchestration.modelling.command import build_whole, build_windowed, window_environment
-from orchestration.modelling.invoke import invoke
+from orchestration.modelling.invoke import failures, invoke
 from orchestration.modelling.project import manifest
 from orchestration.modelling.rebuild import rebuild
 
@@ -248,7 +248,7 @@ def _refresh(folder: Path) -> None:
 def _build(arguments: list[str], folder: Path) -> None:
     window = window_environment(folder / "warehouse.duckdb", HOUR, HOUR + timedelta(hours=1))
     results = invoke(arguments, window, folder / "target")
-    bad = [f"{result.unique_id}: {result.message}" for result in results if not result.is_good]
+    bad = failures(results)
     if bad:
         raise RuntimeError("; ".join(bad))
     if os.environ.get("BENCH_NODES"):

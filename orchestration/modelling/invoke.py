@@ -6,7 +6,7 @@ A process of its own costs seconds before it does anything, and a run needs dbt 
 import os
 import shutil
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +33,12 @@ class NodeResult:
     def is_good(self) -> bool:
         """Whether what depends on it may go on."""
         return self.status in ("success", "pass", "warn")
+
+
+def failures(results: Iterable[NodeResult]) -> list[str]:
+    """`model: what dbt said` of what failed, without what was skipped because of it."""
+    bad = (result for result in results if not result.is_good and result.status != "skipped")
+    return [f"{result.unique_id.split('.')[2]}: {result.message}" for result in bad]
 
 
 def invoke(

@@ -7,14 +7,15 @@ tables.
 
 import shutil
 from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import duckdb
 
 from footfall.errors import FootfallError
+from footfall.hours import HOUR
 from orchestration.modelling.command import build_whole, build_windowed, window_environment
-from orchestration.modelling.invoke import invoke
+from orchestration.modelling.invoke import failures, invoke
 
 #: Events of one piece, 100,000 to 10,000,000. Larger: fewer pieces, each of which costs dbt's seconds for all
 #: its models, and up to 3 GB of memory more for each million.
@@ -32,10 +33,10 @@ def pieces(hours: Iterable[tuple[datetime, int]], most: int = PIECE) -> list[Win
     held = 0
     for hour, events in hours:
         if not found or held + events > most:
-            found.append((hour, hour + timedelta(hours=1)))
+            found.append((hour, hour + HOUR))
             held = 0
         else:
-            found[-1] = (found[-1][0], hour + timedelta(hours=1))
+            found[-1] = (found[-1][0], hour + HOUR)
         held += events
     return found
 
@@ -49,11 +50,11 @@ def rebuild(warehouse: Path, target: Path, say: Callable[[str], object], most: i
     """
     if not warehouse.exists():
         raise FootfallError(f"there is no warehouse at {warehouse}: nothing to rebuild")
-    room = shutil.disk_usage(warehouse.parent).free
-    if room < _ROOM * warehouse.stat().st_size:
+    room, wanted = shutil.disk_usage(warehouse.parent).free, _ROOM * warehouse.stat().st_size
+    if room < wanted:
         raise FootfallError(
-            f"{warehouse.parent} has {room / 1e9:.1f} GB left; a rebuild wants "
-            f"{_ROOM * warehouse.stat().st_size / 1e9:.1f} GB beside the warehouse"
+            f"{warehouse.parent} has {room / 1e9:.1f} GB left; a rebuild wants {wanted / 1e9:.1f} GB beside "
+            "the warehouse"
         )
     copy = warehouse.with_name(f"{warehouse.stem}.rebuilt.duckdb")
     try:
@@ -93,6 +94,6 @@ def _without_models(warehouse: Path, copy: Path) -> list[tuple[datetime, int]]:
 
 def _build(arguments: list[str], warehouse: Path, window: Window, target: Path) -> None:
     results = invoke(arguments, window_environment(warehouse, *window), target)
-    bad = [f"{result.unique_id.split('.')[2]}: {result.message}" for result in results if not result.is_good]
+    bad = failures(results)
     if bad:
         raise FootfallError(f"{len(bad)} models and tests failed, and nothing has changed: " + "; ".join(bad))

@@ -1,7 +1,7 @@
 """Every model anew, piece by piece: the tables of one statement, and nothing changes where it fails."""
 
 import random
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import pairwise
 
 import duckdb
@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from support.lake_story import Lake, story_events
 
 from footfall.errors import FootfallError
+from footfall.hours import HOUR
 from orchestration.modelling.rebuild import pieces, rebuild
 
 FIRST = datetime(2026, 3, 1, tzinfo=UTC)
-HOUR = timedelta(hours=1)
 
 
 def at(n):

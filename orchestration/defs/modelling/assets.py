@@ -17,7 +17,7 @@ from orchestration.modelling.command import (
     build_windowed,
     window_environment,
 )
-from orchestration.modelling.invoke import NodeResult, invoke
+from orchestration.modelling.invoke import NodeResult, failures, invoke
 from orchestration.modelling.project import manifest
 from orchestration.modelling.publish import PUBLISHED, publish_marts
 from orchestration.modelling.row_counts import row_counts
@@ -95,10 +95,9 @@ def _build(
         results = invoke(arguments, window_environment(path, window.start, window.end), target)
         counts = row_counts(path, [_nodes()[r.unique_id]["table"] for r in results if r.kind != "test"])
     yield from _events(context, results, counts)
-    bad = [r for r in results if not r.is_good and r.status != "skipped"]
+    bad = failures(results)
     if bad:
-        named = [f"{r.unique_id.split('.')[2]}: {r.message}" for r in bad]
-        raise dg.Failure(f"{len(bad)} of {len(results)} models and tests failed: " + "; ".join(named))
+        raise dg.Failure(f"{len(bad)} of {len(results)} models and tests failed: " + "; ".join(bad))
 
 
 def _events(
