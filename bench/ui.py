@@ -130,8 +130,7 @@ def _copy(
             "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name = 'event_logs'"
         ).fetchall()
         longest = max(len(keys) for _, keys in exports)
-        written = ((json.dumps(path), [""] * (longest - len(keys)) + keys) for path, keys in exports)
-        named = list(written)
+        named = [(json.dumps(path), [""] * (longest - len(keys)) + keys) for path, keys in exports]
         database.execute("BEGIN")
         for name, _ in indexes:
             database.execute(f"DROP INDEX {name}")

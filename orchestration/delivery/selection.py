@@ -206,6 +206,6 @@ def _cell(name: str, kind: str, export: Export, hash_key: str) -> str:
     return (
         f"CASE WHEN ({first} NOT BETWEEN 65 AND 65290 AND {first} NOT BETWEEN 46 AND 60 "
         f"AND list_contains({_CODES}, {first})) "
-        f"OR (ascii({column}) = 39 AND regexp_matches({column}, '{_AFTER_APOSTROPHES}')) "
+        f"OR ({first} = 39 AND regexp_matches({column}, '{_AFTER_APOSTROPHES}')) "
         f"THEN '''' || {column} ELSE {column} END AS {alias}"
     )
