@@ -3,14 +3,11 @@
 import argparse
 import json
 import os
-import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from types import FrameType
-from typing import NoReturn
 
 from pydantic import ValidationError
 
@@ -24,7 +21,7 @@ from footfall.import_files import local_files
 from footfall.importer import import_log
 from footfall.privacy import Salts
 from footfall.probe import probe
-from footfall.processes import Children
+from footfall.processes import Children, stop_on_signals
 from footfall.settings import Settings
 from footfall.signatures import key_id, load_signer
 from footfall.store import open_store
@@ -48,9 +45,7 @@ PASSED_ON = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. Exit codes: 0 done, 1 something is wrong and was said, 130 stopped by Ctrl-C."""
     options = parser().parse_args(arguments)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, _interrupt)
-    signal.signal(signal.SIGHUP, _interrupt)
+    stop_on_signals()
     command: Callable[[argparse.Namespace, Settings], int] = options.command
     try:
         return command(options, Settings.from_environ(os.environ))
@@ -62,11 +57,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nstopped", file=sys.stderr)
         return 130
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
-    """SIGTERM and a closed terminal end a command as Ctrl-C does: children first."""
-    raise KeyboardInterrupt
 
 
 def parser() -> argparse.ArgumentParser:

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +18,9 @@ from footfall.errors import FootfallError
 
 #: Seconds that a child has to end after SIGTERM before it is killed: the collector drains for up to 10.
 STOP_SECONDS = 20
+
+#: Seconds until an interrupt that nothing could catch is sent again: time for a finaliser to return.
+_AGAIN_SECONDS = 0.05
 
 #: Our own children are on this machine: a proxy that the environment names cannot reach them.
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -34,6 +38,29 @@ def require_free_port(host: str, port: int, variable: str) -> None:
             else:
                 said = f"cannot listen on port {port} of {host}: {error.strerror}"
             raise FootfallError(said) from None
+
+
+def stop_on_signals() -> None:
+    """Let Ctrl-C, SIGTERM and a closed terminal end a command alike: by KeyboardInterrupt, children first.
+
+    Also where one comes while Python runs a finaliser or the callback of a weak reference, which lets no
+    exception out: it would print a traceback there and be forgotten. So it comes again, a moment later.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+    others = sys.unraisablehook
+
+    def come_again(unraisable: "sys.UnraisableHookArgs") -> None:
+        # KeyboardInterrupt, and what Dagster raises in its place while it runs a step.
+        if issubclass(unraisable.exc_type, Exception | SystemExit | GeneratorExit):
+            others(unraisable)
+        else:
+            # By a thread: a signal sent from here would be raised here, and be lost in the same way.
+            again = threading.Timer(_AGAIN_SECONDS, os.kill, (os.getpid(), signal.SIGINT))
+            again.daemon = True
+            again.start()
+
+    sys.unraisablehook = come_again
 
 
 @contextmanager

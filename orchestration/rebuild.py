@@ -6,11 +6,11 @@ exports would now say differently is delivered as revisions by the next run.
 
 import argparse
 import os
-import signal
 import sys
 import time
 
 from footfall.errors import FootfallError
+from footfall.processes import stop_on_signals
 from footfall.settings import Settings
 from orchestration.modelling.rebuild import PIECE, rebuild
 from orchestration.resources.warehouse import Warehouse
@@ -28,7 +28,7 @@ def main() -> int:
     options = parser.parse_args()
     if options.events < 1:
         parser.error("--events: at least 1")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    stop_on_signals()
     begun = time.monotonic()
 
     def say(text: str) -> None:

@@ -9,7 +9,6 @@ instance. Prints what it is doing; exits 1 with the failed steps' messages when 
 import argparse
 import logging
 import os
-import signal
 import sys
 import threading
 import time
@@ -25,6 +24,7 @@ import dagster as dg
 from footfall.clients import load_registry
 from footfall.errors import FootfallError
 from footfall.hours import HOUR, between, floor, parse
+from footfall.processes import stop_on_signals
 from footfall.settings import Settings
 from orchestration.definitions import defs as load_definitions
 from orchestration.partitions import DAY_FORMAT, HOUR_FORMAT, first_hour
@@ -206,7 +206,7 @@ def main() -> int:
     if not arguments.live and not (arguments.start and arguments.end):
         parser.error("--from and --to are required")
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    stop_on_signals()
     begun = time.monotonic()
     try:
         start = parse(arguments.start) if arguments.start else floor(datetime.now(UTC))

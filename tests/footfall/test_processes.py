@@ -1,6 +1,7 @@
 """Children end with their parent, whatever they started; one that fails says why."""
 
 import fcntl
+import signal
 import socket
 import subprocess
 import sys
@@ -25,6 +26,20 @@ time.sleep(60)
 PARENT = """
 import subprocess, sys
 subprocess.run([sys.executable, "-c", sys.argv[1], sys.argv[2]])
+"""
+#: Sends itself a signal in the callback of a weak reference, as Python runs it: nothing can catch it there.
+FORGETFUL = """
+import os, signal, sys, time, weakref
+from footfall.processes import stop_on_signals
+class Thing: pass
+stop_on_signals()
+thing = Thing()
+seen = weakref.ref(thing, lambda _: os.kill(os.getpid(), int(sys.argv[1])))
+try:
+    del thing
+    time.sleep(20)
+except KeyboardInterrupt:
+    sys.exit(130)
 """
 SERVER = """
 import http.server, sys
@@ -203,3 +218,12 @@ def test_a_free_port_is_fine_and_stays_free(free_port):
 def test_an_address_of_another_machine_is_not_called_a_port_in_use(free_port):
     with pytest.raises(FootfallError, match=f"^cannot listen on port {free_port} of 192.0.2.1: "):
         require_free_port("192.0.2.1", free_port, "FOOTFALL_X")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_is_not_lost_where_python_lets_no_exception_out(number):
+    done = subprocess.run(
+        [sys.executable, "-c", FORGETFUL, str(int(number))], capture_output=True, text=True, timeout=15
+    )
+
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")

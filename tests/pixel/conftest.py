@@ -106,10 +106,11 @@ class Site:
 
     def visit(self, path: str = "/") -> Page:
         """Opens a page and waits for its page view, with all that the pixel loads after itself."""
-        seen = len(self.events())
+        seen = sum(event["type"] == "page_view" for event in self.events())
         tab = self.open(path)
         runs(tab, "interactions")
-        self.wait(seen + 1)
+        # Not any event: that a page before this one was left may arrive only now.
+        self.wait(seen + 1, "page_view")
         return tab
 
     def lines(self) -> list[dict[str, Any]]:
