@@ -6,12 +6,9 @@ import sys
 import time
 
 import dagster as dg
-import pytest
-import yaml
 from dagster._core.events import EngineEventData
 from dagster._core.launcher import WorkerStatus
 from dagster._core.storage.tags import GRPC_INFO_TAG
-from support.services import ROOT
 
 from orchestration.launcher import is_alive
 
@@ -19,14 +16,6 @@ from orchestration.launcher import is_alive
 @dg.job
 def nothing():
     pass
-
-
-@pytest.fixture
-def instance(tmp_path):
-    settings = yaml.safe_load((ROOT / "dagster.yaml").read_text())
-    (tmp_path / "dagster.yaml").write_text(yaml.safe_dump(settings))
-    with dg.DagsterInstance.from_config(str(tmp_path)) as made:
-        yield made
 
 
 def started(instance, pid, **tags):

@@ -115,14 +115,6 @@ def something():
     pass
 
 
-@pytest.fixture
-def instance(tmp_path):
-    """Dagster's own storage as an installation has it."""
-    (tmp_path / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
-    with dg.DagsterInstance.from_config(str(tmp_path)) as made:
-        yield made
-
-
 def materialised(instance):
     return {str(partition) for partition in instance.get_materialized_partitions(something.key)}
 
