@@ -4,7 +4,7 @@
     A plain delete+insert replaces the keys that it is given. An hour that is ingested again may hold fewer
     events than before; those must go too, so every row of the window goes before the new rows come.
     A session is touched when an affected event is or was in it (macros/affected.sql), and when an event that
-    only lies near one came to it or left it.
+    only lies near one came to it or left it. `outdated`: macros/touched_islands.sql.
 -#}
 {% macro get_incremental_rebuild_islands_sql(arg_dict) %}
     {%- set columns = get_quoted_csv(arg_dict['dest_columns'] | map(attribute='name')) -%}
@@ -12,14 +12,11 @@
     {%- set stored = arg_dict['target_relation'] -%}
     {%- set compared = 'event_key, received_hour, session_id, date' -%}
     {%- set told = 'client_id, site_id, visitor_id, session_id, date, received_hour' -%}
-    create or replace temp table affected_rows as
-    {{ affected(stored, 'event_key, received_hour') }};
-
     create or replace temp table replaced as
     select {{ compared }}, client_id, site_id, visitor_id, event_id
     from {{ stored }}
     where (event_key, received_hour) in (
-        select event_key, received_hour from affected_rows union select event_key, received_hour from {{ made }}
+        select event_key, received_hour from outdated union select event_key, received_hour from {{ made }}
     );
 
     create or replace temp table touched_now as

@@ -246,6 +246,32 @@ def test_an_hour_is_modelled_without_the_next(models):
     _an_hour_is_modelled_without_the_next(models)
 
 
+def _a_late_event_joins_the_two_sessions_that_it_bridges(models) -> None:
+    """Each exactly half an hour away; the next is a millisecond further. Each comes in an hour of its own."""
+    connection = models.database()
+    models.rebuild(connection)
+    minutes = [0, 60, 90.00002, 30]
+    for hour, minute in enumerate(minutes):
+        connection.execute(
+            "insert into ingest.events by name select 'c' as client_id, 's' as site_id, 'v' as visitor_id,"
+            " 'page_view' as event_type, $id as event_id, $received as received_hour,"
+            " $received as received_at, $occurred as occurred_at, false as is_duplicate",
+            {
+                "id": f"e{hour}",
+                "received": START + (2 + hour) * HOUR,
+                "occurred": START + timedelta(minutes=minute),
+            },
+        )
+        models.run_window(connection, START + (2 + hour) * HOUR, START + (3 + hour) * HOUR)
+    found = _sessions(connection)
+    connection.close()
+    assert found == [["e0", "e3", "e1"], ["e2"]]
+
+
+def test_a_late_event_joins_the_two_sessions_that_it_bridges(models):
+    _a_late_event_joins_the_two_sessions_that_it_bridges(models)
+
+
 def _two_clients_have_a_site_of_one_name(models) -> None:
     connection = models.database()
     connection.execute(
@@ -296,6 +322,11 @@ MUTANTS = {
         "where (island_id, island_started_at) in (select island_id, island_started_at from touched_islands)",
         f"where received_hour >= cast('{PLACE_OF_WINDOW[0]}' as timestamptz) - interval 4 hour",
         _few_stories,
+    ),
+    "an island exactly the timeout away is not touched": (
+        "islands.first_at <=",
+        "islands.first_at <",
+        _a_late_event_joins_the_two_sessions_that_it_bridges,
     ),
     "events of one moment have no order": (
         "order by occurred_at, event_id",

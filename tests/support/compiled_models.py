@@ -11,6 +11,7 @@ import warnings
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -76,12 +77,15 @@ class Dbt:
 
 @dataclass(frozen=True)
 class Model:
-    """One model as dbt ran it: its place, the query of a rebuild, that of a window, and what follows it."""
+    """One model as dbt ran it: its place, the query of a rebuild; what goes before that of a window, and it,
+    and what follows it.
+    """
 
     schema: str
     name: str
     kind: str
     whole: str
+    before: str
     window: str
     statements: str
 
@@ -106,11 +110,14 @@ class Models:
     def with_mutant(self, name: str, old: str, new: str) -> "Models":
         """The same models with another text in one of them. Fails where the old text is not there."""
         found = [m for m in self.models if m.name == name]
-        assert found and any(old in text for m in found for text in (m.whole, m.window, m.statements)), name
+        assert found and any(
+            old in text for m in found for text in (m.whole, m.before, m.window, m.statements)
+        ), name
         changed = [
             replace(
                 m,
                 whole=m.whole.replace(old, new),
+                before=m.before.replace(old, new),
                 window=m.window.replace(old, new),
                 statements=m.statements.replace(old, new),
             )
@@ -156,7 +163,7 @@ class Models:
     def sessionise(self, connection: duckdb.DuckDBPyConnection, start: datetime, end: datetime) -> None:
         """The part of a run that reads its hours; what it touched waits for `follow`."""
         (model,) = (m for m in self.models if m.name == INT_EVENTS)
-        text = f"create or replace temp table made as {model.window}; {model.statements}"
+        text = f"{model.before}; create or replace temp table made as {model.window}; {model.statements}"
         for place, moment in zip(PLACE_OF_WINDOW, (start, end), strict=True):
             text = text.replace(place, hour_text(moment))
         connection.execute(text)
@@ -190,7 +197,15 @@ def compiled_models(dbt: Dbt) -> Models:
             assert "temp.made" in statements, "dbt names its temporary table differently now"
         window = (compiled / node.original_file_path).read_text() if kind == "incremental" else ""
         assert node.name == INT_EVENTS or PLACE_OF_WINDOW[0] not in window + statements, node.name
-        found.append(Model(node.schema, node.name, kind, whole[node.name], window, statements))
+        before = _before_islands(dbt, node) if node.name == INT_EVENTS else ""
+        found.append(Model(node.schema, node.name, kind, whole[node.name], before, window, statements))
     hooks = dbt.must("compile", "--inline", "{{ create_touched() }}-- and then --{{ read_touched() }}")
     create, read = hooks.result.results[0].node.compiled_code.split("-- and then --")
     return Models(found, create, read)
+
+
+def _before_islands(dbt: Dbt, node: Any) -> str:
+    """The statements of the model's pre-hook, which dbt keeps nowhere."""
+    stored = f"api.Relation.create(database='{node.database}', schema='{node.schema}', identifier='{node.name}')"
+    hook = dbt.must("compile", "--inline", f"{{{{ find_touched_islands({stored}) }}}}", window=PLACE_OF_WINDOW)
+    return str(hook.result.results[0].node.compiled_code)

@@ -4,20 +4,19 @@
         incremental_strategy='rebuild_islands',
         unique_key='event_key',
         on_schema_change='fail',
+        pre_hook="{% if is_incremental() %}{{ find_touched_islands(this) }}{% endif %}",
     )
 }}
 
 {#-
     An island is a visitor's run of events without a gap over the timeout, whatever its length. Islands do not
     depend on where they are cut later, so a changed event can only change islands that have an event within
-    one timeout of it. Those are rebuilt whole, all others stay: exact in any order of arrival, and bounded.
+    one timeout of it (macros/touched_islands.sql). Those are rebuilt whole, all others stay: exact in any order of
+    arrival, and bounded.
 -#}
-{%- set widest_timeout = 'interval 12 hours' -%}
 {%- set max_seconds = var('session_max_hours') | int * 3600 -%}
 {%- set facts = event_facts() | join(', ') -%}
-
-{#- Nobody knows whether two events of unknown visitors are of one visitor: each stays alone. -#}
-{%- set visitor_key = 'coalesce(visitor_id, event_key) as visitor_key' -%}
+{%- set visitor_key = visitor_key() ~ ' as visitor_key' -%}
 {%- set in_order = 'client_id, site_id, visitor_key' -%}
 
 -- depends_on: {{ ref('stg_web__changes') }}, {{ ref('stg_web__hours') }}
@@ -35,59 +34,6 @@ arrived as (
 ),
 
 {% if is_incremental() %}
-
--- what was known of them: it may have changed, moved or vanished
-outdated as (
-
-    {{ affected(this, 'event_key, client_id, site_id, visitor_key, occurred_at, received_hour') }}
-
-),
-
-changes as (
-
-    select client_id, site_id, visitor_key, occurred_at from arrived
-    union
-    select client_id, site_id, visitor_key, occurred_at from outdated
-
-),
-
--- no timeout is longer than half a day, so these two dates are all on which a neighbour can be
-neighbourhoods as (
-
-    select client_id, site_id, visitor_key, cast(occurred_at - {{ widest_timeout }} as date) as occurred_on from changes
-    union
-    select client_id, site_id, visitor_key, cast(occurred_at + {{ widest_timeout }} as date) as occurred_on from changes
-
-),
-
--- each stored island near a change, a day at a time: as few rows as a busy visitor can be joined with
-islands_by_day as (
-
-    select
-        client_id, site_id, visitor_key, island_id, island_started_at, timeout_minutes,
-        min(occurred_at) as first_at,
-        max(occurred_at) as last_at
-    from {{ this }} as stored
-    where (client_id, site_id, visitor_key, occurred_on) in (
-        select client_id, site_id, visitor_key, occurred_on from neighbourhoods
-    )
-    group by client_id, site_id, visitor_key, island_id, island_started_at, timeout_minutes, occurred_on
-
-),
-
-touched_islands as (
-
-    select distinct islands.island_id, islands.island_started_at
-    from islands_by_day as islands
-    inner join changes
-        on islands.client_id = changes.client_id
-        and islands.site_id = changes.site_id
-        and islands.visitor_key = changes.visitor_key
-        -- inclusive: a gap of exactly the timeout still joins
-        and islands.first_at <= {{ minutes_later('changes.occurred_at', 'islands.timeout_minutes') }}
-        and changes.occurred_at <= {{ minutes_later('islands.last_at', 'islands.timeout_minutes') }}
-
-),
 
 unchanged as (
 

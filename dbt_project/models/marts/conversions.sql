@@ -18,10 +18,7 @@ with events as (
 sessions as (
 
     select * from {{ ref('int_sessions') }}
-    where session_id in (select session_id from events)
-    {%- if is_incremental() %}
-        and {{ is_near_touched('date', session_reach(), 0) }}
-    {%- endif %}
+    where {{ is_touched('session') }}
 
 ),
 

@@ -8,24 +8,42 @@
 }}
 
 {%- set days = var('attribution_days') | int -%}
+{%- set credited = 'session_id, client_id, site_id, started_at, source, medium, campaign, channel' -%}
 
-with sessions as (
+with
 
-    -- nobody knows what a visitor without an id did before
-    select *, coalesce(visitor_id, session_id) as person
-    from {{ ref('int_sessions') }}
+-- what is made anew: all that is known of it
+sessions as (
+
+    select * from {{ ref('int_sessions') }}
     {%- if is_incremental() %}
     where visitor_id is null and {{ is_touched('session') }}
 
     union all
 
-    select *, visitor_id as person
-    from {{ ref('int_sessions') }}
-    where (client_id, site_id, visitor_id) in (
-            select client_id, site_id, visitor_id from {{ touched() }} where visitor_id is not null
-        )
-        and {{ is_near_touched('date', days + 1, days + 1) }}
+    select * from {{ ref('int_sessions') }}
+    where {{ is_credited_anew() }}
     {%- endif %}
+
+),
+
+-- and of what the same visitors did in the days around it, what credit is given by: few columns of many rows
+visits as (
+
+    -- nobody knows what a visitor without an id did before
+    select {{ credited }}, session_id as person
+    from {{ ref('int_sessions') }}
+    where visitor_id is null and {{ is_touched('session') }}
+
+    union all
+
+    select {{ credited }}, visitor_id as person
+    from {{ ref('int_sessions') }}
+    where visitor_id is not null
+        {%- if is_incremental() %}
+        and {{ is_of_touched_visitor() }}
+        and {{ is_near_touched('date', days + 1, days + 1) }}
+        {%- endif %}
 
 ),
 
@@ -33,7 +51,10 @@ with sessions as (
 looked_back as (
 
     select
-        *,
+        session_id,
+        client_id,
+        site_id,
+        person,
         min(started_at) over (
             partition by client_id, site_id, person
             order by started_at range between interval {{ days }} day preceding and current row
@@ -42,7 +63,7 @@ looked_back as (
             partition by client_id, site_id, person
             order by started_at range between interval {{ days }} day preceding and current row
         ) as last_non_direct_at
-    from sessions
+    from visits
 
 ),
 
@@ -56,7 +77,7 @@ starts as (
             partition by client_id, site_id, person, started_at
             order by case when channel <> 'Direct' then 0 else 1 end, session_id
         ) as place_of_not_direct
-    from sessions
+    from visits
 
 ),
 
@@ -64,62 +85,63 @@ final as (
 
     select
         -- ids
-        looked_back.session_id,
-        looked_back.client_id,
-        looked_back.site_id,
-        looked_back.visitor_id,
-        looked_back.first_party_session_id,
+        sessions.session_id,
+        sessions.client_id,
+        sessions.site_id,
+        sessions.visitor_id,
+        sessions.first_party_session_id,
 
         -- strings
-        looked_back.landing_page,
-        looked_back.exit_page,
-        looked_back.referrer_host,
-        looked_back.source,
-        looked_back.medium,
-        looked_back.campaign,
-        looked_back.channel,
+        sessions.landing_page,
+        sessions.exit_page,
+        sessions.referrer_host,
+        sessions.source,
+        sessions.medium,
+        sessions.campaign,
+        sessions.channel,
         firsts.source as first_source,
         firsts.medium as first_medium,
         firsts.campaign as first_campaign,
         firsts.channel as first_channel,
-        coalesce(credited.source, looked_back.source) as last_non_direct_source,
-        coalesce(credited.medium, looked_back.medium) as last_non_direct_medium,
-        coalesce(credited.campaign, looked_back.campaign) as last_non_direct_campaign,
-        coalesce(credited.channel, looked_back.channel) as last_non_direct_channel,
-        looked_back.country,
-        looked_back.region,
-        looked_back.city,
-        looked_back.language,
-        looked_back.screen,
-        looked_back.device,
-        looked_back.browser,
-        looked_back.os,
-        looked_back.currency,
+        coalesce(credited.source, sessions.source) as last_non_direct_source,
+        coalesce(credited.medium, sessions.medium) as last_non_direct_medium,
+        coalesce(credited.campaign, sessions.campaign) as last_non_direct_campaign,
+        coalesce(credited.channel, sessions.channel) as last_non_direct_channel,
+        sessions.country,
+        sessions.region,
+        sessions.city,
+        sessions.language,
+        sessions.screen,
+        sessions.device,
+        sessions.browser,
+        sessions.os,
+        sessions.currency,
 
         -- numbers
-        looked_back.consent_tier,
-        looked_back.page_views,
-        looked_back.events,
-        looked_back.conversions,
-        looked_back.revenue,
-        looked_back.engaged_seconds,
-        looked_back.duration_seconds,
+        sessions.consent_tier,
+        sessions.page_views,
+        sessions.events,
+        sessions.conversions,
+        sessions.revenue,
+        sessions.engaged_seconds,
+        sessions.duration_seconds,
 
         -- booleans
-        looked_back.is_bounce,
-        looked_back.is_engaged,
-        looked_back.is_bot,
-        looked_back.is_referrer_spam,
+        sessions.is_bounce,
+        sessions.is_engaged,
+        sessions.is_bot,
+        sessions.is_referrer_spam,
 
         -- dates and timestamps
-        looked_back.date,
-        looked_back.started_at,
-        looked_back.ended_at,
-        looked_back.closed_at,
-        looked_back.last_received_at,
-        looked_back.closed_at + interval {{ var('late_tolerance_hours') | int }} hour as final_at
+        sessions.date,
+        sessions.started_at,
+        sessions.ended_at,
+        sessions.closed_at,
+        sessions.last_received_at,
+        sessions.closed_at + interval {{ var('late_tolerance_hours') | int }} hour as final_at
 
-    from looked_back
+    from sessions
+    inner join looked_back on sessions.session_id = looked_back.session_id
     inner join starts as firsts
         on looked_back.client_id = firsts.client_id
         and looked_back.site_id = firsts.site_id
@@ -136,6 +158,3 @@ final as (
 )
 
 select * from final
-{%- if is_incremental() %}
-where visitor_id is null or {{ is_credited_anew() }}
-{%- endif %}
