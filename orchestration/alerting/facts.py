@@ -3,19 +3,32 @@
 import http.client
 import json
 import shutil
+import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 #: Seconds a collector may take to say how it is.
 TIMEOUT_SECONDS = 3
+#: Seconds after which one that did not is asked once more: it may be starting again, or the machine be busy.
+#: Longer: fewer alarms about nothing, and a tick of the sensor that takes longer where a collector is gone.
+AGAIN_SECONDS = 5
 
 
-def health(addresses: Iterable[str]) -> dict[str, dict[str, Any] | str]:
-    """Address → its /health report with the status as `answered`, or what happened instead of an answer."""
-    return {address: _report(address) for address in addresses}
+def health(
+    addresses: Iterable[str], wait: Callable[[float], object] = time.sleep
+) -> dict[str, dict[str, Any] | str]:
+    """Address → its /health report with the status as `answered`, or what happened instead of an answer.
+
+    Who gives none is asked a second time, after a wait.
+    """
+    found = {address: _report(address) for address in addresses}
+    silent = [address for address, report in found.items() if isinstance(report, str)]
+    if silent:
+        wait(AGAIN_SECONDS)
+    return {**found, **{address: _report(address) for address in silent}}
 
 
 def _report(address: str) -> dict[str, Any] | str:

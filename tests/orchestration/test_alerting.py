@@ -5,7 +5,7 @@ import re
 import socket
 import threading
 from collections import Counter
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
@@ -23,7 +23,7 @@ from orchestration.alerting.book import alert_book, failing_routes, told_to
 from orchestration.alerting.channel import NotTold, tell
 from orchestration.alerting.conditions import Due, Run
 from orchestration.alerting.deliveries import Refusal, refused
-from orchestration.alerting.facts import disks, health
+from orchestration.alerting.facts import AGAIN_SECONDS, disks, health
 from orchestration.alerting.life import CALM, DIGEST_OVER, REMINDER, Telling, after, tellings
 from orchestration.alerting.looking import Source, look_at
 from orchestration.alerting.message import as_json, text, title
@@ -356,7 +356,7 @@ def test_the_json_of_an_incident_has_one_key_from_its_opening_to_its_end():
 
 
 @contextmanager
-def webhook(status=204):
+def webhook(status=204, port=0):
     got = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -377,7 +377,7 @@ def webhook(status=204):
         def log_message(self, *_):
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     try:
@@ -542,10 +542,26 @@ def test_events_that_wait_for_over_ten_minutes_are_told(seconds, told):
 
 
 def test_health_is_read_from_a_collector_and_from_its_absence():
+    waits = []
     with webhook(200) as (address, _):
-        report = health([f"http://{address}", "http://127.0.0.1:9"])
+        report = health([f"http://{address}", "http://127.0.0.1:9"], waits.append)
     assert report[f"http://{address}"]["answered"] == 200
     assert isinstance(report["http://127.0.0.1:9"], str)
+    assert waits == [AGAIN_SECONDS]
+
+
+def test_a_collector_that_is_just_starting_again_is_not_silent():
+    with ExitStack() as later, socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        port = held.getsockname()[1]
+
+        def starts(_seconds):
+            held.close()
+            later.enter_context(webhook(200, port=port))
+
+        report = health([f"http://127.0.0.1:{port}"], starts)
+
+    assert conditions.collectors(report) == []
 
 
 def weeks(now, *before):

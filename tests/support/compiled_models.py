@@ -206,6 +206,10 @@ def compiled_models(dbt: Dbt) -> Models:
 
 def _before_islands(dbt: Dbt, node: Any) -> str:
     """The statements of the model's pre-hook, which dbt keeps nowhere."""
-    stored = f"api.Relation.create(database='{node.database}', schema='{node.schema}', identifier='{node.name}')"
-    hook = dbt.must("compile", "--inline", f"{{{{ find_touched_islands({stored}) }}}}", window=PLACE_OF_WINDOW)
+    stored = (
+        f"api.Relation.create(database='{node.database}', schema='{node.schema}', identifier='{node.name}')"
+    )
+    hook = dbt.must(
+        "compile", "--inline", f"{{{{ find_touched_islands({stored}) }}}}", window=PLACE_OF_WINDOW
+    )
     return str(hook.result.results[0].node.compiled_code)
