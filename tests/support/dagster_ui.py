@@ -58,6 +58,31 @@ def delivers_all_periods_again(page: Page, ui: str, asset: str, partitions: Sequ
     raise AssertionError(f"{asset} was not materialised for {sorted(waits)}")
 
 
+def approves_a_domain(page: Page, ui: str, partition: str) -> None:
+    """Choose a domain that waits, write the decision into the launchpad, see what came of it."""
+    page.goto(f"{ui}/assets/discovery/domain?view=partitions", wait_until="domcontentloaded")
+    # The sensor registers a domain some seconds after it was seen; the page looks for new ones by itself.
+    expect(page.get_by_text(partition).first).to_be_visible(timeout=PAGE)
+    page.get_by_role("button", name="Materialize…").first.click(modifiers=["Shift"])
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_placeholder("Partition").click(timeout=PAGE)
+    page.get_by_role("menuitem", name=partition).click(timeout=PAGE)
+    dialog.locator(".CodeMirror").first.get_by_text("decision").click()
+    for key in ("End", "Backspace", "Backspace"):  # decision: ""
+        page.keyboard.press(key)
+    page.keyboard.type("approve")
+    dialog.get_by_role("button", name="Materialize").click(timeout=PAGE)
+    for _ in range(RUN // 5_000):
+        page.goto(
+            f"{ui}/assets/discovery/domain?view=partitions&partition={partition}",
+            wait_until="domcontentloaded",
+        )
+        page.wait_for_timeout(5_000)
+        if page.get_by_text("approved by an operator").count():
+            return
+    raise AssertionError(f"{partition} was not approved")
+
+
 def _history(page: Page, ui: str, asset: str, partition: str) -> int:
     """How often a period was materialised, once its files are shown."""
     page.goto(f"{ui}/assets/{asset}?view=partitions&partition={partition}", wait_until="domcontentloaded")

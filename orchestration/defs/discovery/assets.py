@@ -128,6 +128,6 @@ def decide_domain(
             "proof": row.proof or "none",
             "events": row.events,
             "hosts": dg.MetadataValue.md("\n".join(f"- {host}" for host in hosts)),
-            "to_verify": instructions(domain, row.token),
+            **({"to_verify": instructions(domain, row.token)} if row.state in ("seen", "pending") else {}),
         }
     )
