@@ -7,11 +7,11 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from footfall.errors import FootfallError
@@ -40,27 +40,36 @@ def require_free_port(host: str, port: int, variable: str) -> None:
             raise FootfallError(said) from None
 
 
-def stop_on_signals() -> None:
+def stop_on_signals(*also: type[BaseException]) -> None:
     """Let Ctrl-C, SIGTERM and a closed terminal end a command alike: by KeyboardInterrupt, children first.
 
     Also where one comes while Python runs a finaliser or the callback of a weak reference, which lets no
     exception out: it would print a traceback there and be forgotten. So it comes again, a moment later.
+    `also`: exceptions that a handler of somebody else's raises in the place of KeyboardInterrupt.
     """
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
-    others = sys.unraisablehook
+        # What `nohup` starts ignores the closed terminal, and goes on doing so.
+        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
+    signal.signal(signal.SIGALRM, lambda _number, _frame: signal.raise_signal(signal.SIGINT))
+    hook = sys.unraisablehook
+    others = hook.others if isinstance(hook, _ComesAgain) else hook
+    sys.unraisablehook = _ComesAgain((KeyboardInterrupt, *also), others)
 
-    def come_again(unraisable: "sys.UnraisableHookArgs") -> None:
-        # KeyboardInterrupt, and what Dagster raises in its place while it runs a step.
-        if issubclass(unraisable.exc_type, Exception | SystemExit | GeneratorExit):
-            others(unraisable)
+
+@dataclass(frozen=True)
+class _ComesAgain:
+    """Python's hook for what nothing could catch: exceptions of `kinds` come again, `others` are told."""
+
+    kinds: tuple[type[BaseException], ...]
+    others: "Callable[[sys.UnraisableHookArgs], object]"
+
+    def __call__(self, unraisable: "sys.UnraisableHookArgs") -> None:
+        if issubclass(unraisable.exc_type, self.kinds):
+            # Not at once: raised here, it would be lost in the same way.
+            signal.setitimer(signal.ITIMER_REAL, _AGAIN_SECONDS)
         else:
-            # By a thread: a signal sent from here would be raised here, and be lost in the same way.
-            again = threading.Timer(_AGAIN_SECONDS, os.kill, (os.getpid(), signal.SIGINT))
-            again.daemon = True
-            again.start()
-
-    sys.unraisablehook = come_again
+            self.others(unraisable)
 
 
 @contextmanager

@@ -80,10 +80,10 @@ def _require_known(start: datetime, end: datetime) -> None:
 
 def _run_all(definitions: dg.Definitions, wanted: list[tuple[str, str, str]]) -> None:
     """Run jobs, each over a range of partitions; one that fails does not keep the next from being tried."""
-    instance = dg.DagsterInstance.get()
-    failures = [
-        said for job, first, last in wanted if (said := _run(definitions, instance, job, first, last))
-    ]
+    with dg.DagsterInstance.get() as instance:
+        failures = [
+            said for job, first, last in wanted if (said := _run(definitions, instance, job, first, last))
+        ]
     if failures:
         raise FootfallError("\n".join(failures))
 
@@ -206,7 +206,7 @@ def main() -> int:
     if not arguments.live and not (arguments.start and arguments.end):
         parser.error("--from and --to are required")
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
-    stop_on_signals()
+    stop_on_signals(dg.DagsterExecutionInterruptedError)
     begun = time.monotonic()
     try:
         start = parse(arguments.start) if arguments.start else floor(datetime.now(UTC))

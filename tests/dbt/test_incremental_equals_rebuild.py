@@ -323,9 +323,14 @@ MUTANTS = {
         f"where received_hour >= cast('{PLACE_OF_WINDOW[0]}' as timestamptz) - interval 4 hour",
         _few_stories,
     ),
-    "an island exactly the timeout away is not touched": (
+    "an island that begins exactly the timeout later is not touched": (
         "islands.first_at <=",
         "islands.first_at <",
+        _a_late_event_joins_the_two_sessions_that_it_bridges,
+    ),
+    "an island that ended exactly the timeout before is not touched": (
+        "changes.occurred_at <=",
+        "changes.occurred_at <",
         _a_late_event_joins_the_two_sessions_that_it_bridges,
     ),
     "events of one moment have no order": (

@@ -227,3 +227,37 @@ def test_a_signal_is_not_lost_where_python_lets_no_exception_out(number):
     )
 
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+def test_what_nothing_could_catch_and_is_no_interrupt_is_told_and_ends_nothing():
+    code = """
+import weakref
+from footfall.processes import stop_on_signals
+class Panic(BaseException): pass
+class Thing: pass
+def panics(_): raise Panic("told")
+stop_on_signals()
+stop_on_signals()
+thing = Thing()
+seen = weakref.ref(thing, panics)
+del thing
+print("goes on")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=15)
+
+    assert (done.returncode, done.stdout) == (0, "goes on\n")
+    assert done.stderr.count("Panic: told") == 1
+
+
+def test_what_was_started_to_outlive_its_terminal_does():
+    code = """
+import os, signal
+from footfall.processes import stop_on_signals
+stop_on_signals()
+os.kill(os.getpid(), signal.SIGHUP)
+print("goes on")
+"""
+    ignoring = f"import os, signal, sys; signal.signal(signal.SIGHUP, signal.SIG_IGN); exec({code!r})"
+    done = subprocess.run([sys.executable, "-c", ignoring], capture_output=True, text=True, timeout=15)
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "goes on\n", "")

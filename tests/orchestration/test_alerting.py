@@ -550,6 +550,14 @@ def test_health_is_read_from_a_collector_and_from_its_absence():
     assert waits == [AGAIN_SECONDS]
 
 
+def test_a_collector_that_refuses_has_answered_and_is_not_asked_twice():
+    waits = []
+    with webhook(503) as (address, _):
+        report = health([f"http://{address}"], waits.append)
+    assert report[f"http://{address}"]["answered"] == 503
+    assert waits == []
+
+
 def test_a_collector_that_is_just_starting_again_is_not_silent():
     with ExitStack() as later, socket.socket() as held:
         held.bind(("127.0.0.1", 0))

@@ -1,5 +1,6 @@
 """Dagster's history over connections that stay open: nothing is lost, and everybody sees the same."""
 
+import queue
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -64,6 +65,30 @@ def test_what_another_process_adds_to_a_run_is_seen_while_its_file_is_open(insta
     instance.report_engine_event("three", run)
 
     assert [entry.dagster_event.message for entry in instance.all_logs(run.run_id)] == ["one", "two", "three"]
+
+
+def test_who_watches_a_run_sees_what_another_process_adds_at_once(instance):
+    run = instance.create_run_for_job(nothing)
+    seen = queue.Queue()
+    instance.watch_event_logs(run.run_id, None, lambda entry, _cursor: seen.put(entry.dagster_event.message))
+    # It holds its connection to the end: nothing comes only because that closes.
+    other = (
+        "import dagster, sys\n"
+        "with dagster.DagsterInstance.get() as instance:\n"
+        "    run = instance.get_run_by_id(sys.argv[1])\n"
+        "    for message in sys.stdin:\n"
+        "        instance.report_engine_event(message.strip(), run)\n"
+    )
+    writer = subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", other, run.run_id],
+        stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, bufsize=1,
+    )  # fmt: skip
+    try:
+        for number in range(6):  # the first ones also change the file itself: it is made
+            writer.stdin.write(f"{number}\n")
+            assert seen.get(timeout=20) == str(number)
+    finally:
+        writer.communicate(timeout=30)
 
 
 def test_events_of_many_threads_are_all_kept(instance):

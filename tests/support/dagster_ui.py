@@ -66,11 +66,19 @@ def approves_a_domain(page: Page, ui: str, partition: str) -> None:
     page.get_by_role("button", name="Materialize…").first.click(modifiers=["Shift"])
     dialog = page.get_by_role("dialog")
     dialog.get_by_placeholder("Partition").click(timeout=PAGE)
-    page.get_by_role("menuitem", name=partition).click(timeout=PAGE)
-    dialog.locator(".CodeMirror").first.get_by_text("decision").click()
+    # The configuration of a partition comes from the server, and takes the place of what was there.
+    with page.expect_response(
+        lambda answer: partition in (answer.request.post_data or "") and answer.url.endswith("/graphql"),
+        timeout=PAGE,
+    ):
+        page.get_by_role("menuitem", name=partition).click(timeout=PAGE)
+    page.wait_for_timeout(1_000)
+    editor = dialog.locator(".CodeMirror").first
+    editor.get_by_text("decision").click(timeout=PAGE)
     for key in ("End", "Backspace", "Backspace"):  # decision: ""
         page.keyboard.press(key)
     page.keyboard.type("approve")
+    expect(editor).to_contain_text("decision: approve", timeout=PAGE)
     dialog.get_by_role("button", name="Materialize").click(timeout=PAGE)
     for _ in range(RUN // 5_000):
         page.goto(

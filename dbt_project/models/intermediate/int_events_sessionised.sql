@@ -11,12 +11,12 @@
 {#-
     An island is a visitor's run of events without a gap over the timeout, whatever its length. Islands do not
     depend on where they are cut later, so a changed event can only change islands that have an event within
-    one timeout of it (macros/touched_islands.sql). Those are rebuilt whole, all others stay: exact in any order of
-    arrival, and bounded.
+    one timeout of it. Those are rebuilt whole, all others stay: exact in any order of arrival, and bounded.
+    Which they are is found before (macros/touched_islands.sql), so what dbt compiles here does not run by itself.
 -#}
 {%- set max_seconds = var('session_max_hours') | int * 3600 -%}
 {%- set facts = event_facts() | join(', ') -%}
-{%- set visitor_key = visitor_key() ~ ' as visitor_key' -%}
+{%- set key_of_visitor = visitor_key() ~ ' as visitor_key' -%}
 {%- set in_order = 'client_id, site_id, visitor_key' -%}
 
 -- depends_on: {{ ref('stg_web__changes') }}, {{ ref('stg_web__hours') }}
@@ -25,9 +25,9 @@ with
 arrived as (
 
     {% if is_incremental() -%}
-    {{ affected(ref('stg_web__events'), facts ~ ', ' ~ visitor_key) }}
+    {{ affected(ref('stg_web__events'), facts ~ ', ' ~ key_of_visitor) }}
     {%- else -%}
-    select {{ facts }}, {{ visitor_key }} from {{ ref('stg_web__events') }}
+    select {{ facts }}, {{ key_of_visitor }} from {{ ref('stg_web__events') }}
     where {{ received_in_window('received_hour') }}
     {%- endif %}
 
