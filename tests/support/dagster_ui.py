@@ -67,10 +67,7 @@ def approves_a_domain(page: Page, ui: str, partition: str) -> None:
     dialog = page.get_by_role("dialog")
     dialog.get_by_placeholder("Partition").click(timeout=PAGE)
     # The configuration of a partition comes from the server, and takes the place of what was there.
-    with page.expect_response(
-        lambda answer: partition in (answer.request.post_data or "") and answer.url.endswith("/graphql"),
-        timeout=PAGE,
-    ):
+    with page.expect_response(lambda answer: "op=ConfigPartition" in answer.url, timeout=PAGE):
         page.get_by_role("menuitem", name=partition).click(timeout=PAGE)
     page.wait_for_timeout(1_000)
     editor = dialog.locator(".CodeMirror").first
