@@ -7,7 +7,7 @@ from (
     select
         session_id,
         started_at,
-        lag(ended_at) over (partition by client_id, site_id, visitor_id order by started_at, session_id) as previous_ended_at
+        lag(ended_at) over (partition by client_id, site_id, visitor_id order by started_at, ended_at) as previous_ended_at
     from {{ ref('sessions') }}
     where visitor_id is not null
     {%- if received_window() is not none %}

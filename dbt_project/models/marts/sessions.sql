@@ -8,7 +8,7 @@
 }}
 
 {%- set days = var('attribution_days') | int -%}
-{%- set credited = 'session_id, client_id, site_id, started_at, source, medium, campaign, channel' -%}
+{%- set of_visit = 'client_id, site_id, started_at, source, medium, campaign, channel' -%}
 
 with
 
@@ -31,13 +31,13 @@ sessions as (
 visits as (
 
     -- nobody knows what a visitor without an id did before
-    select {{ credited }}, session_id as person
+    select {{ of_visit }}, session_id as person
     from {{ ref('int_sessions') }}
     where visitor_id is null and {{ is_touched('session') }}
 
     union all
 
-    select {{ credited }}, visitor_id as person
+    select {{ of_visit }}, visitor_id as person
     from {{ ref('int_sessions') }}
     where visitor_id is not null
         {%- if is_incremental() %}
@@ -48,13 +48,13 @@ visits as (
 ),
 
 -- the first session of the days before, and the last that was not direct; both may be the session itself
-looked_back as (
+credits as (
 
-    select
-        session_id,
+    select distinct
         client_id,
         site_id,
         person,
+        started_at,
         min(started_at) over (
             partition by client_id, site_id, person
             order by started_at range between interval {{ days }} day preceding and current row
@@ -67,15 +67,18 @@ looked_back as (
 
 ),
 
--- where campaigns cut, two sessions of a visitor may begin in one moment
+-- where campaigns cut, two sessions of a visitor may begin in one moment: the first by name is credited. Their ids
+-- would be as good an order, but half of all that is read.
 starts as (
 
     select
         *,
-        row_number() over (partition by client_id, site_id, person, started_at order by session_id) as place,
+        row_number() over (
+            partition by client_id, site_id, person, started_at order by source, medium, campaign, channel
+        ) as place,
         row_number() over (
             partition by client_id, site_id, person, started_at
-            order by case when channel <> 'Direct' then 0 else 1 end, session_id
+            order by case when channel <> 'Direct' then 0 else 1 end, source, medium, campaign, channel
         ) as place_of_not_direct
     from visits
 
@@ -141,18 +144,22 @@ final as (
         sessions.closed_at + interval {{ var('late_tolerance_hours') | int }} hour as final_at
 
     from sessions
-    inner join looked_back on sessions.session_id = looked_back.session_id
+    inner join credits
+        on sessions.client_id = credits.client_id
+        and sessions.site_id = credits.site_id
+        and coalesce(sessions.visitor_id, sessions.session_id) = credits.person
+        and sessions.started_at = credits.started_at
     inner join starts as firsts
-        on looked_back.client_id = firsts.client_id
-        and looked_back.site_id = firsts.site_id
-        and looked_back.person = firsts.person
-        and looked_back.first_at = firsts.started_at
+        on credits.client_id = firsts.client_id
+        and credits.site_id = firsts.site_id
+        and credits.person = firsts.person
+        and credits.first_at = firsts.started_at
         and firsts.place = 1
     left join starts as credited
-        on looked_back.client_id = credited.client_id
-        and looked_back.site_id = credited.site_id
-        and looked_back.person = credited.person
-        and looked_back.last_non_direct_at = credited.started_at
+        on credits.client_id = credited.client_id
+        and credits.site_id = credited.site_id
+        and credits.person = credited.person
+        and credits.last_non_direct_at = credited.started_at
         and credited.place_of_not_direct = 1
 
 )

@@ -12,8 +12,14 @@ with sessions as (
 
     select
         *,
-        row_number() over (partition by client_id, site_id, visitor_id order by started_at, session_id) as place,
-        row_number() over (partition by client_id, site_id, visitor_id order by started_at desc, session_id desc) as place_from_end
+        -- of two that begin in one moment, by what is taken of them: reading their ids would cost a fifth of this
+        row_number() over (
+            partition by client_id, site_id, visitor_id
+            order by started_at, landing_page, source, medium, campaign, channel
+        ) as place,
+        row_number() over (
+            partition by client_id, site_id, visitor_id order by started_at desc, exit_page, country, device
+        ) as place_from_end
     from {{ ref('sessions') }}
     where visitor_id is not null and {{ is_touched('visitor') }}
 
