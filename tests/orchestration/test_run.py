@@ -281,7 +281,10 @@ def test_every_dataset_arrives_in_every_format_with_the_same_columns_and_rows(me
 
 def _materialisations(home):
     """Asset → partition → metadata of its newest materialisation."""
-    with dg.DagsterInstance.from_config(str(home / "dagster")) as instance:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DAGSTER_HOME", str(home / "dagster"))
+        instance = dg.DagsterInstance.get()
+    with instance:
         found = {}
         for key in instance.all_asset_keys():
             for record in reversed(instance.fetch_materializations(key, limit=100).records):
