@@ -100,14 +100,8 @@
     select {{ columns }} from {{ arg_dict['temp_relation'] }};
 {% endmacro %}
 
-{% macro is_of_touched_visitor() -%}
-    (client_id, site_id, visitor_id) in (
-        select client_id, site_id, visitor_id from {{ touched() }} where visitor_id is not null
-    )
-{%- endmacro %}
-
 {% macro is_credited_anew() -%}
-    {{ is_of_touched_visitor() }}
+    {{ among_touched('visitor') }}
     and {{ is_near_touched('date', 0, var('attribution_days') | int + 1) }}
 {%- endmacro %}
 

@@ -11,7 +11,7 @@ from (
     from {{ ref('sessions') }}
     where visitor_id is not null
     {%- if received_window() is not none %}
-        and (client_id, site_id, visitor_id) in (select client_id, site_id, visitor_id from {{ touched() }})
+        and {{ among_touched('visitor') }}
         and {{ is_near_touched('date', 2, 2) }}
     {%- endif %}
 ) as in_sequence

@@ -41,7 +41,7 @@ visits as (
     from {{ ref('int_sessions') }}
     where visitor_id is not null
         {%- if is_incremental() %}
-        and {{ is_of_touched_visitor() }}
+        and {{ among_touched('visitor') }}
         and {{ is_near_touched('date', days + 1, days + 1) }}
         {%- endif %}
 
