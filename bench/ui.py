@@ -30,10 +30,10 @@ import dagster as dg
 from playwright.sync_api import Page, sync_playwright
 
 from bench.measure import Row, say, seconds, table
-from footfall import installation
+from commands import installation
 from footfall.clients import load_registry
 from footfall.hours import HOUR, floor
-from footfall.processes import Children
+from commands.processes import Children
 from footfall.settings import Settings
 from orchestration.alerting.book import alert_book
 from orchestration.defs.alerting.deliveries import overdue

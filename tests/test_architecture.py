@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from footfall import cli
+from commands import cli
 from footfall.settings import VARIABLES
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -40,7 +40,7 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "orchestration.modelling": ("footfall", "orchestration.ingest.schema"),
     "orchestration.delivery": ("footfall",),
     "orchestration.alerting": ("footfall",),
-    "orchestration.sources": ("footfall",),
+    "sources": ("footfall",),
     "orchestration.webhooks": ("footfall",),
     "orchestration.discovery": ("footfall", "orchestration.webhooks"),
     "orchestration.upkeep": ("footfall", "orchestration.alerting", "orchestration.discovery"),
@@ -59,17 +59,17 @@ ARROWS: dict[str, tuple[str, ...]] = {
         "orchestration.resources",
         *(f"orchestration.{part}" for part in PLAIN),
     ),
-    "orchestration.run": ("footfall", "orchestration.definitions", "orchestration.partitions"),
-    "orchestration.replay": ("footfall", "orchestration.ingest"),
-    "orchestration.rebuild": ("footfall", "orchestration.modelling", "orchestration.resources"),
-    "orchestration.report": ("footfall", "orchestration.resources"),
-    "orchestration.deliveries": (
+    "commands.run": ("footfall", "orchestration.definitions", "orchestration.partitions"),
+    "commands.replay": ("footfall", "orchestration.ingest"),
+    "commands.rebuild": ("footfall", "orchestration.modelling", "orchestration.resources"),
+    "commands.report": ("footfall", "orchestration.resources"),
+    "commands.deliveries": (
         "footfall",
         "orchestration.delivery",
         "orchestration.partitions",
         "orchestration.resources",
     ),
-    "orchestration.alerts": ("footfall", "orchestration.alerting", "orchestration.defs.alerting.runs"),
+    "commands.alerts": ("footfall", "orchestration.alerting", "orchestration.defs.alerting.runs"),
     # Of the tests it borrows the real servers that they start.
     "bench": ("footfall", "collector", "orchestration", "pixel", "tests"),
 }
@@ -78,9 +78,9 @@ ARROWS: dict[str, tuple[str, ...]] = {
 LONG_FILES = {
     "collector/spool.py": "the durability of a segment is one argument",
     "footfall/event.py": "the contract, from the wire to the stored line",
-    "footfall/demo/traffic.py": "the demo's visitors and what is expected of them, side by side",
+    "commands/demo/traffic.py": "the demo's visitors and what is expected of them, side by side",
     "footfall/store.py": "the port and its two adapters, to be read against each other",
-    "tests/orchestration/test_cloudfront.py": "one test for each version of a log and each flaw",
+    "tests/sources/test_cloudfront.py": "one test for each version of a log and each flaw",
     "tests/orchestration/test_definitions.py": "one loaded code location, and what each asset of it promises",
     "tests/orchestration/test_alerting.py": "one test for each way in which an alert begins and ends",
     "tests/collector/test_http.py": "one test for each thing that a peer can do to a server",

@@ -28,7 +28,7 @@ class Installation:
     def run(self, *arguments: str, seconds: float = 900) -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""
         return subprocess.run(
-            [sys.executable, "-m", "footfall.entry", *arguments],
+            [sys.executable, "-m", "commands.entry", *arguments],
             cwd=ROOT,
             env=self.environment,
             capture_output=True,
@@ -41,7 +41,7 @@ class Installation:
         """Start a command that a person would end with Ctrl-C."""
         started = Running(
             subprocess.Popen(
-                [sys.executable, "-m", "footfall.entry", *arguments],
+                [sys.executable, "-m", "commands.entry", *arguments],
                 cwd=ROOT,
                 env=self.environment,
                 stdout=subprocess.PIPE,

@@ -15,7 +15,7 @@ from itertools import pairwise
 import pytest
 from support.services import Services
 
-from footfall.demo.delivered import files
+from commands.demo.delivered import files
 from footfall.hours import HOUR, floor
 from footfall.store import LocalStore
 from footfall.verify import verify_bucket

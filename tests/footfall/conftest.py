@@ -20,7 +20,7 @@ settings.load_profile("footfall")
 
 @dataclass
 class CommandLine:
-    """`python -m footfall.cli` on a state folder and ports of its own."""
+    """`python -m commands.cli` on a state folder and ports of its own."""
 
     home: Path
     clients: Path
@@ -33,7 +33,7 @@ class CommandLine:
             name: value for name, value in os.environ.items() if not name.startswith(("FOOTFALL_", "AWS_"))
         }
         return subprocess.run(
-            [sys.executable, "-m", "footfall.cli", *arguments],
+            [sys.executable, "-m", "commands.cli", *arguments],
             cwd=ROOT,
             env=inherited
             | self.ports

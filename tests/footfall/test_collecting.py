@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from footfall.api_keys import is_well_formed, key_hash, new_key
-from footfall.cli import main
+from commands.cli import main
 from footfall.clients import Client, load_registry
 
 

@@ -13,7 +13,7 @@ from footfall.keys import events_object, quarantine_object, raw_prefix
 from footfall.store import StoreError, open_store
 from orchestration.ingest.hour import ingest_hours
 from orchestration.ingest.schema import make_schema
-from orchestration.sources.intake import take_in
+from sources.intake import take_in
 
 ONE = timedelta(hours=1)
 

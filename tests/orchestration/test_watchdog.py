@@ -12,7 +12,7 @@ import pytest
 
 from footfall.settings import Settings
 from orchestration.alerting.book import alert_book, note_look
-from orchestration.alerts import watch
+from commands.alerts import watch
 
 AT = datetime(2026, 11, 20, 14, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

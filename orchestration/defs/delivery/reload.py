@@ -6,7 +6,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from footfall import installation
+from commands import installation
 from footfall.errors import FootfallError
 from footfall.settings import Settings
 

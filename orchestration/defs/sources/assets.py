@@ -7,7 +7,7 @@ from footfall.store import open_store
 from orchestration.partitions import hourly
 from orchestration.resources.clients import Clients
 from orchestration.resources.lake import Lake
-from orchestration.sources.intake import LATENESS, TakenIn, take_in
+from sources.intake import LATENESS, TakenIn, take_in
 
 ACCESS_LOGS = dg.AssetKey(["sources", "access_logs"])
 

@@ -1,0 +1,177 @@
+"""`python -m commands.deliveries list|replay|restate|rebuild|usage`: the ledger, from a terminal."""
+
+import argparse
+import os
+import sys
+from datetime import UTC, datetime
+
+from footfall.clients import Client, load_registry
+from footfall.errors import FootfallError
+from footfall.hours import parse
+from footfall.settings import Settings
+from footfall.store import ObjectStore
+from orchestration.delivery.batch import Order, deliver_all
+from orchestration.delivery.desk import Desk
+from orchestration.delivery.ledger import Ledger
+from orchestration.delivery.places import Places, places_of
+from orchestration.delivery.progress import IngestedHours
+from orchestration.delivery.redeliver import Redelivery, Wanted, as_json, as_line
+from orchestration.delivery.usage import usage_daily
+from orchestration.delivery.versions import software
+from orchestration.partitions import first_hour
+from orchestration.resources.destinations import Destinations
+from orchestration.resources.state import State
+from orchestration.resources.warehouse import Warehouse
+
+
+class _Installation:
+    """The parts of an installation that deliveries need."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.registry = load_registry(settings.clients)
+        self.ledger = Ledger(settings.ledger)
+        state = State(home=str(settings.home), ledger_path=str(settings.ledger), dbt_folder="")
+        self.desk = Desk(settings.home, state.signer(), software())
+        self._destinations = Destinations(
+            home=str(settings.home), backup_url=settings.backup, s3_endpoint=settings.s3_endpoint
+        )
+
+    def places(self, client: Client) -> Places:
+        """A client's buckets and the backup."""
+        signer = self.desk.signer
+        return places_of(self._destinations.openings(client, lambda url: signer.derived(f"challenge:{url}")))
+
+    def backup(self) -> ObjectStore:
+        """The whole backup bucket."""
+        return self._destinations.backup()
+
+    def redelivery(self) -> Redelivery:
+        """What the ledger allows without the warehouse."""
+        return Redelivery(self.registry, self.places, self.ledger, self.desk)
+
+
+def _list(at: _Installation, options: argparse.Namespace) -> int:
+    rows = [row for row in at.ledger.all() if _wanted(options).has(row)]
+    if not options.all:
+        rows = [row for row in rows if row.is_open or row.hold]
+    for row in rows:
+        print(as_json(row) if options.json else as_line(row))
+    if not rows and not options.json:
+        print("nothing waits" if not options.all else "nothing was delivered yet")
+    return 0
+
+
+def _replay(at: _Installation, options: argparse.Namespace) -> int:
+    failed = done = 0
+    for row, outcome in at.redelivery().replay(_wanted(options)):
+        done += outcome.status != "failed"
+        failed += outcome.status == "failed"
+        print(f"{as_line(at.ledger.row(row.identity))}")
+    print(f"{done} delivered, {failed} failed")
+    return 1 if failed else 0
+
+
+def _rebuild(at: _Installation, options: argparse.Namespace) -> int:
+    rows = list(at.redelivery().believe(_wanted(options)))
+    print(
+        f"{len(rows)} deliveries taken from the manifests in the clients' buckets into {at.settings.ledger}"
+    )
+    return 0
+
+
+def _usage(at: _Installation, options: argparse.Namespace) -> int:
+    """What each client received and was delivered on a day, as CSV."""
+    day = parse(options.day).strftime("%Y-%m-%d")
+    print("date,client_id,site,kind,rows,bytes")
+    for one in usage_daily(at.backup(), day):
+        print(f"{one.date},{one.client_id},{one.site},{one.kind},{one.rows},{one.bytes}")
+    return 0
+
+
+def _restate(at: _Installation, options: argparse.Namespace) -> int:
+    """Compare delivered periods with the warehouse; what differs is a new revision."""
+    wanted = _wanted(options)
+    now = datetime.now(UTC)
+    failed = made = 0
+    with Warehouse(path=str(at.settings.warehouse)).connect() as connection:
+        orders = []
+        for client in at.registry.clients:
+            for export in client.exports:
+                if wanted.client_id in (None, client.client_id) and wanted.export in (None, export.name):
+                    rows = at.ledger.latest_delivered(client.client_id, export.name).values()
+                    starts = [row.period_start for row in rows if wanted.has(row) and row.period_start < now]
+                    if export.cadence == "daily":
+                        zone = client.zone()
+                        days = {start.astimezone(zone).strftime("%Y-%m-%d") for start in starts}
+                        starts = [client.local_midnight(day) for day in sorted(days)]
+                    orders.append(Order(client, export, tuple(starts)))
+        hours = IngestedHours.read(connection, first_hour())
+        for report in deliver_all(
+            connection,
+            orders,
+            at.places,
+            at.ledger,
+            at.desk,
+            hours,
+            reason=options.reason,
+            is_with_restated=False,
+        ):
+            for outcome in report.asked:
+                made += outcome.status == "delivered"
+                failed += outcome.status == "failed"
+                if outcome.status != "unchanged":
+                    name = f"{report.order.client.client_id}/{report.order.export.name}"
+                    print(f"{name} {outcome.period_start:%Y-%m-%dT%H:%M%z} {outcome.status} {outcome.error}")
+    print(f"{made} new revisions, {failed} failed")
+    return 1 if failed else 0
+
+
+def _wanted(options: argparse.Namespace) -> Wanted:
+    return Wanted(
+        options.client,
+        options.export,
+        parse(options.start) if options.start else None,
+        parse(options.end) if options.end else None,
+    )
+
+
+def main() -> int:
+    """The command; see the module's docstring."""
+    parser = argparse.ArgumentParser(prog="footfall deliveries", description=__doc__)
+    actions = parser.add_subparsers(dest="action", required=True)
+    for name, command, text in (
+        ("list", _list, "what has not arrived; with --all every delivery"),
+        ("replay", _replay, "deliver at once what did not arrive or was lost by its bucket"),
+        ("restate", _restate, "compare what was delivered with the warehouse, deliver what differs"),
+        ("rebuild", _rebuild, "take the manifests in the clients' buckets into a ledger that was lost"),
+    ):
+        each = actions.add_parser(name, help=text)
+        each.add_argument("--client")
+        each.add_argument("--export")
+        each.add_argument("--from", dest="start", metavar="HOUR", help="2026-11-20 or 2026-11-20T14, UTC")
+        each.add_argument("--to", dest="end", metavar="HOUR", help="the hour to stop before")
+        each.set_defaults(command=command)
+        if name == "list":
+            each.add_argument("--all", action="store_true")
+            each.add_argument("--json", action="store_true", help="one JSON object a line")
+        if name == "restate":
+            each.add_argument(
+                "--reason", default="correction", choices=["late", "correction", "erasure", "schema"]
+            )
+    usage = actions.add_parser(
+        "usage", help="what each client received and was delivered on a UTC day, as CSV"
+    )
+    usage.add_argument("day", help="2026-11-20")
+    usage.set_defaults(command=_usage)
+    options = parser.parse_args()
+    try:
+        status: int = options.command(_Installation(Settings.from_environ(os.environ)), options)
+    except FootfallError as error:
+        print(f"footfall deliveries: {error}", file=sys.stderr)
+        return 1
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

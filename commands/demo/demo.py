@@ -1,0 +1,304 @@
+"""`footfall demo`: two days of traffic, from HTTP requests to verified files; then it keeps serving."""
+
+import json
+import secrets
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from commands import installation
+from footfall.clients import Client, Registry, load_registry
+from commands.demo.check import Sent, Stored, balance, differences
+from commands.demo.delivered import File, files
+from commands.demo.journal import Journal, fingerprint
+from commands.demo.sender import Sender
+from commands.demo.traffic import NOBODY, Expected, Request, requests_of, sums
+from footfall.errors import FootfallError
+from footfall.hours import HOUR, between, floor, lower_first_hour
+from commands.processes import Children
+from footfall.settings import Settings
+from footfall.store import ObjectStore, open_store
+from footfall.verify import verify_bucket
+
+#: Seconds after which the demo's collector ships a segment; short, so that nobody waits for it.
+_SEGMENT_SECONDS = 2
+#: Seconds that the collector may take to ship everything.
+_SHIPPING_SECONDS = 60
+#: The client and site that the demo site belongs to.
+_SITE = ("demo", "shop")
+
+
+def run_demo(
+    settings: Settings, environ: Mapping[str, str], *, hours: int, end: datetime | None, serve: bool
+) -> int:
+    """Send, materialise, check, print; then serve until Ctrl-C. Returns 0 when everything arrived."""
+    console = Console(highlight=False, soft_wrap=True)
+    begun = time.monotonic()
+    installation.prepare(settings)
+    registry = _registry(settings)
+    end = end or floor(datetime.now(UTC))
+    traffic = [
+        Path(__file__).with_name("traffic.py"),
+        Path(__file__).with_name("scenery.py"),
+        *settings.clients.glob("*.yaml"),
+    ]
+    journal = Journal(settings.home / "demo.json", fingerprint(traffic))
+    start = _start(journal, end, hours)
+    lower_first_hour(settings.first_hour_file, start)
+    import_key = secrets.token_urlsafe(24)
+    environment = {
+        **installation.environment(settings, environ),
+        "FOOTFALL_IMPORT_KEY": import_key,
+        "FOOTFALL_TRUSTED_PROXIES": "127.0.0.1/32",
+        "FOOTFALL_SEGMENT_SECONDS": str(_SEGMENT_SECONDS),
+    }
+    with (
+        installation.sole_instance(settings),
+        Children(installation.PROJECT, environment, settings.home / "logs") as children,
+    ):
+        with _step(console, "starting the collector"):
+            collector = installation.start_collector(children, settings)
+        _send(console, collector, import_key, registry, journal, start, end)
+        with _step(console, "shipping what was taken to the lake"):
+            _wait_until_shipped(collector)
+        console.print("materialising the hours in Dagster: ingest, models, deliveries …")
+        if installation.materialise(settings, environment, _text(start), _text(end)):
+            raise FootfallError("a run failed; see above")
+        journal.materialised(between(start, end))
+        with _step(console, "reading everything back"):
+            problems = _summarise(console, settings, environment, registry, journal, end)
+        console.print(f"{time.monotonic() - begun:.0f} s in all")
+        for problem in problems:
+            console.print(f"[red]MISSING OR WRONG[/] {problem}")
+        if not problems:
+            console.print("[green]every event that was acknowledged is in a verified file[/]")
+        if serve:
+            _serve(console, settings, children, collector, registry)
+    return 1 if problems else 0
+
+
+def _registry(settings: Settings) -> Registry:
+    registry = load_registry(settings.clients)
+    for mistake in registry.mistakes:
+        raise FootfallError(f"{mistake}; `footfall clients` lists all mistakes")
+    client = registry.client(_SITE[0])
+    if client is None or _SITE[1] not in {site.site_id for site in client.sites}:
+        raise FootfallError(
+            f"the demo needs its client {_SITE[0]!r} with site {_SITE[1]!r} in {settings.clients}"
+        )
+    return registry
+
+
+def _start(journal: Journal, end: datetime, hours: int) -> datetime:
+    """The first hour to send: where the last demo stopped, or `hours` before the end."""
+    unfinished = journal.first_unfinished()
+    if unfinished is not None:
+        return min(unfinished, end - HOUR)
+    before = journal.hours()
+    first = end - timedelta(hours=hours)
+    return min(max(first, before[-1] + HOUR), end - HOUR) if before else first
+
+
+def _text(hour: datetime) -> str:
+    return hour.strftime("%Y-%m-%dT%H")
+
+
+@contextmanager
+def _step(console: Console, what: str) -> Iterator[None]:
+    """Say what is being done, then how long it took."""
+    console.print(f"{what} …")
+    begun = time.monotonic()
+    yield
+    console.print(f"  done in {time.monotonic() - begun:.1f} s")
+
+
+def _send(
+    console: Console,
+    collector: str,
+    import_key: str,
+    registry: Registry,
+    journal: Journal,
+    start: datetime,
+    end: datetime,
+) -> None:
+    due = [hour for hour in between(start, end) if not journal.is_done(hour)]
+    with _step(console, f"sending {len(due)} hours of traffic over HTTP"):
+        sender = Sender(collector, import_key)
+        try:
+            told = time.monotonic()
+            sent = 0
+            for n, hour in enumerate(due, 1):
+                requests = requests_of(hour, registry.clients)
+                journal.begin(hour)
+                sent += sender.send(requests).total()
+                journal.finish(hour)
+                if time.monotonic() - told > 2 or n == len(due):
+                    told = time.monotonic()
+                    console.print(f"  {n} of {len(due)} hours, {sent} requests answered")
+        finally:
+            sender.close()
+
+
+def _wait_until_shipped(collector: str) -> None:
+    give_up = time.monotonic() + _SHIPPING_SECONDS
+    while True:
+        with urllib.request.urlopen(f"{collector}/health", timeout=10) as answer:
+            health = json.load(answer)
+        if not health["spool"]["open_segments"] and not health["spool"]["sealed_segments"]:
+            return
+        if time.monotonic() > give_up:
+            raise FootfallError(f"the collector did not ship its spool: {health}")
+        time.sleep(0.2)
+
+
+def _summarise(
+    console: Console,
+    settings: Settings,
+    environment: Mapping[str, str],
+    registry: Registry,
+    journal: Journal,
+    end: datetime,
+) -> list[str]:
+    """Print the tables; return every difference between what was sent and what is there."""
+    hours = journal.hours()
+    requests = [request for hour in hours for request in requests_of(hour, registry.clients)]
+    lines, stored = _stored(installation.report(settings, environment, _text(hours[0]), _text(end)))
+    sent = _sent(requests)
+    is_exact = not journal.repeated(hours) and not (settings.home / "served").exists()
+    problems = list(balance(lines, stored))
+    delivered: dict[str, list[File]] = {}
+    for client in registry.clients:
+        bucket = open_store(
+            client.destination.resolved_url(settings.home), s3_endpoint=client.destination.endpoint
+        )
+        backup = open_store(f"{settings.backup}/{client.client_id}", s3_endpoint=settings.s3_endpoint)
+        for store in (bucket, backup):
+            problems += [f"{client.client_id}: {problem}" for problem in verify_bucket(store).problems]
+        delivered[client.client_id] = list(files(bucket))
+        problems += _backup_differences(client.client_id, delivered[client.client_id], backup)
+        problems += differences(
+            client.client_id,
+            sent.get(client.client_id, Sent(Expected(), frozenset())),
+            stored.get(client.client_id, Stored()),
+            delivered[client.client_id],
+            is_exact=is_exact,
+            has_daily=_a_day_ended(client, hours[0], end),
+        )
+    _list_files(console, delivered)
+    console.print(_counts_table(sent, stored, delivered))
+    return problems
+
+
+def _a_day_ended(client: Client, start: datetime, end: datetime) -> bool:
+    """Whether a local day of the client ended within the hours of the demo."""
+    midnight = end.astimezone(client.zone()).replace(hour=0)
+    return midnight > start
+
+
+def _backup_differences(client_id: str, delivered: list[File], backup: ObjectStore) -> Iterator[str]:
+    copies = {(file.key, file.sha256) for file in files(backup)}
+    for file in delivered:
+        if (file.key, file.sha256) not in copies:
+            yield f"{client_id}: {file.key} is not in the backup bucket"
+
+
+def _stored(report: str) -> tuple[int, dict[str, Stored]]:
+    document = json.loads(report)
+    stored = {
+        client_id: Stored(**{**counts, "ids": frozenset(counts["ids"])})
+        for client_id, counts in document["clients"].items()
+    }
+    return document["lines"], stored
+
+
+def _sent(requests: list[Request]) -> dict[str, Sent]:
+    ids: dict[str, set[str]] = {}
+    for request in requests:
+        ids.setdefault(request.client_id, set()).update(request.event_ids)
+    return {name: Sent(counts, frozenset(ids[name])) for name, counts in sums(requests).items()}
+
+
+def _list_files(console: Console, delivered: Mapping[str, list[File]]) -> None:
+    """Every delivered file on a line of its own; not a table, whose cells would break the paths."""
+    console.print(f"\n[bold]{'rows':>6} {'bytes':>9}  {'sha256':64}  file[/]")
+    for client_id, found in delivered.items():
+        for file in found:
+            line = f"{len(file.rows):>6} {file.bytes:>9}  {file.sha256}  {client_id}/{file.key}"
+            console.print(line, markup=False)
+
+
+def _counts_table(
+    sent: Mapping[str, Sent], stored: Mapping[str, Stored], delivered: Mapping[str, list[File]]
+) -> Table:
+    table = Table(title="\nSent, stored, delivered", title_justify="left", caption_justify="left")
+    table.add_column("")
+    for client_id in delivered:
+        table.add_column(client_id, justify="right")
+    nothing = Expected()
+
+    def row(name: str, values: Iterator[object]) -> None:
+        table.add_row(name, *(str(value) for value in values))
+
+    counts = {name: one.counts for name, one in sent.items()}
+    row("events sent", (counts.get(c, nothing).events + counts.get(c, nothing).duplicates for c in delivered))
+    row("  bad lines sent", (counts.get(c, nothing).quarantined for c in delivered))
+    have = {c: stored.get(c, Stored()) for c in delivered}
+    row("lines stored", (have[c].kept + have[c].duplicates + have[c].quarantined for c in delivered))
+    row("  kept", (have[c].kept for c in delivered))
+    row("  duplicate", (have[c].duplicates for c in delivered))
+    row("  quarantined", (have[c].quarantined for c in delivered))
+    row("sessions", (have[c].sessions for c in delivered))
+    for dataset in ("events", "sessions", "daily_metrics"):
+        row(f"{dataset}: files", (sum(f.dataset == dataset for f in delivered[c]) for c in delivered))
+        row(
+            f"{dataset}: rows",
+            (sum(len(f.rows) for f in delivered[c] if f.dataset == dataset) for c in delivered),
+        )
+    row("undeclared domains", (_undeclared(delivered[c]) for c in delivered))
+    refused = counts.get(NOBODY, nothing).refused_unstored
+    table.caption = f"{refused} requests with an unknown site key were refused and left nothing behind"
+    return table
+
+
+def _undeclared(delivered: list[File]) -> str:
+    """The hosts that no client file declares, as the delivered events show them."""
+    hosts = {
+        row["host"]
+        for file in delivered
+        if file.dataset == "events"
+        for row in file.rows
+        if row["is_declared_host"] == "false"
+    }
+    return "\n".join(sorted(hosts)) or "none"
+
+
+def _serve(
+    console: Console, settings: Settings, children: Children, collector: str, registry: Registry
+) -> None:
+    client = registry.client(_SITE[0])
+    assert client is not None, "checked at the start"
+    key = next(site.key for site in client.sites if site.site_id == _SITE[1])
+    with _step(console, "starting the demo site, the Dagster UI and the daemon"):
+        site = installation.start_demo_site(children, settings, collector, key)
+        interface = installation.start_dagster(children, settings)
+    # From now on people may visit: the next demo in this folder finds more than it sent.
+    (settings.home / "served").touch()
+    console.print(
+        f"\n[bold]demo site   {site}[/]   visit it, then run the hour, or wait for five past\n"
+        f"[bold]Dagster UI  {interface}[/]\n[bold]collector   {collector}/health[/]\n"
+        f"files       {settings.home / 'buckets'}\n"
+        f"to run the hour now: footfall run --from {_text(floor(datetime.now(UTC)))} "
+        f"--to {_text(floor(datetime.now(UTC)) + HOUR)}\nCtrl-C ends all of it"
+    )
+    try:
+        while True:
+            children.check()
+            time.sleep(0.5)
+    except KeyboardInterrupt:
+        console.print("\nstopping …")

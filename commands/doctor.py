@@ -1,0 +1,93 @@
+"""`footfall doctor`: is this installation able to do its work? One line a check."""
+
+import secrets
+import socket
+from collections.abc import Callable
+from functools import partial
+
+from commands import installation
+from footfall.clients import Client, load_registry
+from footfall.errors import FootfallError
+from footfall.probe import probe
+from footfall.settings import Settings
+from footfall.signatures import load_signer
+from footfall.store import open_store
+
+
+def examine(settings: Settings) -> int:
+    """Print every check's result. Returns 1 when one failed."""
+    checks: list[tuple[str, Callable[[Settings], str]]] = [
+        ("versions", _versions),
+        ("state folder", _state_folder),
+        ("clients", _clients),
+        ("lake", lambda s: _store(s.lake, s.s3_endpoint)),
+        ("backup bucket", lambda s: _store(s.backup, s.s3_endpoint)),
+        ("ports", _ports),
+    ]
+    checks += [
+        (f"buckets of {client.client_id}", partial(_buckets, client))
+        for client in load_registry(settings.clients).clients
+    ]
+    failed = 0
+    for name, check in checks:
+        try:
+            print(f"ok    {name}: {check(settings)}")
+        except FootfallError as error:
+            failed += 1
+            print(f"FAIL  {name}: {error}")
+    return 1 if failed else 0
+
+
+def _versions(_settings: Settings) -> str:
+    return ", ".join(f"{name} {version}" for name, version in installation.versions().items())
+
+
+def _state_folder(settings: Settings) -> str:
+    installation.prepare(settings)
+    return str(settings.home)
+
+
+def _clients(settings: Settings) -> str:
+    registry = load_registry(settings.clients)
+    if registry.mistakes:
+        raise FootfallError("; ".join(str(mistake) for mistake in registry.mistakes))
+    if not registry.clients:
+        raise FootfallError(f"no client file in {settings.clients}")
+    return f"{len(registry.clients)} valid in {settings.clients}"
+
+
+def _store(url: str, endpoint: str | None) -> str:
+    """Put, read back and delete a small object."""
+    store = open_store(url, s3_endpoint=endpoint)
+    key = f"probe/{secrets.token_hex(8)}"
+    store.put(key, b"footfall", create_only=True)
+    if store.get(key) != b"footfall":
+        raise FootfallError(f"{store.url(key)} reads back differently")
+    store.delete(key)
+    return f"{url} can be written, read and deleted from"
+
+
+def _buckets(client: Client, settings: Settings) -> str:
+    """Every destination of a client, as whom its client file says, the steps of `footfall clients test`."""
+    signer = load_signer(settings.home / "keys")
+    for name, destination in client.destinations().items():
+        for step in probe(destination, settings.home, signer.derived(f"challenge:{destination.url}")):
+            if step.is_needed and not step.is_good:
+                missing = f"; missing: {step.missing}" if step.missing else ""
+                raise FootfallError(f"{name} {destination.url}: {step.name}: {step.said}{missing}")
+    return ", ".join(f"{each.url} can be delivered to" for each in client.destinations().values())
+
+
+def _ports(settings: Settings) -> str:
+    ports = {
+        "collector": settings.collector_port,
+        "Dagster UI": settings.ui_port,
+        "demo site": settings.site_port,
+    }
+    found = []
+    for name, port in ports.items():
+        with socket.socket() as probe:
+            probe.settimeout(1)
+            used = probe.connect_ex(("127.0.0.1", port)) == 0
+        found.append(f"{name} {port} {'in use (fine while it is ours)' if used else 'free'}")
+    return ", ".join(found)

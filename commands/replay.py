@@ -1,0 +1,49 @@
+"""`python -m commands.replay …`: what `footfall replay quarantine` runs."""
+
+import argparse
+import os
+import sys
+
+from footfall.clients import load_registry
+from footfall.errors import FootfallError
+from footfall.hours import HOUR, between, parse
+from footfall.settings import Settings
+from footfall.store import open_store
+from orchestration.ingest.replay import replay_quarantine
+
+
+def main() -> int:
+    """The command; see the module's docstring."""
+    parser = argparse.ArgumentParser(prog="footfall replay quarantine", description=__doc__)
+    parser.add_argument("--from", dest="start", required=True, metavar="HOUR")
+    parser.add_argument("--to", dest="end", required=True, metavar="HOUR")
+    parser.add_argument("--reason")
+    options = parser.parse_args()
+    try:
+        settings = Settings.from_environ(os.environ)
+        start, end = parse(options.start), parse(options.end)
+        if start >= end:
+            raise FootfallError(f"--from {options.start} is not before --to {options.end}")
+        lake = open_store(settings.lake, s3_endpoint=settings.s3_endpoint)
+        done = replay_quarantine(lake, load_registry(settings.clients), between(start, end), options.reason)
+    except FootfallError as error:
+        print(f"footfall replay: {error}", file=sys.stderr)
+        return 1
+    for hour in done:
+        print(
+            f"{hour.hour:%Y-%m-%dT%H}: {hour.rows} quarantined, {hour.events} events made of them, "
+            f"{hour.refused} still refused"
+        )
+    changed = [hour.hour for hour in done if hour.key]
+    if not changed:
+        print("nothing has become an event")
+        return 0
+    print(
+        f"next: footfall run --from {min(changed):%Y-%m-%dT%H} --to {max(changed) + HOUR:%Y-%m-%dT%H}, "
+        "or wait for the sensor of late objects"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,244 @@
+"""CloudFront log objects → stored lines, by hour of the request.
+
+    log objects ── unpack ─► files ── read_requests ─► requests ─► `request` and `page_view` events ─┐
+                      └ damaged                  └► bad lines ─────────────► refused lines ──────────┴► hours
+
+A request is an event received at its own time, so it lands in the partition of its own hour and every later
+step treats it like any other; an hour that was closed already is noticed by the late-objects sensor.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import unquote
+
+import duckdb
+import msgspec
+
+from footfall.clients import Client, Site
+from footfall.consent import COOKIELESS, reduced_user_agent, strip
+from footfall.errors import FootfallError
+from footfall.event import MAX_USER_AGENT, Receipt, Refusal, Refused, refused_line
+from footfall.hours import floor
+from sources.importer import without_address
+from footfall.privacy import Salts, visitor_id
+from footfall.scrub import scrub_event, scrub_user_agent
+from sources.log_object import NO_SEPARATOR, LogFile, unpack
+from sources.request_lines import USUAL_PAGES, PageRule, make_lines, stored_line
+from sources.requests import read_requests
+
+#: Log objects decompressed at the same time. More than there are cores gains nothing.
+UNPACKERS = 2
+_CUT = "; its address was cut"
+
+
+@dataclass(frozen=True)
+class Converted:
+    """What became of some log objects. lines = requests + malformed.
+
+    hours       hour → a file of its stored lines, newline-terminated
+    page_views  requests that are page views as well
+    damaged     log objects set aside whole, with the reason; each is one refused line too
+    """
+
+    hours: dict[datetime, Path]
+    lines: int
+    requests: int
+    page_views: int
+    malformed: int
+    damaged: dict[str, str]
+
+
+def convert(
+    connection: duckdb.DuckDBPyConnection,
+    objects: Iterable[tuple[str, bytes]],
+    client: Client,
+    site: Site,
+    salts: Salts,
+    folder: Path,
+    *,
+    page_rule: PageRule | None = USUAL_PAGES,
+    now: datetime | None = None,
+) -> Converted:
+    """Turn log objects (key, content) into files of stored lines in `folder`, one an hour.
+
+    The same objects give the same bytes for as long as their days' salts live, and the same event ids for
+    ever: the request id names the event where there is one, else the object, the line's text and how often
+    it came before in that object. A log object that was put while still growing and comes again longer
+    therefore brings no event twice. `page_rule=None` makes requests only, for a site whose pixel counts its
+    page views. Raises StoreError where no salt can be had.
+    """
+    now = now or datetime.now(UTC)
+    files, damaged = _unpacked(objects, folder)
+    read_requests(connection, files, now)
+    _take_out_personal_data(connection)
+    _add_visitors(connection, client, site, salts)
+    make_lines(connection, site, page_rule)
+    refused: dict[datetime, list[bytes]] = {}
+    _add_bad_lines(connection, client, site, refused)
+    for key, problem in damaged.items():
+        receipt = Receipt(client.client_id, site.site_id, floor(now), None, "")
+        reason = Refused(Refusal.UNREADABLE_LOG, f"{key}: {problem}")
+        refused.setdefault(floor(now), []).append(refused_line(reason, receipt, b""))
+    hours = dict(_written(connection, client, site, refused, folder))
+    requests, page_views, malformed = connection.execute(
+        "SELECT (SELECT count(*) FROM requests), (SELECT count(*) FROM lines WHERE is_page_view), "
+        "(SELECT count(*) FROM bad_lines)"
+    ).fetchone() or (0, 0, 0)
+    return Converted(hours, requests + malformed, requests, page_views, malformed, damaged)
+
+
+def _unpacked(objects: Iterable[tuple[str, bytes]], folder: Path) -> tuple[Sequence[LogFile], dict[str, str]]:
+    def tried(numbered: tuple[int, tuple[str, bytes]]) -> LogFile | str | None:
+        number, (key, data) = numbered
+        try:
+            return unpack(key, data, folder, number)
+        except FootfallError as error:
+            return f"{key}: {error}"
+
+    # zlib lets go of the interpreter while it works.
+    with ThreadPoolExecutor(UNPACKERS) as pool:
+        found = list(pool.map(tried, enumerate(sorted(objects, key=lambda each: each[0]))))
+    files = [file for file in found if isinstance(file, LogFile)]
+    damaged = dict(text.split(": ", 1) for text in found if isinstance(text, str))
+    return files, damaged
+
+
+#: What may hold personal data or a click id, before anybody looks closely: most paths and referrers do not.
+_SUSPICIOUS = "[@%=:;&]|[0-9]{9}|eyJ"
+
+
+def _take_out_personal_data(connection: duckdb.DuckDBPyConnection) -> None:
+    """The scrub and the tier of visitors without a cookie, over every distinct text of the requests.
+
+    A log is not asked for consent: its visitors are of tier 1 at most, so that click ids lose their value.
+    """
+    for column, sign in (("cs_uri_stem", ""), ("cs_uri_query", "?"), ("cs_referer", "")):
+        rows = connection.execute(
+            f"SELECT DISTINCT {column} FROM requests "
+            f"WHERE regexp_matches(replace({column}, '://', ''), '{_SUSPICIOUS}')"
+        ).fetchall()
+        changed = [
+            (text, clean)
+            for (text,) in rows
+            if (clean := without_personal_data(sign + text)[len(sign) :]) != text
+        ]
+        if not changed:
+            continue
+        import pandas as pd  # a second, which every start of a code server would pay
+
+        frame = pd.DataFrame(changed, columns=["written", "clean"], dtype="object")
+        connection.register("clean_frame", frame)
+        connection.execute(
+            f"UPDATE requests SET {column} = clean FROM clean_frame WHERE {column} = clean_frame.written"
+        )
+        connection.unregister("clean_frame")
+
+
+def without_personal_data(text: str) -> str:
+    """A part of an address as an event of tier 1 may hold it."""
+    scrubbed, _ = scrub_event(msgspec.json.encode({"url": text}))
+    stripped = strip(scrubbed, COOKIELESS, has_ids=False, has_clicks=True)
+    return msgspec.json.decode(stripped, type=dict[str, str])["url"]
+
+
+def user_agent(written: str) -> str:
+    """A user agent as the browser sent it: CloudFront encodes it once, older logs twice."""
+    text = unquote(written)
+    return unquote(text) if "%20" in text else text
+
+
+def _json_text(agent: str) -> str:
+    return msgspec.json.encode(agent[:MAX_USER_AGENT]).decode()
+
+
+def _add_visitors(connection: duckdb.DuckDBPyConnection, client: Client, site: Site, salts: Salts) -> None:
+    """The temporary table `visitors`: (day, address, agent as written) → visitor id, user agent as JSON."""
+    rows = connection.execute(
+        "SELECT DISTINCT CAST(requested_at AS DATE), c_ip, coalesce(cs_user_agent, '') FROM requests"
+    ).fetchall()
+    agents = {written: user_agent(written) for written in {row[2] for row in rows}}
+    shown = {
+        written: _json_text(scrub_user_agent(agent if site.consent_default else reduced_user_agent(agent)))
+        for written, agent in agents.items()
+    }
+    days = {
+        day: salts.of(client.client_id, datetime(day.year, day.month, day.day, tzinfo=UTC))
+        for day in {row[0] for row in rows}
+    }
+    import pandas as pd
+
+    frame = pd.DataFrame(
+        {
+            "day": [row[0] for row in rows],
+            "address": [row[1] for row in rows],
+            "agent": [row[2] for row in rows],
+            "visitor_id": [
+                visitor_id(days[d], site.site_id, ip, agents[ua]) if site.consent_default else None
+                for d, ip, ua in rows
+            ],
+            "user_agent_json": [shown[row[2]] for row in rows],
+        },
+        dtype="object",
+    )
+    connection.register("visitors_frame", frame)
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE visitors AS SELECT CAST(day AS DATE) AS day, "
+        "CAST(COLUMNS(* EXCLUDE day) AS VARCHAR) FROM visitors_frame"
+    )
+    connection.unregister("visitors_frame")
+
+
+def _add_bad_lines(
+    connection: duckdb.DuckDBPyConnection, client: Client, site: Site, refused: dict[datetime, list[bytes]]
+) -> None:
+    """A bad line belongs to the hour of the good line before it in its object, else of its first good one."""
+    rows = connection.execute(
+        """
+        SELECT object_key, b.line_number, b.line, b.problem,
+            coalesce(
+                (SELECT max_by(r.requested_at, r.line_number) FROM requests r
+                 WHERE r.object = b.object AND r.line_number < b.line_number),
+                (SELECT min_by(r.requested_at, r.line_number) FROM requests r
+                 WHERE r.object = b.object)
+            )
+        FROM bad_lines b JOIN objects USING (object) ORDER BY b.object, b.line_number
+        """
+    ).fetchall()
+    for key, number, line, problem, near in rows:
+        received = floor(near or datetime.now(UTC))
+        reason = Refused(Refusal.MALFORMED_LOG_LINE, f"{key}, line {number}: {problem}{_CUT}")
+        receipt = Receipt(client.client_id, site.site_id, received, None, "")
+        refused.setdefault(received, []).append(refused_line(reason, receipt, without_address(line.encode())))
+
+
+def _written(
+    connection: duckdb.DuckDBPyConnection,
+    client: Client,
+    site: Site,
+    refused: dict[datetime, list[bytes]],
+    folder: Path,
+) -> Iterator[tuple[datetime, Path]]:
+    found = connection.execute("SELECT DISTINCT hour FROM lines").fetchall()
+    line = stored_line(client, site)
+    for hour in sorted({row[0] for row in found} | set(refused)):
+        path = folder / f"{hour:%Y%m%dT%H}.ndjson"
+        # As text: DuckDB's writer of JSON takes three times as long as putting the pieces together.
+        connection.execute(
+            f"""
+            COPY (
+                SELECT {line} FROM (
+                    SELECT *, 'request' AS type FROM lines WHERE hour = $hour
+                    UNION ALL
+                    SELECT *, 'page_view' AS type FROM lines WHERE hour = $hour AND is_page_view
+                )
+            ) TO '{path}' (FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '{NO_SEPARATOR.decode()}')
+            """,
+            {"hour": hour},
+        )
+        with path.open("ab") as file:
+            for line in refused.get(hour, ()):
+                file.write(line + b"\n")
+        yield hour, path

@@ -1,0 +1,352 @@
+"""Import an access log: its page requests become page views through the same contract as the pixel's.
+
+    file ── pass 1: whole? its hash, its first time ──► pass 2: line → Hit → event JSON → check_event
+                                                            └► stored line, grouped by hour ──► raw objects
+
+A line of the log is an event received at its own time, so it lands in the partition of its own hour and
+every later step treats it like any other. Nothing is put before the whole file has been read twice.
+"""
+
+import gzip
+import hashlib
+import ipaddress
+import re
+import zlib
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+import zstandard
+
+from footfall import hours
+from sources import access_log
+from sources.access_log import Hit, is_page_view, parse_line
+from footfall.clients import Client, Site
+from footfall.errors import FootfallError
+from footfall.event import (
+    MAX_AHEAD,
+    MAX_USER_AGENT,
+    Receipt,
+    Refusal,
+    Refused,
+    check_event,
+    event_line,
+    refused_line,
+)
+from footfall.keys import raw_object
+from footfall.privacy import Salts, visitor_id
+from footfall.raw_object import compress_lines
+from footfall.scrub import scrub_user_agent
+from footfall.store import ObjectStore, put_once
+
+#: Bytes of stored lines that one import holds in memory, since a log need not be ordered by hour. A page
+#: view takes about 700, so this is some 1.5 million of them. Higher: larger files in one go, more memory.
+MAX_KEPT_BYTES = 1 << 30
+#: Bytes of one log line; a longer one counts as malformed. Servers cut requests at 8 to 32 KiB.
+MAX_LINE_BYTES = 64 * 1024
+#: Lines dated earlier are malformed: the contract knows no earlier time, and a clock that was reset to
+#: 1970 would ask for partitions of thirty years.
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+
+_CHUNK = 1 << 16  # bytes read at a time
+_ZSTD_INPUT = 1 << 12  # bytes: small, because four of them can decompress to 128 KiB
+
+
+@dataclass(frozen=True)
+class ImportReport:
+    """What became of a log. lines = hits + malformed; hits = page_views + other_hits + refused.
+
+    lines       lines of the file that are not blank
+    hits        those that follow the format
+    page_views  hits stored as events
+    other_hits  hits that are no page view (images, redirects, errors, …): counted, not stored
+    refused     page views that the contract refuses: stored as refused lines
+    malformed   lines that do not follow the format, or whose time cannot be: stored as refused lines
+    by_hour     hour → stored lines; first_hour and last_hour are its ends, None where nothing is stored
+    keys        the raw objects in the lake, one an hour
+    """
+
+    lines: int
+    hits: int
+    page_views: int
+    other_hits: int
+    refused: int
+    malformed: int
+    by_hour: Mapping[datetime, int]
+    keys: tuple[str, ...]
+
+    @property
+    def first_hour(self) -> datetime | None:
+        """The earliest hour that something was stored in."""
+        return min(self.by_hour, default=None)
+
+    @property
+    def last_hour(self) -> datetime | None:
+        """The latest hour that something was stored in."""
+        return max(self.by_hour, default=None)
+
+    @property
+    def objects(self) -> int:
+        """How many raw objects the log became."""
+        return len(self.keys)
+
+
+def import_log(
+    path: Path,
+    client: Client,
+    site: Site,
+    store: ObjectStore,
+    salts: Salts,
+    *,
+    now: datetime | None = None,
+    log_format: str = "combined",
+    max_kept_bytes: int = MAX_KEPT_BYTES,
+) -> ImportReport:
+    """Put the page views of `path` (plain, gzip or zstd) into the lake as raw objects, one an hour.
+
+    Event ids come from the content's hash and the line's number, so that importing the same content
+    again, compressed or not, brings no new events. While the day's salts live (48 hours) it also makes
+    the same bytes under the same keys; later the visitor hashes differ, and ingest counts the second
+    import as duplicates. A log that has grown since is another content: import logs that are finished.
+
+    Raises FootfallError for a file that cannot be read to its end, is empty, follows no known format or
+    has changed meanwhile, and StoreError when the lake fails. In all but the last case nothing was put;
+    in the last, importing again completes it.
+    """
+    if log_format not in access_log.FORMATS:
+        raise FootfallError(f"unknown log format {log_format!r}: use {' or '.join(access_log.FORMATS)}")
+    host = _host(client, site)
+    latest = (now or datetime.now(UTC)) + MAX_AHEAD
+    survey = _survey(path, latest)
+    kept = KeptLines(path, max_kept_bytes)
+    pages = other = refused = malformed = 0
+    last_good = survey.first_good
+    digest = hashlib.sha256()
+    for number, line in numbered_lines(path, digest.update):
+        hit = _plausible_hit(line, latest)
+        if isinstance(hit, Refused):
+            malformed += 1
+            receipt = Receipt(client.client_id, site.site_id, last_good, None, "")
+            kept.add(last_good, refused_line(hit, receipt, without_address(line)))
+            continue
+        last_good = hit.at
+        if not is_page_view(hit):
+            other += 1
+            continue
+        visitor = visitor_id(salts.of(client.client_id, hit.at), site.site_id, hit.address, hit.user_agent)
+        receipt = Receipt(
+            client.client_id,
+            site.site_id,
+            hit.at,
+            visitor,
+            scrub_user_agent(hit.user_agent[:MAX_USER_AGENT]),
+            source="access_log",
+            consent_default=site.consent_default,
+        )
+        raw = _event_json(f"log-{survey.sha256[:24]}-{number}", host, hit)
+        try:
+            event = check_event(raw)
+        except Refused as problem:
+            refused += 1
+            kept.add(hit.at, refused_line(problem, receipt, raw))
+            continue
+        pages += 1
+        declared = site.declares(event.host)
+        kept.add(hit.at, event_line(event, receipt, sent_at=None, is_declared_host=declared))
+    if digest.hexdigest() != survey.sha256:
+        raise FootfallError(f"{path} changed while it was read: import it when nothing writes to it")
+    return ImportReport(
+        lines=pages + other + refused + malformed,
+        hits=pages + other + refused,
+        page_views=pages,
+        other_hits=other,
+        refused=refused,
+        malformed=malformed,
+        by_hour={hour: len(lines) for hour, lines in sorted(kept.by_hour.items())},
+        keys=tuple(kept.put_into(store, origin=f"import-{survey.sha256[:12]}")),
+    )
+
+
+def without_address(line: bytes) -> bytes:
+    """A malformed line without what is, or looks like, somebody's address.
+
+    The first field is the address where the line is whole; a torn line may hold it anywhere, so every
+    text that reads as an IP address becomes `-` as well.
+    """
+
+    def masked(match: re.Match[bytes]) -> bytes:
+        try:
+            ipaddress.IPv6Address(match[0].strip(b".").decode())
+        except ValueError:
+            return match[0]  # a time of day, a port
+        return b"-"
+
+    return _IPV6_LIKE.sub(masked, _IPV4_LIKE.sub(b"-", b"".join(line.split(None, 1)[1:])))
+
+
+# Any four short numbers with dots, whatever stands around them: a lost version number harms nobody.
+_IPV4_LIKE = re.compile(rb"(?<!\d)\d{1,3}(?:\.\d{1,3}){3}(?!\d)")
+_IPV6_LIKE = re.compile(rb"[0-9A-Fa-f]*:[0-9A-Fa-f:.]+")
+_CUT = "; its first field and all IP addresses were cut"
+
+
+def _plausible_hit(line: bytes, latest: datetime) -> Hit | Refused:
+    if len(line) > MAX_LINE_BYTES:
+        return Refused(Refusal.MALFORMED_LOG_LINE, f"longer than {MAX_LINE_BYTES} bytes{_CUT}")
+    hit = parse_line(line)
+    if hit is None:
+        return Refused(Refusal.MALFORMED_LOG_LINE, f"does not follow the combined format{_CUT}")
+    if not EARLIEST <= hit.at <= latest:
+        return Refused(
+            Refusal.MALFORMED_LOG_LINE, f"its time lies before {EARLIEST.year} or in the future{_CUT}"
+        )
+    return hit
+
+
+def _host(client: Client, site: Site) -> str:
+    for domain in site.domains:
+        if not domain.startswith("*."):
+            return domain
+    raise FootfallError(
+        f"site {site.site_id} of client {client.client_id} has wildcard domains only, and a log names no "
+        "host: add the host name that the log is of to the site's domains"
+    )
+
+
+def _event_json(event_id: str, host: str, hit: Hit) -> bytes:
+    event: dict[str, str | int] = {
+        "id": event_id,
+        "type": "page_view",
+        "occurred_at": int(hit.at.timestamp()) * 1000,
+        "url": f"https://{host}{hit.path_and_query}",
+    }
+    if hit.referrer is not None:
+        event["referrer"] = hit.referrer
+    return msgspec.json.encode(event)
+
+
+@dataclass
+class KeptLines:
+    """Stored lines by hour, up to a number of bytes."""
+
+    path: Path
+    max_bytes: int
+    size: int = 0
+    by_hour: dict[datetime, list[bytes]] = field(default_factory=lambda: defaultdict(list))
+
+    def add(self, at: datetime, line: bytes) -> None:
+        self.size += len(line)
+        if self.size > self.max_bytes:
+            raise FootfallError(
+                f"{self.path} holds more than {self.max_bytes} bytes of page views: split it, for "
+                "instance by day, and import the parts; nothing was imported"
+            )
+        self.by_hour[hours.floor(at)].append(line)
+
+    def put_into(self, store: ObjectStore, origin: str) -> Iterator[str]:
+        for hour, lines in sorted(self.by_hour.items()):
+            data = compress_lines(lines)
+            key = raw_object(hour, origin, hashlib.sha256(data).hexdigest())
+            put_once(store, key, data)
+            yield key
+
+
+@dataclass(frozen=True)
+class _Survey:
+    """What must be known before the first line is stored: the content's hash and its first good time."""
+
+    sha256: str
+    first_good: datetime
+
+
+def _survey(path: Path, latest: datetime) -> _Survey:
+    """Read the whole file once. Raises FootfallError where it cannot be imported."""
+    digest = hashlib.sha256()
+    first_good = None
+    lines = 0
+    for _, line in numbered_lines(path, digest.update):
+        lines += 1
+        if first_good is None:
+            hit = _plausible_hit(line, latest)
+            first_good = hit.at if isinstance(hit, Hit) else None
+    if lines == 0:
+        raise FootfallError(f"{path} is empty: there is nothing to import")
+    if first_good is None:
+        raise FootfallError(
+            f"none of the {lines} lines of {path} follows the combined format (address, identity, user, "
+            '[time], "request", status, bytes, "referrer", "user agent") at a time since '
+            f"{EARLIEST.year} that has passed; nothing was imported"
+        )
+    return _Survey(digest.hexdigest(), first_good)
+
+
+def numbered_lines(path: Path, seen: Callable[[bytes], None]) -> Iterator[tuple[int, bytes]]:
+    """Number (from 1) and bytes of every line that is not blank; `seen` gets all of the content.
+
+    Of a line longer than MAX_LINE_BYTES the first MAX_LINE_BYTES + 1 bytes are given, which tells it
+    from any other; memory stays bounded whatever the file holds.
+    """
+    number = 1
+    rest = b""
+    for chunk in _content(path):
+        seen(chunk)
+        *whole, rest_of_chunk = chunk.split(b"\n")
+        for piece in whole:
+            line, rest = rest + piece, b""
+            if line.strip():
+                yield number, line[: MAX_LINE_BYTES + 1]
+            number += 1
+        rest = (rest + rest_of_chunk)[: MAX_LINE_BYTES + 1]
+    if rest.strip():
+        yield number, rest
+
+
+def _content(path: Path) -> Iterator[bytes]:
+    """The file's content, decompressed, piece by piece. Raises FootfallError where it cannot be had."""
+    try:
+        with path.open("rb") as file:
+            magic = file.read(4)
+            file.seek(0)
+            if magic.startswith(b"\x1f\x8b"):
+                yield from _pieces(gzip.GzipFile(fileobj=file))
+            elif magic == b"\x28\xb5\x2f\xfd":
+                yield from _zstd_pieces(file)
+            elif magic and path.suffix in (".gz", ".zst"):
+                raise FootfallError(
+                    f"{path} is named {path.suffix} but is not compressed that way: rename or export it again"
+                )
+            else:
+                yield from _pieces(file)
+    except FileNotFoundError:
+        raise FootfallError(f"{path} does not exist: check the path of the access log") from None
+    except (EOFError, zlib.error, zstandard.ZstdError, gzip.BadGzipFile) as error:
+        raise FootfallError(
+            f"{path} is damaged or cut short ({error}): copy it again; nothing was imported"
+        ) from None
+    except OSError as error:
+        raise FootfallError(
+            f"{path} cannot be read: {error.strerror}; it must be a file that you may read"
+        ) from None
+
+
+def _pieces(file: BinaryIO | gzip.GzipFile) -> Iterator[bytes]:
+    while piece := file.read(_CHUNK):
+        yield piece
+
+
+def _zstd_pieces(file: BinaryIO) -> Iterator[bytes]:
+    """All frames of a zstd file. The library's own stream reader takes a cut frame for the end."""
+    decompressor = zstandard.ZstdDecompressor()
+    frame = None
+    while compressed := file.read(_ZSTD_INPUT):
+        while compressed:
+            frame = frame or decompressor.decompressobj()
+            yield frame.decompress(compressed)
+            compressed = frame.unused_data if frame.eof else b""
+            frame = None if frame.eof else frame
+    if frame is not None:
+        raise EOFError("the last frame does not end")
