@@ -31,9 +31,9 @@ from playwright.sync_api import Page, sync_playwright
 
 from bench.measure import Row, say, seconds, table
 from commands import installation
+from commands.processes import Children
 from footfall.clients import load_registry
 from footfall.hours import HOUR, floor
-from commands.processes import Children
 from footfall.settings import Settings
 from orchestration.alerting.book import alert_book
 from orchestration.defs.alerting.deliveries import overdue

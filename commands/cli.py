@@ -11,23 +11,22 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from commands import doctor
-from commands import ingest_commands
-from commands import installation
+from commands import doctor, ingest_commands, installation
+from commands.processes import Children, stop_on_signals
 from footfall.api_keys import key_hash, new_key
 from footfall.clients import Client, Registry, Site, load_registry
 from footfall.errors import FootfallError
 from footfall.hours import lower_first_hour, parse
-from sources.import_events import import_events
-from sources.import_files import local_files
-from sources.importer import import_log
 from footfall.privacy import Salts
 from footfall.probe import probe
-from commands.processes import Children, stop_on_signals
 from footfall.settings import Settings
 from footfall.signatures import key_id, load_signer
 from footfall.store import open_store
 from footfall.verify import verify_bucket
+from orchestration.reloading import reload
+from sources.import_events import import_events
+from sources.import_files import local_files
+from sources.importer import import_log
 
 #: Commands that another module takes whole, because they need Dagster or the ledger: the module with
 #: its first arguments, and the meaning.
@@ -35,10 +34,10 @@ PASSED_ON = {
     "deliveries": (("commands.deliveries",), "the ledger: list, replay, restate, rebuild, usage"),
     # Two commands of one module: the registry and what is told of it.
     "domains": (
-        ("orchestration.discovery", "domains"),
+        ("commands.discovery", "domains"),
         "the registry of domains: list, approve, block, retire, verify",
     ),
-    "webhooks": (("orchestration.discovery", "webhooks"), "billing messages: list, replay, send"),
+    "webhooks": (("commands.discovery", "webhooks"), "billing messages: list, replay, send"),
     "rebuild": (("commands.rebuild",), "every model anew, after a change of the models"),
     "alerts": (("commands.alerts",), "alerts: list those that fire, test the routes"),
 }
@@ -204,7 +203,7 @@ def _import(options: argparse.Namespace, settings: Settings) -> int:
     if options.format == "cloudfront":
         arguments = [options.file, "--client", client.client_id, "--site", name]
         arguments += ["--no-page-views"] if options.no_page_views else []
-        return installation.run_module(settings, os.environ, "sources", *arguments)
+        return installation.run_module(settings, os.environ, "commands.import_cloudfront", *arguments)
     with local_files(options.file, s3_endpoint=settings.s3_endpoint) as files:
         for shown, path in files:
             _import_file(shown, path, client, sites[name], settings, options.format)
@@ -309,7 +308,7 @@ def _test_client(options: argparse.Namespace, settings: Settings) -> int:
 def _reload(_options: argparse.Namespace, settings: Settings) -> int:
     for mistake in load_registry(settings.clients).mistakes:
         print(f"set aside: {mistake}", file=sys.stderr)
-    print(f"Dagster {installation.reload(settings)}: {settings.clients}")
+    print(f"Dagster {reload(settings)}: {settings.clients}")
     return 0
 
 

@@ -11,10 +11,10 @@ import sys
 from footfall.clients import LogSource, load_registry
 from footfall.errors import FootfallError
 from footfall.hours import HOUR, lower_first_hour
-from sources.import_files import local_files
 from footfall.privacy import Salts
 from footfall.settings import Settings
 from footfall.store import open_store
+from sources.import_files import local_files
 from sources.intake import BATCH_BYTES, TakenIn, convert_into
 
 

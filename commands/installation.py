@@ -1,19 +1,17 @@
 """One installation: its state folder, who may use it, and the processes that serve it."""
 
 import fcntl
-import json
 import os
 import shutil
 import subprocess
 import sys
-import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from commands.processes import Children, end_group, python, require_free_port, uninterrupted
 from footfall.errors import FootfallError
 from footfall.mounts import remote_here
-from commands.processes import Children, end_group, python, require_free_port, uninterrupted
 from footfall.settings import Settings
 
 #: Where the project lies: dagster.yaml, workspace.yaml, the pixel and the demo site.
@@ -130,33 +128,6 @@ def run_module(settings: Settings, environ: Mapping[str, str], module: str, *arg
     finally:
         if child is not None:
             end_group(child)
-
-
-def reload(settings: Settings) -> str:
-    """Let the running Dagster UI load the client files anew. Returns what it has now.
-
-    Raises FootfallError where no UI answers, or where it cannot load.
-    """
-    query = (
-        'mutation { reloadRepositoryLocation(repositoryLocationName: "footfall") { __typename '
-        "... on WorkspaceLocationEntry { loadStatus locationOrLoadError { __typename "
-        "... on PythonError { message } } } ... on UnauthorizedError { message } } }"
-    )
-    url = f"http://127.0.0.1:{settings.ui_port}/graphql"
-    request = urllib.request.Request(
-        url, data=json.dumps({"query": query}).encode(), headers={"content-type": "application/json"}
-    )
-    try:
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            told = json.load(answer)["data"]["reloadRepositoryLocation"]
-    except (OSError, ValueError, KeyError) as error:
-        raise FootfallError(
-            f"no Dagster UI answers at {url} ({error}); it is started by `footfall up`"
-        ) from None
-    failed = (told.get("locationOrLoadError") or {}).get("message")
-    if failed or told.get("loadStatus") != "LOADED":
-        raise FootfallError(f"the code location does not load: {failed or told}")
-    return "reloaded"
 
 
 def report(settings: Settings, environ: Mapping[str, str], start: str, end: str) -> str:

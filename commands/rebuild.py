@@ -9,8 +9,8 @@ import os
 import sys
 import time
 
-from footfall.errors import FootfallError
 from commands.processes import stop_on_signals
+from footfall.errors import FootfallError
 from footfall.settings import Settings
 from orchestration.modelling.rebuild import PIECE, rebuild
 from orchestration.resources.warehouse import Warehouse

@@ -21,10 +21,10 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 
+from commands.processes import stop_on_signals
 from footfall.clients import load_registry
 from footfall.errors import FootfallError
 from footfall.hours import HOUR, between, floor, parse
-from commands.processes import stop_on_signals
 from footfall.settings import Settings
 from orchestration.definitions import defs as load_definitions
 from orchestration.partitions import DAY_FORMAT, HOUR_FORMAT, first_hour

@@ -22,9 +22,9 @@ from footfall.consent import COOKIELESS, reduced_user_agent, strip
 from footfall.errors import FootfallError
 from footfall.event import MAX_USER_AGENT, Receipt, Refusal, Refused, refused_line
 from footfall.hours import floor
-from sources.importer import without_address
 from footfall.privacy import Salts, visitor_id
 from footfall.scrub import scrub_event, scrub_user_agent
+from sources.importer import without_address
 from sources.log_object import NO_SEPARATOR, LogFile, unpack
 from sources.request_lines import USUAL_PAGES, PageRule, make_lines, stored_line
 from sources.requests import read_requests

@@ -17,6 +17,8 @@ import msgspec
 from footfall.clients import Client, Site
 from footfall.errors import FootfallError
 from footfall.event import MAX_AHEAD, Receipt, Refusal, Refused, check_event, event_line, refused_line
+from footfall.privacy import Salts, visitor_id
+from footfall.store import ObjectStore
 from sources.importer import (
     EARLIEST,
     MAX_KEPT_BYTES,
@@ -25,8 +27,6 @@ from sources.importer import (
     KeptLines,
     numbered_lines,
 )
-from footfall.privacy import Salts, visitor_id
-from footfall.store import ObjectStore
 
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 

@@ -23,8 +23,6 @@ import msgspec
 import zstandard
 
 from footfall import hours
-from sources import access_log
-from sources.access_log import Hit, is_page_view, parse_line
 from footfall.clients import Client, Site
 from footfall.errors import FootfallError
 from footfall.event import (
@@ -42,6 +40,8 @@ from footfall.privacy import Salts, visitor_id
 from footfall.raw_object import compress_lines
 from footfall.scrub import scrub_user_agent
 from footfall.store import ObjectStore, put_once
+from sources import access_log
+from sources.access_log import Hit, is_page_view, parse_line
 
 #: Bytes of stored lines that one import holds in memory, since a log need not be ordered by hour. A page
 #: view takes about 700, so this is some 1.5 million of them. Higher: larger files in one go, more memory.

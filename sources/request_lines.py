@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import duckdb
 
-from sources.access_log import NOT_PAGES
 from footfall.clients import Client, Site
 from footfall.event import LINE_VERSION
+from sources.access_log import NOT_PAGES
 
 #: Bytes of a URL that are kept, a little under the contract's limit for a whole event.
 MAX_URL_BYTES = 8192

@@ -1,11 +1,18 @@
-"""What tests of several packages need: a real S3 server behind a proxy that fails on demand."""
+"""What tests of several packages need: the command line, and an S3 server that fails on demand."""
 
 from collections.abc import Iterator
 from itertools import count
+from pathlib import Path
 
 import pytest
+from hypothesis import settings
+from support.command_line import CommandLine, command_line
 from support.fault_proxy import FaultProxy
 from support.s3_server import s3_server
+
+# A busy machine pauses any example for a while; slowness is no failure here.
+settings.register_profile("footfall", deadline=None)
+settings.load_profile("footfall")
 
 _prefixes = count()
 
@@ -29,3 +36,9 @@ def s3_url(proxy: FaultProxy) -> Iterator[str]:
     yield f"s3://{proxy.bucket}/fresh-{next(_prefixes)}"
     proxy.heal()
     proxy.seen.clear()
+
+
+@pytest.fixture
+def footfall(tmp_path: Path) -> CommandLine:
+    """The command line on an empty state folder, with the example clients."""
+    return command_line(tmp_path / "state")

@@ -1,37 +1,35 @@
-"""The arrows between the parts, and what else must hold of the whole repository.
+"""The arrows between the floors, and what else must hold of the whole repository.
 
-pixel, dbt_project          know nothing of the rest
-collector                →  footfall
-orchestration.defs       →  sources, ingest, modelling, delivery, alerting (plain functions)  →  footfall
+commands                 →  all below
+orchestration.defs       →  ingest, modelling, delivery, alerting, … (plain functions)  →  footfall
 orchestration.defs       →  resources  →  footfall
+orchestration.defs       →  sources  →  footfall
+collector                →  footfall
+pixel, dbt_project          know nothing of the rest
 """
 
 import ast
 import re
-import subprocess
-from collections.abc import Iterator
-from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
-
-from commands import cli
-from footfall.settings import VARIABLES
-
-ROOT = Path(__file__).resolve().parents[1]
-PARTS = ("footfall", "collector", "orchestration", "pixel", "dbt_project", "bench", "tests")
+from support.repository import CODE, PARTS, ROOT, files, imports_of, module_of, name_of, python_files
 
 #: A part → what of ours it may import beside itself. The longest name that fits counts. A new arrow is
 #: a decision about the design: take it there first, then here.
-PLAIN = ("ingest", "modelling", "delivery", "alerting", "sources", "discovery", "webhooks", "upkeep")
+PLAIN = ("ingest", "modelling", "delivery", "alerting", "discovery", "webhooks", "upkeep")
+DOMAINS = tuple(f"orchestration.{part}" for part in PLAIN)
 ARROWS: dict[str, tuple[str, ...]] = {
     "footfall": (),
+    "sources": ("footfall",),
     "collector": ("footfall",),
     "pixel": (),
     "dbt_project": (),
     "orchestration.definitions": ("footfall", "orchestration.loading"),
     "orchestration.loading": (),
     "orchestration.history": (),
+    "orchestration.reloading": ("footfall",),
     "orchestration.launcher": (),
     "orchestration.partitions": ("footfall",),
     "orchestration.resources": ("footfall",),
@@ -40,38 +38,26 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "orchestration.modelling": ("footfall", "orchestration.ingest.schema"),
     "orchestration.delivery": ("footfall",),
     "orchestration.alerting": ("footfall",),
-    "sources": ("footfall",),
     "orchestration.webhooks": ("footfall",),
     "orchestration.discovery": ("footfall", "orchestration.webhooks"),
     "orchestration.upkeep": ("footfall", "orchestration.alerting", "orchestration.discovery"),
     **{
         f"orchestration.defs.{domain}": (
             "footfall",
+            "sources",
             "orchestration.partitions",
+            "orchestration.reloading",
             "orchestration.resources",
-            *(f"orchestration.{part}" for part in PLAIN),
+            *DOMAINS,
         )
-        for domain in PLAIN
+        for domain in (*PLAIN, "sources")
     },
     "orchestration.defs.schedules": ("footfall", "orchestration.partitions"),
-    "orchestration.defs.bindings": (
-        "footfall",
-        "orchestration.resources",
-        *(f"orchestration.{part}" for part in PLAIN),
-    ),
-    "commands.run": ("footfall", "orchestration.definitions", "orchestration.partitions"),
-    "commands.replay": ("footfall", "orchestration.ingest"),
-    "commands.rebuild": ("footfall", "orchestration.modelling", "orchestration.resources"),
-    "commands.report": ("footfall", "orchestration.resources"),
-    "commands.deliveries": (
-        "footfall",
-        "orchestration.delivery",
-        "orchestration.partitions",
-        "orchestration.resources",
-    ),
-    "commands.alerts": ("footfall", "orchestration.alerting", "orchestration.defs.alerting.runs"),
+    "orchestration.defs.bindings": ("footfall", "orchestration.resources", *DOMAINS),
+    # The roof.
+    "commands": ("footfall", "sources", "collector", "orchestration"),
     # Of the tests it borrows the real servers that they start.
-    "bench": ("footfall", "collector", "orchestration", "pixel", "tests"),
+    "bench": ("footfall", "sources", "collector", "orchestration", "commands", "pixel", "tests"),
 }
 
 #: Files that are longer than others, and why that reads better than two.
@@ -94,48 +80,6 @@ PYTHON_LINES = 400
 SQL_LINES = 200
 
 
-@cache
-def _files() -> tuple[Path, ...]:
-    """Every file of the repository, with those that are new and not yet added."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
-        check=False,
-    )
-    if listed.returncode:
-        pytest.skip("no git repository: nobody can say which files belong to it")
-    names = sorted(name for name in listed.stdout.decode().split("\0") if name)
-    return tuple(ROOT / name for name in names if (ROOT / name).is_file())
-
-
-def _name(path: Path) -> str:
-    return path.relative_to(ROOT).as_posix()
-
-
-def _python(*parts: str) -> Iterator[tuple[Path, ast.Module]]:
-    """Python files of the named parts, parsed."""
-    for path in _files():
-        if path.suffix == ".py" and path.relative_to(ROOT).parts[0] in parts:
-            yield path, ast.parse(path.read_text())
-
-
-def _module(path: Path) -> str:
-    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-
-
-def _imports(tree: ast.Module) -> set[str]:
-    """Every name that a file imports, those inside functions too: `from a import b` is `a.b`."""
-    found = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, "imports are absolute"
-            found |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return found
-
-
 def _is_below(name: str, package: str) -> bool:
     return name == package or name.startswith(package + ".")
 
@@ -154,9 +98,9 @@ def _strangers(module: str, imported: set[str]) -> set[str]:
 
 def test_no_import_goes_against_the_arrows():
     against = {
-        _module(path): strangers
-        for path, tree in _python("footfall", "collector", "orchestration", "pixel", "dbt_project", "bench")
-        if (strangers := _strangers(_module(path), _imports(tree)))
+        module_of(path): strangers
+        for path, tree in python_files(*PARTS[:-1])
+        if (strangers := _strangers(module_of(path), imports_of(tree)))
     }
 
     assert against == {}
@@ -181,16 +125,65 @@ def test_an_arrow_the_wrong_way_would_be_seen(module, imported):
     assert _strangers(module, {imported})
 
 
+MODULE_NAME = rf"(?:{'|'.join(CODE)})(?:\.[a-z_]\w*)+"
+
+
+def _named_in_strings(tree: ast.Module) -> set[str]:
+    """What of ours a file names in strings as a module: `"collector.app"`, or what follows a `"-m"`."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and re.fullmatch(MODULE_NAME, str(node.value)):
+            found.add(str(node.value))
+        children = getattr(node, "elts", None) or getattr(node, "args", None) or []
+        if isinstance(children, list):
+            words = [each.value if isinstance(each, ast.Constant) else None for each in children]
+            found |= {
+                word
+                for flag, word in pairwise(words)
+                if flag == "-m" and isinstance(word, str) and word.partition(".")[0] in CODE
+            }
+    return found
+
+
+#: Names of loggers, which are no arrows.
+LOGGERS = {"footfall.geo", "footfall.privacy"}
+
+
+def test_no_name_in_a_string_goes_against_the_arrows():
+    """A module that is started by its name is as needed as one that is imported."""
+    against = {
+        module_of(path): strangers
+        for path, tree in python_files(*PARTS[:-1])
+        if (strangers := _strangers(module_of(path), _named_in_strings(tree) - LOGGERS))
+    }
+
+    assert against == {}
+
+
+@pytest.mark.parametrize(
+    "line",
+    ['run("commands.run")', 'start(["python", "-m", "collector"])', 'python("-m", "orchestration.report")'],
+)
+def test_a_name_in_a_string_would_be_seen(line):
+    assert _strangers("footfall.store", _named_in_strings(ast.parse(line))) != set()
+
+
 def _importers(of: str, *parts: str) -> list[str]:
     return [
-        _name(path) for path, tree in _python(*parts) if any(_is_below(name, of) for name in _imports(tree))
+        name_of(path)
+        for path, tree in python_files(*parts)
+        if any(_is_below(name, of) for name in imports_of(tree))
     ]
 
 
 def test_plain_functions_know_nothing_of_dagster():
-    plain = tuple(f"orchestration/{part}/" for part in PLAIN)
+    plain = (*(f"orchestration/{part}/" for part in PLAIN), "sources/")
 
-    importers = [*_importers("dagster", "orchestration"), *_importers("dagster_dbt", "orchestration")]
+    importers = [
+        name
+        for package in ("dagster", "dagster_dbt")
+        for name in _importers(package, "orchestration", "sources")
+    ]
 
     assert [name for name in importers if name.startswith(plain)] == []
     assert importers, "somebody must"
@@ -205,7 +198,7 @@ def test_kernel_and_collector_stand_without_dagster_a_server_or_sql(package):
 
 def test_nothing_imports_tests():
     for name in ("tests", "support", "conftest", "pytest", "hypothesis"):
-        assert _importers(name, "footfall", "collector", "orchestration", "pixel", "dbt_project") == [], name
+        assert _importers(name, *PARTS[:-2]) == [], name
 
 
 #: What takes the place of a part of Dagster builds on that part, and those have no public name. Their tests
@@ -219,17 +212,17 @@ REPLACEMENTS = (
 
 def test_no_private_part_of_dagster_is_used():
     """What begins with an underscore changes without notice."""
-    for path, tree in _python("footfall", "collector", "orchestration", "tests"):
-        if _name(path) in REPLACEMENTS:
+    for path, tree in python_files(*CODE, "tests"):
+        if name_of(path) in REPLACEMENTS:
             continue
-        for name in _imports(tree):
-            assert not re.match(r"dagster\w*\._|dagster\w*\.\w+\._", name), f"{_name(path)} imports {name}"
+        for name in imports_of(tree):
+            assert not re.match(r"dagster\w*\._|dagster\w*\.\w+\._", name), f"{name_of(path)} imports {name}"
         for node in ast.walk(tree):
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
                 is_private = node.value.id in ("dg", "dagster") and node.attr.startswith("_")
-                assert not is_private, f"{_name(path)}:{node.lineno} uses dagster.{node.attr}"
+                assert not is_private, f"{name_of(path)}:{node.lineno} uses dagster.{node.attr}"
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and path != Path(__file__):
-                assert "dagster._" not in node.value, f"{_name(path)}:{node.lineno}"
+                assert "dagster._" not in node.value, f"{name_of(path)}:{node.lineno}"
 
 
 def test_definitions_only_load():
@@ -244,8 +237,8 @@ def test_definitions_only_load():
 
 def test_only_partitions_makes_partitions():
     made = {
-        _name(path)
-        for path, tree in _python("orchestration")
+        name_of(path)
+        for path, tree in python_files("orchestration")
         for node in ast.walk(tree)
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
@@ -257,15 +250,15 @@ def test_only_partitions_makes_partitions():
 
 def test_the_models_hold_no_python():
     assert [
-        _name(path) for path in _files() if _name(path).startswith("dbt_project/") and path.suffix == ".py"
+        name_of(path) for path in files() if name_of(path).startswith("dbt_project/") and path.suffix == ".py"
     ] == []
 
 
 def test_no_file_is_out_of_the_ordinary_length():
     limits = {".py": PYTHON_LINES, ".sql": SQL_LINES}
     long = {
-        _name(path)
-        for path in _files()
+        name_of(path)
+        for path in files()
         if path.suffix in limits and len(path.read_text().splitlines()) > limits[path.suffix]
     }
 
@@ -274,106 +267,3 @@ def test_no_file_is_out_of_the_ordinary_length():
 
 def test_every_exception_of_length_is_a_file():
     assert [name for name in LONG_FILES if not (ROOT / name).is_file()] == []
-
-
-def _documents() -> list[Path]:
-    return [path for path in _files() if path.suffix == ".md"]
-
-
-#: Made by commands, so that a fresh clone has none of them.
-GENERATED = ("dbt_project/target/",)
-
-
-def _claimed_paths(document: Path) -> Iterator[str]:
-    """What a document names as a path of the repository: in backticks from the root, or as a link."""
-    text = document.read_text()
-    tops = {path.relative_to(ROOT).parts[0] for path in _files()}
-    for token in re.findall(r"`([A-Za-z0-9_.-]+(?:/[A-Za-z0-9_.-]*)+)`", text):
-        if token.split("/")[0] in tops:
-            yield token
-    for link in re.findall(r"\]\(([^)\s]+)\)", text):
-        if not re.match(r"[a-z]+:|#", link):
-            yield (document.parent / link.partition("#")[0]).resolve().relative_to(ROOT).as_posix()
-
-
-def test_documents_name_only_files_that_exist():
-    missing = [
-        f"{_name(document)}: {path}"
-        for document in _documents()
-        for path in _claimed_paths(document)
-        if not path.startswith(GENERATED)
-        and not (ROOT / path).exists()
-        and not (document.parent / path).exists()
-    ]
-
-    assert missing == []
-
-
-def test_no_file_knows_the_machine_it_was_written_on():
-    # In pieces, so that this file is no hit itself.
-    homes = "|".join(("home", "Users", "root", "work", "mnt"))
-    developers = re.compile(rf"(?<![\w.}}>~)*-])/(?:{homes})/[A-Za-z0-9_]|[A-Z]:\\\\?Users\\")
-    found = []
-    for path in _files():
-        try:
-            text = path.read_text()
-        except UnicodeDecodeError:
-            continue  # a picture
-        found += [
-            f"{_name(path)}:{n}: {line.strip()[:120]}"
-            for n, line in enumerate(text.splitlines(), 1)
-            if developers.search(line)
-        ]
-
-    assert found == []
-
-
-#: Set by orchestration.modelling.command for the dbt process, and by nobody else.
-OF_DBT = {"FOOTFALL_WAREHOUSE", "FOOTFALL_WINDOW_START", "FOOTFALL_WINDOW_END"}
-
-
-def test_every_command_is_documented():
-    text = (ROOT / "docs" / "operations.md").read_text()
-    table = text.partition("\n## Commands\n")[2].partition("\n## ")[0]
-
-    documented = set(re.findall(r"^\| `footfall ([a-z]+)", table, re.MULTILINE))
-
-    assert documented == set(re.findall(r"^    ([a-z]+)\b", cli.parser().format_help(), re.MULTILINE))
-
-
-def test_every_variable_that_is_read_is_documented():
-    named = {
-        node.value
-        for _, tree in _python("footfall", "collector", "orchestration", "pixel", "bench")
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Constant)
-        and isinstance(node.value, str)
-        and re.fullmatch(r"FOOTFALL_[A-Z0-9_]+", node.value)
-    }
-    in_models = {
-        name
-        for path in _files()
-        if _name(path).startswith("dbt_project/") and path.suffix in (".sql", ".yml")
-        for name in re.findall(r"env_var\(\s*['\"](\w+)", path.read_text())
-    }
-
-    assert named - OF_DBT - set(VARIABLES) == set()
-    assert in_models <= OF_DBT
-    assert set(VARIABLES) <= named
-
-
-def test_the_environment_is_read_at_the_edges_only():
-    """`os.environ` in the middle makes a function say something else on another machine."""
-    readers = {
-        _name(path)
-        for path, tree in _python("footfall", "collector", "orchestration")
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Attribute) and node.attr in ("environ", "getenv")
-    }
-
-    assert not [
-        name
-        for name in readers
-        if re.match(r"orchestration/(ingest|delivery|alerting|resources)/", name)
-        or name in ("footfall/store.py", "footfall/clients.py", "footfall/event.py", "collector/app.py")
-    ]

@@ -13,15 +13,15 @@ from rich.console import Console
 from rich.table import Table
 
 from commands import installation
-from footfall.clients import Client, Registry, load_registry
 from commands.demo.check import Sent, Stored, balance, differences
 from commands.demo.delivered import File, files
 from commands.demo.journal import Journal, fingerprint
 from commands.demo.sender import Sender
 from commands.demo.traffic import NOBODY, Expected, Request, requests_of, sums
+from commands.processes import Children
+from footfall.clients import Client, Registry, load_registry
 from footfall.errors import FootfallError
 from footfall.hours import HOUR, between, floor, lower_first_hour
-from commands.processes import Children
 from footfall.settings import Settings
 from footfall.store import ObjectStore, open_store
 from footfall.verify import verify_bucket

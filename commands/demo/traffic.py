@@ -18,9 +18,9 @@ from random import Random
 from typing import Any
 from urllib.parse import urlencode
 
-from footfall.clients import Client, Site
 from commands.demo import scenery
 from commands.demo.scenery import Page, Scene
+from footfall.clients import Client, Site
 from footfall.event import Refusal
 from footfall.hours import HOUR, floor
 

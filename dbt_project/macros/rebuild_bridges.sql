@@ -1,11 +1,8 @@
 {#-
-    The incremental strategy of int_session_bridges. Where a bridge came, went or has a touched end, both its ends are
+    The rule of int_session_bridges. Where a bridge came, went or has a touched end, both its ends are
     touched, and the ends of bridges beside it: whether a session is continued depends on whether it continues one.
 -#}
-{% macro get_incremental_rebuild_bridges_sql(arg_dict) %}
-    {%- set columns = get_quoted_csv(arg_dict['dest_columns'] | map(attribute='name')) -%}
-    {%- set made = arg_dict['temp_relation'] -%}
-    {%- set stored = arg_dict['target_relation'] -%}
+{% macro rebuild_bridges(made, stored, columns) %}
     create or replace temp table bridges_beside as
     select session_id, continues_session_id from {{ made }} where continues_session_id is not null
     union

@@ -1,15 +1,12 @@
 {#-
-    The incremental strategy of int_events_sessionised: delete+insert that also forgets, and says what it touched.
+    The rule of int_events_sessionised: delete+insert that also forgets, and says what it touched.
 
     A plain delete+insert replaces the keys that it is given. An hour that is ingested again may hold fewer
     events than before; those must go too, so every row of the window goes before the new rows come.
     A session is touched when an affected event is or was in it (macros/affected.sql), and when an event that
     only lies near one came to it or left it. `outdated`: macros/touched_islands.sql.
 -#}
-{% macro get_incremental_rebuild_islands_sql(arg_dict) %}
-    {%- set columns = get_quoted_csv(arg_dict['dest_columns'] | map(attribute='name')) -%}
-    {%- set made = arg_dict['temp_relation'] -%}
-    {%- set stored = arg_dict['target_relation'] -%}
+{% macro rebuild_islands(made, stored, columns) %}
     {%- set compared = 'event_key, received_hour, session_id, date' -%}
     {%- set told = 'client_id, site_id, visitor_id, session_id, date, received_hour' -%}
     create or replace temp table replaced as

@@ -21,14 +21,14 @@
 {% endmacro %}
 
 {#-
-    The rows that an incremental model has to make anew, as a condition; `true` in a rebuild.
+    The rows that a model has to make anew, as a condition; `true` in a rebuild.
 
     grain: session (session_id, date), day (client_id, site_id, date), visitor (client_id, site_id, visitor_id) or
     hour (received_hour).
     Tuples in one IN, because DuckDB then skips the row groups of other days; it does not for EXISTS.
 -#}
 {% macro is_touched(grain, alias='') -%}
-    {%- if is_incremental() -%}{{ among_touched(grain, alias) }}{%- else -%}true{%- endif -%}
+    {%- if is_partial() -%}{{ among_touched(grain, alias) }}{%- else -%}true{%- endif -%}
 {%- endmacro %}
 
 {#-
@@ -56,16 +56,6 @@
     ({{ prefix }}{{ touched_columns(grain) | replace(', ', ', ' ~ prefix) }})
 {%- endmacro %}
 
-{#- The incremental strategy of the models after it: what was touched goes, what the model made comes. -#}
-{% macro get_incremental_rebuild_touched_sql(arg_dict) %}
-    {%- set columns = get_quoted_csv(arg_dict['dest_columns'] | map(attribute='name')) -%}
-    {%- set grain = config.require('meta')['touched_by'] -%}
-    delete from {{ arg_dict['target_relation'] }} where {{ among_touched(grain) }};
-
-    insert into {{ arg_dict['target_relation'] }} ({{ columns }})
-    select {{ columns }} from {{ arg_dict['temp_relation'] }};
-{% endmacro %}
-
 {#-
     Whether a date is a touched one, or up to so many days before or after one: a condition that spares DuckDB the
     row groups of all other days.
@@ -86,18 +76,17 @@
 {% macro session_reach() %}{{ return(var('session_max_hours') | int // 24 + 2) }}{% endmacro %}
 
 {#-
-    The incremental strategy of sessions: a session changes with what its visitor did in the days before, so all of
+    The rule of sessions: a session changes with what its visitor did in the days before, so all of
     a touched visitor's sessions from then on are made anew.
 -#}
-{% macro get_incremental_rebuild_attribution_sql(arg_dict) %}
-    {%- set columns = get_quoted_csv(arg_dict['dest_columns'] | map(attribute='name')) -%}
-    delete from {{ arg_dict['target_relation'] }} where {{ is_credited_anew() }};
+{% macro rebuild_attribution(made, stored, columns) %}
+    delete from {{ stored }} where {{ is_credited_anew() }};
 
-    delete from {{ arg_dict['target_relation'] }}
+    delete from {{ stored }}
     where visitor_id is null and {{ among_touched('session') }};
 
-    insert into {{ arg_dict['target_relation'] }} ({{ columns }})
-    select {{ columns }} from {{ arg_dict['temp_relation'] }};
+    insert into {{ stored }} ({{ columns }})
+    select {{ columns }} from {{ made }};
 {% endmacro %}
 
 {% macro is_credited_anew() -%}
@@ -119,19 +108,18 @@
 {%- endmacro %}
 
 {#-
-    The incremental strategy of what is counted of funnels: a funnel whose definition changed, or that no file has
+    The rule of what is counted of funnels: a funnel whose definition changed, or that no file has
     any more, goes whole; else what was touched. `days_before`: how far a step may lie from the first one.
 -#}
-{% macro get_incremental_rebuild_funnels_sql(arg_dict) %}
-    {%- set columns = get_quoted_csv(arg_dict['dest_columns'] | map(attribute='name')) -%}
+{% macro rebuild_funnels(made, stored, columns) %}
     {%- set grain = config.require('meta')['touched_by'] -%}
-    delete from {{ arg_dict['target_relation'] }}
+    delete from {{ stored }}
     where {{ is_touched('session') if grain == 'session' else is_near_touched_day(funnel_days(), 0) }};
 
-    delete from {{ arg_dict['target_relation'] }} where (client_id, funnel) in ({{ changed_funnels() }});
+    delete from {{ stored }} where (client_id, funnel) in ({{ changed_funnels() }});
 
-    insert into {{ arg_dict['target_relation'] }} ({{ columns }})
-    select {{ columns }} from {{ arg_dict['temp_relation'] }};
+    insert into {{ stored }} ({{ columns }})
+    select {{ columns }} from {{ made }};
 {% endmacro %}
 
 {#- Days over which the longest funnel window can reach, a day to spare. -#}
@@ -153,7 +141,7 @@
 {% macro forget_touched(results) %}
     {% if execute %}
         {% set waiting = [] %}
-        {% for node in graph.nodes.values() if node.resource_type == 'model' and node.config.materialized == 'incremental' %}
+        {% for node in graph.nodes.values() if node.resource_type == 'model' and node.config.materialized == 'rebuilt' %}
             {% do waiting.append(node.unique_id) %}
         {% endfor %}
         {% for result in results if result.status == 'success' and result.node.unique_id in waiting %}

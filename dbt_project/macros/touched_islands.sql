@@ -3,7 +3,7 @@
     condition on a subquery for one on a fifth of all events. Over 100 million it then put all of these into
     memory, 70 columns wide (20 GiB, 144 s), to look up a handful of islands; of a table it knows the size.
 -#}
-{% macro find_touched_islands(stored) %}
+{% macro find_islands(stored) %}
     {#- No timeout is longer, so the dates this far before and after an event are all on which a neighbour can be. -#}
     {%- set widest_timeout = 'interval 12 hours' -%}
     -- what was known of the affected events: it may have changed, moved or vanished

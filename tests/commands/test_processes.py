@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from footfall.errors import FootfallError
 from commands.processes import Children, end_group, python, require_free_port
+from footfall.errors import FootfallError
 
 #: Holds a file's lock for a minute: whether it still runs can be told from outside.
 HOLDER = """

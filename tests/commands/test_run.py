@@ -15,6 +15,7 @@ import pytest
 from support.orchestration_builders import event, land
 
 from commands import installation
+from commands.run import ended_days, main
 from footfall.exports import CADENCES
 from footfall.hours import HOUR
 from footfall.settings import Settings
@@ -22,7 +23,6 @@ from footfall.store import LocalStore
 from footfall.verify import verify_bucket
 from orchestration.delivery.ledger import Ledger
 from orchestration.partitions import HOUR_FORMAT
-from commands.run import ended_days, main
 
 ROOT = Path(__file__).resolve().parents[2]
 

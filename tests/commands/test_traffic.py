@@ -13,7 +13,6 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from footfall.clients import Client, load_registry
 from commands.demo.traffic import (
     LONGEST_VISIT,
     LOOK_BACK,
@@ -25,6 +24,7 @@ from commands.demo.traffic import (
     sums,
     totals,
 )
+from footfall.clients import Client, load_registry
 from footfall.event import Refused, check_event, parse_batch
 from footfall.hours import HOUR, between, floor
 

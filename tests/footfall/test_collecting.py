@@ -7,8 +7,8 @@ import re
 import pytest
 import yaml
 
-from footfall.api_keys import is_well_formed, key_hash, new_key
 from commands.cli import main
+from footfall.api_keys import is_well_formed, key_hash, new_key
 from footfall.clients import Client, load_registry
 
 

@@ -10,9 +10,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from commands.alerts import watch
 from footfall.settings import Settings
 from orchestration.alerting.book import alert_book, note_look
-from commands.alerts import watch
 
 AT = datetime(2026, 11, 20, 14, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

@@ -8,9 +8,9 @@ import pytest
 
 from footfall.clients import Client, Destination, Export, Site
 from footfall.errors import FootfallError
-from sources.import_events import import_events
 from footfall.privacy import Salts, first_party_visitor_id
 from footfall.store import LocalStore
+from sources.import_events import import_events
 
 AT = "2026-05-01T12:30:00Z"
 NOW = datetime(2026, 11, 20, tzinfo=UTC)

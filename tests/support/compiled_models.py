@@ -175,7 +175,7 @@ class Models:
                 return
             if model.kind == "table":
                 connection.execute(f"create or replace table {model.table} as {model.whole}")
-            elif model.kind == "incremental" and model.name != INT_EVENTS:
+            elif model.kind == "rebuilt" and model.name != INT_EVENTS:
                 connection.execute(f"create or replace temp table made as {model.window}; {model.statements}")
         connection.execute(self._read_touched)
 
@@ -191,11 +191,11 @@ def compiled_models(dbt: Dbt) -> Models:
     found = []
     for node in nodes:
         kind, statements = node.config.materialized, ""
-        if kind == "incremental":
+        if kind == "rebuilt":
             ran = (dbt.target / "run" / "footfall" / node.original_file_path).read_text()
             statements = re.sub(rf'"{node.name}__dbt_tmp\d+"', "temp.made", ran)
             assert "temp.made" in statements, "dbt names its temporary table differently now"
-        window = (compiled / node.original_file_path).read_text() if kind == "incremental" else ""
+        window = (compiled / node.original_file_path).read_text() if kind == "rebuilt" else ""
         assert node.name == INT_EVENTS or PLACE_OF_WINDOW[0] not in window + statements, node.name
         before = _before_islands(dbt, node) if node.name == INT_EVENTS else ""
         found.append(Model(node.schema, node.name, kind, whole[node.name], before, window, statements))
@@ -205,11 +205,9 @@ def compiled_models(dbt: Dbt) -> Models:
 
 
 def _before_islands(dbt: Dbt, node: Any) -> str:
-    """The statements of the model's pre-hook, which dbt keeps nowhere."""
+    """What goes before the query of the model, which dbt keeps nowhere."""
     stored = (
         f"api.Relation.create(database='{node.database}', schema='{node.schema}', identifier='{node.name}')"
     )
-    hook = dbt.must(
-        "compile", "--inline", f"{{{{ find_touched_islands({stored}) }}}}", window=PLACE_OF_WINDOW
-    )
+    hook = dbt.must("compile", "--inline", f"{{{{ find_islands({stored}) }}}}", window=PLACE_OF_WINDOW)
     return str(hook.result.results[0].node.compiled_code)

@@ -1,3 +1,5 @@
+{{ config(materialized='view') }}
+
 with bridges as (
 
     select * from {{ ref('int_session_bridges') }}

@@ -1,12 +1,4 @@
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='rebuild_islands',
-        unique_key='event_key',
-        on_schema_change='fail',
-        pre_hook="{% if is_incremental() %}{{ find_touched_islands(this) }}{% endif %}",
-    )
-}}
+{{ config(meta={'rebuilt_by': 'islands'}) }}
 
 {#-
     An island is a visitor's run of events without a gap over the timeout, whatever its length. Islands do not
@@ -24,7 +16,7 @@ with
 
 arrived as (
 
-    {% if is_incremental() -%}
+    {% if is_partial() -%}
     {{ affected(ref('stg_web__events'), facts ~ ', ' ~ key_of_visitor) }}
     {%- else -%}
     select {{ facts }}, {{ key_of_visitor }} from {{ ref('stg_web__events') }}
@@ -33,7 +25,7 @@ arrived as (
 
 ),
 
-{% if is_incremental() %}
+{% if is_partial() %}
 
 unchanged as (
 

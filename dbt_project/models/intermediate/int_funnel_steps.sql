@@ -1,13 +1,4 @@
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='rebuild_funnels',
-        unique_key='event_key',
-        on_schema_change='fail',
-        group='reporting',
-        meta={'touched_by': 'session'},
-    )
-}}
+{{ config(group='reporting', meta={'touched_by': 'session', 'rebuilt_by': 'funnels'}) }}
 
 with steps as (
 
@@ -21,13 +12,13 @@ events as (
     from {{ ref('events') }}
     where not is_bot
         and (client_id, event_type) in (select client_id, event_type from steps)
-        {%- if is_incremental() %}
+        {%- if is_partial() %}
         and {{ is_touched('session') }}
         {%- endif %}
 
 ),
 
-{% if is_incremental() %}
+{% if is_partial() %}
 
 all_events as (
 
@@ -44,7 +35,7 @@ all_events as (
 
 matched as (
 
-    {% for source in (['events', 'all_events'] if is_incremental() else ['events']) %}
+    {% for source in (['events', 'all_events'] if is_partial() else ['events']) %}
     {{ 'union all' if not loop.first }}
     select
         events.client_id,
@@ -63,7 +54,7 @@ matched as (
         on events.client_id = steps.client_id
         and events.event_type = steps.event_type
         and (steps.page_pattern is null or events.page like steps.page_pattern escape '!')
-    {%- if is_incremental() %}
+    {%- if is_partial() %}
     where (steps.client_id, steps.funnel) {{ 'not ' if source == 'events' }}in ({{ changed_funnels() }})
     {%- endif %}
     {% endfor %}

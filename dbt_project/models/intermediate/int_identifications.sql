@@ -1,12 +1,4 @@
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='rebuild_touched',
-        unique_key='event_key',
-        on_schema_change='fail',
-        meta={'touched_by': 'session'},
-    )
-}}
+{{ config(meta={'touched_by': 'session'}) }}
 
 with events as (
 

@@ -1,13 +1,4 @@
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='rebuild_touched',
-        unique_key='received_hour',
-        on_schema_change='fail',
-        group='reporting',
-        meta={'touched_by': 'hour'},
-    )
-}}
+{{ config(group='reporting', meta={'touched_by': 'hour'}) }}
 
 -- what is touched is known only then
 -- depends_on: {{ ref('events') }}

@@ -1,11 +1,4 @@
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='rebuild_bridges',
-        unique_key='session_id',
-        on_schema_change='fail',
-    )
-}}
+{{ config(meta={'rebuilt_by': 'bridges'}) }}
 
 {#-
     A cookieless visitor has another id after midnight UTC. Events of the first half hour of a day carry the id
@@ -14,7 +7,7 @@
 
 with
 
-{% if is_incremental() %}
+{% if is_partial() %}
 
 -- an event and the one it continues are at most half a day apart
 touched_neighbours as (
@@ -42,7 +35,7 @@ carrying as (
 -- what may have changed: sessions that were touched, and those that look for a visitor who was
 looking as (
 
-    {% if is_incremental() -%}
+    {% if is_partial() -%}
     select session_id, client_id, site_id from carrying
     where (session_id, date) in (select session_id, date from {{ touched() }})
     union
@@ -87,7 +80,7 @@ found as (
         and before.occurred_at <= seeking.occurred_at
         and seeking.occurred_at <= {{ minutes_later('before.occurred_at', 'seeking.timeout_minutes') }}
         and not (seeking.cut_at_midnight and seeking.date <> before.date)
-    {%- if is_incremental() %}
+    {%- if is_partial() %}
     -- more days than any of `seeking` lies away: without them every event is read, to find none
     where {{ is_near_touched('before.occurred_on', session_reach() + 2, session_reach() + 2) }}
     {%- endif %}
@@ -113,7 +106,7 @@ lengths as (
         max(case when events.cut_on_campaign and events.utm_campaign is not null then 1 else 0 end) as has_campaign
     from {{ ref('int_events_sessionised') }} as events
     where events.session_id in (select session_id from pairs union select continues_session_id from pairs)
-        {%- if is_incremental() %}
+        {%- if is_partial() %}
         and {{ is_near_touched('events.date', session_reach(), session_reach()) }}
         {%- endif %}
     group by events.session_id

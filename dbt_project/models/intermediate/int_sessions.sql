@@ -1,12 +1,4 @@
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='rebuild_touched',
-        unique_key='session_id',
-        on_schema_change='fail',
-        meta={'touched_by': 'session'},
-    )
-}}
+{{ config(meta={'touched_by': 'session'}) }}
 
 {%- set of_entry = [
     'host', 'referrer_host', 'referrer_class', 'referrer_source', 'utm_source', 'utm_medium', 'utm_campaign',

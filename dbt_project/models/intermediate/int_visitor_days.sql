@@ -1,13 +1,4 @@
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='rebuild_touched',
-        unique_key='visitor_id',
-        on_schema_change='fail',
-        group='reporting',
-        meta={'touched_by': 'day'},
-    )
-}}
+{{ config(group='reporting', meta={'touched_by': 'day'}) }}
 
 select distinct
     client_id,

@@ -1,13 +1,3 @@
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='rebuild_touched',
-        unique_key='event_key',
-        on_schema_change='fail',
-        meta={'touched_by': 'session'},
-    )
-}}
-
 with events as (
 
     select * from {{ ref('events') }}

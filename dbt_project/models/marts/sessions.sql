@@ -1,11 +1,4 @@
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='rebuild_attribution',
-        unique_key='session_id',
-        on_schema_change='fail',
-    )
-}}
+{{ config(meta={'rebuilt_by': 'attribution'}) }}
 
 {%- set days = var('attribution_days') | int -%}
 {%- set of_visit = 'client_id, site_id, started_at, source, medium, campaign, channel' -%}
@@ -16,7 +9,7 @@ with
 sessions as (
 
     select * from {{ ref('int_sessions') }}
-    {%- if is_incremental() %}
+    {%- if is_partial() %}
     where visitor_id is null and {{ is_touched('session') }}
 
     union all
@@ -40,7 +33,7 @@ visits as (
     select {{ of_visit }}, visitor_id as person
     from {{ ref('int_sessions') }}
     where visitor_id is not null
-        {%- if is_incremental() %}
+        {%- if is_partial() %}
         and {{ among_touched('visitor') }}
         and {{ is_near_touched('date', days + 1, days + 1) }}
         {%- endif %}

@@ -1,12 +1,4 @@
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='rebuild_touched',
-        unique_key='visitor_id',
-        on_schema_change='fail',
-        meta={'touched_by': 'visitor'},
-    )
-}}
+{{ config(meta={'touched_by': 'visitor'}) }}
 
 with sessions as (
 

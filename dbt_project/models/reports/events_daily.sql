@@ -1,13 +1,3 @@
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='rebuild_touched',
-        unique_key='date',
-        on_schema_change='fail',
-        meta={'touched_by': 'day'},
-    )
-}}
-
 with events as (
 
     select client_id, site_id, date, event_type, visitor_id, session_id, page, currency, revenue, is_conversion

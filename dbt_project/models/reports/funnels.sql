@@ -1,12 +1,4 @@
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='rebuild_funnels',
-        unique_key='funnel',
-        on_schema_change='fail',
-        meta={'touched_by': 'day'},
-    )
-}}
+{{ config(meta={'rebuilt_by': 'funnels'}) }}
 
 {#- As many as a client file may name (footfall.clients). -#}
 {%- set longest = 8 -%}
@@ -20,7 +12,7 @@ with definitions as (
 steps as (
 
     select * from {{ ref('int_funnel_steps') }}
-    {%- if is_incremental() %}
+    {%- if is_partial() %}
     where {{ is_near_touched_day(funnel_days() + session_reach(), funnel_days()) }}
         and (client_id, funnel) not in ({{ changed_funnels() }})
 
@@ -148,7 +140,7 @@ final as (
 )
 
 select * from final
-{%- if is_incremental() %}
+{%- if is_partial() %}
 where {{ is_near_touched_day(funnel_days(), 0) }}
     or (client_id, funnel) in ({{ changed_funnels() }})
 {%- endif %}

@@ -1,13 +1,3 @@
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='rebuild_touched',
-        unique_key='date',
-        on_schema_change='fail',
-        meta={'touched_by': 'day'},
-    )
-}}
-
 with page_views as (
 
     select client_id, site_id, date, previous_page, page, session_id, visitor_id, seconds_to_next

@@ -1,13 +1,3 @@
-{{
-    config(
-        materialized='incremental',
-        incremental_strategy='rebuild_touched',
-        unique_key='date',
-        on_schema_change='fail',
-        meta={'touched_by': 'day'},
-    )
-}}
-
 with measured as (
 
     select

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import dagster as dg
 
-from commands import installation
 from footfall.errors import FootfallError
 from footfall.settings import Settings
+from orchestration.reloading import reload
 
 #: How often the folder is looked at, in seconds; the load itself takes about five more.
 LOOK_SECONDS = 5
@@ -33,7 +33,7 @@ def look(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         return dg.SkipReason("no client file has changed")
     if context.cursor:
         try:
-            installation.reload(settings)
+            reload(settings)
         except FootfallError as error:
             # Without a new cursor: tried again at the next look.
             return dg.SkipReason(f"the UI could not load the client files: {error}")

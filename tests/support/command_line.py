@@ -1,21 +1,13 @@
-"""What several test files here need: the command line as a person runs it, and client files."""
+"""The command line as a person runs it."""
 
 import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pytest
-from hypothesis import settings
-
 ROOT = Path(__file__).resolve().parents[2]
-
-# A busy machine pauses any example for a while; slowness is no failure here.
-settings.register_profile("footfall", deadline=None)
-settings.load_profile("footfall")
 
 
 @dataclass
@@ -46,9 +38,8 @@ class CommandLine:
         )
 
 
-@pytest.fixture
-def footfall(tmp_path: Path) -> CommandLine:
-    """The command line on an empty state folder, with the example clients."""
+def command_line(home: Path) -> CommandLine:
+    """The command line on a state folder, with the example clients and ports that were free."""
     probes = [socket.socket() for _ in range(3)]
     for probe in probes:
         probe.bind(("127.0.0.1", 0))
@@ -56,13 +47,4 @@ def footfall(tmp_path: Path) -> CommandLine:
     ports = {name: str(probe.getsockname()[1]) for name, probe in zip(names, probes, strict=True)}
     for probe in probes:
         probe.close()
-    return CommandLine(tmp_path / "state", ROOT / "clients", ports)
-
-
-@pytest.fixture
-def listening() -> Iterator[socket.socket]:
-    """A socket that listens on a port of 127.0.0.1."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen()
-        yield listener
+    return CommandLine(home, ROOT / "clients", ports)

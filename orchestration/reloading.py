@@ -1,0 +1,34 @@
+"""Asks the Dagster UI that runs on this machine to load the client files anew."""
+
+import json
+import urllib.request
+
+from footfall.errors import FootfallError
+from footfall.settings import Settings
+
+
+def reload(settings: Settings) -> str:
+    """Let the running Dagster UI load the client files anew. Returns what it has now.
+
+    Raises FootfallError where no UI answers, or where it cannot load.
+    """
+    query = (
+        'mutation { reloadRepositoryLocation(repositoryLocationName: "footfall") { __typename '
+        "... on WorkspaceLocationEntry { loadStatus locationOrLoadError { __typename "
+        "... on PythonError { message } } } ... on UnauthorizedError { message } } }"
+    )
+    url = f"http://127.0.0.1:{settings.ui_port}/graphql"
+    request = urllib.request.Request(
+        url, data=json.dumps({"query": query}).encode(), headers={"content-type": "application/json"}
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            told = json.load(answer)["data"]["reloadRepositoryLocation"]
+    except (OSError, ValueError, KeyError) as error:
+        raise FootfallError(
+            f"no Dagster UI answers at {url} ({error}); it is started by `footfall up`"
+        ) from None
+    failed = (told.get("locationOrLoadError") or {}).get("message")
+    if failed or told.get("loadStatus") != "LOADED":
+        raise FootfallError(f"the code location does not load: {failed or told}")
+    return "reloaded"

@@ -1,0 +1,114 @@
+"""What must hold of the repository's documents and of what code names."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from support.repository import CODE, ROOT, files, name_of, python_files
+
+from commands import cli
+from footfall.settings import VARIABLES
+
+
+def _documents() -> list[Path]:
+    return [path for path in files() if path.suffix == ".md"]
+
+
+#: Made by commands, so that a fresh clone has none of them.
+GENERATED = ("dbt_project/target/",)
+
+
+def _claimed_paths(document: Path) -> Iterator[str]:
+    """What a document names as a path of the repository: in backticks from the root, or as a link."""
+    text = document.read_text()
+    tops = {path.relative_to(ROOT).parts[0] for path in files()}
+    for token in re.findall(r"`([A-Za-z0-9_.-]+(?:/[A-Za-z0-9_.-]*)+)`", text):
+        if token.split("/")[0] in tops:
+            yield token
+    for link in re.findall(r"\]\(([^)\s]+)\)", text):
+        if not re.match(r"[a-z]+:|#", link):
+            yield (document.parent / link.partition("#")[0]).resolve().relative_to(ROOT).as_posix()
+
+
+def test_documents_name_only_files_that_exist():
+    missing = [
+        f"{name_of(document)}: {path}"
+        for document in _documents()
+        for path in _claimed_paths(document)
+        if not path.startswith(GENERATED)
+        and not (ROOT / path).exists()
+        and not (document.parent / path).exists()
+    ]
+
+    assert missing == []
+
+
+def test_no_file_knows_the_machine_it_was_written_on():
+    # In pieces, so that this file is no hit itself.
+    homes = "|".join(("home", "Users", "root", "work", "mnt"))
+    developers = re.compile(rf"(?<![\w.}}>~)*-])/(?:{homes})/[A-Za-z0-9_]|[A-Z]:\\\\?Users\\")
+    found = []
+    for path in files():
+        try:
+            text = path.read_text()
+        except UnicodeDecodeError:
+            continue  # a picture
+        found += [
+            f"{name_of(path)}:{n}: {line.strip()[:120]}"
+            for n, line in enumerate(text.splitlines(), 1)
+            if developers.search(line)
+        ]
+
+    assert found == []
+
+
+#: Set by orchestration.modelling.command for the dbt process, and by nobody else.
+OF_DBT = {"FOOTFALL_WAREHOUSE", "FOOTFALL_WINDOW_START", "FOOTFALL_WINDOW_END"}
+
+
+def test_every_command_is_documented():
+    text = (ROOT / "docs" / "operations.md").read_text()
+    table = text.partition("\n## Commands\n")[2].partition("\n## ")[0]
+
+    documented = set(re.findall(r"^\| `footfall ([a-z]+)", table, re.MULTILINE))
+
+    assert documented == set(re.findall(r"^    ([a-z]+)\b", cli.parser().format_help(), re.MULTILINE))
+
+
+def test_every_variable_that_is_read_is_documented():
+    named = {
+        node.value
+        for _, tree in python_files(*CODE, "pixel", "bench")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and re.fullmatch(r"FOOTFALL_[A-Z0-9_]+", node.value)
+    }
+    in_models = {
+        name
+        for path in files()
+        if name_of(path).startswith("dbt_project/") and path.suffix in (".sql", ".yml")
+        for name in re.findall(r"env_var\(\s*['\"](\w+)", path.read_text())
+    }
+
+    assert named - OF_DBT - set(VARIABLES) == set()
+    assert in_models <= OF_DBT
+    assert set(VARIABLES) <= named
+
+
+def test_the_environment_is_read_at_the_edges_only():
+    """`os.environ` in the middle makes a function say something else on another machine."""
+    readers = {
+        name_of(path)
+        for path, tree in python_files(*CODE)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and node.attr in ("environ", "getenv")
+    }
+
+    assert not [
+        name
+        for name in readers
+        if re.match(r"orchestration/(ingest|delivery|alerting|resources)/", name)
+        or name in ("footfall/store.py", "footfall/clients.py", "footfall/event.py", "collector/app.py")
+    ]
