@@ -28,7 +28,6 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "dbt_project": (),
     "orchestration.definitions": ("footfall", "orchestration.loading"),
     "orchestration.loading": (),
-    "orchestration.history": (),
     "orchestration.reloading": ("footfall",),
     "orchestration.launcher": (),
     "orchestration.partitions": ("footfall",),
@@ -204,7 +203,6 @@ def test_nothing_imports_tests():
 #: What takes the place of a part of Dagster builds on that part, and those have no public name. Their tests
 #: fail where they change.
 REPLACEMENTS = (
-    "orchestration/history.py",
     "orchestration/launcher.py",
     "tests/orchestration/test_launcher.py",
 )
