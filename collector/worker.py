@@ -29,6 +29,7 @@ from collector.shipper import Shipper
 from collector.spool import Spool
 from collector.watch import RegistryWatch
 from collector.worker_folders import open_spool
+from footfall.durable import require_known_lake
 from footfall.errors import FootfallError
 from footfall.geo import GeoFile
 from footfall.privacy import Salts
@@ -137,6 +138,7 @@ def _metrics(
 def probe(lake: ObjectStore) -> None:
     """Write and remove a small object. Raises FootfallError where the lake does not allow it."""
     key = f"probe/{secrets.token_hex(8)}"
+    require_known_lake(lake)
     try:
         lake.put(key, b"probe\n")
         lake.delete(key)
