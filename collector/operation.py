@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -44,8 +45,15 @@ class Operation:
     """Answers about this process. Counts are of this process since its start, and of no other worker."""
 
     def __init__(
-        self, spool: Holds, shipper: Ships, counters: Counters, limits: Limits, started: datetime
+        self,
+        spool: Holds,
+        shipper: Ships,
+        counters: Counters,
+        limits: Limits,
+        started: datetime,
+        clock_has_jumped: Callable[[], bool] = lambda: False,
     ) -> None:
+        self._clock_has_jumped = clock_has_jumped
         self._spool = spool
         self._shipper = shipper
         self._counters = counters
@@ -74,6 +82,7 @@ class Operation:
             "draining": self.is_draining,
             "spool_nearly_full": spool.held_bytes >= NEARLY_FULL * spool.limit_bytes,
             "disk_error": spool.last_error is not None,
+            "clock_jumped": self._clock_has_jumped(),
         }
         return [reason for reason, holds in reasons.items() if holds]
 
