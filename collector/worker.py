@@ -30,7 +30,7 @@ from collector.shipper import Shipper
 from collector.spool import Spool
 from collector.watch import RegistryWatch
 from collector.worker_folders import open_spool
-from footfall.durable import require_known_lake
+from footfall.durable import mark_lake, require_known_lake
 from footfall.errors import FootfallError
 from footfall.geo import GeoFile
 from footfall.privacy import Salts
@@ -144,6 +144,7 @@ def probe(lake: ObjectStore) -> None:
     key = f"probe/{secrets.token_hex(8)}"
     require_known_lake(lake)
     try:
+        mark_lake(lake)
         lake.put(key, b"probe\n")
         lake.delete(key)
     except (FootfallError, OSError) as error:

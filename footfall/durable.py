@@ -12,7 +12,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Callable, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -145,15 +145,25 @@ def open_lake(url: str, s3_endpoint: str | None = None) -> ObjectStore:
     return store
 
 
+def take_up_lake(url: str, s3_endpoint: str | None = None) -> ObjectStore:
+    """The lake as open_lake gives it; one without a version gets it."""
+    store = open_lake(url, s3_endpoint)
+    mark_lake(store)
+    return store
+
+
+def mark_lake(store: ObjectStore) -> None:
+    """Write down the version of a lake that has none. Raises StoreError."""
+    if store.head(LAKE_VERSION) is None:
+        with suppress(AlreadyExists):
+            store.put(LAKE_VERSION, json.dumps({"lake": LAKE}).encode() + b"\n", create_only=True)
+
+
 def require_known_lake(store: ObjectStore) -> None:
-    """Look at the version of a lake; one without gets it. Raises FootfallError, StoreError."""
+    """Look at the version of a lake, and change nothing. Raises FootfallError, StoreError."""
     there = store.read_tagged(LAKE_VERSION)
     if there is None:
-        try:
-            store.put(LAKE_VERSION, json.dumps({"lake": LAKE}).encode() + b"\n", create_only=True)
-            return
-        except AlreadyExists:
-            there = store.get(LAKE_VERSION), ""
+        return
     try:
         found = int(json.loads(there[0])["lake"])
     except (ValueError, TypeError, KeyError):

@@ -21,6 +21,18 @@ class Database(sqlite3.Connection):
         """See sqlite3."""
         return super().cursor(_Cursor)
 
+    def execute(self, *arguments: Any) -> Any:
+        """See sqlite3."""
+        return self.cursor().execute(*arguments)
+
+    def executemany(self, *arguments: Any) -> Any:
+        """See sqlite3."""
+        return self.cursor().executemany(*arguments)
+
+    def executescript(self, *arguments: Any) -> Any:
+        """See sqlite3."""
+        return self.cursor().executescript(*arguments)
+
 
 class _Cursor(sqlite3.Cursor):
     connection: Database

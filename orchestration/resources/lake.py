@@ -4,11 +4,11 @@ from functools import cache
 
 import dagster as dg
 
-from footfall.durable import open_lake
+from footfall.durable import take_up_lake
 from footfall.store import ObjectStore
 
 #: Once a process for each lake: its version does not change while a program uses it.
-_known = cache(open_lake)
+_known = cache(take_up_lake)
 
 
 class Lake(dg.ConfigurableResource):

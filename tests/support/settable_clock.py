@@ -1,4 +1,4 @@
-"""`python settable_clock.py FILE`: a collector on a machine whose clock is off by the seconds that FILE says."""
+"""`python settable_clock.py FILE`: a collector whose machine's clock is off by the seconds in FILE."""
 
 import sys
 from datetime import UTC, datetime, timedelta
