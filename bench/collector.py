@@ -6,7 +6,6 @@ generator (first core) ─ 64 or 256 connections ─► collector (last core): p
 Single events and batches of ten, each of EVENT_BYTES.
 """
 
-import json
 import os
 import statistics
 import sys
@@ -92,8 +91,9 @@ def run(*, seconds: int = 2) -> list[Row]:
         folder = Path(name)
         # The users of other programs must be able to enter their folders below it.
         folder.chmod(0o755)
-        with collector(folder / "own") as own:
-            taken = _Taken(own.port)
+        metrics = peers.free_port()
+        with collector(folder / "own", FOOTFALL_METRICS_PORT=str(metrics)) as own:
+            taken = _Taken(metrics)
             send = partial(generator.load, folder, seconds=seconds)
             for reference in REFERENCES:
                 where = folder / reference.name.replace(" ", "-")
@@ -237,8 +237,11 @@ class _Taken:
 
     def check(self) -> None:
         """Raises RuntimeError where something acknowledged was not taken, or much more was."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/health", timeout=10) as answer:
-            taken = json.load(answer)["events_taken"]
+        with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/metrics", timeout=10) as answer:
+            lines = answer.read().decode().splitlines()
+        [taken] = [
+            float(line.split()[1]) for line in lines if line.startswith("footfall_collector_events_total ")
+        ]
         if not 0 <= taken - self._acknowledged <= self._under_way:
             raise RuntimeError(f"{self._acknowledged:.0f} events were acknowledged, {taken} taken")
 

@@ -9,7 +9,9 @@ import os
 import sys
 
 from collector import logs
+from footfall.durable import take_up
 from footfall.errors import FootfallError
+from footfall.private import keep_private
 from footfall.settings import Settings
 
 
@@ -23,6 +25,8 @@ def main() -> int:
     try:
         settings = Settings.from_environ(os.environ)
         logs.configure(settings.log_format, options.worker)
+        if not options.worker:
+            keep_private(settings, is_first=take_up(settings.home))
         # Either is imported alone: the supervisor stays small, and a worker needs none.
         if settings.collector_workers > 1 and not options.worker:
             from collector.supervisor import supervise

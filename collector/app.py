@@ -66,6 +66,8 @@ class Collector:
         """
         options = options or Options()
         self._now = now or LiveClock()
+        clock = self._now
+        has_jumped = (lambda: clock.has_jumped) if isinstance(clock, LiveClock) else None
         self.counters = Counters()
         self._limits = Limits(
             address_rate=options.address_rate, site_rate=options.site_rate, key_rate=options.key_rate
@@ -76,7 +78,9 @@ class Collector:
         self._pixel = PixelFiles(pixel)
         self._sites = Sites()
         #: What a probe, an operator or a client's own program asks.
-        self.operation = Operation(spool, shipper, self.counters, self._limits, self._now())
+        self.operation = Operation(
+            spool, shipper, self.counters, self._limits, self._now(), has_jumped or (lambda: False)
+        )
         self._routes = Routes(self._table(), options.paths)
 
     def _table(self) -> Table:

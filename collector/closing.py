@@ -12,8 +12,9 @@ all that an import files under hours in which nobody was alive.
 import json
 import logging
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
+from collector.clock import machine_clock
 from collector.segments import OPEN, SEALED, segment_place
 from collector.spool import Spool
 from collector.tally import Tallies, Tally
@@ -39,7 +40,7 @@ class Closer:
         store: ObjectStore,
         collector_id: str,
         *,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], datetime] = machine_clock,
     ) -> None:
         self._spool = spool
         self._store = store

@@ -29,6 +29,7 @@ from collector.sender import Senders
 from collector.spool import NotDurable, SpoolState
 from collector.targets import targets
 from footfall.clients import load_registry
+from footfall.durable import open_lake
 from footfall.errors import FootfallError
 from footfall.event import MAX_BODY_BYTES, Refusal
 from footfall.geo import GeoFile
@@ -36,7 +37,7 @@ from footfall.keys import raw_object
 from footfall.privacy import Salts
 from footfall.raw_object import compress
 from footfall.settings import Settings
-from footfall.store import ObjectStore, open_store, put_once
+from footfall.store import ObjectStore, put_once
 
 log = logging.getLogger("collector")
 
@@ -108,7 +109,7 @@ class Function:
 
     def __init__(self, settings: Settings) -> None:
         """Raises FootfallError where the settings or the lake's address cannot be used."""
-        lake = open_store(settings.lake, s3_endpoint=settings.s3_endpoint)
+        lake = open_lake(settings.lake, settings.s3_endpoint)
         registry = load_registry(settings.clients)
         for mistake in registry.mistakes:
             log.error("client file set aside: %s", mistake)

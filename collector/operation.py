@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -16,6 +17,9 @@ from footfall.event import timestamp
 
 #: Share of its limit at which the spool counts as full, so that a balancer turns away in time.
 NEARLY_FULL = 0.95
+#: Seconds after which events that wait for the lake are late. Shorter: told in each small outage; longer: the
+#: hour's run is over before anybody knows.
+SHIPPING_SECONDS = 600.0
 #: Recent events in one answer, unless the query says otherwise.
 RECENT = 20
 _LIMIT = re.compile(rb"(?:^|&)limit=([0-9]{1,5})(?:&|$)")
@@ -44,8 +48,15 @@ class Operation:
     """Answers about this process. Counts are of this process since its start, and of no other worker."""
 
     def __init__(
-        self, spool: Holds, shipper: Ships, counters: Counters, limits: Limits, started: datetime
+        self,
+        spool: Holds,
+        shipper: Ships,
+        counters: Counters,
+        limits: Limits,
+        started: datetime,
+        clock_has_jumped: Callable[[], bool] = lambda: False,
     ) -> None:
+        self._clock_has_jumped = clock_has_jumped
         self._spool = spool
         self._shipper = shipper
         self._counters = counters
@@ -74,34 +85,28 @@ class Operation:
             "draining": self.is_draining,
             "spool_nearly_full": spool.held_bytes >= NEARLY_FULL * spool.limit_bytes,
             "disk_error": spool.last_error is not None,
+            "clock_jumped": self._clock_has_jumped(),
         }
         return [reason for reason, holds in reasons.items() if holds]
 
     def health(self, _request: Request) -> Answer:
-        """503 only where events would be refused: a collector whose lake is down still keeps them."""
+        """Each dependency, ok or degraded: anybody may ask, so no counts and no names (those: /metrics).
+
+        503 only where events would be refused: a collector whose lake is down still keeps them.
+        """
+        why = self.not_ready()
         spool = self._spool.state()
-        taking = not self.not_ready()
-        counters = self._counters
-        report = {
-            "status": "ok" if taking and self._shipper.last_error is None else "degraded",
-            "spool": {
-                "bytes": spool.held_bytes,
-                "limit_bytes": spool.limit_bytes,
-                "open_segments": spool.open_segments,
-                "sealed_segments": spool.sealed_segments,
-                "oldest_unshipped_seconds": round(spool.oldest_unshipped_seconds, 3),
-                "last_error": spool.last_error,
-                "torn_segments": spool.torn_segments,
-                "corrupt_frames": spool.corrupt_frames,
-            },
-            "shipper": {"shipped_segments": self._shipper.shipped, "last_error": self._shipper.last_error},
-            "sites": len(self.sites),
-            "client_mistakes": self.client_mistakes,
-            "events_taken": counters.events,
-            "refused": dict(counters.refused),
-            "answers": counters.by_status(),
+        is_well = {
+            "disk": spool.last_error is None,
+            "spool": "spool_nearly_full" not in why,
+            "lake": self._shipper.last_error is None,
+            "shipping": spool.oldest_unshipped_seconds <= SHIPPING_SECONDS,
+            "client_files": not self.client_mistakes,
+            "clock": not self._clock_has_jumped(),
         }
-        return json_answer(200 if taking else 503, report)
+        said = {name: "ok" if well else "degraded" for name, well in is_well.items()}
+        status = "ok" if not why and all(is_well.values()) else "degraded"
+        return json_answer(503 if why else 200, {"status": status, "dependencies": said})
 
     # A client's own programs
 

@@ -12,12 +12,13 @@ import signal
 import socket
 from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from collector.address import networks
 from collector.app import Collector
+from collector.clock import LiveClock
 from collector.closing import Closer
 from collector.counters import Summary
 from collector.http import Limits, Server
@@ -29,6 +30,7 @@ from collector.shipper import Shipper
 from collector.spool import Spool
 from collector.watch import RegistryWatch
 from collector.worker_folders import open_spool
+from footfall.durable import mark_lake, require_known_lake
 from footfall.errors import FootfallError
 from footfall.geo import GeoFile
 from footfall.privacy import Salts
@@ -90,7 +92,9 @@ def run(
             segment_bytes=settings.segment_bytes,
             spool_bytes=settings.spool_bytes,
         )
-        shipper = Shipper(spool, lake, closer=Closer(spool, lake, settings.collector_id))
+        # One for all: what is stamped, closed and destroyed goes by the same time.
+        clock = LiveClock()
+        shipper = Shipper(spool, lake, closer=Closer(spool, lake, settings.collector_id, now=clock))
         shipper.start()
         collector = Collector(
             spool=spool,
@@ -101,11 +105,12 @@ def run(
             senders=senders,
             import_key=settings.import_key,
             pixel=PIXEL,
+            now=clock,
             options=Options.of(settings),
         )
         try:
             with _metrics(settings, number, collector, spool, shipper):
-                _run_loop(_serve(collector, listener, settings, lake, number, geo))
+                _run_loop(_serve(collector, listener, settings, lake, number, geo, clock))
         finally:
             spool.close()
             left = shipper.finish(SHIPPING_SECONDS)
@@ -137,7 +142,9 @@ def _metrics(
 def probe(lake: ObjectStore) -> None:
     """Write and remove a small object. Raises FootfallError where the lake does not allow it."""
     key = f"probe/{secrets.token_hex(8)}"
+    require_known_lake(lake)
     try:
+        mark_lake(lake)
         lake.put(key, b"probe\n")
         lake.delete(key)
     except (FootfallError, OSError) as error:
@@ -151,6 +158,7 @@ async def _serve(
     lake: ObjectStore,
     number: int,
     geo: GeoFile | None,
+    clock: LiveClock,
 ) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -166,7 +174,9 @@ async def _serve(
     upkeep = [
         asyncio.create_task(_every(REGISTRY_SECONDS, watch.look)),
         asyncio.create_task(_every(SUMMARY_SECONDS, Summary(collector.counters).tell)),
-        asyncio.create_task(_every(SALT_SECONDS, lambda: destroy_salts(lake, collector), at_once=True)),
+        asyncio.create_task(
+            _every(SALT_SECONDS, lambda: destroy_salts(lake, collector, clock()), at_once=True)
+        ),
     ]
     if geo is not None:
         upkeep.append(asyncio.create_task(_every(GEO_SECONDS, geo.reload)))
@@ -201,10 +211,10 @@ def _log_kind(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None
     log.error("unexpected %s in the event loop", type(error).__name__ if error else "message")
 
 
-def destroy_salts(lake: ObjectStore, collector: Collector) -> None:
+def destroy_salts(lake: ObjectStore, collector: Collector, now: datetime) -> None:
     """Destroy salts past their life in the lake, and forget here what is not needed today."""
     collector.forget_salts()
-    Salts(lake).destroy_old(datetime.now(UTC))
+    Salts(lake).destroy_old(now)
 
 
 async def _every(seconds: float, work: Callable[[], None], *, at_once: bool = False) -> None:

@@ -15,9 +15,11 @@ from commands import doctor, ingest_commands, installation
 from commands.processes import Children, stop_on_signals
 from footfall.api_keys import key_hash, new_key
 from footfall.clients import Client, Registry, Site, load_registry
+from footfall.durable import open_lake, take_up
 from footfall.errors import FootfallError
 from footfall.hours import lower_first_hour, parse
 from footfall.privacy import Salts
+from footfall.private import keep_private
 from footfall.probe import probe
 from footfall.settings import Settings
 from footfall.signatures import key_id, load_signer
@@ -43,13 +45,20 @@ PASSED_ON = {
 }
 
 
+#: Commands that touch no state: a client may run them where there is none.
+STATELESS = ("clients", "keys", "verify")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. Exit codes: 0 done, 1 something is wrong and was said, 130 stopped by Ctrl-C."""
     options = parser().parse_args(arguments)
     stop_on_signals()
     command: Callable[[argparse.Namespace, Settings], int] = options.command
     try:
-        return command(options, Settings.from_environ(os.environ))
+        settings = Settings.from_environ(os.environ)
+        if options.name not in STATELESS:
+            keep_private(settings, is_first=take_up(settings.home))
+        return command(options, settings)
     except FootfallError as error:
         print(f"footfall {options.name}: {error}", file=sys.stderr)
         return 1
@@ -213,7 +222,7 @@ def _import(options: argparse.Namespace, settings: Settings) -> int:
 def _import_file(
     shown: str, path: Path, client: Client, site: Site, settings: Settings, log_format: str
 ) -> None:
-    lake = open_store(settings.lake, s3_endpoint=settings.s3_endpoint)
+    lake = open_lake(settings.lake, settings.s3_endpoint)
     begun = time.monotonic()
     if log_format == "ndjson":
         report = import_events(path, client, site, lake, Salts(lake))

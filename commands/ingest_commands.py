@@ -8,10 +8,10 @@ from typing import Any
 
 from commands import installation
 from footfall.clients import load_registry
+from footfall.durable import open_lake
 from footfall.enrichments import land_enrichments
 from footfall.errors import FootfallError
 from footfall.settings import Settings
-from footfall.store import open_store
 
 
 def add(commands: Any) -> None:
@@ -41,7 +41,7 @@ def _enrich(options: argparse.Namespace, settings: Settings) -> int:
     client = load_registry(settings.clients).client(options.client)
     if client is None:
         raise FootfallError(f"no client {options.client!r} has a valid file; `footfall clients` lists them")
-    lake = open_store(settings.lake, s3_endpoint=settings.s3_endpoint)
+    lake = open_lake(settings.lake, settings.s3_endpoint)
     now = datetime.now(UTC)
     landed = land_enrichments(Path(options.file), client.client_id, lake, now)
     print(

@@ -5,10 +5,10 @@ import os
 import sys
 
 from footfall.clients import load_registry
+from footfall.durable import open_lake
 from footfall.errors import FootfallError
 from footfall.hours import HOUR, between, parse
 from footfall.settings import Settings
-from footfall.store import open_store
 from orchestration.ingest.replay import replay_quarantine
 
 
@@ -24,7 +24,7 @@ def main() -> int:
         start, end = parse(options.start), parse(options.end)
         if start >= end:
             raise FootfallError(f"--from {options.start} is not before --to {options.end}")
-        lake = open_store(settings.lake, s3_endpoint=settings.s3_endpoint)
+        lake = open_lake(settings.lake, settings.s3_endpoint)
         done = replay_quarantine(lake, load_registry(settings.clients), between(start, end), options.reason)
     except FootfallError as error:
         print(f"footfall replay: {error}", file=sys.stderr)

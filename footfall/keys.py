@@ -10,6 +10,10 @@ from datetime import UTC, datetime
 SAFE_KEY = re.compile(r"[A-Za-z0-9=_./-]+")
 
 
+#: What a lake says of its version (footfall.durable).
+LAKE_VERSION = "_footfall.json"
+
+
 def hour_path(hour: datetime) -> str:
     """`dt=2026-11-20/hour=14` of an aware hour, in UTC."""
     return hour.astimezone(UTC).strftime("dt=%Y-%m-%d/hour=%H")

@@ -187,7 +187,11 @@ def _checked_prefix(prefix: str) -> str:
 
 
 class LocalStore:
-    """Objects as files below one folder; every put is fsynced and appears by rename or link."""
+    """Objects as files below one folder; every put is fsynced and appears by rename or link.
+
+    Who may read the folder may read what is put into it, whatever the umask: it is made 0700 where missing,
+    and a person opens it to others where others should read. Folders and files follow the one they lie in.
+    """
 
     _PART = ".part-"
     #: Errors that stay until a person changes a path or its rights. A full disk can empty by itself.
@@ -218,6 +222,7 @@ class LocalStore:
         try:
             self._make_folder(target.parent)
             with part.open("xb") as file:
+                os.fchmod(file.fileno(), target.parent.stat().st_mode & 0o666)
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
@@ -261,7 +266,9 @@ class LocalStore:
             if folder.parent != folder:
                 self._make_folder(folder.parent)
             try:
-                folder.mkdir(exist_ok=True)
+                folder.mkdir(mode=0o700, exist_ok=True)
+                if folder != self.root and self.root in folder.parents:
+                    folder.chmod(folder.parent.stat().st_mode & 0o7777)
             except FileExistsError:
                 raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder)) from None
             sync_folder(folder.parent)

@@ -49,8 +49,11 @@ def domains() -> dg.DynamicPartitionsDefinition:
 
 
 def zone_name(timezone: str) -> str:
-    """A time zone as part of a Dagster name: `Europe/Berlin` → `europe_berlin`."""
-    return "".join(c if c.isalnum() else "_" for c in timezone.lower())
+    """A time zone as part of a Dagster name: `Europe/Berlin` → `europe_berlin`, `Etc/GMT+5` → `etc_gmtplus5`.
+
+    No two zones have one name: with two jobs of one name nobody's would load.
+    """
+    return "".join(c if c.isalnum() else "_" for c in timezone.lower().replace("+", "plus"))
 
 
 def lag_minutes(ended_at: datetime) -> float:

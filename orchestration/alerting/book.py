@@ -8,6 +8,7 @@ from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 
+from footfall.sqlite_files import open_database
 from orchestration.alerting.alert import NEWS, Alert
 from orchestration.alerting.life import Told
 
@@ -44,11 +45,10 @@ CREATE TABLE IF NOT EXISTS watched (
 @contextmanager
 def alert_book(path: Path) -> Iterator[sqlite3.Connection]:
     """The file, made where missing. Every statement is its own transaction."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    connection = sqlite3.connect(path, timeout=30, isolation_level=None)
+    connection = open_database(
+        "alerts.sqlite", path, _SCHEMA, is_autocommit=True, pragmas=("journal_mode = WAL",)
+    )
     try:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.executescript(_SCHEMA)
         yield connection
     finally:
         connection.close()

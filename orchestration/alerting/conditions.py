@@ -11,9 +11,6 @@ from footfall.clients import Mistake
 from footfall.hours import HOUR, floor
 from orchestration.alerting.alert import Alert
 
-#: Age of the oldest event that has not reached the lake at which somebody is told. The shipper tries every
-#: minute; ten of them are no hiccup.
-SPOOL_AGE = timedelta(minutes=10)
 #: Share of a disk in use at which somebody is told.
 DISK_SHARE = 0.9
 #: A site is silent below this share of the median of the same hour in earlier weeks …
@@ -108,18 +105,14 @@ def collectors(health: Mapping[str, dict[str, Any] | str]) -> list[Alert]:
                 Alert("collector_silent", "", address, f"{address} does not answer", {"error": report})
             )
             continue
-        spool = report.get("spool", {})
-        if report.get("answered", 200) != 200 or spool.get("last_error"):
-            said = str(spool.get("last_error") or "its spool is nearly full")
-            alerts.append(
-                Alert("collector_silent", "", address, f"{address} takes no events", {"error": said})
-            )
-        age = timedelta(seconds=float(spool.get("oldest_unshipped_seconds", 0)))
-        if age > SPOOL_AGE:
-            facts = {"oldest event": f"{age.total_seconds() / 60:.0f} minutes"}
-            last = report.get("shipper", {}).get("last_error")
-            facts |= {"error": str(last)} if last else {}
-            title = f"events wait at {address} since {age.total_seconds() / 60:.0f} minutes"
+        found = report.get("dependencies")
+        said = found if isinstance(found, dict) else {}
+        degraded = sorted(name for name, state in said.items() if state != "ok")
+        facts = {"degraded": ", ".join(degraded) or "it does not say what"}
+        if report.get("answered", 200) != 200 or "disk" in degraded:
+            alerts.append(Alert("collector_silent", "", address, f"{address} takes no events", facts))
+        if "shipping" in degraded:
+            title = f"events wait at {address} for more than ten minutes"
             alerts.append(Alert("spool_ageing", "", address, title, facts))
     return alerts
 

@@ -4,6 +4,8 @@ import os
 
 import dagster as dg
 
+from footfall.durable import take_up
+from footfall.private import keep_private
 from footfall.settings import Settings
 from orchestration.resources.billing import Billing
 from orchestration.resources.clients import Clients
@@ -17,6 +19,8 @@ from orchestration.resources.warehouse import Warehouse
 @dg.definitions
 def resources() -> dg.Definitions:
     settings = Settings.from_environ(os.environ)
+    # A run worker of the daemon comes in here, and by no command.
+    keep_private(settings, is_first=take_up(settings.home))
     return dg.Definitions(
         resources={
             "clients": Clients(folder=str(settings.clients)),

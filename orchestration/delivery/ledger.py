@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from footfall.manifest import DeliveredFile, ReadManifest
+from footfall.sqlite_files import open_database
 from footfall.store import StoreError
 from orchestration.delivery import states
 from orchestration.delivery.ledger_tables import TABLES
@@ -81,18 +82,20 @@ class Ledger:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._local = threading.local()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with self._connection() as connection:
-            connection.executescript(TABLES)
+        self._connection()
 
     def _connection(self) -> sqlite3.Connection:
         """This thread's connection; opening one costs more than a statement."""
         found: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if found is None:
-            found = sqlite3.connect(self._path, timeout=60)  # seconds to wait for another writer
+            found = open_database(
+                "ledger.sqlite",
+                self._path,
+                TABLES,
+                seconds=60,
+                pragmas=("journal_mode = WAL", "synchronous = FULL"),
+            )
             found.row_factory = sqlite3.Row
-            found.execute("PRAGMA journal_mode = WAL")
-            found.execute("PRAGMA synchronous = FULL")
             self._local.connection = found
         return found
 

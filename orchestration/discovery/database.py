@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from footfall.sqlite_files import open_database
 from orchestration.webhooks import outbox
 
 _SCHEMA = """
@@ -78,13 +79,15 @@ CREATE TABLE IF NOT EXISTS notices (
 @contextmanager
 def registry(path: Path) -> Iterator[sqlite3.Connection]:
     """The registry, made where missing. A statement is its own transaction, outside `transaction`."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    connection = sqlite3.connect(path, timeout=30, isolation_level=None)
-    try:
-        connection.execute("PRAGMA journal_mode = WAL")
+    connection = open_database(
+        "registry.sqlite",
+        path,
+        _SCHEMA + outbox.SCHEMA,
+        is_autocommit=True,
         # A change that was told must survive a power cut.
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.executescript(_SCHEMA + outbox.SCHEMA)
+        pragmas=("journal_mode = WAL", "synchronous = FULL"),
+    )
+    try:
         yield connection
     finally:
         connection.close()

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from footfall.hours import HOUR, floor
+from footfall.sqlite_files import open_database
 
 #: Hours that are looked at every time. CloudFront delivers up to 26 hours late, a spool is full after two
 #: days.
@@ -20,6 +21,18 @@ RECENT = 48
 OLDEST = timedelta(days=8)
 #: Older hours looked at each time: 8 days are through in six rounds.
 OLDER_AT_ONCE = 24
+
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS digests (hour TEXT PRIMARY KEY, digest TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS degraded (
+    hour TEXT NOT NULL,
+    key TEXT NOT NULL,
+    problem TEXT NOT NULL,
+    noted_at TEXT NOT NULL,
+    PRIMARY KEY (hour, key)
+);
+"""
 
 
 def record_digests(path: Path, digests: Mapping[datetime, str]) -> None:
@@ -72,13 +85,7 @@ def read_degraded(path: Path, since: datetime) -> list[tuple[datetime, str, str]
 
 
 def _open(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=30)
-    connection.execute("CREATE TABLE IF NOT EXISTS digests (hour TEXT PRIMARY KEY, digest TEXT NOT NULL)")
-    connection.execute(
-        "CREATE TABLE IF NOT EXISTS degraded (hour TEXT NOT NULL, key TEXT NOT NULL, problem TEXT NOT NULL, "
-        "noted_at TEXT NOT NULL, PRIMARY KEY (hour, key))"
-    )
-    return connection
+    return open_database("listings.sqlite", path, _SCHEMA)
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,12 @@ def replace_sites(connection: duckdb.DuckDBPyConnection, registry: Registry) -> 
         connection.execute("DELETE FROM ingest.funnels WHERE client_id = ?", [client.client_id])
     for row in funnels:
         connection.execute("INSERT INTO ingest.funnels VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+    # A zone that DuckDB lacks (the machine's database may be newer) would stop everybody's models: the days
+    # of such a site begin in UTC, whoever wrote its row and whether or not its file is still there.
+    connection.execute(
+        "UPDATE ingest.sites SET timezone = 'UTC' "
+        "WHERE lower(timezone) NOT IN (SELECT lower(name) FROM pg_timezone_names())"
+    )
     connection.execute("COMMIT")
     found = connection.execute("SELECT count(*) FROM ingest.sites").fetchone()
     return int(found[0]) if found else 0

@@ -1,8 +1,14 @@
 """The lake: raw objects in, events and published marts out."""
 
+from functools import cache
+
 import dagster as dg
 
-from footfall.store import ObjectStore, open_store
+from footfall.durable import take_up_lake
+from footfall.store import ObjectStore
+
+#: Once a process for each lake: its version does not change while a program uses it.
+_known = cache(take_up_lake)
 
 
 class Lake(dg.ConfigurableResource):
@@ -15,4 +21,4 @@ class Lake(dg.ConfigurableResource):
 
     def store(self) -> ObjectStore:
         """The lake as an object store."""
-        return open_store(self.url, s3_endpoint=self.s3_endpoint)
+        return _known(self.url, self.s3_endpoint)

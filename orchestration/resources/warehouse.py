@@ -11,7 +11,18 @@ import dagster as dg
 import duckdb
 from dagster_duckdb import DuckDBResource
 
+from footfall.durable import STEPS, BrokenState, known_version, require_known
 from footfall.errors import FootfallError
+
+#: Of DuckDB: not its file, or not whole; of another version; without our tables.
+_DAMAGE = (
+    duckdb.IOException,
+    duckdb.SerializationException,
+    duckdb.InternalException,
+    duckdb.FatalException,
+    duckdb.CatalogException,
+    duckdb.BinderException,
+)
 
 
 class Warehouse(dg.ConfigurableResource):
@@ -33,7 +44,7 @@ class Warehouse(dg.ConfigurableResource):
         Raises FootfallError when another process holds it for longer than `wait_seconds`.
         """
         Path(self.path).parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(f"{self.path}.lock", os.O_RDWR | os.O_CREAT, 0o644)
+        descriptor = os.open(f"{self.path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             give_up = time.monotonic() + self.wait_seconds
             while True:
@@ -46,9 +57,45 @@ class Warehouse(dg.ConfigurableResource):
                             f"{self.path} has been in use for {self.wait_seconds} s"
                         ) from None
                     time.sleep(0.1)
-            yield
+            with self._told():
+                self._require_known()
+                yield
         finally:
             os.close(descriptor)
+
+    def _require_known(self) -> None:
+        """Look at the version before anybody else opens the file; an older one is brought up to now."""
+        name = "warehouse.duckdb"
+        with duckdb.connect(self.path) as connection:
+            is_there = connection.execute(
+                "SELECT count(*) FROM duckdb_tables() WHERE schema_name = 'ingest' AND table_name = ?",
+                ["state_version"],
+            ).fetchone() == (1,)
+            row = (
+                connection.execute("SELECT version FROM ingest.state_version").fetchone()
+                if is_there
+                else None
+            )
+            found = int(row[0]) if row else 0
+            require_known(name, self.path, found, known_version(name))
+            if found == known_version(name):
+                return
+            connection.execute("BEGIN")
+            connection.execute("CREATE SCHEMA IF NOT EXISTS ingest")
+            connection.execute("CREATE TABLE IF NOT EXISTS ingest.state_version (version INTEGER)")
+            connection.execute("DELETE FROM ingest.state_version")
+            for statement in (each for step in STEPS[name][found:] for each in step):
+                connection.execute(statement)
+            connection.execute("INSERT INTO ingest.state_version VALUES (?)", [known_version(name)])
+            connection.execute("COMMIT")
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """What a damaged file raises, in one line; other errors are of the statement, and stay."""
+        try:
+            yield
+        except _DAMAGE as error:
+            raise BrokenState("warehouse.duckdb", self.path, error) from None
 
     @contextmanager
     def connect(self) -> Iterator[duckdb.DuckDBPyConnection]:

@@ -8,7 +8,7 @@ import time
 import uuid
 
 import pytest
-from support.collectors import KEYS, SITE, CollectorProcess, batch, wire_event
+from support.collectors import KEYS, SITE, CollectorProcess, batch, free_port, wire_event
 
 from footfall.event import MAX_BATCH_EVENTS, MAX_BODY_BYTES, MAX_EVENT_BYTES, MAX_PROPERTIES, Refusal
 
@@ -244,7 +244,7 @@ KEPT = {
 @pytest.mark.parametrize("case", [*DROPPED, *UNCLAIMED, *KEPT])
 def test_each_refusal_has_its_status_its_name_and_its_place_in_quarantine(collector, case):
     (method, path, body, headers), refusal = (DROPPED | UNCLAIMED | KEPT)[case]
-    before = collector.health()["refused"].get(refusal.code, 0)
+    before = collector.metric("refusals_total", reason=refusal.code)
     lines = len(refused_lines(collector))
 
     reply = collector.ask(method, path, body, headers)
@@ -255,7 +255,7 @@ def test_each_refusal_has_its_status_its_name_and_its_place_in_quarantine(collec
         assert reply.body.decode().startswith(f"{refusal.code}: ")
     elif path != "/":
         assert json.loads(reply.body)["error"] == refusal.code
-    assert collector.health()["refused"][refusal.code] == before + 1
+    assert collector.metric("refusals_total", reason=refusal.code) == before + 1
     kept = refused_lines(collector)[lines:]
     owner = {**dict.fromkeys(KEPT, "demo"), **dict.fromkeys(UNCLAIMED, "_unknown")}.get(case)
     assert [(line["reason"], line["client_id"]) for line in kept] == (
@@ -346,13 +346,21 @@ def test_health_is_json_and_answers_head_without_a_body(collector):
 
     report = json.loads(health.body)
     assert (health.status, report["status"]) == (200, "ok")
-    assert report["spool"]["limit_bytes"] > report["spool"]["bytes"] >= 0
-    assert report["shipper"]["last_error"] is None
     assert (head.status, head.body) == (200, b"")
 
 
+def test_health_says_ok_or_degraded_of_each_dependency_and_counts_nothing(collector):
+    collector.ask("POST", "/collect", b"{")
+
+    report = collector.health()
+
+    names = {"disk", "spool", "lake", "shipping", "client_files", "clock"}
+    assert report == {"status": "ok", "dependencies": dict.fromkeys(names, "ok")}
+
+
 def test_a_client_file_that_appears_is_taken_up_and_a_broken_one_harms_nobody(tmp_path):
-    collector = CollectorProcess(tmp_path).start()
+    metrics = {"FOOTFALL_METRICS_PORT": str(free_port())}
+    collector = CollectorProcess(tmp_path, settings=metrics).start()
     clients = tmp_path / "clients"
     demo = (clients / "demo.yaml").read_text().partition("api_keys:")[0]
     (clients / "broken.yaml").write_text("client_id: [")
@@ -365,13 +373,14 @@ def test_a_client_file_that_appears_is_taken_up_and_a_broken_one_harms_nobody(tm
         .replace("buckets/demo", "buckets/late")
     )
     until = time.monotonic() + 8
-    while collector.health()["sites"] < 2:
+    while collector.metric("sites") < 2:
         assert time.monotonic() < until
         time.sleep(0.1)
 
     event = json.dumps(wire_event(new_id())).encode()
     assert collector.ask("POST", "/collect?site=pk_late_12345678", event).status == 204
     assert collector.ask("POST", NAMED, event).status == 204
-    assert collector.health()["client_mistakes"] == 1
+    assert collector.metric("client_mistakes") == 1
+    assert collector.health()["dependencies"]["client_files"] == "degraded"
     time.sleep(2.5)  # one more look at the same files
     assert collector.end().count("broken.yaml") == 1

@@ -126,6 +126,13 @@ def test_where_a_client_file_is_unreadable_an_unknown_key_is_told_to_come_again(
         assert header(answer, "retry-after") == "5"
 
 
+@pytest.mark.parametrize(("seconds", "said"), [(600, "ok"), (601, "degraded")])
+def test_health_tells_events_that_wait_for_over_ten_minutes(seconds, said):
+    answer = ask(a_collector(StatedSpool(replace(FINE, oldest_unshipped_seconds=seconds))), "GET", "/health")
+
+    assert (answer.status, json.loads(answer.body)["dependencies"]["shipping"]) == (200, said)
+
+
 # Origins and paths ----------------------------------------------------------------------------------
 
 

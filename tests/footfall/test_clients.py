@@ -62,6 +62,7 @@ URL = "expected s3://bucket/prefix or file:///folder"
         ({"client_id": 7}, "client_id", "Input should be a valid string"),
         ({"name": ""}, "name", "String should have at least 1 character"),
         ({"timezone": "Berlin"}, "timezone", "expected a name from the time zone database"),
+        ({"timezone": "localtime"}, "timezone", "expected a name from the time zone database"),
         ({"color": "red"}, "color", "Extra inputs are not permitted"),
         ({"sites": []}, "sites", "List should have at least 1 item"),
         ({"sites": [site("shop", key="short")]}, "sites.0.key", "expected 8 to 64 of A-Z a-z 0-9 _ -"),

@@ -368,7 +368,7 @@ def webhook(status=204, port=0):
             self.end_headers()
 
         def do_GET(self):
-            body = json.dumps({"spool": {"oldest_unshipped_seconds": 5.0, "last_error": None}}).encode()
+            body = json.dumps({"dependencies": {"disk": "ok", "shipping": "ok"}}).encode()
             self.send_response(status)
             self.send_header("content-length", str(len(body)))
             self.end_headers()
@@ -522,9 +522,10 @@ def test_a_collector_that_does_not_answer_or_takes_nothing_is_silent():
     alerts = conditions.collectors(
         {
             "http://a": "ConnectionRefusedError",
-            "http://b": {"answered": 503, "spool": {}},
-            "http://c": {"answered": 200, "spool": {"last_error": "disk full"}},
-            "http://d": {"answered": 200, "spool": {"oldest_unshipped_seconds": 20.0}},
+            "http://b": {"answered": 503, "dependencies": {"spool": "degraded"}},
+            "http://c": {"answered": 200, "dependencies": {"disk": "degraded"}},
+            "http://d": {"answered": 200, "dependencies": {"disk": "ok", "lake": "degraded"}},
+            "http://e": {"answered": 200},
         }
     )
     assert [(a.kind, a.subject) for a in alerts] == [
@@ -534,9 +535,9 @@ def test_a_collector_that_does_not_answer_or_takes_nothing_is_silent():
     ]
 
 
-@pytest.mark.parametrize(("seconds", "told"), [(599, 0), (601, 1)])
-def test_events_that_wait_for_over_ten_minutes_are_told(seconds, told):
-    report = {"answered": 200, "spool": {"oldest_unshipped_seconds": seconds}}
+@pytest.mark.parametrize(("said", "told"), [("ok", 0), ("degraded", 1)])
+def test_events_that_wait_for_over_ten_minutes_are_told(said, told):
+    report = {"answered": 200, "dependencies": {"shipping": said}}
     alerts = conditions.collectors({"http://a": report})
     assert [a.kind for a in alerts] == ["spool_ageing"] * told
 
@@ -663,7 +664,7 @@ INCIDENTS = {
     "hour degraded": conditions.degraded_hours([(AT, "raw/x", "cut short")]),
     "collector down": conditions.collectors({"http://a": "refused"}),
     "collector full": conditions.collectors({"http://a": {"answered": 503}}),
-    "lake away": conditions.collectors({"http://a": {"spool": {"oldest_unshipped_seconds": 900}}}),
+    "lake away": conditions.collectors({"http://a": {"dependencies": {"shipping": "degraded"}}}),
     "site silent": conditions.silent_sites(weeks(0, 100, 120, 90), AT),
     "event type vanished": conditions.vanished_types(VANISHED, TODAY),
     "destination about to refuse": refused([Refusal("acme", "main", "s3://b", AT, "write", "denied", "")]),

@@ -33,7 +33,7 @@ def server():
         def do_GET(self):
             self.send_response(200)
             self.end_headers()
-            self.wfile.write(b'{"spool": {}}')
+            self.wfile.write(b'{"dependencies": {}}')
 
         def log_message(self, *_):
             pass

@@ -8,12 +8,14 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import zstandard
+from prometheus_client.parser import text_string_to_metric_families
 
 from collector.frames import scan
 from collector.segments import OPEN, SEALED
@@ -165,6 +167,17 @@ class CollectorProcess:
     def health(self) -> dict[str, Any]:
         """What /health says."""
         return json.loads(self.ask("GET", "/health").body)
+
+    def metric(self, name: str, **labels: str) -> float:
+        """A figure of /metrics, 0 where there is none; FOOTFALL_METRICS_PORT has to be set."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.settings['FOOTFALL_METRICS_PORT']}/") as answer:
+            text = answer.read().decode()
+        return sum(
+            sample.value
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+            if sample.name == f"footfall_collector_{name}" and sample.labels == labels
+        )
 
     def stored(self) -> list[dict[str, Any]]:
         """Every stored line, in the spool and in the lake."""

@@ -1,0 +1,173 @@
+"""The versions of everything durable, in one place, and what takes up the state of an earlier program.
+
+Where a version is written: of a SQLite file in its `PRAGMA user_version`, of the warehouse in the table
+`ingest.state_version`, of a lake in its object `_footfall.json`, of all other files and folders of the state
+folder in `versions.json` beside them. 0 is what was left before there were versions.
+
+A change of what is kept adds a step to its line in STEPS; the step makes the next version of the one before.
+A state with more steps than are known here is of a newer program: it is refused before anything is touched.
+"""
+
+import json
+import os
+import sqlite3
+from collections.abc import Callable, Mapping
+from contextlib import closing, suppress
+from pathlib import Path
+from urllib.parse import quote
+
+from footfall.errors import FootfallError
+from footfall.keys import LAKE_VERSION
+from footfall.store import AlreadyExists, ObjectStore, open_store
+
+#: SQL of one step, statement by statement: all of it or nothing.
+Step = tuple[str, ...]
+#: SQLite files and the warehouse. The first step of each only gives it a version.
+STEPS: Mapping[str, tuple[Step, ...]] = {
+    "ledger.sqlite": ((),),
+    "registry.sqlite": ((),),
+    "alerts.sqlite": ((),),
+    "listings.sqlite": ((),),
+    "warehouse.duckdb": ((),),
+}
+
+
+def _nothing(_path: Path) -> None:
+    """The first step of each only gives it a version."""
+
+
+#: Files and folders of the state folder; a step gets the path.
+FILE_STEPS: Mapping[str, tuple[Callable[[Path], None], ...]] = {
+    "first_hour": (_nothing,),
+    "demo.json": (_nothing,),
+    "probes.json": (_nothing,),
+    "keys": (_nothing,),
+    "last-good-clients": (_nothing,),
+    "outbox": (_nothing,),
+    # Segments, their frames, and tallies.
+    "spool": (_nothing,),
+}
+#: Version of the lake: how its keys and objects are made.
+LAKE = 1
+VERSIONS_FILE = "versions.json"
+#: What to do about a file that is damaged. The runbook says more (`broken-state`).
+REMEDIES: Mapping[str, str] = {
+    "ledger.sqlite": "put it back from your backup, or move it away and run `footfall deliveries rebuild`",
+    "registry.sqlite": "put it back from your backup; decisions on domains are nowhere else",
+    "alerts.sqlite": "move it away: it is made again, and what fires is told once more",
+    "listings.sqlite": "move it away: it is made again with each hour",
+    "warehouse.duckdb": "move it away with its .wal, and run the hours again: it is made from the lake",
+    VERSIONS_FILE: "put it back from your backup, or remove it if no newer version has run here",
+}
+
+
+class BrokenState(FootfallError):
+    """A durable file cannot be read."""
+
+    def __init__(self, name: str, path: object, said: object) -> None:
+        text = " ".join(str(said).split())[:300]
+        super().__init__(
+            f"{path} is damaged or not ours ({text}); {REMEDIES[name]}: docs/runbook.md#broken-state"
+        )
+
+
+def require_known(name: str, path: object, found: int, known: int) -> None:
+    """Raise FootfallError where a version is newer than this program."""
+    if found > known:
+        raise FootfallError(
+            f"{path} is of version {found} of {name}, and this program knows versions up to {known}: install "
+            "the program that wrote it, or put back the state from before (docs/operations.md#versions)"
+        )
+
+
+def known_version(name: str) -> int:
+    """The version that this program makes."""
+    return len(STEPS[name] if name in STEPS else FILE_STEPS[name])
+
+
+def require_known_state(home: Path) -> None:
+    """Look at every version in a state folder, and change nothing. Raises FootfallError, BrokenState.
+
+    The warehouse says its own when it is opened: one process at a time may do that.
+    """
+    versions = _read_versions(home)
+    for name, found in versions.items():
+        require_known(name, home / name, found, len(FILE_STEPS.get(name, ())))
+    for name in STEPS:
+        if name.endswith(".sqlite") and (home / name).exists():
+            require_known(name, home / name, _user_version(name, home / name), known_version(name))
+
+
+def take_up(home: Path) -> bool:
+    """Bring the files of a state folder to the versions of this program. Whether there was anything to do.
+
+    Nothing where there is no folder yet. SQLite files and the warehouse follow when they are opened.
+    """
+    if not home.is_dir():
+        return False
+    require_known_state(home)
+    before = _read_versions(home)
+    for name, steps in FILE_STEPS.items():
+        for step in steps[before.get(name, 0) :]:
+            step(home / name)
+    now = {name: len(steps) for name, steps in FILE_STEPS.items()}
+    if now == before:
+        return False
+    part = home / f"{VERSIONS_FILE}.{os.getpid()}.part"
+    part.write_text(json.dumps(now, indent=1) + "\n")
+    part.replace(home / VERSIONS_FILE)
+    return True
+
+
+def _read_versions(home: Path) -> dict[str, int]:
+    path = home / VERSIONS_FILE
+    try:
+        found = json.loads(path.read_text())
+        return {str(name): int(version) for name, version in found.items()}
+    except FileNotFoundError:
+        return {}
+    except (ValueError, TypeError, AttributeError) as error:
+        raise BrokenState(VERSIONS_FILE, path, error) from None
+
+
+def _user_version(name: str, path: Path) -> int:
+    try:
+        with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=30)) as connection:
+            return int(connection.execute("PRAGMA user_version").fetchone()[0])
+    except sqlite3.DatabaseError as error:
+        raise BrokenState(name, path, error) from None
+
+
+def open_lake(url: str, s3_endpoint: str | None = None) -> ObjectStore:
+    """The lake, whose version is known here. Raises FootfallError, StoreError."""
+    store = open_store(url, s3_endpoint=s3_endpoint)
+    require_known_lake(store)
+    return store
+
+
+def take_up_lake(url: str, s3_endpoint: str | None = None) -> ObjectStore:
+    """The lake as open_lake gives it; one without a version gets it."""
+    store = open_lake(url, s3_endpoint)
+    mark_lake(store)
+    return store
+
+
+def mark_lake(store: ObjectStore) -> None:
+    """Write down the version of a lake that has none. Raises StoreError."""
+    if store.head(LAKE_VERSION) is None:
+        with suppress(AlreadyExists):
+            store.put(LAKE_VERSION, json.dumps({"lake": LAKE}).encode() + b"\n", create_only=True)
+
+
+def require_known_lake(store: ObjectStore) -> None:
+    """Look at the version of a lake, and change nothing. Raises FootfallError, StoreError."""
+    there = store.read_tagged(LAKE_VERSION)
+    if there is None:
+        return
+    try:
+        found = int(json.loads(there[0])["lake"])
+    except (ValueError, TypeError, KeyError):
+        raise FootfallError(
+            f'{store.url(LAKE_VERSION)} is damaged: it says {{"lake": {LAKE}}} in a lake of this version'
+        ) from None
+    require_known("the lake", store.url(LAKE_VERSION), found, LAKE)

@@ -1,0 +1,142 @@
+"""The state that an earlier version left is taken up whole: nothing lost, nothing twice, the same names."""
+
+import json
+import subprocess
+import sys
+import time
+from collections import Counter
+from dataclasses import dataclass
+
+import pytest
+from support.frozen_state import NEXT_HOUR, ROOT, FrozenState, unpack
+
+from footfall.demo.delivered import files
+from footfall.store import LocalStore
+
+CLIENTS = ("agency", "demo")
+#: Deliveries of the hour that the earlier version had not run.
+NEXT = {
+    (client, export, "2026-11-29T13:00:00+00:00", 1)
+    for client in CLIENTS
+    for export in ("events", "sessions")
+}
+
+
+def rows(state, *arguments):
+    """(client, export, period, revision) → the row, as `deliveries list` says it."""
+    done = state.footfall("deliveries", "list", "--all", "--json", *arguments)
+    assert done.returncode == 0, done.stderr
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    return {(r["client_id"], r["export"], r["period_start"], r["revision"]): r for r in found}
+
+
+def objects(state):
+    """Client → key → content of all that lies in its bucket."""
+    return {
+        client: {info.key: store.get(info.key) for info in store.list("")}
+        for client in CLIENTS
+        for store in [LocalStore(state.home / "buckets" / client)]
+    }
+
+
+def ids(state, client):
+    """Event id → how often it is in the newest revisions."""
+    found = files(LocalStore(state.home / "buckets" / client))
+    return Counter(row["event_id"] for file in found if file.export == "events" for row in file.rows)
+
+
+@dataclass
+class TakenUp:
+    """The state before and after the next hour."""
+
+    state: FrozenState
+    rows_before: dict
+    objects_before: dict
+    ids_before: dict
+    ran: "subprocess.CompletedProcess[str]"
+
+
+@pytest.fixture(scope="module")
+def taken_up(tmp_path_factory):
+    state = unpack(tmp_path_factory.mktemp("frozen"))
+    before = rows(state), objects(state), {client: ids(state, client) for client in CLIENTS}
+    collector = subprocess.Popen([sys.executable, "-m", "collector"], cwd=ROOT, env=state.environment)
+    try:
+        give_up = time.monotonic() + 60
+        while segments := [*state.home.glob("spool/**/*.open"), *state.home.glob("spool/**/*.sealed")]:
+            assert time.monotonic() < give_up and collector.poll() is None, segments
+            time.sleep(0.1)
+    finally:
+        collector.terminate()
+        collector.wait(30)
+    return TakenUp(state, *before, state.footfall("run", "--from", NEXT_HOUR[0], "--to", NEXT_HOUR[1]))
+
+
+def test_the_next_hour_runs_on_it(taken_up):
+    assert taken_up.ran.returncode == 0, taken_up.ran.stdout + taken_up.ran.stderr
+
+
+def test_what_was_delivered_stays_as_it_was_and_only_the_new_hour_is_added(taken_up):
+    after = rows(taken_up.state)
+
+    assert len(taken_up.rows_before) == 14
+    assert {name: after[name] for name in taken_up.rows_before} == taken_up.rows_before
+    assert after.keys() - taken_up.rows_before.keys() == NEXT
+    assert {after[name]["state"] for name in NEXT} == {"committed"}
+
+
+def test_no_object_in_a_bucket_is_changed(taken_up):
+    after = objects(taken_up.state)
+
+    for client, before in taken_up.objects_before.items():
+        changed = {key for key, data in before.items() if after[client].get(key) != data}
+        assert {key.rpartition("/")[2] for key in changed} <= {"_latest.json"}, "the pointer to the newest"
+        assert [key for key in after[client] if key.startswith("_keys/")] == [
+            key for key in before if key.startswith("_keys/")
+        ], "the same key signs"
+
+
+def test_every_event_is_delivered_once_those_that_lay_in_the_spool_too(taken_up):
+    after = {client: ids(taken_up.state, client) for client in CLIENTS}
+
+    assert set(after["demo"].values()) == set(after["agency"].values()) == {1}
+    assert after["agency"] == taken_up.ids_before["agency"]
+    assert taken_up.ids_before["demo"] < after["demo"]
+    assert after["demo"].total() == taken_up.ids_before["demo"].total() + 6
+
+
+def test_an_enrichment_that_waited_is_applied(taken_up):
+    bucket = LocalStore(taken_up.state.home / "buckets" / "demo")
+
+    said = Counter(
+        (row["url"], row["page_group"])
+        for file in files(bucket)
+        if file.export == "events"
+        for row in file.rows
+        if row["url"].rpartition("/")[2] in ("shipped", "spooled")
+    )
+
+    assert said == {
+        ("https://shop.example/shipped", ""): 2,
+        ("https://shop.example/shipped", "learnt-later"): 1,
+        ("https://shop.example/spooled", ""): 3,
+    }
+
+
+def test_the_buckets_are_as_promised(taken_up):
+    for name in (*CLIENTS, "backup"):
+        done = taken_up.state.footfall("verify", f"file://{taken_up.state.home}/buckets/{name}")
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_what_was_decided_told_and_left_to_be_told_is_still_known(taken_up):
+    domains, alerts, messages = (
+        taken_up.state.footfall(*words)
+        for words in (("domains", "list"), ("alerts", "list"), ("webhooks", "list"))
+    )
+
+    assert "outlet.example" in domains.stdout and "approved by the command line" in domains.stdout
+    assert "daemon_silent" in alerts.stdout
+    told = [json.loads(line) for line in messages.stdout.splitlines()]
+    assert [(each["sequence"], each["state"]) for each in told[:4]] == [(n, "waiting") for n in range(1, 5)]
+    assert told[3]["id"] == "domain.activated:demo:outlet.example:1"

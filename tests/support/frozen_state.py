@@ -1,0 +1,57 @@
+"""The state of an earlier version (tests/fixtures/frozen_state), unpacked, and the commands on it."""
+
+import os
+import subprocess
+import sys
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from support.collectors import free_port
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKED = ROOT / "tests" / "fixtures" / "frozen_state" / "state.tar.xz"
+#: The first hour that is not run yet: what is in it lies in the lake and in the spool.
+NEXT_HOUR = ("2026-11-29T13", "2026-11-29T14")
+
+
+@dataclass
+class FrozenState:
+    """An installation of an earlier version in a folder of its own."""
+
+    folder: Path
+
+    @property
+    def home(self) -> Path:
+        """The state folder."""
+        return self.folder / "home"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Of a process on this state: none of the machine's own settings."""
+        inherited = {n: v for n, v in os.environ.items() if not n.startswith(("FOOTFALL_", "DAGSTER_"))}
+        return inherited | {
+            "FOOTFALL_HOME": str(self.home),
+            "FOOTFALL_CLIENTS": str(self.folder / "clients"),
+            "FOOTFALL_COLLECTOR_PORT": str(free_port()),
+            "FOOTFALL_ALERT_WEBHOOK": "http://127.0.0.1:9/",
+        }
+
+    def footfall(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """Run a command to its end."""
+        return subprocess.run(
+            [sys.executable, "-m", "footfall.entry", *arguments],
+            cwd=ROOT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=600,
+            check=False,
+        )
+
+
+def unpack(folder: Path) -> FrozenState:
+    """The state as it was left, below `folder`."""
+    with tarfile.open(PACKED) as packed:
+        packed.extractall(folder, filter="data")
+    return FrozenState(folder)
