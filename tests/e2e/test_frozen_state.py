@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pytest
 from support.frozen_state import NEXT_HOUR, ROOT, FrozenState, unpack
 
-from footfall.demo.delivered import files
+from commands.demo.delivered import files
 from footfall.store import LocalStore
 
 CLIENTS = ("agency", "demo")

@@ -86,7 +86,7 @@ def test_who_may_read_a_folder_may_read_what_is_put_into_it(tmp_path, folder, fi
 
 @pytest.mark.usefixtures("wide_umask")
 def test_a_run_leaves_nothing_open(tmp_path):
-    script = "import sys; from footfall.cli import main; sys.exit(main(sys.argv[1:]))"
+    script = "import sys; from commands.cli import main; sys.exit(main(sys.argv[1:]))"
     environment = {**os.environ, "FOOTFALL_HOME": str(tmp_path / "home")}
 
     done = subprocess.run(

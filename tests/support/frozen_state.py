@@ -40,7 +40,7 @@ class FrozenState:
     def footfall(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """Run a command to its end."""
         return subprocess.run(
-            [sys.executable, "-m", "footfall.entry", *arguments],
+            [sys.executable, "-m", "commands.entry", *arguments],
             cwd=ROOT,
             env=self.environment,
             capture_output=True,
