@@ -14,6 +14,7 @@ class HourCounts:
     """The sums of an hour. Conservation: lines = kept + duplicates + quarantined.
 
     `uneven`: objects for which that does not hold. `unreadable`: objects that were set aside, each with why.
+    `damaged`: objects of which some lines were, each with how many and why the first.
     `reasons`: reason of quarantine → lines. `restated`: other hours in which a duplicate became the event or
     the event a duplicate.
     """
@@ -32,6 +33,7 @@ class HourCounts:
     reasons: tuple[tuple[str, int], ...] = ()
     restated: tuple[datetime, ...] = ()
     unreadable: tuple[tuple[str, str], ...] = ()
+    damaged: tuple[tuple[str, str], ...] = ()
 
     @property
     def is_conserved(self) -> bool:
@@ -189,6 +191,11 @@ def read_counts(
         "WHERE received_hour = ? AND reason = ? GROUP BY object_key ORDER BY object_key",
         [hour, UNREADABLE],
     ).fetchall()
+    damaged = connection.execute(
+        "SELECT object_key, count(*), min_by(detail, line_number) FROM ingest.quarantine "
+        "WHERE received_hour = ? AND reason = ? GROUP BY object_key ORDER BY object_key",
+        [hour, DAMAGED],
+    ).fetchall()
     return HourCounts(
         hour,
         *row,
@@ -196,6 +203,7 @@ def read_counts(
         reasons=tuple((reason or DAMAGED, int(n)) for reason, n in reasons),
         restated=restated,
         unreadable=tuple((key, detail or "") for key, detail in unreadable),
+        damaged=tuple((key, f"{n} damaged lines, the first: {detail}") for key, n, detail in damaged),
     )
 
 

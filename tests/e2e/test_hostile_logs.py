@@ -6,6 +6,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from footfall.raw_object import compress
+
 CASES = Path(__file__).resolve().parents[3] / "shared" / "cases" / "logs"
 FIELDS = (
     "date time x-edge-location sc-bytes c-ip cs-method cs(Host) cs-uri-stem sc-status cs(Referer) "
@@ -83,13 +85,16 @@ def test_what_a_log_says_is_stored_as_text_and_each_hour_keeps_its_own_lines(odd
     done = odd_home.run("import", str(written), "--client", "demo", "--format", "cloudfront")
     assert done.returncode == 0, done.stderr
     assert f"{len(odd) + 4} requests ({len(odd) + 4} page views) + {len(odd)} to quarantine" in done.stdout
+    # A line of the import that was damaged in the lake is the client's loss, and it is told.
+    hour_11 = odd_home.home / "lake" / "raw" / "dt=2025-06-19" / "hour=11"
+    (hour_11 / f"client=demo.import-0-{16 * 'a'}.ndjson.zst").write_bytes(compress(b'{"v":2,"kind":"ev\n'))
     ran = odd_home.run("run", "--from", "2025-06-19T10", "--to", "2025-06-19T13")
     assert ran.returncode == 0, ran.stdout + ran.stderr
 
     n = len(odd)
     assert rows(odd_home.home, "SELECT hour(received_hour), lines FROM ingest.hours ORDER BY 1") == [
         (10, 2 * (n + 1) + n),
-        (11, 2),
+        (11, 3),
         (12, 4),
     ]
     kept = rows(odd_home.home, "SELECT DISTINCT page FROM page_views ORDER BY 1")
@@ -101,7 +106,7 @@ def test_what_a_log_says_is_stored_as_text_and_each_hour_keeps_its_own_lines(odd
     told = {hour: (r["received"], r["kept"], r["quarantined"]) for hour, r in receipts(bucket).items()}
     assert told == {
         "10": (3 * n + 2, 2 * (n + 1), {"malformed_log_line": n}),
-        "11": (2, 2, {}),
+        "11": (3, 2, {"damaged_line": 1}),
         "12": (4, 4, {}),
     }
     verified = odd_home.run("verify", str(bucket))
