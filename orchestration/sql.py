@@ -3,9 +3,10 @@
 A statement is a literal in the code. What differs from one call to the next is a parameter (`?`, `$name`);
 where DuckDB takes none, it is a piece of SQL that is put at `{place}`. A piece is made here, of a literal, of
 a number, of a name or of a text that is quoted. So nothing that a stranger wrote can be anything but a value.
-`tests/test_architecture.py` finds statements that are made in any other way.
+`tests/test_sql_is_literal.py` finds statements that are made in any other way.
 """
 
+import re
 import string
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,6 +15,12 @@ from tempfile import TemporaryDirectory, gettempdir
 from typing import Any
 
 import duckdb
+
+#: Types of plain columns, and lists of them: `VARCHAR`, `DECIMAL(18,3)`, `BIGINT[]`.
+_KIND = re.compile(r"[A-Z][A-Z0-9_ ]*(\([0-9, ]+\))?(\[\])*")
+
+#: How the names of folders begin that a connection has for itself; `upkeep` removes what was left.
+SCRATCH = "footfall-"
 
 Values = Sequence[object] | Mapping[str, object]
 
@@ -50,6 +57,13 @@ def names(values: Iterable[str], of: str = "") -> Sql:
 def texts(values: Iterable[str]) -> Sql:
     """Literals with commas between them."""
     return joined(", ", map(text, values))
+
+
+def kind(value: str) -> Sql:
+    """The name of a type, as DuckDB says it. Raises ValueError for what cannot be one."""
+    if not _KIND.fullmatch(value):
+        raise ValueError(f"{value!r} is no type of a column")
+    return Sql(value)
 
 
 def number(value: int | float) -> Sql:
@@ -89,12 +103,12 @@ def _without_nul(value: str) -> str:
     return value
 
 
-def confine(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
-    """From now on the connection's database reads and writes files in `folder` only, beside its own.
+def confine(connection: duckdb.DuckDBPyConnection, *folders: Path) -> None:
+    """From now on the connection's database reads and writes files in `folders` only, beside its own.
 
     No statement can undo it. Whoever gets a statement past all the rest finds no file of the host.
     """
-    run(connection, "SET allowed_directories = [{folder}]", folder=text(str(folder)))
+    run(connection, "SET allowed_directories = [{folders}]", folders=texts(map(str, folders)))
     run(connection, "SET enable_external_access = false")
 
 
@@ -112,9 +126,7 @@ def confined(prefix: str) -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
 
 
 def scratch(connection: duckdb.DuckDBPyConnection) -> str:
-    """The folder in which the connection may read and write files: that of `confine`, else the system's."""
-    found: Any = run(
-        connection, "SELECT current_setting('allowed_directories'), current_setting('temp_directory')"
-    ).fetchone()
-    given = [folder for folder in found[0] if folder.rstrip("/") != found[1].rstrip("/")]
+    """Where the connection may make temporary folders: in one of `confine` with that name, else anywhere."""
+    found: Any = run(connection, "SELECT current_setting('allowed_directories')").fetchone()
+    given = [folder for folder in found[0] if Path(folder).name.startswith(SCRATCH)]
     return str(given[0]) if given else gettempdir()

@@ -34,16 +34,16 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "orchestration.history": (),
     "orchestration.launcher": (),
     "orchestration.partitions": ("footfall",),
-    "orchestration.resources": ("footfall",),
-    "orchestration.ingest": ("footfall",),
+    "orchestration.resources": ("footfall", "orchestration.sql"),
+    "orchestration.ingest": ("footfall", "orchestration.sql"),
     # The docs are built on an empty warehouse, whose tables ingest knows.
-    "orchestration.modelling": ("footfall", "orchestration.ingest.schema"),
-    "orchestration.delivery": ("footfall",),
+    "orchestration.modelling": ("footfall", "orchestration.ingest.schema", "orchestration.sql"),
+    "orchestration.delivery": ("footfall", "orchestration.sql"),
     "orchestration.alerting": ("footfall",),
     "orchestration.sources": ("footfall", "orchestration.sql"),
     "orchestration.sql": (),
     "orchestration.webhooks": ("footfall",),
-    "orchestration.discovery": ("footfall", "orchestration.webhooks"),
+    "orchestration.discovery": ("footfall", "orchestration.sql", "orchestration.webhooks"),
     "orchestration.upkeep": ("footfall", "orchestration.alerting", "orchestration.discovery"),
     **{
         f"orchestration.defs.{domain}": (
@@ -63,7 +63,7 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "orchestration.run": ("footfall", "orchestration.definitions", "orchestration.partitions"),
     "orchestration.replay": ("footfall", "orchestration.ingest"),
     "orchestration.rebuild": ("footfall", "orchestration.modelling", "orchestration.resources"),
-    "orchestration.report": ("footfall", "orchestration.resources"),
+    "orchestration.report": ("footfall", "orchestration.resources", "orchestration.sql"),
     "orchestration.deliveries": (
         "footfall",
         "orchestration.delivery",

@@ -31,6 +31,7 @@ from orchestration.delivery.render import Rendered, preview, render
 from orchestration.delivery.selection import Marts, Selection, select
 from orchestration.delivery.send import Outcome, Sender, Taken, read_taken
 from orchestration.delivery.slices import Slices
+from orchestration.sql import Sql, names, sql
 
 #: A delivery whose number is taken is tried under the next one; a lost ledger can take many turns.
 _TURNS = 200
@@ -121,8 +122,8 @@ class Deliverer:
         """A few rows without what is about persons."""
         return preview(self._connection, self._selection(), start, datasets.PERSONAL, self._table(start))
 
-    def _table(self, start: datetime) -> str:
-        plain = f"main.{self._selection().dataset.table}"
+    def _table(self, start: datetime) -> Sql:
+        plain = sql("main.{table}", table=names([self._selection().dataset.table]))
         return self._slices.table(self._client, self._export, start) if self._slices else plain
 
     def deliver(self, start: datetime, reason: str = "late") -> Outcome:

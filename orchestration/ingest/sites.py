@@ -3,6 +3,7 @@
 import duckdb
 
 from footfall.clients import Registry
+from orchestration.sql import run
 
 
 def replace_sites(connection: duckdb.DuckDBPyConnection, registry: Registry) -> int:
@@ -40,14 +41,14 @@ def replace_sites(connection: duckdb.DuckDBPyConnection, registry: Registry) -> 
         for f in c.funnels
         for n, step in enumerate(f.steps, 1)
     ]
-    connection.execute("BEGIN")
+    run(connection, "BEGIN")
     for row in sites:
-        connection.execute("DELETE FROM ingest.sites WHERE client_id = ? AND site_id = ?", row[:2])
-        connection.execute("INSERT INTO ingest.sites VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+        run(connection, "DELETE FROM ingest.sites WHERE client_id = ? AND site_id = ?", row[:2])
+        run(connection, "INSERT INTO ingest.sites VALUES (?, ?, ?, ?, ?, ?, ?)", row)
     for client in registry.clients:
-        connection.execute("DELETE FROM ingest.funnels WHERE client_id = ?", [client.client_id])
+        run(connection, "DELETE FROM ingest.funnels WHERE client_id = ?", [client.client_id])
     for row in funnels:
-        connection.execute("INSERT INTO ingest.funnels VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
-    connection.execute("COMMIT")
-    found = connection.execute("SELECT count(*) FROM ingest.sites").fetchone()
+        run(connection, "INSERT INTO ingest.funnels VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+    run(connection, "COMMIT")
+    found = run(connection, "SELECT count(*) FROM ingest.sites").fetchone()
     return int(found[0]) if found else 0

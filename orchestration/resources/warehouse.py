@@ -6,12 +6,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import dagster as dg
 import duckdb
 from dagster_duckdb import DuckDBResource
 
 from footfall.errors import FootfallError
+from orchestration.sql import SCRATCH, confine, run
 
 
 class Warehouse(dg.ConfigurableResource):
@@ -51,13 +53,21 @@ class Warehouse(dg.ConfigurableResource):
             os.close(descriptor)
 
     @contextmanager
-    def connect(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """An open connection, in UTC. Nobody else has the file open meanwhile."""
-        with self.exclusive(), DuckDBResource(database=self.path).get_connection() as connection:
+    def connect(self, *folders: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+        """An open connection, in UTC. Nobody else has the file open meanwhile.
+
+        It reads and writes other files only in `folders`, and in a temporary one (`orchestration.sql.scratch`).
+        """
+        with (
+            self.exclusive(),
+            TemporaryDirectory(prefix=f"{SCRATCH}warehouse-") as own,
+            DuckDBResource(database=self.path).get_connection() as connection,
+        ):
             try:
-                connection.execute("SET TimeZone = 'UTC'")
+                run(connection, "SET TimeZone = 'UTC'")
                 # A progress bar in a run's log is noise.
-                connection.execute("SET enable_progress_bar = false")
+                run(connection, "SET enable_progress_bar = false")
+                confine(connection, Path(own), *folders)
                 yield connection
             finally:
                 connection.close()
