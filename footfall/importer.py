@@ -194,7 +194,8 @@ def without_address(line: bytes) -> bytes:
 
 # Any four short numbers with dots, whatever stands around them: a lost version number harms nobody.
 _IPV4_LIKE = re.compile(rb"(?<!\d)\d{1,3}(?:\.\d{1,3}){3}(?!\d)")
-_IPV6_LIKE = re.compile(rb"[0-9A-Fa-f]*:[0-9A-Fa-f:.]+")
+# From the beginning of a run of digits: a long one without a colon is read once, not again from each digit.
+_IPV6_LIKE = re.compile(rb"(?<![0-9A-Fa-f])[0-9A-Fa-f]*+:[0-9A-Fa-f:.]+")
 _CUT = "; its first field and all IP addresses were cut"
 
 

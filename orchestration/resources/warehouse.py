@@ -56,7 +56,7 @@ class Warehouse(dg.ConfigurableResource):
     def connect(self, *folders: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         """An open connection, in UTC. Nobody else has the file open meanwhile.
 
-        It reads and writes other files only in `folders`, and in a temporary one (`orchestration.sql.scratch`).
+        It reads and writes other files only in `folders`, and in a folder for `orchestration.sql.scratch`.
         """
         with (
             self.exclusive(),
