@@ -94,7 +94,7 @@ def _restate(at: _Installation, options: argparse.Namespace) -> int:
     wanted = _wanted(options)
     now = datetime.now(UTC)
     failed = made = 0
-    with Warehouse(path=str(at.settings.warehouse)).connect() as connection:
+    with Warehouse(path=str(at.settings.warehouse)).connect(*at.desk.folders) as connection:
         orders = []
         for client in at.registry.clients:
             for export in client.exports:

@@ -14,6 +14,7 @@ from pathlib import Path
 from footfall.errors import FootfallError
 from footfall.hours import parse
 from footfall.settings import Settings
+from footfall.sql import run
 from orchestration.resources.warehouse import Warehouse
 
 _NOTHING: dict[str, object] = {"kept": 0, "duplicates": 0, "quarantined": 0, "sessions": 0, "ids": []}
@@ -23,12 +24,14 @@ def counts(warehouse: Path, start: datetime, end: datetime) -> dict[str, object]
     """`lines`, and by client `kept`, `duplicates`, `quarantined`, `sessions` (counts) and `ids`."""
     window = {"start": start, "end": end}
     with Warehouse(path=str(warehouse)).connect() as connection:
-        lines = connection.execute(
+        lines = run(
+            connection,
             "SELECT coalesce(sum(lines), 0) FROM ingest.hours "
             "WHERE received_hour >= $start AND received_hour < $end",
             window,
         ).fetchone()
-        fates = connection.execute(
+        fates = run(
+            connection,
             """
             SELECT client_id, CASE WHEN is_duplicate THEN 'duplicates' ELSE 'kept' END, count(*)
             FROM ingest.events WHERE received_hour >= $start AND received_hour < $end GROUP BY ALL
@@ -43,7 +46,8 @@ def counts(warehouse: Path, start: datetime, end: datetime) -> dict[str, object]
             """,
             window,
         ).fetchall()
-        ids = connection.execute(
+        ids = run(
+            connection,
             """
             SELECT client_id, list(event_id ORDER BY event_id) FROM ingest.events
             WHERE received_hour >= $start AND received_hour < $end AND NOT is_duplicate GROUP BY ALL

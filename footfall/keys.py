@@ -24,12 +24,23 @@ def raw_prefix(hour: datetime) -> str:
     return f"raw/{hour_path(hour)}/"
 
 
-def raw_object(hour: datetime, origin: str, sha256: str) -> str:
+def raw_object(hour: datetime, origin: str, sha256: str, client_id: str = "") -> str:
     """Key of one raw object: content-addressed, so that shipping the same bytes twice is harmless.
 
-    `origin` names who wrote it: collector, start and segment number, or an import.
+    `origin` names who wrote it: collector, start and segment number, or an import. `client_id`: whose lines
+    these are, where all of them are one client's; then whatever is damaged in it is that client's loss.
     """
-    return f"{raw_prefix(hour)}{origin}-{sha256[:16]}.ndjson.zst"
+    owner = f"client={client_id}." if client_id else ""
+    return f"{raw_prefix(hour)}{owner}{origin}-{sha256[:16]}.ndjson.zst"
+
+
+_OWNED = re.compile(r"raw/dt=[0-9-]{10}/hour=[0-9]{2}/client=([a-z0-9][a-z0-9_-]*)\.[^/]+")
+
+
+def client_of_raw_object(key: str) -> str | None:
+    """The client that all of a raw object was written for; None where it may hold lines of several."""
+    found = _OWNED.fullmatch(key)
+    return found[1] if found else None
 
 
 def closed_prefix(hour: datetime) -> str:

@@ -32,9 +32,14 @@ def compress_lines(lines: Iterable[bytes]) -> bytes:
 
     Raises ValueError for a line that holds a line end, which would read as two.
     """
+    return compress(joined_lines(lines))
+
+
+def joined_lines(lines: Iterable[bytes]) -> bytes:
+    """Lines with their ends. Raises ValueError for a line that holds a line end, which would read as two."""
     parts = []
     for line in lines:
         if b"\n" in line:
             raise ValueError("a stored line must not hold a line end")
         parts.append(line + b"\n")
-    return compress(b"".join(parts))
+    return b"".join(parts)

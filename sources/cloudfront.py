@@ -7,6 +7,7 @@ A request is an event received at its own time, so it lands in the partition of 
 step treats it like any other; an hour that was closed already is noticed by the late-objects sensor.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from footfall.event import MAX_USER_AGENT, Receipt, Refusal, Refused, refused_li
 from footfall.hours import floor
 from footfall.privacy import Salts, visitor_id
 from footfall.scrub import scrub_event, scrub_user_agent
+from footfall.sql import name, run
 from sources.importer import without_address
 from sources.log_object import NO_SEPARATOR, LogFile, unpack
 from sources.request_lines import USUAL_PAGES, PageRule, make_lines, stored_line
@@ -39,11 +41,13 @@ class Converted:
     """What became of some log objects. lines = requests + malformed.
 
     hours       hour → a file of its stored lines, newline-terminated
+    expected    hour → how many lines must be in it
     page_views  requests that are page views as well
     damaged     log objects set aside whole, with the reason; each is one refused line too
     """
 
     hours: dict[datetime, Path]
+    expected: dict[datetime, int]
     lines: int
     requests: int
     page_views: int
@@ -68,11 +72,12 @@ def convert(
     ever: the request id names the event where there is one, else the object, the line's text and how often
     it came before in that object. A log object that was put while still growing and comes again longer
     therefore brings no event twice. `page_rule=None` makes requests only, for a site whose pixel counts its
-    page views. Raises StoreError where no salt can be had.
+    page views. Raises StoreError where no salt can be had, and FootfallError where not every line that was
+    read became a request or a bad line.
     """
     now = now or datetime.now(UTC)
     files, damaged = _unpacked(objects, folder)
-    read_requests(connection, files, now)
+    damaged |= read_requests(connection, files, now)
     _take_out_personal_data(connection)
     _add_visitors(connection, client, site, salts)
     make_lines(connection, site, page_rule)
@@ -82,32 +87,36 @@ def convert(
         receipt = Receipt(client.client_id, site.site_id, floor(now), None, "")
         reason = Refused(Refusal.UNREADABLE_LOG, f"{key}: {problem}")
         refused.setdefault(floor(now), []).append(refused_line(reason, receipt, b""))
-    hours = dict(_written(connection, client, site, refused, folder))
-    requests, page_views, malformed = connection.execute(
+    expected = _expected(connection, refused)
+    hours = dict(_written(connection, client, site, refused, expected, folder))
+    found = run(
+        connection,
         "SELECT (SELECT count(*) FROM requests), (SELECT count(*) FROM lines WHERE is_page_view), "
-        "(SELECT count(*) FROM bad_lines)"
-    ).fetchone() or (0, 0, 0)
-    return Converted(hours, requests + malformed, requests, page_views, malformed, damaged)
+        "(SELECT count(*) FROM bad_lines)",
+    ).fetchone()
+    requests, page_views, malformed = found or (0, 0, 0)
+    return Converted(hours, expected, requests + malformed, requests, page_views, malformed, damaged)
 
 
 def _unpacked(objects: Iterable[tuple[str, bytes]], folder: Path) -> tuple[Sequence[LogFile], dict[str, str]]:
-    def tried(numbered: tuple[int, tuple[str, bytes]]) -> LogFile | str | None:
+    def tried(numbered: tuple[int, tuple[str, bytes]]) -> list[LogFile] | tuple[str, str]:
         number, (key, data) = numbered
         try:
             return unpack(key, data, folder, number)
         except FootfallError as error:
-            return f"{key}: {error}"
+            return key, str(error)
 
     # zlib lets go of the interpreter while it works.
     with ThreadPoolExecutor(UNPACKERS) as pool:
         found = list(pool.map(tried, enumerate(sorted(objects, key=lambda each: each[0]))))
-    files = [file for file in found if isinstance(file, LogFile)]
-    damaged = dict(text.split(": ", 1) for text in found if isinstance(text, str))
+    files = [file for each in found if isinstance(each, list) for file in each]
+    damaged = dict(each for each in found if isinstance(each, tuple))
     return files, damaged
 
 
 #: What may hold personal data or a click id, before anybody looks closely: most paths and referrers do not.
 _SUSPICIOUS = "[@%=:;&]|[0-9]{9}|eyJ"
+_COLUMNS = (("cs_uri_stem", ""), ("cs_uri_query", "?"), ("cs_referer", ""))
 
 
 def _take_out_personal_data(connection: duckdb.DuckDBPyConnection) -> None:
@@ -115,10 +124,12 @@ def _take_out_personal_data(connection: duckdb.DuckDBPyConnection) -> None:
 
     A log is not asked for consent: its visitors are of tier 1 at most, so that click ids lose their value.
     """
-    for column, sign in (("cs_uri_stem", ""), ("cs_uri_query", "?"), ("cs_referer", "")):
-        rows = connection.execute(
-            f"SELECT DISTINCT {column} FROM requests "
-            f"WHERE regexp_matches(replace({column}, '://', ''), '{_SUSPICIOUS}')"
+    for column, sign in _COLUMNS:
+        rows = run(
+            connection,
+            "SELECT DISTINCT {column} FROM requests WHERE regexp_matches(replace({column}, '://', ''), ?)",
+            [_SUSPICIOUS],
+            column=name(column),
         ).fetchall()
         changed = [
             (text, clean)
@@ -131,8 +142,10 @@ def _take_out_personal_data(connection: duckdb.DuckDBPyConnection) -> None:
 
         frame = pd.DataFrame(changed, columns=["written", "clean"], dtype="object")
         connection.register("clean_frame", frame)
-        connection.execute(
-            f"UPDATE requests SET {column} = clean FROM clean_frame WHERE {column} = clean_frame.written"
+        run(
+            connection,
+            "UPDATE requests SET {column} = clean FROM clean_frame WHERE {column} = clean_frame.written",
+            column=name(column),
         )
         connection.unregister("clean_frame")
 
@@ -156,8 +169,9 @@ def _json_text(agent: str) -> str:
 
 def _add_visitors(connection: duckdb.DuckDBPyConnection, client: Client, site: Site, salts: Salts) -> None:
     """The temporary table `visitors`: (day, address, agent as written) → visitor id, user agent as JSON."""
-    rows = connection.execute(
-        "SELECT DISTINCT CAST(requested_at AS DATE), c_ip, coalesce(cs_user_agent, '') FROM requests"
+    rows = run(
+        connection,
+        "SELECT DISTINCT CAST(requested_at AS DATE), c_ip, coalesce(cs_user_agent, '') FROM requests",
     ).fetchall()
     agents = {written: user_agent(written) for written in {row[2] for row in rows}}
     shown = {
@@ -184,9 +198,10 @@ def _add_visitors(connection: duckdb.DuckDBPyConnection, client: Client, site: S
         dtype="object",
     )
     connection.register("visitors_frame", frame)
-    connection.execute(
+    run(
+        connection,
         "CREATE OR REPLACE TEMP TABLE visitors AS SELECT CAST(day AS DATE) AS day, "
-        "CAST(COLUMNS(* EXCLUDE day) AS VARCHAR) FROM visitors_frame"
+        "CAST(COLUMNS(* EXCLUDE day) AS VARCHAR) FROM visitors_frame",
     )
     connection.unregister("visitors_frame")
 
@@ -195,7 +210,8 @@ def _add_bad_lines(
     connection: duckdb.DuckDBPyConnection, client: Client, site: Site, refused: dict[datetime, list[bytes]]
 ) -> None:
     """A bad line belongs to the hour of the good line before it in its object, else of its first good one."""
-    rows = connection.execute(
+    rows = run(
+        connection,
         """
         SELECT object_key, b.line_number, b.line, b.problem,
             coalesce(
@@ -205,7 +221,7 @@ def _add_bad_lines(
                  WHERE r.object = b.object)
             )
         FROM bad_lines b JOIN objects USING (object) ORDER BY b.object, b.line_number
-        """
+        """,
     ).fetchall()
     for key, number, line, problem, near in rows:
         received = floor(near or datetime.now(UTC))
@@ -214,29 +230,53 @@ def _add_bad_lines(
         refused.setdefault(received, []).append(refused_line(reason, receipt, without_address(line.encode())))
 
 
+def _expected(
+    connection: duckdb.DuckDBPyConnection, refused: dict[datetime, list[bytes]]
+) -> dict[datetime, int]:
+    """Hour → the stored lines it must get: one of each request, one of each page view, and the refused.
+
+    The requests are counted as they were read, before they were joined to anything.
+    """
+    found = run(
+        connection,
+        """
+        SELECT hour, sum(n) FROM (
+            SELECT date_trunc('hour', requested_at) AS hour, count(*) AS n FROM requests GROUP BY 1
+            UNION ALL
+            SELECT hour, count_if(is_page_view) FROM lines GROUP BY 1
+        ) GROUP BY 1
+        """,
+    ).fetchall()
+    expected = Counter({hour: int(n) for hour, n in found})
+    expected.update({hour: len(lines) for hour, lines in refused.items()})
+    return dict(sorted(expected.items()))
+
+
 def _written(
     connection: duckdb.DuckDBPyConnection,
     client: Client,
     site: Site,
     refused: dict[datetime, list[bytes]],
+    hours: Iterable[datetime],
     folder: Path,
 ) -> Iterator[tuple[datetime, Path]]:
-    found = connection.execute("SELECT DISTINCT hour FROM lines").fetchall()
-    line = stored_line(client, site)
-    for hour in sorted({row[0] for row in found} | set(refused)):
+    columns = stored_line(client, site)
+    for hour in hours:
         path = folder / f"{hour:%Y%m%dT%H}.ndjson"
         # As text: DuckDB's writer of JSON takes three times as long as putting the pieces together.
-        connection.execute(
-            f"""
+        run(
+            connection,
+            """
             COPY (
-                SELECT {line} FROM (
+                SELECT {columns} FROM (
                     SELECT *, 'request' AS type FROM lines WHERE hour = $hour
                     UNION ALL
                     SELECT *, 'page_view' AS type FROM lines WHERE hour = $hour AND is_page_view
                 )
-            ) TO '{path}' (FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '{NO_SEPARATOR.decode()}')
+            ) TO $path (FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER $delimiter)
             """,
-            {"hour": hour},
+            {"hour": hour, "path": str(path), "delimiter": NO_SEPARATOR.decode()},
+            columns=columns,
         )
         with path.open("ab") as file:
             for line in refused.get(hour, ()):

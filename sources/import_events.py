@@ -92,15 +92,17 @@ def import_events(
     for near, refused, line in refusals:
         receipt = Receipt(client.client_id, site.site_id, near or first_good, None, "")
         kept.add(receipt.received_at, refused_line(refused, receipt, line))
+    stored = kept.put_into(store, f"import-{name[:12]}", client.client_id)
+    stored.require(path, events=taken, refused=len(refusals))
     return ImportReport(
-        lines=len(lines),
-        hits=taken,
-        page_views=taken,
+        lines=stored.events + stored.refused,
+        hits=stored.events,
+        page_views=stored.events,
         other_hits=0,
-        refused=len(refusals),
+        refused=stored.refused,
         malformed=0,
-        by_hour={hour: len(found) for hour, found in sorted(kept.by_hour.items())},
-        keys=tuple(kept.put_into(store, origin=f"import-{name[:12]}")),
+        by_hour=stored.by_hour,
+        keys=stored.keys,
     )
 
 

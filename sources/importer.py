@@ -7,12 +7,13 @@ A line of the log is an event received at its own time, so it lands in the parti
 every later step treats it like any other. Nothing is put before the whole file has been read twice.
 """
 
+import codecs
 import gzip
 import hashlib
 import ipaddress
 import re
 import zlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -35,11 +36,11 @@ from footfall.event import (
     event_line,
     refused_line,
 )
-from footfall.keys import raw_object
+from footfall.landing import REFUSED, land
 from footfall.privacy import Salts, visitor_id
-from footfall.raw_object import compress_lines
+from footfall.raw_object import joined_lines
 from footfall.scrub import scrub_user_agent
-from footfall.store import ObjectStore, put_once
+from footfall.store import ObjectStore
 from sources import access_log
 from sources.access_log import Hit, is_page_view, parse_line
 
@@ -59,6 +60,8 @@ _ZSTD_INPUT = 1 << 12  # bytes: small, because four of them can decompress to 12
 @dataclass(frozen=True)
 class ImportReport:
     """What became of a log. lines = hits + malformed; hits = page_views + other_hits + refused.
+
+    What is stored is counted in the lake, in the objects that hold it.
 
     lines       lines of the file that are not blank
     hits        those that follow the format
@@ -159,15 +162,17 @@ def import_log(
         kept.add(hit.at, event_line(event, receipt, sent_at=None, is_declared_host=declared))
     if digest.hexdigest() != survey.sha256:
         raise FootfallError(f"{path} changed while it was read: import it when nothing writes to it")
+    stored = kept.put_into(store, f"import-{survey.sha256[:12]}", client.client_id)
+    stored.require(path, events=pages, refused=refused + malformed)
     return ImportReport(
-        lines=pages + other + refused + malformed,
-        hits=pages + other + refused,
-        page_views=pages,
+        lines=stored.events + other + stored.refused,
+        hits=stored.events + other + stored.refused - malformed,
+        page_views=stored.events,
         other_hits=other,
-        refused=refused,
+        refused=stored.refused - malformed,
         malformed=malformed,
-        by_hour={hour: len(lines) for hour, lines in sorted(kept.by_hour.items())},
-        keys=tuple(kept.put_into(store, origin=f"import-{survey.sha256[:12]}")),
+        by_hour=stored.by_hour,
+        keys=stored.keys,
     )
 
 
@@ -190,7 +195,8 @@ def without_address(line: bytes) -> bytes:
 
 # Any four short numbers with dots, whatever stands around them: a lost version number harms nobody.
 _IPV4_LIKE = re.compile(rb"(?<!\d)\d{1,3}(?:\.\d{1,3}){3}(?!\d)")
-_IPV6_LIKE = re.compile(rb"[0-9A-Fa-f]*:[0-9A-Fa-f:.]+")
+# From the beginning of a run of digits: a long one without a colon is read once, not again from each digit.
+_IPV6_LIKE = re.compile(rb"(?<![0-9A-Fa-f])[0-9A-Fa-f]*+:[0-9A-Fa-f:.]+")
 _CUT = "; its first field and all IP addresses were cut"
 
 
@@ -229,6 +235,25 @@ def _event_json(event_id: str, host: str, hit: Hit) -> bytes:
     return msgspec.json.encode(event)
 
 
+@dataclass(frozen=True)
+class StoredLines:
+    """What the raw objects of an import hold, counted in the lake."""
+
+    keys: tuple[str, ...]
+    by_hour: Mapping[datetime, int]
+    events: int
+    refused: int
+
+    def require(self, path: Path, *, events: int, refused: int) -> None:
+        """Raise FootfallError where not everything that was read is stored."""
+        if (self.events, self.refused) != (events, refused):
+            raise FootfallError(
+                f"{path}: {events} events and {refused} refused lines were read, {self.events} and "
+                f"{self.refused} are stored in {', '.join(self.keys)}; report this with the log, these hours "
+                "must not be delivered"
+            )
+
+
 @dataclass
 class KeptLines:
     """Stored lines by hour, up to a number of bytes."""
@@ -247,12 +272,16 @@ class KeptLines:
             )
         self.by_hour[hours.floor(at)].append(line)
 
-    def put_into(self, store: ObjectStore, origin: str) -> Iterator[str]:
+    def put_into(self, store: ObjectStore, origin: str, client_id: str) -> StoredLines:
+        """Put one raw object an hour. Raises FootfallError where it does not hold what was kept."""
+        keys, by_hour, counts = [], {}, Counter[str]()
         for hour, lines in sorted(self.by_hour.items()):
-            data = compress_lines(lines)
-            key = raw_object(hour, origin, hashlib.sha256(data).hexdigest())
-            put_once(store, key, data)
-            yield key
+            key, stored = land(store, hour, origin, client_id, joined_lines(lines), len(lines))
+            keys.append(key)
+            by_hour[hour] = stored.total()
+            counts += stored
+        refused = counts.pop(REFUSED, 0)
+        return StoredLines(tuple(keys), by_hour, counts.total(), refused)
 
 
 @dataclass(frozen=True)
@@ -292,8 +321,9 @@ def numbered_lines(path: Path, seen: Callable[[bytes], None]) -> Iterator[tuple[
     """
     number = 1
     rest = b""
-    for chunk in _content(path):
+    for n, chunk in enumerate(_content(path)):
         seen(chunk)
+        chunk = chunk.removeprefix(codecs.BOM_UTF8) if n == 0 else chunk
         *whole, rest_of_chunk = chunk.split(b"\n")
         for piece in whole:
             line, rest = rest + piece, b""

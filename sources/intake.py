@@ -8,20 +8,19 @@ them, and takes in what its record does not list yet, or lists with another size
 import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from pathlib import Path
-from tempfile import TemporaryDirectory
-
-import duckdb
 
 from footfall.clients import Client, LogSource, Site
+from footfall.errors import FootfallError
 from footfall.hours import between
-from footfall.keys import raw_object, source_record
+from footfall.keys import SAFE_KEY, source_record
+from footfall.landing import REFUSED, land
 from footfall.privacy import Salts
-from footfall.raw_object import compress
-from footfall.store import NotFound, ObjectInfo, ObjectStore, put_once
+from footfall.sql import confined
+from footfall.store import NotFound, ObjectInfo, ObjectStore
 from sources.cloudfront import Converted, convert
 from sources.request_lines import USUAL_PAGES
 
@@ -31,6 +30,8 @@ LATENESS = timedelta(hours=26)
 #: Compressed bytes of log objects that are converted together. Larger batches make fewer raw objects and
 #: take more memory: about twenty times this.
 BATCH_BYTES = 32 << 20
+#: Log objects of a batch: each is a file. Their owner chooses how small they are.
+BATCH_OBJECTS = 10_000
 
 _NAME = re.compile(r"(?:^|[/.])(\d{4})-(\d{2})-(\d{2})-(\d{2})\.[A-Za-z0-9]+\.(?:gz|json|parquet|log|txt)$")
 
@@ -98,15 +99,26 @@ def convert_into(
     source: LogSource,
     salts: Salts,
 ) -> Converted:
-    """Convert log objects (key, content) and put the raw objects, one for each hour of their requests."""
+    """Convert log objects (key, content) and put the raw objects, one for each hour of their requests.
+
+    What it returns was counted in the lake. Raises FootfallError where that is not what was read.
+    """
     names = hashlib.sha256("\n".join(f"{key} {len(data)}" for key, data in objects).encode()).hexdigest()
-    with TemporaryDirectory(prefix="footfall-source-") as folder, duckdb.connect() as connection:
+    origin = f"cloudfront-{client.client_id}-{source.name}-{names[:12]}"
+    stored: Counter[str] = Counter()
+    with confined("footfall-source-") as (connection, folder):
         rule = USUAL_PAGES if source.page_views else None
-        converted = convert(connection, objects, client, site, salts, Path(folder), page_rule=rule)
+        converted = convert(connection, objects, client, site, salts, folder, page_rule=rule)
         for hour, path in converted.hours.items():
-            data = compress(path.read_bytes())
-            origin = f"cloudfront-{client.client_id}-{source.name}-{names[:12]}"
-            put_once(lake, raw_object(hour, origin, hashlib.sha256(data).hexdigest()), data)
+            lines = converted.expected[hour]
+            stored += land(lake, hour, origin, client.client_id, path.read_bytes(), lines)[1]
+    counted = (stored["request"], stored["page_view"], stored[REFUSED] - len(converted.damaged))
+    read = (converted.requests, converted.page_views, converted.malformed)
+    if counted != read:
+        raise FootfallError(
+            f"{objects[0][0]} and {len(objects) - 1} more: requests, page views and lines for quarantine "
+            f"were {read}, stored are {counted}; report this with the logs, these hours must not be delivered"
+        )
     return converted
 
 
@@ -126,7 +138,7 @@ def _batches(new: dict[str, int]) -> Iterator[list[str]]:
     batch: list[str] = []
     size = 0
     for key, each in new.items():
-        if batch and size + each > BATCH_BYTES:
+        if batch and (size + each > BATCH_BYTES or len(batch) == BATCH_OBJECTS):
             yield batch
             batch, size = [], 0
         batch.append(key)
@@ -138,6 +150,9 @@ def _batches(new: dict[str, int]) -> Iterator[list[str]]:
 def _fetched(bucket: ObjectStore, keys: list[str], gone: dict[str, str]) -> Iterator[tuple[str, bytes]]:
     """Each object that is still there; the others, with the reason, in `gone`."""
     for key in keys:
+        if not SAFE_KEY.fullmatch(key):
+            gone[key] = "its name has letters that no log object's has; copy it to another name"
+            continue
         try:
             yield key, bucket.get(key)
         except NotFound:

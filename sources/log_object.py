@@ -3,11 +3,12 @@
 Damage is found here, before anything is read: DuckDB would lose the tail of a truncated gzip file.
 """
 
+import codecs
 import gzip
 import io
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import chain, islice
 from pathlib import Path
@@ -22,6 +23,13 @@ from sources import fields
 MAX_BYTES = 1 << 30
 #: Never part of a log line; it stands for "no separator" when DuckDB reads whole lines.
 NO_SEPARATOR = b"\x1f"
+#: Bytes of one log line. CloudFront cuts a URL at 8 KB and a header at 20 KB; a byte may be written `%25XX`.
+MAX_LINE_BYTES = 256 * 1024
+TAB = "\t"
+#: Headers of one log object that are obeyed. Logs that were joined have one for each of their parts.
+MAX_HEADERS = 1000
+#: What may stand between the columns of version 2, where it is no tab.
+_DELIMITERS = (",", ";", "|", " ")
 
 Form = Literal["lines", "json", "parquet"]
 
@@ -31,8 +39,8 @@ class LogFile:
     """A log object as a local file, `number` among those that are read together.
 
     Text has `lines` lines, each behind its number in the object and a tab, without the comments at the
-    beginning. `columns` are plain names in the order of a text file, the file's own names for JSON, none for
-    Parquet.
+    beginning; `rows` of them are neither comment nor empty. `columns` are plain names in the order of a text
+    file, the file's own names for JSON, none for Parquet. An object with several headers is several of these.
     """
 
     key: str
@@ -41,21 +49,25 @@ class LogFile:
     form: Form
     columns: tuple[str, ...]
     lines: int = 0
+    rows: int = 0
+    delimiter: str = TAB
 
 
-def unpack(key: str, data: bytes, folder: Path, number: int) -> LogFile | None:
-    """Write the object's content to a file in `folder`; None where it holds no line.
+def unpack(key: str, data: bytes, folder: Path, number: int) -> list[LogFile]:
+    """Write the object's content to files in `folder`, one for each header; none where it holds no line.
+
+    `number`: its place among the objects that are read together, below 10^9.
 
     Raises FootfallError, saying what is wrong, for an object that is damaged, no log, or of columns that no
     request log has.
     """
-    path = folder / f"{number:06d}.log"
     if data.startswith(b"PAR1"):
         if not data.endswith(b"PAR1"):
             raise FootfallError("a Parquet file that is cut short")
-        path.write_bytes(data)
-        return LogFile(key, number, path, "parquet", ())
-    text = _decompressed(key, data)
+        file = _file(key, number, 0, folder, "parquet", ())
+        file.path.write_bytes(data)
+        return [file]
+    text = _decompressed(key, data).removeprefix(codecs.BOM_UTF8)
     if b"\0" in text:
         raise FootfallError("a binary file, no access log")
     if not text.isascii():
@@ -64,19 +76,50 @@ def unpack(key: str, data: bytes, folder: Path, number: int) -> LogFile | None:
         text = text.replace(NO_SEPARATOR, b" ")
     first = next((line for line in io.BytesIO(text[: 1 << 20]) if line.strip()), b"")
     if not first:
-        return None
+        return []
     is_json = first.lstrip().startswith(b"{")
     columns = _json_names(first) if is_json else _columns(text)
     lines = _whole_lines(text)[:-1].split(b"\n")
     begin = next((n for n, line in enumerate(lines) if not line.startswith(b"#")), len(lines))
-    if begin == len(lines):
-        return None
+    if max(map(len, lines)) > MAX_LINE_BYTES:
+        # Without its columns it is no request, and is set aside as text.
+        lines = [
+            line if len(line) <= MAX_LINE_BYTES else line[:MAX_LINE_BYTES].replace(b"\t", b" ")
+            for line in lines
+        ]
+    files: list[LogFile] = []
+    more = text.count(b"#Fields:") > 1 and not is_json
+    ends = [n for n in range(begin, len(lines)) if more and lines[n].startswith(b"#Fields:")]
+    if len(ends) >= MAX_HEADERS:
+        raise FootfallError(f"more than {MAX_HEADERS} headers")
+    for end in [*ends, len(lines)]:
+        if begin < end:
+            file = _file(key, number, len(files), folder, "json" if is_json else "lines", columns)
+            files.append(_written(file, lines, begin, end))
+        if end < len(lines):
+            columns = fields.from_header(lines[end].decode())
+        begin = end
+    return [file for file in files if file.rows]
+
+
+def _file(key: str, number: int, header: int, folder: Path, form: Form, columns: tuple[str, ...]) -> LogFile:
+    number = number * MAX_HEADERS + header
+    return LogFile(key, number, folder / f"{number:012d}.log", form, columns)
+
+
+def _written(file: LogFile, lines: Sequence[bytes], begin: int, end: int) -> LogFile:
+    """Write the object's lines from `begin` to before `end`, behind their numbers."""
     # Joining runs at the speed of memory; numbers that DuckDB makes would keep it to one core.
-    numbered = chain.from_iterable(zip(_numbers(len(lines))[begin:], islice(lines, begin, None), strict=True))
-    with path.open("wb") as file:
-        file.write(b"".join(numbered)[1:])
-        file.write(b"\n")
-    return LogFile(key, number, path, "json" if is_json else "lines", columns, len(lines) - begin)
+    numbered = chain.from_iterable(zip(_numbers(end)[begin:end], islice(lines, begin, end), strict=True))
+    with file.path.open("wb") as out:
+        out.write(b"".join(numbered)[1:])
+        out.write(b"\n")
+    said = [line for line in islice(lines, begin, end) if line != b" " and not line.startswith(b"#")]
+    delimiter = TAB
+    if file.form == "lines" and said and b"\t" not in said[0]:
+        cells = {mark: said[0].count(mark.encode()) + 1 for mark in _DELIMITERS}
+        delimiter = next((mark for mark, n in cells.items() if n == len(file.columns)), TAB)
+    return replace(file, lines=end - begin, rows=len(said), delimiter=delimiter)
 
 
 #: Numbers that are kept for the next objects; a longer object makes its own.

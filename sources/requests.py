@@ -7,96 +7,162 @@ looked at, so that no guess about a type can drop a line.
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
+from re import fullmatch
 
 import duckdb
 
+from footfall.errors import FootfallError
 from footfall.event import MAX_AHEAD
-from sources.fields import KEPT, USED, checked, plain_name
-from sources.log_object import NO_SEPARATOR, LogFile
+from footfall.sql import Sql, joined, name, names, number, run, sql, text
+from sources.fields import KEPT, LEGACY, USED, checked, plain_name
+from sources.log_object import MAX_LINE_BYTES, NO_SEPARATOR, TAB, LogFile
 
-#: Bytes of one log line. CloudFront cuts a URL at 8 KB and a header at 20 KB; a byte may be written `%25XX`.
-MAX_LINE_BYTES = 256 * 1024
 #: Lines dated earlier are malformed: the contract knows no earlier time.
-EARLIEST = "2000-01-01 00:00:00+00"
+EARLIEST = sql("TIMESTAMPTZ '2000-01-01 00:00:00+00'")
 
 
-def read_requests(connection: duckdb.DuckDBPyConnection, files: Sequence[LogFile], now: datetime) -> None:
+def read_requests(
+    connection: duckdb.DuckDBPyConnection, files: Sequence[LogFile], now: datetime
+) -> dict[str, str]:
     """Make the temporary tables `objects`, `requests` and `bad_lines` from all `files`.
 
     objects    object, object_key
     requests   object, line_number, requested_at (timestamptz, UTC) and the columns of fields.KEPT as text; an
                empty column (`-`) is null
     bad_lines  object, line_number, line, problem
+
+    Returns the Parquet objects that cannot be read, with the reason. Raises FootfallError, naming the
+    objects, where not every line of the others is in one of the tables.
     """
-    connection.execute("SET TimeZone = 'UTC'")
-    connection.execute("CREATE OR REPLACE TEMP TABLE objects (object INTEGER, object_key VARCHAR)")
+    run(connection, "CREATE OR REPLACE TEMP TABLE objects (object BIGINT, object_key VARCHAR)")
     if files:
-        connection.execute(
+        run(
+            connection,
             "INSERT INTO objects SELECT unnest($numbers), unnest($keys)",
             {"numbers": [file.number for file in files], "keys": [file.key for file in files]},
         )
-    texts = ", ".join(f"{name} VARCHAR" for name in KEPT)
-    connection.execute(
+    run(
+        connection,
         "CREATE OR REPLACE TEMP TABLE requests "
-        f"(object INTEGER, line_number BIGINT, requested_at TIMESTAMPTZ, {texts})"
+        "(object BIGINT, line_number BIGINT, requested_at TIMESTAMPTZ, {texts})",
+        texts=joined(", ", (sql("{column} VARCHAR", column=name(column)) for column in KEPT)),
     )
-    connection.execute(
+    run(
+        connection,
         "CREATE OR REPLACE TEMP TABLE bad_lines "
-        "(object INTEGER, line_number BIGINT, line VARCHAR, problem VARCHAR)"
+        "(object BIGINT, line_number BIGINT, line VARCHAR, problem VARCHAR)",
     )
-    alike: dict[tuple[str, tuple[str, ...]], list[LogFile]] = defaultdict(list)
+    rows: dict[int, int] = {}
+    damaged: dict[str, str] = {}
+    alike: dict[tuple[str, tuple[str, ...], str], list[LogFile]] = defaultdict(list)
     for file in files:
-        columns = file.columns
-        if file.form == "parquet":
-            columns = tuple(_parquet_names(connection, file))
-        alike[file.form, columns].append(file)
-    for (form, columns), group in alike.items():
-        paths = [str(file.path) for file in group]
-        if form == "parquet":
-            values = {plain_name(c): f'CAST("{_quoted(c)}" AS VARCHAR)' for c in columns}
-            _judge(connection, _ROWS, paths, values, "NULL", now)
-        elif form == "json":
-            values = {plain_name(c): f"json_extract_string(sound, '$.\"{_quoted(c)}\"')" for c in columns}
-            source = f"(SELECT *, CASE WHEN json_valid(line) THEN line END AS sound FROM {_LINES})"
-            _judge(connection, source, paths, values, "CASE WHEN sound IS NULL THEN 'no JSON' END", now)
-        elif not _all_are_requests(connection, group, columns, now):
-            values = {name: f"split[{n}]" for n, name in enumerate(columns, 1)}
-            source = f"(SELECT *, string_split(line, chr(9)) AS split FROM {_LINES})"
-            wrong = (
-                f"CASE WHEN len(split) <> {len(columns)} "
-                f"THEN 'expected {len(columns)} columns, found ' || len(split) END"
+        if file.form != "parquet":
+            alike[file.form, file.columns, file.delimiter].append(file)
+            rows[file.number] = file.rows
+            continue
+        try:
+            rows[file.number] = _read_parquet(connection, file, now)
+        except (FootfallError, duckdb.Error) as error:
+            # A stranger's file: whatever is wrong with it, it holds up no other.
+            damaged[file.key] = str(error).splitlines()[0]
+    for (form, columns, delimiter), group in alike.items():
+        if form == "json":
+            values = {column: _json_value(spellings) for column, spellings in _spellings(columns).items()}
+            source = sql(
+                "(SELECT *, CASE WHEN json_valid(line) THEN line END AS sound FROM {lines})", lines=_LINES
             )
-            _judge(connection, source, paths, values, wrong, now)
+            wrong = sql("CASE WHEN sound IS NULL THEN 'no JSON' END")
+            _judge(connection, source, group, values, wrong, now)
+        elif delimiter != TAB or not _all_are_requests(connection, group, columns, now):
+            values = {column: sql("split[{n}]", n=number(n)) for n, column in enumerate(columns, 1)}
+            source = sql(
+                "(SELECT *, string_split(line, {delimiter}) AS split FROM {lines})",
+                delimiter=text(delimiter),
+                lines=_LINES,
+            )
+            wrong = sql(
+                "CASE WHEN len(split) <> {n} THEN 'expected {n} columns, found ' || len(split) END",
+                n=number(len(columns)),
+            )
+            _judge(connection, source, group, values, wrong, now)
+    _require(connection, files, rows)
+    return damaged
 
 
-def _quoted(name: str) -> str:
-    return name.replace('"', '""').replace("'", "''")
+def _require(connection: duckdb.DuckDBPyConnection, files: Sequence[LogFile], rows: dict[int, int]) -> None:
+    """Raise FootfallError where an object's lines are not all requests or bad lines."""
+    counted = run(
+        connection,
+        "SELECT object, count(*) FROM "
+        "(SELECT object FROM requests UNION ALL SELECT object FROM bad_lines) GROUP BY object",
+    )
+    found = dict(counted.fetchall())
+    uneven = [
+        f"{file.key}: {rows[file.number]} lines, {found.get(file.number, 0)} of them read"
+        for file in files
+        if file.number in rows and rows[file.number] != found.get(file.number, 0)
+    ]
+    if uneven:
+        raise FootfallError(f"log objects were not read whole, nothing was stored: {'; '.join(uneven[:5])}")
 
 
-def _parquet_names(connection: duckdb.DuckDBPyConnection, file: LogFile) -> list[str]:
-    found = connection.execute("DESCRIBE SELECT * FROM read_parquet(?)", [str(file.path)]).fetchall()
-    names = [row[0] for row in found]
-    checked(names)
-    return names
+#: Other spellings of a column in JSON than a file's first line has: fields may differ from line to line.
+_USUAL = (*LEGACY, "timestamp", "timestamp(ms)")
 
 
-_OBJECT = "CAST(filename[-10:-5] AS INTEGER) AS object"
-_READ_TEXT = (
+def _spellings(columns: Sequence[str]) -> dict[str, list[str]]:
+    """Plain name → how it may be written, for columns that are used."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for column in dict.fromkeys((*columns, *_USUAL)):
+        # Others cannot be asked for in a path of JSON.
+        if plain_name(column) in USED and fullmatch(r"[A-Za-z0-9_() -]+", column):
+            found[plain_name(column)].append(column)
+    return found
+
+
+def _json_value(spellings: Sequence[str]) -> Sql:
+    values = (sql("json_extract_string(sound, {path})", path=text(f'$."{each}"')) for each in spellings)
+    return sql("coalesce({values}, NULL)", values=joined(", ", values))
+
+
+def _read_parquet(connection: duckdb.DuckDBPyConnection, file: LogFile, now: datetime) -> int:
+    """Sort the rows of a Parquet file into requests and bad_lines. Returns how many it says it has."""
+    described = run(connection, "DESCRIBE SELECT * FROM read_parquet(?)", [str(file.path)]).fetchall()
+    columns = [row[0] for row in described]
+    checked(columns)
+    said = run(connection, "SELECT num_rows FROM parquet_file_metadata(?)", [str(file.path)]).fetchone()
+    used = {plain_name(column): column for column in columns if plain_name(column) in USED}
+    source = sql(
+        "(SELECT {object} AS object, file_row_number + 1 AS line_number, CAST(NULL AS VARCHAR) AS line, "
+        "{columns} FROM "
+        "(SELECT {columns}, file_row_number FROM read_parquet($files, file_row_number = true)))",
+        object=number(file.number),
+        columns=names(used.values()),
+    )
+    values = {plain: sql("CAST({column} AS VARCHAR)", column=name(each)) for plain, each in used.items()}
+    _judge(connection, source, [file], values, sql("NULL"), now)
+    return int(said[0]) if said else 0
+
+
+_OBJECT = sql("CAST(filename[-16:-5] AS BIGINT) AS object")
+_READ_TEXT = sql(
     "read_csv($files, auto_detect = false, header = false, filename = true, quote = '', escape = '', "
-    f"max_line_size = {MAX_LINE_BYTES}, "
+    "max_line_size = {longest}, ",
+    longest=number(2 * MAX_LINE_BYTES),
 )
+_NO_SEPARATOR = sql("chr({code})", code=number(NO_SEPARATOR[0]))
 #: Lines of text files, whatever is in them. What no log line begins with goes.
-_LINES = f"""(
-    SELECT {_OBJECT}, CAST(split_part(line, chr(9), 1) AS BIGINT) AS line_number,
+_LINES = sql(
+    """(
+    SELECT {object}, CAST(split_part(line, chr(9), 1) AS BIGINT) AS line_number,
         line[instr(line, chr(9)) + 1:] AS line
-    FROM {_READ_TEXT} columns = {{'line': 'VARCHAR'}}, delim = chr({NO_SEPARATOR[0]}))
+    FROM {read_text} columns = {{'line': 'VARCHAR'}}, delim = {no_separator})
     WHERE line[instr(line, chr(9)) + 1:] NOT LIKE '#%' AND line[instr(line, chr(9)) + 1:] <> ' '
-)"""
-#: Rows of Parquet files.
-_ROWS = f"""(
-    SELECT {_OBJECT}, file_row_number + 1 AS line_number, CAST(NULL AS VARCHAR) AS line, file.*
-    FROM read_parquet($files, filename = true, file_row_number = true) AS file
-)"""
+)""",
+    object=_OBJECT,
+    read_text=_READ_TEXT,
+    no_separator=_NO_SEPARATOR,
+)
 
 
 def _all_are_requests(
@@ -106,72 +172,90 @@ def _all_are_requests(
 
     DuckDB splits lines in a third of the time of the careful way, and stops at the first it cannot split.
     """
-    names = [f"c{n}" for n in range(len(columns))]
-    types = ", ".join(f"'{name}': 'VARCHAR'" for name in names)
-    table = (
-        f"(SELECT *, {_OBJECT}, NULL AS line FROM {_READ_TEXT} delim = '\t', "
-        f"nullstr = chr({NO_SEPARATOR[0]}), columns = {{'line_number': 'BIGINT', {types}}}))"
+    cells = [name(f"c{n}") for n in range(len(columns))]
+    types = (sql("{cell}: 'VARCHAR'", cell=text(f"c{n}")) for n in range(len(columns)))
+    table = sql(
+        "(SELECT *, {object}, NULL AS line FROM {read_text} delim = '\t', nullstr = {no_separator}, "
+        "columns = {{'line_number': 'BIGINT', {types}}}))",
+        object=_OBJECT,
+        read_text=_READ_TEXT,
+        no_separator=_NO_SEPARATOR,
+        types=joined(", ", types),
     )
-    values = dict(zip(columns, names, strict=True))
+    values = dict(zip(columns, cells, strict=True))
     given = {"files": [str(file.path) for file in group], "latest": now + MAX_AHEAD}
-    connection.execute("BEGIN")
+    run(connection, "BEGIN")
     try:
-        taken = connection.execute(
-            f"INSERT INTO requests {_TAKEN} FROM {_judged(table, values, 'NULL')} WHERE problem IS NULL",
+        taken = run(
+            connection,
+            "INSERT INTO requests {taken} FROM {judged} WHERE problem IS NULL",
             given,
+            taken=_TAKEN,
+            judged=_judged(table, values, sql("NULL")),
         ).fetchone()
     except (duckdb.InvalidInputException, duckdb.ConversionException):
         taken = None
     is_whole = taken == (sum(file.lines for file in group),)
-    connection.execute("COMMIT" if is_whole else "ROLLBACK")
+    run(connection, "{end}", end=sql("COMMIT") if is_whole else sql("ROLLBACK"))
     return is_whole
 
 
-_TAKEN = f"SELECT object, line_number, requested_at, {', '.join(KEPT)}"
+_TAKEN = sql("SELECT object, line_number, requested_at, {kept}", kept=names(KEPT))
 
 
 def _judge(
     connection: duckdb.DuckDBPyConnection,
-    source: str,
-    paths: list[str],
-    values: dict[str, str],
-    wrong: str,
+    source: Sql,
+    group: Sequence[LogFile],
+    values: dict[str, Sql],
+    wrong: Sql,
     now: datetime,
 ) -> None:
     """Sort the rows of `source` into requests and bad_lines, by expressions over its columns."""
-    connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE judged AS SELECT * FROM {_judged(source, values, wrong)}",
-        {"files": paths, "latest": now + MAX_AHEAD},
+    run(
+        connection,
+        "CREATE OR REPLACE TEMP TABLE judged AS SELECT * FROM {judged}",
+        {"files": [str(file.path) for file in group], "latest": now + MAX_AHEAD},
+        judged=_judged(source, values, wrong),
     )
-    connection.execute(f"INSERT INTO requests {_TAKEN} FROM judged WHERE problem IS NULL")
-    connection.execute(
+    run(connection, "INSERT INTO requests {taken} FROM judged WHERE problem IS NULL", taken=_TAKEN)
+    run(
+        connection,
         "INSERT INTO bad_lines SELECT object, line_number, coalesce(line, ''), problem "
-        "FROM judged WHERE problem IS NOT NULL"
+        "FROM judged WHERE problem IS NOT NULL",
     )
 
 
-def _judged(source: str, values: dict[str, str], wrong: str) -> str:
+def _judged(source: Sql, values: dict[str, Sql], wrong: Sql) -> Sql:
     """SQL for the rows of `source` with the columns of a request, and its `problem` where it is none."""
-    columns = ",\n".join(
-        f"nullif(trim({values[name]}), '-') AS {name}" if name in values else f"NULL AS {name}"
-        for name in USED
+    columns = joined(
+        ", ",
+        (
+            sql(
+                "nullif(trim({value}), '-') AS {column}",
+                value=values.get(column, sql("NULL")),
+                column=name(column),
+            )
+            for column in USED
+        ),
     )
-    return f"""(
+    return sql(
+        """(
         WITH named AS (
             SELECT object, line_number, line, {wrong} AS wrong, {columns} FROM {source}
         ),
         timed AS (
             SELECT *, coalesce(
-                CAST(try_cast(date || ' ' || time AS TIMESTAMP) AS TIMESTAMPTZ),
-                to_timestamp(try_cast(timestamp_ms AS BIGINT) / 1000.0),
-                to_timestamp(try_cast(timestamp AS BIGINT))
+                TRY(CAST(try_cast(date || ' ' || time AS TIMESTAMP) AS TIMESTAMPTZ)),
+                TRY(to_timestamp(try_cast(timestamp_ms AS BIGINT) / 1000.0)),
+                TRY(to_timestamp(try_cast(timestamp AS BIGINT)))
             ) AS requested_at
             FROM named
         )
         SELECT *, CASE
             WHEN wrong IS NOT NULL THEN wrong
             WHEN requested_at IS NULL THEN 'no date and time'
-            WHEN requested_at < TIMESTAMPTZ '{EARLIEST}' OR requested_at > $latest
+            WHEN requested_at < {earliest} OR requested_at > $latest
                 THEN 'a time before 2000 or in the future'
             WHEN c_ip IS NULL THEN 'no address'
             WHEN cs_uri_stem IS NULL OR NOT starts_with(cs_uri_stem, '/') THEN 'no path'
@@ -180,4 +264,9 @@ def _judged(source: str, values: dict[str, str], wrong: str) -> str:
             WHEN try_cast(sc_status AS INTEGER) IS NULL THEN 'no status'
         END AS problem
         FROM timed
-    )"""
+    )""",
+        wrong=wrong,
+        columns=columns,
+        source=source,
+        earliest=EARLIEST,
+    )

@@ -36,7 +36,7 @@ KINDS: dict[str, tuple[Severity, str, str]] = {
     ),
     "hour_degraded": (
         "error",
-        "an hour was ingested without an object that cannot be read",
+        "an hour was ingested without an object, or lines of one, that cannot be read",
         "Find the object in the quarantine; put a whole copy in its place, or accept the loss; then "
         "materialise the hour again.",
     ),

@@ -9,6 +9,7 @@ from typing import Any
 
 from footfall.clients import Mistake
 from footfall.hours import HOUR, floor
+from footfall.keys import client_of_raw_object
 from orchestration.alerting.alert import Alert
 
 #: Share of a disk in use at which somebody is told.
@@ -83,13 +84,16 @@ def failed_checks(checks: Iterable[tuple[str, str, str]], link: str) -> list[Ale
 
 
 def degraded_hours(incidents: Iterable[tuple[datetime, str, str]]) -> list[Alert]:
-    """(hour, object, what is wrong with it) of objects that were set aside."""
+    """(hour, object, what is wrong with it) of objects that were set aside, whole or in part.
+
+    Each is the alert of the client that the object was written for; of nobody's, the operator's.
+    """
     return [
         Alert(
             "hour_degraded",
-            "",
+            client_of_raw_object(key) or "",
             f"{hour:%Y-%m-%dT%H}:{key}",
-            f"the hour {hour:%Y-%m-%dT%H} lacks an object that cannot be read",
+            f"the hour {hour:%Y-%m-%dT%H} is not whole",
             {"object": key, "problem": problem},
         )
         for hour, key, problem in incidents

@@ -2,37 +2,43 @@
 
 from footfall.failures import ConfigError
 from footfall.filters import Both, Condition, Not, Test, Value
+from footfall.sql import Sql, joined, name, sql
+from footfall.sql import kind as kind_of
 
-_TEXT = {
-    "starts_with": "starts_with({column}, ?)",
-    "ends_with": "ends_with({column}, ?)",
-    "contains": "contains({column}, ?)",
+_TEXT = {"starts_with": sql("starts_with"), "ends_with": sql("ends_with"), "contains": sql("contains")}
+_SIGNS = {
+    "=": sql("="),
+    "!=": sql("<>"),
+    "<": sql("<"),
+    "<=": sql("<="),
+    ">": sql(">"),
+    ">=": sql(">="),
 }
-_SIGNS = {"=": "=", "!=": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 
 
-def to_sql(condition: Condition, kinds: dict[str, str]) -> tuple[str, list[Value]]:
+def to_sql(condition: Condition, kinds: dict[str, str]) -> tuple[Sql, list[Value]]:
     """SQL and its values in order. `kinds`: column → DuckDB type, of the table `source`.
 
     Raises ConfigError for a column that is not there, or a value that its column cannot be compared with.
     """
     if isinstance(condition, Not):
-        sql, values = to_sql(condition.part, kinds)
-        return f"(NOT {sql})", values
+        part, values = to_sql(condition.part, kinds)
+        return sql("(NOT {part})", part=part), values
     if isinstance(condition, Both):
         parts = [to_sql(part, kinds) for part in condition.parts]
-        word = {"and": " AND ", "or": " OR "}[condition.word]
-        return f"({word.join(sql for sql, _ in parts)})", [v for _, values in parts for v in values]
+        pieces = [piece for piece, _ in parts]
+        all_of = joined(" AND ", pieces) if condition.word == "and" else joined(" OR ", pieces)
+        return sql("({all_of})", all_of=all_of), [v for _, values in parts for v in values]
     return _test(condition, kinds)
 
 
-def _test(test: Test, kinds: dict[str, str]) -> tuple[str, list[Value]]:
+def _test(test: Test, kinds: dict[str, str]) -> tuple[Sql, list[Value]]:
     kind = kinds.get(test.column)
     if kind is None:
         raise ConfigError(f"filter: there is no column {test.column}; there are {', '.join(kinds)}")
-    column = f'source."{test.column}"'
+    column = sql("source.{name}", name=name(test.column))
     if test.operator == "is null":
-        return f"({column} IS NULL)", []
+        return sql("({column} IS NULL)", column=column), []
     if test.operator == "is true":
         if kind != "BOOLEAN":
             raise ConfigError(f"filter: {test.column} is {kind}; compare it with something")
@@ -40,13 +46,15 @@ def _test(test: Test, kinds: dict[str, str]) -> tuple[str, list[Value]]:
     if test.operator in _TEXT:
         if kind != "VARCHAR":
             raise ConfigError(f"filter: {test.operator} is for text, {test.column} is {kind}")
-        return f"({_TEXT[test.operator].format(column=column)})", list(test.values)
+        return sql("({word}({column}, ?))", word=_TEXT[test.operator], column=column), list(test.values)
     for value in test.values:
         _require_fitting(test.column, kind, value)
-    bound = f"CAST(? AS {kind})"
+    bound = sql("CAST(? AS {kind})", kind=kind_of(kind))
     if test.operator == "in":
-        return f"({column} IN ({', '.join(bound for _ in test.values)}))", list(test.values)
-    return f"({column} {_SIGNS[test.operator]} {bound})", list(test.values)
+        listed = joined(", ", (bound for _ in test.values))
+        return sql("({column} IN ({listed}))", column=column, listed=listed), list(test.values)
+    sign = _SIGNS[test.operator]
+    return sql("({column} {sign} {bound})", column=column, sign=sign, bound=bound), list(test.values)
 
 
 def _require_fitting(column: str, kind: str, value: Value) -> None:

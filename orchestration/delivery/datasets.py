@@ -10,6 +10,7 @@ from datetime import timedelta
 import duckdb
 
 from footfall.failures import ConfigError
+from footfall.sql import name, run
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ PERSONAL = frozenset(
 def columns(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> list[tuple[str, str]]:
     """Names and DuckDB types, in the order of the table's contract. Raises ConfigError without a table."""
     try:
-        described = connection.execute(f"DESCRIBE main.{dataset.table}").fetchall()
+        described = run(connection, "DESCRIBE main.{table}", table=name(dataset.table)).fetchall()
     except duckdb.CatalogException:
         raise ConfigError(f"there is no table {dataset.table} yet: run the models first") from None
     return [(row[0], row[1]) for row in described]
@@ -106,7 +107,7 @@ def columns(connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> list[tup
 def utc_cursor(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
     """A connection for one thread, to the same database, in which hours and days are those of UTC."""
     cursor = connection.cursor()
-    cursor.execute("SET TimeZone = 'UTC'")
+    run(cursor, "SET TimeZone = 'UTC'")
     return cursor
 
 

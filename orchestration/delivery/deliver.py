@@ -19,6 +19,7 @@ from footfall.days import window, zones_of_sites
 from footfall.errors import FootfallError
 from footfall.failures import Trouble
 from footfall.manifest import Period, build, period_end
+from footfall.sql import Sql, names, sql
 from orchestration.delivery import datasets, states
 from orchestration.delivery.ddl import ddl, schema
 from orchestration.delivery.desk import Desk
@@ -121,8 +122,8 @@ class Deliverer:
         """A few rows without what is about persons."""
         return preview(self._connection, self._selection(), start, datasets.PERSONAL, self._table(start))
 
-    def _table(self, start: datetime) -> str:
-        plain = f"main.{self._selection().dataset.table}"
+    def _table(self, start: datetime) -> Sql:
+        plain = sql("main.{table}", table=names([self._selection().dataset.table]))
         return self._slices.table(self._client, self._export, start) if self._slices else plain
 
     def deliver(self, start: datetime, reason: str = "late") -> Outcome:

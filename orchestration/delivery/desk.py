@@ -37,6 +37,11 @@ class Desk:
     spread: Callable[[float, float], float] = random.uniform
     post: Post = post
 
+    @property
+    def folders(self) -> tuple[Path, Path]:
+        """Where the warehouse's connection writes files for deliveries."""
+        return self.folder / "outbox", self.folder / "slices"
+
     def outbox(self, client_id: str, export: str, period_start: datetime, revision: int) -> Path:
         """Where the files of one revision wait."""
         label = re.sub(r"[^0-9]", "", period_start.astimezone(UTC).isoformat(timespec="minutes"))[:12]

@@ -8,6 +8,8 @@ import duckdb
 from footfall.clients import Client
 from footfall.days import window
 from footfall.manifest import minutes_of
+from footfall.sql import Sql, name, names, number, run, sql
+from footfall.sql import kind as kind_of
 from orchestration.delivery.datasets import utc_cursor
 from orchestration.delivery.selection import Selection
 
@@ -43,44 +45,56 @@ class Digests:
         """The digest of one period, of any age."""
         if self.since is None or window(selection.client, selection.export, start)[0] >= self.since:
             return self.of(selection).get(start.astimezone(UTC), EMPTY)
-        names = ", ".join(f'source."{name}"' for name in selection.sources)
+        columns = names(selection.sources, "source")
         where, values = selection.period(start)
         with self._lock:
-            found = self._connection.execute(
-                f"SELECT count(*), bit_xor(hash({names})), sum(hash({names}) % 1000003) "
-                f"FROM main.{selection.dataset.table} AS source "
-                f"WHERE {where} AND {selection.not_held}",
+            found = run(
+                self._connection,
+                "SELECT count(*), bit_xor(hash({columns})), sum(hash({columns}) % 1000003) "
+                "FROM main.{table} AS source WHERE {where} AND {not_held}",
                 values,
+                columns=columns,
+                table=name(selection.dataset.table),
+                where=where,
+                not_held=selection.not_held,
             ).fetchone()
         return f"{found[0]}:{found[1]}:{found[2]}" if found and found[0] else EMPTY
 
-    def _period(self, selection: Selection) -> str:
+    def _period(self, selection: Selection) -> Sql:
         dataset = selection.dataset
         if dataset.day:
-            return f"source.{dataset.day}"
+            return names([dataset.day], "source")
         if selection.export.cadence == "daily":
             return selection.local_date
         if selection.clock == dataset.hour:
-            return f"date_trunc('hour', source.{dataset.hour})"
-        return (
-            f"time_bucket(INTERVAL '{minutes_of(selection.export.cadence)} minutes', source.{dataset.moment})"
+            return sql("date_trunc('hour', {hour})", hour=names([dataset.hour], "source"))
+        return sql(
+            "time_bucket(to_minutes({minutes}), {moment})",
+            minutes=number(minutes_of(selection.export.cadence)),
+            moment=names([str(dataset.moment)], "source"),
         )
 
-    def _scan(self, selection: Selection, period: str) -> dict[str, dict[datetime, str]]:
-        names = ", ".join(f'source."{name}"' for name in selection.sources)
+    def _scan(self, selection: Selection, period: Sql) -> dict[str, dict[datetime, str]]:
+        columns = names(selection.sources, "source")
         dataset = selection.dataset
         bound = selection.clock
-        where, values = "true", []
+        where, values = sql("true"), []
         if self.since is not None:
             kind = "DATE" if dataset.day else "TIMESTAMPTZ"
-            where = f"source.{bound} >= CAST(? AS {kind})"
+            where = sql("{bound} >= CAST(? AS {kind})", bound=names([bound], "source"), kind=kind_of(kind))
             # A period that began before is cut by this, and nobody may take its digest from here.
             values = [self.since.strftime("%Y-%m-%d") if dataset.day else self.since.isoformat()]
-        found = self._connection.execute(
-            f"SELECT source.client_id, {period}, count(*), bit_xor(hash({names})), "
-            f"sum(hash({names}) % 1000003) FROM main.{dataset.table} AS source "
-            f"WHERE {where} AND {selection.not_held} GROUP BY 1, 2",
+        found = run(
+            self._connection,
+            "SELECT source.client_id, {period}, count(*), bit_xor(hash({columns})), "
+            "sum(hash({columns}) % 1000003) FROM main.{table} AS source "
+            "WHERE {where} AND {not_held} GROUP BY 1, 2",
             values,
+            period=period,
+            columns=columns,
+            table=name(dataset.table),
+            where=where,
+            not_held=selection.not_held,
         ).fetchall()
         by_client: dict[str, dict[datetime, str]] = {}
         for client_id, start, count, exclusive, total in found:

@@ -7,6 +7,7 @@ import duckdb
 
 from footfall.errors import FootfallError
 from footfall.hours import HOUR, between, floor
+from footfall.sql import run
 
 
 class IngestedHours:
@@ -24,9 +25,7 @@ class IngestedHours:
 
         A warehouse that was last written before this was noted has none of the others.
         """
-        found = connection.execute(
-            "SELECT COLUMNS('^(received_hour|had_ended)$') FROM ingest.hours"
-        ).fetchall()
+        found = run(connection, "SELECT COLUMNS('^(received_hour|had_ended)$') FROM ingest.hours").fetchall()
         return cls((hour for hour, *ended in found if ended != [False]), first_hour)
 
     def complete_through(self, start: datetime) -> datetime | None:

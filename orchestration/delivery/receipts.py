@@ -9,6 +9,7 @@ import duckdb
 
 from footfall.hours import HOUR, floor
 from footfall.manifest import Receipt
+from footfall.sql import run
 from orchestration.delivery.datasets import utc_cursor
 
 #: Fates that are no reason of quarantine.
@@ -43,9 +44,10 @@ class Receipts:
         #: Hour → client → (site, fate) → lines.
         self._hours: dict[datetime, dict[str, _Fates]] = {}
         self._has_tables = bool(
-            self._connection.execute(
+            run(
+                self._connection,
                 "SELECT 1 FROM information_schema.tables "
-                "WHERE table_schema = 'ingest' AND table_name = 'receipts'"
+                "WHERE table_schema = 'ingest' AND table_name = 'receipts'",
             ).fetchone()
         )
 
@@ -99,8 +101,8 @@ class Receipts:
         if not self._has_tables:
             return Counter()
         with self._lock:
-            found = self._connection.execute(
-                _OF_MINUTES, {"client": client_id, "start": start, "end": end}
+            found = run(
+                self._connection, _OF_MINUTES, {"client": client_id, "start": start, "end": end}
             ).fetchall()
         return Counter({("", fate): lines for fate, lines in found})
 
@@ -109,8 +111,8 @@ class Receipts:
         while hour < end:
             self._hours.setdefault(hour, {})
             hour += HOUR
-        for hour, client_id, site, reason, kept, duplicate, quarantined in self._connection.execute(
-            _OF_HOURS, [start, end]
+        for hour, client_id, site, reason, kept, duplicate, quarantined in run(
+            self._connection, _OF_HOURS, [start, end]
         ).fetchall():
             fates = self._hours[hour.astimezone(UTC)].setdefault(client_id, Counter())
             for fate, lines in ((KEPT, kept), (DUPLICATE, duplicate), (reason, quarantined)):

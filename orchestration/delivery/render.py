@@ -12,10 +12,12 @@ import duckdb
 from footfall import keys
 from footfall.failures import ConfigError
 from footfall.manifest import DeliveredFile
+from footfall.sql import Sql, joined, name, number, run, sql, text
 from orchestration.delivery.selection import Selection
 
 #: Rows of a Parquet row group: a reader's smallest unit of work. Fixed, because it is part of the bytes.
 ROW_GROUP = 122_880
+NO_LIMIT = sql("")
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ def render(
     start: datetime,
     prefix: str,
     folder: Path,
-    table: str = "",
+    table: Sql | None = None,
 ) -> Rendered:
     """Write a period's files into `folder`. `prefix`: the delivery's folder, for the keys. `table`: what has
     the period's rows; the dataset's own in the warehouse where nothing is given.
@@ -48,17 +50,17 @@ def render(
     files: list[DeliveredFile] = []
     paths: list[Path] = []
     where, values = selection.period(start)
-    table = table or f"main.{selection.dataset.table}"
+    table = table or sql("main.{table}", table=name(selection.dataset.table))
     sites = [site.site_id for site in selection.client.sites] if export.split == "site" else [None]
     if export.split == "site":
         sites += [s for s in _sites(connection, table, selection, where, values) if s not in sites]
     for site in sites:
-        narrowed = f"{where} AND source.site_id = ?" if site else where
+        narrowed = sql("{where} AND source.site_id = ?", where=where) if site else where
         bound = [*values, site] if site else values
         written = _write(connection, table, selection, narrowed, bound, folder / f"{site or 'all'}")
         for part, (path, rows) in enumerate(written, 1):
             sha256 = hash_file(path)
-            name = keys.file_name(
+            file_name = keys.file_name(
                 export.name,
                 start,
                 export.cadence,
@@ -67,12 +69,13 @@ def render(
                 site=site or "",
                 part=part if len(written) > 1 else 0,
             )
-            files.append(DeliveredFile(prefix + name, path.stat().st_size, sha256, rows, site))
+            files.append(DeliveredFile(prefix + file_name, path.stat().st_size, sha256, rows, site))
             paths.append(path)
     delivered = sum(file.rows for file in files)
     rows = delivered
     if selection.condition != "true":
-        rows = _count(connection, f"SELECT count(*) FROM {table} AS source WHERE {where}", values)
+        counted = sql("SELECT count(*) FROM {table} AS source WHERE {where}", table=table, where=where)
+        rows = _count(connection, counted, values)
     return Rendered(tuple(files), tuple(paths), rows, delivered, rows - delivered)
 
 
@@ -87,7 +90,7 @@ def preview(
     selection: Selection,
     start: datetime,
     hidden: frozenset[str],
-    table: str,
+    table: Sql,
 ) -> list[dict[str, Any]]:
     """The first five rows, without columns about persons and without those that are hashed."""
     shown = [
@@ -98,32 +101,41 @@ def preview(
     if not shown:
         return []
     where, values = selection.period(start)
-    found = connection.execute(
-        f"SELECT {', '.join(shown)} FROM {table} AS source "
-        f"WHERE {where} AND {selection.condition} ORDER BY {selection.order} LIMIT 5",
+    found = run(
+        connection,
+        "SELECT {shown} FROM {table} AS source WHERE {where} AND {condition} ORDER BY {order} LIMIT 5",
         [*values, *selection.values],
+        shown=joined(", ", shown),
+        table=table,
+        where=where,
+        condition=selection.condition,
+        order=selection.order,
     )
-    names = [column[0] for column in found.description or []]
-    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+    titles = [column[0] for column in found.description or []]
+    return [dict(zip(titles, row, strict=True)) for row in found.fetchall()]
 
 
 def _sites(
-    connection: duckdb.DuckDBPyConnection, table: str, selection: Selection, where: str, values: list[Any]
+    connection: duckdb.DuckDBPyConnection, table: Sql, selection: Selection, where: Sql, values: list[Any]
 ) -> list[str]:
     """Sites with rows in the period: one that left the client file keeps its files."""
-    found = connection.execute(
-        f"SELECT DISTINCT source.site_id FROM {table} AS source "
-        f"WHERE {where} AND {selection.condition} AND source.site_id IS NOT NULL ORDER BY 1",
+    found = run(
+        connection,
+        "SELECT DISTINCT source.site_id FROM {table} AS source "
+        "WHERE {where} AND {condition} AND source.site_id IS NOT NULL ORDER BY 1",
         [*values, *selection.values],
+        table=table,
+        where=where,
+        condition=selection.condition,
     )
     return [row[0] for row in found.fetchall()]
 
 
 def _write(
     connection: duckdb.DuckDBPyConnection,
-    table: str,
+    table: Sql,
     selection: Selection,
-    where: str,
+    where: Sql,
     values: list[Any],
     stem: Path,
 ) -> list[tuple[Path, int]]:
@@ -143,29 +155,37 @@ def _write(
         written = []
         for n in range(math.ceil(rows / each)):
             part = stem.with_name(f"{stem.name}.{n}")
-            limit = f" LIMIT {each} OFFSET {n * each}"
+            limit = sql(" LIMIT {each} OFFSET {first}", each=number(each), first=number(n * each))
             written.append((part, _copy(connection, table, selection, where, values, part, limit)))
     return written
 
 
 def _copy(
     connection: duckdb.DuckDBPyConnection,
-    table: str,
+    table: Sql,
     selection: Selection,
-    where: str,
+    where: Sql,
     values: list[Any],
     path: Path,
-    limit: str = "",
+    limit: Sql = NO_LIMIT,
 ) -> int:
-    quoted = str(path).replace("'", "''")
     try:
         return _count(
             connection,
             # Sorted first, and written in that order: cells of text are made once the rows lie where they go.
-            f"COPY (SELECT {', '.join(selection.cells)} FROM (SELECT * FROM {table} AS source "
-            f"WHERE {where} AND {selection.condition} ORDER BY {selection.order}{limit}) AS source) "
-            f"TO '{quoted}' ({_options(selection)})",
-            [*values, *selection.values],
+            sql(
+                "COPY (SELECT {cells} FROM (SELECT * FROM {table} AS source "
+                "WHERE {where} AND {condition} ORDER BY {order}{limit}) AS source) TO ? ({options})",
+                cells=joined(", ", selection.cells),
+                table=table,
+                where=where,
+                condition=selection.condition,
+                order=selection.order,
+                limit=limit,
+                options=_options(selection),
+            ),
+            # DuckDB counts the place of the file first, wherever it stands.
+            [str(path), *values, *selection.values],
         )
     except duckdb.ConversionException as error:
         raise ConfigError(f"filter: {str(error).splitlines()[0]}") from None
@@ -173,18 +193,26 @@ def _copy(
         raise OSError(28 if "No space" in str(error) else 5, str(error).splitlines()[0]) from None
 
 
-def _options(selection: Selection) -> str:
+def _options(selection: Selection) -> Sql:
     export = selection.export
     if export.format == "parquet":
         codec = {"none": "zstd", "zstd": "zstd", "gzip": "gzip"}[export.compression]
-        return f"FORMAT parquet, COMPRESSION {codec}, ROW_GROUP_SIZE {ROW_GROUP}"
-    compression = f"COMPRESSION {export.compression}"
+        return sql(
+            "FORMAT parquet, COMPRESSION {codec}, ROW_GROUP_SIZE {rows}",
+            codec=text(codec),
+            rows=number(ROW_GROUP),
+        )
+    compression = text(export.compression)
     if export.format == "jsonl":
-        return f"FORMAT json, {compression}"
-    return f"FORMAT csv, HEADER true, DELIMITER ',', QUOTE '\"', ESCAPE '\"', NULLSTR '', {compression}"
+        return sql("FORMAT json, COMPRESSION {compression}", compression=compression)
+    return sql(
+        "FORMAT csv, HEADER true, DELIMITER ',', QUOTE '\"', ESCAPE '\"', NULLSTR '', "
+        "COMPRESSION {compression}",
+        compression=compression,
+    )
 
 
-def _count(connection: duckdb.DuckDBPyConnection, sql: str, values: list[Any]) -> int:
-    found = connection.execute(sql, values).fetchone()
+def _count(connection: duckdb.DuckDBPyConnection, statement: Sql, values: list[Any]) -> int:
+    found = run(connection, "{statement}", values, statement=statement).fetchone()
     assert found is not None, "COPY and count answer with a number"
     return int(found[0])

@@ -14,6 +14,7 @@ from footfall.days import window, zones_of_sites
 from footfall.failures import ConfigError
 from footfall.filters import columns_of, parse_filter
 from footfall.manifest import CSV_DIALECT, JSONL_DIALECT, PARQUET_DIALECT
+from footfall.sql import Sql, joined, name, names, number, sql, text
 from orchestration.delivery.conditions import to_sql
 from orchestration.delivery.datasets import DATASETS, Dataset, columns, require_columns
 from orchestration.delivery.held import holding, not_held
@@ -22,8 +23,12 @@ from orchestration.delivery.held import holding, not_held
 #: A cell of text that begins with one, or with apostrophes and then one, gets an apostrophe in front.
 _STARTS = "\t\n\r+-=@＋－＝＠"
 #: A list and no IN: for each IN of so many numbers, that is for each column, DuckDB plans a join.
-_CODES = "[" + ", ".join(str(ord(c)) for c in _STARTS) + "]"
-_AFTER_APOSTROPHES = "^''+[\\t\\n\\r+\\-=@＋－＝＠]"
+_CODES = sql("[{codes}]", codes=joined(", ", (number(ord(c)) for c in _STARTS)))
+_AFTER_APOSTROPHES = text("^'+[\\t\\n\\r+\\-=@＋－＝＠]")
+
+
+#: True of every row.
+ALL = sql("true")
 
 
 @dataclass(frozen=True)
@@ -39,31 +44,30 @@ class Selection:
     export: Export
     dataset: Dataset
     columns: tuple[tuple[str, str], ...]
-    cells: tuple[str, ...]
+    cells: tuple[Sql, ...]
     sources: tuple[str, ...]
-    condition: str
+    condition: Sql
     values: tuple[Any, ...]
-    order: str
+    order: Sql
     dialect: Mapping[str, Any]
     schema_id: str
-    not_held: str = "true"
+    not_held: Sql = ALL
 
-    def period(self, start: datetime) -> tuple[str, list[Any]]:
+    def period(self, start: datetime) -> tuple[Sql, list[Any]]:
         """SQL that is true for the client's rows of the period that begins at `start`, and its values."""
         if self.dataset.day:
             day = start.strftime("%Y-%m-%d")
-            return f"source.client_id = ? AND source.{self.dataset.day} = CAST(? AS DATE)", [
-                self.client.client_id,
-                day,
-            ]
+            where = sql("source.client_id = ? AND source.{day} = CAST(? AS DATE)", day=name(self.dataset.day))
+            return where, [self.client.client_id, day]
         begin, end = window(self.client, self.export, start)
-        where = (
-            f"source.client_id = ? AND source.{self.clock} >= CAST(? AS TIMESTAMPTZ) "
-            f"AND source.{self.clock} < CAST(? AS TIMESTAMPTZ)"
+        where = sql(
+            "source.client_id = ? AND source.{clock} >= CAST(? AS TIMESTAMPTZ) "
+            "AND source.{clock} < CAST(? AS TIMESTAMPTZ)",
+            clock=name(self.clock),
         )
         values = [self.client.client_id, begin.astimezone(UTC).isoformat(), end.astimezone(UTC).isoformat()]
         if zones_of_sites(self.client, self.export):
-            where += f" AND {self.local_date} = CAST(? AS DATE)"
+            where = sql("{where} AND {date} = CAST(? AS DATE)", where=where, date=self.local_date)
             values.append(start.astimezone(self.client.zone()).strftime("%Y-%m-%d"))
         return where, values
 
@@ -73,14 +77,17 @@ class Selection:
         return self.dataset.column(self.export.cadence)
 
     @property
-    def local_date(self) -> str:
+    def local_date(self) -> Sql:
         """SQL of the local day that a row's time lies in, at its site where sites differ."""
-        zone = f"'{self.client.zone().key}'"
+        zone = text(self.client.zone().key)
         sites = zones_of_sites(self.client, self.export)
         if sites:
-            cases = " ".join(f"WHEN '{site}' THEN '{name}'" for site, name in sites.items())
-            zone = f"CASE source.site_id {cases} ELSE {zone} END"
-        return f"CAST(timezone({zone}, source.{self.clock}) AS DATE)"
+            cases = joined(
+                " ",
+                (sql("WHEN {site} THEN {zone}", site=text(s), zone=text(z)) for s, z in sites.items()),
+            )
+            zone = sql("CASE source.site_id {cases} ELSE {zone} END", cases=cases, zone=zone)
+        return sql("CAST(timezone({zone}, source.{clock}) AS DATE)", zone=zone, clock=name(self.clock))
 
 
 class Marts:
@@ -116,30 +123,32 @@ def select(
         raise ConfigError(f"{export.dataset} cannot be delivered daily")
     marts = marts or Marts()
     kinds = marts.of(connection, dataset)
-    free = not_held(kinds) if marts.is_holding(connection, client) else "true"
+    free = not_held(kinds) if marts.is_holding(connection, client) else ALL
     require_columns(kinds, [*export.columns, *export.rename, *export.hash], "columns", export.dataset)
     require_columns(kinds, export.drop, "drop", export.dataset)
-    chosen = [name for name in (export.columns or kinds) if name not in export.drop]
-    named = [(export.rename.get(name, name), _delivered_kind(name, kinds, export)) for name in chosen]
-    if len({name for name, _ in named}) != len(named):
+    chosen = [each for each in (export.columns or kinds) if each not in export.drop]
+    named = [(export.rename.get(each, each), _delivered_kind(each, kinds, export)) for each in chosen]
+    if len({each for each, _ in named}) != len(named):
         raise ConfigError("rename: two columns would have one name")
-    condition, values, filtered = "true", [], set()
+    condition, values, filtered = ALL, [], set()
     if export.filter:
         parsed = parse_filter(export.filter)
         filtered = columns_of(parsed)
         condition, values = to_sql(parsed, kinds)
-    order = [name for name in (dataset.order or kinds) if name in kinds]
+    order = [each for each in (dataset.order or kinds) if each in kinds]
     dialect = _dialect(export)
     return Selection(
         client=client,
         export=export,
         dataset=dataset,
         columns=tuple(named),
-        cells=tuple(_cell(name, kinds[name], export, hash_key) for name in chosen),
+        cells=tuple(_cell(each, kinds[each], export, hash_key) for each in chosen),
         sources=tuple(dict.fromkeys([*chosen, *sorted(filtered)])),
-        condition=condition if free == "true" else f"({condition}) AND {free}",
+        condition=(
+            condition if free == ALL else sql("({condition}) AND {free}", condition=condition, free=free)
+        ),
         values=tuple(values),
-        order=", ".join(f'source."{name}"' for name in order),
+        order=names(order, "source"),
         dialect=dialect,
         schema_id=_schema_id(export, named, dialect),
         not_held=free,
@@ -177,35 +186,45 @@ def _is_nested(kind: str) -> bool:
     return kind.startswith(("STRUCT", "MAP", "UNION")) or kind.endswith("]")
 
 
-def _cell(name: str, kind: str, export: Export, hash_key: str) -> str:
+def _cell(column_name: str, kind: str, export: Export, hash_key: str) -> Sql:
     """SQL that turns a column into what is written."""
-    column = f'source."{name}"'
-    alias = f'"{export.rename.get(name, name)}"'
-    if name in export.hash:
-        # Twice with the key, as an HMAC is. The key is 32 hex digits of our own, so that it can stand here.
-        text = f"CAST({column} AS VARCHAR)"
-        return f"sha256('{hash_key}' || sha256('{hash_key}' || {text})) AS {alias}"
+    column = names([column_name], "source")
+    alias = name(export.rename.get(column_name, column_name))
+    return sql("{value} AS {alias}", value=_value(column_name, column, kind, export, hash_key), alias=alias)
+
+
+def _value(column_name: str, column: Sql, kind: str, export: Export, hash_key: str) -> Sql:
+    if column_name in export.hash:
+        # Twice with the key, as an HMAC is.
+        return sql(
+            "sha256({key} || sha256({key} || CAST({column} AS VARCHAR)))", key=text(hash_key), column=column
+        )
     if export.format == "parquet":
-        return f"{column} AS {alias}"
+        return column
     if kind.startswith("TIMESTAMP"):
-        utc = f"make_timestamp(epoch_us({column}))" if kind == "TIMESTAMP WITH TIME ZONE" else column
-        return f"strftime({utc}, '%Y-%m-%dT%H:%M:%S.%gZ') AS {alias}"
+        utc = column
+        if kind == "TIMESTAMP WITH TIME ZONE":
+            utc = sql("make_timestamp(epoch_us({column}))", column=column)
+        return sql("strftime({utc}, '%Y-%m-%dT%H:%M:%S.%gZ')", utc=utc)
     if export.format == "jsonl":
-        if kind in ("DOUBLE", "FLOAT"):
-            return f"CASE WHEN isfinite({column}) THEN {column} END AS {alias}"  # JSON has no NaN
-        return f"{column} AS {alias}"
+        if kind in ("DOUBLE", "FLOAT"):  # JSON has no NaN
+            return sql("CASE WHEN isfinite({column}) THEN {column} END", column=column)
+        return column
     if _is_nested(kind):
-        column = f"CAST(to_json({column}) AS VARCHAR)"
+        column = sql("CAST(to_json({column}) AS VARCHAR)", column=column)
     elif kind not in ("VARCHAR", "JSON"):
-        return f"{column} AS {alias}"
+        return column
     if not export.formula_guard:
-        return f"{column} AS {alias}"
+        return column
     # The first character decides, most often by being a letter, a digit or a slash; only an apostrophe needs
     # a closer look, which costs ten times as much.
-    first = f"ascii({column})"
-    return (
-        f"CASE WHEN ({first} NOT BETWEEN 65 AND 65290 AND {first} NOT BETWEEN 46 AND 60 "
-        f"AND list_contains({_CODES}, {first})) "
-        f"OR ({first} = 39 AND regexp_matches({column}, '{_AFTER_APOSTROPHES}')) "
-        f"THEN '''' || {column} ELSE {column} END AS {alias}"
+    return sql(
+        "CASE WHEN ({first} NOT BETWEEN 65 AND 65290 AND {first} NOT BETWEEN 46 AND 60 "
+        "AND list_contains({codes}, {first})) "
+        "OR ({first} = 39 AND regexp_matches({column}, {after})) "
+        "THEN '''' || {column} ELSE {column} END",
+        first=sql("ascii({column})", column=column),
+        codes=_CODES,
+        column=column,
+        after=_AFTER_APOSTROPHES,
     )

@@ -17,6 +17,8 @@ import duckdb
 
 from footfall.clients import Client, Export
 from footfall.days import window
+from footfall.sql import Sql, name, number, run, sql, text
+from footfall.sql import kind as kind_of
 from orchestration.delivery.datasets import DATASETS, utc_cursor
 
 #: Readings of one mart in a run from which on a copy is made, where at least twice as many are to come: with
@@ -46,16 +48,16 @@ class Slices:
         self._folder = folder
         self._lock = threading.Lock()
         self._asked: Counter[_Source] = Counter()
-        self._made: dict[_Source, str] = {}
+        self._made: dict[_Source, Sql] = {}
         # Span → how many exports want it: hundreds want the same few.
         self._spans: dict[_Source, Counter[_Span]] = defaultdict(Counter)
         for client, export, start in wanted:
             self._spans[_source(export)][_span(client, export, start)] += 1
 
-    def table(self, client: Client, export: Export, start: datetime) -> str:
+    def table(self, client: Client, export: Export, start: datetime) -> Sql:
         """The table to read the export's rows of the period that begins at `start` from."""
         source = _source(export)
-        plain = f"main.{source[0]}"
+        plain = sql("main.{table}", table=name(source[0]))
         spans = self._spans.get(source, Counter())
         if spans.total() < 2 * AFTER or _span(client, export, start) not in spans:
             return plain
@@ -67,34 +69,43 @@ class Slices:
                 self._made[source] = self._copy(source, spans) or plain
             return self._made[source]
 
-    def _copy(self, source: _Source, spans: Iterable[_Span]) -> str:
-        """The copy's name; empty where none can be made."""
+    def _copy(self, source: _Source, spans: Iterable[_Span]) -> Sql | None:
+        """The copy's name; None where none can be made."""
         begins, ends = zip(*spans, strict=True)
         since, until = min(begins), max(ends)
         if until - since > SPAN:
-            return ""
+            return None
         table, column = source
-        name = f"slices.copy_{len(self._made)}"
+        copy = sql("slices.copy_{n}", n=number(len(self._made)))
         is_date = any(dataset.table == table and dataset.day == column for dataset in DATASETS.values())
         kind, form = ("DATE", "%Y-%m-%d") if is_date else ("TIMESTAMPTZ", "%Y-%m-%dT%H:%M:%S+00:00")
         try:
             with utc_cursor(self._connection) as cursor:
-                path = f"{self._folder}/slices.duckdb"
-                cursor.execute(f"ATTACH IF NOT EXISTS '{path}' AS slices (ROW_GROUP_SIZE {ROW_GROUP})")
-                cursor.execute(
-                    f"CREATE TABLE {name} AS SELECT * FROM main.{table} AS source "
-                    f"WHERE source.{column} >= CAST(? AS {kind}) AND source.{column} < CAST(? AS {kind}) "
+                run(
+                    cursor,
+                    "ATTACH IF NOT EXISTS {path} AS slices (ROW_GROUP_SIZE {rows})",
+                    path=text(f"{self._folder}/slices.duckdb"),
+                    rows=number(ROW_GROUP),
+                )
+                run(
+                    cursor,
+                    "CREATE TABLE {copy} AS SELECT * FROM main.{table} AS source "
+                    "WHERE source.{column} >= CAST(? AS {kind}) AND source.{column} < CAST(? AS {kind}) "
                     "ORDER BY source.client_id",
                     [since.strftime(form), until.strftime(form)],
+                    copy=copy,
+                    table=name(table),
+                    column=name(column),
+                    kind=kind_of(kind),
                 )
         except duckdb.Error:
             # A full disk, most of all. Each export reads the mart, slower, and says what is wrong there.
-            return ""
-        return name
+            return None
+        return copy
 
     def close(self) -> None:
         """Let go of the copies."""
-        self._connection.execute("DETACH DATABASE IF EXISTS slices")
+        run(self._connection, "DETACH DATABASE IF EXISTS slices")
 
 
 def _source(export: Export) -> _Source:
@@ -121,8 +132,8 @@ def sliced(
     # What a run left that was killed. Whoever has the warehouse is the only one here.
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix="slices-", dir=folder) as name:
-        slices = Slices(connection, Path(name), wanted)
+    with TemporaryDirectory(prefix="slices-", dir=folder) as own:
+        slices = Slices(connection, Path(own), wanted)
         try:
             yield slices
         finally:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 import duckdb
 
 from footfall.clients import Client
+from footfall.sql import run
 from orchestration.discovery.rows import Domain
 
 #: States of a domain whose events are the client's. One that was retired was the client's when they came.
@@ -29,11 +30,12 @@ def replace_held(
     for row in known:
         if row.client_id in holding and row.state in _VOUCHED:
             allowed += [(row.client_id, row.domain), (row.client_id, f"*.{row.domain}")]
-    connection.execute("BEGIN")
-    connection.execute("CREATE SCHEMA IF NOT EXISTS discovery")
-    connection.execute("CREATE OR REPLACE TABLE discovery.held_hosts (client_id VARCHAR, host VARCHAR)")
+    run(connection, "BEGIN")
+    run(connection, "CREATE SCHEMA IF NOT EXISTS discovery")
+    run(connection, "CREATE OR REPLACE TABLE discovery.held_hosts (client_id VARCHAR, host VARCHAR)")
     if holding:
-        connection.execute(
+        run(
+            connection,
             """
             WITH allowed AS (
                 SELECT unnest($clients) AS client_id, unnest($domains) AS domain
@@ -60,6 +62,6 @@ def replace_held(
                 "holding": list(holding),
             },
         )
-    connection.execute("COMMIT")
-    found = connection.execute("SELECT count(*) FROM discovery.held_hosts").fetchone()
+    run(connection, "COMMIT")
+    found = run(connection, "SELECT count(*) FROM discovery.held_hosts").fetchone()
     return int(found[0]) if found else 0

@@ -6,6 +6,7 @@ from datetime import datetime
 
 import duckdb
 
+from footfall.sql import run
 from orchestration.discovery.domains import Sighting
 
 #: Hosts of a client that are looked at in an hour, by weight. A flood of 100,000 made-up names costs no more.
@@ -24,7 +25,8 @@ def seen_in(
     connection: duckdb.DuckDBPyConnection, start: datetime, end: datetime
 ) -> Mapping[tuple[str, datetime], SeenInHour]:
     """(client, hour) → its hosts, from events that are no duplicates, received in [start, end)."""
-    rows = connection.execute(
+    rows = run(
+        connection,
         """
         WITH hosts AS (
             SELECT received_hour, client_id, site_id, left(host, 1024) AS host, count(*) AS events,

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 import duckdb
 
+from footfall.sql import run
 from orchestration.discovery.database import transaction
 from orchestration.discovery.hosts import Host, normal
 from orchestration.discovery.rows import Domain
@@ -68,7 +69,8 @@ def tell_usage(
     told_through = datetime.fromisoformat(row[0]) if row else None
     ingested = [
         hour.astimezone(UTC)
-        for (hour,) in warehouse.execute(
+        for (hour,) in run(
+            warehouse,
             "SELECT received_hour FROM ingest.hours WHERE received_hour >= ?",
             [(told_through or now - FIRST_LOOK - DAY)],
         ).fetchall()
@@ -109,7 +111,8 @@ def usage_of(
     """Client → what it received in the hours of a day; clients that received nothing are left out."""
     found: dict[str, Usage] = defaultdict(Usage)
     span = [day, day + DAY]
-    for client_id, reason, kept, duplicates, quarantined in warehouse.execute(
+    for client_id, reason, kept, duplicates, quarantined in run(
+        warehouse,
         "SELECT client_id, reason, sum(kept), sum(duplicates), sum(quarantined) FROM ingest.receipts "
         "WHERE received_hour >= ? AND received_hour < ? AND client_id IS NOT NULL GROUP BY ALL ORDER BY ALL",
         span,
@@ -120,7 +123,8 @@ def usage_of(
         if quarantined:
             usage.quarantined[reason or "unknown"] = int(quarantined)
         usage.received += int(kept) + int(duplicates) + int(quarantined)
-    hosts = warehouse.execute(
+    hosts = run(
+        warehouse,
         "SELECT client_id, host, count(*) FROM ingest.events "
         "WHERE received_hour >= ? AND received_hour < ? AND NOT is_duplicate AND host IS NOT NULL "
         "GROUP BY ALL",

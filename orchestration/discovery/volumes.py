@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import duckdb
 
+from footfall.sql import run
 from orchestration.discovery.rows import text
 
 #: Four earlier weeks of the same hour, and one in which it is read.
@@ -18,7 +19,8 @@ def note(
     database: sqlite3.Connection, warehouse: duckdb.DuckDBPyConnection, start: datetime, end: datetime
 ) -> None:
     """Replace the counts of the hours of [start, end), received time, duplicates left out."""
-    rows = warehouse.execute(
+    rows = run(
+        warehouse,
         """
         SELECT client_id, site_id, received_hour, event_type, events
         FROM (

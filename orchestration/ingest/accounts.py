@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import duckdb
 
 from footfall.hours import HOUR
+from footfall.sql import Sql, joined, name, names, run, sql
 from orchestration.ingest.decode import DAMAGED, UNREADABLE
 
 
@@ -14,6 +15,7 @@ class HourCounts:
     """The sums of an hour. Conservation: lines = kept + duplicates + quarantined.
 
     `uneven`: objects for which that does not hold. `unreadable`: objects that were set aside, each with why.
+    `damaged`: objects of which some lines were, each with how many and why the first.
     `reasons`: reason of quarantine → lines. `restated`: other hours in which a duplicate became the event or
     the event a duplicate.
     """
@@ -32,6 +34,7 @@ class HourCounts:
     reasons: tuple[tuple[str, int], ...] = ()
     restated: tuple[datetime, ...] = ()
     unreadable: tuple[tuple[str, str], ...] = ()
+    damaged: tuple[tuple[str, str], ...] = ()
 
     @property
     def is_conserved(self) -> bool:
@@ -44,7 +47,8 @@ def count_fates(connection: duckdb.DuckDBPyConnection) -> None:
 
     It is the largest of the tables, and what is sorted next needs the memory.
     """
-    connection.execute(
+    run(
+        connection,
         """
         CREATE OR REPLACE TEMP TABLE fates AS
         SELECT client_id, site_id, reason, count_if(is_event AND d.n IS NULL) AS kept,
@@ -55,9 +59,9 @@ def count_fates(connection: duckdb.DuckDBPyConnection) -> None:
         )
         LEFT JOIN repeats AS d USING (object, n)
         GROUP BY client_id, site_id, reason
-        """
+        """,
     )
-    connection.execute("DROP TABLE judged")
+    run(connection, "DROP TABLE judged")
 
 
 def write_accounts(
@@ -69,8 +73,9 @@ def write_accounts(
     Objects are counted by what was written: rows of events and of quarantine against lines in the object.
     """
     for table in ("objects", "receipts", "hours"):
-        connection.execute(f"DELETE FROM ingest.{table} WHERE received_hour = ?", [hour])
-    connection.execute(
+        run(connection, "DELETE FROM ingest.{table} WHERE received_hour = ?", [hour], table=name(table))
+    run(
+        connection,
         """
         INSERT INTO ingest.objects BY NAME
         WITH fates AS (
@@ -89,14 +94,16 @@ def write_accounts(
         """,
         {"hour": hour},
     )
-    connection.execute(
+    run(
+        connection,
         """
         INSERT INTO ingest.receipts BY NAME
         SELECT $hour AS received_hour, * FROM fates
         """,
         {"hour": hour},
     )
-    connection.execute(
+    run(
+        connection,
         """
         INSERT INTO ingest.hours BY NAME
         SELECT $hour AS received_hour, count(*) AS objects, coalesce(sum(bytes), 0) AS bytes,
@@ -114,20 +121,30 @@ def write_accounts(
     )
 
 
-def record_changes(connection: duckdb.DuckDBPyConnection, hour: datetime, events: str) -> None:
+def record_changes(connection: duckdb.DuckDBPyConnection, hour: datetime, events: Sql) -> None:
     """Remember in ingest.changes, once each, what the ingest of `hour` changed of other hours.
 
     `events`: a query for (client_id, event_id); its one parameter is $hour.
     """
-    connection.execute(
-        f"""
+    run(
+        connection,
+        """
         INSERT INTO ingest.changes
         SELECT $hour, client_id, event_id FROM ({events})
         EXCEPT
         SELECT changed_in_hour, client_id, event_id FROM ingest.changes WHERE changed_in_hour = $hour
         """,
         {"hour": hour},
+        events=events,
     )
+
+
+#: Tables that count lines, and by what.
+_COUNTED = {
+    "hours": ("received_hour",),
+    "objects": ("received_hour", "object_key"),
+    "receipts": ("received_hour", "client_id", "site_id"),
+}
 
 
 def apply_flips(connection: duckdb.DuckDBPyConnection, hour: datetime) -> list[datetime]:
@@ -136,29 +153,36 @@ def apply_flips(connection: duckdb.DuckDBPyConnection, hour: datetime) -> list[d
     The models of `hour` have to take these events along, and the hour itself may hold no kept copy of them,
     before or after: they are remembered as changes.
     """
-    hours = connection.execute("SELECT DISTINCT received_hour FROM flips ORDER BY 1").fetchall()
+    hours = run(connection, "SELECT DISTINCT received_hour FROM flips ORDER BY 1").fetchall()
     if not hours:
         return []
-    connection.execute(
+    run(
+        connection,
         """
         UPDATE ingest.events AS e SET is_duplicate = f.is_duplicate FROM flips AS f
         WHERE e.received_hour = f.received_hour AND e.object_key = f.object_key
             AND e.line_number = f.line_number
-        """
+        """,
     )
-    record_changes(connection, hour, "SELECT client_id, event_id FROM flips")
-    for table, extra in (("hours", ""), ("objects", ", object_key"), ("receipts", ", client_id, site_id")):
-        names = [name for name in ("received_hour", *extra.split(", ")) if name]
-        same = " AND ".join(f"a.{name} IS NOT DISTINCT FROM f.{name}" for name in names)
-        connection.execute(
-            f"""
+    record_changes(connection, hour, sql("SELECT client_id, event_id FROM flips"))
+    for table, columns in _COUNTED.items():
+        same = joined(
+            " AND ", (sql("a.{c} IS NOT DISTINCT FROM f.{c}", c=name(column)) for column in columns)
+        )
+        run(
+            connection,
+            """
             UPDATE ingest.{table} AS a SET kept = kept - more, duplicates = duplicates + more
             FROM (
-                SELECT {", ".join(names)}, sum(CASE WHEN is_duplicate THEN 1 ELSE -1 END) AS more
+                SELECT {columns}, sum(CASE WHEN is_duplicate THEN 1 ELSE -1 END) AS more
                 FROM flips GROUP BY ALL
             ) AS f
-            WHERE {same} {"AND a.reason IS NULL" if table == "receipts" else ""}
-            """
+            WHERE {same} {of_events}
+            """,
+            table=name(table),
+            columns=names(columns),
+            same=same,
+            of_events=sql("AND a.reason IS NULL") if table == "receipts" else sql(""),
         )
     return [hour for (hour,) in hours]
 
@@ -167,27 +191,37 @@ def read_counts(
     connection: duckdb.DuckDBPyConnection, hour: datetime, restated: tuple[datetime, ...] = ()
 ) -> HourCounts:
     """The hour's sums as they are in the warehouse."""
-    row = connection.execute(
+    row = run(
+        connection,
         "SELECT objects, bytes, lines, kept, duplicates, quarantined, digest, coalesce(is_degraded, false), "
         "coalesce(had_ended, true) "
         "FROM ingest.hours WHERE received_hour = ?",
         [hour],
     ).fetchone()
     assert row is not None, "the hour was just written"
-    uneven = connection.execute(
+    uneven = run(
+        connection,
         "SELECT object_key FROM ingest.objects "
         "WHERE received_hour = ? AND lines <> kept + duplicates + quarantined ORDER BY 1",
         [hour],
     ).fetchall()
-    reasons = connection.execute(
+    reasons = run(
+        connection,
         "SELECT reason, sum(quarantined) FROM ingest.receipts "
         "WHERE received_hour = ? AND quarantined > 0 GROUP BY reason ORDER BY reason",
         [hour],
     ).fetchall()
-    unreadable = connection.execute(
+    unreadable = run(
+        connection,
         "SELECT object_key, any_value(detail) FROM ingest.quarantine "
         "WHERE received_hour = ? AND reason = ? GROUP BY object_key ORDER BY object_key",
         [hour, UNREADABLE],
+    ).fetchall()
+    damaged = run(
+        connection,
+        "SELECT object_key, count(*), min_by(detail, line_number) FROM ingest.quarantine "
+        "WHERE received_hour = ? AND reason = ? GROUP BY object_key ORDER BY object_key",
+        [hour, DAMAGED],
     ).fetchall()
     return HourCounts(
         hour,
@@ -196,6 +230,7 @@ def read_counts(
         reasons=tuple((reason or DAMAGED, int(n)) for reason, n in reasons),
         restated=restated,
         unreadable=tuple((key, detail or "") for key, detail in unreadable),
+        damaged=tuple((key, f"{n} damaged lines, the first: {detail}") for key, n, detail in damaged),
     )
 
 
@@ -203,7 +238,8 @@ def record_incident(
     connection: duckdb.DuckDBPyConnection, hour: datetime, kind: str, key: str, detail: str
 ) -> None:
     """Add a row to `ingest.incidents`, unless the same was seen before."""
-    connection.execute(
+    run(
+        connection,
         """
         INSERT INTO ingest.incidents BY NAME
         SELECT $hour AS received_hour, $kind AS kind, $key AS key, $detail AS detail, $now AS first_seen_at

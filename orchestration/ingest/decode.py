@@ -18,6 +18,7 @@ import msgspec
 import zstandard
 
 from footfall.event import MAX_BODY_BYTES, timestamp
+from footfall.keys import client_of_raw_object
 
 #: Bytes one raw object may decompress to. Segments are capped far below (FOOTFALL_SEGMENT_BYTES, at most
 #: 1 GiB); zstd reaches 32,000:1, so an object beyond this is damage or an attack.
@@ -112,7 +113,7 @@ def decode_object(
         with path.open("wb") as file:
             lines = 0
             for whole in _whole_lines(_decompressed(data, max_bytes)):
-                lines += _write_numbered(file, whole, lines, hour)
+                lines += _write_numbered(file, whole, lines, hour, client_of_raw_object(key))
     except (_Unreadable, zstandard.ZstdError, zlib.error) as error:
         return unreadable_object(key, hour, str(error), path, len(data))
     return DecodedObject(key, len(data), path, lines)
@@ -177,7 +178,7 @@ def _beginnings() -> tuple[bytes, ...]:
     return tuple(b'\n{"#":%d,' % n for n in range(1, _KEPT_BEGINNINGS + 1))
 
 
-def _write_numbered(file: BinaryIO, whole: bytes, before: int, hour: datetime) -> int:
+def _write_numbered(file: BinaryIO, whole: bytes, before: int, hour: datetime, client_id: str | None) -> int:
     """Write lines with their numbers, `before` + 1 and on. Returns how many.
 
     Splitting and joining run at the speed of memory; a loop over lines would take as long as all the rest.
@@ -187,7 +188,7 @@ def _write_numbered(file: BinaryIO, whole: bytes, before: int, hour: datetime) -
     if len(inner) != count or not whole.startswith(b"{"):
         # Some line does not begin with a bracket: each is looked at by itself.
         for n, line in enumerate(whole[:-1].split(b"\n"), before + 1):
-            file.write(_mended(line, n, hour))
+            file.write(_mended(line, n, hour, client_id))
         return count
     if before + count <= _KEPT_BEGINNINGS:
         beginnings = _beginnings()[before : before + count]
@@ -202,7 +203,7 @@ def _write_numbered(file: BinaryIO, whole: bytes, before: int, hour: datetime) -
 
 def unreadable_object(key: str, hour: datetime, detail: str, path: Path, size: int) -> DecodedObject:
     """The one line that stands for a whole object nobody can read; the object itself stays in the lake."""
-    path.write_bytes(_quarantined(UNREADABLE, detail, b"", 1, hour))
+    path.write_bytes(_quarantined(UNREADABLE, detail, b"", 1, hour, client_of_raw_object(key)))
     return DecodedObject(key, size, path, 1, detail)
 
 
@@ -212,13 +213,14 @@ def mend_lines(decoded: DecodedObject, hour: datetime) -> None:
     Stored lines are written anew in one form, so that DuckDB can read whatever was found sound here.
     """
     mended = decoded.path.with_suffix(".mended")
+    client_id = client_of_raw_object(decoded.key)
     with decoded.path.open("rb") as lines, mended.open("wb") as out:
         for n, line in enumerate(lines, 1):
-            out.write(_mended(b"{" + line[line.index(b",") + 1 : -1], n, hour))
+            out.write(_mended(b"{" + line[line.index(b",") + 1 : -1], n, hour, client_id))
     mended.replace(decoded.path)
 
 
-def _mended(line: bytes, number: int, hour: datetime) -> bytes:
+def _mended(line: bytes, number: int, hour: datetime, client_id: str | None) -> bytes:
     try:
         stored = _decode_line(line)
         _decode_event(stored.event)
@@ -229,7 +231,7 @@ def _mended(line: bytes, number: int, hour: datetime) -> bytes:
         if len(written) > MAX_LINE_BYTES:
             raise msgspec.ValidationError(f"more than {MAX_LINE_BYTES} bytes")
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return _quarantined(DAMAGED, str(error), line, number, hour)
+        return _quarantined(DAMAGED, str(error), line, number, hour, client_id)
     return written
 
 
@@ -249,10 +251,14 @@ def _missing(line: _StoredLine) -> str:
     return "" if bytes(line.event).lstrip().startswith(b"{") else "event"
 
 
-def _quarantined(reason: str, detail: str, body: bytes, number: int, hour: datetime) -> bytes:
+def _quarantined(
+    reason: str, detail: str, body: bytes, number: int, hour: datetime, client_id: str | None
+) -> bytes:
+    """A refused line, in the receipt of the client that the whole object was written for, if one is."""
     text = body[:MAX_BODY_BYTES].decode("latin-1")
     line = {
         "kind": "refused",
+        "client_id": client_id,
         "received_at": timestamp(hour),
         "reason": reason,
         "detail": detail,

@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 
 import duckdb
 
+from footfall.sql import run, sql
+
 #: How far apart two receipts of one event id may lie and still be the same event. Segment uses a day;
 #: a phone that was offline over a weekend needs more. A longer window reads more hours at each ingest.
 DEDUPLICATION_WINDOW = timedelta(days=7)
@@ -21,15 +23,17 @@ def find_duplicates(connection: duckdb.DuckDBPyConnection, hour: datetime) -> No
     """
     window = {"hour": hour, "window": DEDUPLICATION_WINDOW}
     _others(connection, window)
-    connection.execute(
+    run(
+        connection,
         """
         CREATE OR REPLACE TEMP TABLE suspects AS
         SELECT client_id, event_id FROM judged WHERE is_event GROUP BY ALL HAVING count(*) > 1
         UNION
         SELECT client_id, event_id FROM others
-        """
+        """,
     )
-    connection.execute(
+    run(
+        connection,
         """
         CREATE OR REPLACE TEMP TABLE ranked AS
         WITH receipts AS (
@@ -54,13 +58,15 @@ def find_duplicates(connection: duckdb.DuckDBPyConnection, hour: datetime) -> No
         """,
         {"window": DEDUPLICATION_WINDOW},
     )
-    connection.execute(
+    run(
+        connection,
         """
         CREATE OR REPLACE TEMP TABLE repeats AS
         SELECT object, line_number AS n FROM ranked WHERE object IS NOT NULL AND is_duplicate
-        """
+        """,
     )
-    connection.execute(
+    run(
+        connection,
         """
         CREATE OR REPLACE TEMP TABLE flips AS
         SELECT received_hour, client_id, site_id, event_id, object_key, line_number, is_duplicate
@@ -72,26 +78,32 @@ def find_duplicates(connection: duckdb.DuckDBPyConnection, hour: datetime) -> No
 
 def _others(connection: duckdb.DuckDBPyConnection, window: dict[str, object]) -> None:
     """The temporary table `others`: events of other hours in the window whose id this hour has or had."""
-    columns = (
+    columns = sql(
         "e.received_hour, e.client_id, e.site_id, e.event_id, e.received_at, e.object_key, e.line_number"
     )
-    near = "e.received_hour BETWEEN $hour - $window AND $hour + $window AND e.received_hour <> $hour"
+    near = sql("e.received_hour BETWEEN $hour - $window AND $hour + $window AND e.received_hour <> $hour")
     # An installation that ingests hour by hour has the hours before; the first one has none.
-    found = connection.execute(
-        f"SELECT count_if({near}), count_if(e.received_hour = $hour) "
+    found = run(
+        connection,
+        "SELECT count_if({near}), count_if(e.received_hour = $hour) "
         "FROM ingest.hours AS e WHERE kept + duplicates > 0",
         window,
+        near=near,
     ).fetchone()
     neighbours, itself = found or (0, 0)
-    ids = "SELECT client_id, event_id FROM judged WHERE is_event"
+    ids = sql("SELECT client_id, event_id FROM judged WHERE is_event")
     if itself:
-        ids += " UNION SELECT client_id, event_id FROM ingest.events WHERE received_hour = $hour"
-    connection.execute(
-        f"""
+        ids = sql(
+            "{ids} UNION SELECT client_id, event_id FROM ingest.events WHERE received_hour = $hour", ids=ids
+        )
+    which = sql("{near} AND (e.client_id, e.event_id) IN ({ids})", near=near, ids=ids)
+    run(
+        connection,
+        """
         CREATE OR REPLACE TEMP TABLE others AS
-        SELECT {columns}, e.is_duplicate FROM ingest.events AS e
-        WHERE {near if neighbours else "false"}
-            {f"AND (e.client_id, e.event_id) IN ({ids})" if neighbours else ""}
+        SELECT {columns}, e.is_duplicate FROM ingest.events AS e WHERE {which}
         """,
         window if neighbours else {},
+        columns=columns,
+        which=which if neighbours else sql("false"),
     )

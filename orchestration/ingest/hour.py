@@ -21,6 +21,7 @@ import duckdb
 
 from footfall import keys
 from footfall.clients import Registry
+from footfall.sql import name, names, run, scratch, sql
 from footfall.store import NotFound, ObjectInfo, ObjectStore
 from orchestration.ingest import decode
 from orchestration.ingest.accounts import (
@@ -45,7 +46,7 @@ FETCHED_AT_ONCE = 4
 #: hours of over a million events. Higher: the whole process may need 1 GB more than this.
 DUCKDB_MEMORY = "1600MB"
 #: Fixed, so that the same rows become the same bytes. zstd 1 is a third faster than 3 and 1 % larger.
-_PARQUET = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 122880"
+_PARQUET = sql("FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 122880")
 #: What DuckDB raises for a line that is no JSON or of other types. All else is no fault of the lines.
 _BAD_LINE = (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.OutOfRangeException)
 NO_CLIENTS = Registry((), ())
@@ -68,7 +69,10 @@ def ingest_hours(
     make_schema(connection)
     restated = {}
     for hour in hours:
-        with TemporaryDirectory(prefix="footfall-ingest-") as folder, _bounded(connection):
+        with (
+            TemporaryDirectory(prefix="footfall-ingest-", dir=scratch(connection)) as folder,
+            _bounded(connection),
+        ):
             restated[hour] = _replace_hour(connection, lake, hour, registry, Path(folder), max_object_bytes)
     return [read_counts(connection, hour, tuple(others)) for hour, others in restated.items()]
 
@@ -86,17 +90,17 @@ def _bounded(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     DuckDB does not know how many lines are in a file, takes them for few, and would turn the joins round: all
     lines in a hash table, the small tables run past it. The joins stay as they are written.
     """
-    before = connection.execute(
-        "SELECT current_setting('memory_limit'), current_setting('disabled_optimizers')"
+    before = run(
+        connection, "SELECT current_setting('memory_limit'), current_setting('disabled_optimizers')"
     ).fetchone()
     assert before is not None, "settings always exist"
-    connection.execute(f"SET memory_limit = '{DUCKDB_MEMORY}'")
-    connection.execute("SET disabled_optimizers = 'join_order,build_side_probe_side'")
+    run(connection, "SET memory_limit = ?", [DUCKDB_MEMORY])
+    run(connection, "SET disabled_optimizers = 'join_order,build_side_probe_side'")
     try:
         yield
     finally:
-        connection.execute(f"SET memory_limit = '{before[0]}'")
-        connection.execute(f"SET disabled_optimizers = '{before[1]}'")
+        run(connection, "SET memory_limit = ?", [before[0]])
+        run(connection, "SET disabled_optimizers = ?", [before[1]])
 
 
 def _replace_hour(
@@ -112,13 +116,16 @@ def _replace_hour(
     decoded = _decode(lake, objects, hour, folder, max_object_bytes)
     files = _local_parquet(connection, decoded, hour, registry, folder)
     problems = {each.key: each.problem for each in decoded if each.problem}
-    connection.execute("BEGIN")
+    run(connection, "BEGIN")
     try:
         for table, path in files.items():
-            connection.execute(f"DELETE FROM ingest.{table} WHERE received_hour = ?", [hour])
+            run(connection, "DELETE FROM ingest.{table} WHERE received_hour = ?", [hour], table=name(table))
             if path is not None:
-                connection.execute(
-                    f"INSERT INTO ingest.{table} BY NAME SELECT * FROM read_parquet(?)", [str(path)]
+                run(
+                    connection,
+                    "INSERT INTO ingest.{table} BY NAME SELECT * FROM read_parquet(?)",
+                    [str(path)],
+                    table=name(table),
                 )
         write_accounts(connection, hour, listing_digest(objects), problems)
         restated = apply_flips(connection, hour)
@@ -128,9 +135,9 @@ def _replace_hour(
         _publish(lake, hour, files)
         for other in restated:
             _publish(lake, other, {"events": _stored_parquet(connection, other, folder)})
-        connection.execute("COMMIT")
+        run(connection, "COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK")
+        run(connection, "ROLLBACK")
         raise
     return restated
 
@@ -190,15 +197,14 @@ def _write_rows(
 ) -> dict[str, Path | None]:
     find_duplicates(connection, hour)
     make_tables(connection, registry)
-    found = connection.execute(
+    found = run(
+        connection,
         "SELECT count_if(is_event), count_if(coalesce(source, 'web') <> 'web'), "
         "(SELECT count(*) FROM page_rules SEMI JOIN judged USING (client_id, site_id)) "
-        "FROM judged"
+        "FROM judged",
     ).fetchone()
     events, requests, ruled = found or (0, 0, 0)
-    refused = connection.execute(
-        "SELECT DISTINCT object FROM judged WHERE NOT is_event ORDER BY 1"
-    ).fetchall()
+    refused = run(connection, "SELECT DISTINCT object FROM judged WHERE NOT is_event ORDER BY 1").fetchall()
     count_fates(connection)
     files: dict[str, Path | None] = {"events": None, "quarantine": None}
     if events:
@@ -207,21 +213,31 @@ def _write_rows(
         given = {
             "files": [str(each.path) for each in decoded if each.lines],
             "keys": [each.key for each in decoded],
+            "path": str(files["events"]),
         }
-        connection.execute(f"COPY ({query}) TO '{files['events']}' ({_PARQUET})", given)
+        run(connection, "COPY ({query}) TO $path ({parquet})", given, query=query, parquet=_PARQUET)
     if refused:
         files["quarantine"] = folder / "quarantine.parquet"
-        connection.execute(
-            f"""
+        run(
+            connection,
+            """
             COPY (
-                SELECT TIMESTAMPTZ '{hour.isoformat()}' AS received_hour, client_id, site_id, received_at,
-                    reason, detail, body, object_key, CASE WHEN reason <> '{decode.UNREADABLE}' THEN n END AS
+                SELECT CAST($hour AS TIMESTAMPTZ) AS received_hour, client_id, site_id, received_at,
+                    reason, detail, body, object_key, CASE WHEN reason <> $unreadable THEN n END AS
                     line_number
-                FROM {refused_lines()} JOIN objects USING (object)
-                WHERE kind = 'refused' ORDER BY {ORDER["quarantine"]}
-            ) TO '{files["quarantine"]}' ({_PARQUET})
+                FROM {lines} JOIN objects USING (object)
+                WHERE kind = 'refused' ORDER BY {order}
+            ) TO $path ({parquet})
             """,
-            {"files": [str(decoded[n].path) for (n,) in refused]},
+            {
+                "files": [str(decoded[n].path) for (n,) in refused],
+                "hour": hour,
+                "unreadable": decode.UNREADABLE,
+                "path": str(files["quarantine"]),
+            },
+            lines=refused_lines(),
+            order=ORDER["quarantine"],
+            parquet=_PARQUET,
         )
     return files
 
@@ -229,10 +245,14 @@ def _write_rows(
 def _stored_parquet(connection: duckdb.DuckDBPyConnection, hour: datetime, folder: Path) -> Path:
     """An hour's events out of the warehouse, as the file that ingesting it would have made."""
     path = folder / "restated.parquet"
-    connection.execute(
-        f"COPY (SELECT {', '.join(TABLES['events'])} FROM ingest.events WHERE received_hour = ? "
-        f"ORDER BY {ORDER['events']}) TO '{path}' ({_PARQUET})",
-        [hour],
+    run(
+        connection,
+        "COPY (SELECT {columns} FROM ingest.events WHERE received_hour = $hour ORDER BY {order}) "
+        "TO $path ({parquet})",
+        {"hour": hour, "path": str(path)},
+        columns=names(TABLES["events"]),
+        order=ORDER["events"],
+        parquet=_PARQUET,
     )
     return path
 

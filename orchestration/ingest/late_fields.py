@@ -18,10 +18,11 @@ import zstandard
 
 from footfall import keys
 from footfall.enrichments import StoredEnrichment
+from footfall.sql import run, sql
 from footfall.store import ObjectStore
 from orchestration.ingest.accounts import record_changes
 
-_OF_HOUR = (
+_OF_HOUR = sql(
     "FROM ingest.event_enrichments WHERE enriched_at >= $hour AND enriched_at < $hour + INTERVAL 1 HOUR"
 )
 
@@ -37,8 +38,9 @@ def replace_enrichments(connection: duckdb.DuckDBPyConnection, lake: ObjectStore
     for info in lake.list(f"{keys.ENRICHMENTS}{keys.hour_path(hour)}/"):
         content = zstandard.ZstdDecompressor().decompressobj().decompress(lake.get(info.key))
         rows += [decode(line) for line in content.splitlines()]
-    record_changes(connection, hour, f"SELECT client_id, event_id {_OF_HOUR}")
-    connection.execute(f"DELETE {_OF_HOUR}", {"hour": hour})
+    events = sql("SELECT client_id, event_id {of_hour}", of_hour=_OF_HOUR)
+    record_changes(connection, hour, events)
+    run(connection, "DELETE {of_hour}", {"hour": hour}, of_hour=_OF_HOUR)
     if rows:
         columns: dict[str, list[Any]] = {
             "clients": [row.client_id for row in rows],
@@ -47,10 +49,11 @@ def replace_enrichments(connection: duckdb.DuckDBPyConnection, lake: ObjectStore
             "versions": [row.version for row in rows],
             "fields": [bytes(row.fields).decode() for row in rows],
         }
-        connection.execute(
+        run(
+            connection,
             "INSERT INTO ingest.event_enrichments "
             "SELECT unnest($clients), unnest($events), unnest($times), unnest($versions), unnest($fields)",
             columns,
         )
-        record_changes(connection, hour, f"SELECT client_id, event_id {_OF_HOUR}")
+        record_changes(connection, hour, events)
     return len(rows)

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 
 import duckdb
 
+from footfall.sql import Sql, joined, name, number, run, sql, text
+from footfall.sql import kind as type_of
 from orchestration.ingest.decode import EVENT_FIELDS, MAX_LINE_BYTES, NUMBER, DecodedObject
 
 #: Columns of a stored line (footfall.event), of every version, and their DuckDB types: no inference. What a
@@ -49,19 +51,27 @@ LINE_COLUMNS = {
 _JUDGED_EVENT = "STRUCT(referrer VARCHAR)"
 _REFUSED = ("kind", "client_id", "site_id", "received_at", "reason", "detail", "body")
 
+
 #: The authority of a referrer, `user@host:port`: what comes before the third slash. Cut further on distinct
 #: ones.
-AUTHORITY = "split_part({url}, '/', 3)"
+def authority(url: Sql) -> Sql:
+    """SQL for the authority of a referrer."""
+    return sql("split_part({url}, '/', 3)", url=url)
 
 
-def read_lines(columns: dict[str, str]) -> str:
+def read_lines(columns: dict[str, str]) -> Sql:
     """SQL that reads `$files`: `columns`, the line's number as `n`, its file's as `object`."""
-    listed = ", ".join(f"'{name}': '{kind}'" for name, kind in {NUMBER: "BIGINT", **columns}.items())
-    return (
-        f'(SELECT * EXCLUDE ("{NUMBER}", filename), "{NUMBER}" AS n, '
+    typed = {NUMBER: "BIGINT", **columns}
+    return sql(
+        "(SELECT * EXCLUDE ({number}, filename), {number} AS n, "
         "CAST(filename[-13:-8] AS INTEGER) AS object FROM read_json("
         "$files, format = 'newline_delimited', records = true, filename = true, "
-        f"maximum_object_size = {MAX_LINE_BYTES}, columns = {{{listed}}}))"
+        "maximum_object_size = {longest}, columns = {{{listed}}}))",
+        number=name(NUMBER),
+        longest=number(MAX_LINE_BYTES),
+        listed=joined(
+            ", ", (sql("{column}: {type}", column=text(c), type=text(kind)) for c, kind in typed.items())
+        ),
     )
 
 
@@ -70,14 +80,14 @@ def file_name(number: int) -> str:
     return f"{number:06d}.ndjson"
 
 
-def wide_lines() -> str:
+def wide_lines() -> Sql:
     """`read_lines` of events, with every column."""
     return read_lines({k: v for k, v in LINE_COLUMNS.items() if k not in ("v", "reason", "detail", "body")})
 
 
-def refused_lines() -> str:
+def refused_lines() -> Sql:
     """`read_lines` of what was refused."""
-    return read_lines({name: LINE_COLUMNS[name] for name in _REFUSED})
+    return read_lines({column: LINE_COLUMNS[column] for column in _REFUSED})
 
 
 def judge_lines(connection: duckdb.DuckDBPyConnection, decoded: Sequence[DecodedObject]) -> bool:
@@ -88,12 +98,14 @@ def judge_lines(connection: duckdb.DuckDBPyConnection, decoded: Sequence[Decoded
     passes over an empty line, and makes a row of NULLs from an object without our fields. Raises duckdb.Error
     where some line is not what the contract promises.
     """
-    connection.execute(
+    run(
+        connection,
         "CREATE OR REPLACE TEMP TABLE objects "
-        "(object INTEGER, object_key VARCHAR, bytes BIGINT, lines BIGINT)"
+        "(object INTEGER, object_key VARCHAR, bytes BIGINT, lines BIGINT)",
     )
     if decoded:
-        connection.execute(
+        run(
+            connection,
             "INSERT INTO objects SELECT unnest($n), unnest($keys), unnest($bytes), unnest($lines)",
             {
                 "n": list(range(len(decoded))),
@@ -111,9 +123,10 @@ def judge_lines(connection: duckdb.DuckDBPyConnection, decoded: Sequence[Decoded
         "event": _JUDGED_EVENT,
     }
     paths = [str(each.path) for each in decoded if each.lines]
-    missing = " AND ".join(f"{name} IS NOT NULL" for name in (*EVENT_FIELDS, "event"))
-    connection.execute(
-        f"""
+    missing = joined(" AND ", (sql("{c} IS NOT NULL", c=name(column)) for column in (*EVENT_FIELDS, "event")))
+    run(
+        connection,
+        """
         CREATE OR REPLACE TEMP TABLE judged AS
         SELECT
             object, n, kind = 'event' AND {missing} AS is_event,
@@ -121,16 +134,30 @@ def judge_lines(connection: duckdb.DuckDBPyConnection, decoded: Sequence[Decoded
             client_id, site_id, event_id, received_at, reason,
             type = 'page_view' AS is_page_view, occurred_at, visitor_id, source,
             coalesce(user_agent, '') AS user_agent, coalesce(client_hints, '') AS client_hints,
-            {AUTHORITY.format(url="event.referrer")} AS authority
-        FROM {read_lines(columns) if paths else _nothing(columns)}
+            {authority} AS authority
+        FROM {lines}
         """,
         {"files": paths} if paths else {},
+        missing=missing,
+        authority=authority(sql("event.referrer")),
+        lines=read_lines(columns) if paths else _nothing(columns),
     )
-    found = connection.execute("SELECT count(*), count_if(is_event OR is_refused) FROM judged").fetchone()
+    found = run(connection, "SELECT count(*), count_if(is_event OR is_refused) FROM judged").fetchone()
     lines = sum(each.lines for each in decoded)
     return found == (lines, lines)
 
 
-def _nothing(columns: dict[str, str]) -> str:
-    empty = ", ".join(f"CAST(NULL AS {kind}) AS {name}" for name, kind in columns.items())
-    return f"(SELECT {empty}, CAST(NULL AS BIGINT) AS n, CAST(NULL AS INTEGER) AS object WHERE false)"
+def _nothing(columns: dict[str, str]) -> Sql:
+    empty = joined(
+        ", ",
+        (
+            sql("CAST(NULL AS {type}) AS {column}", type=type_of(kind), column=name(column))
+            for column, kind in columns.items()
+            if column != "event"
+        ),
+    )
+    return sql(
+        "(SELECT {empty}, CAST(NULL AS STRUCT(referrer VARCHAR)) AS event, CAST(NULL AS BIGINT) AS n, "
+        "CAST(NULL AS INTEGER) AS object WHERE false)",
+        empty=empty,
+    )

@@ -11,16 +11,14 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
-import duckdb
 import msgspec
 
 from footfall import keys
 from footfall.clients import Client, Registry, Site
 from footfall.event import Receipt, Refused, check_event, event_line, parse_batch
 from footfall.raw_object import compress_lines
+from footfall.sql import confined, run
 from footfall.store import NotFound, ObjectStore, put_once
 from orchestration.ingest.decode import DAMAGED, UNREADABLE
 
@@ -77,14 +75,14 @@ class _Row:
 
 
 def _rows(lake: ObjectStore, hour: datetime, reason: str | None) -> Iterator[_Row]:
-    with TemporaryDirectory(prefix="footfall-replay-") as folder, duckdb.connect() as connection:
-        path = Path(folder) / "quarantine.parquet"
+    with confined("footfall-replay-") as (connection, folder):
+        path = folder / "quarantine.parquet"
         try:
             lake.fetch(keys.quarantine_object(hour), path)
         except NotFound:
             return
-        connection.execute("SET TimeZone = 'UTC'")
-        found = connection.execute(
+        found = run(
+            connection,
             """
             SELECT client_id, site_id, received_at, body, object_key || ':' || line_number
             FROM read_parquet(?)

@@ -11,6 +11,7 @@ import msgspec
 
 from footfall import keys
 from footfall.hours import HOUR
+from footfall.sql import run
 from footfall.store import NotFound, ObjectStore
 from orchestration.ingest.accounts import HourCounts, record_incident
 
@@ -92,7 +93,8 @@ def _collectors(lake: ObjectStore, hour: datetime) -> set[str]:
 
 def implausible(connection: duckdb.DuckDBPyConnection, hour: HourCounts) -> list[Finding]:
     """Whether the hour has far more or fewer lines than the same hour of the seven days before."""
-    row = connection.execute(
+    row = run(
+        connection,
         """
         SELECT median(lines), count(*) FROM ingest.hours
         WHERE received_hour IN (SELECT $hour - INTERVAL 1 DAY * n FROM range(1, 8) AS days(n))

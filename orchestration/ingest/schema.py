@@ -5,6 +5,8 @@
 
 import duckdb
 
+from footfall.sql import Sql, joined, kind, name, run, sql
+
 #: Table → column → DuckDB type. Order is the order in the table and in the lake's Parquet.
 TABLES: dict[str, dict[str, str]] = {
     # One row per line of a raw object that is an event, duplicates included.
@@ -158,25 +160,36 @@ TABLES: dict[str, dict[str, str]] = {
 }
 
 
-def create_statements() -> list[str]:
+def create_statements() -> list[Sql]:
     """SQL that makes the schema and every table where missing."""
-    statements = ["CREATE SCHEMA IF NOT EXISTS ingest"]
+    statements = [sql("CREATE SCHEMA IF NOT EXISTS ingest")]
     for table, columns in TABLES.items():
-        listing = ", ".join(f"{name} {kind}" for name, kind in columns.items())
-        statements.append(f"CREATE TABLE IF NOT EXISTS ingest.{table} ({listing})")
+        listing = joined(
+            ", ", (sql("{column} {type}", column=name(c), type=kind(each)) for c, each in columns.items())
+        )
+        statements.append(
+            sql("CREATE TABLE IF NOT EXISTS ingest.{table} ({listing})", table=name(table), listing=listing)
+        )
     return statements
 
 
 def make_schema(connection: duckdb.DuckDBPyConnection) -> None:
     """Make what is missing: a warehouse of an earlier version gets the new tables and columns, empty."""
     for statement in create_statements():
-        connection.execute(statement)
+        run(connection, "{statement}", statement=statement)
     found = set(
-        connection.execute(
-            "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'ingest'"
+        run(
+            connection,
+            "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'ingest'",
         ).fetchall()
     )
     for table, columns in TABLES.items():
-        for name, kind in columns.items():
-            if (table, name) not in found:
-                connection.execute(f"ALTER TABLE ingest.{table} ADD COLUMN {name} {kind}")
+        for column, each in columns.items():
+            if (table, column) not in found:
+                run(
+                    connection,
+                    "ALTER TABLE ingest.{table} ADD COLUMN {column} {type}",
+                    table=name(table),
+                    column=name(column),
+                    type=kind(each),
+                )

@@ -3,6 +3,7 @@
 import duckdb
 
 from footfall.clients import Registry
+from footfall.sql import run
 
 
 def replace_sites(connection: duckdb.DuckDBPyConnection, registry: Registry) -> int:
@@ -40,20 +41,21 @@ def replace_sites(connection: duckdb.DuckDBPyConnection, registry: Registry) -> 
         for f in c.funnels
         for n, step in enumerate(f.steps, 1)
     ]
-    connection.execute("BEGIN")
+    run(connection, "BEGIN")
     for row in sites:
-        connection.execute("DELETE FROM ingest.sites WHERE client_id = ? AND site_id = ?", row[:2])
-        connection.execute("INSERT INTO ingest.sites VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+        run(connection, "DELETE FROM ingest.sites WHERE client_id = ? AND site_id = ?", row[:2])
+        run(connection, "INSERT INTO ingest.sites VALUES (?, ?, ?, ?, ?, ?, ?)", row)
     for client in registry.clients:
-        connection.execute("DELETE FROM ingest.funnels WHERE client_id = ?", [client.client_id])
+        run(connection, "DELETE FROM ingest.funnels WHERE client_id = ?", [client.client_id])
     for row in funnels:
-        connection.execute("INSERT INTO ingest.funnels VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+        run(connection, "INSERT INTO ingest.funnels VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
     # A zone that DuckDB lacks (the machine's database may be newer) would stop everybody's models: the days
     # of such a site begin in UTC, whoever wrote its row and whether or not its file is still there.
-    connection.execute(
+    run(
+        connection,
         "UPDATE ingest.sites SET timezone = 'UTC' "
-        "WHERE lower(timezone) NOT IN (SELECT lower(name) FROM pg_timezone_names())"
+        "WHERE lower(timezone) NOT IN (SELECT lower(name) FROM pg_timezone_names())",
     )
-    connection.execute("COMMIT")
-    found = connection.execute("SELECT count(*) FROM ingest.sites").fetchone()
+    run(connection, "COMMIT")
+    found = run(connection, "SELECT count(*) FROM ingest.sites").fetchone()
     return int(found[0]) if found else 0

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import duckdb
 
 from footfall.hours import HOUR
+from footfall.sql import run
 
 #: Hours shown: a day, so that the same hour of yesterday is the first row.
 SHOWN = 25
@@ -16,7 +17,8 @@ def volume_by_hour(connection: duckdb.DuckDBPyConnection, last: datetime) -> str
     """A Markdown table of the 25 hours up to `last`, newest first; an hour never ingested has a dash."""
     found = {
         hour.astimezone(UTC): (kept, duplicates, quarantined)
-        for hour, kept, duplicates, quarantined in connection.execute(
+        for hour, kept, duplicates, quarantined in run(
+            connection,
             "SELECT received_hour, kept, duplicates, quarantined FROM ingest.hours "
             "WHERE received_hour BETWEEN ? AND ?",
             [last - (SHOWN - 1) * HOUR, last],

@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 
 import duckdb
 
+from footfall.sql import run
 from orchestration.ingest.schema import create_statements
 from orchestration.modelling.project import DBT, PROJECT_FOLDER, dbt_environment
 
@@ -23,7 +24,7 @@ def main() -> int:
         warehouse = Path(folder) / "warehouse.duckdb"
         with duckdb.connect(str(warehouse)) as connection:
             for statement in create_statements():
-                connection.execute(statement)
+                run(connection, "{statement}", statement=statement)
         for command in (("seed",), ("run", "--empty"), ("docs", "generate", "--static")):
             done = subprocess.run(
                 [DBT, "--quiet", *command],

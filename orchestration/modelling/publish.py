@@ -12,6 +12,7 @@ import duckdb
 
 from footfall.clients import Client
 from footfall.published import publish
+from footfall.sql import name, names, run, scratch
 from footfall.store import ObjectStore
 
 #: Mart → columns that give its rows a total order.
@@ -43,12 +44,15 @@ def publish_marts(connection: duckdb.DuckDBPyConnection, lake: ObjectStore, clie
     """Publish one client's marts, each atomically (footfall.published). Returns mart → rows."""
     rows = {}
     for mart, order in PUBLISHED.items():
-        with TemporaryDirectory(prefix="footfall-publish-") as folder:
+        with TemporaryDirectory(prefix="footfall-publish-", dir=scratch(connection)) as folder:
             path = Path(folder) / "mart.parquet"
-            done = connection.execute(
-                f"COPY (SELECT * FROM main.{mart} WHERE client_id = ? ORDER BY {order}) "
-                f"TO '{path}' (FORMAT parquet, COMPRESSION zstd)",
-                [client.client_id],
+            done = run(
+                connection,
+                "COPY (SELECT * FROM main.{mart} WHERE client_id = $client ORDER BY {order}) "
+                "TO $path (FORMAT parquet, COMPRESSION zstd)",
+                {"client": client.client_id, "path": str(path)},
+                mart=name(mart),
+                order=names(order.split(", ")),
             ).fetchone()
             data = path.read_bytes()
         rows[mart] = int(done[0]) if done else 0

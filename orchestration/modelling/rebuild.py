@@ -14,6 +14,7 @@ import duckdb
 
 from footfall.errors import FootfallError
 from footfall.hours import HOUR
+from footfall.sql import name, run, sql
 from orchestration.modelling.command import build_whole, build_windowed, window_environment
 from orchestration.modelling.invoke import failures, invoke
 
@@ -74,20 +75,23 @@ def rebuild(warehouse: Path, target: Path, say: Callable[[str], object], most: i
 def _without_models(warehouse: Path, copy: Path) -> list[tuple[datetime, int]]:
     """Copy what ingest and discovery wrote. Returns (hour, events) of every ingested hour, in order."""
     with duckdb.connect(str(warehouse)) as connection:
-        connection.execute("CHECKPOINT")  # so that the file is all there is
+        run(connection, "CHECKPOINT")  # so that the file is all there is
     shutil.copyfile(warehouse, copy)
     with duckdb.connect(str(copy)) as connection:
-        connection.execute("SET TimeZone = 'UTC'")
+        run(connection, "SET TimeZone = 'UTC'")
         for schema in ("staging", "intermediate"):
-            connection.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
-        made = connection.execute(
-            "SELECT table_name, table_type FROM information_schema.tables WHERE table_schema = 'main'"
+            run(connection, "DROP SCHEMA IF EXISTS {schema} CASCADE", schema=name(schema))
+        made = run(
+            connection,
+            "SELECT table_name, table_type FROM information_schema.tables WHERE table_schema = 'main'",
         ).fetchall()
-        for name, kind in made:
-            connection.execute(f'DROP {"VIEW" if kind == "VIEW" else "TABLE"} main."{name}"')
-        rows = connection.execute(
+        for table, kind in made:
+            what = sql("VIEW") if kind == "VIEW" else sql("TABLE")
+            run(connection, "DROP {what} main.{table}", what=what, table=name(table))
+        rows = run(
+            connection,
             "SELECT received_hour, count(events.received_hour) FROM ingest.hours "
-            "LEFT JOIN ingest.events AS events USING (received_hour) GROUP BY 1 ORDER BY 1"
+            "LEFT JOIN ingest.events AS events USING (received_hour) GROUP BY 1 ORDER BY 1",
         ).fetchall()
     return [(row[0], row[1]) for row in rows]
 

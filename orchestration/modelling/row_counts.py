@@ -5,15 +5,22 @@ from pathlib import Path
 
 import duckdb
 
+from footfall.sql import Sql, joined, name, run
+
+
+def _path(table: str) -> Sql:
+    return joined(".", map(name, table.split(".")))
+
 
 def row_counts(warehouse: Path, tables: Iterable[str]) -> dict[str, int]:
     """`schema.table` → rows, of those that are tables; a view would have to be read."""
     with duckdb.connect(str(warehouse), read_only=True) as connection:
-        known = connection.execute("SELECT schema_name || '.' || table_name FROM duckdb_tables()").fetchall()
-        stored = {name for (name,) in known}
+        known = run(connection, "SELECT schema_name || '.' || table_name FROM duckdb_tables()").fetchall()
+        stored = {table for (table,) in known}
         return {
             table: int(found[0])
             for table in tables
             if table in stored
-            and (found := connection.execute(f"SELECT count(*) FROM {table}").fetchone()) is not None
+            and (found := run(connection, "SELECT count(*) FROM {table}", table=_path(table)).fetchone())
+            is not None
         }

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import dagster as dg
 import duckdb
@@ -13,6 +14,7 @@ from dagster_duckdb import DuckDBResource
 
 from footfall.durable import STEPS, BrokenState, known_version, require_known
 from footfall.errors import FootfallError
+from footfall.sql import SCRATCH, confine, run, run_steps
 
 #: Of DuckDB: not its file, or not whole; of another version; without our tables.
 _DAMAGE = (
@@ -67,27 +69,23 @@ class Warehouse(dg.ConfigurableResource):
         """Look at the version before anybody else opens the file; an older one is brought up to now."""
         name = "warehouse.duckdb"
         with duckdb.connect(self.path) as connection:
-            is_there = connection.execute(
+            is_there = run(
+                connection,
                 "SELECT count(*) FROM duckdb_tables() WHERE schema_name = 'ingest' AND table_name = ?",
                 ["state_version"],
             ).fetchone() == (1,)
-            row = (
-                connection.execute("SELECT version FROM ingest.state_version").fetchone()
-                if is_there
-                else None
-            )
+            row = run(connection, "SELECT version FROM ingest.state_version").fetchone() if is_there else None
             found = int(row[0]) if row else 0
             require_known(name, self.path, found, known_version(name))
             if found == known_version(name):
                 return
-            connection.execute("BEGIN")
-            connection.execute("CREATE SCHEMA IF NOT EXISTS ingest")
-            connection.execute("CREATE TABLE IF NOT EXISTS ingest.state_version (version INTEGER)")
-            connection.execute("DELETE FROM ingest.state_version")
-            for statement in (each for step in STEPS[name][found:] for each in step):
-                connection.execute(statement)
-            connection.execute("INSERT INTO ingest.state_version VALUES (?)", [known_version(name)])
-            connection.execute("COMMIT")
+            run(connection, "BEGIN")
+            run(connection, "CREATE SCHEMA IF NOT EXISTS ingest")
+            run(connection, "CREATE TABLE IF NOT EXISTS ingest.state_version (version INTEGER)")
+            run(connection, "DELETE FROM ingest.state_version")
+            run_steps(connection, STEPS[name][found:])
+            run(connection, "INSERT INTO ingest.state_version VALUES (?)", [known_version(name)])
+            run(connection, "COMMIT")
 
     @contextmanager
     def _told(self) -> Iterator[None]:
@@ -98,13 +96,21 @@ class Warehouse(dg.ConfigurableResource):
             raise BrokenState("warehouse.duckdb", self.path, error) from None
 
     @contextmanager
-    def connect(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """An open connection, in UTC. Nobody else has the file open meanwhile."""
-        with self.exclusive(), DuckDBResource(database=self.path).get_connection() as connection:
+    def connect(self, *folders: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+        """An open connection, in UTC. Nobody else has the file open meanwhile.
+
+        It reads and writes other files only in `folders`, and in a folder for `footfall.sql.scratch`.
+        """
+        with (
+            self.exclusive(),
+            TemporaryDirectory(prefix=f"{SCRATCH}warehouse-") as own,
+            DuckDBResource(database=self.path).get_connection() as connection,
+        ):
             try:
-                connection.execute("SET TimeZone = 'UTC'")
+                run(connection, "SET TimeZone = 'UTC'")
                 # A progress bar in a run's log is noise.
-                connection.execute("SET enable_progress_bar = false")
+                run(connection, "SET enable_progress_bar = false")
+                confine(connection, Path(own), *folders)
                 yield connection
             finally:
                 connection.close()

@@ -23,8 +23,10 @@ from orchestration.alerting.deliveries import PATIENCE, expected
 from orchestration.defs.alerting.deliveries import DEGRADED_FOR, of_deliveries
 from orchestration.defs.alerting.runs import ended_runs
 from orchestration.defs.delivery.showing import failure
+from orchestration.defs.ingest.assets import lacking
 from orchestration.delivery.ledger import Ledger
 from orchestration.delivery.probes import probe_all, read_probes, write_probes
+from orchestration.delivery.receipts import Receipts
 from orchestration.delivery.send import Outcome
 from orchestration.ingest.hour import ingest_hours
 from orchestration.ingest.listing import read_degraded, record_degraded
@@ -209,6 +211,28 @@ def test_an_hour_that_lacks_an_object_is_told_until_it_is_whole(at):
         assert ingest() == [alert]
         lake.delete(broken)
         assert ingest() == []
+
+
+def test_what_is_damaged_in_a_clients_object_is_in_its_receipt_and_its_alert_and_else_the_operators(at):
+    lake = LocalStore(at.folder / "lake")
+    land(lake, HOUR, event("event-0001"), b'{"v":2}', b"\xff\x00", origin="client=demo.import-1")
+    land(lake, HOUR, b"torn", origin="c1-1-1")
+    land_bytes(lake, HOUR, b"no zstd", origin="client=other.import-1")
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        counts = ingest_hours(connection, lake, [HOUR])
+        told = {
+            name: Receipts(connection).of(name, HOUR, HOUR + HOURS, rows=0, delivered=0, excluded=0)
+            for name in ("demo", "other")
+        }
+    record_degraded(at.state.listings(), lacking(counts, []), HOUR)
+
+    assert (told["demo"].received, told["demo"].kept, told["demo"].quarantined) == (3, 1, {"damaged_line": 2})
+    assert (told["other"].received, told["other"].quarantined) == (1, {"unreadable_object": 1})
+    found = {alert.client_id: alert.facts["problem"] for alert in at.alerts(HOUR + HOURS)}
+    assert sorted(found) == ["", "demo", "other"]
+    assert found["demo"].startswith("2 damaged lines, the first: ")
+    assert found[""].startswith("1 damaged lines, the first: ")
 
 
 def test_a_loss_that_nobody_mends_is_let_go_and_keeps_its_time_when_the_hour_runs_again(tmp_path):

@@ -61,9 +61,9 @@ def test_the_copy_is_made_once_it_pays_and_not_for_a_few(many, tmp_path):
     with sliced(many.connection, tmp_path / "s", wanted[:AFTER]) as slices:
         few = {slices.table(*each) for each in wanted[:AFTER]}
 
-    assert read[: AFTER - 1] == ["main.events"] * (AFTER - 1)
+    assert read[: AFTER - 1] == ['main."events"'] * (AFTER - 1)
     assert set(read[AFTER - 1 :]) == {"slices.copy_0"}
-    assert few == {"main.events"}
+    assert few == {'main."events"'}
 
 
 def test_where_no_copy_can_be_made_the_mart_is_read(many, tmp_path):
@@ -72,5 +72,5 @@ def test_where_no_copy_can_be_made_the_mart_is_read(many, tmp_path):
         for leftover in (tmp_path / "s").iterdir():
             leftover.rmdir()
 
-        assert {slices.table(*each) for each in wanted} == {"main.events"}
+        assert {slices.table(*each) for each in wanted} == {'main."events"'}
         (tmp_path / "s" / leftover.name).mkdir()

@@ -17,6 +17,7 @@ from footfall.errors import FootfallError
 from footfall.hours import HOUR, floor
 from footfall.keys import raw_prefix
 from footfall.privacy import Salts, visitor_id
+from footfall.sql import confined
 from footfall.store import LocalStore, StoreError, open_store
 from orchestration.defs.sources.assets import access_logs
 from orchestration.ingest.hour import ingest_hours
@@ -62,11 +63,9 @@ def converted(tmp_path, *objects, **options):
     """(what convert says, the stored lines of all hours)."""
     lake = LocalStore(tmp_path / "lake")
     owner = client()
-    folder = tmp_path / "lines"
-    folder.mkdir(exist_ok=True)
-    with duckdb.connect() as connection:
+    with confined("footfall-test-") as (connection, folder):
         done = convert(connection, objects, owner, owner.sites[0], Salts(lake), folder, **options)
-    lines = [json.loads(text) for path in done.hours.values() for text in path.read_text().splitlines()]
+        lines = [json.loads(text) for path in done.hours.values() for text in path.read_text().splitlines()]
     return done, lines
 
 
@@ -436,11 +435,10 @@ def test_personal_data_and_click_ids_in_addresses_are_not_stored(tmp_path):
 
 
 def test_a_site_of_tier_0_gets_no_visitors_from_its_log(tmp_path):
-    lake, folder = LocalStore(tmp_path / "lake"), tmp_path / "lines"
-    folder.mkdir()
+    lake = LocalStore(tmp_path / "lake")
     owner = client()
     site = owner.sites[0].model_copy(update={"consent_default": 0})
-    with duckdb.connect() as connection:
+    with confined("footfall-test-") as (connection, folder):
         done = convert(connection, [("a.log", log(line()))], owner, site, Salts(lake), folder)
-    lines = [json.loads(text) for path in done.hours.values() for text in path.read_text().splitlines()]
+        lines = [json.loads(text) for path in done.hours.values() for text in path.read_text().splitlines()]
     assert {(each["visitor_id"], each["consent_tier"]) for each in lines} == {(None, 0)}

@@ -113,7 +113,7 @@ def _deliveries(
             desk = Desk(state.folder(), state.signer(), software())
         except FootfallError as error:
             raise dg.Failure(str(error), allow_retries=False) from None
-        with warehouse.connect() as connection:
+        with warehouse.connect(*desk.folders) as connection:
             hours = IngestedHours.read(connection, first_hour())
             orders = []
             for client, export in exports:

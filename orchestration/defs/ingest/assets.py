@@ -120,7 +120,7 @@ def ingest(
     # Behind the commit: an hour that failed keeps its old digest, and is found to be stale.
     record_digests(state.listings(), {hour.hour: hour.digest for hour in over})
     # For the alerts, which must not wait for the warehouse.
-    record_degraded(state.listings(), _lacking(counts, findings), datetime.now(UTC))
+    record_degraded(state.listings(), lacking(counts, findings), datetime.now(UTC))
     for hour in counts:
         _describe(context, hour)
     context.add_asset_metadata({"volume_by_hour": dg.MetadataValue.md(volume)}, asset_key=EVENTS)
@@ -131,13 +131,14 @@ def ingest(
     )
 
 
-def _lacking(
+def lacking(
     counts: Sequence[HourCounts], findings: Sequence[Finding]
 ) -> dict[datetime, list[tuple[str, str]]]:
-    """Hour → the objects it lacks and why, none for an hour that is whole."""
+    """Hour → the objects that it lacks, or lacks lines of, and why; none for an hour that is whole."""
     return {
         hour.hour: [
             *hour.unreadable,
+            *hour.damaged,
             *((each.key, each.detail) for each in findings if each.kind == LOST and each.hour == hour.hour),
         ]
         for hour in counts

@@ -12,6 +12,7 @@ from importlib.metadata import version
 import duckdb
 
 from footfall.clients import Registry
+from footfall.sql import joined, name, run, sql
 from orchestration.ingest.enrichment.referrers import HOSTS, SPAM_HOSTS, classify
 from orchestration.ingest.enrichment.user_agents import agent_of
 
@@ -40,19 +41,21 @@ def make_tables(connection: duckdb.DuckDBPyConnection, registry: Registry) -> No
 
 
 def _agents(connection: duckdb.DuckDBPyConnection) -> None:
-    pairs = connection.execute(
-        "SELECT DISTINCT user_agent, client_hints FROM judged WHERE is_event AND user_agent <> ''"
+    pairs = run(
+        connection, "SELECT DISTINCT user_agent, client_hints FROM judged WHERE is_event AND user_agent <> ''"
     ).fetchall()
     agents = [agent_of(*pair) for pair in pairs]
     rows = [
-        (*pair, *(getattr(agent, name) for name in _AGENT)) for pair, agent in zip(pairs, agents, strict=True)
+        (*pair, *(getattr(agent, field) for field in _AGENT))
+        for pair, agent in zip(pairs, agents, strict=True)
     ]
     _fill(connection, "agents", ("user_agent", "client_hints", *_AGENT), rows)
 
 
 def _referrers(connection: duckdb.DuckDBPyConnection, registry: Registry) -> None:
-    found = connection.execute(
-        "SELECT DISTINCT client_id, site_id, authority FROM judged WHERE is_event AND authority <> ''"
+    found = run(
+        connection,
+        "SELECT DISTINCT client_id, site_id, authority FROM judged WHERE is_event AND authority <> ''",
     ).fetchall()
     clients = {client.client_id: client for client in registry.clients}
     rows = []
@@ -70,7 +73,8 @@ def _referrers(connection: duckdb.DuckDBPyConnection, registry: Registry) -> Non
 
 def _runaways(connection: duckdb.DuckDBPyConnection) -> None:
     """Visitors who viewed more pages in one minute than a person can."""
-    connection.execute(
+    run(
+        connection,
         """
         CREATE OR REPLACE TEMP TABLE runaways AS
         WITH busy AS (
@@ -90,12 +94,14 @@ def _runaways(connection: duckdb.DuckDBPyConnection) -> None:
 def _page_rules(connection: duckdb.DuckDBPyConnection, registry: Registry) -> None:
     """A row for each site with rules of its own. `patterns` are LIKE patterns with `!` as their escape."""
     ruled = [(c, s, s.pages) for c in registry.clients for s in c.sites if s.pages != type(s.pages)()]
-    connection.execute(
+    run(
+        connection,
         "CREATE OR REPLACE TEMP TABLE page_rules (client_id VARCHAR, site_id VARCHAR, slash VARCHAR, "
-        "lower_case BOOLEAN, query VARCHAR[], patterns VARCHAR[], names VARCHAR[])"
+        "lower_case BOOLEAN, query VARCHAR[], patterns VARCHAR[], names VARCHAR[])",
     )
     for client, site, rules in ruled:
-        connection.execute(
+        run(
+            connection,
             "INSERT INTO page_rules VALUES (?, ?, ?, ?, ?, ?, ?)",
             [
                 client.client_id,
@@ -121,10 +127,13 @@ def _fill(
     rows: Iterable[Sequence[str | None]],
 ) -> None:
     """A temporary table of text columns. Whole columns as lists: row by row takes a hundred times as long."""
-    connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE {table} ({', '.join(f'{name} VARCHAR' for name in columns)})"
+    run(
+        connection,
+        "CREATE OR REPLACE TEMP TABLE {table} ({columns})",
+        table=name(table),
+        columns=joined(", ", (sql("{column} VARCHAR", column=name(column)) for column in columns)),
     )
     values = [list(column) for column in zip(*rows, strict=True)]
     if values:
-        places = ", ".join("unnest(CAST(? AS VARCHAR[]))" for _ in columns)
-        connection.execute(f"INSERT INTO {table} SELECT {places}", values)
+        places = joined(", ", (sql("unnest(CAST(? AS VARCHAR[]))") for _ in columns))
+        run(connection, "INSERT INTO {table} SELECT {places}", values, table=name(table), places=places)

@@ -1,0 +1,60 @@
+"""Stored lines → a raw object of the lake, and what lies there afterwards, counted in the lake itself."""
+
+import hashlib
+from collections import Counter
+from datetime import datetime
+
+import msgspec
+import zstandard
+
+from footfall.errors import FootfallError
+from footfall.keys import raw_object
+from footfall.raw_object import compress
+from footfall.store import ObjectStore, put_once
+
+#: What a refused line counts as; an event counts as its type, which never has a blank.
+REFUSED = "refused line"
+
+
+class _Line(msgspec.Struct):
+    kind: str
+    type: str = ""
+
+
+_decode = msgspec.json.Decoder(_Line).decode
+
+
+def count_stored(content: bytes) -> Counter[str]:
+    """Event type, or REFUSED → how many of the newline-terminated stored lines are that."""
+    counts: Counter[str] = Counter()
+    for text in content.removesuffix(b"\n").split(b"\n") if content else ():
+        line = _decode(text)
+        counts[REFUSED if line.kind == "refused" else line.type] += 1
+    return counts
+
+
+def land(
+    lake: ObjectStore, hour: datetime, origin: str, client_id: str, content: bytes, lines: int
+) -> tuple[str, Counter[str]]:
+    """Put the `lines` stored lines of one client and hour. Returns the key, and what is stored there.
+
+    The object is read back, and what is said of it is counted from that. Raises FootfallError, naming the
+    object, where it does not hold as many lines as were read, and StoreError where the lake fails.
+    """
+    data = compress(content)
+    sha256 = hashlib.sha256(data).hexdigest()
+    key = raw_object(hour, origin, sha256, client_id)
+    former = raw_object(hour, origin, sha256)
+    if lake.head(former) is not None:
+        key = former  # put before keys named their client: a second copy would count its refused lines twice
+    put_once(lake, key, data)
+    try:
+        stored = count_stored(zstandard.ZstdDecompressor().decompress(lake.get(key)))
+    except (zstandard.ZstdError, msgspec.DecodeError) as error:
+        raise FootfallError(f"{lake.url(key)} cannot be read back: {error}; import the same again") from None
+    if stored.total() != lines:
+        raise FootfallError(
+            f"{lake.url(key)} holds {stored.total()} lines, and {lines} were read for it: what was imported "
+            "is not whole; report this with the log, the hour must not be delivered"
+        )
+    return key, stored

@@ -1,0 +1,139 @@
+"""The one place that gives SQL to DuckDB, and the one where text becomes part of a statement.
+
+A statement is a literal in the code. What differs from one call to the next is a parameter (`?`, `$name`);
+where DuckDB takes none, it is a piece of SQL that is put at `{place}`. A piece is made here, of a literal, of
+a number, of a name or of a text that is quoted. So nothing that a stranger wrote can be anything but a value.
+`tests/test_sql_is_literal.py` finds statements that are made in any other way.
+"""
+
+import re
+import string
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory, gettempdir
+from typing import Any
+
+import duckdb
+
+#: Types of plain columns, and lists of them: `VARCHAR`, `DECIMAL(18,3)`, `BIGINT[]`.
+_KIND = re.compile(r"[A-Z][A-Z0-9_ ]*(\([0-9, ]+\))?(\[\])*")
+
+#: How the names of folders begin that a connection has for itself; `upkeep` removes what was left.
+SCRATCH = "footfall-"
+
+Values = Sequence[object] | Mapping[str, object]
+
+
+class Sql(str):
+    """A piece of SQL that holds nothing a stranger wrote but in quotes. Only this module makes one."""
+
+    __slots__ = ()
+
+
+def sql(template: str, /, **pieces: Sql) -> Sql:
+    """A literal as SQL, with a piece at each `{place}`. Without pieces braces mean nothing."""
+    return Sql(_filled(template, pieces))
+
+
+def text(value: str) -> Sql:
+    """A value as a literal of SQL, where DuckDB takes no parameter. Raises ValueError for a NUL byte."""
+    return Sql("'" + _without_nul(value).replace("'", "''") + "'")
+
+
+def name(value: str) -> Sql:
+    """The name of a column or a table. Raises ValueError where it is empty or has a NUL byte."""
+    if not value:
+        raise ValueError("a name of SQL is never empty")
+    return Sql('"' + _without_nul(value).replace('"', '""') + '"')
+
+
+def names(values: Iterable[str], of: str = "") -> Sql:
+    """Names with commas between them, each behind `of` and a dot where it is given."""
+    prefix = f"{name(of)}." if of else ""
+    return Sql(", ".join(prefix + name(value) for value in values))
+
+
+def texts(values: Iterable[str]) -> Sql:
+    """Literals with commas between them."""
+    return joined(", ", map(text, values))
+
+
+def kind(value: str) -> Sql:
+    """The name of a type, as DuckDB says it. Raises ValueError for what cannot be one."""
+    if not _KIND.fullmatch(value):
+        raise ValueError(f"{value!r} is no type of a column")
+    return Sql(value)
+
+
+def number(value: int | float) -> Sql:
+    """A number. Raises TypeError for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"a number was expected, not {value!r}")
+    return Sql(repr(value))
+
+
+def joined(separator: str, pieces: Iterable[Sql]) -> Sql:
+    """Pieces with a literal between them."""
+    return Sql(separator.join(map(_piece, pieces)))
+
+
+def run(
+    connection: duckdb.DuckDBPyConnection, statement: str, values: Values = (), /, **pieces: Sql
+) -> duckdb.DuckDBPyConnection:
+    """Execute a literal statement, with a piece at each `{place}` and `values` as its parameters."""
+    return connection.execute(_filled(statement, pieces), values or None)
+
+
+def run_steps(connection: duckdb.DuckDBPyConnection, steps: Iterable[Iterable[str]]) -> None:
+    """Execute the statements of steps of `footfall.durable`, which are literals there."""
+    for step in steps:
+        for statement in step:
+            connection.execute(statement)
+
+
+def _filled(template: str, pieces: Mapping[str, Sql]) -> str:
+    if not pieces:
+        return template
+    return string.Formatter().vformat(template, (), {place: _piece(each) for place, each in pieces.items()})
+
+
+def _piece(value: object) -> str:
+    if not isinstance(value, Sql):
+        raise TypeError(f"not SQL of this project, so it must be a parameter or quoted: {value!r}")
+    return str(value)
+
+
+def _without_nul(value: str) -> str:
+    if "\0" in value:
+        raise ValueError("DuckDB cuts a statement at a NUL byte")
+    return value
+
+
+def confine(connection: duckdb.DuckDBPyConnection, *folders: Path) -> None:
+    """From now on the connection's database reads and writes files in `folders` only, beside its own.
+
+    No statement can undo it. Whoever gets a statement past all the rest finds no file of the host.
+    """
+    run(connection, "SET allowed_directories = [{folders}]", folders=texts(map(str, folders)))
+    run(connection, "SET enable_external_access = false")
+
+
+@contextmanager
+def confined(prefix: str) -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
+    """A database in memory, in UTC, and the one folder it may use, which is gone behind the block."""
+    with (
+        TemporaryDirectory(prefix=prefix) as made,
+        duckdb.connect(config={"temp_directory": f"{made}/spill"}) as connection,
+    ):
+        run(connection, "SET TimeZone = 'UTC'")
+        confine(connection, Path(made))
+        run(connection, "SET lock_configuration = true")
+        yield connection, Path(made)
+
+
+def scratch(connection: duckdb.DuckDBPyConnection) -> str:
+    """Where the connection may make temporary folders: in one of `confine` with that name, else anywhere."""
+    found: Any = run(connection, "SELECT current_setting('allowed_directories')").fetchone()
+    given = [folder for folder in found[0] if Path(folder).name.startswith(SCRATCH)]
+    return str(given[0]) if given else gettempdir()
