@@ -53,6 +53,7 @@ class Collector:
         shipper: Ships,
         agree_salt: Callable[[str, datetime], bytes],
         find_salt: Callable[[str, datetime], bytes | None] = lambda _client_id, _moment: None,
+        own_salt: Callable[[str, datetime], bytes] | None = None,
         senders: Senders | None = None,
         import_key: str | None = None,
         pixel: Path,
@@ -60,7 +61,8 @@ class Collector:
         options: Options | None = None,
     ) -> None:
         """`agree_salt(client_id, moment)` asks the lake and may block; it is called in a thread. So is
-        `find_salt`, which makes none: without it sessions are cut at midnight UTC.
+        `find_salt`, which makes none: without it sessions are cut at midnight UTC; and `own_salt`, which the
+        disk has: without it events of a new day are refused while the lake is away.
 
         `pixel` is the folder of the built pixel.
         """
@@ -70,7 +72,9 @@ class Collector:
         self._limits = Limits(
             address_rate=options.address_rate, site_rate=options.site_rate, key_rate=options.key_rate
         )
-        self._intake = Intake(spool, agree_salt, find_salt, senders or Senders(), self._limits, self.counters)
+        self._intake = Intake(
+            spool, agree_salt, find_salt, senders or Senders(), self._limits, self.counters, own_salt
+        )
         self._import_key = import_key.encode() if import_key else None
         self._origins = Origins(options.cors_origins)
         self._pixel = PixelFiles(pixel)
@@ -193,6 +197,10 @@ class Collector:
     def forget_salts(self) -> None:
         """Drop every salt that is not needed now; the lake still has those that may be used."""
         self._intake.forget_salts(self._now())
+
+    def agree_salts_again(self) -> None:
+        """Ask the lake about salts that are in use without its word; may block. Raises StoreError."""
+        self._intake.agree_again()
 
     # Events
 

@@ -7,7 +7,7 @@ import asyncio
 import logging
 import traceback
 from collections.abc import Callable, Coroutine, Sequence
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -31,8 +31,9 @@ JSON_ROUTES = frozenset({"track", "events", "count", "recent", "info"})
 #: What a route returns.
 Route = Answer | Pending | Coroutine[Any, Any, Answer | Pending]
 
-#: Seconds a request waits for the lake to agree on a new salt, once a client and day.
-SALT_SECONDS = 10.0
+#: Seconds a request waits for the lake to agree on a new salt, once a client and day. Higher: fewer days with
+#: two salts where the lake is slow, and longer waits where it is away.
+SALT_SECONDS = 3.0
 
 #: Refusals that leave no line: the sender was never let in (a wrong import key, a wrong receipt time, a
 #: key without the permission), or should come again (a limit, a disk that has just said no).
@@ -81,9 +82,10 @@ class Intake:
         senders: Senders,
         limits: Limits,
         counters: Counters,
+        own_salt: Callable[[str, datetime], bytes] | None = None,
     ) -> None:
-        """`agree_salt(client_id, moment)` and `find_salt`, which makes none, ask the lake and may block;
-        they are called in a thread.
+        """`agree_salt(client_id, moment)` and `find_salt`, which makes none, ask the lake and may block, and
+        `own_salt` asks the disk for one to use while the lake is away; they are called in a thread.
         """
         self._spool = spool
         self._limits = limits
@@ -91,10 +93,13 @@ class Intake:
         self._unclaimed = Buckets(UNCLAIMED_WINDOW)
         self._agree_salt = agree_salt
         self._find_salt = find_salt
+        self._own_salt = own_salt
         self._senders = senders
         #: Salts by client and day, ready for use. None: that day had none.
         self._salts: dict[tuple[str, date], VisitorHash | None] = {}
         self._agreeing: dict[tuple[str, date], asyncio.Task[VisitorHash | None]] = {}
+        #: Those that are in use without the lake's word.
+        self._own: set[tuple[str, date]] = set()
 
     def take(
         self,
@@ -250,6 +255,15 @@ class Intake:
         for key in list(self._salts):
             if key[1] < oldest:
                 self._salts.pop(key, None)
+        self._own.intersection_update(list(self._salts))
+
+    def agree_again(self) -> None:
+        """Ask the lake once more about salts that are our own; may block. Raises StoreError."""
+        for client_id, day in list(self._own):
+            moment = datetime(day.year, day.month, day.day, tzinfo=UTC)
+            self._salts[client_id, day] = VisitorHash(self._agree_salt(client_id, moment))
+            self._own.discard((client_id, day))
+            log.info("the lake knows the salt of %s of %s again", client_id, day)
 
     def _pending(
         self,
@@ -272,10 +286,28 @@ class Intake:
 
     async def _salt(self, client_id: str, moment: datetime) -> VisitorHash:
         """The salt of a client and day that is not in memory."""
-        salt = await self._ask(self._agree_salt, client_id, moment)
+        try:
+            salt = await self._ask(self._agree_salt, client_id, moment)
+        except Refused:
+            salt = await self._without_the_lake(client_id, moment)
         if salt is None:
             raise Refused(Refusal.NOT_DURABLE, "the lake does not answer")
         return salt
+
+    async def _without_the_lake(self, client_id: str, moment: datetime) -> VisitorHash | None:
+        """A salt of this collector's own; None where there can be none."""
+        key = (client_id, moment.date())
+        if key not in self._salts and self._own_salt is not None:
+            try:
+                salt = await asyncio.to_thread(_visitors, self._own_salt, client_id, moment)
+            except Exception as error:
+                log.error("no salt for %s of %s: %s", *key, _told(error))
+                return None
+            if key not in self._salts:  # the lake may have answered meanwhile
+                self._salts[key] = salt
+                self._own.add(key)
+                log.warning("%s has a salt of our own for %s until the lake answers", *key)
+        return self._salts.get(key)
 
     async def _previous(self, client_id: str, moment: datetime) -> VisitorHash | None:
         """The salt of the day before, in the first half hour and where that day had one.
@@ -316,9 +348,13 @@ class Intake:
         error = task.exception()
         if error is None:
             self._salts[key] = task.result()
+            self._own.discard(key)
         else:
-            text = str(error) if isinstance(error, FootfallError) else where(error)
-            log.error("no salt for %s of %s: %s", key[0], key[1], text)
+            log.error("the lake gives no salt for %s of %s: %s", *key, _told(error))
+
+
+def _told(error: BaseException) -> str:
+    return str(error) if isinstance(error, FootfallError) else where(error)
 
 
 def _visitors(
