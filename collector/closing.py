@@ -27,7 +27,8 @@ from footfall.store import AlreadyExists, ObjectStore
 log = logging.getLogger("collector")
 
 #: How long after its end an hour is closed at the earliest: longer than a request that was received in it
-#: may take (25 s for its body, 10 s for a salt). Lower would close hours before their last events are here.
+#: may take (25 s for its body, 3 s for a salt, 12 s for its turns). Lower would close hours before their last
+#: events are here.
 CLOSE_AFTER = timedelta(seconds=45)
 
 
