@@ -68,7 +68,8 @@ class Turns:
             # A single costly event may take ten steps' time: as long again is for the light requests, each of
             # which needs several turns of the loop. Batches of cheap events are not slowed.
             took = time.monotonic() - began
-            await asyncio.sleep(took if took > 2 * STEP_SECONDS else 0)
+            if self._waiting:
+                await asyncio.sleep(took if took > 2 * STEP_SECONDS else 0)
         self._task = None
 
     def _is_over(self, work: _Work) -> bool:

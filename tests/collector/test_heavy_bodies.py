@@ -122,8 +122,10 @@ def test_heavy_bodies_of_one_address_do_not_hold_up_another(tmp_path, rate):
 
 
 @pytest.mark.proof
-@pytest.mark.parametrize("rate", ["100", "0"], ids=["limited", "without limits"])
-def test_heavy_bodies_of_one_address_for_a_minute_leave_another_its_answers(tmp_path, rate, record_property):
+@pytest.mark.parametrize(("rate", "bound"), [("100", 0.25), ("0", 0.5)], ids=["limited", "without limits"])
+def test_heavy_bodies_of_one_address_for_a_minute_leave_another_its_answers(
+    tmp_path, rate, bound, record_property
+):
     settings = {"FOOTFALL_ADDRESS_EVENTS_PER_SECOND": rate}
     collector = CollectorProcess(tmp_path, settings=settings).start()
     try:
@@ -134,5 +136,5 @@ def test_heavy_bodies_of_one_address_for_a_minute_leave_another_its_answers(tmp_
 
     record_property("p99 of the other sender, ms", round(measured.percentile(99) * 1000, 1))
     assert measured.refused == 0
-    assert measured.percentile(99) < 0.25
+    assert measured.percentile(99) < bound
     assert {f"light-{n:06d}" for n in range(len(measured.waits))} <= lines
