@@ -5,7 +5,7 @@ prose, and a thousandth of it is sent where it is compressed. So work is counted
 measured, because the same event must always have the same answer.
 """
 
-#: Microseconds that a byte may cost: any byte, one that a value begins or ends with, and one that a rule stops
+#: Microseconds that a byte may cost: any byte, one that a value begins or ends with, one that a rule stops
 #: at (percent-encoding, pairs, addresses). Measured on one core of 2026 over the worst inputs of
 #: tests/support/heavy_bodies.py: the worst take not twice what is said, most texts a third.
 _ANY, _LIGHT, _HEAVY = 0.6, 0.8, 8.0
