@@ -20,7 +20,6 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m collector", description=__doc__)
     parser.add_argument("--worker", type=int, default=0, help=argparse.SUPPRESS)  # by the supervisor only
     parser.add_argument("--listener", type=int, help=argparse.SUPPRESS)
-    parser.add_argument("--again", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     try:
         settings = Settings.from_environ(os.environ)
@@ -34,7 +33,7 @@ def main() -> int:
             return supervise(settings)
         from collector.worker import run
 
-        run(settings, number=options.worker, descriptor=options.listener, is_again=options.again)
+        run(settings, number=options.worker, descriptor=options.listener)
     except FootfallError as error:
         sys.stderr.write(f"collector: {' '.join(str(error).split())}\n")
         return 1

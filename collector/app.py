@@ -24,9 +24,9 @@ from collector.clock import LiveClock
 from collector.counters import Counters
 from collector.encoding import inflated
 from collector.gif import gif_event, site_in_query
-from collector.intake import JSON_ROUTES, Appends, Intake, Route, where
+from collector.intake import JSON_ROUTES, Appends, Intake, Route
 from collector.keys import holder_of, presented_key
-from collector.limits import Limited, Limits
+from collector.limits import BYTES_OF_ONE, Limited, Limits
 from collector.message import Answer, Outcome, Pending, Request
 from collector.operation import Operation, Ships
 from collector.options import Options
@@ -36,6 +36,7 @@ from collector.sender import Senders
 from collector.shapes import claimed_domain, is_health_check, page_origin, parse_any_batch
 from collector.spool import NotDurable
 from collector.targets import KeyHolder, Sites, Target, inherit
+from collector.visitor_salts import VisitorSalts, where
 from footfall.event import Refusal, Refused
 
 log = logging.getLogger("collector")
@@ -53,6 +54,7 @@ class Collector:
         shipper: Ships,
         agree_salt: Callable[[str, datetime], bytes],
         find_salt: Callable[[str, datetime], bytes | None] = lambda _client_id, _moment: None,
+        own_salt: Callable[[str, datetime], bytes] | None = None,
         senders: Senders | None = None,
         import_key: str | None = None,
         pixel: Path,
@@ -60,7 +62,8 @@ class Collector:
         options: Options | None = None,
     ) -> None:
         """`agree_salt(client_id, moment)` asks the lake and may block; it is called in a thread. So is
-        `find_salt`, which makes none: without it sessions are cut at midnight UTC.
+        `find_salt`, which makes none: without it sessions are cut at midnight UTC; and `own_salt`, which the
+        disk has: without it events of a new day are refused while the lake is away.
 
         `pixel` is the folder of the built pixel.
         """
@@ -72,7 +75,8 @@ class Collector:
         self._limits = Limits(
             address_rate=options.address_rate, site_rate=options.site_rate, key_rate=options.key_rate
         )
-        self._intake = Intake(spool, agree_salt, find_salt, senders or Senders(), self._limits, self.counters)
+        self._salts = VisitorSalts(agree_salt, find_salt, own_salt)
+        self._intake = Intake(spool, self._salts, senders or Senders(), self._limits, self.counters)
         self._import_key = import_key.encode() if import_key else None
         self._origins = Origins(options.cors_origins)
         self._pixel = PixelFiles(pixel)
@@ -196,7 +200,11 @@ class Collector:
 
     def forget_salts(self) -> None:
         """Drop every salt that is not needed now; the lake still has those that may be used."""
-        self._intake.forget_salts(self._now())
+        self._salts.forget(self._now())
+
+    def agree_salts_again(self) -> None:
+        """Ask the lake about salts that are in use without its word; may block. Raises StoreError."""
+        self._salts.agree_again()
 
     # Events
 
@@ -265,7 +273,12 @@ class Collector:
         if request.trouble is not None:
             raise Refused(request.trouble)
         encoding = request.headers.get(b"content-encoding")
-        return request.body if encoding is None else inflated(request.body, encoding)
+        if encoding is None:
+            return request.body
+        self._intake.admit(request)  # who has used up its share is not even inflated
+        whole = inflated(request.body, encoding)
+        self._intake.admit(request, len(whole) // BYTES_OF_ONE)
+        return whole
 
     def _target(self, key: str | None) -> Target:
         if not key:

@@ -13,21 +13,23 @@ import json
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from collector.clock import machine_clock
-from collector.segments import OPEN, SEALED, segment_place
+from collector.segments import OPEN, SEALED, SHIPPED, Shipped, segment_place, shipped_from
 from collector.spool import Spool
 from collector.tally import Tallies, Tally
 from collector.worker_folders import take_over, worker_folders
 from footfall.errors import FootfallError
 from footfall.hours import HOUR, floor
-from footfall.keys import closed_marker
+from footfall.keys import closed_marker, raw_object
 from footfall.store import AlreadyExists, ObjectStore
 
 log = logging.getLogger("collector")
 
 #: How long after its end an hour is closed at the earliest: longer than a request that was received in it
-#: may take (25 s for its body, 10 s for a salt). Lower would close hours before their last events are here.
+#: may take (25 s for its body, 3 s for a salt, 12 s for its turns). Lower would close hours before their last
+#: events are here.
 CLOSE_AFTER = timedelta(seconds=45)
 
 
@@ -53,16 +55,45 @@ class Closer:
         #: Hours closed by this worker since it started.
         self.closed = 0
 
-    def note(self, hour: datetime, key: str, *, lines: int, size: int) -> None:
-        """Count an object that the lake holds now, before its segment goes. Raises OSError.
+    def count(self) -> None:
+        """Count what the lake holds of this worker, and let its segments go. Raises OSError.
 
-        Only in hours in which the collector was alive: those of an import are never said to be whole.
+        Their space is given back first, so that a full disk has room for the count. Only in hours in which
+        the collector was alive: those of an import are never said to be whole.
         """
-        if hour >= self._started or hour in self._tallies.hours():
-            self._tallies.add(hour, key, lines=lines, size=size)
+        found = self._shipped()
+        if not found:
+            return
+        # Once a segment is empty, nothing but its name says what it was.
+        self._files.sync_folder(self._spool.folder)
+        for path in found:
+            self._files.truncate(path, 0)
+        alive = set(self._tallies.hours())
+        for hour in sorted({shipped.hour for shipped in found.values()}):
+            of_hour = {path: shipped for path, shipped in found.items() if shipped.hour == hour}
+            if hour >= self._started or hour in alive:
+                self._tallies.add(hour, dict(map(_counted, of_hour.values())))
+            for path in of_hour:
+                self._files.unlink(path)
+
+    def _shipped(self) -> dict[Path, Shipped]:
+        """The segments of this worker that the lake holds and no tally counts yet."""
+        found = {}
+        for name in self._files.names(self._spool.folder):
+            if name.endswith(SHIPPED):
+                try:
+                    found[self._spool.folder / name] = shipped_from(self._spool.folder / name)
+                except FootfallError as error:
+                    log.error("%s", error)
+        return found
 
     def look(self) -> None:
-        """Do what is due now. Raises OSError, StoreError; whatever is left is done the next time."""
+        """Do what is due now. Raises OSError, StoreError; whatever is left is done the next time.
+
+        What gives space back comes before what takes some.
+        """
+        take_over(self._spool)
+        self.count()
         now = self._now()
         mine = self._tallies.hours()
         if floor(now) not in mine:
@@ -70,7 +101,6 @@ class Closer:
         over = [hour for hour in mine if hour + HOUR + CLOSE_AFTER <= now]
         if over:
             self._finish(over)
-        take_over(self._spool)
         lock = self._files.lock(self._root / ".closing", wait=False)
         if lock is None:
             return  # a neighbour is at it
@@ -107,7 +137,7 @@ class Closer:
         for folder in worker_folders(self._files, self._root):
             for name in self._files.names(folder):
                 path = folder / name
-                if path.suffix in (OPEN, SEALED):
+                if path.suffix in (OPEN, SEALED, SHIPPED):
                     try:
                         found.add(segment_place(path)[0])
                     except FootfallError:
@@ -131,3 +161,9 @@ class Closer:
             self.closed += 1
         except AlreadyExists:
             pass  # closed before; what came since is a late raw object, and no marker is written twice
+
+
+def _counted(shipped: Shipped) -> tuple[str, dict[str, int]]:
+    """An object's key and what a tally says of it."""
+    key = raw_object(shipped.hour, shipped.origin, shipped.sha256)
+    return key, {"lines": shipped.lines, "bytes": shipped.size}

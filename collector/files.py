@@ -4,6 +4,7 @@ Nothing else in the spool, its recovery, the shipper or the tallies touches a fi
 lets each call fail in turn has tried every one of them.
 """
 
+import contextlib
 import fcntl
 import os
 from collections.abc import Callable
@@ -44,6 +45,11 @@ class Files:
     def size(self, path: Path) -> int:
         """Bytes of a file."""
         return path.stat().st_size
+
+    def room(self, folder: Path) -> tuple[int, int]:
+        """Bytes that we may still write to the disk of a folder, and bytes of the whole disk."""
+        disk = os.statvfs(folder)
+        return disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize
 
     def truncate(self, path: Path, size: int) -> None:
         """Cut a file off behind `size` bytes."""
@@ -89,13 +95,19 @@ class Files:
         """Make `data` the durable content of a file, whole or not at all."""
         part = path.with_name(path.name + PART)
         self.unlink(part)
-        descriptor = self.create(part)
         try:
-            self.write(descriptor, data)
-            self.sync(descriptor)
-        finally:
-            self.close(descriptor)
-        self.rename(part, path)
+            descriptor = self.create(part)
+            try:
+                self.write(descriptor, data)
+                self.sync(descriptor)
+            finally:
+                self.close(descriptor)
+            self.rename(part, path)
+        except OSError:
+            # On a full disk half a file would hold the very space that is missing.
+            with contextlib.suppress(OSError):
+                self.unlink(part)
+            raise
         self.sync_folder(path.parent)
 
 

@@ -4,35 +4,30 @@ The sender's address lives here as long as the request (collector/sender.py); no
 """
 
 import asyncio
-import logging
-import traceback
-from collections.abc import Callable, Coroutine, Sequence
-from datetime import date, datetime, timedelta
-from pathlib import Path
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Protocol
 
 from collector.answers import TAKEN, older_answer, refusal_answer
 from collector.counters import Counters
-from collector.limits import Buckets, Limits
+from collector.limits import BYTES_OF_ONE, WORK_OF_ONE, Buckets, Limits
 from collector.message import Answer, Headers, Pending, Request
-from collector.sender import Senders, is_carried_over, receipt, without_address
+from collector.sender import Senders, receipt, without_address
 from collector.shapes import Shape, page_origin, translate
 from collector.spool import NotDurable, SpoolState
 from collector.targets import Target
-from footfall.errors import FootfallError
+from collector.turns import Steps, Turns
+from collector.visitor_salts import VisitorSalts
 from footfall.event import Event, Receipt, Refusal, Refused, check_event, event_line, refused_line
 from footfall.privacy import VisitorHash
-
-log = logging.getLogger("collector")
+from footfall.scrub_work import affordable, work
 
 #: Routes for programs, which read a refusal as JSON.
 JSON_ROUTES = frozenset({"track", "events", "count", "recent", "info"})
 
 #: What a route returns.
 Route = Answer | Pending | Coroutine[Any, Any, Answer | Pending]
-
-#: Seconds a request waits for the lake to agree on a new salt, once a client and day.
-SALT_SECONDS = 10.0
 
 #: Refusals that leave no line: the sender was never let in (a wrong import key, a wrong receipt time, a
 #: key without the permission), or should come again (a limit, a disk that has just said no).
@@ -46,8 +41,9 @@ NOT_KEPT = frozenset(
     }
 )
 
-#: Bytes of an unreadable body that count as one event against a limit.
-QUARANTINE_UNIT = 4096
+#: Microseconds of work (footfall/scrub_work.py) from which on a request takes turns with others. Lower: more
+#: requests pay for turns; higher: longer holds of the loop.
+HEAVY_WORK = 10_000
 #: Client of lines that nobody is known to own; no client file can have this name.
 NOBODY = "_unknown"
 #: What is kept of them: a sample that no flood can make large. Bytes of one body, bodies a second over a
@@ -70,31 +66,34 @@ class Appends(Protocol):
         ...
 
 
+@dataclass(slots=True)
+class _Checked:
+    """What the events of a request came to."""
+
+    shape: Shape | None
+    events: list[Event] = field(default_factory=list)
+    refusals: list[Refused] = field(default_factory=list)
+    rejected: list[bytes] = field(default_factory=list)
+
+
 class Intake:
     """Makes events durable. Belongs to one event loop."""
 
     def __init__(
         self,
         spool: Appends,
-        agree_salt: Callable[[str, datetime], bytes],
-        find_salt: Callable[[str, datetime], bytes | None],
+        salts: VisitorSalts,
         senders: Senders,
         limits: Limits,
         counters: Counters,
     ) -> None:
-        """`agree_salt(client_id, moment)` and `find_salt`, which makes none, ask the lake and may block;
-        they are called in a thread.
-        """
         self._spool = spool
         self._limits = limits
         self._counters = counters
+        self._turns = Turns()
         self._unclaimed = Buckets(UNCLAIMED_WINDOW)
-        self._agree_salt = agree_salt
-        self._find_salt = find_salt
+        self._salts = salts
         self._senders = senders
-        #: Salts by client and day, ready for use. None: that day had none.
-        self._salts: dict[tuple[str, date], VisitorHash | None] = {}
-        self._agreeing: dict[tuple[str, date], asyncio.Task[VisitorHash | None]] = {}
 
     def take(
         self,
@@ -117,43 +116,37 @@ class Intake:
         """
         sender = self._senders.of(request.peer, request.headers)
         if b"x-footfall-received-at" not in request.headers:  # a trusted import is not limited
-            self._limit(sender.address, target, len(raws), request.started)
-        events = []
-        refusals: list[Refused] = []
-        rejected: list[bytes] = []
-        for raw in raws:
-            try:
-                events.append(check_event(raw))
-            except Refused as refused:
-                try:
-                    event, of_shape = _older(raw, refused, request, target)
-                    shape = shape or of_shape
-                    events.append(event)
-                except Refused as final:
-                    refusals.append(final)
-                    rejected.append(raw)
+            needed = self._charge(sender.address, target, raws, request.started)
+        else:
+            needed = _work_of(raws)
+        checked = _Checked(shape)
+        events, refusals = checked.events, checked.refusals
+        lines: list[bytes] = []
 
-        def store(salt: VisitorHash | None, previous: VisitorHash | None = None) -> Pending:
+        def make_lines(salt: VisitorHash | None, previous: VisitorHash | None = None) -> Steps:
             site = target.site
             of_request = receipt(target.client_id, site, received_at, request.headers, sender, salt, previous)
-            lines = [
-                event_line(
-                    event,
-                    of_request,
-                    sent_at=sent_at,
-                    is_declared_host=site.declares(event.host),
-                    lost=None if n else lost,
+            for n, event in enumerate(events):
+                is_declared = site.declares(event.host)
+                first_lost = None if n else lost
+                lines.append(
+                    event_line(
+                        event, of_request, sent_at=sent_at, is_declared_host=is_declared, lost=first_lost
+                    )
                 )
-                for n, event in enumerate(events)
-            ]
+                yield
+            for refused, raw in zip(refusals, checked.rejected, strict=True):
+                lines.append(refused_line(refused, of_request, raw))
+                yield
+
+        def store() -> Pending:
             answer = taken
-            if shape is not None and events:
+            if checked.shape is not None and events:
                 ids = [event.event_id for event in events]
-                answer = older_answer(shape, ids, received_at, target.bucket, len(refusals))
+                answer = older_answer(checked.shape, ids, received_at, target.bucket, len(refusals))
                 if more:
                     answer = answer._replace(headers=[*answer.headers, *more])
             if refusals:
-                lines += [refused_line(r, of_request, raw) for r, raw in zip(refusals, rejected, strict=True)]
                 answer = refusal_answer(
                     refusals, answer if events else None, as_json=request.route in JSON_ROUTES
                 )
@@ -162,19 +155,30 @@ class Intake:
                 request, target, received_at, lines, answer, len(events), refusals, sender.address
             )
 
+        steps = _check(raws, checked, request, target)
+        client_id = target.client_id
+
+        async def store_in_turns() -> Pending:
+            name = self._limits.name_of(sender.address)
+            await self._turns.take(name, steps)
+            salts = await self._salts.both(client_id, received_at) if events else (None, None)
+            await self._turns.take(name, make_lines(*salts))
+            return store()
+
+        if needed > HEAVY_WORK:
+            return store_in_turns()
+        _do(steps)
         if not events:
-            return store(None)
-        client_id, today = target.client_id, received_at.date()
-        salt = self._salts.get((client_id, today))
-        if not is_carried_over(received_at):
-            if salt is not None:
-                return store(salt)
-        elif salt is not None and (before := (client_id, today - timedelta(days=1))) in self._salts:
-            return store(salt, self._salts[before])
+            _do(make_lines(None))
+            return store()
+        ready = self._salts.ready(client_id, received_at)
+        if ready is not None:
+            _do(make_lines(*ready))
+            return store()
 
         async def store_later() -> Pending:
-            agreed = salt or await self._salt(client_id, received_at)
-            return store(agreed, await self._previous(client_id, received_at))
+            _do(make_lines(*await self._salts.both(client_id, received_at)))
+            return store()
 
         return store_later()
 
@@ -196,8 +200,8 @@ class Intake:
             return self._keep_unclaimed(refused, request, received_at, body)
         address = self._senders.of(request.peer, request.headers).address
         if b"x-footfall-received-at" not in request.headers:
-            # By size: what cannot be read is as large as its sender likes, and is kept.
-            self._limit(address, target, 1 + len(body) // QUARANTINE_UNIT, request.started)
+            # By size and work: what cannot be read is as large as its sender likes, and is kept.
+            self._charge(address, target, [affordable(body)], request.started, 1 + len(body) // BYTES_OF_ONE)
         of_request = Receipt(target.client_id, target.site.site_id, received_at, None, "")
         lines = [refused_line(refused, of_request, body)]
         answer = refusal_answer([refused], as_json=request.route in JSON_ROUTES)
@@ -229,13 +233,27 @@ class Intake:
         self._counters.unclaimed_kept += 1
         return pending
 
-    def _limit(self, address: str, target: Target, events: int, now: float) -> None:
-        limited = self._limits.of_address(address, events, now)
+    def admit(self, request: Request, cost: int = 0) -> None:
+        """Charge a sender for what its body cost before it could be read. Raises Limited."""
+        if b"x-footfall-received-at" not in request.headers:
+            address = self._senders.of(request.peer, request.headers).address
+            limited = self._limits.of_address(address, cost, request.started)
+            if limited is not None:
+                raise limited
+
+    def _charge(self, address: str, target: Target, raws: list[bytes], now: float, events: int = 0) -> int:
+        """Charge an address for events or for their work, whichever is more, and a site for events. Returns
+        the work. Raises Limited.
+        """
+        needed = _work_of(raws)
+        events = events or len(raws)
+        limited = self._limits.of_address(address, max(events, needed // WORK_OF_ONE), now)
         if limited is None:
             limited = self._limits.of_site(target.site.key, target.site.events_per_second, events, now)
         if limited is not None:
             target.counts.refused[limited.refusal.code] += 1
             raise limited
+        return needed
 
     def _count_redactions(self, target: Target, events: Sequence[Event]) -> None:
         for event in events:
@@ -243,13 +261,6 @@ class Intake:
                 continue
             for rule, count in event.redactions.items():
                 self._counters.redactions[rule, target.client_id, target.site.site_id] += count
-
-    def forget_salts(self, now: datetime) -> None:
-        """Drop every salt that is not needed now; the lake still has those that may be used."""
-        oldest = (now - timedelta(days=1)).date() if is_carried_over(now) else now.date()
-        for key in list(self._salts):
-            if key[1] < oldest:
-                self._salts.pop(key, None)
 
     def _pending(
         self,
@@ -270,62 +281,30 @@ class Intake:
             durable, answer, events, refusals, target, payload, request.route, request.started, request.origin
         )
 
-    async def _salt(self, client_id: str, moment: datetime) -> VisitorHash:
-        """The salt of a client and day that is not in memory."""
-        salt = await self._ask(self._agree_salt, client_id, moment)
-        if salt is None:
-            raise Refused(Refusal.NOT_DURABLE, "the lake does not answer")
-        return salt
 
-    async def _previous(self, client_id: str, moment: datetime) -> VisitorHash | None:
-        """The salt of the day before, in the first half hour and where that day had one.
+def _work_of(raws: list[bytes]) -> int:
+    return sum(map(work, raws))
 
-        An event is not refused for want of it.
-        """
-        if not is_carried_over(moment):
-            return None
-        before = moment - timedelta(days=1)
-        key = (client_id, before.date())
-        if key not in self._salts:
-            try:
-                return await self._ask(self._find_salt, client_id, before)
-            except Refused:
-                self._salts[key] = None  # until the hour's upkeep: the next request must not wait as well
-        return self._salts[key]
 
-    async def _ask(
-        self, ask: Callable[[str, datetime], bytes | None], client_id: str, moment: datetime
-    ) -> VisitorHash | None:
-        """One question to the lake for all who wait. Raises Refused where it does not answer."""
-        key = (client_id, moment.date())
-        task = self._agreeing.get(key)
-        if task is None:
-            task = asyncio.create_task(asyncio.to_thread(_visitors, ask, client_id, moment))
-            self._agreeing[key] = task
-            task.add_done_callback(lambda done: self._agreed(key, done))
+def _check(raws: list[bytes], into: _Checked, request: Request, target: Target) -> Steps:
+    """Check events, one a step."""
+    for raw in raws:
         try:
-            # Shielded: one client that goes away must not take the answer from the others.
-            return await asyncio.wait_for(asyncio.shield(task), SALT_SECONDS)
-        except Exception:  # whatever it was is logged once, by _agreed
-            raise Refused(Refusal.NOT_DURABLE, "the lake does not answer") from None
-
-    def _agreed(self, key: tuple[str, date], task: "asyncio.Task[VisitorHash | None]") -> None:
-        del self._agreeing[key]
-        if task.cancelled():
-            return
-        error = task.exception()
-        if error is None:
-            self._salts[key] = task.result()
-        else:
-            text = str(error) if isinstance(error, FootfallError) else where(error)
-            log.error("no salt for %s of %s: %s", key[0], key[1], text)
+            into.events.append(check_event(raw))
+        except Refused as refused:
+            try:
+                event, shape = _older(raw, refused, request, target)
+                into.shape = into.shape or shape
+                into.events.append(event)
+            except Refused as final:
+                into.refusals.append(final)
+                into.rejected.append(raw)
+        yield
 
 
-def _visitors(
-    ask: Callable[[str, datetime], bytes | None], client_id: str, moment: datetime
-) -> VisitorHash | None:
-    salt = ask(client_id, moment)
-    return None if salt is None else VisitorHash(salt)
+def _do(steps: Steps) -> None:
+    for _ in steps:
+        pass
 
 
 def _older(raw: bytes, refused: Refused, request: Request, target: Target) -> tuple[Event, Shape]:
@@ -339,10 +318,3 @@ def _older(raw: bytes, refused: Refused, request: Request, target: Target) -> tu
     if translated.bucket is not None and translated.bucket != target.bucket:
         raise Refused(Refusal.BUCKET_MISMATCH)
     return check_event(translated.raw), translated.shape
-
-
-def where(error: BaseException) -> str:
-    """What an unexpected exception is and where it was raised. Not its text: that may quote a visitor."""
-    frames = traceback.extract_tb(error.__traceback__)
-    place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
-    return type(error).__name__ + place

@@ -8,6 +8,7 @@ without anyone gaining a token. Addresses are known here only as a hash under a 
 import re
 import secrets
 from collections.abc import Hashable
+from ipaddress import IPv6Address
 from math import ceil
 
 from footfall.event import Refusal, Refused
@@ -16,6 +17,9 @@ from footfall.event import Refusal, Refused
 WINDOW_SECONDS = 20.0
 #: The same for an API key, whose limit is written by the minute.
 KEY_WINDOW_SECONDS = 60.0
+#: Bytes of an inflated body, and microseconds of work, that cost as much as one event. Lower: dense bodies
+#: are limited sooner, and large batches of ordinary events with them.
+BYTES_OF_ONE, WORK_OF_ONE = 4096, 1000
 #: Buckets held at once. Beyond it the older half is forgotten early, and those begin full again.
 MAX_BUCKETS = 200_000
 
@@ -100,15 +104,22 @@ class Limits:
         self._sites = Buckets(WINDOW_SECONDS)
         self._keys = Buckets(KEY_WINDOW_SECONDS)
 
-    def of_address(self, address: str, events: int, now: float) -> Limited | None:
-        """Charge an address. Private ones are not charged: they stand for many visitors, or for us."""
+    def of_address(self, address: str, cost: int, now: float) -> Limited | None:
+        """Charge an address, of IPv6 its /64. Private ones are not charged: they stand for many visitors, or
+        for us. A cost of 0 only asks.
+        """
         rate = self._address_rate
         if not rate or _is_private(address):
             return None
-        # SipHash over a secret and the address: quick, and worth nothing outside of this process.
-        name = hash(self._secret + address)
-        wait = self._addresses.take(name, rate, events, now)
+        wait = self._addresses.take(self.name_of(address), rate, cost, now)
         return _limited("address", rate, WINDOW_SECONDS, wait) if wait else None
+
+    def name_of(self, address: str) -> int:
+        """What an address is told apart by, of IPv6 its /64: one host has all addresses of that."""
+        if ":" in address:
+            address = _subnet(address)
+        # SipHash over a secret and the address: quick, and worth nothing outside of this process.
+        return hash(self._secret + address)
 
     def of_site(self, key: str, own_rate: int | None, events: int, now: float) -> Limited | None:
         """Charge a site, at its own rate or the common one."""
@@ -139,6 +150,14 @@ class Limits:
 
     def _rate_of(self, own_rate: int | None) -> float:
         return (self._key_rate if own_rate is None else own_rate) / KEY_WINDOW_SECONDS
+
+
+def _subnet(address: str) -> str:
+    """The /64 of a canonical IPv6 address."""
+    try:
+        return (int(IPv6Address(address.partition("%")[0])) >> 64).to_bytes(8, "big").hex()
+    except ValueError:
+        return address
 
 
 def _limited(name: str, rate: float, window: float, wait: float) -> Limited:

@@ -66,6 +66,8 @@ class Operation:
         self.client_mistakes = 0
         #: Set when the process has been told to end: a balancer should send nobody more.
         self.is_draining = False
+        #: Whether the lake answered when it was last asked. Events are kept here while it does not.
+        self.is_lake_away = False
 
     # Probes
 
@@ -74,9 +76,14 @@ class Operation:
         return json_answer(200, {"status": "ok"})
 
     def readyz(self, _request: Request) -> Answer:
-        """503 while events would be refused: the spool nearly full, the disk failing, the end near."""
+        """503 while events would be refused: the spool nearly full, the disk failing, the end near.
+
+        A lake that is away is told, and no reason: its events wait in the spool.
+        """
         why = self.not_ready()
-        return json_answer(503 if why else 200, {"status": "unready" if why else "ok", "reasons": why})
+        lake = "away" if self.is_lake_away else "ok"
+        report = {"status": "unready" if why else "ok", "reasons": why, "lake": lake}
+        return json_answer(503 if why else 200, report)
 
     def not_ready(self) -> list[str]:
         """Why this process should get no events now; empty where it should."""

@@ -1,7 +1,10 @@
 """Segment files: their names, and what a start does with those that an earlier owner left.
 
-20261120T14-c1-1-1700000000000-000001.open ──► ….sealed        and beside it ….corrupt, where damaged
-HOUR        ORIGIN: collector, worker folder, birth in ms, number
+20261120T14-c1-1-1700000000000-000001.open ──► ….sealed ──► ….SHA.LINES.BYTES.shipped
+HOUR        ORIGIN: collector, worker folder, birth in ms, number   and beside it ….corrupt, where damaged
+
+A segment that the lake holds says so by its name, with all that its tally needs: a new name takes no space,
+so a full disk cannot keep it from being emptied.
 """
 
 import logging
@@ -17,7 +20,7 @@ from footfall.errors import FootfallError
 
 log = logging.getLogger("collector")
 
-OPEN, SEALED, CORRUPT = ".open", ".sealed", ".corrupt"
+OPEN, SEALED, SHIPPED, CORRUPT = ".open", ".sealed", ".shipped", ".corrupt"
 
 _HOUR = "%Y%m%dT%H"
 _BIRTH = re.compile(r"-(\d{13})-\d+$")
@@ -33,6 +36,31 @@ def segment_place(path: Path) -> tuple[datetime, str]:
     stamp, _, origin = path.stem.partition("-")
     try:
         return datetime.strptime(stamp, _HOUR).replace(tzinfo=UTC), origin
+    except ValueError:
+        raise FootfallError(f"{path} is not a segment of ours; move it out of the spool") from None
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """What the lake holds of a segment: `size` in bytes, as it lies there."""
+
+    hour: datetime
+    origin: str
+    sha256: str
+    lines: int
+    size: int
+
+    def name(self) -> str:
+        """The file name that says all this."""
+        return f"{segment_stem(self.hour, self.origin)}.{self.sha256}.{self.lines}.{self.size}{SHIPPED}"
+
+
+def shipped_from(path: Path) -> Shipped:
+    """What the name of a shipped segment says. Raises FootfallError for a foreign file."""
+    hour, rest = segment_place(path)
+    try:
+        origin, sha256, lines, size = rest.rsplit(".", 3)
+        return Shipped(hour, origin, sha256, int(lines), int(size))
     except ValueError:
         raise FootfallError(f"{path} is not a segment of ours; move it out of the spool") from None
 
@@ -97,9 +125,12 @@ def _seal(files: Files, path: Path, found: Recovered) -> None:
         files.truncate(path, content.end)
         found.torn_segments += 1
         log.warning("%s: a torn tail of %d bytes was cut off", path.name, content.torn)
-    if set_aside(files, path, content.corrupt):
-        found.corrupt_frames += len(content.corrupt)
-        log.error("%s: %d damaged frames were set aside", path.name, len(content.corrupt))
+    try:
+        if set_aside(files, path, content.corrupt):
+            found.corrupt_frames += len(content.corrupt)
+            log.error("%s: %d damaged frames were set aside", path.name, len(content.corrupt))
+    except OSError as error:  # the shipper does it, once there is room: the good frames need not wait
+        log.error("%s: damaged frames cannot be set aside yet: %s", path.name, error.strerror)
     target = path.with_suffix(SEALED)
     files.rename(path, target)
     found.sealed[target] = content.end

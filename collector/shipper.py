@@ -1,12 +1,13 @@
 """Sealed segments → raw objects in the lake: same segment, same bytes, same key, so a retry is harmless.
 
     HOUR-ORIGIN.sealed ─ lines ─ zstd ─ sha256 ─► raw/dt=…/hour=…/ORIGIN-SHA.ndjson.zst ─ confirmed
-                                                       └─► noted in the hour's tally ─► unlink
+                                         └─► renamed .shipped ─► emptied ─► in the tally ─► gone
 
 Nothing here gives up. The local file goes only after the lake has confirmed the object, and until then
-it is tried again, whatever the failure was.
+it is tried again, whatever the failure was. To let it go takes no space: a full disk has none.
 """
 
+import contextlib
 import hashlib
 import logging
 import random
@@ -14,14 +15,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 
 from collector.closing import Closer
 from collector.frames import scan
-from collector.segments import segment_place, set_aside
+from collector.segments import Shipped, segment_place, set_aside
 from collector.spool import Spool
+from footfall.durable import require_known_lake
 from footfall.errors import FootfallError
 from footfall.keys import raw_object
 from footfall.raw_object import compress_chunks
@@ -49,10 +50,10 @@ class Prepared:
     """A segment as it goes into the lake. Empty `data`: there is nothing to put."""
 
     path: Path
-    hour: datetime
     key: str
     data: bytes
-    lines: int
+    shipped: Shipped
+    corrupt: list[bytes]
 
 
 class Shipper:
@@ -77,6 +78,7 @@ class Shipper:
         self._deadline: float | None = None  # monotonic seconds; None while running
         self._thread = threading.Thread(target=self._run, name="shipper", daemon=True)
         self._prepared: Prepared | None = None
+        self._is_known = False  # the lake's version
         self.shipped = 0
         self.shipped_bytes = 0
         #: Attempts that failed, of whatever kind.
@@ -101,15 +103,26 @@ class Shipper:
 
     def ship(self, path: Path) -> None:
         """Put one sealed segment into the lake and remove it. Raises StoreError, FootfallError, OSError."""
+        if not self._is_known:
+            require_known_lake(self._store)
+            self._is_known = True
         made = self._prepare(path)
         if made.data:
             put_once(self._store, made.key, made.data)
             info = self._store.head(made.key)
             if info is None or info.size != len(made.data):
                 raise StoreError(f"{self._store.url(made.key)} is not what was put there", retryable=True)
-            # Noted before the segment goes: a crash in between ships it once more, to the same key.
-            self._closer.note(made.hour, made.key, lines=made.lines, size=len(made.data))
-        self._spool.remove(path)
+        # The good frames are safe by now; what is damaged stays until there is room for it.
+        if set_aside(self._spool.files, path, made.corrupt):
+            self._spool.count_corrupt(len(made.corrupt))
+            log.error("%s: %d damaged frames were set aside", path.name, len(made.corrupt))
+        if made.data:
+            self._spool.let_go(path, made.shipped)
+            # Without room for a tally its name says it as well. The next look tries again, and tells.
+            with contextlib.suppress(OSError):
+                self._closer.count()
+        else:
+            self._spool.remove(path)
         self._prepared = None
         self.shipped += 1
         self.shipped_bytes += len(made.data)
@@ -120,9 +133,6 @@ class Shipper:
             hour, origin = segment_place(path)
             # The event loop shares the interpreter: give way to it often.
             found = scan(self._spool.files.read(path), breathe=lambda: time.sleep(0))
-            if set_aside(self._spool.files, path, found.corrupt):
-                self._spool.count_corrupt(len(found.corrupt))
-                log.error("%s: %d damaged frames were set aside", path.name, len(found.corrupt))
             lines = 0
 
             def counted() -> Iterator[bytes]:
@@ -132,8 +142,9 @@ class Shipper:
                     yield chunk
 
             data = compress_chunks(counted(), found.size) if found.spans else b""
-            key = raw_object(hour, origin, hashlib.sha256(data).hexdigest())
-            self._prepared = Prepared(path, hour, key, data, lines)
+            shipped = Shipped(hour, origin, hashlib.sha256(data).hexdigest(), lines, len(data))
+            key = raw_object(hour, origin, shipped.sha256)
+            self._prepared = Prepared(path, key, data, shipped, found.corrupt)
         return self._prepared
 
     def _run(self) -> None:

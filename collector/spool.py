@@ -22,7 +22,16 @@ from pathlib import Path
 
 from collector.files import PART, Files
 from collector.frames import HEADER_BYTES, MAX_PAYLOAD_BYTES, frames
-from collector.segments import OPEN, SEALED, Recovered, recover, segment_birth, segment_place, segment_stem
+from collector.segments import (
+    OPEN,
+    SEALED,
+    Recovered,
+    Shipped,
+    recover,
+    segment_birth,
+    segment_place,
+    segment_stem,
+)
 from footfall.errors import FootfallError
 
 log = logging.getLogger("collector")
@@ -39,6 +48,9 @@ HANG_SECONDS = 10.0
 PROBE_SECONDS = 1.0
 #: Bytes that a probe writes: as much as a busy turn commits, so that a full disk shows itself.
 PROBE_BYTES = 64 << 10
+#: Bytes of the disk that the spool leaves free, of a small disk a share: for the tallies, and for a lake
+#: or a log on the same disk. Lower: more is kept before 503, and others meet a full disk sooner.
+SPARE_BYTES, SPARE_SHARE = 64 << 20, 1 / 16
 #: Seconds after its hour at which a segment is sealed, however young: the hour waits for it.
 HOUR_END_SECONDS = 5.0
 
@@ -113,12 +125,14 @@ class Spool:
         segment_seconds: float,
         segment_bytes: int,
         spool_bytes: int,
+        disk_share: int = 1,
         files: Files | None = None,
         on_sealed: Callable[[], None] = lambda: None,
     ) -> None:
         """Take the folder, recover what an earlier owner left open, start the committer.
 
-        `collector_id` and `worker` name the segments; together they must be unique in the lake.
+        `collector_id` and `worker` name the segments; together they must be unique in the lake. So many
+        spools as `disk_share` says fill one disk.
 
         Raises FolderTaken where another process has it, FootfallError where it cannot be used.
         """
@@ -132,6 +146,9 @@ class Spool:
         self._segment_seconds = segment_seconds
         self._segment_bytes = segment_bytes
         self._spool_bytes = spool_bytes
+        self._disk_share = disk_share
+        self._disk_bytes = spool_bytes  # what the spool may hold by what its disk has free
+        self._measured: float | None = None  # monotonic seconds
         self._origin = f"{collector_id}-{worker}"
         self._number = 0
 
@@ -168,6 +185,7 @@ class Spool:
         except OSError as error:
             where = error.filename or folder
             raise FootfallError(f"the spool cannot be used: {where}: {error.strerror}") from error
+        self._measure()
         self._committer = threading.Thread(target=self._run, name="committer", daemon=True)
         self._committer.start()
 
@@ -199,6 +217,8 @@ class Spool:
         queued = self._taken - self._settled + size
         if self._held + queued > self._spool_bytes:
             raise NotDurable("the spool is full")
+        if self._held + queued > self._disk_bytes:
+            raise NotDurable("the disk is full")
         if queued > MAX_QUEUED_BYTES or size > MAX_PAYLOAD_BYTES:
             raise NotDurable("the disk does not keep up")
         group = self._gathering
@@ -251,6 +271,13 @@ class Spool:
             size, _ = self._sealed.pop(path, (0, 0.0))
             self._held -= size
 
+    def let_go(self, path: Path, shipped: Shipped) -> None:
+        """Rename a sealed segment: the lake holds it. Call it only after the lake has confirmed."""
+        self.files.rename(path, self.folder / shipped.name())
+        with self._wake:
+            size, _ = self._sealed.pop(path, (0, 0.0))
+            self._held -= size
+
     def adopt(self, found: Recovered) -> None:
         """Take sealed segments of an earlier owner, which lie in this folder now, into the books."""
         now = time.time()
@@ -279,7 +306,7 @@ class Spool:
             births = [s.born for s in open_now] + [born for _, born in self._sealed.values()]
             return SpoolState(
                 held_bytes=self._held + queued,
-                limit_bytes=self._spool_bytes,
+                limit_bytes=min(self._spool_bytes, self._disk_bytes),
                 open_segments=len(open_now),
                 sealed_segments=len(self._sealed),
                 oldest_unshipped_seconds=max(0.0, time.time() - min(births)) if births else 0.0,
@@ -319,6 +346,7 @@ class Spool:
             else:
                 self._look_after()
             self._seal_due()
+            self._measure()
         for hour in list(self._open):
             self._retire(hour)
         self._seal_due()
@@ -450,6 +478,19 @@ class Spool:
         except OSError as error:  # what is not sealed is safe, merely not shipped: the next tick tries again
             self._fault("seal", "cannot seal a segment", error)
         self.on_sealed()
+
+    def _measure(self) -> None:
+        """See what the disk has room for: others may fill it too, and a full disk helps nobody."""
+        now = time.monotonic()
+        if self._measured is not None and now - self._measured < PROBE_SECONDS:
+            return
+        self._measured = now
+        try:
+            free, size = self.files.room(self.folder)
+        except OSError:
+            return  # a disk that cannot be asked says the rest when it is written to
+        free -= int(min(SPARE_BYTES, SPARE_SHARE * size))
+        self._disk_bytes = self._held + max(0, free) // self._disk_share
 
     def _look_after(self) -> None:
         """With nothing to commit: see whether a disk that failed works again, and what can be recovered.

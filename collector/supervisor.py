@@ -133,7 +133,6 @@ class _Supervisor:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             *("-m", "collector", "--worker", str(worker.number), "--listener", str(descriptor)),
-            *(("--again",) if worker.is_known else ()),
             stdin=asyncio.subprocess.PIPE,  # never written to; its end tells the worker that we are gone
             stdout=asyncio.subprocess.PIPE,
             pass_fds=(descriptor,),

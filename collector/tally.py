@@ -3,8 +3,8 @@
     20261120T14.tally    {"done": false, "objects": {KEY: {"lines": 120, "bytes": 4711}, …}}
 
 A tally is made when the hour begins, so that it also says that the worker was alive in it, and survives
-restarts. It is written before the segment is removed: whatever is neither a segment nor in a tally was
-never received.
+restarts. What the lake holds is said by a segment's name first (collector/segments.py), which takes no space,
+and noted here before that file goes: whatever is neither a segment nor in a tally was never received.
 """
 
 import json
@@ -65,11 +65,11 @@ class Tallies:
         """Keep a tally, durably."""
         self._files.replace_content(self._path(hour), json.dumps(vars(tally)).encode())
 
-    def add(self, hour: datetime, key: str, *, lines: int, size: int) -> None:
-        """Note that an object was shipped. Noting it again changes nothing."""
+    def add(self, hour: datetime, objects: dict[str, dict[str, int]]) -> None:
+        """Note objects that were shipped. Noting them again changes nothing."""
         tally = self.read(hour)
-        if key not in tally.objects:
-            tally.objects[key] = {"lines": lines, "bytes": size}
+        if not objects.keys() <= tally.objects.keys():
+            tally.objects = objects | tally.objects
             tally.done = False
             self.write(hour, tally)
 

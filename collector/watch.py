@@ -9,11 +9,16 @@ not 403. A file that is gone takes its sites with it.
 import contextlib
 import logging
 import os
+import secrets
 from pathlib import Path
 from typing import Protocol
 
+from collector.operation import Operation
 from collector.targets import Sites, targets
 from footfall.clients import Client, Registry, load_registry
+from footfall.durable import mark_lake, require_known_lake
+from footfall.errors import FootfallError
+from footfall.store import ObjectStore
 
 log = logging.getLogger("collector")
 
@@ -23,6 +28,48 @@ class Knows(Protocol):
 
     sites: Sites
     client_mistakes: int
+
+
+class Ships(Protocol):
+    """What tells that the lake may be away."""
+
+    last_error: str | None
+
+
+class Tells(Protocol):
+    """What is told about the lake."""
+
+    operation: Operation
+
+
+class LakeWatch:
+    """Asks a lake whether it can be written: at the start, and again for as long as something fails."""
+
+    def __init__(self, lake: ObjectStore, shipper: Ships, collector: Tells) -> None:
+        self._lake = lake
+        self._shipper = shipper
+        self._operation = collector.operation
+        self._was_asked = False
+
+    def look(self) -> None:
+        """Write and remove a small object, if need be. Raises FootfallError where that fails."""
+        operation = self._operation
+        if self._was_asked and not operation.is_lake_away and self._shipper.last_error is None:
+            return
+        self._was_asked = True
+        key = f"probe/{secrets.token_hex(8)}"
+        try:
+            require_known_lake(self._lake)
+            mark_lake(self._lake)
+            self._lake.put(key, b"probe\n")
+            self._lake.delete(key)
+        except (FootfallError, OSError) as error:
+            operation.is_lake_away = True
+            text = f"the lake cannot be written (FOOTFALL_LAKE): {error}; events wait in the spool"
+            raise FootfallError(text) from error
+        if operation.is_lake_away:
+            log.warning("the lake can be written again")
+        operation.is_lake_away = False
 
 
 class RegistryWatch:
@@ -80,8 +127,11 @@ class RegistryWatch:
                 copy = self._copies / f"{name}.yaml"
                 if not copy.exists() or copy.read_bytes() != content:
                     part = self._copies / f".{name}.{os.getpid()}.part"
-                    part.write_bytes(content)
-                    part.replace(copy)
+                    try:
+                        part.write_bytes(content)
+                        part.replace(copy)
+                    finally:
+                        part.unlink(missing_ok=True)  # on a full disk half a file takes the room of others
             for path in self._copies.glob("*.yaml"):
                 if not (self._folder / path.name).exists():
                     with contextlib.suppress(FileNotFoundError):  # another worker was faster

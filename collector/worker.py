@@ -7,9 +7,9 @@ import asyncio
 import gc
 import logging
 import resource
-import secrets
 import signal
 import socket
+import threading
 from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager
 from datetime import datetime
@@ -25,19 +25,23 @@ from collector.http import Limits, Server
 from collector.listening import BACKLOG, listen, say_listening
 from collector.memory import give_back_freed
 from collector.options import Options
+from collector.salts import KeptSalts
 from collector.sender import Senders
 from collector.shipper import Shipper
 from collector.spool import Spool
-from collector.watch import RegistryWatch
+from collector.watch import LakeWatch, RegistryWatch
 from collector.worker_folders import open_spool
-from footfall.durable import mark_lake, require_known_lake
+from footfall.durable import require_known_lake
 from footfall.errors import FootfallError
 from footfall.geo import GeoFile
-from footfall.privacy import Salts
 from footfall.settings import Settings
-from footfall.store import ObjectStore, open_store
+from footfall.store import ObjectStore, StoreError, open_store
 
 log = logging.getLogger("collector")
+
+#: How long a start waits for the lake to say its version, in seconds, 1 to 30. Longer: a start beside a lake
+#: that does not answer takes longer.
+LAKE_ANSWER_SECONDS = 3.0
 
 #: Seconds between two looks at the client files.
 REGISTRY_SECONDS = 2.0
@@ -45,6 +49,9 @@ REGISTRY_SECONDS = 2.0
 SUMMARY_SECONDS = 60.0
 #: Seconds between two looks at the file of places.
 GEO_SECONDS = 10.0
+#: Seconds between two questions to a lake that was away, and to it about salts that are our own. Lower: more
+#: knocking, and fewer events under a salt that only we know.
+LAKE_SECONDS = 10.0
 #: Seconds between two destructions of old salts.
 SALT_SECONDS = 3600.0
 #: Seconds that requests under way, and then the last shipping, may take at the end.
@@ -59,13 +66,11 @@ OTHER_DESCRIPTORS = 200
 PIXEL = Path(__file__).resolve().parent.parent / "pixel" / "dist"
 
 
-def run(
-    settings: Settings, *, number: int = 0, descriptor: int | None = None, is_again: bool = False
-) -> None:
+def run(settings: Settings, *, number: int = 0, descriptor: int | None = None) -> None:
     """Everything between settings and the end. Raises FootfallError where it cannot start.
 
-    `number`: 0 alone, from 1 as a worker, which gets its listening socket from the supervisor and ends
-    when its stdin does. `is_again`: it takes the place of one that ran, so that the lake may be away.
+    The lake may be away. `number`: 0 alone, from 1 as a worker, which gets its listening socket from the
+    supervisor and ends when its stdin does.
     """
     give_back_freed()
     geo = GeoFile(settings.geoip) if settings.geoip is not None else None
@@ -82,8 +87,7 @@ def run(
         listener = socket.socket(fileno=descriptor)
     try:
         lake = open_store(settings.lake, s3_endpoint=settings.s3_endpoint)
-        if not is_again:
-            probe(lake)
+        require_known_if_near(lake)
         spool = open_spool(
             settings.spool,
             workers=settings.collector_workers,
@@ -96,12 +100,13 @@ def run(
         clock = LiveClock()
         shipper = Shipper(spool, lake, closer=Closer(spool, lake, settings.collector_id, now=clock))
         shipper.start()
+        salts = KeptSalts(lake, settings.spool / "salts", clock)
         collector = Collector(
             spool=spool,
             shipper=shipper,
-            # A new Salts each time: its memory would outlive a salt that another collector destroys.
-            agree_salt=lambda client_id, moment: Salts(lake).of(client_id, moment),
-            find_salt=lambda client_id, moment: Salts(lake).existing(client_id, moment),
+            agree_salt=salts.agree,
+            find_salt=salts.existing,
+            own_salt=salts.own,
             senders=senders,
             import_key=settings.import_key,
             pixel=PIXEL,
@@ -110,7 +115,18 @@ def run(
         )
         try:
             with _metrics(settings, number, collector, spool, shipper):
-                _run_loop(_serve(collector, listener, settings, lake, number, geo, clock))
+                _run_loop(
+                    _serve(
+                        collector,
+                        listener,
+                        settings,
+                        LakeWatch(lake, shipper, collector),
+                        salts,
+                        number,
+                        geo,
+                        clock,
+                    )
+                )
         finally:
             spool.close()
             left = shipper.finish(SHIPPING_SECONDS)
@@ -139,23 +155,31 @@ def _metrics(
         stop()
 
 
-def probe(lake: ObjectStore) -> None:
-    """Write and remove a small object. Raises FootfallError where the lake does not allow it."""
-    key = f"probe/{secrets.token_hex(8)}"
-    require_known_lake(lake)
-    try:
-        mark_lake(lake)
-        lake.put(key, b"probe\n")
-        lake.delete(key)
-    except (FootfallError, OSError) as error:
-        raise FootfallError(f"the lake cannot be written (FOOTFALL_LAKE): {error}") from error
+def require_known_if_near(lake: ObjectStore) -> None:
+    """Refuse a lake of a newer program. One that is away, or slow, is asked again before anything is put."""
+    found: list[FootfallError] = []
+
+    def ask() -> None:
+        try:
+            require_known_lake(lake)
+        except StoreError:
+            pass
+        except FootfallError as error:
+            found.append(error)
+
+    asking = threading.Thread(target=ask, name="lake version", daemon=True)
+    asking.start()
+    asking.join(LAKE_ANSWER_SECONDS)
+    if found:
+        raise found[0]
 
 
 async def _serve(
     collector: Collector,
     listener: socket.socket,
     settings: Settings,
-    lake: ObjectStore,
+    lake: LakeWatch,
+    salts: KeptSalts,
     number: int,
     geo: GeoFile | None,
     clock: LiveClock,
@@ -174,8 +198,10 @@ async def _serve(
     upkeep = [
         asyncio.create_task(_every(REGISTRY_SECONDS, watch.look)),
         asyncio.create_task(_every(SUMMARY_SECONDS, Summary(collector.counters).tell)),
+        asyncio.create_task(_every(LAKE_SECONDS, lake.look, at_once=True)),
+        asyncio.create_task(_every(LAKE_SECONDS, collector.agree_salts_again)),
         asyncio.create_task(
-            _every(SALT_SECONDS, lambda: destroy_salts(lake, collector, clock()), at_once=True)
+            _every(SALT_SECONDS, lambda: destroy_salts(salts, collector, clock()), at_once=True)
         ),
     ]
     if geo is not None:
@@ -211,10 +237,10 @@ def _log_kind(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None
     log.error("unexpected %s in the event loop", type(error).__name__ if error else "message")
 
 
-def destroy_salts(lake: ObjectStore, collector: Collector, now: datetime) -> None:
-    """Destroy salts past their life in the lake, and forget here what is not needed today."""
+def destroy_salts(salts: KeptSalts, collector: Collector, now: datetime) -> None:
+    """Destroy salts past their life, and forget what is not needed today."""
     collector.forget_salts()
-    Salts(lake).destroy_old(now)
+    salts.destroy_old(now)
 
 
 async def _every(seconds: float, work: Callable[[], None], *, at_once: bool = False) -> None:

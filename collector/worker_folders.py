@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from collector.files import PART, Files
-from collector.segments import CORRUPT, OPEN, SEALED, Recovered, recover
+from collector.segments import CORRUPT, OPEN, SEALED, SHIPPED, Recovered, recover
 from collector.spool import FolderTaken, Spool
 from collector.tally import Tallies
 from footfall.errors import FootfallError
@@ -67,6 +67,7 @@ def open_spool(
                         segment_seconds=segment_seconds,
                         segment_bytes=segment_bytes,
                         spool_bytes=spool_bytes // workers,
+                        disk_share=workers,
                         files=files,
                         on_sealed=on_sealed,
                     )
@@ -114,7 +115,10 @@ def _empty(files: Files, folder: Path, spool: Spool) -> int:
         for path, size in found.sealed.items():
             files.rename(path, spool.folder / path.name)
             moved[spool.folder / path.name] = size
-        if moved:
+        shipped = [name for name in files.names(folder) if name.endswith(SHIPPED)]
+        for name in shipped:
+            files.rename(folder / name, spool.folder / name)
+        if moved or shipped:
             files.sync_folder(spool.folder)
             files.sync_folder(folder)
     finally:

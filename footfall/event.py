@@ -25,6 +25,7 @@ from footfall.json_text import depth, is_utf8, without_lone_surrogates
 from footfall.privacy import first_party_visitor_id
 from footfall.scrub import scrub_body, scrub_event
 from footfall.scrub_signs import is_plain
+from footfall.scrub_work import MAX_EVENT_WORK, affordable, work
 
 #: Bytes of one event. Segment's figure; larger events are almost always a mistake.
 MAX_EVENT_BYTES = 32 * 1024
@@ -83,6 +84,7 @@ class Refusal(Enum):
     EVENT_TOO_LARGE = ("event_too_large", 413, f"an event of more than {MAX_EVENT_BYTES} bytes")
     TOO_DEEP = ("too_deep", 400, f"nested more than {MAX_DEPTH} levels")
     TOO_MANY_PROPERTIES = ("too_many_properties", 400, f"more than {MAX_PROPERTIES} properties")
+    TOO_MUCH_WORK = ("too_much_work", 413, "an event with too many values, pairs or escapes to look through")
     INVALID_EVENT = ("invalid_event", 400, "a field is missing, of the wrong type or out of range")
     BUCKET_MISMATCH = ("bucket_mismatch", 403, "the bucket it names is not the client's destination")
     ENRICHMENT = ("enrichment_by_file", 422, "stored events are enriched by `footfall enrich`, not over HTTP")
@@ -270,7 +272,7 @@ def _position(error: Exception) -> str:
 def check_event(raw: bytes) -> Event:
     """One event's JSON, checked against the contract.
 
-    Raises Refused(EVENT_TOO_LARGE | TOO_DEEP | TOO_MANY_PROPERTIES | INVALID_EVENT).
+    Raises Refused(EVENT_TOO_LARGE | TOO_MUCH_WORK | TOO_DEEP | TOO_MANY_PROPERTIES | INVALID_EVENT).
     """
     if len(raw) > MAX_EVENT_BYTES:
         raise Refused(Refusal.EVENT_TOO_LARGE)
@@ -278,6 +280,8 @@ def check_event(raw: bytes) -> Event:
     event = _plain_event(raw)
     is_plain = event is not None
     if event is None:
+        if work(raw) > MAX_EVENT_WORK:
+            raise Refused(Refusal.TOO_MUCH_WORK)
         # The parser skips fields it does not know without looking at their bytes.
         if not raw.isascii() and not is_utf8(raw):
             raise Refused(Refusal.INVALID_EVENT, "not UTF-8")
@@ -503,7 +507,7 @@ def refused_line(refused: Refused, receipt: Receipt, body: bytes) -> bytes:
     personal data and ids as far as they show.
     """
     # A little more than is kept, so that what the cut would halve is still recognised.
-    body, found = scrub_body(body[: MAX_QUARANTINE_BYTES + 1024])
+    body, found = scrub_body(affordable(body[: MAX_QUARANTINE_BYTES + 1024]))
     return _encode(
         _RefusedEnvelope(
             v=LINE_VERSION,

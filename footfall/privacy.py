@@ -27,6 +27,11 @@ _INNER = bytes(byte ^ 0x36 for byte in range(256))
 _OUTER = bytes(byte ^ 0x5C for byte in range(256))
 
 
+def new_salt() -> dict[str, str]:
+    """A salt as it is stored, made now."""
+    return {"salt": secrets.token_hex(32), "created_at": datetime.now(UTC).isoformat()}
+
+
 def visitor_id(salt: bytes, site_id: str, address: str, user_agent: str) -> str:
     """32 hex digits that stand for one device on one site on one day. The address is not recoverable."""
     return VisitorHash(salt).of(site_id, address, user_agent)
@@ -77,16 +82,24 @@ class Salts:
         return known if known is not None else self._agree(client_id, day)
 
     def _agree(self, client_id: str, day: str) -> bytes:
+        salt = bytes.fromhex(self._settle(client_id, day, new_salt())["salt"])
+        self._known[client_id, day] = salt
+        return salt
+
+    def settle(self, client_id: str, moment: datetime, offer: dict[str, str]) -> dict[str, str]:
+        """The stored salt of a client and UTC day; `offer` where there was none. Raises StoreError."""
+        return self._settle(client_id, moment.astimezone(UTC).strftime("%Y-%m-%d"), offer)
+
+    def _settle(self, client_id: str, day: str, offer: dict[str, str]) -> dict[str, str]:
         key = salt_object(client_id, day)
         if self._store.head(key) is None:
-            made = {"salt": secrets.token_hex(32), "created_at": datetime.now(UTC).isoformat()}
+            made = {"salt": offer["salt"], "created_at": offer["created_at"]}
             try:
                 self._store.put(key, json.dumps(made).encode(), create_only=True)
             except AlreadyExists:
                 pass  # another collector was faster; its salt is the one
-        salt = bytes.fromhex(json.loads(self._store.get(key))["salt"])
-        self._known[client_id, day] = salt
-        return salt
+        stored: dict[str, str] = json.loads(self._store.get(key))
+        return stored
 
     def existing(self, client_id: str, moment: datetime) -> bytes | None:
         """The salt of a client for the UTC day of `moment`, None where there is none: it is never made."""

@@ -65,8 +65,8 @@ VARIABLES: dict[str, tuple[str, str]] = {
     ),
     "FOOTFALL_ADDRESS_EVENTS_PER_SECOND": (
         "100",
-        "events a second that a worker takes from one public address, 0-1000000, 20 s of it at once; "
-        "0: no limit",
+        "events a second that a worker takes from one public address (of IPv6: one /64), 0-1000000, 20 s of "
+        "it at once; a millisecond of work or 4 KiB inflated cost as much as an event; 0: no limit",
     ),
     "FOOTFALL_SITE_EVENTS_PER_SECOND": (
         "0",
@@ -95,7 +95,8 @@ VARIABLES: dict[str, tuple[str, str]] = {
     ),
     "FOOTFALL_SPOOL_BYTES": (
         "2147483648",
-        "bytes the spool may hold before the collector answers 503, at least two segments",
+        "bytes the spool may hold before the collector answers 503, at least two segments; never more than "
+        "its disk has room for",
     ),
     "FOOTFALL_RUN_DAYS": (
         "90",

@@ -224,6 +224,7 @@ KEPT = {
     "far too large": (post(b"x" * (MAX_BODY_BYTES * 10)), Refusal.BODY_TOO_LARGE),
     "large event": (post_event(pad="x" * MAX_EVENT_BYTES), Refusal.EVENT_TOO_LARGE),
     "deep": (post_event(x=DEEP), Refusal.TOO_DEEP),
+    "too many pairs": (post_event(x="a%3Db&" * 4000), Refusal.TOO_MUCH_WORK),
     "properties": (post_event(props=OVER), Refusal.TOO_MANY_PROPERTIES),
     "image with properties": (
         get(f"/pixel.gif?site={SITE}&" + "&".join(f"{k}={v}" for k, v in OVER.items())),

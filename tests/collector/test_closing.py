@@ -294,8 +294,8 @@ def test_a_worker_that_lives_is_left_alone(tmp_path, lake, clock):
 
 def test_tallies_of_two_workers_become_one(tmp_path):
     tallies = Tallies(Files(), tmp_path)
-    tallies.add(HOUR, "a", lines=1, size=10)
-    tallies.add(HOUR, "a", lines=1, size=10)
+    tallies.add(HOUR, {"a": {"lines": 1, "bytes": 10}})
+    tallies.add(HOUR, {"a": {"lines": 1, "bytes": 10}})
     tallies.merge(HOUR, Tally(done=True, objects={"b": {"lines": 2, "bytes": 20}}))
 
     assert tallies.read(HOUR) == Tally(

@@ -1,0 +1,88 @@
+"""Salts beside the segments: one for all workers, the lake's as soon as it says one, gone after two days."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from collector.salts import KeptSalts
+from footfall.privacy import SALT_LIFE, Salts
+from footfall.store import LocalStore, StoreError
+
+NOW = datetime.now(UTC)
+
+
+class AwayStore(LocalStore):
+    """A lake that does not answer."""
+
+    def head(self, key):
+        raise StoreError(f"{key}: no answer", retryable=True)
+
+    get = put = head
+
+
+def kept(tmp_path, name="c1", lake=None):
+    return KeptSalts(lake or LocalStore(tmp_path / "lake"), tmp_path / name)
+
+
+def test_workers_of_one_collector_have_one_salt_while_the_lake_is_away_and_offer_it_later(tmp_path):
+    away = AwayStore(tmp_path / "lake")
+    one, two = kept(tmp_path, lake=away), kept(tmp_path, lake=away)
+    with pytest.raises(StoreError):
+        one.agree("acme", NOW)
+
+    own = one.own("acme", NOW)
+
+    assert two.own("acme", NOW) == own
+    assert kept(tmp_path).agree("acme", NOW) == own
+    assert Salts(LocalStore(tmp_path / "lake")).of("acme", NOW) == own
+
+
+def test_of_two_collectors_that_began_without_the_lake_both_take_what_it_says(tmp_path):
+    one, two = kept(tmp_path), kept(tmp_path, "c2")
+    own = {one.own("acme", NOW), two.own("acme", NOW)}
+    assert len(own) == 2
+
+    agreed = {one.agree("acme", NOW), two.agree("acme", NOW)}
+
+    assert len(agreed) == 1 and agreed < own
+    assert {one.own("acme", NOW), two.own("acme", NOW)} == agreed
+
+
+def test_a_salt_that_was_agreed_on_needs_no_lake(tmp_path):
+    agreed = kept(tmp_path).agree("acme", NOW)
+
+    again = kept(tmp_path, lake=AwayStore(tmp_path / "lake"))
+
+    assert again.agree("acme", NOW) == again.existing("acme", NOW) == agreed
+    assert kept(tmp_path, "c2").existing("acme", NOW - timedelta(days=1)) is None
+
+
+@pytest.mark.parametrize("damage", [b"", b"{}", b"[]", b'{"salt": "zz", "created_at": "now"}'])
+def test_a_damaged_copy_is_replaced(tmp_path, damage):
+    salts = kept(tmp_path)
+    salts.own("acme", NOW)
+    [copy] = (tmp_path / "c1").rglob("*.json")
+    copy.write_bytes(damage)
+
+    agreed = salts.agree("acme", NOW)
+
+    assert kept(tmp_path).own("acme", NOW) == agreed
+
+
+def test_copies_are_destroyed_with_the_lakes_own_salts(tmp_path):
+    salts = kept(tmp_path)
+    salts.agree("acme", NOW)
+    salts.own("beta", NOW)
+
+    salts.destroy_old(datetime.now(UTC) + SALT_LIFE - timedelta(minutes=1))
+    assert len(list((tmp_path / "c1").rglob("*.json"))) == 2
+    salts.destroy_old(datetime.now(UTC) + SALT_LIFE + timedelta(seconds=1))
+
+    assert not list((tmp_path / "c1").rglob("*.json"))
+    assert not list((tmp_path / "lake" / "salts").rglob("*.json"))
+
+
+def test_a_disk_that_keeps_no_copy_does_not_keep_the_lakes_salt_from_us(tmp_path):
+    (tmp_path / "c1").write_text("no folder")
+
+    assert kept(tmp_path).agree("acme", NOW) == Salts(LocalStore(tmp_path / "lake")).of("acme", NOW)
