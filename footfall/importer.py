@@ -40,6 +40,7 @@ from footfall.keys import raw_object
 from footfall.privacy import Salts, visitor_id
 from footfall.raw_object import compress_lines
 from footfall.scrub import scrub_user_agent
+from footfall.scrub_addresses import without_own_address
 from footfall.store import ObjectStore, put_once
 
 #: Bytes of stored lines that one import holds in memory, since a log need not be ordered by hour. A page
@@ -151,11 +152,12 @@ def import_log(
             event = check_event(raw)
         except Refused as problem:
             refused += 1
-            kept.add(hit.at, refused_line(problem, receipt, raw))
+            kept.add(hit.at, without_own_address(refused_line(problem, receipt, raw), hit.address))
             continue
         pages += 1
         declared = site.declares(event.host)
-        kept.add(hit.at, event_line(event, receipt, sent_at=None, is_declared_host=declared))
+        stored = event_line(event, receipt, sent_at=None, is_declared_host=declared)
+        kept.add(hit.at, without_own_address(stored, hit.address))
     if digest.hexdigest() != survey.sha256:
         raise FootfallError(f"{path} changed while it was read: import it when nothing writes to it")
     return ImportReport(
