@@ -11,7 +11,6 @@ Whether an event needs any of this is asked by footfall/scrub_signs.py, which co
 """
 
 import base64
-import binascii
 import hashlib
 import re
 from collections import Counter
@@ -59,7 +58,7 @@ _NUMBER = re.compile(rf"(?<!\w)\d(?:{_BETWEEN}?\d){{12,18}}(?!\w)")
 _SSN = re.compile(rf"(?<!\w)(\d{{3}})({_BETWEEN}?)(\d{{2}})\2(\d{{4}})(?!\w)")
 _HYPHENS = frozenset("-\u2010\u2011\u2012\u2013\u2212")
 _PAIR = re.compile(
-    r"(?<![A-Za-z0-9])([A-Za-z][\w.\[\]-]{0,63}+)(\\{0,7}+[\"'])?\s{0,3}(?:=|:(?!//))(\s{0,3})"
+    r"(?<![A-Za-z0-9])([A-Za-z][\w.\[\]-]{0,63}+)(\\{0,7}+[\"'])?\s{0,3}(?:=\s{0,3}|:(?!//)[\s+]{0,3})"
 )
 _VALUE = re.compile(r"\\{0,7}+\"([^\"]++)\"?|\\{0,7}+'([^']++)'?|([^\s&#;,\"'<>]++)")
 #: The same where it need not be a secret: bounded, because it is looked at and perhaps left.
@@ -83,7 +82,7 @@ _AUTHORIZATION = re.compile(
     re.IGNORECASE,
 )
 #: Where what was said before a number ends: at the next parameter, line, cell, member or fragment.
-_CUTS = re.compile(r".*(?:[?&;|\n\t{}]|(?<=\S)#|,\s?\\{0,7}\")", re.DOTALL)
+_CUTS = re.compile(r".*(?:[?&;|\n\t{}]|(?<=[^\s+])#|,\s?\\{0,7}\")", re.DOTALL)
 _HOST = re.compile(r".*://[^/\s]*", re.DOTALL)
 
 
@@ -256,7 +255,7 @@ def _is_credential(part: re.Match[str]) -> bool:
     if part[1].lower() == "basic":
         try:
             return b":" in base64.b64decode(value + "=" * (-len(value) % 4), validate=True)
-        except binascii.Error:
+        except ValueError:
             return False
     return len(value) >= 20 or any(character.isdigit() for character in value)
 
@@ -280,12 +279,14 @@ def _pairs(text: str, found: Redactions) -> str:
         start, end = value.span(group)
         while end > start and text[end - 1] == "\\":
             end -= 1  # the quote after it is an escaped one
+        is_running = ":" in pair[0] and pair[2] is None
+        if is_running and group == 3 and pair[0].endswith("+"):
+            end = start + len(text[start:end].partition("+")[0])  # a form's space
         written = text[start:end]
-        is_running = pair[0].rstrip()[-1] == ":" and pair[2] is None
         if (
             kind in _SECRET_KINDS
             and group == 3
-            and (is_ordinary_before(written) or (is_running and is_prose(written, text[end : end + 1])))
+            and (is_ordinary_before(written) or (is_running and is_prose(name, written, text[end : end + 1])))
         ):
             continue
         if kind == "sign_in":

@@ -116,8 +116,8 @@ _CARD_STARTS_TEXT = "card credit kredit debit visa mastercard amex american maes
 _CARD_STARTS = tuple(_CARD_STARTS_TEXT.split())
 _OTHER_TEXT = (
     "id ids no nr ref refs reference sku ean gtin upc isbn mpn guid uuid ulid hash ts time date version "
-    "build part model lot batch # click code codes ticket tickets parcel trans txn user visitor client "
-    "customer kunde imei item items commit post position asin slug"
+    "build part model lot batch # click code codes ticket tickets parcel trans txn "
+    "imei item items commit post position asin slug"
 )
 _OTHER_WORDS = frozenset(_OTHER_TEXT.split())
 _OTHER_STARTS_TEXT = (

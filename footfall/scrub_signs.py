@@ -27,7 +27,7 @@ _STRANGE = re.compile(r"[＠ſ]|\d")
 _ODD_SEPARATORS = re.compile(r"\d[\u00a0\u202f\u2010-\u2013\u2212]\d")
 #: Percent-encodings behind which a rule might find something: all but a space, a slash, a comma and letters
 #: beyond ASCII.
-_ENCODED = re.compile(r"%(?!20|2[fFcC]|[cC][2-9a-fA-F]|[dD][0-8aAc-fC-F]|[eE][13-9a-dA-D]|[89abAB])")
+_ENCODED = re.compile(r"%(?!20|2[fFcC]|[cC][3-9a-fA-F]|[dD][0-8aAc-fC-F]|[eE][13-9a-dA-D]|[89abAB])")
 #: What may stand between the digits of a number. `+` is a space in a form.
 _BETWEEN = b" +-."
 #: All but digits and line ends → a letter.
@@ -39,7 +39,9 @@ _SHAPE = bytes(
 _NOT_DIGITS = bytes(set(range(256)) - set(b"0123456789"))
 #: A card has fourteen digits at least.
 _CARD = "0" * 14
-_LAST_NAME = re.compile(r"([\w.\[\]-]+)[\"']?\s{0,3}$")
+_LAST_NAME = re.compile(r"([\w.\[\]-]+)\\{0,7}[\"']?\s{0,3}$")
+#: Names that the word before them makes telling: `API key`.
+_SECOND_WORDS = frozenset(("key", "number", "no", "code", "security"))
 
 
 #: Name → whether a field or parameter of this name needs a closer look. Looked up several times an event, so
@@ -142,5 +144,7 @@ def _has_plain_pairs(text: str) -> bool:
         name = _LAST_NAME.search(piece[-72:])
         # Where a name with other letters begins, and what is left of it, is for the rules to say.
         if name is not None and (not name[1].isascii() or _is_telling(name[1].lstrip(".[]-"))):
+            return False
+        if name is not None and name[1].lower() in _SECOND_WORDS:
             return False
     return True

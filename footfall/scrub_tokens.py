@@ -60,6 +60,7 @@ _REST = {
     length: re.compile(rf"(?:[ +-]?[A-Za-z0-9]){{{length - 4}}}(?![A-Za-z0-9])")
     for length in set(_LENGTHS.values())
 }
+_FEWEST_DIGITS = 9
 _NO_CODE = re.compile(r"[^A-Z0-9]")
 
 
@@ -77,4 +78,7 @@ def without_ibans(text: str, put: str) -> tuple[str, int]:
 
 def _is_iban(text: str) -> bool:
     code = _NO_CODE.sub("", text.upper())
+    # An account has digits, and a text with fewer is not looked at.
+    if sum(character.isdigit() for character in code) < _FEWEST_DIGITS:
+        return False
     return int("".join(str(int(character, 36)) for character in code[4:] + code[:4])) % 97 == 1

@@ -49,15 +49,18 @@ def is_opaque(value: str) -> bool:
     return len(value) >= 16 or (len(value) >= 8 and has_lower and _HAS_DIGIT.search(value) is not None)
 
 
-def is_prose(value: str, rest: str) -> bool:
+def is_prose(name: str, value: str, rest: str) -> bool:
     """Whether what stands after `password: ` in a running text is a word of it; `rest` is what follows."""
     value = value.rstrip(".,;:!?)")
+    goes_on = rest in (" ", "+")
     if len(value) < 4:
         return True
     if not _is_word(value):
-        return value.isdigit() and len(value) < 6 and rest[:1] == " "
+        if not goes_on:
+            return False
+        return len(value) < 6 if value.isdigit() else len(value) < 8 and "pass" not in name.lower()
     # A word in small letters at the end may be the password itself.
-    return value[:1].isupper() or rest[:1] == " "
+    return value[:1].isupper() or goes_on
 
 
 def is_ordinary_before(value: str) -> bool:
