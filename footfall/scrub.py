@@ -34,6 +34,9 @@ from footfall.scrub_values import is_ordinary_before, is_pin, is_prose, is_secre
 MAX_ADDRESS = 4096
 #: Characters of any other string of an event.
 MAX_STRING = 2048
+#: Digits of a text below which there is no card, no account and no social security number in it.
+FEW_DIGITS = 9
+_NOT_DIGITS = bytes(set(range(256)) - set(b"0123456789"))
 #: Ends a string that was cut.
 CUT = "…"
 #: Characters before a number in which the words are looked for that say what it is.
@@ -229,18 +232,25 @@ def _text(name: str, text: str, found: Redactions, decodings: int = 0) -> str:
         text = rewrite_decoded(text, lambda decoded: _text("", decoded, found, decodings + 1))
     if "eyJ" in text:
         text = _JWT.sub(lambda _: put("jwt"), text)
-    if any(sign in text for sign in SIGNS):
-        text = TOKEN.sub(lambda _: put("secret"), text)
-    text = _SCHEME.sub(
-        lambda part: part[1] + part[2] + put("secret") if _is_credential(part) else part[0], text
-    )
+    text = TOKEN.sub(lambda _: put("secret"), text) if any(sign in text for sign in SIGNS) else text
+    # What the patterns begin with is looked for first; in other scripts a letter may mean one of ours.
+    lower = text.lower() if text.isascii() else None
+    is_scheme = lower is None or "bearer" in lower or "basic" in lower
+    if is_scheme:
+        text = _SCHEME.sub(
+            lambda part: part[1] + part[2] + put("secret") if _is_credential(part) else part[0], text
+        )
     if "@" in text or "＠" in text:
         text = _USERINFO.sub(lambda part: put("credentials") and part[1], text)
         text = _EMAIL.sub(lambda part: part[0] if _PICTURE.fullmatch(part[1]) else put("email"), text)
-    text = _AUTHORIZATION.sub(
-        lambda part: part[0] if part[2].startswith("redacted-") else part[1] + put("secret"), text
-    )
-    text = _pairs(text, found)
+    if lower is None or "authorization" in lower:
+        text = _AUTHORIZATION.sub(
+            lambda part: part[0] if part[2].startswith("redacted-") else part[1] + put("secret"), text
+        )
+    if "=" in text or ":" in text:
+        text = _pairs(text, found)
+    if text.isascii() and len(text.encode().translate(None, _NOT_DIGITS)) < FEW_DIGITS:
+        return text
     text, ibans = without_ibans(text, "redacted-iban")
     if ibans:
         found["iban"] += ibans
@@ -263,7 +273,7 @@ def _is_credential(part: re.Match[str]) -> bool:
 def _pairs(text: str, found: Redactions) -> str:
     """Values after names that give them away: `token=…` in an address, `password: …` in a text."""
     parts: list[str] = []
-    done = 0
+    done = looked_at = 0
     for pair in _PAIR.finditer(text):
         name = _whole_name(text, pair)
         kind = kind_of(name)
@@ -290,7 +300,9 @@ def _pairs(text: str, found: Redactions) -> str:
         ):
             continue
         if kind == "sign_in":
-            new = "redacted-secret" if is_sign_in(written, text, pair.start()) else None
+            looked_at += 1
+            is_it = looked_at > _MOST_SIGN_INS or is_sign_in(written, text, pair.start())
+            new = "redacted-secret" if is_it else None
             found["secret"] += new is not None
         else:
             new = _by_name(name, written, found)
@@ -300,6 +312,8 @@ def _pairs(text: str, found: Redactions) -> str:
     return "".join([*parts, text[done:]]) if parts else text
 
 
+#: Pairs of one text whose surroundings are looked at. No page has more of `code` and `state`; they go.
+_MOST_SIGN_INS = 16
 _SECRET_KINDS = ("secret", "weak_secret", "pin")
 _WORD_BEFORE = re.compile(r"[A-Za-z]{2,16}[ _-]$")
 

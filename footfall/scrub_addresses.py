@@ -77,7 +77,7 @@ class _Own:
         """Whether it is worth while to look closely. Every line of every event is asked, so it is quick: all
         but digits is dropped, and then all spellings with the same digits look alike.
         """
-        if b"%" in stored or b"\\u" in stored:
+        if b"%" in stored or (b"\\" in stored and b"\\u" in stored):
             stored = stored.lower()
             if _HIDDEN.search(stored):
                 return True

@@ -5,7 +5,7 @@ import re
 from footfall.scrub_values import is_opaque
 
 #: Characters on both sides in which the address is looked for.
-_NEAR = 512
+_NEAR = 384
 _ENDS = re.compile(r"[\s\"'<>]")
 #: Paths that sign somebody in.
 _PATH = re.compile(

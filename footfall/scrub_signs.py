@@ -11,7 +11,7 @@ from typing import Any
 
 from footfall.consent import CLICK_IDS
 from footfall.scrub_names import kind_of
-from footfall.scrub_tokens import SIGNS
+from footfall.scrub_tokens import SIGNS, without_ibans
 
 #: Strings shorter than this cannot be over the limits of length.
 SHORT = 2048
@@ -132,8 +132,9 @@ def _is_plain_text(text: str) -> bool:
     shape = data.translate(_SHAPE).decode("latin-1")
     if "000-00-0000" in shape:
         return False
-    # How an account begins: two letters and two digits, at the start of a word.
-    return "-aa00" not in shape and not shape.startswith("aa00")
+    # How an account begins: two letters and two digits, at the start of a word. A part of a UUID may as well.
+    is_account_like = "-aa00" in shape or shape.startswith("aa00")
+    return not (is_account_like and without_ibans(text, "")[1])
 
 
 def _has_plain_pairs(text: str) -> bool:
