@@ -13,7 +13,7 @@ from collector.answers import TAKEN, older_answer, refusal_answer
 from collector.counters import Counters
 from collector.limits import BYTES_OF_ONE, WORK_OF_ONE, Buckets, Limits
 from collector.message import Answer, Headers, Pending, Request
-from collector.sender import Senders, receipt, without_address
+from collector.sender import Senders, receipt
 from collector.shapes import Shape, page_origin, translate
 from collector.spool import NotDurable, SpoolState
 from collector.targets import Target
@@ -21,6 +21,7 @@ from collector.turns import Steps, Turns
 from collector.visitor_salts import VisitorSalts
 from footfall.event import Event, Receipt, Refusal, Refused, check_event, event_line, refused_line
 from footfall.privacy import VisitorHash
+from footfall.scrub_addresses import without_own_address
 from footfall.scrub_work import affordable, work
 
 #: Routes for programs, which read a refusal as JSON.
@@ -275,7 +276,7 @@ class Intake:
     ) -> Pending:
         hour = received_at.replace(minute=0, second=0, microsecond=0)
         lines.append(b"")
-        payload = without_address(b"\n".join(lines), address)
+        payload = without_own_address(b"\n".join(lines), address)
         durable = self._spool.append(hour, payload)
         return Pending(
             durable, answer, events, refusals, target, payload, request.route, request.started, request.origin

@@ -4,7 +4,6 @@ The address lives in a Sender while its request is answered; the visitor hash an
 it, and nothing writes it anywhere. What of a request's headers is stored is what `receipt` takes from them.
 """
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -127,22 +126,6 @@ def receipt(
     )
 
 
-def without_address(stored: bytes, address: str) -> bytes:
-    """Stored lines in which the sender's own address, as a page may have written it, is hidden."""
-    # Loopback is a developer's page and nobody's address.
-    if not address or address.startswith("127.") or address == "::1":
-        return stored
-    found = address.encode() in stored
-    if ":" in address:
-        found = found or b"%3" in stored or address.upper().encode() in stored
-    return _pattern(address).sub(rb"redacted-address", stored) if found else stored
-
-
-def _pattern(address: str) -> re.Pattern[bytes]:
-    text = re.escape(address).replace(":", "(?::|%(?:25)*3[Aa])")
-    return re.compile(rf"(?<![\w.:])(?i:{text})(?![\w:]|\.\d)".encode())
-
-
 def _client_hints(headers: Mapping[bytes, bytes]) -> str:
     return _hints_text(
         headers.get(b"sec-ch-ua", b"")[:256],
@@ -155,7 +138,7 @@ def _client_hints(headers: Mapping[bytes, bytes]) -> str:
 def _hints_text(brands: bytes, mobile: bytes, platform: bytes) -> str:
     hints = {
         "Sec-CH-UA": scrub_user_agent(brands.decode("latin-1")),
-        "Sec-CH-UA-Mobile": mobile.decode("latin-1"),
-        "Sec-CH-UA-Platform": platform.decode("latin-1"),
+        "Sec-CH-UA-Mobile": scrub_user_agent(mobile.decode("latin-1")),
+        "Sec-CH-UA-Platform": scrub_user_agent(platform.decode("latin-1")),
     }
     return msgspec.json.encode({name: value for name, value in hints.items() if value}).decode()

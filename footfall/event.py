@@ -336,6 +336,8 @@ def _plain_event(raw: bytes) -> WireEvent | None:
     props = event.props or {}
     event_id = event.id  # whose form is checked
     texts = [value for value in fields if type(value) is str and value is not event_id]
+    if event.clicks:
+        texts.extend(event.clicks)
     return event if is_plain(raw, names, (event.url, event.referrer), props, texts) else None
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from footfall.consent import CLICK_IDS
 from footfall.scrub_names import kind_of
+from footfall.scrub_tokens import SIGNS, without_ibans
 
 #: Strings shorter than this cannot be over the limits of length.
 SHORT = 2048
@@ -19,25 +20,28 @@ _FEW_DIGITS = 9
 #: Pairs of a name and a value in running text that are looked at here; more is left to the rules.
 _FEW_PAIRS = 8
 
-_DIGITS = b"0123456789"
 _ASCII = bytes(range(128))
 #: Beyond ASCII: what the rules take for an @, for the s of `basic` and for digits.
 _STRANGE = re.compile(r"[＠ſ]|\d")
-#: Percent-encodings behind which a rule might find something: @ % = : " [ ].
-_ENCODED = ("%40", "%25", "%3D", "%3d", "%3A", "%3a", "%22", "%5")
-#: Digits → 0, what may stand between them → -, all else stays.
-_SHAPE = bytes(0x30 if chr(b).isdigit() and b < 128 else 0x2D if chr(b) in " +-" else b for b in range(256))
-#: How cards and social security numbers look then; `%00` is an encoded space.
-_SHAPES = (
-    "00000000000000",
-    "0000-0000-0000",
-    "0000-000000-0000",
-    "000000-0000000000000",
-    "0000%000000%00",
-    "0000%00000000%00",
-    "000-00-0000",
+#: Spaces and hyphens beyond ASCII between digits.
+_ODD_SEPARATORS = re.compile(r"\d[\u00a0\u202f\u2010-\u2013\u2212]\d")
+#: Percent-encodings behind which a rule might find something: all but a space, a slash, a comma and letters
+#: beyond ASCII.
+_ENCODED = re.compile(r"%(?!20|2[fFcC]|[cC][3-9a-fA-F]|[dD][0-8aAc-fC-F]|[eE][13-9a-dA-D]|[89abAB])")
+#: What may stand between the digits of a number. `+` is a space in a form.
+_BETWEEN = b" +-."
+#: All but digits and line ends → a letter.
+_NUMBERS = bytes(0x30 if 0x30 <= b <= 0x39 else b if b == 10 else 0x61 for b in range(256))
+#: Digits → 0, letters → a, all else → -.
+_SHAPE = bytes(
+    0x30 if 0x30 <= b <= 0x39 else 0x61 if chr(b).isalpha() and b < 128 else 0x2D for b in range(256)
 )
-_LAST_NAME = re.compile(r"([\w.\[\]-]+)[\"']?\s{0,3}$")
+_NOT_DIGITS = bytes(set(range(256)) - set(b"0123456789"))
+#: A card has fourteen digits at least.
+_CARD = "0" * 14
+_LAST_NAME = re.compile(r"([\w.\[\]-]+)\\{0,7}[\"']?\s{0,3}$")
+#: Names that the word before them makes telling: `API key`.
+_SECOND_WORDS = frozenset(("key", "number", "no", "code", "security"))
 
 
 #: Name → whether a field or parameter of this name needs a closer look. Looked up several times an event, so
@@ -70,7 +74,9 @@ def is_plain(
     wire = raw.decode()
     if len(wire) > SHORT or "@" in wire or ("\\" in wire and "\\u" in wire):
         return False
-    if not wire.isascii() and _STRANGE.search(raw.translate(None, _ASCII).decode()):
+    if not wire.isascii() and (
+        _STRANGE.search(raw.translate(None, _ASCII).decode()) or _ODD_SEPARATORS.search(wire)
+    ):
         return False
     schemes = equals = 0
     telling = _TELLING.get
@@ -89,6 +95,7 @@ def is_plain(
     for name, value in props.items():
         if telling(name, None) is not False and _is_telling(name):
             return False
+        texts.append(name)
         if type(value) is str:
             texts.append(value)
         elif type(value) in (dict, list):
@@ -103,23 +110,31 @@ def is_plain(
 
 
 def _is_plain_text(text: str) -> bool:
-    if "%" in text and any(sign in text for sign in _ENCODED):
-        return False
+    if "%" in text:
+        if _ENCODED.search(text):
+            return False
+        text = text.replace("%20", " ")
     if "J" in text and "eyJ" in text:
         return False
+    for sign in SIGNS:
+        if sign in text:
+            return False
     lower = text.lower()
-    if "bearer" in lower or "basic" in lower:
+    if "bearer" in lower or "basic" in lower or "authorization" in lower:
         return False
     data = text.encode()
-    if len(data) - len(data.translate(None, _DIGITS)) < _FEW_DIGITS:
+    if len(data.translate(None, _NOT_DIGITS)) < _FEW_DIGITS:
         return True
     if "ssn" in lower or "soc" in lower:
         return False
+    if _CARD in data.translate(_NUMBERS, _BETWEEN).decode("latin-1"):
+        return False
     shape = data.translate(_SHAPE).decode("latin-1")
-    # Each of the shapes has one of these in it, and most events have none.
-    if "00-0000" not in shape and "0" * 14 not in shape and "%" not in shape:
-        return True
-    return not any(sign in shape for sign in _SHAPES)
+    if "000-00-0000" in shape:
+        return False
+    # How an account begins: two letters and two digits, at the start of a word. A part of a UUID may as well.
+    is_account_like = "-aa00" in shape or shape.startswith("aa00")
+    return not (is_account_like and without_ibans(text, "")[1])
 
 
 def _has_plain_pairs(text: str) -> bool:
@@ -130,5 +145,7 @@ def _has_plain_pairs(text: str) -> bool:
         name = _LAST_NAME.search(piece[-72:])
         # Where a name with other letters begins, and what is left of it, is for the rules to say.
         if name is not None and (not name[1].isascii() or _is_telling(name[1].lstrip(".[]-"))):
+            return False
+        if name is not None and name[1].lower() in _SECOND_WORDS:
             return False
     return True

@@ -115,7 +115,7 @@ def _unpacked(objects: Iterable[tuple[str, bytes]], folder: Path) -> tuple[Seque
 
 
 #: What may hold personal data or a click id, before anybody looks closely: most paths and referrers do not.
-_SUSPICIOUS = "[@%=:;&]|[0-9]{9}|eyJ"
+_SUSPICIOUS = "[@%=:;&]|[0-9]([ +.-]?[0-9]){8}|eyJ|[A-Za-z0-9_-]{15}"
 _COLUMNS = (("cs_uri_stem", ""), ("cs_uri_query", "?"), ("cs_referer", ""))
 
 

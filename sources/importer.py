@@ -40,6 +40,7 @@ from footfall.landing import REFUSED, land
 from footfall.privacy import Salts, visitor_id
 from footfall.raw_object import joined_lines
 from footfall.scrub import scrub_user_agent
+from footfall.scrub_addresses import without_own_address
 from footfall.store import ObjectStore
 from sources import access_log
 from sources.access_log import Hit, is_page_view, parse_line
@@ -155,11 +156,12 @@ def import_log(
             event = check_event(raw)
         except Refused as problem:
             refused += 1
-            kept.add(hit.at, refused_line(problem, receipt, raw))
+            kept.add(hit.at, without_own_address(refused_line(problem, receipt, raw), hit.address))
             continue
         pages += 1
         declared = site.declares(event.host)
-        kept.add(hit.at, event_line(event, receipt, sent_at=None, is_declared_host=declared))
+        text = event_line(event, receipt, sent_at=None, is_declared_host=declared)
+        kept.add(hit.at, without_own_address(text, hit.address))
     if digest.hexdigest() != survey.sha256:
         raise FootfallError(f"{path} changed while it was read: import it when nothing writes to it")
     stored = kept.put_into(store, f"import-{survey.sha256[:12]}", client.client_id)

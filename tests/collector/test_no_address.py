@@ -2,8 +2,10 @@
 
 import http.client
 import json
+import re
+import unicodedata
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import pytest
 import zstandard
@@ -101,6 +103,116 @@ def test_no_raw_address_is_in_any_file_or_log(tmp_path, ship):
         for address in (*SENDERS, *SENDERS.values()):
             for spelling in (address, quote(address, safe="")):
                 assert spelling.lower().encode() not in text.lower(), (where, spelling)
+
+
+#: One address in the spellings that pages, proxies and providers write.
+SPELLINGS = {
+    "198.51.100.7": (
+        "198.51.100.7",
+        "198.51.100.7:4711",
+        "::ffff:198.51.100.7",
+        "::FFFF:c633:6407",
+        "0:0:0:0:0:ffff:c633:6407",
+        "2002:c633:6407::1",
+        "[64:ff9b::c633:6407]:80",
+        "ip_198.51.100.7",
+        "ip_198_51_100_7",
+        "u198.51.100.7x",
+        "198%2E51%2e100%2E7",
+        "198%252E51%252E100%252E7",
+        "%31%39%38.%35%31.100.7",
+        "198\\u002e51\\u002e100\\u002e7",
+        "198-51-100-7.isp.example",
+        "ec2-198-51-100-7.compute-1.amazonaws.example",
+        "7.100.51.198.in-addr.arpa",
+        "198.051.100.007",
+        "0306.063.0144.07",
+        "0xc6.0x33.0x64.0x07",
+        "0xC6336407",
+        "3325256711",
+        "198.51.25607",
+        "１９８．５１．１００．７",
+        "198[.]51[.]100[.]7",
+    ),
+    "2001:db8:77::abcd": (
+        "2001:db8:77::abcd",
+        "2001:DB8:77::ABCD",
+        "[2001:db8:77::abcd]:443",
+        "2001:db8:77::abcd:44300",
+        "2001:db8:77::abcd%eth0",
+        "2001:0db8:0077:0000:0000:0000:0000:abcd",
+        "2001:db8:77:0:0:0:0:abcd",
+        "2001:db8:77::0.0.171.205",
+        "2001%3Adb8%3A77%3A%3Aabcd",
+        "2001-db8-77--abcd.ipv6-literal.net",
+        "d.c.b.a.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.7.7.0.0.8.b.d.0.1.0.0.2.ip6.arpa",
+        "20010db800770000000000000000abcd",
+    ),
+}
+#: The same length and look, and nobody's address.
+OTHERS = ("198.51.100.8", "198.51.100.70", "1.2.3.4", "v10.0.19045.3693", "2001:db8:78::abcd", "120.0.0.0")
+
+
+def carrying(text, number):
+    """Events with a text in everything that an event can carry."""
+    encoded = quote(text, safe="")
+    yield wire_event(
+        f"e-{number:08d}", url=f"https://shop.example/{encoded}?{encoded}=1&q={encoded}#{encoded}"
+    )
+    yield wire_event(f"f-{number:08d}", title=f"from {text}.", referrer=f"https://x.example/a?q={text}")
+    yield wire_event(f"g-{number:08d}", props={text: 1, "a": {"id": [text]}, "b": json.dumps({"c": text})})
+    yield wire_event(f"h-{number:08d}", user=text, session=text, view_id=text, lang=text, consent=2)
+
+
+def sent(collector, address, events):
+    connection = http.client.HTTPConnection("127.0.0.1", collector.port, timeout=20)
+    body = json.dumps({"site": SITE, "events": events}).encode()
+    connection.request(
+        "POST", "/collect", body, {"X-Forwarded-For": address, "Sec-CH-UA": '"x"', "User-Agent": "Test/1"}
+    )
+    answer = connection.getresponse()
+    told = answer.read()
+    connection.close()
+    return answer.status, told
+
+
+def texts_of(line):
+    """A stored line with its encodings undone, digits of other scripts in ours."""
+    text = unicodedata.normalize("NFKC", json.dumps(json.loads(line), ensure_ascii=False))
+    for _ in range(5):
+        text = unquote(re.sub(r"\\+u([0-9a-f]{4})", lambda found: chr(int(found[1], 16)), text))
+    return text.lower()
+
+
+@pytest.mark.parametrize("address", SPELLINGS)
+def test_the_senders_address_is_hidden_in_every_spelling_and_place(tmp_path, address):
+    collector = CollectorProcess(tmp_path, settings={"FOOTFALL_SEGMENT_SECONDS": "3600"}).start()
+    events = [event for n, text in enumerate(SPELLINGS[address]) for event in carrying(text, n)]
+
+    assert sent(collector, address, events)[0] == 204
+
+    lines = b"".join(collector.spool_lines()).splitlines()
+    collector.end()
+    assert len(lines) == len(events)
+    kept = []
+    for line, event in zip(lines, events, strict=True):
+        assert b"redacted-address" in line, event
+        text = texts_of(line)
+        for spelling in SPELLINGS[address]:
+            if texts_of(json.dumps(spelling)).strip('"') in text:
+                kept.append((spelling, line))
+    assert kept == []
+
+
+def test_other_addresses_and_versions_are_left_as_they_are(tmp_path):
+    collector = CollectorProcess(tmp_path, settings={"FOOTFALL_SEGMENT_SECONDS": "3600"}).start()
+    events = [event for n, text in enumerate(OTHERS) for event in carrying(text, n)]
+
+    assert sent(collector, "198.51.100.7", events)[0] == 204
+
+    lines = [json.loads(line) for line in b"".join(collector.spool_lines()).splitlines()]
+    collector.end()
+    assert [line["event"] for line in lines] == events
 
 
 def test_the_search_finds_an_address_that_is_there(tmp_path):

@@ -14,7 +14,7 @@ from support.one_collector import IdleShipper, StatedSpool, a_collector
 from collector.address import forwarded_hops, networks, single_hop
 from collector.app import Collector
 from collector.message import Pending, Request
-from collector.sender import Senders, receipt, without_address
+from collector.sender import Senders, receipt
 from footfall.clients import Site
 from footfall.event import MAX_USER_AGENT
 from footfall.geo import Place
@@ -142,21 +142,6 @@ def test_devices_are_told_apart_by_the_whole_user_agent():
     assert (
         made(headers(user_agent="u" * 600 + "1")).visitor_id != made(headers(user_agent="u" * 600)).visitor_id
     )
-
-
-@pytest.mark.parametrize(
-    ("address", "stored", "hidden"),
-    [
-        (VISITOR, b'"ip=198.51.100.7&a=1"', b'"ip=redacted-address&a=1"'),
-        (VISITOR, b'"198.51.100.70 1198.51.100.7 198.51.100.7.1"', None),
-        ("2001:db8::1", b'"[2001:DB8::1] 2001%3Adb8%3a%3A1"', b'"[redacted-address] redacted-address"'),
-        ("2001:db8::1", b'"2001:db8::1:2 %3A"', None),
-        ("127.0.0.1", b'"http://127.0.0.1:8000/"', None),
-        ("", b'"anything"', None),
-    ],
-)
-def test_the_senders_own_address_is_hidden_wherever_a_page_wrote_it(address, stored, hidden):
-    assert without_address(stored, address) == (hidden or stored)
 
 
 # Over midnight

@@ -1,0 +1,247 @@
+"""IP addresses in texts: the sender's own in every spelling, and what stands under a name like `ip`.
+
+The sender's address is compared by value: dotted, dashed, reversed, octal, hexadecimal, as one number, inside
+IPv6 and in the spellings of IPv6 itself, in other digits and behind encodings. Where it stands, in a name, a
+host or a path, does not matter. Other addresses stay: nobody can tell 10.0.19045.1 from a version.
+"""
+
+import ipaddress
+import re
+from functools import lru_cache
+from urllib.parse import unquote
+
+from footfall.json_text import quoted, rewrite
+from footfall.scrub_encodings import MAX_DECODINGS, rewrite_decoded
+
+_REDACTED = "redacted-address"
+#: What may stand between the numbers: `.`, `-`, `_`, also as `[.]`, `(dot)` and `。`.
+_SEPARATOR = r"(?:\s?[\[(]?(?:[._-]|dot)[\])]?\s?)"
+#: Percent signs and JSON escapes behind which digits hide, and those behind which separators do.
+_HIDDEN = re.compile(
+    rb"%(?:25){0,8}(?:3[0-9]|[46][1-6]|5c|ef|e0|d9|db|e3%(?:25){0,8}80)|\\u(?:003|004[1-6]|006[1-6]|0[69]|ff|3002)"
+)
+_HIDDEN_SEPARATORS = re.compile(rb"%(?:25){0,8}(?:2[de]|3a|5f|5b|5d)|\\{1,16}u00(?:2[de]|3a|5f|5b|5d)")
+_ASCII = bytes(range(128))
+#: Digits, full stops and letters of other scripts that mean ours.
+_STRANGE = re.compile(r"\d|[。．｡Ａ-Ｆａ-ｆ：－＿Ｘｘ]")
+#: For the quick look: hexadecimal digits but zero, and the x of 0x; of these, the decimal ones.
+_LOWER = bytes(range(256)).lower()
+_NOT_HEXADECIMAL = bytes(set(range(256)) - set(b"123456789abcdefxABCDEFX"))
+_NOT_DECIMAL = b"abcdefx"
+_FOLDED = {ord("。"): ".", ord("．"): ".", ord("｡"): ".", ord("："): ":", ord("－"): "-", ord("＿"): "_"} | {
+    code + 0xFEE0: chr(code) for code in b"0123456789ABCDEFXabcdefx"
+}
+
+
+def without_own_address(stored: bytes, address: str) -> bytes:
+    """Stored lines (JSON, one or more) in which the sender's own address, as a page may have written it, is
+    hidden. What is no address has nothing to hide.
+    """
+    own = _own(address)
+    if own is None or not own.may_be_in(stored):
+        return stored
+    lines = stored.split(b"\n")
+    return b"\n".join(own.out_of(line) if own.may_be_in(line) else line for line in lines)
+
+
+@lru_cache(maxsize=256)
+def _own(address: str) -> "_Own | None":
+    try:
+        value = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return None
+    # Loopback is a developer's page and nobody's address.
+    return None if value.is_loopback or value.is_unspecified else _Own(value)
+
+
+class _Own:
+    """How one address may be written."""
+
+    __slots__ = ("_decimal", "_hexadecimal", "_pattern", "_values")
+
+    def __init__(self, value: ipaddress.IPv4Address | ipaddress.IPv6Address) -> None:
+        self._pattern: re.Pattern[str] | None = None
+        self._values: list[ipaddress.IPv4Address | ipaddress.IPv6Address] = [value]
+        if value.version == 6:
+            self._values += _embedded(value)
+        decimal, hexadecimal = [], []
+        for each in self._values:
+            more_decimal, more_hexadecimal = _signs(each)
+            decimal += more_decimal
+            hexadecimal += more_hexadecimal
+        # Without zeros: nobody can say how many of them were written.
+        self._decimal = [sign.replace("0", "") for sign in decimal]
+        self._hexadecimal = [sign.replace("0", "") for sign in hexadecimal]
+
+    def may_be_in(self, stored: bytes) -> bool:
+        """Whether it is worth while to look closely. Every line of every event is asked, so it is quick: all
+        but digits is dropped, and then all spellings with the same digits look alike.
+        """
+        if b"%" in stored or (b"\\" in stored and b"\\u" in stored):
+            stored = stored.lower()
+            if _HIDDEN.search(stored):
+                return True
+            stored = _HIDDEN_SEPARATORS.sub(b"", stored)
+        if not stored.isascii() and _STRANGE.search(
+            stored.translate(None, _ASCII).decode("utf-8", "replace")
+        ):
+            return True
+        digits = stored.translate(_LOWER, _NOT_HEXADECIMAL)
+        text = digits.decode("latin-1")
+        for sign in self._hexadecimal:
+            if sign in text:
+                return True
+        text = digits.translate(None, _NOT_DECIMAL).decode("latin-1")
+        return any(sign in text for sign in self._decimal)
+
+    def out_of(self, line: bytes) -> bytes:
+        """A stored line without it."""
+        if self._pattern is None:
+            # Every spelling begins with a zero, a colon or the first digit of one of its numbers.
+            first = "".join(sorted({sign[0] for sign in self._decimal + self._hexadecimal if sign}))
+            ways = "|".join(map(_spellings, self._values))
+            self._pattern = re.compile(rf"(?=[0:_{first}-])(?:{ways})", re.IGNORECASE)
+        pattern = self._pattern
+
+        def change(_name: str, value: str, _is_string: bool) -> str | None:
+            new = _hidden(value, pattern, 0)
+            return quoted(new) if new != value else None
+
+        return rewrite(line.decode("utf-8", "surrogateescape"), change).encode("utf-8", "surrogateescape")
+
+
+def _hidden(text: str, pattern: re.Pattern[str], decodings: int) -> str:
+    if decodings < MAX_DECODINGS and ("%" in text or "\\u" in text):
+        text = rewrite_decoded(text, lambda decoded: _hidden(decoded, pattern, decodings + 1))
+    folded = text if text.isascii() else _folded(text)
+    if pattern.search(folded) is None:
+        return text
+    parts: list[str] = []
+    done = 0
+    for found in pattern.finditer(folded):
+        parts += (text[done : found.start()], _REDACTED)
+        done = found.end()
+    return "".join([*parts, text[done:]])
+
+
+def _folded(text: str) -> str:
+    """The text with our digits and letters, as long as it was."""
+    text = text.translate(_FOLDED)
+    return "".join(str(int(c)) if not c.isascii() and c.isdecimal() else c for c in text)
+
+
+def _embedded(value: ipaddress.IPv6Address) -> list[ipaddress.IPv4Address]:
+    """The IPv4 address that an IPv6 address says: mapped, 6to4, Teredo, NAT64."""
+    found = [value.ipv4_mapped, value.sixtofour, value.teredo and value.teredo[1]]
+    if int(value) >> 32 == 0x64FF9B << 64:
+        found.append(ipaddress.IPv4Address(int(value) & 0xFFFFFFFF))
+    return [each for each in found if each]
+
+
+def _halves(value: int) -> tuple[int, int]:
+    return value >> 16, value & 0xFFFF
+
+
+def _signs(value: ipaddress.IPv4Address | ipaddress.IPv6Address) -> tuple[list[str], list[str]]:
+    """The digits of every spelling in their order, decimal ones and hexadecimal ones; zeros do not count."""
+    number = int(value)
+    if value.version == 6:
+        head = f"{number >> 32:x}"
+        nibbles = f"{number:032x}"
+        # With its end as four decimal numbers it has decimal digits after the hexadecimal ones.
+        tail = "".join(map(str, value.packed[-4:]))
+        return [str(number)], [nibbles, nibbles[::-1], head + tail]
+    low = number & 0xFFFF
+    octets = value.packed
+    decimal = [
+        "".join(map(str, octets)),
+        "".join(map(str, reversed(octets))),
+        str(number),
+        f"{number:o}",
+        "".join(f"{octet:o}" for octet in octets),
+        f"{octets[0]}{octets[1]}{low}",
+        f"{octets[0]}{number & 0xFFFFFF}",
+    ]
+    inverted = number ^ 0xFFFFFFFF  # as Teredo writes it
+    return decimal, [f"{number:x}", f"{inverted:x}", "".join(f"x{octet:x}" for octet in octets)]
+
+
+def _spellings(value: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str:
+    """The pattern of all spellings of an address. Every repetition in it is bounded."""
+    number = int(value)
+    if value.version == 6:
+        return _spellings_of_six(number, value.packed)
+    octets = value.packed
+    high, low = _halves(number)
+    ways = [
+        rf"(?<!\d){_SEPARATOR.join(map(_number, octets))}(?!\d)",
+        rf"(?<!\d){_SEPARATOR.join(map(_number, reversed(octets)))}(?!\d)",
+        rf"(?<![\d.]){_number(octets[0])}\.{_number(octets[1])}\.{_number(low)}(?!\d|\.\d)",
+        rf"(?<![\d.]){_number(octets[0])}\.{_number(number & 0xFFFFFF)}(?!\d|\.\d)",
+        rf"(?<![\d.])(?:{number}|0{{1,9}}{number:o})(?!\d|\.\d)",
+        rf"(?<!\d){''.join(f'{octet:03d}' for octet in octets)}(?!\d)",
+        rf"(?<![0-9a-f])(?:0x)?{number:08x}(?![0-9a-f])",
+        rf"(?<![0-9a-f])0{{0,3}}{high:x}:0{{0,3}}{low:x}(?![0-9a-f])",
+    ]
+    if high >= 0x1000:
+        ways.append(rf"(?<![0-9a-f]){high:x}-0{{0,3}}{low:x}(?![0-9a-f])")
+    not_high, not_low = _halves(number ^ 0xFFFFFFFF)
+    ways.append(rf"(?<=:)0{{0,3}}{not_high:x}:0{{0,3}}{not_low:x}(?![0-9a-f])")
+    return "|".join(ways)
+
+
+def _spellings_of_six(number: int, packed: bytes) -> str:
+    parts = [number >> shift & 0xFFFF for shift in range(112, -1, -16)]
+    dotted = rf"{_SEPARATOR.join(map(_number, packed[-4:]))}(?!\d)"
+    nibbles = f"{number:032x}"
+    return "|".join(
+        [
+            rf"(?<![0-9a-f]){_hextets(parts)}(?![0-9a-f])",
+            rf"(?<![0-9a-f]){_hextets(parts[:6])}[:_-](?:0{{0,4}}[:_-]){{0,7}}{dotted}",
+            r"(?<![0-9a-f])" + r"[._-]".join(nibbles[::-1]) + r"(?![0-9a-f])",
+            rf"(?<![0-9a-f])(?:0x)?{nibbles}(?![0-9a-f])",
+            rf"(?<!\d){number}(?!\d)",
+        ]
+    )
+
+
+def _hextets(parts: list[int]) -> str:
+    """IPv6 with any of its zeros written or left out."""
+    told = [at for at, part in enumerate(parts) if part]
+    if not told:
+        return "::"
+    between = r"[:_-](?:0{0,4}[:_-]){0,7}"
+    text = between.join(rf"0{{0,3}}{parts[at]:x}" for at in told)
+    before = r"(?:0{0,4}[:_-]){1,7}" if told[0] else ""
+    after = r"(?:[:_-]0{0,4}){1,7}" if told[-1] < len(parts) - 1 else ""
+    return before + text + after
+
+
+def _number(value: int) -> str:
+    """A number in decimal, octal (after a zero) or hexadecimal (after 0x)."""
+    return rf"(?:0{{0,9}}{value}|0{{1,9}}{value:o}|0x0{{0,9}}{value:x}(?![0-9a-f]))"
+
+
+# Under a telling name --------------------------------------------------------------------------------
+
+_DOTTED = re.compile(r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w.])")
+_COLONS = re.compile(r"[0-9a-fA-F:]*:[0-9a-fA-F:.]*")
+_AS_NUMBER = re.compile(
+    r"\s*(?:\d{8,10}|0[xX][0-9a-fA-F]{8}|(?:0[xX][0-9a-fA-F]{1,2}\.){3}0[xX][0-9a-fA-F]{1,2})\s*"
+)
+
+
+def is_address(text: str) -> bool:
+    """Whether a text that is called an address holds one: in a list, with a port or a zone, as a number."""
+    text = unquote(text).translate(_FOLDED)[:512]
+    if _DOTTED.search(text) or _AS_NUMBER.fullmatch(text):
+        return True
+    return any(_is_six(part) or _is_six(part.rpartition(":")[0]) for part in _COLONS.findall(text))
+
+
+def _is_six(text: str) -> bool:
+    try:
+        ipaddress.IPv6Address(text)
+    except ValueError:
+        return False
+    return True
