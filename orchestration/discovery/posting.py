@@ -8,7 +8,7 @@ from datetime import datetime
 
 from orchestration.discovery.database import transaction
 from orchestration.webhooks import outbox
-from orchestration.webhooks.guard import Resolve
+from footfall.guard import Resolve
 from orchestration.webhooks.send import Outcome, send
 
 #: Seconds after which a call starts no further message. A sensor tick must end within a minute; one attempt

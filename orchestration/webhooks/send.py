@@ -14,7 +14,7 @@ import urllib3
 from standardwebhooks.webhooks import Webhook
 
 from footfall.errors import FootfallError
-from orchestration.webhooks.guard import Forbidden, Resolve, Target, Unresolved, checked
+from footfall.guard import Forbidden, Resolve, Target, Unresolved, checked
 
 #: Seconds until a receiver must have answered. Standard Webhooks advises 15 to 30.
 TIMEOUT_SECONDS = 20.0
