@@ -29,6 +29,7 @@ from collector.shipper import Shipper
 from collector.spool import Spool
 from collector.watch import RegistryWatch
 from collector.worker_folders import open_spool
+from footfall.allowed import Allowed
 from footfall.errors import FootfallError
 from footfall.geo import GeoFile
 from footfall.privacy import Salts
@@ -161,7 +162,7 @@ async def _serve(
     if number:
         loop.add_reader(0, stop.set)
 
-    watch = RegistryWatch(settings.clients, settings.home / "last-good-clients", collector)
+    watch = RegistryWatch(settings.clients, settings.last_good_clients, collector, Allowed.of(settings))
     watch.look()
     upkeep = [
         asyncio.create_task(_every(REGISTRY_SECONDS, watch.look)),

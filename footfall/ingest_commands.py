@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from footfall import installation
-from footfall.clients import load_registry
+from footfall.clients import registry_of
 from footfall.enrichments import land_enrichments
 from footfall.errors import FootfallError
 from footfall.settings import Settings
@@ -38,7 +38,7 @@ def _replay(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _enrich(options: argparse.Namespace, settings: Settings) -> int:
-    client = load_registry(settings.clients).client(options.client)
+    client = registry_of(settings).client(options.client)
     if client is None:
         raise FootfallError(f"no client {options.client!r} has a valid file; `footfall clients` lists them")
     lake = open_store(settings.lake, s3_endpoint=settings.s3_endpoint)

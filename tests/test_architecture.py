@@ -362,6 +362,20 @@ def test_every_variable_that_is_read_is_documented():
     assert set(VARIABLES) <= named
 
 
+def test_nobody_reads_client_files_without_what_the_operator_allows():
+    """A file that one part refuses would else be in force in another."""
+    bare = [
+        f"{_name(path)}:{node.lineno}"
+        for path, tree in _python("footfall", "collector", "orchestration")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and getattr(node.func, "id", getattr(node.func, "attr", "")) == "load_registry"
+        and len(node.args) < 2
+    ]
+
+    assert bare == []
+
+
 def test_the_environment_is_read_at_the_edges_only():
     """`os.environ` in the middle makes a function say something else on another machine."""
     readers = {

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from footfall import installation
-from footfall.clients import Client, Registry, load_registry
+from footfall.clients import Client, Registry, registry_of
 from footfall.demo.check import Sent, Stored, balance, differences
 from footfall.demo.delivered import File, files
 from footfall.demo.journal import Journal, fingerprint
@@ -84,7 +84,7 @@ def run_demo(
 
 
 def _registry(settings: Settings) -> Registry:
-    registry = load_registry(settings.clients)
+    registry = registry_of(settings)
     for mistake in registry.mistakes:
         raise FootfallError(f"{mistake}; `footfall clients` lists all mistakes")
     client = registry.client(_SITE[0])

@@ -4,6 +4,7 @@ import os
 
 import dagster as dg
 
+from footfall.allowed import Allowed
 from footfall.settings import Settings
 from orchestration.resources.billing import Billing
 from orchestration.resources.clients import Clients
@@ -17,13 +18,19 @@ from orchestration.resources.warehouse import Warehouse
 @dg.definitions
 def resources() -> dg.Definitions:
     settings = Settings.from_environ(os.environ)
+    rules = Allowed.of(settings).as_config()
     return dg.Definitions(
         resources={
-            "clients": Clients(folder=str(settings.clients)),
+            "clients": Clients(
+                folder=str(settings.clients), rules=rules, last_good=str(settings.last_good_clients)
+            ),
             "lake": Lake(url=settings.lake, s3_endpoint=settings.s3_endpoint),
             "warehouse": Warehouse(path=str(settings.warehouse)),
             "destinations": Destinations(
-                home=str(settings.home), backup_url=settings.backup, s3_endpoint=settings.s3_endpoint
+                home=str(settings.home),
+                backup_url=settings.backup,
+                s3_endpoint=settings.s3_endpoint,
+                rules=rules,
             ),
             "state": State(
                 home=str(settings.home),
