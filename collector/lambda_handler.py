@@ -28,6 +28,7 @@ from collector.options import Options
 from collector.sender import Senders
 from collector.spool import NotDurable, SpoolState
 from collector.targets import targets
+from footfall.allowed import Allowed
 from footfall.clients import load_registry
 from footfall.durable import open_lake
 from footfall.errors import FootfallError
@@ -110,7 +111,7 @@ class Function:
     def __init__(self, settings: Settings) -> None:
         """Raises FootfallError where the settings or the lake's address cannot be used."""
         lake = open_lake(settings.lake, settings.s3_endpoint)
-        registry = load_registry(settings.clients)
+        registry = load_registry(settings.clients, Allowed.of(settings), is_delivering=False)
         for mistake in registry.mistakes:
             log.error("client file set aside: %s", mistake)
         geo = GeoFile(settings.geoip) if settings.geoip is not None else None

@@ -6,18 +6,18 @@ that nobody has may be one of its: such events are answered 503, so that their s
 not 403. A file that is gone takes its sites with it.
 """
 
-import contextlib
 import logging
-import os
 import secrets
 from pathlib import Path
 from typing import Protocol
 
 from collector.operation import Operation
 from collector.targets import Sites, targets
+from footfall.allowed import Allowed
 from footfall.clients import Client, Registry, load_registry
 from footfall.durable import mark_lake, require_known_lake
 from footfall.errors import FootfallError
+from footfall.last_good import keep
 from footfall.store import ObjectStore
 
 log = logging.getLogger("collector")
@@ -75,8 +75,9 @@ class LakeWatch:
 class RegistryWatch:
     """Keeps the collector's sites equal to the client files, and logs each mistake once."""
 
-    def __init__(self, folder: Path, copies: Path, collector: Knows) -> None:
+    def __init__(self, folder: Path, copies: Path, collector: Knows, allowed: Allowed | None = None) -> None:
         """`copies` is the folder of the last good client files; it is made when there is one to keep."""
+        self._allowed = allowed
         self._folder = folder
         self._copies = copies
         self._collector = collector
@@ -89,10 +90,11 @@ class RegistryWatch:
         signature = self._look_at_names()
         if signature == self._signature:
             return
-        registry = load_registry(self._folder)
+        registry = load_registry(self._folder, self._allowed, in_force=self._copies, is_delivering=False)
         broken = {Path(mistake.file).stem for mistake in registry.mistakes}
         if self._signature is None and broken:
-            self._good = {client.client_id: client for client in load_registry(self._copies).clients}
+            copied = load_registry(self._copies, self._allowed, is_delivering=False)
+            self._good = {client.client_id: client for client in copied.clients}
         valid = {client.client_id: client for client in registry.clients}
         whole = self._folder.is_dir()  # a folder that is away for a moment has not lost its files
         kept = {n: c for n, c in self._good.items() if (n in broken or not whole) and n not in valid}
@@ -121,20 +123,6 @@ class RegistryWatch:
     def _copy(self, valid: dict[str, Client]) -> None:
         """Keep what is good, so that a start beside a broken file still knows its sites."""
         try:
-            self._copies.mkdir(parents=True, exist_ok=True)
-            for name in valid:
-                content = (self._folder / f"{name}.yaml").read_bytes()
-                copy = self._copies / f"{name}.yaml"
-                if not copy.exists() or copy.read_bytes() != content:
-                    part = self._copies / f".{name}.{os.getpid()}.part"
-                    try:
-                        part.write_bytes(content)
-                        part.replace(copy)
-                    finally:
-                        part.unlink(missing_ok=True)  # on a full disk half a file takes the room of others
-            for path in self._copies.glob("*.yaml"):
-                if not (self._folder / path.name).exists():
-                    with contextlib.suppress(FileNotFoundError):  # another worker was faster
-                        path.unlink()
+            keep(self._folder, self._copies, valid)
         except OSError as error:
             log.warning("the last good client files are not kept: %s: %s", self._copies, error.strerror)

@@ -31,6 +31,7 @@ from collector.shipper import Shipper
 from collector.spool import Spool
 from collector.watch import LakeWatch, RegistryWatch
 from collector.worker_folders import open_spool
+from footfall.allowed import Allowed
 from footfall.durable import require_known_lake
 from footfall.errors import FootfallError
 from footfall.geo import GeoFile
@@ -193,7 +194,7 @@ async def _serve(
     if number:
         loop.add_reader(0, stop.set)
 
-    watch = RegistryWatch(settings.clients, settings.home / "last-good-clients", collector)
+    watch = RegistryWatch(settings.clients, settings.last_good_clients, collector, Allowed.of(settings))
     watch.look()
     upkeep = [
         asyncio.create_task(_every(REGISTRY_SECONDS, watch.look)),

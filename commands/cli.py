@@ -1,6 +1,7 @@
 """The command line, `footfall COMMAND`: what is asked, what is answered, and nothing of how."""
 
 import argparse
+import contextlib
 import json
 import os
 import sys
@@ -13,11 +14,13 @@ from pydantic import ValidationError
 
 from commands import doctor, ingest_commands, installation
 from commands.processes import Children, stop_on_signals
+from footfall.allowed import Allowed
 from footfall.api_keys import key_hash, new_key
-from footfall.clients import Client, Registry, Site, load_registry
+from footfall.clients import Client, Registry, Site, registry_of
 from footfall.durable import open_lake, take_up
 from footfall.errors import FootfallError
 from footfall.hours import lower_first_hour, parse
+from footfall.last_good import keep
 from footfall.privacy import Salts
 from footfall.private import keep_private
 from footfall.probe import probe
@@ -175,7 +178,7 @@ def _demo(options: argparse.Namespace, settings: Settings) -> int:
 
 def _up(_options: argparse.Namespace, settings: Settings) -> int:
     installation.prepare(settings)
-    _require_clients(settings)
+    _put_in_force(settings)
     lower_first_hour(
         settings.first_hour_file, datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     )
@@ -253,7 +256,7 @@ def _day_after(hour: datetime) -> str:
 
 def _run(options: argparse.Namespace, settings: Settings) -> int:
     installation.prepare(settings)
-    _require_clients(settings)
+    _put_in_force(settings)
     given = {"--from": options.start, "--to": options.end}
     arguments = [part for name, value in given.items() if value for part in (name, value)]
     if options.live:
@@ -301,10 +304,12 @@ def _test_client(options: argparse.Namespace, settings: Settings) -> int:
     client = _client(settings, options.client)
     installation.prepare(settings)
     signer = load_signer(settings.home / "keys")
+    allowed, taken = Allowed.of(settings), registry_of(settings).places_of_others(client.client_id)
     failed = False
     for name, destination in client.destinations().items():
         print(f"{client.client_id} {name}: {destination.url}")
-        for step in probe(destination, settings.home, signer.derived(f"challenge:{destination.url}")):
+        token = signer.derived(f"challenge:{destination.url}")
+        for step in probe(destination, allowed, token, taken=taken):
             word = "ok   " if step.is_good else ("FAIL " if step.is_needed else "no   ")
             print(f"  {word} {step.name}: {step.said}")
             if step.missing:
@@ -315,7 +320,7 @@ def _test_client(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _reload(_options: argparse.Namespace, settings: Settings) -> int:
-    for mistake in load_registry(settings.clients).mistakes:
+    for mistake in registry_of(settings).mistakes:
         print(f"set aside: {mistake}", file=sys.stderr)
     print(f"Dagster {reload(settings)}: {settings.clients}")
     return 0
@@ -325,7 +330,7 @@ def _clients(options: argparse.Namespace, settings: Settings) -> int:
     if options.schema:
         print(json.dumps(Client.model_json_schema(), indent=2))
         return 0
-    registry = load_registry(settings.clients)
+    registry = registry_of(settings)
     for client in registry.clients:
         sites = ", ".join(site.site_id for site in client.sites)
         exports = ", ".join(f"{export.name} ({export.cadence})" for export in client.exports)
@@ -372,12 +377,19 @@ def _doctor(options: argparse.Namespace, settings: Settings) -> int:
 
 def _require_clients(settings: Settings) -> Registry:
     """The registry; says on stderr what was set aside. Raises FootfallError where no client is left."""
-    registry = load_registry(settings.clients)
+    registry = registry_of(settings)
     for mistake in registry.mistakes:
         print(f"set aside: {mistake}", file=sys.stderr)
     if not registry.clients:
         raise FootfallError(f"no valid client file in {settings.clients}")
     return registry
+
+
+def _put_in_force(settings: Settings) -> None:
+    """The same for a command that does the clients' work: what stands now is theirs from now on."""
+    registry = _require_clients(settings)
+    with contextlib.suppress(OSError):  # then the first by name stands where two claim one thing
+        keep(settings.clients, settings.last_good_clients, [c.client_id for c in registry.clients])
 
 
 def _client(settings: Settings, client_id: str) -> Client:

@@ -5,13 +5,14 @@ import os
 import sys
 from datetime import UTC, datetime
 
-from footfall.clients import Client, load_registry
+from footfall.allowed import Allowed
+from footfall.clients import Client, registry_of
 from footfall.errors import FootfallError
 from footfall.hours import parse
 from footfall.settings import Settings
 from footfall.store import ObjectStore
 from orchestration.delivery.batch import Order, deliver_all
-from orchestration.delivery.desk import Desk
+from orchestration.delivery.desk import Desk, posting_for
 from orchestration.delivery.ledger import Ledger
 from orchestration.delivery.places import Places, places_of
 from orchestration.delivery.progress import IngestedHours
@@ -29,18 +30,28 @@ class _Installation:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.registry = load_registry(settings.clients)
+        self.registry = registry_of(settings)
         self.ledger = Ledger(settings.ledger)
         state = State(home=str(settings.home), ledger_path=str(settings.ledger), dbt_folder="")
-        self.desk = Desk(settings.home, state.signer(), software())
+        allowed = Allowed.of(settings)
+        self.desk = Desk(settings.home, state.signer(), software(), post=posting_for(allowed))
         self._destinations = Destinations(
-            home=str(settings.home), backup_url=settings.backup, s3_endpoint=settings.s3_endpoint
+            home=str(settings.home),
+            backup_url=settings.backup,
+            s3_endpoint=settings.s3_endpoint,
+            rules=allowed.as_config(),
         )
 
     def places(self, client: Client) -> Places:
         """A client's buckets and the backup."""
         signer = self.desk.signer
-        return places_of(self._destinations.openings(client, lambda url: signer.derived(f"challenge:{url}")))
+        return places_of(
+            self._destinations.openings(
+                client,
+                lambda url: signer.derived(f"challenge:{url}"),
+                taken=self.registry.places_of_others(client.client_id),
+            )
+        )
 
     def backup(self) -> ObjectStore:
         """The whole backup bucket."""
@@ -52,7 +63,8 @@ class _Installation:
 
 
 def _list(at: _Installation, options: argparse.Namespace) -> int:
-    rows = [row for row in at.ledger.all() if _wanted(options).has(row)]
+    wanted = _wanted(at, options)
+    rows = [row for row in at.ledger.all() if wanted.has(row)]
     if not options.all:
         rows = [row for row in rows if row.is_open or row.hold]
     for row in rows:
@@ -64,7 +76,7 @@ def _list(at: _Installation, options: argparse.Namespace) -> int:
 
 def _replay(at: _Installation, options: argparse.Namespace) -> int:
     failed = done = 0
-    for row, outcome in at.redelivery().replay(_wanted(options)):
+    for row, outcome in at.redelivery().replay(_wanted(at, options)):
         done += outcome.status != "failed"
         failed += outcome.status == "failed"
         print(f"{as_line(at.ledger.row(row.identity))}")
@@ -73,7 +85,7 @@ def _replay(at: _Installation, options: argparse.Namespace) -> int:
 
 
 def _rebuild(at: _Installation, options: argparse.Namespace) -> int:
-    rows = list(at.redelivery().believe(_wanted(options)))
+    rows = list(at.redelivery().believe(_wanted(at, options)))
     print(
         f"{len(rows)} deliveries taken from the manifests in the clients' buckets into {at.settings.ledger}"
     )
@@ -91,7 +103,7 @@ def _usage(at: _Installation, options: argparse.Namespace) -> int:
 
 def _restate(at: _Installation, options: argparse.Namespace) -> int:
     """Compare delivered periods with the warehouse; what differs is a new revision."""
-    wanted = _wanted(options)
+    wanted = _wanted(at, options)
     now = datetime.now(UTC)
     failed = made = 0
     with Warehouse(path=str(at.settings.warehouse)).connect(*at.desk.folders) as connection:
@@ -127,7 +139,20 @@ def _restate(at: _Installation, options: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def _wanted(options: argparse.Namespace) -> Wanted:
+def _wanted(at: _Installation, options: argparse.Namespace) -> Wanted:
+    """What the options ask for. Raises FootfallError for a client or an export that nobody knows."""
+    client = at.registry.client(options.client) if options.client else None
+    known = [client] if client else at.registry.clients if not options.client else []
+    # What was delivered once stays known when its file is gone.
+    rows = [row for row in at.ledger.all() if options.client in (None, row.client_id)]
+    if options.client and not known and not rows:
+        raise FootfallError(
+            f"no client {options.client!r} has a valid file or was ever delivered to; "
+            "`footfall clients` lists them"
+        )
+    names = {row.export for row in rows}
+    if options.export and options.export not in names and not any(c.export(options.export) for c in known):
+        raise FootfallError(f"no export {options.export!r} is ordered or was ever delivered")
     return Wanted(
         options.client,
         options.export,

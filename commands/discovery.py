@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from footfall.clients import registry_of
 from footfall.errors import FootfallError
 from footfall.settings import Settings
 from orchestration.discovery import domains, rows
@@ -70,9 +71,14 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _list_domains(options: argparse.Namespace, database: sqlite3.Connection, _: Settings) -> int:
+def _list_domains(options: argparse.Namespace, database: sqlite3.Connection, settings: Settings) -> int:
     states = (options.state,) if options.state else ()
     found = rows.listing(database, client_id=options.client, states=states)
+    is_known = not options.client or rows.listing(database, client_id=options.client)
+    if not is_known and registry_of(settings).client(options.client) is None:
+        raise FootfallError(
+            f"no client {options.client!r} has a valid file or a domain; `footfall clients` lists them"
+        )
     for row in found:
         print(
             f"{row.client_id:20} {row.domain:40} {row.state:9} {row.proof or '-':20} "

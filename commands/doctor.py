@@ -6,7 +6,8 @@ from collections.abc import Callable
 from functools import partial
 
 from commands import installation
-from footfall.clients import Client, load_registry
+from footfall.allowed import Allowed
+from footfall.clients import Client, Registry, registry_of
 from footfall.errors import FootfallError
 from footfall.probe import probe
 from footfall.settings import Settings
@@ -24,9 +25,9 @@ def examine(settings: Settings) -> int:
         ("backup bucket", lambda s: _store(s.backup, s.s3_endpoint)),
         ("ports", _ports),
     ]
+    registry = registry_of(settings)
     checks += [
-        (f"buckets of {client.client_id}", partial(_buckets, client))
-        for client in load_registry(settings.clients).clients
+        (f"buckets of {client.client_id}", partial(_buckets, client, registry)) for client in registry.clients
     ]
     failed = 0
     for name, check in checks:
@@ -48,7 +49,7 @@ def _state_folder(settings: Settings) -> str:
 
 
 def _clients(settings: Settings) -> str:
-    registry = load_registry(settings.clients)
+    registry = registry_of(settings)
     if registry.mistakes:
         raise FootfallError("; ".join(str(mistake) for mistake in registry.mistakes))
     if not registry.clients:
@@ -67,11 +68,13 @@ def _store(url: str, endpoint: str | None) -> str:
     return f"{url} can be written, read and deleted from"
 
 
-def _buckets(client: Client, settings: Settings) -> str:
+def _buckets(client: Client, registry: Registry, settings: Settings) -> str:
     """Every destination of a client, as whom its client file says, the steps of `footfall clients test`."""
     signer = load_signer(settings.home / "keys")
+    allowed, taken = Allowed.of(settings), registry.places_of_others(client.client_id)
     for name, destination in client.destinations().items():
-        for step in probe(destination, settings.home, signer.derived(f"challenge:{destination.url}")):
+        token = signer.derived(f"challenge:{destination.url}")
+        for step in probe(destination, allowed, token, taken=taken):
             if step.is_needed and not step.is_good:
                 missing = f"; missing: {step.missing}" if step.missing else ""
                 raise FootfallError(f"{name} {destination.url}: {step.name}: {step.said}{missing}")

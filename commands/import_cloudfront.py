@@ -8,7 +8,7 @@ import argparse
 import os
 import sys
 
-from footfall.clients import LogSource, load_registry
+from footfall.clients import LogSource, registry_of
 from footfall.errors import FootfallError
 from footfall.hours import HOUR, lower_first_hour
 from footfall.privacy import Salts
@@ -20,7 +20,7 @@ from sources.intake import BATCH_BYTES, BATCH_OBJECTS, TakenIn, convert_into
 
 def import_logs(given: str, client_id: str, site_id: str, page_views: bool, settings: Settings) -> TakenIn:
     """Convert everything under `given` into the lake. Importing the same again brings no event twice."""
-    client = load_registry(settings.clients).client(client_id)
+    client = registry_of(settings).client(client_id)
     site = next((s for s in client.sites if s.site_id == site_id), None) if client else None
     if client is None or site is None:
         raise FootfallError(f"there is no valid client {client_id} with a site {site_id}")

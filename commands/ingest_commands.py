@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from commands import installation
-from footfall.clients import load_registry
+from footfall.clients import registry_of
 from footfall.durable import open_lake
 from footfall.enrichments import land_enrichments
 from footfall.errors import FootfallError
@@ -38,7 +38,7 @@ def _replay(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _enrich(options: argparse.Namespace, settings: Settings) -> int:
-    client = load_registry(settings.clients).client(options.client)
+    client = registry_of(settings).client(options.client)
     if client is None:
         raise FootfallError(f"no client {options.client!r} has a valid file; `footfall clients` lists them")
     lake = open_lake(settings.lake, settings.s3_endpoint)

@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 
-from footfall.clients import load_registry
+from footfall.clients import registry_of
 from footfall.durable import open_lake
 from footfall.errors import FootfallError
 from footfall.hours import HOUR, between, parse
@@ -25,7 +25,7 @@ def main() -> int:
         if start >= end:
             raise FootfallError(f"--from {options.start} is not before --to {options.end}")
         lake = open_lake(settings.lake, settings.s3_endpoint)
-        done = replay_quarantine(lake, load_registry(settings.clients), between(start, end), options.reason)
+        done = replay_quarantine(lake, registry_of(settings), between(start, end), options.reason)
     except FootfallError as error:
         print(f"footfall replay: {error}", file=sys.stderr)
         return 1

@@ -22,7 +22,7 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 
 from commands.processes import stop_on_signals
-from footfall.clients import load_registry
+from footfall.clients import registry_of
 from footfall.errors import FootfallError
 from footfall.hours import HOUR, between, floor, parse
 from footfall.settings import Settings
@@ -89,7 +89,7 @@ def _run_all(definitions: dg.Definitions, wanted: list[tuple[str, str, str]]) ->
 
 
 def _has_sources() -> bool:
-    registry = load_registry(Settings.from_environ(os.environ).clients)
+    registry = registry_of(Settings.from_environ(os.environ))
     return any(client.sources for client in registry.clients)
 
 

@@ -5,8 +5,8 @@ belongs to, and the client follows from the site on the server, never from what 
 """
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from fnmatch import fnmatchcase
 from functools import cache, lru_cache
@@ -17,12 +17,18 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from footfall import collecting, funnel, page_rules
+from footfall.allowed import Allowed
+from footfall.clashes import Candidate, Places, own_clashes, places_of, standing
 from footfall.consent import GpcPolicy
 from footfall.exports import CADENCES, LIVE, MAIN, Cadence, Dataset, Destination, Export, NamedDestination
 from footfall.fields import ENDPOINT, EXPECTED, Name
+from footfall.locations import Location
+from footfall.mistakes import Mistake
 from footfall.page_rules import PageRules
+from footfall.settings import Settings
 from footfall.strict import Strict
 from footfall.strict_yaml import NotYaml, read_yaml
+from footfall.wildcards import is_everybodys
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -39,6 +45,7 @@ __all__ = [
     "Registry",
     "Site",
     "load_registry",
+    "registry_of",
 ]
 
 _SITE_KEY = r"^[A-Za-z0-9_-]{8,64}$"
@@ -61,6 +68,8 @@ _DOMAIN = re.compile(r"^(\*\.)?[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")
 def _domain(value: str) -> str:
     if not _DOMAIN.fullmatch(value):
         raise ValueError("expected a lower-case host name such as shop.example or *.shop.example")
+    if is_everybodys(value):
+        raise ValueError("a wildcard needs a domain of one's own, such as *.shop.example")
     return value
 
 
@@ -227,9 +236,6 @@ class Client(Strict):
             if export.cadence == "live" and self.unverified_domains == "hold":
                 # Which domains are new is known once their hour is over.
                 raise ValueError(f"export {export.name}: cannot be live with unverified_domains: hold")
-        urls = [d.url for d in known.values()]
-        if any(_overlap(one, other) for n, one in enumerate(urls) for other in urls[n + 1 :]):
-            raise ValueError("two destinations overlap")
         return self
 
     def destinations(self) -> dict[str, Destination]:
@@ -260,23 +266,23 @@ class Client(Strict):
 
 
 @dataclass(frozen=True)
-class Mistake:
-    """One thing wrong with a client file: where it is and what to do."""
-
-    file: str
-    field: str
-    reason: str
-
-    def __str__(self) -> str:
-        return f"{self.file}: {self.field}: {self.reason}"
-
-
-@dataclass(frozen=True)
 class Registry:
     """All valid clients, and what is wrong with the files that were set aside."""
 
     clients: tuple[Client, ...]
     mistakes: tuple[Mistake, ...]
+    #: Client id → field of its file → where that led when the files were read.
+    places: Mapping[str, Places] = field(default_factory=dict, compare=False, repr=False)
+
+    def places_of_others(self, client_id: str) -> list[Location]:
+        """Where all other clients' files lead."""
+        others = (places.values() for name, places in self.places.items() if name != client_id)
+        return [place for places in others for place in places]
+
+    def buckets_of_others(self, client_id: str) -> list[Location]:
+        """The same without log sources, which several clients may read."""
+        others = (places.items() for name, places in self.places.items() if name != client_id)
+        return [at for places in others for name, at in places if not name.startswith("sources.")]
 
     def client(self, client_id: str) -> Client | None:
         """The client of that id, if its file is valid."""
@@ -287,29 +293,52 @@ class Registry:
         return {site.key: (client, site) for client in self.clients for site in client.sites}
 
 
-def load_registry(folder: Path) -> Registry:
-    """Read every `*.yaml` in `folder`, in order of name.
+def registry_of(settings: Settings) -> Registry:
+    """The clients of one installation, with all that its operator allows; see load_registry."""
+    return load_registry(settings.clients, Allowed.of(settings), in_force=settings.last_good_clients)
 
-    A file that cannot be read, breaks a rule or claims what an earlier file owns (a site, a key, a
-    domain, a bucket and prefix) is set aside with all its mistakes; the others stay in force.
+
+def load_registry(
+    folder: Path, allowed: Allowed | None = None, *, in_force: Path | None = None, is_delivering: bool = True
+) -> Registry:
+    """Read every `*.yaml` in `folder`.
+
+    A file that cannot be read, breaks a rule, names what the operator does not allow or claims what
+    another client has (a site, a key, a domain, a place) is set aside with all its mistakes; the others
+    stay in force. Of two that claim the same, the one stands that had it before: by the copies of files as
+    they last were in force, in the folder `in_force`. What was new in both is the first one's by name.
+
+    `allowed`: what the operator allows; without it, nothing beside the clients' own. A collector delivers
+    nothing: with `is_delivering` false it asks only who owns what, and goes on taking events.
     """
-    clients: list[Client] = []
+    allowed = allowed or Allowed.unknown()
     mistakes = [
         Mistake(path.name, "-", f"is not read; name it {path.stem}.yaml")
         for path in sorted(folder.glob("*.yml"))
     ]
-    for path in sorted(folder.glob("*.yaml")):
-        client, found = _read_client(path)
+    ids = [path.stem for path in sorted(folder.glob("*.yaml"))]
+    read = []
+    for name in ids:
+        client, found = _read_client(folder / f"{name}.yaml")
+        places: Places = {}
         if client is not None:
-            found = list(_clashes(path.name, client, clients))
-        if client is not None and not found:
-            clients.append(client)
-        mistakes.extend(found)
+            places, refused = places_of(f"{name}.yaml", client, allowed, ids)
+            found = [*(refused if is_delivering else ()), *own_clashes(f"{name}.yaml", client, places)]
+        read.append(Candidate(name, client, places, found))
+    had = {}
+    for name in ids if in_force else ():
+        path = Path(in_force or "", f"{name}.yaml")
+        client = _read_client(path)[0] if path.exists() else None
+        had[name] = Candidate(name, client, places_of(path.name, client, allowed, ids)[0] if client else {})
+    accepted = standing(read, had)
+    for each in read:
+        mistakes.extend(each.mistakes)
     if not folder.is_dir():
         mistakes.append(
             Mistake(str(folder), "-", "the folder does not exist; set FOOTFALL_CLIENTS or create it")
         )
-    return Registry(tuple(clients), tuple(mistakes))
+    clients = tuple(each.client for each in read if each.client is not None and each.name in accepted)
+    return Registry(clients, tuple(mistakes), {name: each.places for name, each in accepted.items()})
 
 
 def _read_client(path: Path) -> tuple[Client | None, list[Mistake]]:
@@ -351,48 +380,3 @@ def _reason(item: "ErrorDetails") -> str:
     """What to do about one of pydantic's errors, without the value that caused it."""
     pattern = item.get("ctx", {}).get("pattern", "")
     return _EXPECTED.get(pattern) or item["msg"].removeprefix("Value error, ")
-
-
-def _clashes(file: str, client: Client, others: Iterable[Client]) -> Iterable[Mistake]:
-    for other in others:
-        for name, mine in client.destinations().items():
-            if any(_overlap(mine.url, theirs.url) for theirs in other.destinations().values()):
-                field = "destination.url" if name == MAIN else f"further_destinations.{name}.url"
-                yield Mistake(file, field, f"overlaps the bucket and prefix of {other.client_id}")
-        theirs = (
-            {s.site_id for s in other.sites},
-            {s.key for s in other.sites},
-            {d for s in other.sites for d in s.domains},
-        )
-        for n, site in enumerate(client.sites):
-            if site.site_id in theirs[0]:
-                yield Mistake(file, f"sites.{n}.site_id", f"{site.site_id} belongs to {other.client_id}")
-            if site.key in theirs[1]:
-                yield Mistake(file, f"sites.{n}.key", f"is a key of {other.client_id}")
-            for domain in site.domains:
-                if domain in theirs[2]:
-                    yield Mistake(file, f"sites.{n}.domains", f"{domain} belongs to {other.client_id}")
-            yield from _collecting_clashes(file, n, site, other)
-        hashes = {key.sha256 for key in other.api_keys}
-        for n, key in enumerate(client.api_keys):
-            if key.sha256 in hashes:
-                yield Mistake(file, f"api_keys.{n}.sha256", f"is a key of {other.client_id}")
-
-
-def _collecting_clashes(file: str, n: int, site: Site, other: Client) -> Iterable[Mistake]:
-    """A path, or a host of old clients, that would not say whose an event is."""
-    for theirs in other.sites:
-        if site.path is not None and site.path == theirs.path:
-            yield Mistake(file, f"sites.{n}.path", f"is a path of {other.client_id}")
-        for domain in site.legacy_domains:
-            if theirs.declares(domain):
-                yield Mistake(file, f"sites.{n}.legacy_domains", f"{domain} belongs to {other.client_id}")
-        for domain in theirs.legacy_domains:
-            if site.declares(domain):
-                where = f"sites.{n}.domains"
-                yield Mistake(file, where, f"{domain} belongs to the old clients of {other.client_id}")
-
-
-def _overlap(one: str, other: str) -> bool:
-    a, b = one.rstrip("/") + "/", other.rstrip("/") + "/"
-    return a.startswith(b) or b.startswith(a)

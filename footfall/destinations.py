@@ -1,12 +1,14 @@
 """A client's destination as a store: who we are there, and what every call to it carries."""
 
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from footfall.allowed import Allowed
+from footfall.clients import LogSource
 from footfall.errors import FootfallError
 from footfall.exports import Destination
-from footfall.failures import ChallengeError
+from footfall.failures import ChallengeError, ConfigError
+from footfall.locations import Location
 from footfall.secrets import resolve
 from footfall.store import ObjectStore, S3Access, StoreError, open_store
 
@@ -20,15 +22,26 @@ ROLE_SECONDS = 3600
 
 
 def open_destination(
-    destination: Destination, home: Path, environ: Mapping[str, str] | None = None
+    destination: Destination,
+    allowed: Allowed,
+    environ: Mapping[str, str] | None = None,
+    *,
+    taken: Iterable[Location] = (),
 ) -> ObjectStore:
     """The store at a destination. Who we are is found out at the first call, not here.
 
-    Raises FootfallError where the URL leads nowhere.
+    Where it leads is looked at again: a link or an answer of the DNS may be newer than the client file.
+    `taken`: the places of other clients. Raises FootfallError where it leads nowhere, or where it must not.
     """
-    url = destination.resolved_url(home)
+    try:
+        place = allowed.require_place(destination.url, destination.endpoint)
+    except FootfallError as error:
+        raise ConfigError(f"{destination.url} {error}") from None
+    if any(place.overlaps(other) for other in taken):
+        raise ConfigError(f"{destination.url} leads into a place of another client")
+    url = destination.resolved_url(allowed.home)
     if url.startswith("file://"):
-        return open_store(url)
+        return open_store(url, is_confined=True)
 
     def session() -> "Session":
         return open_session(destination, environ)
@@ -46,8 +59,25 @@ def open_destination(
             # A delivery has retries of its own, over hours. Here more of them would only hold up others.
             attempts=2,
             read_seconds=30,
+            hosts=allowed.hosts if destination.endpoint else None,
         ),
     )
+
+
+def open_source(
+    source: LogSource, allowed: Allowed, *, s3_endpoint: str | None, taken: Iterable[Location] = ()
+) -> ObjectStore:
+    """The store of a client's logs. Raises FootfallError where it must not lead; see open_destination."""
+    try:
+        place = allowed.require_place(source.bucket_url(), source.endpoint)
+    except FootfallError as error:
+        raise ConfigError(f"{source.url} {error}") from None
+    if any(place.overlaps(other) for other in taken):
+        raise ConfigError(f"{source.url} leads into a place of another client")
+    access = S3Access(
+        endpoint=source.endpoint or s3_endpoint, hosts=allowed.hosts if source.endpoint else None
+    )
+    return open_store(source.bucket_url(), access=access, is_confined=True)
 
 
 def open_session(destination: Destination, environ: Mapping[str, str] | None = None) -> "Session":

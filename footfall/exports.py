@@ -2,7 +2,6 @@
 
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import quote
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -21,6 +20,7 @@ from footfall.fields import (
     plain_path,
 )
 from footfall.filters import parse_filter
+from footfall.locations import filled_in
 from footfall.strict import Strict
 
 Dataset = Literal[
@@ -136,7 +136,7 @@ class Destination(Strict):
 
     def resolved_url(self, home: Path) -> str:
         """The URL with ${FOOTFALL_HOME} filled in."""
-        return self.url.replace("${FOOTFALL_HOME}", quote(str(home)))
+        return filled_in(self.url, home)
 
 
 class NamedDestination(Destination):
@@ -214,8 +214,8 @@ class Export(Strict):
             raise ValueError(f"key: must hold {' '.join(missing)}, or deliveries would share a folder")
         if any(part in ("", ".", "..") for part in template.split("/")):
             raise ValueError("key: expected a path without empty parts, . and .., no slash at the ends")
-        if template.startswith("_"):
-            raise ValueError("key: folders with _ in front hold schemas and keys")
+        if any(part.startswith("_") for part in template.split("/")):
+            raise ValueError("key: names with _ in front are those of schemas, keys and pointers")
 
     @property
     def period(self) -> Literal["hour", "day"]:

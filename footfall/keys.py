@@ -119,6 +119,16 @@ def period_label(start: datetime, cadence: str) -> str:
     return start.astimezone(UTC).strftime("%Y%m%dT%H%MZ" if cadence.endswith("min") else "%Y%m%dT%HZ")
 
 
+def template_of(cadence: str, template: str | None = None) -> str:
+    """The folder of one delivery with its placeholders; `template` is a client file's own.
+
+    Where a client file's own template has the hour, the part of a live export has hour and minute: `1405`.
+    """
+    if cadence.endswith("min"):
+        return template.replace("{hour}", "{hour}{minute}") if template else PART_TEMPLATE
+    return template or (DAY_TEMPLATE if cadence == "daily" else HOUR_TEMPLATE)
+
+
 def revision_prefix(
     export: str,
     start: datetime,
@@ -131,13 +141,10 @@ def revision_prefix(
 ) -> str:
     """Folder of one delivery: export, period and revision, with a slash at the end.
 
-    An hour is named in UTC, a day in the client's time zone, which is that of `start`. Where a client file's
-    own template has the hour, the part of a live export has hour and minute: `1405`.
+    An hour is named in UTC, a day in the client's time zone, which is that of `start`.
     """
     moment = start if cadence == "daily" else start.astimezone(UTC)
-    text = template or (DAY_TEMPLATE if cadence == "daily" else HOUR_TEMPLATE)
-    if cadence.endswith("min"):
-        text = template.replace("{hour}", "{hour}{minute}") if template else PART_TEMPLATE
+    text = template_of(cadence, template)
     values = {
         "export": export,
         "dataset": dataset,

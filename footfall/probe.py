@@ -1,10 +1,10 @@
 """Can a destination be delivered to? Proven step by step; the first that fails names what is missing."""
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
+from footfall.allowed import Allowed
 from footfall.destinations import (
     challenge_key,
     open_destination,
@@ -14,6 +14,7 @@ from footfall.destinations import (
 from footfall.errors import FootfallError
 from footfall.exports import Destination
 from footfall.failures import sorted_out
+from footfall.locations import Location
 from footfall.store import ObjectStore, S3Store, StoreError
 
 #: Step → the permission that lets it through, for buckets of AWS.
@@ -27,6 +28,7 @@ _PERMISSIONS = {
     "external id enforced": "the condition sts:ExternalId in the role's trust policy",
     "ownership": "the token in the client file as `challenge`",
 }
+_SECRET = "the secret itself, where `access_key` and `secret_key` say, for the process that delivers"
 PROBES = "_probe/"
 
 
@@ -39,19 +41,24 @@ class Step:
     said: str
     is_needed: bool = True
 
+    #: What is missing, where the step's own permission is not it.
+    lacks: str = ""
+
     @property
     def missing(self) -> str:
         """The permission or setting that is missing; empty where all is well."""
-        return "" if self.is_good else _PERMISSIONS.get(self.name, "")
+        return "" if self.is_good else self.lacks or _PERMISSIONS.get(self.name, "")
 
 
-def probe(destination: Destination, home: Path, token: str) -> Iterator[Step]:
-    """Try every step, in order; those that need one that failed are left out.
+def probe(
+    destination: Destination, allowed: Allowed, token: str, *, taken: Iterable[Location] = ()
+) -> Iterator[Step]:
+    """Try every step, in order; those that need one that failed are left out. `taken`: places of others.
 
     `token`: what the owner must put into the client file where `ownership: challenge` asks for it.
     """
     try:
-        store = open_destination(destination, home)
+        store = open_destination(destination, allowed, taken=taken)
     except FootfallError as error:
         yield Step("resolve", False, str(error))
         return
@@ -90,7 +97,8 @@ def _try(name: str, call: Callable[[], object], said: str) -> Step:
     try:
         call()
     except Exception as error:
-        return Step(name, False, sorted_out(error).text)
+        lacks = _SECRET if isinstance(error, StoreError) and error.code == "SecretMissing" else ""
+        return Step(name, False, sorted_out(error).text, lacks=lacks)
     return Step(name, True, said)
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from footfall import client_permits
 from footfall.errors import FootfallError
 
 #: Name → (default, meaning). `{home}` in a URL stands for FOOTFALL_HOME.
@@ -22,6 +23,21 @@ VARIABLES: dict[str, tuple[str, str]] = {
         "object store of raw objects and events: file:// or s3://bucket/prefix",
     ),
     "FOOTFALL_BACKUP": ("file://{home}/buckets/backup", "backup bucket: a second copy of every delivery"),
+    "FOOTFALL_BUCKET_FOLDERS": (
+        "",
+        "comma-separated folders below which clients' file:// buckets may lie, beside {home}/buckets; empty: "
+        "anywhere but in folders of the machine, of this installation, and hidden ones",
+    ),
+    "FOOTFALL_CLIENT_SECRETS": (
+        "",
+        "comma-separated CLIENT=REFERENCE: which secrets a client file may name beside env:CLIENT_<ID>_…; "
+        "CLIENT may be * (all), REFERENCE may end with *",
+    ),
+    "FOOTFALL_CLIENT_HOSTS": (
+        "",
+        "comma-separated HOST or HOST:PORT that endpoints and notify addresses of client files may name "
+        "although they are private or on http://",
+    ),
     "FOOTFALL_S3_ENDPOINT": ("", "endpoint URL of an S3-compatible store; empty for AWS"),
     "FOOTFALL_COLLECTOR_HOST": ("127.0.0.1", "address the collector listens on"),
     "FOOTFALL_COLLECTOR_PORT": ("8080", "port of the collector"),
@@ -113,7 +129,8 @@ VARIABLES: dict[str, tuple[str, str]] = {
     ),
     "FOOTFALL_WEBHOOK_PRIVATE": (
         "no",
-        "yes: webhooks may go to http:// and to addresses that are not public (a receiver of one's own)",
+        "yes: webhooks, also those of `notify` in client files, may go to http:// and to addresses that are "
+        "not public (a receiver of one's own)",
     ),
     "FOOTFALL_ALERT_WEBHOOK": ("", "URL that gets every alert as one JSON POST; empty: none"),
     "FOOTFALL_ALERT_ROUTES": ("", "YAML file of alert routes (docs/runbook.md); empty: only the webhook"),
@@ -157,6 +174,9 @@ class Settings:
     clients: Path
     lake: str
     backup: str
+    bucket_folders: tuple[str, ...]
+    client_secrets: tuple[str, ...]
+    client_hosts: tuple[str, ...]
     s3_endpoint: str | None
     collector_host: str
     collector_port: int
@@ -217,6 +237,9 @@ class Settings:
             clients=Path(text("FOOTFALL_CLIENTS")).absolute(),
             lake=text("FOOTFALL_LAKE"),
             backup=text("FOOTFALL_BACKUP"),
+            bucket_folders=client_permits.folders(text("FOOTFALL_BUCKET_FOLDERS")),
+            client_secrets=client_permits.grants(text("FOOTFALL_CLIENT_SECRETS")),
+            client_hosts=client_permits.hosts(text("FOOTFALL_CLIENT_HOSTS")),
             s3_endpoint=text("FOOTFALL_S3_ENDPOINT") or None,
             collector_host=text("FOOTFALL_COLLECTOR_HOST"),
             collector_port=number("FOOTFALL_COLLECTOR_PORT", 1, 65535),
@@ -278,6 +301,11 @@ class Settings:
     def registry(self) -> Path:
         """The SQLite file of domains, notices and billing messages."""
         return self.home / "registry.sqlite"
+
+    @property
+    def last_good_clients(self) -> Path:
+        """Folder of the client files as they last were in force: whose a thing is that two files claim."""
+        return self.home / "last-good-clients"
 
     @property
     def dagster_home(self) -> Path:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote, unquote, urlsplit
 
 from footfall.errors import FootfallError
+from footfall.guard import Forbidden, Unresolved, checked
 from footfall.keys import SAFE_KEY
 
 if TYPE_CHECKING:
@@ -149,17 +150,25 @@ class S3Access:
     #: How often boto3 tries one call, 1-10, and how long it waits for an answer, in seconds.
     attempts: int = 4
     read_seconds: float = 60
+    #: Of an endpoint on somebody else's word: it must be public at each call, but for these hosts. None: ours
+    #: or AWS.
+    hosts: tuple[str, ...] | None = None
 
 
-def open_store(url: str, *, s3_endpoint: str | None = None, access: S3Access | None = None) -> ObjectStore:
-    """The store at `file:///folder` or `s3://bucket/prefix`. Raises FootfallError for anything else."""
+def open_store(
+    url: str, *, s3_endpoint: str | None = None, access: S3Access | None = None, is_confined: bool = False
+) -> ObjectStore:
+    """The store at `file:///folder` or `s3://bucket/prefix`. Raises FootfallError for anything else.
+
+    `is_confined`: of a folder that others may write to: no link in it is followed out of it.
+    """
     try:
         parts = urlsplit(url)
     except ValueError:
         parts = urlsplit("")
     if not parts.query and not parts.fragment:
         if parts.scheme == "file" and not parts.netloc and parts.path.startswith("/"):
-            return LocalStore(Path(unquote(parts.path)))
+            return LocalStore(Path(unquote(parts.path)), is_confined=is_confined)
         prefix = parts.path.strip("/")
         if parts.scheme == "s3" and _BUCKET.fullmatch(parts.netloc) and (not prefix or _is_key(prefix)):
             return S3Store(parts.netloc, prefix, access or S3Access(s3_endpoint))
@@ -209,15 +218,26 @@ class LocalStore:
         }
     )
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, is_confined: bool = False) -> None:
         self.root = root
+        #: Where the folder is now: a link that takes its place later leads out of it.
+        self._confines = os.path.realpath(root) if is_confined else None
+
+    def _path(self, key: str) -> Path:
+        """Where an object lies. Raises StoreError for a key that is none, or behind a link out of here."""
+        path = self.root / _checked(key)
+        if self._confines is not None and not Path(os.path.realpath(path)).is_relative_to(self._confines):
+            raise StoreError(
+                f"{self.url(key)} lies behind a link out of its bucket", retryable=False, code="ELOOP"
+            )
+        return path
 
     def url(self, key: str) -> str:
         # `=` is allowed in a path and stands in every key; encoded, the address could not be pasted.
         return "file://" + quote((self.root / key).as_posix(), safe="/=")
 
     def put(self, key: str, data: bytes, *, create_only: bool = False) -> None:
-        target = self.root / _checked(key)
+        target = self._path(key)
         part = target.parent / f"{self._PART}{os.getpid()}-{secrets.token_hex(6)}"
         try:
             self._make_folder(target.parent)
@@ -275,7 +295,7 @@ class LocalStore:
 
     def get(self, key: str) -> bytes:
         try:
-            return (self.root / _checked(key)).read_bytes()
+            return self._path(key).read_bytes()
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             raise NotFound(self.url(key)) from None
         except OSError as error:
@@ -285,7 +305,7 @@ class LocalStore:
         path.write_bytes(self.get(key))
 
     def head(self, key: str) -> ObjectInfo | None:
-        path = self.root / _checked(key)
+        path = self._path(key)
         try:
             return ObjectInfo(key, path.stat().st_size) if path.is_file() else None
         except OSError as error:
@@ -317,7 +337,7 @@ class LocalStore:
 
     def delete(self, key: str) -> None:
         try:
-            (self.root / _checked(key)).unlink(missing_ok=True)
+            self._path(key).unlink(missing_ok=True)
         except (NotADirectoryError, IsADirectoryError):
             pass  # no object has this key
         except OSError as error:
@@ -331,7 +351,7 @@ class LocalStore:
         return data, hashlib.sha256(data).hexdigest()
 
     def swap(self, key: str, data: bytes, tag: str | None) -> None:
-        target = self.root / _checked(key)
+        target = self._path(key)
         try:
             self._make_folder(target.parent)
             # The folder itself is the lock: no other file is needed, and a dead process gives it back.
@@ -418,11 +438,29 @@ class S3Store:
                     region_name=self._access.region,
                     config=config,
                 )
+                if self._access.hosts is not None:
+                    self._made.meta.events.register("before-send.s3", self._require_public)
             except ValueError as error:
                 raise StoreError(
                     f"cannot reach {self.url('')}: {error}", retryable=False, code="InvalidEndpoint"
                 ) from None
         return self._made
+
+    def _require_public(self, request: Any, **_: Any) -> None:
+        """Before each request: the DNS may answer otherwise than when the client file was read."""
+        hosts = self._access.hosts or ()
+        try:
+            checked(request.url, hosts=(*hosts, *(f"{self.bucket}.{host}" for host in hosts)))
+        except Unresolved as error:
+            raise StoreError(
+                f"cannot reach {self.url('')}: {error}", retryable=True, code="Connection"
+            ) from None
+        except Forbidden as error:
+            raise StoreError(
+                f"cannot reach {self.url('')}: {error}; an operator can list it in FOOTFALL_CLIENT_HOSTS",
+                retryable=False,
+                code="InvalidEndpoint",
+            ) from None
 
     def sign_in(self) -> None:
         """Get the credentials now rather than at the first call. Raises StoreError where that is refused."""

@@ -267,3 +267,17 @@ def test_no_file_is_out_of_the_ordinary_length():
 
 def test_every_exception_of_length_is_a_file():
     assert [name for name in LONG_FILES if not (ROOT / name).is_file()] == []
+
+
+def test_nobody_reads_client_files_without_what_the_operator_allows():
+    """A file that one part refuses would else be in force in another."""
+    bare = [
+        f"{name_of(path)}:{node.lineno}"
+        for path, tree in python_files(*CODE)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and getattr(node.func, "id", getattr(node.func, "attr", "")) == "load_registry"
+        and len(node.args) < 2
+    ]
+
+    assert bare == []

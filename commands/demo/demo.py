@@ -18,7 +18,7 @@ from commands.demo.journal import Journal, fingerprint
 from commands.demo.sender import Sender
 from commands.demo.traffic import NOBODY, Expected, Request, requests_of, sums
 from commands.processes import Children
-from footfall.clients import Client, Registry, load_registry
+from footfall.clients import Client, Registry, registry_of
 from footfall.errors import FootfallError
 from footfall.hours import HOUR, between, floor, lower_first_hour
 from footfall.settings import Settings
@@ -83,7 +83,7 @@ def run_demo(
 
 
 def _registry(settings: Settings) -> Registry:
-    registry = load_registry(settings.clients)
+    registry = registry_of(settings)
     for mistake in registry.mistakes:
         raise FootfallError(f"{mistake}; `footfall clients` lists all mistakes")
     client = registry.client(_SITE[0])

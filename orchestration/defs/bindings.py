@@ -4,6 +4,7 @@ import os
 
 import dagster as dg
 
+from footfall.allowed import Allowed
 from footfall.durable import take_up
 from footfall.private import keep_private
 from footfall.settings import Settings
@@ -21,13 +22,19 @@ def resources() -> dg.Definitions:
     settings = Settings.from_environ(os.environ)
     # A run worker of the daemon comes in here, and by no command.
     keep_private(settings, is_first=take_up(settings.home))
+    rules = Allowed.of(settings).as_config()
     return dg.Definitions(
         resources={
-            "clients": Clients(folder=str(settings.clients)),
+            "clients": Clients(
+                folder=str(settings.clients), rules=rules, last_good=str(settings.last_good_clients)
+            ),
             "lake": Lake(url=settings.lake, s3_endpoint=settings.s3_endpoint),
             "warehouse": Warehouse(path=str(settings.warehouse)),
             "destinations": Destinations(
-                home=str(settings.home), backup_url=settings.backup, s3_endpoint=settings.s3_endpoint
+                home=str(settings.home),
+                backup_url=settings.backup,
+                s3_endpoint=settings.s3_endpoint,
+                rules=rules,
             ),
             "state": State(
                 home=str(settings.home),

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 
-from footfall.clients import load_registry
+from footfall.clients import registry_of
 from footfall.days import last_zone
 from footfall.hours import HOUR, floor
 from footfall.settings import Settings
@@ -47,13 +47,13 @@ _UNDER_WAY = (
 
 def live_minutes() -> int:
     """How often parts of live exports are made, in minutes; 0 where no client has any."""
-    registry = load_registry(Settings.from_environ(os.environ).clients)
+    registry = registry_of(Settings.from_environ(os.environ))
     return math.gcd(*(e.live_minutes for c in registry.clients for e in c.exports if e.cadence == "live"))
 
 
 def live_selection() -> dg.AssetSelection:
     """The parts of live exports."""
-    registry = load_registry(Settings.from_environ(os.environ).clients)
+    registry = registry_of(Settings.from_environ(os.environ))
     keys = [
         dg.AssetKey(["deliveries", client.client_id, export.name, "live"])
         for client in registry.clients
@@ -65,7 +65,7 @@ def live_selection() -> dg.AssetSelection:
 
 def daily_selection(timezone: str | None = None) -> dg.AssetSelection:
     """The daily exports, of all clients or of those in one time zone."""
-    registry = load_registry(Settings.from_environ(os.environ).clients)
+    registry = registry_of(Settings.from_environ(os.environ))
     keys = [
         dg.AssetKey(["deliveries", client.client_id, export.name])
         for client in registry.clients
@@ -130,7 +130,7 @@ def schedules() -> dg.Definitions:
             "what is done is done."
         ),
     )
-    registry = load_registry(Settings.from_environ(os.environ).clients)
+    registry = registry_of(Settings.from_environ(os.environ))
     access_logs = dg.define_asset_job(
         "access_logs",
         selection=ACCESS_LOGS,

@@ -5,7 +5,6 @@ import json
 import os
 import random
 import re
-import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,16 +12,37 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from footfall.allowed import Allowed
+from footfall.exchange import Unanswered, exchange
+from footfall.guard import Unresolved, checked
 from footfall.signatures import Signer
 
 Post = Callable[[str, bytes, Mapping[str, str]], None]
 
 
-def post(url: str, body: bytes, headers: Mapping[str, str]) -> None:
-    """One POST. Raises OSError where it is not answered with 2xx."""
-    request = urllib.request.Request(url, data=body, headers=dict(headers))
-    with urllib.request.urlopen(request, timeout=15):  # seconds
-        pass
+#: Seconds until whom a client names must have answered.
+TIMEOUT_SECONDS = 15.0
+
+
+def posting_for(allowed: Allowed | None = None) -> Post:
+    """What posts to addresses that client files name: to public ones, and to what the operator lists.
+
+    The post raises OSError where nobody answers with 2xx, Forbidden where the address must not be used.
+    """
+
+    hosts = allowed.hosts if allowed else ()
+    is_private = allowed is not None and allowed.is_webhook_private
+
+    def post(url: str, body: bytes, headers: Mapping[str, str]) -> None:
+        try:
+            target = checked(url, hosts=hosts, allow_private=is_private)
+            status, _, _ = exchange(target, "POST", body, dict(headers), TIMEOUT_SECONDS)
+        except (Unresolved, Unanswered) as error:
+            raise OSError(str(error)) from None
+        if not 200 <= status < 300:
+            raise OSError(f"{target.host} answered {status}")
+
+    return post
 
 
 @dataclass(frozen=True)
@@ -35,7 +55,7 @@ class Desk:
     software: Mapping[str, str] = field(default_factory=dict)
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     spread: Callable[[float, float], float] = random.uniform
-    post: Post = post
+    post: Post = field(default_factory=posting_for)
 
     @property
     def folders(self) -> tuple[Path, Path]:
@@ -60,7 +80,7 @@ class Desk:
             os.close(descriptor)
 
     def announce(self, url: str, message_id: str, facts: dict[str, Any]) -> None:
-        """One signed message about a delivery. The same message has the same id. Raises OSError."""
+        """One signed message about a delivery. The same message has the same id. Raises as `post` does."""
         body = json.dumps(self.signer.sign(facts), ensure_ascii=False).encode()
         self.post(
             url,

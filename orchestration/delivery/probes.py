@@ -7,9 +7,10 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from footfall.clients import Client
+from footfall.allowed import Allowed
+from footfall.clients import Registry
 from footfall.exports import Destination
-from footfall.probe import probe
+from footfall.probe import Step, probe
 
 #: Destinations that are probed at once. Each waits for the network only; more would be a burst at one store.
 AT_ONCE = 8
@@ -30,28 +31,30 @@ class Probed:
     missing: str = ""
 
 
-def probe_all(clients: Iterable[Client], home: Path, token: Callable[[str], str]) -> list[Probed]:
+def probe_all(registry: Registry, allowed: Allowed, token: Callable[[str], str]) -> list[Probed]:
     """Probe every destination of every client. `token`: URL → what its owner must confirm it with."""
     wanted = [
         (client.client_id, name, destination)
-        for client in clients
+        for client in registry.clients
         for name, destination in client.destinations().items()
     ]
 
     def one(client_id: str, name: str, destination: Destination) -> Probed:
-        result = _once(client_id, name, destination, home, token(destination.url))
-        for _ in range(TRIES - 1):
-            if result.step:
-                result = _once(client_id, name, destination, home, token(destination.url))
+        for _ in range(TRIES):
+            taken = registry.places_of_others(client_id)
+            steps = probe(destination, allowed, token(destination.url), taken=taken)
+            result = _result(client_id, name, destination, steps)
+            if not result.step:
+                break
         return result
 
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="probe") as threads:
         return list(threads.map(lambda each: one(*each), wanted))
 
 
-def _once(client_id: str, name: str, destination: Destination, home: Path, token: str) -> Probed:
+def _result(client_id: str, name: str, destination: Destination, steps: Iterable[Step]) -> Probed:
     at = datetime.now(UTC).isoformat(timespec="seconds")
-    for step in probe(destination, home, token):
+    for step in steps:
         if step.is_needed and not step.is_good:
             return Probed(client_id, name, destination.url, at, step.name, step.said, step.missing)
     return Probed(client_id, name, destination.url, at)

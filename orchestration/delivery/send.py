@@ -17,7 +17,7 @@ from typing import Any
 from footfall import keys, manifest
 from footfall.clients import Client, Export
 from footfall.errors import FootfallError
-from footfall.failures import ConfigError, Trouble, sorted_out
+from footfall.failures import ConfigError, Kind, Trouble, sorted_out
 from footfall.manifest import DeliveredFile
 from footfall.store import Changed, DifferentBytes, NotFound, ObjectStore, StoreError, put_once
 from orchestration.delivery import states
@@ -124,8 +124,10 @@ class Sender:
         try:
             for url in self.export.notify:
                 self.desk.announce(url, message_id, facts)
-        except (OSError, ValueError) as error:
-            trouble = Trouble("retry", f"nobody could be notified: {error}")
+        except (OSError, ValueError, FootfallError) as error:
+            # What must not be asked waits for a person, who mends the client file or lists the host.
+            kind: Kind = "config" if isinstance(error, FootfallError) else "retry"
+            trouble = Trouble(kind, f"nobody could be notified: {error}")
             self.ledger.record(row, row.state, **self._held(row, trouble))
         else:
             self.ledger.record(row, states.NOTIFIED, hold="", kind=None, error=None, next_at=None)

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from footfall.guard import Resolve
 from orchestration.discovery.database import transaction
 from orchestration.webhooks import outbox
-from orchestration.webhooks.guard import Resolve
 from orchestration.webhooks.send import Outcome, send
 
 #: Seconds after which a call starts no further message. A sensor tick must end within a minute; one attempt

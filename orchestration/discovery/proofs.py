@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 import dns.exception
 import dns.resolver
 
-from orchestration.webhooks.guard import Forbidden, Resolve, Unresolved, checked
-from orchestration.webhooks.send import Unanswered, exchange
+from footfall.exchange import Unanswered, exchange
+from footfall.guard import Forbidden, Resolve, Unresolved, checked
 
 #: Seconds that a name server, or a site, may take. Owners are asked again every hour.
 SECONDS = 5.0

@@ -1,9 +1,11 @@
 """The client files, read anew at each use: a change needs no restart for what is not an asset."""
 
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
+from footfall.allowed import Allowed
 from footfall.clients import Client, Registry, load_registry
 from footfall.errors import FootfallError
 
@@ -12,10 +14,19 @@ class Clients(dg.ConfigurableResource):
     """The folder of client files."""
 
     folder: str
+    rules: dict[str, Any] | None = None
+    """What the operator allows them to name (footfall.allowed), as plain values."""
+    last_good: str | None = None
+    """Folder of the client files as they last were in force."""
+
+    def allowed(self) -> Allowed:
+        """What the operator allows client files to name."""
+        return Allowed.from_config(self.rules) if self.rules else Allowed.unknown()
 
     def registry(self) -> Registry:
         """All valid clients and all mistakes."""
-        return load_registry(Path(self.folder))
+        in_force = Path(self.last_good) if self.last_good else None
+        return load_registry(Path(self.folder), self.allowed(), in_force=in_force)
 
     def client(self, client_id: str) -> Client:
         """One client. Raises FootfallError where its file is gone or has become invalid."""

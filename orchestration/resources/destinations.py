@@ -1,12 +1,15 @@
 """Where deliveries go: each client's own buckets, and the backup bucket for metering."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
+from footfall.allowed import Allowed
 from footfall.clients import Client, Destination
 from footfall.destinations import open_destination, require_ownership
+from footfall.locations import Location
 from footfall.store import ObjectStore, open_store
 
 Opening = Callable[[], ObjectStore]
@@ -17,6 +20,8 @@ class Destinations(dg.ConfigurableResource):
 
     home: str
     """State folder; stands for ${FOOTFALL_HOME} in a client's destination URL."""
+    rules: dict[str, Any] | None = None
+    """What the operator allows client files to name (footfall.allowed), as plain values."""
     backup_url: str
     """The backup bucket; every client has a folder of its own in it."""
     s3_endpoint: str | None = None
@@ -26,15 +31,23 @@ class Destinations(dg.ConfigurableResource):
         """The whole backup bucket, with every client in it."""
         return open_store(self.backup_url, s3_endpoint=self.s3_endpoint)
 
-    def openings(self, client: Client, token: Callable[[str], str]) -> dict[str, Opening]:
+    def openings(
+        self, client: Client, token: Callable[[str], str], *, taken: Sequence[Location] = ()
+    ) -> dict[str, Opening]:
         """Name → what opens it, of the client's folder in the backup (`backup`) and its own buckets.
 
-        `token`: URL → what its owner must put into the client file where that is asked for.
+        `token`: URL → what its owner must put into the client file where that is asked for. `taken`: the
+        places of other clients.
         """
+        allowed = (
+            Allowed.from_config(self.rules)
+            if self.rules
+            else Allowed(Path(self.home), backup=self.backup_url, s3_endpoint=self.s3_endpoint)
+        )
 
         def opened(destination: Destination) -> Opening:
             def opening() -> ObjectStore:
-                store = open_destination(destination, Path(self.home))
+                store = open_destination(destination, allowed, taken=taken)
                 require_ownership(destination, store, token(destination.url))
                 return store
 

@@ -273,3 +273,28 @@ def test_an_unknown_command_lists_the_known_ones(footfall):
     assert "invalid choice: 'frobnicate'" in done.stderr
     for name in ("demo", "up", "import", "run", "verify", "clients", "keys", "doctor"):
         assert f"'{name}'" in done.stderr
+
+
+# names that nobody knows
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("deliveries", "list", "--client", "nobody"),
+        ("deliveries", "list", "--export", "nothing"),
+        ("deliveries", "replay", "--client", "demo", "--export", "nothing"),
+        ("domains", "list", "--client", "nobody"),
+        ("import", "a.log", "--client", "nobody"),
+        ("import", "a.log", "--client", "demo", "--site", "nothing"),
+        ("enrich", "a.ndjson", "--client", "nobody"),
+        ("keys", "new", "demo", "--permission", "write", "--site", "nothing"),
+        ("clients", "test", "nobody"),
+    ],
+)
+def test_a_client_a_site_or_an_export_that_nobody_knows_is_an_error(footfall, arguments):
+    done = footfall(*arguments)
+
+    assert_one_line(done, arguments[0], "")
+    assert "nobody" in done.stderr or "nothing" in done.stderr or "which site" in done.stderr
+    assert done.stdout == ""

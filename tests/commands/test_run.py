@@ -116,7 +116,7 @@ def _run(home, clients, *arguments):
     )
     buckets = {
         name: {info.key: store.get(info.key) for info in store.list("")}
-        for name in ("buckets/open", "buckets/backup", "blocked/demo", "buckets/every")
+        for name in ("buckets/open", "buckets/backup", "buckets/blocked/demo", "buckets/every")
         for store in [LocalStore(home / name)]
     }
     return Ran(home, done.returncode, done.stdout, done.stderr, buckets)
@@ -128,12 +128,17 @@ def installed(tmp_path_factory):
     home = tmp_path_factory.mktemp("run") / "state"
     clients = home.parent / "clients"
     clients.mkdir()
-    for name, timezone, bucket in (("open", "Africa/Lagos", "buckets/open"), ("demo", "UTC", "blocked/demo")):
+    for name, timezone, bucket in (
+        ("open", "Africa/Lagos", "buckets/open"),
+        ("demo", "UTC", "buckets/blocked/demo"),
+        # What it wants is the bucket of `open`, which has it already.
+        ("thief", "UTC", "buckets/../buckets/o%70en"),
+    ):
         (clients / f"{name}.yaml").write_text(CLIENT.format(name=name, timezone=timezone, bucket=bucket))
     every = CLIENT.format(name="every", timezone="UTC", bucket="buckets/every").partition("exports:")[0]
     (clients / "every.yaml").write_text(f"{every}exports: {json.dumps(EVERY)}\n")
-    home.mkdir()
-    (home / "blocked").write_text("a file where a folder should be\n")
+    (home / "buckets").mkdir(parents=True)
+    (home / "buckets" / "blocked").write_text("a file where a folder should be\n")
     (home / "first_hour").write_text(f"{HOURS[0]:%Y-%m-%dT%H}\n")
     lake = LocalStore(home / "lake")
     for hour in HOURS:
@@ -146,7 +151,7 @@ def installed(tmp_path_factory):
                 visitor_id=f"visitor-{n % 3}",
                 title="=1+1",
             )
-            for name in ("open", "demo", "every")
+            for name in ("open", "demo", "every", "thief")
             for n in range(6)
         ]
         land(lake, hour, *lines, b"garbage", lines[0], origin="c1")
@@ -162,7 +167,7 @@ def blocked(installed):
 @pytest.fixture(scope="module")
 def mended(installed, blocked):
     """After a second run over the same hours, with that bucket mended."""
-    (blocked.home / "blocked").unlink()
+    (blocked.home / "buckets" / "blocked").unlink()
     return _run(*installed)
 
 
@@ -172,7 +177,8 @@ def test_a_bucket_that_cannot_be_written_fails_the_run_in_one_clear_line(blocked
     [line] = [line for line in blocked.error.splitlines() if line.startswith("deliveries: ")]
     assert "deliveries failed, all others are done" in line
     assert (
-        f"demo/events: {HOURS[0]:%Y-%m-%dT%H:%MZ}: cannot write file://{blocked.home}/blocked/demo/" in line
+        f"demo/events: {HOURS[0]:%Y-%m-%dT%H:%MZ}: cannot write file://{blocked.home}/buckets/blocked/demo/"
+        in line
     )
     assert line.endswith("Not a directory")
     assert "to be retried" not in blocked.out, "nothing that takes a person is tried again and again"
@@ -185,12 +191,17 @@ def test_it_holds_up_no_other_client(blocked):
     assert blocked.states().count(("open", "committed")) == WHOLE
 
 
+def test_no_row_of_another_client_comes_into_a_bucket_that_another_spelling_named(blocked):
+    assert not [data for data in blocked.buckets["buckets/open"].values() if b"thief" in data]
+    assert [data for data in blocked.buckets["buckets/open"].values() if b"open-shop" in data]
+
+
 def test_it_does_not_spare_the_backup_its_copy(blocked):
     seen = verify_bucket(blocked.bucket("buckets/backup"))
 
     assert (seen.manifests, seen.problems, seen.uncommitted) == (2 * WHOLE + WHOLE_OF_EVERY, [], [])
     assert blocked.states().count(("demo", "blocked (bucket)")) == WHOLE
-    assert blocked.buckets["blocked/demo"] == {}
+    assert blocked.buckets["buckets/blocked/demo"] == {}
 
 
 def test_the_error_of_a_failed_delivery_is_in_the_ledger(blocked):
@@ -210,7 +221,7 @@ def test_the_next_run_delivers_what_failed_and_nothing_anew(blocked, mended):
     }
     data = {
         key: value
-        for key, value in mended.buckets["blocked/demo"].items()
+        for key, value in mended.buckets["buckets/blocked/demo"].items()
         if not key.startswith("_schema/") and not key.endswith("/_latest.json")
     }
     assert data == in_backup
@@ -222,7 +233,7 @@ def test_the_next_run_delivers_what_failed_and_nothing_anew(blocked, mended):
 def test_every_bucket_verifies_in_the_end(mended):
     for name, manifests in (
         ("buckets/open", WHOLE),
-        ("blocked/demo", WHOLE),
+        ("buckets/blocked/demo", WHOLE),
         ("buckets/every", WHOLE_OF_EVERY),
         ("buckets/backup", 2 * WHOLE + WHOLE_OF_EVERY),
     ):
@@ -233,7 +244,7 @@ def test_every_bucket_verifies_in_the_end(mended):
 def test_the_files_hold_what_was_sent(mended):
     rows = {
         key: int(json.loads(data)["files"][0]["rows"])
-        for key, data in mended.buckets["blocked/demo"].items()
+        for key, data in mended.buckets["buckets/blocked/demo"].items()
         if key.endswith("_manifest.json")
     }
     for hour in HOURS:
@@ -241,7 +252,7 @@ def test_the_files_hold_what_was_sent(mended):
     assert rows[f"daily-metrics/dt={DAY}/rev=0001/_manifest.json"] == 1
     [file] = [
         data
-        for key, data in mended.buckets["blocked/demo"].items()
+        for key, data in mended.buckets["buckets/blocked/demo"].items()
         if f"T{HOURS[0]:%H}Z-" in key and key.startswith("events/")
     ]
     assert b"demo-22-0003" in file

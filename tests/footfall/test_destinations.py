@@ -10,10 +10,12 @@ from support.fault_proxy import FaultProxy
 from support.s3_server import s3_server
 from support.strict_sts import strict_sts
 
+from footfall.allowed import Allowed
 from footfall.destinations import open_destination, open_session, require_external_id, require_ownership
 from footfall.errors import FootfallError
 from footfall.exports import Destination
 from footfall.failures import ChallengeError, sorted_out
+from footfall.locations import folder
 from footfall.probe import probe
 from footfall.secrets import resolve
 from footfall.store import LocalStore, S3Store, StoreError
@@ -32,6 +34,11 @@ def aws(monkeypatch):
         monkeypatch.setenv(name, value)
     with mock_aws():
         yield
+
+
+def local(folder):
+    """The test's own server is no public address."""
+    return Allowed(folder, hosts=("127.0.0.1",))
 
 
 def destination(**fields):
@@ -129,8 +136,8 @@ def reach(server, proxy, monkeypatch, **fields):
 def test_every_call_says_who_must_own_the_bucket(server, monkeypatch, tmp_path):
     with FaultProxy(server.endpoint, owners={server.bucket: "111122223333"}) as proxy:
         ours = reach(server, proxy, monkeypatch, owner="111122223333", region="us-east-1")
-        steps = list(probe(ours, tmp_path, ""))
-        theirs = open_destination(reach(server, proxy, monkeypatch, owner="999988887777"), tmp_path)
+        steps = list(probe(ours, local(tmp_path), ""))
+        theirs = open_destination(reach(server, proxy, monkeypatch, owner="999988887777"), local(tmp_path))
         with pytest.raises(StoreError) as caught:
             theirs.put("a", b"b")
 
@@ -149,11 +156,11 @@ def test_every_call_says_who_must_own_the_bucket(server, monkeypatch, tmp_path):
 
 def test_a_probe_says_which_permission_is_missing(server, monkeypatch, tmp_path):
     with FaultProxy(server.endpoint, owners={server.bucket: "111122223333"}) as proxy:
-        steps = list(probe(reach(server, proxy, monkeypatch, owner="999988887777"), tmp_path, ""))
+        steps = list(probe(reach(server, proxy, monkeypatch, owner="999988887777"), local(tmp_path), ""))
 
     assert [step.name for step in steps] == ["resolve", "credentials", "owner"]
     assert "account in `owner`" in steps[-1].missing
-    assert isinstance(open_destination(destination(), tmp_path), S3Store)
+    assert isinstance(open_destination(destination(), local(tmp_path)), S3Store)
 
 
 def test_a_bucket_that_is_not_there_is_told_as_one(server, monkeypatch, tmp_path):
@@ -161,7 +168,7 @@ def test_a_bucket_that_is_not_there_is_told_as_one(server, monkeypatch, tmp_path
         monkeypatch.setenv(name, value)
     nowhere = destination(url="s3://no-such-bucket/x", endpoint=server.endpoint)
 
-    steps = list(probe(nowhere, tmp_path, ""))
+    steps = list(probe(nowhere, local(tmp_path), ""))
 
     assert not steps[-1].is_good
     assert os.environ["AWS_ACCESS_KEY_ID"]
@@ -169,7 +176,7 @@ def test_a_bucket_that_is_not_there_is_told_as_one(server, monkeypatch, tmp_path
 
 def test_a_pointer_has_one_winner(server, monkeypatch, tmp_path):
     with FaultProxy(server.endpoint) as proxy:
-        store = open_destination(reach(server, proxy, monkeypatch), tmp_path)
+        store = open_destination(reach(server, proxy, monkeypatch), local(tmp_path))
         store.swap("p/_latest.json", b"1", None)
         _, tag = store.read_tagged("p/_latest.json")
         store.swap("p/_latest.json", b"2", tag)
@@ -183,10 +190,53 @@ def test_a_pointer_has_one_winner(server, monkeypatch, tmp_path):
 
 def test_encryption_is_asked_for_with_every_put(server, monkeypatch, tmp_path):
     with FaultProxy(server.endpoint) as proxy:
-        store = open_destination(reach(server, proxy, monkeypatch, encryption="sse-s3"), tmp_path)
+        store = open_destination(reach(server, proxy, monkeypatch, encryption="sse-s3"), local(tmp_path))
         try:
             store.put("sse", b"x")
         except StoreError:
             pass  # the test server has no keys; what counts is what was asked
         headers = [e.headers for e in proxy.seen if e.method == "PUT"]
     assert headers[0]["x-amz-server-side-encryption"] == "AES256"
+
+
+def test_a_missing_secret_is_told_as_that_and_not_as_a_role(tmp_path):
+    keys = destination(access_key="env:NOPE", secret_key="env:NOPE")
+
+    [*_, step] = probe(keys, Allowed(tmp_path), "")
+
+    assert (step.name, step.is_good) == ("credentials", False)
+    assert "NOPE" in step.said
+    assert "sts:AssumeRole" not in step.missing
+    assert "`access_key`" in step.missing
+
+
+def test_an_endpoint_that_is_not_public_is_asked_nothing(tmp_path, listening):
+    """As when the DNS changed its answer after the client file was read."""
+    endpoint = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    theirs = destination(endpoint=endpoint, access_key="env:A", secret_key="env:A", region="eu-west-1")
+    store = open_destination(theirs, Allowed(tmp_path), {"A": "s3cret"})
+
+    with pytest.raises(StoreError, match="FOOTFALL_CLIENT_HOSTS") as caught:
+        store.put("a", b"b")
+
+    assert sorted_out(caught.value).kind == "config"
+    listening.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        listening.accept()
+
+
+def test_a_link_that_was_made_after_the_files_were_read_leads_nowhere(tmp_path):
+    allowed = Allowed(tmp_path / "home", lake=(tmp_path / "lake").as_uri())
+    (tmp_path / "lake").mkdir()
+    (tmp_path / "other").mkdir()
+    mine, other = tmp_path / "mine", folder(tmp_path / "other")
+    wanted = Destination(url=mine.as_uri())
+    open_destination(wanted, allowed, taken=[other])
+
+    mine.symlink_to(tmp_path / "other")
+    with pytest.raises(FootfallError, match="another client"):
+        open_destination(wanted, allowed, taken=[other])
+    mine.unlink()
+    mine.symlink_to(tmp_path / "lake")
+    with pytest.raises(FootfallError, match="the lake"):
+        open_destination(wanted, allowed)

@@ -15,7 +15,8 @@ from support.orchestration_builders import (
     land_bytes,
 )
 
-from footfall.clients import Destination
+from footfall.allowed import Allowed
+from footfall.clients import Destination, Registry
 from footfall.store import LocalStore, StoreError
 from orchestration.alerting import conditions
 from orchestration.alerting.book import alert_book
@@ -165,12 +166,16 @@ def test_an_undelivered_local_day_is_told_and_ends_with_its_delivery(at):
 
 
 def test_a_destination_that_would_refuse_is_told_until_a_probe_gets_through(at):
+    allowed = Allowed(at.folder / "home")
     good = client("good", url=(at.folder / "good").as_uri())
     bad = client("bad", url=(at.folder / "bad").as_uri())
     (at.folder / "bad").write_text("a file where the folder belongs")
 
     def probe():
-        write_probes(at.state.probes(), probe_all([good, bad], at.folder, lambda _: "token"))
+        write_probes(
+            at.state.probes(),
+            probe_all(Registry((good, bad), ()), allowed, lambda _: "token"),
+        )
         return at.alerts(HOUR, good, bad)
 
     (alert,) = probe()
@@ -188,7 +193,9 @@ def test_an_owner_who_has_not_confirmed_the_bucket_is_told(at):
     asked = client("asked").model_copy(
         update={"destination": Destination(url=(at.folder / "asked").as_uri(), ownership="challenge")}
     )
-    write_probes(at.state.probes(), probe_all([asked], at.folder, lambda _: "0" * 32))
+    write_probes(
+        at.state.probes(), probe_all(Registry((asked,), ()), Allowed(at.folder / "home"), lambda _: "0" * 32)
+    )
     (alert,) = at.alerts(HOUR, asked)
     assert (alert.kind, alert.title.rpartition(": ")[2]) == ("destination_failing", "ownership")
 

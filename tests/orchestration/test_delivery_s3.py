@@ -9,6 +9,7 @@ from support.fault_proxy import CATALOGUE, FaultProxy, Status
 from support.orchestration_builders import HOUR, add_event
 from support.s3_server import s3_server
 
+from footfall.allowed import Allowed
 from footfall.destinations import open_destination
 from footfall.exports import Destination
 from footfall.verify import verify_bucket
@@ -34,10 +35,10 @@ def on_s3(server, tmp_path, monkeypatch):
         url = f"s3://{server.bucket}/{tmp_path.name.replace('[', '-').replace(']', '')}"
         wanted = Destination(url=url, endpoint=proxy.endpoint, owner=OWNER, region="us-east-1")
         at.proxy = proxy
-        at.store = open_destination(wanted, tmp_path)
+        at.store = open_destination(wanted, Allowed(tmp_path, hosts=("127.0.0.1",)))
         at.places = lambda: {
             "backup": Place("backup", lambda: at.backup),
-            "main": Place("main", lambda: open_destination(wanted, tmp_path)),
+            "main": Place("main", lambda: open_destination(wanted, Allowed(tmp_path, hosts=("127.0.0.1",)))),
         }
         yield at
     at.ledger.close()
@@ -101,7 +102,9 @@ def test_a_bucket_that_somebody_else_made_again_gets_nothing(on_s3, server):
         )
         on_s3.places = lambda: {
             "backup": Place("backup", lambda: on_s3.backup),
-            "main": Place("main", lambda: open_destination(wanted, on_s3.folder)),
+            "main": Place(
+                "main", lambda: open_destination(wanted, Allowed(on_s3.folder, hosts=("127.0.0.1",)))
+            ),
         }
         outcome = on_s3.deliver()
 

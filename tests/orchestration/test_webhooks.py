@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
+from footfall.guard import Forbidden, Unresolved, checked
 from orchestration.discovery.database import registry, transaction
 from orchestration.discovery.posting import Endpoint, post_due
 from orchestration.webhooks import outbox
-from orchestration.webhooks.guard import Forbidden, Unresolved, checked
 from orchestration.webhooks.send import Outcome, headers, send
 
 SECRET = "whsec_" + base64.b64encode(b"first secret of 24 bytes").decode()
@@ -272,6 +272,7 @@ FORBIDDEN = [
     "203.0.113.1",
     "224.0.0.1",
     "239.255.255.250",
+    *("192.0.0.192", "192.88.99.1", "168.63.129.16", "a" * 64 + ".example"),
     "240.0.0.1",
     "255.255.255.255",
     "[::1]",

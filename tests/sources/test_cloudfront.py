@@ -408,12 +408,13 @@ sources: [{{name: cdn, site_id: {name}, url: "{url}", endpoint: "http://127.0.0.
 """
         )
     lake = Lake(url=(tmp_path / "lake").as_uri())
+    rules = {"home": str(tmp_path / "home"), "hosts": ["127.0.0.1"]}
     with dg.DagsterInstance.ephemeral() as instance:
         result = dg.materialize(
             [access_logs],
             instance=instance,
             partition_key=hour.strftime(HOUR_FORMAT),
-            resources={"lake": lake, "clients": Clients(folder=str(folder))},
+            resources={"lake": lake, "clients": Clients(folder=str(folder), rules=rules)},
             raise_on_error=False,
         )
     assert not result.success

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from footfall.clients import Client, Export, load_registry
+from footfall.clients import Client, Export, registry_of
 from footfall.days import last_zone, window
 from footfall.errors import FootfallError
 from footfall.exports import LIVE
@@ -32,7 +32,7 @@ from orchestration.defs.delivery.showing import (
 )
 from orchestration.delivery.batch import Order, Report, deliver_all
 from orchestration.delivery.datasets import DATASETS
-from orchestration.delivery.desk import Desk
+from orchestration.delivery.desk import Desk, posting_for
 from orchestration.delivery.ledger import Ledger
 from orchestration.delivery.live import due_parts
 from orchestration.delivery.places import Places, places_of
@@ -110,11 +110,12 @@ def _deliveries(
         failed: list[tuple[str, str, Outcome]] = []
         states: Counter[str] = Counter()
         try:
-            desk = Desk(state.folder(), state.signer(), software())
+            desk = Desk(state.folder(), state.signer(), software(), post=posting_for(clients.allowed()))
         except FootfallError as error:
             raise dg.Failure(str(error), allow_retries=False) from None
         with warehouse.connect(*desk.folders) as connection:
             hours = IngestedHours.read(connection, first_hour())
+            registry = clients.registry()
             orders = []
             for client, export in exports:
                 if asset_key(client.client_id, export.name) not in context.selected_asset_keys:
@@ -131,7 +132,11 @@ def _deliveries(
 
             def places(client: Client) -> Places:
                 return places_of(
-                    destinations.openings(client, lambda url: desk.signer.derived(f"challenge:{url}"))
+                    destinations.openings(
+                        client,
+                        lambda url: desk.signer.derived(f"challenge:{url}"),
+                        taken=registry.places_of_others(client.client_id),
+                    )
                 )
 
             reports = deliver_all(
@@ -255,7 +260,7 @@ def deliveries() -> dg.Definitions:
     """A multi-asset for the hourly exports, one for the parts of live ones, and one for the daily exports of
     each time zone.
     """
-    registry = load_registry(Settings.from_environ(os.environ).clients)
+    registry = registry_of(Settings.from_environ(os.environ))
     ordered = [(client, export) for client in registry.clients for export in client.exports]
     by_hour = [(client, export) for client, export in ordered if export.cadence != "daily"]
     parts = [(client, export.parts()) for client, export in ordered if export.cadence == "live"]

@@ -17,7 +17,7 @@ from orchestration.defs.delivery.showing import (
     ledger_table,
     partition_of,
 )
-from orchestration.delivery.desk import Desk
+from orchestration.delivery.desk import Desk, posting_for
 from orchestration.delivery.ledger import Ledger, LedgerRow
 from orchestration.delivery.places import Places, places_of
 from orchestration.delivery.redeliver import Redelivery, Wanted
@@ -54,11 +54,17 @@ def redeliver_op(
     state: State,
 ) -> None:
     ledger = Ledger(state.ledger())
-    desk = Desk(state.folder(), state.signer(), software())
+    desk = Desk(state.folder(), state.signer(), software(), post=posting_for(clients.allowed()))
     registry = clients.registry()
 
     def places(client: Client) -> Places:
-        return places_of(destinations.openings(client, lambda url: desk.signer.derived(f"challenge:{url}")))
+        return places_of(
+            destinations.openings(
+                client,
+                lambda url: desk.signer.derived(f"challenge:{url}"),
+                taken=registry.places_of_others(client.client_id),
+            )
+        )
 
     redelivery = Redelivery(registry, places, ledger, desk)
     wanted = Wanted(

@@ -2,8 +2,8 @@
 
 import dagster as dg
 
+from footfall.destinations import open_source
 from footfall.errors import FootfallError
-from footfall.store import open_store
 from orchestration.partitions import hourly
 from orchestration.resources.clients import Clients
 from orchestration.resources.lake import Lake
@@ -38,12 +38,18 @@ def access_logs(
     window = context.partition_time_window
     store = lake.store()
     rows, failed = [], []
-    for client in clients.registry().clients:
+    registry = clients.registry()
+    for client in registry.clients:
         sites = {site.site_id: site for site in client.sites}
         for source in client.sources:
             name = f"{client.client_id}/{source.name}"
             try:
-                bucket = open_store(source.bucket_url(), s3_endpoint=source.endpoint or lake.s3_endpoint)
+                bucket = open_source(
+                    source,
+                    clients.allowed(),
+                    s3_endpoint=lake.s3_endpoint,
+                    taken=registry.buckets_of_others(client.client_id),
+                )
                 taken = take_in(
                     bucket, store, client, sites[source.site_id], source, window.start, window.end
                 )
