@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
 
 from footfall.errors import FootfallError
 from footfall.exports import Destination
@@ -48,6 +49,32 @@ def open_destination(
             read_seconds=30,
         ),
     )
+
+
+def require_folder(destination: Destination, home: Path, *, may_make: bool = False) -> None:
+    """A bucket that is a folder has to be there: its owner makes it, and a disk may not be mounted.
+
+    `may_make`: one below `home`, the state folder, may be missing; the first put makes it, for what lies
+    there is ours. Raises StoreError.
+    """
+    url = destination.resolved_url(home)
+    if not url.startswith("file://"):
+        return
+    root = Path(unquote(urlsplit(url).path))
+    if root.is_dir() or (may_make and is_below(destination, home)):
+        return
+    raise StoreError(
+        f"the folder {root} does not exist, and its owner makes a bucket: mount it or `mkdir -p` it, then "
+        "`footfall deliveries replay`",
+        retryable=False,
+        code="NoSuchBucket",
+    )
+
+
+def is_below(destination: Destination, home: Path) -> bool:
+    """Whether a folder lies in the state folder."""
+    root = Path(unquote(urlsplit(destination.resolved_url(home)).path))
+    return root.resolve().is_relative_to(home.resolve())
 
 
 def open_session(destination: Destination, environ: Mapping[str, str] | None = None) -> "Session":

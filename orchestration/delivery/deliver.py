@@ -19,6 +19,7 @@ from footfall.days import window, zones_of_sites
 from footfall.errors import FootfallError
 from footfall.failures import Trouble
 from footfall.manifest import Period, build, period_end
+from footfall.store import NotFound
 from orchestration.delivery import datasets, states
 from orchestration.delivery.ddl import ddl, schema
 from orchestration.delivery.desk import Desk
@@ -29,7 +30,7 @@ from orchestration.delivery.progress import IngestedHours
 from orchestration.delivery.receipts import Receipts
 from orchestration.delivery.render import Rendered, preview, render
 from orchestration.delivery.selection import Marts, Selection, select
-from orchestration.delivery.send import Outcome, Sender, Taken, read_taken
+from orchestration.delivery.send import Outcome, Sender, Taken, manifest_there
 from orchestration.delivery.slices import Slices
 
 #: A delivery whose number is taken is tried under the next one; a lost ledger can take many turns.
@@ -274,20 +275,15 @@ class Deliverer:
             place = self._places[name]
             try:
                 store = place.store()
-                key = str(row.manifest_key)
-                if store.head(key) is not None:
-                    data = store.get(key)
+                if store.head(str(row.manifest_key)) is not None:
+                    data, document = manifest_there(store, row, self._desk.own_keys)
                     if data != str(row.manifest).encode():
-                        raise Taken(place, data)
+                        raise Taken(place, data, document)
             except FootfallError as error:
                 place.note(error)  # sending will say it
 
     def _take_over(self, taken: Taken, row: LedgerRow) -> Outcome | None:
-        """Believe the manifest that lies where ours belongs: it is an earlier delivery of ours."""
-        try:
-            document = read_taken(taken, row)
-        except FootfallError as error:
-            return self._sender().failed(row, [error])
+        """Take up the manifest that lies where this one belongs: it is an earlier delivery of ours."""
         copies = self._ledger.copies(row)
         if any(state == states.COMMITTED for state in copies.values()):
             # Another manifest of ours is in a bucket under this number. The next one is free.
@@ -299,7 +295,7 @@ class Deliverer:
         adopted = self._ledger.adopt(
             row.identity,
             cadence=self._export.cadence,
-            document=document,
+            document=taken.document,
             manifest_key=str(row.manifest_key),
             manifest=taken.data.decode(),
             places=(BACKUP, *self._export.destinations),
@@ -310,6 +306,10 @@ class Deliverer:
             sender.recover(adopted)
             outcome = sender.send(adopted)
         except Taken:
+            self._drop(adopted)
+            return None
+        except NotFound:
+            # Its files are gone from everywhere: the period is delivered anew under the next number.
             self._drop(adopted)
             return None
         except FootfallError as error:

@@ -6,7 +6,7 @@ from pathlib import Path
 import dagster as dg
 
 from footfall.clients import Client, Destination
-from footfall.destinations import open_destination, require_ownership
+from footfall.destinations import open_destination, require_folder, require_ownership
 from footfall.store import ObjectStore, open_store
 
 Opening = Callable[[], ObjectStore]
@@ -26,15 +26,19 @@ class Destinations(dg.ConfigurableResource):
         """The whole backup bucket, with every client in it."""
         return open_store(self.backup_url, s3_endpoint=self.s3_endpoint)
 
-    def openings(self, client: Client, token: Callable[[str], str]) -> dict[str, Opening]:
+    def openings(
+        self, client: Client, token: Callable[[str], str], is_new: Callable[[str], bool] = lambda _root: False
+    ) -> dict[str, Opening]:
         """Name → what opens it, of the client's folder in the backup (`backup`) and its own buckets.
 
-        `token`: URL → what its owner must put into the client file where that is asked for.
+        `token`: URL → what its owner must put into the client file where that is asked for. `is_new`: whether
+        nothing was ever delivered to a bucket; then a folder of the state folder is made. No other bucket is.
         """
 
         def opened(destination: Destination) -> Opening:
             def opening() -> ObjectStore:
                 store = open_destination(destination, Path(self.home))
+                require_folder(destination, Path(self.home), may_make=is_new(store.url("")))
                 require_ownership(destination, store, token(destination.url))
                 return store
 

@@ -131,7 +131,11 @@ def _deliveries(
 
             def places(client: Client) -> Places:
                 return places_of(
-                    destinations.openings(client, lambda url: desk.signer.derived(f"challenge:{url}"))
+                    destinations.openings(
+                        client,
+                        lambda url: desk.signer.derived(f"challenge:{url}"),
+                        is_new=lambda root: not ledger.has_written(root),
+                    )
                 )
 
             reports = deliver_all(
