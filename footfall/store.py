@@ -482,10 +482,15 @@ class S3Store:
         _checked(key)
         try:
             answer = self._client.get_object(Bucket=self.bucket, Key=self.prefix + key, **self._always)
-            if limit is not None and answer["ContentLength"] > limit:
-                answer["Body"].close()
+            body, size = answer["Body"], answer.get("ContentLength")
+            # Read in one piece where the length is known: only then botocore sees that a piece is missing.
+            if limit is None or (size is not None and size <= limit):
+                return body.read(), answer["ETag"]
+            data = body.read(limit + 1)
+            body.close()
+            if len(data) > limit:
                 raise TooLarge(self.url(key), limit)
-            return answer["Body"].read(), answer["ETag"]
+            return data, answer["ETag"]
         except Exception as error:
             raise self._translated("read", key, error) from error
 

@@ -25,6 +25,7 @@ from orchestration.delivery.ddl import ddl, schema
 from orchestration.delivery.desk import Desk
 from orchestration.delivery.digests import Digests
 from orchestration.delivery.ledger import LONGEST_WAIT, Ledger, LedgerRow
+from orchestration.delivery.pages import columns_page
 from orchestration.delivery.places import BACKUP, Places
 from orchestration.delivery.progress import IngestedHours
 from orchestration.delivery.receipts import Receipts
@@ -77,12 +78,14 @@ class Deliverer:
 
     def _sender(self) -> Sender:
         beside = {keys.public_key(self._desk.signer.key_id): self._desk.signer.public_pem}
+        pages = {}
         if self._selected is not None:
             folder = keys.schema_folder(self._export.name, self._selected.schema_id)
             texts = ddl(self._selected, self._client.destinations()[self._export.destinations[0]].url)
             beside |= {f"{folder}{name}": text.encode() for name, text in texts.items()}
             beside[f"{folder}schema.json"] = (json.dumps(schema(self._selected), indent=2) + "\n").encode()
-        return Sender(self._client, self._export, self._places, self._ledger, self._desk, beside)
+            pages[f"{folder}columns.md"] = columns_page(self._selected)
+        return Sender(self._client, self._export, self._places, self._ledger, self._desk, beside, pages)
 
     def restated(self) -> list[datetime]:
         """Periods delivered before whose rows or columns have changed since, as far back as digests go.

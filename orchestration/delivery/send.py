@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from footfall import keys
 from footfall.clients import Client, Export
 from footfall.errors import FootfallError
 from footfall.failures import ConfigError, Trouble, sorted_out
@@ -22,6 +23,7 @@ from footfall.store import DifferentBytes, NotFound, ObjectStore, StoreError, To
 from orchestration.delivery import states
 from orchestration.delivery.desk import Desk
 from orchestration.delivery.ledger import Ledger, LedgerRow
+from orchestration.delivery.pages import MARK, readme
 from orchestration.delivery.places import BACKUP, Place, Places
 from orchestration.delivery.pointer import point
 from orchestration.delivery.retrying import hold
@@ -31,6 +33,9 @@ MOVE_IT = (
     "look at it and move it away, then `footfall deliveries replay`; where an earlier key of this "
     "installation signed it, put that key's public half into keys/public of the state folder"
 )
+
+#: Bytes that are read of a page; a table of some thousand columns.
+_PAGE_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,8 @@ class Sender:
     desk: Desk
     #: Objects that never change and belong beside the data: key → bytes, of DDL and the public key.
     beside: Mapping[str, bytes] = field(default_factory=dict)
+    #: Pages for people beside them, replaced where their text has changed.
+    pages: Mapping[str, bytes] = field(default_factory=dict)
 
     def send(self, row: LedgerRow) -> Outcome:
         """Bring a rendered delivery on, as far as it goes. Raises Taken, and no StoreError."""
@@ -272,7 +279,7 @@ class Sender:
                 )
 
     def _put_beside(self, place: Place, store: ObjectStore) -> None:
-        """Schemas and the public key, once for each bucket."""
+        """Schemas, the public key and pages for people, once for each bucket."""
         for key, data in self.beside.items():
             if place.is_backup and not key.startswith("_keys/"):
                 continue
@@ -283,6 +290,27 @@ class Sender:
                 except DifferentBytes:
                     pass  # an earlier version of ours wrote it; what it says is right all the same
                 self.ledger.note_written(url)
+        if not place.is_backup:
+            page = readme(self.client, place.name, self.desk.signer.key_id)
+            for key, data in {keys.README: page, **self.pages}.items():
+                self._put_page(store, key, data)
+
+    def _put_page(self, store: ObjectStore, key: str, data: bytes) -> None:
+        """Write a page unless its text is there. One that somebody else wrote under the name stays."""
+        url = f"{store.url(key)}#"
+        text = f"{url}{hashlib.sha256(data).hexdigest()[:16]}"
+        if self.ledger.was_written(text):
+            return
+        try:
+            there = store.read_tagged(key, limit=_PAGE_BYTES)
+            if there is None or (there[0] != data and MARK.encode() in there[0]):
+                store.swap(key, data, there[1] if there else None)
+        except StoreError as error:
+            if error.retryable:
+                raise
+            # Too large to be ours, or a store that replaces nothing: the data does not wait for a page.
+        self.ledger.forget_written(url)
+        self.ledger.note_written(text)
 
 
 def _put_file(store: ObjectStore, key: str, data: bytes) -> None:
