@@ -102,7 +102,8 @@ def _is_folder_of(document: ReadManifest, start: datetime, folder: str) -> bool:
     if document.cadence and cadence != "daily":
         words.append(f"{moment:%H%M}" if cadence.endswith("min") else f"{moment:%H}")
     rest = folder
-    for word in words:
+    # Of two words that hold one another the longer first: an export may be called `20`.
+    for word in sorted(words, key=len, reverse=True):
         if word not in rest:
             return False
         rest = rest.replace(word, "/", 1)

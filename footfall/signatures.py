@@ -74,8 +74,8 @@ def load_signer(folder: Path) -> Signer:
     signer = Signer(key)
     try:
         _remember(folder, signer.key_id, signer.public_pem)
-    except OSError as error:
-        raise FootfallError(f"{folder / PUBLIC} cannot be written: {error}") from None
+    except OSError:
+        pass  # a folder that may only be read; a person puts keys there
     return signer
 
 
@@ -94,10 +94,10 @@ def _make(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     made = Signer(Ed25519PrivateKey.generate())
     beside = path.with_name("signing-key.pub.pem")
-    if beside.exists():
-        # Of a key that was moved away.
-        pem = beside.read_bytes()
-        _remember(path.parent, key_id(pem), pem)
+    try:
+        _remember(path.parent, *public_key(beside.read_bytes()))  # of a key that was moved away
+    except (FileNotFoundError, ValueError):
+        pass
     part = path.with_suffix(f".part-{os.getpid()}")
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
@@ -170,8 +170,8 @@ PUBLIC = "public"
 def own_keys(folder: Path) -> dict[str, bytes]:
     """Key id → PEM of every key that signs or ever signed here: what `folder`/public holds.
 
-    `load_signer` puts each key it loads there. A person may add the public half of an earlier key; its
-    file's name does not matter. Raises FootfallError for a file that is no key.
+    `load_signer` puts each key it loads there, where the folder can be written. A person may add the public
+    half of an earlier key; its file's name does not matter. Raises FootfallError for a file that is no key.
     """
     found = {}
     for path in sorted((folder / PUBLIC).glob("*.pem")):

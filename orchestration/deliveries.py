@@ -85,6 +85,9 @@ def _rebuild(at: _Installation, options: argparse.Namespace) -> int:
         f"{taken} deliveries taken from the manifests in the clients' buckets into {at.settings.ledger}, "
         f"{left} not taken"
     )
+    if left:
+        public = at.settings.home / "keys" / "public"
+        print(f"what an earlier key of ours signed is taken once its public half lies in {public}")
     return 1 if left else 0
 
 

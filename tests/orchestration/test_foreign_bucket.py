@@ -20,6 +20,7 @@ from orchestration import deliveries
 from orchestration.delivery.ledger import Ledger
 from orchestration.delivery.places import Place
 from orchestration.delivery.redeliver import Redelivery, Wanted
+from orchestration.resources.destinations import Destinations
 
 ONE = timedelta(hours=1)
 CLIENT = """\
@@ -88,7 +89,7 @@ def test_rebuild_takes_nothing_of_what_is_odd_and_everybodys_own(lost, name):
     assert code == 1
     [left] = [line for line in said.splitlines() if line.startswith("not taken  ")]
     assert "acme/events/" in left
-    assert said.splitlines()[-1].startswith("2 deliveries taken ")
+    assert said.splitlines()[-2].startswith("2 deliveries taken ")
     assert lost.rows() == [("acme", HOUR, 1), ("beta", HOUR, 1)]
     assert {info.key.split("/rev=")[0] for info in lost.backup.list("") if "/_keys/" not in info.key} == {
         "acme/events/dt=2026-11-20/hour=14",
@@ -156,6 +157,26 @@ def test_usage_counts_nothing_that_our_keys_did_not_sign_for_that_client(lost):
     assert said == before[1]
     assert (code, len(errors.splitlines())) == (1, 3)
     assert f"acme/{KEY}: is not signed" in errors
+
+
+def test_a_folder_below_the_state_folder_is_made_once_and_not_again(tmp_path):
+    """What lay in it is gone, and a person has to know."""
+    destinations = Destinations(home=str(tmp_path), backup_url=(tmp_path / "backup").as_uri())
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    root = tmp_path / "buckets" / "demo"
+
+    def opened():
+        is_new = {"is_new": lambda url: not ledger.has_written(url)}
+        return destinations.openings(client(), lambda _: "", **is_new)["main"]()
+
+    opened().put("_keys/a.pem", b"x")
+    ledger.note_written(opened().url("_keys/a.pem"))
+    shutil.rmtree(root)
+
+    with pytest.raises(StoreError, match="does not exist, and its owner makes a bucket"):
+        opened()
+    assert not root.exists()
+    ledger.close()
 
 
 # Deliveries
