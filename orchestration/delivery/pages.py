@@ -68,7 +68,7 @@ write here can change that copy: ask us for the key on another way, and compare.
 def readme(client: Client, destination: str, key_id: str) -> bytes:
     """README.txt of one bucket of a client. The same for every export that goes there."""
     exports = [
-        f"    {export.name:<24}{export.dataset}, {export.cadence}, {export.extension}"
+        f"    {export.name:<24} {export.dataset}, {export.cadence}, {export.extension}"
         + (f", in folders {export.key}" if export.key else "")
         for export in client.exports
         if destination in export.destinations
