@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from commands import doctor, ingest_commands, installation
+from commands import doctor, ingest_commands, installation, verify_command
 from commands.processes import Children, stop_on_signals
 from footfall.allowed import Allowed
 from footfall.api_keys import key_hash, new_key
@@ -25,9 +25,7 @@ from footfall.privacy import Salts
 from footfall.private import keep_private
 from footfall.probe import probe
 from footfall.settings import Settings
-from footfall.signatures import key_id, load_signer
-from footfall.store import open_store
-from footfall.verify import verify_bucket
+from footfall.signatures import load_signer
 from orchestration.reloading import reload
 from sources.import_events import import_events
 from sources.import_files import local_files
@@ -124,16 +122,7 @@ def parser() -> argparse.ArgumentParser:
 
     ingest_commands.add(commands)
 
-    verify = commands.add_parser("verify", help="check a bucket against its manifests")
-    verify.add_argument("url", help="file:///folder or s3://bucket/prefix")
-    verify.add_argument(
-        "--endpoint", help="endpoint of an S3-compatible store (default: FOOTFALL_S3_ENDPOINT)"
-    )
-    verify.add_argument(
-        "--key", type=Path, action="append", help="trust this public key (PEM) alone, not those in the bucket"
-    )
-    verify.add_argument("--quick", action="store_true", help="compare sizes, do not read the files")
-    verify.set_defaults(command=_verify)
+    verify_command.add(commands)
 
     clients = commands.add_parser("clients", help="check the client files")
     clients.add_argument("--schema", action="store_true", help="print the JSON schema of a client file")
@@ -270,34 +259,6 @@ def _pass_on(options: argparse.Namespace, settings: Settings) -> int:
     installation.prepare(settings)
     module_and_arguments, _ = PASSED_ON[options.name]
     return installation.run_module(settings, os.environ, *module_and_arguments, *options.arguments)
-
-
-def _verify(options: argparse.Namespace, settings: Settings) -> int:
-    url = options.url if "://" in options.url else Path(options.url).absolute().as_uri()
-    store = open_store(url, s3_endpoint=options.endpoint or settings.s3_endpoint)
-    trusted = None
-    if options.key:
-        try:
-            pems = [path.read_bytes() for path in options.key]
-            trusted = {key_id(pem): pem for pem in pems}
-        except (OSError, ValueError) as error:
-            raise FootfallError(f"--key: {error}") from None
-    seen = verify_bucket(store, public_keys=trusted, is_thorough=not options.quick)
-    for problem in (*seen.problems, *seen.gaps):
-        print(f"PROBLEM  {problem}")
-    for key in seen.uncommitted:
-        print(f"no data  {key}: no manifest names it")
-    signed = f", {seen.signed} signed" if seen.signed else ""
-    print(
-        f"{seen.manifests} manifests{signed}, {seen.files} files, {seen.rows} rows, {seen.bytes} bytes: ",
-        end="",
-    )
-    bad = len(seen.problems) + len(seen.gaps)
-    if not seen.manifests and not bad:
-        print("nothing was delivered here")
-        return 1
-    print("all as promised" if not bad else f"{bad} problems")
-    return 1 if bad else 0
 
 
 def _test_client(options: argparse.Namespace, settings: Settings) -> int:

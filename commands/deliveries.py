@@ -16,7 +16,7 @@ from orchestration.delivery.desk import Desk, posting_for
 from orchestration.delivery.ledger import Ledger
 from orchestration.delivery.places import Places, places_of
 from orchestration.delivery.progress import IngestedHours
-from orchestration.delivery.redeliver import Redelivery, Wanted, as_json, as_line
+from orchestration.delivery.redeliver import NotTaken, Redelivery, Wanted, as_json, as_line
 from orchestration.delivery.usage import usage_daily
 from orchestration.delivery.versions import software
 from orchestration.partitions import first_hour
@@ -79,26 +79,40 @@ def _replay(at: _Installation, options: argparse.Namespace) -> int:
     for row, outcome in at.redelivery().replay(_wanted(at, options)):
         done += outcome.status != "failed"
         failed += outcome.status == "failed"
-        print(f"{as_line(at.ledger.row(row.identity))}")
+        error = f"  FAILED {outcome.error}" if outcome.status == "failed" else ""
+        print(f"{as_line(at.ledger.row(row.identity))}{error}")
     print(f"{done} delivered, {failed} failed")
     return 1 if failed else 0
 
 
 def _rebuild(at: _Installation, options: argparse.Namespace) -> int:
-    rows = list(at.redelivery().believe(_wanted(at, options)))
+    taken = left = 0
+    for each in at.redelivery().believe(_wanted(at, options)):
+        if isinstance(each, NotTaken):
+            left += 1
+            print(f"not taken  {each}")
+        else:
+            taken += 1
     print(
-        f"{len(rows)} deliveries taken from the manifests in the clients' buckets into {at.settings.ledger}"
+        f"{taken} deliveries taken from the manifests in the clients' buckets into {at.settings.ledger}, "
+        f"{left} not taken"
     )
-    return 0
+    if left:
+        public = at.settings.home / "keys" / "public"
+        print(f"what an earlier key of ours signed is taken once its public half lies in {public}")
+    return 1 if left else 0
 
 
 def _usage(at: _Installation, options: argparse.Namespace) -> int:
     """What each client received and was delivered on a day, as CSV."""
     day = parse(options.day).strftime("%Y-%m-%d")
     print("date,client_id,site,kind,rows,bytes")
-    for one in usage_daily(at.backup(), day):
+    not_counted: list[str] = []
+    for one in usage_daily(at.backup(), day, at.desk.own_keys, not_counted.append):
         print(f"{one.date},{one.client_id},{one.site},{one.kind},{one.rows},{one.bytes}")
-    return 0
+    for line in not_counted:
+        print(f"not counted  {line}", file=sys.stderr)
+    return 1 if not_counted else 0
 
 
 def _restate(at: _Installation, options: argparse.Namespace) -> int:

@@ -1,6 +1,7 @@
 """A client's destination as a store: who we are there, and what every call to it carries."""
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from footfall.allowed import Allowed
@@ -8,7 +9,7 @@ from footfall.clients import LogSource
 from footfall.errors import FootfallError
 from footfall.exports import Destination
 from footfall.failures import ChallengeError, ConfigError
-from footfall.locations import Location
+from footfall.locations import Location, local_path
 from footfall.secrets import resolve
 from footfall.store import ObjectStore, S3Access, StoreError, open_store
 
@@ -78,6 +79,30 @@ def open_source(
         endpoint=source.endpoint or s3_endpoint, hosts=allowed.hosts if source.endpoint else None
     )
     return open_store(source.bucket_url(), access=access, is_confined=True)
+
+
+def require_folder(destination: Destination, home: Path, *, may_make: bool = False) -> None:
+    """A bucket that is a folder has to be there: its owner makes it, and a disk may not be mounted.
+
+    `may_make`: one below `home`, the state folder, may be missing; the first put makes it, for what lies
+    there is ours. Raises StoreError.
+    """
+    if not destination.url.startswith("file://"):
+        return
+    root = local_path(destination.url, home)
+    if root.is_dir() or (may_make and is_below(destination, home)):
+        return
+    raise StoreError(
+        f"the folder {root} does not exist, and its owner makes a bucket: mount it or `mkdir -p` it, then "
+        "`footfall deliveries replay`",
+        retryable=False,
+        code="NoSuchBucket",
+    )
+
+
+def is_below(destination: Destination, home: Path) -> bool:
+    """Whether a folder lies in the state folder."""
+    return local_path(destination.url, home).resolve().is_relative_to(home.resolve())
 
 
 def open_session(destination: Destination, environ: Mapping[str, str] | None = None) -> "Session":

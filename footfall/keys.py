@@ -14,6 +14,11 @@ SAFE_KEY = re.compile(r"[A-Za-z0-9=_./-]+")
 LAKE_VERSION = "_footfall.json"
 
 
+def is_key(text: str) -> bool:
+    """Whether Footfall could have written an object under this key."""
+    return SAFE_KEY.fullmatch(text) is not None and not any(p in ("", ".", "..") for p in text.split("/"))
+
+
 def hour_path(hour: datetime) -> str:
     """`dt=2026-11-20/hour=14` of an aware hour, in UTC."""
     return hour.astimezone(UTC).strftime("dt=%Y-%m-%d/hour=%H")
@@ -172,6 +177,8 @@ def file_name(
 
 
 MANIFEST_NAME = "_manifest.json"
+#: What a bucket is and how to read it, for a person who finds it.
+README = "README.txt"
 
 
 def latest(export: str) -> str:

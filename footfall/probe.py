@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from footfall.allowed import Allowed
 from footfall.destinations import (
     challenge_key,
+    is_below,
     open_destination,
     require_external_id,
+    require_folder,
     require_ownership,
 )
 from footfall.errors import FootfallError
 from footfall.exports import Destination
 from footfall.failures import sorted_out
 from footfall.locations import Location
-from footfall.store import ObjectStore, S3Store, StoreError
+from footfall.store import LocalStore, ObjectStore, S3Store, StoreError
 
 #: Step → the permission that lets it through, for buckets of AWS.
 _PERMISSIONS = {
@@ -59,6 +61,10 @@ def probe(
     """
     try:
         store = open_destination(destination, allowed, taken=taken)
+        if isinstance(store, LocalStore) and not store.root.is_dir() and is_below(destination, allowed.home):
+            yield Step("resolve", True, f"{store.url('')} is not there yet: the first delivery makes it")
+            return
+        require_folder(destination, allowed.home)
     except FootfallError as error:
         yield Step("resolve", False, str(error))
         return

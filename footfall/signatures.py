@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -70,13 +71,33 @@ def load_signer(folder: Path) -> Signer:
         ) from None
     if not isinstance(key, Ed25519PrivateKey):
         raise FootfallError(f"{path} is no Ed25519 key")
-    return Signer(key)
+    signer = Signer(key)
+    try:
+        _remember(folder, signer.key_id, signer.public_pem)
+    except OSError:
+        pass  # a folder that may only be read; a person puts keys there
+    return signer
+
+
+def _remember(folder: Path, name: str, public_pem: bytes) -> None:
+    """Keep a public key among our own, for manifests that it signed are ours for good."""
+    path = folder / PUBLIC / f"{name}.pem"
+    if not path.exists():
+        path.parent.mkdir(exist_ok=True)
+        part = path.with_suffix(f".part-{os.getpid()}")
+        part.write_bytes(public_pem)
+        part.replace(path)
 
 
 def _make(path: Path) -> None:
     """A new key, in place at once or not at all. Of two processes that make one, both use the first."""
     path.parent.mkdir(parents=True, exist_ok=True)
     made = Signer(Ed25519PrivateKey.generate())
+    beside = path.with_name("signing-key.pub.pem")
+    try:
+        _remember(path.parent, *public_key(beside.read_bytes()))  # of a key that was moved away
+    except (FileNotFoundError, ValueError):
+        pass
     part = path.with_suffix(f".part-{os.getpid()}")
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
@@ -85,7 +106,7 @@ def _make(path: Path) -> None:
         os.fsync(file.fileno())
     try:
         os.link(part, path)
-        path.with_name("signing-key.pub.pem").write_bytes(made.public_pem)
+        beside.write_bytes(made.public_pem)
     except FileExistsError:
         pass
     finally:
@@ -100,17 +121,63 @@ def canonical(document: dict[str, Any]) -> bytes:
     return text.replace("\x7f", "\\u007f").encode()
 
 
-def is_signed_by(document: dict[str, Any], public_pem: bytes) -> bool:
-    """Whether the signature is right and by this key."""
+def signed_by(document: dict[str, Any], trusted: Mapping[str, bytes]) -> str:
+    """The name of the key that signed a document, which is one of `trusted` (key id → PEM).
+
+    Raises ValueError saying what is wrong. Whether there has to be a signature, the document cannot say.
+    """
+    signature = document.get("signature")
+    if signature is None:
+        raise ValueError("is not signed")
+    if not isinstance(signature, dict) or set(signature) != {"algorithm", "key_id", "value"}:
+        raise ValueError("its signature has other members than algorithm, key_id and value")
+    by = signature["key_id"]
+    if not isinstance(by, str) or signature["algorithm"] != "ed25519":
+        raise ValueError("its signature is none of Ed25519")
+    if by not in trusted:
+        raise ValueError(f"is signed with the key {by[:64]}, which is not known here")
+    if not _is_signature(signature["value"], canonical(document), trusted[by]):
+        raise ValueError("its signature is wrong, it was changed")
+    return by
+
+
+def _is_signature(value: object, signed: bytes, public_pem: bytes) -> bool:
     try:
         public = load_pem_public_key(public_pem)
-        value = base64.b64decode(str(document["signature"]["value"]), validate=True)
-    except (KeyError, TypeError, ValueError, UnsupportedAlgorithm):
-        return False
-    if not isinstance(public, Ed25519PublicKey):
-        return False
-    try:
-        public.verify(value, canonical(document))
-    except InvalidSignature:
+        if not isinstance(public, Ed25519PublicKey):
+            return False
+        public.verify(base64.b64decode(str(value), validate=True), signed)
+    except (ValueError, UnsupportedAlgorithm, InvalidSignature):
         return False
     return True
+
+
+def public_key(pem: bytes) -> tuple[str, bytes]:
+    """The name of a public key and its PEM. Raises ValueError where it is no Ed25519 key."""
+    try:
+        public = load_pem_public_key(pem)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise ValueError("is no public key in PEM") from None
+    if not isinstance(public, Ed25519PublicKey):
+        raise ValueError("is no public key of Ed25519")
+    return key_id(pem), pem
+
+
+#: Folder of the public halves of every key that ever signed here, beside the key.
+PUBLIC = "public"
+
+
+def own_keys(folder: Path) -> dict[str, bytes]:
+    """Key id → PEM of every key that signs or ever signed here: what `folder`/public holds.
+
+    `load_signer` puts each key it loads there, where the folder can be written. A person may add the public
+    half of an earlier key; its file's name does not matter. Raises FootfallError for a file that is no key.
+    """
+    found = {}
+    for path in sorted((folder / PUBLIC).glob("*.pem")):
+        try:
+            name, pem = public_key(path.read_bytes())
+        except (OSError, ValueError) as error:
+            raise FootfallError(f"{path}: {error}; put the public half of an earlier key there") from None
+        found[name] = pem
+    return found

@@ -12,6 +12,7 @@ import hashlib
 import os
 import re
 import secrets
+import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from footfall.errors import FootfallError
 from footfall.guard import Forbidden, Unresolved, checked
-from footfall.keys import SAFE_KEY
+from footfall.keys import is_key
 
 if TYPE_CHECKING:
     from boto3 import Session
@@ -65,12 +66,21 @@ class Changed(StoreError):
 
 
 class DifferentBytes(StoreError):
-    """Other bytes than ours lie under a key that is written once."""
+    """Other bytes than ours lie under a key that is written once. `why`: what they are, what to do."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, why: str = "") -> None:
         super().__init__(
-            f"{url} holds different bytes; not overwritten", retryable=False, code="DifferentBytes"
+            f"{url} holds different bytes; not overwritten{f': {why}' if why else ''}",
+            retryable=False,
+            code="DifferentBytes",
         )
+
+
+class TooLarge(StoreError):
+    """The object has more bytes than the caller takes. What others can write has no end."""
+
+    def __init__(self, url: str, limit: int) -> None:
+        super().__init__(f"{url} has more than {limit} bytes", retryable=False, code="TooLarge")
 
 
 @dataclass(frozen=True)
@@ -92,8 +102,8 @@ class ObjectStore(Protocol):
         """Write the object whole. Raises AlreadyExists when `create_only` and the key is taken."""
         ...
 
-    def get(self, key: str) -> bytes:
-        """The object's bytes. Raises NotFound."""
+    def get(self, key: str, *, limit: int | None = None) -> bytes:
+        """The object's bytes. Raises NotFound, and TooLarge where there are more than `limit`."""
         ...
 
     def fetch(self, key: str, path: Path) -> None:
@@ -112,8 +122,8 @@ class ObjectStore(Protocol):
         """Remove the object; nothing happens where there is none."""
         ...
 
-    def read_tagged(self, key: str) -> tuple[bytes, str] | None:
-        """The object's bytes and the tag of this version of it; None where there is none."""
+    def read_tagged(self, key: str, *, limit: int | None = None) -> tuple[bytes, str] | None:
+        """The object's bytes and the tag of this version of it; None where there is none. Raises TooLarge."""
         ...
 
     def swap(self, key: str, data: bytes, tag: str | None) -> None:
@@ -129,8 +139,16 @@ def put_once(store: ObjectStore, key: str, data: bytes) -> None:
     try:
         store.put(key, data, create_only=True)
     except AlreadyExists:
-        if store.get(key) != data:
+        if not holds(store, key, data):
             raise DifferentBytes(store.url(key)) from None
+
+
+def holds(store: ObjectStore, key: str, data: bytes) -> bool:
+    """Whether these very bytes lie under the key. Reads no more than it must."""
+    try:
+        return store.get(key, limit=len(data)) == data
+    except TooLarge:
+        return False
 
 
 @dataclass(frozen=True)
@@ -170,7 +188,7 @@ def open_store(
         if parts.scheme == "file" and not parts.netloc and parts.path.startswith("/"):
             return LocalStore(Path(unquote(parts.path)), is_confined=is_confined)
         prefix = parts.path.strip("/")
-        if parts.scheme == "s3" and _BUCKET.fullmatch(parts.netloc) and (not prefix or _is_key(prefix)):
+        if parts.scheme == "s3" and _BUCKET.fullmatch(parts.netloc) and (not prefix or is_key(prefix)):
             return S3Store(parts.netloc, prefix, access or S3Access(s3_endpoint))
     raise FootfallError(f"{url!r} is not a store: write file:///absolute/folder or s3://bucket/prefix")
 
@@ -178,19 +196,15 @@ def open_store(
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 
-def _is_key(text: str) -> bool:
-    return SAFE_KEY.fullmatch(text) is not None and not any(p in ("", ".", "..") for p in text.split("/"))
-
-
 def _checked(key: str) -> str:
-    if not _is_key(key):
+    if not is_key(key):
         raise StoreError(f"{key!r} is not an object key", retryable=False)
     return key
 
 
 def _checked_prefix(prefix: str) -> str:
     """What some key could begin with: a folder, or a name up to any letter of it."""
-    if not _is_key(f"{prefix}x"):
+    if not is_key(f"{prefix}x"):
         raise StoreError(f"{prefix!r} is not the beginning of an object key", retryable=False)
     return prefix
 
@@ -293,13 +307,21 @@ class LocalStore:
                 raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder)) from None
             sync_folder(folder.parent)
 
-    def get(self, key: str) -> bytes:
+    def get(self, key: str, *, limit: int | None = None) -> bytes:
         try:
-            return self._path(key).read_bytes()
+            # A pipe would let its reader wait for ever.
+            descriptor = os.open(self._path(key), os.O_RDONLY | os.O_NONBLOCK)
+            with os.fdopen(descriptor, "rb") as file:
+                if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                    raise NotFound(self.url(key))
+                data = file.read() if limit is None else file.read(limit + 1)
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             raise NotFound(self.url(key)) from None
         except OSError as error:
             raise self._failure("read", key, error) from error
+        if limit is not None and len(data) > limit:
+            raise TooLarge(self.url(key), limit)
+        return data
 
     def fetch(self, key: str, path: Path) -> None:
         path.write_bytes(self.get(key))
@@ -343,9 +365,9 @@ class LocalStore:
         except OSError as error:
             raise self._failure("delete", key, error) from error
 
-    def read_tagged(self, key: str) -> tuple[bytes, str] | None:
+    def read_tagged(self, key: str, *, limit: int | None = None) -> tuple[bytes, str] | None:
         try:
-            data = self.get(key)
+            data = self.get(key, limit=limit)
         except NotFound:
             return None
         return data, hashlib.sha256(data).hexdigest()
@@ -498,12 +520,22 @@ class S3Store:
         if answer.get("ChecksumSHA256", checksum) != checksum:
             raise StoreError(f"{self.url(key)} was stored with other bytes", retryable=True, code="BadDigest")
 
-    def get(self, key: str) -> bytes:
+    def get(self, key: str, *, limit: int | None = None) -> bytes:
+        return self._read(key, limit)[0]
+
+    def _read(self, key: str, limit: int | None) -> tuple[bytes, str]:
         _checked(key)
         try:
-            return self._client.get_object(Bucket=self.bucket, Key=self.prefix + key, **self._always)[
-                "Body"
-            ].read()
+            answer = self._client.get_object(Bucket=self.bucket, Key=self.prefix + key, **self._always)
+            body, size = answer["Body"], answer.get("ContentLength")
+            # Read in one piece where the length is known: only then botocore sees that a piece is missing.
+            if limit is None or (size is not None and size <= limit):
+                return body.read(), answer["ETag"]
+            data = body.read(limit + 1)
+            body.close()
+            if len(data) > limit:
+                raise TooLarge(self.url(key), limit)
+            return data, answer["ETag"]
         except Exception as error:
             raise self._translated("read", key, error) from error
 
@@ -548,16 +580,11 @@ class S3Store:
         except Exception as error:
             raise self._translated("delete", key, error) from error
 
-    def read_tagged(self, key: str) -> tuple[bytes, str] | None:
-        _checked(key)
+    def read_tagged(self, key: str, *, limit: int | None = None) -> tuple[bytes, str] | None:
         try:
-            answer = self._client.get_object(Bucket=self.bucket, Key=self.prefix + key, **self._always)
-            return answer["Body"].read(), answer["ETag"]
-        except Exception as error:
-            translated = self._translated("read", key, error)
-            if isinstance(translated, NotFound):
-                return None
-            raise translated from error
+            return self._read(key, limit)
+        except NotFound:
+            return None
 
     def swap(self, key: str, data: bytes, tag: str | None) -> None:
         _checked(key)

@@ -1,25 +1,33 @@
-"""Is a bucket as its manifests promise? Needs nothing but the bucket, from any height above it."""
+"""Is a bucket as its manifests promise? Needs nothing but the bucket, from any height above it.
+
+The bucket is input of somebody else: what has to be signed, by whom and for whom, is decided here. Whatever
+is odd becomes a line, and the rest is checked all the same.
+"""
 
 import hashlib
 import itertools
-import json
-from collections import defaultdict
-from collections.abc import Container, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
-from footfall import keys, manifest
+from footfall import keys
+from footfall.errors import FootfallError
 from footfall.event import timestamp
 from footfall.exports import LIVE
+from footfall.found import is_of_before_signing, mistakes, own_key
 from footfall.hours import floor
 from footfall.keys import MANIFEST_NAME
-from footfall.manifest import DeliveredFile, ReadManifest, period_end
-from footfall.signatures import is_signed_by
+from footfall.manifest import MAX_BYTES, DeliveredFile, ReadManifest, as_manifest, parse, period_end
+from footfall.signatures import public_key, signed_by
 from footfall.store import NotFound, ObjectStore, StoreError
+from footfall.survey import Survey, size_of, survey
 
 #: Objects that are no deliveries, by folder.
 _OURS = ("_keys/", "_schema/", "_challenge/", "_probe/")
+#: Bytes that a public key or a pointer may have.
+_SMALL = 64 * 1024
 
 
 @dataclass
@@ -27,7 +35,8 @@ class Verification:
     """What `verify_bucket` saw. The bucket is good when `problems` and `gaps` are empty.
 
     `gaps` are periods between others that were never delivered. `uncommitted` are files that no manifest
-    names: a delivery in progress, or one that failed. They are not data.
+    names: a delivery in progress, or one that failed. They are not data. `unsigned` are manifests of before
+    signing that were asked to be taken. `signers`: (key id, client id) → manifests.
     """
 
     manifests: int = 0
@@ -38,6 +47,8 @@ class Verification:
     problems: list[str] = field(default_factory=list)
     gaps: list[str] = field(default_factory=list)
     uncommitted: list[str] = field(default_factory=list)
+    unsigned: list[str] = field(default_factory=list)
+    signers: Counter[tuple[str, str]] = field(default_factory=Counter)
 
 
 #: Folder of the bucket's root as seen from here, client, export.
@@ -45,63 +56,110 @@ _Series = tuple[str, str, str]
 
 
 def verify_bucket(
-    store: ObjectStore, *, public_keys: Mapping[str, bytes] | None = None, is_thorough: bool = True
+    store: ObjectStore,
+    *,
+    public_keys: Mapping[str, bytes] | None = None,
+    is_thorough: bool = True,
+    takes_unsigned: bool = False,
+    owner: Callable[[str], str | None] = lambda _above: None,
 ) -> Verification:
-    """Check every manifest of a bucket: its files (there, size, sha256), its signature, its receipt; then
-    every series of periods (no gap), of revisions (none missing that another supersedes), and the pointer
-    to the newest.
+    """Check every manifest of a bucket: its place, its signature, its client, its files (there, size,
+    sha256), its receipt; then every series of periods (no gap), of revisions (none missing that another
+    supersedes), and the pointer to the newest.
 
     `public_keys`: key id → PEM of the keys to trust; without them, those that lie in the bucket, which
     proves that nothing was changed by accident, but not who wrote it. `is_thorough=False` takes the size of
-    a file for its content.
+    a file for its content. `takes_unsigned` lets manifests of before signing pass. `owner`: a root, as seen
+    from here, → the client that it is of; None where nobody knows, then it is of the client that most of its
+    manifests name.
     """
     seen = Verification()
-    sizes = {info.key: info.size for info in store.list("")}
+    lying = survey(store)
+    sizes = lying.sizes
+    seen.problems += [f"{key}: {what}" for key, what in lying.oddities]
     named: set[str] = set()
     series: dict[_Series, dict[str, dict[int, ReadManifest]]] = defaultdict(lambda: defaultdict(dict))
-    trusted = dict(public_keys) if public_keys is not None else _keys_in(store, sizes)
+    clients: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    in_bucket = _keys_in(store, sizes, seen)
     for key in (k for k in sizes if k.rpartition("/")[2] == MANIFEST_NAME):
         named.add(key)
-        data = store.get(key)
+        data = _read(store, key, MAX_BYTES, seen)
+        if data is None:
+            continue
         try:
-            document = manifest.read(data)
+            document = parse(data)
+            read = as_manifest(document)
         except ValueError as error:
             seen.problems.append(f"{key}: is no manifest ({error})")
             continue
         seen.manifests += 1
-        above = _above(key, document)
+        above = _above(key, read)
         if above is None:
-            seen.problems.append(f"{key}: was moved, it was written as {document.key}")
+            seen.problems.append(f"{key}: was moved, it was written as {own_key(read)}")
             continue
-        series[above, document.client_id, document.export][document.period.start][document.revision] = (
-            document
-        )
-        _check_signature(key, data, document, trusted, seen)
-        _check_receipt(key, document, seen)
-        for closed in document.closes:
+        clients[above][read.client_id].append(key)
+        wrong = list(mistakes(read))
+        seen.problems += [f"{key}: {mistake}" for mistake in wrong]
+        trusted = in_bucket.get(above, {}) if public_keys is None else public_keys
+        _check_signature(key, document, read, trusted, takes_unsigned, seen)
+        if wrong:
+            continue
+        revisions = series[above, read.client_id, read.export][read.period.start]
+        if revisions.setdefault(read.revision, read) is not read:
+            seen.problems.append(f"{key}: this revision of the period is there twice")
+        _check_receipt(key, read, seen)
+        for closed in read.closes:
             if above + closed not in sizes:
                 seen.problems.append(f"{above}{closed}: is missing, closed by {key}")
-        for file in document.files:
+        for file in read.files:
             named.add(above + file.key)
             _check_file(store, key, above, file, seen, sizes, is_thorough)
+    _check_owners(clients, owner, seen)
     for (above, client_id, export), periods in sorted(series.items()):
         _check_revisions(client_id, export, periods, seen)
         hours = series.get((above, client_id, export.removesuffix(LIVE)), {})
         _check_continuity(client_id, export, periods, {*hours} if export.endswith(LIVE) else set(), seen)
-        named |= _check_latest(store, above, export, sizes, seen)
+        named |= _check_latest(store, above, export, lying, seen)
+    named |= {f"{above}{keys.README}" for above in clients}
     seen.uncommitted = sorted(
         key for key in set(sizes) - named if not any(f"/{ours}" in f"/{key}" for ours in _OURS)
     )
     return seen
 
 
-def _keys_in(store: ObjectStore, sizes: Mapping[str, int]) -> dict[str, bytes]:
-    """Public keys that lie in the bucket, by their names."""
-    found = {}
+def _read(store: ObjectStore, key: str, limit: int, seen: Verification) -> bytes | None:
+    """An object's bytes; None where they cannot be had, which is noted.
+
+    Raises StoreError where nobody answers: each further try would take a minute.
+    """
+    try:
+        return store.get(key, limit=limit)
+    except FootfallError as error:
+        if isinstance(error, StoreError) and error.code == "Connection":
+            raise
+        seen.problems.append(f"{key}: {'is gone' if isinstance(error, NotFound) else error}")
+    return None
+
+
+def _keys_in(store: ObjectStore, sizes: Mapping[str, int], seen: Verification) -> dict[str, dict[str, bytes]]:
+    """Root → key id → PEM of the public keys that lie in it. Anybody can put one there."""
+    found: dict[str, dict[str, bytes]] = defaultdict(dict)
     for key in sizes:
         folder, _, name = key.rpartition("/")
-        if f"{folder}/".endswith("_keys/") and name.endswith(".pem"):
-            found[name.removesuffix(".pem")] = store.get(key)
+        if not f"/{folder}/".endswith("/_keys/") or not name.endswith(".pem"):
+            continue
+        pem = _read(store, key, _SMALL, seen)
+        if pem is None:
+            continue
+        try:
+            called, pem = public_key(pem)
+        except ValueError as error:
+            seen.problems.append(f"{key}: {error}")
+            continue
+        if called != name.removesuffix(".pem"):
+            seen.problems.append(f"{key}: holds the key {called}, which belongs under that name")
+            continue
+        found[f"{folder}/".removesuffix("_keys/")][called] = pem
     return found
 
 
@@ -110,30 +168,46 @@ def _above(key: str, document: ReadManifest) -> str | None:
 
     The bucket may be looked at from above, as the backup bucket with all clients in it is.
     """
-    if document.key:
-        above = key.removesuffix(document.key)
-        return above if above + document.key == key and (not above or above.endswith("/")) else None
-    if not document.files:
+    own = own_key(document)
+    if own is None:
         return ""
-    return key.removesuffix(f"{document.files[0].key.rpartition('/')[0]}/{MANIFEST_NAME}")
+    above = key.removesuffix(own)
+    return above if above + own == key and (not above or above.endswith("/")) else None
 
 
 def _check_signature(
-    key: str, data: bytes, document: ReadManifest, trusted: Mapping[str, bytes], seen: Verification
+    key: str,
+    document: dict[str, object],
+    read: ReadManifest,
+    trusted: Mapping[str, bytes],
+    takes_unsigned: bool,
+    seen: Verification,
 ) -> None:
-    if document.manifest_version.startswith("1."):
+    is_old = is_of_before_signing(read) and "signature" not in document
+    if is_old and takes_unsigned:
+        seen.unsigned.append(key)
         return
-    whole = json.loads(data)
-    signature = whole.get("signature")
-    by = signature.get("key_id") if isinstance(signature, dict) else None
-    if by is None:
-        seen.problems.append(f"{key}: is not signed")
-    elif by not in trusted:
-        seen.problems.append(f"{key}: is signed with the key {by}, which is not known here")
-    elif not is_signed_by(whole, trusted[by]):
-        seen.problems.append(f"{key}: its signature is wrong, it was changed")
+    try:
+        by = signed_by(document, trusted)
+    except ValueError as error:
+        hint = "; it says that it is of before signing, as anybody can (--allow-unsigned)" if is_old else ""
+        seen.problems.append(f"{key}: {error}{hint}")
     else:
         seen.signed += 1
+        seen.signers[by, read.client_id] += 1
+
+
+def _check_owners(
+    clients: Mapping[str, Mapping[str, list[str]]], owner: Callable[[str], str | None], seen: Verification
+) -> None:
+    """A bucket is of one client. Another's manifests, however well signed, are somebody's damage."""
+    for above, by_client in clients.items():
+        most = max(sorted(by_client), key=lambda client_id: len(by_client[client_id]))
+        whose = owner(above) or most
+        for client_id, found in by_client.items():
+            if client_id != whose:
+                where = f"{above or 'this bucket'} is of {whose}"
+                seen.problems += [f"{key}: is of the client {client_id}; {where}" for key in found]
 
 
 def _check_receipt(key: str, document: ReadManifest, seen: Verification) -> None:
@@ -159,24 +233,19 @@ def _check_file(
     sizes: Mapping[str, int],
     is_thorough: bool,
 ) -> None:
-    try:
-        if is_thorough or above + file.key not in sizes:
-            data = store.get(above + file.key)
-            size, sha256 = len(data), hashlib.sha256(data).hexdigest()
-        else:
-            size, sha256 = sizes[above + file.key], file.sha256
-    except NotFound:
-        seen.problems.append(f"{above}{file.key}: is missing, named by {manifest_key}")
-        return
-    except StoreError as error:
-        if error.retryable:
-            raise
-        seen.problems.append(f"{manifest_key}: {error}")
+    key = above + file.key
+    size = sizes[key] if key in sizes else size_of(store, key)
+    if size is None:
+        seen.problems.append(f"{key}: is missing, named by {manifest_key}")
         return
     if size != file.bytes:
-        seen.problems.append(f"{above}{file.key}: {size} bytes, {file.bytes} in {manifest_key}")
-    elif sha256 != file.sha256:
-        seen.problems.append(f"{above}{file.key}: sha256 differs from {manifest_key}")
+        seen.problems.append(f"{key}: {size} bytes, {file.bytes} in {manifest_key}")
+    elif is_thorough:
+        data = _read(store, key, file.bytes, seen)
+        if data is None:
+            return
+        if hashlib.sha256(data).hexdigest() != file.sha256:
+            seen.problems.append(f"{key}: sha256 differs from {manifest_key}")
     seen.files += 1
     seen.rows += file.rows
     seen.bytes += size
@@ -209,13 +278,8 @@ def _check_continuity(
     starts: list[datetime] = []
     for start, chain in sorted(periods.items()):
         document = next(iter(chain.values()))
-        if not document.cadence:
-            continue
-        try:
-            zone = ZoneInfo(document.period.timezone)
-            starts.append(datetime.fromisoformat(start).astimezone(zone))
-        except (ValueError, ZoneInfoNotFoundError):
-            seen.problems.append(f"{client_id} {export} {start}: is no start of a period")
+        if document.cadence:
+            starts.append(datetime.fromisoformat(start).astimezone(ZoneInfo(document.period.timezone)))
     cadence = next((d.cadence for chain in periods.values() for d in chain.values() if d.cadence), "hourly")
     for one, following in itertools.pairwise(starts):
         expected = period_end(_midnight(one) if cadence == "daily" else one, cadence)
@@ -233,24 +297,37 @@ def _midnight(start: datetime) -> datetime:
     return start.replace(hour=0, minute=0)
 
 
-def _check_latest(
-    store: ObjectStore, above: str, export: str, sizes: Mapping[str, int], seen: Verification
-) -> set[str]:
+def _check_latest(store: ObjectStore, above: str, export: str, lying: Survey, seen: Verification) -> set[str]:
     """The pointer names a manifest that is there, and its bytes. Returns the pointer's key.
 
     It may be a step behind: the manifest comes first.
     """
     key = f"{above}{keys.latest(export)}"
-    if key not in sizes:
+    if key not in lying.sizes:
         return set()  # of version 1, or the backup bucket
+    data = _read(store, key, _SMALL, seen)
+    if data is None:
+        return {key}
     try:
-        pointer = json.loads(store.get(key))
-        data = store.get(above + pointer["manifest"])
-    except NotFound:
-        seen.problems.append(f"{key}: points to {pointer['manifest']}, which is missing")
-    except (ValueError, KeyError, TypeError):
+        pointer = parse(data)
+    except ValueError as error:
+        seen.problems.append(f"{key}: is no pointer ({error})")
+        return {key}
+    to = pointer.get("manifest")
+    if not isinstance(to, str) or not keys.is_key(to) or not to.endswith(f"/{MANIFEST_NAME}"):
         seen.problems.append(f"{key}: is no pointer")
-    else:
-        if hashlib.sha256(data).hexdigest() != pointer.get("sha256"):
-            seen.problems.append(f"{key}: the sha256 of {pointer['manifest']} is another")
+    elif above + to not in lying.sizes:
+        seen.problems.append(f"{key}: points to {to}, which is missing")
+    elif (there := _read(store, above + to, MAX_BYTES, seen)) is not None:
+        if hashlib.sha256(there).hexdigest() != pointer.get("sha256"):
+            seen.problems.append(f"{key}: the sha256 of {to} is another")
+        elif not _is_of(there, export):
+            seen.problems.append(f"{key}: points to {to}, which is no manifest of {export}")
     return {key}
+
+
+def _is_of(data: bytes, export: str) -> bool:
+    try:
+        return as_manifest(parse(data)).export == export
+    except ValueError:
+        return False

@@ -20,17 +20,19 @@ from footfall.errors import FootfallError
 from footfall.failures import Trouble
 from footfall.manifest import Period, build, period_end
 from footfall.sql import Sql, names, sql
+from footfall.store import NotFound
 from orchestration.delivery import datasets, states
 from orchestration.delivery.ddl import ddl, schema
 from orchestration.delivery.desk import Desk
 from orchestration.delivery.digests import Digests
 from orchestration.delivery.ledger import LONGEST_WAIT, Ledger, LedgerRow
+from orchestration.delivery.pages import columns_page
 from orchestration.delivery.places import BACKUP, Places
 from orchestration.delivery.progress import IngestedHours
 from orchestration.delivery.receipts import Receipts
 from orchestration.delivery.render import Rendered, preview, render
 from orchestration.delivery.selection import Marts, Selection, select
-from orchestration.delivery.send import Outcome, Sender, Taken, read_taken
+from orchestration.delivery.send import Outcome, Sender, Taken, manifest_there
 from orchestration.delivery.slices import Slices
 
 #: A delivery whose number is taken is tried under the next one; a lost ledger can take many turns.
@@ -77,12 +79,14 @@ class Deliverer:
 
     def _sender(self) -> Sender:
         beside = {keys.public_key(self._desk.signer.key_id): self._desk.signer.public_pem}
+        pages = {}
         if self._selected is not None:
             folder = keys.schema_folder(self._export.name, self._selected.schema_id)
             texts = ddl(self._selected, self._client.destinations()[self._export.destinations[0]].url)
             beside |= {f"{folder}{name}": text.encode() for name, text in texts.items()}
             beside[f"{folder}schema.json"] = (json.dumps(schema(self._selected), indent=2) + "\n").encode()
-        return Sender(self._client, self._export, self._places, self._ledger, self._desk, beside)
+            pages[f"{folder}columns.md"] = columns_page(self._selected)
+        return Sender(self._client, self._export, self._places, self._ledger, self._desk, beside, pages)
 
     def restated(self) -> list[datetime]:
         """Periods delivered before whose rows or columns have changed since, as far back as digests go.
@@ -275,20 +279,15 @@ class Deliverer:
             place = self._places[name]
             try:
                 store = place.store()
-                key = str(row.manifest_key)
-                if store.head(key) is not None:
-                    data = store.get(key)
+                if store.head(str(row.manifest_key)) is not None:
+                    data, document = manifest_there(store, row, self._desk.own_keys)
                     if data != str(row.manifest).encode():
-                        raise Taken(place, data)
+                        raise Taken(place, data, document)
             except FootfallError as error:
                 place.note(error)  # sending will say it
 
     def _take_over(self, taken: Taken, row: LedgerRow) -> Outcome | None:
-        """Believe the manifest that lies where ours belongs: it is an earlier delivery of ours."""
-        try:
-            document = read_taken(taken, row)
-        except FootfallError as error:
-            return self._sender().failed(row, [error])
+        """Take up the manifest that lies where this one belongs: it is an earlier delivery of ours."""
         copies = self._ledger.copies(row)
         if any(state == states.COMMITTED for state in copies.values()):
             # Another manifest of ours is in a bucket under this number. The next one is free.
@@ -300,7 +299,7 @@ class Deliverer:
         adopted = self._ledger.adopt(
             row.identity,
             cadence=self._export.cadence,
-            document=document,
+            document=taken.document,
             manifest_key=str(row.manifest_key),
             manifest=taken.data.decode(),
             places=(BACKUP, *self._export.destinations),
@@ -311,6 +310,10 @@ class Deliverer:
             sender.recover(adopted)
             outcome = sender.send(adopted)
         except Taken:
+            self._drop(adopted)
+            return None
+        except NotFound:
+            # Its files are gone from everywhere: the period is delivered anew under the next number.
             self._drop(adopted)
             return None
         except FootfallError as error:

@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from footfall.allowed import Allowed
 from footfall.exchange import Unanswered, exchange
 from footfall.guard import Unresolved, checked
-from footfall.signatures import Signer
+from footfall.signatures import Signer, own_keys
 
 Post = Callable[[str, bytes, Mapping[str, str]], None]
 
@@ -66,6 +67,11 @@ class Desk:
         """Where the files of one revision wait."""
         label = re.sub(r"[^0-9]", "", period_start.astimezone(UTC).isoformat(timespec="minutes"))[:12]
         return self.folder / "outbox" / client_id / export / f"{label}-r{revision:04d}"
+
+    @cached_property
+    def own_keys(self) -> dict[str, bytes]:
+        """Key id → PEM of every key that signs or ever signed here. Raises FootfallError."""
+        return {**own_keys(self.folder / "keys"), self.signer.key_id: self.signer.public_pem}
 
     @contextmanager
     def claim(self, client_id: str, export: str) -> Iterator[None]:

@@ -318,6 +318,11 @@ class Ledger:
         """Put schemas and keys below a bucket's root again: it may be a new one."""
         self._write(("DELETE FROM written WHERE substr(url, 1, ?) = ?", (len(root), root)))
 
+    def has_written(self, root: str) -> bool:
+        """Whether anything was ever put below a bucket's root."""
+        sql = "SELECT 1 FROM written WHERE substr(url, 1, ?) = ? LIMIT 1"
+        return bool(self._connection().execute(sql, (len(root), root)).fetchone())
+
     def was_written(self, url: str) -> bool:
         """Whether an object that never changes (a schema, a public key) is there since earlier."""
         return bool(self._connection().execute("SELECT 1 FROM written WHERE url = ?", (url,)).fetchone())

@@ -12,11 +12,14 @@ from footfall import keys, manifest
 from footfall.clients import Client, Export, Registry
 from footfall.errors import FootfallError
 from footfall.failures import Trouble, sorted_out
+from footfall.found import ours, shown
+from footfall.store import DifferentBytes, NotFound, ObjectStore, StoreError, holds
+from footfall.survey import survey
 from orchestration.delivery import states
 from orchestration.delivery.desk import Desk
 from orchestration.delivery.ledger import Ledger, LedgerRow
 from orchestration.delivery.places import BACKUP, Places
-from orchestration.delivery.send import Outcome, Sender, Taken
+from orchestration.delivery.send import MOVE_IT, Outcome, Sender, Taken
 
 
 @dataclass(frozen=True)
@@ -30,12 +33,27 @@ class Wanted:
 
     def has(self, row: LedgerRow) -> bool:
         """Whether a row is one of them."""
+        return self.covers(row.client_id, row.export, row.period_start)
+
+    def covers(self, client_id: str, export: str, period_start: datetime) -> bool:
+        """Whether a period is one of them."""
         return (
-            self.client_id in (None, row.client_id)
-            and self.export in (None, row.export)
-            and (self.start is None or row.period_start >= self.start)
-            and (self.end is None or row.period_start < self.end)
+            self.client_id in (None, client_id)
+            and self.export in (None, export)
+            and (self.start is None or period_start >= self.start)
+            and (self.end is None or period_start < self.end)
         )
+
+
+@dataclass(frozen=True)
+class NotTaken:
+    """Something in a client's bucket that is no delivery of ours, or a bucket that cannot be read."""
+
+    where: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.why}"
 
 
 class Redelivery:
@@ -62,30 +80,58 @@ class Redelivery:
                 continue
             if row.is_open:
                 yield row, self._bring(self._ledger.release(row))
-            elif self._is_lost(row):
+                continue
+            lost, trouble = self._looked_for(row)
+            if trouble:
+                yield row, Outcome(row.period_start, "failed", row.revision, trouble=trouble)
+            elif lost:
+                self._ledger.forget_written(lost)
                 yield row, self._bring(self._ledger.reopen(self._ledger.release(row)))
             elif row.hold:
                 yield row, self._bring(self._ledger.release(row))
 
-    def believe(self, wanted: Wanted) -> Iterator[LedgerRow]:
-        """Take every manifest in the clients' buckets into the ledger: a ledger that was lost is back."""
+    def believe(self, wanted: Wanted) -> Iterator[LedgerRow | NotTaken]:
+        """Take our own manifests in the clients' buckets into the ledger: a ledger that was lost is back.
+
+        The buckets are their owners'. Only what a key of ours signed for that client, export, period and
+        revision is taken; whatever else is there is told of, and holds up nobody.
+        """
         for client in self._registry.clients:
             if wanted.client_id not in (None, client.client_id):
                 continue
-            places = self._of(client)
             for name in client.destinations():
-                store = places[name].store()
-                for info in store.list(""):
-                    if not info.key.endswith(f"/{keys.MANIFEST_NAME}"):
-                        continue
-                    data = store.get(info.key)
-                    document = manifest.read(data)
-                    export = client.export(document.export)
-                    if export is None or document.client_id != client.client_id:
-                        continue
-                    row = self._believe(client, export, info.key, data, document)
-                    if row is not None:
-                        yield row
+                try:
+                    store = self._of(client)[name].store()
+                    found = survey(store)
+                    for key, what in found.oddities:
+                        if key.endswith(keys.MANIFEST_NAME):
+                            yield NotTaken(store.url(shown(key)), what)
+                    for key in found.sizes:
+                        if key.endswith(f"/{keys.MANIFEST_NAME}"):
+                            yield from self._look_at(client, store, key, wanted)
+                except Exception as error:
+                    # Anything: one client's bucket must not keep the others from their deliveries.
+                    yield NotTaken(f"{client.client_id} {name}", sorted_out(error).text)
+
+    def _look_at(
+        self, client: Client, store: ObjectStore, key: str, wanted: Wanted
+    ) -> Iterator[LedgerRow | NotTaken]:
+        try:
+            data = store.get(key, limit=manifest.MAX_BYTES)
+            document = ours(data, key, self._desk.own_keys)
+            if document.client_id != client.client_id:
+                raise ValueError(f"is of the client {document.client_id}")
+            export = client.export(document.export)
+            if export is not None:  # else it is of an export that the client file had once
+                row = self._believe(client, export, key, data, document, wanted)
+                if row is not None:
+                    yield row
+        except StoreError as error:
+            if error.code == "Connection":
+                raise
+            yield NotTaken(store.url(key), str(error))
+        except (ValueError, FootfallError) as error:
+            yield NotTaken(store.url(key), str(error))
 
     def _believe(
         self,
@@ -94,8 +140,12 @@ class Redelivery:
         key: str,
         data: bytes,
         document: manifest.ReadManifest,
+        wanted: Wanted,
     ) -> LedgerRow | None:
+        """The row of a manifest that is new to the ledger. Raises FootfallError where it goes wrong."""
         start = datetime.fromisoformat(document.period.start)
+        if not wanted.covers(client.client_id, export.name, start):
+            return None
         with self._desk.claim(client.client_id, export.name):
             known = self._ledger.revisions(client.client_id, export.name, start)
             if any(row.revision == document.revision for row in known):
@@ -105,7 +155,7 @@ class Redelivery:
                 export.name,
                 start,
                 document.revision,
-                cadence=export.cadence,
+                cadence=document.cadence,
                 reason=document.reason,
                 supersedes=document.supersedes,
                 places=(BACKUP, *export.destinations),
@@ -113,14 +163,22 @@ class Redelivery:
             )
             row = self._ledger.adopt(
                 row.identity,
-                cadence=export.cadence,
+                cadence=document.cadence,
                 document=document,
                 manifest_key=key,
                 manifest=data.decode(),
                 places=(BACKUP, *export.destinations),
                 now=self._desk.now(),
             )
-            self._bring(row, is_claimed=True)
+            try:
+                self._sender(row).recover(row)
+            except NotFound:
+                # The next run delivers the period under the next number.
+                self._ledger.record(row, states.SUPERSEDED, hold="", next_at=None)
+                raise
+            outcome = self._bring(row, is_claimed=True)
+            if outcome.status == "failed":
+                raise FootfallError(outcome.error)
             return self._ledger.row(row.identity)
 
     def _of(self, client: Client) -> Places:
@@ -137,16 +195,24 @@ class Redelivery:
         beside = {keys.public_key(self._desk.signer.key_id): self._desk.signer.public_pem}
         return Sender(client, export, self._of(client), self._ledger, self._desk, beside)
 
-    def _is_lost(self, row: LedgerRow) -> bool:
-        """Whether a bucket of the client has no manifest of what was delivered to it."""
-        try:
-            sender = self._sender(row)
-            return any(
-                self._of(sender.client)[name].store().head(str(row.manifest_key)) is None
-                for name in self._ledger.copies(row)
-            )
-        except (FootfallError, KeyError):
-            return False
+    def _looked_for(self, row: LedgerRow) -> tuple[str, Trouble | None]:
+        """The root of a bucket that has lost what was delivered to it, and what is wrong with another."""
+        lost, trouble = "", None
+        for name in self._ledger.copies(row):
+            try:
+                place = self._sender(row).places[name]
+                store = place.store()
+                key, data = str(row.manifest_key), str(row.manifest).encode()
+                if not holds(store, key, data):
+                    trouble = sorted_out(DifferentBytes(store.url(key), MOVE_IT))
+            except NotFound:
+                lost = store.url("")
+            except StoreError as error:
+                place.note(error)
+                trouble = trouble or sorted_out(error)
+            except (FootfallError, KeyError):
+                pass  # a client, an export or a bucket that no client file has any more
+        return lost, trouble
 
     def _bring(self, row: LedgerRow, *, is_claimed: bool = False) -> Outcome:
         try:

@@ -6,7 +6,6 @@ nor one bucket of the client on another.
 """
 
 import hashlib
-import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,17 +13,37 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from footfall import keys, manifest
+from footfall import keys
 from footfall.clients import Client, Export
 from footfall.errors import FootfallError
 from footfall.failures import ConfigError, Kind, Trouble, sorted_out
-from footfall.manifest import DeliveredFile
-from footfall.store import Changed, DifferentBytes, NotFound, ObjectStore, StoreError, put_once
+from footfall.found import ours
+from footfall.manifest import MAX_BYTES, DeliveredFile, ReadManifest
+from footfall.store import (
+    DifferentBytes,
+    NotFound,
+    ObjectStore,
+    StoreError,
+    TooLarge,
+    holds,
+    put_once,
+)
 from orchestration.delivery import states
 from orchestration.delivery.desk import Desk
 from orchestration.delivery.ledger import Ledger, LedgerRow
+from orchestration.delivery.pages import MARK, readme
 from orchestration.delivery.places import BACKUP, Place, Places
+from orchestration.delivery.pointer import point
 from orchestration.delivery.retrying import hold
+
+#: What a person does about an object that is not ours under a key of ours.
+MOVE_IT = (
+    "look at it and move it away, then `footfall deliveries replay`; where an earlier key of this "
+    "installation signed it, put that key's public half into keys/public of the state folder"
+)
+
+#: Bytes that are read of a page; a table of some thousand columns.
+_PAGE_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -49,12 +68,13 @@ class Outcome:
 
 
 class Taken(Exception):
-    """Another manifest lies where ours belongs: the ledger does not know of it, or it was lost."""
+    """Another manifest of ours lies where this one belongs: the ledger does not know it, or was lost."""
 
-    def __init__(self, place: Place, data: bytes) -> None:
+    def __init__(self, place: Place, data: bytes, document: ReadManifest) -> None:
         super().__init__(place.name)
         self.place = place
         self.data = data
+        self.document = document
 
 
 @dataclass(frozen=True)
@@ -68,6 +88,8 @@ class Sender:
     desk: Desk
     #: Objects that never change and belong beside the data: key → bytes, of DDL and the public key.
     beside: Mapping[str, bytes] = field(default_factory=dict)
+    #: Pages for people beside them, replaced where their text has changed.
+    pages: Mapping[str, bytes] = field(default_factory=dict)
 
     def send(self, row: LedgerRow) -> Outcome:
         """Bring a rendered delivery on, as far as it goes. Raises Taken, and no StoreError."""
@@ -199,18 +221,18 @@ class Sender:
         )
 
     def _from_a_bucket(self, row: LedgerRow, file: DeliveredFile) -> bytes:
+        may_heal = None
         for name in self.ledger.copies(row):
             try:
-                data = self.places[name].store().get(file.key)
+                data = self.places[name].store().get(file.key, limit=file.bytes)
+            except StoreError as error:
+                may_heal = error if error.retryable else may_heal
+                continue
             except (FootfallError, KeyError):
                 continue
             if hashlib.sha256(data).hexdigest() == file.sha256:
                 return data
-        raise StoreError(
-            f"{file.key} is in no bucket and not in the outbox; `footfall deliveries rebuild` makes it anew",
-            retryable=False,
-            code="NotFound",
-        )
+        raise may_heal or NotFound(f"{file.key} is in no bucket and not in the outbox: it")
 
     def _outbox(self, row: LedgerRow) -> Path:
         return self.desk.outbox(row.client_id, row.export, row.period_start, row.revision)
@@ -244,27 +266,30 @@ class Sender:
         try:
             put_once(store, row.manifest_key, data)
         except DifferentBytes:
-            raise Taken(place, store.get(row.manifest_key)) from None
+            there, document = manifest_there(store, row, self.desk.own_keys)
+            raise Taken(place, there, document) from None
         if not place.is_backup:
-            _point(store, self.export, row, data)
+            point(store, self.export, row, data, self.desk.own_keys)
         self.ledger.record_copy(row, place.name, state, states.COMMITTED)
 
     def _read_back(self, row: LedgerRow, place: Place, store: ObjectStore) -> None:
         for file in row.files:
             try:
-                data = store.get(file.key)
+                is_same = hashlib.sha256(store.get(file.key, limit=file.bytes)).hexdigest() == file.sha256
+            except TooLarge:
+                is_same = False
             except NotFound:
                 self.ledger.record_copy(row, place.name, states.PUT, states.RENDERED)
                 raise StoreError(
                     f"{store.url(file.key)} is gone after it was put", retryable=True, code="Changed"
                 ) from None
-            if hashlib.sha256(data).hexdigest() != file.sha256:
+            if not is_same:
                 raise StoreError(
                     f"{store.url(file.key)} reads back differently", retryable=True, code="BadDigest"
                 )
 
     def _put_beside(self, place: Place, store: ObjectStore) -> None:
-        """Schemas and the public key, once for each bucket."""
+        """Schemas, the public key and pages for people, once for each bucket."""
         for key, data in self.beside.items():
             if place.is_backup and not key.startswith("_keys/"):
                 continue
@@ -275,6 +300,27 @@ class Sender:
                 except DifferentBytes:
                     pass  # an earlier version of ours wrote it; what it says is right all the same
                 self.ledger.note_written(url)
+        if not place.is_backup:
+            page = readme(self.client, place.name, self.desk.signer.key_id)
+            for key, data in {keys.README: page, **self.pages}.items():
+                self._put_page(store, key, data)
+
+    def _put_page(self, store: ObjectStore, key: str, data: bytes) -> None:
+        """Write a page unless its text is there. One that somebody else wrote under the name stays."""
+        url = f"{store.url(key)}#"
+        text = f"{url}{hashlib.sha256(data).hexdigest()[:16]}"
+        if self.ledger.was_written(text):
+            return
+        try:
+            there = store.read_tagged(key, limit=_PAGE_BYTES)
+            if there is None or (there[0] != data and MARK.encode() in there[0]):
+                store.swap(key, data, there[1] if there else None)
+        except StoreError as error:
+            if error.retryable:
+                raise
+            # Too large to be ours, or a store that replaces nothing: the data does not wait for a page.
+        self.ledger.forget_written(url)
+        self.ledger.note_written(text)
 
 
 def _put_file(store: ObjectStore, key: str, data: bytes) -> None:
@@ -282,57 +328,30 @@ def _put_file(store: ObjectStore, key: str, data: bytes) -> None:
     try:
         put_once(store, key, data)
     except DifferentBytes:
-        if store.get(key) != data:
-            raise
+        if not holds(store, key, data):
+            raise DifferentBytes(store.url(key), MOVE_IT) from None
 
 
-def _point(store: ObjectStore, export: Export, row: LedgerRow, data: bytes) -> None:
-    """Make `_latest.json` name this manifest, unless it names a newer one. Two writers never lose a turn."""
-    key = keys.latest(export.name)
-    ours = (row.period_start.isoformat(), row.revision)
-    pointer = {
-        "export": export.name,
-        "period_start": row.period_start.isoformat(),
-        "revision": row.revision,
-        "manifest": row.manifest_key,
-        "sha256": hashlib.sha256(data).hexdigest(),
-    }
-    text = (json.dumps(pointer, indent=2) + "\n").encode()
-    for _ in range(10):
-        there = store.read_tagged(key)
-        if there is not None and (there[0] == text or _named(there[0]) > ours):
-            return
-        try:
-            store.swap(key, text, there[1] if there else None)
-            return
-        except Changed:
-            continue
-        except StoreError as error:
-            if error.code not in ("NotImplemented", "501"):
-                raise
-            store.put(key, text)  # a store without conditions: the manifests are the truth anyway
-            return
-    raise StoreError(f"{store.url(key)} changes all the time", retryable=True, code="Changed")
+def manifest_there(
+    store: ObjectStore, row: LedgerRow, own_keys: Mapping[str, bytes]
+) -> tuple[bytes, ReadManifest]:
+    """The manifest that lies where this one belongs, if it is an earlier one of ours of the same delivery.
 
-
-def _named(data: bytes) -> tuple[str, int]:
-    """The period and revision that a pointer names; the lowest where it is none."""
+    Raises DifferentBytes where it is not: the bucket is its owner's, and what lies in it may be anybody's.
+    """
+    key = str(row.manifest_key)
     try:
-        pointer = json.loads(data)
-        return str(pointer["period_start"]), int(pointer["revision"])
-    except (ValueError, KeyError, TypeError):
-        return "", 0
+        data = store.get(key, limit=MAX_BYTES)
+        document = ours(data, key, own_keys)
+        require_same(document, row)
+    except (ValueError, TooLarge) as error:
+        raise DifferentBytes(store.url(key), f"what lies there {error}; {MOVE_IT}") from None
+    return data, document
 
 
-def read_taken(taken: Taken, row: LedgerRow) -> manifest.ReadManifest:
-    """The manifest that lies where ours belongs, if it is of the same delivery. Raises StoreError if not."""
-    try:
-        document = manifest.read(taken.data)
-        is_same = (document.client_id, document.export) == (row.client_id, row.export) and (
-            datetime.fromisoformat(document.period.start) == row.period_start
-        )
-    except ValueError:
-        is_same = False
-    if not is_same:
-        raise DifferentBytes(taken.place.store().url(str(row.manifest_key)))
-    return document
+def require_same(document: ReadManifest, row: LedgerRow) -> None:
+    """Raise ValueError where a manifest is of another delivery."""
+    says = document.client_id, document.export, document.revision
+    is_then = datetime.fromisoformat(document.period.start) == row.period_start
+    if says != (row.client_id, row.export, row.revision) or not is_then:
+        raise ValueError(f"is of {document.client_id} {document.export} {document.period.start}")

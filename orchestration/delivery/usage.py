@@ -1,21 +1,23 @@
 """What every client received and was delivered, by UTC day, from the receipts in the backup bucket alone.
 
-Metering needs neither the warehouse nor the clients' buckets: the manifests are signed, and each says what
-became of everything that was received in its period.
+Metering needs neither the warehouse nor the clients' buckets: each manifest says what became of everything
+that was received in its period, and counts only where a key of ours signed it.
 """
 
 import csv
 import io
-import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import astuple, dataclass, fields
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from footfall import keys
+from footfall.found import ours, shown
 from footfall.keys import MANIFEST_NAME
-from footfall.store import ObjectStore
+from footfall.manifest import MAX_BYTES, ReadManifest, parse
+from footfall.store import NotFound, ObjectStore, TooLarge
 
 
 @dataclass(frozen=True)
@@ -32,15 +34,23 @@ class Usage:
     bytes: int = 0
 
 
-def usage_daily(backup: ObjectStore, day: str) -> list[Usage]:
+def usage_daily(
+    backup: ObjectStore,
+    day: str,
+    own_keys: Mapping[str, bytes],
+    not_counted: Callable[[str], object] = lambda _line: None,
+) -> list[Usage]:
     """Usage of one UTC day (`2026-11-20`), by client, site and kind.
+
+    Only manifests count that a key of `own_keys` signed for the client in whose folder they lie; each other
+    is told to `not_counted`, in a line.
 
     Received is counted once from each hour's newest receipt, however many exports carry it; a client with
     daily exports alone is counted from its local day of that date. What was delivered is counted for each
     export, the parts of live ones included.
     """
     newest: dict[tuple[str, str, str], dict[str, Any]] = {}
-    for document in _manifests(backup, day):
+    for document in _manifests(backup, day, own_keys, not_counted):
         of = (document["client_id"], document["export"], document["period"]["start"])
         if of not in newest or newest[of]["revision"] < document["revision"]:
             newest[of] = document
@@ -74,21 +84,29 @@ def write_usage(lake: ObjectStore, day: str, usage: Iterable[Usage]) -> str:
     return lake.url(key)
 
 
-def _manifests(backup: ObjectStore, day: str) -> Iterable[dict[str, Any]]:
+def _manifests(
+    backup: ObjectStore, day: str, own_keys: Mapping[str, bytes], not_counted: Callable[[str], object]
+) -> Iterator[dict[str, Any]]:
     for info in backup.list(""):
-        if info.key.endswith(f"/{MANIFEST_NAME}") and day in info.key:
-            document = json.loads(backup.get(info.key))
-            if "receipt" in document and _day_of(document) == day:
-                yield document
+        if not info.key.endswith(f"/{MANIFEST_NAME}") or day not in info.key:
+            continue
+        try:
+            data = backup.get(info.key, limit=MAX_BYTES)
+            client_id, _, key = info.key.partition("/")
+            document = ours(data, key, own_keys)
+            if document.client_id != client_id:
+                raise ValueError(f"is of the client {document.client_id}")
+        except (ValueError, TooLarge, NotFound) as error:
+            not_counted(f"{backup.url(shown(info.key))}: {error}")
+            continue
+        if document.receipt is not None and _day_of(document) == day:
+            yield parse(data)
 
 
-def _day_of(document: dict[str, Any]) -> str:
+def _day_of(document: ReadManifest) -> str:
     """A day's own date, and of an hour the date in UTC."""
-    if document["cadence"] == "daily":
-        folder = [part for part in document["key"].split("/") if part.startswith("dt=")]
-        return folder[0].removeprefix("dt=") if folder else ""
-    start = datetime.fromisoformat(document["period"]["start"]).astimezone(UTC)
-    return start.strftime("%Y-%m-%d")
+    zone = ZoneInfo(document.period.timezone) if document.cadence == "daily" else UTC
+    return datetime.fromisoformat(document.period.start).astimezone(zone).strftime("%Y-%m-%d")
 
 
 def _received(receipt: dict[str, Any]) -> Iterator[tuple[str, str, int]]:

@@ -8,7 +8,7 @@ import dagster as dg
 
 from footfall.allowed import Allowed
 from footfall.clients import Client, Destination
-from footfall.destinations import open_destination, require_ownership
+from footfall.destinations import open_destination, require_folder, require_ownership
 from footfall.locations import Location
 from footfall.store import ObjectStore, open_store
 
@@ -32,12 +32,18 @@ class Destinations(dg.ConfigurableResource):
         return open_store(self.backup_url, s3_endpoint=self.s3_endpoint)
 
     def openings(
-        self, client: Client, token: Callable[[str], str], *, taken: Sequence[Location] = ()
+        self,
+        client: Client,
+        token: Callable[[str], str],
+        is_new: Callable[[str], bool] = lambda _root: False,
+        *,
+        taken: Sequence[Location] = (),
     ) -> dict[str, Opening]:
         """Name → what opens it, of the client's folder in the backup (`backup`) and its own buckets.
 
-        `token`: URL → what its owner must put into the client file where that is asked for. `taken`: the
-        places of other clients.
+        `token`: URL → what its owner must put into the client file where that is asked for. `is_new`: whether
+        nothing was ever delivered to a bucket; then a folder of the state folder is made. No other bucket is.
+        `taken`: the places of other clients.
         """
         allowed = (
             Allowed.from_config(self.rules)
@@ -48,6 +54,7 @@ class Destinations(dg.ConfigurableResource):
         def opened(destination: Destination) -> Opening:
             def opening() -> ObjectStore:
                 store = open_destination(destination, allowed, taken=taken)
+                require_folder(destination, Path(self.home), may_make=is_new(store.url("")))
                 require_ownership(destination, store, token(destination.url))
                 return store
 

@@ -222,7 +222,7 @@ def test_the_next_run_delivers_what_failed_and_nothing_anew(blocked, mended):
     data = {
         key: value
         for key, value in mended.buckets["buckets/blocked/demo"].items()
-        if not key.startswith("_schema/") and not key.endswith("/_latest.json")
+        if not key.startswith(("_schema/", "README.txt")) and not key.endswith("/_latest.json")
     }
     assert data == in_backup
     ledger = Ledger(mended.home / "ledger.sqlite").all()
@@ -239,6 +239,14 @@ def test_every_bucket_verifies_in_the_end(mended):
     ):
         seen = verify_bucket(mended.bucket(name))
         assert (seen.manifests, seen.problems, seen.uncommitted) == (manifests, [], [])
+
+
+def test_every_column_that_arrives_has_a_meaning_beside_it(mended):
+    bucket = mended.buckets["buckets/every"]
+    for manifest in [json.loads(data) for key, data in bucket.items() if key.endswith("_manifest.json")]:
+        page = bucket[f"{manifest['schema']}columns.md"].decode()
+        rows = re.findall(r"^\| `(\w+)` \| (.+?) \| (.+) \|$", page, re.MULTILINE)
+        assert [name for name, _, _ in rows] == [column["name"] for column in manifest["columns"]]
 
 
 def test_the_files_hold_what_was_sent(mended):

@@ -1,17 +1,20 @@
 """The same over HTTP: a real S3 server behind a proxy that fails on demand and checks the bucket's owner."""
 
+import json
 from datetime import timedelta
 from itertools import product
 
 import pytest
-from support.delivering import Setting
+from support.delivering import MANIFEST, Setting
 from support.fault_proxy import CATALOGUE, FaultProxy, Status
+from support.manifests import a_manifest
 from support.orchestration_builders import HOUR, add_event
 from support.s3_server import s3_server
 
 from footfall.allowed import Allowed
 from footfall.destinations import open_destination
 from footfall.exports import Destination
+from footfall.manifest import MAX_BYTES, DeliveredFile
 from footfall.verify import verify_bucket
 from orchestration.delivery.places import Place
 
@@ -110,3 +113,38 @@ def test_a_bucket_that_somebody_else_made_again_gets_nothing(on_s3, server):
 
     assert (outcome.status, outcome.trouble.kind) == ("failed", "auth")
     assert [e for e in theirs.seen if e.method == "PUT" and e.status == 200] == []
+
+
+def test_what_somebody_put_where_a_manifest_of_ours_belongs_is_named_and_then_mended(on_s3):
+    forged = {**json.loads(a_manifest(DeliveredFile("x", 1, "0" * 64, 10**9))), "client_id": "demo"}
+    for planted in (json.dumps(forged).encode(), b" " * (MAX_BYTES + 1)):
+        on_s3.store.put(MANIFEST.format(1), planted)
+        outcome = on_s3.deliver()
+
+        assert (outcome.status, outcome.trouble.kind) == ("failed", "bucket")
+        assert (
+            f"{MANIFEST.format(1)} holds different bytes; not overwritten: what lies there" in outcome.error
+        )
+        assert MANIFEST.format(1) in on_s3.backup.objects
+    on_s3.store.delete(MANIFEST.format(1))
+    on_s3.now += timedelta(days=2)
+
+    assert on_s3.deliver().status == "delivered"
+
+    seen = verify_bucket(on_s3.store)
+    assert (seen.problems, seen.uncommitted, seen.signed) == ([], [], 1)
+
+
+def test_a_bucket_that_is_missing_is_told_of_and_never_made(on_s3, server):
+    with FaultProxy(server.endpoint) as proxy:
+        wanted = Destination(url="s3://no-such-bucket/x", endpoint=proxy.endpoint, region="us-east-1")
+        on_s3.places = lambda: {
+            "backup": Place("backup", lambda: on_s3.backup),
+            "main": Place("main", lambda: open_destination(wanted, on_s3.folder)),
+        }
+
+        outcome = on_s3.deliver()
+
+    assert (outcome.status, outcome.trouble.is_retryable) == ("failed", False)
+    assert [each for each in proxy.seen if each.method == "PUT" and each.path.count("/") == 1] == []
+    assert MANIFEST.format(1) in on_s3.backup.objects

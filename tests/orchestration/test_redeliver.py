@@ -162,7 +162,7 @@ def test_usage_is_counted_once_from_the_newest_receipts_of_the_backup(at):
     other = TroubledStore("all")
     other.objects = {f"demo/{key}": data for key, data in at.backup.objects.items()}
 
-    found = usage_daily(other, "2026-11-20")
+    found = usage_daily(other, "2026-11-20", at.desk().own_keys)
 
     assert {(one.client_id, one.site, one.kind): one.rows for one in found} == {
         ("demo", "", "delivered:events"): 2,
@@ -172,7 +172,7 @@ def test_usage_is_counted_once_from_the_newest_receipts_of_the_backup(at):
     [delivered] = [one for one in found if one.kind == "delivered:events"]
     newest = at.manifest(2)["files"][0]
     assert delivered.bytes == newest["bytes"]
-    assert usage_daily(other, "2026-11-21") == []
+    assert usage_daily(other, "2026-11-21", at.desk().own_keys) == []
     lake = TroubledStore("lake")
     write_usage(lake, "2026-11-20", found)
     [written] = lake.objects.values()

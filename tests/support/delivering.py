@@ -110,7 +110,7 @@ class Setting:
         return {
             key: value
             for key, value in (store or self.destination).objects.items()
-            if not key.startswith("_") and not key.endswith("_latest.json")
+            if not key.startswith("_") and not key.endswith(("_latest.json", "README.txt"))
         }
 
     def problems(self):

@@ -60,8 +60,8 @@ class FusedStore(LocalStore):
         super().put(key, data, create_only=create_only)
         self.fuse.point(f"after {self.name} put {Path(key).name[:9]}")
 
-    def get(self, key):
-        data = super().get(key)
+    def get(self, key, *, limit=None):
+        data = super().get(key, limit=limit)
         self.fuse.point(f"after {self.name} get {Path(key).name[:9]}")
         return data
 

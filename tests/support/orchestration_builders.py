@@ -12,7 +12,16 @@ from footfall.clients import Client, Destination, Export, Site
 from footfall.event import Receipt, Refusal, Refused, check_event, event_line, refused_line
 from footfall.keys import raw_object
 from footfall.raw_object import compress
-from footfall.store import AlreadyExists, Changed, LocalStore, NotFound, ObjectInfo, ObjectStore, StoreError
+from footfall.store import (
+    AlreadyExists,
+    Changed,
+    LocalStore,
+    NotFound,
+    ObjectInfo,
+    ObjectStore,
+    StoreError,
+    TooLarge,
+)
 
 HOUR = datetime(2026, 11, 20, 14, tzinfo=UTC)
 
@@ -169,10 +178,12 @@ class TroubledStore:
         self.objects[key] = data
         self._answer(is_lost)
 
-    def get(self, key: str) -> bytes:
+    def get(self, key: str, *, limit: int | None = None) -> bytes:
         is_lost = self._call("get", key)
         if key not in self.objects:
             raise NotFound(self.url(key))
+        if limit is not None and len(self.objects[key]) > limit:
+            raise TooLarge(self.url(key), limit)
         self._answer(is_lost)
         is_damaged = any(part in key for part in self.damages)
         return b"damaged" if is_damaged else self.objects[key]
@@ -197,11 +208,13 @@ class TroubledStore:
         self._call("delete", key)
         self.objects.pop(key, None)
 
-    def read_tagged(self, key: str) -> tuple[bytes, str] | None:
+    def read_tagged(self, key: str, *, limit: int | None = None) -> tuple[bytes, str] | None:
         is_lost = self._call("read_tagged", key)
         self._answer(is_lost)
         if key not in self.objects:
             return None
+        if limit is not None and len(self.objects[key]) > limit:
+            raise TooLarge(self.url(key), limit)
         return self.objects[key], hashlib.sha256(self.objects[key]).hexdigest()
 
     def swap(self, key: str, data: bytes, tag: str | None) -> None:
@@ -220,10 +233,10 @@ class Vanishing(LocalStore):
         super().__init__(root)
         self._vanishing = vanishing
 
-    def get(self, key: str) -> bytes:
+    def get(self, key: str, *, limit: int | None = None) -> bytes:
         if key == self._vanishing:
             self.delete(key)
-        return super().get(key)
+        return super().get(key, limit=limit)
 
 
 class Failing(LocalStore):
@@ -237,9 +250,9 @@ class Failing(LocalStore):
         if verb == self._refused[0] and key.startswith(self._refused[1]):
             raise StoreError(f"cannot {verb} {key}: out of order", retryable=True)
 
-    def get(self, key: str) -> bytes:
+    def get(self, key: str, *, limit: int | None = None) -> bytes:
         self._refuse("get", key)
-        return super().get(key)
+        return super().get(key, limit=limit)
 
     def put(self, key: str, data: bytes, *, create_only: bool = False) -> None:
         self._refuse("put", key)

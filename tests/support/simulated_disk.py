@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from collector.files import Files
-from footfall.store import AlreadyExists, NotFound, ObjectInfo, StoreError
+from footfall.store import AlreadyExists, NotFound, ObjectInfo, StoreError, TooLarge
 
 
 @dataclass
@@ -286,11 +286,13 @@ class SimulatedLake:
 
         self._site("put", put)
 
-    def get(self, key: str) -> bytes:
+    def get(self, key: str, *, limit: int | None = None) -> bytes:
         found = []
         self._site("get", lambda: found.append(self.objects.get(key)))
         if found[0] is None:
             raise NotFound(self.url(key))
+        if limit is not None and len(found[0]) > limit:
+            raise TooLarge(self.url(key), limit)
         return found[0]
 
     def fetch(self, key: str, path: Path) -> None:

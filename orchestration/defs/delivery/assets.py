@@ -136,6 +136,7 @@ def _deliveries(
                         client,
                         lambda url: desk.signer.derived(f"challenge:{url}"),
                         taken=registry.places_of_others(client.client_id),
+                        is_new=lambda root: not ledger.has_written(root),
                     )
                 )
 

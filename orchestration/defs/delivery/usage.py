@@ -5,10 +5,12 @@ from datetime import UTC, timedelta
 import dagster as dg
 
 from orchestration.defs.delivery.showing import GROUP, table
+from orchestration.delivery.desk import Desk
 from orchestration.delivery.usage import usage_daily, write_usage
 from orchestration.partitions import DAY_FORMAT, daily
 from orchestration.resources.destinations import Destinations
 from orchestration.resources.lake import Lake
+from orchestration.resources.state import State
 
 USAGE = dg.AssetKey([GROUP, "usage_daily"])
 
@@ -18,7 +20,8 @@ USAGE = dg.AssetKey([GROUP, "usage_daily"])
     description=(
         "What each client received and was delivered on a UTC day, by site and kind, from the receipts in "
         "the backup bucket; in the lake as `usage/dt=…/usage.csv`, and by `footfall deliveries usage DAY`."
-        "\n\n**When it is red:** the backup bucket or the lake refused; the message says which. "
+        "\n\n**When it is red:** the backup bucket or the lake refused, or a manifest in the backup is "
+        "not ours and was not counted; the message says which. "
         "Materialise the day again, also where a later revision changed it: it is replaced."
     ),
     group_name=GROUP,
@@ -27,10 +30,14 @@ USAGE = dg.AssetKey([GROUP, "usage_daily"])
     partitions_def=daily("UTC"),
     backfill_policy=dg.BackfillPolicy.single_run(),
 )
-def usage(context: dg.AssetExecutionContext, destinations: Destinations, lake: Lake) -> dg.MaterializeResult:
+def usage(
+    context: dg.AssetExecutionContext, destinations: Destinations, lake: Lake, state: State
+) -> dg.MaterializeResult:
     backup, store = destinations.backup(), lake.store()
+    own_keys = Desk(state.folder(), state.signer()).own_keys
+    not_counted: list[str] = []
     for day in context.partition_keys:
-        found = usage_daily(backup, day)
+        found = usage_daily(backup, day, own_keys, not_counted.append)
         context.add_asset_metadata(
             {
                 "dagster/row_count": len(found),
@@ -39,6 +46,12 @@ def usage(context: dg.AssetExecutionContext, destinations: Destinations, lake: L
             },
             asset_key=USAGE,
             partition_key=day,
+        )
+    if not_counted:
+        raise dg.Failure(
+            f"what is counted was written; {len(not_counted)} manifests in the backup were not counted: "
+            + "; ".join(not_counted[:5]),
+            allow_retries=False,
         )
     return dg.MaterializeResult(asset_key=USAGE)
 

@@ -1,0 +1,116 @@
+"""A manifest that was found in a bucket, which others may write too: is it what it says, and whose?"""
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from footfall import keys
+from footfall.keys import MANIFEST_NAME
+from footfall.manifest import ReadManifest, as_manifest, parse, period_end
+from footfall.signatures import signed_by
+
+_SIGNED = re.compile(r"2\.[0-9]{1,4}")
+#: Manifests of before signing.
+_UNSIGNED = re.compile(r"1\.[0-9]{1,4}")
+_CADENCE = re.compile(r"hourly|daily|live|(5|10|15|20|30)min")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def ours(data: bytes, key: str, own_keys: Mapping[str, bytes]) -> ReadManifest:
+    """A manifest that a key of ours signed for this very key of the bucket.
+
+    `key`: below the destination's root. `own_keys`: key id → PEM. Raises ValueError with the reason why not.
+    """
+    document = parse(data)
+    read = as_manifest(document)
+    if not _SIGNED.fullmatch(read.manifest_version):
+        raise ValueError(f"is of version {read.manifest_version[:20]!r}, which nobody signs")
+    signed_by(document, own_keys)
+    for mistake in mistakes(read):
+        raise ValueError(mistake)
+    if read.key != key:
+        raise ValueError(f"was moved, it was written as {read.key}")
+    return read
+
+
+def is_of_before_signing(document: ReadManifest) -> bool:
+    """Whether it says that it is of the version that had no signatures. Anybody can say so."""
+    return _UNSIGNED.fullmatch(document.manifest_version) is not None
+
+
+def own_key(document: ReadManifest) -> str | None:
+    """Where a manifest says it was written, below its destination's root; None where it does not say."""
+    if document.key or not document.files:
+        return document.key or None
+    return f"{document.files[0].key.rpartition('/')[0]}/{MANIFEST_NAME}"
+
+
+def mistakes(document: ReadManifest) -> Iterator[str]:
+    """What a manifest says that cannot be so, whoever signed it."""
+    if not _SIGNED.fullmatch(document.manifest_version) and not is_of_before_signing(document):
+        yield f"is of the unknown version {document.manifest_version[:20]!r}; this program reads 1 and 2"
+        return
+    if document.revision < 1 or not 0 < (document.supersedes or 1) <= document.revision:
+        yield f"has the revision {document.revision}, superseding {document.supersedes}"
+        return
+    start = _start(document)
+    if start is None:
+        yield f"its period is none: {document.period.start[:40]} to {document.period.end[:40]}"
+        return
+    own = own_key(document)
+    folder = (own or "").removesuffix(MANIFEST_NAME)
+    if own is not None and (not own.endswith(f"/{MANIFEST_NAME}") or not keys.is_key(own)):
+        yield f"says that it was written as {own[:200]!r}, which is no key of a manifest"
+    elif own is not None and not _is_folder_of(document, start, folder):
+        what = f"{document.export}, {start:%Y-%m-%dT%H:%M%z}, revision {document.revision}"
+        yield f"lies in {folder}, which is no folder of {what}"
+    names = [file.key for file in document.files]
+    for file in document.files:
+        if not file.key.startswith(folder) or not keys.is_key(file.key) or file.key.endswith(MANIFEST_NAME):
+            yield f"names a file outside of its own folder: {file.key[:200]!r}"
+        elif not _SHA256.fullmatch(file.sha256) or file.bytes < 0 or file.rows < 0:
+            yield f"says what cannot be of {file.key}"
+    if len(set(names)) != len(names):
+        yield "names a file twice"
+
+
+def _start(document: ReadManifest) -> datetime | None:
+    """The start of the period, in its zone; None where start and end are no period of the cadence."""
+    period, cadence = document.period, document.cadence
+    try:
+        start = datetime.fromisoformat(period.start).astimezone(ZoneInfo(period.timezone))
+        if datetime.fromisoformat(period.start).tzinfo is None:
+            return None
+        if not cadence:
+            return start
+        end = datetime.fromisoformat(period.end).astimezone(UTC)
+        begin = start.replace(hour=0, minute=0) if cadence == "daily" else start
+        is_one = _CADENCE.fullmatch(cadence) and period_end(begin, cadence).astimezone(UTC) == end
+    except (ValueError, KeyError, OSError, OverflowError):
+        return None
+    return start if is_one else None
+
+
+def _is_folder_of(document: ReadManifest, start: datetime, folder: str) -> bool:
+    """Whether a folder names the export, period and revision: as by default, or in an order of its own."""
+    cadence = document.cadence or "hourly"
+    if folder == keys.revision_prefix(document.export, start, cadence, document.revision):
+        return True
+    moment = start if cadence == "daily" else start.astimezone(UTC)
+    words = [document.export, f"{moment:%Y-%m-%d}", f"{document.revision:04d}"]
+    if document.cadence and cadence != "daily":
+        words.append(f"{moment:%H%M}" if cadence.endswith("min") else f"{moment:%H}")
+    rest = folder
+    # Of two words that hold one another the longer first: an export may be called `20`.
+    for word in sorted(words, key=len, reverse=True):
+        if word not in rest:
+            return False
+        rest = rest.replace(word, "/", 1)
+    return True
+
+
+def shown(text: str) -> str:
+    """Text of others as one line of a terminal: what is not printable ASCII is escaped, long text is cut."""
+    cut = text if len(text) <= 1000 else f"{text[:1000]}…"
+    return "".join(c if " " <= c <= "~" or c == "…" else ascii(c)[1:-1] for c in cut)

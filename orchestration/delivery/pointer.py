@@ -1,0 +1,69 @@
+"""`_latest.json`, the pointer to an export's newest period: the one object of a delivery that is replaced."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import datetime
+
+from footfall import keys
+from footfall.clients import Export
+from footfall.found import ours
+from footfall.manifest import MAX_BYTES, parse
+from footfall.store import Changed, NotFound, ObjectStore, StoreError, TooLarge
+from orchestration.delivery.ledger import LedgerRow
+
+#: Bytes that are read of a pointer; ours have some 300.
+_LIMIT = 64 * 1024
+
+
+def point(
+    store: ObjectStore, export: Export, row: LedgerRow, data: bytes, own_keys: Mapping[str, bytes]
+) -> None:
+    """Make `_latest.json` name this manifest (`data`), unless it names a newer one of ours.
+
+    Two writers never lose a turn. A pointer that anybody could have written holds up nothing.
+    """
+    key = keys.latest(export.name)
+    pointer = {
+        "export": export.name,
+        "period_start": row.period_start.isoformat(),
+        "revision": row.revision,
+        "manifest": row.manifest_key,
+        "sha256": hashlib.sha256(data).hexdigest(),
+    }
+    text = (json.dumps(pointer, indent=2) + "\n").encode()
+    for _ in range(10):
+        try:
+            there = store.read_tagged(key, limit=_LIMIT)
+        except TooLarge:
+            store.put(key, text)  # none of ours is so large
+            return
+        if there is not None and (there[0] == text or _is_newer(store, there[0], row, own_keys)):
+            return
+        try:
+            store.swap(key, text, there[1] if there else None)
+            return
+        except Changed:
+            continue
+        except StoreError as error:
+            if error.code not in ("NotImplemented", "501"):
+                raise
+            store.put(key, text)  # a store without conditions: the manifests are the truth anyway
+            return
+    raise StoreError(f"{store.url(key)} changes all the time", retryable=True, code="Changed")
+
+
+def _is_newer(store: ObjectStore, data: bytes, row: LedgerRow, own_keys: Mapping[str, bytes]) -> bool:
+    """Whether a pointer names a manifest of ours that is newer than this one."""
+    try:
+        pointer = parse(data)
+        start, revision = datetime.fromisoformat(pointer["period_start"]), pointer["revision"]
+        to = pointer["manifest"]
+        if (start, revision) <= (row.period_start, row.revision) or not keys.is_key(to):
+            return False
+        document = ours(store.get(to, limit=MAX_BYTES), to, own_keys)
+        start = datetime.fromisoformat(document.period.start)
+    except (ValueError, KeyError, TypeError, NotFound, TooLarge):
+        return False
+    is_same = (document.client_id, document.export) == (row.client_id, row.export)
+    return is_same and (start, document.revision) > (row.period_start, row.revision)
