@@ -5,11 +5,11 @@ The files are read twice: once for the few fields by which lines are judged, onc
 into the hour's Parquet. That is cheaper than keeping every line in a table between the two.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import duckdb
 
-from orchestration.ingest.decode import EVENT_FIELDS, MAX_LINE_BYTES, NUMBER, DecodedObject
+from orchestration.ingest.decode import EVENT_FIELDS, MAX_LINE_BYTES, NUMBER, OBJECT, DecodedObject
 
 #: Columns of a stored line (footfall.event), of every version, and their DuckDB types: no inference. What a
 #: line of an older version has not is null.
@@ -55,19 +55,19 @@ AUTHORITY = "split_part({url}, '/', 3)"
 
 
 def read_lines(columns: dict[str, str]) -> str:
-    """SQL that reads `$files`: `columns`, the line's number as `n`, its file's as `object`."""
-    listed = ", ".join(f"'{name}': '{kind}'" for name, kind in {NUMBER: "BIGINT", **columns}.items())
+    """SQL that reads `$files`: `columns`, the line's number as `n`, its object's as `object`."""
+    numbered = {NUMBER: "BIGINT", OBJECT: "INTEGER", **columns}
+    listed = ", ".join(f"'{name}': '{kind}'" for name, kind in numbered.items())
     return (
-        f'(SELECT * EXCLUDE ("{NUMBER}", filename), "{NUMBER}" AS n, '
-        "CAST(filename[-13:-8] AS INTEGER) AS object FROM read_json("
-        "$files, format = 'newline_delimited', records = true, filename = true, "
+        f'(SELECT * EXCLUDE ("{NUMBER}", "{OBJECT}"), "{NUMBER}" AS n, "{OBJECT}" AS object FROM read_json('
+        "$files, format = 'newline_delimited', records = true, "
         f"maximum_object_size = {MAX_LINE_BYTES}, columns = {{{listed}}}))"
     )
 
 
-def file_name(number: int) -> str:
-    """Name of the file of an object; `read_lines` takes the number from it."""
-    return f"{number:06d}.ndjson"
+def files_of(decoded: Iterable[DecodedObject]) -> list[str]:
+    """The files that hold lines of these objects, each once."""
+    return sorted({str(each.path) for each in decoded if each.lines})
 
 
 def wide_lines() -> str:
@@ -110,7 +110,7 @@ def judge_lines(connection: duckdb.DuckDBPyConnection, decoded: Sequence[Decoded
         "source": "VARCHAR",
         "event": _JUDGED_EVENT,
     }
-    paths = [str(each.path) for each in decoded if each.lines]
+    paths = files_of(decoded)
     missing = " AND ".join(f"{name} IS NOT NULL" for name in (*EVENT_FIELDS, "event"))
     connection.execute(
         f"""
