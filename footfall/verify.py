@@ -27,7 +27,8 @@ class Verification:
     """What `verify_bucket` saw. The bucket is good when `problems` and `gaps` are empty.
 
     `gaps` are periods between others that were never delivered. `uncommitted` are files that no manifest
-    names: a delivery in progress, or one that failed. They are not data.
+    names: a delivery in progress, or one that failed. They are not data. `incomplete` are the newest
+    manifests of periods that had not ended.
     """
 
     manifests: int = 0
@@ -38,6 +39,7 @@ class Verification:
     problems: list[str] = field(default_factory=list)
     gaps: list[str] = field(default_factory=list)
     uncommitted: list[str] = field(default_factory=list)
+    incomplete: list[str] = field(default_factory=list)
 
 
 #: Folder of the bucket's root as seen from here, client, export.
@@ -86,6 +88,8 @@ def verify_bucket(
             _check_file(store, key, above, file, seen, sizes, is_thorough)
     for (above, client_id, export), periods in sorted(series.items()):
         _check_revisions(client_id, export, periods, seen)
+        newest = [revisions[max(revisions)] for revisions in periods.values()]
+        seen.incomplete += [f"{above}{each.key}" for each in newest if each.status == manifest.INCOMPLETE]
         hours = series.get((above, client_id, export.removesuffix(LIVE)), {})
         _check_continuity(client_id, export, periods, {*hours} if export.endswith(LIVE) else set(), seen)
         named |= _check_latest(store, above, export, sizes, seen)
