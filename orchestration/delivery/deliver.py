@@ -178,12 +178,12 @@ class Deliverer:
         seen = self._may_be_seen(pending) if pending else set()
         if pending and seen - {BACKUP}:
             self._sender().recover(pending)
-            return pending, _facts(pending) != facts
-        if newest and _facts(newest) == facts:
+            return pending, pending.facts != facts
+        if newest and newest.facts == facts:
             if pending:
                 self._drop(pending)
             return self._sender().outcome(newest, "unchanged")
-        is_same = pending is not None and _facts(pending) == facts
+        is_same = pending is not None and pending.facts == facts
         if pending and pending.state == states.RENDERED and is_same and self._sender().is_ready(pending):
             return pending, False
         if pending and seen:
@@ -386,11 +386,6 @@ class Deliverer:
             for row in self._ledger.within(self._client.client_id, name, start, period_end(start, "live")):
                 if row.is_open and not self._may_be_seen(row) - {BACKUP}:
                     self._drop(row)
-
-
-def _facts(row: LedgerRow) -> tuple[str | None, str | None, bool]:
-    """What decides whether a revision is still what would be delivered now."""
-    return row.digest, row.schema_id, row.is_incomplete
 
 
 def _contents(row: LedgerRow) -> list[tuple[str, str | None]]:

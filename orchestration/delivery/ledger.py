@@ -70,6 +70,11 @@ class LedgerRow:
         return self.manifest is not None and json.loads(self.manifest).get("status") == INCOMPLETE
 
     @property
+    def facts(self) -> tuple[str | None, str | None, bool]:
+        """What decides whether it is still what would be delivered now."""
+        return self.digest, self.schema_id, self.is_incomplete
+
+    @property
     def identity(self) -> tuple[str, str, str, int]:
         """The key of the row."""
         return self.client_id, self.export, text_of(self.period_start), self.revision

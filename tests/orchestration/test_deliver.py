@@ -4,7 +4,7 @@ import re
 from datetime import timedelta
 
 import pytest
-from support.delivering import FOLDER, MANIFEST, NOW
+from support.delivering import FOLDER, MANIFEST
 from support.orchestration_builders import EVENTS, HOUR, add_event
 
 from footfall.store import StoreError
@@ -374,38 +374,3 @@ def test_a_delivery_is_announced_once_with_a_signature(at):
     )
     assert headers["webhook-id"]
     assert at.states() == [(1, "notified")]
-
-
-def test_what_is_delivered_before_its_period_has_ended_says_so_and_is_completed_by_a_revision(at):
-    """Also where nothing came after: the client must learn that the hour is whole now."""
-    at.now, at.hours = HOUR + timedelta(minutes=20), []
-    early = at.deliver()
-    assert (early.reason, at.manifest(1)["status"]) == ("initial", "incomplete")
-    assert at.ledger.delivered_since("demo", "events", HOUR) == [], "the alert of what is overdue still waits"
-    assert at.deliver().status == "unchanged", "as far as it goes, nothing is new"
-    at.now, at.hours = NOW, [HOUR]
-
-    outcome = at.deliver()
-
-    assert (outcome.status, outcome.revision, outcome.reason) == ("delivered", 2, "completed")
-    manifest = at.manifest(2)
-    assert (manifest["status"], manifest["reason"], manifest["supersedes"]) == ("provisional", "completed", 1)
-    assert at.ledger.delivered_since("demo", "events", HOUR) == [HOUR]
-    whole(at, 1, 2)
-    assert at.deliver().status == "unchanged"
-    add_event(at.connection, "event-0002")
-    assert at.deliver().reason == "late"
-
-
-def test_an_incomplete_delivery_that_nobody_saw_is_sent_whole_once_its_period_has_ended(at):
-    at.now, at.hours = HOUR + timedelta(minutes=20), []
-    at.destination.down()
-    at.backup.down()
-    assert at.deliver().status == "failed"
-    at.now, at.hours = NOW, [HOUR]
-    at.destination.heal()
-    at.backup.heal()
-
-    outcome = at.deliver()
-
-    assert (outcome.revision, outcome.reason, at.manifest(1)["status"]) == (1, "initial", "provisional")
