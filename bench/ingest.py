@@ -21,8 +21,9 @@ from footfall.event import Receipt, check_event, event_line
 from footfall.keys import raw_object, raw_prefix
 from footfall.raw_object import compress_lines
 from footfall.store import LocalStore, ObjectStore, open_store
-from orchestration.ingest.hour import FETCHED_AT_ONCE, ingest_hours
+from orchestration.ingest.hour import ingest_hours
 from orchestration.ingest.lines import LINE_COLUMNS
+from orchestration.ingest.unpack import FETCHED_AT_ONCE
 
 HOUR = datetime(2026, 11, 20, 14, tzinfo=UTC)
 #: One event in so many is sent twice, so that finding duplicates has something to find.

@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -19,7 +19,7 @@ from footfall.api_keys import key_hash, new_key
 from footfall.clients import Client, Registry, Site, registry_of
 from footfall.durable import open_lake, take_up
 from footfall.errors import FootfallError
-from footfall.hours import lower_first_hour, parse
+from footfall.hours import HOUR, lower_first_hour, parse, run_command
 from footfall.last_good import keep
 from footfall.privacy import Salts
 from footfall.private import keep_private
@@ -111,6 +111,11 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--to", dest="end", metavar="HOUR", help="the hour to stop before")
     run.add_argument(
         "--live", action="store_true", help="the parts of live exports, of the running hour if none is named"
+    )
+    run.add_argument(
+        "--open",
+        action="store_true",
+        help="also the hour that has not ended; what is delivered of it is marked incomplete",
     )
     run.set_defaults(command=_run)
 
@@ -236,11 +241,9 @@ def _import_file(
         print(
             "these hours are the earliest so far: if Dagster is running, reload its code location to see them"
         )
-    print(f"next: footfall run --from {first:%Y-%m-%d} --to {_day_after(last)}")
-
-
-def _day_after(hour: datetime) -> str:
-    return datetime.fromtimestamp(hour.timestamp() // 86400 * 86400 + 86400, UTC).strftime("%Y-%m-%d")
+    now = datetime.now(UTC)
+    days = last.replace(hour=0) + timedelta(days=1)
+    print(f"next: {run_command(first.replace(hour=0), days if days <= now else last + HOUR, now)}")
 
 
 def _run(options: argparse.Namespace, settings: Settings) -> int:
@@ -248,9 +251,10 @@ def _run(options: argparse.Namespace, settings: Settings) -> int:
     _put_in_force(settings)
     given = {"--from": options.start, "--to": options.end}
     arguments = [part for name, value in given.items() if value for part in (name, value)]
+    arguments += ["--open"] if options.open else []
     if options.live:
         arguments.append("--live")
-    elif len(arguments) < 4:
+    elif len(given) > sum(map(bool, given.values())):
         raise FootfallError("say which hours: --from HOUR --to HOUR")
     return installation.run_module(settings, os.environ, "commands.run", *arguments)
 

@@ -7,10 +7,11 @@ a bucket that is no source.
 import argparse
 import os
 import sys
+from datetime import UTC, datetime
 
 from footfall.clients import LogSource, registry_of
 from footfall.errors import FootfallError
-from footfall.hours import HOUR, lower_first_hour
+from footfall.hours import HOUR, lower_first_hour, run_command
 from footfall.privacy import Salts
 from footfall.settings import Settings
 from footfall.store import open_store
@@ -75,7 +76,7 @@ def main() -> int:
         print(f"{len(taken.hours)} hours from {first:%Y-%m-%dT%H} to {last:%Y-%m-%dT%H}")
         if lower_first_hour(settings.first_hour_file, first.replace(hour=0)):
             print("these hours are the earliest so far: if Dagster is running, reload its code location")
-        print(f"next: footfall run --from {first:%Y-%m-%dT%H} --to {last + HOUR:%Y-%m-%dT%H}")
+        print(f"next: {run_command(first, last + HOUR, datetime.now(UTC))}")
     return 1 if taken.damaged else 0
 
 

@@ -3,11 +3,12 @@
 import argparse
 import os
 import sys
+from datetime import UTC, datetime
 
 from footfall.clients import registry_of
 from footfall.durable import open_lake
 from footfall.errors import FootfallError
-from footfall.hours import HOUR, between, parse
+from footfall.hours import HOUR, between, parse, run_command
 from footfall.settings import Settings
 from orchestration.ingest.replay import replay_quarantine
 
@@ -38,10 +39,8 @@ def main() -> int:
     if not changed:
         print("nothing has become an event")
         return 0
-    print(
-        f"next: footfall run --from {min(changed):%Y-%m-%dT%H} --to {max(changed) + HOUR:%Y-%m-%dT%H}, "
-        "or wait for the sensor of late objects"
-    )
+    command = run_command(min(changed), max(changed) + HOUR, datetime.now(UTC))
+    print(f"next: {command}; or wait for the sensor of late objects")
     return 0
 
 

@@ -1,6 +1,7 @@
 """`python -m commands.run --from HOUR --to HOUR`: materialise hours through Dagster, in this process.
 
-With `--live`: the running hour as far as it goes, and the parts of live exports in it that have ended.
+With `--open`: also the hour that has not ended, as far as it goes, delivered as incomplete. With `--live`:
+the running hour as far as it goes, and the parts of live exports in it that have ended.
 
 The same jobs that the schedules run, over a range of hours as one run, recorded in the same Dagster
 instance. Prints what it is doing; exits 1 with the failed steps' messages when a run fails.
@@ -27,19 +28,21 @@ from footfall.errors import FootfallError
 from footfall.hours import HOUR, between, floor, parse
 from footfall.settings import Settings
 from orchestration.definitions import defs as load_definitions
-from orchestration.partitions import DAY_FORMAT, HOUR_FORMAT, first_hour
+from orchestration.partitions import DAY_FORMAT, HOUR_FORMAT, OPEN_TAG, first_hour
 
 _RANGE_START = "dagster/asset_partition_range_start"
 _RANGE_END = "dagster/asset_partition_range_end"
 
 
-def run_hours(start: datetime, end: datetime) -> None:
+def run_hours(start: datetime, end: datetime, *, is_open: bool = False) -> None:
     """Materialise every hour of [start, end), then each daily file of days that ended in it.
+
+    `is_open`: the last one may be the running hour; what is delivered of it says that it is incomplete.
 
     A failed run does not keep the next from being tried: one client's bucket holds up nobody's daily
     files. Raises FootfallError with what all the failed steps said.
     """
-    _require_known(start, end)
+    _require_known(start, end, is_open=is_open)
     definitions = load_definitions()
     hours = list(between(start, end))
     wanted = [
@@ -52,7 +55,7 @@ def run_hours(start: datetime, end: datetime) -> None:
             days = ended_days(start, end, schedule.execution_timezone or "UTC")
             if days:
                 wanted.append((schedule.name, days[0], days[-1]))
-    _run_all(definitions, wanted)
+    _run_all(definitions, wanted, is_open=is_open)
 
 
 def run_live(start: datetime, end: datetime) -> None:
@@ -60,7 +63,7 @@ def run_live(start: datetime, end: datetime) -> None:
 
     Raises FootfallError as run_hours does, and where no client has a live export.
     """
-    _require_known(start, end)
+    _require_known(start, end, is_open=True)
     definitions = load_definitions()
     if not any(schedule.name == "live" for schedule in definitions.schedules or []):
         raise FootfallError("no client file has an export with `cadence: live`")
@@ -68,21 +71,31 @@ def run_live(start: datetime, end: datetime) -> None:
     _run_all(definitions, [("live", hours[0], hours[-1])])
 
 
-def _require_known(start: datetime, end: datetime) -> None:
+def _require_known(start: datetime, end: datetime, *, is_open: bool) -> None:
     if start < first_hour():
         raise FootfallError(
             f"{start:%Y-%m-%dT%H} is before the first hour of this installation, {first_hour():%Y-%m-%dT%H}; "
             "import older data first"
         )
-    if end > floor(datetime.now(UTC)) + HOUR:
+    running = floor(datetime.now(UTC))
+    if end > running + HOUR:
         raise FootfallError(f"{end:%Y-%m-%dT%H} is in the future")
+    if end > running and not is_open:
+        raise FootfallError(
+            f"the hour {running:%Y-%m-%dT%H} has not ended: run it after {running + HOUR:%H:%M} UTC, or add "
+            "--open to deliver it as far as it goes, marked incomplete"
+        )
 
 
-def _run_all(definitions: dg.Definitions, wanted: list[tuple[str, str, str]]) -> None:
+def _run_all(
+    definitions: dg.Definitions, wanted: list[tuple[str, str, str]], *, is_open: bool = False
+) -> None:
     """Run jobs, each over a range of partitions; one that fails does not keep the next from being tried."""
     with dg.DagsterInstance.get() as instance:
         failures = [
-            said for job, first, last in wanted if (said := _run(definitions, instance, job, first, last))
+            said
+            for job, first, last in wanted
+            if (said := _run(definitions, instance, job, first, last, is_open))
         ]
     if failures:
         raise FootfallError("\n".join(failures))
@@ -104,7 +117,14 @@ def ended_days(start: datetime, end: datetime, timezone: str) -> list[str]:
     return days
 
 
-def _run(definitions: dg.Definitions, instance: dg.DagsterInstance, job: str, first: str, last: str) -> str:
+def _run(
+    definitions: dg.Definitions,
+    instance: dg.DagsterInstance,
+    job: str,
+    first: str,
+    last: str,
+    is_open: bool,
+) -> str:
     """Run a job over a range of partitions. Returns what its failed steps said; empty when it succeeded.
 
     Raises KeyboardInterrupt where a person stopped it.
@@ -119,7 +139,7 @@ def _run(definitions: dg.Definitions, instance: dg.DagsterInstance, job: str, fi
         result = definitions.resolve_job_def(job).execute_in_process(
             instance=instance,
             run_id=run_id,
-            tags={_RANGE_START: first, _RANGE_END: last},
+            tags={_RANGE_START: first, _RANGE_END: last, **({OPEN_TAG: "true"} if is_open else {})},
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
             raise_on_error=False,
         )
@@ -202,6 +222,7 @@ def main() -> int:
     parser.add_argument(
         "--live", action="store_true", help="the parts of live exports, of the running hour if none is named"
     )
+    parser.add_argument("--open", action="store_true", help="also the hour that has not ended")
     arguments = parser.parse_args()
     if not arguments.live and not (arguments.start and arguments.end):
         parser.error("--from and --to are required")
@@ -213,7 +234,10 @@ def main() -> int:
         end = parse(arguments.end) if arguments.end else start + HOUR
         if start >= end:
             raise FootfallError(f"--from {arguments.start} is not before --to {arguments.end}")
-        (run_live if arguments.live else run_hours)(start, end)
+        if arguments.live:
+            run_live(start, end)
+        else:
+            run_hours(start, end, is_open=arguments.open)
     except FootfallError as error:
         print(f"footfall run: {error}", file=sys.stderr)
         return 1

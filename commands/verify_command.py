@@ -84,6 +84,8 @@ def _print(seen: Verification, trusted: Mapping[str, bytes] | None) -> int:
         print(f"PROBLEM  {shown(problem)}")
     for key in seen.unsigned:
         print(f"unsigned {shown(key)}: of before signing; who wrote it cannot be told (--allow-unsigned)")
+    for key in seen.incomplete:
+        print(f"INCOMPLETE  {shown(key)}: its period had not ended, more is to come")
     for key in seen.uncommitted:
         print(f"no data  {shown(key)}: no manifest names it")
     by_key: dict[str, list[str]] = defaultdict(list)

@@ -36,6 +36,21 @@ def between(start: datetime, end: datetime) -> Iterator[datetime]:
         hour += HOUR
 
 
+def run_command(start: datetime, end: datetime, now: datetime) -> str:
+    """The `footfall run` for the hours of [start, end), and what to wait for where the last has not ended."""
+    running = floor(now)
+    if end <= running:
+        return f"footfall run --from {_named(start)} --to {_named(end)}"
+    if start >= running:
+        return f"footfall run --from {_named(start)} --to {_named(end)}, once {end:%H:%M} UTC is past"
+    text = f"footfall run --from {_named(start)} --to {_named(running)}"
+    return f"{text}; then the hour {running:%Y-%m-%dT%H}, which has not ended"
+
+
+def _named(hour: datetime) -> str:
+    return hour.strftime("%Y-%m-%dT%H" if hour.hour else "%Y-%m-%d")
+
+
 def read_first_hour(path: Path, now: datetime) -> datetime:
     """The first hour with a partition: what `path` says, or today's midnight where it says nothing."""
     if path.exists():

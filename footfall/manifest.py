@@ -16,6 +16,8 @@ from footfall.event import timestamp
 from footfall.signatures import Signer, canonical
 
 MANIFEST_VERSION = "2.0"
+#: The status of a delivery that was made before its period had ended, because a person wanted it so.
+INCOMPLETE = "incomplete"
 
 #: How delivered CSV is written. `formula_guard`: a text cell that a spreadsheet would run as a formula
 #: (it starts with = + - @, tab, CR or LF, or the full-width form of one of the four) has an apostrophe in
@@ -132,6 +134,7 @@ def build(
     closes: Iterable[str] | None,
     complete_through: datetime | None,
     is_final: bool,
+    is_incomplete: bool,
     planned_at: datetime,
     software: Mapping[str, str],
     signer: Signer,
@@ -140,10 +143,11 @@ def build(
 
     `key` is the manifest's own. `supersedes` is the revision that this one replaces for the client. Numbers
     may be left out: a revision that failed before the client could see it, and whose data changed
-    meanwhile, is never delivered. `reason` is `initial`, `late`, `correction`, `erasure` or `schema`.
-    `complete_through` is the watermark: the end of the last hour up to which every hour is ingested.
-    `is_final` means that no ordinary late event can change the period any more. `closes` are the manifests of
-    the parts of a live export's hour, which this one takes the place of; None for other exports.
+    meanwhile, is never delivered. `reason` is `initial`, `completed`, `late`, `correction`, `erasure` or
+    `schema`. `complete_through` is the watermark: the end of the last hour up to which all are ingested.
+    `is_final` means that no ordinary late event can change the period any more, `is_incomplete` that an hour
+    of it is not ingested yet, or was before it had ended. `closes` are the manifests of the parts of a live
+    export's hour, which this one takes the place of; None for other exports.
     """
     document = {
         "manifest_version": MANIFEST_VERSION,
@@ -161,7 +165,7 @@ def build(
         "revision": revision,
         "supersedes": supersedes,
         "reason": reason,
-        "status": "final" if is_final else "provisional",
+        "status": INCOMPLETE if is_incomplete else "final" if is_final else "provisional",
         "complete_through": timestamp(complete_through) if complete_through else None,
         "planned_at": timestamp(planned_at),
         "format": format,
@@ -202,6 +206,7 @@ class ReadManifest(msgspec.Struct):
     key: str = ""
     cadence: str = ""
     reason: str = "initial"
+    status: str = ""
     planned_at: str = ""
     receipt: Receipt | None = None
     dataset: str = ""

@@ -339,12 +339,13 @@ class LocalStore:
         found: list[ObjectInfo] = []
         try:
             for parent, _, names in os.walk(folder, onerror=self._skip_missing):
+                # No Path for each name: an hour may have 100,000, and is listed every few minutes.
+                below = Path(parent).relative_to(self.root).as_posix()
                 for name in names:
-                    path = Path(parent, name)
-                    key = path.relative_to(self.root).as_posix()
+                    key = name if below == "." else f"{below}/{name}"
                     if key.startswith(prefix) and not name.startswith(self._PART):
                         try:
-                            found.append(ObjectInfo(key, path.stat().st_size))
+                            found.append(ObjectInfo(key, Path(parent, name).stat().st_size))
                         except FileNotFoundError:
                             pass  # deleted since it was seen
         except OSError as error:
@@ -442,6 +443,7 @@ class S3Store:
                 retries={"mode": "standard", "max_attempts": self._access.attempts},
                 connect_timeout=10,  # seconds
                 read_timeout=self._access.read_seconds,
+                max_pool_connections=16,  # as many as anybody here uses at once (orchestration.ingest.unpack)
                 # Compatible stores refuse the checksums that newer clients add unasked; ours is explicit.
                 request_checksum_calculation="when_required",
                 response_checksum_validation="when_required",

@@ -19,7 +19,15 @@ from footfall.exports import LIVE
 from footfall.found import is_of_before_signing, mistakes, own_key
 from footfall.hours import floor
 from footfall.keys import MANIFEST_NAME
-from footfall.manifest import MAX_BYTES, DeliveredFile, ReadManifest, as_manifest, parse, period_end
+from footfall.manifest import (
+    INCOMPLETE,
+    MAX_BYTES,
+    DeliveredFile,
+    ReadManifest,
+    as_manifest,
+    parse,
+    period_end,
+)
 from footfall.signatures import public_key, signed_by
 from footfall.store import NotFound, ObjectStore, StoreError
 from footfall.survey import Survey, size_of, survey
@@ -36,7 +44,8 @@ class Verification:
 
     `gaps` are periods between others that were never delivered. `uncommitted` are files that no manifest
     names: a delivery in progress, or one that failed. They are not data. `unsigned` are manifests of before
-    signing that were asked to be taken. `signers`: (key id, client id) → manifests.
+    signing that were asked to be taken. `signers`: (key id, client id) → manifests. `incomplete` are the
+    newest manifests of periods that had not ended.
     """
 
     manifests: int = 0
@@ -49,6 +58,7 @@ class Verification:
     uncommitted: list[str] = field(default_factory=list)
     unsigned: list[str] = field(default_factory=list)
     signers: Counter[tuple[str, str]] = field(default_factory=Counter)
+    incomplete: list[str] = field(default_factory=list)
 
 
 #: Folder of the bucket's root as seen from here, client, export.
@@ -117,6 +127,8 @@ def verify_bucket(
     _check_owners(clients, owner, seen)
     for (above, client_id, export), periods in sorted(series.items()):
         _check_revisions(client_id, export, periods, seen)
+        newest = [revisions[max(revisions)] for revisions in periods.values()]
+        seen.incomplete += [f"{above}{each.key}" for each in newest if each.status == INCOMPLETE]
         hours = series.get((above, client_id, export.removesuffix(LIVE)), {})
         _check_continuity(client_id, export, periods, {*hours} if export.endswith(LIVE) else set(), seen)
         named |= _check_latest(store, above, export, lying, seen)

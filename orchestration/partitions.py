@@ -39,6 +39,9 @@ def daily(timezone: str) -> dg.DailyPartitionsDefinition:
     )
 
 
+#: Tag of a run that may deliver a period before it has ended, as far as it goes and marked incomplete.
+OPEN_TAG = "footfall/open"
+
 #: Name of the dynamic partitions of domains; a key is `client/domain`.
 DOMAINS = "domains"
 

@@ -290,10 +290,10 @@ def _serve(
     # From now on people may visit: the next demo in this folder finds more than it sent.
     (settings.home / "served").touch()
     console.print(
-        f"\n[bold]demo site   {site}[/]   visit it, then run the hour, or wait for five past\n"
+        f"\n[bold]demo site   {site}[/]   visit it; the hour is delivered at five past\n"
         f"[bold]Dagster UI  {interface}[/]\n[bold]collector   {collector}/health[/]\n"
         f"files       {settings.home / 'buckets'}\n"
-        f"to run the hour now: footfall run --from {_text(floor(datetime.now(UTC)))} "
+        f"to see the hour as far as it goes: footfall run --open --from {_text(floor(datetime.now(UTC)))} "
         f"--to {_text(floor(datetime.now(UTC)) + HOUR)}\nCtrl-C ends all of it"
     )
     try:

@@ -179,16 +179,16 @@ class Deliverer:
         """The row to send, and whether its data has changed since it was rendered; or that nothing is due."""
         selection = self._selection()
         digest = self._digests.one(selection, start)
-        facts = digest, selection.schema_id
+        facts = digest, selection.schema_id, self._is_incomplete(start)
         seen = self._may_be_seen(pending) if pending else set()
         if pending and seen - {BACKUP}:
             self._sender().recover(pending)
-            return pending, (pending.digest, pending.schema_id) != facts
-        if newest and (newest.digest, newest.schema_id) == facts:
+            return pending, pending.facts != facts
+        if newest and newest.facts == facts:
             if pending:
                 self._drop(pending)
             return self._sender().outcome(newest, "unchanged")
-        is_same = pending is not None and (pending.digest, pending.schema_id) == facts
+        is_same = pending is not None and pending.facts == facts
         if pending and pending.state == states.RENDERED and is_same and self._sender().is_ready(pending):
             return pending, False
         if pending and seen:
@@ -200,7 +200,8 @@ class Deliverer:
         shutil.rmtree(folder, ignore_errors=True)
         prefix = self._prefix(start, number)
         rendered = render(self._connection, selection, start, prefix, folder, self._table(start))
-        if newest and _contents(newest) == [(f.sha256, f.site) for f in rendered.files]:
+        is_completed = newest is not None and newest.is_incomplete and not facts[-1]
+        if newest and not is_completed and _contents(newest) == [(f.sha256, f.site) for f in rendered.files]:
             shutil.rmtree(folder, ignore_errors=True)
             newest = self._ledger.record(newest, newest.state, digest=digest, schema_id=selection.schema_id)
             if pending:
@@ -241,6 +242,8 @@ class Deliverer:
     ) -> LedgerRow:
         if newest is None:
             reason = "initial"
+        elif newest.is_incomplete and reason == "late":
+            reason = "completed"
         elif self._selected and newest.schema_id not in (None, self._selected.schema_id):
             reason = "schema"
         return self._ledger.plan(
@@ -353,10 +356,17 @@ class Deliverer:
             closes=self._closed_parts(start) if export.cadence == "live" else None,
             complete_through=through,
             is_final=through is not None and through >= end + datasets.LATE_TOLERANCE,
+            is_incomplete=self._is_incomplete(start),
             planned_at=row.planned_at,
             software=self._desk.software,
             signer=self._desk.signer,
         )
+
+    def _is_incomplete(self, start: datetime) -> bool:
+        """Whether an hour of the period is not ingested as one that was over; a part of one need not be."""
+        begin, end = window(self._client, self._export, start)
+        through = self._hours.complete_through(begin)
+        return not self._export.cadence.endswith("min") and (through is None or through < end)
 
     def _period(self, start: datetime) -> Period:
         if self._export.cadence != "daily":

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from footfall.manifest import DeliveredFile, ReadManifest
+from footfall.manifest import INCOMPLETE, DeliveredFile, ReadManifest
 from footfall.sqlite_files import open_database
 from footfall.store import StoreError
 from orchestration.delivery import states
@@ -64,6 +64,16 @@ class LedgerRow:
     def is_delivered(self) -> bool:
         """Whether its manifests are in place."""
         return self.state in (states.COMMITTED, states.NOTIFIED)
+
+    @property
+    def is_incomplete(self) -> bool:
+        """Whether its manifest says that its period had not ended."""
+        return self.manifest is not None and json.loads(self.manifest).get("status") == INCOMPLETE
+
+    @property
+    def facts(self) -> tuple[str | None, str | None, bool]:
+        """What decides whether it is still what would be delivered now."""
+        return self.digest, self.schema_id, self.is_incomplete
 
     @property
     def identity(self) -> tuple[str, str, str, int]:
@@ -161,11 +171,12 @@ class Ledger:
         )
 
     def delivered_since(self, client_id: str, export: str, start: datetime) -> list[datetime]:
-        """Starts of an export's periods from `start` on that the client has, in some revision."""
+        """Starts of an export's periods from `start` on of which the client has a whole revision."""
         found = self._connection().execute(
             "SELECT DISTINCT period_start FROM revisions WHERE client_id = ? AND export = ? "
-            "AND period_start >= ? AND state IN ('committed', 'notified')",
-            (client_id, export, text_of(start)),
+            "AND period_start >= ? AND state IN ('committed', 'notified') "
+            "AND coalesce(json_extract(manifest, '$.status'), '') <> ?",
+            (client_id, export, text_of(start), INCOMPLETE),
         )
         return [datetime.fromisoformat(start) for (start,) in found.fetchall()]
 

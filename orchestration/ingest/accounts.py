@@ -1,5 +1,6 @@
 """What lay in an hour and what became of it: by object, by client and reason, and for the hour as a whole."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -234,18 +235,24 @@ def read_counts(
     )
 
 
-def record_incident(
-    connection: duckdb.DuckDBPyConnection, hour: datetime, kind: str, key: str, detail: str
+def record_incidents(
+    connection: duckdb.DuckDBPyConnection, found: Sequence[tuple[datetime, str, str, str]]
 ) -> None:
-    """Add a row to `ingest.incidents`, unless the same was seen before."""
+    """Add (hour, kind, key, detail) to `ingest.incidents`, unless the same was seen before."""
+    if not found:
+        return
+    hours, kinds, keys, details = (list(column) for column in zip(*found, strict=True))
     run(
         connection,
         """
         INSERT INTO ingest.incidents BY NAME
-        SELECT $hour AS received_hour, $kind AS kind, $key AS key, $detail AS detail, $now AS first_seen_at
-        WHERE NOT EXISTS (
-            SELECT 1 FROM ingest.incidents WHERE received_hour = $hour AND kind = $kind AND key = $key
+        SELECT received_hour, kind, key, any_value(detail) AS detail, $now AS first_seen_at
+        FROM (
+            SELECT unnest($hours) AS received_hour, unnest($kinds) AS kind, unnest($keys) AS key,
+                unnest($details) AS detail
         )
+        ANTI JOIN ingest.incidents USING (received_hour, kind, key)
+        GROUP BY received_hour, kind, key
         """,
-        {"hour": hour, "kind": kind, "key": key, "detail": detail, "now": datetime.now(UTC)},
+        {"hours": hours, "kinds": kinds, "keys": keys, "details": details, "now": datetime.now(UTC)},
     )

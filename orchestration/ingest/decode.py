@@ -1,18 +1,19 @@
 """Raw objects to files of numbered lines that DuckDB reads without guessing, and what to do with damaged
 ones.
 
-Each line gets its number as its first field: `{"#":17,"v":1,…`. DuckDB may then read the files in any order,
-on all cores, and still knows every line's place.
+Each line gets its number and that of its object as its first fields: `{"#":17,"@":3,"v":1,…`. So a file may
+hold many objects, DuckDB may read the files in any order, on all cores, and every line's place is known.
 """
 
+import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from itertools import chain
+from itertools import chain, repeat
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO
+from typing import Annotated, Any, BinaryIO, Self
 
 import msgspec
 import zstandard
@@ -25,18 +26,23 @@ from footfall.keys import client_of_raw_object
 MAX_OBJECT_BYTES = 2 << 30
 #: Bytes of one line: a body kept in quarantine can triple in JSON escapes.
 MAX_LINE_BYTES = 8 * MAX_BODY_BYTES
-#: Compressed bytes that are decompressed at once. At 32,000:1 they become 128 MiB at most, so that a bomb
+#: How much longer an object may be as numbered lines: stored lines grow by a tenth, empty ones a hundredfold.
+_NUMBERED = 2
+#: Compressed bytes that are decompressed at once. At 32,000:1 they become 32 MiB at most, so that a bomb
 #: meets the limit before it fills the memory.
-_CHUNK = 4096
+_CHUNK = 1024
 #: The same for gzip, which reaches 1,030:1: 16 MiB at most.
 _GZIP_CHUNK = 16 << 10
 #: The same for an object that says it holds no more than _LITTLE; zstd refuses one that holds more than it
 #: says. Pieces of some MB stay in the processor's cache, larger ones ask the system for new memory each time.
 _LITTLE_CHUNK = 128 << 10
 _LITTLE = 32 << 20
+#: Decompressed bytes whose lines are numbered at once: splitting them takes some three times as much, and for
+#: many short lines fifty times.
+_NUMBERED_AT_ONCE = 4 << 20
 
-#: The field that holds a line's number from 1.
-NUMBER = "#"
+#: The fields that hold a line's number from 1, and the number of its object in the hour.
+NUMBER, OBJECT = "#", "@"
 #: Reason of the one row that stands for a whole object; it has no line number.
 UNREADABLE = "unreadable_object"
 #: Reason of a row whose line is no stored line.
@@ -48,7 +54,7 @@ EVENT_FIELDS = ("client_id", "site_id", "event_id", "type", "received_at", "occu
 
 @dataclass(frozen=True)
 class DecodedObject:
-    """A raw object as numbered lines in a local file. `problem`: why it was set aside as a whole."""
+    """A raw object as numbered lines in a file that may hold others. `problem`: why it is set aside whole."""
 
     key: str
     size: int
@@ -101,22 +107,43 @@ class _Unreadable(Exception):
     """The object cannot be trusted whole."""
 
 
-def decode_object(
-    key: str, data: bytes, hour: datetime, path: Path, max_bytes: int = MAX_OBJECT_BYTES
-) -> DecodedObject:
-    """Decompress an object (zstd or gzip) to `path`. One that cannot be trusted whole becomes one quarantined
-    line.
+class LinesFile:
+    """A local file of numbered lines, to which one object after the other is added."""
 
-    The checksums of zstd and gzip cover the content, so truncation and flipped bits are seen here.
-    """
-    try:
-        with path.open("wb") as file:
+    def __init__(self, path: Path, hour: datetime) -> None:
+        self._path = path
+        self._hour = hour
+        self._file = path.open("wb")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def add(self, number: int, key: str, data: bytes, max_bytes: int = MAX_OBJECT_BYTES) -> DecodedObject:
+        """Decompress an object (zstd or gzip). One that cannot be trusted whole becomes one quarantined line.
+
+        The checksums of zstd and gzip cover the content, so truncation and flipped bits are seen here.
+        """
+        start, owner = self._file.tell(), client_of_raw_object(key)
+        try:
             lines = 0
             for whole in _whole_lines(_decompressed(data, max_bytes)):
-                lines += _write_numbered(file, whole, lines, hour, client_of_raw_object(key))
-    except (_Unreadable, zstandard.ZstdError, zlib.error) as error:
-        return unreadable_object(key, hour, str(error), path, len(data))
-    return DecodedObject(key, len(data), path, lines)
+                lines += _write_numbered(self._file, whole, lines, number, self._hour, owner)
+                if self._file.tell() - start > _NUMBERED * max_bytes:
+                    raise _Unreadable(f"more than {max_bytes} bytes decompressed and numbered")
+        except (_Unreadable, zstandard.ZstdError, zlib.error) as error:
+            self._file.seek(start)
+            self._file.truncate()
+            return self.add_unreadable(number, key, str(error), len(data))
+        return DecodedObject(key, len(data), self._path, lines)
+
+    def add_unreadable(self, number: int, key: str, detail: str, size: int) -> DecodedObject:
+        """One line for a whole object that nobody can read; the object itself stays in the lake."""
+        owner = client_of_raw_object(key)
+        self._file.write(_quarantined(UNREADABLE, detail, b"", _place(1, number), self._hour, owner))
+        return DecodedObject(key, size, self._path, 1, detail)
 
 
 def _decompressed(data: bytes, max_bytes: int) -> Iterator[bytes]:
@@ -155,17 +182,33 @@ def _inflated(decompressor: Any, data: bytes, chunk: int) -> Iterator[bytes]:
 
 
 def _whole_lines(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """The same bytes in pieces that end at a line's end. Raises _Unreadable where the last line has none."""
+    """The same bytes in pieces that end at a line's end. Raises _Unreadable where the last line has none.
+
+    What a line has beyond MAX_LINE_BYTES is left out, and makes no valid line of it.
+    """
     rest: list[bytes] = []
-    for piece in filter(None, pieces):
+    held = 0
+    for piece in _slices(pieces):
         end = piece.rfind(b"\n") + 1
         if not end:
-            rest.append(piece)
+            if held <= MAX_LINE_BYTES:
+                rest.append(piece)
+                held += len(piece)
             continue
         yield b"".join((*rest, piece[:end])) if rest else piece[:end] if end < len(piece) else piece
         rest = [piece[end:]] if end < len(piece) else []
+        held = len(piece) - end
     if rest:
         raise _Unreadable("the last line has no end")
+
+
+def _slices(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    for piece in pieces:
+        if len(piece) <= _NUMBERED_AT_ONCE:
+            yield piece
+            continue
+        for start in range(0, len(piece), _NUMBERED_AT_ONCE):
+            yield piece[start : start + _NUMBERED_AT_ONCE]
 
 
 #: Beginnings of lines that are kept for the next objects; a longer object makes its own.
@@ -174,12 +217,14 @@ _KEPT_BEGINNINGS = 20_000
 
 @cache
 def _beginnings() -> tuple[bytes, ...]:
-    """`\\n{"#":1,` and on."""
-    return tuple(b'\n{"#":%d,' % n for n in range(1, _KEPT_BEGINNINGS + 1))
+    """`\\n{"#":1` and on."""
+    return tuple(b'\n{"#":%d' % n for n in range(1, _KEPT_BEGINNINGS + 1))
 
 
-def _write_numbered(file: BinaryIO, whole: bytes, before: int, hour: datetime, client_id: str | None) -> int:
-    """Write lines with their numbers, `before` + 1 and on. Returns how many.
+def _write_numbered(
+    file: BinaryIO, whole: bytes, before: int, number: int, hour: datetime, client_id: str | None
+) -> int:
+    """Write lines of an object with their numbers, `before` + 1 and on. Returns how many.
 
     Splitting and joining run at the speed of memory; a loop over lines would take as long as all the rest.
     """
@@ -188,55 +233,60 @@ def _write_numbered(file: BinaryIO, whole: bytes, before: int, hour: datetime, c
     if len(inner) != count or not whole.startswith(b"{"):
         # Some line does not begin with a bracket: each is looked at by itself.
         for n, line in enumerate(whole[:-1].split(b"\n"), before + 1):
-            file.write(_mended(line, n, hour, client_id))
+            file.write(_mended(line, _place(n, number), hour, client_id))
         return count
     if before + count <= _KEPT_BEGINNINGS:
         beginnings = _beginnings()[before : before + count]
     else:
-        beginnings = tuple(b'\n{"#":%d,' % n for n in range(before + 1, before + count + 1))
+        beginnings = tuple(b'\n{"#":%d' % n for n in range(before + 1, before + count + 1))
     inner[0] = inner[0][1:]
-    text = b"".join(chain.from_iterable(zip(beginnings, inner, strict=True)))
+    mark = b',"@":%d,' % number
+    text = b"".join(chain.from_iterable(zip(beginnings, repeat(mark), inner, strict=False)))
     # The first beginning brings the line end of the piece before it; the last line has its own.
     file.write(memoryview(text)[1:])
     return count
 
 
-def unreadable_object(key: str, hour: datetime, detail: str, path: Path, size: int) -> DecodedObject:
-    """The one line that stands for a whole object nobody can read; the object itself stays in the lake."""
-    path.write_bytes(_quarantined(UNREADABLE, detail, b"", 1, hour, client_of_raw_object(key)))
-    return DecodedObject(key, size, path, 1, detail)
+def _place(line: int, number: int) -> bytes:
+    """The beginning of a numbered line, up to its own fields."""
+    return b'{"#":%d,"@":%d,' % (line, number)
 
 
-def mend_lines(decoded: DecodedObject, hour: datetime) -> None:
-    """Replace each line that is not a stored line by a quarantined one with its bytes, in place.
+_PLACE = re.compile(rb'\{"#":\d+,"@":(\d+),')
+
+
+def mend_lines(path: Path, hour: datetime, keys: Sequence[str]) -> None:
+    """Replace each line of such a file that is no stored line by a quarantined one with its bytes, in place.
+
+    `keys`: those of the hour's objects, by their numbers.
 
     Stored lines are written anew in one form, so that DuckDB can read whatever was found sound here.
     """
-    mended = decoded.path.with_suffix(".mended")
-    client_id = client_of_raw_object(decoded.key)
-    with decoded.path.open("rb") as lines, mended.open("wb") as out:
-        for n, line in enumerate(lines, 1):
-            out.write(_mended(b"{" + line[line.index(b",") + 1 : -1], n, hour, client_id))
-    mended.replace(decoded.path)
+    mended = path.with_suffix(".mended")
+    with path.open("rb") as lines, mended.open("wb") as out:
+        for line in lines:
+            place = _PLACE.match(line)
+            assert place, "every line was numbered"
+            owner = client_of_raw_object(keys[int(place[1])])
+            out.write(_mended(b"{" + line[place.end() : -1], place[0], hour, owner))
+    mended.replace(path)
 
 
-def _mended(line: bytes, number: int, hour: datetime, client_id: str | None) -> bytes:
+def _mended(line: bytes, place: bytes, hour: datetime, client_id: str | None) -> bytes:
     try:
+        if len(line) > MAX_LINE_BYTES:
+            raise msgspec.ValidationError(f"more than {MAX_LINE_BYTES} bytes")
         stored = _decode_line(line)
         _decode_event(stored.event)
-        written = _numbered(msgspec.json.encode(stored), number)
+        written = place + msgspec.json.encode(stored)[1:] + b"\n"
         missing = _missing(stored)
         if missing:
             raise msgspec.ValidationError(f"the line lacks {missing}")
         if len(written) > MAX_LINE_BYTES:
             raise msgspec.ValidationError(f"more than {MAX_LINE_BYTES} bytes")
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return _quarantined(DAMAGED, str(error), line, number, hour, client_id)
+        return _quarantined(DAMAGED, str(error), line, place, hour, client_id)
     return written
-
-
-def _numbered(line: bytes, number: int) -> bytes:
-    return b'{"#":%d,' % number + line[1:] + b"\n"
 
 
 def _missing(line: _StoredLine) -> str:
@@ -252,7 +302,7 @@ def _missing(line: _StoredLine) -> str:
 
 
 def _quarantined(
-    reason: str, detail: str, body: bytes, number: int, hour: datetime, client_id: str | None
+    reason: str, detail: str, body: bytes, place: bytes, hour: datetime, client_id: str | None
 ) -> bytes:
     """A refused line, in the receipt of the client that the whole object was written for, if one is."""
     text = body[:MAX_BODY_BYTES].decode("latin-1")
@@ -264,4 +314,4 @@ def _quarantined(
         "detail": detail,
         "body": text,
     }
-    return _numbered(msgspec.json.encode(line), number)
+    return place + msgspec.json.encode(line)[1:] + b"\n"

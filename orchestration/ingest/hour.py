@@ -10,10 +10,8 @@ would turn a bad line into NULLs and lose the tail of a truncated object without
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -22,26 +20,24 @@ import duckdb
 from footfall import keys
 from footfall.clients import Registry
 from footfall.sql import name, names, run, scratch, sql
-from footfall.store import NotFound, ObjectInfo, ObjectStore
+from footfall.store import ObjectInfo, ObjectStore
 from orchestration.ingest import decode
 from orchestration.ingest.accounts import (
     HourCounts,
     apply_flips,
     count_fates,
     read_counts,
-    record_incident,
+    record_incidents,
     write_accounts,
 )
 from orchestration.ingest.decode import DecodedObject
 from orchestration.ingest.duplicates import find_duplicates
 from orchestration.ingest.enrichment.tables import enrichment_version, make_tables
-from orchestration.ingest.lines import file_name, judge_lines, refused_lines
+from orchestration.ingest.lines import files_of, judge_lines, refused_lines
 from orchestration.ingest.rows import ORDER, event_rows
 from orchestration.ingest.schema import TABLES, make_schema
+from orchestration.ingest.unpack import unpack
 
-#: Objects that are fetched and decompressed at the same time. More: a far store's latency weighs less, and so
-#: many objects more are in memory at once (16 MB each by default, three times that while they are numbered).
-FETCHED_AT_ONCE = 4
 #: Memory that DuckDB may take while it sorts an hour; beyond it the hour goes to disk. Lower: slower for
 #: hours of over a million events. Higher: the whole process may need 1 GB more than this.
 DUCKDB_MEMORY = "1600MB"
@@ -113,7 +109,7 @@ def _replace_hour(
 ) -> list[datetime]:
     """Replace the hour's rows and Parquet. Returns the other hours whose duplicates changed with it."""
     objects = sorted(lake.list(keys.raw_prefix(hour)), key=lambda each: each.key)
-    decoded = _decode(lake, objects, hour, folder, max_object_bytes)
+    decoded = unpack(lake, objects, hour, folder, max_object_bytes)
     files = _local_parquet(connection, decoded, hour, registry, folder)
     problems = {each.key: each.problem for each in decoded if each.problem}
     run(connection, "BEGIN")
@@ -129,8 +125,7 @@ def _replace_hour(
                 )
         write_accounts(connection, hour, listing_digest(objects), problems)
         restated = apply_flips(connection, hour)
-        for key, problem in problems.items():
-            record_incident(connection, hour, decode.UNREADABLE, key, problem)
+        record_incidents(connection, [(hour, decode.UNREADABLE, *each) for each in problems.items()])
         # Before the commit: when this fails, doing the hour again finds the same changes again.
         _publish(lake, hour, files)
         for other in restated:
@@ -140,29 +135,6 @@ def _replace_hour(
         run(connection, "ROLLBACK")
         raise
     return restated
-
-
-def _decode(
-    lake: ObjectStore, objects: Sequence[ObjectInfo], hour: datetime, folder: Path, max_bytes: int
-) -> list[DecodedObject]:
-    one = partial(_decode_one, lake, hour, max_bytes)
-    paths = [folder / file_name(n) for n in range(len(objects))]
-    if len(objects) < 2:
-        return [one(info, path) for info, path in zip(objects, paths, strict=True)]
-    with ThreadPoolExecutor(FETCHED_AT_ONCE, thread_name_prefix="decode") as threads:
-        return list(threads.map(one, objects, paths))
-
-
-def _decode_one(
-    lake: ObjectStore, hour: datetime, max_bytes: int, info: ObjectInfo, path: Path
-) -> DecodedObject:
-    try:
-        data = lake.get(info.key)
-    except NotFound:
-        return decode.unreadable_object(
-            info.key, hour, "deleted between listing and reading", path, info.size
-        )
-    return decode.decode_object(info.key, data, hour, path, max_bytes)
 
 
 def _local_parquet(
@@ -182,8 +154,8 @@ def _local_parquet(
             return _write_rows(connection, decoded, hour, registry, folder)
     except _BAD_LINE:
         pass  # which line it was, only a look at each can tell
-    for each in decoded:
-        decode.mend_lines(each, hour)
+    for file in files_of(decoded):
+        decode.mend_lines(Path(file), hour, [each.key for each in decoded])
     judge_lines(connection, decoded)
     return _write_rows(connection, decoded, hour, registry, folder)
 
@@ -211,7 +183,7 @@ def _write_rows(
         files["events"] = folder / "events.parquet"
         query = event_rows(hour, enrichment_version(), has_requests=requests > 0, has_rules=ruled > 0)
         given = {
-            "files": [str(each.path) for each in decoded if each.lines],
+            "files": files_of(decoded),
             "keys": [each.key for each in decoded],
             "path": str(files["events"]),
         }
@@ -230,7 +202,7 @@ def _write_rows(
             ) TO $path ({parquet})
             """,
             {
-                "files": [str(decoded[n].path) for (n,) in refused],
+                "files": files_of(decoded[n] for (n,) in refused),
                 "hour": hour,
                 "unreadable": decode.UNREADABLE,
                 "path": str(files["quarantine"]),

@@ -5,13 +5,13 @@ The files are read twice: once for the few fields by which lines are judged, onc
 into the hour's Parquet. That is cheaper than keeping every line in a table between the two.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import duckdb
 
 from footfall.sql import Sql, joined, name, number, run, sql, text
 from footfall.sql import kind as type_of
-from orchestration.ingest.decode import EVENT_FIELDS, MAX_LINE_BYTES, NUMBER, DecodedObject
+from orchestration.ingest.decode import EVENT_FIELDS, MAX_LINE_BYTES, NUMBER, OBJECT, DecodedObject
 
 #: Columns of a stored line (footfall.event), of every version, and their DuckDB types: no inference. What a
 #: line of an older version has not is null.
@@ -60,14 +60,14 @@ def authority(url: Sql) -> Sql:
 
 
 def read_lines(columns: dict[str, str]) -> Sql:
-    """SQL that reads `$files`: `columns`, the line's number as `n`, its file's as `object`."""
-    typed = {NUMBER: "BIGINT", **columns}
+    """SQL that reads `$files`: `columns`, the line's number as `n`, its object's as `object`."""
+    typed = {NUMBER: "BIGINT", OBJECT: "INTEGER", **columns}
     return sql(
-        "(SELECT * EXCLUDE ({number}, filename), {number} AS n, "
-        "CAST(filename[-13:-8] AS INTEGER) AS object FROM read_json("
-        "$files, format = 'newline_delimited', records = true, filename = true, "
+        "(SELECT * EXCLUDE ({number}, {object}), {number} AS n, {object} AS object FROM read_json("
+        "$files, format = 'newline_delimited', records = true, "
         "maximum_object_size = {longest}, columns = {{{listed}}}))",
         number=name(NUMBER),
+        object=name(OBJECT),
         longest=number(MAX_LINE_BYTES),
         listed=joined(
             ", ", (sql("{column}: {type}", column=text(c), type=text(kind)) for c, kind in typed.items())
@@ -75,9 +75,9 @@ def read_lines(columns: dict[str, str]) -> Sql:
     )
 
 
-def file_name(number: int) -> str:
-    """Name of the file of an object; `read_lines` takes the number from it."""
-    return f"{number:06d}.ndjson"
+def files_of(decoded: Iterable[DecodedObject]) -> list[str]:
+    """The files that hold lines of these objects, each once."""
+    return sorted({str(each.path) for each in decoded if each.lines})
 
 
 def wide_lines() -> Sql:
@@ -122,7 +122,7 @@ def judge_lines(connection: duckdb.DuckDBPyConnection, decoded: Sequence[Decoded
         "source": "VARCHAR",
         "event": _JUDGED_EVENT,
     }
-    paths = [str(each.path) for each in decoded if each.lines]
+    paths = files_of(decoded)
     missing = joined(" AND ", (sql("{c} IS NOT NULL", c=name(column)) for column in (*EVENT_FIELDS, "event")))
     run(
         connection,

@@ -89,11 +89,31 @@ def _open(path: Path) -> sqlite3.Connection:
 
 
 @dataclass(frozen=True)
+class Cursor:
+    """Where the next look begins: at `older` among the hours before the recent ones, or, within such a round,
+    at the hour that the last look had no time for.
+    """
+
+    older: datetime | None = None
+    left_at: datetime | None = None
+
+    @classmethod
+    def read(cls, text: str | None) -> "Cursor":
+        """A cursor from its text; of None the very first."""
+        older, _, left_at = (text or "").partition(" ")
+        return cls(*(datetime.fromisoformat(each) if each else None for each in (older, left_at)))
+
+    def __str__(self) -> str:
+        older, left_at = (each.isoformat() if each else "" for each in (self.older, self.left_at))
+        return f"{older} {left_at}".rstrip()
+
+
+@dataclass(frozen=True)
 class Late:
     """Hours whose listing has changed since they were ingested, with its digest now; the next cursor."""
 
     stale: Mapping[datetime, str]
-    cursor: datetime
+    cursor: Cursor
 
 
 def hours_to_look_at(
@@ -115,13 +135,20 @@ def find_late(
     known: Callable[[Iterable[datetime]], Mapping[datetime, str]],
     now: datetime,
     first: datetime,
-    cursor: datetime | None,
+    cursor: Cursor,
+    is_time_up: Callable[[], bool] = lambda: False,
 ) -> Late:
-    """Compare what lies in ingested hours with what lay there then. Hours never ingested are not ours."""
-    hours, after = hours_to_look_at(now, first, cursor)
+    """Compare what lies in ingested hours with what lay there then. Hours never ingested are not ours.
+
+    At least one hour is looked at, and none after the time is up: the next look goes on there.
+    """
+    hours, after = hours_to_look_at(now, first, cursor.older)
     before = known(hours)
+    ours = [hour for hour in hours if hour in before and not (cursor.left_at and hour < cursor.left_at)]
     stale = {}
-    for hour in hours:
-        if hour in before and (digest := digest_of(hour)) != before[hour]:
+    for n, hour in enumerate(ours):
+        if n and is_time_up():
+            return Late(stale, Cursor(cursor.older, hour))
+        if (digest := digest_of(hour)) != before[hour]:
             stale[hour] = digest
-    return Late(stale, after)
+    return Late(stale, Cursor(after))

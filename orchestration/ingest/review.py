@@ -13,7 +13,7 @@ from footfall import keys
 from footfall.hours import HOUR
 from footfall.sql import run
 from footfall.store import NotFound, ObjectStore
-from orchestration.ingest.accounts import HourCounts, record_incident
+from orchestration.ingest.accounts import HourCounts, record_incidents
 
 #: Hours before, in which a collector that closed one of them counts as living. Shorter: a collector that was
 #: down for so long is not missed. Longer: one that was taken away for good is missed for so long.
@@ -50,8 +50,7 @@ def review(
             keys_ = ", ".join(hour.uneven) or "the hour as a whole"
             detail = f"{hour.lines} lines, but {hour.kept} + {hour.duplicates} + {hour.quarantined}: {keys_}"
             found.append(Finding(hour.hour, LOST, hour.hour.isoformat(), detail))
-    for each in found:
-        record_incident(connection, each.hour, each.kind, each.key, each.detail)
+    record_incidents(connection, [(each.hour, each.kind, each.key, each.detail) for each in found])
     return found
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from footfall import keys
 from footfall.errors import FootfallError
-from footfall.hours import HOUR, between, floor, lower_first_hour, parse, read_first_hour
+from footfall.hours import HOUR, between, floor, lower_first_hour, parse, read_first_hour, run_command
 
 BERLIN = ZoneInfo("Europe/Berlin")
 #: Any second of this century, by the clocks of Greenwich and Berlin.
@@ -104,3 +104,27 @@ def test_an_hour_is_named_in_utc_and_a_day_in_the_clients_zone():
 def test_keys_are_safe_and_sort_by_time(one, other):
     assert keys.SAFE_KEY.fullmatch(keys.raw_object(one, "c1-1700000000000-000001", "0" * 64))
     assert (keys.raw_prefix(one) <= keys.raw_prefix(other)) == (floor(one) <= floor(other))
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "command"),
+    [
+        ("2026-11-18", "2026-11-20", "footfall run --from 2026-11-18 --to 2026-11-20"),
+        ("2026-11-20T12", "2026-11-20T14", "footfall run --from 2026-11-20T12 --to 2026-11-20T14"),
+        (
+            "2026-11-20T12",
+            "2026-11-20T15",
+            "footfall run --from 2026-11-20T12 --to 2026-11-20T14; then the hour 2026-11-20T14, "
+            "which has not ended",
+        ),
+        (
+            "2026-11-20T14",
+            "2026-11-20T15",
+            "footfall run --from 2026-11-20T14 --to 2026-11-20T15, once 15:00 UTC is past",
+        ),
+    ],
+)
+def test_a_command_that_is_advised_asks_for_no_hour_that_has_not_ended(start, end, command):
+    now = datetime(2026, 11, 20, 14, 20, tzinfo=UTC)
+
+    assert run_command(parse(start), parse(end), now) == command

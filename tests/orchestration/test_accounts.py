@@ -18,7 +18,7 @@ from footfall.store import LocalStore
 from orchestration.ingest.accounts import HourCounts
 from orchestration.ingest.hour import ingest_hours, listing_digest
 from orchestration.ingest.late_fields import replace_enrichments
-from orchestration.ingest.listing import find_late, hours_to_look_at, read_digests, record_digests
+from orchestration.ingest.listing import Cursor, find_late, hours_to_look_at, read_digests, record_digests
 from orchestration.ingest.replay import replay_quarantine
 from orchestration.ingest.review import LOST, UNCLOSED, VOLUME, review
 from orchestration.ingest.schema import TABLES, make_schema
@@ -156,11 +156,11 @@ def test_an_hour_in_which_an_object_landed_late_is_stale_until_it_is_ingested_ag
     land(lake, HOUR + ONE, event("event-0002", HOUR + ONE))
     [counts] = ingest_hours(connection, lake, [HOUR])
     record_digests(path, {HOUR: counts.digest})
-    assert find_late(_digest(lake), known, now, HOUR - ONE, None).stale == {}
+    assert find_late(_digest(lake), known, now, HOUR - ONE, Cursor()).stale == {}
 
     land(lake, HOUR, event("event-0003"), origin="late")
 
-    late = find_late(_digest(lake), known, now, HOUR - ONE, None)
+    late = find_late(_digest(lake), known, now, HOUR - ONE, Cursor())
     assert list(late.stale) == [HOUR]
     [counts] = ingest_hours(connection, lake, [HOUR])
     assert late.stale[HOUR] == counts.digest
@@ -178,6 +178,35 @@ def test_every_hour_of_the_week_before_is_looked_at_in_bounded_rounds():
 
     assert {HOUR - n * ONE for n in range(1, 8 * 24 + 1)} <= seen
     assert HOUR not in seen, "the running hour is nobody's yet"
+
+
+def test_looks_that_run_out_of_time_go_on_where_they_ended_until_every_hour_was_seen():
+    """Hours of 100,000 objects take seconds each; a look that takes too long would never come to its end."""
+    now, first = HOUR, HOUR - timedelta(days=30)
+    looked, cursor = [], Cursor()
+
+    def digest_of(hour):
+        looked.append(hour)
+        return "other" if hour == HOUR - 3 * ONE else "same"
+
+    stale = {}
+    for _ in range(31):
+        begun = len(looked)
+        late = find_late(
+            digest_of,
+            lambda hours: dict.fromkeys(hours, "same"),
+            now,
+            first,
+            Cursor.read(str(cursor)),
+            lambda begun=begun: len(looked) - begun >= 5,
+        )
+        cursor = late.cursor
+        stale |= late.stale
+
+    assert len(looked) == 2 * 72 + 5, "a round of 72 is fourteen looks at five and one at two"
+    assert {HOUR - n * ONE for n in range(1, 49)} <= set(looked)
+    assert len({hour for hour in looked if hour < HOUR - 48 * ONE}) == 48 + 5, "older ones by turns"
+    assert stale == {HOUR - 3 * ONE: "other"}
 
 
 def _refused(body, refusal=Refusal.TOO_MANY_PROPERTIES, site="shop"):

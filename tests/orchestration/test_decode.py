@@ -14,14 +14,15 @@ from support.orchestration_builders import HOUR, event, packed, refused
 
 from footfall.event import Refused, check_event
 from footfall.raw_object import compress
-from orchestration.ingest.decode import decode_object, mend_lines
+from orchestration.ingest.decode import LinesFile, mend_lines
 from orchestration.ingest.lines import LINE_COLUMNS, read_lines
 
 LINES = [event("event-0001"), refused(), event("event-0002")]
 
 
 def _decoded(data, tmp_path, **limits):
-    return decode_object("key", data, HOUR, tmp_path / "object.ndjson", **limits)
+    with LinesFile(tmp_path / "lines.ndjson", HOUR) as file:
+        return file.add(7, "key", data, **limits)
 
 
 def _verdict(decoded):
@@ -30,17 +31,18 @@ def _verdict(decoded):
     assert decoded.lines == len(numbered)
     lines = []
     for n, line in enumerate(numbered, 1):
-        assert line.startswith(b'{"#":%d,' % n)
-        lines.append(b"{" + line[line.index(b",") + 1 :])
+        place = b'{"#":%d,"@":7,' % n
+        assert line.startswith(place)
+        lines.append(b"{" + line.removeprefix(place))
     first = json.loads(lines[0]) if lines else {}
     return first["detail"] if first.get("reason") == "unreadable_object" else lines
 
 
 def _mended(lines, tmp_path):
     """The object of these lines after each was looked at."""
-    decoded = decode_object("key", packed(lines), HOUR, tmp_path / "000000.ndjson")
-    mend_lines(decoded, HOUR)
-    return decoded.path
+    path = _decoded(packed(lines), tmp_path).path
+    mend_lines(path, HOUR, ["key"] * 8)
+    return path
 
 
 def test_a_sound_object_gives_its_lines_byte_for_byte(tmp_path):
@@ -209,7 +211,6 @@ _JSON = st.recursive(
 @given(fields=st.dictionaries(st.text(min_size=1, max_size=8), _JSON, max_size=5), big=st.booleans())
 def test_an_event_that_the_contract_takes_stays_the_same_beside_a_damaged_line(tmp_path_factory, fields, big):
     """Mending an hour must not turn a neighbour's odd but sound event into a damaged one."""
-    path = tmp_path_factory.mktemp("sound") / "000000.ndjson"
     raw = json.dumps({**fields, "id": "event-0001", "type": "page_view", "url": "https://a.example/"})
     if big:
         raw = raw[:-1] + ', "beyond a double": 1e999}'
@@ -218,13 +219,13 @@ def test_an_event_that_the_contract_takes_stays_the_same_beside_a_damaged_line(t
     except Refused:
         return
     line = SOUND[: SOUND.index(b'"event":')] + b'"event":' + raw.encode() + b"}"
-    decoded = decode_object("key", packed([line]), HOUR, path)
+    path = _decoded(packed([line]), tmp_path_factory.mktemp("sound")).path
     try:
         before = _read(path)
     except duckdb.Error:
         return
 
-    mend_lines(decoded, HOUR)
+    mend_lines(path, HOUR, ["key"] * 8)
 
     assert _read(path) == before
 

@@ -9,7 +9,7 @@ from support.orchestration_builders import HOUR, client, event, land
 from footfall.clients import Registry
 from footfall.event import Receipt, check_event, event_line
 from footfall.page_rules import PageGroup, PageRules
-from orchestration.ingest.enrichment.tables import IMPOSSIBLE_VIEWS_A_MINUTE, enrichment_version
+from orchestration.ingest.enrichment.tables import IMPOSSIBLE_VIEWS_A_MINUTE, enrichment_version, make_tables
 from orchestration.ingest.hour import ingest_hours
 
 
@@ -257,3 +257,16 @@ def test_a_referrer_is_classed_and_spam_is_marked(lake, connection):
         ("internal", "demo.example", False),
         (None, None, False),
     ]
+
+
+def test_of_a_flood_of_user_agents_those_that_most_events_have_are_looked_at(connection):
+    connection.execute(
+        "CREATE TEMP TABLE judged AS SELECT true AS is_event, 'curl/' || least(n, 7) AS user_agent, "
+        "'' AS client_hints, 'demo' AS client_id, 'shop' AS site_id, '' AS authority, true AS is_page_view, "
+        "NULL::VARCHAR AS visitor_id, NULL::TIMESTAMPTZ AS occurred_at FROM range(10) AS t(n)"
+    )
+
+    make_tables(connection, Registry((), ()), most_agents=3)
+
+    agents = connection.execute("SELECT user_agent, bot_class FROM agents ORDER BY 1").fetchall()
+    assert agents == [("curl/0", "library"), ("curl/1", "library"), ("curl/7", "library")]

@@ -10,9 +10,9 @@ from support.orchestration_builders import HOUR, Failing, Vanishing, event, land
 
 from footfall.keys import events_object, quarantine_object, raw_prefix
 from footfall.store import LocalStore, StoreError
-from orchestration.ingest.decode import decode_object
+from orchestration.ingest.decode import LinesFile
 from orchestration.ingest.hour import ingest_hours
-from orchestration.ingest.lines import file_name, judge_lines, wide_lines
+from orchestration.ingest.lines import judge_lines, wide_lines
 from orchestration.ingest.schema import TABLES, make_schema
 
 ONE = timedelta(hours=1)
@@ -127,9 +127,10 @@ def test_damaged_lines_are_quarantined_by_their_numbers_and_their_neighbours_kee
 @pytest.mark.parametrize("damaged", DAMAGED, ids=repr)
 def test_each_kind_of_damage_is_seen_when_it_is_the_only_one(tmp_path, connection, damaged):
     """It was set aside while the object was unpacked, DuckDB trips over it, or it gives no sound row."""
-    path = tmp_path / file_name(0)
+    path = tmp_path / "lines.ndjson"
     line = event("event-0001")
-    whole = decode_object("key", packed([line, damaged, line]), HOUR, path)
+    with LinesFile(path, HOUR) as file:
+        whole = file.add(0, "key", packed([line, damaged, line]))
 
     try:
         is_seen = not judge_lines(connection, [whole])

@@ -41,6 +41,7 @@ def a_manifest(file, revision=1, start=HOUR, **changes):
         "closes": None,
         "complete_through": start + timedelta(hours=1),
         "is_final": False,
+        "is_incomplete": False,
         "planned_at": start,
         "software": {"footfall": "test"},
         "signer": signer(),

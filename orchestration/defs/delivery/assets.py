@@ -39,7 +39,7 @@ from orchestration.delivery.places import Places, places_of
 from orchestration.delivery.progress import IngestedHours
 from orchestration.delivery.send import Outcome
 from orchestration.delivery.versions import software
-from orchestration.partitions import HOUR_FORMAT, daily, first_hour, hourly, zone_name
+from orchestration.partitions import HOUR_FORMAT, OPEN_TAG, daily, first_hour, hourly, zone_name
 from orchestration.resources.clients import Clients
 from orchestration.resources.destinations import Destinations
 from orchestration.resources.state import State
@@ -128,7 +128,8 @@ def _deliveries(
                     trouble = Outcome(now, "failed", trouble=sorted_out(error))
                     failed.append((client.client_id, export.name, trouble))
                     continue
-                orders.append(_order(current, export, context.partition_keys, hours, ledger))
+                is_open = OPEN_TAG in context.run_tags
+                orders.append(_order(current, export, context.partition_keys, hours, ledger, is_open))
 
             def places(client: Client) -> Places:
                 return places_of(
@@ -224,16 +225,21 @@ def _is_sweep(partitions: list[str]) -> bool:
 
 
 def _order(
-    client: Client, export: Export, partitions: Iterable[str], hours: IngestedHours, ledger: Ledger
+    client: Client,
+    export: Export,
+    partitions: Iterable[str],
+    hours: IngestedHours,
+    ledger: Ledger,
+    is_open: bool,
 ) -> Order:
-    """What to deliver of an export, as its client file has it now."""
+    """What to deliver of an export, as its client file has it now. `is_open`: also what has not ended."""
     starts = [_start(client, export, partition) for partition in partitions]
     if export.name.endswith(LIVE):
         now = datetime.now(UTC)
         ordered = client.export(export.name.removesuffix(LIVE)) or export
         parts = [start for hour in starts for start in due_parts(ledger, client, ordered, hour, now)]
         return Order(client, ordered.parts(), tuple(parts))
-    _require_whole(hours, client, export, starts)
+    _require_whole(hours, client, export, starts, is_open)
     return Order(client, export, tuple(starts))
 
 
@@ -244,16 +250,25 @@ def _start(client: Client, export: Export, partition: str) -> datetime:
     return client.local_midnight(partition)
 
 
-def _require_whole(hours: IngestedHours, client: Client, export: Export, starts: list[datetime]) -> None:
-    """A period that has ended is delivered whole or not at all; the running one as far as it goes."""
+def _require_whole(
+    hours: IngestedHours, client: Client, export: Export, starts: list[datetime], is_open: bool
+) -> None:
+    """A period is delivered whole or not at all; where it is wanted, one that has not ended as it is now."""
     now = datetime.now(UTC)
     try:
         for start in sorted(starts):
             begin, end = window(client, export, start)
             if end <= now:
                 hours.require(begin, end)
+            elif not is_open:
+                raise FootfallError(
+                    f"{client.client_id}/{export.name}: the period that began at "
+                    f"{begin.astimezone(UTC):%Y-%m-%dT%H:%MZ} ends at {end.astimezone(UTC):%Y-%m-%dT%H:%MZ}; "
+                    f"wait for that, or run it with the tag {OPEN_TAG} (`footfall run --open`) to deliver it "
+                    "as far as it goes, marked incomplete"
+                )
     except FootfallError as error:
-        raise dg.Failure(str(error), metadata={"export": export.name}) from None
+        raise dg.Failure(str(error), metadata={"export": export.name}, allow_retries=False) from None
 
 
 @dg.definitions
