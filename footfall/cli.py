@@ -19,6 +19,7 @@ from footfall.hours import lower_first_hour, parse
 from footfall.import_events import import_events
 from footfall.import_files import local_files
 from footfall.importer import import_log
+from footfall.keeping import Keeper, Teller
 from footfall.privacy import Salts
 from footfall.probe import probe
 from footfall.processes import Children, stop_on_signals
@@ -175,21 +176,26 @@ def _up(_options: argparse.Namespace, settings: Settings) -> int:
         Children(installation.PROJECT, environment, settings.home / "logs") as children,
     ):
         print("starting the collector, the Dagster UI and the daemon …", flush=True)
-        collector = installation.start_collector(children, settings)
-        interface = installation.start_dagster(children, settings)
-        print(f"collector   {collector}\nDagster UI  {interface}\nCtrl-C ends all of it", flush=True)
-        serve_until_interrupted(children)
+        keeper = Keeper(children, Teller(installation.PROJECT, environment, _log), _log)
+        try:
+            collector = installation.start_collector(children, settings)
+            interface = installation.start_dagster(children, settings, keeper.look)
+            print(f"collector   {collector}\nDagster UI  {interface}\nCtrl-C ends all of it", flush=True)
+            while True:
+                keeper.look()
+                time.sleep(0.5)
+        except KeyboardInterrupt:
+            print("\nstopping …", flush=True)
+        except FootfallError as error:
+            keeper.give_up(error)
+            raise
+        finally:
+            keeper.close()
     return 0
 
 
-def serve_until_interrupted(children: Children) -> None:
-    """Wait for Ctrl-C. Raises FootfallError when a child ends by itself."""
-    try:
-        while True:
-            children.check()
-            time.sleep(0.5)
-    except KeyboardInterrupt:
-        print("\nstopping …", flush=True)
+def _log(line: str) -> None:
+    print(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {line}", flush=True)
 
 
 def _import(options: argparse.Namespace, settings: Settings) -> int:

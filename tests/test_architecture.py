@@ -69,6 +69,7 @@ ARROWS: dict[str, tuple[str, ...]] = {
         "orchestration.partitions",
         "orchestration.resources",
     ),
+    "orchestration.children": ("footfall", "orchestration.alerting"),
     "orchestration.alerts": ("footfall", "orchestration.alerting", "orchestration.defs.alerting.runs"),
     # Of the tests it borrows the real servers that they start.
     "bench": ("footfall", "collector", "orchestration", "pixel", "tests"),

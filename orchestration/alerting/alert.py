@@ -100,6 +100,12 @@ KINDS: dict[str, tuple[Severity, str, str]] = {
         "a disk is nearly full",
         "Make room, or enlarge it; the job `upkeep` removes what is no longer needed.",
     ),
+    "process_died": (
+        "error",
+        "a process of `footfall up` ended by itself",
+        "Read its last lines; it is started again. Where it cannot be kept alive, mend what they name and "
+        "start `footfall up`.",
+    ),
     "daemon_silent": (
         "error",
         "Dagster's daemon gives no sign of life: no schedule runs",

@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from orchestration.alerting.alert import NEWS, Alert
@@ -32,6 +32,11 @@ CREATE TABLE IF NOT EXISTS failing (
     since TEXT NOT NULL,
     said TEXT NOT NULL
 );
+CREATE TABLE IF NOT EXISTS processes (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    at TEXT NOT NULL,
+    holding TEXT NOT NULL
+);
 CREATE TABLE IF NOT EXISTS watched (
     client_id TEXT NOT NULL,
     export TEXT NOT NULL,
@@ -39,6 +44,9 @@ CREATE TABLE IF NOT EXISTS watched (
     PRIMARY KEY (client_id, export)
 );
 """
+
+#: How long what `footfall up` said of its children holds where it says no more: it was ended in between.
+_PROCESSES_FOR = timedelta(minutes=15)
 
 
 @contextmanager
@@ -106,6 +114,20 @@ def last_look(connection: sqlite3.Connection) -> tuple[datetime | None, list[Ale
     if row is None:
         return None, []
     return datetime.fromisoformat(row[0]), [Alert(**each) for each in json.loads(row[1])]
+
+
+def note_processes(connection: sqlite3.Connection, holding: Iterable[Alert], now: datetime) -> None:
+    """What `footfall up` says of its children, which nobody else can see. It says so each minute."""
+    found = json.dumps([asdict(alert) for alert in holding])
+    connection.execute("INSERT OR REPLACE INTO processes VALUES (1, ?, ?)", (now.isoformat(), found))
+
+
+def fallen_processes(connection: sqlite3.Connection, now: datetime) -> list[Alert]:
+    """What `footfall up` said of its children lately."""
+    row = connection.execute("SELECT at, holding FROM processes").fetchone()
+    if row is None or now - datetime.fromisoformat(row[0]) > _PROCESSES_FOR:
+        return []
+    return [Alert(**each) for each in json.loads(row[1])]
 
 
 def note_failure(connection: sqlite3.Connection, route: str, said: str, now: datetime) -> None:

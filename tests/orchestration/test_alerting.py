@@ -36,6 +36,7 @@ from orchestration.defs.alerting.sensors import (
     DISKS,
     FILES,
     LEDGER,
+    PROCESSES,
     REGISTRY,
 )
 
@@ -455,7 +456,7 @@ def test_a_part_that_cannot_be_looked_at_is_told_and_hides_no_other(desk):
 
 
 def test_every_kind_is_looked_for_somewhere():
-    looked_for = DAGSTER | REGISTRY | LEDGER | COLLECTORS | FILES | DISKS | CHANNELS
+    looked_for = DAGSTER | REGISTRY | LEDGER | COLLECTORS | FILES | DISKS | CHANNELS | PROCESSES
     # The watchdog outside looks for the one, and a look that fails is the other.
     assert looked_for | {"daemon_silent", "watch_failing"} == set(KINDS)
 

@@ -12,7 +12,7 @@ from footfall.errors import FootfallError
 from footfall.settings import Settings
 from orchestration.alerting import conditions, facts
 from orchestration.alerting.alert import Alert
-from orchestration.alerting.book import alert_book, failing_routes, note_look
+from orchestration.alerting.book import alert_book, failing_routes, fallen_processes, note_look
 from orchestration.alerting.looking import Source, look_at
 from orchestration.alerting.round import go_round
 from orchestration.alerting.routes import usable_routes
@@ -35,6 +35,8 @@ COLLECTORS = frozenset({"collector_silent", "spool_ageing"})
 FILES = frozenset({"client_file_invalid"})
 DISKS = frozenset({"disk_low"})
 CHANNELS = frozenset({"channel_failing"})
+#: Shown here, and told by `footfall up` itself: what ended may be the daemon.
+PROCESSES = frozenset({"process_died"})
 #: Alerts that a tick of the sensor shows by their titles.
 SHOWN = 10
 
@@ -80,6 +82,7 @@ def alerts(
                 Source(
                     "the disks", DISKS, lambda: conditions.full_disks(facts.disks(local_folders(settings)))
                 ),
+                Source("the processes of `footfall up`", PROCESSES, lambda: fallen_processes(book, now)),
                 Source(
                     "the channels",
                     CHANNELS,
@@ -87,7 +90,8 @@ def alerts(
                 ),
             ]
         )
-        done = go_round(book, routes, seen.holding, os.environ, settings.runbook_url, now, kinds=seen.kinds)
+        kinds = seen.kinds - PROCESSES
+        done = go_round(book, routes, seen.holding, os.environ, settings.runbook_url, now, kinds=kinds)
         note_look(book, seen.holding, now)
     return dg.SkipReason("; ".join([*_summary(seen.holding, done.sent, bool(routes)), *done.failures]))
 
