@@ -39,7 +39,7 @@ PASSED_ON = {
     ),
     "webhooks": (("orchestration.discovery", "webhooks"), "billing messages: list, replay, send"),
     "rebuild": (("orchestration.rebuild",), "every model anew, after a change of the models"),
-    "alerts": (("orchestration.alerts",), "alerts: list those that fire, test the routes"),
+    "alerts": (("orchestration.alerts",), "alerts: list, show, ack, mute, unmute, test"),
 }
 
 

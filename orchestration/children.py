@@ -13,6 +13,7 @@ from footfall.errors import FootfallError
 from footfall.settings import Settings
 from orchestration.alerting.alert import Alert
 from orchestration.alerting.book import alert_book, note_processes, told_to
+from orchestration.alerting.pages import linked
 from orchestration.alerting.round import go_round
 from orchestration.alerting.routes import usable_routes
 
@@ -23,10 +24,19 @@ def main() -> int:
     """One round. Exit code 0 also where a route fails: that is said in the answer."""
     settings = Settings.from_environ(os.environ)
     now = datetime.now(UTC)
-    link = f"{settings.ui_url}/deployment/daemons"
-    holding = [
-        Alert(KIND, "", each["subject"], each["title"], each["facts"], link) for each in json.load(sys.stdin)
+    at = f"http://{settings.collector_host}:{settings.collector_port}"
+    told = [
+        Alert(
+            KIND,
+            "",
+            each["subject"],
+            each["title"],
+            each["facts"],
+            covers=(at,) if each["subject"] == "collector" else (),
+        )
+        for each in json.load(sys.stdin)
     ]
+    holding = linked(told, settings.ui_url)
     try:
         routes, _ = usable_routes(settings.alert_routes, settings.alert_webhook is not None)
     except FootfallError as error:

@@ -158,10 +158,13 @@ class Ledger:
         )
 
     def delivered_since(self, client_id: str, export: str, start: datetime) -> list[datetime]:
-        """Starts of an export's periods from `start` on that the client has, in some revision."""
+        """Starts of an export's periods from `start` on that were delivered, in some revision.
+
+        Also one that is sent again because its bucket has lost it.
+        """
         found = self._connection().execute(
             "SELECT DISTINCT period_start FROM revisions WHERE client_id = ? AND export = ? "
-            "AND period_start >= ? AND state IN ('committed', 'notified')",
+            "AND period_start >= ? AND (state IN ('committed', 'notified') OR committed_at IS NOT NULL)",
             (client_id, export, text_of(start)),
         )
         return [datetime.fromisoformat(start) for (start,) in found.fetchall()]

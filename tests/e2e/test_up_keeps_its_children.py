@@ -47,11 +47,12 @@ def test_a_killed_child_is_started_again_and_told_and_one_that_cannot_be_ends_up
         os.kill(_child(up.process.pid, CHILDREN["collector"]), signal.SIGKILL)
         with _taken(host, int(port)):
             code = up.process.wait(120)
+        up.close()
+        assert code == 1, up.said
+        assert "collector cannot be kept alive: it ended" in up.said
+        assert "nobody could be told" not in up.said
         ending = _told(receives, "process_died::up", seconds=5)
-    up.close()
 
-    assert code == 1
-    assert "collector cannot be kept alive: it ended" in up.said
     last = up.said.rpartition("Its last lines:")[2]
     assert port in last and "in use" in last, up.said
     assert "Traceback" not in up.said
