@@ -13,8 +13,8 @@ LOOK_BACK = timedelta(days=3)
 RUNS = 300
 #: Assets that name a run by hand, failed steps that are told of one, and characters of each.
 ASSETS_SHOWN, STEPS_SHOWN, CHARACTERS = 3, 5, 1000
-#: What Dagster calls the job of a run by hand. It is no name to show.
-IMPLICIT_ASSET_JOB_NAME = "__ASSET_JOB"
+#: How the names begin that Dagster gives to jobs of runs by hand, `__ASSET_JOB`: no names to show.
+_INTERNAL = "__"
 
 
 def ended_runs(instance: dg.DagsterInstance, ui_url: str, now: datetime) -> list[Run]:
@@ -52,7 +52,7 @@ def ended_runs(instance: dg.DagsterInstance, ui_url: str, now: datetime) -> list
                 last=run.tags.get("dagster/asset_partition_range_end", one),
                 succeeded=succeeded,
                 ended_at=datetime.fromtimestamp(ended_at, UTC),
-                said=said.replace(IMPLICIT_ASSET_JOB_NAME, job),
+                said=said.replace(run.job_name, job) if is_by_hand else said,
                 link=f"{ui_url.rstrip('/')}/runs/{run.run_id}",
                 assets=assets,
                 is_by_hand=is_by_hand,
@@ -62,7 +62,7 @@ def ended_runs(instance: dg.DagsterInstance, ui_url: str, now: datetime) -> list
 
 
 def _is_by_hand(run: dg.DagsterRun) -> bool:
-    return run.job_name.startswith(IMPLICIT_ASSET_JOB_NAME)
+    return run.job_name.startswith(_INTERNAL)
 
 
 def _assets(instance: dg.DagsterInstance, run: dg.DagsterRun) -> frozenset[str]:
