@@ -87,7 +87,7 @@ def verify_domains() -> None:
 
 
 @dg.sensor(
-    job=verify_domains,
+    job_name="verify_domains",  # by name: Dagster warns where it has to bind a job of ops again
     minimum_interval_seconds=30,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description=(
