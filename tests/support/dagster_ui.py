@@ -63,6 +63,8 @@ def approves_a_domain(page: Page, ui: str, partition: str) -> None:
     page.goto(f"{ui}/assets/discovery/domain?view=partitions", wait_until="domcontentloaded")
     # The sensor registers a domain some seconds after it was seen; the page looks for new ones by itself.
     expect(page.get_by_text(partition).first).to_be_visible(timeout=PAGE)
+    # It waits, and is seen to.
+    expect(page.get_by_text(re.compile(r"^Missing \([1-9]"))).to_be_visible(timeout=PAGE)
     page.get_by_role("button", name="Materialize…").first.click(modifiers=["Shift"])
     dialog = page.get_by_role("dialog")
     dialog.get_by_placeholder("Partition").click(timeout=PAGE)
