@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 import pytest
-from dagster._config import process_config
 from support.orchestration_builders import add_event, warehouse
 
 from footfall.clients import load_registry
@@ -395,7 +394,7 @@ def test_who_decides_of_a_domain_fills_in_one_field_and_a_domain_that_waits_is_m
         for n in range(domains.PENDING_HOURS):
             seen = [domains.Sighting("shop", "new.example", domains.PENDING_EVENTS)]
             domains.observe(book, client, FIRST_HOUR + n * HOUR, seen, now=datetime.now(UTC))
-    shown = process_config(job.run_config_schema.run_config_schema_type, {}).value
+    shown = dg.validate_run_config(job, {})
     assert "not-to-be-shown" not in str(shown)
     assert [name for name, of in shown["resources"].items() if of.get("config")] == []
     assert shown["ops"] == {"discovery__domain": {"config": {"decision": ""}}}
