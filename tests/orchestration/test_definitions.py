@@ -397,7 +397,7 @@ def test_who_decides_of_a_domain_fills_in_one_field_and_a_domain_that_waits_is_m
     shown = dg.validate_run_config(job, {})
     assert "not-to-be-shown" not in str(shown)
     assert [name for name, of in shown["resources"].items() if of.get("config")] == []
-    assert shown["ops"] == {"discovery__domain": {"config": {"decision": ""}}}
+    assert shown["ops"]["discovery__domain"]["config"] == {"decision": ""}
 
     key = dg.AssetKey(["discovery", "domain"])
     with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
