@@ -1,23 +1,36 @@
 """`python -m commands.alerts`: what `footfall alerts` and `footfall doctor --watch` run."""
 
 import argparse
+import getpass
 import os
 import sys
-from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
+from commands.installation import PROJECT
 from footfall.errors import FootfallError
 from footfall.settings import Settings
 from orchestration.alerting import conditions, facts
-from orchestration.alerting.alert import KINDS, NEWS, Alert
-from orchestration.alerting.book import alert_book, failing_routes, last_look, told_to
+from orchestration.alerting.alert import KINDS, Alert
+from orchestration.alerting.book import (
+    alert_book,
+    end_silence,
+    failing_routes,
+    history_of,
+    last_look,
+    note_history,
+    silence,
+)
 from orchestration.alerting.channel import NotTold, tell
+from orchestration.alerting.known import LEVELS, known_alerts, runbook_section
 from orchestration.alerting.life import Telling
+from orchestration.alerting.message import is_address, section
+from orchestration.alerting.pages import linked
 from orchestration.alerting.round import go_round
 from orchestration.alerting.routes import load_routes, usable_routes
+from orchestration.alerting.silences import Silence, moment
 from orchestration.defs.alerting.runs import daemon_age
 
 #: Age of the daemon's last sign of life at which it counts as dead, and half that of the last round of
@@ -30,28 +43,48 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="footfall alerts")
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("test", help="send one test message to every route").set_defaults(command=_test)
-    verbs.add_parser("list", help="what holds now, and who was told").set_defaults(command=_list)
+    verbs.add_parser("list", help="what holds now, who was told, and who knows of it").set_defaults(
+        command=_list
+    )
+    show = verbs.add_parser("show", help="the whole of an alert: cause, history, its section of the runbook")
+    show.set_defaults(command=_show)
+    ack = verbs.add_parser("ack", help="it is known: no repeats until it ends; its all-clear is told")
+    ack.add_argument("--until", metavar="WHEN", help="or no longer than that: 90m, 8h, 3d, 2026-11-30T08:00")
+    ack.set_defaults(command=_silence, is_mute=False)
+    mute = verbs.add_parser("mute", help="nothing but the all-clear is told of it until a moment")
+    mute.add_argument(
+        "--until", metavar="WHEN", required=True, help="90m, 8h, 3d, 2026-11-30 or 2026-11-30T08:00, UTC"
+    )
+    mute.set_defaults(command=_silence, is_mute=True)
+    unmute = verbs.add_parser("unmute", help="take an ack or a mute back")
+    unmute.set_defaults(command=_unmute)
+    for each in (show, ack, mute, unmute):
+        each.add_argument("key", metavar="KEY", help="a key, or what several keys begin with: KIND:CLIENT")
+    for each in (ack, mute, unmute):
+        each.add_argument("--by", metavar="WHO", help="who says so (default: the user of this machine)")
+        each.add_argument("--because", metavar="WHY", default="", help="why; shown with the alert")
     verbs.add_parser("watch", help="is Dagster's daemon alive, is the collector?").set_defaults(
         command=_watch
     )
     options = parser.parse_args(arguments)
     try:
-        return int(options.command(Settings.from_environ(os.environ)))
+        return int(options.command(Settings.from_environ(os.environ), options))
     except FootfallError as error:
         print(f"footfall alerts: {error}", file=sys.stderr)
         return 1
 
 
-def _test(settings: Settings) -> int:
+def _test(settings: Settings, _: argparse.Namespace) -> int:
     routes = load_routes(settings.alert_routes, settings.alert_webhook is not None)
     if not routes:
         raise FootfallError("there is no route: set FOOTFALL_ALERT_WEBHOOK or FOOTFALL_ALERT_ROUTES")
     now = datetime.now(UTC)
     failed = 0
     for route in routes:
-        kind = (route.kinds or sorted(KINDS))[0]
-        client = (route.clients or [""])[0]
-        alert = Alert(kind, client, "test", "this is a test; nothing is wrong", {"route": route.name})
+        said = {"route": route.name, "sent": f"{now:%Y-%m-%dT%H:%M:%SZ}"}
+        (alert,) = linked(
+            [Alert("test", "", route.name, f"a test of the route {route.name}", said)], settings.ui_url
+        )
         try:
             tell(route.address(os.environ), Telling("firing", (alert,), now), settings.runbook_url)
             print(f"{route.name}: sent")
@@ -61,29 +94,21 @@ def _test(settings: Settings) -> int:
     return 1 if failed else 0
 
 
-def _list(settings: Settings) -> int:
+def _list(settings: Settings, _: argparse.Namespace) -> int:
     routes = load_routes(settings.alert_routes, settings.alert_webhook is not None)
     with alert_book(settings.alert_book) as book:
-        looked_at, holding = last_look(book)
-        found = {alert.key: (alert, looked_at or datetime.now(UTC)) for alert in holding}
-        names, over = defaultdict(list), {}
-        for route in routes:
-            for key, told in told_to(book, route.name).items():
-                if told.state == "firing" and (key in found or told.alert.kind not in NEWS):
-                    found[key] = (found[key][0] if key in found else told.alert, told.since)
-                    names[key].append(route.name if told.last_told else f"{route.name} (not yet)")
-                    if told.gone_since:
-                        over[key] = f", over since {told.gone_since:%H:%M}"
+        looked_at, _holding = last_look(book)
+        found = known_alerts(book, [route.name for route in routes], datetime.now(UTC))
         failing = failing_routes(book)
-    for key, (alert, since) in sorted(found.items(), key=lambda each: (each[1][1], each[0])):
-        whose = f"{alert.client_id}: " if alert.client_id else ""
-        told_whom = (", ".join(names[key]) or "nobody") + over.get(key, "")
-        print(
-            f"{since:%Y-%m-%d %H:%M}  {alert.severity:8} {alert.kind:20} {whose}{alert.title}  → {told_whom}"
-        )
+    for level, heading in LEVELS.items():
+        of_level = [each for each in found if each.alert.severity == level]
+        if of_level:
+            print(heading)
+        for each in of_level:
+            print("\n".join(each.lines()))
     for name, since, said in failing:
         print(f"{since:%Y-%m-%d %H:%M}  route {name} fails: {said}")
-    if not found and not failing:
+    if all(each.alert.severity == "info" for each in found) and not failing:
         print("no alert is firing")
     if not routes:
         print("there is no route, so nobody is told of anything: set FOOTFALL_ALERT_WEBHOOK or _ROUTES")
@@ -91,7 +116,59 @@ def _list(settings: Settings) -> int:
     return 0
 
 
-def _watch(settings: Settings) -> int:
+def _show(settings: Settings, options: argparse.Namespace) -> int:
+    routes = load_routes(settings.alert_routes, settings.alert_webhook is not None)
+    with alert_book(settings.alert_book) as book:
+        every = known_alerts(book, [route.name for route in routes], datetime.now(UTC), is_with_past=True)
+        found = [each for each in every if each.is_of(options.key)]
+        if not found:
+            raise FootfallError(f"no alert {options.key} is known; `footfall alerts list` shows the keys")
+        for each in found:
+            print("\n".join(each.whole(history_of(book, each.alert.key))))
+            print()
+    for kind in dict.fromkeys(each.alert.kind for each in found):
+        print(runbook_section(PROJECT / "docs" / "runbook.md", kind))
+        if is_address(settings.runbook_url):
+            print(section(settings.runbook_url, kind))
+    return 0
+
+
+def _silence(settings: Settings, options: argparse.Namespace) -> int:
+    now = datetime.now(UTC)
+    until = moment(options.until, now) if options.until else None
+    wanted = Silence(
+        options.key, options.is_mute, options.by or getpass.getuser(), options.because.strip(), now, until
+    )
+    routes = load_routes(settings.alert_routes, settings.alert_webhook is not None)
+    with alert_book(settings.alert_book) as book:
+        found = known_alerts(book, [route.name for route in routes], now)
+        matching = [each for each in found if each.is_of(options.key)]
+        kind = options.key.partition(":")[0]
+        # A mute may come before what it is for; a key that can be none is a slip of the pen.
+        if not matching and not (options.is_mute and kind in KINDS):
+            raise FootfallError(f"no alert {options.key} holds; `footfall alerts list` shows the keys")
+        silence(book, wanted)
+        note_history(book, [options.key], "said", wanted.shown, now)
+    for each in matching:
+        print(f"{each.alert.key}: {each.alert.title}")
+    print(wanted.shown + ("" if matching else "; nothing of it holds now"))
+    return 0
+
+
+def _unmute(settings: Settings, options: argparse.Namespace) -> int:
+    now = datetime.now(UTC)
+    with alert_book(settings.alert_book) as book:
+        if not end_silence(book, options.key):
+            raise FootfallError(f"{options.key} is neither acknowledged nor muted")
+        because = f": {options.because.strip()}" if options.because.strip() else ""
+        note_history(
+            book, [options.key], "said", f"taken back by {options.by or getpass.getuser()}{because}", now
+        )
+    print(f"{options.key} is told as before")
+    return 0
+
+
+def _watch(settings: Settings, _: argparse.Namespace) -> int:
     now = datetime.now(UTC)
     with dg.DagsterInstance.get() as instance:
         age = daemon_age(instance, now)
@@ -108,7 +185,7 @@ def watch(settings: Settings, age: timedelta | None, now: datetime) -> int:
         silent = conditions.silent_daemon(age, last_look(book)[0], now, max(DAEMON_AGE, _rounds(settings, 3)))
         collectors = conditions.collectors(facts.health(settings.collector_urls))
         # As long as the daemon lives, it is the one who tells of the collectors.
-        holding = [*silent, *(collectors if silent else [])]
+        holding = linked([*silent, *(collectors if silent else [])], settings.ui_url)
         scope = {"daemon_silent", *({"collector_silent", "spool_ageing"} if silent else ())}
         done = go_round(book, routes, holding, os.environ, settings.runbook_url, now, kinds=frozenset(scope))
     for alert in (*silent, *collectors, *trouble):

@@ -13,6 +13,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from commands import doctor, ingest_commands, installation, verify_command
+from commands.keeping import Keeper, Teller
 from commands.processes import Children, stop_on_signals
 from footfall.allowed import Allowed
 from footfall.api_keys import key_hash, new_key
@@ -42,7 +43,7 @@ PASSED_ON = {
     ),
     "webhooks": (("commands.discovery", "webhooks"), "billing messages: list, replay, send"),
     "rebuild": (("commands.rebuild",), "every model anew, after a change of the models"),
-    "alerts": (("commands.alerts",), "alerts: list those that fire, test the routes"),
+    "alerts": (("commands.alerts",), "alerts: list, show, ack, mute, unmute, test"),
 }
 
 
@@ -182,21 +183,26 @@ def _up(_options: argparse.Namespace, settings: Settings) -> int:
         Children(installation.PROJECT, environment, settings.home / "logs") as children,
     ):
         print("starting the collector, the Dagster UI and the daemon …", flush=True)
-        collector = installation.start_collector(children, settings)
-        interface = installation.start_dagster(children, settings)
-        print(f"collector   {collector}\nDagster UI  {interface}\nCtrl-C ends all of it", flush=True)
-        serve_until_interrupted(children)
+        keeper = Keeper(children, Teller(installation.PROJECT, environment, _log), _log)
+        try:
+            collector = installation.start_collector(children, settings)
+            interface = installation.start_dagster(children, settings, keeper.look)
+            print(f"collector   {collector}\nDagster UI  {interface}\nCtrl-C ends all of it", flush=True)
+            while True:
+                keeper.look()
+                time.sleep(0.5)
+        except KeyboardInterrupt:
+            print("\nstopping …", flush=True)
+        except FootfallError as error:
+            keeper.give_up(error)
+            raise
+        finally:
+            keeper.close()
     return 0
 
 
-def serve_until_interrupted(children: Children) -> None:
-    """Wait for Ctrl-C. Raises FootfallError when a child ends by itself."""
-    try:
-        while True:
-            children.check()
-            time.sleep(0.5)
-    except KeyboardInterrupt:
-        print("\nstopping …", flush=True)
+def _log(line: str) -> None:
+    print(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {line}", flush=True)
 
 
 def _import(options: argparse.Namespace, settings: Settings) -> int:

@@ -1,6 +1,7 @@
 """`python -m orchestration.discovery`: what `footfall domains` and `footfall webhooks` run."""
 
 import argparse
+import getpass
 import json
 import os
 import sqlite3
@@ -52,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
         each = verbs.add_parser(verb, help=meaning)
         each.add_argument("client")
         each.add_argument("domain")
+        each.add_argument("--by", metavar="WHO", help="who decides (default: the user of this machine)")
         each.set_defaults(command=_decide)
 
     of_webhooks = what.add_parser("webhooks", help="billing messages")
@@ -79,10 +81,13 @@ def _list_domains(options: argparse.Namespace, database: sqlite3.Connection, set
         raise FootfallError(
             f"no client {options.client!r} has a valid file or a domain; `footfall clients` lists them"
         )
+    decided = rows.last_decisions(database)
     for row in found:
+        decision = decided.get((row.client_id, row.domain))
+        said = f"; {decision[0]} by {decision[1]} on {decision[2]:%Y-%m-%d}" if decision else ""
         print(
             f"{row.client_id:20} {row.domain:40} {row.state:9} {row.proof or '-':20} "
-            f"{row.events:>9} events since {row.first_seen_hour:%Y-%m-%d}"
+            f"{row.events:>9} events since {row.first_seen_hour:%Y-%m-%d}{said}"
         )
     for client_id, reason, hosts, events in rows.passed_over(database):
         print(f"{client_id:20} passed over: {hosts} hosts with {events} events ({reason})")
@@ -108,7 +113,8 @@ def _decide(options: argparse.Namespace, database: sqlite3.Connection, settings:
                 f"no events of {options.domain} were seen for client {options.client}; "
                 "`footfall domains list` shows what was"
             )
-        domains.decide(database, row.client_id, row.domain, decision, proof, "the command line", now)
+        by = options.by or getpass.getuser()
+        domains.decide(database, row.client_id, row.domain, decision, proof, by, now)
     row = rows.find(database, row.client_id, row.domain) or row
     print(f"{row.domain} of {row.client_id}: {row.state}" + (f", {row.proof}" if row.proof else ""))
     if options.verb == "verify" and row.state in ("seen", "pending"):

@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -66,17 +66,17 @@ def environment(settings: Settings, environ: Mapping[str, str]) -> dict[str, str
     }
 
 
-def start_collector(children: Children, settings: Settings) -> str:
-    """Start the collector and wait until it takes events. Returns its address."""
+def start_collector(children: Children, settings: Settings, tend: Callable[[], None] | None = None) -> str:
+    """Start the collector and wait until it takes events. Returns its address. `tend`: see Children."""
     require_free_port(settings.collector_host, settings.collector_port, "FOOTFALL_COLLECTOR_PORT")
     url = f"http://{settings.collector_host}:{settings.collector_port}"
     children.start("collector", python("-m", "collector"))
-    children.wait_for("collector", f"{url}/health", 30)
+    children.wait_for("collector", f"{url}/health", 30, tend)
     return url
 
 
-def start_dagster(children: Children, settings: Settings) -> str:
-    """Start Dagster's webserver and daemon and wait for the UI. Returns its address."""
+def start_dagster(children: Children, settings: Settings, tend: Callable[[], None] | None = None) -> str:
+    """Start Dagster's webserver and daemon and wait for the UI. Returns its address. `tend`: see Children."""
     require_free_port("127.0.0.1", settings.ui_port, "FOOTFALL_UI_PORT")
     workspace = ("-w", str(PROJECT / "workspace.yaml"))
     # The UI has no login: it listens on this machine only.
@@ -87,7 +87,7 @@ def start_dagster(children: Children, settings: Settings) -> str:
     )
     children.start("dagster-daemon", [str(binaries / "dagster-daemon"), "run", *workspace])
     url = f"http://127.0.0.1:{settings.ui_port}"
-    children.wait_for("dagster-webserver", f"{url}/server_info", 90)
+    children.wait_for("dagster-webserver", f"{url}/server_info", 90, tend)
     return url
 
 

@@ -19,6 +19,9 @@ from footfall.errors import FootfallError
 #: Seconds that a child has to end after SIGTERM before it is killed: the collector drains for up to 10.
 STOP_SECONDS = 20
 
+#: Bytes of the end of a log in which a child's last lines are looked for.
+_TAIL_BYTES = 65536
+
 #: Seconds until an interrupt that nothing could catch is sent again: time for a finaliser to return.
 _AGAIN_SECONDS = 0.05
 
@@ -97,6 +100,9 @@ class Children:
         self._environment = dict(environment)
         self._logs = logs
         self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._commands: dict[str, Sequence[str]] = {}
+        #: Where in its log the output of a child's present life begins.
+        self._begun_at: dict[str, int] = {}
 
     def __enter__(self) -> "Children":
         return self
@@ -110,9 +116,11 @@ class Children:
         In a session of its own: Ctrl-C reaches this process alone, which then ends the others in order.
         Raises FootfallError where there is no such program or no log can be written.
         """
+        self._commands[name] = command
         try:
             self._logs.mkdir(parents=True, exist_ok=True)
             with self.log(name).open("ab") as log, uninterrupted():
+                self._begun_at[name] = log.tell()
                 self._running[name] = subprocess.Popen(
                     command,
                     cwd=self._folder,
@@ -129,11 +137,22 @@ class Children:
         """Where a child's output goes."""
         return self._logs / f"{name}.log"
 
-    def wait_for(self, name: str, url: str, seconds: float) -> None:
-        """Wait until `url` answers 200. Raises FootfallError with the end of the log when it does not."""
+    def start_again(self, name: str) -> None:
+        """Start a child that has ended with the command that it had."""
+        self.start(name, self._commands[name])
+
+    def wait_for(self, name: str, url: str, seconds: float, tend: Callable[[], None] | None = None) -> None:
+        """Wait until `url` answers 200. Raises FootfallError with the end of the log when it does not.
+
+        `tend` looks after the other children meanwhile; without it, the end of any of them is an error.
+        """
         give_up = time.monotonic() + seconds
         while time.monotonic() < give_up:
-            self.check()
+            if tend is None:
+                self.check()
+            else:
+                self._check_one(name)
+                tend()
             try:
                 with _direct.open(url, timeout=2) as answer:
                     if answer.status == 200:
@@ -147,13 +166,38 @@ class Children:
 
     def check(self) -> None:
         """Raise FootfallError when a child has ended, with the last line it wrote."""
-        for name, process in self._running.items():
-            if process.poll() is not None:
-                raise FootfallError(f"{name} ended ({process.returncode}): {self._last_line(name)}")
+        for name in self._running:
+            self._check_one(name)
 
-    def _last_line(self, name: str) -> str:
-        lines = self.log(name).read_text(errors="replace").strip().splitlines()
-        return lines[-1] if lines else f"it wrote nothing to {self.log(name)}"
+    def _check_one(self, name: str) -> None:
+        process = self._running.get(name)
+        if process is not None and process.poll() is not None:
+            lines = self.last_lines(name, 1)
+            raise FootfallError(f"{name} ended ({process.returncode}): {lines[0]}")
+
+    def take_ended(self) -> list[tuple[str, int]]:
+        """(name, return code) of children that have ended, what they started is ended too."""
+        ended = []
+        for name, process in list(self._running.items()):
+            try:
+                # Looked at and not yet fetched: as long as it is not, its number belongs to no other group.
+                if os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+                    continue
+            except ChildProcessError:
+                pass  # fetched by another look already
+            del self._running[name]
+            _kill_group(process)
+            process.wait()
+            ended.append((name, process.returncode))
+        return ended
+
+    def last_lines(self, name: str, count: int) -> list[str]:
+        """The last lines, at least one, that a child has written in its present or last life."""
+        path = self.log(name)
+        with path.open("rb") as log:
+            log.seek(max(self._begun_at.get(name, 0), path.stat().st_size - _TAIL_BYTES))
+            lines = [line for line in log.read().decode(errors="replace").splitlines() if line.strip()]
+        return lines[-count:] or [f"it wrote nothing to {path}"]
 
     def stop(self, name: str | None = None) -> None:
         """End one child, or all of them, newest first: SIGTERM, then SIGKILL after STOP_SECONDS."""
@@ -176,11 +220,15 @@ def end_group(process: subprocess.Popen[bytes], seconds: float = STOP_SECONDS) -
         process.wait(seconds)
     except subprocess.TimeoutExpired:
         pass
+    _kill_group(process)
+    process.wait()
+
+
+def _kill_group(process: subprocess.Popen[bytes]) -> None:
     try:
         os.killpg(process.pid, signal.SIGKILL)
     except ProcessLookupError:
         pass
-    process.wait()
 
 
 def python(*arguments: str) -> list[str]:

@@ -145,7 +145,7 @@ VARIABLES: dict[str, tuple[str, str]] = {
     "FOOTFALL_UI_URL": ("", "address of the Dagster UI in links of alerts; empty: the one of this machine"),
     "FOOTFALL_RUNBOOK_URL": (
         "docs/runbook.md",
-        "where the runbook can be read, in links of alerts and of assets in the Dagster UI",
+        "where the runbook can be read, in links of alerts (only https://…) and of assets in the Dagster UI",
     ),
     "FOOTFALL_DBT_DOCS_URL": (
         "dbt_project/target/static_index.html",

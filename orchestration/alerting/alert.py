@@ -100,6 +100,17 @@ KINDS: dict[str, tuple[Severity, str, str]] = {
         "a disk is nearly full",
         "Make room, or enlarge it; the job `upkeep` removes what is no longer needed.",
     ),
+    "process_died": (
+        "error",
+        "a process of `footfall up` ended by itself",
+        "Read its last lines; it is started again. Where it cannot be kept alive, mend what they name and "
+        "start `footfall up`.",
+    ),
+    "test": (
+        "info",
+        "a test of the alert routes; nothing is wrong",
+        "Nothing: the route works.",
+    ),
     "daemon_silent": (
         "error",
         "Dagster's daemon gives no sign of life: no schedule runs",
@@ -107,12 +118,18 @@ KINDS: dict[str, tuple[Severity, str, str]] = {
     ),
 }
 #: Kinds that are news, told once, and not states that end.
-NEWS = frozenset({"new_domain", "domain_verified"})
+NEWS = frozenset({"new_domain", "domain_verified", "test"})
+#: Facts that say why, the most telling first.
+_CAUSES = ("error", "problem", "said", "found", "why", "last lines")
 
 
 @dataclass(frozen=True)
 class Alert:
-    """A condition that holds. `subject` names the thing within its kind and client; `facts` are shown."""
+    """A condition that holds. `subject` names the thing within its kind and client; `facts` are shown.
+
+    `link` is a page of the Dagster UI. `covers` says for a program what it is about: periods
+    (`events 2026-11-20T14`), destinations, addresses, ends of a run's partitions.
+    """
 
     kind: str
     client_id: str
@@ -120,14 +137,21 @@ class Alert:
     title: str
     facts: Mapping[str, str] = field(default_factory=dict)
     link: str = ""
+    covers: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         assert self.kind in KINDS, self.kind
+        object.__setattr__(self, "covers", tuple(self.covers))  # a list where it comes from JSON
 
     @property
     def key(self) -> str:
         """The same for the same thing, whenever it is looked at."""
         return f"{self.kind}:{self.client_id}:{self.subject}"
+
+    @property
+    def cause(self) -> str:
+        """Why, as far as it is known."""
+        return next((self.facts[name] for name in _CAUSES if self.facts.get(name)), "")
 
     @property
     def severity(self) -> Severity:

@@ -5,12 +5,13 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from footfall.sqlite_files import open_database
 from orchestration.alerting.alert import NEWS, Alert
 from orchestration.alerting.life import Told
+from orchestration.alerting.silences import Silence
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS told (
@@ -33,6 +34,27 @@ CREATE TABLE IF NOT EXISTS failing (
     since TEXT NOT NULL,
     said TEXT NOT NULL
 );
+CREATE TABLE IF NOT EXISTS silences (
+    key TEXT NOT NULL,
+    is_mute INTEGER NOT NULL,
+    by TEXT NOT NULL,
+    because TEXT NOT NULL,
+    at TEXT NOT NULL,
+    until TEXT,
+    PRIMARY KEY (key, is_mute)
+);
+CREATE TABLE IF NOT EXISTS history (
+    at TEXT NOT NULL,
+    key TEXT NOT NULL,
+    what TEXT NOT NULL,
+    said TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS history_of_a_key ON history (key, at);
+CREATE TABLE IF NOT EXISTS processes (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    at TEXT NOT NULL,
+    holding TEXT NOT NULL
+);
 CREATE TABLE IF NOT EXISTS watched (
     client_id TEXT NOT NULL,
     export TEXT NOT NULL,
@@ -40,6 +62,9 @@ CREATE TABLE IF NOT EXISTS watched (
     PRIMARY KEY (client_id, export)
 );
 """
+
+#: How long what `footfall up` said of its children holds where it says no more: it was ended in between.
+_PROCESSES_FOR = timedelta(minutes=15)
 
 
 @contextmanager
@@ -108,6 +133,68 @@ def last_look(connection: sqlite3.Connection) -> tuple[datetime | None, list[Ale
     return datetime.fromisoformat(row[0]), [Alert(**each) for each in json.loads(row[1])]
 
 
+def note_processes(connection: sqlite3.Connection, holding: Iterable[Alert], now: datetime) -> None:
+    """What `footfall up` says of its children, which nobody else can see. It says so each minute."""
+    found = json.dumps([asdict(alert) for alert in holding])
+    connection.execute("INSERT OR REPLACE INTO processes VALUES (1, ?, ?)", (now.isoformat(), found))
+
+
+def fallen_processes(connection: sqlite3.Connection, now: datetime) -> list[Alert]:
+    """What `footfall up` said of its children lately."""
+    row = connection.execute("SELECT at, holding FROM processes").fetchone()
+    if row is None or now - datetime.fromisoformat(row[0]) > _PROCESSES_FOR:
+        return []
+    return [Alert(**each) for each in json.loads(row[1])]
+
+
+def note_history(
+    connection: sqlite3.Connection, keys: Iterable[str], what: str, said: str, now: datetime
+) -> None:
+    """What happened to alerts: told to whom, acknowledged by whom."""
+    connection.executemany(
+        "INSERT INTO history VALUES (?, ?, ?, ?)", [(now.isoformat(), key, what, said) for key in keys]
+    )
+
+
+def history_of(connection: sqlite3.Connection, key: str) -> list[tuple[datetime, str, str]]:
+    """(when, what, said) of an alert and of what names a group of alerts that it is in, oldest first."""
+    parts = key.split(":")
+    keys = [":".join(parts[:count]) for count in range(1, len(parts) + 1)]
+    marks = ", ".join("?" * len(keys))
+    rows = connection.execute(
+        f"SELECT at, what, said FROM history WHERE key IN ({marks}) ORDER BY at, rowid", keys
+    )
+    return [(datetime.fromisoformat(at), what, said) for at, what, said in rows]
+
+
+def silence(connection: sqlite3.Connection, wanted: Silence) -> None:
+    """Acknowledge or mute; what was said of the same key before is replaced."""
+    until = wanted.until.isoformat() if wanted.until else None
+    row = (wanted.key, wanted.is_mute, wanted.by, wanted.because, wanted.at.isoformat(), until)
+    connection.execute("INSERT OR REPLACE INTO silences VALUES (?, ?, ?, ?, ?, ?)", row)
+
+
+def end_silence(connection: sqlite3.Connection, key: str) -> int:
+    """Take back what was acknowledged or muted under this very key. Returns how many."""
+    return connection.execute("DELETE FROM silences WHERE key = ?", (key,)).rowcount
+
+
+def silences(connection: sqlite3.Connection) -> list[Silence]:
+    """All that were not taken back, also those that have ended, oldest first."""
+    rows = connection.execute("SELECT key, is_mute, by, because, at, until FROM silences ORDER BY at")
+    return [
+        Silence(
+            key,
+            bool(is_mute),
+            by,
+            because,
+            datetime.fromisoformat(at),
+            datetime.fromisoformat(until) if until else None,
+        )
+        for key, is_mute, by, because, at, until in rows
+    ]
+
+
 def note_failure(connection: sqlite3.Connection, route: str, said: str, now: datetime) -> None:
     """The route's channel failed; its messages are tried again at the next tick."""
     connection.execute(
@@ -166,4 +253,6 @@ def forget(connection: sqlite3.Connection, before: datetime) -> int:
         "OR last_told = '' AND gone_since < :before",
         {"before": before.isoformat()},
     )
+    connection.execute("DELETE FROM history WHERE at < ?", (before.isoformat(),))
+    connection.execute("DELETE FROM silences WHERE coalesce(until, at) < ?", (before.isoformat(),))
     return done.rowcount

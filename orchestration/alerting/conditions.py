@@ -11,6 +11,7 @@ from footfall.clients import Mistake
 from footfall.hours import HOUR, floor
 from footfall.keys import client_of_raw_object
 from orchestration.alerting.alert import Alert
+from orchestration.alerting.causes import overdue_alert
 
 #: Share of a disk in use at which somebody is told.
 DISK_SHARE = 0.9
@@ -30,7 +31,10 @@ WEBHOOK_ATTEMPTS = 3
 
 @dataclass(frozen=True)
 class Run:
-    """A run of Dagster: `first` and `last` are the ends of its partitions, equal for one, empty without."""
+    """A run of Dagster: `first` and `last` are the ends of its partitions, equal for one, empty without.
+
+    `assets` are those of a run by hand, which has no job of its own, or that a later run made.
+    """
 
     job: str
     first: str
@@ -39,6 +43,8 @@ class Run:
     ended_at: datetime
     said: str
     link: str
+    assets: frozenset[str] = frozenset()
+    is_by_hand: bool = False
 
 
 def failed_runs(runs: Iterable[Run]) -> list[Alert]:
@@ -46,7 +52,7 @@ def failed_runs(runs: Iterable[Run]) -> list[Alert]:
     alerts = []
     ordered = sorted(runs, key=lambda run: run.ended_at)
     for n, run in enumerate(ordered):
-        later = [each for each in ordered[n + 1 :] if _work(each) == _work(run)]
+        later = [each for each in ordered[n + 1 :] if _is_work_of(each, run)]
         covered = [each for each in later if each.first <= run.first and run.last <= each.last]
         if run.succeeded or covered:
             continue
@@ -57,11 +63,19 @@ def failed_runs(runs: Iterable[Run]) -> list[Alert]:
                 "",
                 f"{run.job}:{span or 'unpartitioned'}",
                 f"{run.job} failed for {span}" if span else f"{run.job} failed",
-                {"error": run.said},
+                {"error": run.said, "job": run.job},
                 run.link,
+                (run.job, run.first, run.last) if run.first else (),
             )
         )
     return alerts
+
+
+def _is_work_of(later: Run, run: Run) -> bool:
+    """Whether a run does all that another was to do."""
+    if run.is_by_hand:
+        return run.assets <= later.assets
+    return not later.is_by_hand and _work(later) == _work(run)
 
 
 def _work(run: Run) -> str:
@@ -290,25 +304,23 @@ class Due:
     deadline: datetime
 
 
+def late(due: Iterable[Due], delivered: frozenset[tuple[str, str, str]], now: datetime) -> list[Due]:
+    """Periods past their deadline without a committed delivery, oldest first: also those that never ran."""
+    found = [
+        each
+        for each in due
+        if each.deadline < now and (each.client_id, each.export, each.period) not in delivered
+    ]
+    return sorted(found, key=lambda each: (each.deadline, each.client_id, each.export))
+
+
 def overdue(due: Iterable[Due], delivered: frozenset[tuple[str, str, str]], now: datetime) -> list[Alert]:
-    """Periods past their deadline without a committed delivery: also those that never ran."""
-    late: dict[tuple[str, str], list[Due]] = defaultdict(list)
-    for each in due:
-        if each.deadline < now and (each.client_id, each.export, each.period) not in delivered:
-            late[each.client_id, each.export].append(each)
-    alerts = []
-    for (client_id, export), periods in late.items():
-        first = min(periods, key=lambda each: each.deadline)
-        alerts.append(
-            Alert(
-                "delivery_overdue",
-                client_id,
-                export,
-                f"{export}: {len(periods)} periods not delivered, the first is {first.period}",
-                {"periods": ", ".join(each.period for each in periods[:5]), "count": str(len(periods))},
-            )
-        )
-    return alerts
+    """One alert for each client's days and one for its hours: what did not run, ran for no export."""
+    of_client: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for each in late(due, delivered, now):
+        cadence = "hourly" if "T" in each.period else "daily"
+        of_client[each.client_id, cadence].append(f"{each.export} {each.period}")
+    return [overdue_alert(client_id, cadence, covers) for (client_id, cadence), covers in of_client.items()]
 
 
 def last_full_hour(now: datetime) -> datetime:

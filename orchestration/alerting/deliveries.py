@@ -22,12 +22,20 @@ DAILY_DEADLINE = timedelta(hours=3)
 #: span two and a half minutes.
 PATIENCE = timedelta(minutes=15)
 
+#: Kinds of trouble that a bucket has, whatever is to be put into it.
+_OF_DESTINATIONS = frozenset({"retry", "auth", "bucket", "challenge"})
+#: Periods, and errors, that an alert names; the rest is counted.
+_SHOWN = 5
+
 _FIXES: dict[str, str] = {str(kind): fix for kind, fix in FIXES.items()}
 
 
 @dataclass(frozen=True)
 class Held:
-    """A delivery that is held up: `hold` is waiting, blocked or parked; `kind` sorts the trouble."""
+    """A delivery that is held up: `hold` is waiting, blocked or parked, or empty while it is tried again.
+
+    `kind` sorts the trouble; `places` are the buckets that lack it.
+    """
 
     client_id: str
     export: str
@@ -37,6 +45,14 @@ class Held:
     error: str
     failing_since: datetime | None
     next_at: datetime | None
+    places: tuple[str, ...] = ()
+
+    @property
+    def incident(self) -> tuple[str, str]:
+        """What it has in common with others: the buckets and the kind of trouble, or its own export."""
+        if self.places and self.kind in _OF_DESTINATIONS:
+            return "@" + "+".join(self.places), self.kind
+        return self.export, self.kind
 
 
 @dataclass(frozen=True)
@@ -81,27 +97,55 @@ def expected(client: Client, export: Export, since: datetime, now: datetime) -> 
     return due
 
 
-def undeliverable(held: Iterable[Held], now: datetime) -> list[Alert]:
-    """One alert for each export of a client that is held up: a bucket that is gone is one incident."""
-    stuck: dict[tuple[str, str], list[Held]] = defaultdict(list)
+def undeliverable(
+    held: Iterable[Held], now: datetime, late: frozenset[tuple[str, str, str]] = frozenset()
+) -> list[Alert]:
+    """One alert for a bucket that takes nothing, whatever was to be put there, or for an export.
+
+    `late`: (client, export, period) of those that are overdue, with which nobody is patient any more.
+    """
+    stuck: dict[tuple[str, str, str], list[Held]] = defaultdict(list)
     for each in held:
-        is_patient = each.hold == "waiting" and (
+        is_patient = each.hold in ("waiting", "") and (
             each.failing_since is None or now - each.failing_since < PATIENCE
         )
-        if each.hold and not is_patient:
-            stuck[each.client_id, each.export].append(each)
+        if not is_patient or (each.client_id, each.export, each.period) in late:
+            subject, kind = each.incident
+            stuck[each.client_id, subject, kind].append(each)
+    taken: set[tuple[str, str]] = set()
     alerts = []
-    for (client_id, export), rows in sorted(stuck.items()):
-        first = rows[0]
-        facts = {"error": first.error, "class": first.kind, "state": first.hold}
-        if first.kind in _FIXES:
-            facts["to do"] = _FIXES[first.kind]
-        facts |= {"periods": ", ".join(each.period for each in rows[:5]), "count": str(len(rows))}
-        if first.next_at is not None:
-            facts["tried again"] = f"{first.next_at.astimezone(UTC):%Y-%m-%dT%H:%MZ}"
-        title = f"{export}: {len(rows)} deliveries are held up, the first is {first.period}"
-        alerts.append(Alert("delivery_failed", client_id, export, title, facts))
+    for (client_id, subject, kind), rows in sorted(stuck.items()):
+        # Two kinds of trouble with one bucket are two causes.
+        name = f"{subject}:{kind}" if (client_id, subject) in taken else subject
+        taken.add((client_id, subject))
+        alerts.append(_held_up(client_id, name, rows))
     return alerts
+
+
+def _held_up(client_id: str, subject: str, rows: list[Held]) -> Alert:
+    first = rows[0]
+    exports = list(dict.fromkeys(row.export for row in rows))
+    errors = list(dict.fromkeys(row.error for row in rows))
+    facts = {
+        "error": "\n".join(errors[:_SHOWN]),
+        "class": first.kind,
+        "state": first.hold or "tried again now",
+    }
+    if len(errors) > _SHOWN:
+        facts["error"] += f"\nand {len(errors) - _SHOWN} more: `footfall deliveries list`"
+    if first.kind in _FIXES:
+        facts["to do"] = _FIXES[first.kind]
+    labels = list(dict.fromkeys(row.period for row in rows))
+    facts |= {
+        "exports": ", ".join(exports),
+        "periods": ", ".join(labels[:_SHOWN]),
+        "count": str(len(rows)),
+    }
+    if first.next_at is not None:
+        facts["tried again"] = f"{first.next_at.astimezone(UTC):%Y-%m-%dT%H:%MZ}"
+    title = f"{', '.join(exports)}: {len(rows)} deliveries are held up, the first is {first.period}"
+    covers = tuple(f"{row.export} {row.period}" for row in rows)
+    return Alert("delivery_failed", client_id, subject, title, facts, covers=covers)
 
 
 def refused(refusals: Iterable[Refusal]) -> list[Alert]:

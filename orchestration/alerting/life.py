@@ -8,12 +8,13 @@ over by then still gets its all-clear, since somebody may have heard of it.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
 from orchestration.alerting.alert import NEWS, Alert
+from orchestration.alerting.silences import Silence
 
 #: How often a condition that goes on is told again. Shorter tires people; longer lets it be forgotten.
 REMINDER = timedelta(hours=4)
@@ -51,11 +52,17 @@ class Telling:
 
 
 def tellings(
-    holding: Iterable[Alert], told: Mapping[str, Told], now: datetime
+    holding: Iterable[Alert],
+    told: Mapping[str, Told],
+    now: datetime,
+    inside: Collection[str] = (),
+    silences: Sequence[Silence] = (),
 ) -> tuple[list[Telling], dict[str, Told]]:
     """(messages to send now, changes of `gone_since` that need no message).
 
-    `told` is keyed by the alert's key. News is told once and never resolved.
+    `told` is keyed by the alert's key. News is told once and never resolved. `inside`: keys that hold inside
+    another alert, of which nothing is said as long as they do. What is acknowledged or muted is not told
+    again; its end is, and a mute that ends tells of what still holds.
     """
     by_key = {alert.key: alert for alert in holding}
     fired: dict[tuple[str, str], list[Alert]] = defaultdict(list)
@@ -64,19 +71,31 @@ def tellings(
     noted: dict[str, Told] = {}
     for key, alert in by_key.items():
         before = told.get(key)
-        if (
+        since = _since(before, now)
+        of_key = [each for each in silences if each.covers(key, since)]
+        if any(each.is_mute and each.holds(now) for each in of_key):
+            if before is not None and before.gone_since is not None:
+                noted[key] = replace(before, gone_since=None)
+        elif (
             before is None
             or before.last_told is None
             or (before.state == "resolved" and alert.kind not in NEWS)
         ):
             fired[alert.kind, alert.client_id].append(alert)
         elif before.state == "firing" and alert.kind not in NEWS:
-            if now - before.last_told >= REMINDER:
+            ended = max((each.until for each in of_key if each.until and each.until <= now), default=None)
+            is_again = ended is not None and before.last_told < ended
+            is_known = any(each.holds(now) for each in of_key)
+            if is_again or (now - before.last_told >= REMINDER and not is_known):
                 reminded[alert.kind, alert.client_id].append(alert)
             elif before.gone_since is not None:
                 noted[key] = Told(alert, "firing", before.since, before.last_told)
     for key, before in told.items():
         if key in by_key or before.state == "resolved" or before.alert.kind in NEWS:
+            continue
+        if key in inside:
+            if before.gone_since is not None:
+                noted[key] = replace(before, gone_since=None)
             continue
         if before.gone_since is None:
             noted[key] = Told(before.alert, "firing", before.since, before.last_told, now)

@@ -8,14 +8,30 @@ from datetime import datetime
 
 from footfall.errors import FootfallError
 from orchestration.alerting.alert import Alert
-from orchestration.alerting.book import note_failure, note_success, told_to, write
+from orchestration.alerting.book import (
+    note_failure,
+    note_history,
+    note_success,
+    silences,
+    told_to,
+    write,
+)
+from orchestration.alerting.causes import fold
 from orchestration.alerting.channel import NotTold, tell
-from orchestration.alerting.life import Telling, after, openings, tellings
+from orchestration.alerting.life import Telling, What, after, openings, tellings
+from orchestration.alerting.message import title
 from orchestration.alerting.routes import Route
 
 #: Seconds after which a round begins no further message; the next round goes on. A sensor's tick must end
 #: within a minute, one message takes ten seconds at most.
 BUDGET_SECONDS = 30.0
+
+#: How the history calls a message.
+WORDS: Mapping[What, str] = {
+    "firing": "told",
+    "reminder": "told again",
+    "resolved": "all-clear told",
+}
 
 Tell = Callable[[str, Telling, str], None]
 
@@ -40,19 +56,25 @@ def go_round(
     send: Tell = tell,
     budget_seconds: float = BUDGET_SECONDS,
 ) -> Round:
-    """Tell each route what it has not been told yet, of the `kinds` that the caller looked at.
+    """Tell each route what it has not been told yet, of the `kinds` that the caller looked at and tells.
+
+    Of other kinds `holding` may have alerts that are the cause of these.
 
     A route that fails keeps its state: it is told at a later round. What was sent is written down at once, so
     that a crash repeats one message at most; what is to be opened is written down before, so that whoever
     heard of it hears of its end.
     """
     begun = time.monotonic()
-    alerts = [alert for alert in holding if alert.kind in kinds]
+    alerts = list(holding)
+    known = silences(connection)
     sent = 0
     failures = []
     for route in routes:
         told = {key: t for key, t in told_to(connection, route.name).items() if t.alert.kind in kinds}
-        messages, noted = tellings([a for a in alerts if route.takes(a)], told, now)
+        # By route: one that is not told of the cause is told of what follows from it.
+        folded = fold(alert for alert in alerts if route.takes(alert))
+        held = [alert for alert in folded.alerts if alert.kind in kinds]
+        messages, noted = tellings(held, told, now, folded.inside.keys(), known)
         noted |= openings(messages, told, now)
         write(connection, route.name, noted)
         told = {**told, **noted}
@@ -66,6 +88,8 @@ def go_round(
                 failures.append(f"{route.name}: {error}")
                 break
             write(connection, route.name, after(message, told, now))
+            keys = [alert.key for alert in message.alerts]
+            note_history(connection, keys, f"{WORDS[message.what]} {route.name}", title(message), now)
             note_success(connection, route.name)
             sent += 1
     return Round(sent, tuple(failures))

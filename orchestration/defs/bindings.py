@@ -41,12 +41,19 @@ def resources() -> dg.Definitions:
                 ledger_path=str(settings.ledger),
                 dbt_folder=str(settings.home / "dbt"),
             ),
-            "domains": DomainRegistry(path=str(settings.registry), grace_hours=settings.billing_grace_hours),
-            # By name: the UI shows the values of a resource.
-            "billing": Billing(
-                url=dg.EnvVar("FOOTFALL_BILLING_WEBHOOK") if settings.billing_webhook else None,
-                secrets=dg.EnvVar("FOOTFALL_BILLING_SECRET") if settings.billing_secrets else "",
-                allow_private=settings.webhook_private,
+            # As they are: who decides of a domain is shown the decision alone to fill in, and no page of the
+            # UI shows a secret.
+            "domains": dg.ResourceDefinition.hardcoded_resource(
+                DomainRegistry(path=str(settings.registry), grace_hours=settings.billing_grace_hours),
+                description=DomainRegistry.__doc__,
+            ),
+            "billing": dg.ResourceDefinition.hardcoded_resource(
+                Billing(
+                    url=settings.billing_webhook,
+                    secrets=",".join(settings.billing_secrets),
+                    allow_private=settings.webhook_private,
+                ),
+                description=Billing.__doc__,
             ),
         }
     )

@@ -171,10 +171,13 @@ class Ledger:
         )
 
     def delivered_since(self, client_id: str, export: str, start: datetime) -> list[datetime]:
-        """Starts of an export's periods from `start` on of which the client has a whole revision."""
+        """Starts of an export's periods from `start` on of which the client had a whole revision.
+
+        Also one that is sent again because its bucket has lost it.
+        """
         found = self._connection().execute(
             "SELECT DISTINCT period_start FROM revisions WHERE client_id = ? AND export = ? "
-            "AND period_start >= ? AND state IN ('committed', 'notified') "
+            "AND period_start >= ? AND (state IN ('committed', 'notified') OR committed_at IS NOT NULL) "
             "AND coalesce(json_extract(manifest, '$.status'), '') <> ?",
             (client_id, export, text_of(start), INCOMPLETE),
         )

@@ -45,6 +45,13 @@ CREATE TABLE IF NOT EXISTS observed_hours (
     digest TEXT NOT NULL,
     PRIMARY KEY (client_id, hour)
 );
+CREATE TABLE IF NOT EXISTS decisions (
+    client_id TEXT NOT NULL,
+    domain TEXT NOT NULL,
+    decision TEXT NOT NULL,
+    by TEXT NOT NULL,
+    at TEXT NOT NULL
+);
 CREATE TABLE IF NOT EXISTS passed_over (
     client_id TEXT NOT NULL,
     reason TEXT NOT NULL,

@@ -15,7 +15,7 @@ from footfall.clients import Client
 from footfall.errors import FootfallError
 from orchestration.discovery.database import transaction
 from orchestration.discovery.hosts import Host, Unusable, normal
-from orchestration.discovery.rows import Domain, State, find, listing, text
+from orchestration.discovery.rows import Domain, State, find, listing, note_decision, text
 from orchestration.webhooks import outbox
 
 #: Domains of a client that wait for somebody's word. More are counted, not stored: a flood of made-up names
@@ -29,6 +29,8 @@ PENDING_HOURS = 2
 PENDING_EVENTS = 20
 #: How long a domain that never became pending is remembered after it was last seen.
 SEEN_FOR = timedelta(days=7)
+#: What a person can decide of a domain.
+DECISIONS = ("approve", "block", "retire")
 #: Between verification and the bill: time to say that it was a mistake.
 GRACE = timedelta(hours=24)
 
@@ -196,6 +198,18 @@ def verify(connection: sqlite3.Connection, client_id: str, domain: str, proof: s
     )
 
 
+def written(decision: str) -> tuple[str, str]:
+    """(decision, who) of `approve by NAME`; both empty where nothing is written. Raises FootfallError."""
+    if not decision.strip():
+        return "", ""
+    word, _, by = (part.strip() for part in decision.strip().partition(" by "))
+    if word not in DECISIONS:
+        raise FootfallError(f"{decision!r} is no decision: write approve, block or retire, and by whom")
+    if not by:
+        raise FootfallError(f"{decision!r} does not say who decides: write `{word} by NAME`")
+    return word, by[:100]
+
+
 def decide(
     connection: sqlite3.Connection,
     client_id: str,
@@ -219,6 +233,8 @@ def decide(
         raise FootfallError(f"{decision!r} is no decision: write approve, block or retire")
     elif proof:
         verify(connection, client_id, domain, proof, now)
+    if decision:
+        note_decision(connection, client_id, domain, decision, by, now)
 
 
 def block(connection: sqlite3.Connection, client_id: str, domain: str, now: datetime) -> None:

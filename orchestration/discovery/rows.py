@@ -69,6 +69,21 @@ def hosts_of(connection: sqlite3.Connection, client_id: str, domain: str) -> lis
     return [row[0] for row in rows]
 
 
+def note_decision(
+    connection: sqlite3.Connection, client_id: str, domain: str, decision: str, by: str, now: datetime
+) -> None:
+    """Remember what a person decided."""
+    connection.execute(
+        "INSERT INTO decisions VALUES (?, ?, ?, ?, ?)", (client_id, domain, decision, by, text(now))
+    )
+
+
+def last_decisions(connection: sqlite3.Connection) -> dict[tuple[str, str], tuple[str, str, datetime]]:
+    """(client, domain) → (decision, who, when) of the last that a person decided."""
+    rows = connection.execute("SELECT * FROM decisions ORDER BY at, rowid").fetchall()
+    return {(row[0], row[1]): (row[2], row[3], datetime.fromisoformat(row[4])) for row in rows}
+
+
 def passed_over(connection: sqlite3.Connection) -> list[tuple[str, str, int, int]]:
     """(client, reason, hosts, events) of what was counted and not stored."""
     return connection.execute(

@@ -79,9 +79,7 @@ def test_a_visit_is_in_a_delivered_file_after_the_hour_is_run_and_the_ui_shows_a
         delivers_all_periods_again(page, interface, "deliveries/demo/events", periods)
         approves_a_domain(page, interface, "demo/new-shop.example")
     listed = installation.run("domains", "list")
-    assert re.search(r"demo +new-shop\.example +verified +approved by an operator", listed.stdout), (
-        listed.stdout
-    )
+    assert re.search(r"demo +new-shop\.example +verified +approved by anna", listed.stdout), listed.stdout
     assert verify_bucket(LocalStore(installation.home / "buckets" / "demo")).problems == []
     assert demo.press_control_c() == 0
     assert "Traceback" not in demo.said

@@ -78,14 +78,14 @@ def at(tmp_path):
     made.ledger.close()
 
 
-def test_a_blocked_delivery_is_one_alert_of_its_export_until_it_arrives(at):
+def test_blocked_deliveries_are_one_alert_of_their_bucket_until_they_arrive(at):
     for n in range(3):
         row = at.ledger.record(at.plan(HOUR + n * HOURS), "rendered")
         at.ledger.record(row, "rendered", hold="blocked", kind="auth", error="403 AccessDenied")
     now = HOUR + 3 * HOURS
 
     (alert,) = at.alerts(now)
-    assert (alert.kind, alert.client_id, alert.subject) == ("delivery_failed", "demo", "events")
+    assert (alert.kind, alert.client_id, alert.subject) == ("delivery_failed", "demo", "@main")
     assert alert.facts["count"] == "3"
     assert alert.facts["error"] == "403 AccessDenied"
     assert "permission" in alert.facts["to do"]
@@ -101,7 +101,7 @@ def test_a_delivery_that_heals_by_itself_is_told_only_when_it_goes_on(at):
     at.ledger.record(row, "rendered", hold="waiting", kind="retry", error="503", failing_since=HOUR + HOURS)
 
     assert at.alerts(HOUR + HOURS + PATIENCE / 2) == []
-    assert at.kinds(HOUR + HOURS + PATIENCE) == [("delivery_failed", "demo", "events")]
+    assert at.kinds(HOUR + HOURS + PATIENCE) == [("delivery_failed", "demo", "@main")]
 
 
 def test_what_is_held_up_of_an_export_nobody_orders_any_more_is_no_alert(at):
@@ -118,7 +118,7 @@ def test_an_hour_that_never_ran_is_overdue_two_hours_after_its_end_and_mended_by
     (alert,) = at.alerts(end + 2 * HOURS + timedelta(seconds=1))
     assert (alert.kind, alert.subject, alert.facts["periods"]) == (
         "delivery_overdue",
-        "events",
+        "hourly",
         "2026-11-20T15",
     )
     at.deliver(HOUR + HOURS)
@@ -136,7 +136,7 @@ def test_an_old_hole_is_let_go_after_two_days(at):
     at.deliver(HOUR)
     for n in range(2, 60):
         at.deliver(HOUR + n * HOURS)
-    assert at.kinds(HOUR + 40 * HOURS) == [("delivery_overdue", "demo", "events")]
+    assert at.kinds(HOUR + 40 * HOURS) == [("delivery_overdue", "demo", "hourly")]
     assert at.kinds(HOUR + 56 * HOURS) == []
 
 

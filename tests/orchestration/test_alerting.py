@@ -36,6 +36,7 @@ from orchestration.defs.alerting.sensors import (
     DISKS,
     FILES,
     LEDGER,
+    PROCESSES,
     REGISTRY,
 )
 
@@ -455,9 +456,9 @@ def test_a_part_that_cannot_be_looked_at_is_told_and_hides_no_other(desk):
 
 
 def test_every_kind_is_looked_for_somewhere():
-    looked_for = DAGSTER | REGISTRY | LEDGER | COLLECTORS | FILES | DISKS | CHANNELS
-    # The watchdog outside looks for the one, and a look that fails is the other.
-    assert looked_for | {"daemon_silent", "watch_failing"} == set(KINDS)
+    looked_for = DAGSTER | REGISTRY | LEDGER | COLLECTORS | FILES | DISKS | CHANNELS | PROCESSES
+    # The watchdog outside looks for the first, a look that fails is the second, and a person sends the third.
+    assert looked_for | {"daemon_silent", "watch_failing", "test"} == set(KINDS)
 
 
 def test_a_wrong_file_of_routes_leaves_the_webhook_and_is_told_by_it(tmp_path):

@@ -12,6 +12,7 @@ import dagster as dg
 import pytest
 from support.orchestration_builders import add_event, warehouse
 
+from footfall.clients import load_registry
 from footfall.hours import HOUR, floor
 from footfall.settings import Settings
 from footfall.store import LocalStore
@@ -375,6 +376,50 @@ def test_every_asset_and_job_says_what_to_do_when_it_is_red(load, graph):
     for job in definitions.resolve_all_job_defs():
         if not job.name.startswith("__"):
             assert "**When it is red:**" in (job.description or ""), job.name
+
+
+def test_who_decides_of_a_domain_fills_in_one_field_and_a_domain_that_waits_is_missing(
+    load, tmp_path, monkeypatch
+):
+    from orchestration.discovery import domains, rows
+    from orchestration.discovery.database import registry
+    from orchestration.partitions import DOMAINS
+
+    monkeypatch.setenv("FOOTFALL_HOME", str(tmp_path))
+    monkeypatch.setenv("FOOTFALL_BILLING_SECRET", "not-to-be-shown")
+    definitions = load(ROOT / "clients")
+    job, sensor = definitions.resolve_job_def("decide_domain"), definitions.resolve_sensor_def("new_domains")
+    (client,) = (each for each in load_registry(ROOT / "clients").clients if each.client_id == "demo")
+    with registry(tmp_path / "registry.sqlite") as book:
+        for n in range(domains.PENDING_HOURS):
+            seen = [domains.Sighting("shop", "new.example", domains.PENDING_EVENTS)]
+            domains.observe(book, client, FIRST_HOUR + n * HOUR, seen, now=datetime.now(UTC))
+    shown = dg.validate_run_config(job, {})
+    assert "not-to-be-shown" not in str(shown)
+    assert [name for name, of in shown["resources"].items() if of.get("config")] == []
+    assert shown["ops"]["discovery__domain"]["config"] == {"decision": ""}
+
+    key = dg.AssetKey(["discovery", "domain"])
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+        resources = {"domains": definitions.resources["domains"]}
+        with dg.build_sensor_context(instance, definitions=definitions, resources=resources) as context:
+            tick = sensor.evaluate_tick(context)
+        assert [each.partition_keys for each in tick.dynamic_partitions_requests] == [["demo/new.example"]]
+        (event,) = tick.asset_events
+        assert isinstance(event, dg.AssetObservation)
+        instance.add_dynamic_partitions(DOMAINS, ["demo/new.example"])
+        done = job.execute_in_process(
+            instance=instance,
+            partition_key="demo/new.example",
+            run_config={
+                "ops": {"discovery__domain": {"config": {"decision": "approve by anna"}}},
+                "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+            },
+        )
+        assert done.success
+        assert instance.get_materialized_partitions(key) == {"demo/new.example"}
+    with registry(tmp_path / "registry.sqlite") as book:
+        assert rows.last_decisions(book)["demo", "new.example"][:2] == ("approve", "anna")
 
 
 def test_every_asset_links_to_a_section_of_the_runbook(graph):

@@ -196,9 +196,15 @@ def test_an_approval_verifies_and_is_remembered_with_its_name(book):
 @pytest.mark.parametrize(
     ("partition", "decision", "said"),
     [
-        ("demo/new.example", "approve", "verified"),
-        ("demo/new.example", "block", "blocked"),
-        ("demo/other.example", "approve", "the registry does not know other.example of demo"),
+        ("demo/new.example", "approve by anna", "verified"),
+        ("demo/new.example", "block by anna", "blocked"),
+        ("demo/other.example", "approve by anna", "the registry does not know other.example of demo"),
+        ("demo/new.example", "approve", "'approve' does not say who decides: write `approve by NAME`"),
+        (
+            "demo/new.example",
+            "sell by anna",
+            "'sell by anna' is no decision: write approve, block or retire, and by whom",
+        ),
     ],
 )
 def test_a_person_decides_in_the_ui_by_materialising_the_domain(tmp_path, partition, decision, said):
@@ -211,7 +217,7 @@ def test_a_person_decides_in_the_ui_by_materialising_the_domain(tmp_path, partit
             [decide_domain],
             partition_key=partition,
             instance=instance,
-            run_config={"ops": {"discovery__domain": {"config": {"decision": decision, "by": "anna"}}}},
+            run_config={"ops": {"discovery__domain": {"config": {"decision": decision}}}},
             resources={"domains": DomainRegistry(path=str(path)), "billing": Billing()},
             raise_on_error=False,
         )
@@ -220,9 +226,29 @@ def test_a_person_decides_in_the_ui_by_materialising_the_domain(tmp_path, partit
         assert made.metadata["state"].value == said
         with registry(path) as book:
             assert state(book, "new.example") == said
+            assert rows.last_decisions(book)["demo", "new.example"][:2] == (decision.split()[0], "anna")
     else:
         (failed,) = done.get_step_failure_events()
         assert failed.step_failure_data.user_failure_data.description == said
+
+
+def test_a_domain_that_is_materialised_without_a_decision_goes_on_waiting_and_is_seen_to_wait(tmp_path):
+    path = tmp_path / "registry.sqlite"
+    partition = "demo/new.invalid"
+    with registry(path) as book:
+        see(book, "new.invalid", hours=3, events=50)
+        assert state(book, "new.invalid") == "pending"
+    with dg.DagsterInstance.ephemeral() as instance:
+        instance.add_dynamic_partitions(DOMAINS, [partition])
+        done = dg.materialize(
+            [decide_domain],
+            partition_key=partition,
+            instance=instance,
+            resources={"domains": DomainRegistry(path=str(path)), "billing": Billing()},
+        )
+    assert done.asset_materializations_for_node("discovery__domain") == []
+    (observed,) = done.asset_observations_for_node("discovery__domain")
+    assert (observed.partition, observed.metadata["state"].value) == (partition, "pending")
 
 
 def test_a_domain_is_billed_once_its_grace_is_over_and_never_twice(book):

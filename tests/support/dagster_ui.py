@@ -63,6 +63,8 @@ def approves_a_domain(page: Page, ui: str, partition: str) -> None:
     page.goto(f"{ui}/assets/discovery/domain?view=partitions", wait_until="domcontentloaded")
     # The sensor registers a domain some seconds after it was seen; the page looks for new ones by itself.
     expect(page.get_by_text(partition).first).to_be_visible(timeout=PAGE)
+    # It waits, and is seen to.
+    expect(page.get_by_text(re.compile(r"^Missing \([1-9]"))).to_be_visible(timeout=PAGE)
     page.get_by_role("button", name="Materialize…").first.click(modifiers=["Shift"])
     dialog = page.get_by_role("dialog")
     dialog.get_by_placeholder("Partition").click(timeout=PAGE)
@@ -74,8 +76,8 @@ def approves_a_domain(page: Page, ui: str, partition: str) -> None:
     editor.get_by_text("decision").click(timeout=PAGE)
     for key in ("End", "Backspace", "Backspace"):  # decision: ""
         page.keyboard.press(key)
-    page.keyboard.type("approve")
-    expect(editor).to_contain_text("decision: approve", timeout=PAGE)
+    page.keyboard.type("approve by anna")
+    expect(editor).to_contain_text("decision: approve by anna", timeout=PAGE)
     dialog.get_by_role("button", name="Materialize").click(timeout=PAGE)
     for _ in range(RUN // 5_000):
         page.goto(
@@ -83,7 +85,7 @@ def approves_a_domain(page: Page, ui: str, partition: str) -> None:
             wait_until="domcontentloaded",
         )
         page.wait_for_timeout(5_000)
-        if page.get_by_text("approved by an operator").count():
+        if page.get_by_text("approved by anna").count():
             return
     raise AssertionError(f"{partition} was not approved")
 

@@ -19,6 +19,7 @@ from orchestration.alerting.deliveries import (
     refused,
     undeliverable,
 )
+from orchestration.delivery import states
 from orchestration.delivery.ledger import Ledger
 from orchestration.delivery.probes import read_probes
 from orchestration.ingest.listing import read_degraded
@@ -36,9 +37,13 @@ def of_deliveries(
     """Deliveries that are held up or overdue, destinations that would refuse, hours that lack an object."""
     ledger = Ledger(state.ledger())
     try:
+        due, delivered = owed(ledger, clients, book, now)
+        late = frozenset(
+            (each.client_id, each.export, each.period) for each in conditions.late(due, delivered, now)
+        )
         return [
-            *undeliverable(held(ledger, clients), now),
-            *overdue(ledger, clients, book, now),
+            *undeliverable(held(ledger, clients), now, late),
+            *conditions.overdue(due, delivered, now),
             *refused(refusals(clients, state)),
             *conditions.degraded_hours(read_degraded(state.listings(), now - DEGRADED_FOR)),
         ]
@@ -47,7 +52,10 @@ def of_deliveries(
 
 
 def held(ledger: Ledger, clients: Sequence[Client]) -> list[Held]:
-    """The rows of the ledger that something holds up, oldest period first, of exports still ordered."""
+    """The rows of the ledger that something holds up, oldest period first, of exports still ordered.
+
+    Also those that are just tried again after that: `replay` lets go of them before it tries.
+    """
     ordered = {
         (client.client_id, export.name): (client, export)
         for client in clients
@@ -64,17 +72,19 @@ def held(ledger: Ledger, clients: Sequence[Client]) -> list[Held]:
             row.error or "",
             row.failing_since,
             row.next_at,
+            tuple(place for place, state in ledger.copies(row).items() if state != states.COMMITTED),
         )
         for row in ledger.unfinished()
-        if row.hold and (row.client_id, row.export) in ordered
+        if (row.hold or row.error) and (row.client_id, row.export) in ordered
         for client, export in [ordered[row.client_id, row.export]]
     ]
 
 
-def overdue(
+def owed(
     ledger: Ledger, clients: Sequence[Client], book: sqlite3.Connection, now: datetime
-) -> list[Alert]:
-    """Periods of the last 48 hours that are past their deadline, also those that never ran."""
+) -> tuple[list[Due], frozenset[tuple[str, str, str]]]:
+    """Periods of the last 48 hours, also those that never ran, and (client, export, period) of what was
+    delivered of them."""
 
     def begun(client_id: str, export: str) -> datetime:
         return ledger.first_period(client_id, export) or floor(now)
@@ -89,7 +99,7 @@ def overdue(
         due += expected(client, export, since, now)
         for start in ledger.delivered_since(*key, now - LOOK_BACK - _DAY):
             delivered.add((*key, label(start, export, client)))
-    return conditions.overdue(due, frozenset(delivered), now)
+    return due, frozenset(delivered)
 
 
 def refusals(clients: Sequence[Client], state: State) -> list[Refusal]:

@@ -12,8 +12,10 @@ from footfall.errors import FootfallError
 from footfall.settings import Settings
 from orchestration.alerting import conditions, facts
 from orchestration.alerting.alert import Alert
-from orchestration.alerting.book import alert_book, failing_routes, note_look
+from orchestration.alerting.book import alert_book, failing_routes, fallen_processes, note_look
+from orchestration.alerting.causes import fold
 from orchestration.alerting.looking import Source, look_at
+from orchestration.alerting.pages import linked
 from orchestration.alerting.round import go_round
 from orchestration.alerting.routes import usable_routes
 from orchestration.defs.alerting.deliveries import of_deliveries
@@ -35,6 +37,8 @@ COLLECTORS = frozenset({"collector_silent", "spool_ageing"})
 FILES = frozenset({"client_file_invalid"})
 DISKS = frozenset({"disk_low"})
 CHANNELS = frozenset({"channel_failing"})
+#: Shown here, and told by `footfall up` itself: what ended may be the daemon.
+PROCESSES = frozenset({"process_died"})
 #: Alerts that a tick of the sensor shows by their titles.
 SHOWN = 10
 
@@ -80,6 +84,7 @@ def alerts(
                 Source(
                     "the disks", DISKS, lambda: conditions.full_disks(facts.disks(local_folders(settings)))
                 ),
+                Source("the processes of `footfall up`", PROCESSES, lambda: fallen_processes(book, now)),
                 Source(
                     "the channels",
                     CHANNELS,
@@ -87,14 +92,18 @@ def alerts(
                 ),
             ]
         )
-        done = go_round(book, routes, seen.holding, os.environ, settings.runbook_url, now, kinds=seen.kinds)
-        note_look(book, seen.holding, now)
-    return dg.SkipReason("; ".join([*_summary(seen.holding, done.sent, bool(routes)), *done.failures]))
+        holding = linked(seen.holding, settings.ui_url)
+        kinds = seen.kinds - PROCESSES
+        done = go_round(book, routes, holding, os.environ, settings.runbook_url, now, kinds=kinds)
+        shown = fold(holding).alerts
+        note_look(book, shown, now)
+    return dg.SkipReason("; ".join([*_summary(shown, done.sent, bool(routes)), *done.failures]))
 
 
 def _summary(holding: Sequence[Alert], sent: int, has_routes: bool) -> Iterator[str]:
     """What the sensor's ticks show, also where nobody is told."""
-    yield f"{len(holding)} alerts hold, {sent} messages sent"
+    news = sum(alert.severity == "info" for alert in holding)
+    yield f"{len(holding) - news} alerts hold, {news} pieces of information, {sent} messages sent"
     if not has_routes:
         yield "nobody is told: set FOOTFALL_ALERT_WEBHOOK or FOOTFALL_ALERT_ROUTES"
     yield from (f"{alert.kind}: {alert.title}" for alert in holding[:SHOWN])

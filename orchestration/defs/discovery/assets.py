@@ -1,16 +1,18 @@
 """`discovery/domains`: the hosts of an hour's events, registered; `discovery/domain`: a domain's proof."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import dagster as dg
 
 from footfall.errors import FootfallError
 from footfall.hours import between
+from orchestration.defs.discovery.showing import domain_metadata
 from orchestration.discovery import domains as life
 from orchestration.discovery import rows, volumes
 from orchestration.discovery.database import registry, transaction
 from orchestration.discovery.held import replace_held
-from orchestration.discovery.proofs import instructions, proven
+from orchestration.discovery.proofs import proven
 from orchestration.discovery.report import domains_table, passed_over_table
 from orchestration.discovery.sightings import SeenInHour, seen_in
 from orchestration.discovery.usage import tell_usage
@@ -82,33 +84,38 @@ def discover_domains(
 
 _DECISION = {
     "decision": dg.Field(
-        str, default_value="", description="approve, block or retire; empty: look for the owner's proof"
+        str,
+        default_value="",
+        description="`approve by NAME`, `block by NAME` or `retire by NAME`, with your name, which is kept; "
+        "empty: look for the owner's proof",
     ),
-    "by": dg.Field(str, default_value="an operator", description="who decides; kept with an approval"),
 }
 
 
 @dg.asset(
     key=["discovery", "domain"],
     description=(
-        "One partition a domain, `client/domain`. Materialise it to look for the owner's proof (a DNS TXT "
-        "record or a file on the site); give `decision: approve` (or `block`, `retire`) in the launchpad to "
-        "decide yourself.\n\n**When it is red:** the message says what the registry knows of the domain."
+        "One partition a domain, `client/domain`. **Missing: it waits for a decision. Materialized: it is "
+        "the client's.**\n\n**To decide:** hold *Shift*, click *Materialize…*, choose the domain, and write "
+        "into the one field: `decision: approve by NAME` (or `block by NAME`, `retire by NAME`), with your "
+        "name. One that is blocked or retired leaves this list.\n\n**Without a decision** the owner's proof "
+        "is looked for (a DNS TXT record or a file on the site); where there is none, the domain goes on "
+        "waiting.\n\n**When it is red:** the message says what the registry knows of the domain."
     ),
     group_name="discovery",
     owners=[_OWNER],
     kinds={"sqlite"},
     partitions_def=domain_partitions(),
     config_schema=_DECISION,
+    output_required=False,
 )
 def decide_domain(
     context: dg.AssetExecutionContext, domains: DomainRegistry, billing: Billing
-) -> dg.MaterializeResult[None]:
+) -> Iterator[dg.Output[None]]:
     client_id, _, domain = context.partition_key.partition("/")
-    asked = context.op_execution_context.op_config
-    decision: str = asked["decision"]
     now = datetime.now(UTC)
     try:
+        decision, by = life.written(context.op_execution_context.op_config["decision"])
         with registry(domains.file()) as database:
             row = rows.find(database, client_id, domain)
             if row is None:
@@ -118,16 +125,16 @@ def decide_domain(
             if not decision and row.state in ("seen", "pending"):
                 proof = proven(domain, hosts, row.token, allow_private=billing.allow_private)
             with transaction(database):
-                life.decide(database, client_id, domain, decision, proof, asked["by"], now)
+                life.decide(database, client_id, domain, decision, proof, by, now)
             row = rows.find(database, client_id, domain) or row
     except FootfallError as error:
         raise dg.Failure(str(error), allow_retries=False) from None
-    return dg.MaterializeResult(
-        metadata={
-            "state": row.state,
-            "proof": row.proof or "none",
-            "events": row.events,
-            "hosts": dg.MetadataValue.md("\n".join(f"- {host}" for host in hosts)),
-            **({"to_verify": instructions(domain, row.token)} if row.state in ("seen", "pending") else {}),
-        }
-    )
+    metadata = {**domain_metadata(row, hosts), **({"decided_by": by} if by else {})}
+    if row.state in ("seen", "pending"):
+        # No materialization: in the list of partitions it is to be seen that it waits.
+        context.log_event(
+            dg.AssetObservation(context.asset_key, partition=context.partition_key, metadata=metadata)
+        )
+        context.log.warning("no decision and no proof: %s of %s goes on waiting", domain, client_id)
+    else:
+        yield dg.Output(None, metadata=metadata)

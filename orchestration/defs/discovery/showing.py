@@ -1,0 +1,20 @@
+"""What the Dagster UI shows of a domain."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import dagster as dg
+
+from orchestration.discovery.proofs import instructions
+from orchestration.discovery.rows import Domain
+
+
+def domain_metadata(row: Domain, hosts: Sequence[str]) -> dict[str, Any]:
+    """State, proof or what it takes, and the hosts that were seen."""
+    return {
+        "state": row.state,
+        "proof": row.proof or "none",
+        "events": row.events,
+        "hosts": dg.MetadataValue.md("\n".join(f"- {host}" for host in hosts)),
+        **({"to_verify": instructions(row.domain, row.token)} if row.state in ("seen", "pending") else {}),
+    }

@@ -1,0 +1,113 @@
+"""`footfall up`: a child that is killed comes back and is told of; one that cannot come back ends it all."""
+
+import json
+import os
+import signal
+import socket
+import time
+import urllib.request
+from pathlib import Path
+
+from support.receiver import Receiver, receiver
+
+#: What to look for in the command line of each child.
+CHILDREN = {
+    "collector": b"\0-m\0collector\0",
+    "dagster-webserver": b"/dagster-webserver\0",
+    "dagster-daemon": b"/dagster-daemon\0run\0",
+}
+
+
+def test_a_killed_child_is_started_again_and_told_and_one_that_cannot_be_ends_up_with_its_last_error(
+    installation, processes_of
+):
+    with receiver() as receives:
+        installation.environment["FOOTFALL_ALERT_WEBHOOK"] = f"{receives.origin}/alerts"
+        installation.environment["FOOTFALL_WEBHOOK_PRIVATE"] = "yes"
+        up = installation.start("up")
+        up.wait_until_it_says("Ctrl-C ends all of it")
+        collector = up.wait_until_it_says(r"collector\s+(http\S+)")
+        interface = up.wait_until_it_says(r"Dagster UI\s+(http\S+)")
+        first = {name: _child(up.process.pid, mark) for name, mark in CHILDREN.items()}
+
+        for pid in first.values():
+            os.kill(pid, signal.SIGKILL)
+        for name in first:
+            alert = _told(receives, f"process_died::{name}", seconds=60)
+            assert alert["title"] == f"{name} ended by itself: killed by SIGKILL"
+            assert "exit: killed by SIGKILL" in alert["text"]
+            up.wait_until_it_says(rf"{name} ended \(killed by SIGKILL\): .+; it is started again in 1 s", 5)
+        _wait_for(f"{collector}/health")
+        _wait_for(f"{interface}/server_info")
+        for name, mark in CHILDREN.items():
+            assert _child(up.process.pid, mark) != first[name]
+        assert up.process.poll() is None
+
+        host, port = collector.removeprefix("http://").split(":")
+        os.kill(_child(up.process.pid, CHILDREN["collector"]), signal.SIGKILL)
+        with _taken(host, int(port)):
+            code = up.process.wait(120)
+        up.close()
+        assert code == 1, up.said
+        assert "collector cannot be kept alive: it ended" in up.said
+        assert "nobody could be told" not in up.said
+        ending = _told(receives, "process_died::up", seconds=5)
+
+    last = up.said.rpartition("Its last lines:")[2]
+    assert port in last and "in use" in last, up.said
+    assert "Traceback" not in up.said
+    assert "collector cannot be kept alive" in ending["text"] and "in use" in ending["text"]
+    assert processes_of(installation.home) == []
+
+
+def _told(receives: Receiver, key: str, seconds: float) -> dict:
+    """The first message of a key that tells of its beginning."""
+
+    def messages() -> list[dict]:
+        bodies = [json.loads(posted.body) for posted in receives.posted]
+        return [body for body in bodies if (body["key"], body["event"]) == (key, "firing")]
+
+    give_up = time.monotonic() + seconds
+    with receives.changed:
+        while not messages():
+            left = give_up - time.monotonic()
+            assert left > 0, f"nothing was told of {key}: {[p.body for p in receives.posted]}"
+            receives.changed.wait(left)
+        return messages()[0]
+
+
+def _child(parent: int, mark: bytes) -> int:
+    """The process id of a child, once it is there."""
+    give_up = time.monotonic() + 60
+    while time.monotonic() < give_up:
+        for entry in Path("/proc").glob("[0-9]*"):
+            try:
+                is_child = int((entry / "stat").read_text().rpartition(")")[2].split()[1]) == parent
+                if is_child and mark in b"\0" + (entry / "cmdline").read_bytes():
+                    return int(entry.name)
+            except OSError:
+                continue
+        time.sleep(0.1)
+    raise AssertionError(f"no child {mark!r} of {parent}")
+
+
+def _wait_for(url: str) -> None:
+    give_up = time.monotonic() + 120
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=5):
+                return
+        except OSError:
+            assert time.monotonic() < give_up, f"{url} does not answer"
+            time.sleep(0.2)
+
+
+def _taken(host: str, port: int) -> socket.socket:
+    """The port, held by somebody else from the moment at which it is free."""
+    give_up = time.monotonic() + 10
+    while True:
+        try:
+            return socket.create_server((host, port))
+        except OSError:
+            assert time.monotonic() < give_up, f"port {port} does not become free"
+            time.sleep(0.01)
