@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from footfall.clients import load_registry
+from footfall.clients import registry_of
 from footfall.errors import FootfallError
 from footfall.found import shown
 from footfall.settings import Settings
@@ -64,7 +64,7 @@ def _verify(options: argparse.Namespace, settings: Settings) -> int:
 def _owner(settings: Settings, url: str) -> Callable[[str], str | None]:
     """Whose a root below `url` is: by the client files, and by the folders of the backup."""
     roots = {}
-    for client in load_registry(settings.clients).clients:
+    for client in registry_of(settings).clients:
         roots[_plain(f"{settings.backup}/{client.client_id}")] = client.client_id
         for destination in client.destinations().values():
             roots[_plain(destination.resolved_url(settings.home))] = client.client_id
