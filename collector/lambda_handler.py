@@ -23,9 +23,9 @@ from urllib.parse import unquote
 
 from collector.address import networks
 from collector.app import Collector
-from collector.message import Answer, Pending, Request
 from collector.options import Options
 from collector.sender import Senders
+from collector.server.message import Answer, Pending, Request, Trouble
 from collector.spool import NotDurable, SpoolState
 from collector.targets import targets
 from footfall.allowed import Allowed
@@ -198,17 +198,17 @@ def request_of(event: Mapping[str, Any]) -> Request:
     )
 
 
-def _body(event: Mapping[str, Any]) -> tuple[bytes, Refusal | None]:
+def _body(event: Mapping[str, Any]) -> tuple[bytes, Trouble | None]:
     text: str = event.get("body") or ""
     if event.get("isBase64Encoded"):
         try:
             body = base64.b64decode(text, validate=True)
         except (binascii.Error, ValueError):
-            return b"", Refusal.BODY_UNFINISHED
+            return b"", Trouble.BODY_UNFINISHED
     else:
         body = text.encode("utf-8", "replace")
     if len(body) > MAX_BODY_BYTES:
-        return body[: MAX_BODY_BYTES + 1], Refusal.BODY_TOO_LARGE
+        return body[: MAX_BODY_BYTES + 1], Trouble.BODY_TOO_LARGE
     return body, None
 
 

@@ -15,8 +15,8 @@ from pydantic import ValidationError
 from commands import doctor, ingest_commands, installation, verify_command
 from commands.keeping import Keeper, Teller
 from commands.processes import Children, stop_on_signals
+from footfall.access.api_keys import key_hash, new_key
 from footfall.allowed import Allowed
-from footfall.api_keys import key_hash, new_key
 from footfall.clients import Client, Registry, Site, registry_of
 from footfall.durable import open_lake, take_up
 from footfall.errors import FootfallError

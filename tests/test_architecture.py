@@ -24,6 +24,8 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "footfall": (),
     "sources": ("footfall",),
     "collector": ("footfall",),
+    # HTTP, which knows nothing of events.
+    "collector.server": ("footfall.errors",),
     "pixel": (),
     "dbt_project": (),
     "orchestration.definitions": ("footfall", "orchestration.loading"),
@@ -118,6 +120,8 @@ def test_no_import_goes_against_the_arrows():
         ("orchestration.defs.ingest.assets", "orchestration.defs.bindings.resources"),
         ("orchestration.defs.novelty.assets", "footfall.store.LocalStore"),
         ("collector.app", "tests.support.collectors.batch"),
+        ("collector.server.http", "footfall.event.Refusal"),
+        ("collector.server.connection", "collector.targets.Target"),
     ],
 )
 def test_an_arrow_the_wrong_way_would_be_seen(module, imported):
@@ -192,7 +196,7 @@ def test_plain_functions_know_nothing_of_dagster():
 def test_kernel_and_collector_stand_without_dagster_a_server_or_sql(package):
     importers = _importers(package, "footfall", "collector")
 
-    alone = {"httptools": ["collector/connection.py"], "duckdb": ["footfall/sql.py"]}
+    alone = {"httptools": ["collector/server/connection.py"], "duckdb": ["footfall/sql.py"]}
     assert importers == alone.get(package, [])
     assert _importers("footfall.sql", "footfall", "collector") == []
 

@@ -19,7 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from collector.frames import scan
 from collector.segments import OPEN, SEALED
-from footfall.api_keys import key_hash
+from footfall.access.api_keys import key_hash
 
 SITE = "pk_shop_Hn40rBy6"
 #: API keys of the client, by what they may do.
