@@ -1,5 +1,6 @@
 """What tests of several packages need: the command line, and an S3 server that fails on demand."""
 
+import socket
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -42,3 +43,12 @@ def s3_url(proxy: FaultProxy) -> Iterator[str]:
 def footfall(tmp_path: Path) -> CommandLine:
     """The command line on an empty state folder, with the example clients."""
     return command_line(tmp_path / "state")
+
+
+@pytest.fixture
+def listening() -> Iterator[socket.socket]:
+    """A socket that listens on a port of 127.0.0.1."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        yield listener
