@@ -213,7 +213,9 @@ def _import(options: argparse.Namespace, settings: Settings) -> int:
     if name not in sites:
         raise FootfallError(f"say which site of {client.client_id} it is: --site {' | '.join(sites)}")
     if options.format == "cloudfront":
-        arguments = [options.file, "--client", client.client_id, "--site", name]
+        # A path is as seen from here; the module runs elsewhere.
+        given = options.file if "://" in options.file else str(Path(options.file).absolute())
+        arguments = [given, "--client", client.client_id, "--site", name]
         arguments += ["--no-page-views"] if options.no_page_views else []
         return installation.run_module(settings, os.environ, "commands.import_cloudfront", *arguments)
     with local_files(options.file, s3_endpoint=settings.s3_endpoint) as files:

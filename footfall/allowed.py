@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from footfall.errors import FootfallError
 from footfall.guard import Forbidden, require_possible
-from footfall.locations import HOME, Location, folder, local_path, location
+from footfall.locations import HOME, Location, folder, local_path, location, steps
 from footfall.settings import Settings
 
 #: The machine's own folders, of Linux and macOS; nobody keeps a client's bucket there.
@@ -108,6 +108,8 @@ class Allowed:
         return place
 
     def _require_folder(self, place: Location, path: Path) -> None:
+        if any(step.parts[1:2] == ("proc",) for step in steps(path)):
+            raise FootfallError("leads through /proc, which is another place for each process")
         buckets = folder(self.home / "buckets")
         if self.clients and place.overlaps(folder(Path(self.clients))):
             raise FootfallError("overlaps the folder of the client files")
