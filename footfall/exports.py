@@ -1,10 +1,11 @@
 """What a client orders and where it goes: exports and destinations, as a client file states them."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from footfall.catalogue.tables import DATASETS, Cadence
 from footfall.fields import (
     ACCOUNT,
     ENDPOINT,
@@ -23,54 +24,14 @@ from footfall.filters import parse_filter
 from footfall.locations import filled_in
 from footfall.strict import Strict
 
-Dataset = Literal[
-    "events",
-    "page_views",
-    "sessions",
-    "conversions",
-    "visitors",
-    "daily_metrics",
-    "pages_daily",
-    "sources_daily",
-    "geo_daily",
-    "devices_daily",
-    "events_daily",
-    "journeys",
-    "funnels",
-    "web_vitals_daily",
-    "ai_traffic_daily",
-    "consent_daily",
-    "late_events",
-    "edge_daily",
-    "retention_weekly",
-]
-Cadence = Literal["live", "hourly", "daily"]
+# A type checker cannot know the names of a list; pydantic and the schema of client files do.
+if TYPE_CHECKING:
+    Dataset = str
+else:
+    Dataset = Literal[tuple(DATASETS)]
 
-#: Which cadences each dataset may be delivered at. An hour of receipt is complete once and for all, and so
-#: is the hour in which a session closed; a row of a report is a local day. Live is what is known of an event
-#: as soon as it is received. One line for each dataset; its table, its period and its order are in
-#: orchestration/delivery/datasets.py.
-CADENCES: dict[str, tuple[Cadence, ...]] = {
-    "events": ("live", "hourly", "daily"),
-    "page_views": ("live", "hourly", "daily"),
-    "sessions": ("hourly", "daily"),
-    "conversions": ("live", "hourly", "daily"),
-    "visitors": ("daily",),
-    "daily_metrics": ("daily",),
-    "pages_daily": ("daily",),
-    "sources_daily": ("daily",),
-    "geo_daily": ("daily",),
-    "devices_daily": ("daily",),
-    "events_daily": ("daily",),
-    "journeys": ("daily",),
-    "funnels": ("daily",),
-    "web_vitals_daily": ("daily",),
-    "ai_traffic_daily": ("daily",),
-    "consent_daily": ("daily",),
-    "late_events": ("daily",),
-    "edge_daily": ("daily",),
-    "retention_weekly": ("daily",),
-}
+#: Dataset → how often it can be delivered.
+CADENCES: dict[str, tuple[Cadence, ...]] = {name: table.cadences for name, table in DATASETS.items()}
 
 #: The destination that every client has.
 MAIN = "main"

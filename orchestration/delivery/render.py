@@ -50,7 +50,7 @@ def render(
     files: list[DeliveredFile] = []
     paths: list[Path] = []
     where, values = selection.period(start)
-    table = table or sql("main.{table}", table=name(selection.dataset.table))
+    table = table or sql("main.{table}", table=name(selection.dataset.name))
     sites = [site.site_id for site in selection.client.sites] if export.split == "site" else [None]
     if export.split == "site":
         sites += [s for s in _sites(connection, table, selection, where, values) if s not in sites]
@@ -89,14 +89,13 @@ def preview(
     connection: duckdb.DuckDBPyConnection,
     selection: Selection,
     start: datetime,
-    hidden: frozenset[str],
     table: Sql,
 ) -> list[dict[str, Any]]:
     """The first five rows, without columns about persons and without those that are hashed."""
     shown = [
         cell
         for cell, source in zip(selection.cells, selection.sources, strict=False)
-        if source not in hidden and source not in selection.export.hash
+        if source not in selection.dataset.personal and source not in selection.export.hash
     ]
     if not shown:
         return []

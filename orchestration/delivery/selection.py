@@ -9,6 +9,7 @@ from typing import Any
 
 import duckdb
 
+from footfall.catalogue.tables import DATASETS, Table
 from footfall.clients import Client, Export
 from footfall.days import window, zones_of_sites
 from footfall.failures import ConfigError
@@ -16,7 +17,7 @@ from footfall.filters import columns_of, parse_filter
 from footfall.manifest import CSV_DIALECT, JSONL_DIALECT, PARQUET_DIALECT
 from footfall.sql import Sql, joined, name, names, number, sql, text
 from orchestration.delivery.conditions import to_sql
-from orchestration.delivery.datasets import DATASETS, Dataset, columns, require_columns
+from orchestration.delivery.datasets import columns, require_columns
 from orchestration.delivery.held import holding, not_held
 
 #: Characters with which a spreadsheet begins a formula, the full-width ones of Asian keyboards included.
@@ -42,7 +43,7 @@ class Selection:
 
     client: Client
     export: Export
-    dataset: Dataset
+    dataset: Table
     columns: tuple[tuple[str, str], ...]
     cells: tuple[Sql, ...]
     sources: tuple[str, ...]
@@ -97,11 +98,11 @@ class Marts:
         self._known: dict[str, dict[str, str]] = {}
         self._holding: frozenset[str] | None = None
 
-    def of(self, connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> dict[str, str]:
+    def of(self, connection: duckdb.DuckDBPyConnection, dataset: Table) -> dict[str, str]:
         """Column → type of a dataset's table. Raises ConfigError."""
-        if dataset.table not in self._known:
-            self._known[dataset.table] = dict(columns(connection, dataset))
-        return self._known[dataset.table]
+        if dataset.name not in self._known:
+            self._known[dataset.name] = dict(columns(connection, dataset))
+        return self._known[dataset.name]
 
     def is_holding(self, connection: duckdb.DuckDBPyConnection, client: Client) -> bool:
         """Whether a host of the client is held."""
@@ -119,8 +120,6 @@ def select(
 ) -> Selection:
     """Resolve an export. Raises ConfigError where it asks for what the dataset does not have."""
     dataset = DATASETS[export.dataset]
-    if export.cadence == "daily" and not (dataset.day or dataset.moment):
-        raise ConfigError(f"{export.dataset} cannot be delivered daily")
     marts = marts or Marts()
     kinds = marts.of(connection, dataset)
     free = not_held(kinds) if marts.is_holding(connection, client) else ALL
@@ -135,7 +134,7 @@ def select(
         parsed = parse_filter(export.filter)
         filtered = columns_of(parsed)
         condition, values = to_sql(parsed, kinds)
-    order = [each for each in (dataset.order or kinds) if each in kinds]
+    order = [each for each in dataset.order if each in kinds]
     dialect = _dialect(export)
     return Selection(
         client=client,

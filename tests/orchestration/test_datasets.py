@@ -19,9 +19,9 @@ from support.orchestration_builders import (
     warehouse,
 )
 
-from footfall.clients import CADENCES
+from footfall.catalogue.tables import DATASETS
 from footfall.manifest import CSV_DIALECT
-from orchestration.delivery.datasets import DATASETS, columns
+from orchestration.delivery.datasets import columns
 from orchestration.delivery.digests import Digests
 from orchestration.delivery.render import render
 from orchestration.delivery.selection import select
@@ -48,10 +48,6 @@ def _titles(connection, tmp_path):
 def _unguarded(cell):
     """What a reader does with a cell, after the manifest's dialect."""
     return re.sub(r"\A'('*[=+\-@\t\r\n＝＋－＠])", r"\1", cell)
-
-
-def test_every_dataset_a_client_may_order_is_there():
-    assert set(DATASETS) == set(CADENCES)
 
 
 def test_null_is_an_empty_cell_and_an_empty_string_is_quoted(connection, tmp_path):
