@@ -85,15 +85,24 @@ class Table:
         return self.clock.cadences if self.clock else ()
 
     @property
+    def hour(self) -> str | None:
+        """See Clock."""
+        return self.clock.hour if self.clock else None
+
+    @property
+    def moment(self) -> str | None:
+        """See Clock."""
+        return self.clock.moment if self.clock else None
+
+    @property
     def day(self) -> str | None:
-        """The column of the local day that a row belongs to; None where it belongs by a time."""
+        """See Clock."""
         return self.clock.day if self.clock else None
 
     def column(self, cadence: str) -> str:
         """The column by which a row belongs to a period of an export of that cadence."""
-        assert self.clock is not None, "no client can order it"
         is_by_hour = cadence in ("hourly", "live")
-        return str(self.clock.day or (self.clock.hour if is_by_hour else self.clock.moment))
+        return str(self.day or (self.hour if is_by_hour else self.moment))
 
 
 _BY_EVENT = ("site_id", "occurred_at", "event_id")

@@ -69,7 +69,7 @@ def test_what_is_personal_in_one_table_is_so_in_each(table):
     "table", [table for table in CATALOGUE if "event_id" not in table.order], ids=lambda table: table.name
 )
 def test_the_order_of_a_table_is_total(table):
-    """By a key, so that the same rows lie in one order. Keys are what dbt tests to be unique; a date follows from its time."""
+    """By a key that dbt tests, so that the same rows lie in one order; a date follows from its time."""
     keys = [
         set(test["unique_together"]["arguments"]["columns"])
         for test in REPORTED[table.name]["data_tests"]

@@ -295,4 +295,4 @@ def test_a_day_of_events_is_the_local_day_in_which_they_were_received(at):
 
 def test_every_dataset_has_one_kind_of_period():
     for name, dataset in DATASETS.items():
-        assert bool(dataset.clock.day) != bool(dataset.clock.hour and dataset.clock.moment), name
+        assert bool(dataset.day) != bool(dataset.hour and dataset.moment), name
