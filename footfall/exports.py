@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from footfall.catalogue.formats import CSV, FORMATS
 from footfall.catalogue.tables import DATASETS, Cadence
 from footfall.fields import (
     ACCOUNT,
@@ -27,8 +28,10 @@ from footfall.strict import Strict
 # A type checker cannot know the names of a list; pydantic and the schema of client files do.
 if TYPE_CHECKING:
     Dataset = str
+    Format = str
 else:
     Dataset = Literal[tuple(DATASETS)]
+    Format = Literal[tuple(FORMATS)]
 
 #: Dataset → how often it can be delivered.
 CADENCES: dict[str, tuple[Cadence, ...]] = {name: table.cadences for name, table in DATASETS.items()}
@@ -117,7 +120,7 @@ class Export(Strict):
     name: Name
     dataset: Dataset
     cadence: Cadence
-    format: Literal["csv", "jsonl", "parquet"] = "csv"
+    format: Format = CSV.name
     #: Of the whole file; for Parquet, of the pages inside (which are zstd where this says none).
     compression: Literal["none", "gzip", "zstd"] = "none"
     #: Of a live export: how many minutes a part covers. Fewer: fresher, and more files and runs.
@@ -194,6 +197,4 @@ class Export(Strict):
     @property
     def extension(self) -> str:
         """The end of a file's name: `csv.gz`, `jsonl.zst`, `parquet`."""
-        if self.format == "parquet":
-            return "parquet"
-        return self.format + {"none": "", "gzip": ".gz", "zstd": ".zst"}[self.compression]
+        return FORMATS[self.format].extension(self.compression)

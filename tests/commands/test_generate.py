@@ -7,6 +7,7 @@ from support.services import ROOT
 
 from commands.generate import MADE
 from footfall.catalogue import documents
+from footfall.catalogue.formats import FORMATS
 
 
 @pytest.mark.parametrize("name", MADE)
@@ -15,6 +16,15 @@ def test_what_is_made_is_current(name):
     text = (ROOT / name).read_text()
 
     assert MADE[name](text) == text
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_is_named_where_clients_read_of_formats(name):
+    manifest = json.loads((ROOT / "docs" / "manifest.schema.json").read_text())
+
+    assert manifest["properties"]["format"]["enum"] == list(FORMATS)
+    for document in ("delivery.md", "client-onboarding.md"):
+        assert f"`{name}`" in (ROOT / "docs" / document).read_text(), document
 
 
 def test_only_the_part_between_the_lines_is_replaced():

@@ -19,8 +19,8 @@ from support.orchestration_builders import (
     warehouse,
 )
 
+from footfall.catalogue.formats import CSV
 from footfall.catalogue.tables import DATASETS
-from footfall.manifest import CSV_DIALECT
 from orchestration.delivery.datasets import columns
 from orchestration.delivery.digests import Digests
 from orchestration.delivery.render import render
@@ -59,7 +59,7 @@ def test_null_is_an_empty_cell_and_an_empty_string_is_quoted(connection, tmp_pat
     first, second = data.decode().splitlines()[1:]
     assert first.startswith("demo,shop,event-0001,,,")
     assert second.startswith('demo,shop,event-0002,"",,')
-    assert (CSV_DIALECT["null"], CSV_DIALECT["empty_string"]) == ("", '""')
+    assert (CSV.dialect["null"], CSV.dialect["empty_string"]) == ("", '""')
 
 
 @pytest.mark.parametrize(
