@@ -86,7 +86,7 @@ def readme(client: Client, destination: str, key_id: str) -> bytes:
 def columns_page(selection: Selection) -> bytes:
     """columns.md: name, type and meaning of every column of an export's files, in order."""
     export = selection.export
-    meanings = _meanings(selection.dataset.table)
+    meanings = _meanings(selection.dataset.name)
     lines = [
         f"<!-- {MARK} -->",
         "",
