@@ -180,10 +180,10 @@ def _up(_options: argparse.Namespace, settings: Settings) -> int:
     environment = installation.environment(settings, os.environ)
     with (
         installation.sole_instance(settings),
-        Children(installation.PROJECT, environment, settings.home / "logs") as children,
+        Children(Path.cwd(), environment, settings.home / "logs") as children,
     ):
         print("starting the collector, the Dagster UI and the daemon …", flush=True)
-        keeper = Keeper(children, Teller(installation.PROJECT, environment, _log), _log)
+        keeper = Keeper(children, Teller(Path.cwd(), environment, _log), _log)
         try:
             collector = installation.start_collector(children, settings)
             interface = installation.start_dagster(children, settings, keeper.look)
