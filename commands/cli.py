@@ -19,6 +19,7 @@ from footfall.allowed import Allowed
 from footfall.api_keys import key_hash, new_key
 from footfall.clients import Client, Registry, Site, registry_of
 from footfall.durable import open_lake, take_up
+from footfall.environment import add_env_file, unread
 from footfall.errors import FootfallError
 from footfall.hours import HOUR, lower_first_hour, parse, run_command
 from footfall.last_good import keep
@@ -57,6 +58,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     stop_on_signals()
     command: Callable[[argparse.Namespace, Settings], int] = options.command
     try:
+        add_env_file(os.environ)
+        for line in unread(os.environ):
+            print(f"footfall {options.name}: {line}", file=sys.stderr)
         settings = Settings.from_environ(os.environ)
         if options.name not in STATELESS:
             keep_private(settings, is_first=take_up(settings.home))

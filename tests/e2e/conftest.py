@@ -123,6 +123,7 @@ def installation(tmp_path: Path) -> Iterator[Installation]:
             if not name.startswith(("FOOTFALL_", "DAGSTER_"))
         },
         "FOOTFALL_HOME": str(tmp_path / "state"),
+        "FOOTFALL_ENV_FILE": os.devnull,  # that of a person who works here is not for tests
         "FOOTFALL_CLIENTS": str(ROOT / "clients"),
         "FOOTFALL_COLLECTOR_PORT": str(_free_port()),
         "FOOTFALL_UI_PORT": str(_free_port()),
