@@ -18,6 +18,7 @@ import duckdb
 
 from bench.measure import Row, alternate, say, seconds
 from commands import installation
+from footfall.installed import DATA
 from footfall.settings import Settings
 from orchestration.ingest.schema import create_statements
 from orchestration.modelling.command import BUILD, window_environment
@@ -80,7 +81,7 @@ def _installed(folder: Path) -> tuple[Settings, dict[str, str]]:
     inherited = {k: v for k, v in os.environ.items() if not k.startswith(("FOOTFALL_", "DAGSTER_"))}
     inherited |= {
         "FOOTFALL_HOME": str(folder / "home"),
-        "FOOTFALL_CLIENTS": str(installation.PROJECT / "clients"),
+        "FOOTFALL_CLIENTS": str(DATA / "clients"),
     }
     settings = Settings.from_environ(inherited)
     installation.prepare(settings)
@@ -95,7 +96,7 @@ def _hour(environment: dict[str, str], hour: datetime) -> tuple[float, dict[str,
         nonlocal said
         said = _said(
             [sys.executable, "-m", "commands.run", "--from", window[0], "--to", window[1]],
-            installation.PROJECT,
+            Path.cwd(),
             environment,
         )
 

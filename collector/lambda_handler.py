@@ -17,7 +17,6 @@ import os
 from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
-from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import unquote
 
@@ -28,6 +27,7 @@ from collector.sender import Senders
 from collector.server.message import Answer, Pending, Request, Trouble
 from collector.spool import NotDurable, SpoolState
 from collector.targets import targets
+from footfall import installed
 from footfall.allowed import Allowed
 from footfall.clients import load_registry
 from footfall.durable import open_lake
@@ -42,7 +42,6 @@ from footfall.store import ObjectStore, put_once
 
 log = logging.getLogger("collector")
 
-PIXEL = Path(__file__).resolve().parent.parent / "pixel" / "dist"
 
 #: Seconds before the platform would end the call at which we answer 503 ourselves, so that the sender
 #: learns that it is to come back.
@@ -126,7 +125,7 @@ class Function:
             find_salt=lambda client_id, moment: Salts(lake).existing(client_id, moment),
             senders=senders,
             import_key=settings.import_key,
-            pixel=PIXEL,
+            pixel=installed.PIXEL,
             options=Options.of(settings),
         )
         sites = targets(registry)

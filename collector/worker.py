@@ -13,7 +13,6 @@ import threading
 from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from collector.address import networks
@@ -31,6 +30,7 @@ from collector.shipper import Shipper
 from collector.spool import Spool
 from collector.watch import LakeWatch, RegistryWatch
 from collector.worker_folders import open_spool
+from footfall import installed
 from footfall.allowed import Allowed
 from footfall.durable import require_known_lake
 from footfall.errors import FootfallError
@@ -64,8 +64,6 @@ SHIPPING_SECONDS = 5.0
 GC_THRESHOLDS = (10_000, 20, 20)
 #: Descriptors kept for everything that is no connection: segments, the lake, client files.
 OTHER_DESCRIPTORS = 200
-
-PIXEL = Path(__file__).resolve().parent.parent / "pixel" / "dist"
 
 
 def run(settings: Settings, *, number: int = 0, descriptor: int | None = None) -> None:
@@ -111,7 +109,7 @@ def run(settings: Settings, *, number: int = 0, descriptor: int | None = None) -
             own_salt=salts.own,
             senders=senders,
             import_key=settings.import_key,
-            pixel=PIXEL,
+            pixel=installed.PIXEL,
             now=clock,
             options=Options.of(settings),
         )

@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from commands.installation import PROJECT
 from footfall.errors import FootfallError
+from footfall.installed import DATA
 from footfall.settings import Settings
 from orchestration.alerting import conditions, facts
 from orchestration.alerting.alert import KINDS, Alert
@@ -127,7 +127,7 @@ def _show(settings: Settings, options: argparse.Namespace) -> int:
             print("\n".join(each.whole(history_of(book, each.alert.key))))
             print()
     for kind in dict.fromkeys(each.alert.kind for each in found):
-        print(runbook_section(PROJECT / "docs" / "runbook.md", kind))
+        print(runbook_section(DATA / "docs" / "runbook.md", kind))
         if is_address(settings.runbook_url):
             print(section(settings.runbook_url, kind))
     return 0

@@ -19,6 +19,7 @@ from footfall.access.api_keys import key_hash, new_key
 from footfall.allowed import Allowed
 from footfall.clients import Client, Registry, Site, registry_of
 from footfall.durable import open_lake, take_up
+from footfall.environment import add_env_file, unread
 from footfall.errors import FootfallError
 from footfall.hours import HOUR, lower_first_hour, parse, run_command
 from footfall.last_good import keep
@@ -57,6 +58,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     stop_on_signals()
     command: Callable[[argparse.Namespace, Settings], int] = options.command
     try:
+        add_env_file(os.environ)
+        for line in unread(os.environ):
+            print(f"footfall {options.name}: {line}", file=sys.stderr)
         settings = Settings.from_environ(os.environ)
         if options.name not in STATELESS:
             keep_private(settings, is_first=take_up(settings.home))
@@ -180,10 +184,10 @@ def _up(_options: argparse.Namespace, settings: Settings) -> int:
     environment = installation.environment(settings, os.environ)
     with (
         installation.sole_instance(settings),
-        Children(installation.PROJECT, environment, settings.home / "logs") as children,
+        Children(Path.cwd(), environment, settings.home / "logs") as children,
     ):
         print("starting the collector, the Dagster UI and the daemon …", flush=True)
-        keeper = Keeper(children, Teller(installation.PROJECT, environment, _log), _log)
+        keeper = Keeper(children, Teller(Path.cwd(), environment, _log), _log)
         try:
             collector = installation.start_collector(children, settings)
             interface = installation.start_dagster(children, settings, keeper.look)

@@ -11,11 +11,9 @@ from pathlib import Path
 
 from commands.processes import Children, end_group, python, require_free_port, uninterrupted
 from footfall.errors import FootfallError
+from footfall.installed import DATA
 from footfall.mounts import remote_here
 from footfall.settings import Settings
-
-#: Where the project lies: dagster.yaml, workspace.yaml, the pixel and the demo site.
-PROJECT = Path(__file__).resolve().parents[1]
 
 
 def prepare(settings: Settings) -> None:
@@ -28,7 +26,7 @@ def prepare(settings: Settings) -> None:
         )
     try:
         settings.dagster_home.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(PROJECT / "dagster.yaml", settings.dagster_home / "dagster.yaml")
+        shutil.copyfile(DATA / "dagster.yaml", settings.dagster_home / "dagster.yaml")
     except OSError as error:
         raise FootfallError(
             f"the state folder {settings.home} cannot be written ({error.strerror}); "
@@ -55,7 +53,11 @@ def sole_instance(settings: Settings) -> Iterator[None]:
 
 
 def environment(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:
-    """The environment of a child: the caller's, with absolute folders and Dagster's home."""
+    """The environment of a child: the caller's, with absolute folders and Dagster's home.
+
+    A child runs in the folder that its parent was started in, so that a relative path means the same to both;
+    Python does not look for modules there.
+    """
     return {
         **environ,
         "FOOTFALL_HOME": str(settings.home),
@@ -63,6 +65,7 @@ def environment(settings: Settings, environ: Mapping[str, str]) -> dict[str, str
         "DAGSTER_HOME": str(settings.dagster_home),
         "DAGSTER_DISABLE_TELEMETRY": "1",
         "PYTHONUNBUFFERED": "1",
+        "PYTHONSAFEPATH": "1",
     }
 
 
@@ -78,7 +81,7 @@ def start_collector(children: Children, settings: Settings, tend: Callable[[], N
 def start_dagster(children: Children, settings: Settings, tend: Callable[[], None] | None = None) -> str:
     """Start Dagster's webserver and daemon and wait for the UI. Returns its address. `tend`: see Children."""
     require_free_port("127.0.0.1", settings.ui_port, "FOOTFALL_UI_PORT")
-    workspace = ("-w", str(PROJECT / "workspace.yaml"))
+    workspace = ("-w", str(DATA / "workspace.yaml"))
     # The UI has no login: it listens on this machine only.
     binaries = Path(sys.prefix) / "bin"
     port = str(settings.ui_port)
@@ -94,7 +97,7 @@ def start_dagster(children: Children, settings: Settings, tend: Callable[[], Non
 def start_demo_site(children: Children, settings: Settings, collector: str, site_key: str) -> str:
     """Start the demo site with the pixel on it. Returns its address."""
     require_free_port("127.0.0.1", settings.site_port, "FOOTFALL_SITE_PORT")
-    serve = str(PROJECT / "pixel" / "serve.py")
+    serve = str(DATA / "pixel" / "serve.py")
     port = str(settings.site_port)
     children.start(
         "demo-site", python(serve, "--port", port, "--collector", collector, "--site-key", site_key)
@@ -117,9 +120,7 @@ def run_module(settings: Settings, environ: Mapping[str, str], module: str, *arg
     child = None
     try:
         with uninterrupted():
-            child = subprocess.Popen(
-                command, cwd=PROJECT, env=environment(settings, environ), start_new_session=True
-            )
+            child = subprocess.Popen(command, env=environment(settings, environ), start_new_session=True)
         return child.wait()
     except KeyboardInterrupt:
         if child is not None:
@@ -134,7 +135,6 @@ def report(settings: Settings, environ: Mapping[str, str], start: str, end: str)
     """What the warehouse holds for the hours of [start, end), as JSON (commands.report)."""
     done = subprocess.run(
         python("-m", "commands.report", "--from", start, "--to", end),
-        cwd=PROJECT,
         env=environment(settings, environ),
         capture_output=True,
         text=True,

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from footfall import installed
 from footfall.errors import FootfallError
 from footfall.guard import Forbidden, require_possible
 from footfall.locations import HOME, Location, folder, local_path, location, steps
@@ -23,8 +24,6 @@ _SYSTEM = (
     *("/sys", "/usr", "/var/cache", "/var/lib", "/var/log", "/var/mail", "/var/run", "/var/spool"),
     *("/Applications", "/Library", "/System"),
 )
-#: Where this code lies.
-_PROJECT = Path(__file__).resolve().parents[1]
 
 
 @dataclass(frozen=True)
@@ -119,7 +118,7 @@ class Allowed:
             raise FootfallError(
                 "overlaps the state folder; of that only ${FOOTFALL_HOME}/buckets/… is for clients"
             )
-        if place.overlaps(folder(_PROJECT)):
+        if any(place.overlaps(folder(each)) for each in installed.CODE):
             raise FootfallError("overlaps the folder of Footfall itself")
         if self.folders:
             if not any(place.is_in(folder(Path(each))) for each in self.folders):

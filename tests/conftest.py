@@ -1,5 +1,6 @@
 """What tests of several packages need: the command line, and an S3 server that fails on demand."""
 
+import os
 import socket
 from collections.abc import Iterator
 from itertools import count
@@ -14,6 +15,9 @@ from support.s3_server import s3_server
 # A busy machine pauses any example for a while; slowness is no failure here.
 settings.register_profile("footfall", deadline=None)
 settings.load_profile("footfall")
+
+# The .env of a person who works here may name a real lake: no test reads it.
+os.environ["FOOTFALL_ENV_FILE"] = os.devnull
 
 _prefixes = count()
 

@@ -29,7 +29,7 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "pixel": (),
     "dbt_project": (),
     "orchestration.definitions": ("footfall", "orchestration.loading"),
-    "orchestration.loading": (),
+    "orchestration.loading": ("orchestration.defs",),
     "orchestration.reloading": ("footfall",),
     "orchestration.launcher": (),
     "orchestration.partitions": ("footfall",),
@@ -267,6 +267,13 @@ def test_no_file_is_out_of_the_ordinary_length():
     }
 
     assert long - set(LONG_FILES) == set(), "split it, or say in LONG_FILES why it is better whole"
+
+
+def test_installed_code_knows_one_place_of_what_is_no_python():
+    """A wheel has no folder above the packages: footfall/installed.py says where such files lie."""
+    climbing = re.compile(r"__file__\)(\.resolve\(\))?\.(parents\b|parent\.parent)|\.parents\[")
+
+    assert [name_of(p) for p, _ in python_files(*CODE, "pixel") if climbing.search(p.read_text())] == []
 
 
 def test_every_exception_of_length_is_a_file():

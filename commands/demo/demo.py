@@ -2,6 +2,7 @@
 
 import json
 import secrets
+import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from commands.processes import Children
 from footfall.clients import Client, Registry, registry_of
 from footfall.errors import FootfallError
 from footfall.hours import HOUR, between, floor, lower_first_hour
+from footfall.installed import DATA
 from footfall.settings import Settings
 from footfall.store import ObjectStore, open_store
 from footfall.verify import verify_bucket
@@ -29,6 +31,8 @@ from footfall.verify import verify_bucket
 _SEGMENT_SECONDS = 2
 #: Seconds that the collector may take to ship everything.
 _SHIPPING_SECONDS = 60
+#: Files of the example clients, which an empty folder gets.
+_EXAMPLES = ("agency.yaml", "demo.yaml", "client.schema.json")
 #: The client and site that the demo site belongs to.
 _SITE = ("demo", "shop")
 
@@ -40,6 +44,8 @@ def run_demo(
     console = Console(highlight=False, soft_wrap=True)
     begun = time.monotonic()
     installation.prepare(settings)
+    if not environ.get("FOOTFALL_CLIENTS") and not settings.clients.exists():
+        _example_clients(console, settings.clients)
     registry = _registry(settings)
     end = end or floor(datetime.now(UTC))
     traffic = [
@@ -59,7 +65,7 @@ def run_demo(
     }
     with (
         installation.sole_instance(settings),
-        Children(installation.PROJECT, environment, settings.home / "logs") as children,
+        Children(Path.cwd(), environment, settings.home / "logs") as children,
     ):
         with _step(console, "starting the collector"):
             collector = installation.start_collector(children, settings)
@@ -80,6 +86,19 @@ def run_demo(
         if serve:
             _serve(console, settings, children, collector, registry)
     return 1 if problems else 0
+
+
+def _example_clients(console: Console, folder: Path) -> None:
+    """The example clients as client files of one's own, whole or not at all."""
+    part = folder.with_name(f"{folder.name}.part")
+    try:
+        part.mkdir(exist_ok=True)
+        for name in _EXAMPLES:
+            shutil.copyfile(DATA / "clients" / name, part / name)
+        part.rename(folder)
+    except OSError as error:
+        raise FootfallError(f"the example clients cannot be written to {folder}: {error.strerror}") from None
+    console.print(f"example clients are in {folder}")
 
 
 def _registry(settings: Settings) -> Registry:

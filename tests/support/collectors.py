@@ -105,6 +105,7 @@ class CollectorProcess:
         """The variables that the process gets: none of the machine's own Footfall settings."""
         inherited = {n: v for n, v in os.environ.items() if not n.startswith("FOOTFALL_")}
         return inherited | {
+            "FOOTFALL_ENV_FILE": os.devnull,
             "FOOTFALL_HOME": str(self.home),
             "FOOTFALL_CLIENTS": str(self.home / "clients"),
             "FOOTFALL_COLLECTOR_PORT": str(self.port),

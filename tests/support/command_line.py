@@ -29,7 +29,11 @@ class CommandLine:
             cwd=ROOT,
             env=inherited
             | self.ports
-            | {"FOOTFALL_HOME": str(self.home), "FOOTFALL_CLIENTS": str(self.clients)}
+            | {
+                "FOOTFALL_ENV_FILE": os.devnull,
+                "FOOTFALL_HOME": str(self.home),
+                "FOOTFALL_CLIENTS": str(self.clients),
+            }
             | self.settings,
             capture_output=True,
             text=True,
