@@ -58,7 +58,7 @@ def run(*, repeats: int = 3) -> list[Row]:
     split = ", ".join(f"{name} {statistics.median(p[name] for p in parts):.1f}" for name in parts[0])
     return [
         Row(
-            "an empty hour by `python -m commands.run`",
+            "an empty hour by `footfall run`",
             f"{walls:.1f} s: {split}",
             f"{references:.1f} s",
             [theirs / mine for mine, theirs in pairs],
@@ -95,7 +95,7 @@ def _hour(environment: dict[str, str], hour: datetime) -> tuple[float, dict[str,
     def materialise() -> None:
         nonlocal said
         said = _said(
-            [sys.executable, "-m", "commands.run", "--from", window[0], "--to", window[1]],
+            [sys.executable, "-m", "commands.entry", "run", "--from", window[0], "--to", window[1]],
             Path.cwd(),
             environment,
         )

@@ -165,7 +165,7 @@ def test_no_name_in_a_string_goes_against_the_arrows():
 
 @pytest.mark.parametrize(
     "line",
-    ['run("commands.run")', 'start(["python", "-m", "collector"])', 'python("-m", "commands.report")'],
+    ['run("commands.run")', 'start(["python", "-m", "collector"])', 'python("-m", "commands.entry")'],
 )
 def test_a_name_in_a_string_would_be_seen(line):
     assert _strangers("footfall.store", _named_in_strings(ast.parse(line))) != set()

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import sys
 from datetime import timedelta
 
 import pytest
@@ -12,7 +11,7 @@ from support.manifests import HOUR, a_manifest, deliver, signer
 from support.oddities import KEY, ODDITIES, raw, unsigned
 from support.orchestration_builders import EVENTS, TroubledStore, add_event, client
 
-from commands import deliveries
+from commands.cli import main
 from footfall import keys
 from footfall.clients import NamedDestination, Registry
 from footfall.manifest import MAX_BYTES, DeliveredFile, Receipt
@@ -56,8 +55,7 @@ class Installation:
         (self.home / "keys" / "signing-key.pem").write_bytes(key)
 
     def __call__(self, *arguments):
-        self._monkeypatch.setattr(sys, "argv", ["footfall deliveries", *arguments])
-        code = deliveries.main()
+        code = main(["deliveries", *arguments])
         said = self._capsys.readouterr()
         return code, said.out, said.err
 

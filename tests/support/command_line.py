@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass
 class CommandLine:
-    """`python -m commands.cli` on a state folder and ports of its own."""
+    """`footfall` on a state folder and ports of its own."""
 
     home: Path
     clients: Path
