@@ -169,7 +169,9 @@ def test_a_destination_that_would_refuse_is_told_until_a_probe_gets_through(at):
     allowed = Allowed(at.folder / "home")
     good = client("good", url=(at.folder / "good").as_uri())
     bad = client("bad", url=(at.folder / "bad").as_uri())
-    (at.folder / "bad").write_text("a file where the folder belongs")
+    (at.folder / "good").mkdir()
+    (at.folder / "bad").mkdir()
+    (at.folder / "bad" / "_probe").write_text("a file where a folder belongs")
 
     def probe():
         write_probes(
@@ -184,12 +186,13 @@ def test_a_destination_that_would_refuse_is_told_until_a_probe_gets_through(at):
     moved = client("bad", url=(at.folder / "elsewhere").as_uri())
     assert at.alerts(HOUR, good, moved) == [], "the client file names another destination by now"
 
-    (at.folder / "bad").unlink()
+    (at.folder / "bad" / "_probe").unlink()
     assert probe() == []
     assert [each.step for each in read_probes(at.state.probes())] == ["", ""]
 
 
 def test_an_owner_who_has_not_confirmed_the_bucket_is_told(at):
+    (at.folder / "asked").mkdir()
     asked = client("asked").model_copy(
         update={"destination": Destination(url=(at.folder / "asked").as_uri(), ownership="challenge")}
     )

@@ -1,5 +1,6 @@
 """The ledger remembers what was meant and what was done, whoever asks and whenever."""
 
+import resource
 import sqlite3
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -129,13 +130,16 @@ def test_what_is_due_is_found_and_what_waits_is_not(ledger):
     assert len(ledger.unfinished(NOW + timedelta(minutes=5))) == len(ledger.unfinished()) == 1
 
 
-def test_a_full_ledger_is_a_clear_error(ledger, tmp_path):
-    with sqlite3.connect(tmp_path / "state" / "ledger.sqlite") as connection:
-        connection.execute("DROP TABLE copies")
-    connection.close()
+def test_a_full_ledger_is_a_clear_error(ledger):
+    _plan(ledger)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
 
-    with pytest.raises(FootfallError, match=r"ledger\.sqlite cannot be written"):
-        _plan(ledger)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))  # no file grows any more, as on a full disk
+    try:
+        with pytest.raises(FootfallError, match=r"ledger\.sqlite cannot be written"):
+            _plan(ledger, revision=2)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 def test_a_row_is_unique_by_client_export_period_and_revision(ledger, tmp_path):
