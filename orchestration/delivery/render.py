@@ -3,13 +3,13 @@
 import hashlib
 import math
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from footfall import keys
+from footfall.catalogue.periods import Period
 from footfall.failures import ConfigError
 from footfall.manifest import DeliveredFile
 from footfall.sql import Sql, joined, name, number, run, sql, text
@@ -34,7 +34,7 @@ class Rendered:
 def render(
     connection: duckdb.DuckDBPyConnection,
     selection: Selection,
-    start: datetime,
+    period: Period,
     prefix: str,
     folder: Path,
     table: Sql | None = None,
@@ -49,7 +49,7 @@ def render(
     folder.mkdir(parents=True, exist_ok=True)
     files: list[DeliveredFile] = []
     paths: list[Path] = []
-    where, values = selection.period(start)
+    where, values = selection.within(period)
     table = table or sql("main.{table}", table=name(selection.dataset.table))
     sites = [site.site_id for site in selection.client.sites] if export.split == "site" else [None]
     if export.split == "site":
@@ -62,8 +62,7 @@ def render(
             sha256 = hash_file(path)
             file_name = keys.file_name(
                 export.name,
-                start,
-                export.cadence,
+                period,
                 sha256,
                 export.extension,
                 site=site or "",
@@ -88,7 +87,7 @@ def hash_file(path: Path) -> str:
 def preview(
     connection: duckdb.DuckDBPyConnection,
     selection: Selection,
-    start: datetime,
+    period: Period,
     hidden: frozenset[str],
     table: Sql,
 ) -> list[dict[str, Any]]:
@@ -100,7 +99,7 @@ def preview(
     ]
     if not shown:
         return []
-    where, values = selection.period(start)
+    where, values = selection.within(period)
     found = run(
         connection,
         "SELECT {shown} FROM {table} AS source WHERE {where} AND {condition} ORDER BY {order} LIMIT 5",

@@ -4,13 +4,13 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any
 
 import duckdb
 
+from footfall.catalogue.periods import Calendar, Period
 from footfall.clients import Client, Export
-from footfall.days import window, zones_of_sites
 from footfall.failures import ConfigError
 from footfall.filters import columns_of, parse_filter
 from footfall.manifest import CSV_DIALECT, JSONL_DIALECT, PARQUET_DIALECT
@@ -42,6 +42,7 @@ class Selection:
 
     client: Client
     export: Export
+    calendar: Calendar
     dataset: Dataset
     columns: tuple[tuple[str, str], ...]
     cells: tuple[Sql, ...]
@@ -53,22 +54,21 @@ class Selection:
     schema_id: str
     not_held: Sql = ALL
 
-    def period(self, start: datetime) -> tuple[Sql, list[Any]]:
-        """SQL that is true for the client's rows of the period that begins at `start`, and its values."""
+    def within(self, period: Period) -> tuple[Sql, list[Any]]:
+        """SQL that is true for the client's rows of a period, and its values."""
         if self.dataset.day:
-            day = start.strftime("%Y-%m-%d")
             where = sql("source.client_id = ? AND source.{day} = CAST(? AS DATE)", day=name(self.dataset.day))
-            return where, [self.client.client_id, day]
-        begin, end = window(self.client, self.export, start)
+            return where, [self.client.client_id, period.date]
+        begin, end = period.window
         where = sql(
             "source.client_id = ? AND source.{clock} >= CAST(? AS TIMESTAMPTZ) "
             "AND source.{clock} < CAST(? AS TIMESTAMPTZ)",
             clock=name(self.clock),
         )
         values = [self.client.client_id, begin.astimezone(UTC).isoformat(), end.astimezone(UTC).isoformat()]
-        if zones_of_sites(self.client, self.export):
+        if period.sites:
             where = sql("{where} AND {date} = CAST(? AS DATE)", where=where, date=self.local_date)
-            values.append(start.astimezone(self.client.zone()).strftime("%Y-%m-%d"))
+            values.append(period.date)
         return where, values
 
     @property
@@ -79,8 +79,8 @@ class Selection:
     @property
     def local_date(self) -> Sql:
         """SQL of the local day that a row's time lies in, at its site where sites differ."""
-        zone = text(self.client.zone().key)
-        sites = zones_of_sites(self.client, self.export)
+        zone = text(self.calendar.zone)
+        sites = self.calendar.sites
         if sites:
             cases = joined(
                 " ",
@@ -119,8 +119,6 @@ def select(
 ) -> Selection:
     """Resolve an export. Raises ConfigError where it asks for what the dataset does not have."""
     dataset = DATASETS[export.dataset]
-    if export.cadence == "daily" and not (dataset.day or dataset.moment):
-        raise ConfigError(f"{export.dataset} cannot be delivered daily")
     marts = marts or Marts()
     kinds = marts.of(connection, dataset)
     free = not_held(kinds) if marts.is_holding(connection, client) else ALL
@@ -140,6 +138,7 @@ def select(
     return Selection(
         client=client,
         export=export,
+        calendar=client.calendar(export),
         dataset=dataset,
         columns=tuple(named),
         cells=tuple(_cell(each, kinds[each], export, hash_key) for each in chosen),

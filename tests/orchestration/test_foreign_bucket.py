@@ -189,7 +189,7 @@ def redelivery(at, owner=None):
 def forged(revision):
     key = MANIFEST.format(revision)
     file = DeliveredFile(f"{FOLDER.format(revision)}x.csv", 1, "0" * 64, 10**9)
-    return key, a_manifest(file, revision, client_id="demo", key=key)
+    return key, a_manifest(file, revision, client_id="demo")
 
 
 @pytest.mark.parametrize("content", ["forged", "unsigned", "older one of ours", "huge", "no JSON"])

@@ -18,7 +18,6 @@ from support.orchestration_builders import add_event, client, warehouse
 
 from footfall.clients import Client, Export, Site
 from footfall.signatures import Signer
-from orchestration.alerting.deliveries import label
 from orchestration.defs.delivery.showing import partition_of
 from orchestration.delivery.batch import Order, deliver_all
 from orchestration.delivery.desk import Desk
@@ -106,6 +105,10 @@ def _start(owner: Client, text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
+def _order(owner: Client, export: Export, *starts: datetime) -> Order:
+    return Order(owner, export, tuple(owner.calendar(export).at(start) for start in starts))
+
+
 def stored(folder: Path, case: Case) -> dict[str, object]:
     """Key → the manifest, or the sha256 of any other object; and the period's names."""
     at, owner = Fixed(folder), _owner(case)
@@ -123,12 +126,12 @@ def stored(folder: Path, case: Case) -> dict[str, object]:
         )
         export = owner.exports[0]
         if ":" in case.start:
-            orders = [Order(owner, export.parts(), (start,))]
+            orders = [_order(owner, export.parts(), start)]
         elif export.cadence == "live":
-            parts = tuple(start + n * timedelta(minutes=5) for n in (0, 1, 11))
-            orders = [Order(owner, export.parts(), parts), Order(owner, export, (start,))]
+            parts = [start + n * timedelta(minutes=5) for n in (0, 1, 11)]
+            orders = [_order(owner, export.parts(), *parts), _order(owner, export, start)]
         else:
-            orders = [Order(owner, export, (start,))]
+            orders = [_order(owner, export, start)]
         reports = list(
             deliver_all(
                 at.connection,
@@ -150,7 +153,7 @@ def stored(folder: Path, case: Case) -> dict[str, object]:
         "period_start": row.period_start.isoformat(),
         "cadence": row.cadence,
         "partition": partition_of(owner, asked, outcome),
-        "label": label(row.period_start, asked, owner),
+        "label": owner.calendar(asked).at(row.period_start).name,
         "outbox": waited.name,
         "bucket": {
             key: _shown(key, data)
