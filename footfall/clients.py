@@ -21,7 +21,7 @@ from footfall.allowed import Allowed
 from footfall.catalogue.periods import Calendar
 from footfall.clashes import Candidate, Places, own_clashes, places_of, standing
 from footfall.consent import GpcPolicy
-from footfall.exports import CADENCES, LIVE, MAIN, Cadence, Dataset, Destination, Export, NamedDestination
+from footfall.exports import CADENCES, LIVE, MAIN, Destination, Export, NamedDestination
 from footfall.fields import ENDPOINT, EXPECTED, Name
 from footfall.locations import Location
 from footfall.mistakes import Mistake
@@ -36,9 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CADENCES",
-    "Cadence",
     "Client",
-    "Dataset",
     "Destination",
     "Export",
     "LogSource",

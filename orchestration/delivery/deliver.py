@@ -126,11 +126,10 @@ class Deliverer:
 
     def preview(self, period: Period) -> list[dict[str, Any]]:
         """A few rows without what is about persons."""
-        hidden = datasets.PERSONAL
-        return preview(self._connection, self._selection(), period, hidden, self._table(period))
+        return preview(self._connection, self._selection(), period, self._table(period))
 
     def _table(self, period: Period) -> Sql:
-        plain = sql("main.{table}", table=names([self._selection().dataset.table]))
+        plain = sql("main.{table}", table=names([self._selection().dataset.name]))
         return self._slices.table(self._export, period) if self._slices else plain
 
     def deliver(self, period: Period, reason: str = "late") -> Outcome:

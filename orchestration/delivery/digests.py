@@ -33,7 +33,7 @@ class Digests:
         """Start of period (UTC) → digest, for one export, from `since` on; of periods that have rows."""
         bucket = self._bucket(selection)
         zone = selection.calendar.zone
-        query = (selection.dataset.table, bucket, zone, selection.not_held, *selection.sources)
+        query = (selection.dataset.name, bucket, zone, selection.not_held, *selection.sources)
         with self._lock:
             if query not in self._found:
                 self._found[query] = self._scan(selection, bucket)
@@ -52,7 +52,7 @@ class Digests:
                 "FROM main.{table} AS source WHERE {where} AND {not_held}",
                 values,
                 columns=columns,
-                table=name(selection.dataset.table),
+                table=name(selection.dataset.name),
                 where=where,
                 not_held=selection.not_held,
             ).fetchone()
@@ -91,7 +91,7 @@ class Digests:
             values,
             bucket=bucket,
             columns=columns,
-            table=name(dataset.table),
+            table=name(dataset.name),
             where=where,
             not_held=selection.not_held,
         ).fetchall()

@@ -7,9 +7,10 @@ from functools import cache
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from footfall import keys
+from footfall.catalogue.formats import CSV
 from footfall.catalogue.periods import calendar
 from footfall.exports import Export
-from footfall.manifest import CSV_DIALECT, Contents, DeliveredFile, Progress, Receipt, Revision, build
+from footfall.manifest import Contents, DeliveredFile, Progress, Receipt, Revision, build
 from footfall.signatures import Signer
 
 HOUR = datetime(2026, 11, 20, 14, tzinfo=UTC)
@@ -47,7 +48,7 @@ def a_manifest(
             start,
             closes,
         ),
-        Contents((file,), (("event_id", "VARCHAR"),), CSV_DIALECT, "_schema/events/abc/", receipt),
+        Contents((file,), (("event_id", "VARCHAR"),), CSV.dialect, "_schema/events/abc/", receipt),
         Progress(start + timedelta(hours=1)),
         software={"footfall": "test"},
         signer=signer(),
