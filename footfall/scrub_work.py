@@ -12,8 +12,9 @@ _ANY, _LIGHT, _HEAVY = 0.6, 0.8, 8.0
 #: Work that is done for one event, in microseconds. An event of 32 KiB of the densest ordinary JSON is below
 #: it; beyond it are thousands of pairs, addresses or escapes. Higher: others wait longer for one bad event.
 MAX_EVENT_WORK = 40_000
-#: The same for a body that is kept as it came, whose bytes are looked at twice.
-MAX_BODY_WORK = MAX_EVENT_WORK // 2
+#: The same for a body that is kept as it came, whose bytes are looked at twice: MAX_QUARANTINE_BYTES of prose
+#: are just below it. Lower: less of a refused batch is there to be replayed.
+MAX_BODY_WORK = MAX_EVENT_WORK
 #: Bytes looked at at once where a text is cut to what may be done.
 _PIECE = 1024
 

@@ -27,10 +27,10 @@ from footfall.privacy import Salts, visitor_id
 from footfall.scrub import scrub_event, scrub_user_agent
 from footfall.scrub_addresses import without_own_address
 from footfall.sql import Sql, name, run, sql
-from sources.importer import malformed_line
 from sources.log_object import NO_SEPARATOR, LogFile, unpack
 from sources.request_lines import USUAL_PAGES, PageRule, make_lines, stored_line
 from sources.requests import read_requests
+from sources.torn_lines import malformed_line
 
 #: Log objects decompressed at the same time. More than there are cores gains nothing.
 UNPACKERS = 2

@@ -10,8 +10,6 @@ every later step treats it like any other. Nothing is put before the whole file 
 import codecs
 import gzip
 import hashlib
-import ipaddress
-import re
 import zlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
@@ -44,6 +42,7 @@ from footfall.scrub_addresses import without_own_address
 from footfall.store import ObjectStore
 from sources import access_log
 from sources.access_log import Hit, is_page_view, parse_line
+from sources.torn_lines import CUT, malformed_line
 
 #: Bytes of stored lines that one import holds in memory, since a log need not be ordered by hour. A page
 #: view takes about 700, so this is some 1.5 million of them. Higher: larger files in one go, more memory.
@@ -178,58 +177,15 @@ def import_log(
     )
 
 
-def malformed_line(problem: Refused, receipt: Receipt, line: bytes) -> bytes:
-    """The stored line of a malformed one, without addresses: the first that it holds in every spelling."""
-    stored = refused_line(problem, receipt, without_address(line))
-    first = _IPV4_LIKE.search(line)
-    if first is not None:
-        stored = without_own_address(stored, first[0].decode())
-    return next((without_own_address(stored, six) for six in _sixes(line)), stored)
-
-
-def _sixes(line: bytes) -> Iterator[str]:
-    for match in _IPV6_LIKE.finditer(line):
-        text = match[0].strip(b".").decode()
-        try:
-            ipaddress.IPv6Address(text)
-        except ValueError:
-            continue
-        yield text
-
-
-def without_address(line: bytes) -> bytes:
-    """A malformed line without what is, or looks like, somebody's address.
-
-    The first field is the address where the line is whole; a torn line may hold it anywhere, so every
-    text that reads as an IP address becomes `-` as well.
-    """
-
-    def masked(match: re.Match[bytes]) -> bytes:
-        try:
-            ipaddress.IPv6Address(match[0].strip(b".").decode())
-        except ValueError:
-            return match[0]  # a time of day, a port
-        return b"-"
-
-    return _IPV6_LIKE.sub(masked, _IPV4_LIKE.sub(b"-", b"".join(line.split(None, 1)[1:])))
-
-
-# Any four short numbers with dots, whatever stands around them: a lost version number harms nobody.
-_IPV4_LIKE = re.compile(rb"(?<!\d)\d{1,3}(?:\.\d{1,3}){3}(?!\d)")
-# From the beginning of a run of digits: a long one without a colon is read once, not again from each digit.
-_IPV6_LIKE = re.compile(rb"(?<![0-9A-Fa-f])[0-9A-Fa-f]*+:[0-9A-Fa-f:.]+")
-_CUT = "; its first field and all IP addresses were cut"
-
-
 def _plausible_hit(line: bytes, latest: datetime) -> Hit | Refused:
     if len(line) > MAX_LINE_BYTES:
-        return Refused(Refusal.MALFORMED_LOG_LINE, f"longer than {MAX_LINE_BYTES} bytes{_CUT}")
+        return Refused(Refusal.MALFORMED_LOG_LINE, f"longer than {MAX_LINE_BYTES} bytes{CUT}")
     hit = parse_line(line)
     if hit is None:
-        return Refused(Refusal.MALFORMED_LOG_LINE, f"does not follow the combined format{_CUT}")
+        return Refused(Refusal.MALFORMED_LOG_LINE, f"does not follow the combined format{CUT}")
     if not EARLIEST <= hit.at <= latest:
         return Refused(
-            Refusal.MALFORMED_LOG_LINE, f"its time lies before {EARLIEST.year} or in the future{_CUT}"
+            Refusal.MALFORMED_LOG_LINE, f"its time lies before {EARLIEST.year} or in the future{CUT}"
         )
     return hit
 

@@ -14,7 +14,8 @@ from footfall.clients import Client, Site, load_registry
 from footfall.errors import FootfallError
 from footfall.privacy import Salts
 from footfall.store import AlreadyExists, LocalStore, StoreError
-from sources.importer import MAX_LINE_BYTES, ImportReport, import_log, without_address
+from sources.importer import MAX_LINE_BYTES, ImportReport, import_log
+from sources.torn_lines import without_address
 
 ROOT = Path(__file__).resolve().parents[2]
 REAL_LOG = ROOT.parent / "shared/data/access-log"

@@ -295,6 +295,9 @@ class SimulatedLake:
             raise TooLarge(self.url(key), limit)
         return found[0]
 
+    def read_tagged(self, key: str, *, limit: int | None = None) -> tuple[bytes, str] | None:
+        return (self.get(key, limit=limit), "1") if key in self.objects else None
+
     def fetch(self, key: str, path: Path) -> None:
         path.write_bytes(self.get(key))
 
