@@ -32,6 +32,8 @@ def a_manifest(
     start=HOUR,
     *,
     client_id="acme",
+    export=EVENTS,
+    planned_at=None,
     supersedes=0,
     receipt=RECEIPT,
     closes=None,
@@ -39,13 +41,13 @@ def a_manifest(
     """The manifest of a delivery of one file; it supersedes the revision before it where nothing is said."""
     return build(
         client_id,
-        EVENTS,
+        export,
         calendar("hourly").at(start),
         Revision(
             revision,
             supersedes or revision - 1 or None,
             "initial" if revision == 1 else "late",
-            start,
+            planned_at or start,
             closes,
         ),
         Contents((file,), (("event_id", "VARCHAR"),), CSV.dialect, "_schema/events/abc/", receipt),
