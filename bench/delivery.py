@@ -112,6 +112,7 @@ def _format(
     )
     client = _client(0, [export])
     selection = select(connection, client, export, "")
+    period = client.calendar(export).at(HOUR)
     numbers = count()
 
     def expect(work: Callable[[], int]) -> None:
@@ -121,7 +122,7 @@ def _format(
 
     def deliver() -> int:
         number = next(numbers)
-        rendered = render(connection, selection, HOUR, f"ours-{number}/", folder / f"r{number}")
+        rendered = render(connection, selection, period, f"ours-{number}/", folder / f"r{number}")
         for file, path in zip(rendered.files, rendered.paths, strict=True):
             if store is not None:
                 put_once(store, file.key, path.read_bytes())
@@ -165,7 +166,11 @@ def _many(connection: duckdb.DuckDBPyConnection, folder: Path, rows: int, client
         Export.model_validate({"name": form, "dataset": "events", "cadence": "hourly", "format": form})
         for form in ("csv", "jsonl", "parquet")
     ]
-    orders = [Order(c, e, (HOUR,)) for c in (_client(n, exports) for n in range(clients)) for e in exports]
+    orders = [
+        Order(c, e, (c.calendar(e).at(HOUR),))
+        for c in (_client(n, exports) for n in range(clients))
+        for e in exports
+    ]
     ledger = Ledger(folder / "ledger.sqlite")
     desk = Desk(folder, load_signer(folder / "keys"), now=lambda: HOUR + timedelta(hours=1, minutes=5))
 

@@ -32,13 +32,13 @@ from playwright.sync_api import Page, sync_playwright
 from bench.measure import Row, say, seconds, table
 from commands import installation
 from commands.processes import Children
+from footfall.catalogue.periods import DAY_FORMAT, HOUR_FORMAT
 from footfall.clients import load_registry
 from footfall.hours import HOUR, floor
 from footfall.settings import Settings
 from orchestration.alerting.book import alert_book
 from orchestration.defs.alerting.deliveries import overdue
 from orchestration.delivery.ledger import Ledger
-from orchestration.partitions import DAY_FORMAT, HOUR_FORMAT
 
 CLIENTS, DAYS = 200, 400
 UI_PORT = "18399"

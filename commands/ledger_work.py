@@ -128,11 +128,9 @@ def restate(at: Installation, wanted: Wanted, reason: str) -> int:
                 if wanted.client_id in (None, client.client_id) and wanted.export in (None, export.name):
                     rows = at.ledger.latest_delivered(client.client_id, export.name).values()
                     starts = [row.period_start for row in rows if wanted.has(row) and row.period_start < now]
-                    if export.cadence == "daily":
-                        zone = client.zone()
-                        days = {start.astimezone(zone).strftime("%Y-%m-%d") for start in starts}
-                        starts = [client.local_midnight(day) for day in sorted(days)]
-                    orders.append(Order(client, export, tuple(starts)))
+                    calendar = client.calendar(export)
+                    periods = {calendar.at(start) for start in starts}
+                    orders.append(Order(client, export, tuple(periods)))
         hours = IngestedHours.read(connection, first_hour())
         for report in deliver_all(
             connection,

@@ -11,20 +11,20 @@ import threading
 import time
 import uuid
 from contextlib import redirect_stdout
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
-from zoneinfo import ZoneInfo
 
 import dagster as dg
 
 from commands.processes import stop_on_signals
+from footfall.catalogue.periods import HOUR_FORMAT, days
 from footfall.clients import registry_of
 from footfall.errors import FootfallError
 from footfall.hours import HOUR, between, floor
 from footfall.settings import Settings
 from orchestration.definitions import defs as load_definitions
-from orchestration.partitions import DAY_FORMAT, HOUR_FORMAT, OPEN_TAG, first_hour
+from orchestration.partitions import OPEN_TAG, first_hour
 
 _RANGE_START = "dagster/asset_partition_range_start"
 _RANGE_END = "dagster/asset_partition_range_end"
@@ -48,9 +48,9 @@ def run_hours(start: datetime, end: datetime, *, is_open: bool = False) -> None:
     for schedule in definitions.schedules or []:
         assert isinstance(schedule, dg.ScheduleDefinition)
         if schedule.name.startswith("daily_"):
-            days = ended_days(start, end, schedule.execution_timezone or "UTC")
-            if days:
-                wanted.append((schedule.name, days[0], days[-1]))
+            ended = ended_days(start, end, schedule.execution_timezone or "UTC")
+            if ended:
+                wanted.append((schedule.name, ended[0], ended[-1]))
     _run_all(definitions, wanted, is_open=is_open)
 
 
@@ -104,13 +104,7 @@ def _has_sources() -> bool:
 
 def ended_days(start: datetime, end: datetime, timezone: str) -> list[str]:
     """Local days (`2026-11-20`) that have a moment in [start, end) and ended no later than `end`."""
-    zone = ZoneInfo(timezone)
-    days = []
-    day = start.astimezone(zone).date()
-    while datetime.combine(day + timedelta(days=1), datetime.min.time(), zone) <= end:
-        days.append(day.strftime(DAY_FORMAT))
-        day += timedelta(days=1)
-    return days
+    return [day.partition for day in days(timezone).ended(start, end)]
 
 
 def _run(

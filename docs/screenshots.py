@@ -12,10 +12,10 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
+from footfall.catalogue.periods import HOUR_FORMAT
 from footfall.errors import FootfallError
 from footfall.hours import HOUR, floor
 from footfall.settings import Settings
-from orchestration.partitions import HOUR_FORMAT
 
 IMAGES = Path(__file__).with_name("images")
 #: Name of the picture → path in the UI, and a text that is there once the page is complete.

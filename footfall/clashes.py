@@ -110,7 +110,7 @@ def own_clashes(file: str, client: "Client", places: Places) -> Iterator[Mistake
         for field, other in buckets[n + 1 :]:
             if one.overlaps(other):
                 yield Mistake(file, field, "overlaps another destination of this client")
-    exports = [*client.exports, *(each.parts() for each in client.exports if each.cadence == "live")]
+    exports = [each for export in client.exports for each in export.series()]
     # All of them, whatever their destinations: the backup bucket holds every export of a client.
     for n, one_export in enumerate(exports):
         for other_export in exports[n + 1 :]:

@@ -18,6 +18,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from footfall import collecting, funnel, page_rules
 from footfall.allowed import Allowed
+from footfall.catalogue.periods import Calendar
 from footfall.clashes import Candidate, Places, own_clashes, places_of, standing
 from footfall.consent import GpcPolicy
 from footfall.exports import CADENCES, LIVE, MAIN, Destination, Export, NamedDestination
@@ -231,7 +232,7 @@ class Client(Strict):
             strange = [name for name in export.destinations if name not in known]
             if strange:
                 raise ValueError(f"export {export.name}: there is no destination {strange[0]!r}")
-            if export.cadence == "live" and self.unverified_domains == "hold":
+            if export.is_live and self.unverified_domains == "hold":
                 # Which domains are new is known once their hour is over.
                 raise ValueError(f"export {export.name}: cannot be live with unverified_domains: hold")
         return self
@@ -251,7 +252,12 @@ class Client(Strict):
         found = next((export for export in self.exports if export.name == name.removesuffix(LIVE)), None)
         if found is None or found.name == name:
             return found
-        return found.parts() if found.cadence == "live" else None
+        return found.parts() if found.is_live else None
+
+    def calendar(self, export: Export) -> Calendar:
+        """The periods of one of its exports."""
+        sites = {site.site_id: site.timezone or self.timezone for site in self.sites}
+        return export.calendar(self.zone().key, sites)
 
     def zone(self) -> ZoneInfo:
         """The time zone in which this client's days begin: that of its sites where they share one."""

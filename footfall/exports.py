@@ -1,11 +1,13 @@
 """What a client orders and where it goes: exports and destinations, as a client file states them."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
 from footfall.catalogue.formats import CSV, FORMATS
+from footfall.catalogue.periods import Calendar, Kind, calendar, has_hours, kind_of, part_cadence
 from footfall.catalogue.tables import DATASETS, Cadence
 from footfall.fields import (
     ACCOUNT,
@@ -153,7 +155,7 @@ class Export(Strict):
         allowed = CADENCES[self.dataset]
         if self.cadence not in allowed:
             raise ValueError(f"{self.dataset} can be delivered {' or '.join(allowed)}")
-        if "live_minutes" in self.model_fields_set and self.cadence != "live":
+        if "live_minutes" in self.model_fields_set and not self.is_live:
             raise ValueError("live_minutes: only with cadence: live")
         for what, names in (("columns", self.columns), ("destinations", self.destinations)):
             if len(set(names)) != len(names):
@@ -172,7 +174,7 @@ class Export(Strict):
         return self
 
     def _check_key(self, template: str) -> None:
-        needed = ["{export}", "{date}", "{revision}", *(["{hour}"] if self.period == "hour" else [])]
+        needed = ["{export}", "{date}", "{revision}", *(["{hour}"] if self.kind.is_hour else [])]
         missing = [name for name in needed if name not in template]
         if missing:
             raise ValueError(f"key: must hold {' '.join(missing)}, or deliveries would share a folder")
@@ -182,16 +184,35 @@ class Export(Strict):
             raise ValueError("key: names with _ in front are those of schemas, keys and pointers")
 
     @property
-    def period(self) -> Literal["hour", "day"]:
-        """What a delivery covers: an hour of UTC, or a local day."""
-        return "day" if self.cadence == "daily" else "hour"
+    def kind(self) -> Kind:
+        """What the periods are that it is delivered by."""
+        return kind_of(self.cadence)
+
+    @property
+    def is_live(self) -> bool:
+        """Whether its hours are delivered in parts first."""
+        return self.kind.is_live
+
+    def calendar(self, zone: str, sites: Mapping[str, str]) -> Calendar:
+        """Its periods. `zone`: of the client's days; `sites`: site → zone. A day is a day of the site.
+
+        Sites that share a zone share their days. Where they do not, an export split by site, and a report,
+        whose rows are days of their sites, hold for each site its own local day; an export that mixes events
+        of all sites holds the client's own day, from its midnight to the next.
+        """
+        is_by_site = self.split == "site" or not has_hours(CADENCES[self.dataset])
+        return calendar(self.cadence, zone, sites if is_by_site else None)
+
+    def series(self) -> tuple["Export", ...]:
+        """All that is delivered of it: itself, and its parts where it is live."""
+        return (self, self.parts()) if self.is_live else (self,)
 
     def parts(self) -> "Export":
         """The parts of a live export, as an export of its own: what arrived in each few minutes.
 
         No client file can name an export so, because names have no dots.
         """
-        cadence = f"{self.live_minutes}min"
+        cadence = part_cadence(self.live_minutes)
         return self.model_copy(update={"name": f"{self.name}{LIVE}", "cadence": cadence})
 
     @property

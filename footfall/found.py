@@ -2,18 +2,18 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from footfall import keys
+from footfall.catalogue.periods import Period, calendar
 from footfall.keys import MANIFEST_NAME
-from footfall.manifest import ReadManifest, as_manifest, parse, period_end
+from footfall.manifest import ReadManifest, as_manifest, parse
 from footfall.signatures import signed_by
 
 _SIGNED = re.compile(r"2\.[0-9]{1,4}")
 #: Manifests of before signing.
 _UNSIGNED = re.compile(r"1\.[0-9]{1,4}")
-_CADENCE = re.compile(r"hourly|daily|live|(5|10|15|20|30)min")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -54,16 +54,17 @@ def mistakes(document: ReadManifest) -> Iterator[str]:
     if document.revision < 1 or not 0 < (document.supersedes or 1) <= document.revision:
         yield f"has the revision {document.revision}, superseding {document.supersedes}"
         return
-    start = _start(document)
-    if start is None:
+    try:
+        period = period_of(document)
+    except ValueError:
         yield f"its period is none: {document.period.start[:40]} to {document.period.end[:40]}"
         return
     own = own_key(document)
     folder = (own or "").removesuffix(MANIFEST_NAME)
     if own is not None and (not own.endswith(f"/{MANIFEST_NAME}") or not keys.is_key(own)):
         yield f"says that it was written as {own[:200]!r}, which is no key of a manifest"
-    elif own is not None and not _is_folder_of(document, start, folder):
-        what = f"{document.export}, {start:%Y-%m-%dT%H:%M%z}, revision {document.revision}"
+    elif own is not None and not _is_folder_of(document, period, folder):
+        what = f"{document.export}, {period.start:%Y-%m-%dT%H:%M%z}, revision {document.revision}"
         yield f"lies in {folder}, which is no folder of {what}"
     names = [file.key for file in document.files]
     for file in document.files:
@@ -75,32 +76,37 @@ def mistakes(document: ReadManifest) -> Iterator[str]:
         yield "names a file twice"
 
 
-def _start(document: ReadManifest) -> datetime | None:
-    """The start of the period, in its zone; None where start and end are no period of the cadence."""
-    period, cadence = document.period, document.cadence
+def period_of(document: ReadManifest) -> Period:
+    """The period that a manifest is of; where an early one does not say the cadence, its first hour.
+
+    Raises ValueError where start and end are none.
+    """
+    said = document.period
     try:
-        start = datetime.fromisoformat(period.start).astimezone(ZoneInfo(period.timezone))
-        if datetime.fromisoformat(period.start).tzinfo is None:
-            return None
-        if not cadence:
-            return start
-        end = datetime.fromisoformat(period.end).astimezone(UTC)
-        begin = start.replace(hour=0, minute=0) if cadence == "daily" else start
-        is_one = _CADENCE.fullmatch(cadence) and period_end(begin, cadence).astimezone(UTC) == end
-    except (ValueError, KeyError, OSError, OverflowError):
-        return None
-    return start if is_one else None
+        start, zone = datetime.fromisoformat(said.start), ZoneInfo(said.timezone)
+        period = calendar(document.cadence or "hourly", zone.key).at(start)
+        if start.tzinfo is None:
+            raise ValueError("no time zone")
+        if document.cadence:
+            end = datetime.fromisoformat(said.end)
+            is_one = (period.start.timestamp(), period.end.timestamp()) == (
+                start.timestamp(),
+                end.timestamp(),
+            )
+            if not is_one:
+                raise ValueError(f"{said.start} to {said.end} is no period of {document.cadence}")
+    except (KeyError, OSError, OverflowError) as error:
+        raise ValueError(str(error)) from None
+    return period
 
 
-def _is_folder_of(document: ReadManifest, start: datetime, folder: str) -> bool:
+def _is_folder_of(document: ReadManifest, period: Period, folder: str) -> bool:
     """Whether a folder names the export, period and revision: as by default, or in an order of its own."""
-    cadence = document.cadence or "hourly"
-    if folder == keys.revision_prefix(document.export, start, cadence, document.revision):
+    if folder == keys.revision_prefix(document.export, period, document.revision):
         return True
-    moment = start if cadence == "daily" else start.astimezone(UTC)
-    words = [document.export, f"{moment:%Y-%m-%d}", f"{document.revision:04d}"]
-    if document.cadence and cadence != "daily":
-        words.append(f"{moment:%H%M}" if cadence.endswith("min") else f"{moment:%H}")
+    words = [document.export, period.date, f"{document.revision:04d}"]
+    if document.cadence:
+        words.append(period.clock)
     rest = folder
     # Of two words that hold one another the longer first: an export may be called `20`.
     for word in sorted(words, key=len, reverse=True):

@@ -2,7 +2,6 @@
 
 from functools import cache
 
-from footfall import keys
 from footfall.exports import Export
 
 #: What a placeholder without a fixed value can become: characters, of which the last may repeat.
@@ -35,7 +34,7 @@ def _overlap(one: str, other: str) -> bool:
 
 def _template(export: Export, client_id: str) -> str:
     """The template with all that is fixed filled in; the rest stays `{date}`."""
-    text = keys.template_of(export.cadence, export.key)
+    text = export.kind.template(export.key)
     for name, value in (("export", export.name), ("dataset", export.dataset), ("client", client_id)):
         text = text.replace(f"{{{name}}}", value)
     return text.casefold()

@@ -7,6 +7,8 @@ Hive-style `dt=` and `hour=` let Athena, Trino and Spark prune by partition.
 import re
 from datetime import UTC, datetime
 
+from footfall.catalogue.periods import Period
+
 SAFE_KEY = re.compile(r"[A-Za-z0-9=_./-]+")
 
 
@@ -109,54 +111,23 @@ def usage_object(day: str) -> str:
     return f"usage/dt={day}/usage.csv"
 
 
-#: Folder of one delivery below the destination's root, where the client file names no other.
-HOUR_TEMPLATE = "{export}/dt={date}/hour={hour}/rev={revision}"
-DAY_TEMPLATE = "{export}/dt={date}/rev={revision}"
-PART_TEMPLATE = "{export}/dt={date}/hour={hour}/minute={minute}/rev={revision}"
-
-
-def period_label(start: datetime, cadence: str) -> str:
-    """`20261120T14Z` for an hour, `20261120T1405Z` for a part of one, `20261120` for a local day, which is
-    that of `start`.
-    """
-    if cadence == "daily":
-        return start.strftime("%Y%m%d")
-    return start.astimezone(UTC).strftime("%Y%m%dT%H%MZ" if cadence.endswith("min") else "%Y%m%dT%HZ")
-
-
-def template_of(cadence: str, template: str | None = None) -> str:
-    """The folder of one delivery with its placeholders; `template` is a client file's own.
-
-    Where a client file's own template has the hour, the part of a live export has hour and minute: `1405`.
-    """
-    if cadence.endswith("min"):
-        return template.replace("{hour}", "{hour}{minute}") if template else PART_TEMPLATE
-    return template or (DAY_TEMPLATE if cadence == "daily" else HOUR_TEMPLATE)
-
-
 def revision_prefix(
     export: str,
-    start: datetime,
-    cadence: str,
+    period: Period,
     revision: int,
     *,
     template: str | None = None,
     dataset: str = "",
     client_id: str = "",
 ) -> str:
-    """Folder of one delivery: export, period and revision, with a slash at the end.
-
-    An hour is named in UTC, a day in the client's time zone, which is that of `start`.
+    """Folder of one delivery: export, period and revision, with a slash at the end. `template`: a client
+    file's own.
     """
-    moment = start if cadence == "daily" else start.astimezone(UTC)
-    text = template_of(cadence, template)
+    text = period.folder(template)
     values = {
         "export": export,
         "dataset": dataset,
         "client": client_id,
-        "date": moment.strftime("%Y-%m-%d"),
-        "hour": moment.strftime("%H"),
-        "minute": moment.strftime("%M"),
         "revision": f"{revision:04d}",
     }
     for name, value in values.items():
@@ -165,7 +136,7 @@ def revision_prefix(
 
 
 def file_name(
-    export: str, start: datetime, cadence: str, sha256: str, extension: str, *, site: str = "", part: int = 0
+    export: str, period: Period, sha256: str, extension: str, *, site: str = "", part: int = 0
 ) -> str:
     """Name of one data file in its delivery's folder. It names its content, so no other can be in its place.
 
@@ -173,7 +144,7 @@ def file_name(
     """
     folder = f"site={site}/" if site else ""
     number = f"-part{part:04d}" if part else ""
-    return f"{folder}{export}-{period_label(start, cadence)}{number}-{sha256[:8]}.{extension}"
+    return f"{folder}{export}-{period.label}{number}-{sha256[:8]}.{extension}"
 
 
 MANIFEST_NAME = "_manifest.json"

@@ -5,14 +5,17 @@ The format is versioned (docs/manifest.schema.json); a reader ignores fields it 
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
+from footfall import keys
+from footfall.catalogue.periods import Period
 from footfall.event import timestamp
+from footfall.exports import Export
 from footfall.signatures import Signer, canonical
 
 MANIFEST_VERSION = "2.0"
@@ -30,20 +33,6 @@ class DeliveredFile:
     rows: int
     #: The site whose rows these are, where an export is split.
     site: str | None = None
-
-
-@dataclass(frozen=True)
-class Period:
-    """Half-open: the hour (UTC) or local day that a delivery covers.
-
-    `sites`: site → the zone of its days, where the sites of an export do not share one. Then the rows of each
-    are those of its own local day, and `start` and `end` are the client's.
-    """
-
-    start: datetime
-    end: datetime
-    timezone: str
-    sites: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -76,82 +65,105 @@ class Receipt:
         )
 
 
-def minutes_of(cadence: str) -> int:
-    """How long a part of a live export is (`5min`), and 60 for hours."""
-    return int(cadence.removesuffix("min")) if cadence.endswith("min") else 60
+@dataclass(frozen=True)
+class Contents:
+    """What was delivered: files, the name and type of their columns in order, how they are written, the
+    folder that describes them, and what became of everything received.
+    """
+
+    files: tuple[DeliveredFile, ...]
+    columns: tuple[tuple[str, str], ...]
+    dialect: Mapping[str, Any]
+    schema: str
+    receipt: Receipt
 
 
-def period_end(start: datetime, cadence: str) -> datetime:
-    """The end of the period that begins at `start`: an hour or some minutes later, or the next midnight."""
-    if cadence != "daily":
-        return start + timedelta(minutes=minutes_of(cadence))
-    # By the calendar, not by 24 hours: a day with a change of summer time has 23 or 25.
-    return (start.replace(tzinfo=None) + timedelta(days=1)).replace(tzinfo=start.tzinfo)
+@dataclass(frozen=True)
+class Revision:
+    """Which delivery of its period it is, and why.
+
+    `supersedes` is the revision that this one replaces for the client. Numbers may be left out: a revision
+    that failed before the client could see it, and whose data changed meanwhile, is never delivered. `reason`
+    is `initial`, `completed`, `late`, `correction`, `erasure` or `schema`. `closes` are the manifests of the
+    parts of a live export's hour, which this one takes the place of; None for other exports.
+    """
+
+    number: int
+    supersedes: int | None
+    reason: str
+    planned_at: datetime
+    closes: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far ingest had come. `complete_through` is the watermark: the end of the last hour up to which all
+    are ingested. `is_final`: no ordinary late event can change the period any more. `is_incomplete`: an hour
+    of it is not ingested yet, or was before it had ended.
+    """
+
+    complete_through: datetime | None
+    is_final: bool = False
+    is_incomplete: bool = False
+
+    @property
+    def status(self) -> str:
+        """As the manifest says it."""
+        return INCOMPLETE if self.is_incomplete else "final" if self.is_final else "provisional"
+
+
+def folder_of(client_id: str, export: Export, period: Period, revision: int) -> str:
+    """Where the files of a delivery and its manifest lie, with a slash at the end."""
+    return keys.revision_prefix(
+        export.name,
+        period,
+        revision,
+        template=export.key,
+        dataset=export.dataset,
+        client_id=client_id,
+    )
 
 
 def build(
-    *,
-    key: str,
     client_id: str,
-    export: str,
-    dataset: str,
-    cadence: str,
+    export: Export,
     period: Period,
-    revision: int,
-    supersedes: int | None,
-    reason: str,
-    format: str,
-    compression: str,
-    dialect: Mapping[str, Any],
-    files: Iterable[DeliveredFile],
-    columns: Iterable[tuple[str, str]],
-    schema: str,
-    receipt: Receipt,
-    closes: Iterable[str] | None,
-    complete_through: datetime | None,
-    is_final: bool,
-    is_incomplete: bool,
-    planned_at: datetime,
+    revision: Revision,
+    contents: Contents,
+    progress: Progress,
+    *,
     software: Mapping[str, str],
     signer: Signer,
 ) -> bytes:
-    """The manifest as JSON. The same arguments give the same bytes, so a repeated attempt is harmless.
-
-    `key` is the manifest's own. `supersedes` is the revision that this one replaces for the client. Numbers
-    may be left out: a revision that failed before the client could see it, and whose data changed
-    meanwhile, is never delivered. `reason` is `initial`, `completed`, `late`, `correction`, `erasure` or
-    `schema`. `complete_through` is the watermark: the end of the last hour up to which all are ingested.
-    `is_final` means that no ordinary late event can change the period any more, `is_incomplete` that an hour
-    of it is not ingested yet, or was before it had ended. `closes` are the manifests of the parts of a live
-    export's hour, which this one takes the place of; None for other exports.
-    """
+    """The manifest as JSON. The same arguments give the same bytes, so a repeated attempt is harmless."""
+    through = progress.complete_through
     document = {
         "manifest_version": MANIFEST_VERSION,
-        "key": key,
+        "key": folder_of(client_id, export, period, revision.number) + keys.MANIFEST_NAME,
         "client_id": client_id,
-        "export": export,
-        "dataset": dataset,
-        "cadence": cadence,
+        "export": export.name,
+        "dataset": export.dataset,
+        "cadence": period.cadence,
         "period": {
             "start": timestamp(period.start),
             "end": timestamp(period.end),
-            "timezone": period.timezone,
-            **({} if period.sites is None else {"sites": dict(period.sites)}),
+            "timezone": period.zone,
+            **({"sites": dict(period.sites)} if period.sites else {}),
         },
-        "revision": revision,
-        "supersedes": supersedes,
-        "reason": reason,
-        "status": INCOMPLETE if is_incomplete else "final" if is_final else "provisional",
-        "complete_through": timestamp(complete_through) if complete_through else None,
-        "planned_at": timestamp(planned_at),
-        "format": format,
-        "compression": compression,
-        "dialect": dict(dialect),
-        "schema": schema,
-        "columns": [{"name": name, "type": kind} for name, kind in columns],
-        "files": [_file(file) for file in files],
-        "receipt": asdict(receipt),
-        **({} if closes is None else {"closes": list(closes)}),
+        "revision": revision.number,
+        "supersedes": revision.supersedes,
+        "reason": revision.reason,
+        "status": progress.status,
+        "complete_through": timestamp(through) if through else None,
+        "planned_at": timestamp(revision.planned_at),
+        "format": export.format,
+        "compression": export.compression,
+        "dialect": dict(contents.dialect),
+        "schema": contents.schema,
+        "columns": [{"name": name, "type": kind} for name, kind in contents.columns],
+        "files": [_file(file) for file in contents.files],
+        "receipt": asdict(contents.receipt),
+        **({} if revision.closes is None else {"closes": list(revision.closes)}),
         "software": dict(software),
     }
     return (json.dumps(signer.sign(document), indent=2, ensure_ascii=False) + "\n").encode()

@@ -9,14 +9,13 @@ import itertools
 from collections import Counter, defaultdict
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
 
 from footfall import keys
+from footfall.catalogue.periods import kind_of
 from footfall.errors import FootfallError
 from footfall.event import timestamp
 from footfall.exports import LIVE
-from footfall.found import is_of_before_signing, mistakes, own_key
+from footfall.found import is_of_before_signing, mistakes, own_key, period_of
 from footfall.hours import floor
 from footfall.keys import MANIFEST_NAME
 from footfall.manifest import (
@@ -26,7 +25,6 @@ from footfall.manifest import (
     ReadManifest,
     as_manifest,
     parse,
-    period_end,
 )
 from footfall.pointers import Position, position
 from footfall.pointers import mistake as pointer_mistake
@@ -234,8 +232,8 @@ def _check_receipt(key: str, document: ReadManifest, seen: Verification) -> None
     if receipt.delivered != sum(file.rows for file in document.files):
         seen.problems.append(f"{key}: its receipt has other rows than its files")
     # Every event that was kept is a row of `events`; of other datasets only some are.
-    is_whole = document.dataset == "events" and document.cadence in ("hourly", "live")
-    if is_whole and receipt.kept != receipt.rows:
+    is_by_hour = bool(document.cadence) and kind_of(document.cadence).is_hour
+    if document.dataset == "events" and is_by_hour and receipt.kept != receipt.rows:
         seen.problems.append(f"{key}: {receipt.kept} events were kept, {receipt.rows} are accounted for")
 
 
@@ -290,26 +288,16 @@ def _check_continuity(
 
     `closed`: starts of hours that are delivered, which need no parts any more.
     """
-    starts: list[datetime] = []
-    for start, chain in sorted(periods.items()):
-        document = next(iter(chain.values()))
-        if document.cadence:
-            starts.append(datetime.fromisoformat(start).astimezone(ZoneInfo(document.period.timezone)))
-    cadence = next((d.cadence for chain in periods.values() for d in chain.values() if d.cadence), "hourly")
-    for one, following in itertools.pairwise(starts):
-        expected = period_end(_midnight(one) if cadence == "daily" else one, cadence)
-        if timestamp(floor(one)) in closed:
+    documents = [next(iter(chain.values())) for _, chain in sorted(periods.items())]
+    found = [period_of(document) for document in documents if document.cadence]
+    for one, following in itertools.pairwise(found):
+        if timestamp(floor(one.start)) in closed:
             continue
-        if expected.astimezone(UTC) < following.astimezone(UTC):
+        if one.end.timestamp() < following.start.timestamp():
             seen.gaps.append(
-                f"{client_id} {export}: nothing from {expected:%Y-%m-%dT%H:%M%z} "
-                f"to {following:%Y-%m-%dT%H:%M%z}"
+                f"{client_id} {export}: nothing from {one.end:%Y-%m-%dT%H:%M%z} "
+                f"to {following.start:%Y-%m-%dT%H:%M%z}"
             )
-
-
-def _midnight(start: datetime) -> datetime:
-    """A day's start as midnight of the calendar, which a change of summer time may put at one o'clock."""
-    return start.replace(hour=0, minute=0)
 
 
 def _check_nesting(clients: Mapping[str, Mapping[str, list[str]]], seen: Verification) -> None:

@@ -7,16 +7,12 @@ only ever ask for closed ones.
 
 import os
 from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 import dagster as dg
 
+from footfall.catalogue.periods import DAY_FORMAT, HOUR_FORMAT, days
 from footfall.hours import read_first_hour
 from footfall.settings import Settings
-
-#: Key of an hour: `2026-11-20-14:00`, Dagster's own form.
-HOUR_FORMAT = "%Y-%m-%d-%H:%M"
-DAY_FORMAT = "%Y-%m-%d"
 
 
 def first_hour() -> datetime:
@@ -33,9 +29,9 @@ def hourly() -> dg.HourlyPartitionsDefinition:
 
 def daily(timezone: str) -> dg.DailyPartitionsDefinition:
     """Every local day of a time zone that has an hour since the first one, today included."""
-    start = first_hour().astimezone(ZoneInfo(timezone))
+    first = days(timezone).at(first_hour())
     return dg.DailyPartitionsDefinition(
-        start_date=start.strftime(DAY_FORMAT), fmt=DAY_FORMAT, timezone=timezone, end_offset=1
+        start_date=first.partition, fmt=DAY_FORMAT, timezone=timezone, end_offset=1
     )
 
 

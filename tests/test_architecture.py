@@ -280,6 +280,63 @@ def test_every_exception_of_length_is_a_file():
     assert [name for name in LONG_FILES if not (ROOT / name).is_file()] == []
 
 
+#: Who looks at a cadence beside the catalogue, how often, and why.
+LOOKS = {
+    # A client file's own field, against what its dataset offers.
+    "footfall/exports.py": 1,
+}
+
+
+def _is_cadence(node: ast.AST) -> bool:
+    named = getattr(node, "attr", getattr(node, "id", None))
+    if isinstance(node, ast.Subscript):
+        named = getattr(node.slice, "value", None)
+    return isinstance(named, str) and named.lower().endswith("cadence")
+
+
+def _looks_at_cadence(tree: ast.AST) -> int:
+    """How often a file compares a cadence, asks for its ending, or chooses by it."""
+    found = 0
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Compare):
+            found += any(_is_cadence(each) for each in (node.left, *node.comparators))
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            found += node.func.attr in ("endswith", "startswith", "removesuffix") and _is_cadence(
+                node.func.value
+            )
+        elif isinstance(node, ast.Match):
+            found += _is_cadence(node.subject)
+        elif isinstance(node, ast.Subscript):
+            found += _is_cadence(node.slice)
+    return found
+
+
+def test_a_cadence_is_looked_at_in_the_catalogue_and_nowhere_else():
+    """Everybody else asks the period, or the kind of period, what it is called and how long it is."""
+    looks = {
+        name_of(path): count
+        for path, tree in python_files(*CODE)
+        if not name_of(path).startswith("footfall/catalogue/") and (count := _looks_at_cadence(tree))
+    }
+
+    assert {name: count for name, count in looks.items() if count > LOOKS.get(name, 0)} == {}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'if export.cadence == "daily": pass',
+        'is_hour = cadence in ("hourly", "live")',
+        'if "daily" != document["cadence"]: pass',
+        'is_part = self._export.cadence.endswith("min")',
+        "template = {'daily': 1}[cadence]",
+        "match export.cadence:\n case 'daily': pass",
+    ],
+)
+def test_a_look_at_a_cadence_would_be_seen(line):
+    assert _looks_at_cadence(ast.parse(line)) == 1
+
+
 def test_nobody_reads_client_files_without_what_the_operator_allows():
     """A file that one part refuses would else be in force in another."""
     bare = [

@@ -8,6 +8,8 @@ delivered, the copies that dashboards read, what previews leave out, the ends of
 from dataclasses import dataclass
 from typing import Literal
 
+from footfall.catalogue.periods import kind_of
+
 Cadence = Literal["live", "hourly", "daily"]
 #: What a rule about how long rows are kept goes by. `acts`: a row is something that one person did.
 #: `persons`: a row is a person or a device. `figures`: a row counts, and is about nobody.
@@ -101,8 +103,7 @@ class Table:
 
     def column(self, cadence: str) -> str:
         """The column by which a row belongs to a period of an export of that cadence."""
-        is_by_hour = cadence in ("hourly", "live")
-        return str(self.day or (self.hour if is_by_hour else self.moment))
+        return str(self.day or (self.hour if kind_of(cadence).is_hour else self.moment))
 
 
 _BY_EVENT = ("site_id", "occurred_at", "event_id")

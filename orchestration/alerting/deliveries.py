@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from footfall.clients import Client, Export
-from footfall.days import window
 from footfall.failures import FIXES
-from footfall.hours import HOUR, floor
 from orchestration.alerting.alert import Alert
 from orchestration.alerting.conditions import Due
 
@@ -21,6 +19,8 @@ DAILY_DEADLINE = timedelta(hours=3)
 #: How long a delivery that is tried again by itself may fail before somebody is told: the tries within a run
 #: span two and a half minutes.
 PATIENCE = timedelta(minutes=15)
+#: From the first midnight of a day to its last, at sites from one end of the world to the other.
+_LONGEST = timedelta(hours=52)
 
 #: Kinds of trouble that a bucket has, whatever is to be put into it.
 _OF_DESTINATIONS = frozenset({"retry", "auth", "bucket", "challenge"})
@@ -68,32 +68,17 @@ class Refusal:
     missing: str
 
 
-def label(start: datetime, export: Export, client: Client) -> str:
-    """A period as a person writes it: `2026-11-20T14` (UTC), with minutes for a part of an hour, or the
-    local day `2026-11-20`.
-    """
-    if export.cadence == "daily":
-        return start.astimezone(client.zone()).strftime("%Y-%m-%d")
-    return start.astimezone(UTC).strftime(
-        "%Y-%m-%dT%H:%M" if export.cadence.endswith("min") else "%Y-%m-%dT%H"
-    )
-
-
 def expected(client: Client, export: Export, since: datetime, now: datetime) -> list[Due]:
     """The export's periods that began at `since` or later and ended within the last 48 hours."""
     oldest = now - LOOK_BACK
-    deadline = DAILY_DEADLINE if export.cadence == "daily" else HOURLY_DEADLINE
-    if export.cadence == "daily":
-        today = now.astimezone(client.zone())
-        starts = [client.local_midnight(f"{today - timedelta(days=n):%Y-%m-%d}") for n in range(4, -1, -1)]
-    else:
-        starts = [floor(now) - n * HOUR for n in range(int(LOOK_BACK / HOUR) + 1, 0, -1)]
+    calendar = client.calendar(export)
+    deadline = DAILY_DEADLINE if calendar.kind.is_day else HOURLY_DEADLINE
     due = []
-    for start in starts:
+    for period in calendar.within(max(since, oldest - _LONGEST), now):
         # In UTC: a local day with a change of summer time has 23 or 25 hours.
-        end = window(client, export, start)[1].astimezone(UTC)
-        if start >= since and oldest < end <= now:
-            due.append(Due(client.client_id, export.name, label(start, export, client), end + deadline))
+        end = period.window[1].astimezone(UTC)
+        if oldest < end <= now:
+            due.append(Due(client.client_id, export.name, period.name, end + deadline))
     return due
 
 

@@ -4,16 +4,15 @@ a run every few minutes where a client has live exports.
 
 import math
 import os
-from datetime import UTC, timedelta
-from zoneinfo import ZoneInfo
+from datetime import UTC
 
 import dagster as dg
 
+from footfall.catalogue.periods import HOUR_FORMAT, days
 from footfall.clients import registry_of
-from footfall.days import last_zone
 from footfall.hours import HOUR, floor
 from footfall.settings import Settings
-from orchestration.partitions import DAY_FORMAT, HOUR_FORMAT, daily, hourly, zone_name
+from orchestration.partitions import daily, hourly, zone_name
 
 #: Minutes past the hour. The collector ships a segment after FOOTFALL_SEGMENT_SECONDS (60) and retries;
 #: earlier would find hours that are not whole yet, later delays every file.
@@ -48,7 +47,7 @@ _UNDER_WAY = (
 def live_minutes() -> int:
     """How often parts of live exports are made, in minutes; 0 where no client has any."""
     registry = registry_of(Settings.from_environ(os.environ))
-    return math.gcd(*(e.live_minutes for c in registry.clients for e in c.exports if e.cadence == "live"))
+    return math.gcd(*(e.live_minutes for c in registry.clients for e in c.exports if e.is_live))
 
 
 def live_selection() -> dg.AssetSelection:
@@ -58,7 +57,7 @@ def live_selection() -> dg.AssetSelection:
         dg.AssetKey(["deliveries", client.client_id, export.name, "live"])
         for client in registry.clients
         for export in client.exports
-        if export.cadence == "live"
+        if export.is_live
     ]
     return dg.AssetSelection.assets(*keys)
 
@@ -70,7 +69,7 @@ def daily_selection(timezone: str | None = None) -> dg.AssetSelection:
         dg.AssetKey(["deliveries", client.client_id, export.name])
         for client in registry.clients
         for export in client.exports
-        if export.cadence == "daily" and timezone in (None, last_zone(client, export))
+        if export.kind.is_day and timezone in (None, client.calendar(export).last_zone)
     ]
     return dg.AssetSelection.assets(*keys)
 
@@ -95,8 +94,7 @@ def running_hour(tick: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipR
 
 def day_to_run(timezone: str, tick: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     """The local day that ended last before the tick."""
-    local = tick.scheduled_execution_time.astimezone(ZoneInfo(timezone))
-    key = (local.date() - timedelta(days=1)).strftime(DAY_FORMAT)
+    key = days(timezone).before(tick.scheduled_execution_time).partition
     return dg.RunRequest(run_key=key, partition_key=key)
 
 
@@ -195,7 +193,7 @@ def schedules() -> dg.Definitions:
                 description=f"Every {each} minutes: the parts of live exports, two minutes behind.",
             )
         )
-    zones = {last_zone(c, e) for c in registry.clients for e in c.exports if e.cadence == "daily"}
+    zones = {c.calendar(e).last_zone for c in registry.clients for e in c.exports if e.kind.is_day}
     for timezone in sorted(zones):
         name = f"daily_{zone_name(timezone)}"
         each = dg.define_asset_job(

@@ -8,10 +8,12 @@ from collections.abc import Callable, Generator, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Any
 
 import duckdb
 
+from footfall.catalogue.periods import Period
 from footfall.clients import Client, Export
 from footfall.errors import FootfallError
 from footfall.failures import Trouble, sorted_out
@@ -40,7 +42,7 @@ class Order:
 
     client: Client
     export: Export
-    starts: tuple[datetime, ...]
+    periods: tuple[Period, ...]
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def deliver_all(
     person stops the run) ends the pool after the deliveries that are under way.
     """
     todo = list(orders)
-    asked = [start for order in todo for start in order.starts]
+    asked = [period.start for order in todo for period in order.periods]
     since = min([desk.now() - LOOK_BACK, *asked])
     digests = Digests(connection, None if is_sweep else since)
     receipts = Receipts(connection)
@@ -112,7 +114,7 @@ def deliver_all(
         ledger.close()
         return reports
 
-    wanted = ((order.client, order.export, start) for order in todo for start in order.starts)
+    wanted = ((order.export, period) for order in todo for period in order.periods)
     with (
         sliced(connection, desk.folder / "slices", wanted) as slices,
         ThreadPoolExecutor(max_workers=max(1, min(workers, len(by_client) or 1))) as pool,
@@ -138,35 +140,35 @@ def _deliver(
     asked: list[Outcome] = []
     others: list[Outcome] = []
     previews = {}
-    for start in sorted(order.starts):
+    for period in sorted(order.periods, key=attrgetter("start")):
         if stopped.is_set():
             return Report(order, tuple(asked))
-        outcome = _one(deliverer, start, reason)
+        outcome = _one(deliverer, period, reason)
         asked.append(outcome)
         if outcome.status == "delivered":
-            previews[start] = deliverer.preview(start)
-        if order.export.cadence == "live" and outcome.status != "failed":
-            deliverer.drop_parts(start)
+            previews[outcome.period_start] = deliverer.preview(period)
+        if order.export.is_live and outcome.status != "failed":
+            deliverer.drop_parts(period)
     if is_with_restated:
         try:
-            due = {*deliverer.restated(), *deliverer.open(desk.now())} - set(order.starts)
+            due = {*deliverer.restated(), *deliverer.open(desk.now())} - set(order.periods)
         except FootfallError as error:
             due = set()
             if not asked:
                 others.append(_failure(desk.now(), error))
-        for start in sorted(due):
+        for period in sorted(due, key=attrgetter("start")):
             if stopped.is_set():
                 break
-            others.append(_one(deliverer, start, reason))
+            others.append(_one(deliverer, period, reason))
     return Report(order, tuple(asked), tuple(others), previews)
 
 
-def _one(deliverer: Deliverer, start: datetime, reason: str) -> Outcome:
+def _one(deliverer: Deliverer, period: Period, reason: str) -> Outcome:
     try:
-        return deliverer.deliver(start, reason)
+        return deliverer.deliver(period, reason)
     except Exception as error:
         # The ledger itself, or a mistake of ours: told like any other failure, after all others are done.
-        return _failure(start, error)
+        return _failure(period.start, error)
 
 
 def _failure(start: datetime, error: Exception) -> Outcome:

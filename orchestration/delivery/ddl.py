@@ -81,12 +81,12 @@ def _in_file(kind: str, selection: Selection, engine: str) -> str:
 def _athena(selection: Selection, table: str, url: str) -> str:
     """Partitions are projected, so that no crawler is needed. Newest revisions: see docs/delivery.md."""
     export = selection.export
-    is_part = export.cadence.endswith("min")
-    hour = "" if export.cadence == "daily" else ", `hour` string" + ", `minute` string" * is_part
+    is_part = export.kind.is_part
+    hour = "" if export.kind.is_day else ", `hour` string" + ", `minute` string" * is_part
     loading = FORMATS[export.format].loading
     projected = (
         ""
-        if export.cadence == "daily"
+        if export.kind.is_day
         else "  'projection.hour.type' = 'integer', 'projection.hour.range' = '0,23', "
         "'projection.hour.digits' = '2',\n"
     )

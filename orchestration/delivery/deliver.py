@@ -7,6 +7,7 @@ seen yet is rendered anew under its own number; one that somebody may have seen 
 import json
 import shutil
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,11 @@ from typing import Any
 import duckdb
 
 from footfall import keys
+from footfall.catalogue.periods import Period
 from footfall.clients import Client, Export
-from footfall.days import window, zones_of_sites
 from footfall.errors import FootfallError
 from footfall.failures import Trouble
-from footfall.manifest import Period, build, period_end
+from footfall.manifest import Contents, Progress, Revision, build, folder_of
 from footfall.sql import Sql, names, sql
 from footfall.store import NotFound
 from orchestration.delivery import datasets, states
@@ -34,9 +35,15 @@ from orchestration.delivery.render import Rendered, preview, render
 from orchestration.delivery.selection import Marts, Selection, select
 from orchestration.delivery.send import Outcome, Sender, Taken, manifest_there
 from orchestration.delivery.slices import Slices
+from orchestration.delivery.states import Facts, Seen, Step, next_step
+from orchestration.delivery.turn import Turn
 
 #: A delivery whose number is taken is tried under the next one; a lost ledger can take many turns.
 _TURNS = 200
+
+
+#: The row to send, and whether its data has changed since it was rendered; or that nothing is due.
+_Prepared = tuple[LedgerRow, bool] | Outcome
 
 
 class Deliverer:
@@ -60,6 +67,7 @@ class Deliverer:
         self._connection = connection
         self._client = client
         self._export = export
+        self._calendar = client.calendar(export)
         self._places = places
         self._ledger = ledger
         self._desk = desk
@@ -88,7 +96,7 @@ class Deliverer:
             pages[f"{folder}columns.md"] = columns_page(self._selected)
         return Sender(self._client, self._export, self._places, self._ledger, self._desk, beside, pages)
 
-    def restated(self) -> list[datetime]:
+    def restated(self) -> list[Period]:
         """Periods delivered before whose rows or columns have changed since, as far back as digests go.
 
         Other columns are a reason only for periods that can still change: nobody wants years of files again
@@ -101,130 +109,160 @@ class Deliverer:
             return []
         selection = self._selection()
         digests = self._digests.of(selection)
-        return sorted(
-            self.local(start)
-            for start, row in delivered.items()
+        return [
+            self._calendar.at(start)
+            for start, row in sorted(delivered.items())
             if (
                 row.digest != digests.get(start, "0")
                 if row.schema_id in (None, selection.schema_id)
                 else start >= recent
             )
-        )
+        ]
 
-    def open(self, now: datetime) -> list[datetime]:
+    def open(self, now: datetime) -> list[Period]:
         """Periods whose delivery came to no end and is due again."""
         rows = self._ledger.open(self._client.client_id, self._export.name, now)
-        return sorted({self.local(row.period_start) for row in rows})
+        return [self._calendar.at(start) for start in sorted({row.period_start for row in rows})]
 
-    def local(self, start: datetime) -> datetime:
-        """A day's start as the client's midnight, which a change of summer time may put at one o'clock."""
-        if self._export.cadence != "daily":
-            return start
-        return self._client.local_midnight(start.astimezone(self._client.zone()).strftime("%Y-%m-%d"))
-
-    def preview(self, start: datetime) -> list[dict[str, Any]]:
+    def preview(self, period: Period) -> list[dict[str, Any]]:
         """A few rows without what is about persons."""
-        return preview(self._connection, self._selection(), start, self._table(start))
+        return preview(self._connection, self._selection(), period, self._table(period))
 
-    def _table(self, start: datetime) -> Sql:
+    def _table(self, period: Period) -> Sql:
         plain = sql("main.{table}", table=names([self._selection().dataset.name]))
-        return self._slices.table(self._client, self._export, start) if self._slices else plain
+        return self._slices.table(self._export, period) if self._slices else plain
 
-    def deliver(self, start: datetime, reason: str = "late") -> Outcome:
+    def deliver(self, period: Period, reason: str = "late") -> Outcome:
         """Bring one period to its buckets, or find what is there still right. Raises nothing of its own.
 
         `reason`: why data that was delivered may have changed: `late`, `correction` or `erasure`.
         """
         with self._desk.claim(self._client.client_id, self._export.name):
             for _ in range(_TURNS):
-                outcome = self._turn(start, reason)
+                outcome = self._bring_on(period, reason)
                 if outcome is not None:
                     return outcome
-        raise FootfallError(f"{self._client.client_id} {self._export.name} {start}: more than {_TURNS} turns")
+        whose = f"{self._client.client_id} {self._export.name}"
+        raise FootfallError(f"{whose} {period.name}: more than {_TURNS} turns")
 
-    def _turn(self, start: datetime, reason: str) -> Outcome | None:
+    def _bring_on(self, period: Period, reason: str) -> Outcome | None:
         """One revision brought on. None: there is a further one to do."""
-        revisions = self._ledger.revisions(self._client.client_id, self._export.name, start)
-        newest = next((row for row in reversed(revisions) if row.is_delivered), None)
-        pending = revisions[-1] if revisions and revisions[-1].is_open else None
+        found = self._ledger.revisions(self._client.client_id, self._export.name, period.start)
+        turn = Turn(period, reason, tuple(found))
         try:
-            prepared = self._prepare(start, reason, revisions, newest, pending)
+            turn = self._with_facts(turn)
+            prepared = self._prepare(turn)
         except Exception as error:
             # A filter that fits no column, a full disk: noted in the ledger and told with all the others.
-            row = pending or self._plan(start, revisions, newest, reason)
-            return self._sender().failed(row, [error])
+            return self._sender().failed(turn.pending or self._plan(turn), [error])
         if isinstance(prepared, Outcome):
-            if newest and newest.hold:
-                self._sender().notify(self._ledger.row(newest.identity))
+            if turn.newest and turn.newest.hold:
+                self._sender().notify(self._ledger.row(turn.newest.identity))
             return prepared
         row, is_behind = prepared
         now = self._desk.now()
         if row.not_before and now < row.not_before <= now + LONGEST_WAIT:
-            return self._sender().outcome(row, "failed", _waiting(row))
+            trouble = Trouble("retry", f"the bucket asked to wait until {row.not_before}: {row.error}")
+            return self._sender().outcome(row, "failed", trouble)
         try:
-            self._look_for_ours(row, revisions)
+            self._look_for_ours(row, turn.revisions)
             outcome = self._sender().send(row)
         except Taken as taken:
             return self._take_over(taken, row)
         return None if outcome.status == "delivered" and is_behind else outcome
 
-    def _prepare(
-        self,
-        start: datetime,
-        reason: str,
-        revisions: list[LedgerRow],
-        newest: LedgerRow | None,
-        pending: LedgerRow | None,
-    ) -> tuple[LedgerRow, bool] | Outcome:
-        """The row to send, and whether its data has changed since it was rendered; or that nothing is due."""
+    def _with_facts(self, turn: Turn) -> Turn:
         selection = self._selection()
-        digest = self._digests.one(selection, start)
-        facts = digest, selection.schema_id, self._is_incomplete(start)
-        seen = self._may_be_seen(pending) if pending else set()
-        if pending and seen - {BACKUP}:
-            self._sender().recover(pending)
-            return pending, pending.facts != facts
-        if newest and newest.facts == facts:
-            if pending:
-                self._drop(pending)
-            return self._sender().outcome(newest, "unchanged")
-        is_same = pending is not None and pending.facts == facts
-        if pending and pending.state == states.RENDERED and is_same and self._sender().is_ready(pending):
-            return pending, False
-        if pending and seen:
-            # Only our backup has it. The client gets the newer data, and its number stays free.
-            self._drop(pending)
-            pending = None
-        number = pending.revision if pending else max((r.revision for r in revisions), default=0) + 1
-        folder = self._desk.outbox(self._client.client_id, self._export.name, start, number)
+        return replace(
+            turn,
+            digest=self._digests.one(selection, turn.period),
+            schema_id=selection.schema_id,
+            is_incomplete=self._progress(turn.period).is_incomplete,
+        )
+
+    def _prepare(self, turn: Turn) -> _Prepared:
+        """Do what states.NEXT says."""
+        steps = {
+            Step.FINISH: self._finish,
+            Step.KEEP: self._keep,
+            Step.SEND: self._as_it_waits,
+            Step.LEAVE: self._leave,
+            Step.RENDER: self._render,
+        }
+        pending = turn.pending
+        facts = Facts(
+            seen=self._seen(pending),
+            is_newest_right=turn.is_as(turn.newest),
+            is_pending_right=turn.is_as(pending),
+            is_pending_whole=(
+                pending is not None and pending.state == states.RENDERED and self._sender().is_ready(pending)
+            ),
+        )
+        return steps[next_step(pending.state if pending else "", facts)](turn)
+
+    def _finish(self, turn: Turn) -> _Prepared:
+        """Send as it is what the client may have seen."""
+        pending = turn.pending
+        assert pending is not None, "somebody has seen it"
+        self._sender().recover(pending)
+        return pending, not turn.is_as(pending)
+
+    def _keep(self, turn: Turn) -> _Prepared:
+        """Leave what the client has."""
+        assert turn.newest is not None, "it is as would be delivered now"
+        if turn.pending:
+            self._drop(turn.pending)
+        return self._sender().outcome(turn.newest, "unchanged")
+
+    def _as_it_waits(self, turn: Turn) -> _Prepared:
+        """Send what was rendered before."""
+        assert turn.pending is not None, "it was rendered"
+        return turn.pending, False
+
+    def _leave(self, turn: Turn) -> _Prepared:
+        """Give up what only our backup has: the client gets the newer data, and its number stays free."""
+        assert turn.pending is not None, "our backup has it"
+        self._drop(turn.pending)
+        left = self._ledger.row(turn.pending.identity)
+        return self._render(replace(turn, revisions=(*turn.revisions[:-1], left)))
+
+    def _render(self, turn: Turn) -> _Prepared:
+        """Make the files, in the number of the open revision or in the next one; keep what has the same."""
+        pending, newest = turn.pending, turn.newest
+        number = pending.revision if pending else turn.next_number
+        folder = self._desk.outbox(self._client.client_id, self._export.name, turn.period.start, number)
         shutil.rmtree(folder, ignore_errors=True)
-        prefix = self._prefix(start, number)
-        rendered = render(self._connection, selection, start, prefix, folder, self._table(start))
-        is_completed = newest is not None and newest.is_incomplete and not facts[-1]
-        if newest and not is_completed and _contents(newest) == [(f.sha256, f.site) for f in rendered.files]:
+        prefix = folder_of(self._client.client_id, self._export, turn.period, number)
+        selection, table = self._selection(), self._table(turn.period)
+        rendered = render(self._connection, selection, turn.period, prefix, folder, table)
+        if newest and turn.has_changed_nothing(rendered.files):
             shutil.rmtree(folder, ignore_errors=True)
-            newest = self._ledger.record(newest, newest.state, digest=digest, schema_id=selection.schema_id)
+            newest = self._ledger.record(newest, newest.state, digest=turn.digest, schema_id=turn.schema_id)
             if pending:
                 self._drop(pending)
             return self._sender().outcome(newest, "unchanged")
         for file, path in zip(rendered.files, rendered.paths, strict=True):
             path.rename(folder / Path(file.key).name)
-        row = pending or self._plan(start, revisions, newest, reason)
+        row = pending or self._plan(turn)
         if pending and pending.state == states.RENDERED:
             self._ledger.restart_copies(pending)
-        data = self._manifest(row, rendered, start, newest)
         row = self._ledger.record(
             row,
             states.RENDERED,
             files=rendered.files,
             rows=rendered.delivered,
             bytes=sum(file.bytes for file in rendered.files),
-            digest=digest,
-            schema_id=selection.schema_id,
+            digest=turn.digest,
+            schema_id=turn.schema_id,
             manifest_key=prefix + keys.MANIFEST_NAME,
-            manifest=data.decode(),
+            manifest=self._manifest(row, rendered, turn).decode(),
         )
         return row, False
+
+    def _seen(self, row: LedgerRow | None) -> Seen:
+        """Who may have the manifest of an open revision already."""
+        places = self._may_be_seen(row) if row else set()
+        return Seen.BY_CLIENT if places - {BACKUP} else Seen.BY_US if places else Seen.BY_NOBODY
 
     def _may_be_seen(self, row: LedgerRow) -> set[str]:
         """The places where a manifest of this revision may lie already."""
@@ -237,36 +275,17 @@ class Deliverer:
             self._desk.outbox(row.client_id, row.export, row.period_start, row.revision), ignore_errors=True
         )
 
-    def _plan(
-        self, start: datetime, revisions: Iterable[LedgerRow], newest: LedgerRow | None, reason: str
-    ) -> LedgerRow:
-        if newest is None:
-            reason = "initial"
-        elif newest.is_incomplete and reason == "late":
-            reason = "completed"
-        elif self._selected and newest.schema_id not in (None, self._selected.schema_id):
-            reason = "schema"
+    def _plan(self, turn: Turn) -> LedgerRow:
         return self._ledger.plan(
             self._client.client_id,
             self._export.name,
-            start,
-            max((row.revision for row in revisions), default=0) + 1,
-            cadence=self._export.cadence,
-            reason=reason,
-            supersedes=newest.revision if newest else None,
+            turn.period.start,
+            turn.next_number,
+            cadence=turn.period.cadence,
+            reason=turn.why(self._selected.schema_id if self._selected else None),
+            supersedes=turn.newest.revision if turn.newest else None,
             places=(BACKUP, *self._export.destinations),
             now=self._desk.now(),
-        )
-
-    def _prefix(self, start: datetime, revision: int) -> str:
-        return keys.revision_prefix(
-            self._export.name,
-            start,
-            self._export.cadence,
-            revision,
-            template=self._export.key,
-            dataset=self._export.dataset,
-            client_id=self._client.client_id,
         )
 
     def _look_for_ours(self, row: LedgerRow, revisions: Iterable[LedgerRow]) -> None:
@@ -323,78 +342,58 @@ class Deliverer:
             return sender.failed(adopted, [error])
         return outcome if outcome.status == "failed" else None
 
-    def _manifest(
-        self, row: LedgerRow, rendered: Rendered, start: datetime, newest: LedgerRow | None
-    ) -> bytes:
-        export, selection = self._export, self._selection()
-        begin, end = window(self._client, export, start)
-        through = self._hours.complete_through(begin)
+    def _manifest(self, row: LedgerRow, rendered: Rendered, turn: Turn) -> bytes:
+        export, selection, period = self._export, self._selection(), turn.period
         return build(
-            key=self._prefix(start, row.revision) + keys.MANIFEST_NAME,
-            client_id=self._client.client_id,
-            export=export.name,
-            dataset=export.dataset,
-            cadence=export.cadence,
-            period=self._period(start),
-            revision=row.revision,
-            supersedes=newest.revision if newest else None,
-            reason=row.reason,
-            format=export.format,
-            compression=export.compression,
-            dialect=selection.dialect,
-            files=rendered.files,
-            columns=selection.columns,
-            schema=keys.schema_folder(export.name, selection.schema_id),
-            receipt=self._receipts.of(
-                self._client.client_id,
-                start,
-                period_end(start, export.cadence),
-                rows=rendered.rows,
-                delivered=rendered.delivered,
-                excluded=rendered.excluded,
+            self._client.client_id,
+            export,
+            period,
+            Revision(
+                row.revision,
+                turn.newest.revision if turn.newest else None,
+                row.reason,
+                row.planned_at,
+                self._closed_parts(period) if export.is_live else None,
             ),
-            closes=self._closed_parts(start) if export.cadence == "live" else None,
-            complete_through=through,
-            is_final=through is not None and through >= end + datasets.LATE_TOLERANCE,
-            is_incomplete=self._is_incomplete(start),
-            planned_at=row.planned_at,
+            Contents(
+                rendered.files,
+                selection.columns,
+                selection.dialect,
+                keys.schema_folder(export.name, selection.schema_id),
+                self._receipts.of(
+                    self._client.client_id,
+                    period,
+                    rows=rendered.rows,
+                    delivered=rendered.delivered,
+                    excluded=rendered.excluded,
+                ),
+            ),
+            self._progress(period),
             software=self._desk.software,
             signer=self._desk.signer,
         )
 
-    def _is_incomplete(self, start: datetime) -> bool:
-        """Whether an hour of the period is not ingested as one that was over; a part of one need not be."""
-        begin, end = window(self._client, self._export, start)
+    def _progress(self, period: Period) -> Progress:
+        begin, end = period.window
         through = self._hours.complete_through(begin)
-        return not self._export.cadence.endswith("min") and (through is None or through < end)
-
-    def _period(self, start: datetime) -> Period:
-        if self._export.cadence != "daily":
-            return Period(start, period_end(start, self._export.cadence), "UTC")
-        zone = self._client.zone().key
-        return Period(
-            start, period_end(start, "daily"), zone, sites=zones_of_sites(self._client, self._export) or None
+        return Progress(
+            through,
+            is_final=through is not None and through >= end + datasets.LATE_TOLERANCE,
+            # An hour of the period is not ingested as one that was over; that of a part need not be.
+            is_incomplete=not period.kind.is_part and (through is None or through < end),
         )
 
-    def _closed_parts(self, start: datetime) -> list[str]:
+    def _closed_parts(self, hour: Period) -> tuple[str, ...]:
         """The manifests of an hour's parts, in order, those of earlier revisions included."""
-        parts = self._ledger.within(
-            self._client.client_id, self._export.parts().name, start, period_end(start, "live")
-        )
-        return [str(row.manifest_key) for row in parts if row.is_delivered]
+        return tuple(str(row.manifest_key) for row in self._parts(hour) if row.is_delivered)
 
-    def drop_parts(self, start: datetime) -> None:
-        """Let go of the parts of a live hour that is delivered, but for those that may be seen already."""
+    def _parts(self, hour: Period) -> list[LedgerRow]:
         name = self._export.parts().name
-        with self._desk.claim(self._client.client_id, name):
-            for row in self._ledger.within(self._client.client_id, name, start, period_end(start, "live")):
-                if row.is_open and not self._may_be_seen(row) - {BACKUP}:
+        return self._ledger.within(self._client.client_id, name, hour.start, hour.end)
+
+    def drop_parts(self, hour: Period) -> None:
+        """Let go of the parts of a live hour that is delivered, but for those that may be seen already."""
+        with self._desk.claim(self._client.client_id, self._export.parts().name):
+            for row in self._parts(hour):
+                if row.is_open and self._seen(row) is not Seen.BY_CLIENT:
                     self._drop(row)
-
-
-def _contents(row: LedgerRow) -> list[tuple[str, str | None]]:
-    return [(file.sha256, file.site) for file in row.files]
-
-
-def _waiting(row: LedgerRow) -> Trouble:
-    return Trouble("retry", f"the bucket asked to wait until {row.not_before}: {row.error}")

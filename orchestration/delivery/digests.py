@@ -5,9 +5,7 @@ from datetime import UTC, datetime
 
 import duckdb
 
-from footfall.clients import Client
-from footfall.days import window
-from footfall.manifest import minutes_of
+from footfall.catalogue.periods import Calendar, Period
 from footfall.sql import Sql, name, names, number, run, sql
 from footfall.sql import kind as kind_of
 from orchestration.delivery.datasets import utc_cursor
@@ -33,20 +31,20 @@ class Digests:
 
     def of(self, selection: Selection) -> dict[datetime, str]:
         """Start of period (UTC) → digest, for one export, from `since` on; of periods that have rows."""
-        period = self._period(selection)
-        zone = selection.client.zone().key
-        query = (selection.dataset.name, period, zone, selection.not_held, *selection.sources)
+        bucket = self._bucket(selection)
+        zone = selection.calendar.zone
+        query = (selection.dataset.name, bucket, zone, selection.not_held, *selection.sources)
         with self._lock:
             if query not in self._found:
-                self._found[query] = self._scan(selection, period)
+                self._found[query] = self._scan(selection, bucket)
         return self._found[query].get(selection.client.client_id, {})
 
-    def one(self, selection: Selection, start: datetime) -> str:
+    def one(self, selection: Selection, period: Period) -> str:
         """The digest of one period, of any age."""
-        if self.since is None or window(selection.client, selection.export, start)[0] >= self.since:
-            return self.of(selection).get(start.astimezone(UTC), EMPTY)
+        if self.since is None or period.window[0] >= self.since:
+            return self.of(selection).get(period.start.astimezone(UTC), EMPTY)
         columns = names(selection.sources, "source")
-        where, values = selection.period(start)
+        where, values = selection.within(period)
         with self._lock:
             found = run(
                 self._connection,
@@ -60,21 +58,22 @@ class Digests:
             ).fetchone()
         return f"{found[0]}:{found[1]}:{found[2]}" if found and found[0] else EMPTY
 
-    def _period(self, selection: Selection) -> Sql:
-        dataset = selection.dataset
+    def _bucket(self, selection: Selection) -> Sql:
+        """SQL of what the rows of a period have in common: its local day, or its start."""
+        dataset, minutes = selection.dataset, selection.calendar.kind.minutes
         if dataset.day:
             return names([dataset.day], "source")
-        if selection.export.cadence == "daily":
+        if minutes is None:
             return selection.local_date
         if selection.clock == dataset.hour:
             return sql("date_trunc('hour', {hour})", hour=names([dataset.hour], "source"))
         return sql(
             "time_bucket(to_minutes({minutes}), {moment})",
-            minutes=number(minutes_of(selection.export.cadence)),
+            minutes=number(minutes),
             moment=names([str(dataset.moment)], "source"),
         )
 
-    def _scan(self, selection: Selection, period: Sql) -> dict[str, dict[datetime, str]]:
+    def _scan(self, selection: Selection, bucket: Sql) -> dict[str, dict[datetime, str]]:
         columns = names(selection.sources, "source")
         dataset = selection.dataset
         bound = selection.clock
@@ -86,11 +85,11 @@ class Digests:
             values = [self.since.strftime("%Y-%m-%d") if dataset.day else self.since.isoformat()]
         found = run(
             self._connection,
-            "SELECT source.client_id, {period}, count(*), bit_xor(hash({columns})), "
+            "SELECT source.client_id, {bucket}, count(*), bit_xor(hash({columns})), "
             "sum(hash({columns}) % 1000003) FROM main.{table} AS source "
             "WHERE {where} AND {not_held} GROUP BY 1, 2",
             values,
-            period=period,
+            bucket=bucket,
             columns=columns,
             table=name(dataset.name),
             where=where,
@@ -99,12 +98,12 @@ class Digests:
         by_client: dict[str, dict[datetime, str]] = {}
         for client_id, start, count, exclusive, total in found:
             if start is not None:
-                moment = _start(selection.client, start)
+                moment = _start(selection.calendar, start)
                 by_client.setdefault(client_id, {})[moment] = f"{count}:{exclusive}:{total}"
         return by_client
 
 
-def _start(client: Client, value: object) -> datetime:
+def _start(calendar: Calendar, value: object) -> datetime:
     if isinstance(value, datetime):
         return value.astimezone(UTC)
-    return client.local_midnight(str(value)).astimezone(UTC)
+    return calendar.named(str(value)).start.astimezone(UTC)

@@ -7,8 +7,8 @@ them; from then on none is made or mended.
 
 from datetime import datetime, timedelta
 
+from footfall.catalogue.periods import Period
 from footfall.clients import Client, Export
-from footfall.hours import HOUR
 from orchestration.delivery.ledger import Ledger
 
 #: How long after its end a part is made. The collector ships a segment after FOOTFALL_SEGMENT_SECONDS (60);
@@ -17,14 +17,12 @@ GRACE = timedelta(seconds=90)
 
 
 def due_parts(
-    ledger: Ledger, client: Client, export: Export, hour: datetime, now: datetime
-) -> tuple[datetime, ...]:
-    """Starts of the hour's parts that have ended, those that were delivered before included.
+    ledger: Ledger, client: Client, export: Export, hour: Period, now: datetime
+) -> tuple[Period, ...]:
+    """The hour's parts that have ended, those that were delivered before included.
 
     None where the hour itself is delivered. `export` is the live export, not its parts.
     """
-    if any(row.is_delivered for row in ledger.revisions(client.client_id, export.name, hour)):
+    if any(row.is_delivered for row in ledger.revisions(client.client_id, export.name, hour.start)):
         return ()
-    each = timedelta(minutes=export.live_minutes)
-    starts = [hour + n * each for n in range(HOUR // each)]
-    return tuple(start for start in starts if start + each + GRACE <= now)
+    return tuple(part for part in hour.parts(export.live_minutes) if part.end + GRACE <= now)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import duckdb
 
+from footfall.catalogue.periods import Period
 from footfall.hours import HOUR, floor
 from footfall.manifest import Receipt
 from footfall.sql import run
@@ -57,13 +58,11 @@ class Receipts:
         if wanted and self._has_tables:
             self._read(wanted[0], wanted[-1] + HOUR)
 
-    def of(
-        self, client_id: str, start: datetime, end: datetime, *, rows: int, delivered: int, excluded: int
-    ) -> Receipt:
-        """The receipt of one delivery: hours of receipt that begin in [start, end), or of a part of an hour
-        what was received in it; and its own rows.
+    def of(self, client_id: str, period: Period, *, rows: int, delivered: int, excluded: int) -> Receipt:
+        """The receipt of one delivery: hours of receipt that begin in it, or of a part of an hour what was
+        received in it; and its own rows.
         """
-        is_part = end - start < HOUR
+        start, end, is_part = period.start, period.end, period.kind.is_part
         found = self._of_minutes(client_id, start, end) if is_part else self._of_hours(client_id, start, end)
         fates: Counter[str] = Counter()
         sites: dict[str, Counter[str]] = {}

@@ -4,7 +4,6 @@ import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import duckdb
 
 from footfall import keys
 from footfall.catalogue.formats import FORMATS
+from footfall.catalogue.periods import Period
 from footfall.failures import ConfigError
 from footfall.manifest import DeliveredFile
 from footfall.sql import Sql, joined, name, number, run, sql, text
@@ -35,7 +35,7 @@ class Rendered:
 def render(
     connection: duckdb.DuckDBPyConnection,
     selection: Selection,
-    start: datetime,
+    period: Period,
     prefix: str,
     folder: Path,
     table: Sql | None = None,
@@ -50,7 +50,7 @@ def render(
     folder.mkdir(parents=True, exist_ok=True)
     files: list[DeliveredFile] = []
     paths: list[Path] = []
-    where, values = selection.period(start)
+    where, values = selection.within(period)
     table = table or sql("main.{table}", table=name(selection.dataset.name))
     sites = [site.site_id for site in selection.client.sites] if export.split == "site" else [None]
     if export.split == "site":
@@ -63,8 +63,7 @@ def render(
             sha256 = hash_file(path)
             file_name = keys.file_name(
                 export.name,
-                start,
-                export.cadence,
+                period,
                 sha256,
                 export.extension,
                 site=site or "",
@@ -89,7 +88,7 @@ def hash_file(path: Path) -> str:
 def preview(
     connection: duckdb.DuckDBPyConnection,
     selection: Selection,
-    start: datetime,
+    period: Period,
     table: Sql,
 ) -> list[dict[str, Any]]:
     """The first five rows, without columns about persons and without those that are hashed."""
@@ -100,7 +99,7 @@ def preview(
     ]
     if not shown:
         return []
-    where, values = selection.period(start)
+    where, values = selection.within(period)
     found = run(
         connection,
         "SELECT {shown} FROM {table} AS source WHERE {where} AND {condition} ORDER BY {order} LIMIT 5",

@@ -4,15 +4,15 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any
 
 import duckdb
 
 from footfall.catalogue.formats import FORMATS
+from footfall.catalogue.periods import Calendar, Period
 from footfall.catalogue.tables import DATASETS, Table
 from footfall.clients import Client, Export
-from footfall.days import window, zones_of_sites
 from footfall.failures import ConfigError
 from footfall.filters import columns_of, parse_filter
 from footfall.sql import Sql, joined, name, names, number, sql, text
@@ -43,6 +43,7 @@ class Selection:
 
     client: Client
     export: Export
+    calendar: Calendar
     dataset: Table
     columns: tuple[tuple[str, str], ...]
     cells: tuple[Sql, ...]
@@ -54,22 +55,21 @@ class Selection:
     schema_id: str
     not_held: Sql = ALL
 
-    def period(self, start: datetime) -> tuple[Sql, list[Any]]:
-        """SQL that is true for the client's rows of the period that begins at `start`, and its values."""
+    def within(self, period: Period) -> tuple[Sql, list[Any]]:
+        """SQL that is true for the client's rows of a period, and its values."""
         if self.dataset.day:
-            day = start.strftime("%Y-%m-%d")
             where = sql("source.client_id = ? AND source.{day} = CAST(? AS DATE)", day=name(self.dataset.day))
-            return where, [self.client.client_id, day]
-        begin, end = window(self.client, self.export, start)
+            return where, [self.client.client_id, period.date]
+        begin, end = period.window
         where = sql(
             "source.client_id = ? AND source.{clock} >= CAST(? AS TIMESTAMPTZ) "
             "AND source.{clock} < CAST(? AS TIMESTAMPTZ)",
             clock=name(self.clock),
         )
         values = [self.client.client_id, begin.astimezone(UTC).isoformat(), end.astimezone(UTC).isoformat()]
-        if zones_of_sites(self.client, self.export):
+        if period.sites:
             where = sql("{where} AND {date} = CAST(? AS DATE)", where=where, date=self.local_date)
-            values.append(start.astimezone(self.client.zone()).strftime("%Y-%m-%d"))
+            values.append(period.date)
         return where, values
 
     @property
@@ -80,8 +80,8 @@ class Selection:
     @property
     def local_date(self) -> Sql:
         """SQL of the local day that a row's time lies in, at its site where sites differ."""
-        zone = text(self.client.zone().key)
-        sites = zones_of_sites(self.client, self.export)
+        zone = text(self.calendar.zone)
+        sites = self.calendar.sites
         if sites:
             cases = joined(
                 " ",
@@ -139,6 +139,7 @@ def select(
     return Selection(
         client=client,
         export=export,
+        calendar=client.calendar(export),
         dataset=dataset,
         columns=tuple(named),
         cells=tuple(_cell(each, kinds[each], export, hash_key) for each in chosen),

@@ -15,9 +15,9 @@ from tempfile import TemporaryDirectory
 
 import duckdb
 
+from footfall.catalogue.periods import Period
 from footfall.catalogue.tables import DATASETS
-from footfall.clients import Client, Export
-from footfall.days import window
+from footfall.clients import Export
 from footfall.sql import Sql, name, number, run, sql, text
 from footfall.sql import kind as kind_of
 from orchestration.delivery.datasets import utc_cursor
@@ -43,7 +43,7 @@ class Slices:
         self,
         connection: duckdb.DuckDBPyConnection,
         folder: Path,
-        wanted: Iterable[tuple[Client, Export, datetime]],
+        wanted: Iterable[tuple[Export, Period]],
     ) -> None:
         self._connection = connection
         self._folder = folder
@@ -52,15 +52,15 @@ class Slices:
         self._made: dict[_Source, Sql] = {}
         # Span → how many exports want it: hundreds want the same few.
         self._spans: dict[_Source, Counter[_Span]] = defaultdict(Counter)
-        for client, export, start in wanted:
-            self._spans[_source(export)][_span(client, export, start)] += 1
+        for export, period in wanted:
+            self._spans[_source(export)][_span(export, period)] += 1
 
-    def table(self, client: Client, export: Export, start: datetime) -> Sql:
-        """The table to read the export's rows of the period that begins at `start` from."""
+    def table(self, export: Export, period: Period) -> Sql:
+        """The table to read the export's rows of a period from."""
         source = _source(export)
         plain = sql("main.{table}", table=name(source[0]))
         spans = self._spans.get(source, Counter())
-        if spans.total() < 2 * AFTER or _span(client, export, start) not in spans:
+        if spans.total() < 2 * AFTER or _span(export, period) not in spans:
             return plain
         with self._lock:
             self._asked[source] += 1
@@ -114,12 +114,12 @@ def _source(export: Export) -> _Source:
     return dataset.name, dataset.column(export.cadence)
 
 
-def _span(client: Client, export: Export, start: datetime) -> _Span:
+def _span(export: Export, period: Period) -> _Span:
     """From where to where rows are needed; local days as days of UTC, which is how they are stored."""
     if DATASETS[export.dataset].day:
-        day = start.astimezone(client.zone()).replace(tzinfo=UTC, hour=0, minute=0, second=0, microsecond=0)
+        day = datetime.fromisoformat(period.date).replace(tzinfo=UTC)
         return day, day + timedelta(days=1)
-    begin, end = window(client, export, start)
+    begin, end = period.window
     return begin.astimezone(UTC), end.astimezone(UTC)
 
 
@@ -127,7 +127,7 @@ def _span(client: Client, export: Export, start: datetime) -> _Span:
 def sliced(
     connection: duckdb.DuckDBPyConnection,
     folder: Path,
-    wanted: Iterable[tuple[Client, Export, datetime]],
+    wanted: Iterable[tuple[Export, Period]],
 ) -> Iterator[Slices]:
     """Copies in a file below `folder`, which is theirs alone, for as long as the block lasts."""
     # What a run left that was killed. Whoever has the warehouse is the only one here.

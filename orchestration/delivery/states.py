@@ -9,7 +9,12 @@
 
 `verified` is the intent to write the manifest: from then on somebody may see the revision, and it is
 finished as it is, even where its data has changed meanwhile.
+
+What a run does with a period is the first row of NEXT that fits; deliver.py has the steps.
 """
+
+from dataclasses import dataclass
+from enum import Enum
 
 #: States of a whole delivery.
 PLANNED, RENDERED, COMMITTED, NOTIFIED, SUPERSEDED = (
@@ -51,3 +56,59 @@ HOLDS: dict[str, tuple[str, ...]] = {
 def require(table: dict[str, tuple[str, ...]], before: str, after: str) -> None:
     """Refuse a step that is none."""
     assert after in table[before], f"{before} → {after} is no step"
+
+
+class Seen(Enum):
+    """Who may have the manifest of an open revision."""
+
+    BY_NOBODY = "nobody"
+    BY_US = "our backup"
+    BY_CLIENT = "the client"
+
+
+class Step(Enum):
+    """What is done with a period."""
+
+    FINISH = "send as it is what the client may have seen, then look again"
+    KEEP = "leave what the client has, and drop what is open"
+    SEND = "send what was rendered before"
+    LEAVE = "drop what only our backup has, and render under the next number"
+    RENDER = "render, in the number of the open revision or in the next one"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What decides the step, beside the state of the open revision.
+
+    A revision is right where rows, columns and completeness are those that would be delivered now. It is
+    whole where its files wait in the outbox.
+    """
+
+    seen: Seen
+    is_newest_right: bool
+    is_pending_right: bool
+    is_pending_whole: bool
+
+
+#: State of the open revision (`""`: none is), and the facts → step. ANY fits whatever there is; the first row
+#: that fits counts.
+ANY = None
+NEXT: tuple[tuple[tuple[object, ...], Step], ...] = (
+    # state     seen             newest  pending pending
+    #                            right   right   whole
+    ((ANY,      Seen.BY_CLIENT,  ANY,    ANY,    ANY),   Step.FINISH),
+    ((ANY,      ANY,             True,   ANY,    ANY),   Step.KEEP),
+    ((RENDERED, ANY,             False,  True,   True),  Step.SEND),
+    ((ANY,      Seen.BY_US,      False,  ANY,    ANY),   Step.LEAVE),
+    ((ANY,      Seen.BY_NOBODY,  False,  ANY,    ANY),   Step.RENDER),
+)  # fmt: skip
+
+
+def next_step(state: str, facts: Facts) -> Step:
+    """What to do with a period whose open revision is in `state`."""
+    found = (state, facts.seen, facts.is_newest_right, facts.is_pending_right, facts.is_pending_whole)
+    return next(
+        step
+        for row, step in NEXT
+        if all(wanted in (ANY, given) for wanted, given in zip(row, found, strict=True))
+    )

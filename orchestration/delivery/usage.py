@@ -9,14 +9,13 @@ import io
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import astuple, dataclass, fields
-from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from footfall import keys
-from footfall.found import ours, shown
+from footfall.catalogue.periods import kind_of
+from footfall.found import ours, period_of, shown
 from footfall.keys import MANIFEST_NAME
-from footfall.manifest import MAX_BYTES, ReadManifest, parse
+from footfall.manifest import MAX_BYTES, parse
 from footfall.store import NotFound, ObjectStore, TooLarge
 
 
@@ -60,9 +59,10 @@ def usage_daily(
     # An hour that was mended is a new revision of those exports alone whose rows changed.
     by_age = sorted(newest.items(), key=lambda item: (item[1].get("planned_at") or "", item[0]))
     for (client_id, export, start), document in by_age:
-        if document["cadence"] == "daily":
+        kind = kind_of(document["cadence"])
+        if kind.is_day:
             days[client_id] = document["receipt"]
-        elif document["cadence"] in ("hourly", "live"):
+        elif kind.is_hour:
             hours[client_id][start] = document["receipt"]
         for file in document["files"]:
             of_export = counted[client_id, file.get("site") or "", f"delivered:{export}"]
@@ -101,14 +101,8 @@ def _manifests(
         except (ValueError, TooLarge, NotFound) as error:
             not_counted(f"{backup.url(shown(info.key))}: {error}")
             continue
-        if document.receipt is not None and _day_of(document) == day:
+        if document.receipt is not None and period_of(document).date == day:
             yield parse(data)
-
-
-def _day_of(document: ReadManifest) -> str:
-    """A day's own date, and of an hour the date in UTC."""
-    zone = ZoneInfo(document.period.timezone) if document.cadence == "daily" else UTC
-    return datetime.fromisoformat(document.period.start).astimezone(zone).strftime("%Y-%m-%d")
 
 
 def _received(receipt: dict[str, Any]) -> Iterator[tuple[str, str, int]]:

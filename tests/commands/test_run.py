@@ -13,12 +13,12 @@ import dagster as dg
 import pytest
 from support.orchestration_builders import event, land
 
+from footfall.catalogue.periods import HOUR_FORMAT
 from footfall.exports import CADENCES
 from footfall.hours import HOUR
 from footfall.store import LocalStore
 from footfall.verify import verify_bucket
 from orchestration.delivery.ledger import Ledger
-from orchestration.partitions import HOUR_FORMAT
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from support.orchestration_builders import event, land
 
+from footfall.catalogue.periods import HOUR_FORMAT
 from footfall.hours import HOUR, floor
 from footfall.keys import MANIFEST_NAME
 from footfall.store import LocalStore
-from orchestration.partitions import HOUR_FORMAT
 
 ROOT = Path(__file__).resolve().parents[2]
 CLIENT = """

@@ -76,7 +76,6 @@ def test_the_first_hour_is_todays_midnight_until_an_earlier_one_is_recorded(tmp_
 
 def test_keys_are_where_the_documents_say():
     hour = datetime(2026, 11, 20, 14, tzinfo=UTC)
-    day = datetime(2026, 11, 20, tzinfo=BERLIN)
 
     assert keys.raw_object(hour, "c1-17", "ab" * 32) == (
         "raw/dt=2026-11-20/hour=14/c1-17-abababababababab.ndjson.zst"
@@ -88,16 +87,6 @@ def test_keys_are_where_the_documents_say():
     assert keys.events_object(hour) == "events/dt=2026-11-20/hour=14/events.parquet"
     assert keys.quarantine_object(hour) == "quarantine/dt=2026-11-20/hour=14/quarantine.parquet"
     assert keys.salt_object("demo", "2026-11-20") == "salts/client=demo/day=2026-11-20.json"
-    assert keys.revision_prefix("events", hour, "hourly", 1) == "events/dt=2026-11-20/hour=14/rev=0001/"
-    assert keys.period_label(hour, "hourly") == "20261120T14Z"
-    assert keys.period_label(day, "daily") == "20261120"
-
-
-def test_an_hour_is_named_in_utc_and_a_day_in_the_clients_zone():
-    midnight = datetime(2026, 7, 2, tzinfo=BERLIN)  # 22:00 of 1 July in UTC
-
-    assert keys.revision_prefix("e", midnight, "hourly", 1) == "e/dt=2026-07-01/hour=22/rev=0001/"
-    assert keys.revision_prefix("e", midnight, "daily", 1) == "e/dt=2026-07-02/rev=0001/"
 
 
 @given(MOMENTS, MOMENTS)

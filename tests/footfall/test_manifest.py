@@ -3,19 +3,16 @@
 import json
 import shutil
 import subprocess
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import pytest
 from support.manifests import HOUR, a_manifest, deliver, signer
 
-from footfall.manifest import DeliveredFile, Receipt, period_end
+from footfall.manifest import DeliveredFile, Receipt
 from footfall.signatures import Signer, canonical
 from footfall.store import LocalStore
 from footfall.verify import verify_bucket
-
-BERLIN = ZoneInfo("Europe/Berlin")
 
 
 @pytest.fixture
@@ -45,28 +42,6 @@ def test_a_manifest_says_what_was_delivered_and_how_to_read_it():
     assert (document["format"], document["dialect"]["encoding"]) == ("csv", "utf-8")
     assert document["manifest_version"] == "2.0"
     assert document["signature"]["key_id"] == signer().key_id
-
-
-@pytest.mark.parametrize(
-    ("start", "cadence", "end"),
-    [
-        ("2026-11-20", "daily", "2026-11-20T23:00:00+00:00"),
-        ("2026-03-29", "daily", "2026-03-29T22:00:00+00:00"),
-        ("2026-10-25", "daily", "2026-10-25T23:00:00+00:00"),
-        ("2026-12-31", "daily", "2026-12-31T23:00:00+00:00"),
-    ],
-)
-def test_a_local_day_ends_at_the_next_local_midnight_also_when_summer_time_changes(start, cadence, end):
-    midnight = datetime.fromisoformat(start).replace(tzinfo=BERLIN)
-
-    ended = period_end(midnight, cadence)
-
-    assert ended.astimezone(UTC).isoformat() == end
-    assert (ended.hour, ended.minute, ended.tzinfo) == (0, 0, BERLIN)
-
-
-def test_an_hour_ends_an_hour_later():
-    assert period_end(HOUR, "hourly") == HOUR + timedelta(hours=1)
 
 
 def test_a_bucket_that_is_as_promised_has_no_problems(bucket):
@@ -272,7 +247,7 @@ def test_a_manifest_is_as_its_published_schema_says():
     jsonschema = pytest.importorskip("jsonschema")
     schema = json.loads((Path(__file__).resolve().parents[2] / "docs" / "manifest.schema.json").read_text())
     part = "events.live/dt=2026-11-20/hour=14/minute=05/rev=0001/_manifest.json"
-    document = json.loads(a_manifest(DeliveredFile("a/b.csv", 3, "0" * 64, 1, "shop"), 2, closes=[part]))
+    document = json.loads(a_manifest(DeliveredFile("a/b.csv", 3, "0" * 64, 1, "shop"), 2, closes=(part,)))
 
     jsonschema.Draft202012Validator.check_schema(schema)
     jsonschema.validate(document, schema)

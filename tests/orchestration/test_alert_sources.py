@@ -16,6 +16,7 @@ from support.orchestration_builders import (
 )
 
 from footfall.allowed import Allowed
+from footfall.catalogue.periods import calendar
 from footfall.clients import Destination, Registry
 from footfall.store import LocalStore, StoreError
 from orchestration.alerting import conditions
@@ -231,8 +232,9 @@ def test_what_is_damaged_in_a_clients_object_is_in_its_receipt_and_its_alert_and
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         counts = ingest_hours(connection, lake, [HOUR])
+        hour = calendar("hourly").at(HOUR)
         told = {
-            name: Receipts(connection).of(name, HOUR, HOUR + HOURS, rows=0, delivered=0, excluded=0)
+            name: Receipts(connection).of(name, hour, rows=0, delivered=0, excluded=0)
             for name in ("demo", "other")
         }
     record_degraded(at.state.listings(), lacking(counts, []), HOUR)

@@ -80,7 +80,9 @@ class Operator:
         with with_receipts(warehouse()) as connection:
             add_event(connection, "event-0001", hour=LATE, client_id="acme")
             orders = [
-                Order(client, export, (LATE,)) for client in at.registry.clients for export in client.exports
+                Order(client, export, (client.calendar(export).at(LATE),))
+                for client in at.registry.clients
+                for export in client.exports
             ]
             hours = IngestedHours([LATE], LATE - 48 * HOUR)
             made = deliver_all(

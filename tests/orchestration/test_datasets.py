@@ -31,7 +31,7 @@ OWNER = client()
 
 def _rendered(connection, tmp_path, export=EVENTS, start=HOUR, owner=OWNER):
     selection = select(connection, owner, export, "ab" * 16)
-    rendered = render(connection, selection, start, "folder/", tmp_path)
+    rendered = render(connection, selection, owner.calendar(export).at(start), "folder/", tmp_path)
     return rendered.delivered, rendered.paths[0].read_bytes()
 
 

@@ -7,7 +7,6 @@ import pytest
 from support.orchestration_builders import DAILY_METRICS
 
 from footfall.clients import Client, Destination, Export, Site
-from footfall.days import last_zone, window, zones_of_sites
 
 BERLIN, NEW_YORK, UTC_ = "Europe/Berlin", "America/New_York", "UTC"
 DAILY = Export(name="events", dataset="events", cadence="daily")
@@ -53,7 +52,7 @@ def days(at):
 
 def delivered(at, client, export, day="2026-11-20"):
     """(manifest, ids of the events in its files) of one day."""
-    outcome = at.deliverer(export, client).deliver(client.local_midnight(day))
+    outcome = at.deliver(client.local_midnight(day), export, owner=client)
     assert outcome.status == "delivered", outcome.error
     key = f"{export.name}/dt={day}/rev=0001/_manifest.json"
     ids = {
@@ -84,7 +83,7 @@ def test_split_by_site_each_file_holds_the_local_day_of_its_site(days):
         "sites": {"shop": BERLIN, "store": NEW_YORK},
     }
     assert [file["rows"] for file in manifest["files"]] == [24, 24]
-    assert days.deliverer(SPLIT, MIXED).restated() == []
+    assert days.restated(SPLIT, owner=MIXED) == []
 
 
 def test_a_late_event_of_one_site_is_a_new_revision_of_that_sites_day(days):
@@ -93,7 +92,7 @@ def test_a_late_event_of_one_site_is_a_new_revision_of_that_sites_day(days):
     # Half past three in Berlin on the 21st is still the 20th in New York.
     add(days, "late", datetime(2026, 11, 21, 2, 45, tzinfo=UTC), "store")
 
-    assert days.deliverer(SPLIT, MIXED).restated() == [MIXED.local_midnight("2026-11-20")]
+    assert days.restated(SPLIT, owner=MIXED) == [MIXED.local_midnight("2026-11-20")]
 
 
 def test_mixed_over_sites_of_several_zones_the_client_s_day_counts_for_all(days):
@@ -120,21 +119,23 @@ def test_sites_that_share_a_zone_share_their_days_whatever_the_client_s_zone(day
         (MIXED, DAILY, {}, BERLIN),
         # A report's rows are local days of their sites, mixed or not.
         (MIXED, DAILY_METRICS, {"shop": BERLIN, "store": NEW_YORK}, NEW_YORK),
-        (MIXED, SPLIT.model_copy(update={"cadence": "hourly"}), {}, BERLIN),
+        (MIXED, SPLIT.model_copy(update={"cadence": "hourly"}), {}, UTC_),
         (owner("UTC", shop=BERLIN), SPLIT, {}, BERLIN),
         (owner(BERLIN, shop=None, store=None), SPLIT, {}, BERLIN),
         (owner(UTC_, a="Asia/Kolkata", b="Pacific/Auckland"), SPLIT, None, "Asia/Kolkata"),
     ],
 )
 def test_days_are_cut_by_site_and_delivered_when_the_last_is_over(client, export, sites, last):
+    calendar = client.calendar(export)
+
     if sites is not None:
-        assert zones_of_sites(client, export) == sites
-    assert last_zone(client, export) == last
+        assert calendar.sites == sites
+    assert calendar.last_zone == last
 
 
 @pytest.mark.parametrize("day", ["2026-03-08", "2026-03-29", "2026-10-25", "2026-11-01", "2026-11-20"])
 def test_a_day_reaches_from_its_first_midnight_to_its_last(day):
-    begin, end = window(MIXED, SPLIT, MIXED.local_midnight(day))
+    begin, end = MIXED.calendar(SPLIT).named(day).window
 
     zones = [owner(zone, shop=zone) for zone in (BERLIN, NEW_YORK)]
     following = f"{datetime.fromisoformat(day) + timedelta(days=1):%Y-%m-%d}"

@@ -12,6 +12,7 @@ import dagster as dg
 import pytest
 from support.orchestration_builders import add_event, warehouse
 
+from footfall.catalogue.periods import HOUR_FORMAT
 from footfall.clients import load_registry
 from footfall.hours import HOUR, floor
 from footfall.settings import Settings
@@ -19,7 +20,7 @@ from footfall.store import LocalStore
 from footfall.verify import verify_bucket
 from orchestration import loading
 from orchestration.ingest.schema import create_statements
-from orchestration.partitions import HOUR_FORMAT, zone_name
+from orchestration.partitions import zone_name
 
 ROOT = Path(__file__).resolve().parents[2]
 #: Fixed while the tests run: the modules of the code location read it once.

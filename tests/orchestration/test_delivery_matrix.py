@@ -70,8 +70,8 @@ ALL = list(product(OPERATIONS, FAULTS, TIMES))
 
 def _run(at, other):
     orders = [
-        Order(client(), EVENTS, (HOUR,)),
-        Order(client("agency", url="file:///agency"), EVENTS, (HOUR,)),
+        Order(client(), EVENTS, (client().calendar(EVENTS).at(HOUR),)),
+        Order(client("agency", url="file:///agency"), EVENTS, (client().calendar(EVENTS).at(HOUR),)),
     ]
 
     def places(owner):

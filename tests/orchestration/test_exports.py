@@ -28,7 +28,7 @@ def export(**fields):
 def written(connection, folder, owner=None, **fields):
     """(Rendered, the bytes of each file)."""
     selection = select(connection, owner or client(), export(**fields), "ab" * 16)
-    rendered = render(connection, selection, HOUR, "f/", folder)
+    rendered = render(connection, selection, selection.calendar.at(HOUR), "f/", folder)
     return rendered, [path.read_bytes() for path in rendered.paths]
 
 
@@ -286,10 +286,10 @@ def test_a_day_of_events_is_the_local_day_in_which_they_were_received(at):
     add_event(at.connection, "first", hour=HOUR.replace(hour=23) - timedelta(days=1))
     daily = EVENTS.model_copy(update={"cadence": "daily"})
 
-    outcome = at.deliverer(daily, berlin).deliver(day)
+    outcome = at.deliver(day, daily, owner=berlin)
 
     assert outcome.rows == 2
-    assert at.deliverer(daily, berlin).restated() == []
+    assert at.restated(daily, owner=berlin) == []
     assert outcome.files[0].key.startswith("events/dt=2026-11-20/rev=0001/events-20261120-")
 
 

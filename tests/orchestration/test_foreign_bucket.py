@@ -13,7 +13,9 @@ from support.orchestration_builders import EVENTS, TroubledStore, add_event, cli
 
 from commands.cli import main
 from footfall import keys
+from footfall.catalogue.periods import calendar
 from footfall.clients import NamedDestination, Registry
+from footfall.exports import Export
 from footfall.manifest import MAX_BYTES, DeliveredFile, Receipt
 from footfall.signatures import load_signer, own_keys
 from footfall.store import LocalStore, StoreError
@@ -160,15 +162,14 @@ def test_usage_counts_nothing_that_our_keys_did_not_sign_for_that_client(lost):
 
 def test_usage_takes_an_hours_receipt_from_its_newest_delivery_whatever_the_export_is_called(lost):
     start = HOUR + timedelta(hours=5)
-    for export, revision, kept in (("events", 1, 10), ("sessions", 1, 10), ("events", 2, 50)):
-        folder = keys.revision_prefix(export, start, "hourly", revision)
+    period = calendar("hourly").at(start)
+    for name, revision, kept in (("events", 1, 10), ("sessions", 1, 10), ("events", 2, 50)):
+        folder = keys.revision_prefix(name, period, revision)
         manifest = a_manifest(
             DeliveredFile(f"{folder}x.csv", 1, "0" * 64, kept),
             revision,
             start,
-            key=folder + keys.MANIFEST_NAME,
-            export=export,
-            dataset=export,
+            export=Export(name=name, dataset=name, cadence="hourly"),
             receipt=Receipt(kept, kept, 0, {}, kept, kept, 0),
             planned_at=start + timedelta(hours=revision),
         )
@@ -179,7 +180,7 @@ def test_usage_takes_an_hours_receipt_from_its_newest_delivery_whatever_the_expo
         return sum(int(row.split(",")[4]) for row in said.splitlines() if ",received," in row)
 
     with_it = received()
-    lost.backup.delete(f"acme/{keys.revision_prefix('sessions', start, 'hourly', 1)}{keys.MANIFEST_NAME}")
+    lost.backup.delete(f"acme/{keys.revision_prefix('sessions', period, 1)}{keys.MANIFEST_NAME}")
     assert with_it == received() >= 50
 
 
@@ -213,7 +214,7 @@ def redelivery(at, owner=None):
 def forged(revision):
     key = MANIFEST.format(revision)
     file = DeliveredFile(f"{FOLDER.format(revision)}x.csv", 1, "0" * 64, 10**9)
-    return key, a_manifest(file, revision, client_id="demo", key=key)
+    return key, a_manifest(file, revision, client_id="demo")
 
 
 @pytest.mark.parametrize("content", ["forged", "unsigned", "older one of ours", "huge", "no JSON"])

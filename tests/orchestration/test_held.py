@@ -120,7 +120,7 @@ def test_the_run_after_the_verification_finds_the_delivered_periods_by_itself(at
     with registry(at.registry) as database:
         replace_held(at.connection, [at.owner], listing(database))
 
-    assert at.deliverer(owner=at.owner).restated() == [HOUR]
+    assert at.restated(owner=at.owner) == [HOUR]
 
 
 def test_what_a_retired_domain_sent_stays_delivered_and_a_blocked_one_is_held(at):

@@ -21,6 +21,7 @@ from orchestration.ingest.schema import create_statements
 MINUTE = timedelta(minutes=1)
 LIVE = Export(name="events", dataset="events", cadence="live")
 OWNER = client(exports=[LIVE])
+WHOLE = OWNER.calendar(LIVE).at(HOUR)
 
 
 def arrive(at, event_id, minutes):
@@ -43,20 +44,20 @@ def live(at):
 def tick(at, minutes):
     """What a live run does so many minutes into the hour. Returns the outcomes."""
     at.now = HOUR + minutes * MINUTE
-    starts = due_parts(at.ledger, OWNER, LIVE, HOUR, at.now)
-    return run(at, LIVE.parts(), starts, [])
+    parts = due_parts(at.ledger, OWNER, LIVE, WHOLE, at.now)
+    return run(at, LIVE.parts(), parts, [])
 
 
 def close(at):
     """What the hourly run does once the hour is over."""
     at.now = HOUR + 65 * MINUTE
-    return run(at, LIVE, (HOUR,), [HOUR])
+    return run(at, LIVE, (WHOLE,), [HOUR])
 
 
-def run(at, export, starts, hours):
+def run(at, export, periods, hours):
     [report] = deliver_all(
         at.connection,
-        [Order(OWNER, export, starts)],
+        [Order(OWNER, export, periods)],
         lambda _: at.places(),
         at.ledger,
         at.desk(),
@@ -105,17 +106,17 @@ def test_minutes_without_events_are_a_part_without_rows(live):
 def test_a_part_is_made_when_its_grace_is_over_and_not_before(live):
     end = HOUR + 5 * MINUTE
 
-    assert due_parts(live.ledger, OWNER, LIVE, HOUR, end + GRACE - timedelta(seconds=1)) == ()
-    assert due_parts(live.ledger, OWNER, LIVE, HOUR, end + GRACE) == (HOUR,)
+    assert due_parts(live.ledger, OWNER, LIVE, WHOLE, end + GRACE - timedelta(seconds=1)) == ()
+    assert due_parts(live.ledger, OWNER, LIVE, WHOLE, end + GRACE) == WHOLE.parts(5)[:1]
 
 
 @pytest.mark.parametrize("minutes", [5, 10, 15, 20, 30])
 def test_parts_of_any_length_cover_the_hour_once(live, minutes):
     export = LIVE.model_copy(update={"live_minutes": minutes})
 
-    starts = due_parts(live.ledger, OWNER, export, HOUR, HOUR + 120 * MINUTE)
+    parts = due_parts(live.ledger, OWNER, export, WHOLE, HOUR + 120 * MINUTE)
 
-    assert starts == tuple(HOUR + n * MINUTE for n in range(0, 60, minutes))
+    assert tuple(part.start for part in parts) == tuple(HOUR + n * MINUTE for n in range(0, 60, minutes))
 
 
 def test_what_reaches_the_lake_late_is_a_new_revision_of_its_part(live):
@@ -272,7 +273,7 @@ def test_a_client_who_holds_back_new_domains_can_have_nothing_live():
 
 def test_a_folder_of_ones_own_tells_parts_apart_by_hour_and_minute(live):
     own = Export(name="events", dataset="events", cadence="live", key="out/{export}/{date}/{hour}/{revision}")
-    run(live, own.parts(), (HOUR, HOUR + 5 * MINUTE), [])
+    run(live, own.parts(), WHOLE.parts(5)[:2], [])
 
     folders = {key.rpartition("/")[0] for key in live.data()}
     assert folders == {f"out/events.live/2026-11-20/14{m}/0001" for m in ("00", "05")}

@@ -10,6 +10,7 @@ ONE = timedelta(hours=1)
 
 
 def test_restated_finds_the_periods_that_changed_and_only_those(at):
+    at.hours = [HOUR + n * ONE for n in range(4)]
     for n in range(4):
         add_event(at.connection, f"event-1{n:03d}", hour=HOUR + n * ONE)
         at.deliver(HOUR + n * ONE)
@@ -50,18 +51,18 @@ def test_a_period_whose_late_revision_failed_stays_restated(at):
 def test_a_day_is_a_local_day_when_it_is_delivered_and_when_it_is_restated(at, timezone, day, start, end):
     owner = client(timezone=timezone)
     at.connection.execute("INSERT INTO main.daily_metrics VALUES ('demo', 'shop', ?, 7)", [day])
-    first = at.deliverer(DAILY_METRICS, owner).deliver(owner.local_midnight(day))
-    assert at.deliverer(DAILY_METRICS, owner).restated() == []
+    first = at.deliver(owner.local_midnight(day), DAILY_METRICS, owner=owner)
+    assert at.restated(DAILY_METRICS, owner=owner) == []
     at.connection.execute("UPDATE main.daily_metrics SET visitors = 8")
 
-    [period] = at.deliverer(DAILY_METRICS, owner).restated()
-    late = at.deliverer(DAILY_METRICS, owner).deliver(period)
+    [period] = at.restated(DAILY_METRICS, owner=owner)
+    late = at.deliver(period, DAILY_METRICS, owner=owner)
 
     assert (first.rows, late.rows, late.revision) == (1, 1, 2)
     assert late.files[0].key.startswith(
         f"daily-metrics/dt={day}/rev=0002/daily-metrics-{day.replace('-', '')}-"
     )
-    assert at.deliverer(DAILY_METRICS, owner).restated() == []
+    assert at.restated(DAILY_METRICS, owner=owner) == []
     for revision in (1, 2):
         manifest = json.loads(
             at.destination.objects[f"daily-metrics/dt={day}/rev={revision:04d}/_manifest.json"]

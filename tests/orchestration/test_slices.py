@@ -9,6 +9,7 @@ from orchestration.delivery.places import Place
 from orchestration.delivery.progress import IngestedHours
 from orchestration.delivery.slices import AFTER, sliced
 
+PERIOD = client().calendar(EVENTS).at(HOUR)
 OWNERS = [client(f"c{n:02d}", url=f"file:///c{n:02d}") for n in range(4 * AFTER)]
 
 
@@ -23,7 +24,7 @@ def deliver(at, owners):
             "backup": Place("backup", lambda: backup[owner.client_id]),
         }
 
-    orders = [Order(owner, EVENTS, (HOUR,)) for owner in owners]
+    orders = [Order(owner, EVENTS, (PERIOD,)) for owner in owners]
     reports = list(
         deliver_all(at.connection, orders, places, at.ledger, at.desk(), IngestedHours([HOUR], HOUR))
     )
@@ -55,7 +56,7 @@ def test_a_run_for_many_gives_the_bytes_of_runs_for_each(many, tmp_path):
 
 
 def test_the_copy_is_made_once_it_pays_and_not_for_a_few(many, tmp_path):
-    wanted = [(owner, EVENTS, HOUR) for owner in OWNERS]
+    wanted = [(EVENTS, PERIOD)] * len(OWNERS)
     with sliced(many.connection, tmp_path / "s", wanted) as slices:
         read = [slices.table(*each) for each in wanted]
     with sliced(many.connection, tmp_path / "s", wanted[:AFTER]) as slices:
@@ -67,7 +68,7 @@ def test_the_copy_is_made_once_it_pays_and_not_for_a_few(many, tmp_path):
 
 
 def test_where_no_copy_can_be_made_the_mart_is_read(many, tmp_path):
-    wanted = [(owner, EVENTS, HOUR) for owner in OWNERS]
+    wanted = [(EVENTS, PERIOD)] * len(OWNERS)
     with sliced(many.connection, tmp_path / "s", wanted) as slices:
         for leftover in (tmp_path / "s").iterdir():
             leftover.rmdir()

@@ -13,6 +13,7 @@ import pytest
 import zstandard
 from support.orchestration_builders import client
 
+from footfall.catalogue.periods import HOUR_FORMAT
 from footfall.clients import LogSource, Site
 from footfall.errors import FootfallError
 from footfall.hours import HOUR, floor
@@ -22,7 +23,6 @@ from footfall.sql import confined
 from footfall.store import LocalStore, StoreError, open_store
 from orchestration.defs.sources.assets import access_logs
 from orchestration.ingest.hour import ingest_hours
-from orchestration.partitions import HOUR_FORMAT
 from orchestration.resources.clients import Clients
 from orchestration.resources.lake import Lake
 from sources.cloudfront import convert, user_agent

@@ -93,11 +93,12 @@ class Setting:
             receipts=Receipts(self.connection),
         )
 
-    def deliver(self, start=HOUR, export=EVENTS, **arguments):
-        return self.deliverer(export, **arguments).deliver(start)
+    def deliver(self, start=HOUR, export=EVENTS, *reason, **arguments):
+        owner = arguments.setdefault("owner", client())
+        return self.deliverer(export, **arguments).deliver(owner.calendar(export).at(start), *reason)
 
-    def restated(self):
-        return self.deliverer().restated()
+    def restated(self, export=EVENTS, **arguments):
+        return [period.start for period in self.deliverer(export, **arguments).restated()]
 
     def manifest(self, revision, store=None):
         return json.loads((store or self.destination).objects[MANIFEST.format(revision)])

@@ -100,7 +100,7 @@ def deliver(folder, rows, fuse):
         digests=Digests(connection, None),
         receipts=Receipts(connection),
     )
-    return deliverer.deliver(HOUR).status
+    return deliverer.deliver(client().calendar(TOLD).at(HOUR)).status
 
 
 def in_child(work):

@@ -8,10 +8,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from footfall import keys
 from footfall.catalogue.formats import CSV
-from footfall.manifest import DeliveredFile, Period, Receipt, build
+from footfall.catalogue.periods import calendar
+from footfall.exports import Export
+from footfall.manifest import Contents, DeliveredFile, Progress, Receipt, Revision, build
 from footfall.signatures import Signer
 
 HOUR = datetime(2026, 11, 20, 14, tzinfo=UTC)
+RECEIPT = Receipt(3, 1, 1, {"malformed_json": 1}, 1, 1, 0)
 
 
 @cache
@@ -20,41 +23,46 @@ def signer() -> Signer:
     return Signer(Ed25519PrivateKey.generate())
 
 
-def a_manifest(file, revision=1, start=HOUR, **changes):
-    """The manifest of a delivery of one file."""
-    arguments = {
-        "key": keys.revision_prefix("events", start, "hourly", revision) + keys.MANIFEST_NAME,
-        "client_id": "acme",
-        "export": "events",
-        "dataset": "events",
-        "cadence": "hourly",
-        "period": Period(start, start + timedelta(hours=1), "UTC"),
-        "revision": revision,
-        "supersedes": revision - 1 or None,
-        "reason": "initial" if revision == 1 else "late",
-        "format": "csv",
-        "compression": "none",
-        "dialect": CSV.dialect,
-        "files": [file],
-        "columns": [("event_id", "VARCHAR")],
-        "schema": "_schema/events/abc/",
-        "receipt": Receipt(3, 1, 1, {"malformed_json": 1}, 1, 1, 0),
-        "closes": None,
-        "complete_through": start + timedelta(hours=1),
-        "is_final": False,
-        "is_incomplete": False,
-        "planned_at": start,
-        "software": {"footfall": "test"},
-        "signer": signer(),
-    }
-    return build(**{**arguments, **changes})
+EVENTS = Export(name="events", dataset="events", cadence="hourly")
+
+
+def a_manifest(
+    file,
+    revision=1,
+    start=HOUR,
+    *,
+    client_id="acme",
+    export=EVENTS,
+    planned_at=None,
+    supersedes=0,
+    receipt=RECEIPT,
+    closes=None,
+):
+    """The manifest of a delivery of one file; it supersedes the revision before it where nothing is said."""
+    return build(
+        client_id,
+        export,
+        calendar("hourly").at(start),
+        Revision(
+            revision,
+            supersedes or revision - 1 or None,
+            "initial" if revision == 1 else "late",
+            planned_at or start,
+            closes,
+        ),
+        Contents((file,), (("event_id", "VARCHAR"),), CSV.dialect, "_schema/events/abc/", receipt),
+        Progress(start + timedelta(hours=1)),
+        software={"footfall": "test"},
+        signer=signer(),
+    )
 
 
 def deliver(store, revision=1, data=b"event_id\n1\n", above="", start=HOUR, rows=1, **changes):
     """One delivery of one file, and the public key beside. Returns the keys of file and manifest."""
     sha256 = hashlib.sha256(data).hexdigest()
-    folder = keys.revision_prefix("events", start, "hourly", revision)
-    key = folder + keys.file_name("events", start, "hourly", sha256, "csv")
+    period = calendar("hourly").at(start)
+    folder = keys.revision_prefix("events", period, revision)
+    key = folder + keys.file_name("events", period, sha256, "csv")
     file = DeliveredFile(key, len(data), sha256, rows)
     changes.setdefault("receipt", Receipt(rows + 2, rows, 1, {"malformed_json": 1}, rows, rows, 0))
     manifest = above + folder + keys.MANIFEST_NAME

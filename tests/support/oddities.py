@@ -7,12 +7,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from support.manifests import HOUR, a_manifest, signer
 
 from footfall import keys
+from footfall.catalogue.periods import calendar
 from footfall.manifest import MAX_BYTES, DeliveredFile
 from footfall.signatures import Signer
 
 #: The hour that they lie at; a good delivery lies at HOUR.
 THEN = HOUR + timedelta(hours=1)
-FOLDER = keys.revision_prefix("events", THEN, "hourly", 1)
+FOLDER = keys.revision_prefix("events", calendar("hourly").at(THEN), 1)
 KEY = FOLDER + keys.MANIFEST_NAME
 
 

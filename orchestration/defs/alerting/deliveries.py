@@ -15,7 +15,6 @@ from orchestration.alerting.deliveries import (
     Held,
     Refusal,
     expected,
-    label,
     refused,
     undeliverable,
 )
@@ -60,13 +59,13 @@ def held(ledger: Ledger, clients: Sequence[Client]) -> list[Held]:
         (client.client_id, export.name): (client, export)
         for client in clients
         for each in client.exports
-        for export in ([each, each.parts()] if each.cadence == "live" else [each])
+        for export in each.series()
     }
     return [
         Held(
             row.client_id,
             row.export,
-            label(row.period_start, export, client),
+            client.calendar(export).at(row.period_start).name,
             row.hold,
             row.kind or "",
             row.error or "",
@@ -98,7 +97,7 @@ def owed(
         client, export = exports[key]
         due += expected(client, export, since, now)
         for start in ledger.delivered_since(*key, now - LOOK_BACK - _DAY):
-            delivered.add((*key, label(start, export, client)))
+            delivered.add((*key, client.calendar(export).at(start).name))
     return due, frozenset(delivered)
 
 

@@ -10,11 +10,12 @@ import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from operator import attrgetter
 
 import dagster as dg
 
+from footfall.catalogue.periods import Period
 from footfall.clients import Client, Export, registry_of
-from footfall.days import last_zone, window
 from footfall.errors import FootfallError
 from footfall.exports import LIVE
 from footfall.failures import sorted_out
@@ -38,7 +39,7 @@ from orchestration.delivery.places import Places, places_of
 from orchestration.delivery.progress import IngestedHours
 from orchestration.delivery.send import Outcome
 from orchestration.delivery.versions import software
-from orchestration.partitions import HOUR_FORMAT, OPEN_TAG, daily, first_hour, hourly, zone_name
+from orchestration.partitions import OPEN_TAG, daily, first_hour, hourly, zone_name
 from orchestration.resources.clients import Clients
 from orchestration.resources.destinations import Destinations
 from orchestration.resources.state import State
@@ -51,7 +52,7 @@ LIVE_OP = "deliveries_live"
 
 
 def _spec(client: Client, export: Export) -> dg.AssetSpec:
-    mapping = dg.LastPartitionMapping() if export.cadence == "daily" else None
+    mapping = dg.LastPartitionMapping() if export.kind.is_day else None
     where = ", ".join(f"`{client.destinations()[name].url}`" for name in export.destinations)
     return dg.AssetSpec(
         asset_key(client.client_id, export.name),
@@ -197,7 +198,7 @@ def _tell(context: dg.AssetExecutionContext, report: Report) -> Iterator[dg.Mate
                 dg.AssetMaterialization(
                     key,
                     partition=partition_of(client, export, outcome),
-                    metadata=facts(outcome, ended_at=window(client, export, outcome.period_start)[1]),
+                    metadata=facts(outcome, ended_at=_ended_at(client, export, outcome)),
                 )
             )
     if not bad and export.name.endswith(LIVE):
@@ -211,12 +212,16 @@ def _tell(context: dg.AssetExecutionContext, report: Report) -> Iterator[dg.Mate
                 facts(
                     outcome,
                     report.previews.get(outcome.period_start),
-                    window(client, export, outcome.period_start)[1],
+                    _ended_at(client, export, outcome),
                 ),
                 asset_key=key,
                 partition_key=partition_of(client, export, outcome),
             )
         yield dg.MaterializeResult(asset_key=key)
+
+
+def _ended_at(client: Client, export: Export, outcome: Outcome) -> datetime:
+    return client.calendar(export).at(outcome.period_start).window[1]
 
 
 def _is_sweep(partitions: list[str]) -> bool:
@@ -232,31 +237,25 @@ def _order(
     is_open: bool,
 ) -> Order:
     """What to deliver of an export, as its client file has it now. `is_open`: also what has not ended."""
-    starts = [_start(client, export, partition) for partition in partitions]
+    periods = [client.calendar(export).named(partition) for partition in partitions]
     if export.name.endswith(LIVE):
         now = datetime.now(UTC)
         ordered = client.export(export.name.removesuffix(LIVE)) or export
-        parts = [start for hour in starts for start in due_parts(ledger, client, ordered, hour, now)]
+        whole = [client.calendar(ordered).at(period.start) for period in periods]
+        parts = [part for hour in whole for part in due_parts(ledger, client, ordered, hour, now)]
         return Order(client, ordered.parts(), tuple(parts))
-    _require_whole(hours, client, export, starts, is_open)
-    return Order(client, export, tuple(starts))
-
-
-def _start(client: Client, export: Export, partition: str) -> datetime:
-    """The start of the period that a partition key names."""
-    if export.cadence != "daily":
-        return datetime.strptime(partition, HOUR_FORMAT).replace(tzinfo=UTC)
-    return client.local_midnight(partition)
+    _require_whole(hours, client, export, periods, is_open)
+    return Order(client, export, tuple(periods))
 
 
 def _require_whole(
-    hours: IngestedHours, client: Client, export: Export, starts: list[datetime], is_open: bool
+    hours: IngestedHours, client: Client, export: Export, periods: list[Period], is_open: bool
 ) -> None:
     """A period is delivered whole or not at all; where it is wanted, one that has not ended as it is now."""
     now = datetime.now(UTC)
     try:
-        for start in sorted(starts):
-            begin, end = window(client, export, start)
+        for period in sorted(periods, key=attrgetter("start")):
+            begin, end = period.window
             if end <= now:
                 hours.require(begin, end)
             elif not is_open:
@@ -277,12 +276,12 @@ def deliveries() -> dg.Definitions:
     """
     registry = registry_of(Settings.from_environ(os.environ))
     ordered = [(client, export) for client in registry.clients for export in client.exports]
-    by_hour = [(client, export) for client, export in ordered if export.cadence != "daily"]
-    parts = [(client, export.parts()) for client, export in ordered if export.cadence == "live"]
+    by_hour = [(client, export) for client, export in ordered if not export.kind.is_day]
+    parts = [(client, export.parts()) for client, export in ordered if export.is_live]
     by_zone = defaultdict(list)
     for client, export in ordered:
-        if export.cadence == "daily":
-            by_zone[last_zone(client, export)].append((client, export))
+        if export.kind.is_day:
+            by_zone[client.calendar(export).last_zone].append((client, export))
     assets = [_deliveries("deliveries", by_hour, hourly())] if by_hour else []
     if parts:
         assets.append(_deliveries(LIVE_OP, parts, hourly()))

@@ -7,10 +7,9 @@ from typing import Any
 import dagster as dg
 
 from footfall.clients import Client, Export
-from footfall.hours import floor
 from orchestration.delivery.ledger import LedgerRow
 from orchestration.delivery.send import Outcome
-from orchestration.partitions import DAY_FORMAT, HOUR_FORMAT, lag_minutes
+from orchestration.partitions import lag_minutes
 
 GROUP = "deliveries"
 #: Every delivery that is not at its end, and the newest that are.
@@ -24,9 +23,7 @@ def asset_key(client_id: str, export: str) -> dg.AssetKey:
 
 def partition_of(client: Client, export: Export, outcome: Outcome) -> str:
     """The partition key of a period."""
-    if export.cadence != "daily":
-        return floor(outcome.period_start).strftime(HOUR_FORMAT)
-    return outcome.period_start.astimezone(client.zone()).strftime(DAY_FORMAT)
+    return client.calendar(export).at(outcome.period_start).partition
 
 
 def facts(

@@ -4,10 +4,11 @@ from datetime import UTC, timedelta
 
 import dagster as dg
 
+from footfall.catalogue.periods import DAY_FORMAT
 from orchestration.defs.delivery.showing import GROUP, table
 from orchestration.delivery.desk import Desk
 from orchestration.delivery.usage import usage_daily, write_usage
-from orchestration.partitions import DAY_FORMAT, daily
+from orchestration.partitions import daily
 from orchestration.resources.destinations import Destinations
 from orchestration.resources.lake import Lake
 from orchestration.resources.state import State

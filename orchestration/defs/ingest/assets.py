@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
+from footfall.catalogue.periods import HOUR_FORMAT
 from footfall.clients import Registry
 from footfall.hours import HOUR, between
 from orchestration.ingest.accounts import HourCounts
@@ -18,7 +19,7 @@ from orchestration.ingest.listing import record_degraded, record_digests
 from orchestration.ingest.review import LOST, UNCLOSED, VOLUME, Finding, review
 from orchestration.ingest.sites import replace_sites
 from orchestration.ingest.volume import volume_by_hour
-from orchestration.partitions import HOUR_FORMAT, hourly, lag_minutes
+from orchestration.partitions import hourly, lag_minutes
 from orchestration.resources.clients import Clients
 from orchestration.resources.lake import Lake
 from orchestration.resources.state import State

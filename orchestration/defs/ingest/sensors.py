@@ -7,10 +7,11 @@ from itertools import islice
 
 import dagster as dg
 
+from footfall.catalogue.periods import HOUR_FORMAT
 from footfall.keys import raw_prefix
 from orchestration.ingest.hour import listing_digest
 from orchestration.ingest.listing import Cursor, find_late, read_digests
-from orchestration.partitions import HOUR_FORMAT, first_hour
+from orchestration.partitions import first_hour
 from orchestration.resources.lake import Lake
 from orchestration.resources.state import State
 

@@ -6,7 +6,8 @@ from itertools import islice
 
 import dagster as dg
 
-from orchestration.partitions import HOUR_FORMAT, first_hour
+from footfall.catalogue.periods import HOUR_FORMAT
+from orchestration.partitions import first_hour
 from orchestration.upkeep.missed import LOOK_BACK, End, Tried, end_of, missed
 
 #: The jobs that run an hour whole.

@@ -1,0 +1,252 @@
+"""A period: the UTC hour, the part of an hour, or the local day that one delivery covers.
+
+The only place that looks at a cadence. A `Calendar` makes the periods of an export, and each says what it is
+called: in keys, in file names, in Dagster, to a person.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+#: Key of an hour: `2026-11-20-14:00`, Dagster's own form.
+HOUR_FORMAT = "%Y-%m-%d-%H:%M"
+DAY_FORMAT = "%Y-%m-%d"
+
+_DAY = timedelta(days=1)
+#: Two dates that tell which of two zones lies further west, whatever their clocks do in summer.
+_PROBES = (datetime(2026, 1, 15, tzinfo=UTC), datetime(2026, 7, 15, tzinfo=UTC))
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What the periods of a cadence have in common.
+
+    `minutes`: how long one is; None of a local day. `label`, `name` and `partition` are for strftime: in file
+    names, for a person, for Dagster (which knows no part of an hour). `folder`: of one delivery, below the
+    destination's root, where the client file names no other.
+    """
+
+    cadence: str
+    minutes: int | None
+    label: str
+    name: str
+    partition: str
+    folder: str
+    #: Whether its parts were delivered before it.
+    is_live: bool = False
+
+    @property
+    def is_day(self) -> bool:
+        """Whether it is a local day."""
+        return self.minutes is None
+
+    @property
+    def is_hour(self) -> bool:
+        """Whether it is a whole hour."""
+        return self.minutes == 60
+
+    @property
+    def is_part(self) -> bool:
+        """Whether it is a part of an hour."""
+        return not (self.is_day or self.is_hour)
+
+    def template(self, own: str | None = None) -> str:
+        """The folder of one delivery with its placeholders; `own` is what a client file says.
+
+        Where a client file's own has the hour, a part of one has hour and minute: `1405`.
+        """
+        if own is None:
+            return self.folder
+        return own.replace("{hour}", "{hour}{minute}") if self.is_part else own
+
+
+def _hour(cadence: str, *, is_live: bool = False) -> Kind:
+    folder = "{export}/dt={date}/hour={hour}/rev={revision}"
+    return Kind(cadence, 60, "%Y%m%dT%HZ", "%Y-%m-%dT%H", HOUR_FORMAT, folder, is_live)
+
+
+def _part(minutes: int) -> Kind:
+    folder = "{export}/dt={date}/hour={hour}/minute={minute}/rev={revision}"
+    cadence = part_cadence(minutes)
+    return Kind(cadence, minutes, "%Y%m%dT%H%MZ", "%Y-%m-%dT%H:%M", "%Y-%m-%d-%H:00", folder)
+
+
+def part_cadence(minutes: int) -> str:
+    """The cadence of the parts of a live export: `5min`."""
+    return f"{minutes}min"
+
+
+_DAYS = Kind("daily", None, "%Y%m%d", DAY_FORMAT, DAY_FORMAT, "{export}/dt={date}/rev={revision}")
+_KINDS = {
+    kind.cadence: kind
+    for kind in (
+        _hour("hourly"),
+        _hour("live", is_live=True),
+        _DAYS,
+        *(_part(minutes) for minutes in (5, 10, 15, 20, 30)),
+    )
+}
+
+
+def kind_of(cadence: str) -> Kind:
+    """What the periods of a cadence are. Raises ValueError for what is none."""
+    if cadence not in _KINDS:
+        raise ValueError(f"{cadence[:20]!r} is no cadence")
+    return _KINDS[cadence]
+
+
+def has_hours(cadences: Iterable[str]) -> bool:
+    """Whether one of them delivers whole hours: else every row is of a local day."""
+    return any(kind_of(cadence).is_hour for cadence in cadences)
+
+
+@dataclass(frozen=True)
+class Period:
+    """Half-open. `start` and `end` are in `zone`, which is UTC but for a local day.
+
+    `sites`: site → the zone of its days, where the sites of an export do not share one. Then the rows of each
+    are those of its own local day, and `start` and `end` are the client's.
+    """
+
+    start: datetime
+    end: datetime
+    zone: str
+    cadence: str
+    sites: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    @property
+    def kind(self) -> Kind:
+        """What it has in common with others of its cadence."""
+        return kind_of(self.cadence)
+
+    @property
+    def label(self) -> str:
+        """In file names: `20261120T14Z`, `20261120T1405Z` of a part of an hour, `20261120` of a day."""
+        return self.start.strftime(self.kind.label)
+
+    @property
+    def name(self) -> str:
+        """For a person: `2026-11-20T14` (UTC), `2026-11-20T14:05` of a part of it, `2026-11-20` of a day."""
+        return self.start.strftime(self.kind.name)
+
+    @property
+    def partition(self) -> str:
+        """Key of the partition that it belongs to."""
+        return self.start.strftime(self.kind.partition)
+
+    @property
+    def date(self) -> str:
+        """The day it lies in: a local one of a day, in UTC of an hour."""
+        return self.start.strftime(DAY_FORMAT)
+
+    @property
+    def clock(self) -> str:
+        """The hour, with the minute of a part of one; nothing of a day. So any folder of its names it."""
+        return "" if self.kind.is_day else self.start.strftime("%H%M" if self.kind.is_part else "%H")
+
+    @property
+    def window(self) -> tuple[datetime, datetime]:
+        """From where to where it reaches: of a day from its first midnight to its last at any site."""
+        zones = [ZoneInfo(zone) for zone in sorted({*self.sites.values()})]
+        if not zones:
+            return self.start, self.end
+        starts = [self.start.replace(tzinfo=zone) for zone in zones]
+        ends = [self.end.replace(tzinfo=zone) for zone in zones]
+        return min(starts, key=datetime.timestamp), max(ends, key=datetime.timestamp)
+
+    def folder(self, own: str | None = None) -> str:
+        """The folder of one delivery, with `{export}`, `{revision}` and the like still to be filled in."""
+        text = self.kind.template(own)
+        for word, value in (
+            ("date", self.date),
+            ("hour", f"{self.start:%H}"),
+            ("minute", f"{self.start:%M}"),
+        ):
+            text = text.replace(f"{{{word}}}", value)
+        return text
+
+    def parts(self, minutes: int) -> tuple["Period", ...]:
+        """Its parts of so many minutes each."""
+        return tuple(calendar(part_cadence(minutes)).within(self.start, self.end))
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """The periods of an export: hours and their parts in UTC, days in `zone`. Made by `calendar`."""
+
+    kind: Kind
+    zone: str
+    sites: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    def at(self, moment: datetime) -> Period:
+        """The period that a moment lies in, or begins with."""
+        if self.kind.minutes is None:
+            return self._day(moment.astimezone(ZoneInfo(self.zone)).date())
+        moment = moment.astimezone(UTC).replace(second=0, microsecond=0)
+        start = moment - timedelta(minutes=moment.minute % self.kind.minutes)
+        return Period(start, start + timedelta(minutes=self.kind.minutes), self.zone, self.kind.cadence)
+
+    def named(self, partition: str) -> Period:
+        """The period of a partition. Raises ValueError for what names none."""
+        named = datetime.strptime(partition, self.kind.partition).replace(tzinfo=UTC)
+        return self._day(named.date()) if self.kind.is_day else self.at(named)
+
+    def within(self, start: datetime, end: datetime) -> Iterator[Period]:
+        """The periods that begin in [start, end)."""
+        period = self.at(start)
+        while period.start.timestamp() < end.timestamp():
+            if period.start.timestamp() >= start.timestamp():
+                yield period
+            period = self.after(period)
+
+    def ended(self, start: datetime, end: datetime) -> Iterator[Period]:
+        """The periods that have a moment in [start, end) and ended no later than `end`."""
+        period = self.at(start)
+        while period.end.timestamp() <= end.timestamp():
+            yield period
+            period = self.after(period)
+
+    def after(self, period: Period) -> Period:
+        """The period that follows."""
+        # A day's end is a midnight of the calendar, also where the clocks of that day have none.
+        return self._day(period.end.date()) if self.kind.is_day else self.at(period.end)
+
+    def before(self, moment: datetime) -> Period:
+        """The period that ended last."""
+        period = self.at(moment)
+        if self.kind.is_day:
+            return self._day(period.start.date() - _DAY)
+        return self.at(period.start - timedelta(minutes=1))
+
+    @property
+    def last_zone(self) -> str:
+        """The zone whose days end last among those of the export: only then its day can be delivered."""
+        zones = {*self.sites.values()} or {self.zone}
+        return min(sorted(zones), key=lambda name: min(_offset(name, moment) for moment in _PROBES))
+
+    def _day(self, day: date) -> Period:
+        # By the calendar, not by 24 hours: a day with a change of summer time has 23 or 25.
+        start, end = (datetime(d.year, d.month, d.day, tzinfo=ZoneInfo(self.zone)) for d in (day, day + _DAY))
+        return Period(start, end, self.zone, self.kind.cadence, self.sites)
+
+
+def calendar(cadence: str, zone: str = "UTC", sites: Mapping[str, str] | None = None) -> Calendar:
+    """The periods of a cadence. `zone`: in which days begin. `sites`: site → the zone of its days, where an
+    export keeps days of its sites. Raises ValueError for what is no cadence, KeyError for no zone.
+    """
+    kind = kind_of(cadence)
+    zones = sites or {}
+    if not kind.is_day:
+        return Calendar(kind, "UTC")
+    return Calendar(kind, ZoneInfo(zone).key, zones if len({*zones.values()}) > 1 else {})
+
+
+def days(zone: str) -> Calendar:
+    """The local days of a zone."""
+    return calendar(_DAYS.cadence, zone)
+
+
+def _offset(name: str, moment: datetime) -> float:
+    offset = moment.astimezone(ZoneInfo(name)).utcoffset()
+    return offset.total_seconds() if offset else 0.0
