@@ -6,7 +6,7 @@
 
 // With what a colon parts from it: where an address holds a user and a
 // password, the collector could not see it any more.
-const EMAIL = /[\w.+:-]+(@|%40)[\w-]+(\.[\w-]+)+/g;
+const EMAIL = /(mailto:)?[\w.+:-]+(@|%40)[\w-]+(\.[\w-]+)+/g;
 // Fourteen to nineteen digits, in groups or not, that are not part of something longer such as an id. No card
 // begins with 1, as times in microseconds do.
 const CARD = /(^|[^\w-])([2-6]\d([ -]?\d){12,17})(?![\w-])/g;
@@ -24,7 +24,7 @@ function isCard(text) {
 export function scrub(text) {
   return text
     .replace(SECRET, '$1[secret]')
-    .replace(EMAIL, '[email]')
+    .replace(EMAIL, '$1[email]')
     .replace(SSN, '[ssn]')
     .replace(CARD, (all, before, digits) => (isCard(digits) ? before + '[card]' : all));
 }
