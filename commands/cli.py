@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from commands import doctor, ingest_commands, installation, verify_command
+from commands import backup, doctor, ingest_commands, installation, restore, verify_command
 from commands.keeping import Keeper, Teller
 from commands.processes import Children, stop_on_signals
 from footfall.allowed import Allowed
@@ -48,7 +48,7 @@ PASSED_ON = {
 
 
 #: Commands that touch no state: a client may run them where there is none.
-STATELESS = ("clients", "keys", "verify")
+STATELESS = ("clients", "keys", "restore", "verify")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -129,6 +129,9 @@ def parser() -> argparse.ArgumentParser:
     ingest_commands.add(commands)
 
     verify_command.add(commands)
+
+    backup.add(commands)
+    restore.add(commands)
 
     clients = commands.add_parser("clients", help="check the client files")
     clients.add_argument("--schema", action="store_true", help="print the JSON schema of a client file")
