@@ -1,4 +1,4 @@
-"""`footfall backup` and `restore`: whole, private, consistent, and one clear line for each mistake."""
+"""`footfall backup`, and what `restore` brings back: whole, private, consistent."""
 
 import json
 import os
@@ -8,89 +8,19 @@ import threading
 from contextlib import closing
 
 import pytest
-from support.command_line import ROOT
+from support.small_installation import Place, contents, refused
 
 from commands.backup import backup
 from commands.restore import restore
-from footfall.durable import FILE_STEPS, take_up
-from footfall.errors import FootfallError
-from footfall.private import keep_private
-from footfall.settings import Settings
+from footfall.durable import FILE_STEPS
 from footfall.signatures import load_signer
-from footfall.snapshots import PIECE_BYTES, Writer, names
+from footfall.snapshots import PIECE_BYTES, Writer
 from footfall.store import LocalStore, StoreError
-
-
-class Place:
-    """An installation with a little of everything, and a folder for its backups."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        self.backups = folder / "backups"
-        self.url = self.backups.as_uri()
-        shutil.copytree(ROOT / "clients", folder / "clients")
-        self.settings = self.on("home")
-        home = self.settings.home
-        home.mkdir()
-        self.key_id = load_signer(home / "keys").key_id
-        (home / "first_hour").write_text("2026-11-20T00\n")
-        (home / "outbox" / "demo").mkdir(parents=True)
-        (home / "outbox" / "demo" / "a.csv").write_text("event_id\n1\n")
-        (home / "warehouse.duckdb").write_text("made again")
-        for name in ("ledger", "registry", "alerts"):
-            with closing(sqlite3.connect(home / f"{name}.sqlite")) as database:
-                database.execute("PRAGMA journal_mode = WAL")
-                database.executescript(
-                    "PRAGMA user_version = 1; CREATE TABLE said (n); CREATE TABLE done (n)"
-                )
-        take_up(home)
-        lake = LocalStore(home / "lake")
-        for key in (
-            "_footfall.json",
-            "raw/dt=2026-11-20/hour=00/a.ndjson.zst",
-            "salts/client=demo/day=2026-11-20.json",
-        ):
-            lake.put(key, b'{"lake": 1}')
-        keep_private(self.settings, is_first=True)
-
-    def on(self, name, **more):
-        return Settings.from_environ(
-            {
-                "FOOTFALL_HOME": str(self.folder / name),
-                "FOOTFALL_CLIENTS": str(self.folder / "clients"),
-                "FOOTFALL_LAKE": f"file://{self.folder}/home/lake",
-                "FOOTFALL_BACKUP": f"file://{self.folder}/deliveries",
-                **more,
-            }
-        )
-
-    def names(self):
-        return names(LocalStore(self.backups / "snapshots"))[0]
-
-    def manifest(self, name):
-        return self.backups / "snapshots" / name / "manifest.json"
 
 
 @pytest.fixture
 def place(tmp_path):
     return Place(tmp_path)
-
-
-def contents(folder):
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and not path.name.endswith((".sqlite", "-wal", "-shm"))
-    }
-
-
-def refused(said, act, *arguments, **more):
-    """What was refused in one line that says so, and nothing was left behind."""
-    with pytest.raises(FootfallError) as error:
-        act(*arguments, **more)
-    assert said in str(error.value)
-    assert "\n" not in str(error.value)
-    return str(error.value)
 
 
 def test_what_must_not_be_lost_comes_back_and_nothing_else(place):
@@ -317,108 +247,6 @@ def test_a_folder_that_others_can_read_is_refused(place):
     (place.backups / "snapshots").chmod(0o755)
 
     refused("can be read by others", backup, place.settings, place.url)
-
-
-def test_a_restore_writes_over_nothing(place):
-    backup(place.settings, place.url)
-    before = contents(place.settings.home)
-
-    refused("is not empty", restore, place.settings, place.url)
-
-    assert contents(place.settings.home) == before
-
-
-def broken_file(place, name):
-    path = next(place.manifest(name).parent.glob("*registry.sqlite"))
-    data = bytearray(path.read_bytes())
-    data[-1] ^= 1
-    path.write_bytes(data)
-
-
-def missing_file(place, name):
-    next(place.manifest(name).parent.glob("*first_hour")).unlink()
-
-
-def changed_manifest(place, name):
-    path = place.manifest(name)
-    path.write_text(path.read_text().replace('"has_raw": true', '"has_raw": false'))
-
-
-def no_json(place, name):
-    place.manifest(name).write_text("[]")
-
-
-def resigned(place, name, **changes):
-    path = place.manifest(name)
-    document = {**json.loads(path.read_text()), **changes}
-    path.write_text(json.dumps(load_signer(place.settings.home / "keys").sign(document)))
-
-
-def newer_backup(place, name):
-    resigned(place, name, snapshot_version=2)
-
-
-def newer_state(place, name):
-    resigned(place, name, versions={"ledger.sqlite": 2})
-
-
-def unknown_state(place, name):
-    resigned(place, name, versions={"novelty.sqlite": 1})
-
-
-def out_of_the_folder(place, name):
-    files = json.loads(place.manifest(name).read_text())["files"]
-    resigned(place, name, files=[{**files[0], "path": "home/keys/../../../x"}])
-
-
-def without_keys(place, name):
-    files = json.loads(place.manifest(name).read_text())["files"]
-    resigned(place, name, files=[each for each in files if not each["path"].endswith("signing-key.pem")])
-
-
-@pytest.mark.parametrize(
-    ("damage", "said"),
-    [
-        (broken_file, "is not the home/registry.sqlite that was backed up"),
-        (missing_file, "is not whole"),
-        (changed_manifest, "its signature is wrong"),
-        (no_json, "is damaged or not ours"),
-        (newer_backup, "knows versions up to 1"),
-        (newer_state, "is of version 2 of ledger.sqlite"),
-        (unknown_state, "knows versions up to 0"),
-        (out_of_the_folder, "which no backup has"),
-        (without_keys, "lacks the key"),
-    ],
-)
-def test_a_snapshot_that_is_not_as_it_should_be_is_refused_before_anything_is_written(place, damage, said):
-    backup(place.settings, place.url)
-    damage(place, place.names()[0])
-    before = sorted(place.folder.iterdir())
-
-    refused(said, restore, place.on("second"), place.url)
-
-    assert sorted(place.folder.iterdir()) == before
-
-
-def test_a_key_that_was_asked_for_must_have_signed(place):
-    backup(place.settings, place.url)
-    other = load_signer(place.folder / "other-keys")
-    (place.folder / "other.pem").write_bytes(other.public_pem)
-
-    refused("is not known here", restore, place.on("second"), place.url, key=place.folder / "other.pem")
-    restore(place.on("second"), place.url, key=place.settings.home / "keys" / "signing-key.pub.pem")
-
-
-@pytest.mark.parametrize(
-    ("url", "said"),
-    [
-        ("ftp://somewhere/x", "is not a store"),
-        ("s3://UPPER/x", "is not a store"),
-        ("/nowhere/at/all", "no snapshot"),
-    ],
-)
-def test_a_mistaken_address_is_told(place, url, said):
-    refused(said, restore, place.on("second"), url)
 
 
 def test_a_damaged_database_is_not_backed_up_as_if_it_were_whole(place):
