@@ -1,6 +1,6 @@
 # Five verbs and a few more. Each sets up what it needs; nothing but git, make and Python 3.11-3.13 is assumed.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check proof bench docs pixel clean
+.PHONY: help setup demo test check proof bench docs generate pixel clean
 
 PYTHON ?= python3
 UV_VERSION := 0.13.8
@@ -51,6 +51,10 @@ bench: setup
 
 docs: setup
 	@$(RUN)/python -m orchestration.modelling.docs
+
+# What documents and YAML say of footfall/catalogue; the files are committed, and a test compares them.
+generate: setup
+	@$(RUN)/python -m commands.generate
 
 # Needs node 20 and npm; the built files are committed, so that nothing else does.
 pixel:

@@ -11,11 +11,11 @@ from pathlib import Path
 import duckdb
 
 from bench.measure import Row, alternate, environment, say, seconds, timed_row
+from footfall.catalogue.tables import DATASETS
 from footfall.clients import Client, Destination, Export, Site
 from footfall.signatures import load_signer
 from footfall.store import LocalStore, ObjectStore, open_store, put_once
 from orchestration.delivery.batch import Order, deliver_all
-from orchestration.delivery.datasets import DATASETS
 from orchestration.delivery.desk import Desk
 from orchestration.delivery.ledger import Ledger
 from orchestration.delivery.places import Places, places_of

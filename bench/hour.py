@@ -18,6 +18,7 @@ import duckdb
 
 from bench.measure import Row, alternate, say, seconds
 from commands import installation
+from footfall.installed import DATA
 from footfall.settings import Settings
 from orchestration.ingest.schema import create_statements
 from orchestration.modelling.command import BUILD, window_environment
@@ -57,7 +58,7 @@ def run(*, repeats: int = 3) -> list[Row]:
     split = ", ".join(f"{name} {statistics.median(p[name] for p in parts):.1f}" for name in parts[0])
     return [
         Row(
-            "an empty hour by `python -m commands.run`",
+            "an empty hour by `footfall run`",
             f"{walls:.1f} s: {split}",
             f"{references:.1f} s",
             [theirs / mine for mine, theirs in pairs],
@@ -80,7 +81,7 @@ def _installed(folder: Path) -> tuple[Settings, dict[str, str]]:
     inherited = {k: v for k, v in os.environ.items() if not k.startswith(("FOOTFALL_", "DAGSTER_"))}
     inherited |= {
         "FOOTFALL_HOME": str(folder / "home"),
-        "FOOTFALL_CLIENTS": str(installation.PROJECT / "clients"),
+        "FOOTFALL_CLIENTS": str(DATA / "clients"),
     }
     settings = Settings.from_environ(inherited)
     installation.prepare(settings)
@@ -94,8 +95,8 @@ def _hour(environment: dict[str, str], hour: datetime) -> tuple[float, dict[str,
     def materialise() -> None:
         nonlocal said
         said = _said(
-            [sys.executable, "-m", "commands.run", "--from", window[0], "--to", window[1]],
-            installation.PROJECT,
+            [sys.executable, "-m", "commands.entry", "run", "--from", window[0], "--to", window[1]],
+            Path.cwd(),
             environment,
         )
 

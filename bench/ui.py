@@ -155,7 +155,7 @@ def _copy(
 def served(settings: Settings) -> Iterator[str]:
     """A webserver and a daemon on the state."""
     environment = installation.environment(settings, os.environ)
-    with Children(installation.PROJECT, environment, settings.home / "logs") as children:
+    with Children(Path.cwd(), environment, settings.home / "logs") as children:
         yield installation.start_dagster(children, settings)
 
 
@@ -216,7 +216,6 @@ def _load(settings: Settings, figures: Figures) -> None:
     """A process that loads the definitions and evaluates a tick of the hour, as the daemon's does."""
     done = subprocess.run(
         [sys.executable, "-c", _LOAD],
-        cwd=installation.PROJECT,
         env=installation.environment(settings, os.environ),
         capture_output=True,
         text=True,

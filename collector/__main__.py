@@ -10,6 +10,7 @@ import sys
 
 from collector import logs
 from footfall.durable import take_up
+from footfall.environment import add_env_file, unread
 from footfall.errors import FootfallError
 from footfall.private import keep_private
 from footfall.settings import Settings
@@ -22,6 +23,9 @@ def main() -> int:
     parser.add_argument("--listener", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
     try:
+        add_env_file(os.environ)
+        if not options.worker:
+            sys.stderr.writelines(f"collector: {line}\n" for line in unread(os.environ))
         settings = Settings.from_environ(os.environ)
         logs.configure(settings.log_format, options.worker)
         if not options.worker:

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from collector.message import Answer, Headers
+from collector.server.message import Answer, Headers
 from collector.shapes import Shape
 from footfall.event import Refused, timestamp
 from footfall.keys import raw_prefix

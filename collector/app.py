@@ -5,8 +5,9 @@
 
 Nothing here answers before the spool has said that the lines are on disk.
 
-A route returns an outcome (collector/message.py) or raises Refused or NotDurable. It waits for nothing:
-where an answer is true only later it is Pending, and where something must be asked first, a coroutine.
+A route returns an outcome (collector/server/message.py) or raises Refused or NotDurable. It waits for
+nothing: where an answer is true only later it is Pending, and where something must be asked first, a
+coroutine.
 """
 
 import asyncio
@@ -25,21 +26,25 @@ from collector.counters import Counters
 from collector.encoding import inflated
 from collector.gif import gif_event, site_in_query
 from collector.intake import JSON_ROUTES, Appends, Intake, Route
-from collector.keys import holder_of, presented_key
-from collector.limits import BYTES_OF_ONE, Limited, Limits
-from collector.message import Answer, Outcome, Pending, Request
+from collector.key_holders import holder_of, presented_key
 from collector.operation import Operation, Ships
 from collector.options import Options
 from collector.pixel_files import PixelFiles
 from collector.routing import Routes, Table
 from collector.sender import Senders
+from collector.server.message import Answer, Outcome, Pending, Request, Trouble
 from collector.shapes import claimed_domain, is_health_check, page_origin, parse_any_batch
 from collector.spool import NotDurable
+from collector.taken import Taken
 from collector.targets import KeyHolder, Sites, Target, inherit
 from collector.visitor_salts import VisitorSalts, where
+from footfall.access.limits import BYTES_OF_ONE, Limited, Limits
 from footfall.event import Refusal, Refused
 
 log = logging.getLogger("collector")
+
+#: What the server says is wrong with a request → what a sender is told.
+REFUSALS = {trouble: Refusal[trouble.name] for trouble in Trouble}
 
 _ENRICH = re.compile(r"/events/[^/]{1,128}/enrich/?")
 
@@ -150,28 +155,29 @@ class Collector:
 
     def settle(self, pending: Pending) -> Answer:
         """The answer of a request whose future is done, now that it is known to be durable or not."""
+        taken: Taken = pending.facts
         failure = NotDurable("stopped") if pending.durable.cancelled() else pending.durable.exception()
         if failure is None:
             answer = pending.answer
-            counters, target = self.counters, pending.target
-            counters.events += pending.events
-            counters.acknowledged(time.monotonic() - pending.started)
+            counters, target = self.counters, taken.target
+            counters.events += taken.events
+            counters.acknowledged(time.monotonic() - taken.started)
             if target is not None:
                 target.counts.requests += 1
-                target.counts.events += pending.events
+                target.counts.events += taken.events
                 if target.recent is not None:
-                    target.recent.add(pending.payload)
-            for refused in pending.refusals:
+                    target.recent.add(taken.payload)
+            for refused in taken.refusals:
                 counters.refused[refused.refusal.code] += 1
                 if target is not None:
                     target.counts.refused[refused.refusal.code] += 1
         else:
-            answer = self._failed(failure, pending.route)
-        return self._counted(answer, pending.route, pending.origin)
+            answer = self._failed(failure, taken.route)
+        return self._counted(answer, taken.route, taken.origin)
 
-    def refuse(self, refusal: Refusal) -> Answer:
+    def refuse(self, trouble: Trouble) -> Answer:
         """The answer to what never became a request, counted like any other."""
-        return self._counted(self._failed(Refused(refusal), ""), "", b"")
+        return self._counted(self._failed(Refused(REFUSALS[trouble]), ""), "", b"")
 
     def _counted(self, answer: Answer, route: str, origin: bytes) -> Answer:
         self.counters.answers[route, answer.status] += 1
@@ -271,7 +277,7 @@ class Collector:
     def _whole(self, request: Request) -> bytes:
         """A request's body, inflated. Raises Refused where it is not whole or cannot be read."""
         if request.trouble is not None:
-            raise Refused(request.trouble)
+            raise Refused(REFUSALS[request.trouble])
         encoding = request.headers.get(b"content-encoding")
         if encoding is None:
             return request.body

@@ -11,14 +11,15 @@ from typing import Any, Protocol
 
 from collector.answers import TAKEN, older_answer, refusal_answer
 from collector.counters import Counters
-from collector.limits import BYTES_OF_ONE, WORK_OF_ONE, Buckets, Limits
-from collector.message import Answer, Headers, Pending, Request
 from collector.sender import Senders, receipt
+from collector.server.message import Answer, Headers, Pending, Request
 from collector.shapes import Shape, page_origin, translate
 from collector.spool import NotDurable, SpoolState
+from collector.taken import Taken
 from collector.targets import Target
 from collector.turns import Steps, Turns
 from collector.visitor_salts import VisitorSalts
+from footfall.access.limits import BYTES_OF_ONE, WORK_OF_ONE, Buckets, Limits
 from footfall.event import Event, Receipt, Refusal, Refused, check_event, event_line, refused_line
 from footfall.privacy import VisitorHash
 from footfall.scrub_addresses import without_own_address
@@ -278,9 +279,8 @@ class Intake:
         lines.append(b"")
         payload = without_own_address(b"\n".join(lines), address)
         durable = self._spool.append(hour, payload)
-        return Pending(
-            durable, answer, events, refusals, target, payload, request.route, request.started, request.origin
-        )
+        taken = Taken(events, refusals, target, payload, request.route, request.started, request.origin)
+        return Pending(durable, answer, taken)
 
 
 def _work_of(raws: list[bytes]) -> int:

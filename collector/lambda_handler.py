@@ -17,17 +17,17 @@ import os
 from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
-from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import unquote
 
 from collector.address import networks
 from collector.app import Collector
-from collector.message import Answer, Pending, Request
 from collector.options import Options
 from collector.sender import Senders
+from collector.server.message import Answer, Pending, Request, Trouble
 from collector.spool import NotDurable, SpoolState
 from collector.targets import targets
+from footfall import installed
 from footfall.allowed import Allowed
 from footfall.clients import load_registry
 from footfall.durable import open_lake
@@ -42,7 +42,6 @@ from footfall.store import ObjectStore, put_once
 
 log = logging.getLogger("collector")
 
-PIXEL = Path(__file__).resolve().parent.parent / "pixel" / "dist"
 
 #: Seconds before the platform would end the call at which we answer 503 ourselves, so that the sender
 #: learns that it is to come back.
@@ -126,7 +125,7 @@ class Function:
             find_salt=lambda client_id, moment: Salts(lake).existing(client_id, moment),
             senders=senders,
             import_key=settings.import_key,
-            pixel=PIXEL,
+            pixel=installed.PIXEL,
             options=Options.of(settings),
         )
         sites = targets(registry)
@@ -198,17 +197,17 @@ def request_of(event: Mapping[str, Any]) -> Request:
     )
 
 
-def _body(event: Mapping[str, Any]) -> tuple[bytes, Refusal | None]:
+def _body(event: Mapping[str, Any]) -> tuple[bytes, Trouble | None]:
     text: str = event.get("body") or ""
     if event.get("isBase64Encoded"):
         try:
             body = base64.b64decode(text, validate=True)
         except (binascii.Error, ValueError):
-            return b"", Refusal.BODY_UNFINISHED
+            return b"", Trouble.BODY_UNFINISHED
     else:
         body = text.encode("utf-8", "replace")
     if len(body) > MAX_BODY_BYTES:
-        return body[: MAX_BODY_BYTES + 1], Refusal.BODY_TOO_LARGE
+        return body[: MAX_BODY_BYTES + 1], Trouble.BODY_TOO_LARGE
     return body, None
 
 

@@ -8,11 +8,11 @@ from typing import Any, Protocol
 
 from collector.answers import json_answer
 from collector.counters import Counters
-from collector.limits import KEY_WINDOW_SECONDS, Limits
-from collector.message import Answer, Request
 from collector.recent import MAX_LINES
+from collector.server.message import Answer, Request
 from collector.spool import SpoolState
 from collector.targets import KeyHolder, Sites
+from footfall.access.limits import KEY_WINDOW_SECONDS, Limits
 from footfall.event import timestamp
 
 #: Share of its limit at which the spool counts as full, so that a balancer turns away in time.

@@ -7,7 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from collector.answers import CACHE_SECONDS, CORS, length
-from collector.message import Answer, Headers
+from collector.server.message import Answer, Headers
 from footfall.event import Refusal, Refused
 
 #: Seconds for which a name with a version or a hash in it stays what it is.

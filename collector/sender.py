@@ -17,7 +17,7 @@ from footfall.event import MAX_USER_AGENT, Receipt
 from footfall.geo import NOWHERE, Place, place_from_headers
 from footfall.privacy import VisitorHash
 from footfall.scrub import scrub_user_agent
-from footfall.settings import ADDRESS_HEADERS
+from footfall.setting_kinds import ADDRESS_HEADERS
 
 #: Addresses of proxies that are remembered as such, instead of being looked up in the networks again.
 MOST_PROXIES = 1024

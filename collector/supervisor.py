@@ -19,7 +19,7 @@ import socket
 import sys
 from typing import Any
 
-from collector.listening import SPREADS, listen, say_listening
+from collector.server.listening import SPREADS, listen, say_listening
 from footfall.errors import FootfallError
 from footfall.settings import Settings
 

@@ -13,7 +13,6 @@ import threading
 from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from collector.address import networks
@@ -21,19 +20,21 @@ from collector.app import Collector
 from collector.clock import LiveClock
 from collector.closing import Closer
 from collector.counters import Summary
-from collector.http import Limits, Server
-from collector.listening import BACKLOG, listen, say_listening
 from collector.memory import give_back_freed
 from collector.options import Options
 from collector.salts import KeptSalts
 from collector.sender import Senders
+from collector.server.http import CONNECTIONS, Limits, Server
+from collector.server.listening import BACKLOG, listen, say_listening
 from collector.shipper import Shipper
 from collector.spool import Spool
 from collector.watch import LakeWatch, RegistryWatch
 from collector.worker_folders import open_spool
+from footfall import installed
 from footfall.allowed import Allowed
 from footfall.durable import require_known_lake
 from footfall.errors import FootfallError
+from footfall.event import MAX_BODY_BYTES
 from footfall.geo import GeoFile
 from footfall.settings import Settings
 from footfall.store import ObjectStore, StoreError, open_store
@@ -63,8 +64,6 @@ SHIPPING_SECONDS = 5.0
 GC_THRESHOLDS = (10_000, 20, 20)
 #: Descriptors kept for everything that is no connection: segments, the lake, client files.
 OTHER_DESCRIPTORS = 200
-
-PIXEL = Path(__file__).resolve().parent.parent / "pixel" / "dist"
 
 
 def run(settings: Settings, *, number: int = 0, descriptor: int | None = None) -> None:
@@ -110,7 +109,7 @@ def run(settings: Settings, *, number: int = 0, descriptor: int | None = None) -
             own_salt=salts.own,
             senders=senders,
             import_key=settings.import_key,
-            pixel=PIXEL,
+            pixel=installed.PIXEL,
             now=clock,
             options=Options.of(settings),
         )
@@ -207,7 +206,7 @@ async def _serve(
     ]
     if geo is not None:
         upkeep.append(asyncio.create_task(_every(GEO_SECONDS, geo.reload)))
-    server = Server(collector, Limits(connections=min(Limits().connections, _descriptors())))
+    server = Server(collector, Limits(MAX_BODY_BYTES, connections=min(CONNECTIONS, _descriptors())))
     # What is here now stays for ever: no collection need look at it again.
     gc.collect()
     gc.freeze()
@@ -226,7 +225,7 @@ async def _serve(
 def _descriptors() -> int:
     """Connections for which there are file descriptors, as many of which as allowed are asked for."""
     now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = Limits().connections + OTHER_DESCRIPTORS
+    wanted = CONNECTIONS + OTHER_DESCRIPTORS
     allowed = max(now, wanted if most == resource.RLIM_INFINITY else min(most, wanted))
     resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, most))
     return max(1, allowed - OTHER_DESCRIPTORS)

@@ -9,6 +9,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import click
+
+from commands.state import with_state
 from footfall.catalogue.state import HOME, LAKE, Keep, Kind, Place, is_passing
 from footfall.clients import registry_of
 from footfall.durable import BrokenState, known_version, open_lake
@@ -24,12 +27,16 @@ from footfall.store import ObjectStore
 _REWRITTEN = ("sources",)
 
 
-def add(commands: Any) -> None:
-    """Add the command to a parser's subcommands."""
-    parser = commands.add_parser("backup", help="what must not be lost, as a snapshot, while all runs")
-    parser.add_argument("url", help="file:///folder or s3://bucket/prefix, of its own")
-    parser.add_argument("--lake", action="store_true", help="also what of the lake cannot be made again")
-    parser.set_defaults(command=lambda options, settings: backup(settings, options.url, lake=options.lake))
+@click.command()
+@click.argument("url")
+@click.option("--lake", is_flag=True, help="Also what of the lake cannot be made again.")
+@with_state
+def command(settings: Settings, url: str, lake: bool) -> int:
+    """Write a snapshot of what must not be lost, while everything runs.
+
+    URL is a folder, file:///folder or s3://bucket/prefix, for backups alone.
+    """
+    return backup(settings, url, lake=lake)
 
 
 def backup(settings: Settings, url: str, *, lake: bool = False) -> int:

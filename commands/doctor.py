@@ -5,7 +5,10 @@ import socket
 from collections.abc import Callable
 from functools import partial
 
+import click
+
 from commands import installation
+from commands.state import with_installation, with_state
 from footfall.allowed import Allowed
 from footfall.clients import Client, Registry, registry_of
 from footfall.errors import FootfallError
@@ -15,7 +18,24 @@ from footfall.signatures import load_signer
 from footfall.store import open_store
 
 
-def examine(settings: Settings) -> int:
+@click.command()
+@click.option(
+    "--watch", is_flag=True, help="For a timer: tell the alert routes of a dead daemon or collector."
+)
+def command(watch: bool) -> int:
+    """Check the installation: versions, state folder, client files, stores, ports, buckets."""
+    return _watch() if watch else _examine()
+
+
+@with_installation
+def _watch(settings: Settings) -> int:
+    from commands.watching import watch_now
+
+    return watch_now(settings)
+
+
+@with_state
+def _examine(settings: Settings) -> int:
     """Print every check's result. Returns 1 when one failed."""
     checks: list[tuple[str, Callable[[Settings], str]]] = [
         ("versions", _versions),

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from footfall.errors import FootfallError
 
@@ -214,7 +215,16 @@ class Children:
             process.send_signal(number)
 
 
-def end_group(process: subprocess.Popen[bytes], seconds: float = STOP_SECONDS) -> None:
+class Leader(Protocol):
+    """A child that leads a session, as `subprocess.Popen` shows one."""
+
+    pid: int
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Its return code. Raises subprocess.TimeoutExpired."""
+
+
+def end_group(process: Leader, seconds: float = STOP_SECONDS) -> None:
     """Wait for a child that leads a session; then kill what is left of it and of what it started."""
     try:
         process.wait(seconds)
@@ -224,7 +234,7 @@ def end_group(process: subprocess.Popen[bytes], seconds: float = STOP_SECONDS) -
     process.wait()
 
 
-def _kill_group(process: subprocess.Popen[bytes]) -> None:
+def _kill_group(process: Leader) -> None:
     try:
         os.killpg(process.pid, signal.SIGKILL)
     except ProcessLookupError:

@@ -1,35 +1,33 @@
-"""`python -m commands.replay …`: what `footfall replay quarantine` runs."""
+"""`footfall replay quarantine`: what was quarantined, again, under the rules of today."""
 
-import argparse
-import os
-import sys
 from datetime import UTC, datetime
 
+import click
+
+from commands.parameters import hours, require_range
+from commands.state import with_installation
 from footfall.clients import registry_of
 from footfall.durable import open_lake
-from footfall.errors import FootfallError
-from footfall.hours import HOUR, between, parse, run_command
+from footfall.hours import HOUR, between, run_command
 from footfall.settings import Settings
-from orchestration.ingest.replay import replay_quarantine
 
 
-def main() -> int:
-    """The command; see the module's docstring."""
-    parser = argparse.ArgumentParser(prog="footfall replay quarantine", description=__doc__)
-    parser.add_argument("--from", dest="start", required=True, metavar="HOUR")
-    parser.add_argument("--to", dest="end", required=True, metavar="HOUR")
-    parser.add_argument("--reason")
-    options = parser.parse_args()
-    try:
-        settings = Settings.from_environ(os.environ)
-        start, end = parse(options.start), parse(options.end)
-        if start >= end:
-            raise FootfallError(f"--from {options.start} is not before --to {options.end}")
-        lake = open_lake(settings.lake, settings.s3_endpoint)
-        done = replay_quarantine(lake, registry_of(settings), between(start, end), options.reason)
-    except FootfallError as error:
-        print(f"footfall replay: {error}", file=sys.stderr)
-        return 1
+@click.group()
+def command() -> None:
+    """Quarantined lines again, under the rules of today."""
+
+
+@command.command()
+@hours(required=True)
+@click.option("--reason", help="Of one reason only, such as malformed_json.")
+@with_installation
+def quarantine(settings: Settings, start: datetime, end: datetime, reason: str | None) -> int:
+    """Make events of what was refused in these hours of receipt and would be taken today."""
+    from orchestration.ingest.replay import replay_quarantine
+
+    require_range(start, end)
+    lake = open_lake(settings.lake, settings.s3_endpoint)
+    done = replay_quarantine(lake, registry_of(settings), between(start, end), reason)
     for hour in done:
         print(
             f"{hour.hour:%Y-%m-%dT%H}: {hour.rows} quarantined, {hour.events} events made of them, "
@@ -39,10 +37,8 @@ def main() -> int:
     if not changed:
         print("nothing has become an event")
         return 0
-    command = run_command(min(changed), max(changed) + HOUR, datetime.now(UTC))
-    print(f"next: {command}; or wait for the sensor of late objects")
+    print(
+        f"next: {run_command(min(changed), max(changed) + HOUR, datetime.now(UTC))}; "
+        "or wait for the sensor of late objects"
+    )
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

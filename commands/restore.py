@@ -1,14 +1,15 @@
 """`footfall restore URL`: a snapshot of `footfall backup` into an empty state folder, checked first."""
 
-import argparse
 import sqlite3
 import tempfile
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from shutil import rmtree
-from typing import Any
 
+import click
+
+from commands.state import with_settings
 from footfall.catalogue.state import HOME, Kind
 from footfall.durable import FILE_STEPS, STEPS, known_version, open_lake, require_known, require_known_state
 from footfall.errors import FootfallError
@@ -26,20 +27,23 @@ from footfall.store import ObjectStore
 KEPT = ("lake", "buckets")
 
 
-def add(commands: Any) -> None:
-    """Add the command to a parser's subcommands."""
-    parser = commands.add_parser("restore", help="a snapshot of `backup` into an empty state folder")
-    parser.add_argument("url", help="what `footfall backup` was given")
-    parser.add_argument("--at", metavar="NAME", help="the snapshot (default: the newest whole one)")
-    parser.add_argument("--key", type=Path, help="public key (PEM) that must have signed it")
-    parser.add_argument(
-        "--keep-clients", action="store_true", help="leave the client files and routes that are there"
-    )
+# Not with_state: taking up would write into the folder, which must be empty.
+@click.command()
+@click.argument("url")
+@click.option("--at", metavar="NAME", help="The snapshot (default: the newest whole one).")
+@click.option(
+    "--key", type=click.Path(path_type=Path), metavar="PEM", help="Public key that must have signed it."
+)
+@click.option(
+    "--keep-clients", "keeps_clients", is_flag=True, help="Leave client files and routes that are there."
+)
+@with_settings
+def command(settings: Settings, url: str, at: str | None, key: Path | None, keeps_clients: bool) -> int:
+    """Put a snapshot of `footfall backup` into an empty state folder, checked whole before it is used.
 
-    def act(options: argparse.Namespace, settings: Settings) -> int:
-        return restore(settings, options.url, options.at, key=options.key, keeps_clients=options.keep_clients)
-
-    parser.set_defaults(command=act)
+    URL is what `footfall backup` was given.
+    """
+    return restore(settings, url, at, key=key, keeps_clients=keeps_clients)
 
 
 def restore(

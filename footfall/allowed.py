@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from footfall import installed
 from footfall.errors import FootfallError
 from footfall.guard import Forbidden, require_possible
-from footfall.locations import HOME, Location, folder, local_path, location
+from footfall.locations import HOME, Location, folder, local_path, location, steps
 from footfall.settings import Settings
 
 #: The machine's own folders, of Linux and macOS; nobody keeps a client's bucket there.
@@ -23,8 +24,6 @@ _SYSTEM = (
     *("/sys", "/usr", "/var/cache", "/var/lib", "/var/log", "/var/mail", "/var/run", "/var/spool"),
     *("/Applications", "/Library", "/System"),
 )
-#: Where this code lies.
-_PROJECT = Path(__file__).resolve().parents[1]
 
 
 @dataclass(frozen=True)
@@ -108,6 +107,8 @@ class Allowed:
         return place
 
     def _require_folder(self, place: Location, path: Path) -> None:
+        if any(step.parts[1:2] == ("proc",) for step in steps(path)):
+            raise FootfallError("leads through /proc, which is another place for each process")
         buckets = folder(self.home / "buckets")
         if self.clients and place.overlaps(folder(Path(self.clients))):
             raise FootfallError("overlaps the folder of the client files")
@@ -117,7 +118,7 @@ class Allowed:
             raise FootfallError(
                 "overlaps the state folder; of that only ${FOOTFALL_HOME}/buckets/… is for clients"
             )
-        if place.overlaps(folder(_PROJECT)):
+        if any(place.overlaps(folder(each)) for each in installed.CODE):
             raise FootfallError("overlaps the folder of Footfall itself")
         if self.folders:
             if not any(place.is_in(folder(Path(each))) for each in self.folders):

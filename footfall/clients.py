@@ -20,7 +20,7 @@ from footfall import collecting, funnel, page_rules
 from footfall.allowed import Allowed
 from footfall.clashes import Candidate, Places, own_clashes, places_of, standing
 from footfall.consent import GpcPolicy
-from footfall.exports import CADENCES, LIVE, MAIN, Cadence, Dataset, Destination, Export, NamedDestination
+from footfall.exports import CADENCES, LIVE, MAIN, Destination, Export, NamedDestination
 from footfall.fields import ENDPOINT, EXPECTED, Name
 from footfall.locations import Location
 from footfall.mistakes import Mistake
@@ -35,9 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CADENCES",
-    "Cadence",
     "Client",
-    "Dataset",
     "Destination",
     "Export",
     "LogSource",

@@ -110,7 +110,7 @@ def _read_versions(home: Path) -> dict[str, int]:
         return {str(name): int(version) for name, version in found.items()}
     except FileNotFoundError:
         return {}
-    except (ValueError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, AttributeError) as error:
         raise BrokenState(VERSIONS_FILE, path, error) from None
 
 

@@ -1,10 +1,12 @@
 """What a client orders and where it goes: exports and destinations, as a client file states them."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from footfall.catalogue.formats import CSV, FORMATS
+from footfall.catalogue.tables import DATASETS, Cadence
 from footfall.fields import (
     ACCOUNT,
     ENDPOINT,
@@ -23,54 +25,16 @@ from footfall.filters import parse_filter
 from footfall.locations import filled_in
 from footfall.strict import Strict
 
-Dataset = Literal[
-    "events",
-    "page_views",
-    "sessions",
-    "conversions",
-    "visitors",
-    "daily_metrics",
-    "pages_daily",
-    "sources_daily",
-    "geo_daily",
-    "devices_daily",
-    "events_daily",
-    "journeys",
-    "funnels",
-    "web_vitals_daily",
-    "ai_traffic_daily",
-    "consent_daily",
-    "late_events",
-    "edge_daily",
-    "retention_weekly",
-]
-Cadence = Literal["live", "hourly", "daily"]
+# A type checker cannot know the names of a list; pydantic and the schema of client files do.
+if TYPE_CHECKING:
+    Dataset = str
+    Format = str
+else:
+    Dataset = Literal[tuple(DATASETS)]
+    Format = Literal[tuple(FORMATS)]
 
-#: Which cadences each dataset may be delivered at. An hour of receipt is complete once and for all, and so
-#: is the hour in which a session closed; a row of a report is a local day. Live is what is known of an event
-#: as soon as it is received. One line for each dataset; its table, its period and its order are in
-#: orchestration/delivery/datasets.py.
-CADENCES: dict[str, tuple[Cadence, ...]] = {
-    "events": ("live", "hourly", "daily"),
-    "page_views": ("live", "hourly", "daily"),
-    "sessions": ("hourly", "daily"),
-    "conversions": ("live", "hourly", "daily"),
-    "visitors": ("daily",),
-    "daily_metrics": ("daily",),
-    "pages_daily": ("daily",),
-    "sources_daily": ("daily",),
-    "geo_daily": ("daily",),
-    "devices_daily": ("daily",),
-    "events_daily": ("daily",),
-    "journeys": ("daily",),
-    "funnels": ("daily",),
-    "web_vitals_daily": ("daily",),
-    "ai_traffic_daily": ("daily",),
-    "consent_daily": ("daily",),
-    "late_events": ("daily",),
-    "edge_daily": ("daily",),
-    "retention_weekly": ("daily",),
-}
+#: Dataset → how often it can be delivered.
+CADENCES: dict[str, tuple[Cadence, ...]] = {name: table.cadences for name, table in DATASETS.items()}
 
 #: The destination that every client has.
 MAIN = "main"
@@ -156,7 +120,7 @@ class Export(Strict):
     name: Name
     dataset: Dataset
     cadence: Cadence
-    format: Literal["csv", "jsonl", "parquet"] = "csv"
+    format: Format = CSV.name
     #: Of the whole file; for Parquet, of the pages inside (which are zstd where this says none).
     compression: Literal["none", "gzip", "zstd"] = "none"
     #: Of a live export: how many minutes a part covers. Fewer: fresher, and more files and runs.
@@ -233,6 +197,4 @@ class Export(Strict):
     @property
     def extension(self) -> str:
         """The end of a file's name: `csv.gz`, `jsonl.zst`, `parquet`."""
-        if self.format == "parquet":
-            return "parquet"
-        return self.format + {"none": "", "gzip": ".gz", "zstd": ".zst"}[self.compression]
+        return FORMATS[self.format].extension(self.compression)

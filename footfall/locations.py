@@ -54,6 +54,17 @@ def local_path(url: str, home: Path) -> Path:
     return Path("/" + unquote(urlsplit(filled_in(url, home)).path).lstrip("/"))
 
 
+def steps(path: Path, links: int = 40) -> Iterator[Path]:
+    """Each folder and link on the way to an absolute path, at most `links` of the latter followed."""
+    at = Path("/")
+    for index, part in enumerate(path.parts[1:], start=2):
+        at = at.parent if part == ".." else at / part
+        yield at
+        if links and at.is_symlink():
+            yield from steps((at.parent / at.readlink()).joinpath(*path.parts[index:]), links - 1)
+            return
+
+
 def folder(path: Path) -> Location:
     """The place of a folder, that need not be there yet. Raises ValueError for a path that is none."""
     real = Path(os.path.realpath(path))

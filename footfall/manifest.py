@@ -19,30 +19,6 @@ MANIFEST_VERSION = "2.0"
 #: The status of a delivery that was made before its period had ended, because a person wanted it so.
 INCOMPLETE = "incomplete"
 
-#: How delivered CSV is written. `formula_guard`: a text cell that a spreadsheet would run as a formula
-#: (it starts with = + - @, tab, CR or LF, or the full-width form of one of the four) has an apostrophe in
-#: front. One that starts so after apostrophes of its own gets one more: to read a cell, take one
-#: apostrophe from '=, ''=, '+ and so on. `null`: a client file may switch the guard off.
-CSV_DIALECT: dict[str, Any] = {
-    "encoding": "utf-8",
-    "delimiter": ",",
-    "quote": '"',
-    "escape": '"',
-    "line_end": "\n",
-    "header": True,
-    "null": "",
-    "empty_string": '""',
-    "timestamps": "ISO 8601, UTC, milliseconds",
-    "formula_guard": "'",
-}
-JSONL_DIALECT: dict[str, Any] = {
-    "encoding": "utf-8",
-    "line_end": "\n",
-    "null": "null",
-    "timestamps": "ISO 8601, UTC, milliseconds",
-}
-PARQUET_DIALECT: dict[str, Any] = {"timestamps": "microseconds, UTC"}
-
 
 @dataclass(frozen=True)
 class DeliveredFile:

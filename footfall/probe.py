@@ -30,7 +30,11 @@ _PERMISSIONS = {
     "external id enforced": "the condition sts:ExternalId in the role's trust policy",
     "ownership": "the token in the client file as `challenge`",
 }
-_SECRET = "the secret itself, where `access_key` and `secret_key` say, for the process that delivers"
+_LACKS = {
+    "SecretMissing": "the secret, where `access_key` and `secret_key` say, for the process that delivers",
+    "InvalidEndpoint": "an `endpoint` on https:// that is public, or a line of FOOTFALL_CLIENT_HOSTS",
+    "Connection": "an answer of the store: its `endpoint` and `region`, its DNS, the way to it",
+}
 PROBES = "_probe/"
 
 
@@ -103,7 +107,7 @@ def _try(name: str, call: Callable[[], object], said: str) -> Step:
     try:
         call()
     except Exception as error:
-        lacks = _SECRET if isinstance(error, StoreError) and error.code == "SecretMissing" else ""
+        lacks = _LACKS.get(error.code or "", "") if isinstance(error, StoreError) else ""
         return Step(name, False, sorted_out(error).text, lacks=lacks)
     return Step(name, True, said)
 

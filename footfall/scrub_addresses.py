@@ -7,6 +7,7 @@ host or a path, does not matter. Other addresses stay: nobody can tell 10.0.1904
 
 import ipaddress
 import re
+import unicodedata
 from functools import lru_cache
 from urllib.parse import unquote
 
@@ -14,16 +15,24 @@ from footfall.json_text import quoted, rewrite
 from footfall.scrub_encodings import MAX_DECODINGS, rewrite_decoded
 
 _REDACTED = "redacted-address"
-#: What may stand between the numbers: `.`, `-`, `_`, also as `[.]`, `(dot)` and `。`.
-_SEPARATOR = r"(?:\s?[\[(]?(?:[._-]|dot)[\])]?\s?)"
+#: What may stand between the numbers: `.`, `-`, `_`, `,` and the like, also as `[.]`, `(dot)`, `&#46;` and
+#: `。`, with characters beside them that nobody sees; or a blank.
+_UNSEEN = "\u00ad\u200b-\u200d\u2060\ufeff"
+_BESIDE = rf"[\s+{_UNSEEN}]?"
+_SEPARATOR = rf"(?:{_BESIDE}[\[(]?(?:[._,;:/+·-]|dot|&(?:#46|#x2e|period);|\\{{1,4}}x2e)[\])]?{_BESIDE}|\s)"
 #: Percent signs and JSON escapes behind which digits hide, and those behind which separators do.
 _HIDDEN = re.compile(
-    rb"%(?:25){0,8}(?:3[0-9]|[46][1-6]|5c|ef|e0|d9|db|e3%(?:25){0,8}80)|\\u(?:003|004[1-6]|006[1-6]|0[69]|ff|3002)"
+    rb"%(?:25){0,8}(?:3[0-9]|[46][1-6]|5c|ef|e0|d9|db|e3%(?:25){0,8}80"
+    rb"|26%(?:25){0,8}23|26period|c2%(?:25){0,8}(?:ad|b[2379])"
+    rb"|e2%(?:25){0,8}(?:8[12]|91|80%(?:25){0,8}(?:8[b-d]|a4))|f0%(?:25){0,8}9d)"
+    rb"|\\u(?:003|004[1-6]|006[1-6]|00ad|00b[2379]|0[69]|200[b-d]|2024|2060|20[78]|24[6-9]|d835|fe|ff|3002)"
 )
-_HIDDEN_SEPARATORS = re.compile(rb"%(?:25){0,8}(?:2[de]|3a|5f|5b|5d)|\\{1,16}u00(?:2[de]|3a|5f|5b|5d)")
+_HIDDEN_SEPARATORS = re.compile(
+    rb"%(?:25){0,8}(?:2[0b-f]|3[ab]|5[bdf])|\\{1,16}u00(?:2[0b-f]|3[ab]|5[bdf])|\\{1,16}x2e|&#(?:46|x2e);|&period;"
+)
 _ASCII = bytes(range(128))
 #: Digits, full stops and letters of other scripts that mean ours.
-_STRANGE = re.compile(r"\d|[。．｡Ａ-Ｆａ-ｆ：－＿Ｘｘ]")
+_STRANGE = re.compile(rf"\d|[。．｡Ａ-Ｆａ-ｆ：－＿Ｘｘ²³¹⁰-⁹₀-₉①-⑳․·{_UNSEEN}]")
 #: For the quick look: hexadecimal digits but zero, and the x of 0x; of these, the decimal ones.
 _LOWER = bytes(range(256)).lower()
 _NOT_HEXADECIMAL = bytes(set(range(256)) - set(b"123456789abcdefxABCDEFX"))
@@ -77,7 +86,12 @@ class _Own:
         """Whether it is worth while to look closely. Every line of every event is asked, so it is quick: all
         but digits is dropped, and then all spellings with the same digits look alike.
         """
-        if b"%" in stored or (b"\\" in stored and b"\\u" in stored):
+        if (
+            b"%" in stored
+            or b"&#" in stored
+            or b"&period" in stored
+            or (b"\\" in stored and (b"\\u" in stored or b"\\x" in stored))
+        ):
             stored = stored.lower()
             if _HIDDEN.search(stored):
                 return True
@@ -127,7 +141,16 @@ def _hidden(text: str, pattern: re.Pattern[str], decodings: int) -> str:
 def _folded(text: str) -> str:
     """The text with our digits and letters, as long as it was."""
     text = text.translate(_FOLDED)
-    return "".join(str(int(c)) if not c.isascii() and c.isdecimal() else c for c in text)
+    return "".join(c if c.isascii() else _plain(c) for c in text)
+
+
+@lru_cache(maxsize=1024)
+def _plain(character: str) -> str:
+    """`²`, `①` and digits of every script as ours. One character always, so that places stay."""
+    if character.isdecimal():
+        return str(int(character))
+    plain = unicodedata.normalize("NFKC", character)
+    return plain if len(plain) == 1 else character
 
 
 def _embedded(value: ipaddress.IPv6Address) -> list[ipaddress.IPv4Address]:
@@ -159,6 +182,7 @@ def _signs(value: ipaddress.IPv4Address | ipaddress.IPv6Address) -> tuple[list[s
         str(number),
         f"{number:o}",
         "".join(f"{octet:o}" for octet in octets),
+        str(2**32 - number),
         f"{octets[0]}{octets[1]}{low}",
         f"{octets[0]}{number & 0xFFFFFF}",
     ]
@@ -178,10 +202,13 @@ def _spellings(value: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str:
         rf"(?<!\d){_SEPARATOR.join(map(_number, reversed(octets)))}(?!\d)",
         rf"(?<![\d.]){_number(octets[0])}\.{_number(octets[1])}\.{_number(low)}(?!\d|\.\d)",
         rf"(?<![\d.]){_number(octets[0])}\.{_number(number & 0xFFFFFF)}(?!\d|\.\d)",
-        rf"(?<![\d.])(?:{number}|0{{1,9}}{number:o})(?!\d|\.\d)",
+        rf"(?<![\d.])(?:{number}|0{{1,9}}{number:o})(?!\d|\.\d*[1-9])",
+        rf"(?<![\d.])-{2**32 - number}(?!\d|\.\d*[1-9])",
         rf"(?<!\d){''.join(f'{octet:03d}' for octet in octets)}(?!\d)",
         rf"(?<![0-9a-f])(?:0x)?{number:08x}(?![0-9a-f])",
         rf"(?<![0-9a-f])0{{0,3}}{high:x}:0{{0,3}}{low:x}(?![0-9a-f])",
+        rf"(?<![0-9a-f]){'[:-]'.join(f'{octet:02x}' for octet in octets)}(?![0-9a-f])",
+        rf"(?<![0-9a-f])0{{1,24}}{number:08x}(?![0-9a-f])",
     ]
     if high >= 0x1000:
         ways.append(rf"(?<![0-9a-f]){high:x}-0{{0,3}}{low:x}(?![0-9a-f])")

@@ -2,6 +2,7 @@
 
 import warnings
 from datetime import timedelta
+from importlib import import_module
 from pathlib import Path
 
 import dagster as dg
@@ -31,7 +32,9 @@ def load(project: Path, runbook: str, dbt_docs: str) -> dg.Definitions:
         # Of what Dagster itself calls for this, and of what it imports.
         for category in (dg.PreviewWarning, dg.BetaWarning, dg.SupersessionWarning, DeprecationWarning):
             warnings.simplefilter("ignore", category)
-        found = dg.ComponentTree.for_project(project).build_defs(project / "defs")
+        # By the module, as an installed package has no pyproject.toml in a folder above it.
+        shells = import_module("orchestration.defs")
+        found = dg.ComponentTree.from_module(shells, project).build_defs(project / "defs")
         return found.map_asset_specs(func=lambda spec: _fresh(_linked(spec, runbook, dbt_docs)))
 
 

@@ -25,8 +25,9 @@ from footfall.event import MAX_USER_AGENT, Receipt, Refusal, Refused, refused_li
 from footfall.hours import floor
 from footfall.privacy import Salts, visitor_id
 from footfall.scrub import scrub_event, scrub_user_agent
-from footfall.sql import name, run
-from sources.importer import without_address
+from footfall.scrub_addresses import without_own_address
+from footfall.sql import Sql, name, run, sql
+from sources.importer import malformed_line
 from sources.log_object import NO_SEPARATOR, LogFile, unpack
 from sources.request_lines import USUAL_PAGES, PageRule, make_lines, stored_line
 from sources.requests import read_requests
@@ -79,6 +80,7 @@ def convert(
     files, damaged = _unpacked(objects, folder)
     damaged |= read_requests(connection, files, now)
     _take_out_personal_data(connection)
+    _take_out_own_addresses(connection)
     _add_visitors(connection, client, site, salts)
     make_lines(connection, site, page_rule)
     refused: dict[datetime, list[bytes]] = {}
@@ -136,18 +138,60 @@ def _take_out_personal_data(connection: duckdb.DuckDBPyConnection) -> None:
             for (text,) in rows
             if (clean := without_personal_data(sign + text)[len(sign) :]) != text
         ]
-        if not changed:
-            continue
-        import pandas as pd  # a second, which every start of a code server would pay
+        _change(connection, column, ("written", "clean"), changed, sql("{it} = written", it=name(column)))
 
-        frame = pd.DataFrame(changed, columns=["written", "clean"], dtype="object")
-        connection.register("clean_frame", frame)
-        run(
+
+#: Every spelling of an address has one of these: a digit, a colon, an encoding, a sign of another script, or
+#: four hexadecimal letters in a row.
+_MAY_BE_ADDRESS = "[0-9:%]|[^ -~]|[A-Fa-f]{4}"
+
+
+def _take_out_own_addresses(connection: duckdb.DuckDBPyConnection) -> None:
+    """The address of a request goes from whatever the request says, in every spelling."""
+    for column in ("cs_uri_stem", "cs_uri_query", "cs_referer", "x_host_header", "cs_host"):
+        # By address: what is known of one address is kept while its texts are looked at.
+        rows = run(
             connection,
-            "UPDATE requests SET {column} = clean FROM clean_frame WHERE {column} = clean_frame.written",
+            "SELECT DISTINCT c_ip, {column} FROM requests WHERE regexp_matches({column}, ?) ORDER BY c_ip",
+            [_MAY_BE_ADDRESS],
             column=name(column),
-        )
-        connection.unregister("clean_frame")
+        ).fetchall()
+        changed = [
+            (address, text, clean)
+            for address, text in rows
+            if (clean := _without_own(text, address)) is not text
+        ]
+        rule = sql("c_ip = address AND {it} = written", it=name(column))
+        _change(connection, column, ("address", "written", "clean"), changed, rule)
+
+
+def _without_own(text: str, address: str) -> str:
+    stored = msgspec.json.encode(text)
+    clean = without_own_address(b'{"text":' + stored + b"}", address)
+    found = msgspec.json.decode(clean, type=dict[str, str])["text"]
+    return text if found == text else found
+
+
+def _change(
+    connection: duckdb.DuckDBPyConnection,
+    column: str,
+    fields: tuple[str, ...],
+    changed: Sequence[tuple[str, ...]],
+    rule: Sql,
+) -> None:
+    """Put `clean` of the rows `changed` into a column of the requests that the rule finds."""
+    if not changed:
+        return
+    import pandas as pd  # a second, which every start of a code server would pay
+
+    connection.register("clean_frame", pd.DataFrame(changed, columns=list(fields), dtype="object"))
+    run(
+        connection,
+        "UPDATE requests SET {column} = clean FROM clean_frame WHERE {rule}",
+        column=name(column),
+        rule=rule,
+    )
+    connection.unregister("clean_frame")
 
 
 def without_personal_data(text: str) -> str:
@@ -193,7 +237,7 @@ def _add_visitors(connection: duckdb.DuckDBPyConnection, client: Client, site: S
                 visitor_id(days[d], site.site_id, ip, agents[ua]) if site.consent_default else None
                 for d, ip, ua in rows
             ],
-            "user_agent_json": [shown[row[2]] for row in rows],
+            "user_agent_json": [without_own_address(shown[ua].encode(), ip).decode() for _, ip, ua in rows],
         },
         dtype="object",
     )
@@ -227,7 +271,7 @@ def _add_bad_lines(
         received = floor(near or datetime.now(UTC))
         reason = Refused(Refusal.MALFORMED_LOG_LINE, f"{key}, line {number}: {problem}{_CUT}")
         receipt = Receipt(client.client_id, site.site_id, received, None, "")
-        refused.setdefault(received, []).append(refused_line(reason, receipt, without_address(line.encode())))
+        refused.setdefault(received, []).append(malformed_line(reason, receipt, line.encode()))
 
 
 def _expected(

@@ -135,7 +135,7 @@ def import_log(
         if isinstance(hit, Refused):
             malformed += 1
             receipt = Receipt(client.client_id, site.site_id, last_good, None, "")
-            kept.add(last_good, refused_line(hit, receipt, without_address(line)))
+            kept.add(last_good, malformed_line(hit, receipt, line))
             continue
         last_good = hit.at
         if not is_page_view(hit):
@@ -176,6 +176,25 @@ def import_log(
         by_hour=stored.by_hour,
         keys=stored.keys,
     )
+
+
+def malformed_line(problem: Refused, receipt: Receipt, line: bytes) -> bytes:
+    """The stored line of a malformed one, without addresses: the first that it holds in every spelling."""
+    stored = refused_line(problem, receipt, without_address(line))
+    first = _IPV4_LIKE.search(line)
+    if first is not None:
+        stored = without_own_address(stored, first[0].decode())
+    return next((without_own_address(stored, six) for six in _sixes(line)), stored)
+
+
+def _sixes(line: bytes) -> Iterator[str]:
+    for match in _IPV6_LIKE.finditer(line):
+        text = match[0].strip(b".").decode()
+        try:
+            ipaddress.IPv6Address(text)
+        except ValueError:
+            continue
+        yield text
 
 
 def without_address(line: bytes) -> bytes:

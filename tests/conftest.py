@@ -1,5 +1,7 @@
 """What tests of several packages need: the command line, and an S3 server that fails on demand."""
 
+import os
+import socket
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -13,6 +15,9 @@ from support.s3_server import s3_server
 # A busy machine pauses any example for a while; slowness is no failure here.
 settings.register_profile("footfall", deadline=None)
 settings.load_profile("footfall")
+
+# The .env of a person who works here may name a real lake: no test reads it.
+os.environ["FOOTFALL_ENV_FILE"] = os.devnull
 
 _prefixes = count()
 
@@ -42,3 +47,12 @@ def s3_url(proxy: FaultProxy) -> Iterator[str]:
 def footfall(tmp_path: Path) -> CommandLine:
     """The command line on an empty state folder, with the example clients."""
     return command_line(tmp_path / "state")
+
+
+@pytest.fixture
+def listening() -> Iterator[socket.socket]:
+    """A socket that listens on a port of 127.0.0.1."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        yield listener

@@ -12,10 +12,10 @@ import sys
 
 import uvloop
 
-from collector.http import Server
-from collector.listening import BACKLOG
-from collector.message import Answer, Pending, Request
-from footfall.event import Refusal
+from collector.server.http import Limits, Server
+from collector.server.listening import BACKLOG
+from collector.server.message import Answer, Pending, Request, Trouble
+from footfall.event import MAX_BODY_BYTES
 
 _TAKEN = Answer(204, [(b"access-control-allow-origin", b"*")])
 
@@ -35,9 +35,9 @@ class Least:
         """Nothing is ever pending."""
         return pending.answer
 
-    def refuse(self, refusal: Refusal) -> Answer:
+    def refuse(self, _trouble: Trouble) -> Answer:
         """A status alone."""
-        return Answer(refusal.status, [])
+        return Answer(400, [])
 
 
 async def main() -> None:
@@ -46,7 +46,7 @@ async def main() -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     listener = socket.create_server(("127.0.0.1", 0))
-    server = Server(Least(file))
+    server = Server(Least(file), Limits(MAX_BODY_BYTES))
     await server.start(listener, backlog=BACKLOG)
     print(listener.getsockname()[1], flush=True)
     await stop.wait()

@@ -1,7 +1,7 @@
-"""`footfall demo`: two days of traffic, from HTTP requests to verified files; then it keeps serving."""
+"""The demo: two days of traffic, from HTTP requests to verified files; then it keeps serving."""
 
-import json
 import secrets
+import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,15 +12,20 @@ from rich.console import Console
 from rich.table import Table
 
 from commands import installation
+from commands.apart import ask_apart
 from commands.demo.check import Sent, Stored, balance, differences
 from commands.demo.delivered import File, files
 from commands.demo.journal import Journal, fingerprint
 from commands.demo.sender import Sender
 from commands.demo.traffic import NOBODY, Expected, Request, requests_of, sums
+from commands.preflight import Part, require_ready
 from commands.processes import Children
+from commands.run import materialise
+from commands.state import enter
 from footfall.clients import Client, Registry, registry_of
 from footfall.errors import FootfallError
 from footfall.hours import HOUR, between, floor, lower_first_hour
+from footfall.installed import DATA
 from footfall.settings import Settings
 from footfall.store import ObjectStore, open_store
 from footfall.verify import verify_bucket
@@ -29,19 +34,25 @@ from footfall.verify import verify_bucket
 _SEGMENT_SECONDS = 2
 #: Seconds that the collector may take to ship everything.
 _SHIPPING_SECONDS = 60
+#: Files of the example clients, which an empty folder gets.
+_EXAMPLES = ("agency.yaml", "demo.yaml", "client.schema.json")
 #: The client and site that the demo site belongs to.
 _SITE = ("demo", "shop")
 
 
 def run_demo(
-    settings: Settings, environ: Mapping[str, str], *, hours: int, end: datetime | None, serve: bool
+    settings: Settings, environ: Mapping[str, str], *, hours: int, end: datetime, serve: bool
 ) -> int:
     """Send, materialise, check, print; then serve until Ctrl-C. Returns 0 when everything arrived."""
     console = Console(highlight=False, soft_wrap=True)
     begun = time.monotonic()
-    installation.prepare(settings)
+    served = (Part.DAGSTER, Part.SITE) if serve else ()
+    require_ready(settings, Part.COLLECTOR, *served, needs_lake=True)
+    if not environ.get("FOOTFALL_CLIENTS") and not settings.clients.exists():
+        _example_clients(console, settings.clients)
     registry = _registry(settings)
-    end = end or floor(datetime.now(UTC))
+    enter(settings)
+    installation.prepare(settings)
     traffic = [
         Path(__file__).with_name("traffic.py"),
         Path(__file__).with_name("scenery.py"),
@@ -49,7 +60,8 @@ def run_demo(
     ]
     journal = Journal(settings.home / "demo.json", fingerprint(traffic))
     start = _start(journal, end, hours)
-    lower_first_hour(settings.first_hour_file, start)
+    if journal.first_unfinished() is not None:
+        console.print(f"an earlier demo was stopped; this one goes on from {_text(start)}")
     import_key = secrets.token_urlsafe(24)
     environment = {
         **installation.environment(settings, environ),
@@ -59,15 +71,17 @@ def run_demo(
     }
     with (
         installation.sole_instance(settings),
-        Children(installation.PROJECT, environment, settings.home / "logs") as children,
+        Children(Path.cwd(), environment, settings.home / "logs") as children,
     ):
         with _step(console, "starting the collector"):
             collector = installation.start_collector(children, settings)
+        # Not before there is somebody to send to: a demo that stops here has left no hours behind.
+        lower_first_hour(settings.first_hour_file, start)
         _send(console, collector, import_key, registry, journal, start, end)
         with _step(console, "shipping what was taken to the lake"):
             _wait_until_shipped(settings.spool)
         console.print("materialising the hours in Dagster: ingest, models, deliveries …")
-        if installation.materialise(settings, environment, _text(start), _text(end)):
+        if materialise(environment, start, end):
             raise FootfallError("a run failed; see above")
         journal.materialised(between(start, end))
         with _step(console, "reading everything back"):
@@ -80,6 +94,19 @@ def run_demo(
         if serve:
             _serve(console, settings, children, collector, registry)
     return 1 if problems else 0
+
+
+def _example_clients(console: Console, folder: Path) -> None:
+    """The example clients as client files of one's own, whole or not at all."""
+    part = folder.with_name(f"{folder.name}.part")
+    try:
+        part.mkdir(exist_ok=True)
+        for name in _EXAMPLES:
+            shutil.copyfile(DATA / "clients" / name, part / name)
+        part.rename(folder)
+    except OSError as error:
+        raise FootfallError(f"the example clients cannot be written to {folder}: {error.strerror}") from None
+    console.print(f"example clients are in {folder}")
 
 
 def _registry(settings: Settings) -> Registry:
@@ -168,7 +195,7 @@ def _summarise(
     """Print the tables; return every difference between what was sent and what is there."""
     hours = journal.hours()
     requests = [request for hour in hours for request in requests_of(hour, registry.clients)]
-    lines, stored = _stored(installation.report(settings, environment, _text(hours[0]), _text(end)))
+    lines, stored = ask_apart(environment, lambda: _stored(settings.warehouse, hours[0], end))
     sent = _sent(requests)
     is_exact = not journal.repeated(hours) and not (settings.home / "served").exists()
     problems = list(balance(lines, stored))
@@ -190,7 +217,10 @@ def _summarise(
             is_exact=is_exact,
             has_daily=_a_day_ended(client, hours[0], end),
         )
-    _list_files(console, delivered)
+    listed = settings.home / "logs" / "demo-files.txt"
+    _write_list(listed, delivered)
+    console.print(_files_table(delivered))
+    console.print(f"each with its sha256: {listed}", markup=False)
     console.print(_counts_table(sent, stored, delivered))
     return problems
 
@@ -208,13 +238,10 @@ def _backup_differences(client_id: str, delivered: list[File], backup: ObjectSto
             yield f"{client_id}: {file.key} is not in the backup bucket"
 
 
-def _stored(report: str) -> tuple[int, dict[str, Stored]]:
-    document = json.loads(report)
-    stored = {
-        client_id: Stored(**{**counts, "ids": frozenset(counts["ids"])})
-        for client_id, counts in document["clients"].items()
-    }
-    return document["lines"], stored
+def _stored(warehouse: Path, start: datetime, end: datetime) -> tuple[int, dict[str, Stored]]:
+    from commands.demo.stored import stored  # loads Dagster
+
+    return stored(warehouse, start, end)
 
 
 def _sent(requests: list[Request]) -> dict[str, Sent]:
@@ -224,13 +251,28 @@ def _sent(requests: list[Request]) -> dict[str, Sent]:
     return {name: Sent(counts, frozenset(ids[name])) for name, counts in sums(requests).items()}
 
 
-def _list_files(console: Console, delivered: Mapping[str, list[File]]) -> None:
-    """Every delivered file on a line of its own; not a table, whose cells would break the paths."""
-    console.print(f"\n[bold]{'rows':>6} {'bytes':>9}  {'sha256':64}  file[/]")
+def _write_list(path: Path, delivered: Mapping[str, list[File]]) -> None:
+    """Every delivered file on a line of its own."""
+    lines = [
+        f"{len(file.rows):>6} {file.bytes:>9}  {file.sha256}  {client_id}/{file.key}\n"
+        for client_id, found in delivered.items()
+        for file in found
+    ]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"{'rows':>6} {'bytes':>9}  {'sha256':64}  file\n" + "".join(lines))
+
+
+def _files_table(delivered: Mapping[str, list[File]]) -> Table:
+    table = Table(title="\nDelivered files", title_justify="left")
+    table.add_column("export")
+    for name in ("files", "rows", "bytes"):
+        table.add_column(name, justify="right")
     for client_id, found in delivered.items():
-        for file in found:
-            line = f"{len(file.rows):>6} {file.bytes:>9}  {file.sha256}  {client_id}/{file.key}"
-            console.print(line, markup=False)
+        for export in dict.fromkeys(file.export for file in found):
+            of_export = [file for file in found if file.export == export]
+            rows, size = sum(len(file.rows) for file in of_export), sum(file.bytes for file in of_export)
+            table.add_row(f"{client_id}/{export}", str(len(of_export)), str(rows), str(size))
+    return table
 
 
 def _counts_table(
@@ -254,12 +296,10 @@ def _counts_table(
     row("  duplicate", (have[c].duplicates for c in delivered))
     row("  quarantined", (have[c].quarantined for c in delivered))
     row("sessions", (have[c].sessions for c in delivered))
-    for dataset in ("events", "sessions", "daily_metrics"):
-        row(f"{dataset}: files", (sum(f.dataset == dataset for f in delivered[c]) for c in delivered))
-        row(
-            f"{dataset}: rows",
-            (sum(len(f.rows) for f in delivered[c] if f.dataset == dataset) for c in delivered),
-        )
+    row(
+        "delivered rows of events",
+        (sum(len(f.rows) for f in delivered[c] if f.dataset == "events") for c in delivered),
+    )
     row("undeclared domains", (_undeclared(delivered[c]) for c in delivered))
     refused = counts.get(NOBODY, nothing).refused_unstored
     table.caption = f"{refused} requests with an unknown site key were refused and left nothing behind"

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from footfall.catalogue.formats import FORMATS
 from orchestration.delivery.selection import Selection
 
 #: DuckDB type → Athena, BigQuery, Snowflake, Redshift. What is missing is text.
@@ -21,6 +22,8 @@ _TYPES = {
     "TIMESTAMP WITH TIME ZONE": ("timestamp", "TIMESTAMP", "TIMESTAMP_TZ", "TIMESTAMPTZ"),
 }
 _TEXT = ("string", "STRING", "VARCHAR", "VARCHAR(65535)")
+#: What Redshift is told of a file that is compressed as a whole.
+_PACKED = {"none": "", "gzip": " GZIP", "zstd": " ZSTD"}
 _ENGINES = ("athena", "bigquery", "snowflake", "redshift")
 
 
@@ -71,8 +74,8 @@ def _listing(selection: Selection, engine: str, quote: str) -> str:
 
 
 def _in_file(kind: str, selection: Selection, engine: str) -> str:
-    is_time = kind.startswith("TIMESTAMP")
-    return "VARCHAR" if engine == "athena" and selection.export.format != "parquet" and is_time else kind
+    is_text = FORMATS[selection.export.format].cells.times_as_text and kind.startswith("TIMESTAMP")
+    return "VARCHAR" if engine == "athena" and is_text else kind
 
 
 def _athena(selection: Selection, table: str, url: str) -> str:
@@ -80,16 +83,7 @@ def _athena(selection: Selection, table: str, url: str) -> str:
     export = selection.export
     is_part = export.cadence.endswith("min")
     hour = "" if export.cadence == "daily" else ", `hour` string" + ", `minute` string" * is_part
-    formats = {
-        "csv": (
-            "ROW FORMAT SERDE 'org.apache.hadoop.hive.serde2.OpenCSVSerde'\n"
-            "WITH SERDEPROPERTIES ('separatorChar' = ',', 'quoteChar' = '\"', 'escapeChar' = '\"')\n"
-            "STORED AS TEXTFILE"
-        ),
-        "jsonl": "ROW FORMAT SERDE 'org.openx.data.jsonserde.JsonSerDe'\nSTORED AS TEXTFILE",
-        "parquet": "STORED AS PARQUET",
-    }
-    skip = ",\n  'skip.header.line.count' = '1'" if export.format == "csv" else ""
+    loading = FORMATS[export.format].loading
     projected = (
         ""
         if export.cadence == "daily"
@@ -101,64 +95,46 @@ def _athena(selection: Selection, table: str, url: str) -> str:
             "  'projection.minute.type' = 'integer', 'projection.minute.range' = '0,59', "
             "'projection.minute.digits' = '2',\n"
         )
+    properties = "".join(f",\n  {each}" for each in loading.athena_properties)
     return (
         f"CREATE EXTERNAL TABLE {table} (\n{_listing(selection, 'athena', '`')}\n)\n"
-        f"PARTITIONED BY (`dt` string{hour}, `rev` string)\n{formats[export.format]}\n"
+        f"PARTITIONED BY (`dt` string{hour}, `rev` string)\n{loading.athena}\n"
         f"LOCATION '{url}/{export.name}/'\nTBLPROPERTIES (\n  'projection.enabled' = 'true',\n"
         "  'projection.dt.type' = 'date', 'projection.dt.format' = 'yyyy-MM-dd', "
         "'projection.dt.range' = '2020-01-01,NOW',\n"
-        f"{projected}  'projection.rev.type' = 'injected'{skip}\n);\n"
+        f"{projected}  'projection.rev.type' = 'injected'{properties}\n);\n"
     )
 
 
 def _bigquery(selection: Selection, table: str, _url: str) -> str:
-    formats = {"csv": "CSV", "jsonl": "NEWLINE_DELIMITED_JSON", "parquet": "PARQUET"}
-    skip = ", skip_leading_rows = 1, allow_quoted_newlines = true" if selection.export.format == "csv" else ""
     return (
         f"CREATE TABLE {table} (\n{_listing(selection, 'bigquery', '`')}\n);\n"
-        f"-- LOAD DATA INTO {table} FROM FILES (format = '{formats[selection.export.format]}'{skip}, "
+        f"-- LOAD DATA INTO {table} FROM FILES ({FORMATS[selection.export.format].loading.bigquery}, "
         "uris = ['gs://copy-of-a-file-of-the-manifest']);\n"
     )
 
 
 def _snowflake(selection: Selection, table: str, url: str) -> str:
-    formats = {
-        "csv": "TYPE = CSV, SKIP_HEADER = 1, FIELD_OPTIONALLY_ENCLOSED_BY = '\"', "
-        "EMPTY_FIELD_AS_NULL = TRUE, ENCODING = 'UTF8'",
-        "jsonl": "TYPE = JSON",
-        "parquet": "TYPE = PARQUET",
-    }
-    match = "" if selection.export.format == "csv" else " MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE"
     return (
         f"CREATE TABLE {table} (\n{_listing(selection, 'snowflake', '')}\n);\n"
         f"-- COPY INTO {table} FROM '{url}/' FILES = ('a key of the manifest') "
-        f"FILE_FORMAT = ({formats[selection.export.format]}){match};\n"
+        f"{FORMATS[selection.export.format].loading.snowflake};\n"
     )
 
 
 def _redshift(selection: Selection, table: str, url: str) -> str:
-    formats = {
-        "csv": "CSV IGNOREHEADER 1 TIMEFORMAT 'auto'",
-        "jsonl": "JSON 'auto' TIMEFORMAT 'auto'",
-        "parquet": "FORMAT PARQUET",
-    }
-    packed = {"none": "", "gzip": " GZIP", "zstd": " ZSTD"}[selection.export.compression]
+    form = FORMATS[selection.export.format]
+    packed = "" if form.codecs else _PACKED[selection.export.compression]
     return (
         f"CREATE TABLE {table} (\n{_listing(selection, 'redshift', chr(34))}\n);\n"
         f"-- COPY {table} FROM '{url}/a key of the manifest' IAM_ROLE default "
-        f"{formats[selection.export.format]}{packed if selection.export.format != 'parquet' else ''};\n"
+        f"{form.loading.redshift}{packed};\n"
     )
 
 
 def _duckdb(selection: Selection, table: str, _url: str) -> str:
     columns = ",\n".join(f'  "{name}" {kind}' for name, kind in selection.columns)
-    readers = {
-        "csv": "read_csv('a file of the manifest', header = true, delim = ',', quote = '\"', escape = '\"', "
-        "nullstr = '', allow_quoted_nulls = false, all_varchar = true)",
-        "jsonl": "read_json('a file of the manifest', format = 'newline_delimited')",
-        "parquet": "read_parquet('a file of the manifest')",
-    }
     return (
         f"CREATE TABLE {table} (\n{columns}\n);\n"
-        f"-- INSERT INTO {table} SELECT * FROM {readers[selection.export.format]};\n"
+        f"-- INSERT INTO {table} SELECT * FROM {FORMATS[selection.export.format].loading.duckdb};\n"
     )

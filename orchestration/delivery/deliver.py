@@ -124,10 +124,10 @@ class Deliverer:
 
     def preview(self, start: datetime) -> list[dict[str, Any]]:
         """A few rows without what is about persons."""
-        return preview(self._connection, self._selection(), start, datasets.PERSONAL, self._table(start))
+        return preview(self._connection, self._selection(), start, self._table(start))
 
     def _table(self, start: datetime) -> Sql:
-        plain = sql("main.{table}", table=names([self._selection().dataset.table]))
+        plain = sql("main.{table}", table=names([self._selection().dataset.name]))
         return self._slices.table(self._client, self._export, start) if self._slices else plain
 
     def deliver(self, start: datetime, reason: str = "late") -> Outcome:

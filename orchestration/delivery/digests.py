@@ -35,7 +35,7 @@ class Digests:
         """Start of period (UTC) → digest, for one export, from `since` on; of periods that have rows."""
         period = self._period(selection)
         zone = selection.client.zone().key
-        query = (selection.dataset.table, period, zone, selection.not_held, *selection.sources)
+        query = (selection.dataset.name, period, zone, selection.not_held, *selection.sources)
         with self._lock:
             if query not in self._found:
                 self._found[query] = self._scan(selection, period)
@@ -54,7 +54,7 @@ class Digests:
                 "FROM main.{table} AS source WHERE {where} AND {not_held}",
                 values,
                 columns=columns,
-                table=name(selection.dataset.table),
+                table=name(selection.dataset.name),
                 where=where,
                 not_held=selection.not_held,
             ).fetchone()
@@ -92,7 +92,7 @@ class Digests:
             values,
             period=period,
             columns=columns,
-            table=name(dataset.table),
+            table=name(dataset.name),
             where=where,
             not_held=selection.not_held,
         ).fetchall()

@@ -1,16 +1,15 @@
 """What a bucket says of itself to a person: README.txt, and columns.md beside each schema."""
 
 from functools import cache
-from pathlib import Path
 
 from footfall import keys
 from footfall.clients import Client
+from footfall.installed import DBT_PROJECT
 from footfall.strict_yaml import read_yaml
 from orchestration.delivery.selection import Selection
 
 #: By this a page is known for ours, so that one of the owner's own is not replaced.
 MARK = "This file is written by Footfall, which replaces it when its text changes."
-_MODELS = Path(__file__).resolve().parents[2] / "dbt_project" / "models"
 
 _README = """\
 {mark}
@@ -86,7 +85,7 @@ def readme(client: Client, destination: str, key_id: str) -> bytes:
 def columns_page(selection: Selection) -> bytes:
     """columns.md: name, type and meaning of every column of an export's files, in order."""
     export = selection.export
-    meanings = _meanings(selection.dataset.table)
+    meanings = _meanings(selection.dataset.name)
     lines = [
         f"<!-- {MARK} -->",
         "",
@@ -111,7 +110,7 @@ def columns_page(selection: Selection) -> bytes:
 def _meanings(table: str) -> dict[str, str]:
     """Column → description, from the YAML beside a mart's SQL."""
     for folder in ("marts", "reports"):
-        path = _MODELS / folder / f"{table}.yml"
+        path = DBT_PROJECT / "models" / folder / f"{table}.yml"
         if path.exists():
             [model] = [each for each in read_yaml(path.read_text())["models"] if each["name"] == table]
             return {

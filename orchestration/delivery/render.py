@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -10,14 +11,14 @@ from typing import Any
 import duckdb
 
 from footfall import keys
+from footfall.catalogue.formats import FORMATS
 from footfall.failures import ConfigError
 from footfall.manifest import DeliveredFile
 from footfall.sql import Sql, joined, name, number, run, sql, text
 from orchestration.delivery.selection import Selection
 
-#: Rows of a Parquet row group: a reader's smallest unit of work. Fixed, because it is part of the bytes.
-ROW_GROUP = 122_880
 NO_LIMIT = sql("")
+TRUE, FALSE = sql("true"), sql("false")
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def render(
     files: list[DeliveredFile] = []
     paths: list[Path] = []
     where, values = selection.period(start)
-    table = table or sql("main.{table}", table=name(selection.dataset.table))
+    table = table or sql("main.{table}", table=name(selection.dataset.name))
     sites = [site.site_id for site in selection.client.sites] if export.split == "site" else [None]
     if export.split == "site":
         sites += [s for s in _sites(connection, table, selection, where, values) if s not in sites]
@@ -89,14 +90,13 @@ def preview(
     connection: duckdb.DuckDBPyConnection,
     selection: Selection,
     start: datetime,
-    hidden: frozenset[str],
     table: Sql,
 ) -> list[dict[str, Any]]:
     """The first five rows, without columns about persons and without those that are hashed."""
     shown = [
         cell
         for cell, source in zip(selection.cells, selection.sources, strict=False)
-        if source not in hidden and source not in selection.export.hash
+        if source not in selection.dataset.personal and source not in selection.export.hash
     ]
     if not shown:
         return []
@@ -182,7 +182,7 @@ def _copy(
                 condition=selection.condition,
                 order=selection.order,
                 limit=limit,
-                options=_options(selection),
+                options=_options(FORMATS[selection.export.format].written(selection.export.compression)),
             ),
             # DuckDB counts the place of the file first, wherever it stands.
             [str(path), *values, *selection.values],
@@ -193,23 +193,15 @@ def _copy(
         raise OSError(28 if "No space" in str(error) else 5, str(error).splitlines()[0]) from None
 
 
-def _options(selection: Selection) -> Sql:
-    export = selection.export
-    if export.format == "parquet":
-        codec = {"none": "zstd", "zstd": "zstd", "gzip": "gzip"}[export.compression]
-        return sql(
-            "FORMAT parquet, COMPRESSION {codec}, ROW_GROUP_SIZE {rows}",
-            codec=text(codec),
-            rows=number(ROW_GROUP),
-        )
-    compression = text(export.compression)
-    if export.format == "jsonl":
-        return sql("FORMAT json, COMPRESSION {compression}", compression=compression)
-    return sql(
-        "FORMAT csv, HEADER true, DELIMITER ',', QUOTE '\"', ESCAPE '\"', NULLSTR '', "
-        "COMPRESSION {compression}",
-        compression=compression,
-    )
+def _options(written: Mapping[str, str | int | bool]) -> Sql:
+    pieces = (sql("{key} {value}", key=name(key), value=_option(each)) for key, each in written.items())
+    return joined(", ", pieces)
+
+
+def _option(value: str | int | bool) -> Sql:
+    if isinstance(value, bool):
+        return TRUE if value else FALSE
+    return number(value) if isinstance(value, int) else text(value)
 
 
 def _count(connection: duckdb.DuckDBPyConnection, statement: Sql, values: list[Any]) -> int:

@@ -9,14 +9,15 @@ from typing import Any
 
 import duckdb
 
+from footfall.catalogue.formats import FORMATS
+from footfall.catalogue.tables import DATASETS, Table
 from footfall.clients import Client, Export
 from footfall.days import window, zones_of_sites
 from footfall.failures import ConfigError
 from footfall.filters import columns_of, parse_filter
-from footfall.manifest import CSV_DIALECT, JSONL_DIALECT, PARQUET_DIALECT
 from footfall.sql import Sql, joined, name, names, number, sql, text
 from orchestration.delivery.conditions import to_sql
-from orchestration.delivery.datasets import DATASETS, Dataset, columns, require_columns
+from orchestration.delivery.datasets import columns, require_columns
 from orchestration.delivery.held import holding, not_held
 
 #: Characters with which a spreadsheet begins a formula, the full-width ones of Asian keyboards included.
@@ -42,7 +43,7 @@ class Selection:
 
     client: Client
     export: Export
-    dataset: Dataset
+    dataset: Table
     columns: tuple[tuple[str, str], ...]
     cells: tuple[Sql, ...]
     sources: tuple[str, ...]
@@ -97,11 +98,11 @@ class Marts:
         self._known: dict[str, dict[str, str]] = {}
         self._holding: frozenset[str] | None = None
 
-    def of(self, connection: duckdb.DuckDBPyConnection, dataset: Dataset) -> dict[str, str]:
+    def of(self, connection: duckdb.DuckDBPyConnection, dataset: Table) -> dict[str, str]:
         """Column → type of a dataset's table. Raises ConfigError."""
-        if dataset.table not in self._known:
-            self._known[dataset.table] = dict(columns(connection, dataset))
-        return self._known[dataset.table]
+        if dataset.name not in self._known:
+            self._known[dataset.name] = dict(columns(connection, dataset))
+        return self._known[dataset.name]
 
     def is_holding(self, connection: duckdb.DuckDBPyConnection, client: Client) -> bool:
         """Whether a host of the client is held."""
@@ -119,8 +120,6 @@ def select(
 ) -> Selection:
     """Resolve an export. Raises ConfigError where it asks for what the dataset does not have."""
     dataset = DATASETS[export.dataset]
-    if export.cadence == "daily" and not (dataset.day or dataset.moment):
-        raise ConfigError(f"{export.dataset} cannot be delivered daily")
     marts = marts or Marts()
     kinds = marts.of(connection, dataset)
     free = not_held(kinds) if marts.is_holding(connection, client) else ALL
@@ -135,8 +134,8 @@ def select(
         parsed = parse_filter(export.filter)
         filtered = columns_of(parsed)
         condition, values = to_sql(parsed, kinds)
-    order = [each for each in (dataset.order or kinds) if each in kinds]
-    dialect = _dialect(export)
+    order = [each for each in dataset.order if each in kinds]
+    dialect = FORMATS[export.format].said(guard=export.formula_guard)
     return Selection(
         client=client,
         export=export,
@@ -153,15 +152,6 @@ def select(
         schema_id=_schema_id(export, named, dialect),
         not_held=free,
     )
-
-
-def _dialect(export: Export) -> dict[str, Any]:
-    if export.format == "csv":
-        return {
-            **CSV_DIALECT,
-            "formula_guard": CSV_DIALECT["formula_guard"] if export.formula_guard else None,
-        }
-    return dict(JSONL_DIALECT if export.format == "jsonl" else PARQUET_DIALECT)
 
 
 def _schema_id(export: Export, named: list[tuple[str, str]], dialect: Mapping[str, Any]) -> str:
@@ -199,22 +189,19 @@ def _value(column_name: str, column: Sql, kind: str, export: Export, hash_key: s
         return sql(
             "sha256({key} || sha256({key} || CAST({column} AS VARCHAR)))", key=text(hash_key), column=column
         )
-    if export.format == "parquet":
-        return column
-    if kind.startswith("TIMESTAMP"):
+    cells = FORMATS[export.format].cells
+    if cells.times_as_text and kind.startswith("TIMESTAMP"):
         utc = column
         if kind == "TIMESTAMP WITH TIME ZONE":
             utc = sql("make_timestamp(epoch_us({column}))", column=column)
         return sql("strftime({utc}, '%Y-%m-%dT%H:%M:%S.%gZ')", utc=utc)
-    if export.format == "jsonl":
-        if kind in ("DOUBLE", "FLOAT"):  # JSON has no NaN
-            return sql("CASE WHEN isfinite({column}) THEN {column} END", column=column)
-        return column
-    if _is_nested(kind):
+    if cells.only_finite and kind in ("DOUBLE", "FLOAT"):
+        return sql("CASE WHEN isfinite({column}) THEN {column} END", column=column)
+    is_text = kind in ("VARCHAR", "JSON")
+    if cells.nested_as_json and _is_nested(kind):
         column = sql("CAST(to_json({column}) AS VARCHAR)", column=column)
-    elif kind not in ("VARCHAR", "JSON"):
-        return column
-    if not export.formula_guard:
+        is_text = True
+    if not (is_text and cells.guarded and export.formula_guard):
         return column
     # The first character decides, most often by being a letter, a digit or a slash; only an apostrophe needs
     # a closer look, which costs ten times as much.

@@ -15,11 +15,12 @@ from tempfile import TemporaryDirectory
 
 import duckdb
 
+from footfall.catalogue.tables import DATASETS
 from footfall.clients import Client, Export
 from footfall.days import window
 from footfall.sql import Sql, name, number, run, sql, text
 from footfall.sql import kind as kind_of
-from orchestration.delivery.datasets import DATASETS, utc_cursor
+from orchestration.delivery.datasets import utc_cursor
 
 #: Readings of one mart in a run from which on a copy is made, where at least twice as many are to come: with
 #: nothing new none is read, and for a few the copy would not pay.
@@ -77,7 +78,7 @@ class Slices:
             return None
         table, column = source
         copy = sql("slices.copy_{n}", n=number(len(self._made)))
-        is_date = any(dataset.table == table and dataset.day == column for dataset in DATASETS.values())
+        is_date = any(dataset.name == table and dataset.day == column for dataset in DATASETS.values())
         kind, form = ("DATE", "%Y-%m-%d") if is_date else ("TIMESTAMPTZ", "%Y-%m-%dT%H:%M:%S+00:00")
         try:
             with utc_cursor(self._connection) as cursor:
@@ -110,7 +111,7 @@ class Slices:
 
 def _source(export: Export) -> _Source:
     dataset = DATASETS[export.dataset]
-    return dataset.table, dataset.column(export.cadence)
+    return dataset.name, dataset.column(export.cadence)
 
 
 def _span(client: Client, export: Export, start: datetime) -> _Span:

@@ -57,7 +57,9 @@ def usage_daily(
     hours: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
     days: dict[str, dict[str, Any]] = {}
     counted: dict[tuple[str, str, str], list[int]] = defaultdict(lambda: [0, 0])
-    for (client_id, export, start), document in sorted(newest.items()):
+    # An hour that was mended is a new revision of those exports alone whose rows changed.
+    by_age = sorted(newest.items(), key=lambda item: (item[1].get("planned_at") or "", item[0]))
+    for (client_id, export, start), document in by_age:
         if document["cadence"] == "daily":
             days[client_id] = document["receipt"]
         elif document["cadence"] in ("hourly", "live"):

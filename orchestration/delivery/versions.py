@@ -5,13 +5,17 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
-_MODELS = Path(__file__).resolve().parents[2] / "dbt_project"
+from footfall.installed import DBT_PROJECT
 
 
 @cache
 def software() -> dict[str, str]:
     """Name → version. `models` names the content of the models, and changes with any of them."""
-    return {"footfall": version("footfall"), "duckdb": version("duckdb"), "models": models_version(_MODELS)}
+    return {
+        "footfall": version("footfall"),
+        "duckdb": version("duckdb"),
+        "models": models_version(DBT_PROJECT),
+    }
 
 
 def models_version(folder: Path) -> str:

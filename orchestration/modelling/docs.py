@@ -12,10 +12,7 @@ import duckdb
 
 from footfall.sql import run
 from orchestration.ingest.schema import create_statements
-from orchestration.modelling.project import DBT, PROJECT_FOLDER, dbt_environment
-
-#: The page that `make docs` makes.
-PAGE = PROJECT_FOLDER / "target" / "static_index.html"
+from orchestration.modelling.project import DBT, artefacts, dbt_environment, dbt_folders
 
 
 def main() -> int:
@@ -27,14 +24,13 @@ def main() -> int:
                 run(connection, "{statement}", statement=statement)
         for command in (("seed",), ("run", "--empty"), ("docs", "generate", "--static")):
             done = subprocess.run(
-                [DBT, "--quiet", *command],
-                cwd=PROJECT_FOLDER,
+                [DBT, "--quiet", *command, *dbt_folders(artefacts())],
                 env={**dbt_environment(), "FOOTFALL_WAREHOUSE": str(warehouse)},
                 check=False,
             )
             if done.returncode:
                 return done.returncode
-    print(PAGE)
+    print(artefacts() / "static_index.html")
     return 0
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from footfall.errors import FootfallError
-from orchestration.modelling.project import MANIFEST, PROJECT_FOLDER, dbt_environment
+from orchestration.modelling.project import artefacts, dbt_environment, dbt_folders
 
 
 @dataclass(frozen=True)
@@ -50,11 +50,10 @@ def invoke(
     Raises FootfallError where dbt did not get as far as the nodes. The warehouse is closed again after it.
     """
     target.mkdir(parents=True, exist_ok=True)
-    known = MANIFEST.parent / "partial_parse.msgpack"
+    known = artefacts() / "partial_parse.msgpack"
     if known.exists() and not (target / known.name).exists():
         shutil.copy(known, target / known.name)
-    fixed = ["--project-dir", str(PROJECT_FOLDER), "--profiles-dir", str(PROJECT_FOLDER), "--quiet"]
-    fixed += ["--target-path", str(target), "--log-path", str(target), "--no-use-colors"]
+    fixed = ["--quiet", *dbt_folders(target)]
     with warnings.catch_warnings(), _environment(dbt_environment()):
         # dbt's dependencies use names that Python and click have deprecated; nothing we could change.
         warnings.simplefilter("ignore", DeprecationWarning)

@@ -9,11 +9,10 @@ from support.collectors import batch, wire_event
 
 from collector.app import Collector
 from collector.clock import LiveClock
-from collector.message import Answer, Pending, Request
+from collector.server.message import Answer, Pending, Request, Trouble
 from collector.spool import NotDurable
 from collector.targets import targets
 from footfall.clients import load_registry
-from footfall.event import Refusal
 from footfall.store import StoreError
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -133,15 +132,15 @@ def test_a_batch_is_one_payload_of_whole_lines():
 
 
 @pytest.mark.parametrize(
-    ("trouble", "status"), [(Refusal.BODY_TOO_LARGE, 413), (Refusal.BODY_UNFINISHED, 400)]
+    ("trouble", "status"), [(Trouble.BODY_TOO_LARGE, 413), (Trouble.BODY_UNFINISHED, 400)]
 )
 def test_what_came_of_a_body_that_is_not_whole_is_kept(trouble, status):
     spool = MemorySpool()
 
     answered, headers = asyncio.run(ask(collector_with(spool), body=b"{half", trouble=trouble))
 
-    assert (answered, headers[b"x-footfall-reason"]) == (status, trouble.code.encode())
-    assert f'"reason":"{trouble.code}"'.encode() in spool.kept[0][1]
+    assert (answered, headers[b"x-footfall-reason"]) == (status, trouble.name.lower().encode())
+    assert f'"reason":"{trouble.name.lower()}"'.encode() in spool.kept[0][1]
     assert b"{half" in spool.kept[0][1]
 
 

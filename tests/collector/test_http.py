@@ -9,13 +9,21 @@ from dataclasses import replace
 import pytest
 import uvloop
 
-from collector.connection import SLICE
-from collector.http import Limits, Server
-from collector.message import Answer, Pending, Request
-from footfall.event import Refusal
+from collector.app import REFUSALS
+from collector.server.connection import SLICE
+from collector.server.http import Limits, Server
+from collector.server.message import Answer, Pending, Request, Trouble
+from footfall.event import MAX_BODY_BYTES
 
 #: Short enough for a test, long enough that an ordinary request never meets them.
-LIMITS = Limits(head_seconds=0.3, body_seconds=0.3, idle_seconds=0.5, write_seconds=0.3, linger_seconds=0.3)
+LIMITS = Limits(
+    MAX_BODY_BYTES,
+    head_seconds=0.3,
+    body_seconds=0.3,
+    idle_seconds=0.5,
+    write_seconds=0.3,
+    linger_seconds=0.3,
+)
 POST = b"POST /x HTTP/1.1\r\nhost: a\r\n"
 
 
@@ -24,7 +32,7 @@ class Echo:
 
     def __init__(self):
         self.seen: list[Request] = []
-        self.refused: list[Refusal] = []
+        self.refused: list[Trouble] = []
         self.settled = 0
         self.commit = asyncio.get_running_loop().create_future()
 
@@ -35,9 +43,9 @@ class Echo:
             "path": request.path,
             "query": request.query.decode("latin-1"),
             "body": len(request.body),
-            "trouble": request.trouble and request.trouble.code,
+            "trouble": request.trouble and request.trouble.name,
         }
-        status = request.trouble.status if request.trouble else 200
+        status = REFUSALS[request.trouble].status if request.trouble else 200
         answer = Answer(status, [(b"x-path", request.path.encode())], json.dumps(told).encode())
         if request.path == "/pending":
             return Pending(self.commit, answer)
@@ -57,8 +65,9 @@ class Echo:
         self.settled += 1
         return pending.answer if pending.durable.exception() is None else Answer(503, [])
 
-    def refuse(self, refusal):
-        self.refused.append(refusal)
+    def refuse(self, trouble):
+        self.refused.append(trouble)
+        refusal = REFUSALS[trouble]
         return Answer(refusal.status, [(b"x-footfall-reason", refusal.code.encode())])
 
 
@@ -314,7 +323,7 @@ def test_a_head_beyond_its_limits_is_431(case):
     answers, seen, refused = ask(HEADS[case])
 
     assert [(s, h["x-footfall-reason"]) for s, h, _ in answers] == [(431, "head_too_large")]
-    assert not seen and refused == [Refusal.HEAD_TOO_LARGE]
+    assert not seen and refused == [Trouble.HEAD_TOO_LARGE]
 
 
 def test_no_more_of_a_large_body_is_kept_than_its_limit_and_the_sender_can_read_why():
@@ -325,7 +334,7 @@ def test_no_more_of_a_large_body_is_kept_than_its_limit_and_the_sender_can_read_
     for raw in (lengthy, chunked):
         answers, [request], _ = ask(raw, limits=small)
         assert [status for status, _, _ in answers] == [413]
-        assert request.trouble is Refusal.BODY_TOO_LARGE
+        assert request.trouble is Trouble.BODY_TOO_LARGE
         assert 50_000 < len(request.body) <= 50_000 + 0x4000
 
 
@@ -333,7 +342,7 @@ def test_a_large_body_that_was_announced_first_is_refused_before_it_is_sent():
     answers, [request], _ = ask(POST + b"content-length: 512001\r\nexpect: 100-continue\r\n\r\n")
 
     assert [status for status, _, _ in answers] == [413]
-    assert (request.trouble, request.body) == (Refusal.BODY_TOO_LARGE, b"")
+    assert (request.trouble, request.body) == (Trouble.BODY_TOO_LARGE, b"")
 
 
 @pytest.mark.parametrize("chunk", [b"1\r\nx\r\n", b"1;" + b"e" * 500 + b"\r\nx\r\n"])
@@ -367,7 +376,7 @@ def test_unfinished_bodies_of_all_connections_together_are_bounded():
         for peer in peers:
             await peer.send(b"x" * 20_000)
             assert (await peer.answer())[0] == 200
-        assert application.refused == [Refusal.OVERLOADED]
+        assert application.refused == [Trouble.OVERLOADED]
 
     serving(test, limits=small)
 
@@ -384,7 +393,7 @@ def test_a_connection_too_many_is_503_and_a_place_that_gets_free_is_given():
         while len(server.connections) == 3:
             await asyncio.sleep(0.01)
         assert (await (await connect(POST + b"content-length: 0\r\n\r\n")).answer())[0] == 200
-        assert application.refused == [Refusal.OVERLOADED]
+        assert application.refused == [Trouble.OVERLOADED]
 
     serving(test, limits=replace(LIMITS, connections=3, head_seconds=5))
 
@@ -423,7 +432,7 @@ def test_a_body_that_comes_too_slowly_is_handed_over_as_far_as_it_came():
     answers, [request], _ = ask(POST + b"content-length: 9\r\n\r\nhalf")
 
     assert [(status, headers["connection"]) for status, headers, _ in answers] == [(400, "close")]
-    assert (request.trouble, request.body) == (Refusal.BODY_UNFINISHED, b"half")
+    assert (request.trouble, request.body) == (Trouble.BODY_UNFINISHED, b"half")
 
 
 def test_an_idle_connection_is_closed_and_one_that_waits_for_its_commit_is_not():
@@ -465,7 +474,7 @@ def test_half_a_body_of_a_sender_that_went_away_is_handed_over():
         peer.writer.transport.abort()
         while not application.seen:
             await asyncio.sleep(0.01)
-        assert application.seen[0].trouble is Refusal.BODY_UNFINISHED
+        assert application.seen[0].trouble is Trouble.BODY_UNFINISHED
 
     serving(test)
 

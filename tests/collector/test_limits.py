@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.limits import WINDOW_SECONDS, Buckets, Limited, Limits, rate_headers
+from footfall.access.limits import WINDOW_SECONDS, Buckets, Limited, Limits, rate_headers
 
 
 def test_a_bucket_gives_its_burst_at_once_and_then_its_rate():

@@ -273,9 +273,9 @@ def test_an_unknown_command_lists_the_known_ones(footfall):
     done = footfall("frobnicate")
 
     assert done.returncode == 2
-    assert "invalid choice: 'frobnicate'" in done.stderr
+    assert "there is no command 'frobnicate'" in done.stderr
     for name in ("demo", "up", "import", "run", "verify", "clients", "keys", "doctor"):
-        assert f"'{name}'" in done.stderr
+        assert f" {name}" in done.stderr
 
 
 # names that nobody knows

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from commands.run import ended_days
+from commands.materialising import ended_days
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,8 @@
-"""`python -m commands.run` over real hours: Dagster, dbt and buckets, one of them blocked at first."""
+"""`footfall run` over real hours: Dagster, dbt and buckets, one of them blocked at first."""
 
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -14,11 +13,8 @@ import dagster as dg
 import pytest
 from support.orchestration_builders import event, land
 
-from commands import installation
-from commands.run import main
 from footfall.exports import CADENCES
 from footfall.hours import HOUR
-from footfall.settings import Settings
 from footfall.store import LocalStore
 from footfall.verify import verify_bucket
 from orchestration.delivery.ledger import Ledger
@@ -75,13 +71,11 @@ class Ran:
 def _run(home, clients, *arguments):
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("FOOTFALL_", "DAGSTER_"))}
     environment |= {"FOOTFALL_HOME": str(home), "FOOTFALL_CLIENTS": str(clients)}
-    settings = Settings.from_environ(environment)
-    installation.prepare(settings)
     window = arguments or ("--from", f"{HOURS[0]:%Y-%m-%dT%H}", "--to", f"{MIDNIGHT:%Y-%m-%dT%H}")
     done = subprocess.run(
-        [sys.executable, "-m", "commands.run", *window],
+        [sys.executable, "-m", "commands.entry", "run", *window],
         cwd=ROOT,
-        env=installation.environment(settings, environment),
+        env=environment,
         capture_output=True,
         text=True,
         timeout=900,
@@ -356,23 +350,3 @@ def test_a_live_run_delivers_parts_and_the_hours_run_closes_them(live):
         assert (seen.problems, seen.uncommitted) == ([], [])
     shown = _materialisations(hour.home)["deliveries/open/events/live"]
     assert shown[OPEN_HOUR.strftime(HOUR_FORMAT)]["dagster/row_count"] == 9
-
-
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (["--from", "2026-11-20T15", "--to", "2026-11-20T14"], "is not before --to"),
-        (["--from", "yesterday", "--to", "2026-11-20T14"], "'yesterday' is not an hour"),
-    ],
-)
-def test_hours_that_are_none_are_refused_in_one_line(arguments, said, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["footfall run", *arguments])
-    handler = signal.getsignal(signal.SIGTERM)
-
-    try:
-        assert main() == 1
-    finally:
-        signal.signal(signal.SIGTERM, handler)
-
-    [line] = capsys.readouterr().err.splitlines()
-    assert said in line

@@ -1,14 +1,12 @@
 """What the dbt project promises about itself: documents, contracts, an empty start, its own unit tests."""
 
-import re
 from pathlib import Path
 
 import duckdb
 import pytest
 import yaml
 
-from footfall.exports import CADENCES
-from orchestration.delivery.datasets import DATASETS
+from footfall.catalogue.tables import TABLES as CATALOGUE
 from orchestration.ingest.schema import TABLES
 
 PROJECT = Path(__file__).parents[2] / "dbt_project"
@@ -17,6 +15,14 @@ MODELS = sorted((PROJECT / "models").rglob("*.sql"))
 
 def _document(path: Path) -> dict:
     return yaml.safe_load(path.read_text())
+
+
+#: Mart or report → what its YAML says.
+REPORTED = {
+    path.stem: _document(path.with_suffix(".yml"))["models"][0]
+    for path in MODELS
+    if path.parent.name in ("marts", "reports")
+}
 
 
 def test_the_sources_are_the_tables_that_ingest_writes():
@@ -38,15 +44,40 @@ def test_every_model_says_what_a_row_is_and_what_each_column_means(path):
     assert all(column["description"].strip() for column in model["columns"])
 
 
-def test_lineage_of_everything_that_can_be_delivered_ends_at_the_client():
-    exposures = _document(PROJECT / "models/_exposures.yml")["exposures"]
+def test_every_mart_and_report_is_in_the_catalogue():
+    assert sorted(table.name for table in CATALOGUE) == sorted(REPORTED)
 
-    ends = {exposure["name"]: exposure for exposure in exposures}
-    assert set(ends) == {f"export_{dataset}" for dataset in CADENCES}
-    for dataset, cadences in CADENCES.items():
-        assert ends[f"export_{dataset}"]["depends_on"] == [f"ref('{DATASETS[dataset].table}')"]
-        _, _, how = ends[f"export_{dataset}"]["description"].partition(" Delivered ")
-        assert set(re.findall("live|hourly|daily", how)) == set(cadences)
+
+@pytest.mark.parametrize("table", CATALOGUE, ids=lambda table: table.name)
+def test_the_catalogue_names_columns_that_the_table_has(table):
+    columns = {column["name"] for column in REPORTED[table.name]["columns"]}
+
+    clocks = {table.column(cadence) for cadence in table.cadences}
+    assert {*table.order, *table.published_order, *table.personal, *clocks} - columns == set()
+
+
+@pytest.mark.parametrize("table", CATALOGUE, ids=lambda table: table.name)
+def test_what_is_personal_in_one_table_is_so_in_each(table):
+    anywhere = {column for each in CATALOGUE for column in each.personal}
+    columns = {column["name"] for column in REPORTED[table.name]["columns"]}
+
+    assert anywhere & columns == set(table.personal)
+
+
+# An id is given to two events only where their receipts lie more than a week apart.
+@pytest.mark.parametrize(
+    "table", [table for table in CATALOGUE if "event_id" not in table.order], ids=lambda table: table.name
+)
+def test_the_order_of_a_table_is_total(table):
+    """By a key that dbt tests, so that the same rows lie in one order; a date follows from its time."""
+    keys = [
+        set(test["unique_together"]["arguments"]["columns"])
+        for test in REPORTED[table.name]["data_tests"]
+        if "unique_together" in test
+    ]
+
+    for order in filter(None, (table.order, table.published_order)):
+        assert [key for key in keys if key <= {"client_id", "date", *order}], (order, keys)
 
 
 def test_only_staging_reads_the_sources():

@@ -23,13 +23,15 @@ class Installation:
 
     home: Path
     environment: dict[str, str]
+    command: tuple[str, ...] = (sys.executable, "-m", "commands.entry")
+    folder: Path = ROOT
     running: list["Running"] = field(default_factory=list)
 
     def run(self, *arguments: str, seconds: float = 900) -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""
         return subprocess.run(
-            [sys.executable, "-m", "commands.entry", *arguments],
-            cwd=ROOT,
+            [*self.command, *arguments],
+            cwd=self.folder,
             env=self.environment,
             capture_output=True,
             text=True,
@@ -41,8 +43,8 @@ class Installation:
         """Start a command that a person would end with Ctrl-C."""
         started = Running(
             subprocess.Popen(
-                [sys.executable, "-m", "commands.entry", *arguments],
-                cwd=ROOT,
+                [*self.command, *arguments],
+                cwd=self.folder,
                 env=self.environment,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -121,6 +123,7 @@ def installation(tmp_path: Path) -> Iterator[Installation]:
             if not name.startswith(("FOOTFALL_", "DAGSTER_"))
         },
         "FOOTFALL_HOME": str(tmp_path / "state"),
+        "FOOTFALL_ENV_FILE": os.devnull,  # that of a person who works here is not for tests
         "FOOTFALL_CLIENTS": str(ROOT / "clients"),
         "FOOTFALL_COLLECTOR_PORT": str(_free_port()),
         "FOOTFALL_UI_PORT": str(_free_port()),

@@ -92,3 +92,11 @@ def test_a_run_over_a_damaged_warehouse_says_so(state):
     garbage(path)
 
     one_line(state.footfall(*RUN), path)
+
+
+def test_a_folder_in_the_place_of_the_versions_is_told_in_one_line(state):
+    path = state.home / "versions.json"
+    path.unlink(missing_ok=True)
+    path.mkdir()
+
+    one_line(state.footfall("deliveries", "list"), path)

@@ -1,6 +1,7 @@
 """`footfall demo`, as a new user meets it."""
 
 import re
+from pathlib import Path
 
 from footfall.catalogue.state import unknown
 from footfall.store import LocalStore
@@ -12,13 +13,15 @@ def test_two_days_of_traffic_arrive_in_verified_files(installation):
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "every event that was acknowledged is in a verified file" in done.stdout
+    assert len(done.stdout.splitlines()) < 80, "it fits on two screens; the list of files is in a file"
+    listed = Path(re.search(r"^each with its sha256: (.+)$", done.stdout, re.MULTILINE)[1]).read_text()
     for client in ("agency", "demo"):
         seen = verify_bucket(LocalStore(installation.home / "buckets" / client))
         assert seen.problems == []
         assert seen.uncommitted == []
         # 48 hours of two hourly exports, and at least one local day that ended.
         assert seen.manifests >= 97
-        sums = re.findall(r"^\s+\d+\s+\d+\s+[0-9a-f]{64}\s+" + client + "/", done.stdout, re.MULTILINE)
+        sums = re.findall(r"^\s+\d+\s+\d+\s+[0-9a-f]{64}\s+" + client + "/", listed, re.MULTILINE)
         assert len(sums) == seen.files
     assert verify_bucket(LocalStore(installation.home / "buckets" / "backup")).problems == []
 

@@ -1,6 +1,7 @@
 """Logs whose lines are not what they should be, from `footfall import` to the client's receipt."""
 
 import json
+import os
 from pathlib import Path
 
 import duckdb
@@ -82,7 +83,8 @@ def test_what_a_log_says_is_stored_as_text_and_each_hour_keeps_its_own_lines(odd
         )
     )
 
-    done = odd_home.run("import", str(written), "--client", "demo", "--format", "cloudfront")
+    # By a path as seen from the person's own folder.
+    done = odd_home.run("import", os.path.relpath(written), "--client", "demo", "--format", "cloudfront")
     assert done.returncode == 0, done.stderr
     assert f"{len(odd) + 4} requests ({len(odd) + 4} page views) + {len(odd)} to quarantine" in done.stdout
     # A line of the import that was damaged in the lake is the client's loss, and it is told.

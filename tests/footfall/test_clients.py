@@ -1,12 +1,11 @@
 """Client files: every mistake is named with file, field and reason, and disables its own file only."""
 
-import json
 from pathlib import Path
 
 import pytest
 import yaml
 
-from footfall.clients import Client, Destination, Site, load_registry
+from footfall.clients import Destination, Site, load_registry
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = "AKIAIOSFODNN7EXAMPLE"
@@ -290,13 +289,6 @@ def test_days_begin_at_local_midnight(load):
 
     assert berlin.local_midnight("2026-07-01").isoformat() == "2026-07-01T00:00:00+02:00"
     assert berlin.local_midnight("2026-12-01").isoformat() == "2026-12-01T00:00:00+01:00"
-
-
-def test_the_schema_for_editors_is_that_of_the_code():
-    """Mended by: footfall clients --schema > clients/client.schema.json"""
-    written = json.loads((ROOT / "clients" / "client.schema.json").read_text())
-
-    assert written == Client.model_json_schema()
 
 
 def test_the_example_clients_are_valid():

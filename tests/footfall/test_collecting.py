@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from commands.cli import main
-from footfall.api_keys import is_well_formed, key_hash, new_key
+from footfall.access.api_keys import is_well_formed, key_hash, new_key
 from footfall.clients import Client, load_registry
 
 

@@ -210,6 +210,19 @@ def test_a_missing_secret_is_told_as_that_and_not_as_a_role(tmp_path):
     assert "`access_key`" in step.missing
 
 
+def test_an_endpoint_that_is_not_public_is_told_as_that_and_not_as_a_permission(tmp_path, monkeypatch):
+    monkeypatch.setenv("A", "s3cret")
+    inside = destination(
+        endpoint="https://127.0.0.1:9", access_key="env:A", secret_key="env:A", region="eu-west-1"
+    )
+
+    [*_, step] = probe(inside, Allowed(tmp_path), "")
+
+    assert not step.is_good
+    assert "s3:ListBucket" not in step.missing
+    assert "FOOTFALL_CLIENT_HOSTS" in step.missing
+
+
 def test_an_endpoint_that_is_not_public_is_asked_nothing(tmp_path, listening):
     """As when the DNS changed its answer after the client file was read."""
     endpoint = f"http://127.0.0.1:{listening.getsockname()[1]}"

@@ -7,6 +7,7 @@ import pytest
 
 from footfall.errors import FootfallError
 from footfall.settings import VARIABLES, Settings
+from footfall.settings_text import example, table, with_table
 from footfall.store import open_store
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -76,11 +77,21 @@ def test_a_home_with_odd_letters_holds_its_own_lake(tmp_path):
     assert (home / "lake" / "k").read_bytes() == b"x"
 
 
-def test_the_example_file_lists_every_variable_and_no_other():
-    text = (ROOT / ".env.example").read_text()
+def test_the_example_file_and_the_table_are_made_of_the_settings():
+    """`python -m footfall.settings_text` makes both anew."""
+    page = (ROOT / "docs" / "operations.md").read_text()
 
-    named = re.findall(r"^#? ?(FOOTFALL_[A-Z0-9_]+)=", text, re.MULTILINE)
+    assert (ROOT / ".env.example").read_text() == example()
+    assert page == with_table(page)
+    assert re.findall(r"^#(FOOTFALL_[A-Z0-9_]+)=", example(), re.MULTILINE) == list(VARIABLES)
+    assert re.findall(r"^\| `(FOOTFALL_[A-Z0-9_]+)` ", table(), re.MULTILINE) == list(VARIABLES)
 
-    assert named == list(VARIABLES)
-    for name, (default, meaning) in VARIABLES.items():
-        assert f"# {meaning}\n#{name}={default}\n" in text
+
+def test_what_is_not_a_number_of_the_range_is_refused_as_the_table_says_the_range():
+    for name, each in VARIABLES.items():
+        if each.limits:
+            low, high = each.limits
+            for value in (low - 1, high + 1):
+                with pytest.raises(FootfallError, match=f"^{name}='{value}': expected .*{low} to {high}$"):
+                    Settings.from_environ({name: str(value)})
+            assert f"| {low} to {high} |" in table()

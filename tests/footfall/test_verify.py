@@ -1,5 +1,6 @@
 """`footfall verify` of buckets that others write to: every oddity is a line, and the walk goes on."""
 
+import hashlib
 import json
 import os
 from datetime import timedelta
@@ -299,3 +300,60 @@ def test_the_same_on_an_s3_server(footfall, tmp_path):
     for name, (_, _, said) in ODDITIES.items():
         if name not in pointers:  # they are looked at where a delivery lies beside
             assert said.removesuffix("this bucket is of acme") in done.stdout, name
+
+
+def pointer_to(bucket, manifest, start, **changes):
+    data = bucket.get(manifest)
+    said = {
+        "export": "events",
+        "period_start": start.isoformat(),
+        "revision": 1,
+        "manifest": manifest,
+        "sha256": hashlib.sha256(data).hexdigest(),
+    }
+    bucket.put("events/_latest.json", json.dumps(said | changes).encode())
+
+
+def test_a_pointer_says_what_it_points_to_and_is_one_manifest_behind_at_most(bucket, verify):
+    manifests = [deliver(bucket, start=HOUR + timedelta(hours=n))[1] for n in range(3)]
+
+    pointer_to(bucket, manifests[2], HOUR + timedelta(hours=2))
+    assert verify()[0] == 0
+    pointer_to(bucket, manifests[1], HOUR + timedelta(hours=1))
+    assert verify()[0] == 0, "the manifest comes first"
+    pointer_to(bucket, manifests[0], HOUR)
+    code, lines = verify()
+    assert (code, lines[0]) == (
+        1,
+        f"PROBLEM  events/_latest.json: points to {manifests[0]}; 2 manifests of events are newer",
+    )
+    for lie in ({"period_start": "2099-01-01T00:00:00+00:00"}, {"revision": 7}, {"period_start": None}):
+        pointer_to(bucket, manifests[2], HOUR + timedelta(hours=2), **lie)
+        code, lines = verify()
+        assert code == 1
+        assert "says another period or revision than" in lines[0]
+
+
+def test_a_pointer_whose_export_is_gone_tells_of_what_was_taken_away(bucket, verify):
+    _, manifest = deliver(bucket)
+    pointer_to(bucket, manifest, HOUR)
+    bucket.put(
+        "sessions/_latest.json", bucket.get("events/_latest.json").replace(b"events/dt", b"sessions/dt")
+    )
+
+    code, lines = verify()
+
+    assert code == 1
+    missing = manifest.replace("events/", "sessions/", 1)
+    assert lines[0] == f"PROBLEM  sessions/_latest.json: points to {missing}, which is missing"
+
+
+def test_a_copy_of_a_bucket_inside_of_it_would_count_twice(bucket, verify):
+    deliver(bucket, above="copy/")
+
+    code, lines = verify()
+
+    assert code == 1
+    assert lines[0] == (
+        "PROBLEM  copy/: 1 manifests that belong at the top of a bucket lie inside of this bucket"
+    )

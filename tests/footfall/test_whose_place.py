@@ -1,10 +1,14 @@
 """Client files through `footfall clients`: whose a place or a domain is, however it is spelled."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import yaml
 from support.client_files import Asked, client, site
+from support.command_line import ROOT
 
 from footfall.store import LocalStore, StoreError, open_store
 
@@ -247,3 +251,30 @@ def test_no_link_in_a_bucket_leads_out_of_it(tmp_path):
     with pytest.raises(StoreError, match="behind a link"):
         store.put("events/b", b"mine")
     assert {info.key for info in LocalStore(other).list("")} == {"events/a"}
+
+
+def test_a_place_that_is_another_for_each_process_is_nobodys_bucket(footfall, tmp_path):
+    """`/proc/self/cwd` is a folder of the machine wherever the command was started."""
+    clients = tmp_path / "clients"
+    clients.mkdir()
+    (tmp_path / "way").symlink_to("/proc/self")
+    places = ["file:///proc/self/cwd/x", f"file://{tmp_path}/way/cwd/y"]
+    (tmp_path / "here").mkdir()
+    for number, url in enumerate(places):
+        each = clients / f"thief{number}.yaml"
+        each.write_text(yaml.safe_dump(client(each.stem, url)))
+
+    done = subprocess.run(
+        [sys.executable, "-m", "commands.cli", "clients"],
+        cwd=tmp_path / "here",
+        env=os.environ
+        | {"FOOTFALL_HOME": str(footfall.home), "FOOTFALL_CLIENTS": str(clients), "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.returncode == 1
+    for number in range(len(places)):
+        assert f"thief{number}.yaml: destination.url: leads through /proc" in done.stdout + done.stderr

@@ -16,7 +16,8 @@ from support.orchestration_builders import add_event, warehouse
 from support.receiver import receiver
 from support.s3_server import s3_server
 
-from commands import alerts, deliveries
+from commands import ledger_work
+from commands.cli import main
 from footfall.clients import load_registry
 from footfall.hours import HOUR, floor
 from footfall.settings import Settings
@@ -68,14 +69,14 @@ class Operator:
 
     def types(self, *arguments):
         """`footfall alerts …`. Returns what it printed."""
-        code = alerts.main(arguments)
+        code = main(["alerts", *arguments])
         said = self._capsys.readouterr()
         assert code == 0, said.err
         return said.out
 
     def delivers(self):
         """The deliveries of the late hour, to all clients, as its run makes them."""
-        at = deliveries._Installation(self.settings)
+        at = ledger_work.Installation(self.settings)
         with with_receipts(warehouse()) as connection:
             add_event(connection, "event-0001", hour=LATE, client_id="acme")
             orders = [
@@ -185,7 +186,7 @@ def test_a_replay_that_sends_again_what_a_bucket_lost_is_not_overdue(operator, t
     assert set(on_call.delivers()) == {"delivered"}
     shutil.rmtree(bucket)
     bucket.write_text("in the way")
-    at = deliveries._Installation(on_call.settings)
+    at = ledger_work.Installation(on_call.settings)
     for row in at.ledger.all():
         at.ledger.reopen(row)  # as a replay that was killed right after it
     at.ledger.close()
@@ -224,7 +225,7 @@ def test_a_wrong_secret_is_one_alert_with_the_words_of_the_store(operator, tmp_p
 def test_an_hour_that_was_missed_is_one_alert_of_the_client_that_says_nothing_ran(operator, tmp_path):
     write_client(tmp_path, "acme", {"url": (tmp_path / "bucket").as_uri()})
     on_call = operator()
-    at = deliveries._Installation(on_call.settings)
+    at = ledger_work.Installation(on_call.settings)
     for export in ("events", "sessions"):  # delivered the hour before, so this one is owed
         row = at.ledger.plan(
             "acme",
@@ -312,9 +313,9 @@ def test_what_is_known_is_shown_with_who_and_why_and_a_test_is_no_trouble(operat
     assert "muted by" not in on_call.types("list")
     assert "taken back by" in on_call.types("show", told["key"])
 
-    assert alerts.main(["ack", "delivery_failed:acmee:@main"]) == 1
-    assert alerts.main(["mute", told["key"], "--until", "yesterday"]) == 1
-    assert alerts.main(["mute", told["key"], "--until", "400d"]) == 1
+    assert main(["alerts", "ack", "delivery_failed:acmee:@main"]) == 1
+    assert main(["alerts", "mute", told["key"], "--until", "yesterday"]) == 1
+    assert main(["alerts", "mute", told["key"], "--until", "400d"]) == 1
 
     on_call.types("test")
     test = on_call.bodies[-1]

@@ -13,10 +13,10 @@ import pytest
 import zstandard
 from support.orchestration_builders import EVENTS, HOUR, add_event, client, warehouse
 
+from footfall.catalogue.tables import DATASETS
 from footfall.clients import Export, Site
 from footfall.failures import ConfigError
 from footfall.verify import verify_bucket
-from orchestration.delivery.datasets import DATASETS
 from orchestration.delivery.render import render
 from orchestration.delivery.selection import select
 
@@ -295,4 +295,4 @@ def test_a_day_of_events_is_the_local_day_in_which_they_were_received(at):
 
 def test_every_dataset_has_one_kind_of_period():
     for name, dataset in DATASETS.items():
-        assert bool(dataset.day) != bool(dataset.hour), name
+        assert bool(dataset.day) != bool(dataset.hour and dataset.moment), name

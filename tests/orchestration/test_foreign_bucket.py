@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import sys
 from datetime import timedelta
 
 import pytest
@@ -12,9 +11,10 @@ from support.manifests import HOUR, a_manifest, deliver, signer
 from support.oddities import KEY, ODDITIES, raw, unsigned
 from support.orchestration_builders import EVENTS, TroubledStore, add_event, client
 
-from commands import deliveries
+from commands.cli import main
+from footfall import keys
 from footfall.clients import NamedDestination, Registry
-from footfall.manifest import MAX_BYTES, DeliveredFile
+from footfall.manifest import MAX_BYTES, DeliveredFile, Receipt
 from footfall.signatures import load_signer, own_keys
 from footfall.store import LocalStore, StoreError
 from orchestration.delivery.ledger import Ledger
@@ -55,8 +55,7 @@ class Installation:
         (self.home / "keys" / "signing-key.pem").write_bytes(key)
 
     def __call__(self, *arguments):
-        self._monkeypatch.setattr(sys, "argv", ["footfall deliveries", *arguments])
-        code = deliveries.main()
+        code = main(["deliveries", *arguments])
         said = self._capsys.readouterr()
         return code, said.out, said.err
 
@@ -157,6 +156,31 @@ def test_usage_counts_nothing_that_our_keys_did_not_sign_for_that_client(lost):
     assert said == before[1]
     assert (code, len(errors.splitlines())) == (1, 3)
     assert f"acme/{KEY}: is not signed" in errors
+
+
+def test_usage_takes_an_hours_receipt_from_its_newest_delivery_whatever_the_export_is_called(lost):
+    start = HOUR + timedelta(hours=5)
+    for export, revision, kept in (("events", 1, 10), ("sessions", 1, 10), ("events", 2, 50)):
+        folder = keys.revision_prefix(export, start, "hourly", revision)
+        manifest = a_manifest(
+            DeliveredFile(f"{folder}x.csv", 1, "0" * 64, kept),
+            revision,
+            start,
+            key=folder + keys.MANIFEST_NAME,
+            export=export,
+            dataset=export,
+            receipt=Receipt(kept, kept, 0, {}, kept, kept, 0),
+            planned_at=start + timedelta(hours=revision),
+        )
+        lost.backup.put(f"acme/{folder}{keys.MANIFEST_NAME}", manifest)
+
+    def received():
+        _, said, _ = lost("usage", "2026-11-20")
+        return sum(int(row.split(",")[4]) for row in said.splitlines() if ",received," in row)
+
+    with_it = received()
+    lost.backup.delete(f"acme/{keys.revision_prefix('sessions', start, 'hourly', 1)}{keys.MANIFEST_NAME}")
+    assert with_it == received() >= 50
 
 
 def test_a_folder_below_the_state_folder_is_made_once_and_not_again(tmp_path):

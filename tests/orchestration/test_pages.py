@@ -11,9 +11,9 @@ from support.delivering import MANIFEST
 from support.orchestration_builders import EVENTS, HOUR, client
 from support.services import ROOT
 
+from footfall.catalogue.tables import DATASETS
 from footfall.probe import PROBES
 from footfall.verify import verify_bucket
-from orchestration.delivery.datasets import DATASETS
 
 README = "README.txt"
 
@@ -125,7 +125,7 @@ def test_columns_say_name_type_and_meaning_under_the_names_of_the_file(at):
 
 @pytest.mark.parametrize("dataset", DATASETS.values(), ids=DATASETS)
 def test_every_column_that_can_be_delivered_has_a_meaning(dataset):
-    [path] = [*(ROOT / "dbt_project" / "models").glob(f"[mr]*/{dataset.table}.yml")]
+    [path] = [*(ROOT / "dbt_project" / "models").glob(f"[mr]*/{dataset.name}.yml")]
     [model] = yaml.safe_load(path.read_text())["models"]
 
     assert [each["name"] for each in model["columns"] if not each.get("description")] == []

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from commands.alerts import watch
+from commands.watching import watch
 from footfall.settings import Settings
 from orchestration.alerting.book import alert_book, note_look
 

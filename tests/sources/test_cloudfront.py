@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import dagster as dg
 import duckdb
 import pytest
+import zstandard
 from support.orchestration_builders import client
 
 from footfall.clients import LogSource, Site
@@ -172,6 +173,48 @@ def test_addresses_of_both_families_leave_no_trace_in_any_line(tmp_path):
     assert "198.51.100.7" not in text
     assert "2001:db8" not in text
     assert len({each["visitor_id"] for each in requests(lines)}) == 2
+
+
+#: The address 198.51.100.7 as a request may say it, in a path, a query, a referrer, an agent or a host.
+OWN = (
+    "198.51.100.7",
+    "ip_198_51_100_7",
+    "198-51-100-7.dsl.example",
+    "::ffff:c633:6407",
+    "0xc6336407",
+    "3325256711",
+)
+HIDDEN = ("198%2E51%2E100%2E7", "%3198.51.100.7", "198%252E51%252E100%252E7")
+
+
+@pytest.mark.parametrize("own", [*OWN, *HIDDEN])
+def test_a_request_s_own_address_is_in_no_part_of_its_lines(world, own):
+    plain = "demo.example" if "%" in own or ":" in own else f"x-{own.replace('_', '-')}.example"
+    world.put(
+        AT,
+        line(
+            **{
+                "cs-uri-stem": f"/p/{own}",
+                "cs-uri-query": f"a={own}&b=1",
+                "cs(Referer)": f"https://a.example/{own}",
+                "cs(User-Agent)": f"Agent%20{own}",
+                "x-host-header": plain,
+            }
+        ),
+        line(**{"x-edge-request-id": "two", "c-ip": "198.51.100.9", "cs-uri-stem": "/of/198.51.100.7"}),
+        # A line that is torn says the address twice.
+        f"2026-11-20\t14:05:00\tFRA2\t1\t198.51.100.7\tGET\t/{own}",
+    )
+    world.take()
+    (key,) = [item.key for item in world.lake.list(raw_prefix(AT))]
+    stored = zstandard.decompress(world.lake.get(key)).decode()
+    assert stored.count("\n") == 5
+    others = [text for text in stored.splitlines() if "/of/198.51.100.7" in text]
+    assert len(others) == 2
+    for text in stored.splitlines():
+        if text not in others:
+            assert own.strip("/").lower() not in text.lower()
+    assert stored.count("redacted-address") >= 2 * 4
 
 
 def test_one_visitor_is_the_same_to_the_log_and_to_the_pixel(tmp_path):

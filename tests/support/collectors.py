@@ -19,7 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from collector.frames import scan
 from collector.segments import OPEN, SEALED
-from footfall.api_keys import key_hash
+from footfall.access.api_keys import key_hash
 
 SITE = "pk_shop_Hn40rBy6"
 #: API keys of the client, by what they may do.
@@ -105,6 +105,7 @@ class CollectorProcess:
         """The variables that the process gets: none of the machine's own Footfall settings."""
         inherited = {n: v for n, v in os.environ.items() if not n.startswith("FOOTFALL_")}
         return inherited | {
+            "FOOTFALL_ENV_FILE": os.devnull,
             "FOOTFALL_HOME": str(self.home),
             "FOOTFALL_CLIENTS": str(self.home / "clients"),
             "FOOTFALL_COLLECTOR_PORT": str(self.port),

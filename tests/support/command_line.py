@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass
 class CommandLine:
-    """`python -m commands.cli` on a state folder and ports of its own."""
+    """`footfall` on a state folder and ports of its own."""
 
     home: Path
     clients: Path
@@ -29,7 +29,11 @@ class CommandLine:
             cwd=ROOT,
             env=inherited
             | self.ports
-            | {"FOOTFALL_HOME": str(self.home), "FOOTFALL_CLIENTS": str(self.clients)}
+            | {
+                "FOOTFALL_ENV_FILE": os.devnull,
+                "FOOTFALL_HOME": str(self.home),
+                "FOOTFALL_CLIENTS": str(self.clients),
+            }
             | self.settings,
             capture_output=True,
             text=True,

@@ -31,6 +31,7 @@ class FrozenState:
         """Of a process on this state: none of the machine's own settings."""
         inherited = {n: v for n, v in os.environ.items() if not n.startswith(("FOOTFALL_", "DAGSTER_"))}
         return inherited | {
+            "FOOTFALL_ENV_FILE": os.devnull,
             "FOOTFALL_HOME": str(self.home),
             "FOOTFALL_CLIENTS": str(self.folder / "clients"),
             "FOOTFALL_COLLECTOR_PORT": str(free_port()),

@@ -7,7 +7,8 @@ from functools import cache
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from footfall import keys
-from footfall.manifest import CSV_DIALECT, DeliveredFile, Period, Receipt, build
+from footfall.catalogue.formats import CSV
+from footfall.manifest import DeliveredFile, Period, Receipt, build
 from footfall.signatures import Signer
 
 HOUR = datetime(2026, 11, 20, 14, tzinfo=UTC)
@@ -33,7 +34,7 @@ def a_manifest(file, revision=1, start=HOUR, **changes):
         "reason": "initial" if revision == 1 else "late",
         "format": "csv",
         "compression": "none",
-        "dialect": CSV_DIALECT,
+        "dialect": CSV.dialect,
         "files": [file],
         "columns": [("event_id", "VARCHAR")],
         "schema": "_schema/events/abc/",

@@ -8,8 +8,8 @@ from typing import Any
 from support.collectors import SITE, batch, wire_event
 
 from collector.app import Collector
-from collector.message import Answer, Pending, Request
 from collector.options import Options
+from collector.server.message import Answer, Pending, Request
 from collector.spool import SpoolState
 from collector.targets import targets
 from footfall.clients import Client, Registry

@@ -31,7 +31,6 @@ from orchestration.defs.delivery.showing import (
     state_table,
 )
 from orchestration.delivery.batch import Order, Report, deliver_all
-from orchestration.delivery.datasets import DATASETS
 from orchestration.delivery.desk import Desk, posting_for
 from orchestration.delivery.ledger import Ledger
 from orchestration.delivery.live import due_parts
@@ -75,7 +74,7 @@ def _spec(client: Client, export: Export) -> dg.AssetSpec:
 
 def _made_of(client: Client, export: Export) -> list[dg.AssetKey]:
     """The export's table; where rows are held back, also what says which."""
-    table = dg.AssetKey([DATASETS[export.dataset].table])
+    table = dg.AssetKey([export.dataset])
     return [table, dg.AssetKey(["discovery", "domains"])] if client.unverified_domains == "hold" else [table]
 
 

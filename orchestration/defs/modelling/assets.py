@@ -9,6 +9,7 @@ import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtProject, dbt_assets
 from dagster_dbt.asset_utils import get_asset_check_key_for_test
 
+from footfall.catalogue.tables import PUBLISHED
 from orchestration.modelling.artefacts import prune
 from orchestration.modelling.command import (
     WHOLE,
@@ -19,7 +20,7 @@ from orchestration.modelling.command import (
 )
 from orchestration.modelling.invoke import NodeResult, failures, invoke
 from orchestration.modelling.project import manifest
-from orchestration.modelling.publish import PUBLISHED, publish_marts
+from orchestration.modelling.publish import publish_marts
 from orchestration.modelling.row_counts import row_counts
 from orchestration.partitions import hourly
 from orchestration.resources.clients import Clients
@@ -153,7 +154,7 @@ def _check(unique_id: str) -> dg.AssetCheckKey | None:
 
 @dg.asset(
     key=["marts", "published"],
-    deps=[dg.AssetKey([mart]) for mart in PUBLISHED],
+    deps=[dg.AssetKey([table.name]) for table in PUBLISHED],
     description=(
         "Each client's marts as Parquet in the lake, replaced atomically. Dashboards and programs read "
         "these; nobody but a run opens the warehouse.\n\n**When it is red:** the lake refused a file; the "

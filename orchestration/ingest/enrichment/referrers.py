@@ -13,8 +13,9 @@ from functools import cache
 from pathlib import Path
 
 from footfall.clients import Client
+from footfall.installed import DBT_PROJECT
 
-HOSTS = Path(__file__).resolve().parents[3] / "dbt_project" / "seeds" / "referrer_hosts.csv"
+HOSTS = DBT_PROJECT / "seeds" / "referrer_hosts.csv"
 SPAM_HOSTS = Path(__file__).with_name("spam_hosts.csv")
 
 #: Labels that only say how the page was served; the models' macro plain_host knows the same.

@@ -1,7 +1,7 @@
 """Which API key a request carries, and whether it may do what it asks for."""
 
 from collector.targets import KeyHolder, Sites
-from footfall.api_keys import key_hash
+from footfall.access.api_keys import key_hash
 from footfall.collecting import Permission
 from footfall.event import Refusal, Refused
 

@@ -1,27 +1,25 @@
-"""`python -m commands.report --from HOUR --to HOUR`: what the warehouse holds, as JSON.
+"""What the warehouse holds of some hours, so that a sender can check that what it sent is what is there.
 
-For each client: lines by what became of them, and the ids of the kept events, so that a sender can check
-that what it sent is what is there, event by event.
+For each client: lines by what became of them, and the ids of the kept events.
 """
 
-import argparse
-import json
-import os
-import sys
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
+from commands.demo.check import Stored
 from footfall.errors import FootfallError
-from footfall.hours import parse
-from footfall.settings import Settings
 from footfall.sql import run
 from orchestration.resources.warehouse import Warehouse
 
-_NOTHING: dict[str, object] = {"kept": 0, "duplicates": 0, "quarantined": 0, "sessions": 0, "ids": []}
 
+def stored(warehouse: Path, start: datetime, end: datetime) -> tuple[int, dict[str, Stored]]:
+    """Lines received in [start, end), and by client what became of them.
 
-def counts(warehouse: Path, start: datetime, end: datetime) -> dict[str, object]:
-    """`lines`, and by client `kept`, `duplicates`, `quarantined`, `sessions` (counts) and `ids`."""
+    Raises FootfallError where there is no warehouse.
+    """
+    if not warehouse.exists():
+        raise FootfallError(f"{warehouse} does not exist: nothing was materialised yet")
     window = {"start": start, "end": end}
     with Warehouse(path=str(warehouse)).connect() as connection:
         lines = run(
@@ -54,30 +52,9 @@ def counts(warehouse: Path, start: datetime, end: datetime) -> dict[str, object]
             """,
             window,
         ).fetchall()
-    clients: dict[str, dict[str, object]] = {}
+    clients: dict[str, dict[str, Any]] = {}
     for client_id, fate, n in fates:
-        clients.setdefault(client_id, dict(_NOTHING))[fate] = n
+        clients.setdefault(client_id, {})[fate] = n
     for client_id, kept in ids:
-        clients[client_id]["ids"] = kept
-    return {"lines": int(lines[0]) if lines else 0, "clients": clients}
-
-
-def main() -> int:
-    """The command; see the module's docstring."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--from", dest="start", required=True)
-    parser.add_argument("--to", dest="end", required=True)
-    arguments = parser.parse_args()
-    try:
-        settings = Settings.from_environ(os.environ)
-        if not settings.warehouse.exists():
-            raise FootfallError(f"{settings.warehouse} does not exist: nothing was materialised yet")
-        json.dump(counts(settings.warehouse, parse(arguments.start), parse(arguments.end)), sys.stdout)
-    except FootfallError as error:
-        print(f"footfall report: {error}", file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        clients[client_id]["ids"] = frozenset(kept)
+    return int(lines[0]) if lines else 0, {name: Stored(**each) for name, each in clients.items()}

@@ -1,22 +1,35 @@
-"""What passes between a server and the collector: a request, and what becomes of it.
+"""What passes between a server and the application it serves: a request, and what becomes of it.
 
-    server ──Request──► Collector.handle ──► Answer              send it
-                                         ──► Pending             send Collector.settle(pending) when durable
+    server ──Request──► Application.handle ──► Answer              send it
+                                         ──► Pending             send Application.settle(pending) when durable
                                          ──► Coroutine → Answer  await it, then send (cold paths only)
 
 A server is whatever speaks HTTP, or a function that is called with an event.
 """
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine
+from enum import Enum, auto
 from typing import Any, NamedTuple
 
 import msgspec
 
-from collector.targets import Target
-from footfall.event import Refusal, Refused
-
 Headers = list[tuple[bytes, bytes]]
+
+
+class Trouble(Enum):
+    """What is wrong with a request before anybody looks at what it asks for."""
+
+    #: Not HTTP/1.1, or its end is in doubt.
+    BAD_REQUEST = auto()
+    HEAD_TOO_LARGE = auto()
+    #: The head came too slowly.
+    HEAD_UNFINISHED = auto()
+    BODY_TOO_LARGE = auto()
+    #: The body ended early or came too slowly.
+    BODY_UNFINISHED = auto()
+    #: Too many connections or unfinished bodies.
+    OVERLOADED = auto()
 
 
 class Request(msgspec.Struct):
@@ -35,8 +48,8 @@ class Request(msgspec.Struct):
     #: As it was sent, or as much of it as came.
     body: bytes = b""
     #: BODY_TOO_LARGE or BODY_UNFINISHED where the body is not whole.
-    trouble: Refusal | None = None
-    #: Set by the collector: the name of the route, when it came (monotonic seconds), and the Origin
+    trouble: Trouble | None = None
+    #: Set by the application: the name of the route, when it came (monotonic seconds), and the Origin
     #: header where the answer depends on it.
     route: str = ""
     started: float = 0.0
@@ -56,15 +69,8 @@ class Pending(NamedTuple):
 
     durable: "asyncio.Future[None]"
     answer: Answer
-    #: What counts once it is durable: events taken, refusals, the lines and whose they are.
-    events: int = 0
-    refusals: Sequence[Refused] = ()
-    target: Target | None = None
-    payload: bytes = b""
-    #: From the request: its route, when it came, and its Origin header.
-    route: str = ""
-    started: float = 0.0
-    origin: bytes = b""
+    #: The application's own, for when it is done.
+    facts: Any = None
 
 
 Outcome = Answer | Pending | Coroutine[Any, Any, Answer]

@@ -1,4 +1,4 @@
-"""An HTTP/1.1 server for the collector: its limits, its connections, and how an answer is written.
+"""An HTTP/1.1 server: its limits, its connections, and how an answer is written.
 
     bytes ─► Connection ─Request─► application ─Answer─► bytes, in the order of the requests
                                         └─ Pending: written when its commit is done, many at a time
@@ -16,14 +16,16 @@ from email.utils import formatdate
 from http import HTTPStatus
 from typing import Any, Protocol
 
-from collector.connection import Connection
-from collector.message import Answer, Outcome, Pending, Request
-from footfall.event import MAX_BODY_BYTES, Refusal
+from collector.server.connection import Connection
+from collector.server.message import Answer, Outcome, Pending, Request, Trouble
 
 log = logging.getLogger("collector")
 
 #: Seconds between two looks at whether the last connections have ended.
 DRAIN_STEP_SECONDS = 0.02
+
+#: Connections that a server bears at once, if nothing else is said.
+CONNECTIONS = 8192
 
 _FIRST_LINES = {s.value: f"HTTP/1.1 {s.value} {s.phrase}\r\n".encode() for s in HTTPStatus}
 
@@ -32,13 +34,13 @@ _FIRST_LINES = {s.value: f"HTTP/1.1 {s.value} {s.phrase}\r\n".encode() for s in 
 class Limits:
     """What a server bears. Lower: safer against hostile senders, harder on slow ones."""
 
+    body_bytes: int
     #: Connections at once; beyond that a new one is answered 503. Each holds some 3 KB, and a descriptor.
-    connections: int = 8192
+    connections: int = CONNECTIONS
     #: Bytes of a request's head: its first line and its headers.
     head_bytes: int = 32 * 1024
     #: Header lines of different names.
     headers: int = 100
-    body_bytes: int = MAX_BODY_BYTES
     #: Bytes of unfinished bodies of all connections together; beyond that 503.
     unfinished_bytes: int = 64 << 20
     #: Requests of one connection that may wait for their answers before no more is read from it.
@@ -57,7 +59,7 @@ class Limits:
 
 
 class Application(Protocol):
-    """What is served: the collector."""
+    """What is served."""
 
     def handle(self, request: Request) -> Outcome:
         """What becomes of a request. Never raises."""
@@ -67,7 +69,7 @@ class Application(Protocol):
         """The answer of a request whose future is done."""
         ...
 
-    def refuse(self, refusal: Refusal) -> Answer:
+    def refuse(self, trouble: Trouble) -> Answer:
         """The answer to what never became a request."""
         ...
 
@@ -75,9 +77,9 @@ class Application(Protocol):
 class Server:
     """All connections of one event loop, and what they share."""
 
-    def __init__(self, application: Application, limits: Limits | None = None) -> None:
+    def __init__(self, application: Application, limits: Limits) -> None:
         self.application = application
-        self.limits = limits or Limits()
+        self.limits = limits
         self.connections: set[Connection] = set()
         #: No new connections, and every answer is the last one of its connection.
         self.draining = False

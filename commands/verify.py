@@ -1,11 +1,13 @@
 """`footfall verify`: a bucket against its manifests, for a person. One line for whatever is odd."""
 
-import argparse
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
+import click
+
+from commands.parameters import client
+from commands.state import with_settings
 from footfall.clients import registry_of
 from footfall.errors import FootfallError
 from footfall.found import shown
@@ -15,37 +17,49 @@ from footfall.store import open_store
 from footfall.verify import Verification, verify_bucket
 
 
-def add(commands: Any) -> None:
-    """Add the command to a parser's subcommands."""
-    verify = commands.add_parser("verify", help="check a bucket against its manifests")
-    verify.add_argument("url", help="file:///folder or s3://bucket/prefix")
-    verify.add_argument(
-        "--endpoint", help="endpoint of an S3-compatible store (default: FOOTFALL_S3_ENDPOINT)"
-    )
-    verify.add_argument(
-        "--key", type=Path, action="append", help="trust this public key (PEM) alone, not those in the bucket"
-    )
-    verify.add_argument(
-        "--client",
-        help="the client whose bucket it must be (default: as the client files say, else the one that most "
-        "manifests name)",
-    )
-    verify.add_argument(
-        "--allow-unsigned",
-        action="store_true",
-        help="take manifests of version 1, of before signing, and list them; anybody can have written them",
-    )
-    verify.add_argument("--quick", action="store_true", help="compare sizes, do not read the files")
-    verify.set_defaults(command=_verify)
+@click.command()
+@click.argument("url")
+@click.option(
+    "--endpoint", metavar="URL", help="Endpoint of an S3-compatible store (default: FOOTFALL_S3_ENDPOINT)."
+)
+@click.option(
+    "--key",
+    "keys",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="PEM",
+    help="Trust this public key alone, not those in the bucket; may be given again.",
+)
+@client(
+    text="The client whose bucket it must be (default: as the client files say, else the one that most "
+    "manifests name)."
+)
+@click.option(
+    "--allow-unsigned",
+    is_flag=True,
+    help="Take manifests of version 1, of before signing, and list them; anybody can have written them.",
+)
+@click.option("--quick", is_flag=True, help="Compare sizes, do not read the files.")
+@with_settings
+def command(
+    settings: Settings,
+    url: str,
+    endpoint: str | None,
+    keys: tuple[Path, ...],
+    client_id: str | None,
+    allow_unsigned: bool,
+    quick: bool,
+) -> int:
+    """Check a bucket against its manifests.
 
-
-def _verify(options: argparse.Namespace, settings: Settings) -> int:
-    url = options.url if "://" in options.url else Path(options.url).absolute().as_uri()
-    store = open_store(url, s3_endpoint=options.endpoint or settings.s3_endpoint)
+    URL is a folder, file:///folder or s3://bucket/prefix.
+    """
+    url = url if "://" in url else Path(url).absolute().as_uri()
+    store = open_store(url, s3_endpoint=endpoint or settings.s3_endpoint)
     trusted = None
-    if options.key:
+    if keys:
         trusted = {}
-        for path in options.key:
+        for path in keys:
             try:
                 name, pem = public_key(path.read_bytes())
             except (OSError, ValueError) as error:
@@ -54,9 +68,9 @@ def _verify(options: argparse.Namespace, settings: Settings) -> int:
     seen = verify_bucket(
         store,
         public_keys=trusted,
-        is_thorough=not options.quick,
-        takes_unsigned=options.allow_unsigned,
-        owner=(lambda _above: options.client) if options.client else _owner(settings, store.url("")),
+        is_thorough=not quick,
+        takes_unsigned=allow_unsigned,
+        owner=(lambda _above: client_id) if client_id else _owner(settings, store.url("")),
     )
     return _print(seen, trusted)
 
@@ -64,10 +78,10 @@ def _verify(options: argparse.Namespace, settings: Settings) -> int:
 def _owner(settings: Settings, url: str) -> Callable[[str], str | None]:
     """Whose a root below `url` is: by the client files, and by the folders of the backup."""
     roots = {}
-    for client in registry_of(settings).clients:
-        roots[_plain(f"{settings.backup}/{client.client_id}")] = client.client_id
-        for destination in client.destinations().values():
-            roots[_plain(destination.resolved_url(settings.home))] = client.client_id
+    for each in registry_of(settings).clients:
+        roots[_plain(f"{settings.backup}/{each.client_id}")] = each.client_id
+        for destination in each.destinations().values():
+            roots[_plain(destination.resolved_url(settings.home))] = each.client_id
     return lambda above: roots.get(_plain(f"{url.rstrip('/')}/{above}"))
 
 

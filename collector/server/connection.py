@@ -17,11 +17,10 @@ from urllib.parse import unquote_to_bytes
 
 import httptools
 
-from collector.message import Answer, Pending, Request
-from footfall.event import Refusal
+from collector.server.message import Answer, Pending, Request, Trouble
 
 if TYPE_CHECKING:
-    from collector.http import Server
+    from collector.server.http import Server
 
 log = logging.getLogger("collector")
 
@@ -59,7 +58,7 @@ class Connection(asyncio.Protocol):
         self._body: bytes | bytearray = b""
         self._counted = 0  # bytes of the body that Server.unfinished counts
         self._raw = 0  # bytes of it, framing included, as far as it came in earlier pieces
-        self._refusal: Refusal | None = None
+        self._trouble: Trouble | None = None
         self._owes_continue = False
         self._rest = b""  # was read and is not parsed yet
         #: Outcome, Connection header and "to HEAD" of the requests whose answers are not written.
@@ -78,7 +77,7 @@ class Connection(asyncio.Protocol):
         self._peer = name[0] if isinstance(name, tuple) else ""
         if len(server.connections) >= self._limits.connections or server.draining:
             self._is_last = True
-            answer = server.application.refuse(Refusal.OVERLOADED)
+            answer = server.application.refuse(Trouble.OVERLOADED)
             self._transport.write(server.bytes_of(answer, _CLOSE, is_head=False))
             self._transport.close()
             return
@@ -99,7 +98,7 @@ class Connection(asyncio.Protocol):
     def eof_received(self) -> bool:
         """The client sends no more; it may still read. True keeps the connection for its answers."""
         self._has_eof = True
-        self._cut_short(Refusal.BAD_REQUEST)
+        self._cut_short(Trouble.BAD_REQUEST)
         self._is_last = True
         return bool(self._queue)
 
@@ -107,7 +106,7 @@ class Connection(asyncio.Protocol):
         self._is_lost = True
         self._server.connections.discard(self)
         if self._phase == _BODY:
-            self._take(Refusal.BODY_UNFINISHED)  # kept for its site as far as it came
+            self._take(Trouble.BODY_UNFINISHED)  # kept for its site as far as it came
         self._forget_request()
         self._is_last = True
         self._rest = b""
@@ -132,7 +131,7 @@ class Connection(asyncio.Protocol):
         elif self._phase == _IDLE:
             self._transport.close()
         else:
-            self._cut_short(Refusal.HEAD_UNFINISHED)
+            self._cut_short(Trouble.HEAD_UNFINISHED)
 
     def end_if_idle(self) -> None:
         """Close unless a request is under way."""
@@ -170,7 +169,7 @@ class Connection(asyncio.Protocol):
             return
         # The limit of headers does not see repeated ones, and joining costs more the more there are.
         if len(fields[name]) > self._limits.head_bytes // 4:
-            self._stop(Refusal.HEAD_TOO_LARGE)
+            self._stop(Trouble.HEAD_TOO_LARGE)
         fields[name] += b", " + value
 
     def on_headers_complete(self) -> None:
@@ -183,20 +182,20 @@ class Connection(asyncio.Protocol):
         if not stays or b"connection" in headers:
             version = parser.get_http_version()
             if version not in ("1.0", "1.1"):
-                self._stop(Refusal.BAD_REQUEST)
+                self._stop(Trouble.BAD_REQUEST)
             # Asked to speak another protocol we keep ours, but what follows may be of the other.
             self._note = (_STAY if version == "1.0" else b"") if stays else _CLOSE
         if len(headers) > self._limits.headers:
-            self._stop(Refusal.HEAD_TOO_LARGE)
+            self._stop(Trouble.HEAD_TOO_LARGE)
         host = headers.get(b"host")
         if b"," in host if host is not None else parser.get_http_version() == "1.1":
-            self._stop(Refusal.BAD_REQUEST)  # two hosts, or none where one is due
+            self._stop(Trouble.BAD_REQUEST)  # two hosts, or none where one is due
         coding = headers.get(b"transfer-encoding")
         if coding is not None and (coding.lower() != b"chunked" or parser.get_http_version() != "1.1"):
-            self._stop(Refusal.BAD_REQUEST)
+            self._stop(Trouble.BAD_REQUEST)
         if b"expect" in headers and headers[b"expect"].lower() == b"100-continue":
             if int(headers.get(b"content-length", b"0")) > self._limits.body_bytes:
-                self._take(Refusal.BODY_TOO_LARGE)  # before it is sent at all
+                self._take(Trouble.BODY_TOO_LARGE)  # before it is sent at all
                 raise _Stop
             self._owes_continue = True
 
@@ -208,14 +207,14 @@ class Connection(asyncio.Protocol):
         else:
             self._body += body
         if len(self._body) > self._limits.body_bytes:
-            self._take(Refusal.BODY_TOO_LARGE)
+            self._take(Trouble.BODY_TOO_LARGE)
             raise _Stop
 
     def on_message_complete(self) -> None:
         self._take(None)
 
-    def _stop(self, refusal: Refusal) -> None:
-        self._refusal = refusal
+    def _stop(self, trouble: Trouble) -> None:
+        self._trouble = trouble
         raise _Stop
 
     # Reading
@@ -231,7 +230,7 @@ class Connection(asyncio.Protocol):
             cause = error.__context__
             if cause is not None and not isinstance(cause, _Stop):
                 log.error("unexpected %s while reading a request", type(cause).__name__)
-            self._refuse(self._refusal or Refusal.BAD_REQUEST)
+            self._refuse(self._trouble or Trouble.BAD_REQUEST)
             return
         if self._phase != _IDLE:
             self._raw += len(data)
@@ -255,14 +254,14 @@ class Connection(asyncio.Protocol):
         server, limits = self._server, self._limits
         if self._phase == _HEAD:
             if self._raw > limits.head_bytes:
-                self._refuse(Refusal.HEAD_TOO_LARGE)
+                self._refuse(Trouble.HEAD_TOO_LARGE)
             return
         server.unfinished += len(self._body) - self._counted
         self._counted = len(self._body)
         if server.unfinished > limits.unfinished_bytes:
-            self._refuse(Refusal.OVERLOADED)
+            self._refuse(Trouble.OVERLOADED)
         elif self._raw > 2 * limits.body_bytes + limits.head_bytes:  # tiny chunks, endless trailers
-            self._take(Refusal.BODY_TOO_LARGE)
+            self._take(Trouble.BODY_TOO_LARGE)
 
     def _set_deadline(self) -> None:
         """One for each phase, from its begin: bytes that come do not move it."""
@@ -304,7 +303,7 @@ class Connection(asyncio.Protocol):
 
     # Handing over and answering
 
-    def _take(self, trouble: Refusal | None) -> None:
+    def _take(self, trouble: Trouble | None) -> None:
         """Hand over the request, whose body has come, or as much of it as will."""
         url = self._url
         if not url.startswith(b"/") and b"://" in url:  # as a proxy is asked
@@ -320,17 +319,17 @@ class Connection(asyncio.Protocol):
         outcome = made if isinstance(made, (Pending, Answer)) else asyncio.ensure_future(made)
         self._enqueue(outcome, note, is_head=method == "HEAD")
 
-    def _refuse(self, refusal: Refusal) -> None:
+    def _refuse(self, trouble: Trouble) -> None:
         """Answer what is no request, after those before it, and close."""
         self._forget_request()
-        self._enqueue(self._server.application.refuse(refusal), _CLOSE, is_head=False)
+        self._enqueue(self._server.application.refuse(trouble), _CLOSE, is_head=False)
 
-    def _cut_short(self, refusal: Refusal) -> None:
+    def _cut_short(self, trouble: Trouble) -> None:
         """No more comes of the request under way."""
         if self._phase == _BODY:
-            self._take(Refusal.BODY_UNFINISHED)
+            self._take(Trouble.BODY_UNFINISHED)
         elif self._phase == _HEAD:
-            self._refuse(refusal)
+            self._refuse(trouble)
 
     def _forget_request(self) -> None:
         self._phase = self._timed = _IDLE

@@ -1,0 +1,48 @@
+"""`make generate`: writes what documents and dbt's YAML say of the catalogue, in the repository's root."""
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from footfall.catalogue import documents
+from footfall.clients import Client
+
+
+def _parts(parts: Mapping[str, Callable[[], str]]) -> Callable[[str], str]:
+    def made(text: str) -> str:
+        for name, make in parts.items():
+            text = documents.replaced(text, name, make())
+        return text
+
+    return made
+
+
+def _schema(_text: str) -> str:
+    return json.dumps(Client.model_json_schema(), indent=2) + "\n"
+
+
+#: File → what makes its new text of the one it has.
+MADE: Mapping[str, Callable[[str], str]] = {
+    "clients/client.schema.json": _schema,
+    "dbt_project/models/_exposures.yml": lambda _text: documents.exposures(),
+    "docs/architecture.md": _parts({"state": documents.state, "state-of-lake": documents.state_of_lake}),
+    "docs/delivery.md": _parts({"datasets": documents.datasets}),
+    "docs/operations.md": _parts({"backup": documents.backup}),
+}
+
+
+def main() -> int:
+    """Write each file that is not as it should be, and name it."""
+    for name, make in MADE.items():
+        path = Path(name)
+        text = path.read_text() if path.exists() else ""
+        new = make(text)
+        if new != text:
+            path.write_text(new)
+            sys.stdout.write(f"{name}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,170 @@
+"""What `footfall deliveries` does with the ledger, and what it says of it."""
+
+import sys
+from datetime import UTC, datetime
+
+from footfall.allowed import Allowed
+from footfall.clients import Client, registry_of
+from footfall.errors import FootfallError
+from footfall.settings import Settings
+from footfall.store import ObjectStore
+from orchestration.delivery.batch import Order, deliver_all
+from orchestration.delivery.desk import Desk, posting_for
+from orchestration.delivery.ledger import Ledger
+from orchestration.delivery.places import Places, places_of
+from orchestration.delivery.progress import IngestedHours
+from orchestration.delivery.redeliver import NotTaken, Redelivery, Wanted, as_json, as_line
+from orchestration.delivery.usage import usage_daily
+from orchestration.delivery.versions import software
+from orchestration.partitions import first_hour
+from orchestration.resources.destinations import Destinations
+from orchestration.resources.state import State
+from orchestration.resources.warehouse import Warehouse
+
+
+class Installation:
+    """The parts of an installation that deliveries need."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.registry = registry_of(settings)
+        self.ledger = Ledger(settings.ledger)
+        state = State(home=str(settings.home), ledger_path=str(settings.ledger), dbt_folder="")
+        allowed = Allowed.of(settings)
+        self.desk = Desk(settings.home, state.signer(), software(), post=posting_for(allowed))
+        self._destinations = Destinations(
+            home=str(settings.home),
+            backup_url=settings.backup,
+            s3_endpoint=settings.s3_endpoint,
+            rules=allowed.as_config(),
+        )
+
+    def places(self, client: Client) -> Places:
+        """A client's buckets and the backup."""
+        signer = self.desk.signer
+        return places_of(
+            self._destinations.openings(
+                client,
+                lambda url: signer.derived(f"challenge:{url}"),
+                taken=self.registry.places_of_others(client.client_id),
+            )
+        )
+
+    def backup(self) -> ObjectStore:
+        """The whole backup bucket."""
+        return self._destinations.backup()
+
+    def redelivery(self) -> Redelivery:
+        """What the ledger allows without the warehouse."""
+        return Redelivery(self.registry, self.places, self.ledger, self.desk)
+
+
+def list_deliveries(at: Installation, wanted: Wanted, *, is_all: bool, is_json: bool) -> int:
+    """What has not arrived, or everything, a line each."""
+    _require_known(at, wanted)
+    rows = [row for row in at.ledger.all() if wanted.has(row)]
+    if not is_all:
+        rows = [row for row in rows if row.is_open or row.hold]
+    for row in rows:
+        print(as_json(row) if is_json else as_line(row))
+    if not rows and not is_json:
+        print("nothing waits" if not is_all else "nothing was delivered yet")
+    return 0
+
+
+def replay(at: Installation, wanted: Wanted) -> int:
+    """Deliver at once what did not arrive or was lost by its bucket."""
+    _require_known(at, wanted)
+    failed = done = 0
+    for row, outcome in at.redelivery().replay(wanted):
+        done += outcome.status != "failed"
+        failed += outcome.status == "failed"
+        error = f"  FAILED {outcome.error}" if outcome.status == "failed" else ""
+        print(f"{as_line(at.ledger.row(row.identity))}{error}")
+    print(f"{done} delivered, {failed} failed")
+    return 1 if failed else 0
+
+
+def rebuild(at: Installation, wanted: Wanted) -> int:
+    """Take what the buckets say was delivered into the ledger."""
+    _require_known(at, wanted)
+    taken = left = 0
+    for each in at.redelivery().believe(wanted):
+        if isinstance(each, NotTaken):
+            left += 1
+            print(f"not taken  {each}")
+        else:
+            taken += 1
+    print(
+        f"{taken} deliveries taken from the manifests in the clients' buckets into {at.settings.ledger}, "
+        f"{left} not taken"
+    )
+    if left:
+        public = at.settings.home / "keys" / "public"
+        print(f"what an earlier key of ours signed is taken once its public half lies in {public}")
+    return 1 if left else 0
+
+
+def usage(at: Installation, day: str) -> int:
+    """What each client received and was delivered on a day (`2026-11-20`, UTC), as CSV."""
+    print("date,client_id,site,kind,rows,bytes")
+    not_counted: list[str] = []
+    for one in usage_daily(at.backup(), day, at.desk.own_keys, not_counted.append):
+        print(f"{one.date},{one.client_id},{one.site},{one.kind},{one.rows},{one.bytes}")
+    for line in not_counted:
+        print(f"not counted  {line}", file=sys.stderr)
+    return 1 if not_counted else 0
+
+
+def restate(at: Installation, wanted: Wanted, reason: str) -> int:
+    """Compare delivered periods with the warehouse; what differs is a new revision."""
+    _require_known(at, wanted)
+    now = datetime.now(UTC)
+    failed = made = 0
+    with Warehouse(path=str(at.settings.warehouse)).connect(*at.desk.folders) as connection:
+        orders = []
+        for client in at.registry.clients:
+            for export in client.exports:
+                if wanted.client_id in (None, client.client_id) and wanted.export in (None, export.name):
+                    rows = at.ledger.latest_delivered(client.client_id, export.name).values()
+                    starts = [row.period_start for row in rows if wanted.has(row) and row.period_start < now]
+                    if export.cadence == "daily":
+                        zone = client.zone()
+                        days = {start.astimezone(zone).strftime("%Y-%m-%d") for start in starts}
+                        starts = [client.local_midnight(day) for day in sorted(days)]
+                    orders.append(Order(client, export, tuple(starts)))
+        hours = IngestedHours.read(connection, first_hour())
+        for report in deliver_all(
+            connection,
+            orders,
+            at.places,
+            at.ledger,
+            at.desk,
+            hours,
+            reason=reason,
+            is_with_restated=False,
+        ):
+            for outcome in report.asked:
+                made += outcome.status == "delivered"
+                failed += outcome.status == "failed"
+                if outcome.status != "unchanged":
+                    name = f"{report.order.client.client_id}/{report.order.export.name}"
+                    print(f"{name} {outcome.period_start:%Y-%m-%dT%H:%M%z} {outcome.status} {outcome.error}")
+    print(f"{made} new revisions, {failed} failed")
+    return 1 if failed else 0
+
+
+def _require_known(at: Installation, wanted: Wanted) -> None:
+    """Raise FootfallError for a client or an export that nobody knows."""
+    client = at.registry.client(wanted.client_id) if wanted.client_id else None
+    known = [client] if client else at.registry.clients if not wanted.client_id else []
+    # What was delivered once stays known when its file is gone.
+    rows = [row for row in at.ledger.all() if wanted.client_id in (None, row.client_id)]
+    if wanted.client_id and not known and not rows:
+        raise FootfallError(
+            f"no client {wanted.client_id!r} has a valid file or was ever delivered to; "
+            "`footfall clients` lists them"
+        )
+    names = {row.export for row in rows}
+    if wanted.export and wanted.export not in names and not any(c.export(wanted.export) for c in known):
+        raise FootfallError(f"no export {wanted.export!r} is ordered or was ever delivered")

@@ -1,0 +1,45 @@
+"""The client files, as commands ask for them."""
+
+import contextlib
+import sys
+
+from footfall.clients import Client, Registry, Site, registry_of
+from footfall.errors import FootfallError
+from footfall.last_good import keep
+from footfall.settings import Settings
+
+
+def require_clients(settings: Settings) -> Registry:
+    """The registry; says on stderr what was set aside. Raises FootfallError where no client is left."""
+    registry = registry_of(settings)
+    for mistake in registry.mistakes:
+        print(f"set aside: {mistake}", file=sys.stderr)
+    if not registry.clients:
+        raise FootfallError(f"no valid client file in {settings.clients}")
+    return registry
+
+
+def put_in_force(settings: Settings) -> None:
+    """The same for a command that does the clients' work: what stands now is theirs from now on."""
+    registry = require_clients(settings)
+    with contextlib.suppress(OSError):  # then the first by name stands where two claim one thing
+        keep(settings.clients, settings.last_good_clients, [c.client_id for c in registry.clients])
+
+
+def known_client(settings: Settings, client_id: str) -> Client:
+    """A client by its id. Raises FootfallError that names those there are."""
+    registry = require_clients(settings)
+    client = registry.client(client_id)
+    if client is None:
+        known = ", ".join(c.client_id for c in registry.clients)
+        raise FootfallError(f"no client {client_id!r}; valid are: {known}")
+    return client
+
+
+def known_site(client: Client, site_id: str | None) -> Site:
+    """A client's site by its id, or its only one. Raises FootfallError."""
+    sites = {site.site_id: site for site in client.sites}
+    name = site_id or (next(iter(sites)) if len(sites) == 1 else None)
+    if name not in sites:
+        raise FootfallError(f"say which site of {client.client_id} it is: --site {' | '.join(sites)}")
+    return sites[name]

@@ -1,0 +1,57 @@
+"""`footfall up`: collector, Dagster UI and daemon on the state folder, kept alive until Ctrl-C."""
+
+import os
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from commands import installation
+from commands.keeping import Keeper, Teller
+from commands.preflight import Part, require_ready
+from commands.processes import Children
+from commands.registry import put_in_force
+from commands.state import enter, with_settings
+from footfall.errors import FootfallError
+from footfall.hours import lower_first_hour
+from footfall.settings import Settings
+
+
+@click.command()
+@with_settings
+def command(settings: Settings) -> int:
+    """Serve: collector, Dagster UI and daemon, until Ctrl-C. One that ends by itself is started again."""
+    require_ready(settings, Part.COLLECTOR, Part.DAGSTER)
+    enter(settings)
+    installation.prepare(settings)
+    put_in_force(settings)
+    lower_first_hour(
+        settings.first_hour_file, datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    )
+    environment = installation.environment(settings, os.environ)
+    with (
+        installation.sole_instance(settings),
+        Children(Path.cwd(), environment, settings.home / "logs") as children,
+    ):
+        print("starting the collector, the Dagster UI and the daemon …", flush=True)
+        keeper = Keeper(children, Teller(Path.cwd(), environment, _log), _log)
+        try:
+            collector = installation.start_collector(children, settings)
+            interface = installation.start_dagster(children, settings, keeper.look)
+            print(f"collector   {collector}\nDagster UI  {interface}\nCtrl-C ends all of it", flush=True)
+            while True:
+                keeper.look()
+                time.sleep(0.5)
+        except KeyboardInterrupt:
+            print("\nstopping …", flush=True)
+        except FootfallError as error:
+            keeper.give_up(error)
+            raise
+        finally:
+            keeper.close()
+    return 0
+
+
+def _log(line: str) -> None:
+    print(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {line}", flush=True)

@@ -1,0 +1,118 @@
+"""What documents and dbt's YAML say of the catalogue, as text: pure functions, which `make generate` writes.
+
+A part of a document that is made lies between two lines, `<!-- made: NAME -->` and `<!-- end: NAME -->`.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+
+from footfall.catalogue.state import BESIDE, HOME, LAKE, Keep, Place
+from footfall.catalogue.tables import DATASETS
+
+EXPOSURES_HEAD = """\
+# Made by `make generate` from footfall/catalogue/tables.py. One for each dataset that a client can have
+# delivered, so that lineage ends where the data does: in the client's bucket.
+version: 2
+
+exposures:
+"""
+_EXPOSURE = """\
+  - name: export_{name}
+    label: Export of {label}
+    type: application
+    maturity: high
+    description: >-
+      {grain} Delivered {cadences} to the client's bucket.
+    depends_on: [ref('{name}')]
+    owner: {{name: Footfall data, email: data@footfall.example}}
+"""
+
+
+def replaced(text: str, name: str, made: str) -> str:
+    """`text` with `made` between the lines of `name`. Raises ValueError where they are not there."""
+    begin, end = f"<!-- made: {name} -->\n", f"<!-- end: {name} -->\n"
+    if text.count(begin) != 1 or text.count(end) != 1:
+        raise ValueError(f"the lines {begin.strip()} and {end.strip()} must be there once")
+    before, _, rest = text.partition(begin)
+    _, _, after = rest.partition(end)
+    return before + begin + made + end + after
+
+
+def exposures() -> str:
+    """dbt_project/models/_exposures.yml."""
+    entries = [
+        _EXPOSURE.format(
+            name=table.name, label=table.label, grain=table.grain, cadences=_either(table.cadences)
+        )
+        for table in DATASETS.values()
+    ]
+    return EXPOSURES_HEAD + "\n".join(entries)
+
+
+def datasets() -> str:
+    """The table of docs/delivery.md: dataset, cadences, what a row belongs to."""
+    lines = ["| Dataset | Cadence | A row belongs to |", "|---|---|---|"]
+    # In the order of clocks, and of tables within a clock.
+    clocks = list(dict.fromkeys(table.clock for table in DATASETS.values()))
+    tables = sorted(DATASETS.values(), key=lambda table: clocks.index(table.clock))
+    for clock, of_clock in groupby(tables, key=lambda table: table.clock):
+        assert clock is not None, "datasets have one"
+        names = ", ".join(f"`{table.name}`" for table in of_clock)
+        lines.append(f"| {names} | {', '.join(clock.cadences)} | {clock.words} |")
+    return "\n".join(lines) + "\n"
+
+
+def state() -> str:
+    """The table of docs/architecture.md: what lies below the state folder and beside it."""
+    return _places((*HOME, *BESIDE))
+
+
+def state_of_lake() -> str:
+    """The table of docs/architecture.md: what lies in the lake."""
+    return _places(LAKE)
+
+
+def backup() -> str:
+    """The table of docs/operations.md: what a backup does about each place."""
+    named = list(_named())
+    rows = [
+        (", ".join(name for each, name in named if each is keep), text) for keep, text in _TREATED.items()
+    ]
+    return _table(("What", "How"), rows)
+
+
+_TREATED = {
+    Keep.BACKUP: "`footfall backup`",
+    Keep.LAKE: "`footfall backup --lake`; or replicate the bucket, never with `salts/`",
+    Keep.AGAIN: "not needed: made again",
+    Keep.HISTORY: "not needed: history only",
+    Keep.NEVER: "never: its salts must be gone after 48 hours; the spool empties itself each minute",
+    Keep.THEIRS: "its owner's; the backup bucket is a copy of them",
+    Keep.PASSING: "not needed: of this machine and moment",
+}
+
+
+def _named() -> Iterator[tuple[Keep, str]]:
+    for folder, places in (("", HOME), ("lake/", LAKE), ("", BESIDE)):
+        for place in places:
+            if place.name != "lake":
+                yield place.keep, f"`{folder}{place.title}`"
+
+
+def _places(places: Iterable[Place]) -> str:
+    head = ("Name", "What", "Made by", "Made again from", "Backup", "About people")
+    return _table(head, map(_row, places))
+
+
+def _row(place: Place) -> tuple[str, ...]:
+    personal = "yes" if place.is_personal else ""
+    return f"`{place.title}`", place.what, place.made_by, place.again, place.keep.value, personal
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _either(words: tuple[str, ...]) -> str:
+    return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

@@ -1,0 +1,260 @@
+"""Every table that leaves the house, in one entry each: into clients' buckets, or as a copy in the lake.
+
+What follows from an entry: the datasets that a client file may name, how often and in which order they are
+delivered, the copies that dashboards read, what previews leave out, the ends of dbt's lineage
+(`dbt_project/models/_exposures.yml`) and the table in `docs/delivery.md`. `make generate` writes the files.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Cadence = Literal["live", "hourly", "daily"]
+#: What a rule about how long rows are kept goes by. `acts`: a row is something that one person did.
+#: `persons`: a row is a person or a device. `figures`: a row counts, and is about nobody.
+Retention = Literal["acts", "persons", "figures"]
+
+
+@dataclass(frozen=True)
+class Clock:
+    """By what a row belongs to a period: a time, `hour` in hourly and `moment` in daily files (TIMESTAMPTZ),
+    or a local day, `day` (DATE). `words` say it in documents.
+
+    `cadences`: how often it can be delivered. An hour of receipt is complete once and for all, and so is the
+    hour in which a session closed; a row of a report is a local day. Live is what is known of an event as
+    soon as it is received.
+    """
+
+    words: str
+    cadences: tuple[Cadence, ...]
+    hour: str | None = None
+    moment: str | None = None
+    day: str | None = None
+
+
+RECEIVED = Clock(
+    "the hour, or the local day, it was received in",
+    ("live", "hourly", "daily"),
+    hour="received_hour",
+    moment="received_at",
+)
+#: No earlier hour can know that a session is over.
+CLOSED = Clock(
+    "the hour or day it closed in (30 minutes after its last event)",
+    ("hourly", "daily"),
+    hour="closed_at",
+    moment="closed_at",
+)
+FIRST_VISIT = Clock(
+    "the local day of the first visit; who comes back is a new revision of that day",
+    ("daily",),
+    day="first_date",
+)
+SITE_DAY = Clock("a local day of its site", ("daily",), day="date")
+COHORT = Clock(
+    "the Monday of its cohort; each week that passes is a new revision of that Monday. A cohort whose Monday "
+    "lies before the installation's first day is not delivered",
+    ("daily",),
+    day="cohort_week",
+)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A mart or report that leaves the house.
+
+    `name` is the dbt model's and the dataset's; `label` what exports of it are called, and `grain` what their
+    rows are. Without a `clock` no client can order it. `order`: columns that give the rows of a client a
+    total order, so that the same data gives the same bytes. `personal`: its columns about a person or a
+    device, which no page shows. `published`: whether each run puts a copy into the lake; `published_order`
+    where copies have another order than deliveries.
+    """
+
+    name: str
+    label: str
+    grain: str
+    clock: Clock | None
+    order: tuple[str, ...]
+    retention: Retention = "figures"
+    personal: tuple[str, ...] = ()
+    published: bool = True
+    published_order: tuple[str, ...] = ()
+
+    @property
+    def cadences(self) -> tuple[Cadence, ...]:
+        """How often a client can have it; none where no client can."""
+        return self.clock.cadences if self.clock else ()
+
+    @property
+    def hour(self) -> str | None:
+        """See Clock."""
+        return self.clock.hour if self.clock else None
+
+    @property
+    def moment(self) -> str | None:
+        """See Clock."""
+        return self.clock.moment if self.clock else None
+
+    @property
+    def day(self) -> str | None:
+        """See Clock."""
+        return self.clock.day if self.clock else None
+
+    def column(self, cadence: str) -> str:
+        """The column by which a row belongs to a period of an export of that cadence."""
+        is_by_hour = cadence in ("hourly", "live")
+        return str(self.day or (self.hour if is_by_hour else self.moment))
+
+
+_BY_EVENT = ("site_id", "occurred_at", "event_id")
+_OF_EVENTS = ("event_id", "event_key", "session_id", "visitor_id")
+
+
+def _report(name: str, label: str, grain: str, *order: str, personal: tuple[str, ...] = ()) -> Table:
+    """Figures of a site's local days; `order` is what a row has beside both."""
+    return Table(name, label, grain, SITE_DAY, ("site_id", "date", *order), personal=personal)
+
+
+TABLES: tuple[Table, ...] = (
+    Table(
+        "events",
+        "events",
+        "Every kept event of an hour of receipt, bots marked.",
+        RECEIVED,
+        _BY_EVENT,
+        "acts",
+        personal=(
+            *_OF_EVENTS,
+            *("first_party_session_id", "user_id", "user_agent", "view_id"),
+            *("url", "title", "referrer", "props", "region", "city"),
+        ),
+        # The lake has them as they came, by hour of receipt.
+        published=False,
+    ),
+    Table(
+        "page_views",
+        "page views",
+        "Every page view of an hour of receipt, with the pages before and after it.",
+        RECEIVED,
+        _BY_EVENT,
+        "acts",
+        personal=(*_OF_EVENTS, "view_id", "url", "title", "referrer"),
+    ),
+    Table(
+        "sessions",
+        "sessions",
+        "Sessions that closed in an hour.",
+        CLOSED,
+        ("site_id", "started_at", "session_id"),
+        "acts",
+        personal=("session_id", "visitor_id", "first_party_session_id", "region", "city"),
+    ),
+    Table(
+        "conversions",
+        "conversions",
+        "Every conversion of an hour of receipt, credited to its session's entry.",
+        RECEIVED,
+        _BY_EVENT,
+        "acts",
+        personal=_OF_EVENTS,
+    ),
+    Table(
+        "visitors",
+        "visitors",
+        "Visitors who were first seen on a day, with all that came of them since.",
+        FIRST_VISIT,
+        ("site_id", "visitor_id"),
+        "persons",
+        personal=("visitor_id",),
+        published_order=("site_id", "first_seen_at", "visitor_id"),
+    ),
+    Table(
+        "url_metadata",
+        "pages",
+        "Pages, with what was seen of them last.",
+        None,
+        ("site_id", "page"),
+        personal=("title",),
+    ),
+    Table(
+        "identity_map",
+        "identities",
+        "Visitors, and the user that they are known to be.",
+        None,
+        ("site_id", "visitor_id"),
+        "persons",
+        personal=("visitor_id", "user_id", "stitched_id"),
+    ),
+    _report("daily_metrics", "daily metrics", "One day's figures of each site, in the site's own time zone."),
+    _report(
+        "pages_daily",
+        "pages by day",
+        "Views, entrances, exits and engagement of each page on one day.",
+        "page",
+        personal=("title",),
+    ),
+    _report(
+        "sources_daily",
+        "sources by day",
+        "Sessions of one day by channel, source, medium and campaign.",
+        *("channel", "source", "medium", "campaign"),
+    ),
+    _report(
+        "geo_daily",
+        "places by day",
+        "Sessions of one day by country, region and city.",
+        *("country", "region", "city"),
+        personal=("region", "city"),
+    ),
+    _report(
+        "devices_daily",
+        "devices by day",
+        "Sessions of one day by kind of device, browser and operating system.",
+        *("device", "browser", "os"),
+    ),
+    _report("events_daily", "event types by day", "Events of one day by their type.", "event_type"),
+    _report(
+        "journeys",
+        "journeys",
+        "Pairs of pages that followed each other on one day.",
+        *("from_page", "to_page"),
+    ),
+    Table(
+        "funnels",
+        "funnels",
+        "Steps of the client's own funnels that began on one day.",
+        SITE_DAY,
+        ("site_id", "funnel", "date", "step"),
+    ),
+    _report(
+        "web_vitals_daily",
+        "web vitals by day",
+        "What browsers measured on one day, by page and device.",
+        *("page", "device"),
+    ),
+    _report(
+        "ai_traffic_daily",
+        "AI traffic by day",
+        "Visits that assistants sent on one day, and what assistants and AI crawlers fetched.",
+        *("kind", "name"),
+    ),
+    _report("consent_daily", "consent by day", "Events of one day by what visitors allowed.", "consent_tier"),
+    _report("late_events", "late events", "What came late for one day, and when.", "received_hour"),
+    _report(
+        "edge_daily",
+        "requests by day",
+        "Requests of one day from access logs, by edge, result and status.",
+        *("origin", "edge_location", "edge_result", "status_class"),
+    ),
+    Table(
+        "retention_weekly",
+        "retention",
+        "Visitors of a week who came back in the weeks after it.",
+        COHORT,
+        ("site_id", "cohort_week", "weeks_later"),
+    ),
+)
+
+#: What a client can order, by name.
+DATASETS: dict[str, Table] = {table.name: table for table in TABLES if table.clock}
+#: What has a copy in the lake.
+PUBLISHED: tuple[Table, ...] = tuple(table for table in TABLES if table.published)

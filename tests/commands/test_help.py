@@ -1,0 +1,44 @@
+"""Help, completion, and what is no command line."""
+
+import subprocess
+import sys
+
+from support.command_line import ROOT
+
+
+def test_help_loads_no_command():
+    """It must come at once: what commands need takes seconds to load."""
+    script = "import sys; from commands import cli; cli.main(['--help']); print(*sys.modules, sep='\\n')"
+
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+
+    loaded = set(done.stdout.splitlines())
+    assert "click" in loaded
+    assert loaded & {"pydantic", "dagster", "duckdb", "boto3", "rich", "commands.state"} == set()
+
+
+def test_a_shell_completes_commands_options_and_clients(footfall):
+    assert "_FOOTFALL_COMPLETE=bash_complete" in footfall("completion", "bash").stdout
+    for words, completed in (
+        ("footfall deli", "deliveries"),
+        ("footfall deliveries list --js", "--json"),
+        ("footfall import x --client de", "demo"),
+    ):
+        footfall.settings = {
+            "_FOOTFALL_COMPLETE": "bash_complete",
+            "COMP_WORDS": words,
+            "COMP_CWORD": str(len(words.split()) - 1),
+        }
+        assert footfall().stdout.splitlines() == [f"plain,{completed}"]
+
+
+def test_what_is_no_command_line_is_exit_code_2(footfall):
+    for arguments in (
+        (),
+        ("run", "--form", "2026-11-20"),
+        ("import", "a.log"),
+        ("domains", "approve", "demo"),
+    ):
+        assert footfall(*arguments).returncode == 2
