@@ -9,8 +9,13 @@ from footfall.catalogue import documents
 from footfall.clients import Client
 
 
-def _part(name: str, make: Callable[[], str]) -> Callable[[str], str]:
-    return lambda text: documents.replaced(text, name, make())
+def _parts(parts: Mapping[str, Callable[[], str]]) -> Callable[[str], str]:
+    def made(text: str) -> str:
+        for name, make in parts.items():
+            text = documents.replaced(text, name, make())
+        return text
+
+    return made
 
 
 def _schema(_text: str) -> str:
@@ -21,7 +26,9 @@ def _schema(_text: str) -> str:
 MADE: Mapping[str, Callable[[str], str]] = {
     "clients/client.schema.json": _schema,
     "dbt_project/models/_exposures.yml": lambda _text: documents.exposures(),
-    "docs/delivery.md": _part("datasets", documents.datasets),
+    "docs/architecture.md": _parts({"state": documents.state, "state-of-lake": documents.state_of_lake}),
+    "docs/delivery.md": _parts({"datasets": documents.datasets}),
+    "docs/operations.md": _parts({"backup": documents.backup}),
 }
 
 

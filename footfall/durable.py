@@ -4,7 +4,8 @@ Where a version is written: of a SQLite file in its `PRAGMA user_version`, of th
 `ingest.state_version`, of a lake in its object `_footfall.json`, of all other files and folders of the state
 folder in `versions.json` beside them. 0 is what was left before there were versions.
 
-A change of what is kept adds a step to its line in STEPS; the step makes the next version of the one before.
+Which files have one, footfall.catalogue.state says. A change of what is kept adds a step to _LATER_STEPS or
+_LATER_FILE_STEPS; the step makes the next version of the one before.
 A state with more steps than are known here is of a newer program: it is refused before anything is touched.
 """
 
@@ -16,19 +17,17 @@ from contextlib import closing, suppress
 from pathlib import Path
 from urllib.parse import quote
 
+from footfall.catalogue import state
 from footfall.errors import FootfallError
 from footfall.keys import LAKE_VERSION
 from footfall.store import AlreadyExists, ObjectStore, open_store
 
 #: SQL of one step, statement by statement: all of it or nothing.
 Step = tuple[str, ...]
-#: SQLite files and the warehouse. The first step of each only gives it a version.
+#: SQLite files and the warehouse → their steps after the first, which only gives them a version.
+_LATER_STEPS: Mapping[str, tuple[Step, ...]] = {}
 STEPS: Mapping[str, tuple[Step, ...]] = {
-    "ledger.sqlite": ((),),
-    "registry.sqlite": ((),),
-    "alerts.sqlite": ((),),
-    "listings.sqlite": ((),),
-    "warehouse.duckdb": ((),),
+    name: ((), *_LATER_STEPS.get(name, ())) for name in state.databases()
 }
 
 
@@ -36,29 +35,14 @@ def _nothing(_path: Path) -> None:
     """The first step of each only gives it a version."""
 
 
-#: Files and folders of the state folder; a step gets the path.
+#: The same of other files and folders; a step gets the path.
+_LATER_FILE_STEPS: Mapping[str, tuple[Callable[[Path], None], ...]] = {}
 FILE_STEPS: Mapping[str, tuple[Callable[[Path], None], ...]] = {
-    "first_hour": (_nothing,),
-    "demo.json": (_nothing,),
-    "probes.json": (_nothing,),
-    "keys": (_nothing,),
-    "last-good-clients": (_nothing,),
-    "outbox": (_nothing,),
-    # Segments, their frames, and tallies.
-    "spool": (_nothing,),
+    name: (_nothing, *_LATER_FILE_STEPS.get(name, ())) for name in state.versioned()
 }
 #: Version of the lake: how its keys and objects are made.
 LAKE = 1
 VERSIONS_FILE = "versions.json"
-#: What to do about a file that is damaged. The runbook says more (`broken-state`).
-REMEDIES: Mapping[str, str] = {
-    "ledger.sqlite": "put it back from your backup, or move it away and run `footfall deliveries rebuild`",
-    "registry.sqlite": "put it back from your backup; decisions on domains are nowhere else",
-    "alerts.sqlite": "move it away: it is made again, and what fires is told once more",
-    "listings.sqlite": "move it away: it is made again with each hour",
-    "warehouse.duckdb": "move it away with its .wal, and run the hours again: it is made from the lake",
-    VERSIONS_FILE: "put it back from your backup, or remove it if no newer version has run here",
-}
 
 
 class BrokenState(FootfallError):
@@ -67,7 +51,7 @@ class BrokenState(FootfallError):
     def __init__(self, name: str, path: object, said: object) -> None:
         text = " ".join(str(said).split())[:300]
         super().__init__(
-            f"{path} is damaged or not ours ({text}); {REMEDIES[name]}: docs/runbook.md#broken-state"
+            f"{path} is damaged or not ours ({text}); {state.remedy(name)}: docs/runbook.md#broken-state"
         )
 
 

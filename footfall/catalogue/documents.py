@@ -3,8 +3,10 @@
 A part of a document that is made lies between two lines, `<!-- made: NAME -->` and `<!-- end: NAME -->`.
 """
 
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
+from footfall.catalogue.state import BESIDE, HOME, LAKE, Keep, Place
 from footfall.catalogue.tables import DATASETS
 
 EXPOSURES_HEAD = """\
@@ -58,6 +60,58 @@ def datasets() -> str:
         names = ", ".join(f"`{table.name}`" for table in of_clock)
         lines.append(f"| {names} | {', '.join(clock.cadences)} | {clock.words} |")
     return "\n".join(lines) + "\n"
+
+
+def state() -> str:
+    """The table of docs/architecture.md: what lies below the state folder and beside it."""
+    return _places((*HOME, *BESIDE))
+
+
+def state_of_lake() -> str:
+    """The table of docs/architecture.md: what lies in the lake."""
+    return _places(LAKE)
+
+
+def backup() -> str:
+    """The table of docs/operations.md: what a backup does about each place."""
+    named = list(_named())
+    rows = [
+        (", ".join(name for each, name in named if each is keep), text) for keep, text in _TREATED.items()
+    ]
+    return _table(("What", "How"), rows)
+
+
+_TREATED = {
+    Keep.BACKUP: "`footfall backup`",
+    Keep.LAKE: "`footfall backup --lake`; or replicate the bucket, never with `salts/`",
+    Keep.AGAIN: "not needed: made again",
+    Keep.HISTORY: "not needed: history only",
+    Keep.NEVER: "never: its salts must be gone after 48 hours; the spool empties itself each minute",
+    Keep.THEIRS: "its owner's; the backup bucket is a copy of them",
+    Keep.PASSING: "not needed: of this machine and moment",
+}
+
+
+def _named() -> Iterator[tuple[Keep, str]]:
+    for folder, places in (("", HOME), ("lake/", LAKE), ("", BESIDE)):
+        for place in places:
+            if place.name != "lake":
+                yield place.keep, f"`{folder}{place.title}`"
+
+
+def _places(places: Iterable[Place]) -> str:
+    head = ("Name", "What", "Made by", "Made again from", "Backup", "About people")
+    return _table(head, map(_row, places))
+
+
+def _row(place: Place) -> tuple[str, ...]:
+    personal = "yes" if place.is_personal else ""
+    return f"`{place.title}`", place.what, place.made_by, place.again, place.keep.value, personal
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def _either(words: tuple[str, ...]) -> str:

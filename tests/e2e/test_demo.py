@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from footfall.catalogue.state import unknown
 from footfall.store import LocalStore
 from footfall.verify import verify_bucket
 
@@ -27,6 +28,9 @@ def test_two_days_of_traffic_arrive_in_verified_files(installation):
     again = installation.run("verify", str(installation.home / "buckets" / "agency"))
     assert again.returncode == 0, again.stdout
     assert "all as promised" in again.stdout
+
+    left = [path.relative_to(installation.home).as_posix() for path in installation.home.rglob("*")]
+    assert unknown(path for path in left if (installation.home / path).is_file()) == []
 
 
 def test_a_demo_stopped_at_any_step_is_completed_by_the_next(installation, processes_of):

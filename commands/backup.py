@@ -1,0 +1,148 @@
+"""`footfall backup URL`: a snapshot of what the catalogue calls not to be lost, while everything runs."""
+
+import secrets
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import click
+
+from commands.state import with_state
+from footfall.catalogue.state import HOME, LAKE, Keep, Kind, Place, is_passing
+from footfall.clients import registry_of
+from footfall.durable import BrokenState, known_version, open_lake
+from footfall.errors import FootfallError
+from footfall.locations import folder, location
+from footfall.settings import Settings
+from footfall.signatures import load_signer
+from footfall.snapshots import CLIENTS, ROUTES, Writer, require_private, stores
+from footfall.snapshots import HOME as OF_HOME
+from footfall.store import ObjectStore
+
+#: Of the lake: what is written anew under its key, so that its size does not say whether it is the same.
+_REWRITTEN = ("sources",)
+
+
+@click.command()
+@click.argument("url")
+@click.option("--lake", is_flag=True, help="Also what of the lake cannot be made again.")
+@with_state
+def command(settings: Settings, url: str, lake: bool) -> int:
+    """Write a snapshot of what must not be lost, while everything runs.
+
+    URL is a folder, file:///folder or s3://bucket/prefix, for backups alone.
+    """
+    return backup(settings, url, lake=lake)
+
+
+def backup(settings: Settings, url: str, *, lake: bool = False) -> int:
+    """Write a new snapshot beside those that are there. Returns the exit code. Raises FootfallError."""
+    url = url if "://" in url else Path(url).absolute().as_uri()
+    if not settings.home.is_dir():
+        raise FootfallError(f"there is no installation in {settings.home}; set FOOTFALL_HOME")
+    snapshots, beside = stores(url, settings.s3_endpoint)
+    _require_own_place(settings, snapshots.url(""), beside.url(""))
+    signer = load_signer(settings.home / "keys")
+    require_private(snapshots)
+    source = open_lake(settings.lake, settings.s3_endpoint)
+    said: dict[str, Any] = {"has_raw": next(iter(source.list("raw/")), None) is not None, "objects": 0}
+    copied = 0
+    # Milliseconds keep the order of two in one second; the rest keeps them apart.
+    now = datetime.now(UTC)
+    name = f"{now:%Y%m%dT%H%M%S}{now.microsecond // 1000:03d}Z-{secrets.token_hex(2)}"
+    writer = Writer(snapshots, name)
+    with TemporaryDirectory(prefix="footfall-backup-") as scratch:
+        for path, file in _files(settings, Path(scratch)):
+            try:
+                writer.add(path, file)
+            except FileNotFoundError:
+                continue  # a file of the outbox that has arrived meanwhile
+            except OSError as error:
+                raise FootfallError(f"{file} cannot be read: {error.strerror}") from None
+    if lake:  # after the ledger: whatever it says was delivered is of objects that are copied now
+        require_private(beside)
+        said["objects"], copied = _copy_lake(source, beside)
+    versions = {place.name: known_version(place.name) for place in HOME if _has_version(place)}
+    writer.finish(signer, versions, said)
+    size = sum(each.bytes for each in writer.files)
+    print(f"snapshot {name}: {len(writer.files)} files, {size} bytes, signed with the key {signer.key_id}")
+    if lake:
+        print(f"lake: {said['objects']} objects, {copied} of them new")
+    elif settings.lake.startswith("file://") and said["has_raw"]:
+        print(f"the lake {settings.lake} is a folder and is not in it: copy it too, or say --lake")
+    print(f"back by: footfall restore {url} --at {name}")
+    return 0
+
+
+def _has_version(place: Place) -> bool:
+    return place.keep is Keep.BACKUP and (place.has_version or place.kind is Kind.SQLITE)
+
+
+def _require_own_place(settings: Settings, *urls: str) -> None:
+    """Raise FootfallError where a backup would lie in what it is a backup of, or in what others read."""
+    taken = {"the state folder, and is lost with it": folder(settings.home)}
+    for what, url in (("the lake", settings.lake), ("the backup bucket", settings.backup)):
+        taken[what] = location(url, settings.home, settings.s3_endpoint)
+    for client, places in registry_of(settings).places.items():
+        for name, place in places.items():
+            taken[f"{name} of the client {client}, who would read the keys"] = place
+    for url in urls:
+        for what, place in taken.items():
+            if location(url, settings.home, settings.s3_endpoint).overlaps(place):
+                raise FootfallError(f"{url} lies in {what}; name a place that is for backups alone")
+
+
+def _files(settings: Settings, scratch: Path) -> Iterator[tuple[str, Path]]:
+    """Path in the snapshot and where to read it, each as it is when it is asked for."""
+    for place in HOME:
+        path = settings.home / place.name
+        if place.keep is not Keep.BACKUP or not path.exists():
+            continue
+        if place.kind is Kind.SQLITE:
+            copy_database(place.name, path, scratch / place.name)
+            yield f"{OF_HOME}{place.name}", scratch / place.name
+            (scratch / place.name).unlink()
+        elif place.kind is Kind.FOLDER:
+            for file in sorted(path.rglob("*")):
+                within = file.relative_to(settings.home).as_posix()
+                if file.is_file() and not is_passing(within):
+                    yield f"{OF_HOME}{within}", file
+        else:
+            yield f"{OF_HOME}{place.name}", path
+    for file in sorted(settings.clients.glob("*.yaml")):
+        yield f"{CLIENTS}{file.name}", file
+    if settings.alert_routes is not None and settings.alert_routes.exists():
+        yield ROUTES, settings.alert_routes
+
+
+def copy_database(name: str, path: Path, copy: Path) -> None:
+    """A SQLite file as it is at one moment, whoever writes to it. Raises BrokenState where it is damaged."""
+    try:
+        with closing(sqlite3.connect(path, timeout=60)) as there, closing(sqlite3.connect(copy)) as here:
+            there.backup(here)
+            here.execute("PRAGMA journal_mode = DELETE")
+            [(found,)] = here.execute("PRAGMA quick_check(1)").fetchall()
+    except sqlite3.DatabaseError as error:
+        raise BrokenState(name, path, error) from None
+    if found != "ok":
+        raise BrokenState(name, path, found)
+
+
+def _copy_lake(lake: ObjectStore, copies: ObjectStore) -> tuple[int, int]:
+    """Copy what of the lake cannot be made again and is not there yet. Returns (objects, new ones)."""
+    objects = new = 0
+    for place in LAKE:
+        if place.keep is not Keep.LAKE:
+            continue
+        prefix = place.title
+        there = {info.key: info.size for info in copies.list(prefix)}
+        for info in lake.list(prefix):
+            if place.name in _REWRITTEN or there.get(info.key) != info.size:
+                copies.put(info.key, lake.get(info.key))
+                new += info.key not in there
+            objects += 1
+    return objects, new

@@ -1,0 +1,211 @@
+"""`footfall restore URL`: a snapshot of `footfall backup` into an empty state folder, checked first."""
+
+import sqlite3
+import tempfile
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from shutil import rmtree
+
+import click
+
+from commands.state import with_settings
+from footfall.catalogue.state import HOME, Kind
+from footfall.durable import FILE_STEPS, STEPS, known_version, open_lake, require_known, require_known_state
+from footfall.errors import FootfallError
+from footfall.hours import floor, parse, run_command
+from footfall.keys import LAKE_VERSION
+from footfall.mounts import remote_here
+from footfall.private import keep_private
+from footfall.settings import Settings
+from footfall.signatures import load_signer, public_key
+from footfall.snapshots import CLIENTS, ROUTES, Snapshot, fetch, names, read, stores
+from footfall.snapshots import HOME as OF_HOME
+from footfall.store import ObjectStore
+
+#: What may lie in a state folder before: neither is made by a restore.
+KEPT = ("lake", "buckets")
+
+
+# Not with_state: taking up would write into the folder, which must be empty.
+@click.command()
+@click.argument("url")
+@click.option("--at", metavar="NAME", help="The snapshot (default: the newest whole one).")
+@click.option(
+    "--key", type=click.Path(path_type=Path), metavar="PEM", help="Public key that must have signed it."
+)
+@click.option(
+    "--keep-clients", "keeps_clients", is_flag=True, help="Leave client files and routes that are there."
+)
+@with_settings
+def command(settings: Settings, url: str, at: str | None, key: Path | None, keeps_clients: bool) -> int:
+    """Put a snapshot of `footfall backup` into an empty state folder, checked whole before it is used.
+
+    URL is what `footfall backup` was given.
+    """
+    return restore(settings, url, at, key=key, keeps_clients=keeps_clients)
+
+
+def restore(
+    settings: Settings,
+    url: str,
+    at: str | None = None,
+    *,
+    key: Path | None = None,
+    keeps_clients: bool = False,
+) -> int:
+    """Put a snapshot back, or leave everything as it is. Returns the exit code. Raises FootfallError."""
+    url = url if "://" in url else Path(url).absolute().as_uri()
+    _require_empty(settings)
+    snapshots, beside = stores(url, settings.s3_endpoint)
+    snapshot = read(snapshots, _chosen(snapshots, at), _trusted(key))
+    for name, version in snapshot.versions.items():
+        known = known_version(name) if name in STEPS or name in FILE_STEPS else 0
+        require_known(name, snapshots.url(f"{snapshot.name}/"), version, known)
+    lake = open_lake(settings.lake, settings.s3_endpoint)
+    wants_lake = _wants_lake(settings, snapshot, lake)
+    settings.home.parent.mkdir(parents=True, exist_ok=True)
+    # Beside the state folder, so that it can take its place at once.
+    staging = Path(tempfile.mkdtemp(prefix=f"{settings.home.name}.restoring-", dir=settings.home.parent))
+    try:
+        for file in snapshot.files:
+            fetch(snapshots, snapshot, file, staging / file.path)
+        (staging / OF_HOME).mkdir(exist_ok=True, mode=0o700)
+        _require_sound(staging / OF_HOME, snapshot.key_id)
+        theirs = _client_files(settings, staging, keeps_clients)
+        put_back = _put_back_lake(beside, lake, snapshot) if wants_lake else 0
+        _put_in_place(staging / OF_HOME, settings.home)
+        for source, target in theirs:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(source.read_bytes())
+    except OSError as error:
+        raise FootfallError(
+            f"{error.filename or settings.home} cannot be written: {error.strerror}"
+        ) from None
+    finally:
+        rmtree(staging, ignore_errors=True)
+    keep_private(settings, is_first=False)
+    print(f"restored {snapshot.name}: {len(snapshot.files)} files; the key {snapshot.key_id} signs as before")
+    if put_back:
+        print(f"lake: {put_back} objects put back into {settings.lake}")
+    first = settings.first_hour_file
+    if first.exists():
+        now = datetime.now(UTC)
+        print("next, before `footfall up`: the warehouse is made again from the lake by")
+        print(f"  {run_command(parse(first.read_text().strip()), floor(now), now)}")
+    return 0
+
+
+def _require_empty(settings: Settings) -> None:
+    home = settings.home
+    kind = remote_here(home)
+    if kind is not None:
+        raise FootfallError(f"the state folder {home} is on {kind}; set FOOTFALL_HOME to a local disk")
+    try:
+        there = sorted(path.name for path in home.iterdir()) if home.exists() else []
+    except OSError as error:
+        raise FootfallError(f"the state folder {home} cannot be read: {error.strerror}") from None
+    if others := [name for name in there if name not in KEPT]:
+        raise FootfallError(
+            f"{home} is not empty (it has {', '.join(others[:5])}): a restore writes over nothing; move it "
+            "away or set FOOTFALL_HOME to a new folder"
+        )
+
+
+def _chosen(snapshots: ObjectStore, at: str | None) -> str:
+    whole, halves = names(snapshots)
+    for name in halves:
+        print(f"{name} has no manifest: a backup that did not come to its end, passed over")
+    if not whole:
+        raise FootfallError(f"there is no snapshot in {snapshots.url('')}")
+    if at is not None and at not in whole:
+        raise FootfallError(f"there is no whole snapshot {at!r}; there are: {', '.join(whole[-10:])}")
+    return at or whole[-1]
+
+
+def _trusted(key: Path | None) -> dict[str, bytes] | None:
+    if key is None:
+        return None
+    try:
+        return dict([public_key(key.read_bytes())])
+    except (OSError, ValueError) as error:
+        raise FootfallError(f"--key {key}: {error}") from None
+
+
+def _wants_lake(settings: Settings, snapshot: Snapshot, lake: ObjectStore) -> bool:
+    """Whether the lake is to be put back. Raises FootfallError where it is gone and not in the backup.
+
+    Hours that are run over an empty lake would take back what was delivered.
+    """
+    if snapshot.lake.get("objects"):
+        # Put back last: a lake without it may be half of one.
+        return lake.head(LAKE_VERSION) is None
+    if snapshot.lake.get("has_raw") and next(iter(lake.list("raw/")), None) is None:
+        raise FootfallError(
+            f"the lake {settings.lake} has no raw objects, and {snapshot.name} was made without --lake: "
+            "put the lake back first, or set FOOTFALL_LAKE to where it is"
+        )
+    return False
+
+
+def _put_back_lake(copies: ObjectStore, lake: ObjectStore, snapshot: Snapshot) -> int:
+    found = [info.key for info in copies.list("")]
+    if len(found) < int(snapshot.lake["objects"]):
+        raise FootfallError(
+            f"{copies.url('')} holds {len(found)} objects of the lake, of {snapshot.lake['objects']} at least"
+        )
+    for key in sorted(found, key=lambda key: key == LAKE_VERSION):
+        lake.put(key, copies.get(key))
+    return len(found)
+
+
+def _require_sound(home: Path, key_id: str) -> None:
+    """Raise FootfallError where a file is damaged or of a newer program, or the key is another one."""
+    for place in HOME:
+        path = home / place.name
+        if place.kind is Kind.SQLITE and path.exists():
+            try:
+                with closing(sqlite3.connect(path)) as database:
+                    [(found,)] = database.execute("PRAGMA quick_check(1)").fetchall()
+            except sqlite3.DatabaseError as error:
+                found = error
+            if found != "ok":
+                raise FootfallError(
+                    f"the snapshot's {place.name} is damaged ({found}); take another with --at"
+                )
+    require_known_state(home)
+    if not (home / "keys" / "signing-key.pem").exists() or load_signer(home / "keys").key_id != key_id:
+        raise FootfallError(f"the snapshot lacks the key {key_id}, which signed it; take another with --at")
+
+
+def _client_files(settings: Settings, staging: Path, keeps: bool) -> list[tuple[Path, Path]]:
+    """What is to be copied and where to. Raises FootfallError where other client files are there already."""
+    wanted = [(path, settings.clients / path.name) for path in sorted((staging / CLIENTS).glob("*"))]
+    if (staging / ROUTES).exists() and settings.alert_routes is not None:
+        wanted.append((staging / ROUTES, settings.alert_routes))
+    names = {target for _, target in wanted}
+    others = [path for path in settings.clients.glob("*.yaml") if path not in names]
+    different = [
+        target for source, target in wanted if target.exists() and target.read_bytes() != source.read_bytes()
+    ]
+    if keeps:
+        is_there = any(settings.clients.glob("*.yaml"))
+        return [] if is_there else wanted
+    if others or different:
+        listed = ", ".join(str(path) for path in sorted([*others, *different])[:5])
+        raise FootfallError(
+            f"these are not as in the snapshot: {listed}; move them away, or keep them with --keep-clients"
+        )
+    return wanted
+
+
+def _put_in_place(restored: Path, home: Path) -> None:
+    """At once where the folder is new; else entry by entry, what is most precious first."""
+    if not home.exists() or not any(home.iterdir()):
+        if home.exists():
+            home.rmdir()
+        restored.rename(home)
+        return
+    order = [place.name for place in HOME]
+    for path in sorted(restored.iterdir(), key=lambda path: order.index(path.name)):
+        path.rename(home / path.name)
