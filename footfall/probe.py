@@ -65,7 +65,7 @@ def probe(
     """
     try:
         store = open_destination(destination, allowed, taken=taken)
-        if isinstance(store, LocalStore) and not store.root.is_dir() and is_below(destination, allowed.home):
+        if isinstance(store, LocalStore) and not store.root.exists() and is_below(destination, allowed.home):
             yield Step("resolve", True, f"{store.url('')} is not there yet: the first delivery makes it")
             return
         require_folder(destination, allowed.home)

@@ -18,7 +18,8 @@ from support.s3_server import s3_server
 
 from commands import ledger_work
 from commands.cli import main
-from footfall.clients import load_registry
+from footfall.allowed import Allowed
+from footfall.clients import registry_of
 from footfall.hours import HOUR, floor
 from footfall.settings import Settings
 from orchestration.delivery.batch import Order, deliver_all
@@ -100,8 +101,8 @@ class Operator:
         return outcomes
 
     def probes(self):
-        clients = load_registry(self.settings.clients).clients
-        write_probes(self.home / "probes.json", probe_all(clients, self.home, lambda _: "token"))
+        found = probe_all(registry_of(self.settings), Allowed.of(self.settings), lambda _: "token")
+        write_probes(self.home / "probes.json", found)
 
 
 @pytest.fixture
@@ -109,6 +110,7 @@ def operator(tmp_path, monkeypatch, instance, capsys):
     """With no client yet: a test writes `clients/*.yaml` and asks for the operator then."""
     home = tmp_path
     (home / "clients").mkdir()
+    (home / "buckets").mkdir()
     (home / "first_hour").write_text(f"{LATE - 30 * HOUR:%Y-%m-%dT%H}\n")
     with receiver() as receives:
         receives.pages["/health"] = "{}"
@@ -140,7 +142,7 @@ def write_client(folder, name, destination):
 def test_a_folder_that_cannot_be_written_to_is_one_alert_of_its_cause_with_what_follows_inside(
     operator, tmp_path, monkeypatch
 ):
-    wall = tmp_path / "wall"
+    wall = tmp_path / "buckets" / "wall"
     wall.write_text("a file where the folder belongs")
     write_client(tmp_path, "acme", {"url": wall.as_uri()})
     on_call = operator()
@@ -182,7 +184,8 @@ def test_a_folder_that_cannot_be_written_to_is_one_alert_of_its_cause_with_what_
 
 
 def test_a_replay_that_sends_again_what_a_bucket_lost_is_not_overdue(operator, tmp_path):
-    bucket = tmp_path / "bucket"
+    bucket = tmp_path / "buckets" / "acme"
+    bucket.mkdir()
     write_client(tmp_path, "acme", {"url": bucket.as_uri()})
     on_call = operator()
     assert set(on_call.delivers()) == {"delivered"}
@@ -211,6 +214,7 @@ def test_a_wrong_secret_is_one_alert_with_the_words_of_the_store(operator, tmp_p
         for name, value in server.environment.items():
             monkeypatch.setenv(name, value)
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "not-the-secret")
+        monkeypatch.setenv("FOOTFALL_CLIENT_HOSTS", "127.0.0.1")
         url = f"s3://{server.bucket}/acme"
         write_client(tmp_path, "acme", {"url": url, "endpoint": server.endpoint, "region": "us-east-1"})
         on_call = operator()
@@ -225,7 +229,7 @@ def test_a_wrong_secret_is_one_alert_with_the_words_of_the_store(operator, tmp_p
 
 
 def test_an_hour_that_was_missed_is_one_alert_of_the_client_that_says_nothing_ran(operator, tmp_path):
-    write_client(tmp_path, "acme", {"url": (tmp_path / "bucket").as_uri()})
+    write_client(tmp_path, "acme", {"url": (tmp_path / "buckets" / "acme").as_uri()})
     on_call = operator()
     at = ledger_work.Installation(on_call.settings)
     for export in ("events", "sessions"):  # delivered the hour before, so this one is owed
@@ -268,7 +272,7 @@ def broken():
 def test_a_run_that_never_started_one_that_was_killed_and_one_by_hand_say_why_and_what_they_were(
     operator, tmp_path, instance
 ):
-    write_client(tmp_path, "acme", {"url": (tmp_path / "bucket").as_uri()})
+    write_client(tmp_path, "acme", {"url": (tmp_path / "buckets" / "acme").as_uri()})
     on_call = operator()
     partition = f"{LATE:%Y-%m-%d-%H:%M}"
     # As its monitoring does, which tells in these words; what Dagster tries again is no alert yet.
@@ -296,7 +300,7 @@ def test_a_run_that_never_started_one_that_was_killed_and_one_by_hand_say_why_an
 
 
 def test_what_is_known_is_shown_with_who_and_why_and_a_test_is_no_trouble(operator, tmp_path):
-    wall = tmp_path / "wall"
+    wall = tmp_path / "buckets" / "wall"
     wall.write_text("")
     write_client(tmp_path, "acme", {"url": wall.as_uri()})
     on_call = operator()

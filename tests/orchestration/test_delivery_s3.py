@@ -140,7 +140,9 @@ def test_a_bucket_that_is_missing_is_told_of_and_never_made(on_s3, server):
         wanted = Destination(url="s3://no-such-bucket/x", endpoint=proxy.endpoint, region="us-east-1")
         on_s3.places = lambda: {
             "backup": Place("backup", lambda: on_s3.backup),
-            "main": Place("main", lambda: open_destination(wanted, on_s3.folder)),
+            "main": Place(
+                "main", lambda: open_destination(wanted, Allowed(on_s3.folder, hosts=("127.0.0.1",)))
+            ),
         }
 
         outcome = on_s3.deliver()
