@@ -132,11 +132,12 @@ def test_what_prevents_a_start_is_told_once(tmp_path):
     (tmp_path / "clients").mkdir()
     many = {"FOOTFALL_COLLECTOR_WORKERS": "3"}
 
-    code, told = CollectorProcess(
-        tmp_path, settings=many | {"FOOTFALL_LAKE": "file:///proc/nowhere"}
-    ).fails_to_start()
+    lake = tmp_path / "later"
+    lake.mkdir()
+    (lake / "_footfall.json").write_text('{"lake": 99}')
+    code, told = CollectorProcess(tmp_path, settings=many | {"FOOTFALL_LAKE": lake.as_uri()}).fails_to_start()
     assert code == 1
-    assert told.count("\n") == 1 and "the lake cannot be written" in told
+    assert told.count("\n") == 1 and "_footfall.json" in told and "99" in told
 
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]

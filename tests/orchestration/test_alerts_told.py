@@ -178,6 +178,7 @@ def test_a_folder_that_cannot_be_written_to_is_one_alert_of_its_cause_with_what_
     assert "https://wiki.example/runbook#delivery_failed" in on_call.types("show", told["key"])
 
     wall.unlink()
+    wall.mkdir()
     assert set(on_call.delivers()) <= {"delivered"}
     on_call.probes()
     assert on_call.looks() == [], "it must be well for five minutes before that is told"

@@ -4,7 +4,6 @@ import json
 import socket
 import threading
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -115,7 +114,9 @@ def test_a_daemon_that_beats_and_looks_for_no_alerts_is_as_good_as_dead(machine)
 
 
 def test_a_dead_collector_is_printed_and_left_to_the_daemon_to_tell_as_long_as_it_lives(machine):
-    machine.settings = replace(machine.settings, collector_urls=(f"http://127.0.0.1:{free_port()}",))
+    machine.settings = machine.settings.model_copy(
+        update={"collector_urls": (f"http://127.0.0.1:{free_port()}",)}
+    )
     machine.beats()
     code, said = machine.watched()
     assert code == 1
