@@ -289,7 +289,7 @@ def test_dagster_shows_each_hour_and_each_file_with_its_numbers(mended):
         assert set(seen[asset]) == partitions, asset
     for partition in partitions:
         ingested = seen["ingest/events"][partition]
-        assert (ingested["lines"], ingested["kept"], ingested["duplicates"]) == (20, 18, 1)
+        assert (ingested["lines"], ingested["kept"], ingested["duplicates"]) == (26, 24, 1)
         assert ingested["quarantined"] == 1
         delivered = seen["deliveries/demo/events"][partition]
         assert (delivered["status"], delivered["dagster/row_count"]) == ("delivered", 6)
