@@ -128,7 +128,7 @@ def _deliveries(
                     trouble = Outcome(now, "failed", trouble=sorted_out(error))
                     failed.append((client.client_id, export.name, trouble))
                     continue
-                is_open = OPEN_TAG in context.run_tags
+                is_open = OPEN_TAG in context.run.tags
                 orders.append(_order(current, export, context.partition_keys, hours, ledger, is_open))
 
             def places(client: Client) -> Places:
