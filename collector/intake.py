@@ -20,7 +20,16 @@ from collector.targets import Target
 from collector.turns import Steps, Turns
 from collector.visitor_salts import VisitorSalts
 from footfall.access.limits import BYTES_OF_ONE, WORK_OF_ONE, Buckets, Limits
-from footfall.event import Event, Receipt, Refusal, Refused, check_event, event_line, refused_line
+from footfall.event import (
+    MAX_QUARANTINE_BYTES,
+    Event,
+    Receipt,
+    Refusal,
+    Refused,
+    check_event,
+    event_line,
+    refused_line,
+)
 from footfall.privacy import VisitorHash
 from footfall.scrub_addresses import without_own_address
 from footfall.scrub_work import affordable, work
@@ -202,8 +211,10 @@ class Intake:
             return self._keep_unclaimed(refused, request, received_at, body)
         address = self._senders.of(request.peer, request.headers).address
         if b"x-footfall-received-at" not in request.headers:
-            # By size and work: what cannot be read is as large as its sender likes, and is kept.
-            self._charge(address, target, [affordable(body)], request.started, 1 + len(body) // BYTES_OF_ONE)
+            # By size and work: what cannot be read is as large as its sender likes, and is kept. By the work
+            # of half of what is kept: one large batch that is no JSON does not use up a sender's burst.
+            worked = affordable(body[: MAX_QUARANTINE_BYTES // 2])
+            self._charge(address, target, [worked], request.started, 1 + len(body) // BYTES_OF_ONE)
         of_request = Receipt(target.client_id, target.site.site_id, received_at, None, "")
         lines = [refused_line(refused, of_request, body)]
         answer = refusal_answer([refused], as_json=request.route in JSON_ROUTES)
