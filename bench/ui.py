@@ -37,7 +37,7 @@ from footfall.clients import load_registry
 from footfall.hours import HOUR, floor
 from footfall.settings import Settings
 from orchestration.alerting.book import alert_book
-from orchestration.defs.alerting.deliveries import overdue
+from orchestration.defs.alerting.deliveries import owed
 from orchestration.delivery.ledger import Ledger
 
 CLIENTS, DAYS = 200, 400
@@ -232,7 +232,7 @@ def _alerts(settings: Settings, last: datetime, figures: Figures) -> None:
     registered = load_registry(settings.clients).clients
     ledger = Ledger(settings.ledger)
     with alert_book(settings.alert_book) as book:
-        figures.add(ALERTS, seconds(lambda: overdue(ledger, registered, book, last + 50 * HOUR)))
+        figures.add(ALERTS, seconds(lambda: owed(ledger, registered, book, last + 50 * HOUR)))
     ledger.close()
 
 

@@ -1,6 +1,7 @@
 """Before the first byte of state is written: is there all that the parts to be started will need?
 
-Looks and changes nothing. Finds every reason not to begin, not only the first.
+Looks and changes nothing. Finds every reason not to begin, not only the first; but where another process
+has the state folder, that is the one reason: the ports are taken by the same one.
 """
 
 import enum
@@ -36,6 +37,7 @@ def require_ready(settings: Settings, *parts: Part, needs_lake: bool = False) ->
 
     `needs_lake`: a lake on S3 must answer now. A collector starts without it, and ships later.
     """
+    installation.require_unheld(settings)
     checks: list[Callable[[], object]] = [
         partial(installation.require_local, settings),
         partial(
@@ -44,7 +46,6 @@ def require_ready(settings: Settings, *parts: Part, needs_lake: bool = False) ->
             f"the state folder {settings.home}",
             "mend its rights or set FOOTFALL_HOME",
         ),
-        partial(installation.require_unheld, settings),
         partial(_require_room, settings.home),
     ]
     for variable, url in (("FOOTFALL_LAKE", settings.lake), ("FOOTFALL_BACKUP", settings.backup)):

@@ -4,6 +4,7 @@ import random
 import re
 import socket
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -64,7 +65,7 @@ def requests(chance: random.Random, count: int) -> list[bytes]:
 
 def status_of(port: int, raw: bytes) -> int:
     """The status that a raw request is answered with; 0 where the connection ends without one."""
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
         try:
             connection.sendall(raw)
             # The end of the sender, not of the request: a body that is too short ends here.
@@ -101,9 +102,9 @@ def check_malformed(collector: CollectorProcess, seed: int, count: int) -> None:
 
     statuses = send_all(collector.port, seed, count)
 
-    assert not {s for s in statuses if s >= 500 and s != 503}, f"seed {seed}"
-    assert statuses.count(503) == 0, "nothing was wrong with the disk"
-    assert sum(400 <= s < 500 for s in statuses) > count // 3
+    counts = Counter(statuses)
+    assert max(counts) < 500, f"seed {seed}: {counts}; {collector.health()}"
+    assert sum(400 <= s < 500 for s in statuses) > count // 3, counts
     assert resident_bytes(collector.pid) - before < 32 << 20
     assert collector.ask("POST", "/collect", batch(wire_event(f"after-malformed-{seed}"))).status == 204
     assert collector.health()["status"] == "ok"

@@ -126,6 +126,7 @@ def installation(tmp_path: Path) -> Iterator[Installation]:
         "FOOTFALL_ENV_FILE": os.devnull,  # that of a person who works here is not for tests
         "FOOTFALL_CLIENTS": str(ROOT / "clients"),
         "FOOTFALL_COLLECTOR_PORT": str(_free_port()),
+        "FOOTFALL_METRICS_PORT": str(_free_port()),
         "FOOTFALL_UI_PORT": str(_free_port()),
         "FOOTFALL_SITE_PORT": str(_free_port()),
         "PYTHONUNBUFFERED": "1",
