@@ -61,6 +61,7 @@ def invoke(
         # Imported here: it takes a second, and most of what imports this module never runs dbt.
         from dbt.adapters.duckdb.connections import DuckDBConnectionManager
         from dbt.cli.main import dbtRunner
+        from dbt.contracts.graph.manifest import Manifest
         from dbt_common.events.event_manager_client import cleanup_event_logger
 
         # Stopped in the middle of its start, dbt writes a traceback: it belongs to its logs. Until it has
@@ -70,7 +71,7 @@ def invoke(
             with (target / "stderr.log").open("a") as quiet, redirect_stderr(quiet), redirect_stdout(quiet):
                 # Without `environment`: for another warehouse than the one it knows, dbt parses all anew.
                 done = dbtRunner().invoke(["parse", *fixed, "--no-write-json"])
-                if done.success:
+                if isinstance(done.result, Manifest):
                     with _environment(environment):
                         runner = dbtRunner(manifest=done.result)
                         done = runner.invoke([*arguments, *fixed, "--threads", str(threads)])
