@@ -8,9 +8,7 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import duckdb
-
-from footfall.sql import run
+from footfall.sql import open_database, run
 from orchestration.ingest.schema import create_statements
 from orchestration.modelling.project import DBT, artefacts, dbt_environment, dbt_folders
 
@@ -19,7 +17,7 @@ def main() -> int:
     """Load the seeds, build the models empty, generate the page. Returns dbt's exit code."""
     with TemporaryDirectory(prefix="footfall-docs-") as folder:
         warehouse = Path(folder) / "warehouse.duckdb"
-        with duckdb.connect(str(warehouse)) as connection:
+        with open_database(warehouse) as connection:
             for statement in create_statements():
                 run(connection, "{statement}", statement=statement)
         for command in (("seed",), ("run", "--empty"), ("docs", "generate", "--static")):

@@ -10,11 +10,9 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
 
-import duckdb
-
 from footfall.errors import FootfallError
 from footfall.hours import HOUR
-from footfall.sql import name, run, sql
+from footfall.sql import name, open_database, run, sql
 from orchestration.modelling.command import build_whole, build_windowed, window_environment
 from orchestration.modelling.invoke import failures, invoke
 
@@ -74,10 +72,10 @@ def rebuild(warehouse: Path, target: Path, say: Callable[[str], object], most: i
 
 def _without_models(warehouse: Path, copy: Path) -> list[tuple[datetime, int]]:
     """Copy what ingest and discovery wrote. Returns (hour, events) of every ingested hour, in order."""
-    with duckdb.connect(str(warehouse)) as connection:
+    with open_database(warehouse) as connection:
         run(connection, "CHECKPOINT")  # so that the file is all there is
     shutil.copyfile(warehouse, copy)
-    with duckdb.connect(str(copy)) as connection:
+    with open_database(copy) as connection:
         run(connection, "SET TimeZone = 'UTC'")
         for schema in ("staging", "intermediate"):
             run(connection, "DROP SCHEMA IF EXISTS {schema} CASCADE", schema=name(schema))

@@ -14,7 +14,7 @@ from dagster_duckdb import DuckDBResource
 
 from footfall.durable import STEPS, BrokenState, known_version, require_known
 from footfall.errors import FootfallError
-from footfall.sql import SCRATCH, confine, run, run_steps
+from footfall.sql import SCRATCH, SETTINGS, confine, open_database, run, run_steps
 
 #: Of DuckDB: not its file, or not whole; of another version; without our tables.
 _DAMAGE = (
@@ -68,7 +68,7 @@ class Warehouse(dg.ConfigurableResource):
     def _require_known(self) -> None:
         """Look at the version before anybody else opens the file; an older one is brought up to now."""
         name = "warehouse.duckdb"
-        with duckdb.connect(self.path) as connection:
+        with open_database(self.path) as connection:
             is_there = run(
                 connection,
                 "SELECT count(*) FROM duckdb_tables() WHERE schema_name = 'ingest' AND table_name = ?",
@@ -93,7 +93,9 @@ class Warehouse(dg.ConfigurableResource):
         try:
             yield
         except _DAMAGE as error:
-            raise BrokenState("warehouse.duckdb", self.path, error) from None
+            # DuckDB advises to install what reads other programs' files.
+            said = "a file of another program" if "INSTALL" in str(error) else error
+            raise BrokenState("warehouse.duckdb", self.path, said) from None
 
     @contextmanager
     def connect(self, *folders: Path) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -104,7 +106,9 @@ class Warehouse(dg.ConfigurableResource):
         with (
             self.exclusive(),
             TemporaryDirectory(prefix=f"{SCRATCH}warehouse-") as own,
-            DuckDBResource(database=self.path).get_connection() as connection,
+            DuckDBResource(
+                database=self.path, connection_config=dict(SETTINGS)
+            ).get_connection() as connection,
         ):
             try:
                 run(connection, "SET TimeZone = 'UTC'")
