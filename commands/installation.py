@@ -2,7 +2,6 @@
 
 import fcntl
 import os
-import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,10 +13,13 @@ from footfall.errors import FootfallError
 from footfall.installed import DATA
 from footfall.mounts import remote_here
 from footfall.settings import Settings
+from orchestration.instance_file import instance_file
 
 #: Seconds until a part must answer. On an idle machine the webserver takes 10 and the collector 1; a busy one
 #: takes twenty times that. One that ends meanwhile is told of at once, so that a long wait costs nothing.
 DAGSTER_SECONDS, COLLECTOR_SECONDS = 300, 60
+
+_CHECKSUMS = ("AWS_REQUEST_CHECKSUM_CALCULATION", "AWS_RESPONSE_CHECKSUM_VALIDATION")
 
 
 def require_local(settings: Settings) -> None:
@@ -35,7 +37,8 @@ def prepare(settings: Settings) -> None:
     require_local(settings)
     try:
         settings.dagster_home.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(DATA / "dagster.yaml", settings.dagster_home / "dagster.yaml")
+        template = (DATA / "dagster.yaml").read_text()
+        (settings.dagster_home / "dagster.yaml").write_text(instance_file(template, settings))
     except OSError as error:
         raise FootfallError(
             f"the state folder {settings.home} cannot be written ({error.strerror}); "
@@ -90,6 +93,8 @@ def environment(settings: Settings, environ: Mapping[str, str]) -> dict[str, str
         "DAGSTER_DISABLE_TELEMETRY": "1",
         "PYTHONUNBUFFERED": "1",
         "PYTHONSAFEPATH": "1",
+        # Compatible stores refuse the checksums that newer clients of S3 add unasked, as Dagster's own does.
+        **(dict.fromkeys(_CHECKSUMS, "when_required") if settings.s3_endpoint else {}),
     }
 
 

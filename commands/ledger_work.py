@@ -121,7 +121,7 @@ def restate(at: Installation, wanted: Wanted, reason: str) -> int:
     _require_known(at, wanted)
     now = datetime.now(UTC)
     failed = made = 0
-    with Warehouse(path=str(at.settings.warehouse)).connect(*at.desk.folders) as connection:
+    with Warehouse(database=str(at.settings.warehouse)).connect(*at.desk.folders) as connection:
         orders = []
         for client in at.registry.clients:
             for export in client.exports:

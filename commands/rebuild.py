@@ -40,7 +40,7 @@ def _rebuild(settings: Settings, events: int | None) -> int:
         print(f"{time.monotonic() - begun:7.0f} s  {text}", flush=True)
 
     try:
-        with Warehouse(path=str(settings.warehouse)).exclusive():
+        with Warehouse(database=str(settings.warehouse)).exclusive():
             rebuild(settings.warehouse, settings.home / "dbt" / "rebuild", say, events or PIECE)
     except FootfallError as error:
         print(f"footfall rebuild: {error}", file=sys.stderr)

@@ -32,6 +32,7 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "orchestration.loading": ("orchestration.defs",),
     "orchestration.reloading": ("footfall",),
     "orchestration.launcher": (),
+    "orchestration.instance_file": ("footfall",),
     "orchestration.partitions": ("footfall",),
     "orchestration.resources": ("footfall",),
     "orchestration.ingest": ("footfall",),

@@ -299,6 +299,13 @@ LAKE: tuple[Place, ...] = (
         is_personal=True,
     ),
     Place(
+        "compute-logs",
+        "what steps of runs print, where the lake is on S3",
+        "Dagster",
+        Keep.HISTORY,
+        Kind.FOLDER,
+    ),
+    Place(
         "probe",
         "that the lake can be written, and takes a put once",
         "the collector",

@@ -29,7 +29,7 @@ def resources() -> dg.Definitions:
                 folder=str(settings.clients), rules=rules, last_good=str(settings.last_good_clients)
             ),
             "lake": Lake(url=settings.lake, s3_endpoint=settings.s3_endpoint),
-            "warehouse": Warehouse(path=str(settings.warehouse)),
+            "warehouse": Warehouse(database=str(settings.warehouse)),
             "destinations": Destinations(
                 home=str(settings.home),
                 backup_url=settings.backup,

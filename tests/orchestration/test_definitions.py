@@ -291,7 +291,7 @@ def _checks_of_an_hour(clients: Path, folder: Path, name: str):
             partition_key=FIRST_HOUR.strftime(HOUR_FORMAT),
             resources={
                 "lake": Lake(url=lake.root.as_uri()),
-                "warehouse": Warehouse(path=str(folder / "warehouse.duckdb")),
+                "warehouse": Warehouse(database=str(folder / "warehouse.duckdb")),
                 "clients": Clients(folder=str(clients)),
                 "state": State(
                     home=str(folder),
@@ -344,7 +344,7 @@ def test_a_client_file_spoilt_after_loading_holds_up_no_other_client(load, tmp_p
             instance=instance,
             partition_key=FIRST_HOUR.strftime(HOUR_FORMAT),
             resources={
-                "warehouse": Warehouse(path=str(tmp_path / "warehouse.duckdb")),
+                "warehouse": Warehouse(database=str(tmp_path / "warehouse.duckdb")),
                 "clients": Clients(folder=str(clients)),
                 "destinations": Destinations(home=str(tmp_path), backup_url=(tmp_path / "backup").as_uri()),
                 "state": State(

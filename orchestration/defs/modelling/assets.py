@@ -91,7 +91,7 @@ def _build(
     keys = context.selected_asset_keys
     some = {node["name"] for node in _nodes().values() if node["key"] in keys}
     arguments = everything if keys == context.assets_def.keys else build_some(some)
-    path = Path(warehouse.path)
+    path = Path(warehouse.database)
     with warehouse.exclusive():
         results = invoke(arguments, window_environment(path, window.start, window.end), target)
         counts = row_counts(path, [_nodes()[r.unique_id]["table"] for r in results if r.kind != "test"])
