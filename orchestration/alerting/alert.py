@@ -128,8 +128,8 @@ class Alert:
     """A condition that holds. `subject` names the thing within its kind and client; `facts` are shown.
 
     `link` is a page of the Dagster UI. `covers` says for a program what it is about: periods
-    (`events 2026-11-20T14`), destinations, addresses, ends of a run's partitions. `remedy` is what to do where
-    the words of the kind do not fit.
+    (`events 2026-11-20T14`), destinations, addresses, ends of a run's partitions. `remedy` is what to do
+    where the words of the kind do not fit.
     """
 
     kind: str

@@ -51,9 +51,9 @@ class Run:
 
 #: What to do about a run that has no step to read.
 _NEVER_STARTED = (
-    "No step of it began, so there is nothing to mend in it and nothing is half-done: the machine was too busy, "
-    "or the code server was away. Look at the load, at `logs/dagster-code.log` in the state folder and at "
-    "`footfall doctor`; then run the same hours again (`footfall run`, or *Re-execute all*)."
+    "No step of it began, so there is nothing to mend in it and nothing is half-done: the machine was too "
+    "busy, or the code server was away. Look at the load, at `logs/dagster-code.log` in the state folder and "
+    "at `footfall doctor`; then run the same hours again (`footfall run`, or *Re-execute all*)."
 )
 
 
