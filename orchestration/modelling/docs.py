@@ -3,18 +3,24 @@
 Uses a warehouse of its own with empty tables, so that it needs no data and no lock.
 """
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from footfall.installed import IS_INSTALLED
+from footfall.settings import Settings
 from footfall.sql import open_database, run
 from orchestration.ingest.schema import create_statements
-from orchestration.modelling.project import DBT, artefacts, dbt_environment, dbt_folders
+from orchestration.modelling.project import DBT, PROJECT_FOLDER, dbt_environment, dbt_folders
 
 
 def main() -> int:
     """Load the seeds, build the models empty, generate the page. Returns dbt's exit code."""
+    # Installed packages are not written to.
+    home = Settings.from_environ(os.environ).home
+    target = home / "dbt" / "docs" if IS_INSTALLED else PROJECT_FOLDER / "target"
     with TemporaryDirectory(prefix="footfall-docs-") as folder:
         warehouse = Path(folder) / "warehouse.duckdb"
         with open_database(warehouse) as connection:
@@ -22,13 +28,13 @@ def main() -> int:
                 run(connection, "{statement}", statement=statement)
         for command in (("seed",), ("run", "--empty"), ("docs", "generate", "--static")):
             done = subprocess.run(
-                [DBT, "--quiet", *command, *dbt_folders(artefacts())],
+                [DBT, "--quiet", *command, *dbt_folders(target)],
                 env={**dbt_environment(), "FOOTFALL_WAREHOUSE": str(warehouse)},
                 check=False,
             )
             if done.returncode:
                 return done.returncode
-    print(artefacts() / "static_index.html")
+    print(target / "static_index.html")
     return 0
 
 

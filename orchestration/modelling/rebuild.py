@@ -40,12 +40,18 @@ def pieces(hours: Iterable[tuple[datetime, int]], most: int = PIECE) -> list[Win
     return found
 
 
-def rebuild(warehouse: Path, target: Path, say: Callable[[str], object], most: int = PIECE) -> None:
+def rebuild(
+    warehouse: Path,
+    target: Path,
+    say: Callable[[str], object],
+    most: int = PIECE,
+    known: Path | None = None,
+) -> None:
     """Make every model of the warehouse anew. Whoever calls holds the warehouse.
 
-    `target`: a folder for dbt's artefacts. `say` is told of each piece. Until the end the warehouse stays as
-    it was, and for good where something fails. Raises FootfallError with what failed, or where the disk is
-    too full.
+    `target`: a folder for dbt's artefacts; `known`: that of the prepared models. `say` is told of each piece.
+    Until the end the warehouse stays as it was, and for good where something fails. Raises FootfallError with
+    what failed, or where the disk is too full.
     """
     if not warehouse.exists():
         raise FootfallError(f"there is no warehouse at {warehouse}: nothing to rebuild")
@@ -61,9 +67,9 @@ def rebuild(warehouse: Path, target: Path, say: Callable[[str], object], most: i
         windows = pieces(hours, most)
         for number, window in enumerate(windows, start=1):
             say(f"{number} of {len(windows)}: {window[0]:%Y-%m-%dT%H} to {window[1]:%Y-%m-%dT%H}")
-            _build(build_windowed(), copy, window, target)
+            _build(build_windowed(), copy, window, target, known)
         if windows:
-            _build(build_whole(), copy, (windows[0][0], windows[-1][1]), target)
+            _build(build_whole(), copy, (windows[0][0], windows[-1][1]), target, known)
         copy.replace(warehouse)
     finally:
         copy.unlink(missing_ok=True)
@@ -94,8 +100,8 @@ def _without_models(warehouse: Path, copy: Path) -> list[tuple[datetime, int]]:
     return [(row[0], row[1]) for row in rows]
 
 
-def _build(arguments: list[str], warehouse: Path, window: Window, target: Path) -> None:
-    results = invoke(arguments, window_environment(warehouse, *window), target)
+def _build(arguments: list[str], warehouse: Path, window: Window, target: Path, known: Path | None) -> None:
+    results = invoke(arguments, window_environment(warehouse, *window), target, known=known)
     bad = failures(results)
     if bad:
         raise FootfallError(f"{len(bad)} models and tests failed, and nothing has changed: " + "; ".join(bad))

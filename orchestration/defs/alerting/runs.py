@@ -56,6 +56,7 @@ def ended_runs(instance: dg.DagsterInstance, ui_url: str, now: datetime) -> list
                 link=f"{ui_url.rstrip('/')}/runs/{run.run_id}",
                 assets=assets,
                 is_by_hand=is_by_hand,
+                has_started=record.start_time is not None,
             )
         )
     return runs

@@ -12,6 +12,7 @@ import dagster as dg
 from footfall.catalogue.periods import HOUR_FORMAT
 from footfall.clients import Registry
 from footfall.hours import HOUR, between
+from orchestration.given import given
 from orchestration.ingest.accounts import HourCounts
 from orchestration.ingest.hour import ingest_hours
 from orchestration.ingest.late_fields import replace_enrichments
@@ -19,7 +20,7 @@ from orchestration.ingest.listing import record_degraded, record_digests
 from orchestration.ingest.review import LOST, UNCLOSED, VOLUME, Finding, review
 from orchestration.ingest.sites import replace_sites
 from orchestration.ingest.volume import volume_by_hour
-from orchestration.partitions import hourly, lag_minutes
+from orchestration.partitions import each_hour, lag_minutes
 from orchestration.resources.clients import Clients
 from orchestration.resources.lake import Lake
 from orchestration.resources.state import State
@@ -99,7 +100,6 @@ _OWNER = "team:data"
             description="No client file was set aside. The others stay in force either way.",
         ),
     ],
-    partitions_def=hourly(),
     backfill_policy=dg.BackfillPolicy.single_run(),
     pool="warehouse",
 )
@@ -130,6 +130,11 @@ def ingest(
     yield dg.MaterializeResult(
         asset_key=SITES, metadata={"dagster/row_count": sites}, check_results=[_client_files_check(registry)]
     )
+
+
+@dg.definitions
+def ingesting() -> dg.Definitions:
+    return dg.Definitions(assets=[each_hour(ingest, given().first_hour)])
 
 
 def lacking(

@@ -4,7 +4,8 @@ import dagster as dg
 
 from footfall.destinations import open_source
 from footfall.errors import FootfallError
-from orchestration.partitions import hourly
+from orchestration.given import given
+from orchestration.partitions import each_hour
 from orchestration.resources.clients import Clients
 from orchestration.resources.lake import Lake
 from sources.intake import LATENESS, TakenIn, take_in
@@ -29,7 +30,6 @@ ACCESS_LOGS = dg.AssetKey(["sources", "access_logs"])
             kinds={"s3"},
         )
     ],
-    partitions_def=hourly(),
     backfill_policy=dg.BackfillPolicy.single_run(),
 )
 def access_logs(
@@ -73,6 +73,11 @@ def access_logs(
             metadata=metadata,
         )
     return dg.MaterializeResult(asset_key=ACCESS_LOGS, metadata=metadata)
+
+
+@dg.definitions
+def taking_in() -> dg.Definitions:
+    return dg.Definitions(assets=[each_hour(access_logs, given().first_hour)])
 
 
 def _table(rows: list[tuple[str, TakenIn]]) -> str:
