@@ -82,11 +82,14 @@ def _link(where: str) -> dg.MetadataValue:
 def _fresh(spec: dg.AssetSpec) -> dg.AssetSpec:
     """With a freshness policy, where every period is made, or a table is written with each of them."""
     if spec.key.to_user_string() in TABLES:
-        return dg.apply_freshness_policy(spec, TABLES[spec.key.to_user_string()])
-    if spec.key.path[0] == "sources":
+        policy = TABLES[spec.key.to_user_string()]
+    elif spec.key.path[0] == "sources":
         return spec  # log buckets are read only where a client has one
-    if isinstance(spec.partitions_def, dg.HourlyPartitionsDefinition):
-        return dg.apply_freshness_policy(spec, HOURLY)
-    if isinstance(spec.partitions_def, dg.DailyPartitionsDefinition):
-        return dg.apply_freshness_policy(spec, DAILY)
-    return spec
+    elif isinstance(spec.partitions_def, dg.HourlyPartitionsDefinition):
+        policy = HOURLY
+    elif isinstance(spec.partitions_def, dg.DailyPartitionsDefinition):
+        policy = DAILY
+    else:
+        return spec
+    fresh: dg.AssetSpec = dg.apply_freshness_policy(spec, policy)
+    return fresh

@@ -192,7 +192,7 @@ def schedules() -> dg.Definitions:
     zones = {c.calendar(e).last_zone for c in registry.clients for e in c.exports if e.kind.is_day}
     for timezone in sorted(zones):
         name = f"daily_{zone_name(timezone)}"
-        each = dg.define_asset_job(
+        of_zone = dg.define_asset_job(
             name,
             selection=daily_selection(registry, timezone),
             partitions_def=daily(timezone, first_hour),
@@ -203,11 +203,11 @@ def schedules() -> dg.Definitions:
                 "Then run the day again: nothing is sent twice."
             ),
         )
-        jobs.append(each)
+        jobs.append(of_zone)
         made.append(
             dg.ScheduleDefinition(
                 name=name,
-                job=each,
+                job=of_zone,
                 cron_schedule=DAILY_CRON,
                 execution_timezone=timezone,
                 execution_fn=lambda tick, timezone=timezone: day_to_run(timezone, tick),

@@ -9,18 +9,18 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from footfall.installed import IS_INSTALLED
+from footfall.installed import DBT_PROJECT, IS_INSTALLED
 from footfall.settings import Settings
 from footfall.sql import open_database, run
 from orchestration.ingest.schema import create_statements
-from orchestration.modelling.project import DBT, PROJECT_FOLDER, dbt_environment, dbt_folders
+from orchestration.modelling.project import DBT, dbt_environment, dbt_folders
 
 
 def main() -> int:
     """Load the seeds, build the models empty, generate the page. Returns dbt's exit code."""
     # Installed packages are not written to.
     home = Settings.from_environ(os.environ).home
-    target = home / "dbt" / "docs" if IS_INSTALLED else PROJECT_FOLDER / "target"
+    target = home / "dbt" / "docs" if IS_INSTALLED else DBT_PROJECT / "target"
     with TemporaryDirectory(prefix="footfall-docs-") as folder:
         warehouse = Path(folder) / "warehouse.duckdb"
         with open_database(warehouse) as connection:

@@ -104,7 +104,7 @@ def _deliveries(
         clients: Clients,
         destinations: Destinations,
         state: State,
-    ) -> Iterator[dg.MaterializeResult]:
+    ) -> Iterator[dg.MaterializeResult[None]]:
         ledger = Ledger(state.ledger())
         failed: list[tuple[str, str, Outcome]] = []
         states: Counter[str] = Counter()
@@ -186,7 +186,7 @@ def _deliveries(
     return deliveries
 
 
-def _tell(context: dg.AssetExecutionContext, report: Report) -> Iterator[dg.MaterializeResult]:
+def _tell(context: dg.AssetExecutionContext, report: Report) -> Iterator[dg.MaterializeResult[None]]:
     """What arrived, as materialisations: of the asset where all of it did, else of single partitions."""
     client, export = report.order.client, report.order.export
     key = asset_key(client.client_id, export.name)

@@ -33,7 +33,7 @@ USAGE = dg.AssetKey([GROUP, "usage_daily"])
 )
 def usage(
     context: dg.AssetExecutionContext, destinations: Destinations, lake: Lake, state: State
-) -> dg.MaterializeResult:
+) -> dg.MaterializeResult[None]:
     backup, store = destinations.backup(), lake.store()
     own_keys = Desk(state.folder(), state.signer()).own_keys
     not_counted: list[str] = []

@@ -105,7 +105,7 @@ _OWNER = "team:data"
 )
 def ingest(
     context: dg.AssetExecutionContext, lake: Lake, warehouse: Warehouse, clients: Clients, state: State
-) -> Iterator[dg.MaterializeResult]:
+) -> Iterator[dg.MaterializeResult[None]]:
     window = context.partition_time_window
     registry = clients.registry()
     store = lake.store()

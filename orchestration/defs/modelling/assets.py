@@ -57,7 +57,9 @@ class _Translator(DagsterDbtTranslator):
 _TRANSLATOR = _Translator(settings=DagsterDbtTranslatorSettings(enable_duplicate_source_asset_keys=True))
 
 
-def _models(name: str, everything: list[str], **of: str) -> dg.AssetsDefinition:
+def _models(
+    name: str, everything: list[str], *, select: str = "fqn:*", exclude: str | None = None
+) -> dg.AssetsDefinition:
     """The models that dbt's selection says, made by dbt's arguments for all of them."""
     known = given().models
 
@@ -68,7 +70,8 @@ def _models(name: str, everything: list[str], **of: str) -> dg.AssetsDefinition:
         backfill_policy=dg.BackfillPolicy.single_run(),
         pool="warehouse",
         dagster_dbt_translator=_TRANSLATOR,
-        **of,
+        select=select,
+        exclude=exclude,
     )
     def models(context: dg.AssetExecutionContext, warehouse: Warehouse, state: State) -> Iterator[Any]:
         yield from _build(context, warehouse, state, everything, known)
@@ -102,7 +105,11 @@ def _events(
     for result in results:
         if result.kind == "test":
             check = _check(known, result.unique_id)
-            if check in context.selected_asset_check_keys and result.status != "skipped":
+            if (
+                check is not None
+                and check in context.selected_asset_check_keys
+                and result.status != "skipped"
+            ):
                 yield dg.AssetCheckResult(
                     asset_key=check.asset_key,
                     check_name=check.name,
@@ -123,7 +130,8 @@ def _events(
 
 @cache
 def _read_manifest(known: Path) -> Mapping[str, Any]:
-    return json.loads((known / "manifest.json").read_text())
+    read: dict[str, Any] = json.loads((known / "manifest.json").read_text())
+    return read
 
 
 @cache
@@ -159,7 +167,7 @@ def _check(known: Path, unique_id: str) -> dg.AssetCheckKey | None:
     backfill_policy=dg.BackfillPolicy.single_run(),
     pool="warehouse",
 )
-def published_marts(lake: Lake, warehouse: Warehouse, clients: Clients) -> dg.MaterializeResult:
+def published_marts(lake: Lake, warehouse: Warehouse, clients: Clients) -> dg.MaterializeResult[None]:
     with warehouse.connect() as connection:
         rows = {c.client_id: publish_marts(connection, lake.store(), c) for c in clients.registry().clients}
     return dg.MaterializeResult(

@@ -1,5 +1,7 @@
 """`sources/access_logs`: the log buckets of all clients, taken into the lake as raw objects."""
 
+from typing import Any
+
 import dagster as dg
 
 from footfall.destinations import open_source
@@ -61,7 +63,7 @@ def access_logs(
             rows.append((name, taken))
             for key, problem in taken.damaged.items():
                 context.log.warning("source %s: log object %s set aside: %s", name, key, problem)
-    metadata = {
+    metadata: dict[str, Any] = {
         "log_objects": sum(taken.objects for _, taken in rows),
         "requests": sum(taken.requests for _, taken in rows),
         "malformed_lines": sum(taken.malformed for _, taken in rows),
