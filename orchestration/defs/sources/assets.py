@@ -10,6 +10,8 @@ from orchestration.given import given
 from orchestration.partitions import each_hour
 from orchestration.resources.clients import Clients
 from orchestration.resources.lake import Lake
+from orchestration.resources.state import State
+from sources.event_names import EventNames
 from sources.intake import LATENESS, TakenIn, take_in
 
 ACCESS_LOGS = dg.AssetKey(["sources", "access_logs"])
@@ -35,7 +37,7 @@ ACCESS_LOGS = dg.AssetKey(["sources", "access_logs"])
     backfill_policy=dg.BackfillPolicy.single_run(),
 )
 def access_logs(
-    context: dg.AssetExecutionContext, lake: Lake, clients: Clients
+    context: dg.AssetExecutionContext, lake: Lake, clients: Clients, state: State
 ) -> dg.MaterializeResult[None]:
     window = context.partition_time_window
     store = lake.store()
@@ -53,7 +55,14 @@ def access_logs(
                     taken=registry.buckets_of_others(client.client_id),
                 )
                 taken = take_in(
-                    bucket, store, client, sites[source.site_id], source, window.start, window.end
+                    bucket,
+                    store,
+                    client,
+                    sites[source.site_id],
+                    source,
+                    EventNames.of(state.signer()),
+                    window.start,
+                    window.end,
                 )
             except FootfallError as error:
                 # One client's bucket holds up no other client; the run fails when all are done.
