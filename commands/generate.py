@@ -25,7 +25,10 @@ def _schema(_text: str) -> str:
 #: File → what makes its new text of the one it has.
 MADE: Mapping[str, Callable[[str], str]] = {
     "clients/client.schema.json": _schema,
+    "dbt_project/macros/enrichable.sql": lambda _text: documents.enrichable(),
     "dbt_project/models/_exposures.yml": lambda _text: documents.exposures(),
+    "dbt_project/models/_stored_event.md": lambda _text: documents.texts(),
+    "dbt_project/models/staging/web/__sources.yml": lambda _text: documents.ingested(),
     "docs/architecture.md": _parts({"state": documents.state, "state-of-lake": documents.state_of_lake}),
     "docs/delivery.md": _parts({"datasets": documents.datasets}),
     "docs/operations.md": _parts({"backup": documents.backup}),

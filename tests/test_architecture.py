@@ -287,6 +287,7 @@ def test_every_exception_of_length_is_a_file():
     assert [name for name in LONG_FILES if not (ROOT / name).is_file()] == []
 
 
+CADENCES = ("hourly", "daily", "live")
 #: Who looks at a cadence beside the catalogue, how often, and why.
 LOOKS = {
     # A client file's own field, against what its dataset offers.
@@ -301,16 +302,29 @@ def _is_cadence(node: ast.AST) -> bool:
     return isinstance(named, str) and named.lower().endswith("cadence")
 
 
+def _is_mark(node: ast.AST) -> bool:
+    """What the name of an hour has, or of a part of one, and the name of a day has not."""
+    return isinstance(node, ast.Constant) and node.value in ("T", ":")
+
+
+def _is_label(node: ast.AST) -> bool:
+    named = str(getattr(node, "attr", getattr(node, "id", "")))
+    return re.search(r"period|partition|label", named) is not None
+
+
 def _looks_at_cadence(tree: ast.AST) -> int:
     """How often a file compares a cadence, asks for its ending, or chooses by it."""
     found = 0
     for node in ast.walk(tree):
         if isinstance(node, ast.Compare):
-            found += any(_is_cadence(each) for each in (node.left, *node.comparators))
+            sides = (node.left, *node.comparators)
+            found += any(map(_is_cadence, sides)) or (_is_mark(node.left) and any(map(_is_label, sides)))
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             found += node.func.attr in ("endswith", "startswith", "removesuffix") and _is_cadence(
                 node.func.value
             )
+        elif isinstance(node, ast.IfExp):
+            found += any(getattr(each, "value", None) in CADENCES for each in (node.body, node.orelse))
         elif isinstance(node, ast.Match):
             found += _is_cadence(node.subject)
         elif isinstance(node, ast.Subscript):
@@ -338,6 +352,8 @@ def test_a_cadence_is_looked_at_in_the_catalogue_and_nowhere_else():
         'is_part = self._export.cadence.endswith("min")',
         "template = {'daily': 1}[cadence]",
         "match export.cadence:\n case 'daily': pass",
+        'is_hour = "T" in each.period',
+        'cadence = "hourly" if is_short(each) else "daily"',
     ],
 )
 def test_a_look_at_a_cadence_would_be_seen(line):

@@ -3,9 +3,13 @@
 A part of a document that is made lies between two lines, `<!-- made: NAME -->` and `<!-- end: NAME -->`.
 """
 
+import json
+import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
+from footfall.catalogue.columns import ENRICHABLE, EVENT
+from footfall.catalogue.ingested import INGESTED, Ingested
 from footfall.catalogue.state import BESIDE, HOME, LAKE, Keep, Place
 from footfall.catalogue.tables import DATASETS
 
@@ -25,6 +29,29 @@ _EXPOSURE = """\
       {grain} Delivered {cadences} to the client's bucket.
     depends_on: [ref('{name}')]
     owner: {{name: Footfall data, email: data@footfall.example}}
+"""
+SOURCES_HEAD = """\
+# Made by `make generate` from footfall/catalogue/ingested.py.
+version: 2
+
+sources:
+  - name: ingest
+    description: >
+      What ingest wrote of the raw objects, hour by hour. An hour is replaced as a whole and may be replaced
+      again when an object lands late.
+    schema: ingest
+    tables:
+"""
+ENRICHABLE_HEAD = """\
+{#-
+    Made by `make generate` from footfall/catalogue/columns.py: what an enrichment may give later of an event.
+    Facts of the visit itself stay as they were received.
+-#}
+{% macro enrichable_fields() %}
+    {{ return([
+"""
+TEXTS_HEAD = """\
+{#- Made by `make generate` from footfall/catalogue/columns.py: what the columns of a stored event mean. -#}
 """
 
 
@@ -47,6 +74,40 @@ def exposures() -> str:
         for table in DATASETS.values()
     ]
     return EXPOSURES_HEAD + "\n".join(entries)
+
+
+def ingested() -> str:
+    """dbt_project/models/staging/web/__sources.yml."""
+    return SOURCES_HEAD + "\n".join(map(_source, INGESTED))
+
+
+def _source(table: Ingested) -> str:
+    lines = [f"      - name: {table.name}", f"        description: {json.dumps(table.rows)}"]
+    if table.written_with:
+        key = f"[ingest, {table.written_with}]"
+        lines.append(f"        config: {{meta: {{dagster: {{asset_key: {key}}}}}}}")
+    lines.append("        columns:")
+    for column in table.columns:
+        said = json.dumps(column.meaning, ensure_ascii=False)
+        lines.append(f"          - {{name: {column.name}, data_type: {column.type}, description: {said}}}")
+    return "\n".join(lines) + "\n"
+
+
+def enrichable() -> str:
+    """dbt_project/macros/enrichable.sql."""
+    names = textwrap.wrap(", ".join(f"'{name}'" for name in ENRICHABLE), 110)
+    return ENRICHABLE_HEAD + "".join(f"        {line}\n" for line in names) + "    ]) }}\n{% endmacro %}\n"
+
+
+def texts() -> str:
+    """dbt_project/models/_stored_event.md: a block for each column, for the models that carry it along."""
+    blocks = (f"{{% docs {_text_of(column.name)} %}}{column.meaning}{{% enddocs %}}\n" for column in EVENT)
+    return TEXTS_HEAD + "".join(blocks)
+
+
+def _text_of(column: str) -> str:
+    # With a beginning of its own: `source` is another thing in most models.
+    return f"event_{column}"
 
 
 def datasets() -> str:

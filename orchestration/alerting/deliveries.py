@@ -78,7 +78,7 @@ def expected(client: Client, export: Export, since: datetime, now: datetime) -> 
         # In UTC: a local day with a change of summer time has 23 or 25 hours.
         end = period.window[1].astimezone(UTC)
         if oldest < end <= now:
-            due.append(Due(client.client_id, export.name, period.name, end + deadline))
+            due.append(Due(client.client_id, export.name, period.name, end + deadline, calendar.kind.pace))
     return due
 
 

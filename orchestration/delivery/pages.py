@@ -1,5 +1,6 @@
 """What a bucket says of itself to a person: README.txt, and columns.md beside each schema."""
 
+import re
 from functools import cache
 
 from footfall import keys
@@ -114,7 +115,22 @@ def _meanings(table: str) -> dict[str, str]:
         if path.exists():
             [model] = [each for each in read_yaml(path.read_text())["models"] if each["name"] == table]
             return {
-                column["name"]: " ".join(str(column.get("description", "")).split())
+                column["name"]: " ".join(_BLOCK.sub(_text, str(column.get("description", ""))).split())
                 for column in model["columns"]
             }
     return {}
+
+
+#: A text of dbt_project/models/*.md, as YAML asks for it, and as it stands there.
+_BLOCK = re.compile(r"\{\{ doc\('(\w+)'\) \}\}")
+_BLOCKS = re.compile(r"\{% docs (\w+) %\}(.*?)\{% enddocs %\}", re.DOTALL)
+
+
+def _text(asked: re.Match[str]) -> str:
+    return _texts()[asked[1]]
+
+
+@cache
+def _texts() -> dict[str, str]:
+    files = (DBT_PROJECT / "models").glob("*.md")
+    return {name: text for path in files for name, text in _BLOCKS.findall(path.read_text())}

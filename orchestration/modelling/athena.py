@@ -6,7 +6,7 @@ and a new hour is there at once; a query that names `dt` reads only these days.
 
 import sys
 
-from orchestration.ingest.schema import TABLES
+from footfall.catalogue.ingested import COLUMN_TYPES
 
 #: DuckDB type → Athena's.
 _TYPES = {
@@ -24,7 +24,7 @@ _IN_THE_LAKE = ("events", "quarantine")
 def athena_ddl(table: str, lake: str) -> str:
     """One statement. `lake`: the lake's root, s3://bucket or s3://bucket/prefix."""
     place = f"{lake.rstrip('/')}/{table}/"
-    columns = ",\n".join(f"  `{name}` {_TYPES[kind]}" for name, kind in TABLES[table].items())
+    columns = ",\n".join(f"  `{name}` {_TYPES[kind]}" for name, kind in COLUMN_TYPES[table].items())
     return (
         f"CREATE EXTERNAL TABLE IF NOT EXISTS {table} (\n{columns}\n)\n"
         "PARTITIONED BY (`dt` string, `hour` string)\n"
