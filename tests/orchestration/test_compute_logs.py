@@ -1,6 +1,7 @@
-"""What steps print lies where the lake is: beside Dagster's home, or on S3, where another machine finds it."""
+"""What steps print lies in Dagster's home, or with a lake on S3 in it, where another machine finds it."""
 
 import os
+import sys
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
@@ -17,7 +18,7 @@ from orchestration.defs.upkeep.runs import prune_runs
 
 @dg.asset
 def talkative():
-    print("what a step says")
+    sys.stdout.write("what a step says")
 
 
 def _settings(tmp_path, lake=None, endpoint=None):
