@@ -37,10 +37,10 @@ def dbt_environment() -> dict[str, str]:
     }
 
 
-def dbt_folders(target: Path) -> list[str]:
+def dbt_folders(target: Path, project: Path = PROJECT_FOLDER) -> list[str]:
     """dbt's arguments that say where the project is, and that all it writes goes to `target`."""
     return [
-        *("--project-dir", str(PROJECT_FOLDER), "--profiles-dir", str(PROJECT_FOLDER)),
+        *("--project-dir", str(project), "--profiles-dir", str(PROJECT_FOLDER)),
         *("--target-path", str(target), "--log-path", str(target), "--no-use-colors"),
     ]
 

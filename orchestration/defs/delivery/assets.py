@@ -19,16 +19,16 @@ from footfall.errors import FootfallError
 from footfall.exports import LIVE
 from footfall.failures import sorted_out
 from orchestration.defs.delivery.showing import (
-    GROUP,
-    LEDGER,
     asset_key,
+    delivered,
     facts,
     failure,
-    ledger_table,
+    ledger_now,
     partition_of,
     parts_table,
     state_table,
 )
+from orchestration.defs.delivery.specs import spec
 from orchestration.delivery.batch import Order, Report, deliver_all
 from orchestration.delivery.desk import Desk, posting_for
 from orchestration.delivery.ledger import Ledger
@@ -50,34 +50,6 @@ SWEEP_HOUR = 3
 LIVE_OP = "deliveries_live"
 
 
-def _spec(client: Client, export: Export) -> dg.AssetSpec:
-    mapping = dg.LastPartitionMapping() if export.kind.is_day else None
-    where = ", ".join(f"`{client.destinations()[name].url}`" for name in export.destinations)
-    return dg.AssetSpec(
-        asset_key(client.client_id, export.name),
-        # A local day does not line up with UTC hours for Dagster; that all its hours are ingested is
-        # checked before the day is delivered.
-        deps=[dg.AssetDep(key, partition_mapping=mapping) for key in _made_of(client, export)],
-        description=(
-            f"`{export.dataset}` for {client.name}, {export.cadence}, as {export.extension} in {where} and "
-            "in the backup bucket.\n\n"
-            "**When it is red:** the failure names the bucket, what it answered and what to do. Mend that; "
-            "what waits is sent by itself, or at once with the job `redeliver`. Nothing is sent twice."
-        ),
-        group_name=GROUP,
-        owners=["team:delivery"],
-        kinds={export.format},
-        tags={"client": client.client_id},
-        skippable=True,
-    )
-
-
-def _made_of(client: Client, export: Export) -> list[dg.AssetKey]:
-    """The export's table; where rows are held back, also what says which."""
-    table = dg.AssetKey([export.dataset])
-    return [table, dg.AssetKey(["discovery", "domains"])] if client.unverified_domains == "hold" else [table]
-
-
 def _deliveries(
     name: str, exports: list[tuple[Client, Export]], partitions: dg.PartitionsDefinition
 ) -> dg.AssetsDefinition:
@@ -86,7 +58,7 @@ def _deliveries(
 
     @dg.multi_asset(
         name=name,
-        specs=[_spec(client, export) for client, export in exports],
+        specs=[spec(client, export) for client, export in exports],
         can_subset=True,
         partitions_def=partitions,
         backfill_policy=dg.BackfillPolicy.single_run(),
@@ -167,18 +139,7 @@ def _deliveries(
                     metadata={"is_stopped": True},
                     allow_retries=False,
                 ) from None
-        open_rows = ledger.unfinished()
-        context.log_event(
-            dg.AssetMaterialization(
-                LEDGER,
-                metadata={
-                    "unfinished": ledger_table(open_rows),
-                    "this_run": state_table(states),
-                    "by_state": state_table(Counter(row.shown for row in open_rows)),
-                    "dagster/row_count": len(open_rows),
-                },
-            )
-        )
+        context.log_event(ledger_now(ledger, this_run=state_table(states)))
         ledger.close()
         if failed:
             raise failure(failed)
@@ -193,13 +154,7 @@ def _tell(context: dg.AssetExecutionContext, report: Report) -> Iterator[dg.Mate
     bad = report.failed
     for outcome in report.others if not bad else (*report.asked, *report.others):
         if outcome.status == "delivered" or (bad and outcome.status == "unchanged"):
-            context.log_event(
-                dg.AssetMaterialization(
-                    key,
-                    partition=partition_of(client, export, outcome),
-                    metadata=facts(outcome, ended_at=_ended_at(client, export, outcome)),
-                )
-            )
+            context.log_event(delivered(client, export, outcome))
     if not bad and export.name.endswith(LIVE):
         rows = sum(outcome.rows for outcome in report.asked)
         yield dg.MaterializeResult(

@@ -9,11 +9,9 @@ from footfall.hours import parse
 from orchestration.defs.delivery.showing import (
     GROUP,
     LEDGER,
-    asset_key,
-    facts,
+    delivered,
     failure,
-    ledger_table,
-    partition_of,
+    ledger_now,
 )
 from orchestration.delivery.desk import Desk, posting_for
 from orchestration.delivery.ledger import Ledger, LedgerRow
@@ -76,21 +74,10 @@ def redeliver_op(
         client = registry.client(row.client_id)
         export = client.export(row.export) if client else None
         if outcome.status == "delivered" and client and export:
-            context.log_event(
-                dg.AssetMaterialization(
-                    asset_key(row.client_id, row.export),
-                    partition=partition_of(client, export, outcome),
-                    metadata=facts(outcome),
-                )
-            )
+            context.log_event(delivered(client, export, outcome))
         elif outcome.status == "failed" and not (config.only_due and _is_known(ledger, row, outcome)):
             failed.append((row.client_id, row.export, outcome))
-    unfinished = ledger.unfinished()
-    context.log_event(
-        dg.AssetMaterialization(
-            LEDGER, metadata={"unfinished": ledger_table(unfinished), "dagster/row_count": len(unfinished)}
-        )
-    )
+    context.log_event(ledger_now(ledger))
     ledger.close()
     if failed:
         raise failure(failed)
@@ -105,9 +92,9 @@ def _is_known(ledger: Ledger, row: LedgerRow, outcome: Outcome) -> bool:
 @dg.job(
     executor_def=dg.in_process_executor,
     description=(
-        "Delivers at once what did not arrive: press *Launch run*. With a client, an export or hours in the "
+        "Delivers at once what did not arrive: press “Launch run”. With a client, an export or hours in the "
         "config only those. What a bucket has lost is sent again from the backup, with the same bytes. "
-        "**When it is red:** the failure names each bucket, what it answered and what to do."
+        "When it is red: the failure names each bucket, what it answered and what to do."
     ),
 )
 def redeliver() -> None:
@@ -139,7 +126,7 @@ def redeliveries() -> dg.Definitions:
         description=(
             "Every delivery that has not arrived: how far it is, what holds it up, when it is tried next. "
             "Written by each run that delivers. The whole ledger: `footfall deliveries list --all`.\n\n"
-            "**When a row stays:** its error says what to mend; then launch the job `redeliver`."
+            "When a row stays: its error says what to mend; then launch the job `redeliver`."
         ),
         group_name=GROUP,
         owners=["team:delivery"],

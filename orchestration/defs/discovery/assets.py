@@ -38,7 +38,7 @@ _OWNER = "team:accounts"
             description=(
                 "The registry of domains: which hosts the events of each client name, and whose they are "
                 "(seen, pending, verified, billable, blocked, retired). Traffic alone never verifies and "
-                "never bills.\n\n**When it is red:** the registry file cannot be written; mend that and "
+                "never bills.\n\nWhen it is red: the registry file cannot be written; mend that and "
                 "materialise the hour again. Nothing is counted twice."
             ),
             group_name="discovery",
@@ -101,12 +101,12 @@ class Decision(dg.Config):
 @dg.asset(
     key=["discovery", "domain"],
     description=(
-        "One partition a domain, `client/domain`. **Missing: it waits for a decision. Materialized: it is "
-        "the client's.**\n\n**To decide:** hold *Shift*, click *Materialize…*, choose the domain, and write "
+        "One partition a domain, `client/domain`. Missing: it waits for a decision. Materialized: it is "
+        "the client's.\n\nTo decide: hold Shift, click “Materialize…”, choose the domain, and write "
         "into the one field: `decision: approve by NAME` (or `block by NAME`, `retire by NAME`), with your "
-        "name. One that is blocked or retired leaves this list.\n\n**Without a decision** the owner's proof "
+        "name. One that is blocked or retired leaves this list.\n\nWithout a decision the owner's proof "
         "is looked for (a DNS TXT record or a file on the site); where there is none, the domain goes on "
-        "waiting.\n\n**When it is red:** the message says what the registry knows of the domain."
+        "waiting.\n\nWhen it is red: the message says what the registry knows of the domain."
     ),
     group_name="discovery",
     owners=[_OWNER],

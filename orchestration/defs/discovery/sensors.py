@@ -23,7 +23,7 @@ decide_domain_job = dg.define_asset_job(
     executor_def=dg.in_process_executor,
     description=(
         "Look for the proof of one domain, or decide about it (config: `decision`, as the asset says). "
-        "**When it is red:** the message says what the registry knows of the domain; `footfall domains list` "
+        "When it is red: the message says what the registry knows of the domain; `footfall domains list` "
         "shows all."
     ),
 )
@@ -78,7 +78,7 @@ def check_pending_domains(context: dg.OpExecutionContext, domains: DomainRegistr
 @dg.job(
     executor_def=dg.in_process_executor,
     description=(
-        "Every hour: has an owner put up the proof that we asked for? **When it is red:** the registry file "
+        "Every hour: has an owner put up the proof that we asked for? When it is red: the registry file "
         "cannot be written; mend that, the next hour asks again."
     ),
 )

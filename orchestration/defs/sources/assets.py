@@ -6,6 +6,7 @@ import dagster as dg
 
 from footfall.destinations import open_source
 from footfall.errors import FootfallError
+from footfall.markdown import table
 from orchestration.given import given
 from orchestration.partitions import each_hour
 from orchestration.resources.clients import Clients
@@ -26,7 +27,7 @@ ACCESS_LOGS = dg.AssetKey(["sources", "access_logs"])
                 "Access logs from the clients' own log buckets (CloudFront standard logs), as raw objects "
                 "of the hours of their requests. Each run also looks "
                 f"{LATENESS.total_seconds() / 3600:.0f} hours back for log objects that came late.\n\n"
-                "**When it is red:** the message names the source. Check that Footfall may list and read "
+                "When it is red: the message names the source. Check that Footfall may list and read "
                 "that bucket; then materialise the hour again: what was taken in is not taken in twice."
             ),
             group_name="ingest",
@@ -99,5 +100,4 @@ def _table(rows: list[tuple[str, TakenIn]]) -> str:
         (name, t.objects, t.requests, t.page_views, t.malformed, len(t.damaged), len(t.hours))
         for name, t in rows
     ]
-    cells = [head, ("---",) * len(head), *lines]
-    return "\n".join("| " + " | ".join(str(cell) for cell in row) + " |" for row in cells)
+    return table(head, lines)
