@@ -5,12 +5,12 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from support.dagster_api import OVER, backfill, reloads, runs_of
 from support.receiver import receiver
 
 from footfall.catalogue.periods import HOUR_FORMAT
@@ -23,12 +23,6 @@ LONGEST, TOLD_WITHIN = 25 * 60, 300
 INGEST = [["ingest", name] for name in ("events", "quarantine", "sites")]
 #: Cannot be delivered of an hour that has not ended.
 DOOMED = [["deliveries", "demo", "events"]]
-LAUNCH = """
-mutation($of: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $of) {
-  __typename ... on LaunchBackfillSuccess { backfillId } ... on PythonError { message } } }
-"""
-RUNS = "{ runsOrError(limit: 500) { ... on Runs { results { runId status tags { key value } } } } }"
-OVER = ("SUCCESS", "FAILURE", "CANCELED")
 
 
 @pytest.mark.proof
@@ -51,23 +45,23 @@ def test_on_a_busy_machine_and_with_reload_upon_reload_each_backfill_is_one_run_
         up = installation.start("up")
         ui = up.wait_until_it_says(r"Dagster UI\s+(http\S+)")
         begun = time.monotonic()
-        with _busy(), _reloading(ui) as reloads:
-            wanted = {_launch(ui, DOOMED, hour.strftime(HOUR_FORMAT)): "FAILURE"}
+        with _busy(), _reloading(ui) as counted:
+            wanted = {backfill(ui, DOOMED, hour.strftime(HOUR_FORMAT)): "FAILURE"}
             for n in range(1, backfills):
                 key = (midnight - n * HOUR).strftime(HOUR_FORMAT)
-                wanted[_launch(ui, INGEST, key)] = "SUCCESS"
+                wanted[backfill(ui, INGEST, key)] = "SUCCESS"
             runs = _wait_until_over(ui, wanted, begun + LONGEST)
             took = time.monotonic() - begun
-        found = {backfill: [status for _, status in runs[backfill]] for backfill in wanted}
-        [doomed] = [run for backfill in wanted if wanted[backfill] == "FAILURE" for run, _ in runs[backfill]]
+        found = {each: [status for _, status in runs[each]] for each in wanted}
+        [doomed] = [run for each in wanted if wanted[each] == "FAILURE" for run, _ in runs[each]]
         told = _told(receives, doomed, TOLD_WITHIN)
         assert up.process.poll() is None, up.said
         up.press_control_c()
 
     record_property("seconds", round(took))
-    record_property("reloads", dict(reloads))
-    assert found == {backfill: [status] for backfill, status in wanted.items()}
-    assert reloads["failed"] == 0 and reloads["done"] > 0, reloads
+    record_property("reloads", dict(counted))
+    assert found == {each: [status] for each, status in wanted.items()}
+    assert counted["failed"] == 0 and counted["done"] > 0, counted
     assert len(told) == 1, told
     others = [each for each in _alerts(receives) if each["key"].startswith("run_failed") and each not in told]
     assert others == [], "no other run failed"
@@ -96,16 +90,9 @@ def _reloading(ui: str) -> Iterator[dict[str, int]]:
     over = threading.Event()
 
     def reload() -> None:
-        query = 'mutation { reloadRepositoryLocation(repositoryLocationName: "footfall") { __typename '
-        query += "... on WorkspaceLocationEntry { loadStatus locationOrLoadError { __typename } } } }"
         while not over.is_set():
             began = time.monotonic()
-            try:
-                entry = _ask(ui, query)["reloadRepositoryLocation"]
-                loaded = entry["locationOrLoadError"]["__typename"] == "RepositoryLocation"
-            except (OSError, ValueError, KeyError, TypeError):
-                loaded = False
-            counted["done" if loaded else "failed"] += 1
+            counted["done" if reloads(ui) else "failed"] += 1
             over.wait(max(0.0, RELOAD_EVERY - (time.monotonic() - began)))
 
     thread = threading.Thread(target=reload)
@@ -117,31 +104,10 @@ def _reloading(ui: str) -> Iterator[dict[str, int]]:
         thread.join()
 
 
-def _ask(ui: str, query: str, variables: dict | None = None) -> dict:
-    request = urllib.request.Request(
-        f"{ui}/graphql",
-        json.dumps({"query": query, "variables": variables or {}}).encode(),
-        {"content-type": "application/json"},
-    )
-    with urllib.request.urlopen(request, timeout=300) as answer:
-        return json.load(answer)["data"]
-
-
-def _launch(ui: str, assets: list[list[str]], partition: str) -> str:
-    of = {"assetSelection": [{"path": path} for path in assets], "partitionNames": [partition]}
-    said = _ask(ui, LAUNCH, {"of": of})["launchPartitionBackfill"]
-    assert said["__typename"] == "LaunchBackfillSuccess", said
-    return said["backfillId"]
-
-
 def _wait_until_over(ui: str, wanted: dict[str, str], give_up: float) -> dict[str, list[tuple[str, str]]]:
     """Backfill → (run, how it ended), once each has a run and none goes on."""
     while True:
-        runs: dict[str, list[tuple[str, str]]] = {backfill: [] for backfill in wanted}
-        for run in _ask(ui, RUNS)["runsOrError"]["results"]:
-            backfill = {tag["key"]: tag["value"] for tag in run["tags"]}.get("dagster/backfill", "")
-            if backfill in runs:
-                runs[backfill].append((run["runId"], run["status"]))
+        runs = {each: runs_of(ui, each) for each in wanted}
         if all(found and all(status in OVER for _, status in found) for found in runs.values()):
             return runs
         assert time.monotonic() < give_up, f"not over: {runs}"
