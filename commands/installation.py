@@ -96,13 +96,13 @@ def environment(settings: Settings, environ: Mapping[str, str]) -> dict[str, str
     Python does not look for modules there.
     """
     return {
+        # For each question to the code server, 60 unless told: a busy machine takes its time.
+        "DAGSTER_GRPC_TIMEOUT_SECONDS": str(DAGSTER_SECONDS),
         **environ,
         "FOOTFALL_HOME": str(settings.home),
         "FOOTFALL_CLIENTS": str(settings.clients),
         "DAGSTER_HOME": str(settings.dagster_home),
         "DAGSTER_DISABLE_TELEMETRY": "1",
-        # Of each question to the code server, 60 unless told: a busy machine takes its time.
-        "DAGSTER_GRPC_TIMEOUT_SECONDS": str(DAGSTER_SECONDS),
         "PYTHONUNBUFFERED": "1",
         "PYTHONSAFEPATH": "1",
         # Compatible stores refuse the checksums that newer clients of S3 add unasked, as Dagster's own does.

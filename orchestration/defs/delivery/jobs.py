@@ -1,6 +1,7 @@
 """Deliveries without the warehouse: what waits is sent by itself, and one click sends what did not arrive."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import dagster as dg
 
@@ -20,6 +21,7 @@ from orchestration.delivery.redeliver import Redelivery, Wanted
 from orchestration.delivery.send import Outcome
 from orchestration.delivery.states import PARKED
 from orchestration.delivery.versions import software
+from orchestration.given import given
 from orchestration.resources.clients import Clients
 from orchestration.resources.destinations import Destinations
 from orchestration.resources.state import State
@@ -101,9 +103,8 @@ def redeliver() -> None:
     redeliver_op()
 
 
-def what_is_due(_context: dg.SensorEvaluationContext, state: State) -> dg.RunRequest | dg.SkipReason:
+def what_is_due(path: Path) -> dg.RunRequest | dg.SkipReason:
     """One run for whatever is due, or why there is none."""
-    path = state.ledger()
     if not path.exists():
         return dg.SkipReason("nothing was delivered yet")
     ledger = Ledger(path)
@@ -132,10 +133,12 @@ def redeliveries() -> dg.Definitions:
         owners=["team:delivery"],
         kinds={"sqlite"},
     )
-    # Not by the decorator, which sets a parameter that is in beta and warns of it.
+    path = given().settings.ledger
+    # Not by the decorator, which sets a parameter that is in beta and warns of it; and by no resource, for
+    # which Dagster opens its storage with each tick.
     due = dg.SensorDefinition(
         name="deliveries_due",
-        evaluation_fn=what_is_due,
+        evaluation_fn=lambda _context: what_is_due(path),
         job_name="redeliver",  # the job itself would be copied, with the same warning
         minimum_interval_seconds=LOOK_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
