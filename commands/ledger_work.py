@@ -76,11 +76,18 @@ def replay(at: Installation, wanted: Wanted) -> int:
     """Deliver at once what did not arrive or was lost by its bucket."""
     _require_known(at, wanted)
     failed = done = 0
-    for row, outcome in at.redelivery().replay(wanted):
+    redelivery = at.redelivery()
+    for row, outcome in redelivery.replay(wanted):
         done += outcome.status != "failed"
         failed += outcome.status == "failed"
         error = f"  FAILED {outcome.error}" if outcome.status == "failed" else ""
         print(f"{as_line(at.ledger.row(row.identity))}{error}")
+    for mended in redelivery.mend(wanted):
+        for key in mended.keys:
+            print(f"{mended.client_id}  {mended.place}  put back {key}")
+        if mended.trouble:
+            failed += 1
+            print(f"{mended.client_id}  {mended.place}  FAILED {mended.trouble.text}")
     print(f"{done} delivered, {failed} failed")
     return 1 if failed else 0
 
