@@ -76,13 +76,20 @@ def replay(at: Installation, wanted: Wanted) -> int:
     """Deliver at once what did not arrive or was lost by its bucket."""
     _require_known(at, wanted)
     failed = done = 0
+    redelivery = at.redelivery()
     pages = Pages(at.registry)
-    for row, outcome in at.redelivery().replay(wanted):
+    for row, outcome in redelivery.replay(wanted):
         pages.note(row.client_id, row.export, outcome)
         done += outcome.status != "failed"
         failed += outcome.status == "failed"
         error = f"  FAILED {outcome.error}" if outcome.status == "failed" else ""
         print(f"{as_line(at.ledger.row(row.identity))}{error}")
+    for mended in redelivery.mend(wanted):
+        for key in mended.keys:
+            print(f"{mended.client_id}  {mended.place}  put back {key}")
+        if mended.trouble:
+            failed += 1
+            print(f"{mended.client_id}  {mended.place}  FAILED {mended.trouble.text}")
     pages.tell(at.ledger)
     print(f"{done} delivered, {failed} failed")
     return 1 if failed else 0

@@ -25,7 +25,10 @@ from footfall.store import AlreadyExists, ObjectStore, open_store
 #: SQL of one step, statement by statement: all of it or nothing.
 Step = tuple[str, ...]
 #: SQLite files and the warehouse → their steps after the first, which only gives them a version.
-_LATER_STEPS: Mapping[str, tuple[Step, ...]] = {}
+_LATER_STEPS: Mapping[str, tuple[Step, ...]] = {
+    # Buckets have logs: their pages are looked at once more, to be known there.
+    "ledger.sqlite": (("DELETE FROM written WHERE url LIKE '%#%'",),),
+}
 STEPS: Mapping[str, tuple[Step, ...]] = {
     name: ((), *_LATER_STEPS.get(name, ())) for name in state.databases()
 }

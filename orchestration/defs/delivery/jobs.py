@@ -79,6 +79,11 @@ def redeliver_op(
             context.log_event(delivered(client, export, outcome))
         elif outcome.status == "failed" and not (config.only_due and _is_known(ledger, row, outcome)):
             failed.append((row.client_id, row.export, outcome))
+    for mended in () if config.only_due else redelivery.mend(wanted):
+        context.log.info("%s %s: put back %s", mended.client_id, mended.place, ", ".join(mended.keys))
+        if mended.trouble:
+            trouble = Outcome(datetime.now(UTC), "failed", trouble=mended.trouble)
+            failed.append((mended.client_id, mended.place, trouble))
     context.log_event(ledger_now(ledger))
     ledger.close()
     if failed:

@@ -162,5 +162,6 @@ def watching() -> dg.Definitions:
             ),
         ),
     ]
-    jobs = [decide_domain_job, verify_domains]
-    return dg.Definitions(jobs=jobs, schedules=[verify_domains_hourly], sensors=sensors)
+    return dg.Definitions(
+        jobs=[decide_domain_job, verify_domains], schedules=[verify_domains_hourly], sensors=sensors
+    )
