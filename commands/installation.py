@@ -144,12 +144,13 @@ def start_dagster(children: Children, settings: Settings, tend: Callable[[], Non
             *("--dagster-log-level", "warning"),
         ],
     )
+    url = f"http://127.0.0.1:{settings.ui_port}"
+    children.wait_for("dagster-webserver", f"{url}/server_info", DAGSTER_SECONDS, tend)
+    # Only now: two that make Dagster's databases at once leave them broken.
     # Its level is that of all it says: a line for each tick of a sensor is 8 MB a day.
     children.start(
         "dagster-daemon", [str(binaries / "dagster-daemon"), "run", *workspace, "--log-level", "warning"]
     )
-    url = f"http://127.0.0.1:{settings.ui_port}"
-    children.wait_for("dagster-webserver", f"{url}/server_info", DAGSTER_SECONDS, tend)
     return url
 
 
