@@ -62,7 +62,10 @@ def looks_into_a_bucket(page: Page, ui: str, asset: str) -> None:
 
 
 def delivers_all_periods_again(page: Page, ui: str, asset: str, partitions: Sequence[str]) -> None:
-    """Open one client's export, look at the files of a period, backfill all its periods by clicking."""
+    """Open one client's export, look at files of these periods, backfill all by clicking, see these done.
+
+    With all the running hour is asked for, which has to wait for its end and holds up no other.
+    """
     before = {partition: _history(page, ui, asset, partition) for partition in partitions}
     page.get_by_role("button", name="Materialize…").first.click()
     dialog = page.get_by_role("dialog")

@@ -17,7 +17,7 @@ from footfall.catalogue.periods import Period
 from footfall.clients import Client, Export
 from footfall.errors import FootfallError
 from footfall.exports import LIVE
-from footfall.failures import sorted_out
+from footfall.failures import NotWhole, sorted_out
 from orchestration.defs.delivery.showing import (
     asset_key,
     delivered,
@@ -100,7 +100,9 @@ def _deliveries(
                     failed.append((client.client_id, export.name, trouble))
                     continue
                 is_open = OPEN_TAG in context.run.tags
-                orders.append(_order(current, export, context.partition_keys, hours, ledger, is_open))
+                order, refused = _order(current, export, context.partition_keys, hours, ledger, is_open)
+                orders.append(order)
+                failed += [(client.client_id, export.name, each) for each in refused]
 
             def places(client: Client) -> Places:
                 return places_of(
@@ -130,7 +132,9 @@ def _deliveries(
                         (report.order.client.client_id, report.order.export.name, each)
                         for each in report.failed
                     ]
-                    yield from _tell(context, report)
+                    yield from _tell(
+                        context, report, is_whole=len(report.asked) == len(context.partition_keys)
+                    )
             except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
                 reports.close()
                 # The retry policy is for destinations that fail, not for people who change their minds.
@@ -147,11 +151,16 @@ def _deliveries(
     return deliveries
 
 
-def _tell(context: dg.AssetExecutionContext, report: Report) -> Iterator[dg.MaterializeResult[None]]:
-    """What arrived, as materialisations: of the asset where all of it did, else of single partitions."""
+def _tell(
+    context: dg.AssetExecutionContext, report: Report, is_whole: bool
+) -> Iterator[dg.MaterializeResult[None]]:
+    """What arrived, as materialisations: of the asset where all of it did, else of single partitions.
+
+    `is_whole`: every period that was asked for could be tried.
+    """
     client, export = report.order.client, report.order.export
     key = asset_key(client.client_id, export.name)
-    bad = report.failed
+    bad = bool(report.failed) or not (is_whole or export.name.endswith(LIVE))
     for outcome in report.others if not bad else (*report.asked, *report.others):
         if outcome.status == "delivered" or (bad and outcome.status == "unchanged"):
             context.log_event(delivered(client, export, outcome))
@@ -189,38 +198,38 @@ def _order(
     hours: IngestedHours,
     ledger: Ledger,
     is_open: bool,
-) -> Order:
-    """What to deliver of an export, as its client file has it now. `is_open`: also what has not ended."""
+) -> tuple[Order, list[Outcome]]:
+    """What to deliver of an export, as its client file has it now, and of which periods that cannot be.
+
+    `is_open`: also what has not ended.
+    """
     periods = [client.calendar(export).named(partition) for partition in partitions]
     if export.name.endswith(LIVE):
         now = datetime.now(UTC)
         ordered = client.export(export.name.removesuffix(LIVE)) or export
         whole = [client.calendar(ordered).at(period.start) for period in periods]
         parts = [part for hour in whole for part in due_parts(ledger, client, ordered, hour, now)]
-        return Order(client, ordered.parts(), tuple(parts))
-    _require_whole(hours, client, export, periods, is_open)
-    return Order(client, export, tuple(periods))
+        return Order(client, ordered.parts(), tuple(parts)), []
+    wanted, refused = [], []
+    for period in sorted(periods, key=attrgetter("start")):
+        try:
+            _require_whole(hours, period, is_open)
+            wanted.append(period)
+        except NotWhole as error:
+            refused.append(Outcome(period.start, "failed", trouble=sorted_out(error)))
+    return Order(client, export, tuple(wanted)), refused
 
 
-def _require_whole(
-    hours: IngestedHours, client: Client, export: Export, periods: list[Period], is_open: bool
-) -> None:
+def _require_whole(hours: IngestedHours, period: Period, is_open: bool) -> None:
     """A period is delivered whole or not at all; where it is wanted, one that has not ended as it is now."""
-    now = datetime.now(UTC)
-    try:
-        for period in sorted(periods, key=attrgetter("start")):
-            begin, end = period.window
-            if end <= now:
-                hours.require(begin, end)
-            elif not is_open:
-                raise FootfallError(
-                    f"{client.client_id}/{export.name}: the period that began at "
-                    f"{begin.astimezone(UTC):%Y-%m-%dT%H:%MZ} ends at {end.astimezone(UTC):%Y-%m-%dT%H:%MZ}; "
-                    f"wait for that, or run it with the tag {OPEN_TAG} (`footfall run --open`) to deliver it "
-                    "as far as it goes, marked incomplete"
-                )
-    except FootfallError as error:
-        raise dg.Failure(str(error), metadata={"export": export.name}, allow_retries=False) from None
+    begin, end = period.window
+    if end <= datetime.now(UTC):
+        hours.require(begin, end)
+    elif not is_open:
+        raise NotWhole(
+            f"it ends at {end.astimezone(UTC):%Y-%m-%dT%H:%MZ}; wait for that, or run it with the tag "
+            f"{OPEN_TAG} (`footfall run --open`) to deliver it as far as it goes, marked incomplete"
+        )
 
 
 @dg.definitions
