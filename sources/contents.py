@@ -48,6 +48,15 @@ def require_plain(start: bytes) -> None:
             raise FootfallError(f"is {what}: unpack it, and compress it with gzip or zstd if at all")
 
 
+def require_bounded(path: Path) -> None:
+    """Raise FootfallError where a compressed file is damaged or holds more than it may.
+
+    To be asked before lines are looked at: that takes a hundred times as long, and a bomb is all line ends.
+    """
+    for _ in _content(path, is_plain_read=False):
+        pass
+
+
 def numbered_lines(path: Path, seen: Callable[[bytes], None]) -> Iterator[tuple[int, bytes]]:
     """Number (from 1) and bytes of every line that is not blank; `seen` gets all of the content.
 
@@ -70,8 +79,11 @@ def numbered_lines(path: Path, seen: Callable[[bytes], None]) -> Iterator[tuple[
         yield number, rest
 
 
-def _content(path: Path) -> Iterator[bytes]:
-    """The file's content, decompressed, piece by piece. Raises FootfallError where it cannot be had."""
+def _content(path: Path, *, is_plain_read: bool = True) -> Iterator[bytes]:
+    """The file's content, decompressed, piece by piece. Raises FootfallError where it cannot be had.
+
+    `is_plain_read` false: nothing of a file that is not compressed.
+    """
     try:
         with path.open("rb") as file:
             magic = file.read(6)
@@ -85,7 +97,7 @@ def _content(path: Path) -> Iterator[bytes]:
                 raise FootfallError(
                     f"{path} is named {path.suffix} but is not compressed that way: rename or export it again"
                 )
-            else:
+            elif is_plain_read:
                 yield from _pieces(file)
     except FileNotFoundError:
         raise FootfallError(f"{path} does not exist: check the path of the access log") from None

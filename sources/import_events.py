@@ -23,7 +23,7 @@ from footfall.privacy import Salts, visitor_id
 from footfall.scrub_addresses import without_own_address
 from footfall.scrub_names import kind_of
 from footfall.store import ObjectStore
-from sources.contents import MAX_LINE_BYTES, numbered_lines
+from sources.contents import MAX_LINE_BYTES, numbered_lines, require_bounded
 from sources.event_names import EventNames
 from sources.importer import EARLIEST, MAX_KEPT_BYTES, ImportReport, KeptLines
 
@@ -115,6 +115,7 @@ class _Survey:
 
 def _survey(path: Path, latest: datetime) -> _Survey:
     """Read the whole file once. Raises FootfallError where it cannot be imported."""
+    require_bounded(path)
     digest = hashlib.sha256()
     lines = 0
     first_good: datetime | None = None

@@ -37,7 +37,7 @@ from footfall.scrub_addresses import without_own_address
 from footfall.store import ObjectStore
 from sources import access_log
 from sources.access_log import Hit, is_page_view, parse_line
-from sources.contents import MAX_LINE_BYTES, numbered_lines
+from sources.contents import MAX_LINE_BYTES, numbered_lines, require_bounded
 from sources.event_names import EventNames
 from sources.torn_lines import CUT, malformed_line
 
@@ -268,6 +268,7 @@ class _Survey:
 
 def _survey(path: Path, latest: datetime) -> _Survey:
     """Read the whole file once. Raises FootfallError where it cannot be imported."""
+    require_bounded(path)
     digest = hashlib.sha256()
     first_good = first_stored = None
     lines = 0
