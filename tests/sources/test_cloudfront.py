@@ -26,8 +26,8 @@ from orchestration.ingest.hour import ingest_hours
 from orchestration.resources.clients import Clients
 from orchestration.resources.lake import Lake
 from sources.cloudfront import convert, user_agent
-from sources.fields import LEGACY, from_header, from_width
 from sources.intake import LATENESS, take_in
+from sources.log_columns import LEGACY, from_header, from_width
 
 AT = datetime(2026, 11, 20, 14, tzinfo=UTC)
 SAMPLES = Path(__file__).resolve().parents[3] / "shared" / "data" / "cloudfront"

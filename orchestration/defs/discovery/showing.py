@@ -5,8 +5,8 @@ from typing import Any
 
 import dagster as dg
 
+from orchestration.discovery.domain_rows import Domain
 from orchestration.discovery.proofs import instructions
-from orchestration.discovery.rows import Domain
 
 
 def domain_metadata(row: Domain, hosts: Sequence[str]) -> dict[str, Any]:
