@@ -101,6 +101,12 @@ def enrichable() -> str:
     return ENRICHABLE_HEAD + "".join(f"        {line}\n" for line in names) + "    ]) }}\n{% endmacro %}\n"
 
 
+def enrichable_fields() -> str:
+    """The lines of docs/enrichment.md that name what may be learnt later."""
+    names = textwrap.wrap(", ".join(f"`{name}`" for name in ENRICHABLE), 120)
+    return "\n".join(names) + "\n"
+
+
 def texts() -> str:
     """dbt_project/models/_stored_event.md: a block for each column, for the models that carry it along."""
     blocks = (f"{{% docs {_text_of(column.name)} %}}{column.meaning}{{% enddocs %}}\n" for column in EVENT)
