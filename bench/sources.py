@@ -12,8 +12,8 @@ from bench.measure import Row, alternate, say, seconds, timed_row
 from footfall.clients import LogSource, load_registry
 from footfall.store import LocalStore
 from sources.event_names import EventNames
-from sources.fields import LEGACY
 from sources.intake import take_in
+from sources.log_columns import LEGACY
 
 HOUR = datetime(2026, 11, 20, 14, tzinfo=UTC)
 OBJECTS, LINES = 40, 10_000

@@ -17,7 +17,7 @@ from typing import Literal
 import msgspec
 
 from footfall.errors import FootfallError
-from sources import fields
+from sources import log_columns
 from sources.contents import MAX_RATIO, most_bytes, require_plain
 
 #: Bytes that one log object may hold; CloudFront writes at most some 50 MB. Reading one takes five times that
@@ -103,7 +103,7 @@ def unpack(key: str, data: bytes, folder: Path, number: int) -> list[LogFile]:
             file = _file(key, number, len(files), folder, "json" if is_json else "lines", columns)
             files.append(_written(file, lines, begin, end))
         if end < len(lines):
-            columns = fields.from_header(lines[end].decode())
+            columns = log_columns.from_header(lines[end].decode())
         begin = end
     return [file for file in files if file.rows]
 
@@ -191,9 +191,9 @@ def _as_utf8(text: bytes) -> bytes:
 def _columns(text: bytes) -> tuple[str, ...]:
     for line in io.BytesIO(text[: 1 << 20]):
         if line.startswith(b"#Fields:"):
-            return fields.from_header(line.decode())
+            return log_columns.from_header(line.decode())
         if line.strip() and not line.startswith(b"#"):
-            return fields.from_width(line.rstrip(b"\r\n").count(b"\t") + 1)
+            return log_columns.from_width(line.rstrip(b"\r\n").count(b"\t") + 1)
     raise FootfallError("comment lines only, and none of them names the columns")
 
 
@@ -202,5 +202,5 @@ def _json_names(line: bytes) -> tuple[str, ...]:
         names = tuple(msgspec.json.decode(line, type=dict[str, msgspec.Raw]))
     except msgspec.DecodeError as error:
         raise FootfallError(f"its first line is no JSON object: {error}") from None
-    fields.checked(names)
+    log_columns.checked(names)
     return names

@@ -14,7 +14,7 @@ import duckdb
 from footfall.errors import FootfallError
 from footfall.event import MAX_AHEAD
 from footfall.sql import Sql, joined, name, names, number, run, sql, text
-from sources.fields import KEPT, LEGACY, USED, checked, plain_name
+from sources.log_columns import KEPT, LEGACY, USED, checked, plain_name
 from sources.log_object import MAX_LINE_BYTES, MAX_LINES, NO_SEPARATOR, TAB, LogFile
 
 #: Lines dated earlier are malformed: the contract knows no earlier time.
@@ -27,7 +27,7 @@ def read_requests(
     """Make the temporary tables `objects`, `requests` and `bad_lines` from all `files`.
 
     objects    object, object_key
-    requests   object, line_number, requested_at (timestamptz, UTC) and the columns of fields.KEPT as text; an
+    requests   object, line_number, requested_at (timestamptz, UTC) and log_columns.KEPT as text; an
                empty column (`-`) is null
     bad_lines  object, line_number, line, problem
 

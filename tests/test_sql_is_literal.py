@@ -19,7 +19,7 @@ OF_SQLITE = {
     "footfall/sqlite_files.py",
     "orchestration/alerting/book.py",
     "orchestration/delivery/ledger.py",
-    "orchestration/discovery/rows.py",
+    "orchestration/discovery/domain_rows.py",
     "orchestration/ingest/listing.py",
     "orchestration/upkeep/prune.py",
     "orchestration/webhooks/outbox.py",

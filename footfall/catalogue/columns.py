@@ -96,7 +96,7 @@ class OfRequest:
 class Column:
     """A column of a table that ingest writes. `type`: DuckDB's.
 
-    `source`: where it comes from; None where ingest finds it out (orchestration/ingest/rows.py).
+    `source`: where it comes from; None where ingest finds it out (orchestration/ingest/event_rows.py).
     `enrichable`: whether it may be learnt later; facts of the receipt itself stay as they were.
     `personal`: whether it says something about a person or a device.
     """

@@ -4,11 +4,13 @@ A part of a document that is made lies between two lines, `<!-- made: NAME -->` 
 """
 
 import json
+import re
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 from footfall.catalogue.columns import ENRICHABLE, EVENT
+from footfall.catalogue.formats import ENDINGS, FORMATS
 from footfall.catalogue.ingested import INGESTED, Ingested
 from footfall.catalogue.state import BESIDE, HOME, LAKE, Keep, Place
 from footfall.catalogue.tables import DATASETS
@@ -99,6 +101,12 @@ def enrichable() -> str:
     return ENRICHABLE_HEAD + "".join(f"        {line}\n" for line in names) + "    ]) }}\n{% endmacro %}\n"
 
 
+def enrichable_fields() -> str:
+    """The lines of docs/enrichment.md that name what may be learnt later."""
+    names = textwrap.wrap(", ".join(f"`{name}`" for name in ENRICHABLE), 120)
+    return "\n".join(names) + "\n"
+
+
 def texts() -> str:
     """dbt_project/models/_stored_event.md: a block for each column, for the models that carry it along."""
     blocks = (f"{{% docs {_text_of(column.name)} %}}{column.meaning}{{% enddocs %}}\n" for column in EVENT)
@@ -121,6 +129,20 @@ def datasets() -> str:
         names = ", ".join(f"`{table.name}`" for table in of_clock)
         lines.append(f"| {names} | {', '.join(clock.cadences)} | {clock.words} |")
     return "\n".join(lines) + "\n"
+
+
+def formats() -> str:
+    """The table of docs/delivery.md: what a client file calls a format, and how names of its files end."""
+    rows = []
+    for each in FORMATS.values():
+        endings = dict.fromkeys(f"`.{each.extension(compression)}`" for compression in ENDINGS)
+        rows.append((f"`{each.name}`", ", ".join(endings), str(each.dialect["timestamps"])))
+    return _table(("Format", "Its files end in", "Times"), rows)
+
+
+def manifest_schema(text: str) -> str:
+    """docs/manifest.schema.json with the formats that there are."""
+    return re.sub(r'("format": \{"enum": )\[[^]]*\]', lambda found: found[1] + json.dumps([*FORMATS]), text)
 
 
 def state() -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from footfall.markdown import table
-from orchestration.discovery.rows import Domain
+from orchestration.discovery.domain_rows import Domain
 
 
 def domains_table(rows: Iterable[Domain]) -> str:

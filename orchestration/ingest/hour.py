@@ -34,8 +34,8 @@ from orchestration.ingest.accounts import (
 from orchestration.ingest.decode import DecodedObject
 from orchestration.ingest.duplicates import find_duplicates
 from orchestration.ingest.enrichment.tables import enrichment_version, make_tables
+from orchestration.ingest.event_rows import ORDER, event_rows
 from orchestration.ingest.lines import files_of, judge_lines, refused_lines
-from orchestration.ingest.rows import ORDER, event_rows
 from orchestration.ingest.schema import columns_of, make_schema
 from orchestration.ingest.unpack import unpack
 

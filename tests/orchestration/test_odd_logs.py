@@ -19,10 +19,10 @@ from footfall.sql import confined
 from footfall.store import LocalStore
 from sources.cloudfront import convert
 from sources.event_names import EventNames
-from sources.fields import LEGACY
 from sources.import_events import import_events
 from sources.importer import import_log
 from sources.intake import convert_into, take_in
+from sources.log_columns import LEGACY
 
 AT = datetime(2026, 11, 20, 14, tzinfo=UTC)
 VALUES = {

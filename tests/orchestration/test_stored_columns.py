@@ -11,9 +11,11 @@ from support.collectors import SITE, CollectorProcess, batch, lake_lines, wire_e
 
 from footfall import keys
 from footfall.catalogue.columns import EVENT, QUARANTINE, OfEvent, OfLine, fields_of, sources
+from footfall.clients import load_registry
 from footfall.hours import floor
 from footfall.store import LocalStore
 from orchestration.ingest.hour import ingest_hours
+from orchestration.ingest.replay import replay_quarantine
 
 OF_KIND = {"event": EVENT, "refused": QUARANTINE}
 #: What a page sends that allows everything, says everything and has something to be taken out.
@@ -44,9 +46,14 @@ HEADERS = {
 
 
 @pytest.fixture(scope="module")
-def stored(tmp_path_factory):
+def home(tmp_path_factory):
+    """The state folder of the collector that gets the requests."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def stored(home):
     """(kind → stored lines, kind → rows of the lake's Parquet) of the same requests over HTTP."""
-    home = tmp_path_factory.mktemp("home")
     collector = CollectorProcess(home, settings={"FOOTFALL_SEGMENT_SECONDS": "1"}).start()
     try:
         sent_at = int(time.time() * 1000)
@@ -150,3 +157,21 @@ def test_what_was_taken_out_is_counted_in_the_lake(stored):
         "shy-event": None,
     }
     assert [json.loads(row["redactions"]) for row in rows["refused"]] == [{"email": 1}]
+
+
+def test_a_file_of_an_earlier_version_is_read_without_the_column(stored, home):
+    lines, _ = stored
+    hour = floor(datetime.fromisoformat(lines["refused"][0]["received_at"]))
+    path = home / "lake" / keys.quarantine_object(hour)
+    with duckdb.connect() as connection:
+        connection.execute(
+            "CREATE TABLE old AS SELECT * EXCLUDE (redactions) "
+            "FROM read_parquet(?, hive_partitioning = false)",
+            [str(path)],
+        )
+        connection.execute(f"COPY old TO '{path}' (FORMAT parquet)")
+    registry = load_registry(home / "clients")
+
+    [replayed] = replay_quarantine(LocalStore(home / "lake"), registry, [hour])
+
+    assert (replayed.rows, replayed.refused) == (1, 1)

@@ -29,8 +29,8 @@ from orchestration.resources.lake import Lake
 from orchestration.resources.state import State
 from sources.cloudfront import convert, user_agent
 from sources.event_names import EventNames
-from sources.fields import LEGACY, from_header, from_width
 from sources.intake import LATENESS, take_in
+from sources.log_columns import LEGACY, from_header, from_width
 
 AT = datetime(2026, 11, 20, 14, tzinfo=UTC)
 NAMES = EventNames("k" * 32)

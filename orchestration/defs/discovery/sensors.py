@@ -8,10 +8,10 @@ import dagster as dg
 from orchestration.defs.discovery.showing import domain_metadata
 from orchestration.discovery.changes import CHANGES_A_TICK, wanted
 from orchestration.discovery.database import registry, transaction
+from orchestration.discovery.domain_rows import hosts_of, listing
 from orchestration.discovery.domains import bill_what_is_due, verify
 from orchestration.discovery.posting import Endpoint, post_due
 from orchestration.discovery.proofs import proven
-from orchestration.discovery.rows import hosts_of, listing
 from orchestration.given import given
 from orchestration.partitions import DOMAINS
 from orchestration.partitions import domains as domain_partitions

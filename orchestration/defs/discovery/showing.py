@@ -6,8 +6,8 @@ from typing import Any
 import dagster as dg
 
 from footfall.markdown import escaped
+from orchestration.discovery.domain_rows import Domain
 from orchestration.discovery.proofs import instructions
-from orchestration.discovery.rows import Domain
 
 
 def domain_metadata(row: Domain, hosts: Sequence[str]) -> dict[str, Any]:
