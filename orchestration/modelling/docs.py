@@ -22,7 +22,7 @@ def main() -> int:
     """Load the seeds, build the models empty, generate the page. Returns dbt's exit code."""
     # Installed packages are not written to.
     home = Settings.from_environ(os.environ).home
-    target = home / "dbt" / "docs" if IS_INSTALLED else PROJECT_FOLDER / "target"
+    target = home / "dbt-project" / "docs" if IS_INSTALLED else PROJECT_FOLDER / "target"
     with TemporaryDirectory(prefix="footfall-docs-") as folder:
         warehouse = Path(folder) / "warehouse.duckdb"
         with duckdb.connect(str(warehouse)) as connection:
