@@ -196,7 +196,7 @@ HOME: tuple[Place, ...] = (
     ),
     Place(
         "dbt-project",
-        "what dbt made of models that were not shipped so",
+        "what dbt made of models that were not shipped so; its docs",
         "`footfall up`, `demo`, `run` of a wheel",
         Keep.AGAIN,
         Kind.FOLDER,

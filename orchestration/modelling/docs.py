@@ -57,7 +57,8 @@ def main() -> int:
     settings = Settings.from_environ(os.environ)
     clients = registry_of(settings).clients
     # Installed packages are not written to.
-    made = (settings.home / "dbt" / "docs" if IS_INSTALLED else DBT_PROJECT / "target") / "static_index.html"
+    folder_of_docs = settings.home / "dbt-project" / "docs" if IS_INSTALLED else DBT_PROJECT / "target"
+    made = folder_of_docs / "static_index.html"
     with TemporaryDirectory(prefix="footfall-docs-") as folder:
         warehouse = Path(folder) / "warehouse.duckdb"
         with open_database(warehouse) as connection:

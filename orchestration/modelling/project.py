@@ -9,6 +9,7 @@ nothing.
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -26,6 +27,8 @@ DBT = Path(sys.prefix) / "bin" / "dbt"
 SHIPPED = PROJECT_FOLDER / "target" / "prepared"
 _SOURCES = ("models", "macros", "seeds", "tests", "analyses", "dbt_project.yml", "profiles.yml")
 _PACKAGES = ("dbt-core", "dbt-duckdb")
+#: Names of the folders, and of such as were left unfinished.
+_MADE = re.compile(r"[0-9a-f]{12}(\.part)?")
 
 
 def dbt_environment() -> dict[str, str]:
@@ -93,7 +96,7 @@ def prepare(home: Path, say: Callable[[str], object] = lambda _: None) -> Path:
             shutil.rmtree(made, ignore_errors=True)
             part.rename(made)
             for other in root.iterdir():
-                if other.is_dir() and other != made:
+                if _MADE.fullmatch(other.name) and other != made:
                     shutil.rmtree(other, ignore_errors=True)
     return made
 

@@ -78,8 +78,8 @@ def test_dagster_dev_serves_the_definitions_in_a_fresh_clone(clone, tmp_path):
             assert dev.poll() is None and time.monotonic() < give_up, said
             time.sleep(1)
         assert loaded == {"footfall": "RepositoryLocation"}, (tmp_path / "dev.log").read_text()
-        dev.send_signal(signal.SIGINT)
-        dev.wait(120)
+        dev.terminate()
+        dev.wait(300)
     finally:
         try:
             os.killpg(dev.pid, signal.SIGKILL)

@@ -494,7 +494,7 @@ def test_who_decides_of_a_domain_fills_in_one_field_and_a_domain_that_waits_is_m
         assert done.success
         assert instance.get_materialized_partitions(key) == {"demo/new.example"}
     with registry(tmp_path / "registry.sqlite") as book:
-        assert rows.last_decisions(book)["demo", "new.example"][:2] == ("approve", "anna")
+        assert domain_rows.last_decisions(book)["demo", "new.example"][:2] == ("approve", "anna")
 
 
 def test_every_asset_links_to_a_section_of_the_runbook(graph):
