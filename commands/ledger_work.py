@@ -17,7 +17,6 @@ from orchestration.delivery.progress import IngestedHours
 from orchestration.delivery.redeliver import NotTaken, Redelivery, Wanted, as_json, as_line
 from orchestration.delivery.usage import usage_daily
 from orchestration.delivery.versions import software
-from orchestration.partitions import first_hour
 from orchestration.resources.destinations import Destinations
 from orchestration.resources.state import State
 from orchestration.resources.warehouse import Warehouse
@@ -30,9 +29,9 @@ class Installation:
         self.settings = settings
         self.registry = registry_of(settings)
         self.ledger = Ledger(settings.ledger)
-        state = State(home=str(settings.home), ledger_path=str(settings.ledger), dbt_folder="")
+        self.state = State(home=str(settings.home), ledger_path=str(settings.ledger), dbt_folder="")
         allowed = Allowed.of(settings)
-        self.desk = Desk(settings.home, state.signer(), software(), post=posting_for(allowed))
+        self.desk = Desk(settings.home, self.state.signer(), software(), post=posting_for(allowed))
         self._destinations = Destinations(
             home=str(settings.home),
             backup_url=settings.backup,
@@ -137,7 +136,7 @@ def restate(at: Installation, wanted: Wanted, reason: str) -> int:
                     calendar = client.calendar(export)
                     periods = {calendar.at(start) for start in starts}
                     orders.append(Order(client, export, tuple(periods)))
-        hours = IngestedHours.read(connection, first_hour())
+        hours = IngestedHours.read(connection, at.state.first_hour())
         for report in deliver_all(
             connection,
             orders,

@@ -6,31 +6,31 @@ still running (`end_offset=1`), because parts of live exports lie in it and a pe
 would be shown as missing until midnight.
 """
 
-import os
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
 from footfall.catalogue.periods import DAY_FORMAT, HOUR_FORMAT, days
-from footfall.hours import read_first_hour
-from footfall.settings import Settings
 
 
-def first_hour() -> datetime:
-    """The first hour of this installation; an import of older data lowers it (see footfall.hours)."""
-    return read_first_hour(Settings.from_environ(os.environ).first_hour_file, datetime.now(UTC))
-
-
-def hourly() -> dg.HourlyPartitionsDefinition:
+def hourly(first_hour: datetime) -> dg.HourlyPartitionsDefinition:
     """Every hour of receipt since the first one, the running one included."""
-    return dg.HourlyPartitionsDefinition(
-        start_date=first_hour(), fmt=HOUR_FORMAT, timezone="UTC", end_offset=1
-    )
+    return dg.HourlyPartitionsDefinition(start_date=first_hour, fmt=HOUR_FORMAT, timezone="UTC", end_offset=1)
 
 
-def daily(timezone: str) -> dg.DailyPartitionsDefinition:
+def each_hour(assets: dg.AssetsDefinition, first_hour: datetime) -> dg.AssetsDefinition:
+    """The assets with a partition for every hour."""
+    return each(assets, hourly(first_hour))
+
+
+def each(assets: dg.AssetsDefinition, partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
+    """The assets with these partitions, which are known only when definitions are made."""
+    return assets.map_asset_specs(lambda spec: spec.replace_attributes(partitions_def=partitions))
+
+
+def daily(timezone: str, first_hour: datetime) -> dg.DailyPartitionsDefinition:
     """Every local day of a time zone that has an hour since the first one and is over."""
-    first = days(timezone).at(first_hour())
+    first = days(timezone).at(first_hour)
     return dg.DailyPartitionsDefinition(start_date=first.partition, fmt=DAY_FORMAT, timezone=timezone)
 
 

@@ -6,6 +6,11 @@ import urllib.request
 from footfall.errors import FootfallError
 from footfall.settings import Settings
 
+#: Seconds that a load of the definitions may take; five on an idle machine. As the limits of dagster.yaml.
+LOAD_SECONDS = 300
+#: The UI is on this machine: a proxy that the environment names cannot reach it.
+_direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
 
 def reload(settings: Settings) -> str:
     """Let the running Dagster UI load the client files anew. Returns what it has now.
@@ -22,7 +27,7 @@ def reload(settings: Settings) -> str:
         url, data=json.dumps({"query": query}).encode(), headers={"content-type": "application/json"}
     )
     try:
-        with urllib.request.urlopen(request, timeout=60) as answer:
+        with _direct.open(request, timeout=LOAD_SECONDS) as answer:
             told = json.load(answer)["data"]["reloadRepositoryLocation"]
     except (OSError, ValueError, KeyError) as error:
         raise FootfallError(

@@ -196,8 +196,8 @@ HOME: tuple[Place, ...] = (
     ),
     Place(
         "dbt-project",
-        "dbt's artefacts of installed models",
-        "whatever runs them from a wheel",
+        "what dbt made of models that were not shipped so",
+        "`footfall up`, `demo`, `run` of a wheel",
         Keep.AGAIN,
         Kind.FOLDER,
         again="the models",

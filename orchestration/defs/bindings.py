@@ -1,13 +1,11 @@
-"""Resource name → instance: the only wiring. Settings are read when Dagster loads the code location."""
-
-import os
+"""Resource name → instance: the only wiring."""
 
 import dagster as dg
 
 from footfall.allowed import Allowed
 from footfall.durable import take_up
 from footfall.private import keep_private
-from footfall.settings import Settings
+from orchestration.given import given
 from orchestration.resources.billing import Billing
 from orchestration.resources.clients import Clients
 from orchestration.resources.destinations import Destinations
@@ -19,7 +17,7 @@ from orchestration.resources.warehouse import Warehouse
 
 @dg.definitions
 def resources() -> dg.Definitions:
-    settings = Settings.from_environ(os.environ)
+    settings = given().settings
     # A run worker of the daemon comes in here, and by no command.
     keep_private(settings, is_first=take_up(settings.home))
     rules = Allowed.of(settings).as_config()
@@ -40,6 +38,9 @@ def resources() -> dg.Definitions:
                 home=str(settings.home),
                 ledger_path=str(settings.ledger),
                 dbt_folder=str(settings.home / "dbt"),
+            ),
+            "settings": dg.ResourceDefinition.hardcoded_resource(
+                settings, description="The settings, as they were when the code location was loaded."
             ),
             # As they are: who decides of a domain is shown the decision alone to fill in, and no page of the
             # UI shows a secret.

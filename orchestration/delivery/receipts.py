@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import duckdb
 
-from footfall.catalogue.periods import Period
+from footfall.catalogue.periods import Period, calendar
 from footfall.hours import HOUR, floor
 from footfall.manifest import Receipt
 from footfall.sql import run
@@ -82,11 +82,7 @@ class Receipts:
         )
 
     def _of_hours(self, client_id: str, start: datetime, end: datetime) -> _Fates:
-        hours = []
-        hour = floor(start) if floor(start) == start else floor(start) + HOUR
-        while hour < end:
-            hours.append(hour)
-            hour += HOUR
+        hours = [hour.start for hour in calendar("hourly").within(start, end)]
         with self._lock:
             missing = [hour for hour in hours if hour not in self._hours]
             if missing and self._has_tables:

@@ -15,19 +15,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import duckdb
-
 from footfall.clients import Client, registry_of
+from footfall.installed import DBT_PROJECT, IS_INSTALLED
 from footfall.settings import Settings
-from footfall.sql import run
+from footfall.sql import open_database, run
 from orchestration.ingest.schema import create_statements
-from orchestration.modelling.project import (
-    DBT,
-    PROJECT_FOLDER,
-    artefacts,
-    dbt_environment,
-    dbt_folders,
-)
+from orchestration.modelling.project import DBT, dbt_environment, dbt_folders
 
 
 def exposures(clients: Iterable[Client]) -> str:
@@ -61,16 +54,17 @@ def _plain(text: str) -> str:
 
 def main() -> int:
     """Load the seeds, build the models empty, generate the page. Returns dbt's exit code."""
-    clients = registry_of(Settings.from_environ(os.environ)).clients
-    made = artefacts() / "static_index.html"
+    settings = Settings.from_environ(os.environ)
+    # Installed packages are not written to.
+    made = (settings.home / "dbt" / "docs" if IS_INSTALLED else DBT_PROJECT / "target") / "static_index.html"
     with TemporaryDirectory(prefix="footfall-docs-") as folder:
         warehouse = Path(folder) / "warehouse.duckdb"
-        with duckdb.connect(str(warehouse)) as connection:
+        with open_database(warehouse) as connection:
             for statement in create_statements():
                 run(connection, "{statement}", statement=statement)
         project, target = Path(folder) / "project", Path(folder) / "target"
-        shutil.copytree(PROJECT_FOLDER, project, ignore=shutil.ignore_patterns("target", "logs"))
-        (project / "models" / "_client_exports.yml").write_text(exposures(clients))
+        shutil.copytree(DBT_PROJECT, project, ignore=shutil.ignore_patterns("target", "logs"))
+        (project / "models" / "_client_exports.yml").write_text(exposures(registry_of(settings).clients))
         for command in (("seed",), ("run", "--empty"), ("docs", "generate", "--static")):
             done = subprocess.run(
                 [DBT, "--quiet", *command, *dbt_folders(target, project)],

@@ -3,7 +3,7 @@
 import dagster as dg
 
 
-class Billing(dg.ConfigurableResource):
+class Billing(dg.ConfigurableResource[None]):
     """Where billing messages go, and what signs them."""
 
     url: str | None = None

@@ -6,7 +6,7 @@ from pathlib import Path
 import dagster as dg
 
 
-class DomainRegistry(dg.ConfigurableResource):
+class DomainRegistry(dg.ConfigurableResource[None]):
     """Domains, notices and billing messages."""
 
     path: str

@@ -7,13 +7,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import duckdb
 from dagster_duckdb import DuckDBResource
+from pydantic import Field
 
 from footfall.durable import STEPS, BrokenState, known_version, require_known
 from footfall.errors import FootfallError
-from footfall.sql import SCRATCH, confine, run, run_steps
+from footfall.sql import SCRATCH, SETTINGS, confine, open_database, run, run_steps
 
 #: Of DuckDB: not its file, or not whole; of another version; without our tables.
 _DAMAGE = (
@@ -33,6 +35,7 @@ class Warehouse(DuckDBResource):
     also covers what the pool cannot see: `footfall run` and the dbt process.
     """
 
+    connection_config: dict[str, Any] = Field(default=dict(SETTINGS))
     wait_seconds: int = 1800
     """How long to wait for another process, 0-7200. Longer than the longest run; lower fails sooner."""
 
@@ -65,7 +68,7 @@ class Warehouse(DuckDBResource):
     def _require_known(self) -> None:
         """Look at the version before anybody else opens the file; an older one is brought up to now."""
         name = "warehouse.duckdb"
-        with duckdb.connect(self.database) as connection:
+        with open_database(self.database) as connection:
             is_there = run(
                 connection,
                 "SELECT count(*) FROM duckdb_tables() WHERE schema_name = 'ingest' AND table_name = ?",
@@ -90,7 +93,9 @@ class Warehouse(DuckDBResource):
         try:
             yield
         except _DAMAGE as error:
-            raise BrokenState("warehouse.duckdb", self.database, error) from None
+            # DuckDB advises to install what reads other programs' files.
+            said = "a file of another program" if "INSTALL" in str(error) else error
+            raise BrokenState("warehouse.duckdb", self.database, said) from None
 
     @contextmanager
     def get_connection(self) -> Iterator[duckdb.DuckDBPyConnection]:

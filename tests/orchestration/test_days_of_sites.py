@@ -141,3 +141,32 @@ def test_a_day_reaches_from_its_first_midnight_to_its_last(day):
     following = f"{datetime.fromisoformat(day) + timedelta(days=1):%Y-%m-%d}"
     assert begin.timestamp() == min(one.local_midnight(day).timestamp() for one in zones)
     assert end.timestamp() == max(one.local_midnight(following).timestamp() for one in zones)
+
+
+@pytest.mark.parametrize(
+    ("zone", "around"),
+    [
+        ("America/Havana", "2026-03-08"),
+        ("America/Havana", "2026-11-01"),
+        ("Africa/Cairo", "2026-04-24"),
+        ("Africa/Cairo", "2026-10-30"),
+        (BERLIN, "2026-03-29"),
+    ],
+)
+def test_each_hour_is_in_one_day_s_receipt_also_where_midnight_is_missing_or_doubled(at, zone, around):
+    at.connection.execute("DELETE FROM main.events")
+    client = owner(zone, shop=zone)
+    middle = datetime.fromisoformat(around).date()
+    days = [str(middle + n * timedelta(days=1)) for n in (-1, 0, 1, 2)]
+    begin, end = (client.local_midnight(day).astimezone(UTC) for day in (days[0], days[-1]))
+    hours = [begin + n * timedelta(hours=1) for n in range((end - begin) // timedelta(hours=1))]
+    for hour in hours:
+        add(at, f"e-{hour:%d-%H}", hour + timedelta(minutes=30), "shop")
+    at.hours, at.now = hours, end
+
+    receipts = [delivered(at, client, DAILY, day)[0]["receipt"] for day in days[:-1]]
+
+    assert [(receipt["received"], receipt["rows"]) for receipt in receipts] == [
+        (receipt["rows"], receipt["rows"]) for receipt in receipts
+    ]
+    assert sum(receipt["received"] for receipt in receipts) == len(hours)

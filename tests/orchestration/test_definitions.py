@@ -2,8 +2,7 @@
 
 import re
 import shutil
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -21,10 +20,11 @@ from footfall.verify import verify_bucket
 from orchestration import loading
 from orchestration.ingest.schema import TABLES, create_statements
 from orchestration.ingest.versions import ingest_version
-from orchestration.partitions import zone_name
+from orchestration.loading import build_defs
+from orchestration.modelling.project import prepare
+from orchestration.partitions import each_hour, zone_name
 
 ROOT = Path(__file__).resolve().parents[2]
-#: Fixed while the tests run: the modules of the code location read it once.
 FIRST_HOUR = floor(datetime.now(UTC)) - 30 * HOUR
 
 #: Written by whatever delivers, made by no step of its own.
@@ -32,7 +32,7 @@ LEDGER = "deliveries/ledger"
 #: Written by the probe, made by no step of its own.
 DESTINATIONS = "deliveries/destinations"
 
-Load = Callable[[Path], dg.Definitions]
+Load = Callable[..., dg.Definitions]
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -45,27 +45,17 @@ DOMAIN = "discovery/domain"
 
 
 @pytest.fixture(scope="module")
-def load(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Load]:
+def load(tmp_path_factory: pytest.TempPathFactory) -> Load:
     """Load the code location with a folder of client files, in a state folder of its own."""
     home = tmp_path_factory.mktemp("state")
     (home / "first_hour").write_text(f"{FIRST_HOUR:%Y-%m-%dT%H}\n")
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("FOOTFALL_HOME", str(home))
-        # Another test may have loaded them with another state folder, whose first hour they keep.
-        for name in [
-            name
-            for name in sys.modules
-            if name.startswith(("orchestration.defs", "orchestration.definitions"))
-        ]:
-            environment.delitem(sys.modules, name)
+    prepare(home)
 
-        def load(clients: Path) -> dg.Definitions:
-            environment.setenv("FOOTFALL_CLIENTS", str(clients))
-            from orchestration.definitions import defs
+    def load(clients: Path, **more: str) -> dg.Definitions:
+        given = {"FOOTFALL_HOME": str(home), "FOOTFALL_CLIENTS": str(clients), **more}
+        return build_defs(Settings.from_environ(given))
 
-            return defs()
-
-        yield load
+    return load
 
 
 @pytest.fixture(scope="module")
@@ -321,7 +311,7 @@ def _hour(clients: Path, folder: Path):
     lake = LocalStore(folder / "lake")
     with dg.DagsterInstance.ephemeral() as instance:
         result = dg.materialize(
-            [ingest],
+            [each_hour(ingest, FIRST_HOUR)],
             instance=instance,
             partition_key=FIRST_HOUR.strftime(HOUR_FORMAT),
             resources={
@@ -465,16 +455,13 @@ def test_descriptions_read_well_in_lists_which_show_markdown_as_it_is_written(lo
     assert [name for name, text in described.items() if "*" in (text or "")] == []
 
 
-def test_who_decides_of_a_domain_fills_in_one_field_and_a_domain_that_waits_is_missing(
-    load, tmp_path, monkeypatch
-):
+def test_who_decides_of_a_domain_fills_in_one_field_and_a_domain_that_waits_is_missing(load, tmp_path):
     from orchestration.discovery import domains, rows
     from orchestration.discovery.database import registry
     from orchestration.partitions import DOMAINS
 
-    monkeypatch.setenv("FOOTFALL_HOME", str(tmp_path))
-    monkeypatch.setenv("FOOTFALL_BILLING_SECRET", "not-to-be-shown")
-    definitions = load(ROOT / "clients")
+    secret = "not-to-be-shown"
+    definitions = load(ROOT / "clients", FOOTFALL_HOME=str(tmp_path), FOOTFALL_BILLING_SECRET=secret)
     job, sensor = definitions.resolve_job_def("decide_domain"), definitions.resolve_sensor_def("new_domains")
     (client,) = (each for each in load_registry(ROOT / "clients").clients if each.client_id == "demo")
     with registry(tmp_path / "registry.sqlite") as book:
@@ -482,7 +469,7 @@ def test_who_decides_of_a_domain_fills_in_one_field_and_a_domain_that_waits_is_m
             seen = [domains.Sighting("shop", "new.example", domains.PENDING_EVENTS)]
             domains.observe(book, client, FIRST_HOUR + n * HOUR, seen, now=datetime.now(UTC))
     shown = dg.validate_run_config(job, {})
-    assert "not-to-be-shown" not in str(shown)
+    assert secret not in str(shown)
     assert [name for name, of in shown["resources"].items() if of.get("config")] == []
     assert shown["ops"]["discovery__domain"]["config"] == {"decision": ""}
 

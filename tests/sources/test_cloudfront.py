@@ -23,6 +23,7 @@ from footfall.sql import confined
 from footfall.store import LocalStore, StoreError, open_store
 from orchestration.defs.sources.assets import access_logs
 from orchestration.ingest.hour import ingest_hours
+from orchestration.partitions import each_hour
 from orchestration.resources.clients import Clients
 from orchestration.resources.lake import Lake
 from sources.cloudfront import convert, user_agent
@@ -454,7 +455,7 @@ sources: [{{name: cdn, site_id: {name}, url: "{url}", endpoint: "http://127.0.0.
     rules = {"home": str(tmp_path / "home"), "hosts": ["127.0.0.1"]}
     with dg.DagsterInstance.ephemeral() as instance:
         result = dg.materialize(
-            [access_logs],
+            [each_hour(access_logs, hour)],
             instance=instance,
             partition_key=hour.strftime(HOUR_FORMAT),
             resources={"lake": lake, "clients": Clients(folder=str(folder), rules=rules)},

@@ -6,7 +6,6 @@ up no other; the run fails when all the others are done. The parts of live expor
 `deliveries/<client>/<export>/live`, with a partition for each hour that they lie in.
 """
 
-import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
@@ -15,11 +14,10 @@ from operator import attrgetter
 import dagster as dg
 
 from footfall.catalogue.periods import Period
-from footfall.clients import Client, Export, registry_of
+from footfall.clients import Client, Export
 from footfall.errors import FootfallError
 from footfall.exports import LIVE
 from footfall.failures import sorted_out
-from footfall.settings import Settings
 from orchestration.defs.delivery.showing import (
     asset_key,
     delivered,
@@ -39,7 +37,8 @@ from orchestration.delivery.places import Places, places_of
 from orchestration.delivery.progress import IngestedHours
 from orchestration.delivery.send import Outcome
 from orchestration.delivery.versions import software
-from orchestration.partitions import OPEN_TAG, daily, first_hour, hourly, zone_name
+from orchestration.given import given
+from orchestration.partitions import OPEN_TAG, daily, hourly, zone_name
 from orchestration.resources.clients import Clients
 from orchestration.resources.destinations import Destinations
 from orchestration.resources.state import State
@@ -77,7 +76,7 @@ def _deliveries(
         clients: Clients,
         destinations: Destinations,
         state: State,
-    ) -> Iterator[dg.MaterializeResult]:
+    ) -> Iterator[dg.MaterializeResult[None]]:
         ledger = Ledger(state.ledger())
         failed: list[tuple[str, str, Outcome]] = []
         states: Counter[str] = Counter()
@@ -86,7 +85,7 @@ def _deliveries(
         except FootfallError as error:
             raise dg.Failure(str(error), allow_retries=False) from None
         with warehouse.connect(*desk.folders) as connection:
-            hours = IngestedHours.read(connection, first_hour())
+            hours = IngestedHours.read(connection, state.first_hour())
             registry = clients.registry()
             orders = []
             for client, export in exports:
@@ -148,7 +147,7 @@ def _deliveries(
     return deliveries
 
 
-def _tell(context: dg.AssetExecutionContext, report: Report) -> Iterator[dg.MaterializeResult]:
+def _tell(context: dg.AssetExecutionContext, report: Report) -> Iterator[dg.MaterializeResult[None]]:
     """What arrived, as materialisations: of the asset where all of it did, else of single partitions."""
     client, export = report.order.client, report.order.export
     key = asset_key(client.client_id, export.name)
@@ -229,19 +228,19 @@ def deliveries() -> dg.Definitions:
     """A multi-asset for the hourly exports, one for the parts of live ones, and one for the daily exports of
     each time zone.
     """
-    registry = registry_of(Settings.from_environ(os.environ))
-    ordered = [(client, export) for client in registry.clients for export in client.exports]
+    first_hour = given().first_hour
+    ordered = [(client, export) for client in given().registry.clients for export in client.exports]
     by_hour = [(client, export) for client, export in ordered if not export.kind.is_day]
     parts = [(client, export.parts()) for client, export in ordered if export.is_live]
     by_zone = defaultdict(list)
     for client, export in ordered:
         if export.kind.is_day:
             by_zone[client.calendar(export).last_zone].append((client, export))
-    assets = [_deliveries("deliveries", by_hour, hourly())] if by_hour else []
+    assets = [_deliveries("deliveries", by_hour, hourly(first_hour))] if by_hour else []
     if parts:
-        assets.append(_deliveries(LIVE_OP, parts, hourly()))
+        assets.append(_deliveries(LIVE_OP, parts, hourly(first_hour)))
     assets += [
-        _deliveries(f"deliveries_{zone_name(zone)}", exports, daily(zone))
+        _deliveries(f"deliveries_{zone_name(zone)}", exports, daily(zone, first_hour))
         for zone, exports in sorted(by_zone.items())
     ]
     return dg.Definitions(assets=assets)

@@ -1,13 +1,11 @@
 """Deliveries without the warehouse: what waits is sent by itself, and one click sends what did not arrive."""
 
-import os
 from datetime import UTC, datetime
 
 import dagster as dg
 
 from footfall.clients import Client
 from footfall.hours import parse
-from footfall.settings import Settings
 from orchestration.defs.delivery.showing import (
     GROUP,
     LEDGER,
@@ -103,9 +101,9 @@ def redeliver() -> None:
     redeliver_op()
 
 
-def what_is_due(_context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+def what_is_due(_context: dg.SensorEvaluationContext, state: State) -> dg.RunRequest | dg.SkipReason:
     """One run for whatever is due, or why there is none."""
-    path = Settings.from_environ(os.environ).ledger
+    path = state.ledger()
     if not path.exists():
         return dg.SkipReason("nothing was delivered yet")
     ledger = Ledger(path)

@@ -41,7 +41,7 @@ def facts(
 
     With the end of its period, a first delivery also says how far behind it came.
     """
-    shown = {
+    shown: dict[str, dg.MetadataValue] = {
         "dagster/row_count": dg.MetadataValue.int(outcome.rows),
         "dagster/uri": dg.MetadataValue.text(outcome.manifest_url),
         "status": dg.MetadataValue.text(outcome.status),

@@ -8,7 +8,8 @@ from footfall.catalogue.periods import DAY_FORMAT
 from orchestration.defs.delivery.showing import GROUP, table
 from orchestration.delivery.desk import Desk
 from orchestration.delivery.usage import usage_daily, write_usage
-from orchestration.partitions import daily
+from orchestration.given import given
+from orchestration.partitions import daily, each
 from orchestration.resources.destinations import Destinations
 from orchestration.resources.lake import Lake
 from orchestration.resources.state import State
@@ -28,12 +29,11 @@ USAGE = dg.AssetKey([GROUP, "usage_daily"])
     group_name=GROUP,
     owners=["team:accounts"],
     kinds={"csv"},
-    partitions_def=daily("UTC"),
     backfill_policy=dg.BackfillPolicy.single_run(),
 )
 def usage(
     context: dg.AssetExecutionContext, destinations: Destinations, lake: Lake, state: State
-) -> dg.MaterializeResult:
+) -> dg.MaterializeResult[None]:
     backup, store = destinations.backup(), lake.store()
     own_keys = Desk(state.folder(), state.signer()).own_keys
     not_counted: list[str] = []
@@ -65,10 +65,11 @@ def yesterday(tick: dg.ScheduleEvaluationContext) -> dg.RunRequest:
 
 @dg.definitions
 def metering() -> dg.Definitions:
+    days = daily("UTC", given().first_hour)
     job = dg.define_asset_job(
         "usage_daily",
         selection=dg.AssetSelection.assets(USAGE),
-        partitions_def=daily("UTC"),
+        partitions_def=days,
         executor_def=dg.in_process_executor,
         description=(
             "Meters the day that ended last. When it is red: the message says which bucket refused; run "
@@ -84,4 +85,4 @@ def metering() -> dg.Definitions:
         default_status=dg.DefaultScheduleStatus.RUNNING,
         description="At half past two, UTC: the day before, whose last local day is delivered by then.",
     )
-    return dg.Definitions(assets=[usage], jobs=[job], schedules=[each_day])
+    return dg.Definitions(assets=[each(usage, days)], jobs=[job], schedules=[each_day])

@@ -110,7 +110,10 @@ def new_domains(
     asked = wanted(changed, known, cursor)
     definition = domain_partitions()
     key = dg.AssetKey(["discovery", "domain"])
-    kinds = {"pending": dg.AssetObservation, "verified": dg.AssetMaterialization}
+    kinds: dict[str, type[dg.AssetObservation | dg.AssetMaterialization]] = {
+        "pending": dg.AssetObservation,
+        "verified": dg.AssetMaterialization,
+    }
     return dg.SensorResult(
         run_requests=[dg.RunRequest(run_key=f"pending:{asked.cursor}")] if asked.look else [],
         dynamic_partitions_requests=[

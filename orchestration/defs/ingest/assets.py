@@ -15,6 +15,7 @@ from footfall.clients import Registry
 from footfall.described import source_columns
 from footfall.hours import HOUR, between
 from orchestration.defs.columns import column_schema
+from orchestration.given import given
 from orchestration.ingest.accounts import HourCounts
 from orchestration.ingest.hour import ingest_hours
 from orchestration.ingest.late_fields import replace_enrichments
@@ -23,7 +24,7 @@ from orchestration.ingest.review import LOST, UNCLOSED, VOLUME, Finding, review
 from orchestration.ingest.sites import replace_sites
 from orchestration.ingest.versions import ingest_version
 from orchestration.ingest.volume import volume_by_hour
-from orchestration.partitions import hourly, lag_minutes
+from orchestration.partitions import each_hour, lag_minutes
 from orchestration.resources.clients import Clients
 from orchestration.resources.lake import Lake
 from orchestration.resources.state import State
@@ -109,13 +110,12 @@ _OWNER = "team:data"
             description="No client file was set aside. The others stay in force either way.",
         ),
     ],
-    partitions_def=hourly(),
     backfill_policy=dg.BackfillPolicy.single_run(),
     pool="warehouse",
 )
 def ingest(
     context: dg.AssetExecutionContext, lake: Lake, warehouse: Warehouse, clients: Clients, state: State
-) -> Iterator[dg.MaterializeResult]:
+) -> Iterator[dg.MaterializeResult[None]]:
     window = context.partition_time_window
     registry = clients.registry()
     store = lake.store()
@@ -157,6 +157,11 @@ def _data_version(facts: Iterable[str]) -> dg.DataVersion:
     """A name of what was read, by the rules that it is read by."""
     digest = hashlib.sha256("\n".join([ingest_version(), *facts]).encode())
     return dg.DataVersion(digest.hexdigest()[:16])
+
+
+@dg.definitions
+def ingesting() -> dg.Definitions:
+    return dg.Definitions(assets=[each_hour(ingest, given().first_hour)])
 
 
 def lacking(

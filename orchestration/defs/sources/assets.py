@@ -1,11 +1,14 @@
 """`sources/access_logs`: the log buckets of all clients, taken into the lake as raw objects."""
 
+from typing import Any
+
 import dagster as dg
 
 from footfall.destinations import open_source
 from footfall.errors import FootfallError
 from footfall.markdown import table
-from orchestration.partitions import hourly
+from orchestration.given import given
+from orchestration.partitions import each_hour
 from orchestration.resources.clients import Clients
 from orchestration.resources.lake import Lake
 from sources.intake import LATENESS, TakenIn, take_in
@@ -30,7 +33,6 @@ ACCESS_LOGS = dg.AssetKey(["sources", "access_logs"])
             kinds={"s3"},
         )
     ],
-    partitions_def=hourly(),
     backfill_policy=dg.BackfillPolicy.single_run(),
 )
 def access_logs(
@@ -62,7 +64,7 @@ def access_logs(
             rows.append((name, taken))
             for key, problem in taken.damaged.items():
                 context.log.warning("source %s: log object %s set aside: %s", name, key, problem)
-    metadata = {
+    metadata: dict[str, Any] = {
         "log_objects": sum(taken.objects for _, taken in rows),
         "requests": sum(taken.requests for _, taken in rows),
         "malformed_lines": sum(taken.malformed for _, taken in rows),
@@ -74,6 +76,11 @@ def access_logs(
             metadata=metadata,
         )
     return dg.MaterializeResult(asset_key=ACCESS_LOGS, metadata=metadata)
+
+
+@dg.definitions
+def taking_in() -> dg.Definitions:
+    return dg.Definitions(assets=[each_hour(access_logs, given().first_hour)])
 
 
 def _table(rows: list[tuple[str, TakenIn]]) -> str:
