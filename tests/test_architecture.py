@@ -47,11 +47,14 @@ ARROWS: dict[str, tuple[str, ...]] = {
             "sources",
             "orchestration.given",
             "orchestration.partitions",
+            "orchestration.defs.columns",
             "orchestration.resources",
             *DOMAINS,
         )
         for domain in (*PLAIN, "sources")
     },
+    # How assets of several domains show their columns.
+    "orchestration.defs.columns": ("footfall",),
     "orchestration.defs.schedules": ("footfall", "orchestration.given", "orchestration.partitions"),
     "orchestration.defs.bindings": ("footfall", "orchestration.given", "orchestration.resources", *DOMAINS),
     # The roof.

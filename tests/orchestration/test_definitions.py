@@ -457,7 +457,7 @@ def test_descriptions_read_well_in_lists_which_show_markdown_as_it_is_written(lo
 
 
 def test_who_decides_of_a_domain_fills_in_one_field_and_a_domain_that_waits_is_missing(load, tmp_path):
-    from orchestration.discovery import domains
+    from orchestration.discovery import domain_rows, domains
     from orchestration.discovery.database import registry
     from orchestration.partitions import DOMAINS
 

@@ -4,19 +4,18 @@ What a run delivers it reads back itself. This looks later: what has the owner o
 or a disk done to it since? Each check lists a bucket, so that none is part of an hour.
 """
 
-import os
 from collections.abc import Iterator
 
 import dagster as dg
 
-from footfall.clients import Client, Export, registry_of
+from footfall.clients import Client, Export
 from footfall.errors import FootfallError
-from footfall.settings import Settings
 from orchestration.defs.delivery.showing import asset_key
 from orchestration.delivery.ledger import Ledger, LedgerRow
 from orchestration.delivery.places import places_of
 from orchestration.delivery.presence import RECENT, Presence, look
 from orchestration.delivery.states import COMMITTED
+from orchestration.given import given
 from orchestration.resources.clients import Clients
 from orchestration.resources.destinations import Destinations
 from orchestration.resources.state import State
@@ -112,10 +111,8 @@ def _result(key: dg.AssetKey, found: dict[str, Presence | str]) -> dg.AssetCheck
 @dg.definitions
 def bucket_checks() -> dg.Definitions:
     """The checks of all exports, the parts of live ones included, and the job that runs them once a day."""
-    registry = registry_of(Settings.from_environ(os.environ))
-    ordered = [
-        (client, each) for client in registry.clients for export in client.exports for each in export.series()
-    ]
+    clients = given().registry.clients
+    ordered = [(client, each) for client in clients for export in client.exports for each in export.series()]
     if not ordered:
         return dg.Definitions()
     checks = _checks(ordered)
