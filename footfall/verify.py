@@ -135,8 +135,8 @@ def verify_bucket(
         hours = series.get((above, client_id, export.removesuffix(LIVE)), {})
         _check_continuity(client_id, export, periods, {*hours} if export.endswith(LIVE) else set(), seen)
     for above, log in logs.items():
-        clients[above]  # also where nothing else is left
-        check_log(log, sizes, fetch, at, since, owner, seen)
+        whose = owner(above) or _most(clients[above]) or log.client_id
+        check_log(log, sizes, fetch, at, since, whose, seen)
     if needs_log:
         seen.problems += [
             f"{above}{POINTER}: there is no log, which alone says what is missing (--allow-unlogged)"
@@ -221,13 +221,17 @@ def _check_signature(
         seen.signers[by, read.client_id] += 1
 
 
+def _most(by_client: Mapping[str, list[str]]) -> str | None:
+    """The client of most manifests."""
+    return max(sorted(by_client), key=lambda client_id: len(by_client[client_id]), default=None)
+
+
 def _check_owners(
     clients: Mapping[str, Mapping[str, list[str]]], owner: Callable[[str], str | None], seen: Verification
 ) -> None:
     """A bucket is of one client. Another's manifests, however well signed, are somebody's damage."""
     for above, by_client in clients.items():
-        most = max(sorted(by_client), key=lambda client_id: len(by_client[client_id]))
-        whose = owner(above) or most
+        whose = owner(above) or _most(by_client)
         for client_id, found in by_client.items():
             if client_id != whose:
                 where = f"{above or 'this bucket'} is of {whose}"

@@ -1,7 +1,7 @@
 """A bucket against its own log: what must be there, and what may be gone."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from footfall.bucket_log import POINTER
@@ -47,11 +47,10 @@ def check_log(
     read: Read,
     at: datetime | None,
     since: datetime | None,
-    owner: Callable[[str], str | None],
+    whose: str,
     seen: Verification,
 ) -> None:
     """What must be there by a log: each leaf, each period that was promised; and nothing it does not know."""
-    whose = owner(log.above) or log.client_id
     if whose != log.client_id:
         seen.problems.append(f"{log.above}{POINTER}: is of the client {log.client_id}, not of {whose}")
     seen.expired += check_leaves(log, sizes, since, read, seen.problems.append)

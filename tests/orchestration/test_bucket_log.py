@@ -1,7 +1,12 @@
 """A bucket's log: it only grows, each run writes what is new, and a death or a loss anywhere heals."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from support.logged import ONE, Logged
@@ -275,3 +280,24 @@ def test_ten_years_of_leaves_in_one_first_run_are_cut_into_objects_that_can_be_r
         Frontier().extended(log.leaves[n].hash for n in range(log.checkpoint.size)).root
         == log.checkpoint.root
     )
+
+
+def test_four_runs_at_once_make_one_order_without_a_number_twice_or_left_out(tmp_path):
+    script = Path(__file__).resolve().parents[1] / "support" / "four_runs.py"
+    done = subprocess.run(
+        [sys.executable, str(script), str(tmp_path), "6"],
+        cwd=script.parents[2],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (script.parents[2], script.parents[1])))},
+        capture_output=True,
+        text=True,
+        timeout=550,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+
+    assert result["codes"] == [0, 0, 0, 0]
+    assert (result["troubles"], result["problems"], result["manifests"]) == ([], [], 24)
+    for ranges in result["ranges"].values():
+        assert ranges[0][0] == 0
+        assert all(one[1] == other[0] for one, other in pairwise(ranges))
