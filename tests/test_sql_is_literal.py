@@ -19,6 +19,8 @@ OF_SQLITE = {
     "footfall/sqlite_files.py",
     "orchestration/alerting/book.py",
     "orchestration/delivery/ledger.py",
+    "orchestration/delivery/log_book.py",
+    "orchestration/delivery/log_tables.py",
     "orchestration/discovery/domain_rows.py",
     "orchestration/ingest/listing.py",
     "orchestration/upkeep/prune.py",

@@ -24,7 +24,7 @@ from footfall.merkle import Frontier
 from footfall.notes import Checkpoint
 from footfall.signatures import Signer
 from orchestration.delivery.ledger import Ledger, text_of
-from orchestration.delivery.log_tables import noting
+from orchestration.delivery.log_tables import note
 
 
 class Promised(msgspec.Struct, frozen=True):
@@ -108,7 +108,7 @@ class LogBook:
             for row in delivered.fetchall():
                 start = datetime.fromisoformat(row["period_start"])
                 leaf = manifest_leaf(row["manifest_key"], row["manifest"].encode(), row["export"], start)
-                connection.execute(*noting(self._client_id, self._place, leaf))
+                note(connection, self._client_id, self._place, leaf)
         return log
 
     def note(self, key: str, data: bytes) -> None:
@@ -118,7 +118,7 @@ class LogBook:
             connection.execute(
                 "INSERT INTO log_objects VALUES (?, ?) ON CONFLICT DO NOTHING", (leaf.sha256, data)
             )
-            connection.execute(*noting(self._client_id, self._place, leaf))
+            note(connection, self._client_id, self._place, leaf)
 
     def newest(self, key: str) -> str | None:
         """The sha256 of an object as it was put last; None where the log does not know it."""
@@ -213,7 +213,7 @@ class LogBook:
                 connection.execute(
                     "INSERT INTO log_objects VALUES (?, ?) ON CONFLICT DO NOTHING", (leaf.sha256, data)
                 )
-                connection.execute(*noting(self._client_id, self._place, leaf))
+                note(connection, self._client_id, self._place, leaf)
                 new = self._new(connection)
             connection.execute(
                 "UPDATE logs SET promises = ?, stated = ? WHERE log = ?",

@@ -1,5 +1,6 @@
 """The tables of the logs of buckets in the ledger's file, and the one statement that notes a leaf."""
 
+import sqlite3
 from typing import Any
 
 from footfall.bucket_log import Leaf
@@ -46,11 +47,22 @@ CREATE TABLE IF NOT EXISTS log_objects (
 Statement = tuple[str, tuple[Any, ...]]
 
 
+_NOTE = (
+    "INSERT INTO log_leaves (log, key, sha256, export, start) SELECT log, ?, ?, ?, ? FROM logs "
+    "WHERE client_id = ? AND place = ? AND coalesce((SELECT sha256 FROM log_leaves newest "
+    "WHERE newest.log = logs.log AND newest.key = ? ORDER BY leaf DESC LIMIT 1), '') <> ?"
+)
+
+
 def noting(client_id: str, place: str, leaf: Leaf) -> Statement:
     """Note a leaf of a log that is there, unless the newest of its key says the same."""
     return (
-        "INSERT INTO log_leaves (log, key, sha256, export, start) SELECT log, ?, ?, ?, ? FROM logs "
-        "WHERE client_id = ? AND place = ? AND coalesce((SELECT sha256 FROM log_leaves newest "
-        "WHERE newest.log = logs.log AND newest.key = ? ORDER BY leaf DESC LIMIT 1), '') <> ?",
+        _NOTE,
         (leaf.key, leaf.sha256, leaf.export, leaf.start, client_id, place, leaf.key, leaf.sha256),
     )
+
+
+def note(connection: sqlite3.Connection, client_id: str, place: str, leaf: Leaf) -> None:
+    """Do it within the connection's transaction."""
+    _, values = noting(client_id, place, leaf)
+    connection.execute(_NOTE, values)
