@@ -16,6 +16,7 @@ help:
 	@echo "make pixel    build pixel/dist (needs node and npm)"
 
 setup: $(VENV)/.ready
+	@$(RUN)/python -m commands.prepare
 
 $(UV):
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(not (3, 11) <= v < (3, 14) and "Python 3.11 to 3.13 is needed, %s is %d.%d; set PYTHON=" % (sys.executable, *v))'

@@ -17,10 +17,11 @@ from pathlib import Path
 import duckdb
 
 from bench.measure import Row, alternate, say, table, timed_row
+from footfall.settings import Settings
 from orchestration.ingest.schema import create_statements
+from orchestration.modelling import project
 from orchestration.modelling.command import build_whole, build_windowed, window_environment
 from orchestration.modelling.invoke import failures, invoke
-from orchestration.modelling.project import manifest
 from orchestration.modelling.rebuild import rebuild
 
 HOUR = datetime(2026, 3, 13, 14, tzinfo=UTC)
@@ -152,7 +153,7 @@ def run(
 def first_hour(events: int, repeats: int) -> Row:
     """From the ingested events of one hour to all marts and reports, against a script by hand."""
     say(f"models: {events:,} events in an hour")
-    manifest()
+    _prepared()
     with tempfile.TemporaryDirectory(prefix="footfall-bench-") as name:
         folder = Path(name)
         prepare(folder, history=0, events=events)
@@ -174,7 +175,7 @@ def first_hour(events: int, repeats: int) -> Row:
 
 def growth(folder: Path, histories: Sequence[int], events: int, repeats: int) -> list[Row]:
     """The same hour over each history, against the shortest. A warehouse that `folder` has is used again."""
-    manifest()
+    _prepared()
     refreshed = {history: _refreshed(folder / str(history), history, events) for history in histories}
     shortest = folder / str(histories[0])
     rows = []
@@ -204,6 +205,10 @@ def _refreshed(folder: Path, history: int, events: int) -> dict[str, float]:
         noted.write_text(json.dumps(_apart("refresh", folder)))
     seen: dict[str, float] = json.loads(noted.read_text())
     return seen
+
+
+def _prepared() -> Path:
+    return project.prepare(Settings.from_environ(os.environ).home)
 
 
 def prepare(folder: Path, history: int, events: int) -> None:
@@ -242,12 +247,12 @@ def _models(folder: Path) -> None:
 
 def _refresh(folder: Path) -> None:
     """Everything anew, as `footfall rebuild` does it."""
-    rebuild(folder / "warehouse.duckdb", folder / "target", say)
+    rebuild(folder / "warehouse.duckdb", folder / "target", say, known=_prepared())
 
 
 def _build(arguments: list[str], folder: Path) -> None:
     window = window_environment(folder / "warehouse.duckdb", HOUR, HOUR + timedelta(hours=1))
-    results = invoke(arguments, window, folder / "target")
+    results = invoke(arguments, window, folder / "target", known=_prepared())
     bad = failures(results)
     if bad:
         raise RuntimeError("; ".join(bad))

@@ -3,6 +3,7 @@
 import secrets
 import socket
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import partial
 
 import click
@@ -12,6 +13,7 @@ from commands.state import with_installation, with_state
 from footfall.allowed import Allowed
 from footfall.clients import Client, Registry, registry_of
 from footfall.errors import FootfallError
+from footfall.hours import HOUR, read_first_hour
 from footfall.probe import probe
 from footfall.settings import Settings
 from footfall.signatures import load_signer
@@ -40,6 +42,7 @@ def _examine(settings: Settings) -> int:
     checks: list[tuple[str, Callable[[Settings], str]]] = [
         ("versions", _versions),
         ("state folder", _state_folder),
+        ("first hour", _first_hour),
         ("clients", _clients),
         ("lake", lambda s: _store(s.lake, s.s3_endpoint)),
         ("backup bucket", lambda s: _store(s.backup, s.s3_endpoint)),
@@ -66,6 +69,17 @@ def _versions(_settings: Settings) -> str:
 def _state_folder(settings: Settings) -> str:
     installation.prepare(settings)
     return str(settings.home)
+
+
+def _first_hour(settings: Settings) -> str:
+    now = datetime.now(UTC)
+    first = read_first_hour(settings.first_hour_file, now)
+    if first > now + HOUR:
+        raise FootfallError(
+            f"{settings.first_hour_file} says {first:%Y-%m-%dT%H}, which has not come yet: write the first "
+            "hour that was ever received into it"
+        )
+    return f"{first:%Y-%m-%dT%H}"
 
 
 def _clients(settings: Settings) -> str:

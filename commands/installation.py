@@ -2,22 +2,27 @@
 
 import fcntl
 import os
-import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TextIO
 
+from commands import code_server
 from commands.processes import Children, python, require_free_port
 from footfall.errors import FootfallError
 from footfall.installed import DATA
 from footfall.mounts import remote_here
 from footfall.settings import Settings
+from orchestration.instance_file import instance_file
+from orchestration.reloading import LOAD_SECONDS
 
 #: Seconds until a part must answer. On an idle machine the webserver takes 10 and the collector 1; a busy one
 #: takes twenty times that. One that ends meanwhile is told of at once, so that a long wait costs nothing.
-DAGSTER_SECONDS, COLLECTOR_SECONDS = 300, 60
+DAGSTER_SECONDS, COLLECTOR_SECONDS = LOAD_SECONDS, 60
+
+_CHECKSUMS = ("AWS_REQUEST_CHECKSUM_CALCULATION", "AWS_RESPONSE_CHECKSUM_VALIDATION")
 
 
 def require_local(settings: Settings) -> None:
@@ -30,12 +35,20 @@ def require_local(settings: Settings) -> None:
         )
 
 
+def prepare_models(settings: Settings) -> None:
+    """What dbt makes of the models, where it is missing. Raises FootfallError with dbt's own words."""
+    from orchestration.modelling.project import prepare
+
+    prepare(settings.home, lambda line: print(line, flush=True))
+
+
 def prepare(settings: Settings) -> None:
     """Make the state folder and Dagster's home in it. Raises FootfallError where that cannot be."""
     require_local(settings)
     try:
         settings.dagster_home.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(DATA / "dagster.yaml", settings.dagster_home / "dagster.yaml")
+        template = (DATA / "dagster.yaml").read_text()
+        (settings.dagster_home / "dagster.yaml").write_text(instance_file(template, settings))
     except OSError as error:
         raise FootfallError(
             f"the state folder {settings.home} cannot be written ({error.strerror}); "
@@ -83,6 +96,8 @@ def environment(settings: Settings, environ: Mapping[str, str]) -> dict[str, str
     Python does not look for modules there.
     """
     return {
+        # For each question to the code server, 60 unless told: a busy machine takes its time.
+        "DAGSTER_GRPC_TIMEOUT_SECONDS": str(DAGSTER_SECONDS),
         **environ,
         "FOOTFALL_HOME": str(settings.home),
         "FOOTFALL_CLIENTS": str(settings.clients),
@@ -90,6 +105,8 @@ def environment(settings: Settings, environ: Mapping[str, str]) -> dict[str, str
         "DAGSTER_DISABLE_TELEMETRY": "1",
         "PYTHONUNBUFFERED": "1",
         "PYTHONSAFEPATH": "1",
+        # Compatible stores refuse the checksums that newer clients of S3 add unasked, as Dagster's own does.
+        **(dict.fromkeys(_CHECKSUMS, "when_required") if settings.s3_endpoint else {}),
     }
 
 
@@ -103,18 +120,37 @@ def start_collector(children: Children, settings: Settings, tend: Callable[[], N
 
 
 def start_dagster(children: Children, settings: Settings, tend: Callable[[], None] | None = None) -> str:
-    """Start Dagster's webserver and daemon and wait for the UI. Returns its address. `tend`: see Children."""
+    """Start Dagster's code server, webserver and daemon, and wait for the UI. Returns its address.
+
+    `tend`: see Children.
+    """
     require_free_port("127.0.0.1", settings.ui_port, "FOOTFALL_UI_PORT")
-    workspace = ("-w", str(DATA / "workspace.yaml"))
+    workspace = ("-w", str(code_server.write_workspace(settings)))
+    children.start(code_server.NAME, code_server.command(settings))
+    children.wait_until(
+        code_server.NAME,
+        partial(code_server.answers, settings),
+        "load the definitions",
+        DAGSTER_SECONDS,
+        tend,
+    )
     # The UI has no login: it listens on this machine only.
     binaries = Path(sys.prefix) / "bin"
     port = str(settings.ui_port)
     children.start(
-        "dagster-webserver", [str(binaries / "dagster-webserver"), "-h", "127.0.0.1", "-p", port, *workspace]
+        "dagster-webserver",
+        [
+            *(str(binaries / "dagster-webserver"), "-h", "127.0.0.1", "-p", port, *workspace),
+            *("--dagster-log-level", "warning"),
+        ],
     )
-    children.start("dagster-daemon", [str(binaries / "dagster-daemon"), "run", *workspace])
     url = f"http://127.0.0.1:{settings.ui_port}"
     children.wait_for("dagster-webserver", f"{url}/server_info", DAGSTER_SECONDS, tend)
+    # Only now: two that make Dagster's databases at once leave them broken.
+    # Its level is that of all it says: a line for each tick of a sensor is 8 MB a day.
+    children.start(
+        "dagster-daemon", [str(binaries / "dagster-daemon"), "run", *workspace, "--log-level", "warning"]
+    )
     return url
 
 

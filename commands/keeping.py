@@ -4,7 +4,7 @@ import json
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -114,7 +114,10 @@ class Teller:
 
 
 class Keeper:
-    """Looks after `children`; `say` writes a line of the log. The last of `waits` is the last try."""
+    """Looks after `children`; `say` writes a line of the log. The last of `waits` is the last try.
+
+    `tend`: what else is done with each look.
+    """
 
     def __init__(
         self,
@@ -122,11 +125,13 @@ class Keeper:
         teller: Teller,
         say: Callable[[str], object],
         waits: tuple[float, ...] = WAITS_SECONDS,
+        tend: Sequence[Callable[[], object]] = (),
     ) -> None:
         self._children = children
         self._teller = teller
         self._say = say
         self._waits = waits
+        self._tend = tend
         self._fallen: dict[str, _Fallen] = {}
 
     def look(self) -> None:
@@ -134,6 +139,8 @@ class Keeper:
 
         Raises FootfallError, with its last lines, when a child cannot be kept alive.
         """
+        for each in self._tend:
+            each()
         now = time.monotonic()
         for name, code in self._children.take_ended():
             self._note_end(name, code, now)

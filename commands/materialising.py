@@ -5,7 +5,6 @@ instance. Says what it is doing, and what failed steps said.
 """
 
 import logging
-import os
 import sys
 import threading
 import time
@@ -17,20 +16,23 @@ from typing import Any, TextIO
 
 import dagster as dg
 
+from commands.installation import prepare_models
 from commands.processes import stop_on_signals
 from footfall.catalogue.periods import HOUR_FORMAT, days
 from footfall.clients import registry_of
 from footfall.errors import FootfallError
-from footfall.hours import HOUR, between, floor
+from footfall.hours import HOUR, between, floor, read_first_hour
 from footfall.settings import Settings
-from orchestration.definitions import defs as load_definitions
-from orchestration.partitions import OPEN_TAG, first_hour
+from orchestration.loading import build_defs
+from orchestration.partitions import OPEN_TAG
 
 _RANGE_START = "dagster/asset_partition_range_start"
 _RANGE_END = "dagster/asset_partition_range_end"
+#: What the run's row in the UI says of its hours or days; Dagster's own tags of a range are hidden there.
+_PERIODS = "footfall/periods"
 
 
-def run_hours(start: datetime, end: datetime, *, is_open: bool = False) -> None:
+def run_hours(settings: Settings, start: datetime, end: datetime, *, is_open: bool = False) -> None:
     """Materialise every hour of [start, end), then each daily file of days that ended in it.
 
     `is_open`: the last one may be the running hour; what is delivered of it says that it is incomplete.
@@ -38,12 +40,12 @@ def run_hours(start: datetime, end: datetime, *, is_open: bool = False) -> None:
     A failed run does not keep the next from being tried: one client's bucket holds up nobody's daily
     files. Raises FootfallError with what all the failed steps said.
     """
-    _require_known(start, end, is_open=is_open)
-    definitions = load_definitions()
+    _require_known(settings, start, end, is_open=is_open)
+    definitions = _definitions(settings)
     hours = list(between(start, end))
     wanted = [
         (job, hours[0].strftime(HOUR_FORMAT), hours[-1].strftime(HOUR_FORMAT))
-        for job in (("access_logs", "hourly") if _has_sources() else ("hourly",))
+        for job in (("access_logs", "hourly") if _has_sources(settings) else ("hourly",))
     ]
     for schedule in definitions.schedules or []:
         assert isinstance(schedule, dg.ScheduleDefinition)
@@ -54,23 +56,29 @@ def run_hours(start: datetime, end: datetime, *, is_open: bool = False) -> None:
     _run_all(definitions, wanted, is_open=is_open)
 
 
-def run_live(start: datetime, end: datetime) -> None:
+def run_live(settings: Settings, start: datetime, end: datetime) -> None:
     """Materialise every hour of [start, end) as far as it goes, and the parts of live exports in it.
 
     Raises FootfallError as run_hours does, and where no client has a live export.
     """
-    _require_known(start, end, is_open=True)
-    definitions = load_definitions()
+    _require_known(settings, start, end, is_open=True)
+    definitions = _definitions(settings)
     if not any(schedule.name == "live" for schedule in definitions.schedules or []):
         raise FootfallError("no client file has an export with `cadence: live`")
     hours = [hour.strftime(HOUR_FORMAT) for hour in between(start, end)]
     _run_all(definitions, [("live", hours[0], hours[-1])])
 
 
-def _require_known(start: datetime, end: datetime, *, is_open: bool) -> None:
-    if start < first_hour():
+def _definitions(settings: Settings) -> dg.Definitions:
+    prepare_models(settings)
+    return build_defs(settings)
+
+
+def _require_known(settings: Settings, start: datetime, end: datetime, *, is_open: bool) -> None:
+    first_hour = read_first_hour(settings.first_hour_file, datetime.now(UTC))
+    if start < first_hour:
         raise FootfallError(
-            f"{start:%Y-%m-%dT%H} is before the first hour of this installation, {first_hour():%Y-%m-%dT%H}; "
+            f"{start:%Y-%m-%dT%H} is before the first hour of this installation, {first_hour:%Y-%m-%dT%H}; "
             "import older data first"
         )
     running = floor(datetime.now(UTC))
@@ -97,9 +105,8 @@ def _run_all(
         raise FootfallError("\n".join(failures))
 
 
-def _has_sources() -> bool:
-    registry = registry_of(Settings.from_environ(os.environ))
-    return any(client.sources for client in registry.clients)
+def _has_sources(settings: Settings) -> bool:
+    return any(client.sources for client in registry_of(settings).clients)
 
 
 def ended_days(start: datetime, end: datetime, timezone: str) -> list[str]:
@@ -129,7 +136,12 @@ def _run(
         result = definitions.resolve_job_def(job).execute_in_process(
             instance=instance,
             run_id=run_id,
-            tags={_RANGE_START: first, _RANGE_END: last, **({OPEN_TAG: "true"} if is_open else {})},
+            tags={
+                _RANGE_START: first,
+                _RANGE_END: last,
+                _PERIODS: span,
+                **({OPEN_TAG: "true"} if is_open else {}),
+            },
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
             raise_on_error=False,
         )
@@ -204,16 +216,16 @@ class _Narration:
             print(f"  {step} {word} in {took:.1f} s", file=self._out, flush=True)
 
 
-def narrated(start: datetime, end: datetime, *, is_live: bool, is_open: bool) -> int:
+def narrated(settings: Settings, start: datetime, end: datetime, *, is_live: bool, is_open: bool) -> int:
     """Run the hours of [start, end), their live parts if `is_live`. Exit codes: those of the command line."""
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
     stop_on_signals(dg.DagsterExecutionInterruptedError)
     begun = time.monotonic()
     try:
         if is_live:
-            run_live(start, end)
+            run_live(settings, start, end)
         else:
-            run_hours(start, end, is_open=is_open)
+            run_hours(settings, start, end, is_open=is_open)
     except FootfallError as error:
         print(f"footfall run: {error}", file=sys.stderr)
         return 1

@@ -126,7 +126,7 @@ def _require_room(path: Path) -> None:
 
 
 def _require_programs() -> None:
-    for name in ("dagster-webserver", "dagster-daemon"):
+    for name in ("dagster", "dagster-webserver", "dagster-daemon"):
         program = Path(sys.prefix) / "bin" / name
         if not os.access(program, os.X_OK):
             raise FootfallError(f"{program} is missing: install the project again (`make setup`)")

@@ -3,6 +3,7 @@
 import errno
 import http.client
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -19,6 +20,9 @@ from footfall.errors import FootfallError
 
 #: Seconds that a child has to end after SIGTERM before it is killed: the collector drains for up to 10.
 STOP_SECONDS = 20
+
+#: Bytes of a log at which it begins anew; there are two of each child. Weeks of one that has nothing to tell.
+LOG_BYTES = 10_000_000
 
 #: Bytes of the end of a log in which a child's last lines are looked for.
 _TAIL_BYTES = 65536
@@ -138,6 +142,31 @@ class Children:
         """Where a child's output goes."""
         return self._logs / f"{name}.log"
 
+    def pid(self, name: str) -> int | None:
+        """The process id of a child that is not known to have ended."""
+        process = self._running.get(name)
+        return process.pid if process is not None else None
+
+    def kill(self, name: str) -> None:
+        """Kill a child and what it started: for the next look, it has ended by itself."""
+        if (process := self._running.get(name)) is not None and process.poll() is None:
+            process.kill()
+
+    def shorten_logs(self, most: int = LOG_BYTES) -> None:
+        """Begin each log anew that has grown to so many bytes; what it held is `NAME.log.1`, nothing older.
+
+        The child goes on writing to the same file, so that what it writes in this moment may be lost.
+        """
+        for name in self._running:
+            log = self.log(name)
+            try:
+                if log.stat().st_size >= most:
+                    shutil.copyfile(log, log.with_name(f"{log.name}.1"))
+                    os.truncate(log, 0)
+                    self._begun_at[name] = 0
+            except OSError:
+                continue  # a full disk: the next look tries again
+
     def start_again(self, name: str) -> None:
         """Start a child that has ended with the command that it had."""
         self.start(name, self._commands[name])
@@ -147,6 +176,25 @@ class Children:
 
         `tend` looks after the other children meanwhile; without it, the end of any of them is an error.
         """
+
+        def answers() -> bool:
+            try:
+                with _direct.open(url, timeout=2) as answer:
+                    return bool(answer.status == 200)
+            except (OSError, http.client.HTTPException):
+                return False
+
+        self.wait_until(name, answers, f"answer at {url}", seconds, tend)
+
+    def wait_until(
+        self,
+        name: str,
+        is_so: Callable[[], bool],
+        what: str,
+        seconds: float,
+        tend: Callable[[], None] | None = None,
+    ) -> None:
+        """Wait until a child does `what`. As wait_for."""
         give_up = time.monotonic() + seconds
         while time.monotonic() < give_up:
             if tend is None:
@@ -154,16 +202,10 @@ class Children:
             else:
                 self._check_one(name)
                 tend()
-            try:
-                with _direct.open(url, timeout=2) as answer:
-                    if answer.status == 200:
-                        return
-            except (OSError, http.client.HTTPException):
-                pass
+            if is_so():
+                return
             time.sleep(0.1)
-        raise FootfallError(
-            f"{name} does not answer at {url} after {seconds:.0f} s; its log: {self.log(name)}"
-        )
+        raise FootfallError(f"{name} does not {what} after {seconds:.0f} s; its log: {self.log(name)}")
 
     def check(self) -> None:
         """Raise FootfallError when a child has ended, with the last line it wrote."""

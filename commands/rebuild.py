@@ -30,6 +30,7 @@ def command(settings: Settings, events: int | None) -> int:
 
 
 def _rebuild(settings: Settings, events: int | None) -> int:
+    from orchestration.modelling.project import prepare
     from orchestration.modelling.rebuild import PIECE, rebuild
     from orchestration.resources.warehouse import Warehouse
 
@@ -40,8 +41,9 @@ def _rebuild(settings: Settings, events: int | None) -> int:
         print(f"{time.monotonic() - begun:7.0f} s  {text}", flush=True)
 
     try:
-        with Warehouse(path=str(settings.warehouse)).exclusive():
-            rebuild(settings.warehouse, settings.home / "dbt" / "rebuild", say, events or PIECE)
+        with Warehouse(database=str(settings.warehouse)).exclusive():
+            target = settings.home / "dbt" / "rebuild"
+            rebuild(settings.warehouse, target, say, events or PIECE, prepare(settings.home, say))
     except FootfallError as error:
         print(f"footfall rebuild: {error}", file=sys.stderr)
         return 1

@@ -37,10 +37,11 @@ def command(
     end = end or start + HOUR
     require_range(start, end)
     put_in_force(settings)
-    return materialise(dict(os.environ), start, end, is_live=live, is_open=is_open)
+    return materialise(settings, dict(os.environ), start, end, is_live=live, is_open=is_open)
 
 
 def materialise(
+    settings: Settings,
     environment: dict[str, str],
     start: datetime,
     end: datetime,
@@ -56,6 +57,6 @@ def materialise(
     def work() -> int:
         from commands.materialising import narrated
 
-        return narrated(start, end, is_live=is_live, is_open=is_open)
+        return narrated(settings, start, end, is_live=is_live, is_open=is_open)
 
     return run_apart(environment, work)

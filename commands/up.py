@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from commands import installation
+from commands import code_server, installation
+from commands.client_files import Reloader
 from commands.keeping import Keeper, Teller
 from commands.preflight import Part, require_ready
 from commands.processes import Children
@@ -25,6 +26,7 @@ def command(settings: Settings) -> int:
     require_ready(settings, Part.COLLECTOR, Part.DAGSTER)
     enter(settings)
     installation.prepare(settings)
+    installation.prepare_models(settings)
     put_in_force(settings)
     lower_first_hour(
         settings.first_hour_file, datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -35,13 +37,18 @@ def command(settings: Settings) -> int:
         Children(Path.cwd(), environment, settings.home / "logs") as children,
     ):
         print("starting the collector, the Dagster UI and the daemon …", flush=True)
-        keeper = Keeper(children, Teller(Path.cwd(), environment, _log), _log)
+        teller = Teller(Path.cwd(), environment, _log)
+        keeper = Keeper(
+            children, teller, _log, tend=(code_server.Watch(children).look, children.shorten_logs)
+        )
         try:
             collector = installation.start_collector(children, settings)
             interface = installation.start_dagster(children, settings, keeper.look)
             print(f"collector   {collector}\nDagster UI  {interface}\nCtrl-C ends all of it", flush=True)
+            reloader = Reloader(settings, _log)
             while True:
                 keeper.look()
+                reloader.look()
                 time.sleep(0.5)
         except KeyboardInterrupt:
             print("\nstopping …", flush=True)

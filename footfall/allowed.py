@@ -5,12 +5,13 @@ folders or the machine's, have a secret of somebody else sent to a server of its
 to its own network.
 """
 
+import unicodedata
 from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from footfall import installed
 from footfall.errors import FootfallError
@@ -18,11 +19,22 @@ from footfall.guard import Forbidden, require_possible
 from footfall.locations import HOME, Location, folder, local_path, location, steps
 from footfall.settings import Settings
 
-#: The machine's own folders, of Linux and macOS; nobody keeps a client's bucket there.
+#: The machine's own folders and those of its users, of Linux and macOS; nobody keeps a client's bucket there.
 _SYSTEM = (
     *("/bin", "/boot", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/lost+found", "/proc", "/run", "/sbin"),
-    *("/sys", "/usr", "/var/cache", "/var/lib", "/var/log", "/var/mail", "/var/run", "/var/spool"),
-    *("/Applications", "/Library", "/System"),
+    *(
+        "/home",
+        "/root",
+        "/sys",
+        "/usr",
+        "/var/cache",
+        "/var/lib",
+        "/var/log",
+        "/var/mail",
+        "/var/run",
+        "/var/spool",
+    ),
+    *("/Applications", "/Library", "/System", "/Users"),
 )
 
 
@@ -127,8 +139,8 @@ class Allowed:
         hidden = any(part.startswith(".") for part in path.resolve().parts)
         if hidden or any(place.overlaps(each) for each in _system()):
             raise FootfallError(
-                "lies in a folder of the machine itself or in a hidden one; choose another, or list it in "
-                "FOOTFALL_BUCKET_FOLDERS"
+                "lies in a folder of the machine itself, of one of its users or in a hidden one; choose "
+                "another, or list it in FOOTFALL_BUCKET_FOLDERS"
             )
 
     def require_secret(self, client_id: str, reference: str, others: Collection[str] = ()) -> None:
@@ -188,9 +200,13 @@ def _fits(name: str, pattern: str) -> bool:
     return name.startswith(pattern[:-1]) if pattern.endswith("*") else name == pattern
 
 
+#: Kinds of characters that nobody sees: control characters, marks of direction, ends of lines.
+_UNSEEN = ("Cc", "Cf", "Zl", "Zp")
+
+
 def _spelling(url: str) -> str | None:
     """What is wrong with how a URL of a place is written."""
-    if any(ord(c) < 0x20 or ord(c) == 0x7F for c in url):
+    if any(unicodedata.category(c) in _UNSEEN for c in url + unquote(url)):
         return "expected a path without control characters"
     if url.startswith("file://"):
         rest = url.removeprefix("file://").removeprefix("${FOOTFALL_HOME}")

@@ -28,7 +28,7 @@ from footfall.mistakes import Mistake
 from footfall.page_rules import PageRules
 from footfall.settings import Settings
 from footfall.strict import Strict
-from footfall.strict_yaml import NotYaml, read_yaml
+from footfall.strict_yaml import NotYaml, line_of, read_yaml
 from footfall.wildcards import is_everybodys
 
 if TYPE_CHECKING:
@@ -370,7 +370,12 @@ def _parse(file: str, text: str) -> tuple[Client | None, list[Mistake]]:
         client = Client.model_validate(document)
     except ValidationError as error:
         return None, [
-            Mistake(file, ".".join(str(p) for p in item["loc"]) or "-", _reason(item))
+            Mistake(
+                file,
+                ".".join(str(p) for p in item["loc"]) or "-",
+                _reason(item),
+                line_of(text, item["loc"]),
+            )
             for item in error.errors(include_input=False, include_url=False)
         ]
     if client.client_id != file.removesuffix(".yaml"):

@@ -23,7 +23,7 @@ from footfall.fields import (
     Reference,
     plain_path,
 )
-from footfall.filters import parse_filter
+from footfall.filters import parse_filter, require_times
 from footfall.locations import filled_in
 from footfall.strict import Strict
 
@@ -112,7 +112,7 @@ class NamedDestination(Destination):
 
 
 def _filter(value: str) -> str:
-    parse_filter(value)
+    require_times(parse_filter(value))
     return value
 
 

@@ -17,6 +17,7 @@ condition is true.
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 
 from footfall.fields import COLUMN
 
@@ -64,6 +65,51 @@ Condition = Test | Not | Both
 def parse_filter(text: str) -> Condition:
     """The condition that `text` states. Raises ValueError saying where it is wrong."""
     return _Parser(text).parse()
+
+
+#: A day, and of a moment the time and its zone, as DuckDB reads them.
+_DAY = re.compile(r"\s*(\d{4})[-/](\d{1,2})[-/](\d{1,2})(.*)", re.DOTALL)
+_TIME = re.compile(
+    r"(?:[ T]\d{1,2}:\d{2}(?::\d{2}(?:\.\d*)?)?\s*(?:Z|UTC|[+-]\d{1,2}(?::?\d{2})?|[A-Z]\w+(?:/\w+)+)?)?\s*"
+)
+
+
+def require_times(condition: Condition) -> None:
+    """Raise ValueError where a column that is a time or a day is compared with what is none.
+
+    The names say it: times end in `_at` or `_hour`, days in `date` or `_week`. All else about a column is
+    known where its table is.
+    """
+    if isinstance(condition, Not):
+        require_times(condition.part)
+    elif isinstance(condition, Both):
+        for part in condition.parts:
+            require_times(part)
+    elif is_time(condition.column) and condition.operator not in ("is null", "is true", *_TEXT_TESTS):
+        for value in condition.values:
+            if not _says_when(value):
+                raise ValueError(
+                    f"{condition.column} is a time and cannot be compared with {value!r}: write "
+                    "'2026-11-20' or '2026-11-20 14:00:00+00'"
+                )
+
+
+def is_time(column: str) -> bool:
+    """Whether a column holds times or days, by its name."""
+    return column.endswith(("_at", "_hour", "_date", "_week")) or column == "date"
+
+
+def _says_when(value: Value) -> bool:
+    if not isinstance(value, str):
+        return False
+    found = _DAY.fullmatch(value)
+    if found is None:
+        return value.strip().lower() in ("epoch", "infinity", "-infinity")
+    try:
+        date(int(found[1]), int(found[2]), int(found[3]))
+    except ValueError:
+        return False
+    return _TIME.fullmatch(found[4]) is not None
 
 
 def columns_of(condition: Condition) -> set[str]:

@@ -53,14 +53,28 @@ def _named(hour: datetime) -> str:
 
 def read_first_hour(path: Path, now: datetime) -> datetime:
     """The first hour with a partition: what `path` says, or today's midnight where it says nothing."""
-    if path.exists():
+    recorded = _recorded(path)
+    return recorded if recorded is not None else floor(now).replace(hour=0)
+
+
+def _recorded(path: Path) -> datetime | None:
+    """What the file of the first hour says; None without one. Raises FootfallError where it says nothing."""
+    try:
         return parse(path.read_text().strip())
-    return floor(now).replace(hour=0)
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError, FootfallError) as error:
+        said = " ".join(str(error).split())[:200]
+        raise FootfallError(
+            f"{path} cannot be read ({said}); put it back from your backup, or write the first hour that was "
+            "ever received into it, such as 2026-11-20T00: docs/runbook.md#broken-state"
+        ) from None
 
 
 def lower_first_hour(path: Path, hour: datetime) -> bool:
     """Make `hour` the first one unless an earlier one is recorded already. Returns whether it changed."""
-    if path.exists() and parse(path.read_text().strip()) <= hour:
+    recorded = _recorded(path)
+    if recorded is not None and recorded <= hour:
         return False
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")

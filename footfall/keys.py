@@ -76,6 +76,8 @@ def source_record(client_id: str, source: str, hour: datetime) -> str:
 
 
 ENRICHMENTS = "enrichments/"
+#: What steps print, where the lake is on S3: a folder a run, which Dagster names and `upkeep` removes.
+COMPUTE_LOGS = "compute-logs/"
 
 
 def enrichment_object(taken_at: datetime, sha256: str) -> str:

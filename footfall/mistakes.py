@@ -10,6 +10,9 @@ class Mistake:
     file: str
     field: str
     reason: str
+    #: Of the file, from 1; None where the mistake is of no one line.
+    line: int | None = None
 
     def __str__(self) -> str:
-        return f"{self.file}: {self.field}: {self.reason}"
+        where = f", line {self.line}" if self.line else ""
+        return f"{self.file}: {self.field}{where}: {self.reason}"

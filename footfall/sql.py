@@ -24,6 +24,13 @@ SCRATCH = "footfall-"
 
 Values = Sequence[object] | Mapping[str, object]
 
+#: Every database of ours. A file that looks like another program's, or a function that DuckDB lacks, is an
+#: error, and loads nothing and downloads nothing. dbt's is `dbt_project/profiles.yml`.
+SETTINGS: Mapping[str, str] = {
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+}
+
 
 class Sql(str):
     """A piece of SQL that holds nothing a stranger wrote but in quotes. Only this module makes one."""
@@ -78,6 +85,13 @@ def joined(separator: str, pieces: Iterable[Sql]) -> Sql:
     return Sql(separator.join(map(_piece, pieces)))
 
 
+def open_database(
+    path: Path | str = ":memory:", *, is_read_only: bool = False, **settings: str
+) -> duckdb.DuckDBPyConnection:
+    """A connection to a file of DuckDB, or to a new database in memory. Only this module makes one."""
+    return duckdb.connect(str(path), read_only=is_read_only, config={**SETTINGS, **settings})
+
+
 def run(
     connection: duckdb.DuckDBPyConnection, statement: str, values: Values = (), /, **pieces: Sql
 ) -> duckdb.DuckDBPyConnection:
@@ -124,7 +138,7 @@ def confined(prefix: str) -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
     """A database in memory, in UTC, and the one folder it may use, which is gone behind the block."""
     with (
         TemporaryDirectory(prefix=prefix) as made,
-        duckdb.connect(config={"temp_directory": f"{made}/spill"}) as connection,
+        open_database(temp_directory=f"{made}/spill") as connection,
     ):
         run(connection, "SET TimeZone = 'UTC'")
         confine(connection, Path(made))

@@ -1,6 +1,7 @@
 """YAML as people mean it: a field given twice is a mistake. Errors quote nothing that could be a secret."""
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import yaml
@@ -30,6 +31,22 @@ def read_yaml(text: str) -> Any:
     # PyYAML passes on whatever its conversions raise: for a date of month 13, for deep nesting.
     except Exception as error:
         raise NotYaml("-", f"{type(error).__name__} in one of its values") from None
+
+
+def line_of(text: str, path: Sequence[str | int]) -> int | None:
+    """The line, from 1, of a readable document in which a value stands, or what lacks it; None at the top."""
+    node: yaml.Node | None = yaml.compose(text, yaml.SafeLoader)
+    line = None
+    for step in path:
+        found: yaml.Node | None = None
+        if isinstance(node, yaml.MappingNode):
+            at, found = next(((k, v) for k, v in node.value if k.value == step), (None, None))
+        elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+            at = found = node.value[step]
+        if found is None or at is None:
+            return line
+        node, line = found, at.start_mark.line + 1
+    return line
 
 
 def _without_value(quoted: re.Match[str]) -> str:

@@ -1,38 +1,37 @@
 """The only place where a partitions definition is made.
 
-Hours are UTC hours of receipt, days are local days of a client's time zone. Both include the period
-that is still running (`end_offset=1`), so that a person can materialise it and look; the schedules
-only ever ask for closed ones.
+Hours are UTC hours of receipt, days are local days of a client's time zone. Hours include the one that is
+still running (`end_offset=1`), because parts of live exports lie in it and a person can look at it with
+`footfall run --open`. Days end with the last one that is over: nobody can deliver the running one, which
+would be shown as missing until midnight.
 """
 
-import os
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
 from footfall.catalogue.periods import DAY_FORMAT, HOUR_FORMAT, days
-from footfall.hours import read_first_hour
-from footfall.settings import Settings
 
 
-def first_hour() -> datetime:
-    """The first hour of this installation; an import of older data lowers it (see footfall.hours)."""
-    return read_first_hour(Settings.from_environ(os.environ).first_hour_file, datetime.now(UTC))
-
-
-def hourly() -> dg.HourlyPartitionsDefinition:
+def hourly(first_hour: datetime) -> dg.HourlyPartitionsDefinition:
     """Every hour of receipt since the first one, the running one included."""
-    return dg.HourlyPartitionsDefinition(
-        start_date=first_hour(), fmt=HOUR_FORMAT, timezone="UTC", end_offset=1
-    )
+    return dg.HourlyPartitionsDefinition(start_date=first_hour, fmt=HOUR_FORMAT, timezone="UTC", end_offset=1)
 
 
-def daily(timezone: str) -> dg.DailyPartitionsDefinition:
-    """Every local day of a time zone that has an hour since the first one, today included."""
-    first = days(timezone).at(first_hour())
-    return dg.DailyPartitionsDefinition(
-        start_date=first.partition, fmt=DAY_FORMAT, timezone=timezone, end_offset=1
-    )
+def each_hour(assets: dg.AssetsDefinition, first_hour: datetime) -> dg.AssetsDefinition:
+    """The assets with a partition for every hour."""
+    return each(assets, hourly(first_hour))
+
+
+def each(assets: dg.AssetsDefinition, partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
+    """The assets with these partitions, which are known only when definitions are made."""
+    return assets.map_asset_specs(lambda spec: spec.replace_attributes(partitions_def=partitions))
+
+
+def daily(timezone: str, first_hour: datetime) -> dg.DailyPartitionsDefinition:
+    """Every local day of a time zone that has an hour since the first one and is over."""
+    first = days(timezone).at(first_hour)
+    return dg.DailyPartitionsDefinition(start_date=first.partition, fmt=DAY_FORMAT, timezone=timezone)
 
 
 #: Tag of a run that may deliver a period before it has ended, as far as it goes and marked incomplete.

@@ -2,9 +2,15 @@
 
 import json
 import urllib.request
+from http.client import HTTPException
 
 from footfall.errors import FootfallError
 from footfall.settings import Settings
+
+#: Seconds that a load of the definitions may take; five on an idle machine. As the limits of dagster.yaml.
+LOAD_SECONDS = 300
+#: The UI is on this machine: a proxy that the environment names cannot reach it.
+_direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def reload(settings: Settings) -> str:
@@ -22,9 +28,9 @@ def reload(settings: Settings) -> str:
         url, data=json.dumps({"query": query}).encode(), headers={"content-type": "application/json"}
     )
     try:
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            told = json.load(answer)["data"]["reloadRepositoryLocation"]
-    except (OSError, ValueError, KeyError) as error:
+        with _direct.open(request, timeout=LOAD_SECONDS) as answer:
+            told = json.load(answer)["data"]["reloadRepositoryLocation"] or {}
+    except (OSError, HTTPException, ValueError, KeyError, TypeError) as error:
         raise FootfallError(
             f"no Dagster UI answers at {url} ({error}); it is started by `footfall up`"
         ) from None

@@ -21,9 +21,16 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "pixel": (),
     "dbt_project": (),
     "orchestration.definitions": ("footfall", "orchestration.loading"),
-    "orchestration.loading": ("orchestration.defs",),
+    "orchestration.given": ("footfall",),
+    "orchestration.loading": (
+        "footfall",
+        "orchestration.defs",
+        "orchestration.given",
+        "orchestration.modelling.project",
+    ),
     "orchestration.reloading": ("footfall",),
     "orchestration.launcher": (),
+    "orchestration.instance_file": ("footfall",),
     "orchestration.partitions": ("footfall",),
     "orchestration.resources": ("footfall",),
     "orchestration.ingest": ("footfall",),
@@ -38,15 +45,15 @@ ARROWS: dict[str, tuple[str, ...]] = {
         f"orchestration.defs.{domain}": (
             "footfall",
             "sources",
+            "orchestration.given",
             "orchestration.partitions",
-            "orchestration.reloading",
             "orchestration.resources",
             *DOMAINS,
         )
         for domain in (*PLAIN, "sources")
     },
-    "orchestration.defs.schedules": ("footfall", "orchestration.partitions"),
-    "orchestration.defs.bindings": ("footfall", "orchestration.resources", *DOMAINS),
+    "orchestration.defs.schedules": ("footfall", "orchestration.given", "orchestration.partitions"),
+    "orchestration.defs.bindings": ("footfall", "orchestration.given", "orchestration.resources", *DOMAINS),
     # The roof.
     "commands": ("footfall", "sources", "collector", "orchestration"),
     # Of the tests it borrows the real servers that they start.

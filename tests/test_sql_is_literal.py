@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from footfall.sql import SETTINGS
+
 ROOT = Path(__file__).resolve().parents[1]
 
 #: The module that alone gives SQL to DuckDB.
@@ -71,6 +73,19 @@ def test_one_module_gives_sql_to_duckdb_and_statements_are_literals():
             found += [f"{name}:{line}" for line in lines if name != SQL]
 
     assert found == []
+
+
+def test_one_module_opens_databases_of_duckdb_so_that_none_loads_or_downloads_an_extension():
+    opening = [
+        path.relative_to(ROOT).as_posix()
+        for part in ("orchestration", "collector", "footfall", "sources", "commands")
+        for path in sorted((ROOT / part).rglob("*.py"))
+        if "duckdb.connect(" in path.read_text()
+    ]
+    dbt = (ROOT / "dbt_project" / "profiles.yml").read_text()
+
+    assert opening == [SQL]
+    assert [name for name, value in SETTINGS.items() if f"{name}: {value}" not in dbt] == []
 
 
 @pytest.mark.parametrize(

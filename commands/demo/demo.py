@@ -13,6 +13,7 @@ from rich.table import Table
 
 from commands import installation
 from commands.apart import ask_apart
+from commands.client_files import Reloader
 from commands.demo.check import Sent, Stored, balance, differences
 from commands.demo.delivered import File, files
 from commands.demo.journal import Journal, fingerprint
@@ -53,6 +54,7 @@ def run_demo(
     registry = _registry(settings)
     enter(settings)
     installation.prepare(settings)
+    installation.prepare_models(settings)
     traffic = [
         Path(__file__).with_name("traffic.py"),
         Path(__file__).with_name("scenery.py"),
@@ -81,7 +83,7 @@ def run_demo(
         with _step(console, "shipping what was taken to the lake"):
             _wait_until_shipped(settings.spool)
         console.print("materialising the hours in Dagster: ingest, models, deliveries …")
-        if materialise(environment, start, end):
+        if materialise(settings, environment, start, end):
             raise FootfallError("a run failed; see above")
         journal.materialised(between(start, end))
         with _step(console, "reading everything back"):
@@ -336,9 +338,12 @@ def _serve(
         f"to see the hour as far as it goes: footfall run --open --from {_text(floor(datetime.now(UTC)))} "
         f"--to {_text(floor(datetime.now(UTC)) + HOUR)}\nCtrl-C ends all of it"
     )
+    reloader = Reloader(settings, console.print)
     try:
         while True:
             children.check()
+            children.shorten_logs()
+            reloader.look()
             time.sleep(0.5)
     except KeyboardInterrupt:
         console.print("\nstopping …")

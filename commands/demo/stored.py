@@ -21,7 +21,7 @@ def stored(warehouse: Path, start: datetime, end: datetime) -> tuple[int, dict[s
     if not warehouse.exists():
         raise FootfallError(f"{warehouse} does not exist: nothing was materialised yet")
     window = {"start": start, "end": end}
-    with Warehouse(path=str(warehouse)).connect() as connection:
+    with Warehouse(database=str(warehouse)).connect() as connection:
         lines = run(
             connection,
             "SELECT coalesce(sum(lines), 0) FROM ingest.hours "

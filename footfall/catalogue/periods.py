@@ -47,6 +47,15 @@ class Kind:
         return "daily" if self.is_day else "hourly"
 
     @property
+    def deadline(self) -> timedelta:
+        """After the end of its period a delivery is overdue.
+
+        The hour's run starts five minutes past and the day's ten past one; shorter would cry wolf while a run
+        is tried again.
+        """
+        return timedelta(hours=3 if self.is_day else 2)
+
+    @property
     def is_hour(self) -> bool:
         """Whether it is a whole hour."""
         return self.minutes == 60

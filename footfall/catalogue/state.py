@@ -72,9 +72,9 @@ _LEDGER = "the buckets' manifests: `footfall deliveries rebuild`"
 HOME: tuple[Place, ...] = (
     Place(
         "keys",
-        "the key that signs, and makes hashed columns and bucket challenges what they are; `keys/public/`: "
-        "what earlier keys of ours signed",
-        "the first delivery",
+        "the key that signs, and makes hashed columns, bucket challenges and ids of imported lines what they "
+        "are; `keys/public/`: what earlier keys of ours signed",
+        "the first delivery or import",
         Keep.BACKUP,
         Kind.FOLDER,
         has_version=True,
@@ -196,8 +196,8 @@ HOME: tuple[Place, ...] = (
     ),
     Place(
         "dbt-project",
-        "dbt's artefacts of installed models",
-        "whatever runs them from a wheel",
+        "what dbt made of models that were not shipped so",
+        "`footfall up`, `demo`, `run` of a wheel",
         Keep.AGAIN,
         Kind.FOLDER,
         again="the models",
@@ -297,6 +297,13 @@ LAKE: tuple[Place, ...] = (
         Kind.FOLDER,
         again="every run",
         is_personal=True,
+    ),
+    Place(
+        "compute-logs",
+        "what steps of runs print, where the lake is on S3",
+        "Dagster",
+        Keep.HISTORY,
+        Kind.FOLDER,
     ),
     Place(
         "probe",

@@ -128,7 +128,8 @@ class Alert:
     """A condition that holds. `subject` names the thing within its kind and client; `facts` are shown.
 
     `link` is a page of the Dagster UI. `covers` says for a program what it is about: periods
-    (`events 2026-11-20T14`), destinations, addresses, ends of a run's partitions.
+    (`events 2026-11-20T14`), destinations, addresses, ends of a run's partitions. `remedy` is what to do
+    where the words of the kind do not fit.
     """
 
     kind: str
@@ -138,6 +139,7 @@ class Alert:
     facts: Mapping[str, str] = field(default_factory=dict)
     link: str = ""
     covers: tuple[str, ...] = ()
+    remedy: str = ""
 
     def __post_init__(self) -> None:
         assert self.kind in KINDS, self.kind
@@ -161,5 +163,5 @@ class Alert:
     @property
     def fix(self) -> str:
         """What to do, with the names it needs."""
-        text = KINDS[self.kind][2].replace("CLIENT", self.client_id or "CLIENT")
+        text = (self.remedy or KINDS[self.kind][2]).replace("CLIENT", self.client_id or "CLIENT")
         return text.replace("DOMAIN", self.subject if self.kind in NEWS else "DOMAIN")

@@ -33,7 +33,8 @@ WEBHOOK_ATTEMPTS = 3
 class Run:
     """A run of Dagster: `first` and `last` are the ends of its partitions, equal for one, empty without.
 
-    `assets` are those of a run by hand, which has no job of its own, or that a later run made.
+    `assets` are those of a run by hand, which has no job of its own, or that a later run made. `has_started`:
+    its process got as far as the run, whether or not a step began.
     """
 
     job: str
@@ -45,6 +46,15 @@ class Run:
     link: str
     assets: frozenset[str] = frozenset()
     is_by_hand: bool = False
+    has_started: bool = True
+
+
+#: What to do about a run that has no step to read.
+_NEVER_STARTED = (
+    "No step of it began, so there is nothing to mend in it and nothing is half-done: the machine was too "
+    "busy, or the code server was away. Look at the load, at `logs/dagster-code.log` in the state folder and "
+    "at `footfall doctor`; then run the same hours again (`footfall run`, or *Re-execute all*)."
+)
 
 
 def failed_runs(runs: Iterable[Run]) -> list[Alert]:
@@ -57,15 +67,17 @@ def failed_runs(runs: Iterable[Run]) -> list[Alert]:
         if run.succeeded or covered:
             continue
         span = run.first if run.first == run.last else f"{run.first} to {run.last}"
+        what = f"{run.job} failed" if run.has_started else f"{run.job} never started"
         alerts.append(
             Alert(
                 "run_failed",
                 "",
                 f"{run.job}:{span or 'unpartitioned'}",
-                f"{run.job} failed for {span}" if span else f"{run.job} failed",
+                f"{what} for {span}" if span else what,
                 {"error": run.said, "job": run.job},
                 run.link,
                 (run.job, run.first, run.last) if run.first else (),
+                "" if run.has_started else _NEVER_STARTED,
             )
         )
     return alerts

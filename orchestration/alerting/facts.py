@@ -59,7 +59,7 @@ def _report(address: str) -> dict[str, Any] | str:
 
 def disks(paths: Iterable[Path]) -> list[tuple[str, int, int]]:
     """(path, bytes in use, bytes in all) of each disk once; a path that is not there is left out."""
-    found = {}
+    found: dict[int, tuple[str, int, int]] = {}
     for path in paths:
         if path.exists():
             usage = shutil.disk_usage(path)

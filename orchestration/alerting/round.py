@@ -68,7 +68,7 @@ def go_round(
     alerts = list(holding)
     known = silences(connection)
     sent = 0
-    failures = []
+    failures: list[str] = []
     for route in routes:
         told = {key: t for key, t in told_to(connection, route.name).items() if t.alert.kind in kinds}
         # By route: one that is not told of the cause is told of what follows from it.

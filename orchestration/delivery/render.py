@@ -52,8 +52,9 @@ def render(
     paths: list[Path] = []
     where, values = selection.within(period)
     table = table or sql("main.{table}", table=name(selection.dataset.name))
-    sites = [site.site_id for site in selection.client.sites] if export.split == "site" else [None]
+    sites: list[str | None] = [None]
     if export.split == "site":
+        sites = [site.site_id for site in selection.client.sites]
         sites += [s for s in _sites(connection, table, selection, where, values) if s not in sites]
     for site in sites:
         narrowed = sql("{where} AND source.site_id = ?", where=where) if site else where

@@ -129,7 +129,8 @@ def select(
     named = [(export.rename.get(each, each), _delivered_kind(each, kinds, export)) for each in chosen]
     if len({each for each, _ in named}) != len(named):
         raise ConfigError("rename: two columns would have one name")
-    condition, values, filtered = ALL, [], set()
+    condition, filtered = ALL, set[str]()
+    values: list[Any] = []
     if export.filter:
         parsed = parse_filter(export.filter)
         filtered = columns_of(parsed)

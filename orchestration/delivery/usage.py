@@ -59,10 +59,10 @@ def usage_daily(
     # An hour that was mended is a new revision of those exports alone whose rows changed.
     by_age = sorted(newest.items(), key=lambda item: (item[1].get("planned_at") or "", item[0]))
     for (client_id, export, start), document in by_age:
-        kind = kind_of(document["cadence"])
-        if kind.is_day:
+        cadence = kind_of(document["cadence"])
+        if cadence.is_day:
             days[client_id] = document["receipt"]
-        elif kind.is_hour:
+        elif cadence.is_hour:
             hours[client_id][start] = document["receipt"]
         for file in document["files"]:
             of_export = counted[client_id, file.get("site") or "", f"delivered:{export}"]

@@ -224,9 +224,18 @@ def read_counts(
         "WHERE received_hour = ? AND reason = ? GROUP BY object_key ORDER BY object_key",
         [hour, DAMAGED],
     ).fetchall()
+    objects, size, lines, kept, duplicates, quarantined, digest, is_degraded, had_ended = row
     return HourCounts(
         hour,
-        *row,
+        objects,
+        size,
+        lines,
+        kept,
+        duplicates,
+        quarantined,
+        digest,
+        is_degraded,
+        had_ended,
         uneven=tuple(key for (key,) in uneven),
         reasons=tuple((reason or DAMAGED, int(n)) for reason, n in reasons),
         restated=restated,

@@ -267,7 +267,7 @@ def _mended(line: bytes, place: bytes, hour: datetime, client_id: str | None) ->
     try:
         if len(line) > MAX_LINE_BYTES:
             raise msgspec.ValidationError(f"more than {MAX_LINE_BYTES} bytes")
-        stored = _decode_line(line)
+        stored: Any = _decode_line(line)
         _decode_event(stored.event)
         written = place + msgspec.json.encode(stored)[1:] + b"\n"
         missing = _missing(stored)

@@ -145,7 +145,7 @@ def find_late(
     hours, after = hours_to_look_at(now, first, cursor.older)
     before = known(hours)
     ours = [hour for hour in hours if hour in before and not (cursor.left_at and hour < cursor.left_at)]
-    stale = {}
+    stale: dict[datetime, str] = {}
     for n, hour in enumerate(ours):
         if n and is_time_up():
             return Late(stale, Cursor(cursor.older, hour))

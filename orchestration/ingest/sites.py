@@ -47,8 +47,8 @@ def replace_sites(connection: duckdb.DuckDBPyConnection, registry: Registry) -> 
         run(connection, "INSERT INTO ingest.sites VALUES (?, ?, ?, ?, ?, ?, ?)", row)
     for client in registry.clients:
         run(connection, "DELETE FROM ingest.funnels WHERE client_id = ?", [client.client_id])
-    for row in funnels:
-        run(connection, "INSERT INTO ingest.funnels VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+    for step in funnels:
+        run(connection, "INSERT INTO ingest.funnels VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", step)
     # A zone that DuckDB lacks (the machine's database may be newer) would stop everybody's models: the days
     # of such a site begin in UTC, whoever wrote its row and whether or not its file is still there.
     run(

@@ -12,7 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from footfall.errors import FootfallError
-from orchestration.modelling.project import artefacts, dbt_environment, dbt_folders
+from orchestration.modelling.project import dbt_environment, dbt_folders
+
+#: What dbt has parsed before, where it looks for it.
+_PARSED = "partial_parse.msgpack"
 
 
 @dataclass(frozen=True)
@@ -42,17 +45,22 @@ def failures(results: Iterable[NodeResult]) -> list[str]:
 
 
 def invoke(
-    arguments: Sequence[str], environment: Mapping[str, str], target: Path, threads: int = 1
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    target: Path,
+    threads: int = 1,
+    *,
+    known: Path | None = None,
 ) -> list[NodeResult]:
     """Run a dbt command on the project, with artefacts and logs in `target`. Returns a result for each node.
 
+    `known`: the folder of the prepared models; without it dbt parses the project, which takes seconds.
     `threads`: models side by side, 1 to 8. DuckDB uses every core for each; more only use more memory.
     Raises FootfallError where dbt did not get as far as the nodes. The warehouse is closed again after it.
     """
     target.mkdir(parents=True, exist_ok=True)
-    known = artefacts() / "partial_parse.msgpack"
-    if known.exists() and not (target / known.name).exists():
-        shutil.copy(known, target / known.name)
+    if known is not None and not (target / _PARSED).exists() and (known / _PARSED).exists():
+        shutil.copy(known / _PARSED, target / _PARSED)
     fixed = ["--quiet", *dbt_folders(target)]
     with warnings.catch_warnings(), _environment(dbt_environment()):
         # dbt's dependencies use names that Python and click have deprecated; nothing we could change.
@@ -61,6 +69,7 @@ def invoke(
         # Imported here: it takes a second, and most of what imports this module never runs dbt.
         from dbt.adapters.duckdb.connections import DuckDBConnectionManager
         from dbt.cli.main import dbtRunner
+        from dbt.contracts.graph.manifest import Manifest
         from dbt_common.events.event_manager_client import cleanup_event_logger
 
         # Stopped in the middle of its start, dbt writes a traceback: it belongs to its logs. Until it has
@@ -70,7 +79,7 @@ def invoke(
             with (target / "stderr.log").open("a") as quiet, redirect_stderr(quiet), redirect_stdout(quiet):
                 # Without `environment`: for another warehouse than the one it knows, dbt parses all anew.
                 done = dbtRunner().invoke(["parse", *fixed, "--no-write-json"])
-                if done.success:
+                if isinstance(done.result, Manifest):
                     with _environment(environment):
                         runner = dbtRunner(manifest=done.result)
                         done = runner.invoke([*arguments, *fixed, "--threads", str(threads)])

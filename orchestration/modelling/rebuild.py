@@ -10,11 +10,9 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
 
-import duckdb
-
 from footfall.errors import FootfallError
 from footfall.hours import HOUR
-from footfall.sql import name, run, sql
+from footfall.sql import name, open_database, run, sql
 from orchestration.ingest.schema import make_schema
 from orchestration.modelling.command import build_whole, build_windowed, window_environment
 from orchestration.modelling.invoke import failures, invoke
@@ -43,12 +41,18 @@ def pieces(hours: Iterable[tuple[datetime, int]], most: int = PIECE) -> list[Win
     return found
 
 
-def rebuild(warehouse: Path, target: Path, say: Callable[[str], object], most: int = PIECE) -> None:
+def rebuild(
+    warehouse: Path,
+    target: Path,
+    say: Callable[[str], object],
+    most: int = PIECE,
+    known: Path | None = None,
+) -> None:
     """Make every model of the warehouse anew. Whoever calls holds the warehouse.
 
-    `target`: a folder for dbt's artefacts. `say` is told of each piece. Until the end the warehouse stays as
-    it was, and for good where something fails. Raises FootfallError with what failed, or where the disk is
-    too full.
+    `target`: a folder for dbt's artefacts; `known`: that of the prepared models. `say` is told of each piece.
+    Until the end the warehouse stays as it was, and for good where something fails. Raises FootfallError with
+    what failed, or where the disk is too full.
     """
     if not warehouse.exists():
         raise FootfallError(f"there is no warehouse at {warehouse}: nothing to rebuild")
@@ -64,9 +68,9 @@ def rebuild(warehouse: Path, target: Path, say: Callable[[str], object], most: i
         windows = pieces(hours, most)
         for number, window in enumerate(windows, start=1):
             say(f"{number} of {len(windows)}: {window[0]:%Y-%m-%dT%H} to {window[1]:%Y-%m-%dT%H}")
-            _build(build_windowed(), copy, window, target)
+            _build(build_windowed(), copy, window, target, known)
         if windows:
-            _build(build_whole(), copy, (windows[0][0], windows[-1][1]), target)
+            _build(build_whole(), copy, (windows[0][0], windows[-1][1]), target, known)
         copy.replace(warehouse)
     finally:
         copy.unlink(missing_ok=True)
@@ -75,10 +79,10 @@ def rebuild(warehouse: Path, target: Path, say: Callable[[str], object], most: i
 
 def _without_models(warehouse: Path, copy: Path) -> list[tuple[datetime, int]]:
     """Copy what ingest and discovery wrote. Returns (hour, events) of every ingested hour, in order."""
-    with duckdb.connect(str(warehouse)) as connection:
+    with open_database(warehouse) as connection:
         run(connection, "CHECKPOINT")  # so that the file is all there is
     shutil.copyfile(warehouse, copy)
-    with duckdb.connect(str(copy)) as connection:
+    with open_database(copy) as connection:
         run(connection, "SET TimeZone = 'UTC'")
         # Of an earlier version: the models read columns that no ingest has made yet.
         make_schema(connection)
@@ -99,8 +103,8 @@ def _without_models(warehouse: Path, copy: Path) -> list[tuple[datetime, int]]:
     return [(row[0], row[1]) for row in rows]
 
 
-def _build(arguments: list[str], warehouse: Path, window: Window, target: Path) -> None:
-    results = invoke(arguments, window_environment(warehouse, *window), target)
+def _build(arguments: list[str], warehouse: Path, window: Window, target: Path, known: Path | None) -> None:
+    results = invoke(arguments, window_environment(warehouse, *window), target, known=known)
     bad = failures(results)
     if bad:
         raise FootfallError(f"{len(bad)} models and tests failed, and nothing has changed: " + "; ".join(bad))

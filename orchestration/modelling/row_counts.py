@@ -3,9 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-import duckdb
-
-from footfall.sql import Sql, joined, name, run
+from footfall.sql import Sql, joined, name, open_database, run
 
 
 def _path(table: str) -> Sql:
@@ -14,7 +12,7 @@ def _path(table: str) -> Sql:
 
 def row_counts(warehouse: Path, tables: Iterable[str]) -> dict[str, int]:
     """`schema.table` → rows, of those that are tables; a view would have to be read."""
-    with duckdb.connect(str(warehouse), read_only=True) as connection:
+    with open_database(warehouse, is_read_only=True) as connection:
         known = run(connection, "SELECT schema_name || '.' || table_name FROM duckdb_tables()").fetchall()
         stored = {table for (table,) in known}
         return {

@@ -1,13 +1,15 @@
 """Where Footfall's own durable state lies."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
 
+from footfall.hours import read_first_hour
 from footfall.signatures import Signer, load_signer
 
 
-class State(dg.ConfigurableResource):
+class State(dg.ConfigurableResource[None]):
     """Files below the state folder that several parts share."""
 
     home: str
@@ -32,6 +34,10 @@ class State(dg.ConfigurableResource):
     def folder(self) -> Path:
         """The state folder."""
         return Path(self.home)
+
+    def first_hour(self) -> datetime:
+        """The first hour of the installation, as it is now: an import of older data lowers it."""
+        return read_first_hour(self.folder() / "first_hour", datetime.now(UTC))
 
     def signer(self) -> Signer:
         """Who signs manifests. Raises FootfallError where the key cannot be used."""

@@ -7,14 +7,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
-import dagster as dg
 import duckdb
 from dagster_duckdb import DuckDBResource
+from pydantic import Field
 
-from footfall.durable import STEPS, BrokenState, known_version, require_known
+from footfall.durable import STEPS, BrokenState, known_version, require_known, version_in
 from footfall.errors import FootfallError
-from footfall.sql import SCRATCH, confine, run, run_steps
+from footfall.sql import SCRATCH, SETTINGS, confine, open_database, run, run_steps
 
 #: Of DuckDB: not its file, or not whole; of another version; without our tables.
 _DAMAGE = (
@@ -27,15 +28,14 @@ _DAMAGE = (
 )
 
 
-class Warehouse(dg.ConfigurableResource):
-    """The DuckDB file behind a lock of our own.
+class Warehouse(DuckDBResource):
+    """Dagster's resource of a DuckDB file, behind a lock of our own; a connection of it finds no other file.
 
     DuckDB refuses a second process at once. Runs of the daemon queue in the pool `warehouse`; this lock
     also covers what the pool cannot see: `footfall run` and the dbt process.
     """
 
-    path: str
-    """The DuckDB file."""
+    connection_config: dict[str, Any] = Field(default=dict(SETTINGS))
     wait_seconds: int = 1800
     """How long to wait for another process, 0-7200. Longer than the longest run; lower fails sooner."""
 
@@ -45,8 +45,8 @@ class Warehouse(dg.ConfigurableResource):
 
         Raises FootfallError when another process holds it for longer than `wait_seconds`.
         """
-        Path(self.path).parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(f"{self.path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        Path(self.database).parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(f"{self.database}.lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             give_up = time.monotonic() + self.wait_seconds
             while True:
@@ -56,7 +56,7 @@ class Warehouse(dg.ConfigurableResource):
                 except BlockingIOError:
                     if time.monotonic() >= give_up:
                         raise FootfallError(
-                            f"{self.path} has been in use for {self.wait_seconds} s"
+                            f"{self.database} has been in use for {self.wait_seconds} s"
                         ) from None
                     time.sleep(0.1)
             with self._told():
@@ -68,15 +68,18 @@ class Warehouse(dg.ConfigurableResource):
     def _require_known(self) -> None:
         """Look at the version before anybody else opens the file; an older one is brought up to now."""
         name = "warehouse.duckdb"
-        with duckdb.connect(self.path) as connection:
+        with open_database(self.database) as connection:
             is_there = run(
                 connection,
                 "SELECT count(*) FROM duckdb_tables() WHERE schema_name = 'ingest' AND table_name = ?",
                 ["state_version"],
             ).fetchone() == (1,)
             row = run(connection, "SELECT version FROM ingest.state_version").fetchone() if is_there else None
-            found = int(row[0]) if row else 0
-            require_known(name, self.path, found, known_version(name))
+            try:
+                found = version_in(row[0]) if row else 0
+            except ValueError as error:
+                raise BrokenState(name, self.database, error) from None
+            require_known(name, self.database, found, known_version(name))
             if found == known_version(name):
                 return
             run(connection, "BEGIN")
@@ -93,7 +96,15 @@ class Warehouse(dg.ConfigurableResource):
         try:
             yield
         except _DAMAGE as error:
-            raise BrokenState("warehouse.duckdb", self.path, error) from None
+            # DuckDB advises to install what reads other programs' files.
+            said = "a file of another program" if "INSTALL" in str(error) else error
+            raise BrokenState("warehouse.duckdb", self.database, said) from None
+
+    @contextmanager
+    def get_connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """The connection of DuckDBResource, under the lock and confined to its own file."""
+        with self.connect() as connection:
+            yield connection
 
     @contextmanager
     def connect(self, *folders: Path) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -104,7 +115,7 @@ class Warehouse(dg.ConfigurableResource):
         with (
             self.exclusive(),
             TemporaryDirectory(prefix=f"{SCRATCH}warehouse-") as own,
-            DuckDBResource(database=self.path).get_connection() as connection,
+            super().get_connection() as connection,
         ):
             try:
                 run(connection, "SET TimeZone = 'UTC'")

@@ -70,7 +70,7 @@ def _rest(tried: Sequence[Tried]) -> timedelta:
         deaths += 1
     if deaths <= DEATHS:
         return timedelta(0)
-    return min(REST, FIRST_REST * 2 ** min(deaths - DEATHS - 1, 10))
+    return min(REST, FIRST_REST * (1 << min(deaths - DEATHS - 1, 10)))
 
 
 def end_of(step_failures: Iterable[bool]) -> End:

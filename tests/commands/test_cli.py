@@ -53,8 +53,8 @@ def test_clients_lists_the_valid_ones_and_every_mistake_of_the_others(footfall, 
     assert (done.returncode, done.stderr) == (1, "")
     assert done.stdout.splitlines() == [
         "good: A Client, UTC; sites: good; exports: events (hourly)",
-        "SET ASIDE  bad.yaml: exports.0.cadence: Input should be 'live', 'hourly' or 'daily'",
-        "SET ASIDE  bad.yaml: color: Extra inputs are not permitted",
+        "SET ASIDE  bad.yaml: exports.0.cadence, line 5: Input should be 'live', 'hourly' or 'daily'",
+        "SET ASIDE  bad.yaml: color, line 6: Extra inputs are not permitted",
     ]
 
 
@@ -133,6 +133,7 @@ def test_doctor_finds_a_healthy_installation_healthy(footfall):
     assert [line.split(":")[0] for line in lines] == [
         "ok    versions",
         "ok    state folder",
+        "ok    first hour",
         "ok    clients",
         "ok    lake",
         "ok    backup bucket",
@@ -153,6 +154,34 @@ def test_doctor_names_a_lake_that_cannot_be_written_and_goes_on(footfall, tmp_pa
     (failed,) = [line for line in done.stdout.splitlines() if line.startswith("FAIL")]
     assert failed.startswith(f"FAIL  lake: cannot write {(tmp_path / 'file' / 'lake').as_uri()}/probe/")
     assert failed.endswith(": Not a directory")
+
+
+@pytest.mark.parametrize(
+    "said", [b"garbage", b"", b"\xff\xfe", b"2026-11-20T14\n2026-11-20T15", b"2999-01-01"]
+)
+def test_doctor_says_that_the_first_hour_is_none(footfall, said):
+    footfall.home.mkdir()
+    (footfall.home / "first_hour").write_bytes(said)
+
+    done = footfall("doctor")
+
+    assert (done.returncode, done.stderr) == (1, "")
+    [failed] = [line for line in done.stdout.splitlines() if line.startswith("FAIL")]
+    assert failed.startswith(f"FAIL  first hour: {footfall.home / 'first_hour'} ")
+    assert "first hour that was ever received" in failed
+
+
+def test_an_import_says_that_the_first_hour_is_none(footfall, tmp_path):
+    footfall.home.mkdir()
+    (footfall.home / "first_hour").write_text("garbage")
+    log = tmp_path / "a.log"
+    log.write_text('192.0.2.1 - - [20/Nov/2026:14:00:00 +0000] "GET / HTTP/1.1" 200 5 "-" "Mozilla"\n')
+
+    done = footfall("import", str(log), "--client", "demo")
+
+    assert_one_line(
+        done, "import", f"{footfall.home / 'first_hour'} cannot be read ('garbage' is not an hour"
+    )
 
 
 def test_doctor_names_an_endpoint_that_is_none(footfall):

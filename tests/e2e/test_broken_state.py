@@ -79,7 +79,17 @@ def without_our_tables(path):
         connection.execute("DROP TABLE ingest.hours CASCADE; CREATE TABLE ingest.hours (another INTEGER)")
 
 
-@pytest.mark.parametrize("damage", [garbage, not_whole, without_our_tables])
+def of_sqlite(path):
+    path.unlink()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE hours (n INTEGER)")
+
+
+def of_parquet(path):
+    path.write_bytes(b"PAR1" + b"x" * 20_000 + b"PAR1")
+
+
+@pytest.mark.parametrize("damage", [garbage, not_whole, without_our_tables, of_sqlite, of_parquet])
 def test_a_damaged_warehouse_is_told_in_one_line(state, damage):
     path = state.home / "warehouse.duckdb"
     damage(path)
@@ -87,11 +97,23 @@ def test_a_damaged_warehouse_is_told_in_one_line(state, damage):
     one_line(state.footfall("deliveries", "restate"), path)
 
 
-def test_a_run_over_a_damaged_warehouse_says_so(state):
+@pytest.mark.parametrize("damage", [garbage, of_sqlite])
+def test_a_run_over_a_damaged_warehouse_says_so(state, damage):
     path = state.home / "warehouse.duckdb"
-    garbage(path)
+    damage(path)
 
     one_line(state.footfall(*RUN), path)
+
+
+def test_a_warehouse_of_another_program_makes_duckdb_load_and_download_nothing(state):
+    path = state.home / "warehouse.duckdb"
+    of_sqlite(path)
+
+    done = state.footfall("rebuild")
+
+    one_line(done, path)
+    assert "a file of another program" in done.stderr
+    assert "xtension" not in done.stdout + done.stderr
 
 
 def test_a_folder_in_the_place_of_the_versions_is_told_in_one_line(state):

@@ -2,13 +2,11 @@
 
 import json
 import subprocess
-import sys
-import time
 from collections import Counter
 from dataclasses import dataclass
 
 import pytest
-from support.frozen_state import NEXT_HOUR, ROOT, FrozenState, unpack
+from support.frozen_state import NEXT_HOUR, FrozenState, unpack
 
 from commands.demo.delivered import files
 from footfall.store import LocalStore
@@ -60,15 +58,7 @@ class TakenUp:
 def taken_up(tmp_path_factory):
     state = unpack(tmp_path_factory.mktemp("frozen"))
     before = rows(state), objects(state), {client: ids(state, client) for client in CLIENTS}
-    collector = subprocess.Popen([sys.executable, "-m", "collector"], cwd=ROOT, env=state.environment)
-    try:
-        give_up = time.monotonic() + 60
-        while segments := [*state.home.glob("spool/**/*.open"), *state.home.glob("spool/**/*.sealed")]:
-            assert time.monotonic() < give_up and collector.poll() is None, segments
-            time.sleep(0.1)
-    finally:
-        collector.terminate()
-        collector.wait(30)
+    state.ship_the_spool()
     return TakenUp(state, *before, state.footfall("run", "--from", NEXT_HOUR[0], "--to", NEXT_HOUR[1]))
 
 

@@ -13,6 +13,7 @@ from support.receiver import Receiver, receiver
 #: What to look for in the command line of each child.
 CHILDREN = {
     "collector": b"\0-m\0collector\0",
+    "dagster-code": b"\0code-server\0start\0",
     "dagster-webserver": b"/dagster-webserver\0",
     "dagster-daemon": b"/dagster-daemon\0run\0",
 }
@@ -35,7 +36,7 @@ def test_a_killed_child_is_started_again_and_told_and_one_that_cannot_be_ends_up
         for name in first:
             alert = _told(receives, f"process_died::{name}", seconds=60)
             assert alert["title"] == f"{name} ended by itself: killed by SIGKILL"
-            assert "exit: killed by SIGKILL" in alert["text"]
+            assert alert["facts"]["exit"] == "killed by SIGKILL"
             up.wait_until_it_says(rf"{name} ended \(killed by SIGKILL\): .+; it is started again in 1 s", 5)
         _wait_for(f"{collector}/health")
         _wait_for(f"{interface}/server_info")
@@ -51,21 +52,22 @@ def test_a_killed_child_is_started_again_and_told_and_one_that_cannot_be_ends_up
         assert code == 1, up.said
         assert "collector cannot be kept alive: it ended" in up.said
         assert "nobody could be told" not in up.said
-        ending = _told(receives, "process_died::up", seconds=5)
+        ending = _told(receives, "process_died::up", seconds=5)["facts"]["error"]
 
     last = up.said.rpartition("Its last lines:")[2]
     assert port in last and "in use" in last, up.said
     assert "Traceback" not in up.said
-    assert "collector cannot be kept alive" in ending["text"] and "in use" in ending["text"]
+    assert "collector cannot be kept alive" in ending and "in use" in ending
     assert processes_of(installation.home) == []
 
 
 def _told(receives: Receiver, key: str, seconds: float) -> dict:
-    """The first message of a key that tells of its beginning."""
+    """The alert of a key in the first message that tells of its beginning, alone or with others."""
 
     def messages() -> list[dict]:
         bodies = [json.loads(posted.body) for posted in receives.posted]
-        return [body for body in bodies if (body["key"], body["event"]) == (key, "firing")]
+        told = [alert for body in bodies if body["event"] == "firing" for alert in body["alerts"]]
+        return [alert for alert in told if alert["key"] == key]
 
     give_up = time.monotonic() + seconds
     with receives.changed:

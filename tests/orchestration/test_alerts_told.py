@@ -26,6 +26,8 @@ from footfall.settings import Settings
 from orchestration.delivery.batch import Order, deliver_all
 from orchestration.delivery.probes import probe_all, write_probes
 from orchestration.delivery.progress import IngestedHours
+from orchestration.loading import build_defs
+from orchestration.modelling.project import prepare
 
 ROOT = Path(__file__).resolve().parents[2]
 CLIENT = """\
@@ -65,7 +67,9 @@ class Operator:
         """One tick of the sensor. Returns what it told."""
         before = len(self.bodies)
         sensor = self._definitions.resolve_sensor_def("alerts")
-        resources = {name: self._definitions.resources[name] for name in ("clients", "domains", "state")}
+        resources = {
+            name: self._definitions.resources[name] for name in ("clients", "domains", "settings", "state")
+        }
         with dg.build_sensor_context(
             instance=self._instance, definitions=self._definitions, resources=resources
         ) as context:
@@ -137,13 +141,11 @@ def operator(tmp_path, monkeypatch, instance, capsys):
             "FOOTFALL_UI_URL": "https://ui.example/",
         }.items():
             monkeypatch.setenv(name, value)
-        for name in [each for each in sys.modules if each.startswith("orchestration.def")]:
-            monkeypatch.delitem(sys.modules, name)
 
         def ready():
-            from orchestration.definitions import defs
-
-            return Operator(home, receives, defs(), instance, capsys, late)
+            settings = Settings.from_environ(os.environ)
+            prepare(settings.home)
+            return Operator(home, receives, build_defs(settings), instance, capsys, late)
 
         yield ready
 
@@ -292,11 +294,14 @@ def test_a_run_that_never_started_one_that_was_killed_and_one_by_hand_say_why_an
     partition = f"{on_call.late:%Y-%m-%d-%H:%M}"
     # As its monitoring does, which tells in these words; what Dagster tries again is no alert yet.
     last_try = {"dagster/max_retries": "0"}
-    late = "Run timed out due to taking longer than 90 seconds to start."
+    late = "Run timed out due to taking longer than 300 seconds to start."
     run = instance.create_run_for_job(hourly, tags={"dagster/partition": partition, **last_try})
     instance.report_run_failed(run, late)
     gone = "Detected run worker status FAILED: 'its process 4711 is gone'. Marking run as failed."
-    instance.report_run_failed(instance.create_run_for_job(hourly, tags=last_try), gone)
+    killed = instance.create_run_for_job(hourly, tags=last_try)
+    began = dg.DagsterEvent(dg.DagsterEventType.RUN_START.value, "hourly")
+    instance.report_dagster_event(began, killed.run_id)
+    instance.report_run_failed(killed, gone)
     of_everything = dg.Definitions(assets=[broken]).resolve_implicit_global_asset_job_def()
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     of_everything.execute_in_process(instance=instance, raise_on_error=False, run_config=quiet)
@@ -305,8 +310,11 @@ def test_a_run_that_never_started_one_that_was_killed_and_one_by_hand_say_why_an
 
     never = told[f"run_failed::hourly:{partition}"]
     assert late in never["cause"]
+    assert never["title"] == f"hourly never started for {partition}"
+    assert "No step of it began" in never["fix"] and "failed step" not in never["text"]
     died = told["run_failed::hourly:unpartitioned"]
     assert gone in died["cause"]
+    assert died["title"] == "hourly failed" and "failed step" in died["fix"]
     by_hand = told["run_failed::broken by hand:unpartitioned"]
     assert "no such column: net_price" in by_hand["cause"]
     for each in (never, died, by_hand):

@@ -4,6 +4,7 @@ import json
 import shutil
 from datetime import timedelta
 
+import dagster as dg
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from support.delivering import FOLDER, MANIFEST
@@ -123,6 +124,27 @@ def test_replay_makes_no_bucket_that_is_missing(lost):
     lost.buckets["acme"].root.mkdir()
     assert lost("replay")[0] == 0
     assert [info.key for info in lost.buckets["acme"].list("events/dt=")] != []
+
+
+def test_what_a_replay_brings_is_on_the_pages_of_its_export_and_of_the_ledger(lost, monkeypatch):
+    lost("rebuild")
+    shutil.rmtree(lost.buckets["acme"].root)
+    lost("replay")
+    lost.buckets["acme"].root.mkdir()
+
+    assert lost("replay")[0] == 0
+
+    monkeypatch.setenv("DAGSTER_HOME", str(lost.home / "dagster"))
+    with dg.DagsterInstance.get() as instance:
+        [page] = instance.fetch_materializations(
+            dg.AssetKey(["deliveries", "acme", "events"]), limit=10
+        ).records
+        [newest] = instance.fetch_materializations(dg.AssetKey(["deliveries", "ledger"]), limit=1).records
+    made = page.asset_materialization
+    assert page.partition_key == "2026-11-20-14:00"
+    assert (made.metadata["revision"].value, made.metadata["status"].value) == (1, "delivered")
+    assert newest.timestamp >= page.timestamp
+    assert newest.asset_materialization.metadata["dagster/row_count"].value == 0
 
 
 def test_what_a_retired_key_of_our_own_signed_is_ours_and_what_a_foreign_one_signed_is_not(lost):

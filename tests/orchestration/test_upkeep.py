@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import pytest
 
+from footfall.settings import Settings
 from orchestration.alerting.alert import Alert
 from orchestration.alerting.book import alert_book, told_to, write
 from orchestration.alerting.life import Told
@@ -101,12 +102,13 @@ def some_job():
 
 
 def test_the_job_keeps_young_runs(tmp_path, monkeypatch):
-    monkeypatch.setenv("FOOTFALL_HOME", str(tmp_path))
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     with dg.DagsterInstance.ephemeral() as instance:
         done = some_job.execute_in_process(instance=instance)
         lake = Lake(url=f"file://{tmp_path}/lake")
-        assert upkeep.execute_in_process(instance=instance, resources={"lake": lake}).success
+        settings = Settings.from_environ({"FOOTFALL_HOME": str(tmp_path)})
+        resources = {"lake": lake, "settings": dg.ResourceDefinition.hardcoded_resource(settings)}
+        assert upkeep.execute_in_process(instance=instance, resources=resources).success
         assert instance.get_run_by_id(done.run_id) is not None
 
 

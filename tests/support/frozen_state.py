@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import tarfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,6 +50,18 @@ class FrozenState:
             timeout=600,
             check=False,
         )
+
+    def ship_the_spool(self) -> None:
+        """Let a collector put into the lake what lies in the spool."""
+        collector = subprocess.Popen([sys.executable, "-m", "collector"], cwd=ROOT, env=self.environment)
+        try:
+            give_up = time.monotonic() + 60
+            while segments := [*self.home.glob("spool/**/*.open"), *self.home.glob("spool/**/*.sealed")]:
+                assert time.monotonic() < give_up and collector.poll() is None, segments
+                time.sleep(0.1)
+        finally:
+            collector.terminate()
+            collector.wait(30)
 
 
 def unpack(folder: Path) -> FrozenState:

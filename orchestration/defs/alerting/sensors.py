@@ -22,6 +22,7 @@ from orchestration.defs.alerting.deliveries import of_deliveries
 from orchestration.defs.alerting.runs import ended_runs, failing_checks
 from orchestration.discovery import volumes
 from orchestration.discovery.database import notices, registry
+from orchestration.given import given
 from orchestration.resources.clients import Clients
 from orchestration.resources.domains import DomainRegistry
 from orchestration.resources.state import State
@@ -43,21 +44,14 @@ PROCESSES = frozenset({"process_died"})
 SHOWN = 10
 
 
-@dg.sensor(
-    name="alerts",
-    minimum_interval_seconds=Settings.from_environ(os.environ).alert_seconds,
-    default_status=dg.DefaultSensorStatus.RUNNING,
-    description=(
-        "Looks at runs, checks, deliveries, collectors, sites, domains, billing messages, client files and "
-        "disks, and tells each alert route what it has not been told yet. docs/runbook.md has a section for "
-        "each kind."
-    ),
-    target=[],
-)
-def alerts(
-    context: dg.SensorEvaluationContext, clients: Clients, domains: DomainRegistry, state: State
+def look(
+    context: dg.SensorEvaluationContext,
+    clients: Clients,
+    domains: DomainRegistry,
+    state: State,
+    settings: dg.ResourceParam[Settings],
 ) -> dg.SkipReason:
-    settings = Settings.from_environ(os.environ)
+    """One round: what holds now, told to whoever has not heard of it."""
     now = datetime.now(UTC)
     with alert_book(settings.alert_book) as book:
         try:
@@ -98,6 +92,23 @@ def alerts(
         shown = fold(holding).alerts
         note_look(book, shown, now)
     return dg.SkipReason("; ".join([*_summary(shown, done.sent, bool(routes)), *done.failures]))
+
+
+@dg.definitions
+def alerting() -> dg.Definitions:
+    # Not by the decorator, which sets a parameter that is in beta and warns of it.
+    alerts = dg.SensorDefinition(
+        name="alerts",
+        evaluation_fn=look,
+        minimum_interval_seconds=given().settings.alert_seconds,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description=(
+            "Looks at runs, checks, deliveries, collectors, sites, domains, billing messages, client files "
+            "and disks, and tells each alert route what it has not been told yet. docs/runbook.md has a "
+            "section for each kind."
+        ),
+    )
+    return dg.Definitions(sensors=[alerts])
 
 
 def _summary(holding: Sequence[Alert], sent: int, has_routes: bool) -> Iterator[str]:

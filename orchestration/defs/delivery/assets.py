@@ -6,7 +6,6 @@ up no other; the run fails when all the others are done. The parts of live expor
 `deliveries/<client>/<export>/live`, with a partition for each hour that they lie in.
 """
 
-import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
@@ -15,22 +14,21 @@ from operator import attrgetter
 import dagster as dg
 
 from footfall.catalogue.periods import Period
-from footfall.clients import Client, Export, registry_of
+from footfall.clients import Client, Export
 from footfall.errors import FootfallError
 from footfall.exports import LIVE
 from footfall.failures import sorted_out
-from footfall.settings import Settings
 from orchestration.defs.delivery.showing import (
-    GROUP,
-    LEDGER,
     asset_key,
+    delivered,
     facts,
     failure,
-    ledger_table,
+    ledger_now,
     partition_of,
     parts_table,
     state_table,
 )
+from orchestration.defs.delivery.specs import spec
 from orchestration.delivery.batch import Order, Report, deliver_all
 from orchestration.delivery.desk import Desk, posting_for
 from orchestration.delivery.ledger import Ledger
@@ -39,7 +37,8 @@ from orchestration.delivery.places import Places, places_of
 from orchestration.delivery.progress import IngestedHours
 from orchestration.delivery.send import Outcome
 from orchestration.delivery.versions import software
-from orchestration.partitions import OPEN_TAG, daily, first_hour, hourly, zone_name
+from orchestration.given import given
+from orchestration.partitions import OPEN_TAG, daily, hourly, zone_name
 from orchestration.resources.clients import Clients
 from orchestration.resources.destinations import Destinations
 from orchestration.resources.state import State
@@ -51,34 +50,6 @@ SWEEP_HOUR = 3
 LIVE_OP = "deliveries_live"
 
 
-def _spec(client: Client, export: Export) -> dg.AssetSpec:
-    mapping = dg.LastPartitionMapping() if export.kind.is_day else None
-    where = ", ".join(f"`{client.destinations()[name].url}`" for name in export.destinations)
-    return dg.AssetSpec(
-        asset_key(client.client_id, export.name),
-        # A local day does not line up with UTC hours for Dagster; that all its hours are ingested is
-        # checked before the day is delivered.
-        deps=[dg.AssetDep(key, partition_mapping=mapping) for key in _made_of(client, export)],
-        description=(
-            f"`{export.dataset}` for {client.name}, {export.cadence}, as {export.extension} in {where} and "
-            "in the backup bucket.\n\n"
-            "**When it is red:** the failure names the bucket, what it answered and what to do. Mend that; "
-            "what waits is sent by itself, or at once with the job `redeliver`. Nothing is sent twice."
-        ),
-        group_name=GROUP,
-        owners=["team:delivery"],
-        kinds={export.format},
-        tags={"client": client.client_id},
-        skippable=True,
-    )
-
-
-def _made_of(client: Client, export: Export) -> list[dg.AssetKey]:
-    """The export's table; where rows are held back, also what says which."""
-    table = dg.AssetKey([export.dataset])
-    return [table, dg.AssetKey(["discovery", "domains"])] if client.unverified_domains == "hold" else [table]
-
-
 def _deliveries(
     name: str, exports: list[tuple[Client, Export]], partitions: dg.PartitionsDefinition
 ) -> dg.AssetsDefinition:
@@ -87,7 +58,7 @@ def _deliveries(
 
     @dg.multi_asset(
         name=name,
-        specs=[_spec(client, export) for client, export in exports],
+        specs=[spec(client, export) for client, export in exports],
         can_subset=True,
         partitions_def=partitions,
         backfill_policy=dg.BackfillPolicy.single_run(),
@@ -105,7 +76,7 @@ def _deliveries(
         clients: Clients,
         destinations: Destinations,
         state: State,
-    ) -> Iterator[dg.MaterializeResult]:
+    ) -> Iterator[dg.MaterializeResult[None]]:
         ledger = Ledger(state.ledger())
         failed: list[tuple[str, str, Outcome]] = []
         states: Counter[str] = Counter()
@@ -114,7 +85,7 @@ def _deliveries(
         except FootfallError as error:
             raise dg.Failure(str(error), allow_retries=False) from None
         with warehouse.connect(*desk.folders) as connection:
-            hours = IngestedHours.read(connection, first_hour())
+            hours = IngestedHours.read(connection, state.first_hour())
             registry = clients.registry()
             orders = []
             for client, export in exports:
@@ -168,18 +139,7 @@ def _deliveries(
                     metadata={"is_stopped": True},
                     allow_retries=False,
                 ) from None
-        open_rows = ledger.unfinished()
-        context.log_event(
-            dg.AssetMaterialization(
-                LEDGER,
-                metadata={
-                    "unfinished": ledger_table(open_rows),
-                    "this_run": state_table(states),
-                    "by_state": state_table(Counter(row.shown for row in open_rows)),
-                    "dagster/row_count": len(open_rows),
-                },
-            )
-        )
+        context.log_event(ledger_now(ledger, this_run=state_table(states)))
         ledger.close()
         if failed:
             raise failure(failed)
@@ -187,20 +147,14 @@ def _deliveries(
     return deliveries
 
 
-def _tell(context: dg.AssetExecutionContext, report: Report) -> Iterator[dg.MaterializeResult]:
+def _tell(context: dg.AssetExecutionContext, report: Report) -> Iterator[dg.MaterializeResult[None]]:
     """What arrived, as materialisations: of the asset where all of it did, else of single partitions."""
     client, export = report.order.client, report.order.export
     key = asset_key(client.client_id, export.name)
     bad = report.failed
     for outcome in report.others if not bad else (*report.asked, *report.others):
         if outcome.status == "delivered" or (bad and outcome.status == "unchanged"):
-            context.log_event(
-                dg.AssetMaterialization(
-                    key,
-                    partition=partition_of(client, export, outcome),
-                    metadata=facts(outcome, ended_at=_ended_at(client, export, outcome)),
-                )
-            )
+            context.log_event(delivered(client, export, outcome))
     if not bad and export.name.endswith(LIVE):
         rows = sum(outcome.rows for outcome in report.asked)
         yield dg.MaterializeResult(
@@ -274,19 +228,19 @@ def deliveries() -> dg.Definitions:
     """A multi-asset for the hourly exports, one for the parts of live ones, and one for the daily exports of
     each time zone.
     """
-    registry = registry_of(Settings.from_environ(os.environ))
-    ordered = [(client, export) for client in registry.clients for export in client.exports]
+    first_hour = given().first_hour
+    ordered = [(client, export) for client in given().registry.clients for export in client.exports]
     by_hour = [(client, export) for client, export in ordered if not export.kind.is_day]
     parts = [(client, export.parts()) for client, export in ordered if export.is_live]
     by_zone = defaultdict(list)
     for client, export in ordered:
         if export.kind.is_day:
             by_zone[client.calendar(export).last_zone].append((client, export))
-    assets = [_deliveries("deliveries", by_hour, hourly())] if by_hour else []
+    assets = [_deliveries("deliveries", by_hour, hourly(first_hour))] if by_hour else []
     if parts:
-        assets.append(_deliveries(LIVE_OP, parts, hourly()))
+        assets.append(_deliveries(LIVE_OP, parts, hourly(first_hour)))
     assets += [
-        _deliveries(f"deliveries_{zone_name(zone)}", exports, daily(zone))
+        _deliveries(f"deliveries_{zone_name(zone)}", exports, daily(zone, first_hour))
         for zone, exports in sorted(by_zone.items())
     ]
     return dg.Definitions(assets=assets)

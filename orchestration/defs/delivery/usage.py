@@ -8,7 +8,8 @@ from footfall.catalogue.periods import DAY_FORMAT
 from orchestration.defs.delivery.showing import GROUP, table
 from orchestration.delivery.desk import Desk
 from orchestration.delivery.usage import usage_daily, write_usage
-from orchestration.partitions import daily
+from orchestration.given import given
+from orchestration.partitions import daily, each
 from orchestration.resources.destinations import Destinations
 from orchestration.resources.lake import Lake
 from orchestration.resources.state import State
@@ -21,19 +22,18 @@ USAGE = dg.AssetKey([GROUP, "usage_daily"])
     description=(
         "What each client received and was delivered on a UTC day, by site and kind, from the receipts in "
         "the backup bucket; in the lake as `usage/dt=…/usage.csv`, and by `footfall deliveries usage DAY`."
-        "\n\n**When it is red:** the backup bucket or the lake refused, or a manifest in the backup is "
+        "\n\nWhen it is red: the backup bucket or the lake refused, or a manifest in the backup is "
         "not ours and was not counted; the message says which. "
         "Materialise the day again, also where a later revision changed it: it is replaced."
     ),
     group_name=GROUP,
     owners=["team:accounts"],
     kinds={"csv"},
-    partitions_def=daily("UTC"),
     backfill_policy=dg.BackfillPolicy.single_run(),
 )
 def usage(
     context: dg.AssetExecutionContext, destinations: Destinations, lake: Lake, state: State
-) -> dg.MaterializeResult:
+) -> dg.MaterializeResult[None]:
     backup, store = destinations.backup(), lake.store()
     own_keys = Desk(state.folder(), state.signer()).own_keys
     not_counted: list[str] = []
@@ -65,13 +65,14 @@ def yesterday(tick: dg.ScheduleEvaluationContext) -> dg.RunRequest:
 
 @dg.definitions
 def metering() -> dg.Definitions:
+    days = daily("UTC", given().first_hour)
     job = dg.define_asset_job(
         "usage_daily",
         selection=dg.AssetSelection.assets(USAGE),
-        partitions_def=daily("UTC"),
+        partitions_def=days,
         executor_def=dg.in_process_executor,
         description=(
-            "Meters the day that ended last. **When it is red:** the message says which bucket refused; run "
+            "Meters the day that ended last. When it is red: the message says which bucket refused; run "
             "the day again, it is replaced."
         ),
     )
@@ -84,4 +85,4 @@ def metering() -> dg.Definitions:
         default_status=dg.DefaultScheduleStatus.RUNNING,
         description="At half past two, UTC: the day before, whose last local day is delivered by then.",
     )
-    return dg.Definitions(assets=[usage], jobs=[job], schedules=[each_day])
+    return dg.Definitions(assets=[each(usage, days)], jobs=[job], schedules=[each_day])

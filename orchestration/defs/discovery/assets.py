@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import dagster as dg
+from pydantic import Field
 
 from footfall.errors import FootfallError
 from footfall.hours import between
@@ -16,11 +17,13 @@ from orchestration.discovery.proofs import proven
 from orchestration.discovery.report import domains_table, passed_over_table
 from orchestration.discovery.sightings import SeenInHour, seen_in
 from orchestration.discovery.usage_messages import tell_usage
+from orchestration.given import given
 from orchestration.partitions import domains as domain_partitions
-from orchestration.partitions import first_hour, hourly
+from orchestration.partitions import each_hour
 from orchestration.resources.billing import Billing
 from orchestration.resources.clients import Clients
 from orchestration.resources.domains import DomainRegistry
+from orchestration.resources.state import State
 from orchestration.resources.warehouse import Warehouse
 
 _OWNER = "team:accounts"
@@ -35,7 +38,7 @@ _OWNER = "team:accounts"
             description=(
                 "The registry of domains: which hosts the events of each client name, and whose they are "
                 "(seen, pending, verified, billable, blocked, retired). Traffic alone never verifies and "
-                "never bills.\n\n**When it is red:** the registry file cannot be written; mend that and "
+                "never bills.\n\nWhen it is red: the registry file cannot be written; mend that and "
                 "materialise the hour again. Nothing is counted twice."
             ),
             group_name="discovery",
@@ -43,12 +46,15 @@ _OWNER = "team:accounts"
             kinds={"sqlite"},
         )
     ],
-    partitions_def=hourly(),
     backfill_policy=dg.BackfillPolicy.single_run(),
     pool="warehouse",
 )
 def discover_domains(
-    context: dg.AssetExecutionContext, warehouse: Warehouse, clients: Clients, domains: DomainRegistry
+    context: dg.AssetExecutionContext,
+    warehouse: Warehouse,
+    clients: Clients,
+    domains: DomainRegistry,
+    state: State,
 ) -> dg.MaterializeResult[None]:
     window = context.partition_time_window
     with warehouse.connect() as connection, registry(domains.file()) as database:
@@ -65,7 +71,7 @@ def discover_domains(
         left_out = domain_rows.passed_over(database)
     with warehouse.connect() as connection, registry(domains.file()) as database:
         held = replace_held(connection, registered, known)
-        told = tell_usage(database, connection, known, first_hour(), now)
+        told = tell_usage(database, connection, known, state.first_hour(), now)
     return dg.MaterializeResult(
         asset_key=["discovery", "domains"],
         metadata={
@@ -82,40 +88,39 @@ def discover_domains(
     )
 
 
-_DECISION = {
-    "decision": dg.Field(
-        str,
-        default_value="",
+class Decision(dg.Config):
+    """What a person decides of a domain."""
+
+    decision: str = Field(
+        default="",
         description="`approve by NAME`, `block by NAME` or `retire by NAME`, with your name, which is kept; "
         "empty: look for the owner's proof",
-    ),
-}
+    )
 
 
 @dg.asset(
     key=["discovery", "domain"],
     description=(
-        "One partition a domain, `client/domain`. **Missing: it waits for a decision. Materialized: it is "
-        "the client's.**\n\n**To decide:** hold *Shift*, click *Materialize…*, choose the domain, and write "
+        "One partition a domain, `client/domain`. Missing: it waits for a decision. Materialized: it is "
+        "the client's.\n\nTo decide: hold Shift, click “Materialize…”, choose the domain, and write "
         "into the one field: `decision: approve by NAME` (or `block by NAME`, `retire by NAME`), with your "
-        "name. One that is blocked or retired leaves this list.\n\n**Without a decision** the owner's proof "
+        "name. One that is blocked or retired leaves this list.\n\nWithout a decision the owner's proof "
         "is looked for (a DNS TXT record or a file on the site); where there is none, the domain goes on "
-        "waiting.\n\n**When it is red:** the message says what the registry knows of the domain."
+        "waiting.\n\nWhen it is red: the message says what the registry knows of the domain."
     ),
     group_name="discovery",
     owners=[_OWNER],
     kinds={"sqlite"},
     partitions_def=domain_partitions(),
-    config_schema=_DECISION,
     output_required=False,
 )
 def decide_domain(
-    context: dg.AssetExecutionContext, domains: DomainRegistry, billing: Billing
+    context: dg.AssetExecutionContext, config: Decision, domains: DomainRegistry, billing: Billing
 ) -> Iterator[dg.Output[None]]:
     client_id, _, domain = context.partition_key.partition("/")
     now = datetime.now(UTC)
     try:
-        decision, by = life.written(context.op_execution_context.op_config["decision"])
+        decision, by = life.written(config.decision)
         with registry(domains.file()) as database:
             row = domain_rows.find(database, client_id, domain)
             if row is None:
@@ -138,3 +143,8 @@ def decide_domain(
         context.log.warning("no decision and no proof: %s of %s goes on waiting", domain, client_id)
     else:
         yield dg.Output(None, metadata=metadata)
+
+
+@dg.definitions
+def discovering() -> dg.Definitions:
+    return dg.Definitions(assets=[each_hour(discover_domains, given().first_hour), decide_domain])

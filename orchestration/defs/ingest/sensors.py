@@ -11,7 +11,6 @@ from footfall.catalogue.periods import HOUR_FORMAT
 from footfall.keys import raw_prefix
 from orchestration.ingest.hour import listing_digest
 from orchestration.ingest.listing import Cursor, find_late, read_digests
-from orchestration.partitions import first_hour
 from orchestration.resources.lake import Lake
 from orchestration.resources.state import State
 
@@ -42,7 +41,7 @@ def late_objects(context: dg.SensorEvaluationContext, lake: Lake, state: State) 
         lambda hour: listing_digest(list(store.list(raw_prefix(hour)))),
         partial(read_digests, state.listings()),
         datetime.now(UTC),
-        first_hour(),
+        state.first_hour(),
         Cursor.read(context.cursor),
         lambda: time.monotonic() >= give_up,
     )

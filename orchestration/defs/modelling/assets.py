@@ -1,5 +1,6 @@
 """The dbt models as assets: those that follow the window of hours that a run covers, and those made whole."""
 
+import json
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -10,6 +11,7 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtP
 from dagster_dbt.asset_utils import get_asset_check_key_for_test
 
 from footfall.catalogue.tables import PUBLISHED
+from orchestration.given import given
 from orchestration.modelling.artefacts import prune
 from orchestration.modelling.command import (
     WHOLE,
@@ -19,17 +21,17 @@ from orchestration.modelling.command import (
     window_environment,
 )
 from orchestration.modelling.invoke import NodeResult, failures, invoke
-from orchestration.modelling.project import manifest
 from orchestration.modelling.publish import publish_marts
 from orchestration.modelling.row_counts import row_counts
-from orchestration.partitions import hourly
+from orchestration.modelling.versions import model_version, variables
+from orchestration.partitions import each_hour, hourly
 from orchestration.resources.clients import Clients
 from orchestration.resources.lake import Lake
 from orchestration.resources.state import State
 from orchestration.resources.warehouse import Warehouse
 
 _WHEN_RED = (
-    "**When it is red:** the step names the model or the test and what dbt said; a test that fails shows the "
+    "When it is red: the step names the model or the test and what dbt said; a test that fails shows the "
     "rows it found. Mend the model, then re-execute from failure: an hour is replaced, never added to."
 )
 
@@ -44,10 +46,12 @@ class _Translator(DagsterDbtTranslator):
         node = self.get_resource_props(manifest, unique_id)
         layer = "seeds" if node["resource_type"] == "seed" else node["fqn"][1]
         group = node.get("config", {}).get("group")
+        is_made = unique_id in manifest["nodes"]  # and no table of ingest
         return spec.replace_attributes(
             group_name=layer,
             owners=[f"team:{group}" if group else "team:data"],
             kinds={"dbt", "duckdb", node.get("config", {}).get("materialized", "source")},
+            code_version=model_version(manifest, unique_id, variables()) if is_made else None,
             description=(f"{str(node.get('description') or spec.description or '').strip()}\n\n{_WHEN_RED}"),
         )
 
@@ -56,58 +60,59 @@ class _Translator(DagsterDbtTranslator):
 _TRANSLATOR = _Translator(settings=DagsterDbtTranslatorSettings(enable_duplicate_source_asset_keys=True))
 
 
-@dbt_assets(
-    manifest=manifest(),
-    exclude=WHOLE,
-    name="models",
-    partitions_def=hourly(),
-    backfill_policy=dg.BackfillPolicy.single_run(),
-    pool="warehouse",
-    dagster_dbt_translator=_TRANSLATOR,
-)
-def models(context: dg.AssetExecutionContext, warehouse: Warehouse, state: State) -> Iterator[Any]:
-    yield from _build(context, warehouse, state, build_windowed())
+def _models(
+    name: str, everything: list[str], *, select: str = "fqn:*", exclude: str | None = None
+) -> dg.AssetsDefinition:
+    """The models that dbt's selection says, made by dbt's arguments for all of them."""
+    known = given().models
 
+    @dbt_assets(
+        manifest=known / "manifest.json",
+        name=name,
+        partitions_def=hourly(given().first_hour),
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        pool="warehouse",
+        dagster_dbt_translator=_TRANSLATOR,
+        select=select,
+        exclude=exclude,
+    )
+    def models(context: dg.AssetExecutionContext, warehouse: Warehouse, state: State) -> Iterator[Any]:
+        yield from _build(context, warehouse, state, everything, known)
 
-@dbt_assets(
-    manifest=manifest(),
-    select=WHOLE,
-    name="whole_models",
-    partitions_def=hourly(),
-    backfill_policy=dg.BackfillPolicy.single_run(),
-    pool="warehouse",
-    dagster_dbt_translator=_TRANSLATOR,
-)
-def whole_models(context: dg.AssetExecutionContext, warehouse: Warehouse, state: State) -> Iterator[Any]:
-    yield from _build(context, warehouse, state, build_whole())
+    return models
 
 
 def _build(
-    context: dg.AssetExecutionContext, warehouse: Warehouse, state: State, everything: list[str]
+    context: dg.AssetExecutionContext, warehouse: Warehouse, state: State, everything: list[str], known: Path
 ) -> Iterator[Any]:
     window = context.partition_time_window
     target = state.dbt_target(context.run_id)
     prune(target.parent)
     keys = context.selected_asset_keys
-    some = {node["name"] for node in _nodes().values() if node["key"] in keys}
+    nodes = _nodes(known)
+    some = {node["name"] for node in nodes.values() if node["key"] in keys}
     arguments = everything if keys == context.assets_def.keys else build_some(some)
-    path = Path(warehouse.path)
+    path = Path(warehouse.database)
     with warehouse.exclusive():
-        results = invoke(arguments, window_environment(path, window.start, window.end), target)
-        counts = row_counts(path, [_nodes()[r.unique_id]["table"] for r in results if r.kind != "test"])
-    yield from _events(context, results, counts)
+        results = invoke(arguments, window_environment(path, window.start, window.end), target, known=known)
+        counts = row_counts(path, [nodes[r.unique_id]["table"] for r in results if r.kind != "test"])
+    yield from _events(context, results, counts, known)
     bad = failures(results)
     if bad:
         raise dg.Failure(f"{len(bad)} of {len(results)} models and tests failed: " + "; ".join(bad))
 
 
 def _events(
-    context: dg.AssetExecutionContext, results: list[NodeResult], counts: Mapping[str, int]
+    context: dg.AssetExecutionContext, results: list[NodeResult], counts: Mapping[str, int], known: Path
 ) -> Iterator[Any]:
     for result in results:
         if result.kind == "test":
-            check = _check(result.unique_id)
-            if check in context.selected_asset_check_keys and result.status != "skipped":
+            check = _check(known, result.unique_id)
+            if (
+                check is not None
+                and check in context.selected_asset_check_keys
+                and result.status != "skipped"
+            ):
                 yield dg.AssetCheckResult(
                     asset_key=check.asset_key,
                     check_name=check.name,
@@ -119,7 +124,7 @@ def _events(
                     },
                 )
         elif result.is_good:
-            node = _nodes()[result.unique_id]
+            node = _nodes(known)[result.unique_id]
             metadata: dict[str, Any] = {"seconds": round(result.seconds, 3), "unique_id": result.unique_id}
             if node["table"] in counts:
                 metadata["dagster/row_count"] = counts[node["table"]]
@@ -127,16 +132,15 @@ def _events(
 
 
 @cache
-def _read_manifest() -> Mapping[str, Any]:
-    import json
-
-    return json.loads(manifest().read_text())
+def _read_manifest(known: Path) -> Mapping[str, Any]:
+    read: dict[str, Any] = json.loads((known / "manifest.json").read_text())
+    return read
 
 
 @cache
-def _nodes() -> Mapping[str, dict[str, Any]]:
+def _nodes(known: Path) -> Mapping[str, dict[str, Any]]:
     """dbt's id of a model or seed → its name, asset key and table."""
-    read = _read_manifest()
+    read = _read_manifest(known)
     return {
         unique_id: {
             "name": node["name"],
@@ -148,8 +152,8 @@ def _nodes() -> Mapping[str, dict[str, Any]]:
     }
 
 
-def _check(unique_id: str) -> dg.AssetCheckKey | None:
-    return get_asset_check_key_for_test(_read_manifest(), _TRANSLATOR, unique_id, None)
+def _check(known: Path, unique_id: str) -> dg.AssetCheckKey | None:
+    return get_asset_check_key_for_test(_read_manifest(known), _TRANSLATOR, unique_id, None)
 
 
 @dg.asset(
@@ -157,19 +161,29 @@ def _check(unique_id: str) -> dg.AssetCheckKey | None:
     deps=[dg.AssetKey([table.name]) for table in PUBLISHED],
     description=(
         "Each client's marts as Parquet in the lake, replaced atomically. Dashboards and programs read "
-        "these; nobody but a run opens the warehouse.\n\n**When it is red:** the lake refused a file; the "
+        "these; nobody but a run opens the warehouse.\n\nWhen it is red: the lake refused a file; the "
         "message names it. Readers keep the copy before. Materialise the hour again."
     ),
     group_name="marts",
     owners=["team:data"],
     kinds={"parquet"},
-    partitions_def=hourly(),
     backfill_policy=dg.BackfillPolicy.single_run(),
     pool="warehouse",
 )
-def published_marts(lake: Lake, warehouse: Warehouse, clients: Clients) -> dg.MaterializeResult:
+def published_marts(lake: Lake, warehouse: Warehouse, clients: Clients) -> dg.MaterializeResult[None]:
     with warehouse.connect() as connection:
         rows = {c.client_id: publish_marts(connection, lake.store(), c) for c in clients.registry().clients}
     return dg.MaterializeResult(
         metadata={"rows": rows, "dagster/row_count": sum(sum(marts.values()) for marts in rows.values())}
+    )
+
+
+@dg.definitions
+def modelling() -> dg.Definitions:
+    return dg.Definitions(
+        assets=[
+            _models("models", build_windowed(), exclude=WHOLE),
+            _models("whole_models", build_whole(), select=WHOLE),
+            each_hour(published_marts, given().first_hour),
+        ]
     )

@@ -1,6 +1,5 @@
 """`upkeep`, once a day: what is past its time goes."""
 
-import os
 import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,8 +16,7 @@ from orchestration.upkeep.prune import prune_alerts, prune_registry, prune_scrat
 @dg.op(
     description="Removes old runs, notices, resolved alerts, sent messages, salts, staged and scratch files."
 )
-def prune(context: dg.OpExecutionContext, lake: Lake) -> None:
-    settings = Settings.from_environ(os.environ)
+def prune(context: dg.OpExecutionContext, lake: Lake, settings: dg.ResourceParam[Settings]) -> None:
     now = datetime.now(UTC)
     early = now - timedelta(days=settings.run_days)
     runs, logs = prune_runs(context.instance, early, settings.home / "runs_pruned_before")
@@ -41,8 +39,8 @@ def prune(context: dg.OpExecutionContext, lake: Lake) -> None:
     executor_def=dg.in_process_executor,
     description=(
         "Removes what is past its time: runs after FOOTFALL_RUN_DAYS (of those whose work a partition still "
-        "shows, the log), resolved alerts, old notices, staged files, salts after their 48 hours. **When it "
-        "is red:** nothing waits for it; mend the cause, it goes on tomorrow."
+        "shows, the log), resolved alerts, old notices, staged files, salts after their 48 hours. When it "
+        "is red: nothing waits for it; mend the cause, it goes on tomorrow."
     ),
 )
 def upkeep() -> None:

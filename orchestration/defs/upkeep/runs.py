@@ -6,7 +6,6 @@ without assets, hours that were run again. Of any other its log goes, which is n
 run itself stays.
 """
 
-import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -43,6 +42,8 @@ def prune_runs(
         run = record.dagster_run
         if TAG in run.tags:
             continue
+        # First, as nobody finds them without the run.
+        instance.compute_log_manager.delete_logs(prefix=[run.run_id])
         if made_the_newest(instance, run.run_id):
             instance.add_run_tags(run.run_id, {TAG: "yes"})
             trimmed += 1
@@ -72,13 +73,12 @@ def made_the_newest(instance: dg.DagsterInstance, run_id: str) -> bool:
 
 
 def _remove_files(root: Path, run_id: str) -> None:
-    """The log of one run and what its steps printed, where Dagster keeps them as files (its SQLite storage).
+    """The log of one run, where Dagster keeps it as a file (its SQLite storage).
 
     Asset pages and partition bars read from an index beside them.
     """
     for path in (root / "history" / "runs").glob(f"{run_id}.db*"):
         path.unlink(missing_ok=True)
-    shutil.rmtree(root / "storage" / run_id, ignore_errors=True)
 
 
 def _read(mark: Path) -> datetime | None:

@@ -7,7 +7,7 @@ from itertools import islice
 import dagster as dg
 
 from footfall.catalogue.periods import HOUR_FORMAT
-from orchestration.partitions import first_hour
+from orchestration.resources.state import State
 from orchestration.upkeep.missed import LOOK_BACK, End, Tried, end_of, missed
 
 #: The jobs that run an hour whole.
@@ -33,10 +33,10 @@ _ENDS: dict[dg.DagsterRunStatus, End] = {
         "died. Hours in which a step failed are tried again after an hour. What is done is not done twice."
     ),
 )
-def missed_hours(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+def missed_hours(context: dg.SensorEvaluationContext, state: State) -> dg.SensorResult | dg.SkipReason:
     now = datetime.now(UTC)
     tried = sorted(_tried(context.instance, now), key=lambda each: each[0])
-    needs = missed(first_hour(), [each for _, each in tried], now)
+    needs = missed(state.first_hour(), [each for _, each in tried], now)
     if not needs:
         return dg.SkipReason("every hour was run")
     return dg.SensorResult(
