@@ -226,10 +226,8 @@ def test_a_person_decides_in_the_ui_by_materialising_the_domain(tmp_path, partit
         assert made.metadata["state"].value == said
         with registry(path) as book:
             assert state(book, "new.example") == said
-            assert domain_rows.last_decisions(book)["demo", "new.example"][:2] == (
-                decision.split()[0],
-                "anna",
-            )
+            decided = domain_rows.last_decisions(book)["demo", "new.example"]
+            assert decided[:2] == (decision.split()[0], "anna")
     else:
         (failed,) = done.get_step_failure_events()
         assert failed.step_failure_data.user_failure_data.description == said
