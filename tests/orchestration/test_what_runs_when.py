@@ -9,6 +9,8 @@ import sys
 import pytest
 from support.services import ROOT
 
+from orchestration.modelling.project import prepare
+
 CLIENT = """\
 client_id: demo
 name: Demo
@@ -35,6 +37,8 @@ def clocks(tmp_path_factory):
     """Name → when it runs, as the document has to say it."""
     folder = tmp_path_factory.mktemp("clients")
     (folder / "demo.yaml").write_text(CLIENT)
+    home = tmp_path_factory.mktemp("home")
+    prepare(home)
     done = subprocess.run(
         [sys.executable, "-c", SCHEDULED],
         cwd=ROOT,
@@ -42,7 +46,7 @@ def clocks(tmp_path_factory):
             **{name: value for name, value in os.environ.items() if not name.startswith("FOOTFALL_")},
             "FOOTFALL_ENV_FILE": os.devnull,
             "FOOTFALL_CLIENTS": str(folder),
-            "FOOTFALL_HOME": str(tmp_path_factory.mktemp("home")),
+            "FOOTFALL_HOME": str(home),
         },
         capture_output=True,
         text=True,
