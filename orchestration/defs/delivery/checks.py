@@ -21,8 +21,8 @@ from orchestration.resources.destinations import Destinations
 from orchestration.resources.state import State
 
 NAME = "bucket_holds_what_was_delivered"
-#: Lines of what is wrong that a page shows.
-SHOWN = 100
+#: Lines of what is wrong that a page shows, and the alert of a check that fails.
+SHOWN = 20
 
 
 def _specs(ordered: list[tuple[Client, Export]]) -> list[dg.AssetCheckSpec]:
@@ -100,8 +100,8 @@ def _result(key: dg.AssetKey, found: dict[str, Presence | str]) -> dg.AssetCheck
         passed=not wrong,
         severity=dg.AssetCheckSeverity.ERROR if is_damaged else dg.AssetCheckSeverity.WARN,
         metadata={
-            "wrong": dg.MetadataValue.text("\n".join(wrong[:SHOWN]) or "none"),
             "wrong_objects": len(wrong),
+            "wrong": dg.MetadataValue.text("\n".join(wrong[:SHOWN]) or "none"),
             **{f"periods in {place}": what.periods for place, what in looked.items()},
             **{f"read whole in {place}": what.read for place, what in looked.items()},
         },
