@@ -205,7 +205,8 @@ class LogBook:
             new = self._new(connection)
             before, stated = self._promises(connection)
             promises = _ended(_promised(before, self._manifests(connection, new), now), ordered)
-            if [each.promise for each in promises] != [each.promise for each in before]:
+            is_changed = [each.promise for each in promises] != [each.promise for each in before]
+            if is_changed or (new and not stated):
                 stated += 1
                 said = [each.promise for each in promises]
                 key, data = bucket_log.statement(self._client_id, self._place, stated, now, said, signer)

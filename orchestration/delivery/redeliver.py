@@ -158,26 +158,35 @@ class Redelivery:
         for client in self._registry.clients:
             if wanted.client_id not in (None, client.client_id):
                 continue
+            troubles: list[Exception] = []
             for name, place in self._of(client).items():
                 try:
                     take_up(LogBook(self._ledger, client.client_id, name), place, self._desk)
                 except Exception as error:
-                    yield NotTaken(f"{client.client_id} {name}", sorted_out(error).text)
-            for name in client.destinations():
-                try:
-                    store = self._of(client)[name].store()
-                    found = survey(store)
-                    for key, what in found.oddities:
-                        if key.endswith(keys.MANIFEST_NAME):
-                            yield NotTaken(store.url(shown(key)), what)
-                    for key in found.sizes:
-                        if key.endswith(f"/{keys.MANIFEST_NAME}"):
-                            yield from self._look_at(client, store, key, wanted)
-                except Exception as error:
-                    # Anything: one client's bucket must not keep the others from their deliveries.
-                    yield NotTaken(f"{client.client_id} {name}", sorted_out(error).text)
-            for trouble in publish(self._ledger, self._desk, client, self._of(client)):
-                yield NotTaken(f"{client.client_id} log", sorted_out(trouble).text)
+                    troubles.append(error)
+            told = set()
+            for each in self._believe_manifests(client, wanted):
+                told |= {each.why} if isinstance(each, NotTaken) else set()
+                yield each
+            troubles += publish(self._ledger, self._desk, client, self._of(client))
+            for text in dict.fromkeys(sorted_out(trouble).text for trouble in troubles):
+                if text not in told:
+                    yield NotTaken(f"{client.client_id} log", text)
+
+    def _believe_manifests(self, client: Client, wanted: Wanted) -> Iterator[LedgerRow | NotTaken]:
+        for name in client.destinations():
+            try:
+                store = self._of(client)[name].store()
+                found = survey(store)
+                for key, what in found.oddities:
+                    if key.endswith(keys.MANIFEST_NAME):
+                        yield NotTaken(store.url(shown(key)), what)
+                for key in found.sizes:
+                    if key.endswith(f"/{keys.MANIFEST_NAME}"):
+                        yield from self._look_at(client, store, key, wanted)
+            except Exception as error:
+                # Anything: one client's bucket must not keep the others from their deliveries.
+                yield NotTaken(f"{client.client_id} {name}", sorted_out(error).text)
 
     def _look_at(
         self, client: Client, store: ObjectStore, key: str, wanted: Wanted
