@@ -90,6 +90,7 @@ def environment(settings: Settings, environ: Mapping[str, str]) -> dict[str, str
         "DAGSTER_DISABLE_TELEMETRY": "1",
         "PYTHONUNBUFFERED": "1",
         "PYTHONSAFEPATH": "1",
+        "PYTHONTZPATH": "",  # Dagster's own processes take time zones from the package too (footfall.zones)
     }
 
 

@@ -114,7 +114,7 @@ def verify_bucket(
         _check_signature(key, document, read, trusted, takes_unsigned, seen)
         if wrong:
             continue
-        revisions = series[above, read.client_id, read.export][read.period.start]
+        revisions = series[above, read.client_id, read.export][_named(read)]
         if revisions.setdefault(read.revision, read) is not read:
             seen.problems.append(f"{key}: this revision of the period is there twice")
         _check_receipt(key, read, seen)
@@ -138,6 +138,12 @@ def verify_bucket(
         key for key in set(sizes) - named if not any(f"/{ours}" in f"/{key}" for ours in _OURS)
     )
     return seen
+
+
+def _named(read: ReadManifest) -> str:
+    """What a period is told from others by: its start; of a day its date, whatever its clocks were."""
+    period = period_of(read)
+    return period.date if period.kind.is_day else read.period.start
 
 
 def _read(store: ObjectStore, key: str, limit: int, seen: Verification) -> bytes | None:
@@ -288,7 +294,7 @@ def _check_continuity(
 
     `closed`: starts of hours that are delivered, which need no parts any more.
     """
-    documents = [next(iter(chain.values())) for _, chain in sorted(periods.items())]
+    documents = [chain[max(chain)] for _, chain in sorted(periods.items())]
     found = [period_of(document) for document in documents if document.cadence]
     for one, following in itertools.pairwise(found):
         if timestamp(floor(one.start)) in closed:
@@ -326,7 +332,9 @@ def _check_pointers(
     delivered: dict[str, list[Position]] = defaultdict(list)
     for (above, _, export), periods in series.items():
         delivered[f"{above}{keys.latest(export)}"] += [
-            position(start, revision) for start, revisions in periods.items() for revision in revisions
+            position(each.period.start, each.revision)
+            for revisions in periods.values()
+            for each in revisions.values()
         ]
     found = set()
     for key in lying.sizes:

@@ -22,6 +22,7 @@ from orchestration.delivery.deliver import Deliverer
 from orchestration.delivery.desk import Desk
 from orchestration.delivery.digests import Digests
 from orchestration.delivery.ledger import Ledger
+from orchestration.delivery.moved_days import follow
 from orchestration.delivery.places import Places
 from orchestration.delivery.progress import IngestedHours
 from orchestration.delivery.receipts import Receipts
@@ -97,6 +98,7 @@ def deliver_all(
             for order in mine:
                 if stopped.is_set():
                     break
+                follow(ledger, desk, order.client, order.export)
                 deliverer = Deliverer(
                     cursor,
                     order.client,

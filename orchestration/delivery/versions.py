@@ -5,16 +5,20 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
+from footfall import zones
 from footfall.installed import DBT_PROJECT
 
 
 @cache
 def software() -> dict[str, str]:
-    """Name → version. `models` names the content of the models, and changes with any of them."""
+    """Name → version. `models` names the content of the models, and changes with any of them; `tzdata` is the
+    release of the time zone database.
+    """
     return {
         "footfall": version("footfall"),
         "duckdb": version("duckdb"),
         "models": models_version(DBT_PROJECT),
+        "tzdata": zones.version(),
     }
 
 

@@ -6,6 +6,7 @@
 import duckdb
 
 from footfall.sql import Sql, joined, kind, name, run, sql
+from orchestration import zone_days
 
 #: Table → column → DuckDB type. Order is the order in the table and in the lake's Parquet.
 TABLES: dict[str, dict[str, str]] = {
@@ -157,6 +158,8 @@ TABLES: dict[str, dict[str, str]] = {
         "version": "INTEGER",
         "fields": "VARCHAR",
     },
+    # What the zones in use do on each day.
+    **zone_days.TABLES,
 }
 
 
