@@ -23,6 +23,7 @@ from orchestration.modelling import project
 from orchestration.modelling.command import build_whole, build_windowed, window_environment
 from orchestration.modelling.invoke import failures, invoke
 from orchestration.modelling.rebuild import rebuild
+from orchestration.zone_days import ensure
 
 HOUR = datetime(2026, 3, 13, 14, tzinfo=UTC)
 #: From the end of the history to the hour: reports of a day are made anew with each of its hours, so the hour
@@ -110,12 +111,12 @@ FROM sessionised GROUP BY ALL;
 
 CREATE TABLE daily_metrics AS
 SELECT * FROM (
-    SELECT client_id, site_id, CAST(timezone('Europe/Berlin', occurred_at) AS DATE) AS date,
+    SELECT client_id, site_id, CAST(occurred_at + INTERVAL 1 HOUR AS DATE) AS date,
         count(DISTINCT visitor_id) AS visitors, count(*) AS events,
         count(*) FILTER (event_type = 'page_view') AS page_views
     FROM sessionised WHERE NOT is_bot GROUP BY ALL
 ) LEFT JOIN (
-    SELECT client_id, site_id, CAST(timezone('Europe/Berlin', started_at) AS DATE) AS date,
+    SELECT client_id, site_id, CAST(started_at + INTERVAL 1 HOUR AS DATE) AS date,
         count(*) AS sessions,
         avg(CASE WHEN page_views = 1 AND events = 1 THEN 1 ELSE 0 END) AS bounce_rate,
         median(ended_at - started_at) AS median_duration
@@ -223,6 +224,7 @@ def prepare(folder: Path, history: int, events: int) -> None:
             "FROM range(?) AS r(n)",
             [CLIENTS],
         )
+        ensure(connection, ["Europe/Berlin"], min(hours).date(), HOUR.date())
         for hour in reversed(hours):
             given = {
                 "hour": hour,

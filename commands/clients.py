@@ -1,11 +1,12 @@
 """`footfall clients`: the client files, and whether what they name can be delivered to."""
 
 import json
+from datetime import UTC, date, datetime
 
 import click
 
 from commands import installation
-from commands.parameters import CLIENT
+from commands.parameters import CLIENT, DAY
 from commands.registry import known_client
 from commands.state import with_settings
 from footfall.allowed import Allowed
@@ -59,3 +60,20 @@ def test(settings: Settings, client_id: str) -> int:
             failed = failed or (step.is_needed and not step.is_good)
     print("deliveries would arrive" if not failed else "deliveries would fail")
     return 1 if failed else 0
+
+
+@command.command()
+@click.argument("client_id", metavar="CLIENT", type=CLIENT)
+@click.option("--from", "day", type=DAY, metavar="DAY", required=True, help="The first day in the new zone.")
+@with_settings
+def rezone(settings: Settings, client_id: str, day: str) -> int:
+    """Take another time zone that a client's file names, though days were delivered in the one before.
+
+    DAY, written 2026-11-20, begins where the day before ended: it is long or short, and every event is in one
+    daily file. Days before it stay as they are.
+    """
+    from commands.zone_change import rezone as take
+
+    for line in take(settings, client_id, date.fromisoformat(day), datetime.now(UTC)):
+        print(line)
+    return 0

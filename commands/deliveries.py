@@ -65,7 +65,7 @@ def replay(settings: Settings, wanted: "Wanted") -> int:
     "--reason",
     default="correction",
     show_default=True,
-    type=click.Choice(["late", "correction", "erasure", "schema"]),
+    type=click.Choice(["late", "correction", "erasure", "schema", "zone"]),
     help="Why, as the manifests say it.",
 )
 @_which

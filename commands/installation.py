@@ -105,6 +105,7 @@ def environment(settings: Settings, environ: Mapping[str, str]) -> dict[str, str
         "DAGSTER_DISABLE_TELEMETRY": "1",
         "PYTHONUNBUFFERED": "1",
         "PYTHONSAFEPATH": "1",
+        "PYTHONTZPATH": "",  # Dagster's own processes take time zones from the package too (footfall.zones)
         # Compatible stores refuse the checksums that newer clients of S3 add unasked, as Dagster's own does.
         **(dict.fromkeys(_CHECKSUMS, "when_required") if settings.s3_endpoint else {}),
     }

@@ -12,6 +12,7 @@ from footfall.store import ObjectStore
 from orchestration.delivery.batch import Order, deliver_all
 from orchestration.delivery.desk import Desk, posting_for
 from orchestration.delivery.ledger import Ledger
+from orchestration.delivery.moved_days import follow
 from orchestration.delivery.places import Places, places_of
 from orchestration.delivery.progress import IngestedHours
 from orchestration.delivery.redeliver import NotTaken, Redelivery, Wanted, as_json, as_line
@@ -138,6 +139,7 @@ def restate(at: Installation, wanted: Wanted, reason: str) -> int:
         for client in at.registry.clients:
             for export in client.exports:
                 if wanted.client_id in (None, client.client_id) and wanted.export in (None, export.name):
+                    follow(at.ledger, at.desk, client, export)
                     rows = at.ledger.latest_delivered(client.client_id, export.name).values()
                     starts = [row.period_start for row in rows if wanted.has(row) and row.period_start < now]
                     calendar = client.calendar(export)

@@ -7,23 +7,25 @@ belongs to, and the client follows from the site on the server, never from what 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from fnmatch import fnmatchcase
-from functools import cache, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
-from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from footfall import collecting, funnel, page_rules
+from footfall import collecting, funnel, log_source, page_rules, zones
 from footfall.allowed import Allowed
 from footfall.catalogue.periods import Calendar
 from footfall.clashes import Candidate, Places, own_clashes, places_of, standing
 from footfall.consent import GpcPolicy
+from footfall.day_zones import EarlierTimezone, Timezone, clock_of
+from footfall.delivered_days import mistake_of
 from footfall.exports import CADENCES, LIVE, MAIN, Destination, Export, NamedDestination
-from footfall.fields import ENDPOINT, EXPECTED, Name
+from footfall.fields import EXPECTED, Name
 from footfall.locations import Location
+from footfall.log_source import LogSource
 from footfall.mistakes import Mistake
 from footfall.page_rules import PageRules
 from footfall.settings import Settings
@@ -32,6 +34,8 @@ from footfall.strict_yaml import NotYaml, line_of, read_yaml
 from footfall.wildcards import is_everybodys
 
 if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
     from pydantic_core import ErrorDetails
 
 __all__ = [
@@ -48,12 +52,11 @@ __all__ = [
 ]
 
 _SITE_KEY = r"^[A-Za-z0-9_-]{8,64}$"
-_LOG_URL = r"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]|file://)(/([A-Za-z0-9=_./-]|\{(yyyy|MM|dd|HH)\})*)?$"
 #: What a person is told who breaks a pattern.
 _EXPECTED = {
     **EXPECTED,
     _SITE_KEY: "expected 8 to 64 of A-Z a-z 0-9 _ -",
-    _LOG_URL: "expected s3://bucket/prefix, with {yyyy} {MM} {dd} {HH} where the prefix has the hour",
+    **log_source.EXPECTED,
     **collecting.EXPECTED,
     **page_rules.EXPECTED,
     **funnel.EXPECTED,
@@ -72,21 +75,6 @@ def _domain(value: str) -> str:
     return value
 
 
-@cache
-def _timezones() -> frozenset[str]:
-    """The names in the time zone database, which takes 15 ms to read, but those of no place.
-
-    `localtime` is whatever this machine is set to; DuckDB does not know it.
-    """
-    return frozenset(available_timezones() - {"localtime"})
-
-
-def _timezone(value: str) -> str:
-    if value not in _timezones():
-        raise ValueError("expected a name from the time zone database such as Europe/Berlin")
-    return value
-
-
 Domain = Annotated[str, AfterValidator(_domain)]
 
 
@@ -101,7 +89,7 @@ class Site(Strict):
     linked_domains: list[Domain] = Field(default_factory=list, max_length=200)
     domains: list[Domain] = Field(min_length=1)
     #: In which the site's days begin; the client's where not given.
-    timezone: Annotated[str, AfterValidator(_timezone)] | None = None
+    timezone: Timezone | None = None
     #: Minutes without an event that end a session. Lower: more and shorter sessions, more bounces.
     timeout_minutes: int = Field(default=30, ge=1, le=720)
     #: Also end sessions at the site's midnight, as Matomo and Universal Analytics do. More sessions.
@@ -137,39 +125,14 @@ class Site(Strict):
         return any(fnmatchcase(host, domain) for domain in self.linked_domains)
 
 
-class LogSource(Strict):
-    """A bucket with a site's access logs, read every hour. `url` may hold {yyyy} {MM} {dd} {HH}."""
-
-    name: Name
-    site_id: Name
-    format: Literal["cloudfront"] = "cloudfront"
-    url: str = Field(pattern=_LOG_URL)
-    endpoint: str | None = Field(default=None, pattern=ENDPOINT)
-    #: Id of the CloudFront distribution: lists an hour's names alone, not the whole prefix.
-    distribution: str | None = Field(default=None, pattern=r"^[A-Z0-9]{6,20}$")
-    #: Whether page requests are page views too. False where the pixel counts them on the same site.
-    page_views: bool = True
-
-    def bucket_url(self) -> str:
-        """The store that holds the logs: the part of the URL before the first `{` folder."""
-        return self.url.partition("{")[0].rpartition("/")[0] if "{" in self.url else self.url.rstrip("/")
-
-    def prefix(self, hour: datetime) -> str:
-        """Where the logs of an hour lie, below bucket_url."""
-        rest = self.url.removeprefix(self.bucket_url()).strip("/")
-        if not rest:
-            return ""
-        for name, text in (("yyyy", "%Y"), ("MM", "%m"), ("dd", "%d"), ("HH", "%H")):
-            rest = rest.replace(f"{{{name}}}", hour.strftime(text))
-        return rest + "/"
-
-
 class Client(Strict):
     """A tenant: who owns the data and pays."""
 
     client_id: Name
     name: str = Field(min_length=1, max_length=120)
-    timezone: Annotated[str, AfterValidator(_timezone)] = "UTC"
+    timezone: Timezone = "UTC"
+    #: In which days began before that, the oldest first; `footfall clients rezone` writes them.
+    earlier_timezones: list[EarlierTimezone] = Field(default_factory=list, max_length=100)
     sites: list[Site] = Field(min_length=1)
     destination: Destination
     #: More buckets, which exports ask for by name.
@@ -205,6 +168,15 @@ class Client(Strict):
         for source in self.sources:
             if source.site_id not in {site.site_id for site in self.sites}:
                 raise ValueError(f"source {source.name}: there is no site {source.site_id}")
+        return self
+
+    @model_validator(mode="after")
+    def _days_follow_one_another(self) -> "Client":
+        for text in {self.own_clock(), *(self.clock(site) for site in self.sites)}:
+            try:
+                zones.clock(text)
+            except ValueError as error:
+                raise ValueError(f"earlier_timezones: {error}") from None
         return self
 
     @model_validator(mode="after")
@@ -256,17 +228,25 @@ class Client(Strict):
 
     def calendar(self, export: Export) -> Calendar:
         """The periods of one of its exports."""
-        sites = {site.site_id: site.timezone or self.timezone for site in self.sites}
-        return export.calendar(self.zone().key, sites)
+        sites = {site.site_id: self.clock(site) for site in self.sites}
+        return export.calendar(self.own_clock(), sites)
 
-    def zone(self) -> ZoneInfo:
+    def clock(self, site: Site) -> str:
+        """The clock of a site's days (footfall.zones): its zone, and those that it had before."""
+        return clock_of(self.earlier_timezones, site.timezone or self.timezone, site.site_id)
+
+    def own_clock(self) -> str:
+        """The clock of the client's own days."""
+        return clock_of(self.earlier_timezones, self.zone().key)
+
+    def zone(self) -> "ZoneInfo":
         """The time zone in which this client's days begin: that of its sites where they share one."""
-        zones = {site.timezone or self.timezone for site in self.sites}
-        return ZoneInfo(zones.pop() if len(zones) == 1 else self.timezone)
+        shared = {site.timezone or self.timezone for site in self.sites}
+        return zones.zone(shared.pop() if len(shared) == 1 else self.timezone)
 
     def local_midnight(self, day: str) -> datetime:
         """The aware start of a local day written `2026-11-20`."""
-        return datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=self.zone())
+        return zones.clock(self.own_clock()).start(date.fromisoformat(day))
 
 
 @dataclass(frozen=True)
@@ -299,11 +279,21 @@ class Registry:
 
 def registry_of(settings: Settings) -> Registry:
     """The clients of one installation, with all that its operator allows; see load_registry."""
-    return load_registry(settings.clients, Allowed.of(settings), in_force=settings.last_good_clients)
+    return load_registry(
+        settings.clients,
+        Allowed.of(settings),
+        in_force=settings.last_good_clients,
+        ledger=settings.ledger,
+    )
 
 
 def load_registry(
-    folder: Path, allowed: Allowed | None = None, *, in_force: Path | None = None, is_delivering: bool = True
+    folder: Path,
+    allowed: Allowed | None = None,
+    *,
+    in_force: Path | None = None,
+    ledger: Path | None = None,
+    is_delivering: bool = True,
 ) -> Registry:
     """Read every `*.yaml` in `folder`.
 
@@ -313,7 +303,8 @@ def load_registry(
     they last were in force, in the folder `in_force`. What was new in both is the first one's by name.
 
     `allowed`: what the operator allows; without it, nothing beside the clients' own. A collector delivers
-    nothing: with `is_delivering` false it asks only who owns what, and goes on taking events.
+    nothing: with `is_delivering` false it asks only who owns what, and goes on taking events. `ledger`: what
+    was delivered, whose days a file keeps (footfall.delivered_days).
     """
     allowed = allowed or Allowed.unknown()
     mistakes = [
@@ -323,16 +314,19 @@ def load_registry(
     ids = [path.stem for path in sorted(folder.glob("*.yaml"))]
     read = []
     for name in ids:
-        client, found = _read_client(folder / f"{name}.yaml")
+        client, found = read_client(folder / f"{name}.yaml")
         places: Places = {}
         if client is not None:
             places, refused = places_of(f"{name}.yaml", client, allowed, ids)
             found = [*(refused if is_delivering else ()), *own_clashes(f"{name}.yaml", client, places)]
+            before = read_client(in_force / f"{name}.yaml")[0] if in_force else None
+            said = mistake_of(client, ledger, before) if ledger else None
+            found += [Mistake(f"{name}.yaml", "timezone", said)] if said else []
         read.append(Candidate(name, client, places, found))
     had = {}
     for name in ids if in_force else ():
         path = Path(in_force or "", f"{name}.yaml")
-        client = _read_client(path)[0] if path.exists() else None
+        client = read_client(path)[0] if path.exists() else None
         had[name] = Candidate(name, client, places_of(path.name, client, allowed, ids)[0] if client else {})
     accepted = standing(read, had)
     for each in read:
@@ -345,7 +339,8 @@ def load_registry(
     return Registry(clients, tuple(mistakes), {name: each.places for name, each in accepted.items()})
 
 
-def _read_client(path: Path) -> tuple[Client | None, list[Mistake]]:
+def read_client(path: Path) -> tuple[Client | None, list[Mistake]]:
+    """The client of a file by itself, or what is wrong with it."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

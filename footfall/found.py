@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
-from footfall import keys
-from footfall.catalogue.periods import Period, calendar
+from footfall import keys, zones
+from footfall.catalogue.periods import Period, calendar, kind_of
 from footfall.keys import MANIFEST_NAME
 from footfall.manifest import ReadManifest, as_manifest, parse
 from footfall.signatures import signed_by
@@ -83,21 +83,35 @@ def period_of(document: ReadManifest) -> Period:
     """
     said = document.period
     try:
-        start, zone = datetime.fromisoformat(said.start), ZoneInfo(said.timezone)
-        period = calendar(document.cadence or "hourly", zone.key).at(start)
+        start, zone = datetime.fromisoformat(said.start), zones.zone(said.timezone)
         if start.tzinfo is None:
             raise ValueError("no time zone")
-        if document.cadence:
-            end = datetime.fromisoformat(said.end)
-            is_one = (period.start.timestamp(), period.end.timestamp()) == (
-                start.timestamp(),
-                end.timestamp(),
-            )
-            if not is_one:
-                raise ValueError(f"{said.start} to {said.end} is no period of {document.cadence}")
-    except (KeyError, OSError, OverflowError) as error:
+        if not document.cadence:
+            return calendar("hourly").at(start)
+        end = datetime.fromisoformat(said.end)
+        if kind_of(document.cadence).is_day:
+            return _day(document, zone, start, end)
+        period = calendar(document.cadence).at(start)
+    except (KeyError, TypeError, OverflowError) as error:
         raise ValueError(str(error)) from None
+    if (period.start, period.end) != (start, end):
+        raise ValueError(f"{said.start} to {said.end} is no period of {document.cadence}")
     return period
+
+
+def _day(document: ReadManifest, zone: ZoneInfo, start: datetime, end: datetime) -> Period:
+    """The local day that a manifest is of, from where to where it says.
+
+    Clocks of the time of its making may have been those of an older database, or of an earlier zone; so its
+    middle tells the date, and its own start the midnight.
+    """
+    if not timedelta() < end - start < timedelta(days=2):
+        raise ValueError(f"{start} to {end} is no day")
+    middle = (start + (end - start) / 2).astimezone(zone)
+    midnight = datetime(middle.year, middle.month, middle.day, tzinfo=UTC)
+    # At most a day, as clocks are ahead of UTC or behind; a time zone of Python refuses more.
+    own = timezone(midnight - start)
+    return Period(midnight.replace(tzinfo=own), end.astimezone(zone), zone.key, document.cadence)
 
 
 def _is_folder_of(document: ReadManifest, period: Period, folder: str) -> bool:

@@ -84,8 +84,8 @@ class Revision:
 
     `supersedes` is the revision that this one replaces for the client. Numbers may be left out: a revision
     that failed before the client could see it, and whose data changed meanwhile, is never delivered. `reason`
-    is `initial`, `completed`, `late`, `correction`, `erasure` or `schema`. `closes` are the manifests of the
-    parts of a live export's hour, which this one takes the place of; None for other exports.
+    is `initial`, `completed`, `late`, `correction`, `erasure`, `schema` or `zone`. `closes` are the manifests
+    of the parts of a live export's hour, which this one takes the place of; None for other exports.
     """
 
     number: int
@@ -148,7 +148,7 @@ def build(
             "start": timestamp(period.start),
             "end": timestamp(period.end),
             "timezone": period.zone,
-            **({"sites": dict(period.sites)} if period.sites else {}),
+            **({"sites": period.zones_of_sites} if period.zones_of_sites else {}),
         },
         "revision": revision.number,
         "supersedes": revision.supersedes,

@@ -114,7 +114,7 @@ def verify_bucket(
             check_logged(log, key, data, read, at, seen)
         if wrong:
             continue
-        revisions = series[above, read.client_id, read.export][read.period.start]
+        revisions = series[above, read.client_id, read.export][_named(read)]
         if revisions.setdefault(read.revision, read) is not read:
             seen.problems.append(f"{key}: this revision of the period is there twice")
         _check_receipt(key, read, seen)
@@ -149,6 +149,12 @@ def verify_bucket(
         key for key in set(sizes) - named if not any(f"/{ours}" in f"/{key}" for ours in _OURS)
     )
     return seen
+
+
+def _named(read: ReadManifest) -> str:
+    """What a period is told from others by: its start; of a day its date, whatever its clocks were."""
+    period = period_of(read)
+    return period.date if period.kind.is_day else read.period.start
 
 
 def _read(store: ObjectStore, key: str, limit: int, seen: Verification) -> bytes | None:
@@ -303,7 +309,7 @@ def _check_continuity(
 
     `closed`: starts of hours that are delivered, which need no parts any more.
     """
-    documents = [next(iter(chain.values())) for _, chain in sorted(periods.items())]
+    documents = [chain[max(chain)] for _, chain in sorted(periods.items())]
     found = [period_of(document) for document in documents if document.cadence]
     for one, following in itertools.pairwise(found):
         if timestamp(floor(one.start)) in closed:
@@ -343,11 +349,11 @@ def _check_pointers(
     logged: dict[str, list[Position]] = defaultdict(list)
     for (above, _, export), periods in series.items():
         key = f"{above}{keys.latest(export)}"
-        for start, revisions in periods.items():
+        for revisions in periods.values():
             for revision, each in revisions.items():
-                delivered[key].append(position(start, revision))
+                delivered[key].append(position(each.period.start, revision))
                 if above in logs and each.key in logs[above].newest:
-                    logged[key].append(position(start, revision))
+                    logged[key].append(position(each.period.start, revision))
     found = set()
     pointers = Pointers(sizes, delivered, logged, read)
     for key, above, export in pointers.found(roots):

@@ -33,10 +33,12 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "orchestration.instance_file": ("footfall",),
     "orchestration.partitions": ("footfall",),
     "orchestration.resources": ("footfall",),
-    "orchestration.ingest": ("footfall",),
+    # Tables that ingest writes, and deliveries read and complete.
+    "orchestration.zone_days": ("footfall",),
+    "orchestration.ingest": ("footfall", "orchestration.zone_days"),
     # The docs are built on an empty warehouse, whose tables ingest knows.
     "orchestration.modelling": ("footfall", "orchestration.ingest.schema"),
-    "orchestration.delivery": ("footfall",),
+    "orchestration.delivery": ("footfall", "orchestration.zone_days"),
     "orchestration.alerting": ("footfall",),
     "orchestration.webhooks": ("footfall",),
     "orchestration.discovery": ("footfall", "orchestration.webhooks"),

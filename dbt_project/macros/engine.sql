@@ -41,25 +41,30 @@
 {% macro default__weeks_between(start, end) %}{{ return("cast(floor(date_diff('day', " ~ start ~ ", " ~ end ~ ") / 7) as integer)") }}{% endmacro %}
 {% macro spark__weeks_between(start, end) %}{{ return("cast(floor(datediff(" ~ end ~ ", " ~ start ~ ") / 7) as integer)") }}{% endmacro %}
 
-{#- The date that clocks in `timezone` (a name such as Europe/Berlin) show at a moment. -#}
-{% macro local_date(moment, timezone) %}{{ return(adapter.dispatch('local_date')(moment, timezone)) }}{% endmacro %}
-{% macro default__local_date(moment, timezone) %}{{ return("cast(timezone(" ~ timezone ~ ", " ~ moment ~ ") as date)") }}{% endmacro %}
-{% macro spark__local_date(moment, timezone) %}{{ return("cast(from_utc_timestamp(" ~ moment ~ ", " ~ timezone ~ ") as date)") }}{% endmacro %}
+{#- The date of UTC that a moment lies in. -#}
+{% macro utc_date(moment) %}{{ return(adapter.dispatch('utc_date')(moment)) }}{% endmacro %}
+{% macro default__utc_date(moment) %}{{ return("cast(make_timestamp(epoch_us(" ~ moment ~ ")) as date)") }}{% endmacro %}
+{% macro spark__utc_date(moment) %}{{ return("cast(" ~ moment ~ " as date)") }}{% endmacro %}
 
-{#- The hour, 0 to 23, that clocks in `timezone` show at a moment. -#}
-{% macro local_hour(moment, timezone) %}{{ return(adapter.dispatch('local_hour')(moment, timezone)) }}{% endmacro %}
-{% macro default__local_hour(moment, timezone) %}{{ return("cast(date_part('hour', timezone(" ~ timezone ~ ", " ~ moment ~ ")) as integer)") }}{% endmacro %}
-{% macro spark__local_hour(moment, timezone) %}{{ return("hour(from_utc_timestamp(" ~ moment ~ ", " ~ timezone ~ "))") }}{% endmacro %}
+{#- What a clock shows that is so many seconds ahead of UTC, as a time without a zone. -#}
+{% macro shown_ahead(moment, seconds) %}{{ return(adapter.dispatch('shown_ahead')(moment, seconds)) }}{% endmacro %}
+{% macro default__shown_ahead(moment, seconds) %}{{ return("make_timestamp(epoch_us(" ~ moment ~ ") + 1000000 * " ~ seconds ~ ")") }}{% endmacro %}
+{% macro spark__shown_ahead(moment, seconds) %}{{ return("timestampadd(second, " ~ seconds ~ ", " ~ moment ~ ")") }}{% endmacro %}
 
-{#- The day of the week of a moment in `timezone`: 1 is Monday, 7 Sunday. -#}
-{% macro local_weekday(moment, timezone) %}{{ return(adapter.dispatch('local_weekday')(moment, timezone)) }}{% endmacro %}
-{% macro default__local_weekday(moment, timezone) %}{{ return("cast(date_part('isodow', timezone(" ~ timezone ~ ", " ~ moment ~ ")) as integer)") }}{% endmacro %}
-{% macro spark__local_weekday(moment, timezone) %}{{ return("weekday(from_utc_timestamp(" ~ moment ~ ", " ~ timezone ~ ")) + 1") }}{% endmacro %}
+{#- The hour, 0 to 23, of a time. -#}
+{% macro hour_of(time) %}{{ return(adapter.dispatch('hour_of')(time)) }}{% endmacro %}
+{% macro default__hour_of(time) %}{{ return("cast(date_part('hour', " ~ time ~ ") as integer)") }}{% endmacro %}
+{% macro spark__hour_of(time) %}{{ return("hour(" ~ time ~ ")") }}{% endmacro %}
 
-{#- The moment at which clocks in `timezone` show the first midnight of a date. -#}
-{% macro local_midnight(date, timezone) %}{{ return(adapter.dispatch('local_midnight')(date, timezone)) }}{% endmacro %}
-{% macro default__local_midnight(date, timezone) %}{{ return("timezone(" ~ timezone ~ ", cast(" ~ date ~ " as timestamp))") }}{% endmacro %}
-{% macro spark__local_midnight(date, timezone) %}{{ return("to_utc_timestamp(cast(" ~ date ~ " as timestamp), " ~ timezone ~ ")") }}{% endmacro %}
+{#- The day of the week of a time: 1 is Monday, 7 Sunday. -#}
+{% macro weekday_of(time) %}{{ return(adapter.dispatch('weekday_of')(time)) }}{% endmacro %}
+{% macro default__weekday_of(time) %}{{ return("cast(date_part('isodow', " ~ time ~ ") as integer)") }}{% endmacro %}
+{% macro spark__weekday_of(time) %}{{ return("weekday(" ~ time ~ ") + 1") }}{% endmacro %}
+
+{#- The first moment of a date in UTC. -#}
+{% macro utc_midnight(date) %}{{ return(adapter.dispatch('utc_midnight')(date)) }}{% endmacro %}
+{% macro default__utc_midnight(date) %}{{ return("cast(" ~ date ~ " as timestamptz)") }}{% endmacro %}
+{% macro spark__utc_midnight(date) %}{{ return("cast(" ~ date ~ " as timestamp)") }}{% endmacro %}
 
 {#- A top-level field of JSON text as text; null where missing, or where the text is no JSON. -#}
 {% macro json_text(json, field) %}{{ return(adapter.dispatch('json_text')(json, field)) }}{% endmacro %}

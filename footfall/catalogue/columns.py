@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 #: DuckDB types.
-TEXT, FLAG, TIME = "VARCHAR", "BOOLEAN", "TIMESTAMPTZ"
+TEXT, FLAG, TIME, DAY = "VARCHAR", "BOOLEAN", "TIMESTAMPTZ", "DATE"
 SMALL, LARGE, REAL, JSON = "INTEGER", "BIGINT", "DOUBLE", "JSON"
 
 #: What a line is: an event, or something that was refused.

@@ -5,7 +5,7 @@ The DDL (orchestration/ingest/schema.py) and dbt's sources follow from it.
 
 from dataclasses import dataclass
 
-from footfall.catalogue.columns import EVENT, FLAG, LARGE, QUARANTINE, SMALL, TEXT, TIME, Column
+from footfall.catalogue.columns import DAY, EVENT, FLAG, LARGE, QUARANTINE, SMALL, TEXT, TIME, Column
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,12 @@ INGESTED: tuple[Ingested, ...] = (
         (
             Column("client_id", TEXT, "Client who owns the site."),
             Column("site_id", TEXT, "Site."),
-            Column("timezone", TEXT, "Time zone in which the client's days begin, such as Europe/Berlin."),
+            Column(
+                "timezone",
+                TEXT,
+                "Zone in which the site's days begin, such as Europe/Berlin; a chain of zones where they "
+                "were once of another.",
+            ),
             Column("timeout_minutes", SMALL, "Minutes without an event that end a session."),
             Column("cut_at_midnight", FLAG, "Whether the site's midnight ends a session too."),
             Column("cut_on_campaign", FLAG, "Whether another campaign ends a session too."),
@@ -148,6 +153,48 @@ INGESTED: tuple[Ingested, ...] = (
             Column("fields", TEXT, "The fields it gives as JSON text."),
         ),
         written_with="events",
+    ),
+    Ingested(
+        "zones",
+        "One row per zone in use: from where to where its days are known.",
+        (
+            Column("zone", TEXT, "Zone."),
+            Column("version", TEXT, "Release of the time zone database, such as 2026f."),
+            Column("first_date", DAY, "First date in zone_days."),
+            Column("last_date", DAY, "Last one."),
+        ),
+        written_with="sites",
+    ),
+    Ingested(
+        "zone_days",
+        "One row per zone in use and date: what its clocks do on that day of UTC. No zone changes twice on "
+        "one.",
+        (
+            Column("zone", TEXT, "Zone, as sites name it."),
+            Column("date", DAY, "Date: of the day of UTC for offsets, of the local day for its start."),
+            Column("offset_before", LARGE, "Seconds that clocks are ahead of UTC, up to changes_at."),
+            Column("changes_at", TIME, "When they are put forward or back; null on most days."),
+            Column("offset_after", LARGE, "Seconds from then on; the same on days without a change."),
+            Column(
+                "least_date",
+                DAY,
+                "Local day that does not end by clocks that were put back; null on almost all days.",
+            ),
+            Column("starts_at", TIME, "Where the local day of the date begins."),
+            Column("timezone", TEXT, "Zone whose midnight ends it."),
+        ),
+        written_with="sites",
+    ),
+    Ingested(
+        "zone_changes",
+        "One row per zone and past date that a newer release of the time zone database told otherwise; only "
+        "ever added to.",
+        (
+            Column("zone", TEXT, "Zone."),
+            Column("date", DAY, "Date."),
+            Column("version", TEXT, "That release."),
+        ),
+        written_with="sites",
     ),
 )
 

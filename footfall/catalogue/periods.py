@@ -2,12 +2,17 @@
 
 The only place that looks at a cadence. A `Calendar` makes the periods of an export, and each says what it is
 called: in keys, in file names, in Dagster, to a person.
+
+Where days begin and end, `footfall.zones` says. Each follows the one before without a gap: a day has 23 or
+25 hours where clocks are put forward or back, begins at one o'clock where midnight is skipped, and is short
+or long where its zone becomes another one. Whatever it is, its name is its date, and no date names two.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from zoneinfo import ZoneInfo
+
+from footfall.zones import clock
 
 #: Key of an hour: `2026-11-20-14:00`, Dagster's own form.
 HOUR_FORMAT = "%Y-%m-%d-%H:%M"
@@ -142,8 +147,9 @@ def has_hours(cadences: Iterable[str]) -> bool:
 class Period:
     """Half-open. `start` and `end` are in `zone`, which is UTC but for a local day.
 
-    `sites`: site → the zone of its days, where the sites of an export do not share one. Then the rows of each
-    are those of its own local day, and `start` and `end` are the client's.
+    `zone`: whose midnight ends it; the first day in a new zone begins where the last one in the old ended.
+    `sites`: site → the clock of its days (footfall.zones), where the sites of an export do not share one.
+    Then the rows of each are those of its own local day, and `start` and `end` are the client's.
     """
 
     start: datetime
@@ -185,12 +191,19 @@ class Period:
     @property
     def window(self) -> tuple[datetime, datetime]:
         """From where to where it reaches: of a day from its first midnight to its last at any site."""
-        zones = [ZoneInfo(zone) for zone in sorted({*self.sites.values()})]
-        if not zones:
+        clocks = [clock(text) for text in sorted({*self.sites.values()})]
+        if not clocks:
             return self.start, self.end
-        starts = [self.start.replace(tzinfo=zone) for zone in zones]
-        ends = [self.end.replace(tzinfo=zone) for zone in zones]
+        starts = [each.start(self.start.date()) for each in clocks]
+        ends = [each.start(self.end.date()) for each in clocks]
         return min(starts, key=datetime.timestamp), max(ends, key=datetime.timestamp)
+
+    @property
+    def zones_of_sites(self) -> dict[str, str]:
+        """Site → the zone of its day, where they do not share one on it."""
+        day = self.start.date()
+        zones = {site: clock(text).zone_of(day) for site, text in self.sites.items()}
+        return zones if len({*zones.values()}) > 1 else {}
 
     def folder(self, own: str | None = None) -> str:
         """The folder of one delivery, with `{export}`, `{revision}` and the like still to be filled in."""
@@ -210,7 +223,7 @@ class Period:
 
 @dataclass(frozen=True)
 class Calendar:
-    """The periods of an export: hours and their parts in UTC, days in `zone`. Made by `calendar`."""
+    """The periods of an export: hours and parts of them in UTC, days by the clock `zone`. See `calendar`."""
 
     kind: Kind
     zone: str
@@ -219,7 +232,7 @@ class Calendar:
     def at(self, moment: datetime) -> Period:
         """The period that a moment lies in, or begins with."""
         if self.kind.minutes is None:
-            return self._day(moment.astimezone(ZoneInfo(self.zone)).date())
+            return self._day(clock(self.zone).day(moment))
         moment = moment.astimezone(UTC).replace(second=0, microsecond=0)
         start = moment - timedelta(minutes=moment.minute % self.kind.minutes)
         return Period(start, start + timedelta(minutes=self.kind.minutes), self.zone, self.kind.cadence)
@@ -259,24 +272,26 @@ class Calendar:
     @property
     def last_zone(self) -> str:
         """The zone whose days end last among those of the export: only then its day can be delivered."""
-        zones = {*self.sites.values()} or {self.zone}
+        zones = {clock(text).zones[-1] for text in self.sites.values()} or {clock(self.zone).zones[-1]}
         return min(sorted(zones), key=lambda name: min(_offset(name, moment) for moment in _PROBES))
 
     def _day(self, day: date) -> Period:
         # By the calendar, not by 24 hours: a day with a change of summer time has 23 or 25.
-        start, end = (datetime(d.year, d.month, d.day, tzinfo=ZoneInfo(self.zone)) for d in (day, day + _DAY))
-        return Period(start, end, self.zone, self.kind.cadence, self.sites)
+        days = clock(self.zone)
+        start, end = days.start(day), days.start(day + _DAY)
+        return Period(start, end, days.zone_of(day), self.kind.cadence, self.sites)
 
 
 def calendar(cadence: str, zone: str = "UTC", sites: Mapping[str, str] | None = None) -> Calendar:
-    """The periods of a cadence. `zone`: in which days begin. `sites`: site → the zone of its days, where an
-    export keeps days of its sites. Raises ValueError for what is no cadence, KeyError for no zone.
+    """The periods of a cadence. `zone`: the clock by which days begin, most often a zone's name. `sites`:
+    site → the clock of its days, where an export keeps days of its sites. Raises ValueError for what is no
+    cadence, KeyError for no zone.
     """
     kind = kind_of(cadence)
     zones = sites or {}
     if not kind.is_day:
         return Calendar(kind, "UTC")
-    return Calendar(kind, ZoneInfo(zone).key, zones if len({*zones.values()}) > 1 else {})
+    return Calendar(kind, clock(zone).text, zones if len({*zones.values()}) > 1 else {})
 
 
 def days(zone: str) -> Calendar:
@@ -285,5 +300,4 @@ def days(zone: str) -> Calendar:
 
 
 def _offset(name: str, moment: datetime) -> float:
-    offset = moment.astimezone(ZoneInfo(name)).utcoffset()
-    return offset.total_seconds() if offset else 0.0
+    return clock(name).offset(moment).total_seconds()

@@ -24,7 +24,10 @@ def resources() -> dg.Definitions:
     return dg.Definitions(
         resources={
             "clients": Clients(
-                folder=str(settings.clients), rules=rules, last_good=str(settings.last_good_clients)
+                folder=str(settings.clients),
+                rules=rules,
+                last_good=str(settings.last_good_clients),
+                ledger=str(settings.ledger),
             ),
             "lake": Lake(url=settings.lake, s3_endpoint=settings.s3_endpoint),
             "warehouse": Warehouse(database=str(settings.warehouse)),

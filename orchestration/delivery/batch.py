@@ -23,6 +23,7 @@ from orchestration.delivery.desk import Desk
 from orchestration.delivery.digests import Digests
 from orchestration.delivery.ledger import Ledger
 from orchestration.delivery.log_writing import publish
+from orchestration.delivery.moved_days import follow
 from orchestration.delivery.places import Places
 from orchestration.delivery.progress import IngestedHours
 from orchestration.delivery.receipts import Receipts
@@ -98,6 +99,7 @@ def deliver_all(
             for order in mine:
                 if stopped.is_set():
                     break
+                follow(ledger, desk, order.client, order.export)
                 deliverer = Deliverer(
                     cursor,
                     order.client,

@@ -27,6 +27,7 @@ from orchestration.delivery.ddl import ddl, schema
 from orchestration.delivery.desk import Desk
 from orchestration.delivery.digests import Digests
 from orchestration.delivery.ledger import LONGEST_WAIT, Ledger, LedgerRow
+from orchestration.delivery.moved_days import zones_changed_in
 from orchestration.delivery.pages import columns_page
 from orchestration.delivery.places import BACKUP, Places
 from orchestration.delivery.progress import IngestedHours
@@ -36,11 +37,10 @@ from orchestration.delivery.selection import Marts, Selection, select
 from orchestration.delivery.send import Outcome, Sender, Taken, manifest_there
 from orchestration.delivery.slices import Slices
 from orchestration.delivery.states import Facts, Seen, Step, next_step
-from orchestration.delivery.turn import Turn
+from orchestration.delivery.turn import Turn, has_moved
 
 #: A delivery whose number is taken is tried under the next one; a lost ledger can take many turns.
 _TURNS = 200
-
 
 #: The row to send, and whether its data has changed since it was rendered; or that nothing is due.
 _Prepared = tuple[LedgerRow, bool] | Outcome
@@ -113,7 +113,7 @@ class Deliverer:
             self._calendar.at(start)
             for start, row in sorted(delivered.items())
             if (
-                row.digest != digests.get(start, "0")
+                row.digest != digests.get(start, "0") or has_moved(row, self._calendar.at(start))
                 if row.schema_id in (None, selection.schema_id)
                 else start >= recent
             )
@@ -178,6 +178,7 @@ class Deliverer:
             digest=self._digests.one(selection, turn.period),
             schema_id=selection.schema_id,
             is_incomplete=self._progress(turn.period).is_incomplete,
+            zones_changed_in=zones_changed_in(self._connection, self._client, turn.period),
         )
 
     def _prepare(self, turn: Turn) -> _Prepared:

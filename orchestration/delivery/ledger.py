@@ -208,6 +208,22 @@ class Ledger:
         )
         return datetime.fromisoformat(start) if start else None
 
+    def starts(self, client_id: str, export: str) -> list[datetime]:
+        """The starts of all of an export's periods that were ever planned."""
+        found = self.connection().execute(
+            "SELECT DISTINCT period_start FROM revisions WHERE client_id = ? AND export = ?",
+            (client_id, export),
+        )
+        return [datetime.fromisoformat(start) for (start,) in found.fetchall()]
+
+    def move(self, row: LedgerRow, period_start: datetime) -> None:
+        """Let a revision be one of the period that begins at another time."""
+        start = text_of(period_start)
+        self._write(
+            (f"UPDATE revisions SET period_start = ? {_WHERE}", (start, *row.identity)),
+            (f"UPDATE copies SET period_start = ? {_WHERE}", (start, *row.identity)),
+        )
+
     def all(self, where: str = "", values: Iterable[Any] = ()) -> list[LedgerRow]:
         """Every row, by client, export, period and revision."""
         return self._select(f"{where} ORDER BY client_id, export, period_start, revision", tuple(values))

@@ -16,6 +16,7 @@ from footfall.clients import Client, Export
 from footfall.failures import ConfigError
 from footfall.filters import columns_of, parse_filter
 from footfall.sql import Sql, joined, name, names, number, sql, text
+from orchestration import zone_days
 from orchestration.delivery.conditions import to_sql
 from orchestration.delivery.datasets import columns, require_columns
 from orchestration.delivery.held import holding, not_held
@@ -88,7 +89,7 @@ class Selection:
                 (sql("WHEN {site} THEN {zone}", site=text(s), zone=text(z)) for s, z in sites.items()),
             )
             zone = sql("CASE source.site_id {cases} ELSE {zone} END", cases=cases, zone=zone)
-        return sql("CAST(timezone({zone}, source.{clock}) AS DATE)", zone=zone, clock=name(self.clock))
+        return zone_days.local_date(sql("source.{clock}", clock=name(self.clock)), zone)
 
 
 class Marts:
@@ -120,6 +121,9 @@ def select(
 ) -> Selection:
     """Resolve an export. Raises ConfigError where it asks for what the dataset does not have."""
     dataset = DATASETS[export.dataset]
+    calendar = client.calendar(export)
+    if calendar.kind.is_day and not dataset.day:
+        zone_days.ensure(connection, {calendar.zone, *calendar.sites.values()})
     marts = marts or Marts()
     kinds = marts.of(connection, dataset)
     free = not_held(kinds) if marts.is_holding(connection, client) else ALL
@@ -140,7 +144,7 @@ def select(
     return Selection(
         client=client,
         export=export,
-        calendar=client.calendar(export),
+        calendar=calendar,
         dataset=dataset,
         columns=tuple(named),
         cells=tuple(_cell(each, kinds[each], export, hash_key) for each in chosen),

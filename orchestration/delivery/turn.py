@@ -1,9 +1,11 @@
 """What a run knows of one period before it decides what to do with it."""
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from footfall.catalogue.periods import Period
+from footfall.event import timestamp
 from footfall.manifest import DeliveredFile
 from orchestration.delivery.ledger import LedgerRow
 
@@ -13,7 +15,8 @@ class Turn:
     """One period, its revisions so far, oldest first, and what would be delivered of it now.
 
     `reason`: why data that was delivered may have changed. `digest`, `schema_id`: of the rows and of the
-    files as they would be now.
+    files as they would be now. `zones_changed_in`: the newest release of the time zone database that told its
+    days otherwise.
     """
 
     period: Period
@@ -22,6 +25,7 @@ class Turn:
     digest: str = ""
     schema_id: str = ""
     is_incomplete: bool = False
+    zones_changed_in: str | None = None
 
     @property
     def newest(self) -> LedgerRow | None:
@@ -40,11 +44,14 @@ class Turn:
 
     def is_as(self, row: LedgerRow | None) -> bool:
         """Whether a revision is what would be delivered now."""
-        return row is not None and row.facts == (self.digest, self.schema_id, self.is_incomplete)
+        facts = (self.digest, self.schema_id, self.is_incomplete)
+        return row is not None and row.facts == facts and not has_moved(row, self.period)
 
     def has_changed_nothing(self, files: Iterable[DeliveredFile]) -> bool:
         """Whether the client has these very files, and a manifest that calls them as complete as they are."""
         if self.newest is None or (self.newest.is_incomplete and not self.is_incomplete):
+            return False
+        if has_moved(self.newest, self.period):
             return False
         return [(f.sha256, f.site) for f in self.newest.files] == [(f.sha256, f.site) for f in files]
 
@@ -56,4 +63,19 @@ class Turn:
             return "completed"
         if schema_id and self.newest.schema_id not in (None, schema_id):
             return "schema"
-        return self.reason
+        return (
+            "zone" if self.reason in ("late", "correction") and self._is_by_zone(self.newest) else self.reason
+        )
+
+    def _is_by_zone(self, newest: LedgerRow) -> bool:
+        """Whether its days were told otherwise since the newest revision."""
+        made_by = json.loads(newest.manifest or "{}").get("software", {}).get("tzdata", "")
+        return has_moved(newest, self.period) or (self.zones_changed_in or "") > made_by
+
+
+def has_moved(row: LedgerRow, period: Period) -> bool:
+    """Whether a day begins or ends elsewhere than its manifest says: clocks are known better since."""
+    if not period.kind.is_day or row.manifest is None:
+        return False
+    said = json.loads(row.manifest)["period"]
+    return (said["start"], said["end"]) != (timestamp(period.start), timestamp(period.end))

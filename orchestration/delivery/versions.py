@@ -6,6 +6,7 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
+from footfall import zones
 from footfall.catalogue.formats import FORMATS
 from footfall.exports import Export
 from footfall.installed import DBT_PROJECT
@@ -15,11 +16,14 @@ from orchestration.delivery.described import export_columns
 
 @cache
 def software() -> dict[str, str]:
-    """Name → version. `models` names the content of the models, and changes with any of them."""
+    """Name → version. `models` names the content of the models, and changes with any of them; `tzdata` is the
+    release of the time zone database.
+    """
     return {
         "footfall": version("footfall"),
         "duckdb": version("duckdb"),
         "models": models_version(DBT_PROJECT),
+        "tzdata": zones.version(),
     }
 
 

@@ -1,9 +1,13 @@
 """What the client files say of sites and funnels, as tables that models can join."""
 
+from collections.abc import Iterable
+from datetime import datetime
+
 import duckdb
 
 from footfall.clients import Registry
 from footfall.sql import run
+from orchestration import zone_days
 
 
 def replace_sites(connection: duckdb.DuckDBPyConnection, registry: Registry) -> int:
@@ -16,7 +20,7 @@ def replace_sites(connection: duckdb.DuckDBPyConnection, registry: Registry) -> 
         (
             c.client_id,
             site.site_id,
-            site.timezone or c.timezone,
+            c.clock(site),
             site.timeout_minutes,
             site.cut_at_midnight,
             site.cut_on_campaign,
@@ -49,13 +53,33 @@ def replace_sites(connection: duckdb.DuckDBPyConnection, registry: Registry) -> 
         run(connection, "DELETE FROM ingest.funnels WHERE client_id = ?", [client.client_id])
     for step in funnels:
         run(connection, "INSERT INTO ingest.funnels VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", step)
-    # A zone that DuckDB lacks (the machine's database may be newer) would stop everybody's models: the days
-    # of such a site begin in UTC, whoever wrote its row and whether or not its file is still there.
-    run(
-        connection,
-        "UPDATE ingest.sites SET timezone = 'UTC' "
-        "WHERE lower(timezone) NOT IN (SELECT lower(name) FROM pg_timezone_names())",
-    )
+    _without_unknown_zones(connection)
     run(connection, "COMMIT")
     found = run(connection, "SELECT count(*) FROM ingest.sites").fetchone()
     return int(found[0]) if found else 0
+
+
+def replace_zone_days(
+    connection: duckdb.DuckDBPyConnection, registry: Registry, hours: Iterable[datetime]
+) -> None:
+    """Write what the zones of all sites and clients do, on each day on which an event of these hours lies."""
+    since = until = None
+    for hour in hours:
+        found = run(
+            connection,
+            "SELECT CAST(min(occurred_at) AS DATE), CAST(max(received_at) AS DATE) FROM ingest.events "
+            "WHERE received_hour = ?",
+            [hour],
+        ).fetchone()
+        if found and found[0]:
+            since, until = min(found[0], since or found[0]), max(found[1], until or found[1])
+    own = {client.calendar(export).zone for client in registry.clients for export in client.exports}
+    zone_days.ensure(connection, {"UTC", *own, *zone_days.in_use(connection)}, since, until)
+
+
+def _without_unknown_zones(connection: duckdb.DuckDBPyConnection) -> None:
+    """Days of a site whose zone there is not any more begin in UTC: it stops nobody else's models."""
+    found = run(connection, "SELECT DISTINCT timezone FROM ingest.sites").fetchall()
+    for (text,) in found:
+        if not zone_days.is_known(text):
+            run(connection, "UPDATE ingest.sites SET timezone = 'UTC' WHERE timezone = ?", [text])

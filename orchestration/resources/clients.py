@@ -18,6 +18,8 @@ class Clients(dg.ConfigurableResource[None]):
     """What the operator allows them to name (footfall.allowed), as plain values."""
     last_good: str | None = None
     """Folder of the client files as they last were in force."""
+    ledger: str | None = None
+    """What was delivered, whose days a file keeps."""
 
     def allowed(self) -> Allowed:
         """What the operator allows client files to name."""
@@ -26,7 +28,8 @@ class Clients(dg.ConfigurableResource[None]):
     def registry(self) -> Registry:
         """All valid clients and all mistakes."""
         in_force = Path(self.last_good) if self.last_good else None
-        return load_registry(Path(self.folder), self.allowed(), in_force=in_force)
+        ledger = Path(self.ledger) if self.ledger else None
+        return load_registry(Path(self.folder), self.allowed(), in_force=in_force, ledger=ledger)
 
     def client(self, client_id: str) -> Client:
         """One client. Raises FootfallError where its file is gone or has become invalid."""

@@ -20,7 +20,8 @@ with warnings.catch_warnings():
 #: What engine.sql writes for DuckDB alone, by the name that DuckDB's functions have in the compiled text.
 DISPATCHED = {
     "date_diff",
-    "timezone",
+    "make_timestamp",
+    "epoch_us",
     "json_valid",
     "json_extract_string",
     "try",

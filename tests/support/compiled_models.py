@@ -8,14 +8,17 @@ for fewer orders, with dbt itself.
 
 import re
 import warnings
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import asdict, dataclass, replace
+from datetime import date, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 import pytest
 
+from footfall.zones import clock, zone_days
 from orchestration.ingest.schema import create_statements
 
 with warnings.catch_warnings():
@@ -28,6 +31,17 @@ PROJECT = Path(__file__).parents[2] / "dbt_project"
 #: A window that no data lies in; its text is replaced by the window that is meant.
 PLACE_OF_WINDOW = ("1900-01-01T00:00:00Z", "1900-01-01T01:00:00Z")
 INT_EVENTS = "int_events_sessionised"
+
+
+#: Zones that a test of models may give its sites, and the years in which its events lie.
+ZONES = ("UTC", "Europe/Berlin", "Europe/Paris", "America/New_York", "Asia/Kolkata", "Australia/Adelaide")
+YEARS = (date(2025, 1, 1), date(2027, 12, 31))
+
+
+@cache
+def _zone_days() -> pa.Table:
+    rows = [{"zone": zone, **asdict(day)} for zone in ZONES for day in zone_days(clock(zone), *YEARS)]
+    return pa.Table.from_pylist(rows)
 
 
 def hour_text(moment: datetime) -> str:
@@ -145,6 +159,9 @@ class Models:
         for model in self.models:
             if model.schema == "staging":
                 connection.execute(f"create view {model.table} as {model.whole}")
+        connection.register("told", _zone_days())
+        connection.execute("insert into ingest.zone_days by name from told")
+        connection.unregister("told")
         return connection
 
     def rebuild(self, connection: duckdb.DuckDBPyConnection) -> None:

@@ -67,7 +67,7 @@ CASES = {
     "a day of 25 hours": Case(DAILY, "2026-10-25", BERLIN),
     "a day before one without a midnight": Case(DAILY, "2026-03-07", HAVANA),
     "a day without a midnight": Case(DAILY, "2026-03-08", HAVANA),
-    "a day with two midnights": Case(DAILY, "2026-11-01", HAVANA),
+    "a day with two midnights": Case(DAILY, "2025-11-02", HAVANA),
     "a day of a report without a midnight": Case(REPORT, "2026-03-08", HAVANA),
     "a day of sites in two zones": Case(
         {**DAILY, "split": "site"}, "2026-11-20", BERLIN, {"shop": BERLIN, "store": NEW_YORK}
@@ -139,7 +139,7 @@ def stored(folder: Path, case: Case) -> dict[str, object]:
                 lambda _: at.places(),
                 at.ledger,
                 at.desk(),
-                IngestedHours(hours, datetime(2026, 1, 1, tzinfo=UTC)),
+                IngestedHours(hours, datetime(2025, 1, 1, tzinfo=UTC)),
                 is_with_restated=False,
             )
         )

@@ -68,7 +68,7 @@ moments as (
         to_group.occurred_at,
         to_group.utm_campaign,
         to_group.event_type,
-        {{ local_date('to_group.occurred_at', "coalesce(sites.timezone, 'UTC')") }} as date,
+        {{ local_date('to_group.occurred_at', 'days') }} as date,
         coalesce(sites.timeout_minutes, {{ var('session_timeout_minutes') | int }}) as timeout_minutes,
         coalesce(sites.cut_at_midnight, false) as cut_at_midnight,
         coalesce(sites.cut_on_campaign, false) as cut_on_campaign,
@@ -77,6 +77,7 @@ moments as (
     from to_group
     left join {{ ref('stg_web__sites') }} as sites
         on to_group.client_id = sites.client_id and to_group.site_id = sites.site_id
+    {{ join_zone_days('days', "coalesce(sites.timezone, 'UTC')", utc_date('to_group.occurred_at')) }}
 
 ),
 

@@ -37,10 +37,12 @@ days as (
         events.client_id,
         events.site_id,
         events.date,
-        coalesce(sites.timezone, 'UTC') as timezone,
-        {{ local_midnight(days_later('events.date', 1), "coalesce(sites.timezone, 'UTC')") }} as ends_at
+        coalesce(today.timezone, sites.timezone, 'UTC') as timezone,
+        {{ day_start(days_later('events.date', 1), 'tomorrow') }} as ends_at
     from (select distinct client_id, site_id, date from events) as events
     left join sites on events.client_id = sites.client_id and events.site_id = sites.site_id
+    {{ join_zone_days('today', "coalesce(sites.timezone, 'UTC')", 'events.date') }}
+    {{ join_zone_days('tomorrow', "coalesce(sites.timezone, 'UTC')", days_later('events.date', 1)) }}
 
 ),
 

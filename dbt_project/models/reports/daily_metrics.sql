@@ -34,14 +34,15 @@ received_by_day as (
     select
         hours.client_id,
         hours.site_id,
-        {{ local_date('hours.received_hour', "coalesce(sites.timezone, 'UTC')") }} as date,
+        {{ local_date('hours.received_hour', 'days') }} as date,
         sum(hours.received) as received,
         sum(hours.duplicates) as duplicates,
         sum(hours.quarantined) as quarantined,
         sum(hours.pixel_lost) as pixel_lost
     from {{ ref('int_received_hours') }} as hours
     left join sites on hours.client_id = sites.client_id and hours.site_id = sites.site_id
-    group by hours.client_id, hours.site_id, {{ local_date('hours.received_hour', "coalesce(sites.timezone, 'UTC')") }}
+    {{ join_zone_days('days', "coalesce(sites.timezone, 'UTC')", utc_date('hours.received_hour')) }}
+    group by hours.client_id, hours.site_id, {{ local_date('hours.received_hour', 'days') }}
 
 ),
 

@@ -17,9 +17,10 @@ timed as (
     select
         events.*,
         {{ seconds_between('events.occurred_at', 'events.received_at') }} as seconds_late,
-        {{ local_midnight(days_later('events.date', 1), "coalesce(sites.timezone, 'UTC')") }} as day_ended_at
+        {{ day_start(days_later('events.date', 1), 'tomorrow') }} as day_ended_at
     from events
     left join sites on events.client_id = sites.client_id and events.site_id = sites.site_id
+    {{ join_zone_days('tomorrow', "coalesce(sites.timezone, 'UTC')", days_later('events.date', 1)) }}
     -- late: received in a later hour than the one it occurred in, whose files are out already
     where date_trunc('hour', events.occurred_at) < events.received_hour
 

@@ -21,7 +21,7 @@ from orchestration.ingest.hour import ingest_hours
 from orchestration.ingest.late_fields import replace_enrichments
 from orchestration.ingest.listing import record_degraded, record_digests
 from orchestration.ingest.review import LOST, UNCLOSED, VOLUME, Finding, review
-from orchestration.ingest.sites import replace_sites
+from orchestration.ingest.sites import replace_sites, replace_zone_days
 from orchestration.ingest.versions import ingest_version
 from orchestration.ingest.volume import volume_by_hour
 from orchestration.partitions import each_hour, lag_minutes
@@ -127,6 +127,7 @@ def ingest(
         over = [hour for hour in counts if hour.had_ended]
         findings = review(connection, store, over)
         sites = replace_sites(connection, registry)
+        replace_zone_days(connection, registry, (hour.hour for hour in counts))
         volume = volume_by_hour(connection, counts[-1].hour) if counts else ""
     # Behind the commit: an hour that failed keeps its old digest, and is found to be stale.
     record_digests(state.listings(), {hour.hour: hour.digest for hour in over})

@@ -13,22 +13,31 @@ with sites as (
 
 ),
 
+-- a release of the time zone database that told past days of a zone otherwise
+changes as (
+
+    select zone, max(version) as version from {{ source('ingest', 'zone_changes') }} group by zone
+
+),
+
 final as (
 
     select
-        client_id,
-        site_id,
-        timezone,
-        conversions,
+        sites.client_id,
+        sites.site_id,
+        sites.timezone,
+        sites.conversions,
         concat(
-            timezone, ' ', cast(timeout_minutes as varchar), ' ', cast(cut_at_midnight as varchar), ' ',
-            cast(cut_on_campaign as varchar), ' ', conversions
+            sites.timezone, ' ', cast(timeout_minutes as varchar), ' ', cast(cut_at_midnight as varchar), ' ',
+            cast(cut_on_campaign as varchar), ' ', conversions,
+            coalesce(concat(' ', changes.version), '')
         ) as settings,
-        timeout_minutes,
-        cut_at_midnight,
-        cut_on_campaign
+        sites.timeout_minutes,
+        sites.cut_at_midnight,
+        sites.cut_on_campaign
 
     from sites
+    left join changes on sites.timezone = changes.zone
 
 )
 

@@ -1,0 +1,40 @@
+"""Where a client's access logs lie: a field of its file."""
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import Field
+
+from footfall.fields import ENDPOINT, Name
+from footfall.strict import Strict
+
+_LOG_URL = r"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]|file://)(/([A-Za-z0-9=_./-]|\{(yyyy|MM|dd|HH)\})*)?$"
+#: What a person is told who breaks the pattern.
+EXPECTED = {_LOG_URL: "expected s3://bucket/prefix, with {yyyy} {MM} {dd} {HH} where the prefix has the hour"}
+
+
+class LogSource(Strict):
+    """A bucket with a site's access logs, read every hour. `url` may hold {yyyy} {MM} {dd} {HH}."""
+
+    name: Name
+    site_id: Name
+    format: Literal["cloudfront"] = "cloudfront"
+    url: str = Field(pattern=_LOG_URL)
+    endpoint: str | None = Field(default=None, pattern=ENDPOINT)
+    #: Id of the CloudFront distribution: lists an hour's names alone, not the whole prefix.
+    distribution: str | None = Field(default=None, pattern=r"^[A-Z0-9]{6,20}$")
+    #: Whether page requests are page views too. False where the pixel counts them on the same site.
+    page_views: bool = True
+
+    def bucket_url(self) -> str:
+        """The store that holds the logs: the part of the URL before the first `{` folder."""
+        return self.url.partition("{")[0].rpartition("/")[0] if "{" in self.url else self.url.rstrip("/")
+
+    def prefix(self, hour: datetime) -> str:
+        """Where the logs of an hour lie, below bucket_url."""
+        rest = self.url.removeprefix(self.bucket_url()).strip("/")
+        if not rest:
+            return ""
+        for name, text in (("yyyy", "%Y"), ("MM", "%m"), ("dd", "%d"), ("HH", "%H")):
+            rest = rest.replace(f"{{{name}}}", hour.strftime(text))
+        return rest + "/"

@@ -1,0 +1,63 @@
+"""Days that begin elsewhere since the clocks of their zone are known better: their rows follow.
+
+A day is called by its date, and the ledger finds it by its start. Where a newer release of the time zone
+database moves the start of a day that was delivered, its revisions move with it: so that the next one has the
+next number.
+"""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import duckdb
+
+from footfall.catalogue.periods import Calendar, Period
+from footfall.clients import Client, Export
+from footfall.found import period_of
+from footfall.manifest import as_manifest
+from orchestration import zone_days
+from orchestration.delivery.desk import Desk
+from orchestration.delivery.ledger import Ledger, LedgerRow
+
+#: Within which a day of its own start begins, whatever was thought of its zone.
+_HALF = timedelta(hours=12)
+_DAY = timedelta(days=1)
+
+
+def follow(ledger: Ledger, desk: Desk, client: Client, export: Export) -> None:
+    """Bring the rows of an export's days to where these days begin. Whoever calls does not hold it."""
+    if not export.kind.is_day:
+        return
+    calendar = client.calendar(export)
+    if not any(_is_elsewhere(calendar, start) for start in ledger.starts(client.client_id, export.name)):
+        return
+    with desk.claim(client.client_id, export.name):
+        for row in ledger.all("WHERE client_id = ? AND export = ?", (client.client_id, export.name)):
+            period = _period(calendar, row)
+            if period.start.timestamp() == row.period_start.timestamp():
+                continue
+            before = desk.outbox(row.client_id, row.export, row.period_start, row.revision)
+            after = desk.outbox(row.client_id, row.export, period.start, row.revision)
+            if before.exists() and not after.exists():
+                before.rename(after)
+            ledger.move(row, period.start)
+
+
+def zones_changed_in(connection: duckdb.DuckDBPyConnection, client: Client, period: Period) -> str | None:
+    """The newest release of the time zone database that told days of a period's rows otherwise."""
+    begin, end = (moment.astimezone(UTC).date() for moment in period.window)
+    texts = {period.zone, *(client.clock(site) for site in client.sites)}
+    texts |= {client.calendar(export).zone for export in client.exports if export.kind.is_day}
+    return zone_days.changed_on(connection, texts, begin - _DAY, end + _DAY)
+
+
+def _is_elsewhere(calendar: Calendar, start: datetime) -> bool:
+    return calendar.at(start).start.timestamp() != start.timestamp()
+
+
+def _period(calendar: Calendar, row: LedgerRow) -> Period:
+    """The day that a row is of: by its manifest; without one by the middle of the day."""
+    if not _is_elsewhere(calendar, row.period_start):
+        return calendar.at(row.period_start)
+    if row.manifest is not None:
+        return calendar.named(period_of(as_manifest(json.loads(row.manifest))).date)
+    return calendar.at(row.period_start.astimezone(UTC) + _HALF)
