@@ -102,9 +102,9 @@ def _unpacked(document: Mapping[str, Any], data: bytes) -> io.BufferedIOBase:
     """The text of a file, a piece at a time."""
     raw = io.BytesIO(data)
     if document["compression"] == "gzip":
-        return io.BufferedReader(gzip.GzipFile(fileobj=raw))  # type: ignore[type-var]
+        return io.BufferedReader(gzip.GzipFile(fileobj=raw))
     if document["compression"] == "zstd":
-        return io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(raw))  # type: ignore[arg-type]
+        return io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(raw))
     return raw
 
 

@@ -93,8 +93,9 @@ class Deliverer:
             texts = ddl.ddl(self._selected, url)
             loading = ddl.folder(self._selected, texts)
             beside |= {f"{loading}{name}": text.encode() for name, text in texts.items()}
-            facts = json.dumps(ddl.schema(self._selected), indent=2) + "\n"
-            beside[f"{folder}schema.json"] = facts.encode()
+            beside[f"{folder}schema.json"] = (
+                json.dumps(ddl.schema(self._selected), indent=2) + "\n"
+            ).encode()
             pages[f"{folder}columns.md"] = columns_page(self._selected, loading)
         return Sender(self._client, self._export, self._places, self._ledger, self._desk, beside, pages)
 
