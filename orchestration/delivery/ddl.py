@@ -5,6 +5,7 @@ ones come to lie beside those that a bucket has, and no delivery changes with th
 """
 
 import hashlib
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -28,6 +29,17 @@ def ddl(selection: Selection, url: str) -> dict[str, str]:
     """File name → text. `url`: the destination's root, for statements that name where files lie."""
     names = Names(selection, url)
     return {name: writer(names) for name, writer in _WRITERS.items()}
+
+
+def documents(selection: Selection, url: str) -> tuple[str, dict[str, bytes]]:
+    """The folder of the statements, and key → bytes of all that describes an export's files to programs."""
+    texts = ddl(selection, url)
+    loading = folder(selection, texts)
+    facts = json.dumps(schema(selection), indent=2) + "\n"
+    described = {
+        f"{keys.schema_folder(selection.export.name, selection.schema_id)}schema.json": facts.encode()
+    }
+    return loading, {f"{loading}{name}": text.encode() for name, text in texts.items()} | described
 
 
 def folder(selection: Selection, texts: Mapping[str, str]) -> str:

@@ -4,7 +4,6 @@ Nothing is overwritten; changed data is a new revision beside the old one. A rev
 seen yet is rendered anew under its own number; one that somebody may have seen is finished as it is first.
 """
 
-import json
 import shutil
 from collections.abc import Iterable
 from dataclasses import replace
@@ -90,12 +89,8 @@ class Deliverer:
         if self._selected is not None:
             folder = keys.schema_folder(self._export.name, self._selected.schema_id)
             url = self._client.destinations()[self._export.destinations[0]].url
-            texts = ddl.ddl(self._selected, url)
-            loading = ddl.folder(self._selected, texts)
-            beside |= {f"{loading}{name}": text.encode() for name, text in texts.items()}
-            beside[f"{folder}schema.json"] = (
-                json.dumps(ddl.schema(self._selected), indent=2) + "\n"
-            ).encode()
+            loading, documents = ddl.documents(self._selected, url)
+            beside |= documents
             pages[f"{folder}columns.md"] = columns_page(self._selected, loading)
         return Sender(self._client, self._export, self._places, self._ledger, self._desk, beside, pages)
 
