@@ -11,10 +11,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from support.delivering import FOLDER, Setting, signer
 from support.loading import as_folder
 from support.orchestration_builders import DAILY_METRICS, EVENTS, HOUR, add_event, client
+from support.s3_server import s3_server
 
 import footfall
 from footfall.errors import FootfallError
 from footfall.signatures import Signer
+from footfall.store import open_store
 
 ONE = timedelta(hours=1)
 DAYS = "2026-11-20", "2026-11-21"
@@ -226,6 +228,25 @@ def test_days_are_those_of_the_clients_zone(at):
     assert frame["visitors"].tolist() == [7]
     assert str(frame["date"].dtype) == "date32[day][pyarrow]"
     assert str(frame["visitors"].dtype) == "Int64"
+
+
+def test_a_bucket_on_s3_reads_as_a_folder_does(at, tmp_path_factory, monkeypatch):
+    add_event(at.connection, "event-0001")
+    folder = delivered(at, 0, 1)
+    with s3_server(tmp_path_factory.mktemp("s3")) as server:
+        for name, value in server.environment.items():
+            monkeypatch.setenv(name, value)
+        url = f"s3://{server.bucket}/acme/footfall"
+        store = open_store(url, s3_endpoint=server.endpoint)
+        for key, data in at.destination.objects.items():
+            store.put(key, data)
+
+        frame = footfall.read(url, "events", endpoint=server.endpoint)
+
+        pd.testing.assert_frame_equal(frame, footfall.read(folder.as_uri(), "events"))
+        [file] = [key for key in at.destination.objects if "hour=14" in key and key.endswith(".csv")]
+        store.put(file, at.destination.objects[file].replace(b"Home", b"Hole"))
+        assert f"{url}/{file} is not what was delivered" in refused(url, "events", endpoint=server.endpoint)
 
 
 def test_importing_it_loads_no_more_than_it_needs():
