@@ -11,8 +11,9 @@ import duckdb
 from bench.measure import Row, alternate, say, seconds, timed_row
 from footfall.clients import LogSource, load_registry
 from footfall.store import LocalStore
-from sources.fields import LEGACY
+from sources.event_names import EventNames
 from sources.intake import take_in
+from sources.log_columns import LEGACY
 
 HOUR = datetime(2026, 11, 20, 14, tzinfo=UTC)
 OBJECTS, LINES = 40, 10_000
@@ -31,11 +32,14 @@ def run() -> list[Row]:
         client = load_registry(CLIENTS).clients[0]
         site = client.sites[0]
         source = LogSource(name="cdn", site_id=site.site_id, url="file:///", distribution="E2BENCH")
+        names = EventNames("k" * 32)
         round_number = iter(range(1000))
 
         def ours() -> float:
             lake = LocalStore(folder / f"lake{next(round_number)}")
-            return seconds(lambda: take_in(bucket, lake, client, site, source, HOUR, HOUR.replace(hour=15)))
+            return seconds(
+                lambda: take_in(bucket, lake, client, site, source, names, HOUR, HOUR.replace(hour=15))
+            )
 
         pairs = alternate(3, ours, lambda: seconds(lambda: _reference(folder)))
     what = f"{OBJECTS * LINES:,} CloudFront lines to raw objects"

@@ -193,6 +193,7 @@ def measured(clients: int, days: int, repeats: int) -> Figures:
     )
     settings = Settings.from_environ(os.environ)
     installation.prepare(settings)
+    installation.prepare_models(settings)
     os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
     last = floor(datetime.now(UTC)) - HOUR
     settings.first_hour_file.write_text(f"{last - timedelta(days=days):%Y-%m-%dT%H}\n")

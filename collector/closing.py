@@ -16,9 +16,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from collector.clock import machine_clock
+from collector.hour_tallies import Tallies, Tally
 from collector.segments import OPEN, SEALED, SHIPPED, Shipped, segment_place, shipped_from
 from collector.spool import Spool
-from collector.tally import Tallies, Tally
 from collector.worker_folders import take_over, worker_folders
 from footfall.errors import FootfallError
 from footfall.hours import HOUR, floor

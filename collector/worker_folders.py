@@ -14,9 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from collector.files import PART, Files
+from collector.hour_tallies import Tallies
 from collector.segments import CORRUPT, OPEN, SEALED, SHIPPED, Recovered, recover
 from collector.spool import FolderTaken, Spool
-from collector.tally import Tallies
 from footfall.errors import FootfallError
 
 log = logging.getLogger("collector")

@@ -34,19 +34,23 @@ class Reloader:
         settings: Settings,
         say: Callable[[str], object],
         load: Callable[[Settings], str] = reload,
+        every: float = LOOK_SECONDS,
+        again: float = AGAIN_SECONDS,
     ) -> None:
         self._settings = settings
         self._say = say
         self._load = load
+        self._every = every
+        self._again = again
         self._loaded = fingerprint(settings.clients)
-        self._next = time.monotonic() + LOOK_SECONDS
+        self._next = time.monotonic() + every
         self._going: threading.Thread | None = None
 
     def look(self) -> None:
         """One look, whenever it suits; a load goes on beside, as it may take minutes."""
         if time.monotonic() < self._next or (self._going is not None and self._going.is_alive()):
             return
-        self._next = time.monotonic() + LOOK_SECONDS
+        self._next = time.monotonic() + self._every
         now = fingerprint(self._settings.clients)
         if now != self._loaded:
             self._going = threading.Thread(target=self._reload, args=(now,), daemon=True)
@@ -56,7 +60,7 @@ class Reloader:
         try:
             self._load(self._settings)
         except FootfallError as error:
-            self._next = time.monotonic() + AGAIN_SECONDS
+            self._next = time.monotonic() + self._again
             self._say(f"client files have changed, and Dagster could not load them: {error}")
         else:
             self._loaded = now

@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 from commands.processes import Children
+from footfall.errors import FootfallError
 from footfall.settings import Settings
 from orchestration.reloading import LOAD_SECONDS
 
@@ -48,9 +49,18 @@ def address(settings: Settings) -> Path:
 
 
 def write_workspace(settings: Settings) -> Path:
-    """The file that tells the webserver and the daemon where it is; a socket that is left over goes."""
+    """Write the file that tells the webserver and the daemon where it is; a socket that is left over goes.
+
+    Raises FootfallError where others could put a socket in its place.
+    """
     where = address(settings)
     where.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    there = where.parent.stat()
+    if there.st_uid != os.getuid() or there.st_mode & 0o022:
+        raise FootfallError(
+            f"{where.parent} may be written by others, and is to hold the socket of the code server: remove "
+            "it, or set FOOTFALL_HOME to a folder with a shorter name"
+        )
     where.unlink(missing_ok=True)
     path = settings.dagster_home / "workspace.yaml"
     path.write_text(

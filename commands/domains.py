@@ -11,11 +11,11 @@ from commands.state import with_installation
 from footfall.clients import registry_of
 from footfall.errors import FootfallError
 from footfall.settings import Settings
-from orchestration.discovery import domains, rows
+from orchestration.discovery import domain_rows, domains
 from orchestration.discovery.database import registry, transaction
+from orchestration.discovery.domain_rows import State
 from orchestration.discovery.hosts import Host, normal
 from orchestration.discovery.proofs import instructions, proven
-from orchestration.discovery.rows import State
 
 
 @click.group()
@@ -30,14 +30,14 @@ def command() -> None:
 def list_(settings: Settings, client_id: str | None, state: State | None) -> int:
     """Every domain, or those of a client or in a state."""
     with registry(settings.registry) as database:
-        found = rows.listing(database, client_id=client_id, states=(state,) if state else ())
-        is_known = not client_id or rows.listing(database, client_id=client_id)
+        found = domain_rows.listing(database, client_id=client_id, states=(state,) if state else ())
+        is_known = not client_id or domain_rows.listing(database, client_id=client_id)
         if not is_known and registry_of(settings).client(client_id or "") is None:
             raise FootfallError(
                 f"no client {client_id!r} has a valid file or a domain; `footfall clients` lists them"
             )
-        decided = rows.last_decisions(database)
-        passed_over = rows.passed_over(database)
+        decided = domain_rows.last_decisions(database)
+        passed_over = domain_rows.passed_over(database)
     for row in found:
         decision = decided.get((row.client_id, row.domain))
         said = f"; {decision[0]} by {decision[1]} on {decision[2]:%Y-%m-%d}" if decision else ""
@@ -75,13 +75,13 @@ def _decide(settings: Settings, verb: str, client_id: str, written: str, by: str
     now = datetime.now(UTC)
     named = normal(written)  # a person may write a host of it, or its name as a browser shows it
     with registry(settings.registry) as database:
-        row = rows.find(database, client_id, named.domain if isinstance(named, Host) else written)
+        row = domain_rows.find(database, client_id, named.domain if isinstance(named, Host) else written)
         proof = None
         decision = verb
         if verb == "verify":
             decision = ""
             if row is not None and row.state in ("seen", "pending"):
-                hosts = rows.hosts_of(database, row.client_id, row.domain)
+                hosts = domain_rows.hosts_of(database, row.client_id, row.domain)
                 proof = proven(row.domain, hosts, row.token, allow_private=settings.webhook_private)
         with transaction(database):
             if row is None:
@@ -90,7 +90,7 @@ def _decide(settings: Settings, verb: str, client_id: str, written: str, by: str
                     "`footfall domains list` shows what was"
                 )
             domains.decide(database, row.client_id, row.domain, decision, proof, by, now)
-        row = rows.find(database, row.client_id, row.domain) or row
+        row = domain_rows.find(database, row.client_id, row.domain) or row
     print(f"{row.domain} of {row.client_id}: {row.state}" + (f", {row.proof}" if row.proof else ""))
     if verb == "verify" and row.state in ("seen", "pending"):
         print(f"no proof found; it takes {instructions(row.domain, row.token)}")

@@ -25,9 +25,14 @@ def _schema(_text: str) -> str:
 #: File → what makes its new text of the one it has.
 MADE: Mapping[str, Callable[[str], str]] = {
     "clients/client.schema.json": _schema,
+    "dbt_project/macros/enrichable.sql": lambda _text: documents.enrichable(),
     "dbt_project/models/_exposures.yml": lambda _text: documents.exposures(),
+    "dbt_project/models/_stored_event.md": lambda _text: documents.texts(),
+    "dbt_project/models/staging/web/__sources.yml": lambda _text: documents.ingested(),
     "docs/architecture.md": _parts({"state": documents.state, "state-of-lake": documents.state_of_lake}),
-    "docs/delivery.md": _parts({"datasets": documents.datasets}),
+    "docs/delivery.md": _parts({"datasets": documents.datasets, "formats": documents.formats}),
+    "docs/enrichment.md": _parts({"enrichable": documents.enrichable_fields}),
+    "docs/manifest.schema.json": documents.manifest_schema,
     "docs/operations.md": _parts({"backup": documents.backup}),
 }
 

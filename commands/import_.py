@@ -18,7 +18,9 @@ from footfall.errors import FootfallError
 from footfall.hours import HOUR, lower_first_hour, run_command
 from footfall.privacy import Salts
 from footfall.settings import Settings
+from footfall.signatures import load_signer
 from footfall.store import ObjectStore
+from sources.event_names import EventNames
 from sources.import_events import import_events
 from sources.import_files import local_files
 from sources.importer import ImportReport, import_log
@@ -66,26 +68,29 @@ class _Place:
     site: Site
     lake: ObjectStore
     salts: Salts
+    names: EventNames
 
     def combined(self, files: Iterator[tuple[str, Path]]) -> Iterator[tuple[str, _Taken]]:
         """Apache's and NGINX's combined log, each file by itself."""
         for name, path in files:
-            yield name, _of(import_log(path, self.client, self.site, self.lake, self.salts))
+            yield name, _of(import_log(path, self.client, self.site, self.lake, self.salts, self.names))
 
     def ndjson(self, files: Iterator[tuple[str, Path]]) -> Iterator[tuple[str, _Taken]]:
         """Events as lines of JSON, each file by itself."""
         for name, path in files:
-            yield name, _of(import_events(path, self.client, self.site, self.lake, self.salts))
+            yield name, _of(import_events(path, self.client, self.site, self.lake, self.salts, self.names))
 
     def cloudfront(self, files: Iterator[tuple[str, Path]], page_views: bool) -> Iterator[tuple[str, _Taken]]:
         """CloudFront's log objects, many at once: each holds a few lines."""
         from sources.intake import BATCH_BYTES, BATCH_OBJECTS, TakenIn, convert_into  # loads DuckDB
+        from sources.log_object import MAX_BYTES
 
         source = LogSource(name="by-hand", site_id=self.site.site_id, url="file:///", page_views=page_views)
 
         def converted(batch: list[tuple[str, bytes]]) -> tuple[str, _Taken]:
             taken = TakenIn()
-            taken.add(convert_into(self.lake, batch, self.client, self.site, source, self.salts), len(batch))
+            done = convert_into(self.lake, batch, self.client, self.site, source, self.salts, self.names)
+            taken.add(done, len(batch))
             return f"{len(batch)} log objects" if len(batch) > 1 else batch[0][0], _Taken(
                 taken.lines,
                 taken.requests,
@@ -98,6 +103,10 @@ class _Place:
         batch: list[tuple[str, bytes]] = []
         for name, path in files:
             try:
+                if path.stat().st_size > MAX_BYTES:
+                    raise FootfallError(
+                        f"{name} has more than {MAX_BYTES} bytes: split it, and import the parts"
+                    )
                 # The name without its folder: the same object from another place is the same object.
                 batch.append((name.rpartition("/")[2], path.read_bytes()))
             except OSError as error:
@@ -147,7 +156,8 @@ def command(
     begun = time.monotonic()
     with local_files(file, s3_endpoint=settings.s3_endpoint) as files:
         lake = open_lake(settings.lake, settings.s3_endpoint)
-        place = _Place(known, of_site, lake, Salts(lake))
+        names = EventNames.of(load_signer(settings.home / "keys"))
+        place = _Place(known, of_site, lake, Salts(lake), names)
         if log_format == "cloudfront":
             taken = place.cloudfront(files, not no_page_views)
         else:

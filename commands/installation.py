@@ -96,13 +96,13 @@ def environment(settings: Settings, environ: Mapping[str, str]) -> dict[str, str
     Python does not look for modules there.
     """
     return {
+        # For each question to the code server, 60 unless told: a busy machine takes its time.
+        "DAGSTER_GRPC_TIMEOUT_SECONDS": str(DAGSTER_SECONDS),
         **environ,
         "FOOTFALL_HOME": str(settings.home),
         "FOOTFALL_CLIENTS": str(settings.clients),
         "DAGSTER_HOME": str(settings.dagster_home),
         "DAGSTER_DISABLE_TELEMETRY": "1",
-        # Of each question to the code server, 60 unless told: a busy machine takes its time.
-        "DAGSTER_GRPC_TIMEOUT_SECONDS": str(DAGSTER_SECONDS),
         "PYTHONUNBUFFERED": "1",
         "PYTHONSAFEPATH": "1",
         # Compatible stores refuse the checksums that newer clients of S3 add unasked, as Dagster's own does.
@@ -144,12 +144,13 @@ def start_dagster(children: Children, settings: Settings, tend: Callable[[], Non
             *("--dagster-log-level", "warning"),
         ],
     )
+    url = f"http://127.0.0.1:{settings.ui_port}"
+    children.wait_for("dagster-webserver", f"{url}/server_info", DAGSTER_SECONDS, tend)
+    # Only now: two that make Dagster's databases at once leave them broken.
     # Its level is that of all it says: a line for each tick of a sensor is 8 MB a day.
     children.start(
         "dagster-daemon", [str(binaries / "dagster-daemon"), "run", *workspace, "--log-level", "warning"]
     )
-    url = f"http://127.0.0.1:{settings.ui_port}"
-    children.wait_for("dagster-webserver", f"{url}/server_info", DAGSTER_SECONDS, tend)
     return url
 
 

@@ -3,6 +3,7 @@
 import sys
 from datetime import UTC, datetime
 
+from commands.pages import Pages
 from footfall.allowed import Allowed
 from footfall.clients import Client, registry_of
 from footfall.errors import FootfallError
@@ -75,11 +76,21 @@ def replay(at: Installation, wanted: Wanted) -> int:
     """Deliver at once what did not arrive or was lost by its bucket."""
     _require_known(at, wanted)
     failed = done = 0
-    for row, outcome in at.redelivery().replay(wanted):
+    redelivery = at.redelivery()
+    pages = Pages(at.registry)
+    for row, outcome in redelivery.replay(wanted):
+        pages.note(row.client_id, row.export, outcome)
         done += outcome.status != "failed"
         failed += outcome.status == "failed"
         error = f"  FAILED {outcome.error}" if outcome.status == "failed" else ""
         print(f"{as_line(at.ledger.row(row.identity))}{error}")
+    for mended in redelivery.mend(wanted):
+        for key in mended.keys:
+            print(f"{mended.client_id}  {mended.place}  put back {key}")
+        if mended.trouble:
+            failed += 1
+            print(f"{mended.client_id}  {mended.place}  FAILED {mended.trouble.text}")
+    pages.tell(at.ledger)
     print(f"{done} delivered, {failed} failed")
     return 1 if failed else 0
 
@@ -94,6 +105,7 @@ def rebuild(at: Installation, wanted: Wanted) -> int:
             print(f"not taken  {each}")
         else:
             taken += 1
+    Pages(at.registry).tell(at.ledger)
     print(
         f"{taken} deliveries taken from the manifests in the clients' buckets into {at.settings.ledger}, "
         f"{left} not taken"
@@ -120,6 +132,7 @@ def restate(at: Installation, wanted: Wanted, reason: str) -> int:
     _require_known(at, wanted)
     now = datetime.now(UTC)
     failed = made = 0
+    pages = Pages(at.registry)
     with Warehouse(database=str(at.settings.warehouse)).connect(*at.desk.folders) as connection:
         orders = []
         for client in at.registry.clients:
@@ -142,11 +155,13 @@ def restate(at: Installation, wanted: Wanted, reason: str) -> int:
             is_with_restated=False,
         ):
             for outcome in report.asked:
+                pages.note(report.order.client.client_id, report.order.export.name, outcome)
                 made += outcome.status == "delivered"
                 failed += outcome.status == "failed"
                 if outcome.status != "unchanged":
                     name = f"{report.order.client.client_id}/{report.order.export.name}"
                     print(f"{name} {outcome.period_start:%Y-%m-%dT%H:%M%z} {outcome.status} {outcome.error}")
+    pages.tell(at.ledger)
     print(f"{made} new revisions, {failed} failed")
     return 1 if failed else 0
 

@@ -28,6 +28,8 @@ from orchestration.partitions import OPEN_TAG
 
 _RANGE_START = "dagster/asset_partition_range_start"
 _RANGE_END = "dagster/asset_partition_range_end"
+#: What the run's row in the UI says of its hours or days; Dagster's own tags of a range are hidden there.
+_PERIODS = "footfall/periods"
 
 
 def run_hours(settings: Settings, start: datetime, end: datetime, *, is_open: bool = False) -> None:
@@ -134,7 +136,12 @@ def _run(
         result = definitions.resolve_job_def(job).execute_in_process(
             instance=instance,
             run_id=run_id,
-            tags={_RANGE_START: first, _RANGE_END: last, **({OPEN_TAG: "true"} if is_open else {})},
+            tags={
+                _RANGE_START: first,
+                _RANGE_END: last,
+                _PERIODS: span,
+                **({OPEN_TAG: "true"} if is_open else {}),
+            },
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
             raise_on_error=False,
         )

@@ -152,15 +152,15 @@ class Children:
         if (process := self._running.get(name)) is not None and process.poll() is None:
             process.kill()
 
-    def shorten_logs(self) -> None:
-        """Begin each log anew that has grown to LOG_BYTES; what it held is `NAME.log.1`, and nothing older.
+    def shorten_logs(self, most: int = LOG_BYTES) -> None:
+        """Begin each log anew that has grown to so many bytes; what it held is `NAME.log.1`, nothing older.
 
         The child goes on writing to the same file, so that what it writes in this moment may be lost.
         """
         for name in self._running:
             log = self.log(name)
             try:
-                if log.stat().st_size >= LOG_BYTES:
+                if log.stat().st_size >= most:
                     shutil.copyfile(log, log.with_name(f"{log.name}.1"))
                     os.truncate(log, 0)
                     self._begun_at[name] = 0

@@ -1,20 +1,23 @@
 """`footfall verify`: a bucket against its manifests, for a person. One line for whatever is odd."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
-from commands.parameters import client
+from commands.parameters import HOUR, client
 from commands.state import with_settings
+from footfall import notes
 from footfall.clients import registry_of
 from footfall.errors import FootfallError
 from footfall.found import shown
 from footfall.settings import Settings
 from footfall.signatures import public_key
 from footfall.store import open_store
-from footfall.verify import Verification, verify_bucket
+from footfall.verification import Verification
+from footfall.verify import verify_bucket
 
 
 @click.command()
@@ -39,7 +42,27 @@ from footfall.verify import Verification, verify_bucket
     is_flag=True,
     help="Take manifests of version 1, of before signing, and list them; anybody can have written them.",
 )
+@click.option(
+    "--allow-unlogged",
+    is_flag=True,
+    help="Take a bucket without a log, of before there were logs; what it has lost cannot be told.",
+)
 @click.option("--quick", is_flag=True, help="Compare sizes, do not read the files.")
+@click.option(
+    "--since",
+    "kept",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A copy of _log/checkpoint of earlier: the log must have grown from it.",
+)
+@click.option("--at", type=HOUR, metavar="HOUR", help="As of this hour (UTC), instead of now.")
+@click.option(
+    "--from",
+    "start",
+    type=HOUR,
+    metavar="HOUR",
+    help="Periods before it may be gone: you have a lifecycle rule of your own.",
+)
 @with_settings
 def command(
     settings: Settings,
@@ -48,11 +71,16 @@ def command(
     keys: tuple[Path, ...],
     client_id: str | None,
     allow_unsigned: bool,
+    allow_unlogged: bool,
     quick: bool,
+    kept: Path | None,
+    at: datetime | None,
+    start: datetime | None,
 ) -> int:
-    """Check a bucket against its manifests.
+    """Check a bucket against its manifests and its log.
 
-    URL is a folder, file:///folder or s3://bucket/prefix.
+    URL is a folder, file:///folder or s3://bucket/prefix. Exit code 0: as promised; 1: damaged; 3: as
+    promised, but what is to be removed is still there.
     """
     url = url if "://" in url else Path(url).absolute().as_uri()
     store = open_store(url, s3_endpoint=endpoint or settings.s3_endpoint)
@@ -70,9 +98,31 @@ def command(
         public_keys=trusted,
         is_thorough=not quick,
         takes_unsigned=allow_unsigned,
+        needs_log=not allow_unlogged,
+        at=at or datetime.now(UTC),
+        since=start,
         owner=(lambda _above: client_id) if client_id else _owner(settings, store.url("")),
     )
-    return _print(seen, trusted)
+    grown = _grown_from(kept, seen) if kept else ""
+    return _print(seen, trusted, grown)
+
+
+def _grown_from(path: Path, seen: Verification) -> str:
+    """Compare the log of the same name with a checkpoint that somebody kept. Returns what to say of it.
+
+    Raises FootfallError where it is none.
+    """
+    try:
+        kept = notes.read(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise FootfallError(f"--since {path}: {error}; keep a copy of _log/checkpoint") from None
+    log = next((log for log in seen.logs if log.checkpoint.origin == kept.origin), None)
+    log = log or next(iter(seen.logs), None)
+    wrong = log.grew_from(kept) if log else "cannot be compared: there is no log here"
+    if wrong:
+        seen.problems.append(f"--since {path}: the checkpoint {wrong}")
+        return ""
+    return f", grown from {kept.size} since {path}"
 
 
 def _owner(settings: Settings, url: str) -> Callable[[str], str | None]:
@@ -93,15 +143,24 @@ def _plain(url: str) -> str:
         return url.rstrip("/")
 
 
-def _print(seen: Verification, trusted: Mapping[str, bytes] | None) -> int:
+def _print(seen: Verification, trusted: Mapping[str, bytes] | None, grown: str) -> int:
     for problem in (*seen.problems, *seen.gaps):
         print(f"PROBLEM  {shown(problem)}")
     for key in seen.unsigned:
         print(f"unsigned {shown(key)}: of before signing; who wrote it cannot be told (--allow-unsigned)")
     for key in seen.incomplete:
         print(f"INCOMPLETE  {shown(key)}: its period had not ended, more is to come")
+    for key in seen.in_progress:
+        print(f"not yet  {shown(key)}: its run goes on, and has not written it into the log")
     for key in seen.uncommitted:
         print(f"no data  {shown(key)}: no manifest names it")
+    for each in seen.outstanding:
+        print(
+            f"to go    {shown(each.key)}: by {each.record.kind} {shown(each.record.id)}, "
+            f"until {each.until:%Y-%m-%dT%H:%MZ}"
+        )
+    for log in seen.logs:
+        print(f"log      {shown(log.checkpoint.origin)}: {log.checkpoint.size} leaves{grown}")
     by_key: dict[str, list[str]] = defaultdict(list)
     for (key_id, client_id), count in sorted(seen.signers.items()):
         by_key[key_id].append(f"{count} of {client_id}")
@@ -112,16 +171,26 @@ def _print(seen: Verification, trusted: Mapping[str, bytes] | None) -> int:
             "trusts that key alone"
         )
         print(f"key      {key_id} signed {shown(first)}{'' if trusted is not None else f': {how}'}")
+    removed = sum((log.removed for log in seen.logs), Counter[str]())
+    by_kind = "".join(f", {count} removals by {kind}" for kind, count in sorted(removed.items()))
+    expired = f", {seen.expired} of before --from gone" if seen.expired else ""
     signed = f", {seen.signed} signed" if seen.signed else ""
     unsigned = f", {len(seen.unsigned)} unsigned" if seen.unsigned else ""
     bad = len(seen.problems) + len(seen.gaps)
     print(
         f"{seen.manifests} manifests{signed}{unsigned}, {seen.files} files, {seen.rows} rows, "
-        f"{seen.bytes} bytes: ",
+        f"{seen.bytes} bytes{by_kind}{expired}: ",
         end="",
     )
-    if not seen.manifests and not bad:
+    if not seen.manifests and not seen.logs and not bad:
         print("nothing was delivered here")
         return 1
-    print("all as promised" if not bad else f"{bad} problems")
-    return 1 if bad else 0
+    if bad:
+        print(f"{bad} problems")
+        return 1
+    if seen.outstanding:
+        until = max(each.until for each in seen.outstanding)
+        print(f"as promised, removal outstanding until {until:%Y-%m-%dT%H:%MZ}")
+        return 3
+    print("all as promised")
+    return 0

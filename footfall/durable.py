@@ -25,7 +25,10 @@ from footfall.store import AlreadyExists, ObjectStore, open_store
 #: SQL of one step, statement by statement: all of it or nothing.
 Step = tuple[str, ...]
 #: SQLite files and the warehouse → their steps after the first, which only gives them a version.
-_LATER_STEPS: Mapping[str, tuple[Step, ...]] = {}
+_LATER_STEPS: Mapping[str, tuple[Step, ...]] = {
+    # Buckets have logs: their pages are looked at once more, to be known there.
+    "ledger.sqlite": (("DELETE FROM written WHERE url LIKE '%#%'",),),
+}
 STEPS: Mapping[str, tuple[Step, ...]] = {
     name: ((), *_LATER_STEPS.get(name, ())) for name in state.databases()
 }
@@ -53,6 +56,13 @@ class BrokenState(FootfallError):
         super().__init__(
             f"{path} is damaged or not ours ({text}); {state.remedy(name)}: docs/runbook.md#broken-state"
         )
+
+
+def version_in(value: object) -> int:
+    """A version as it was read. Raises ValueError where it is none."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ValueError(f"{str(value)[:40]!r} is no version")
+    return value
 
 
 def require_known(name: str, path: object, found: int, known: int) -> None:
@@ -107,18 +117,18 @@ def _read_versions(home: Path) -> dict[str, int]:
     path = home / VERSIONS_FILE
     try:
         found = json.loads(path.read_text())
-        return {str(name): int(version) for name, version in found.items()}
+        return {str(name): version_in(version) for name, version in found.items()}
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise BrokenState(VERSIONS_FILE, path, error) from None
 
 
 def _user_version(name: str, path: Path) -> int:
     try:
         with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=30)) as connection:
-            return int(connection.execute("PRAGMA user_version").fetchone()[0])
-    except sqlite3.DatabaseError as error:
+            return version_in(connection.execute("PRAGMA user_version").fetchone()[0])
+    except (sqlite3.DatabaseError, ValueError) as error:
         raise BrokenState(name, path, error) from None
 
 
@@ -149,8 +159,8 @@ def require_known_lake(store: ObjectStore) -> None:
     if there is None:
         return
     try:
-        found = int(json.loads(there[0])["lake"])
-    except (ValueError, TypeError, KeyError):
+        found = version_in(json.loads(there[0])["lake"])
+    except (ValueError, TypeError, KeyError, RecursionError):
         raise FootfallError(
             f'{store.url(LAKE_VERSION)} is damaged: it says {{"lake": {LAKE}}} in a lake of this version'
         ) from None

@@ -12,35 +12,13 @@ from typing import Annotated
 
 import msgspec
 
+from footfall.catalogue.columns import ENRICHABLE
 from footfall.errors import FootfallError
 from footfall.event import timestamp
 from footfall.keys import enrichment_object
 from footfall.raw_object import compress_lines
 from footfall.store import ObjectStore, put_once
 
-#: Fields that may be learnt later. Facts of the receipt itself stay as they were.
-FIELDS = frozenset(
-    [
-        "title",
-        "page",
-        "page_group",
-        "country",
-        "region",
-        "city",
-        "language",
-        "device",
-        "browser",
-        "browser_version",
-        "os",
-        "os_version",
-        "bot_class",
-        "bot_name",
-        "referrer_class",
-        "referrer_source",
-        "user_id",
-        "is_bot",
-    ]
-)
 #: Lines of one object, so that neither side holds more at once.
 LINES_AN_OBJECT = 50_000
 
@@ -103,10 +81,10 @@ def _checked(text: bytes, where: str) -> _Line:
         line = _decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise FootfallError(f"{where}: {error}; nothing was taken") from None
-    unknown = sorted(set(line.fields) - FIELDS)
+    unknown = sorted(set(line.fields) - {*ENRICHABLE})
     if unknown or not line.fields:
         said = f"{unknown[0]!r} is no field that can be learnt later" if unknown else "no fields"
-        raise FootfallError(f"{where}: {said}; known are {', '.join(sorted(FIELDS))}; nothing was taken")
+        raise FootfallError(f"{where}: {said}; known are {', '.join(sorted(ENRICHABLE))}; nothing was taken")
     return line
 
 

@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from footfall import consent
+from footfall.catalogue.columns import fields_of
 from footfall.json_text import depth, is_utf8, without_unreadable
 from footfall.privacy import first_party_visitor_id
 from footfall.scrub import scrub_body, scrub_event
@@ -396,48 +397,8 @@ def true_time(received: datetime, sent_at: int | None, occurred: datetime | None
     return min(corrected, received)
 
 
-class _EventEnvelope(msgspec.Struct):
-    v: int
-    kind: str
-    client_id: str
-    site_id: str
-    event_id: str
-    type: str
-    received_at: str
-    occurred_at: str
-    visitor_id: str | None
-    user_agent: str
-    host: str
-    is_declared_host: bool
-    gpc: bool
-    dnt: bool
-    previous_visitor_id: str | None
-    consent_tier: int
-    consent_declared: int | None
-    session_id: str | None
-    user_id: str | None
-    country: str | None
-    region: str | None
-    city: str | None
-    client_hints: str | None
-    lost: int | None
-    sent_at: int | None
-    source: str
-    redactions: Mapping[str, int] | None
-    event: msgspec.Raw
-
-
-class _RefusedEnvelope(msgspec.Struct):
-    v: int
-    kind: str
-    client_id: str
-    site_id: str
-    received_at: str
-    reason: str
-    detail: str
-    body: str
-    redactions: Mapping[str, int] | None
-
+_EventEnvelope = msgspec.defstruct("_EventEnvelope", [field.name for field in fields_of("event")])
+_RefusedEnvelope = msgspec.defstruct("_RefusedEnvelope", [field.name for field in fields_of("refused")])
 
 #: Version of the stored line. A reader meets lines of every version that was ever written.
 #: 2: consent tiers, places, first-party ids, losses, redactions; 1: without them.

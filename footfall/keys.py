@@ -76,7 +76,7 @@ def source_record(client_id: str, source: str, hour: datetime) -> str:
 
 
 ENRICHMENTS = "enrichments/"
-#: What steps of runs print, where the lake is on S3: a folder a run, named by Dagster, removed by `upkeep`.
+#: What steps print, where the lake is on S3: a folder a run, which Dagster names and `upkeep` removes.
 COMPUTE_LOGS = "compute-logs/"
 
 

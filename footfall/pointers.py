@@ -1,10 +1,13 @@
-"""What is wrong with an export's pointer (`_latest.json`), which anybody who owns the bucket can write."""
+"""What is wrong with the pointers (`_latest.json`) of exports, which the owner of the bucket can write."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from footfall.manifest import as_manifest, parse
+from footfall import keys
+from footfall.keys import MANIFEST_NAME
+from footfall.manifest import MAX_BYTES, as_manifest, parse
 
 #: A period's start and a revision of it.
 Position = tuple[datetime, int]
@@ -17,11 +20,17 @@ def position(start: str, revision: int) -> Position:
 
 
 def mistake(
-    pointer: Mapping[str, object], to: str, data: bytes, export: str, delivered: Iterable[Position]
+    pointer: Mapping[str, object],
+    to: str,
+    data: bytes,
+    export: str,
+    delivered: Iterable[Position],
+    logged: Iterable[Position] = (),
 ) -> str | None:
     """What is wrong with a pointer to the manifest `to`, which holds `data`; None where nothing is.
 
-    `delivered`: all manifests of the export. A pointer may be one behind: the manifest comes first.
+    `delivered`: all manifests of the export. A pointer may be one behind: the manifest comes first. `logged`:
+    those of them that are in the bucket's log, which comes last.
     """
     if hashlib.sha256(data).hexdigest() != pointer.get("sha256"):
         return f"the sha256 of {to} is another"
@@ -36,7 +45,9 @@ def mistake(
     if _said(pointer) != there:
         return f"says another period or revision than {to}, which it points to"
     newer = sum(each > there for each in delivered)
-    return f"points to {to}; {newer} manifests of {export} are newer" if newer > 1 else None
+    if newer > 1 or any(each > there for each in logged):
+        return f"points to {to}; {newer} manifests of {export} are newer"
+    return None
 
 
 def _said(pointer: Mapping[str, object]) -> Position | None:
@@ -47,3 +58,49 @@ def _said(pointer: Mapping[str, object]) -> Position | None:
         return position(start, revision)
     except ValueError:
         return None
+
+
+#: Bytes that a pointer may have.
+_SMALL = 64 * 1024
+
+
+@dataclass(frozen=True)
+class Pointers:
+    """The pointers of a bucket, seen with what lies in it.
+
+    `delivered`: key of a pointer → all manifests of its export; `logged`: those of them that are in the log.
+    `read` gives an object of at most so many bytes; None where it cannot be had, which was told then.
+    """
+
+    sizes: Mapping[str, int]
+    delivered: Mapping[str, list[Position]]
+    logged: Mapping[str, list[Position]]
+    read: Callable[[str, int], bytes | None]
+
+    def found(self, roots: Container[str]) -> Iterator[tuple[str, str, str]]:
+        """Key, root and export of each, also of one whose export has no manifest any more."""
+        for key in self.sizes:
+            folder = key.rpartition("/")[0]
+            above, slash, export = folder.rpartition("/")
+            if export and key == f"{above}{slash}{keys.latest(export)}" and above + slash in roots:
+                yield key, above + slash, export
+
+    def mistake(self, key: str, above: str, export: str) -> str | None:
+        """What is wrong with one: it names a manifest that is there, its bytes, its period, the newest."""
+        data = self.read(key, _SMALL)
+        if data is None:
+            return None
+        try:
+            pointer = parse(data)
+        except ValueError as error:
+            return f"is no pointer ({error})"
+        to = pointer.get("manifest")
+        if not isinstance(to, str) or not keys.is_key(to) or not to.endswith(f"/{MANIFEST_NAME}"):
+            return "is no pointer"
+        if above + to not in self.sizes:
+            return f"points to {to}, which is missing"
+        there = self.read(above + to, MAX_BYTES)
+        if there is None:
+            return None
+        delivered, logged = self.delivered.get(key, []), self.logged.get(key, [])
+        return mistake(pointer, to, there, export, delivered, logged)

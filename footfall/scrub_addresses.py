@@ -1,8 +1,8 @@
 """IP addresses in texts: the sender's own in every spelling, and what stands under a name like `ip`.
 
 The sender's address is compared by value: dotted, dashed, reversed, octal, hexadecimal, as one number, inside
-IPv6 and in the spellings of IPv6 itself, in other digits and behind encodings. Where it stands, in a name, a
-host or a path, does not matter. Other addresses stay: nobody can tell 10.0.19045.1 from a version.
+IPv6 and in the spellings of IPv6 itself, in other digits, in base64 and behind encodings. Where it stands, in
+a name, a host or a path, does not matter. Other addresses stay: nobody can tell 10.0.19045.1 from a version.
 """
 
 import ipaddress
@@ -12,20 +12,24 @@ from functools import lru_cache
 from urllib.parse import unquote
 
 from footfall.json_text import quoted, rewrite
-from footfall.scrub_encodings import MAX_DECODINGS, rewrite_decoded
+from footfall.scrub_base64 import in_base64, needles
+from footfall.scrub_encodings import rewrite_decoded
 
 _REDACTED = "redacted-address"
+#: Encodings inside one another that are undone: an address is looked for deeper than other things, for it is
+#: compared with one value only.
+_DECODINGS = 4
 #: What may stand between the numbers: `.`, `-`, `_`, `,` and the like, also as `[.]`, `(dot)`, `&#46;` and
 #: `。`, with characters beside them that nobody sees; or a blank.
 _UNSEEN = "\u00ad\u200b-\u200d\u2060\ufeff"
 _BESIDE = rf"[\s+{_UNSEEN}]?"
 _SEPARATOR = rf"(?:{_BESIDE}[\[(]?(?:[._,;:/+·-]|dot|&(?:#46|#x2e|period);|\\{{1,4}}x2e)[\])]?{_BESIDE}|\s)"
-#: Percent signs and JSON escapes behind which digits hide, and those behind which separators do.
+#: Percent signs and JSON escapes behind which digits and letters hide, and those behind which separators do.
 _HIDDEN = re.compile(
-    rb"%(?:25){0,8}(?:3[0-9]|[46][1-6]|5c|ef|e0|d9|db|e3%(?:25){0,8}80"
+    rb"%(?:25){0,8}(?:3[0-9]|[46][1-9a-f]|[57][0-9a]|5c|ef|e0|d9|db|e3%(?:25){0,8}80"
     rb"|26%(?:25){0,8}23|26period|c2%(?:25){0,8}(?:ad|b[2379])"
     rb"|e2%(?:25){0,8}(?:8[12]|91|80%(?:25){0,8}(?:8[b-d]|a4))|f0%(?:25){0,8}9d)"
-    rb"|\\u(?:003|004[1-6]|006[1-6]|00ad|00b[2379]|0[69]|200[b-d]|2024|2060|20[78]|24[6-9]|d835|fe|ff|3002)"
+    rb"|\\u(?:0025|005c|003|004[1-9a-f]|006[1-9a-f]|005[0-9a]|007[0-9a]|00ad|00b[2379]|0[69]|200[b-d]|2024|2060|20[78]|24[6-9]|d835|fe|ff|3002)"
 )
 _HIDDEN_SEPARATORS = re.compile(
     rb"%(?:25){0,8}(?:2[0b-f]|3[ab]|5[bdf])|\\{1,16}u00(?:2[0b-f]|3[ab]|5[bdf])|\\{1,16}x2e|&#(?:46|x2e);|&period;"
@@ -66,7 +70,7 @@ def _own(address: str) -> "_Own | None":
 class _Own:
     """How one address may be written."""
 
-    __slots__ = ("_decimal", "_hexadecimal", "_pattern", "_values")
+    __slots__ = ("_decimal", "_hexadecimal", "_needles", "_pattern", "_values")
 
     def __init__(self, value: ipaddress.IPv4Address | ipaddress.IPv6Address) -> None:
         self._pattern: re.Pattern[str] | None = None
@@ -78,6 +82,7 @@ class _Own:
             more_decimal, more_hexadecimal = _signs(each)
             decimal += more_decimal
             hexadecimal += more_hexadecimal
+        self._needles = tuple(sorted({each.encode() for value in self._values for each in needles(value)}))
         # Without zeros: nobody can say how many of them were written.
         self._decimal = [sign.replace("0", "") for sign in decimal]
         self._hexadecimal = [sign.replace("0", "") for sign in hexadecimal]
@@ -86,6 +91,7 @@ class _Own:
         """Whether it is worth while to look closely. Every line of every event is asked, so it is quick: all
         but digits is dropped, and then all spellings with the same digits look alike.
         """
+        written = stored
         if (
             b"%" in stored
             or b"&#" in stored
@@ -100,6 +106,9 @@ class _Own:
             stored.translate(None, _ASCII).decode("utf-8", "replace")
         ):
             return True
+        for needle in self._needles:
+            if needle in written:
+                return True
         digits = stored.translate(_LOWER, _NOT_HEXADECIMAL)
         text = digits.decode("latin-1")
         for sign in self._hexadecimal:
@@ -118,24 +127,25 @@ class _Own:
         pattern = self._pattern
 
         def change(_name: str, value: str, _is_string: bool) -> str | None:
-            new = _hidden(value, pattern, 0)
+            new = self._hidden(value, pattern, 0)
             return quoted(new) if new != value else None
 
         return rewrite(line.decode("utf-8", "surrogateescape"), change).encode("utf-8", "surrogateescape")
 
-
-def _hidden(text: str, pattern: re.Pattern[str], decodings: int) -> str:
-    if decodings < MAX_DECODINGS and ("%" in text or "\\u" in text):
-        text = rewrite_decoded(text, lambda decoded: _hidden(decoded, pattern, decodings + 1))
-    folded = text if text.isascii() else _folded(text)
-    if pattern.search(folded) is None:
-        return text
-    parts: list[str] = []
-    done = 0
-    for found in pattern.finditer(folded):
-        parts += (text[done : found.start()], _REDACTED)
-        done = found.end()
-    return "".join([*parts, text[done:]])
+    def _hidden(self, text: str, pattern: re.Pattern[str], decodings: int) -> str:
+        if decodings < _DECODINGS and ("%" in text or "\\u" in text):
+            text = rewrite_decoded(text, lambda decoded: self._hidden(decoded, pattern, decodings + 1))
+        if any(needle.decode() in text for needle in self._needles):
+            text = in_base64(text, self._values, pattern, _REDACTED)
+        folded = text if text.isascii() else _folded(text)
+        if pattern.search(folded) is None:
+            return text
+        parts: list[str] = []
+        done = 0
+        for found in pattern.finditer(folded):
+            parts += (text[done : found.start()], _REDACTED)
+            done = found.end()
+        return "".join([*parts, text[done:]])
 
 
 def _folded(text: str) -> str:
@@ -204,6 +214,7 @@ def _spellings(value: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str:
         rf"(?<![\d.]){_number(octets[0])}\.{_number(number & 0xFFFFFF)}(?!\d|\.\d)",
         rf"(?<![\d.])(?:{number}|0{{1,9}}{number:o})(?!\d|\.\d*[1-9])",
         rf"(?<![\d.])-{2**32 - number}(?!\d|\.\d*[1-9])",
+        *_as_float(number),
         rf"(?<!\d){''.join(f'{octet:03d}' for octet in octets)}(?!\d)",
         rf"(?<![0-9a-f])(?:0x)?{number:08x}(?![0-9a-f])",
         rf"(?<![0-9a-f])0{{0,3}}{high:x}:0{{0,3}}{low:x}(?![0-9a-f])",
@@ -215,6 +226,16 @@ def _spellings(value: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str:
     not_high, not_low = _halves(number ^ 0xFFFFFFFF)
     ways.append(rf"(?<=:)0{{0,3}}{not_high:x}:0{{0,3}}{not_low:x}(?![0-9a-f])")
     return "|".join(ways)
+
+
+def _as_float(number: int) -> list[str]:
+    """A number with an exponent, and with a mark before each three digits."""
+    digits = str(number)
+    rest = digits[1:].rstrip("0")
+    return [
+        rf"(?<![\d.]){digits[0]}\.{rest}0{{0,9}}e\+?0{{0,2}}{len(digits) - 1}(?!\d)",
+        rf"(?<![\d.]){re.sub(r'(?=(...)+$)', '[,._’ ]', digits)}(?!\d|[.,]\d*[1-9])",
+    ]
 
 
 def _spellings_of_six(number: int, packed: bytes) -> str:

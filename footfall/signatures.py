@@ -41,6 +41,10 @@ class Signer:
         signature = {"algorithm": "ed25519", "key_id": self.key_id, "value": value}
         return {**document, "signature": signature}
 
+    def sign_bytes(self, data: bytes) -> bytes:
+        """The 64 bytes of the signature of `data`."""
+        return self._key.sign(data)
+
     def derived(self, purpose: str) -> str:
         """A secret of 32 hex digits for one purpose, always the same for this key."""
         seed = self._key.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())
@@ -136,20 +140,30 @@ def signed_by(document: dict[str, Any], trusted: Mapping[str, bytes]) -> str:
         raise ValueError("its signature is none of Ed25519")
     if by not in trusted:
         raise ValueError(f"is signed with the key {by[:64]}, which is not known here")
-    if not _is_signature(signature["value"], canonical(document), trusted[by]):
+    try:
+        value = base64.b64decode(str(signature["value"]), validate=True)
+    except ValueError:
+        value = b""
+    if not is_signed(value, canonical(document), trusted[by]):
         raise ValueError("its signature is wrong, it was changed")
     return by
 
 
-def _is_signature(value: object, signed: bytes, public_pem: bytes) -> bool:
+def is_signed(value: bytes, signed: bytes, public_pem: bytes) -> bool:
+    """Whether `value` is the signature of `signed` by the key of a PEM."""
     try:
         public = load_pem_public_key(public_pem)
         if not isinstance(public, Ed25519PublicKey):
             return False
-        public.verify(base64.b64decode(str(value), validate=True), signed)
+        public.verify(value, signed)
     except (ValueError, UnsupportedAlgorithm, InvalidSignature):
         return False
     return True
+
+
+def raw_public_key(public_pem: bytes) -> bytes:
+    """The 32 bytes of a public key of Ed25519."""
+    return load_pem_public_key(public_pem).public_bytes(Encoding.Raw, PublicFormat.Raw)
 
 
 def public_key(pem: bytes) -> tuple[str, bytes]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Self
 
-from footfall.durable import STEPS, BrokenState, known_version, require_known
+from footfall.durable import STEPS, BrokenState, known_version, require_known, version_in
 
 #: Errors of a file that is not what it should be: damaged, or without our tables. Others may pass.
 _DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR})
@@ -101,11 +101,15 @@ def open_database(
     return connection
 
 
-def _version(connection: sqlite3.Connection) -> int:
-    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+def _version(connection: Database) -> int:
+    found = connection.execute("PRAGMA user_version").fetchone()[0]
+    try:
+        return version_in(found)
+    except ValueError as error:
+        raise BrokenState(connection.name, connection.path, error) from None
 
 
-def _migrate(connection: sqlite3.Connection, name: str) -> None:
+def _migrate(connection: Database, name: str) -> None:
     """Every step that is missing, all or nothing; whoever comes second finds it done."""
     connection.execute("BEGIN IMMEDIATE")
     try:

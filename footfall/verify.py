@@ -6,11 +6,12 @@ is odd becomes a line, and the rest is checked all the same.
 
 import hashlib
 import itertools
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Container, Mapping
-from dataclasses import dataclass, field
+from datetime import datetime
 
 from footfall import keys
+from footfall.bucket_log import POINTER
 from footfall.catalogue.periods import kind_of
 from footfall.errors import FootfallError
 from footfall.event import timestamp
@@ -18,6 +19,7 @@ from footfall.exports import LIVE
 from footfall.found import is_of_before_signing, mistakes, own_key, period_of
 from footfall.hours import floor
 from footfall.keys import MANIFEST_NAME
+from footfall.log_check import FoundLog, Read, pointers_of, read_log, roots
 from footfall.manifest import (
     INCOMPLETE,
     MAX_BYTES,
@@ -26,39 +28,17 @@ from footfall.manifest import (
     as_manifest,
     parse,
 )
-from footfall.pointers import Position, position
-from footfall.pointers import mistake as pointer_mistake
+from footfall.pointers import Pointers, Position, position
 from footfall.signatures import public_key, signed_by
 from footfall.store import NotFound, ObjectStore, StoreError
-from footfall.survey import Survey, size_of, survey
+from footfall.survey import size_of, survey
+from footfall.verification import Verification
+from footfall.verify_log import check_log, check_logged, may_be_gone
 
 #: Objects that are no deliveries, by folder.
-_OURS = ("_keys/", "_schema/", "_challenge/", "_probe/")
+_OURS = ("_keys/", "_schema/", "_challenge/", "_probe/", "_log/")
 #: Bytes that a public key or a pointer may have.
 _SMALL = 64 * 1024
-
-
-@dataclass
-class Verification:
-    """What `verify_bucket` saw. The bucket is good when `problems` and `gaps` are empty.
-
-    `gaps` are periods between others that were never delivered. `uncommitted` are files that no manifest
-    names: a delivery in progress, or one that failed. They are not data. `unsigned` are manifests of before
-    signing that were asked to be taken. `signers`: (key id, client id) → manifests. `incomplete` are the
-    newest manifests of periods that had not ended.
-    """
-
-    manifests: int = 0
-    files: int = 0
-    rows: int = 0
-    bytes: int = 0
-    signed: int = 0
-    problems: list[str] = field(default_factory=list)
-    gaps: list[str] = field(default_factory=list)
-    uncommitted: list[str] = field(default_factory=list)
-    unsigned: list[str] = field(default_factory=list)
-    signers: Counter[tuple[str, str]] = field(default_factory=Counter)
-    incomplete: list[str] = field(default_factory=list)
 
 
 #: Folder of the bucket's root as seen from here, client, export.
@@ -72,6 +52,9 @@ def verify_bucket(
     is_thorough: bool = True,
     takes_unsigned: bool = False,
     owner: Callable[[str], str | None] = lambda _above: None,
+    needs_log: bool = False,
+    at: datetime | None = None,
+    since: datetime | None = None,
 ) -> Verification:
     """Check every manifest of a bucket: its place, its signature, its client, its files (there, size,
     sha256), its receipt; then every series of periods (no gap), of revisions (none missing that another
@@ -81,7 +64,9 @@ def verify_bucket(
     proves that nothing was changed by accident, but not who wrote it. `is_thorough=False` takes the size of
     a file for its content. `takes_unsigned` lets manifests of before signing pass. `owner`: a root, as seen
     from here, → the client that it is of; None where nobody knows, then it is of the client that most of its
-    manifests name.
+    manifests name. `needs_log`: a bucket of before there were logs is not good. `at`: the moment for which
+    the newest period must be there, and removals done; without it neither is asked. `since`: periods before
+    it may be gone, by a lifecycle rule of the client's own.
     """
     seen = Verification()
     lying = survey(store)
@@ -91,9 +76,22 @@ def verify_bucket(
     series: dict[_Series, dict[str, dict[int, ReadManifest]]] = defaultdict(lambda: defaultdict(dict))
     clients: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     in_bucket = _keys_in(store, sizes, seen)
+
+    def fetch(key: str, limit: int) -> bytes | None:
+        return _read(store, key, limit, seen)
+
+    def trusted_in(above: str) -> Mapping[str, bytes]:
+        return in_bucket.get(above, {}) if public_keys is None else public_keys
+
+    logs = {}
+    for root in sorted(roots(sizes)):
+        found = read_log(root, sizes, trusted_in(root), fetch, seen.problems.append)
+        if found is not None:
+            logs[root] = found
+    seen.logs = list(logs.values())
     for key in (k for k in sizes if k.rpartition("/")[2] == MANIFEST_NAME):
         named.add(key)
-        data = _read(store, key, MAX_BYTES, seen)
+        data = fetch(key, MAX_BYTES)
         if data is None:
             continue
         try:
@@ -110,8 +108,10 @@ def verify_bucket(
         clients[above][read.client_id].append(key)
         wrong = list(mistakes(read))
         seen.problems += [f"{key}: {mistake}" for mistake in wrong]
-        trusted = in_bucket.get(above, {}) if public_keys is None else public_keys
-        _check_signature(key, document, read, trusted, takes_unsigned, seen)
+        _check_signature(key, document, read, trusted_in(above), takes_unsigned, seen)
+        log = logs.get(above)
+        if log is not None:
+            check_logged(log, key, data, read, at, seen)
         if wrong:
             continue
         revisions = series[above, read.client_id, read.export][read.period.start]
@@ -119,20 +119,31 @@ def verify_bucket(
             seen.problems.append(f"{key}: this revision of the period is there twice")
         _check_receipt(key, read, seen)
         for closed in read.closes:
-            if above + closed not in sizes:
+            if above + closed not in sizes and not (log and closed in log.newest):
                 seen.problems.append(f"{above}{closed}: is missing, closed by {key}")
         for file in read.files:
             named.add(above + file.key)
-            _check_file(store, key, above, file, seen, sizes, is_thorough)
+            if not (above + file.key not in sizes and may_be_gone(log, file, read, since, seen)):
+                _check_file(store, key, above, file, seen, sizes, is_thorough)
     _check_owners(clients, owner, seen)
     for (above, client_id, export), periods in sorted(series.items()):
-        _check_revisions(client_id, export, periods, seen)
         newest = [revisions[max(revisions)] for revisions in periods.values()]
         seen.incomplete += [f"{above}{each.key}" for each in newest if each.status == INCOMPLETE]
+        if above in logs and logs[above].is_whole:
+            continue  # it knows every revision and period
+        _check_revisions(client_id, export, periods, seen)
         hours = series.get((above, client_id, export.removesuffix(LIVE)), {})
         _check_continuity(client_id, export, periods, {*hours} if export.endswith(LIVE) else set(), seen)
+    for above, log in logs.items():
+        whose = owner(above) or _most(clients[above]) or log.client_id
+        check_log(log, sizes, fetch, at, since, whose, seen)
+    if needs_log:
+        seen.problems += [
+            f"{above}{POINTER}: there is no log, which alone says what is missing (--allow-unlogged)"
+            for above in sorted(clients.keys() - logs.keys())
+        ]
     _check_nesting(clients, seen)
-    named |= _check_pointers(store, clients, series, lying, seen)
+    named |= _check_pointers(fetch, clients, series, logs, sizes, seen)
     named |= {f"{above}{keys.README}" for above in clients}
     seen.uncommitted = sorted(
         key for key in set(sizes) - named if not any(f"/{ours}" in f"/{key}" for ours in _OURS)
@@ -210,13 +221,17 @@ def _check_signature(
         seen.signers[by, read.client_id] += 1
 
 
+def _most(by_client: Mapping[str, list[str]]) -> str | None:
+    """The client of most manifests."""
+    return max(sorted(by_client), key=lambda client_id: len(by_client[client_id]), default=None)
+
+
 def _check_owners(
     clients: Mapping[str, Mapping[str, list[str]]], owner: Callable[[str], str | None], seen: Verification
 ) -> None:
     """A bucket is of one client. Another's manifests, however well signed, are somebody's damage."""
     for above, by_client in clients.items():
-        most = max(sorted(by_client), key=lambda client_id: len(by_client[client_id]))
-        whose = owner(above) or most
+        whose = owner(above) or _most(by_client)
         for client_id, found in by_client.items():
             if client_id != whose:
                 where = f"{above or 'this bucket'} is of {whose}"
@@ -313,54 +328,33 @@ def _check_nesting(clients: Mapping[str, Mapping[str, list[str]]], seen: Verific
 
 
 def _check_pointers(
-    store: ObjectStore,
+    read: Read,
     roots: Container[str],
     series: Mapping[_Series, Mapping[str, Mapping[int, ReadManifest]]],
-    lying: Survey,
+    logs: Mapping[str, FoundLog],
+    sizes: Mapping[str, int],
     seen: Verification,
 ) -> set[str]:
-    """Each pointer of a bucket, also one whose export has no manifest any more. Returns their keys.
+    """Each pointer of a bucket: is it there, and does it say what it should? Returns their keys.
 
     Buckets of version 1 and the backup bucket have none.
     """
     delivered: dict[str, list[Position]] = defaultdict(list)
+    logged: dict[str, list[Position]] = defaultdict(list)
     for (above, _, export), periods in series.items():
-        delivered[f"{above}{keys.latest(export)}"] += [
-            position(start, revision) for start, revisions in periods.items() for revision in revisions
-        ]
+        key = f"{above}{keys.latest(export)}"
+        for start, revisions in periods.items():
+            for revision, each in revisions.items():
+                delivered[key].append(position(start, revision))
+                if above in logs and each.key in logs[above].newest:
+                    logged[key].append(position(start, revision))
     found = set()
-    for key in lying.sizes:
-        folder = key.rpartition("/")[0]
-        above, slash, export = folder.rpartition("/")
-        if export and key == f"{above}{slash}{keys.latest(export)}" and above + slash in roots:
-            found.add(key)
-            _check_pointer(store, key, above + slash, export, delivered.get(key, []), lying, seen)
-    return found
-
-
-def _check_pointer(
-    store: ObjectStore,
-    key: str,
-    above: str,
-    export: str,
-    delivered: list[Position],
-    lying: Survey,
-    seen: Verification,
-) -> None:
-    """The pointer names a manifest that is there, its bytes, its period, and the newest of `delivered`."""
-    data = _read(store, key, _SMALL, seen)
-    if data is None:
-        return
-    try:
-        pointer = parse(data)
-    except ValueError as error:
-        seen.problems.append(f"{key}: is no pointer ({error})")
-        return
-    to = pointer.get("manifest")
-    if not isinstance(to, str) or not keys.is_key(to) or not to.endswith(f"/{MANIFEST_NAME}"):
-        seen.problems.append(f"{key}: is no pointer")
-    elif above + to not in lying.sizes:
-        seen.problems.append(f"{key}: points to {to}, which is missing")
-    elif (there := _read(store, above + to, MAX_BYTES, seen)) is not None:
-        wrong = pointer_mistake(pointer, to, there, export, delivered)
+    pointers = Pointers(sizes, delivered, logged, read)
+    for key, above, export in pointers.found(roots):
+        found.add(key)
+        wrong = pointers.mistake(key, above, export)
         seen.problems += [f"{key}: {wrong}"] if wrong else []
+    for above, log in logs.items():
+        lost = {f"{above}{key}" for key in pointers_of(log)} - found
+        seen.problems += [f"{key}: is missing, the pointer to the newest period" for key in sorted(lost)]
+    return found

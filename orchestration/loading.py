@@ -16,11 +16,13 @@ from footfall.settings import Settings
 from orchestration.given import Given, giving
 from orchestration.modelling.project import prepared
 
-#: Group of assets → the section of docs/runbook.md that says what to do when one of them is red.
+#: Each client's exports are a group, `deliveries_<client>`; together they are a layer.
+DELIVERIES = "deliveries"
+#: Layer of assets → the section of docs/runbook.md that says what to do when one of them is red.
 SECTIONS = {
     "ingest": "ingest-red",
     "discovery": "new_domain",
-    "deliveries": "delivery-red",
+    DELIVERIES: "delivery-red",
 }
 MODELS = "models-red"
 #: When what is made of each hour, or day, begins to be late, and is: a run takes minutes and is tried again.
@@ -62,15 +64,17 @@ def _linked(spec: dg.AssetSpec, runbook: str, dbt_docs: str) -> dg.AssetSpec:
 
     `runbook` and `dbt_docs` are where these can be read: addresses, or paths.
 
-    Its group becomes the tag `layer` as well, by which the UI can search.
+    Its layer becomes a tag as well, by which the UI can search: its group, or what all exports are.
     """
-    links = {"runbook": f"{runbook}#{SECTIONS.get(spec.group_name or '', MODELS)}"}
+    group = spec.group_name or "none"
+    layer = DELIVERIES if group.startswith(f"{DELIVERIES}_") else group
+    links = {"runbook": f"{runbook}#{SECTIONS.get(layer, MODELS)}"}
     node = spec.metadata.get("dagster_dbt/unique_id")
     if node:
         links["dbt docs"] = f"{dbt_docs}#!/{node.partition('.')[0]}/{node}"
     return spec.merge_attributes(
         metadata={name: _link(where) for name, where in links.items()},
-        tags={"layer": spec.group_name or "none"},
+        tags={"layer": layer},
     )
 
 
@@ -82,11 +86,14 @@ def _link(where: str) -> dg.MetadataValue:
 def _fresh(spec: dg.AssetSpec) -> dg.AssetSpec:
     """With a freshness policy, where every period is made, or a table is written with each of them."""
     if spec.key.to_user_string() in TABLES:
-        return dg.apply_freshness_policy(spec, TABLES[spec.key.to_user_string()])
-    if spec.key.path[0] == "sources":
+        policy = TABLES[spec.key.to_user_string()]
+    elif spec.key.path[0] == "sources":
         return spec  # log buckets are read only where a client has one
-    if isinstance(spec.partitions_def, dg.HourlyPartitionsDefinition):
-        return dg.apply_freshness_policy(spec, HOURLY)
-    if isinstance(spec.partitions_def, dg.DailyPartitionsDefinition):
-        return dg.apply_freshness_policy(spec, DAILY)
-    return spec
+    elif isinstance(spec.partitions_def, dg.HourlyPartitionsDefinition):
+        policy = HOURLY
+    elif isinstance(spec.partitions_def, dg.DailyPartitionsDefinition):
+        policy = DAILY
+    else:
+        return spec
+    fresh: dg.AssetSpec = dg.apply_freshness_policy(spec, policy)
+    return fresh

@@ -1,8 +1,9 @@
 """The only place where a partitions definition is made.
 
-Hours are UTC hours of receipt, days are local days of a client's time zone. Both include the period
-that is still running (`end_offset=1`), so that a person can materialise it and look; the schedules
-only ever ask for closed ones.
+Hours are UTC hours of receipt, days are local days of a client's time zone. Hours include the one that is
+still running (`end_offset=1`), because parts of live exports lie in it and a person can look at it with
+`footfall run --open`. Days end with the last one that is over: nobody can deliver the running one, which
+would be shown as missing until midnight.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -28,11 +29,9 @@ def each(assets: dg.AssetsDefinition, partitions: dg.PartitionsDefinition) -> dg
 
 
 def daily(timezone: str, first_hour: datetime) -> dg.DailyPartitionsDefinition:
-    """Every local day of a time zone that has an hour since the first one, today included."""
+    """Every local day of a time zone that has an hour since the first one and is over."""
     first = days(timezone).at(first_hour)
-    return dg.DailyPartitionsDefinition(
-        start_date=first.partition, fmt=DAY_FORMAT, timezone=timezone, end_offset=1
-    )
+    return dg.DailyPartitionsDefinition(start_date=first.partition, fmt=DAY_FORMAT, timezone=timezone)
 
 
 #: Tag of a run that may deliver a period before it has ended, as far as it goes and marked incomplete.

@@ -2,6 +2,7 @@
 
 import json
 import urllib.request
+from http.client import HTTPException
 
 from footfall.errors import FootfallError
 from footfall.settings import Settings
@@ -28,8 +29,8 @@ def reload(settings: Settings) -> str:
     )
     try:
         with _direct.open(request, timeout=LOAD_SECONDS) as answer:
-            told = json.load(answer)["data"]["reloadRepositoryLocation"]
-    except (OSError, ValueError, KeyError) as error:
+            told = json.load(answer)["data"]["reloadRepositoryLocation"] or {}
+    except (OSError, HTTPException, ValueError, KeyError, TypeError) as error:
         raise FootfallError(
             f"no Dagster UI answers at {url} ({error}); it is started by `footfall up`"
         ) from None

@@ -27,6 +27,7 @@ from footfall.privacy import Salts, visitor_id
 from footfall.scrub import scrub_event, scrub_user_agent
 from footfall.scrub_addresses import without_own_address
 from footfall.sql import Sql, name, run, sql
+from sources.event_names import EventNames
 from sources.log_object import NO_SEPARATOR, LogFile, unpack
 from sources.request_lines import USUAL_PAGES, PageRule, make_lines, stored_line
 from sources.requests import read_requests
@@ -63,6 +64,7 @@ def convert(
     site: Site,
     salts: Salts,
     folder: Path,
+    names: EventNames,
     *,
     page_rule: PageRule | None = USUAL_PAGES,
     now: datetime | None = None,
@@ -70,11 +72,11 @@ def convert(
     """Turn log objects (key, content) into files of stored lines in `folder`, one an hour.
 
     The same objects give the same bytes for as long as their days' salts live, and the same event ids for
-    ever: the request id names the event where there is one, else the object, the line's text and how often
-    it came before in that object. A log object that was put while still growing and comes again longer
-    therefore brings no event twice. `page_rule=None` makes requests only, for a site whose pixel counts its
-    page views. Raises StoreError where no salt can be had, and FootfallError where not every line that was
-    read became a request or a bad line.
+    ever: the request id names the event where there is one, else a keyed hash of the object, the line's text
+    and how often it came before in that object. A log object that was put while still growing and comes
+    again longer therefore brings no event twice. `page_rule=None` makes requests only, for a site whose pixel
+    counts its page views. Raises StoreError where no salt can be had, and FootfallError where not every line
+    that was read became a request or a bad line.
     """
     now = now or datetime.now(UTC)
     files, damaged = _unpacked(objects, folder)
@@ -82,7 +84,7 @@ def convert(
     _take_out_personal_data(connection)
     _take_out_own_addresses(connection)
     _add_visitors(connection, client, site, salts)
-    make_lines(connection, site, page_rule)
+    make_lines(connection, site, page_rule, names)
     refused: dict[datetime, list[bytes]] = {}
     _add_bad_lines(connection, client, site, refused)
     for key, problem in damaged.items():

@@ -7,19 +7,14 @@ A line of the log is an event received at its own time, so it lands in the parti
 every later step treats it like any other. Nothing is put before the whole file has been read twice.
 """
 
-import codecs
-import gzip
 import hashlib
-import zlib
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO
 
 import msgspec
-import zstandard
 
 from footfall import hours
 from footfall.clients import Client, Site
@@ -42,19 +37,16 @@ from footfall.scrub_addresses import without_own_address
 from footfall.store import ObjectStore
 from sources import access_log
 from sources.access_log import Hit, is_page_view, parse_line
+from sources.contents import MAX_LINE_BYTES, numbered_lines, require_bounded
+from sources.event_names import EventNames
 from sources.torn_lines import CUT, malformed_line
 
 #: Bytes of stored lines that one import holds in memory, since a log need not be ordered by hour. A page
 #: view takes about 700, so this is some 1.5 million of them. Higher: larger files in one go, more memory.
 MAX_KEPT_BYTES = 1 << 30
-#: Bytes of one log line; a longer one counts as malformed. Servers cut requests at 8 to 32 KiB.
-MAX_LINE_BYTES = 64 * 1024
 #: Lines dated earlier are malformed: the contract knows no earlier time, and a clock that was reset to
 #: 1970 would ask for partitions of thirty years.
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
-
-_CHUNK = 1 << 16  # bytes read at a time
-_ZSTD_INPUT = 1 << 12  # bytes: small, because four of them can decompress to 128 KiB
 
 
 @dataclass(frozen=True)
@@ -104,6 +96,7 @@ def import_log(
     site: Site,
     store: ObjectStore,
     salts: Salts,
+    names: EventNames,
     *,
     now: datetime | None = None,
     log_format: str = "combined",
@@ -111,7 +104,7 @@ def import_log(
 ) -> ImportReport:
     """Put the page views of `path` (plain, gzip or zstd) into the lake as raw objects, one an hour.
 
-    Event ids come from the content's hash and the line's number, so that importing the same content
+    Event ids come from the content's keyed hash and the line's number, so that importing the same content
     again, compressed or not, brings no new events. While the day's salts live (48 hours) it also makes
     the same bytes under the same keys; later the visitor hashes differ, and ingest counts the second
     import as duplicates. A log that has grown since is another content: import logs that are finished.
@@ -125,6 +118,7 @@ def import_log(
     host = _host(client, site)
     latest = (now or datetime.now(UTC)) + MAX_AHEAD
     survey = _survey(path, latest)
+    file_name = names.of_file(survey.sha256, store, client.client_id, survey.first_stored)
     kept = KeptLines(path, max_kept_bytes)
     pages = other = refused = malformed = 0
     last_good = survey.first_good
@@ -150,7 +144,7 @@ def import_log(
             source="access_log",
             consent_default=site.consent_default,
         )
-        raw = _event_json(f"log-{survey.sha256[:24]}-{number}", host, hit)
+        raw = _event_json(f"log-{file_name[:24]}-{number}", host, hit)
         try:
             event = check_event(raw)
         except Refused as problem:
@@ -163,7 +157,7 @@ def import_log(
         kept.add(hit.at, without_own_address(text, hit.address))
     if digest.hexdigest() != survey.sha256:
         raise FootfallError(f"{path} changed while it was read: import it when nothing writes to it")
-    stored = kept.put_into(store, f"import-{survey.sha256[:12]}", client.client_id)
+    stored = kept.put_into(store, f"import-{file_name[:12]}", client.client_id)
     stored.require(path, events=pages, refused=refused + malformed)
     return ImportReport(
         lines=stored.events + other + stored.refused,
@@ -263,22 +257,28 @@ class KeptLines:
 
 @dataclass(frozen=True)
 class _Survey:
-    """What must be known before the first line is stored: the content's hash and its first good time."""
+    """What must be known before the first line is stored: the content's hash, its first good time, and that
+    of the first hit which is stored.
+    """
 
     sha256: str
     first_good: datetime
+    first_stored: datetime
 
 
 def _survey(path: Path, latest: datetime) -> _Survey:
     """Read the whole file once. Raises FootfallError where it cannot be imported."""
+    require_bounded(path)
     digest = hashlib.sha256()
-    first_good = None
+    first_good = first_stored = None
     lines = 0
     for _, line in numbered_lines(path, digest.update):
         lines += 1
-        if first_good is None:
+        if first_stored is None:
             hit = _plausible_hit(line, latest)
-            first_good = hit.at if isinstance(hit, Hit) else None
+            if isinstance(hit, Hit):
+                first_good = first_good or hit.at
+                first_stored = hit.at if is_page_view(hit) else None
     if lines == 0:
         raise FootfallError(f"{path} is empty: there is nothing to import")
     if first_good is None:
@@ -287,73 +287,4 @@ def _survey(path: Path, latest: datetime) -> _Survey:
             '[time], "request", status, bytes, "referrer", "user agent") at a time since '
             f"{EARLIEST.year} that has passed; nothing was imported"
         )
-    return _Survey(digest.hexdigest(), first_good)
-
-
-def numbered_lines(path: Path, seen: Callable[[bytes], None]) -> Iterator[tuple[int, bytes]]:
-    """Number (from 1) and bytes of every line that is not blank; `seen` gets all of the content.
-
-    Of a line longer than MAX_LINE_BYTES the first MAX_LINE_BYTES + 1 bytes are given, which tells it
-    from any other; memory stays bounded whatever the file holds.
-    """
-    number = 1
-    rest = b""
-    for n, chunk in enumerate(_content(path)):
-        seen(chunk)
-        chunk = chunk.removeprefix(codecs.BOM_UTF8) if n == 0 else chunk
-        *whole, rest_of_chunk = chunk.split(b"\n")
-        for piece in whole:
-            line, rest = rest + piece, b""
-            if line.strip():
-                yield number, line[: MAX_LINE_BYTES + 1]
-            number += 1
-        rest = (rest + rest_of_chunk)[: MAX_LINE_BYTES + 1]
-    if rest.strip():
-        yield number, rest
-
-
-def _content(path: Path) -> Iterator[bytes]:
-    """The file's content, decompressed, piece by piece. Raises FootfallError where it cannot be had."""
-    try:
-        with path.open("rb") as file:
-            magic = file.read(4)
-            file.seek(0)
-            if magic.startswith(b"\x1f\x8b"):
-                yield from _pieces(gzip.GzipFile(fileobj=file))
-            elif magic == b"\x28\xb5\x2f\xfd":
-                yield from _zstd_pieces(file)
-            elif magic and path.suffix in (".gz", ".zst"):
-                raise FootfallError(
-                    f"{path} is named {path.suffix} but is not compressed that way: rename or export it again"
-                )
-            else:
-                yield from _pieces(file)
-    except FileNotFoundError:
-        raise FootfallError(f"{path} does not exist: check the path of the access log") from None
-    except (EOFError, zlib.error, zstandard.ZstdError, gzip.BadGzipFile) as error:
-        raise FootfallError(
-            f"{path} is damaged or cut short ({error}): copy it again; nothing was imported"
-        ) from None
-    except OSError as error:
-        raise FootfallError(
-            f"{path} cannot be read: {error.strerror}; it must be a file that you may read"
-        ) from None
-
-
-def _pieces(file: BinaryIO | gzip.GzipFile) -> Iterator[bytes]:
-    while piece := file.read(_CHUNK):
-        yield piece
-
-
-def _zstd_pieces(file: BinaryIO) -> Iterator[bytes]:
-    """All frames of a zstd file. The library's own stream reader takes a cut frame for the end."""
-    decompressor = zstandard.ZstdDecompressor()
-    frame = None
-    while compressed := file.read(_ZSTD_INPUT):
-        while compressed:
-            frame = frame or decompressor.decompressobj()
-            yield frame.decompress(compressed)
-            compressed = frame.unused_data if frame.eof else b""
-            frame = None if frame.eof else frame
-    if frame is not None:
-        raise EOFError("the last frame does not end")
+    return _Survey(digest.hexdigest(), first_good, first_stored or first_good)

@@ -22,6 +22,7 @@ from footfall.privacy import Salts
 from footfall.sql import confined
 from footfall.store import NotFound, ObjectInfo, ObjectStore
 from sources.cloudfront import Converted, convert
+from sources.event_names import EventNames
 from sources.request_lines import USUAL_PAGES
 
 #: How late a log object may come and still be found. AWS: "up to 24 hours"; two more for its own delay.
@@ -68,6 +69,7 @@ def take_in(
     client: Client,
     site: Site,
     source: LogSource,
+    names: EventNames,
     start: datetime,
     end: datetime,
 ) -> TakenIn:
@@ -84,7 +86,7 @@ def take_in(
         new = {key: size for key, size in sorted(found.items()) if known.get(key) != size}
         for batch in _batches(new):
             objects = list(_fetched(bucket, batch, taken.damaged))
-            converted = convert_into(lake, objects, client, site, source, salts)
+            converted = convert_into(lake, objects, client, site, source, salts, names)
             taken.add(converted, len(objects))
             known.update({key: new[key] for key, _ in objects})
             _write_record(lake, client, source, hour, known)
@@ -98,17 +100,18 @@ def convert_into(
     site: Site,
     source: LogSource,
     salts: Salts,
+    names: EventNames,
 ) -> Converted:
     """Convert log objects (key, content) and put the raw objects, one for each hour of their requests.
 
     What it returns was counted in the lake. Raises FootfallError where that is not what was read.
     """
-    names = hashlib.sha256("\n".join(f"{key} {len(data)}" for key, data in objects).encode()).hexdigest()
-    origin = f"cloudfront-{client.client_id}-{source.name}-{names[:12]}"
+    batch = hashlib.sha256("\n".join(f"{key} {len(data)}" for key, data in objects).encode()).hexdigest()
+    origin = f"cloudfront-{client.client_id}-{source.name}-{batch[:12]}"
     stored: Counter[str] = Counter()
     with confined("footfall-source-") as (connection, folder):
         rule = USUAL_PAGES if source.page_views else None
-        converted = convert(connection, objects, client, site, salts, folder, page_rule=rule)
+        converted = convert(connection, objects, client, site, salts, folder, names, page_rule=rule)
         for hour, path in converted.hours.items():
             lines = converted.expected[hour]
             stored += land(lake, hour, origin, client.client_id, path.read_bytes(), lines)[1]

@@ -17,10 +17,14 @@ from typing import Literal
 import msgspec
 
 from footfall.errors import FootfallError
-from sources import fields
+from sources import log_columns
+from sources.contents import MAX_RATIO, most_bytes, require_plain
 
-#: Bytes one log object may decompress to. CloudFront writes at most some 50 MB; gzip reaches 1,000:1.
-MAX_BYTES = 1 << 30
+#: Bytes that one log object may hold; CloudFront writes at most some 50 MB. Reading one takes five times that
+#: of memory, and a batch of them up to 10 GB of disk.
+MAX_BYTES = 1 << 28
+#: Lines, or rows, of one log object: 50 MB are half a million at most. Each takes 50 bytes beside its text.
+MAX_LINES = 10_000_000
 #: Never part of a log line; it stands for "no separator" when DuckDB reads whole lines.
 NO_SEPARATOR = b"\x1f"
 #: Bytes of one log line. CloudFront cuts a URL at 8 KB and a header at 20 KB; a byte may be written `%25XX`.
@@ -74,6 +78,8 @@ def unpack(key: str, data: bytes, folder: Path, number: int) -> list[LogFile]:
         text = _as_utf8(text)
     if NO_SEPARATOR in text:
         text = text.replace(NO_SEPARATOR, b" ")
+    if text.count(b"\n") + text.count(b"\r") > MAX_LINES:
+        raise FootfallError(f"more than {MAX_LINES} lines")
     first = next((line for line in io.BytesIO(text[: 1 << 20]) if line.strip()), b"")
     if not first:
         return []
@@ -97,7 +103,7 @@ def unpack(key: str, data: bytes, folder: Path, number: int) -> list[LogFile]:
             file = _file(key, number, len(files), folder, "json" if is_json else "lines", columns)
             files.append(_written(file, lines, begin, end))
         if end < len(lines):
-            columns = fields.from_header(lines[end].decode())
+            columns = log_columns.from_header(lines[end].decode())
         begin = end
     return [file for file in files if file.rows]
 
@@ -154,16 +160,23 @@ def _whole_lines(text: bytes) -> bytes:
 def _decompressed(key: str, data: bytes) -> bytes:
     try:
         if data.startswith(b"\x1f\x8b"):
+            most = min(most_bytes(len(data)), MAX_BYTES)
             with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
-                text = file.read(MAX_BYTES + 1)
+                text = file.read(most + 1)
+            if len(text) > most:
+                raise FootfallError(
+                    f"more than {most} bytes decompressed: CloudFront's own stay below {MAX_RATIO} times "
+                    f"their size, and {MAX_BYTES} bytes"
+                )
         elif key.endswith(".gz") and data:
             raise FootfallError("named as compressed, but its content is not")
         else:
             text = data
+        require_plain(text[:8])
     except (EOFError, OSError, zlib.error) as error:
         raise FootfallError(f"damaged or cut short: {error}") from None
     if len(text) > MAX_BYTES:
-        raise FootfallError(f"more than {MAX_BYTES} bytes decompressed")
+        raise FootfallError(f"more than {MAX_BYTES} bytes")
     return text
 
 
@@ -178,9 +191,9 @@ def _as_utf8(text: bytes) -> bytes:
 def _columns(text: bytes) -> tuple[str, ...]:
     for line in io.BytesIO(text[: 1 << 20]):
         if line.startswith(b"#Fields:"):
-            return fields.from_header(line.decode())
+            return log_columns.from_header(line.decode())
         if line.strip() and not line.startswith(b"#"):
-            return fields.from_width(line.rstrip(b"\r\n").count(b"\t") + 1)
+            return log_columns.from_width(line.rstrip(b"\r\n").count(b"\t") + 1)
     raise FootfallError("comment lines only, and none of them names the columns")
 
 
@@ -189,5 +202,5 @@ def _json_names(line: bytes) -> tuple[str, ...]:
         names = tuple(msgspec.json.decode(line, type=dict[str, msgspec.Raw]))
     except msgspec.DecodeError as error:
         raise FootfallError(f"its first line is no JSON object: {error}") from None
-    fields.checked(names)
+    log_columns.checked(names)
     return names

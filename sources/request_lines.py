@@ -12,6 +12,7 @@ from footfall.clients import Client, Site
 from footfall.event import LINE_VERSION
 from footfall.sql import Sql, joined, number, run, sql, text, texts
 from sources.access_log import NOT_PAGES
+from sources.event_names import EventNames
 
 #: Bytes of a URL that are kept, a little under the contract's limit for a whole event.
 MAX_URL_BYTES = 8192
@@ -35,7 +36,9 @@ class PageRule:
 USUAL_PAGES = PageRule()
 
 
-def make_lines(connection: duckdb.DuckDBPyConnection, site: Site, rule: PageRule | None) -> None:
+def make_lines(
+    connection: duckdb.DuckDBPyConnection, site: Site, rule: PageRule | None, names: EventNames
+) -> None:
     """The temporary table `lines`: hour, object, line_number, is_page_view, request_id, and as JSON text what
     a stored line says in its envelope behind the type, and in its event behind the type.
     """
@@ -85,6 +88,7 @@ def make_lines(connection: duckdb.DuckDBPyConnection, site: Site, rule: PageRule
         ),
         "bytes_sent": sql("coalesce(CAST(try_cast(sc_bytes AS BIGINT) AS VARCHAR), 'null')"),
     }
+    request_id, given = _request_id(connection, names)
     run(
         connection,
         """
@@ -101,8 +105,9 @@ def make_lines(connection: duckdb.DuckDBPyConnection, site: Site, rule: PageRule
         -- the same objects make the same bytes, and the order of a join is nobody's promise
         ORDER BY object, line_number
         """,
+        given,
         is_page=is_page,
-        request_id=_request_id(connection),
+        request_id=request_id,
         envelope=_members(envelope),
         event=_members(event),
     )
@@ -134,22 +139,27 @@ def _clean_hosts(connection: duckdb.DuckDBPyConnection, default_host: str) -> No
     )
 
 
-def _request_id(connection: duckdb.DuckDBPyConnection) -> Sql:
-    """32 hex digits that name one request, whenever and however often its line is read."""
+def _request_id(connection: duckdb.DuckDBPyConnection, names: EventNames) -> tuple[Sql, dict[str, str]]:
+    """32 hex digits that name one request, whenever and however often its line is read; and parameters."""
     by_id = sql("md5(x_edge_request_id)")
     nameless = run(connection, "SELECT 1 FROM requests WHERE x_edge_request_id IS NULL LIMIT 1").fetchone()
     if nameless is None:
-        return by_id  # spares a sort of everything
+        return by_id, {}  # spares a sort of everything
     line = sql(
         "object_key, requested_at, c_ip, cs_method, cs_uri_stem, cs_uri_query, cs_user_agent, cs_referer, "
         "sc_status, sc_bytes"
     )
-    return sql(
-        "CASE WHEN x_edge_request_id IS NOT NULL THEN {by_id} ELSE md5(concat_ws('|', {line}, "
-        "row_number() OVER (PARTITION BY {line} ORDER BY line_number))) END",
-        by_id=by_id,
-        line=line,
+    text_of_line = sql(
+        "concat_ws('|', {line}, row_number() OVER (PARTITION BY {line} ORDER BY line_number))", line=line
     )
+    # Twice with the key, as an HMAC is. It is a parameter, so that no statement holds it.
+    either = sql(
+        "CASE WHEN x_edge_request_id IS NOT NULL THEN {by_id} "
+        "ELSE left(sha256($key || sha256($key || {line})), 32) END",
+        by_id=by_id,
+        line=text_of_line,
+    )
+    return either, {"key": names.key}
 
 
 def _host_is(domain: str) -> Sql:

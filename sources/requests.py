@@ -14,8 +14,8 @@ import duckdb
 from footfall.errors import FootfallError
 from footfall.event import MAX_AHEAD
 from footfall.sql import Sql, joined, name, names, number, run, sql, text
-from sources.fields import KEPT, LEGACY, USED, checked, plain_name
-from sources.log_object import MAX_LINE_BYTES, NO_SEPARATOR, TAB, LogFile
+from sources.log_columns import KEPT, LEGACY, USED, checked, plain_name
+from sources.log_object import MAX_LINE_BYTES, MAX_LINES, NO_SEPARATOR, TAB, LogFile
 
 #: Lines dated earlier are malformed: the contract knows no earlier time.
 EARLIEST = sql("TIMESTAMPTZ '2000-01-01 00:00:00+00'")
@@ -27,7 +27,7 @@ def read_requests(
     """Make the temporary tables `objects`, `requests` and `bad_lines` from all `files`.
 
     objects    object, object_key
-    requests   object, line_number, requested_at (timestamptz, UTC) and the columns of fields.KEPT as text; an
+    requests   object, line_number, requested_at (timestamptz, UTC) and log_columns.KEPT as text; an
                empty column (`-`) is null
     bad_lines  object, line_number, line, problem
 
@@ -131,6 +131,8 @@ def _read_parquet(connection: duckdb.DuckDBPyConnection, file: LogFile, now: dat
     columns = [row[0] for row in described]
     checked(columns)
     said = run(connection, "SELECT num_rows FROM parquet_file_metadata(?)", [str(file.path)]).fetchone()
+    if said and int(said[0]) > MAX_LINES:
+        raise FootfallError(f"more than {MAX_LINES} rows")
     used = {plain_name(column): column for column in columns if plain_name(column) in USED}
     source = sql(
         "(SELECT {object} AS object, file_row_number + 1 AS line_number, CAST(NULL AS VARCHAR) AS line, "

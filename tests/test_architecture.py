@@ -1,12 +1,4 @@
-"""The arrows between the floors, and what else must hold of the whole repository.
-
-commands                 →  all below
-orchestration.defs       →  ingest, modelling, delivery, alerting, … (plain functions)  →  footfall
-orchestration.defs       →  resources  →  footfall
-orchestration.defs       →  sources  →  footfall
-collector                →  footfall
-pixel, dbt_project          know nothing of the rest
-"""
+"""The arrows between the floors, and what else must hold of the whole repository."""
 
 import ast
 import re
@@ -55,11 +47,14 @@ ARROWS: dict[str, tuple[str, ...]] = {
             "sources",
             "orchestration.given",
             "orchestration.partitions",
+            "orchestration.defs.columns",
             "orchestration.resources",
             *DOMAINS,
         )
         for domain in (*PLAIN, "sources")
     },
+    # How assets of several domains show their columns.
+    "orchestration.defs.columns": ("footfall",),
     "orchestration.defs.schedules": ("footfall", "orchestration.given", "orchestration.partitions"),
     "orchestration.defs.bindings": ("footfall", "orchestration.given", "orchestration.resources", *DOMAINS),
     # The roof.
@@ -133,6 +128,48 @@ def test_no_import_goes_against_the_arrows():
 )
 def test_an_arrow_the_wrong_way_would_be_seen(module, imported):
     assert _strangers(module, {imported})
+
+
+#: What documents draw in one: its name there → the parts.
+DRAWN = {
+    "(ingest, modelling, delivery, alerting, …)": DOMAINS,
+    "resources": ("orchestration.resources",),
+    "orchestration.defs": ("orchestration",),
+}
+
+
+def _drawn(document: str) -> set[tuple[str, str]]:
+    """Each arrow of a document's picture, `commands → collector → footfall` being two."""
+    text = (ROOT / document).read_text()
+    lines = [
+        line.strip().split(" → ") for line in text.splitlines() if re.match(r" {4}\S* .*→ footfall$", line)
+    ]
+    return {pair for line in lines for pair in pairwise(line)}
+
+
+def _reached(arrows: set[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Whatever is reached over arrows, from each start."""
+    more = arrows | {(a, d) for a, b in arrows for c, d in arrows if b == c}
+    return arrows if more == arrows else _reached(more)
+
+
+def _name_in_picture(part: str) -> str:
+    fits = [(name, each) for name, parts in DRAWN.items() for each in parts if _is_below(part, each)]
+    return max(fits, key=lambda fit: len(fit[1]))[0] if fits else part.partition(".")[0]
+
+
+@pytest.mark.parametrize("document", ["CONTRIBUTING.md", "docs/architecture.md"])
+def test_documents_draw_the_arrows_that_there_are(document):
+    # `orchestration` as a whole is its upper floor, which knows all of it.
+    arrows = {
+        (_name_in_picture(part), _name_in_picture(allowed))
+        for part, targets in ARROWS.items()
+        for allowed in targets
+        if part not in ("bench", "pixel", "dbt_project")
+    }
+
+    expected = {(a, b) for a, b in _reached(arrows) if a != b}
+    assert _reached(_drawn(document)) == expected
 
 
 MODULE_NAME = rf"(?:{'|'.join(CODE)})(?:\.[a-z_]\w*)+"
@@ -285,63 +322,6 @@ def test_installed_code_knows_one_place_of_what_is_no_python():
 
 def test_every_exception_of_length_is_a_file():
     assert [name for name in LONG_FILES if not (ROOT / name).is_file()] == []
-
-
-#: Who looks at a cadence beside the catalogue, how often, and why.
-LOOKS = {
-    # A client file's own field, against what its dataset offers.
-    "footfall/exports.py": 1,
-}
-
-
-def _is_cadence(node: ast.AST) -> bool:
-    named = getattr(node, "attr", getattr(node, "id", None))
-    if isinstance(node, ast.Subscript):
-        named = getattr(node.slice, "value", None)
-    return isinstance(named, str) and named.lower().endswith("cadence")
-
-
-def _looks_at_cadence(tree: ast.AST) -> int:
-    """How often a file compares a cadence, asks for its ending, or chooses by it."""
-    found = 0
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Compare):
-            found += any(_is_cadence(each) for each in (node.left, *node.comparators))
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-            found += node.func.attr in ("endswith", "startswith", "removesuffix") and _is_cadence(
-                node.func.value
-            )
-        elif isinstance(node, ast.Match):
-            found += _is_cadence(node.subject)
-        elif isinstance(node, ast.Subscript):
-            found += _is_cadence(node.slice)
-    return found
-
-
-def test_a_cadence_is_looked_at_in_the_catalogue_and_nowhere_else():
-    """Everybody else asks the period, or the kind of period, what it is called and how long it is."""
-    looks = {
-        name_of(path): count
-        for path, tree in python_files(*CODE)
-        if not name_of(path).startswith("footfall/catalogue/") and (count := _looks_at_cadence(tree))
-    }
-
-    assert {name: count for name, count in looks.items() if count > LOOKS.get(name, 0)} == {}
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        'if export.cadence == "daily": pass',
-        'is_hour = cadence in ("hourly", "live")',
-        'if "daily" != document["cadence"]: pass',
-        'is_part = self._export.cadence.endswith("min")',
-        "template = {'daily': 1}[cadence]",
-        "match export.cadence:\n case 'daily': pass",
-    ],
-)
-def test_a_look_at_a_cadence_would_be_seen(line):
-    assert _looks_at_cadence(ast.parse(line)) == 1
 
 
 def test_nobody_reads_client_files_without_what_the_operator_allows():

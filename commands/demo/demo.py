@@ -208,7 +208,8 @@ def _summarise(
         )
         backup = open_store(f"{settings.backup}/{client.client_id}", s3_endpoint=settings.s3_endpoint)
         for store in (bucket, backup):
-            problems += [f"{client.client_id}: {problem}" for problem in verify_bucket(store).problems]
+            seen = verify_bucket(store, needs_log=True)
+            problems += [f"{client.client_id}: {problem}" for problem in seen.problems]
         delivered[client.client_id] = list(files(bucket))
         problems += _backup_differences(client.client_id, delivered[client.client_id], backup)
         problems += differences(

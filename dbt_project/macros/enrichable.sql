@@ -1,7 +1,10 @@
-{#- Fields of an event that an enrichment may give later. Facts of the visit itself stay as they were received. -#}
+{#-
+    Made by `make generate` from footfall/catalogue/columns.py: what an enrichment may give later of an event.
+    Facts of the visit itself stay as they were received.
+-#}
 {% macro enrichable_fields() %}
     {{ return([
-        'title', 'page', 'page_group', 'country', 'region', 'city', 'language', 'device', 'browser', 'browser_version',
-        'os', 'os_version', 'bot_class', 'bot_name', 'referrer_class', 'referrer_source', 'user_id', 'is_bot',
+        'title', 'user_id', 'country', 'region', 'city', 'language', 'browser', 'browser_version', 'os', 'os_version',
+        'device', 'is_bot', 'bot_class', 'bot_name', 'referrer_class', 'referrer_source', 'page', 'page_group'
     ]) }}
 {% endmacro %}

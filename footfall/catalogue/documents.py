@@ -3,9 +3,15 @@
 A part of a document that is made lies between two lines, `<!-- made: NAME -->` and `<!-- end: NAME -->`.
 """
 
+import json
+import re
+import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
+from footfall.catalogue.columns import ENRICHABLE, EVENT
+from footfall.catalogue.formats import ENDINGS, FORMATS
+from footfall.catalogue.ingested import INGESTED, Ingested
 from footfall.catalogue.state import BESIDE, HOME, LAKE, Keep, Place
 from footfall.catalogue.tables import DATASETS
 
@@ -25,6 +31,29 @@ _EXPOSURE = """\
       {grain} Delivered {cadences} to the client's bucket.
     depends_on: [ref('{name}')]
     owner: {{name: Footfall data, email: data@footfall.example}}
+"""
+SOURCES_HEAD = """\
+# Made by `make generate` from footfall/catalogue/ingested.py.
+version: 2
+
+sources:
+  - name: ingest
+    description: >
+      What ingest wrote of the raw objects, hour by hour. An hour is replaced as a whole and may be replaced
+      again when an object lands late.
+    schema: ingest
+    tables:
+"""
+ENRICHABLE_HEAD = """\
+{#-
+    Made by `make generate` from footfall/catalogue/columns.py: what an enrichment may give later of an event.
+    Facts of the visit itself stay as they were received.
+-#}
+{% macro enrichable_fields() %}
+    {{ return([
+"""
+TEXTS_HEAD = """\
+{#- Made by `make generate` from footfall/catalogue/columns.py: what the columns of a stored event mean. -#}
 """
 
 
@@ -49,6 +78,46 @@ def exposures() -> str:
     return EXPOSURES_HEAD + "\n".join(entries)
 
 
+def ingested() -> str:
+    """dbt_project/models/staging/web/__sources.yml."""
+    return SOURCES_HEAD + "\n".join(map(_source, INGESTED))
+
+
+def _source(table: Ingested) -> str:
+    lines = [f"      - name: {table.name}", f"        description: {json.dumps(table.rows)}"]
+    if table.written_with:
+        key = f"[ingest, {table.written_with}]"
+        lines.append(f"        config: {{meta: {{dagster: {{asset_key: {key}}}}}}}")
+    lines.append("        columns:")
+    for column in table.columns:
+        said = json.dumps(column.meaning, ensure_ascii=False)
+        lines.append(f"          - {{name: {column.name}, data_type: {column.type}, description: {said}}}")
+    return "\n".join(lines) + "\n"
+
+
+def enrichable() -> str:
+    """dbt_project/macros/enrichable.sql."""
+    names = textwrap.wrap(", ".join(f"'{name}'" for name in ENRICHABLE), 110)
+    return ENRICHABLE_HEAD + "".join(f"        {line}\n" for line in names) + "    ]) }}\n{% endmacro %}\n"
+
+
+def enrichable_fields() -> str:
+    """The lines of docs/enrichment.md that name what may be learnt later."""
+    names = textwrap.wrap(", ".join(f"`{name}`" for name in ENRICHABLE), 120)
+    return "\n".join(names) + "\n"
+
+
+def texts() -> str:
+    """dbt_project/models/_stored_event.md: a block for each column, for the models that carry it along."""
+    blocks = (f"{{% docs {_text_of(column.name)} %}}{column.meaning}{{% enddocs %}}\n" for column in EVENT)
+    return TEXTS_HEAD + "".join(blocks)
+
+
+def _text_of(column: str) -> str:
+    # With a beginning of its own: `source` is another thing in most models.
+    return f"event_{column}"
+
+
 def datasets() -> str:
     """The table of docs/delivery.md: dataset, cadences, what a row belongs to."""
     lines = ["| Dataset | Cadence | A row belongs to |", "|---|---|---|"]
@@ -60,6 +129,20 @@ def datasets() -> str:
         names = ", ".join(f"`{table.name}`" for table in of_clock)
         lines.append(f"| {names} | {', '.join(clock.cadences)} | {clock.words} |")
     return "\n".join(lines) + "\n"
+
+
+def formats() -> str:
+    """The table of docs/delivery.md: what a client file calls a format, and how names of its files end."""
+    rows = []
+    for each in FORMATS.values():
+        endings = dict.fromkeys(f"`.{each.extension(compression)}`" for compression in ENDINGS)
+        rows.append((f"`{each.name}`", ", ".join(endings), str(each.dialect["timestamps"])))
+    return _table(("Format", "Its files end in", "Times"), rows)
+
+
+def manifest_schema(text: str) -> str:
+    """docs/manifest.schema.json with the formats that there are."""
+    return re.sub(r'("format": \{"enum": )\[[^]]*\]', lambda found: found[1] + json.dumps([*FORMATS]), text)
 
 
 def state() -> str:

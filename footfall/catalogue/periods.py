@@ -42,6 +42,20 @@ class Kind:
         return self.minutes is None
 
     @property
+    def pace(self) -> str:
+        """What alerts call it, and parts of an hour with it: `daily` or `hourly`."""
+        return "daily" if self.is_day else "hourly"
+
+    @property
+    def deadline(self) -> timedelta:
+        """After the end of its period a delivery is overdue.
+
+        The hour's run starts five minutes past and the day's ten past one; shorter would cry wolf while a run
+        is tried again.
+        """
+        return timedelta(hours=3 if self.is_day else 2)
+
+    @property
     def is_hour(self) -> bool:
         """Whether it is a whole hour."""
         return self.minutes == 60
@@ -94,6 +108,29 @@ def kind_of(cadence: str) -> Kind:
     if cadence not in _KINDS:
         raise ValueError(f"{cadence[:20]!r} is no cadence")
     return _KINDS[cadence]
+
+
+def partition_of(name: str) -> str:
+    """Key of the partition of the period that a person calls so (`Period.name`); any other text as it is."""
+    return next((start.strftime(kind.partition) for kind, start in _read(name, "name")), name)
+
+
+def are_of_one_grain(*partitions: str) -> bool:
+    """Whether keys of partitions are all of days, or all of hours: only then they compare."""
+    grains = {next((kind.is_day for kind, _ in _read(key, "partition")), None) for key in partitions}
+    return len(grains) == 1 and None not in grains
+
+
+def _read(text: str, form: str) -> Iterator[tuple[Kind, datetime]]:
+    """The kinds of period whose `form` (name, partition) a text has, with the start that it names."""
+    for kind in _KINDS.values():
+        pattern = getattr(kind, form)
+        try:
+            start = datetime.strptime(text, pattern).replace(tzinfo=UTC)
+        except ValueError:
+            continue
+        if start.strftime(pattern) == text:
+            yield kind, start
 
 
 def has_hours(cadences: Iterable[str]) -> bool:

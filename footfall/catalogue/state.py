@@ -72,9 +72,9 @@ _LEDGER = "the buckets' manifests: `footfall deliveries rebuild`"
 HOME: tuple[Place, ...] = (
     Place(
         "keys",
-        "the key that signs, and makes hashed columns and bucket challenges what they are; `keys/public/`: "
-        "what earlier keys of ours signed",
-        "the first delivery",
+        "the key that signs, and makes hashed columns, bucket challenges and ids of imported lines what they "
+        "are; `keys/public/`: what earlier keys of ours signed",
+        "the first delivery or import",
         Keep.BACKUP,
         Kind.FOLDER,
         has_version=True,
@@ -196,7 +196,7 @@ HOME: tuple[Place, ...] = (
     ),
     Place(
         "dbt-project",
-        "what dbt made of models that were not shipped so",
+        "what dbt made of models that were not shipped so; its docs",
         "`footfall up`, `demo`, `run` of a wheel",
         Keep.AGAIN,
         Kind.FOLDER,

@@ -9,8 +9,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from footfall.catalogue.periods import are_of_one_grain, partition_of
 from orchestration.alerting.alert import Alert
-from orchestration.alerting.pages import partition
 
 #: Jobs whose runs make the deliveries of their partitions.
 _DELIVERING = re.compile(r"hourly|backfill|daily_\w+")
@@ -91,14 +91,13 @@ def _explains(cause: Alert, client_id: str, period: str) -> bool:
         return cause.client_id == client_id and period in cause.covers
     if cause.kind == "run_failed" and len(cause.covers) == 3:
         job, first, last = cause.covers
-        wanted = partition(period.partition(" ")[2])
-        # Days and hours have names of different lengths, which do not compare.
-        is_same_kind = len(wanted) == len(first) == len(last)
-        return bool(_DELIVERING.fullmatch(job)) and is_same_kind and first <= wanted <= last
+        wanted = partition_of(period.partition(" ")[2])
+        is_within = are_of_one_grain(wanted, first, last) and first <= wanted <= last
+        return bool(_DELIVERING.fullmatch(job)) and is_within
     return False
 
 
-def overdue_alert(client_id: str, cadence: str, periods: Iterable[str]) -> Alert:
+def overdue_alert(client_id: str, pace: str, periods: Iterable[str]) -> Alert:
     """One alert for a client's periods (`events 2026-11-20T14`) that are overdue; the first is the oldest."""
     covers = tuple(periods)
     exports = list(dict.fromkeys(each.partition(" ")[0] for each in covers))
@@ -106,7 +105,7 @@ def overdue_alert(client_id: str, cadence: str, periods: Iterable[str]) -> Alert
     return Alert(
         "delivery_overdue",
         client_id,
-        cadence,
+        pace,
         f"{', '.join(exports)}: {len(covers)} periods not delivered, the first is {labels[0]}",
         {
             "why": "no run of these periods failed and no bucket refused them: they were never run, or their "

@@ -308,12 +308,16 @@ def full_disks(disks: Iterable[tuple[str, int, int]]) -> list[Alert]:
 
 @dataclass(frozen=True)
 class Due:
-    """A period that should be delivered: export, its start, and the moment after which it is overdue."""
+    """A period that should be delivered: export, its start, and the moment after which it is overdue.
+
+    `pace`: that of its kind.
+    """
 
     client_id: str
     export: str
     period: str
     deadline: datetime
+    pace: str
 
 
 def late(due: Iterable[Due], delivered: frozenset[tuple[str, str, str]], now: datetime) -> list[Due]:
@@ -330,9 +334,8 @@ def overdue(due: Iterable[Due], delivered: frozenset[tuple[str, str, str]], now:
     """One alert for each client's days and one for its hours: what did not run, ran for no export."""
     of_client: dict[tuple[str, str], list[str]] = defaultdict(list)
     for each in late(due, delivered, now):
-        cadence = "hourly" if "T" in each.period else "daily"
-        of_client[each.client_id, cadence].append(f"{each.export} {each.period}")
-    return [overdue_alert(client_id, cadence, covers) for (client_id, cadence), covers in of_client.items()]
+        of_client[each.client_id, each.pace].append(f"{each.export} {each.period}")
+    return [overdue_alert(client_id, pace, covers) for (client_id, pace), covers in of_client.items()]
 
 
 def last_full_hour(now: datetime) -> datetime:

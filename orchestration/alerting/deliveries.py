@@ -12,10 +12,6 @@ from orchestration.alerting.conditions import Due
 
 #: How far back a period is asked for. Longer: a hole is told for longer; each look reads more of the ledger.
 LOOK_BACK = timedelta(hours=48)
-#: After the end of its period a delivery is overdue. The hour's run starts five minutes past and the day's
-#: ten past one; shorter would cry wolf while a run is tried again.
-HOURLY_DEADLINE = timedelta(hours=2)
-DAILY_DEADLINE = timedelta(hours=3)
 #: How long a delivery that is tried again by itself may fail before somebody is told: the tries within a run
 #: span two and a half minutes.
 PATIENCE = timedelta(minutes=15)
@@ -72,13 +68,14 @@ def expected(client: Client, export: Export, since: datetime, now: datetime) -> 
     """The export's periods that began at `since` or later and ended within the last 48 hours."""
     oldest = now - LOOK_BACK
     calendar = client.calendar(export)
-    deadline = DAILY_DEADLINE if calendar.kind.is_day else HOURLY_DEADLINE
     due = []
     for period in calendar.within(max(since, oldest - _LONGEST), now):
         # In UTC: a local day with a change of summer time has 23 or 25 hours.
         end = period.window[1].astimezone(UTC)
         if oldest < end <= now:
-            due.append(Due(client.client_id, export.name, period.name, end + deadline))
+            due.append(
+                Due(client.client_id, export.name, period.name, end + period.kind.deadline, period.kind.pace)
+            )
     return due
 
 

@@ -1,10 +1,10 @@
 """Which page of the Dagster UI shows what an alert is about."""
 
-import re
 from collections.abc import Iterable
 from dataclasses import replace
 from urllib.parse import quote
 
+from footfall.catalogue.periods import partition_of
 from orchestration.alerting.alert import Alert
 
 _SENSOR = "/locations/__repository__@footfall/sensors"
@@ -38,16 +38,10 @@ def page(alert: Alert) -> str:
     if alert.kind in ("delivery_failed", "delivery_overdue") and alert.covers:
         export, _, period = alert.covers[0].partition(" ")
         asset = f"/assets/deliveries/{alert.client_id}/{export}?view=partitions"
-        return f"{asset}&partition={quote(partition(period))}" if period else asset
+        return f"{asset}&partition={quote(partition_of(period))}" if period else asset
     if alert.kind == "hour_degraded":
-        return f"/assets/ingest/events?view=partitions&partition={quote(partition(alert.subject[:13]))}"
+        return f"/assets/ingest/events?view=partitions&partition={quote(partition_of(alert.subject[:13]))}"
     if alert.kind in ("new_domain", "domain_verified"):
         name = quote(f"{alert.client_id}/{alert.subject}", safe="")
         return f"/assets/discovery/domain?view=partitions&partition={name}"
     return _PAGES.get(alert.kind, "/deployment/daemons")
-
-
-def partition(period: str) -> str:
-    """A period as Dagster names its partition: `2026-11-20T14` and its parts → `2026-11-20-14:00`."""
-    hour = re.match(r"(\d{4}-\d\d-\d\d)T(\d\d)", period)
-    return f"{hour[1]}-{hour[2]}:00" if hour else period

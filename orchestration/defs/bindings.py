@@ -45,16 +45,10 @@ def resources() -> dg.Definitions:
             # As they are: who decides of a domain is shown the decision alone to fill in, and no page of the
             # UI shows a secret.
             "domains": dg.ResourceDefinition.hardcoded_resource(
-                DomainRegistry(path=str(settings.registry), grace_hours=settings.billing_grace_hours),
-                description=DomainRegistry.__doc__,
+                DomainRegistry.of(settings), description=DomainRegistry.__doc__
             ),
             "billing": dg.ResourceDefinition.hardcoded_resource(
-                Billing(
-                    url=settings.billing_webhook,
-                    secrets=",".join(settings.billing_secrets),
-                    allow_private=settings.webhook_private,
-                ),
-                description=Billing.__doc__,
+                Billing.of(settings), description=Billing.__doc__
             ),
         }
     )

@@ -34,6 +34,8 @@ PUBLISHED = dg.AssetKey(["marts", "published"])
 WHOLE = dg.AssetSelection.tag("whole", "")
 ONE_DOMAIN = dg.AssetSelection.assets(dg.AssetKey(["discovery", "domain"]))
 OF_THEIR_OWN = ACCESS_LOGS | ONE_DOMAIN | USAGE
+#: Exports, whose checks read buckets and have a job of their own, `check_buckets`.
+EXPORTS = dg.AssetSelection.key_prefixes("deliveries")
 
 _UNDER_WAY = (
     dg.DagsterRunStatus.QUEUED,
@@ -56,7 +58,7 @@ def live_selection(registry: Registry) -> dg.AssetSelection:
         for export in client.exports
         if export.is_live
     ]
-    return dg.AssetSelection.assets(*keys)
+    return dg.AssetSelection.assets(*keys).without_checks()
 
 
 def daily_selection(registry: Registry, timezone: str | None = None) -> dg.AssetSelection:
@@ -67,7 +69,7 @@ def daily_selection(registry: Registry, timezone: str | None = None) -> dg.Asset
         for export in client.exports
         if export.kind.is_day and timezone in (None, client.calendar(export).last_zone)
     ]
-    return dg.AssetSelection.assets(*keys)
+    return dg.AssetSelection.assets(*keys).without_checks()
 
 
 def hour_to_run(tick: dg.ScheduleEvaluationContext) -> dg.RunRequest:
@@ -98,7 +100,8 @@ def day_to_run(timezone: str, tick: dg.ScheduleEvaluationContext) -> dg.RunReque
 def schedules() -> dg.Definitions:
     registry, first_hour = given().registry, given().first_hour
     # Log buckets have a run of their own: one that cannot be read must not hold up an hour of the others.
-    an_hour = dg.AssetSelection.all() - daily_selection(registry) - live_selection(registry) - OF_THEIR_OWN
+    everything = dg.AssetSelection.all() - daily_selection(registry) - live_selection(registry) - OF_THEIR_OWN
+    an_hour = (everything - EXPORTS) | (everything & EXPORTS).without_checks()
     job = dg.define_asset_job(
         HOURLY,
         selection=an_hour,
@@ -106,7 +109,7 @@ def schedules() -> dg.Definitions:
         # A process for each step would cost seconds each, and the steps queue for the warehouse anyway.
         executor_def=dg.in_process_executor,
         description=(
-            "One hour of receipt, from raw objects to delivered files. **When it is red:** open the failed "
+            "One hour of receipt, from raw objects to delivered files. When it is red: open the failed "
             "step; its message says what to do. Re-execute from failure, or run the hour again: nothing is "
             "sent twice. Many hours at once: the job `backfill`."
         ),
@@ -118,10 +121,10 @@ def schedules() -> dg.Definitions:
         executor_def=dg.in_process_executor,
         tags={"dagster/priority": "-1"},  # a scheduled hour that waits goes first
         description=(
-            "A range of past hours again, from raw objects to delivered files: *Materialize all*, choose the "
-            "hours, *Launch*. They are one run, and a scheduled hour waits for it: a few days at a time, "
+            "A range of past hours again, from raw objects to delivered files: “Materialize all”, choose the "
+            "hours, “Launch”. They are one run, and a scheduled hour waits for it: a few days at a time, "
             "then the days in it, with `daily_…`. For one client alone open its export instead. What did not "
-            "change is not sent again. **When it is red:** as for `hourly`; start the same range again, "
+            "change is not sent again. When it is red: as for `hourly`; start the same range again, "
             "what is done is done."
         ),
     )
@@ -131,7 +134,7 @@ def schedules() -> dg.Definitions:
         partitions_def=hourly(first_hour),
         executor_def=dg.in_process_executor,
         description=(
-            "New log objects of the clients' log buckets, into the lake. **When it is red:** the message "
+            "New log objects of the clients' log buckets, into the lake. When it is red: the message "
             "names the source; check that Footfall may list and read that bucket, then run the hour again."
         ),
     )
@@ -171,8 +174,8 @@ def schedules() -> dg.Definitions:
             partitions_def=hourly(first_hour),
             executor_def=dg.in_process_executor,
             description=(
-                "The running hour as far as it goes, and the parts of live exports that have ended. **When "
-                "it is red:** the failed step's message says what to do. The next run takes up what this "
+                "The running hour as far as it goes, and the parts of live exports that have ended. When "
+                "it is red: the failed step's message says what to do. The next run takes up what this "
                 "one left, and the hour's own run holds everything."
             ),
         )
@@ -192,22 +195,22 @@ def schedules() -> dg.Definitions:
     zones = {c.calendar(e).last_zone for c in registry.clients for e in c.exports if e.kind.is_day}
     for timezone in sorted(zones):
         name = f"daily_{zone_name(timezone)}"
-        each = dg.define_asset_job(
+        of_zone = dg.define_asset_job(
             name,
             selection=daily_selection(registry, timezone),
             partitions_def=daily(timezone, first_hour),
             executor_def=dg.in_process_executor,
             description=(
-                f"Daily files of the clients in {timezone}, once their day is over. **When it is red:** "
+                f"Daily files of the clients in {timezone}, once their day is over. When it is red: "
                 "where hours are missing, run them first (`hourly`); else the failure names the bucket. "
                 "Then run the day again: nothing is sent twice."
             ),
         )
-        jobs.append(each)
+        jobs.append(of_zone)
         made.append(
             dg.ScheduleDefinition(
                 name=name,
-                job=each,
+                job=of_zone,
                 cron_schedule=DAILY_CRON,
                 execution_timezone=timezone,
                 execution_fn=lambda tick, timezone=timezone: day_to_run(timezone, tick),

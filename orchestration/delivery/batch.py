@@ -6,7 +6,7 @@ What fails is an outcome like any other, so that trouble with one client holds u
 import threading
 from collections.abc import Callable, Generator, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Any
@@ -22,6 +22,7 @@ from orchestration.delivery.deliver import Deliverer
 from orchestration.delivery.desk import Desk
 from orchestration.delivery.digests import Digests
 from orchestration.delivery.ledger import Ledger
+from orchestration.delivery.log_writing import publish
 from orchestration.delivery.places import Places
 from orchestration.delivery.progress import IngestedHours
 from orchestration.delivery.receipts import Receipts
@@ -111,6 +112,10 @@ def deliver_all(
                     marts=marts,
                 )
                 reports.append(_deliver(deliverer, order, desk, reason, is_with_restated, stopped))
+        troubles = publish(ledger, desk, mine[0].client, places)
+        if troubles and not any(report.failed for report in reports):
+            failures = tuple(_failure(desk.now(), trouble) for trouble in troubles)
+            reports[-1:] = [replace(last, others=(*last.others, *failures)) for last in reports[-1:]]
         ledger.close()
         return reports
 

@@ -6,7 +6,7 @@ import duckdb
 
 from footfall.sql import Sql, run, sql
 
-#: Written by orchestration.discovery.held in the same run, before deliveries: (client_id, host).
+#: Written by orchestration.discovery.held_hosts in the same run, before deliveries: (client_id, host).
 TABLE = sql("discovery.held_hosts")
 #: True for rows that may be delivered. `source` is the dataset's table.
 _BY_HOST = sql(

@@ -8,16 +8,18 @@ for each bucket.
 import json
 import sqlite3
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from footfall.bucket_log import Leaf, manifest_leaf
 from footfall.manifest import INCOMPLETE, DeliveredFile, ReadManifest
 from footfall.sqlite_files import open_database
 from footfall.store import StoreError
-from orchestration.delivery import states
+from orchestration.delivery import log_tables, states
 from orchestration.delivery.ledger_tables import TABLES
 
 #: How long anything waits before it is looked at again.
@@ -81,6 +83,12 @@ class LedgerRow:
         return self.client_id, self.export, text_of(self.period_start), self.revision
 
     @property
+    def leaf(self) -> Leaf:
+        """Its manifest in the log of a bucket."""
+        data = str(self.manifest).encode()
+        return manifest_leaf(str(self.manifest_key), data, self.export, self.period_start)
+
+    @property
     def shown(self) -> str:
         """The state for a person: what holds it up, or how far it is."""
         return f"{self.hold} ({self.kind})" if self.hold else self.state
@@ -92,16 +100,16 @@ class Ledger:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._local = threading.local()
-        self._connection()
+        self.connection()
 
-    def _connection(self) -> sqlite3.Connection:
+    def connection(self) -> sqlite3.Connection:
         """This thread's connection; opening one costs more than a statement."""
         found: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if found is None:
             found = open_database(
                 "ledger.sqlite",
                 self._path,
-                TABLES,
+                TABLES + log_tables.TABLES,
                 seconds=60,
                 pragmas=("journal_mode = WAL", "synchronous = FULL"),
             )
@@ -118,11 +126,21 @@ class Ledger:
 
     def _write(self, *statements: tuple[str, Iterable[Any]]) -> None:
         """All statements or none, durable. Raises StoreError where the disk is full: it may empty."""
-        connection = self._connection()
+        with self.transaction() as connection:
+            for sql, values in statements:
+                connection.execute(sql, tuple(values))
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """What is done in it is done whole or not at all, and durable; one process at a time is in one.
+
+        Raises StoreError where the disk is full: it may empty.
+        """
+        connection = self.connection()
         try:
             with connection:
-                for sql, values in statements:
-                    connection.execute(sql, tuple(values))
+                connection.execute("BEGIN IMMEDIATE")
+                yield connection
         except sqlite3.OperationalError as error:
             raise StoreError(
                 f"the ledger {self._path} cannot be written: {error}", retryable=True, code="Ledger"
@@ -175,7 +193,7 @@ class Ledger:
 
         Also one that is sent again because its bucket has lost it.
         """
-        found = self._connection().execute(
+        found = self.connection().execute(
             "SELECT DISTINCT period_start FROM revisions WHERE client_id = ? AND export = ? "
             "AND period_start >= ? AND (state IN ('committed', 'notified') OR committed_at IS NOT NULL) "
             "AND coalesce(json_extract(manifest, '$.status'), '') <> ?",
@@ -185,7 +203,7 @@ class Ledger:
 
     def first_period(self, client_id: str, export: str) -> datetime | None:
         """The start of an export's oldest period that was ever planned."""
-        [(start,)] = self._connection().execute(
+        [(start,)] = self.connection().execute(
             "SELECT min(period_start) FROM revisions WHERE client_id = ? AND export = ?", (client_id, export)
         )
         return datetime.fromisoformat(start) if start else None
@@ -245,15 +263,16 @@ class Ledger:
 
     def copies(self, row: LedgerRow) -> dict[str, str]:
         """Place → state of the copy in it."""
-        found = self._connection().execute(
-            f"SELECT place, state FROM copies {_WHERE} ORDER BY place", row.identity
-        )
-        return {item["place"]: item["state"] for item in found.fetchall()}
+        sql = f"SELECT place, state FROM copies {_WHERE} ORDER BY place"
+        return {item["place"]: item["state"] for item in self.connection().execute(sql, row.identity)}
 
     def record_copy(self, row: LedgerRow, place: str, before: str, state: str) -> None:
-        """Move one copy to `state`."""
+        """Move one copy to `state`. One that is in place is a leaf of the bucket's log from then on."""
         states.require(states.COPY, before, state)
-        self._write((f"UPDATE copies SET state = ? {_WHERE} AND place = ?", (state, *row.identity, place)))
+        steps = [(f"UPDATE copies SET state = ? {_WHERE} AND place = ?", (state, *row.identity, place))]
+        if state == states.COMMITTED:
+            steps.append(log_tables.noting(row.client_id, place, row.leaf))
+        self._write(*steps)
 
     def reopen(self, row: LedgerRow) -> LedgerRow:
         """Deliver again what was delivered: its bucket has lost it. The same revision, the same bytes."""
@@ -335,27 +354,25 @@ class Ledger:
     def has_written(self, root: str) -> bool:
         """Whether anything was ever put below a bucket's root."""
         sql = "SELECT 1 FROM written WHERE substr(url, 1, ?) = ? LIMIT 1"
-        return bool(self._connection().execute(sql, (len(root), root)).fetchone())
+        return bool(self.connection().execute(sql, (len(root), root)).fetchone())
 
     def was_written(self, url: str) -> bool:
         """Whether an object that never changes (a schema, a public key) is there since earlier."""
-        return bool(self._connection().execute("SELECT 1 FROM written WHERE url = ?", (url,)).fetchone())
+        return bool(self.connection().execute("SELECT 1 FROM written WHERE url = ?", (url,)).fetchone())
 
     def note_written(self, url: str) -> None:
         """It is there now."""
         self._write(("INSERT INTO written VALUES (?) ON CONFLICT DO NOTHING", (url,)))
 
     def _select(self, where: str, values: Iterable[Any]) -> list[LedgerRow]:
-        found = self._connection().execute(f"SELECT * FROM revisions {where}", tuple(values)).fetchall()
+        found = self.connection().execute(f"SELECT * FROM revisions {where}", tuple(values)).fetchall()
         return [_row(dict(item)) for item in found]
 
 
 def _due(now: datetime) -> tuple[str, tuple[str, str]]:
     """SQL for rows that are due. No wait is longer than a day: one that is, a wrong clock has set."""
-    return (
-        "AND (next_at IS NULL OR next_at <= ? OR next_at > ?)",
-        (text_of(now), text_of(now + LONGEST_WAIT)),
-    )
+    due = "AND (next_at IS NULL OR next_at <= ? OR next_at > ?)"
+    return due, (text_of(now), text_of(now + LONGEST_WAIT))
 
 
 _WHERE = "WHERE client_id = ? AND export = ? AND period_start = ? AND revision = ?"

@@ -1,11 +1,9 @@
 """What a bucket says of itself to a person: README.txt, and columns.md beside each schema."""
 
-from functools import cache
-
 from footfall import keys
 from footfall.clients import Client
-from footfall.installed import DBT_PROJECT
-from footfall.strict_yaml import read_yaml
+from footfall.described import Described, table_columns
+from orchestration.delivery.described import meaning
 from orchestration.delivery.selection import Selection
 
 #: By this a page is known for ours, so that one of the owner's own is not replaced.
@@ -89,7 +87,7 @@ def columns_page(selection: Selection, loading: str) -> bytes:
     `loading`: folder of the statements that load them.
     """
     export = selection.export
-    meanings = _meanings(selection.dataset.name)
+    known = table_columns(selection.dataset.name)
     lines = [
         f"<!-- {MARK} -->",
         "",
@@ -106,22 +104,6 @@ def columns_page(selection: Selection, loading: str) -> bytes:
     ]
     # The first sources are the columns, under the names that they have in the dataset.
     for (name, kind), source in zip(selection.columns, selection.sources, strict=False):
-        meaning = meanings.get(source, "").replace("|", "\\|")
-        if source in export.hash:
-            meaning = f"SHA-256 with a key of this client, as 64 hex digits, of: {meaning}"
-        lines.append(f"| `{name}` | {kind} | {meaning} |")
+        said = meaning(export, known.get(source, Described(source, kind, ""))).replace("|", "\\|")
+        lines.append(f"| `{name}` | {kind} | {said} |")
     return ("\n".join(lines) + "\n").encode()
-
-
-@cache
-def _meanings(table: str) -> dict[str, str]:
-    """Column → description, from the YAML beside a mart's SQL."""
-    for folder in ("marts", "reports"):
-        path = DBT_PROJECT / "models" / folder / f"{table}.yml"
-        if path.exists():
-            [model] = [each for each in read_yaml(path.read_text())["models"] if each["name"] == table]
-            return {
-                column["name"]: " ".join(str(column.get("description", "")).split())
-                for column in model["columns"]
-            }
-    return {}

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import duckdb
 
-from footfall.errors import FootfallError
+from footfall.failures import NotWhole
 from footfall.hours import HOUR, between, floor
 from footfall.sql import run
 
@@ -33,11 +33,11 @@ class IngestedHours:
         return self._whole_until.get(floor(max(start, self._first_hour)))
 
     def require(self, start: datetime, end: datetime) -> None:
-        """Raise FootfallError naming the hours of [start, end) that are not ingested."""
+        """Raise NotWhole naming the hours of [start, end) that are not ingested."""
         wanted = between(max(start, self._first_hour), end)
         missing = [hour.strftime("%Y-%m-%dT%H") for hour in wanted if hour not in self._whole_until]
         if missing:
             more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
-            raise FootfallError(
+            raise NotWhole(
                 f"hours not ingested yet: {', '.join(missing[:5])}{more}; materialise `events` for them first"
             )

@@ -18,7 +18,10 @@ from footfall.survey import survey
 from orchestration.delivery import states
 from orchestration.delivery.desk import Desk
 from orchestration.delivery.ledger import Ledger, LedgerRow
-from orchestration.delivery.places import BACKUP, Places
+from orchestration.delivery.log_book import LogBook
+from orchestration.delivery.log_writing import publish, restore, take_up
+from orchestration.delivery.places import BACKUP, Place, Places
+from orchestration.delivery.pointer import point
 from orchestration.delivery.send import MOVE_IT, Outcome, Sender, Taken
 
 
@@ -46,6 +49,16 @@ class Wanted:
 
 
 @dataclass(frozen=True)
+class Mended:
+    """What was put back into a bucket beside its deliveries, or why it could not be."""
+
+    client_id: str
+    place: str
+    keys: tuple[str, ...] = ()
+    trouble: Trouble | None = None
+
+
+@dataclass(frozen=True)
 class NotTaken:
     """Something in a client's bucket that is no delivery of ours, or a bucket that cannot be read."""
 
@@ -67,11 +80,18 @@ class Redelivery:
         self._ledger = ledger
         self._desk = desk
         self._places: dict[str, Places] = {}
+        #: Client and bucket → key → size of what lies there, and what is to be gone: key and sha256.
+        self._sizes: dict[tuple[str, str], tuple[dict[str, int], set[tuple[str, str]]]] = {}
 
     def due(self) -> Iterator[tuple[LedgerRow, Outcome]]:
         """Try again what is due by now, as the hourly run would."""
+        clients = set()
         for row in self._ledger.unfinished(self._desk.now()):
+            clients.add(row.client_id)
             yield row, self._bring(row)
+        for client in self._registry.clients:
+            if client.client_id in clients:
+                publish(self._ledger, self._desk, client, self._of(client))
 
     def replay(self, wanted: Wanted) -> Iterator[tuple[LedgerRow, Outcome]]:
         """Try at once whatever did not arrive, and send again what its bucket has lost."""
@@ -90,6 +110,45 @@ class Redelivery:
             elif row.hold:
                 yield row, self._bring(self._ledger.release(row))
 
+    def mend(self, wanted: Wanted) -> Iterator[Mended]:
+        """Put back what buckets lost beside their deliveries: schemas, keys, pages, pointers and the log."""
+        for client in self._registry.clients:
+            if wanted.client_id not in (None, client.client_id):
+                continue
+            troubles = publish(self._ledger, self._desk, client, self._of(client))
+            for error in troubles:
+                yield Mended(client.client_id, "log", (), sorted_out(error))
+            for name, place in self._of(client).items():
+                book = LogBook(self._ledger, client.client_id, name)
+                if troubles or not book.tip.size:
+                    continue
+                put: list[str] = []
+                trouble = None
+                try:
+                    for key in restore(book, place, self._desk):
+                        put.append(key)
+                    put += [] if place.is_backup else self._point(client, place)
+                except Exception as error:
+                    # Anything: trouble with one bucket must not keep the others from theirs.
+                    place.note(error)
+                    trouble = sorted_out(error)
+                if put or trouble:
+                    yield Mended(client.client_id, name, tuple(put), trouble)
+
+    def _point(self, client: Client, place: Place) -> Iterator[str]:
+        """Make each pointer name the newest period again."""
+        store = place.store()
+        for export in (each for ordered in client.exports for each in ordered.series()):
+            delivered = self._ledger.latest_delivered(client.client_id, export.name)
+            rows = [row for row in delivered.values() if place.name in self._ledger.copies(row)]
+            if not rows:
+                continue
+            newest = max(rows, key=lambda row: row.period_start)
+            before = store.read_tagged(keys.latest(export.name))
+            point(store, export, newest, str(newest.manifest).encode(), self._desk.own_keys)
+            if store.read_tagged(keys.latest(export.name)) != before:
+                yield keys.latest(export.name)
+
     def believe(self, wanted: Wanted) -> Iterator[LedgerRow | NotTaken]:
         """Take our own manifests in the clients' buckets into the ledger: a ledger that was lost is back.
 
@@ -99,19 +158,35 @@ class Redelivery:
         for client in self._registry.clients:
             if wanted.client_id not in (None, client.client_id):
                 continue
-            for name in client.destinations():
+            troubles: list[Exception] = []
+            for name, place in self._of(client).items():
                 try:
-                    store = self._of(client)[name].store()
-                    found = survey(store)
-                    for key, what in found.oddities:
-                        if key.endswith(keys.MANIFEST_NAME):
-                            yield NotTaken(store.url(shown(key)), what)
-                    for key in found.sizes:
-                        if key.endswith(f"/{keys.MANIFEST_NAME}"):
-                            yield from self._look_at(client, store, key, wanted)
+                    take_up(LogBook(self._ledger, client.client_id, name), place, self._desk)
                 except Exception as error:
-                    # Anything: one client's bucket must not keep the others from their deliveries.
-                    yield NotTaken(f"{client.client_id} {name}", sorted_out(error).text)
+                    troubles.append(error)
+            told = set()
+            for each in self._believe_manifests(client, wanted):
+                told |= {each.why} if isinstance(each, NotTaken) else set()
+                yield each
+            troubles += publish(self._ledger, self._desk, client, self._of(client))
+            for text in dict.fromkeys(sorted_out(trouble).text for trouble in troubles):
+                if text not in told:
+                    yield NotTaken(f"{client.client_id} log", text)
+
+    def _believe_manifests(self, client: Client, wanted: Wanted) -> Iterator[LedgerRow | NotTaken]:
+        for name in client.destinations():
+            try:
+                store = self._of(client)[name].store()
+                found = survey(store)
+                for key, what in found.oddities:
+                    if key.endswith(keys.MANIFEST_NAME):
+                        yield NotTaken(store.url(shown(key)), what)
+                for key in found.sizes:
+                    if key.endswith(f"/{keys.MANIFEST_NAME}"):
+                        yield from self._look_at(client, store, key, wanted)
+            except Exception as error:
+                # Anything: one client's bucket must not keep the others from their deliveries.
+                yield NotTaken(f"{client.client_id} {name}", sorted_out(error).text)
 
     def _look_at(
         self, client: Client, store: ObjectStore, key: str, wanted: Wanted
@@ -205,6 +280,8 @@ class Redelivery:
                 key, data = str(row.manifest_key), str(row.manifest).encode()
                 if not holds(store, key, data):
                     trouble = sorted_out(DifferentBytes(store.url(key), MOVE_IT))
+                for file in self._looked_for_files(row, name, store):
+                    trouble = sorted_out(DifferentBytes(store.url(file), MOVE_IT))
             except NotFound:
                 lost = store.url("")
             except StoreError as error:
@@ -213,6 +290,18 @@ class Redelivery:
             except (FootfallError, KeyError):
                 pass  # a client, an export or a bucket that no client file has any more
         return lost, trouble
+
+    def _looked_for_files(self, row: LedgerRow, name: str, store: ObjectStore) -> Iterator[str]:
+        """Files of another size than was delivered. Raises NotFound where one is gone without a record."""
+        if (row.client_id, name) not in self._sizes:
+            sizes = {info.key: info.size for info in store.list("")}
+            self._sizes[row.client_id, name] = sizes, LogBook(self._ledger, row.client_id, name).gone()
+        sizes, gone = self._sizes[row.client_id, name]
+        for file in row.files:
+            if file.key not in sizes and (file.key, file.sha256) not in gone:
+                raise NotFound(store.url(file.key))
+            if sizes.get(file.key, file.bytes) != file.bytes:
+                yield file.key
 
     def _bring(self, row: LedgerRow, *, is_claimed: bool = False) -> Outcome:
         try:

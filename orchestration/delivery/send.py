@@ -31,6 +31,7 @@ from footfall.store import (
 from orchestration.delivery import states
 from orchestration.delivery.desk import Desk
 from orchestration.delivery.ledger import Ledger, LedgerRow
+from orchestration.delivery.log_book import LogBook
 from orchestration.delivery.pages import MARK, readme
 from orchestration.delivery.places import BACKUP, Place, Places
 from orchestration.delivery.pointer import point
@@ -293,28 +294,48 @@ class Sender:
         for key, data in self.beside.items():
             if place.is_backup and not key.startswith("_keys/"):
                 continue
-            url = store.url(key)
-            if not self.ledger.was_written(url):
-                try:
-                    put_once(store, key, data)
-                except DifferentBytes:
-                    pass  # an earlier version of ours wrote it; what it says is right all the same
-                self.ledger.note_written(url)
+            mark = f"{store.url(key)}#leaf"
+            if not self.ledger.was_written(mark):
+                self._put_schema(place, store, key, data)
+                self.ledger.note_written(mark)
         if not place.is_backup:
             page = readme(self.client, place.name, self.desk.signer.key_id)
             for key, data in {keys.README: page, **self.pages}.items():
-                self._put_page(store, key, data)
+                self._put_page(place, store, key, data)
 
-    def _put_page(self, store: ObjectStore, key: str, data: bytes) -> None:
+    def _put_schema(self, place: Place, store: ObjectStore, key: str, data: bytes) -> None:
+        """Put what never changes, and note it in the bucket's log.
+
+        Where other bytes lie, the log says whether an earlier version of ours put them; what they say is
+        right all the same then, and they stay. What no log knows, anybody may have put.
+        """
+        book = LogBook(self.ledger, self.client.client_id, place.name)
+        try:
+            put_once(store, key, data)
+        except DifferentBytes:
+            if book.newest(key) is not None:
+                return
+            try:
+                store.put(key, data)
+            except StoreError as error:
+                if error.retryable:
+                    raise
+                return  # a store that replaces nothing: the data does not wait for it
+        book.note(key, data)
+
+    def _put_page(self, place: Place, store: ObjectStore, key: str, data: bytes) -> None:
         """Write a page unless its text is there. One that somebody else wrote under the name stays."""
         url = f"{store.url(key)}#"
-        text = f"{url}{hashlib.sha256(data).hexdigest()[:16]}"
+        text = f"{url}leaf-{hashlib.sha256(data).hexdigest()[:16]}"
         if self.ledger.was_written(text):
             return
         try:
             there = store.read_tagged(key, limit=_PAGE_BYTES)
-            if there is None or (there[0] != data and MARK.encode() in there[0]):
+            is_ours = there is None or there[0] == data or MARK.encode() in there[0]
+            if is_ours and (there is None or there[0] != data):
                 store.swap(key, data, there[1] if there else None)
+            if is_ours:
+                LogBook(self.ledger, self.client.client_id, place.name).note(key, data)
         except StoreError as error:
             if error.retryable:
                 raise

@@ -52,7 +52,7 @@ class Turn:
         """The reason of a further revision, with columns of `schema_id` where they are known."""
         if self.newest is None:
             return "initial"
-        if self.newest.is_incomplete and self.reason == "late":
+        if self.newest.is_incomplete and not self.is_incomplete and self.reason == "late":
             return "completed"
         if schema_id and self.newest.schema_id not in (None, schema_id):
             return "schema"

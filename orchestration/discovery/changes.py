@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from orchestration.discovery.rows import Domain
+from orchestration.discovery.domain_rows import Domain
 
 #: Changes that one tick looks at. Later ones wait for the next tick.
 CHANGES_A_TICK = 100

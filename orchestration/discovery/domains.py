@@ -14,8 +14,8 @@ from datetime import datetime, timedelta
 from footfall.clients import Client
 from footfall.errors import FootfallError
 from orchestration.discovery.database import transaction
+from orchestration.discovery.domain_rows import Domain, State, find, listing, note_decision, text
 from orchestration.discovery.hosts import Host, Unusable, normal
-from orchestration.discovery.rows import Domain, State, find, listing, note_decision, text
 from orchestration.webhooks import outbox
 
 #: Domains of a client that wait for somebody's word. More are counted, not stored: a flood of made-up names

@@ -9,7 +9,7 @@ from datetime import datetime
 from footfall.guard import Resolve
 from orchestration.discovery.database import transaction
 from orchestration.webhooks import outbox
-from orchestration.webhooks.send import Outcome, send
+from orchestration.webhooks.endpoint import Outcome, send
 
 #: Seconds after which a call starts no further message. A sensor tick must end within a minute; one attempt
 #: takes 20 seconds at most.

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
-from orchestration.discovery.rows import Domain
+from footfall.markdown import table
+from orchestration.discovery.domain_rows import Domain
 
 
 def domains_table(rows: Iterable[Domain]) -> str:
@@ -14,7 +15,7 @@ def domains_table(rows: Iterable[Domain]) -> str:
     )
     if not shown:
         return "no domain yet"
-    return _table(
+    return table(
         ("client", "domain", "state", "proof", "first seen", "last seen", "hours", "events"),
         [
             (
@@ -36,9 +37,4 @@ def passed_over_table(rows: Sequence[tuple[str, str, int, int]]) -> str:
     """Markdown: names that were counted and not stored, by client and reason."""
     if not rows:
         return "none"
-    return _table(("client", "reason", "hosts", "events"), rows)
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
+    return table(("client", "reason", "hosts", "events"), rows)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import duckdb
 
 from footfall.sql import run
-from orchestration.discovery.rows import text
+from orchestration.discovery.domain_rows import text
 
 #: Four earlier weeks of the same hour, and one in which it is read.
 KEPT = timedelta(days=35)

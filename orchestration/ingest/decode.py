@@ -18,6 +18,7 @@ from typing import Annotated, Any, BinaryIO, Self
 import msgspec
 import zstandard
 
+from footfall.catalogue.columns import FLAG, JSON, LARGE, LINE, SMALL, TEXT, TIME
 from footfall.event import MAX_BODY_BYTES, timestamp
 from footfall.keys import client_of_raw_object
 
@@ -49,7 +50,7 @@ UNREADABLE = "unreadable_object"
 DAMAGED = "damaged_line"
 
 #: What every event has, beside its own JSON.
-EVENT_FIELDS = ("client_id", "site_id", "event_id", "type", "received_at", "occurred_at")
+EVENT_FIELDS = tuple(field.name for field in LINE if field.is_required)
 
 
 @dataclass(frozen=True)
@@ -63,41 +64,31 @@ class DecodedObject:
     problem: str = ""
 
 
-class _StoredLine(msgspec.Struct):
-    """The types a stored line must have to be read; what is more is dropped."""
+class _Line(msgspec.Struct, kw_only=True):
+    """What a stored line must have to be read."""
 
     kind: str
     received_at: datetime
-    client_id: str | None = None
-    site_id: str | None = None
-    event_id: str | None = None
-    type: str | None = None
-    occurred_at: datetime | None = None
-    visitor_id: str | None = None
-    user_agent: str | None = None
-    host: str | None = None
-    is_declared_host: bool | None = None
-    gpc: bool | None = None
-    dnt: bool | None = None
-    previous_visitor_id: str | None = None
-    consent_tier: int | None = None
-    consent_declared: int | None = None
-    session_id: str | None = None
-    user_id: str | None = None
-    country: str | None = None
-    region: str | None = None
-    city: str | None = None
-    client_hints: str | None = None
-    lost: Annotated[int, msgspec.Meta(ge=-(2**31), lt=2**31)] | None = None
-    sent_at: Annotated[int, msgspec.Meta(ge=-(2**62), le=2**62)] | None = None
-    source: str | None = None
-    reason: str | None = None
-    detail: str | None = None
-    body: str | None = None
-    event: msgspec.Raw = msgspec.Raw(b"null")
     v: Annotated[int, msgspec.Meta(ge=0, lt=2**31)] = 1
+    event: msgspec.Raw = msgspec.Raw(b"null")
 
 
+#: DuckDB type → what its values are here.
+_TYPES: dict[str, Any] = {
+    TEXT: str | None,
+    FLAG: bool | None,
+    TIME: datetime | None,
+    SMALL: Annotated[int, msgspec.Meta(ge=-(2**31), lt=2**31)] | None,
+    LARGE: Annotated[int, msgspec.Meta(ge=-(2**62), le=2**62)] | None,
+    JSON: dict[str, int] | None,
+}
+#: The types a stored line must have to be read; what is more is dropped.
+_StoredLine = msgspec.defstruct(
+    "_StoredLine",
+    [(field.name, _TYPES[field.type], None) for field in LINE if field.name not in _Line.__struct_fields__],
+    bases=(_Line,),
+    kw_only=True,
+)
 _decode_line = msgspec.json.Decoder(_StoredLine).decode
 #: Looks at every byte of a client's own JSON. Numbers stay text: one beyond a double is no damage.
 _decode_event = msgspec.json.Decoder(float_hook=str).decode
@@ -276,7 +267,7 @@ def _mended(line: bytes, place: bytes, hour: datetime, client_id: str | None) ->
     try:
         if len(line) > MAX_LINE_BYTES:
             raise msgspec.ValidationError(f"more than {MAX_LINE_BYTES} bytes")
-        stored = _decode_line(line)
+        stored: Any = _decode_line(line)
         _decode_event(stored.event)
         written = place + msgspec.json.encode(stored)[1:] + b"\n"
         missing = _missing(stored)
@@ -289,7 +280,7 @@ def _mended(line: bytes, place: bytes, hour: datetime, client_id: str | None) ->
     return written
 
 
-def _missing(line: _StoredLine) -> str:
+def _missing(line: Any) -> str:
     """The first field that a line of its kind must have and has not; empty where nothing is missing."""
     if line.kind == "refused":
         return "" if line.reason else "reason"

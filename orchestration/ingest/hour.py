@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory
 import duckdb
 
 from footfall import keys
+from footfall.catalogue.ingested import COLUMN_TYPES
 from footfall.clients import Registry
 from footfall.sql import name, names, run, scratch, sql
 from footfall.store import ObjectInfo, ObjectStore
@@ -33,9 +34,9 @@ from orchestration.ingest.accounts import (
 from orchestration.ingest.decode import DecodedObject
 from orchestration.ingest.duplicates import find_duplicates
 from orchestration.ingest.enrichment.tables import enrichment_version, make_tables
+from orchestration.ingest.event_rows import ORDER, event_rows
 from orchestration.ingest.lines import files_of, judge_lines, refused_lines
-from orchestration.ingest.rows import ORDER, event_rows
-from orchestration.ingest.schema import TABLES, make_schema
+from orchestration.ingest.schema import columns_of, make_schema
 from orchestration.ingest.unpack import unpack
 
 #: Memory that DuckDB may take while it sorts an hour; beyond it the hour goes to disk. Lower: slower for
@@ -194,11 +195,14 @@ def _write_rows(
             connection,
             """
             COPY (
-                SELECT CAST($hour AS TIMESTAMPTZ) AS received_hour, client_id, site_id, received_at,
-                    reason, detail, body, object_key, CASE WHEN reason <> $unreadable THEN n END AS
-                    line_number
-                FROM {lines} JOIN objects USING (object)
-                WHERE kind = 'refused' ORDER BY {order}
+                SELECT {columns}
+                FROM (
+                    SELECT *, CAST($hour AS TIMESTAMPTZ) AS received_hour,
+                        CASE WHEN reason <> $unreadable THEN n END AS line_number
+                    FROM {lines} JOIN objects USING (object)
+                    WHERE kind = 'refused'
+                )
+                ORDER BY {order}
             ) TO $path ({parquet})
             """,
             {
@@ -207,6 +211,7 @@ def _write_rows(
                 "unreadable": decode.UNREADABLE,
                 "path": str(files["quarantine"]),
             },
+            columns=columns_of("quarantine"),
             lines=refused_lines(),
             order=ORDER["quarantine"],
             parquet=_PARQUET,
@@ -222,7 +227,7 @@ def _stored_parquet(connection: duckdb.DuckDBPyConnection, hour: datetime, folde
         "COPY (SELECT {columns} FROM ingest.events WHERE received_hour = $hour ORDER BY {order}) "
         "TO $path ({parquet})",
         {"hour": hour, "path": str(path)},
-        columns=names(TABLES["events"]),
+        columns=names(COLUMN_TYPES["events"]),
         order=ORDER["events"],
         parquet=_PARQUET,
     )

@@ -9,47 +9,16 @@ from collections.abc import Iterable, Sequence
 
 import duckdb
 
+from footfall.catalogue.columns import LINE, LineKind, fields_of
 from footfall.sql import Sql, joined, name, number, run, sql, text
 from footfall.sql import kind as type_of
 from orchestration.ingest.decode import EVENT_FIELDS, MAX_LINE_BYTES, NUMBER, OBJECT, DecodedObject
 
-#: Columns of a stored line (footfall.event), of every version, and their DuckDB types: no inference. What a
-#: line of an older version has not is null.
-LINE_COLUMNS = {
-    "v": "INTEGER",
-    "kind": "VARCHAR",
-    "client_id": "VARCHAR",
-    "site_id": "VARCHAR",
-    "event_id": "VARCHAR",
-    "type": "VARCHAR",
-    "received_at": "TIMESTAMPTZ",
-    "occurred_at": "TIMESTAMPTZ",
-    "visitor_id": "VARCHAR",
-    "user_agent": "VARCHAR",
-    "host": "VARCHAR",
-    "is_declared_host": "BOOLEAN",
-    "gpc": "BOOLEAN",
-    "dnt": "BOOLEAN",
-    "previous_visitor_id": "VARCHAR",
-    "consent_tier": "INTEGER",
-    "consent_declared": "INTEGER",
-    "session_id": "VARCHAR",
-    "user_id": "VARCHAR",
-    "country": "VARCHAR",
-    "region": "VARCHAR",
-    "city": "VARCHAR",
-    "client_hints": "VARCHAR",
-    "lost": "INTEGER",
-    "sent_at": "BIGINT",
-    "source": "VARCHAR",
-    "reason": "VARCHAR",
-    "detail": "VARCHAR",
-    "body": "VARCHAR",
-    "event": "JSON",
-}
+#: Columns of a stored line and their DuckDB types: no inference. What a line of an older version has not is
+#: null.
+LINE_COLUMNS = {field.name: field.type for field in LINE}
 #: The event as far as lines are judged by it. Anything but an object is an error of DuckDB's.
 _JUDGED_EVENT = "STRUCT(referrer VARCHAR)"
-_REFUSED = ("kind", "client_id", "site_id", "received_at", "reason", "detail", "body")
 
 
 #: The authority of a referrer, `user@host:port`: what comes before the third slash. Cut further on distinct
@@ -82,12 +51,16 @@ def files_of(decoded: Iterable[DecodedObject]) -> list[str]:
 
 def wide_lines() -> Sql:
     """`read_lines` of events, with every column."""
-    return read_lines({k: v for k, v in LINE_COLUMNS.items() if k not in ("v", "reason", "detail", "body")})
+    return read_lines(_columns_of("event"))
 
 
 def refused_lines() -> Sql:
     """`read_lines` of what was refused."""
-    return read_lines({column: LINE_COLUMNS[column] for column in _REFUSED})
+    return read_lines(_columns_of("refused"))
+
+
+def _columns_of(kind: LineKind) -> dict[str, str]:
+    return {field.name: field.type for field in fields_of(kind) if field.name != "v"}
 
 
 def judge_lines(connection: duckdb.DuckDBPyConnection, decoded: Sequence[DecodedObject]) -> bool:

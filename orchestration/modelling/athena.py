@@ -8,10 +8,10 @@ import re
 import sys
 from collections.abc import Mapping
 
+from footfall.catalogue.ingested import COLUMN_TYPES
 from footfall.catalogue.tables import PUBLISHED
 from footfall.installed import DBT_PROJECT
 from footfall.strict_yaml import read_yaml
-from orchestration.ingest.schema import TABLES
 
 #: DuckDB type → Athena's.
 _TYPES = {
@@ -30,7 +30,7 @@ _IN_THE_LAKE = ("events", "quarantine")
 def athena_ddl(table: str, lake: str) -> str:
     """One statement. `lake`: the lake's root, s3://bucket or s3://bucket/prefix."""
     place = f"{lake.rstrip('/')}/{table}/"
-    columns = ",\n".join(f"  `{name}` {_TYPES[kind]}" for name, kind in TABLES[table].items())
+    columns = ",\n".join(f"  `{name}` {_TYPES[kind]}" for name, kind in COLUMN_TYPES[table].items())
     return (
         f"CREATE EXTERNAL TABLE IF NOT EXISTS {table} (\n{columns}\n)\n"
         "PARTITIONED BY (`dt` string, `hour` string)\n"

@@ -9,6 +9,7 @@ nothing.
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -26,6 +27,8 @@ DBT = Path(sys.prefix) / "bin" / "dbt"
 SHIPPED = PROJECT_FOLDER / "target" / "prepared"
 _SOURCES = ("models", "macros", "seeds", "tests", "analyses", "dbt_project.yml", "profiles.yml")
 _PACKAGES = ("dbt-core", "dbt-duckdb")
+#: Names of the folders, and of such as were left unfinished.
+_MADE = re.compile(r"[0-9a-f]{12}(\.part)?")
 
 
 def dbt_environment() -> dict[str, str]:
@@ -37,10 +40,10 @@ def dbt_environment() -> dict[str, str]:
     }
 
 
-def dbt_folders(target: Path) -> list[str]:
+def dbt_folders(target: Path, project: Path = PROJECT_FOLDER) -> list[str]:
     """dbt's arguments that say where the project is, and that all it writes goes to `target`."""
     return [
-        *("--project-dir", str(PROJECT_FOLDER), "--profiles-dir", str(PROJECT_FOLDER)),
+        *("--project-dir", str(project), "--profiles-dir", str(PROJECT_FOLDER)),
         *("--target-path", str(target), "--log-path", str(target), "--no-use-colors"),
     ]
 
@@ -93,7 +96,7 @@ def prepare(home: Path, say: Callable[[str], object] = lambda _: None) -> Path:
             shutil.rmtree(made, ignore_errors=True)
             part.rename(made)
             for other in root.iterdir():
-                if other.is_dir() and other != made:
+                if _MADE.fullmatch(other.name) and other != made:
                     shutil.rmtree(other, ignore_errors=True)
     return made
 

@@ -10,7 +10,7 @@ from footfall.clients import Client, Registry, load_registry
 from footfall.errors import FootfallError
 
 
-class Clients(dg.ConfigurableResource):
+class Clients(dg.ConfigurableResource[None]):
     """The folder of client files."""
 
     folder: str

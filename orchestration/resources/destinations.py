@@ -15,7 +15,7 @@ from footfall.store import ObjectStore, open_store
 Opening = Callable[[], ObjectStore]
 
 
-class Destinations(dg.ConfigurableResource):
+class Destinations(dg.ConfigurableResource[None]):
     """Opens the stores that deliveries are put to."""
 
     home: str

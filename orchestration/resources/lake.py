@@ -11,7 +11,7 @@ from footfall.store import ObjectStore
 _known = cache(take_up_lake)
 
 
-class Lake(dg.ConfigurableResource):
+class Lake(dg.ConfigurableResource[None]):
     """The object store with our keys."""
 
     url: str

@@ -9,7 +9,7 @@ from footfall.hours import read_first_hour
 from footfall.signatures import Signer, load_signer
 
 
-class State(dg.ConfigurableResource):
+class State(dg.ConfigurableResource[None]):
     """Files below the state folder that several parts share."""
 
     home: str

@@ -13,7 +13,7 @@ import duckdb
 from dagster_duckdb import DuckDBResource
 from pydantic import Field
 
-from footfall.durable import STEPS, BrokenState, known_version, require_known
+from footfall.durable import STEPS, BrokenState, known_version, require_known, version_in
 from footfall.errors import FootfallError
 from footfall.sql import SCRATCH, SETTINGS, confine, open_database, run, run_steps
 
@@ -75,7 +75,10 @@ class Warehouse(DuckDBResource):
                 ["state_version"],
             ).fetchone() == (1,)
             row = run(connection, "SELECT version FROM ingest.state_version").fetchone() if is_there else None
-            found = int(row[0]) if row else 0
+            try:
+                found = version_in(row[0]) if row else 0
+            except ValueError as error:
+                raise BrokenState(name, self.database, error) from None
             require_known(name, self.database, found, known_version(name))
             if found == known_version(name):
                 return

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from orchestration.webhooks.send import Attempt, Outcome
+from orchestration.webhooks.endpoint import Attempt, Outcome
 
 #: Seconds between attempts, the schedule that Standard Webhooks publishes: 75 hours in all.
 SCHEDULE = (0, 5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400)

@@ -8,8 +8,8 @@ from support.spools import HOUR, append_all, frame, shut
 
 from collector.closing import CLOSE_AFTER, Closer
 from collector.files import Files
+from collector.hour_tallies import Tallies, Tally
 from collector.shipper import Shipper
-from collector.tally import Tallies, Tally
 from collector.worker_folders import open_spool, take_over
 from footfall.errors import FootfallError
 from footfall.hours import HOUR as ONE_HOUR

@@ -145,6 +145,21 @@ SPELLINGS = {
         "00000000-0000-0000-0000-0000c6336407",
         "3325256711.0",
         "-969710585",
+        "3325256711.000",
+        "3.325256711e9",
+        "3.325256711E+09",
+        "3,325,256,711",
+        "MTk4LjUxLjEwMC43",
+        "eyJpcCI6IjE5OC41MS4xMDAuNyJ9",
+        "OjpmZmZmOjE5OC41MS4xMDAuNw==",
+        "MzMyNTI1NjcxMQ==",
+        "xjNkBw==",
+        "AAAAAAAAAAAAAP//xjNkBw==",
+        "AAAAAAAAAAAAAP__xjNkBw",
+        "%252533%252533%252532%252535%252532%252535%252536%252537%252531%252531",
+        "%254D%2554%256B%2534%254C%256A%2555%2578%254C%256A%2545%2577%254D%2543%2534%2533",
+        "\\u004d\\u0054k4LjUxLjEwMC43",
+        "\\u00253198.51.100.7",
     ),
     "2001:db8:77::abcd": (
         "2001:db8:77::abcd",
@@ -159,10 +174,17 @@ SPELLINGS = {
         "2001-db8-77--abcd.ipv6-literal.net",
         "d.c.b.a.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.7.7.0.0.8.b.d.0.1.0.0.2.ip6.arpa",
         "20010db800770000000000000000abcd",
+        "MjAwMTpkYjg6Nzc6OmFiY2Q=",
+        "WzIwMDE6ZGI4Ojc3OjphYmNkXTo0NDM=",
+        "IAENuAB3AAAAAAAAAACrzQ==",
     ),
 }
 #: The same length and look, and nobody's address.
-OTHERS = ("198.51.100.8", "198.51.100.70", "1.2.3.4", "v10.0.19045.3693", "2001:db8:78::abcd", "120.0.0.0")
+OTHERS = (
+    *("198.51.100.8", "198.51.100.70", "1.2.3.4", "v10.0.19045.3693", "2001:db8:78::abcd", "120.0.0.0"),
+    # 198.51.100.70 and .8 in base64, numbers beside the own one
+    *("MTk4LjUxLjEwMC43MA==", "eyJpcCI6IjE5OC41MS4xMDAuOCJ9", "3325256712", "3.325256712e9", "13325256711"),
+)
 
 
 def carrying(text, number):

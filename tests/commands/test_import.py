@@ -1,6 +1,9 @@
 """`footfall import`: one report, whatever the format."""
 
+import gzip
+
 import pytest
+import zstandard
 
 FORMATS = {
     "combined": (
@@ -33,3 +36,50 @@ def test_import_reports_every_format_alike(footfall, tmp_path, name):
     assert hours.startswith("1 hours from 2026-11-20T14 to 2026-11-20T14, ")
     assert earliest.startswith("these hours are the earliest so far")
     assert following == "next: footfall run --from 2026-11-20 --to 2026-11-21"
+
+
+def _bomb(line):
+    """A sound line, and a thousand times what it is packed into."""
+    return [line.encode(), *[b"\n" * (1 << 20)] * 64]
+
+
+def _gzipped(pieces, path):
+    with gzip.open(path, "wb") as file:
+        for piece in pieces:
+            file.write(piece)
+
+
+def _zstandard(pieces, path):
+    with path.open("wb") as file, zstandard.ZstdCompressor().stream_writer(file) as packed:
+        for piece in pieces:
+            packed.write(piece)
+
+
+@pytest.mark.parametrize("pack", [_gzipped, _zstandard])
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_bomb_is_refused_in_one_line_and_nothing_is_imported(footfall, tmp_path, name, pack):
+    text = FORMATS[name][0].partition("\nx")[0]
+    path = tmp_path / "E2A.2026-11-20-14.log"
+    pack(_bomb(text), path)
+
+    done = footfall("import", str(path), "--client", "demo", "--format", name)
+
+    assert done.returncode == 1
+    [said] = done.stderr.splitlines()
+    assert "Traceback" not in said
+    assert path.name in said
+    assert not list((footfall.home / "lake" / "raw").rglob("*import*"))
+
+
+@pytest.mark.parametrize("begin", [b"PK\x03\x04", b"BZh9", b"\xfd7zXZ\x00", b"7z\xbc\xaf", b"Rar!"])
+@pytest.mark.parametrize("is_inside", [False, True])
+def test_an_archive_is_refused_by_what_it_is(footfall, tmp_path, begin, is_inside):
+    data = begin + b"x" * 1000
+    (tmp_path / "a.log").write_bytes(gzip.compress(data) if is_inside else data)
+
+    done = footfall("import", str(tmp_path / "a.log"), "--client", "demo")
+
+    assert (done.returncode, done.stdout) == (1, "")
+    [said] = done.stderr.splitlines()
+    assert "a.log is " in said
+    assert "unpack it" in said

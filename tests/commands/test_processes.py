@@ -261,3 +261,25 @@ print("goes on")
     done = subprocess.run([sys.executable, "-c", ignoring], capture_output=True, text=True, timeout=120)
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "goes on\n", "")
+
+
+def test_a_log_that_has_grown_begins_anew_and_what_it_held_stays_once(tmp_path):
+    says = "import time\nwhile True: print('x' * 99, flush=True); time.sleep(0.01)"
+    with Children(tmp_path, {}, tmp_path / "logs") as children:
+        children.start("daemon", python("-c", says))
+        log, before = children.log("daemon"), tmp_path / "logs" / "daemon.log.1"
+        give_up = time.monotonic() + 60
+        for _ in range(2):
+            before.unlink(missing_ok=True)
+            while not before.exists():
+                assert time.monotonic() < give_up
+                children.shorten_logs(2000)
+                time.sleep(0.01)
+            assert 2000 <= before.stat().st_size < 20_000
+        while log.stat().st_size == 0:
+            assert time.monotonic() < give_up
+            time.sleep(0.01)
+
+        assert children.last_lines("daemon", 1) == ["x" * 99]
+        assert log.stat().st_size < 20_000
+        assert b"\0" not in log.read_bytes(), "it goes on at the beginning of the file, not behind a hole"

@@ -300,6 +300,15 @@ def test_dagster_shows_each_hour_and_each_file_with_its_numbers(mended):
     assert set(seen["deliveries/open/daily-metrics"]) == {DAY}
 
 
+def test_the_list_of_runs_says_which_hours_or_days_a_run_by_hand_took(mended, monkeypatch):
+    monkeypatch.setenv("DAGSTER_HOME", str(mended.home / "dagster"))
+    with dg.DagsterInstance.get() as instance:
+        took = {(run.job_name, run.tags["footfall/periods"]) for run in instance.get_runs()}
+
+    first, last = (hour.strftime(HOUR_FORMAT) for hour in HOURS)
+    assert {("hourly", f"{first} to {last}"), ("daily_utc", DAY)} <= took
+
+
 def test_a_run_says_which_steps_it_took(mended):
     for step in ("ingest", "models", "deliveries"):
         assert re.search(rf"^  {step} done in \d+\.\d s$", mended.out, re.MULTILINE), mended.out

@@ -9,7 +9,7 @@ import duckdb
 import pytest
 from support.compiled_models import PROJECT, Dbt, Models, compiled_models, hour_text
 
-from orchestration.ingest.schema import TABLES
+from footfall.catalogue.ingested import COLUMN_TYPES
 
 SHARED = PROJECT.parents[1] / "shared"
 
@@ -75,8 +75,8 @@ def add_events() -> AddEvents:
                 "object_key": "raw/object",
                 "line_number": number,
             } | given
-            rows.append([row.get(column) for column in TABLES["events"]])
-        places = ", ".join("?" * len(TABLES["events"]))
+            rows.append([row.get(column) for column in COLUMN_TYPES["events"]])
+        places = ", ".join("?" * len(COLUMN_TYPES["events"]))
         connection.executemany(f"insert into ingest.events values ({places})", rows)
 
     return add

@@ -8,8 +8,8 @@ import duckdb
 import pytest
 
 from footfall import keys
+from footfall.catalogue.ingested import COLUMN_TYPES
 from footfall.catalogue.tables import PUBLISHED
-from orchestration.ingest.schema import TABLES
 from orchestration.modelling.athena import athena_ddl, athena_mart, main, marts
 
 TYPES = {
@@ -30,7 +30,7 @@ def test_a_table_has_the_columns_that_ingest_writes_and_lies_where_the_keys_say(
 
     listing = ddl[: ddl.index("PARTITIONED BY")]
     assert re.findall(r"`(\w+)` (\w+)", listing) == [
-        (name, TYPES[kind]) for name, kind in TABLES[table].items()
+        (name, TYPES[kind]) for name, kind in COLUMN_TYPES[table].items()
     ]
     (template,) = re.findall(r"'storage.location.template' = '(.*)'", ddl)
     place = template.replace("${dt}", "2026-03-01").replace("${hour}", "04")

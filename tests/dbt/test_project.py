@@ -1,13 +1,15 @@
 """What the dbt project promises about itself: documents, contracts, an empty start, its own unit tests."""
 
+from collections import Counter
 from pathlib import Path
 
 import duckdb
 import pytest
 import yaml
 
+from footfall.catalogue.columns import EVENT
+from footfall.catalogue.ingested import COLUMN_TYPES
 from footfall.catalogue.tables import TABLES as CATALOGUE
-from orchestration.ingest.schema import TABLES
 
 PROJECT = Path(__file__).parents[2] / "dbt_project"
 MODELS = sorted((PROJECT / "models").rglob("*.sql"))
@@ -31,7 +33,7 @@ def test_the_sources_are_the_tables_that_ingest_writes():
     documented = {t["name"]: {c["name"]: c["data_type"] for c in t["columns"]} for t in source["tables"]}
 
     assert source["schema"] == "ingest"
-    assert documented == TABLES
+    assert documented == COLUMN_TYPES
     assert all(c["description"] for t in source["tables"] for c in t["columns"])
 
 
@@ -42,6 +44,19 @@ def test_every_model_says_what_a_row_is_and_what_each_column_means(path):
     assert model["name"] == path.stem
     assert model["description"].startswith("One row per ")
     assert all(column["description"].strip() for column in model["columns"])
+
+
+def test_a_text_that_three_models_have_is_written_once():
+    """In models/_texts.md, or, where it is a column of the stored event, in the catalogue."""
+    stored = {column.name: column.meaning for column in EVENT}
+    said = Counter(
+        (column["name"], column["description"])
+        for path in MODELS
+        for column in _document(path.with_suffix(".yml"))["models"][0]["columns"]
+        if "doc(" not in column["description"]
+    )
+
+    assert [each for each, times in said.items() if times > 2 or stored.get(each[0]) == each[1]] == []
 
 
 def test_every_mart_and_report_is_in_the_catalogue():
@@ -59,6 +74,7 @@ def test_the_catalogue_names_columns_that_the_table_has(table):
 @pytest.mark.parametrize("table", CATALOGUE, ids=lambda table: table.name)
 def test_what_is_personal_in_one_table_is_so_in_each(table):
     anywhere = {column for each in CATALOGUE for column in each.personal}
+    anywhere |= {column.name for column in EVENT if column.personal}
     columns = {column["name"] for column in REPORTED[table.name]["columns"]}
 
     assert anywhere & columns == set(table.personal)

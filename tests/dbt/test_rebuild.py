@@ -70,14 +70,27 @@ def test_a_rebuild_in_pieces_gives_the_tables_of_one_statement(dbt, models, told
 
 def test_a_rebuild_that_fails_says_so_and_leaves_the_warehouse_as_it_was(told, tmp_path):
     with duckdb.connect(str(told)) as connection:
-        connection.execute("drop table ingest.funnels cascade")
+        connection.execute("alter table ingest.sites alter timezone type integer using 7")
     before = told.read_bytes()
 
-    with pytest.raises(FootfallError, match=r"nothing has changed: .*funnels"):
+    with pytest.raises(FootfallError, match=r"nothing has changed: .*int_events_sessionised"):
         rebuild(told, tmp_path, lambda _: None)
 
     assert told.read_bytes() == before
     assert [path.name for path in told.parent.glob("*.duckdb*")] == [told.name]
+
+
+def test_a_warehouse_of_an_earlier_version_is_rebuilt_without_a_new_ingest(dbt, models, told, tmp_path):
+    dbt.must("build", "--full-refresh", "--exclude-resource-type", "unit_test")
+    expected = everything(told, models)
+    with duckdb.connect(str(told)) as connection:
+        connection.execute("drop schema staging cascade")
+        connection.execute("alter table ingest.events drop column redactions")
+        connection.execute("drop table ingest.changes")
+
+    rebuild(told, tmp_path, lambda _: None)
+
+    assert everything(told, models) == expected
 
 
 def test_without_a_warehouse_there_is_nothing_to_rebuild(tmp_path):

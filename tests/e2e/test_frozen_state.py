@@ -10,6 +10,7 @@ from support.frozen_state import NEXT_HOUR, FrozenState, unpack
 
 from commands.demo.delivered import files
 from footfall.store import LocalStore
+from footfall.verify import verify_bucket
 
 CLIENTS = ("agency", "demo")
 #: Deliveries of the hour that the earlier version had not run.
@@ -115,8 +116,21 @@ def test_an_enrichment_that_waited_is_applied(taken_up):
 
 def test_the_buckets_are_as_promised(taken_up):
     for name in (*CLIENTS, "backup"):
-        done = taken_up.state.footfall("verify", f"file://{taken_up.state.home}/buckets/{name}")
+        done = taken_up.state.footfall(
+            "verify", f"file://{taken_up.state.home}/buckets/{name}", "--at", NEXT_HOUR[1]
+        )
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_each_bucket_gets_a_log_that_begins_with_what_the_earlier_version_delivered(taken_up):
+    for name in CLIENTS:
+        bucket = LocalStore(taken_up.state.home / "buckets" / name)
+        [log] = verify_bucket(bucket, needs_log=True).logs
+        logged = {leaf.key for leaf in log.leaves.values()}
+        before = taken_up.objects_before[name]
+        assert not any(key.startswith("_log/") for key in before)
+        assert {key for key in before if key.endswith("/_manifest.json")} < logged
+        assert {key for key in before if key.startswith(("_schema/", "_keys/"))} <= logged
 
 
 def test_what_was_decided_told_and_left_to_be_told_is_still_known(taken_up):

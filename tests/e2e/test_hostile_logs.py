@@ -111,7 +111,7 @@ def test_what_a_log_says_is_stored_as_text_and_each_hour_keeps_its_own_lines(odd
         "11": (3, 2, {"damaged_line": 1}),
         "12": (4, 4, {}),
     }
-    verified = odd_home.run("verify", str(bucket))
+    verified = odd_home.run("verify", str(bucket), "--at", "2025-06-19T13")
     assert verified.returncode == 0, verified.stdout
     assert sorted(path.name for path in tmp_path.glob("written*")) == []
     for path in odd_home.home.rglob("*"):

@@ -48,7 +48,7 @@ def refusal(done, *words):
     assert done.returncode == 1, done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
     [line] = [line for line in done.stderr.splitlines() if "version" in line]
-    for word in (*words, "knows versions up to 1", "docs/operations.md#versions"):
+    for word in (*words, "knows versions up to ", "docs/operations.md#versions"):
         assert word in line, line
     return line
 
@@ -95,6 +95,54 @@ def test_a_newer_warehouse_is_refused_by_the_run_and_nothing_is_delivered(state)
     assert (state.home / "ledger.sqlite").read_bytes() == before
 
 
+#: What is no version of anything.
+NO_VERSIONS = ("1e999", "-5", "1.5", "true", "null", '"two"', "[1]", "9" * 5000)
+
+
+def damaged(done, path):
+    assert done.returncode == 1, done.stdout + done.stderr
+    [line] = done.stderr.splitlines()
+    assert f"{path} is damaged" in line
+
+
+@pytest.mark.parametrize("text", [*(f'{{"keys": {said}}}' for said in NO_VERSIONS), "[1]", "null", "", "["])
+def test_a_version_that_is_none_is_told_in_one_line(state, text):
+    (state.home / "versions.json").write_text(text)
+
+    damaged(state.footfall("deliveries", "list"), state.home / "versions.json")
+
+
+@pytest.mark.parametrize("text", [*(f'{{"lake": {said}}}' for said in NO_VERSIONS[:4]), "[]", ""])
+def test_a_version_of_the_lake_that_is_none_is_told_in_one_line(state, text):
+    (state.home / "lake" / "_footfall.json").write_text(text)
+    log = state.folder / "access.log"
+    log.write_text('192.0.2.1 - - [29/Nov/2026:12:00:00 +0000] "GET / HTTP/1.1" 200 1 "-" "Mozilla/5.0"\n')
+
+    done = state.footfall("import", str(log), "--client", "demo")
+
+    assert done.returncode == 1, done.stdout
+    [line] = done.stderr.splitlines()
+    assert "_footfall.json is damaged" in line
+
+
+@pytest.mark.parametrize("value", ["NULL::INTEGER", "'x'", "-1"])
+def test_a_version_of_the_warehouse_that_is_none_is_told_in_one_line(state, value):
+    path = state.home / "warehouse.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("DROP TABLE IF EXISTS ingest.state_version")
+        connection.execute(f"CREATE TABLE ingest.state_version AS SELECT {value} AS version")
+
+    damaged(state.footfall("deliveries", "restate"), path)
+
+
+def test_a_version_of_a_database_that_is_none_is_told_in_one_line(state):
+    path = state.home / "registry.sqlite"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA user_version = -1")
+
+    damaged(state.footfall("domains", "list"), path)
+
+
 @pytest.mark.parametrize("act", ["collect", "import", "run"])
 def test_a_newer_lake_is_refused(state, act):
     (state.home / "lake" / "_footfall.json").write_text('{"lake": 2}')
@@ -117,4 +165,4 @@ def test_a_state_without_versions_gets_them_and_keeps_them(state):
         name: len(steps) for name, steps in FILE_STEPS.items()
     }
     with closing(sqlite3.connect(state.home / "ledger.sqlite")) as connection:
-        assert connection.execute("PRAGMA user_version").fetchone() == (1,)
+        assert connection.execute("PRAGMA user_version").fetchone() == (len(STEPS["ledger.sqlite"]),)

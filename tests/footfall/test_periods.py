@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from footfall import keys
-from footfall.catalogue.periods import calendar, days
+from footfall.catalogue.periods import are_of_one_grain, calendar, days, partition_of
 
 BERLIN, KOLKATA, HAVANA = "Europe/Berlin", "Asia/Kolkata", "America/Havana"
 HOUR = timedelta(hours=1)
@@ -117,3 +117,28 @@ def test_a_folder_of_the_client_s_own_names_the_minute_where_there_is_one():
 def test_what_is_no_cadence_is_refused(cadence):
     with pytest.raises(ValueError, match="is no cadence"):
         calendar(cadence)
+
+
+@pytest.mark.parametrize("cadence", ["hourly", "live", "daily", "5min", "30min"])
+def test_from_what_a_person_calls_a_period_follows_its_partition(cadence):
+    period = calendar(cadence, "Europe/Berlin").at(AT)
+
+    assert partition_of(period.name) == period.partition
+
+
+@pytest.mark.parametrize("text", ["", "events", "2026-11-31", "2026-11-20T14Z"])
+def test_what_names_no_period_stays_as_it_is(text):
+    assert partition_of(text) == text
+
+
+@pytest.mark.parametrize(
+    ("partitions", "are"),
+    [
+        (["2026-11-20", "2026-11-21"], True),
+        (["2026-11-20-14:00", "2026-11-20-15:00"], True),
+        (["2026-11-20", "2026-11-20-14:00"], False),
+        (["everything"], False),
+    ],
+)
+def test_partitions_compare_where_all_are_of_hours_or_all_of_days(partitions, are):
+    assert are_of_one_grain(*partitions) is are

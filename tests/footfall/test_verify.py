@@ -30,7 +30,7 @@ def verify(bucket, capsys):
     """Run the command in this process. Returns its exit code and its lines."""
 
     def run(*options, url=None):
-        code = cli.main(["verify", url or bucket.root.as_uri(), *options])
+        code = cli.main(["verify", url or bucket.root.as_uri(), "--allow-unlogged", *options])
         said = capsys.readouterr()
         assert said.err == ""
         return code, said.out.splitlines()
@@ -128,7 +128,7 @@ def test_every_oddity_at_once_in_a_process_of_its_own(footfall, bucket):
     for key, (data, _) in planted.items():
         put(bucket, key, data)
 
-    done = footfall("verify", bucket.root.as_uri())
+    done = footfall("verify", bucket.root.as_uri(), "--allow-unlogged")
 
     assert (done.returncode, done.stderr) == (1, "")
     for _, said in planted.values():
@@ -277,7 +277,7 @@ def test_the_same_on_an_s3_server(footfall, tmp_path):
         for mark in ("b/", "b/events/"):
             raw_client.put_object(Bucket=server.bucket, Key=mark, Body=b"")
         footfall.settings = {**server.environment, "FOOTFALL_S3_ENDPOINT": server.endpoint}
-        before = footfall("verify", f"s3://{server.bucket}/b")
+        before = footfall("verify", f"s3://{server.bucket}/b", "--allow-unlogged")
         # An object of each place, and each of the others in a bucket of its own.
         planted: dict[str, dict[str, bytes]] = {}
         for key, data, _ in ODDITIES.values():
@@ -289,7 +289,7 @@ def test_the_same_on_an_s3_server(footfall, tmp_path):
             pem = f"_keys/{signer().key_id}.pem"
             raw_client.put_object(Bucket=server.bucket, Key=f"{prefix}/{pem}", Body=good.get(pem))
         raw_client.close()
-        done = footfall("verify", f"s3://{server.bucket}", "--client", "acme")
+        done = footfall("verify", f"s3://{server.bucket}", "--client", "acme", "--allow-unlogged")
 
     assert before.stdout.splitlines()[0] == (
         "PROBLEM  acme events: nothing from 2026-11-20T15:00+0000 to 2026-11-20T16:00+0000"

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from support.orchestration_builders import HOUR, client, event, land, land_bytes, refused
 
+from footfall.catalogue.ingested import COLUMN_TYPES
 from footfall.clients import Registry
 from footfall.enrichments import land_enrichments
 from footfall.errors import FootfallError
@@ -21,7 +22,7 @@ from orchestration.ingest.late_fields import replace_enrichments
 from orchestration.ingest.listing import Cursor, find_late, hours_to_look_at, read_digests, record_digests
 from orchestration.ingest.replay import replay_quarantine
 from orchestration.ingest.review import LOST, UNCLOSED, VOLUME, review
-from orchestration.ingest.schema import TABLES, make_schema
+from orchestration.ingest.schema import make_schema
 
 ONE = timedelta(hours=1)
 
@@ -92,7 +93,7 @@ def test_a_warehouse_of_an_earlier_version_gets_the_new_columns(connection):
     make_schema(connection)
 
     described = connection.execute("DESCRIBE ingest.hours").fetchall()
-    assert {row[0] for row in described} == set(TABLES["hours"])
+    assert {row[0] for row in described} == set(COLUMN_TYPES["hours"])
 
 
 def _marker(lake, hour, collector, *names):

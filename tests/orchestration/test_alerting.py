@@ -612,7 +612,7 @@ def test_an_event_type_that_came_every_day_and_comes_no_more_has_vanished():
 
 def test_an_overdue_period_is_told_even_where_nothing_ever_ran():
     due = [
-        Due("acme", "events", f"2026-11-20T{h:02d}", AT + (h - 14) * timedelta(hours=1))
+        Due("acme", "events", f"2026-11-20T{h:02d}", AT + (h - 14) * timedelta(hours=1), "hourly")
         for h in range(10, 16)
     ]
     delivered = frozenset({("acme", "events", "2026-11-20T10")})
@@ -659,7 +659,9 @@ def test_every_kind_says_what_it_means_and_what_to_do():
 
 INCIDENTS = {
     "delivery refused": [BROKEN],
-    "delivery overdue": conditions.overdue([Due("acme", "events", "p", AT)], frozenset(), AT + MINUTE),
+    "delivery overdue": conditions.overdue(
+        [Due("acme", "events", "p", AT, "daily")], frozenset(), AT + MINUTE
+    ),
     "run failed": conditions.failed_runs([run()]),
     "check failed": conditions.failed_checks([("ingest/events", "every_line_is_accounted_for", "1")], "u"),
     "hour degraded": conditions.degraded_hours([(AT, "raw/x", "cut short")]),

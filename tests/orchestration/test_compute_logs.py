@@ -1,4 +1,4 @@
-"""What steps print lies where the lake is: beside Dagster's home, or on S3 for another machine to find."""
+"""What steps print lies in Dagster's home, or with a lake on S3 in it, where another machine finds it."""
 
 import os
 import sys
@@ -18,7 +18,7 @@ from orchestration.defs.upkeep.runs import prune_runs
 
 @dg.asset
 def talkative():
-    sys.stdout.write("what a step says\n")
+    sys.stdout.write("what a step says")
 
 
 def _settings(tmp_path, lake=None, endpoint=None):

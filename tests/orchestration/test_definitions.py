@@ -9,8 +9,9 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 import pytest
-from support.orchestration_builders import add_event, warehouse
+from support.orchestration_builders import add_event, event, land, warehouse
 
+from footfall.catalogue.ingested import COLUMN_TYPES
 from footfall.catalogue.periods import HOUR_FORMAT
 from footfall.clients import load_registry
 from footfall.hours import HOUR, floor
@@ -19,6 +20,7 @@ from footfall.store import LocalStore
 from footfall.verify import verify_bucket
 from orchestration import loading
 from orchestration.ingest.schema import create_statements
+from orchestration.ingest.versions import ingest_version
 from orchestration.loading import build_defs
 from orchestration.modelling.project import prepare
 from orchestration.partitions import each_hour, zone_name
@@ -32,6 +34,7 @@ LEDGER = "deliveries/ledger"
 DESTINATIONS = "deliveries/destinations"
 
 Load = Callable[..., dg.Definitions]
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 #: Reads log buckets, in a job of its own.
@@ -151,6 +154,7 @@ def test_one_job_an_hour_and_one_a_day_for_each_time_zone(load):
         ("upkeep", "UTC"),
         ("probe_destinations", "UTC"),
         ("usage_daily", "UTC"),
+        ("check_buckets", "UTC"),
         ("hourly", "UTC"),
         ("daily_utc", "UTC"),
         ("daily_europe_berlin", "Europe/Berlin"),
@@ -163,6 +167,7 @@ def test_one_job_an_hour_and_one_a_day_for_each_time_zone(load):
         "upkeep",
         "probe_destinations",
         "usage_daily",
+        "check_buckets",
         "daily_utc",
         "daily_europe_berlin",
     }
@@ -265,8 +270,39 @@ def test_without_any_client_the_code_location_loads(load, tmp_path):
     }
 
 
+def test_an_hour_says_what_it_was_read_of_so_that_a_late_object_makes_what_follows_stale(load, tmp_path):
+    load(ROOT / "clients")
+    lake = LocalStore(tmp_path / "lake")
+
+    empty, again = (_versions(_hour(ROOT / "clients", tmp_path)) for _ in range(2))
+    land(lake, FIRST_HOUR, event("event-0001", FIRST_HOUR))
+    late = _versions(_hour(ROOT / "clients", tmp_path))
+
+    assert empty == again
+    changed = {name for name in empty if empty[name] != late[name]}
+    assert changed == {"ingest/events", "ingest/quarantine"}
+    assert {code for code, _ in late.values()} == {ingest_version()}
+
+
+def _versions(result):
+    """Asset → (code version, data version) of its materialisation."""
+    return {
+        made.materialization.asset_key.to_user_string(): (
+            made.materialization.tags["dagster/code_version"],
+            made.materialization.tags["dagster/data_version"],
+        )
+        for made in (e.step_materialization_data for e in result.get_asset_materialization_events())
+    }
+
+
 def _checks_of_an_hour(clients: Path, folder: Path, name: str):
     """Ingest an empty hour with these client files, and return the results of one check."""
+    result = _hour(clients, folder)
+    return [check for check in result.get_asset_check_evaluations() if check.check_name == name]
+
+
+def _hour(clients: Path, folder: Path):
+    """Ingest the first hour with these client files, of the lake in `folder`."""
     from orchestration.defs.ingest.assets import ingest
     from orchestration.resources.clients import Clients
     from orchestration.resources.lake import Lake
@@ -289,10 +325,10 @@ def _checks_of_an_hour(clients: Path, folder: Path, name: str):
                     dbt_folder=str(folder / "dbt"),
                 ),
             },
-            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            run_config=QUIET,
         )
     assert result.success
-    return [check for check in result.get_asset_check_evaluations() if check.check_name == name]
+    return result
 
 
 @pytest.mark.parametrize(
@@ -306,46 +342,11 @@ def _checks_of_an_hour(clients: Path, folder: Path, name: str):
     ids=["unreadable", "no such store"],
 )
 def test_a_client_file_spoilt_after_loading_holds_up_no_other_client(load, tmp_path, spoilt):
-    from orchestration.resources.clients import Clients
-    from orchestration.resources.destinations import Destinations
-    from orchestration.resources.state import State
-    from orchestration.resources.warehouse import Warehouse
-
-    clients = tmp_path / "clients"
-    shutil.copytree(ROOT / "clients", clients)
-    deliveries = next(
-        assets
-        for assets in load(clients).assets
-        if dg.AssetKey(["deliveries", "demo", "events"]) in assets.keys
-    )
-    (clients / "agency.yaml").write_text(spoilt)
-    with warehouse(tmp_path / "warehouse.duckdb") as connection:
-        for statement in create_statements():
-            connection.execute(statement)
-        connection.execute("INSERT INTO ingest.hours (received_hour) VALUES (?)", [FIRST_HOUR])
-        add_event(connection, "event-0001", hour=FIRST_HOUR)
-        connection.execute(
-            "INSERT INTO ingest.receipts VALUES (?, 'demo', 'shop', NULL, 1, 0, 0)", [FIRST_HOUR]
-        )
+    delivering = _Delivering(load, tmp_path)
+    (tmp_path / "clients" / "agency.yaml").write_text(spoilt)
 
     with dg.DagsterInstance.ephemeral() as instance:
-        result = dg.materialize(
-            [deliveries],
-            instance=instance,
-            partition_key=FIRST_HOUR.strftime(HOUR_FORMAT),
-            resources={
-                "warehouse": Warehouse(database=str(tmp_path / "warehouse.duckdb")),
-                "clients": Clients(folder=str(clients)),
-                "destinations": Destinations(home=str(tmp_path), backup_url=(tmp_path / "backup").as_uri()),
-                "state": State(
-                    home=str(tmp_path),
-                    ledger_path=str(tmp_path / "ledger.sqlite"),
-                    dbt_folder=str(tmp_path / "dbt"),
-                ),
-            },
-            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-            raise_on_error=False,
-        )
+        result = delivering.run(instance, raise_on_error=False)
 
     assert not result.success
     [failure] = [event.step_failure_data for event in result.all_events if event.is_step_failure]
@@ -356,21 +357,107 @@ def test_a_client_file_spoilt_after_loading_holds_up_no_other_client(load, tmp_p
     assert (seen.manifests, seen.rows, seen.problems) == (2, 1, [])
 
 
+def test_a_file_that_is_gone_from_a_bucket_fails_the_check_of_its_export_and_no_run(load, tmp_path):
+    delivering = _Delivering(load, tmp_path)
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert delivering.run(instance).success
+        sound = delivering.check(instance)
+        bucket = LocalStore(tmp_path / "buckets" / "demo")
+        [file] = [info.key for info in bucket.list("events/dt=") if info.key.endswith(".csv")]
+        bucket.delete(file)
+        found = delivering.check(instance)
+
+    exports = {"agency/daily-metrics", "agency/events", "agency/sessions"} | {
+        "demo/daily-metrics",
+        "demo/events",
+        "demo/sessions",
+    }
+    assert {name for name, check in sound.items() if check.passed} == exports
+    assert sound["demo/events"].metadata["periods in main"].value == 1
+    assert {name for name, check in found.items() if not check.passed} == {"demo/events"}
+    assert found["demo/events"].severity == dg.AssetCheckSeverity.ERROR
+    assert found["demo/events"].metadata["wrong"].value == f"main: {file}: is missing"
+
+
+class _Delivering:
+    """The hourly exports of the repository's clients, with one event of `demo` to deliver."""
+
+    def __init__(self, load: Load, folder: Path) -> None:
+        from orchestration.resources.clients import Clients
+        from orchestration.resources.destinations import Destinations
+        from orchestration.resources.state import State
+        from orchestration.resources.warehouse import Warehouse
+
+        shutil.copytree(ROOT / "clients", folder / "clients")
+        self.definitions = load(folder / "clients")
+        self.resources = {
+            "warehouse": Warehouse(database=str(folder / "warehouse.duckdb")),
+            "clients": Clients(folder=str(folder / "clients")),
+            "destinations": Destinations(home=str(folder), backup_url=(folder / "backup").as_uri()),
+            "state": State(
+                home=str(folder),
+                ledger_path=str(folder / "ledger.sqlite"),
+                dbt_folder=str(folder / "dbt"),
+            ),
+        }
+        with warehouse(folder / "warehouse.duckdb") as connection:
+            for statement in create_statements():
+                connection.execute(statement)
+            connection.execute("INSERT INTO ingest.hours (received_hour) VALUES (?)", [FIRST_HOUR])
+            add_event(connection, "event-0001", hour=FIRST_HOUR)
+            connection.execute(
+                "INSERT INTO ingest.receipts VALUES (?, 'demo', 'shop', NULL, 1, 0, 0)", [FIRST_HOUR]
+            )
+
+    def run(self, instance: dg.DagsterInstance, **how: bool) -> dg.ExecuteInProcessResult:
+        """Deliver the first hour."""
+        key = dg.AssetKey(["deliveries", "demo", "events"])
+        deliveries = next(assets for assets in self.definitions.assets if key in assets.keys)
+        return dg.materialize(
+            [deliveries],
+            instance=instance,
+            partition_key=FIRST_HOUR.strftime(HOUR_FORMAT),
+            resources=self.resources,
+            run_config=QUIET,
+            **how,
+        )
+
+    def check(self, instance: dg.DagsterInstance) -> dict[str, dg.AssetCheckEvaluation]:
+        """`client/export` → what the daily look into its buckets found."""
+        job = self.definitions.resolve_job_def("check_buckets")
+        done = job.execute_in_process(instance=instance, resources=self.resources, run_config=QUIET)
+        assert done.success
+        return {
+            each.asset_key.to_user_string().removeprefix("deliveries/"): each
+            for each in done.get_asset_check_evaluations()
+        }
+
+
 def test_every_asset_and_job_says_what_to_do_when_it_is_red(load, graph):
     silent = {
         name
         for name, node in _nodes(graph).items()
-        if "**When" not in (node.description or "") and not name.startswith("staging/referrer")
+        if "When " not in (node.description or "") and not name.startswith("staging/referrer")
     }
     assert silent == set()
     definitions = load(ROOT / "clients")
     for job in definitions.resolve_all_job_defs():
         if not job.name.startswith("__"):
-            assert "**When it is red:**" in (job.description or ""), job.name
+            assert "When it is red: " in (job.description or ""), job.name
+
+
+def test_descriptions_read_well_in_lists_which_show_markdown_as_it_is_written(load, graph):
+    definitions = load(ROOT / "clients")
+    described = {
+        **{name: node.description for name, node in _nodes(graph).items()},
+        **{job.name: job.description for job in definitions.resolve_all_job_defs()},
+        **{each.name: each.description for each in (*definitions.sensors, *definitions.schedules)},
+    }
+    assert [name for name, text in described.items() if "*" in (text or "")] == []
 
 
 def test_who_decides_of_a_domain_fills_in_one_field_and_a_domain_that_waits_is_missing(load, tmp_path):
-    from orchestration.discovery import domains, rows
+    from orchestration.discovery import domain_rows, domains
     from orchestration.discovery.database import registry
     from orchestration.partitions import DOMAINS
 
@@ -407,7 +494,7 @@ def test_who_decides_of_a_domain_fills_in_one_field_and_a_domain_that_waits_is_m
         assert done.success
         assert instance.get_materialized_partitions(key) == {"demo/new.example"}
     with registry(tmp_path / "registry.sqlite") as book:
-        assert rows.last_decisions(book)["demo", "new.example"][:2] == ("approve", "anna")
+        assert domain_rows.last_decisions(book)["demo", "new.example"][:2] == ("approve", "anna")
 
 
 def test_every_asset_links_to_a_section_of_the_runbook(graph):
@@ -450,12 +537,13 @@ def test_every_sensor_schedule_and_check_says_what_it_is_for(load, graph):
 
 def test_every_asset_has_kinds_and_tags_and_every_delivery_its_client_as_one(graph):
     for name, node in _nodes(graph).items():
-        assert node.tags["layer"] == node.group_name, name
+        assert node.group_name == node.tags["layer"] or node.group_name.startswith("deliveries_"), name
         kinds = {tag for tag in node.tags if tag.startswith("dagster/kind/")}
         assert kinds, name
         parts = name.split("/")
         if parts[0] == "deliveries" and len(parts) == 3:
-            assert node.tags["client"] == parts[1]
+            assert (node.tags["client"], node.tags["layer"]) == (parts[1], "deliveries")
+            assert node.group_name == f"deliveries_{parts[1]}"
 
 
 def test_every_partitioned_asset_takes_a_range_as_one_run(graph):
@@ -463,3 +551,57 @@ def test_every_partitioned_asset_takes_a_range_as_one_run(graph):
     for name, node in _nodes(graph).items():
         if name not in (LEDGER, DESTINATIONS, DOMAIN):
             assert node.backfill_policy == dg.BackfillPolicy.single_run(), name
+
+
+def test_every_table_says_its_columns_their_types_and_what_they_mean(graph):
+    described = {
+        name: node.metadata["dagster/column_schema"].columns
+        for name, node in _nodes(graph).items()
+        if "dagster/column_schema" in node.metadata
+    }
+    without = {LOGS, DOMAIN, "discovery/domains", "marts/published", LEDGER, DESTINATIONS, USAGE}
+    assert set(_nodes(graph)) - set(described) == without, "these are no tables"
+    for name, columns in described.items():
+        # Of what nobody but models reads, dbt alone knows the types.
+        is_typed = "/stg_" not in name and "/int_" not in name and not name.startswith("intermediate/")
+        untold = [each.name for each in columns if not each.description or (is_typed and each.type == "?")]
+        assert untold == [], name
+    assert [each.name for each in described["ingest/events"]] == list(COLUMN_TYPES["events"])
+    assert [each.name for each in described["deliveries/demo/events"]] == [
+        each.name for each in described["events"]
+    ]
+
+
+def test_an_export_shows_the_columns_that_its_file_has_under_their_names_in_it(load, tmp_path):
+    clients = tmp_path / "clients"
+    shutil.copytree(ROOT / "clients", clients)
+    file = clients / "demo.yaml"
+    order = "columns: [event_id, title, amount], rename: {title: heading}, hash: [event_id]"
+    file.write_text(file.read_text().replace("dataset: events,", f"dataset: events, {order},", 1))
+
+    node = _nodes(load(clients).resolve_asset_graph())["deliveries/demo/events"]
+
+    columns = node.metadata["dagster/column_schema"].columns
+    assert [(each.name, each.type) for each in columns[:2]] == [
+        ("event_id", "VARCHAR"),
+        ("heading", "VARCHAR"),
+    ]
+    assert columns[0].description.startswith("SHA-256 with a key of this client")
+
+
+def test_every_table_has_a_code_version_so_that_stale_means_something(graph):
+    without = {name for name, node in _nodes(graph).items() if node.code_version is None}
+    assert without == {LOGS, DOMAIN, "discovery/domains", "marts/published", LEDGER, DESTINATIONS, USAGE}
+
+
+def test_checks_of_buckets_are_part_of_no_hour_and_no_day(load):
+    definitions = load(ROOT / "clients")
+    for name in ("hourly", "backfill", "daily_utc", "daily_europe_berlin"):
+        keys = definitions.resolve_job_def(name).asset_layer.asset_graph.asset_check_keys
+        assert [key for key in keys if key.asset_key.path[0] == "deliveries"] == [], name
+
+
+def test_the_running_day_is_not_there_to_be_missing(graph):
+    days = _nodes(graph)["deliveries/demo/daily-metrics"].partitions_def.get_partition_keys()
+
+    assert f"{datetime.now(UTC):%Y-%m-%d}" not in days

@@ -15,7 +15,7 @@ from support.orchestration_builders import client
 from footfall.errors import FootfallError
 from footfall.hours import HOUR
 from orchestration.defs.discovery.assets import decide_domain
-from orchestration.discovery import domains, rows, volumes
+from orchestration.discovery import domain_rows, domains, volumes
 from orchestration.discovery.changes import wanted
 from orchestration.discovery.database import notices, registry, transaction
 from orchestration.discovery.domains import PENDING_LIMIT, SEEN_LIMIT, Sighting
@@ -52,14 +52,14 @@ def see(book, *hosts, hours=2, events=50, first=AT, overflow=0):
 
 
 def state(book, domain):
-    row = rows.find(book, "demo", domain)
+    row = domain_rows.find(book, "demo", domain)
     return row.state if row else None
 
 
 def test_a_domain_of_the_clients_own_file_is_verified_by_its_first_event(book):
     see(book, "demo.example", hours=1, events=1)
     assert state(book, "demo.example") == "verified"
-    assert rows.find(book, "demo", "demo.example").proof == "client_file"
+    assert domain_rows.find(book, "demo", "demo.example").proof == "client_file"
 
 
 def test_another_domain_waits_until_it_lasts_and_then_for_somebodys_word(book):
@@ -75,20 +75,20 @@ def test_another_domain_waits_until_it_lasts_and_then_for_somebodys_word(book):
 def test_the_same_hour_seen_again_counts_once(book):
     see(book, "new.example", hours=1)
     see(book, "new.example", hours=1)
-    row = rows.find(book, "demo", "new.example")
+    row = domain_rows.find(book, "demo", "new.example")
     assert (row.events, row.hours_seen, row.state) == (50, 1, "seen")
 
 
 def test_hosts_of_one_domain_are_one_domain(book):
     see(book, "www.new.example", "shop.new.example")
-    assert [row.domain for row in rows.listing(book)] == ["new.example"]
-    assert rows.hosts_of(book, "demo", "new.example") == ["shop.new.example", "www.new.example"]
+    assert [row.domain for row in domain_rows.listing(book)] == ["new.example"]
+    assert domain_rows.hosts_of(book, "demo", "new.example") == ["shop.new.example", "www.new.example"]
 
 
 def test_hostile_names_are_counted_by_reason_and_stored_nowhere(book):
     see(book, "a|b.example", "198.51.100.7", "localhost", "x" * 300, hours=1)
-    assert rows.listing(book) == []
-    assert {(reason, hosts) for _, reason, hosts, _ in rows.passed_over(book)} == {
+    assert domain_rows.listing(book) == []
+    assert {(reason, hosts) for _, reason, hosts, _ in domain_rows.passed_over(book)} == {
         ("characters", 1),
         ("address", 1),
         ("local", 1),
@@ -98,10 +98,10 @@ def test_hostile_names_are_counted_by_reason_and_stored_nowhere(book):
 
 def test_no_more_than_twenty_domains_wait_for_a_word_and_the_rest_is_counted(book):
     see(book, *(f"fake{n}.example" for n in range(400)), hours=3)
-    states = [row.state for row in rows.listing(book)]
+    states = [row.state for row in domain_rows.listing(book)]
     assert states.count("pending") == PENDING_LIMIT
     assert states.count("seen") <= SEEN_LIMIT
-    reasons = {reason for _, reason, _, _ in rows.passed_over(book)}
+    reasons = {reason for _, reason, _, _ in domain_rows.passed_over(book)}
     assert reasons == {"too_many_pending", "too_many_domains"}
 
 
@@ -132,7 +132,7 @@ def test_a_hundred_thousand_fake_domains_in_a_million_events_bill_nothing(book):
     assert all(len(each.sightings) == HOSTS_AN_HOUR for each in seen.values())
     for (_, hour), each in sorted(seen.items()):
         domains.observe(book, OWNER, hour, each.sightings, overflow=each.overflow, now=hour)
-    known = rows.listing(book)
+    known = domain_rows.listing(book)
     assert sum(row.state == "pending" for row in known) <= PENDING_LIMIT
     assert len(known) <= PENDING_LIMIT + SEEN_LIMIT
     domains.bill_what_is_due(book, AT + timedelta(days=90))
@@ -144,7 +144,7 @@ def test_a_hundred_thousand_fake_domains_in_a_million_events_bill_nothing(book):
 
 def pending(book):
     see(book, "www.new.example")
-    return rows.find(book, "demo", "new.example")
+    return domain_rows.find(book, "demo", "new.example")
 
 
 def test_a_txt_record_with_the_token_proves_a_domain(book):
@@ -189,7 +189,7 @@ def test_an_approval_verifies_and_is_remembered_with_its_name(book):
     assert [kind for kind, *_ in notices(book)] == ["new_domain"]
     decide(book, "approve")
     assert [kind for kind, *_ in notices(book)] == ["domain_verified"], "it is new no more"
-    row = rows.find(book, "demo", "new.example")
+    row = domain_rows.find(book, "demo", "new.example")
     assert (row.state, row.proof, row.activation) == ("verified", "approved by anna", 1)
 
 
@@ -226,7 +226,8 @@ def test_a_person_decides_in_the_ui_by_materialising_the_domain(tmp_path, partit
         assert made.metadata["state"].value == said
         with registry(path) as book:
             assert state(book, "new.example") == said
-            assert rows.last_decisions(book)["demo", "new.example"][:2] == (decision.split()[0], "anna")
+            decided = domain_rows.last_decisions(book)["demo", "new.example"]
+            assert decided[:2] == (decision.split()[0], "anna")
     else:
         (failed,) = done.get_step_failure_events()
         assert failed.step_failure_data.user_failure_data.description == said
@@ -314,7 +315,7 @@ import os, random, signal, sys, threading, time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from orchestration.defs.discovery.assets import decide_domain
-from orchestration.discovery import domains, rows, volumes
+from orchestration.discovery import domain_rows, domains, volumes
 from orchestration.discovery.database import registry, transaction
 at = datetime(2026, 11, 20, 14, tzinfo=UTC)
 delay = float(sys.argv[2])
@@ -357,24 +358,24 @@ def test_crashes_around_an_activation_leave_exactly_one_bill(tmp_path, crashes):
 
 def test_new_domains_become_partitions_and_are_looked_at_once(book):
     see(book, "new.example", "demo.example")
-    changed = rows.listing(book)
+    changed = domain_rows.listing(book)
     asked = wanted(changed, frozenset(), -1)
     assert set(asked.add) == {"demo/new.example", "demo/demo.example"}
     assert [partition for partition, _ in asked.look] == ["demo/new.example"]
-    assert rows.listing(book, changed_after=asked.cursor) == []
+    assert domain_rows.listing(book, changed_after=asked.cursor) == []
 
 
 def test_a_retired_domain_is_no_partition_any_more(book):
     pending(book)
     decide(book, "retire")
-    asked = wanted(rows.listing(book), frozenset({"demo/new.example"}), 0)
+    asked = wanted(domain_rows.listing(book), frozenset({"demo/new.example"}), 0)
     assert (asked.add, asked.delete) == ((), ("demo/new.example",))
 
 
 def test_the_registry_reads_as_a_table(book):
     see(book, "new.example", "a|b.example")
-    assert "| demo | new.example | pending |" in domains_table(rows.listing(book))
-    assert "| demo | characters | 2 |" in passed_over_table(rows.passed_over(book))
+    assert "| demo | new.example | pending |" in domains_table(domain_rows.listing(book))
+    assert "| demo | characters | 2 |" in passed_over_table(domain_rows.passed_over(book))
     assert domains_table([]) == "no domain yet"
 
 

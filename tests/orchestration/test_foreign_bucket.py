@@ -5,72 +5,30 @@ import shutil
 from datetime import timedelta
 
 import pytest
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from support.delivering import FOLDER, MANIFEST
-from support.manifests import HOUR, a_manifest, deliver, signer
+from support.lost_ledger import LostLedger
+from support.manifests import HOUR, a_manifest, signer
 from support.oddities import KEY, ODDITIES, raw, unsigned
 from support.orchestration_builders import EVENTS, TroubledStore, add_event, client
 
-from commands.cli import main
 from footfall import keys
 from footfall.catalogue.periods import calendar
 from footfall.clients import NamedDestination, Registry
 from footfall.exports import Export
 from footfall.manifest import MAX_BYTES, DeliveredFile, Receipt
 from footfall.signatures import load_signer, own_keys
-from footfall.store import LocalStore, StoreError
+from footfall.store import StoreError
 from orchestration.delivery.ledger import Ledger
 from orchestration.delivery.places import Place
 from orchestration.delivery.redeliver import Redelivery, Wanted
 from orchestration.resources.destinations import Destinations
 
 ONE = timedelta(hours=1)
-CLIENT = """\
-client_id: {0}
-name: A Client
-sites: [{{site_id: {0}, key: pk_{0}_1234, domains: [{0}.example]}}]
-destination: {{url: "{1}"}}
-exports: [{{name: events, dataset: events, cadence: hourly}}]
-"""
-
-
-class Installation:
-    """A state folder whose ledger was lost, with the buckets of two clients, and `footfall deliveries`."""
-
-    def __init__(self, folder, capsys, monkeypatch):
-        self.home, self.folder = folder / "state", folder
-        self._capsys, self._monkeypatch = capsys, monkeypatch
-        self.buckets = {name: LocalStore(folder / name) for name in ("acme", "beta")}
-        self.backup = LocalStore(self.home / "buckets" / "backup")
-        self.clients = folder / "clients"
-        self.clients.mkdir()
-        for name, store in self.buckets.items():
-            (self.clients / f"{name}.yaml").write_text(CLIENT.format(name, store.root.as_uri()))
-            deliver(store, client_id=name)
-        monkeypatch.setenv("FOOTFALL_HOME", str(self.home))
-        monkeypatch.setenv("FOOTFALL_CLIENTS", str(self.clients))
-        self.sign_as(signer())
-
-    def sign_as(self, made):
-        (self.home / "keys").mkdir(parents=True, exist_ok=True)
-        key = made._key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        (self.home / "keys" / "signing-key.pem").write_bytes(key)
-
-    def __call__(self, *arguments):
-        code = main(["deliveries", *arguments])
-        said = self._capsys.readouterr()
-        return code, said.out, said.err
-
-    def rows(self):
-        ledger = Ledger(self.home / "ledger.sqlite")
-        rows = [(row.client_id, row.period_start, row.revision) for row in ledger.all() if row.is_delivered]
-        ledger.close()
-        return rows
 
 
 @pytest.fixture
 def lost(tmp_path, capsys, monkeypatch):
-    return Installation(tmp_path, capsys, monkeypatch)
+    return LostLedger(tmp_path, capsys, monkeypatch)
 
 
 #: Of those that are no manifests nothing is taken anyway.
@@ -92,7 +50,9 @@ def test_rebuild_takes_nothing_of_what_is_odd_and_everybodys_own(lost, name):
     assert "acme/events/" in left
     assert said.splitlines()[-2].startswith("2 deliveries taken ")
     assert lost.rows() == [("acme", HOUR, 1), ("beta", HOUR, 1)]
-    assert {info.key.split("/rev=")[0] for info in lost.backup.list("") if "/_keys/" not in info.key} == {
+    beside = ("/_keys/", "/_log/")
+    put = [info.key for info in lost.backup.list("") if not any(each in info.key for each in beside)]
+    assert {key.split("/rev=")[0] for key in put} == {
         "acme/events/dt=2026-11-20/hour=14",
         "beta/events/dt=2026-11-20/hour=14",
     }

@@ -10,8 +10,8 @@ from footfall.clients import Site
 from orchestration.delivery.selection import Marts, select
 from orchestration.discovery import domains
 from orchestration.discovery.database import registry, transaction
-from orchestration.discovery.held import replace_held
-from orchestration.discovery.rows import listing
+from orchestration.discovery.domain_rows import listing
+from orchestration.discovery.held_hosts import replace_held
 from orchestration.ingest.schema import make_schema
 
 NOW = datetime(2026, 11, 20, 15, tzinfo=UTC)

@@ -8,12 +8,13 @@ import pytest
 import zstandard
 from support.orchestration_builders import HOUR, Failing, Vanishing, event, land, land_bytes, packed, refused
 
+from footfall.catalogue.ingested import COLUMN_TYPES
 from footfall.keys import events_object, quarantine_object, raw_prefix
 from footfall.store import LocalStore, StoreError
 from orchestration.ingest.decode import LinesFile
 from orchestration.ingest.hour import ingest_hours
 from orchestration.ingest.lines import judge_lines, wide_lines
-from orchestration.ingest.schema import TABLES, make_schema
+from orchestration.ingest.schema import make_schema
 
 ONE = timedelta(hours=1)
 
@@ -312,7 +313,7 @@ def test_any_order_and_repetition_of_hours_gives_the_same(tmp_path, seed):
 
     assert _ingested(lake, batches) == reference
     events = reference[0][0]
-    is_duplicate = list(TABLES["events"]).index("is_duplicate")
+    is_duplicate = list(COLUMN_TYPES["events"]).index("is_duplicate")
     assert len({row[3] for row in events}) == sum(not row[is_duplicate] for row in events), (
         "one row an id is kept"
     )

@@ -13,8 +13,10 @@ from footfall.keys import events_object, quarantine_object, raw_prefix
 from footfall.store import StoreError, open_store
 from orchestration.ingest.hour import ingest_hours
 from orchestration.ingest.schema import make_schema
+from sources.event_names import EventNames
 from sources.intake import take_in
 
+NAMES = EventNames("k" * 32)
 ONE = timedelta(hours=1)
 
 
@@ -99,14 +101,14 @@ def test_log_intake_from_a_bucket_that_fails_is_repeated_without_loss_or_repetit
 
     proxy.fail(Status(500, "InternalError"), method="GET", path="00000001.txt", times=None)
     with pytest.raises(StoreError, match="00000001"):
-        take_in(bucket, lake, owner, owner.sites[0], source, HOUR, HOUR + ONE)
+        take_in(bucket, lake, owner, owner.sites[0], source, NAMES, HOUR, HOUR + ONE)
     proxy.heal()
     proxy.fail(Reset(applied=False), method="PUT", path="/raw/", times=None)
     with pytest.raises(StoreError, match="raw/"):
-        take_in(bucket, lake, owner, owner.sites[0], source, HOUR, HOUR + ONE)
+        take_in(bucket, lake, owner, owner.sites[0], source, NAMES, HOUR, HOUR + ONE)
     proxy.heal()
     proxy.fail(Status(404, "NoSuchKey"), method="GET", path="00000002.txt", times=1)
-    taken = [take_in(bucket, lake, owner, owner.sites[0], source, HOUR, HOUR + ONE) for _ in range(3)]
+    taken = [take_in(bucket, lake, owner, owner.sites[0], source, NAMES, HOUR, HOUR + ONE) for _ in range(3)]
 
     assert [each.requests for each in taken] == [2, 1, 0]
     assert len(list(lake.list(raw_prefix(HOUR)))) == 2

@@ -190,7 +190,11 @@ def test_hours_without_parts_are_no_gap_where_the_hour_itself_is_there(live):
     for key in [key for key in live.backup.objects if "minute=05" in key]:
         del live.backup.objects[key]
 
-    assert len(verify_bucket(live.backup).gaps) == 1
+    [lost] = verify_bucket(live.backup).problems
+    assert "minute=05/rev=0001/_manifest.json: is missing, and the log has it" in lost
+    for key in [key for key in live.backup.objects if key.startswith("_log/")]:
+        del live.backup.objects[key]
+    assert len(verify_bucket(live.backup).gaps) == 1, "without its log"
     close(live)
     assert verify_bucket(live.backup).gaps == []
 

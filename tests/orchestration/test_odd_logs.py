@@ -18,10 +18,11 @@ from footfall.raw_object import compress
 from footfall.sql import confined
 from footfall.store import LocalStore
 from sources.cloudfront import convert
-from sources.fields import LEGACY
+from sources.event_names import EventNames
 from sources.import_events import import_events
 from sources.importer import import_log
 from sources.intake import convert_into, take_in
+from sources.log_columns import LEGACY
 
 AT = datetime(2026, 11, 20, 14, tzinfo=UTC)
 VALUES = {
@@ -36,6 +37,7 @@ VALUES = {
     "x-host-header": "demo.example",
 }
 V2 = ["date", "time", "c-ip", "cs-method", "x-host-header", "cs-uri-stem", "sc-status", "cs(User-Agent)"]
+NAMES = EventNames("k" * 32)
 SOURCE = LogSource(name="cdn", site_id="shop", url="file:///", page_views=True)
 
 
@@ -44,7 +46,7 @@ def converted(tmp_path, *objects):
     owner = client()
     with confined("footfall-test-") as (connection, folder):
         done = convert(
-            connection, objects, owner, owner.sites[0], Salts(LocalStore(tmp_path / "lake")), folder
+            connection, objects, owner, owner.sites[0], Salts(LocalStore(tmp_path / "lake")), folder, NAMES
         )
         lines = [json.loads(text) for path in done.hours.values() for text in path.read_text().splitlines()]
     return done, lines
@@ -174,7 +176,7 @@ def test_a_log_object_of_an_odd_name_is_named_and_stops_nothing(tmp_path, name):
         (folder / f"{start}.{AT:%Y-%m-%d-%H}.abcd.log").write_bytes(log(line()))
     lake, owner = LocalStore(tmp_path / "lake"), client()
 
-    taken = take_in(LocalStore(folder), lake, owner, owner.sites[0], SOURCE, AT, AT + HOUR)
+    taken = take_in(LocalStore(folder), lake, owner, owner.sites[0], SOURCE, NAMES, AT, AT + HOUR)
 
     assert (taken.requests, [key.partition(".2026")[0] for key in taken.damaged]) == (1, [name])
 
@@ -202,7 +204,7 @@ def test_an_import_of_which_the_lake_keeps_less_fails_and_names_the_object(tmp_p
     with pytest.raises(
         FootfallError, match=r"client=demo\.import-\w+-\w+\.ndjson\.zst holds 1 lines, and 3 "
     ):
-        intake(path, owner, owner.sites[0], lake, Salts(lake))
+        intake(path, owner, owner.sites[0], lake, Salts(lake), NAMES)
 
 
 def test_a_source_of_which_the_lake_keeps_less_fails_and_names_the_object(tmp_path):
@@ -211,7 +213,7 @@ def test_a_source_of_which_the_lake_keeps_less_fails_and_names_the_object(tmp_pa
     with pytest.raises(
         FootfallError, match=r"client=demo\.cloudfront-demo-cdn-\w+-\w+\.ndjson\.zst holds 1 "
     ):
-        convert_into(lake, [("a.log", log(line()))], owner, owner.sites[0], SOURCE, Salts(lake))
+        convert_into(lake, [("a.log", log(line()))], owner, owner.sites[0], SOURCE, Salts(lake), NAMES)
 
 
 def test_what_an_import_says_is_what_its_objects_hold_and_they_name_their_client(tmp_path):
@@ -219,7 +221,7 @@ def test_what_an_import_says_is_what_its_objects_hold_and_they_name_their_client
     path.write_text("".join(COMBINED.format(n=n) for n in range(3)) + "odd\n")
     owner, lake = client(), LocalStore(tmp_path / "lake")
 
-    report = import_log(path, owner, owner.sites[0], lake, Salts(lake))
+    report = import_log(path, owner, owner.sites[0], lake, Salts(lake), NAMES)
 
     (key,) = report.keys
     counted = count_stored(zstandard.ZstdDecompressor().decompress(lake.get(key)))

@@ -28,6 +28,18 @@ def test_what_is_delivered_before_its_period_has_ended_says_so_and_is_completed_
     assert at.deliver().reason == "late"
 
 
+def test_more_of_a_period_that_still_goes_on_is_late_and_completes_nothing(at):
+    at.now, at.hours = HOUR + timedelta(minutes=20), []
+    at.deliver()
+    add_event(at.connection, "event-0002")
+
+    more = at.deliver()
+
+    assert (more.revision, more.reason, at.manifest(2)["status"]) == (2, "late", "incomplete")
+    at.now, at.hours = NOW, [HOUR]
+    assert at.deliver().reason == "completed"
+
+
 def test_an_incomplete_delivery_that_nobody_saw_is_sent_whole_once_its_period_has_ended(at):
     at.now, at.hours = HOUR + timedelta(minutes=20), []
     at.destination.down()

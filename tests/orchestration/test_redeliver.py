@@ -99,6 +99,7 @@ def test_a_lost_ledger_is_rebuilt_from_the_manifests(at):
     add_event(at.connection, "event-0002")
     at.deliver()
     at.deliver(HOUR - ONE)
+    assert at.problems() == []
     at.ledger = Ledger(at.folder / "new.sqlite")
     before = dict(at.destination.objects)
 

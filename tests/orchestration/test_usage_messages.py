@@ -9,8 +9,8 @@ from support.orchestration_builders import client
 
 from orchestration.discovery import domains
 from orchestration.discovery.database import registry
-from orchestration.discovery.rows import listing
-from orchestration.discovery.usage import PATIENCE, days_to_tell, tell_usage
+from orchestration.discovery.domain_rows import listing
+from orchestration.discovery.usage_messages import PATIENCE, days_to_tell, tell_usage
 from orchestration.ingest.schema import make_schema
 from orchestration.webhooks import outbox
 

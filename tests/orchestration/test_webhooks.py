@@ -19,7 +19,7 @@ from footfall.guard import Forbidden, Unresolved, checked
 from orchestration.discovery.database import registry, transaction
 from orchestration.discovery.posting import Endpoint, post_due
 from orchestration.webhooks import outbox
-from orchestration.webhooks.send import Outcome, headers, send
+from orchestration.webhooks.endpoint import Outcome, headers, send
 
 SECRET = "whsec_" + base64.b64encode(b"first secret of 24 bytes").decode()
 NEXT_SECRET = "whsec_" + base64.b64encode(b"the next secret, also 24").decode()

@@ -26,11 +26,14 @@ from orchestration.ingest.hour import ingest_hours
 from orchestration.partitions import each_hour
 from orchestration.resources.clients import Clients
 from orchestration.resources.lake import Lake
+from orchestration.resources.state import State
 from sources.cloudfront import convert, user_agent
-from sources.fields import LEGACY, from_header, from_width
+from sources.event_names import EventNames
 from sources.intake import LATENESS, take_in
+from sources.log_columns import LEGACY, from_header, from_width
 
 AT = datetime(2026, 11, 20, 14, tzinfo=UTC)
+NAMES = EventNames("k" * 32)
 SAMPLES = Path(__file__).resolve().parents[3] / "shared" / "data" / "cloudfront"
 VALUES = {
     "date": "2026-11-20",
@@ -66,7 +69,7 @@ def converted(tmp_path, *objects, **options):
     lake = LocalStore(tmp_path / "lake")
     owner = client()
     with confined("footfall-test-") as (connection, folder):
-        done = convert(connection, objects, owner, owner.sites[0], Salts(lake), folder, **options)
+        done = convert(connection, objects, owner, owner.sites[0], Salts(lake), folder, NAMES, **options)
         lines = [json.loads(text) for path in done.hours.values() for text in path.read_text().splitlines()]
     return done, lines
 
@@ -363,7 +366,9 @@ class World:
 
     def take(self, hour=AT, source=None):
         site: Site = self.client.sites[0]
-        return take_in(self.bucket, self.lake, self.client, site, source or self.source, hour, hour + HOUR)
+        return take_in(
+            self.bucket, self.lake, self.client, site, source or self.source, NAMES, hour, hour + HOUR
+        )
 
     def kept(self, hour=AT):
         with duckdb.connect() as connection:
@@ -404,6 +409,22 @@ def test_without_request_ids_alike_lines_are_two_requests_and_one_object_read_tw
     assert world.kept().kept == 6
 
 
+BOMBS = {
+    "zeros": gzip.compress(b"\0" * (300 << 20)),
+    "newlines": gzip.compress(b"\n" * (200 << 20)),
+    "more lines than a log has": b"\n" * 11_000_000,
+    "compressed twice": gzip.compress(b"PK\x03\x04" + b"x" * 100),
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_bomb_is_set_aside_with_its_reason_and_the_next_object_is_taken(tmp_path, name):
+    done, _ = converted(tmp_path, ("a", BOMBS[name]), ("b", log(line())))
+
+    assert (list(done.damaged), done.requests) == (["a"], 1)
+    assert "\n" not in done.damaged["a"]
+
+
 def test_an_object_deleted_between_listing_and_reading_is_named_and_the_rest_goes_on(world):
     world.put(AT, line())
     world.put(AT, line(**{"x-edge-request-id": "two"}), name="bb22")
@@ -431,7 +452,7 @@ def test_a_prefix_may_hold_the_hour(world):
     source = world.source.model_copy(update={"url": world.source.url + "/cf/{yyyy}/{MM}/{dd}/{HH}"})
     assert source.bucket_url() == world.source.url + "/cf"
     bucket = open_store(source.bucket_url())
-    taken = take_in(bucket, world.lake, world.client, world.client.sites[0], source, AT, AT + HOUR)
+    taken = take_in(bucket, world.lake, world.client, world.client.sites[0], source, NAMES, AT, AT + HOUR)
     assert taken.objects == 1
 
 
@@ -458,7 +479,11 @@ sources: [{{name: cdn, site_id: {name}, url: "{url}", endpoint: "http://127.0.0.
             [each_hour(access_logs, hour)],
             instance=instance,
             partition_key=hour.strftime(HOUR_FORMAT),
-            resources={"lake": lake, "clients": Clients(folder=str(folder), rules=rules)},
+            resources={
+                "lake": lake,
+                "clients": Clients(folder=str(folder), rules=rules),
+                "state": State(home=str(tmp_path), ledger_path="", dbt_folder=""),
+            },
             raise_on_error=False,
         )
     assert not result.success
@@ -484,6 +509,6 @@ def test_a_site_of_tier_0_gets_no_visitors_from_its_log(tmp_path):
     owner = client()
     site = owner.sites[0].model_copy(update={"consent_default": 0})
     with confined("footfall-test-") as (connection, folder):
-        done = convert(connection, [("a.log", log(line()))], owner, site, Salts(lake), folder)
+        done = convert(connection, [("a.log", log(line()))], owner, site, Salts(lake), folder, NAMES)
         lines = [json.loads(text) for path in done.hours.values() for text in path.read_text().splitlines()]
     assert {(each["visitor_id"], each["consent_tier"]) for each in lines} == {(None, 0)}

@@ -1,6 +1,8 @@
 """Events of another tool, as JSON lines: each at its own time, none lost, none twice."""
 
+import base64
 import gzip
+import ipaddress
 import json
 from datetime import UTC, datetime
 
@@ -10,9 +12,11 @@ from footfall.clients import Client, Destination, Export, Site
 from footfall.errors import FootfallError
 from footfall.privacy import Salts, first_party_visitor_id
 from footfall.store import LocalStore
+from sources.event_names import EventNames
 from sources.import_events import import_events
 
 AT = "2026-05-01T12:30:00Z"
+NAMES = EventNames("k" * 32)
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 OWNER = Client(
     client_id="demo",
@@ -44,7 +48,7 @@ class World:
     def take(self, *lines, packed=False):
         text = b"\n".join(lines) + b"\n"
         self.path.write_bytes(gzip.compress(text, mtime=0) if packed else text)
-        return import_events(self.path, OWNER, OWNER.sites[0], self.lake, Salts(self.lake), now=NOW)
+        return import_events(self.path, OWNER, OWNER.sites[0], self.lake, Salts(self.lake), NAMES, now=NOW)
 
     def stored(self):
         import zstandard
@@ -54,6 +58,34 @@ class World:
             data = zstandard.ZstdDecompressor().decompress(self.lake.get(info.key))
             lines += [json.loads(line) for line in data.splitlines()]
         return lines
+
+
+def addressed(address, **changes):
+    """An event of a sender that says the address in many ways."""
+    return wire(
+        ip=address,
+        url=f"https://shop.example/{address}?from={address.replace('.', '%2E')}",
+        title=base64.b64encode(address.encode()).decode(),
+        plan=int(ipaddress.ip_address(address)),
+        **changes,
+    )
+
+
+def test_the_address_that_an_event_states_is_hidden_wherever_it_says_it(world):
+    others = wire(ip="203.0.113.9", title="198.51.100.7 is somebody else")
+
+    world.take(
+        addressed("198.51.100.7"),
+        addressed("198.51.100.7", occurred_at="never"),
+        addressed("198.51.100.7")[:-1],
+        others,
+    )
+
+    *own, last = (json.dumps(line) for line in world.stored())
+    assert [line for line in own if "redacted-address" not in line] == []
+    for spelling in ("198.51.100.7", "198%2E51", "3325256711", "MTk4LjUxLjEwMC43"):
+        assert [line for line in own if spelling in line] == []
+    assert "198.51.100.7 is somebody else" in last
 
 
 @pytest.fixture

@@ -14,11 +14,14 @@ from footfall.clients import Client, Site, load_registry
 from footfall.errors import FootfallError
 from footfall.privacy import Salts
 from footfall.store import AlreadyExists, LocalStore, StoreError
-from sources.importer import MAX_LINE_BYTES, ImportReport, import_log
+from sources.contents import MAX_LINE_BYTES
+from sources.event_names import EventNames
+from sources.importer import ImportReport, import_log
 from sources.torn_lines import without_address
 
 ROOT = Path(__file__).resolve().parents[2]
 REAL_LOG = ROOT.parent / "shared/data/access-log"
+NAMES = EventNames("k" * 32)
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 
 
@@ -48,7 +51,7 @@ class Lake:
 
     def import_file(self, path: Path, **options: Any) -> ImportReport:
         client, site = shop()
-        return import_log(path, client, site, self.store, self.salts, **{"now": NOW, **options})
+        return import_log(path, client, site, self.store, self.salts, NAMES, **{"now": NOW, **options})
 
     def import_text(self, *lines: str, **options: Any) -> ImportReport:
         path = self.folder / "access.log"
@@ -233,11 +236,11 @@ def test_the_host_is_the_sites_first_domain_that_is_no_wildcard(lake: Lake) -> N
         }.items()
     }
 
-    import_log(path, client, sites["mixed"], lake.store, lake.salts, now=NOW)
+    import_log(path, client, sites["mixed"], lake.store, lake.salts, NAMES, now=NOW)
     assert lake.stored()[0]["host"] == "www.shop.example"
 
     with pytest.raises(FootfallError, match=r"site shop of client demo has wildcard domains only"):
-        import_log(path, client, sites["wild"], lake.store, lake.salts, now=NOW)
+        import_log(path, client, sites["wild"], lake.store, lake.salts, NAMES, now=NOW)
 
 
 def cut(data: bytes) -> bytes:

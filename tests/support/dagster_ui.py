@@ -7,7 +7,10 @@ from playwright.sync_api import Page, expect
 
 #: Milliseconds for a page to be there, and for a run that was started by a click to end.
 PAGE, RUN = 90_000, 240_000
-GROUPS = ("ingest", "staging", "marts", "reports", "discovery", "deliveries")
+GROUPS = (
+    *("ingest", "staging", "marts", "reports", "discovery"),
+    *("deliveries", "deliveries_agency", "deliveries_demo"),
+)
 
 
 def sees_the_groups(page: Page, ui: str) -> None:
@@ -18,10 +21,13 @@ def sees_the_groups(page: Page, ui: str) -> None:
 
 
 def sees_what_an_asset_is(page: Page, ui: str) -> None:
-    """An asset says whose it is, what to do when it is red, how many rows it has, and its last day."""
+    """An asset says whose it is, what to do when it is red, its columns, how many rows, and its last day."""
     page.goto(f"{ui}/assets/ingest/events?view=overview", wait_until="domcontentloaded")
+    expect(page.get_by_text(re.compile("^When it is red: ")).first).to_be_visible(timeout=PAGE)
     for text in (
-        "When it is red:",
+        "received_hour",
+        "TIMESTAMPTZ",
+        "Hour of receipt in UTC; the partition.",
         "Row count",
         "DuckDB",
         "Parquet",
@@ -40,8 +46,27 @@ def sees_the_checks_pass(page: Page, ui: str) -> None:
     expect(page.get_by_text("Succeeded")).to_have_count(4, timeout=PAGE)
 
 
+def sees_which_hours_a_run_by_hand_took(page: Page, ui: str, hours: str) -> None:
+    """The list of runs says it, without a click."""
+    page.goto(f"{ui}/runs", wait_until="domcontentloaded")
+    expect(page.get_by_text(f"footfall/periods: {hours}").first).to_be_visible(timeout=PAGE)
+
+
+def looks_into_a_bucket(page: Page, ui: str, asset: str) -> None:
+    """Execute an export's check by clicking, and see that its buckets hold what was delivered."""
+    page.goto(f"{ui}/assets/{asset}?view=checks", wait_until="domcontentloaded")
+    # By its text: its name has that of its icon in it.
+    page.get_by_role("button").filter(has_text=re.compile("^Execute$")).click(timeout=PAGE)
+    expect(page.get_by_text("periods in main", exact=True).first).to_be_visible(timeout=RUN)
+    expect(page.get_by_text("wrong_objects", exact=True).first).to_be_visible(timeout=PAGE)
+    expect(page.get_by_text("Succeeded").first).to_be_visible(timeout=PAGE)
+
+
 def delivers_all_periods_again(page: Page, ui: str, asset: str, partitions: Sequence[str]) -> None:
-    """Open one client's export, look at the files of a period, backfill all its periods by clicking."""
+    """Open one client's export, look at files of these periods, backfill all by clicking, see these done.
+
+    With all the running hour is asked for, which has to wait for its end and holds up no other.
+    """
     before = {partition: _history(page, ui, asset, partition) for partition in partitions}
     page.get_by_role("button", name="Materialize…").first.click()
     dialog = page.get_by_role("dialog")

@@ -13,6 +13,7 @@ from orchestration.delivery.deliver import Deliverer
 from orchestration.delivery.desk import Desk
 from orchestration.delivery.digests import Digests
 from orchestration.delivery.ledger import Ledger
+from orchestration.delivery.log_writing import publish
 from orchestration.delivery.places import Place
 from orchestration.delivery.progress import IngestedHours
 from orchestration.delivery.receipts import Receipts
@@ -115,5 +116,6 @@ class Setting:
         }
 
     def problems(self):
-        """What `footfall verify` would say about both buckets."""
+        """What `footfall verify` would say about both buckets, at the end of the run."""
+        publish(self.ledger, self.desk(), client(), self.places())
         return verify_bucket(self.destination).problems + verify_bucket(self.backup).problems

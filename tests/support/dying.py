@@ -12,6 +12,7 @@ import random
 import shutil
 import signal
 import sys
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -26,6 +27,7 @@ from orchestration.delivery.deliver import Deliverer
 from orchestration.delivery.desk import Desk
 from orchestration.delivery.digests import Digests
 from orchestration.delivery.ledger import Ledger
+from orchestration.delivery.log_writing import publish
 from orchestration.delivery.places import Place
 from orchestration.delivery.progress import IngestedHours
 from orchestration.delivery.receipts import Receipts
@@ -69,10 +71,12 @@ class FusedStore(LocalStore):
 class FusedLedger(Ledger):
     fuse = None
 
-    def _write(self, *statements):
+    @contextmanager
+    def transaction(self):
         if self.fuse:
             self.fuse.point("before ledger")
-        super()._write(*statements)
+        with super().transaction() as connection:
+            yield connection
         if self.fuse:
             self.fuse.point("after ledger")
 
@@ -89,18 +93,22 @@ def deliver(folder, rows, fuse):
         "main": FusedStore(folder / "main", fuse, "main"),
     }
     desk = Desk(folder, load_signer(folder / "keys"), post=lambda *_: fuse.point("announced"))
+    places = {name: Place(name, lambda store=store: store) for name, store in stores.items()}
     deliverer = Deliverer(
         connection,
         client(),
         TOLD,
-        {name: Place(name, lambda store=store: store) for name, store in stores.items()},
+        places,
         ledger,
         desk,
         hours=IngestedHours([HOUR], HOUR - timedelta(hours=1)),
         digests=Digests(connection, None),
         receipts=Receipts(connection),
     )
-    return deliverer.deliver(client().calendar(TOLD).at(HOUR)).status
+    status = deliverer.deliver(client().calendar(TOLD).at(HOUR)).status
+    for trouble in publish(ledger, desk, client(), places):
+        raise trouble
+    return status
 
 
 def in_child(work):
@@ -119,7 +127,8 @@ def in_child(work):
 def state(folder):
     """What counts in the end: the manifests of both buckets, problems, and rows by state."""
     rows = [(row.revision, row.state) for row in Ledger(folder / "ledger.sqlite").all()]
-    problems = [p for name in ("main", "backup") for p in verify_bucket(LocalStore(folder / name)).problems]
+    seen = [verify_bucket(LocalStore(folder / name), needs_log=True) for name in ("main", "backup")]
+    problems = [problem for each in seen for problem in (*each.problems, *each.gaps)]
     manifests = {
         name: sorted(
             info.key for info in LocalStore(folder / name).list("") if info.key.endswith("_manifest.json")

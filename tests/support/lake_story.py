@@ -16,7 +16,7 @@ import duckdb
 import pyarrow as pa
 from support.session_oracle import Moment, Rules, sessions_by_hand
 
-from orchestration.ingest.schema import TABLES
+from footfall.catalogue.ingested import COLUMN_TYPES
 
 HOUR = timedelta(hours=1)
 #: Six hours before midnight UTC, when daily ids change, of the night in which Berlin's clocks change.
@@ -213,7 +213,9 @@ class Lake:
         connection.execute(
             "create table ingest.lake as select 0 as story, 0 as version, * from ingest.events limit 0"
         )
-        columns = {name: [row.get(name) for row in rows] for name in ("story", "version", *TABLES["events"])}
+        columns = {
+            name: [row.get(name) for row in rows] for name in ("story", "version", *COLUMN_TYPES["events"])
+        }
         connection.register("told", pa.table(columns))
         connection.execute("insert into ingest.lake by name select * from told")
         connection.unregister("told")
@@ -301,7 +303,7 @@ class Lake:
             delete from ingest.events where (client_id, event_id, received_hour) in (from gone);
 
             insert into ingest.events
-            select {", ".join(f"lake.{name}" for name in TABLES["events"])}
+            select {", ".join(f"lake.{name}" for name in COLUMN_TYPES["events"])}
             from ingest.lake join arrivals using (story, received_hour, version);
 
             delete from ingest.quarantine where (client_id, received_hour) in (

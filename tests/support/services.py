@@ -10,6 +10,8 @@ import time
 import urllib.request
 from pathlib import Path
 
+from orchestration.modelling.project import prepare
+
 ROOT = Path(__file__).resolve().parents[2]
 #: What to look for in the command line of a process that is no service of ours but a child of one.
 MARKS = {"run worker": "spawn_main", "code server": "api\0grpc"}
@@ -39,6 +41,7 @@ class Services:
         self.collector_port = int(environment["FOOTFALL_COLLECTOR_PORT"])
         (home / "dagster").mkdir(parents=True, exist_ok=True)
         (home / "dagster" / "dagster.yaml").write_bytes((ROOT / "dagster.yaml").read_bytes())
+        prepare(home)
         binaries = Path(sys.executable).parent
         workspace = ["-w", str(ROOT / "workspace.yaml")]
         self._commands = {

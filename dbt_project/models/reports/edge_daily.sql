@@ -33,9 +33,10 @@ final as (
         count(*) as requests,
         count(case when is_bot then 1 end) as bot_requests,
         count(case when status = 404 then 1 end) as errors_404,
-        cast(coalesce(sum(bytes_sent), 0) as bigint) as bytes_sent,
+        -- a log can say any number: what no column holds is its largest, or nothing
+        cast(least(coalesce(sum(bytes_sent), 0), 9223372036854775807) as bigint) as bytes_sent,
         -- to the microsecond, so that the sum does not depend on the order of the rows
-        round(cast(avg(cast(time_taken as decimal(18, 6))) as double), 6) as avg_seconds,
+        round(cast(avg(try_cast(time_taken as decimal(18, 6))) as double), 6) as avg_seconds,
         round({{ p75('time_taken') }}, 6) as p75_seconds
 
     from requests

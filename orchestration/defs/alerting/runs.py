@@ -121,7 +121,7 @@ def _of_run(instance: dg.DagsterInstance, run_id: str) -> list[str]:
 
 def _of_error(error: object) -> str:
     """The message of an error and of what lies below it, without its traceback."""
-    said = []
+    said: list[str] = []
     while error is not None and len(said) < STEPS_SHOWN:
         message = str(getattr(error, "message", "") or "").strip()
         if message:
@@ -147,7 +147,9 @@ def failing_checks(
         if evaluation is None or evaluation.event is None or evaluation.event.dagster_event is None:
             continue
         result = evaluation.event.dagster_event.event_specific_data
-        if getattr(result, "passed", True) or result.severity is not dg.AssetCheckSeverity.ERROR:
+        if not isinstance(result, dg.AssetCheckEvaluation) or result.passed:
+            continue
+        if result.severity is not dg.AssetCheckSeverity.ERROR:
             continue
         facts = ", ".join(f"{name} {value.value}" for name, value in list(result.metadata.items())[:3])
         found.append((key.asset_key.to_user_string(), key.name, facts))

@@ -17,18 +17,18 @@ from footfall.catalogue.periods import Period
 from footfall.clients import Client, Export
 from footfall.errors import FootfallError
 from footfall.exports import LIVE
-from footfall.failures import sorted_out
+from footfall.failures import NotWhole, sorted_out
 from orchestration.defs.delivery.showing import (
-    GROUP,
-    LEDGER,
     asset_key,
+    delivered,
     facts,
     failure,
-    ledger_table,
+    ledger_now,
     partition_of,
     parts_table,
     state_table,
 )
+from orchestration.defs.delivery.specs import spec
 from orchestration.delivery.batch import Order, Report, deliver_all
 from orchestration.delivery.desk import Desk, posting_for
 from orchestration.delivery.ledger import Ledger
@@ -50,34 +50,6 @@ SWEEP_HOUR = 3
 LIVE_OP = "deliveries_live"
 
 
-def _spec(client: Client, export: Export) -> dg.AssetSpec:
-    mapping = dg.LastPartitionMapping() if export.kind.is_day else None
-    where = ", ".join(f"`{client.destinations()[name].url}`" for name in export.destinations)
-    return dg.AssetSpec(
-        asset_key(client.client_id, export.name),
-        # A local day does not line up with UTC hours for Dagster; that all its hours are ingested is
-        # checked before the day is delivered.
-        deps=[dg.AssetDep(key, partition_mapping=mapping) for key in _made_of(client, export)],
-        description=(
-            f"`{export.dataset}` for {client.name}, {export.cadence}, as {export.extension} in {where} and "
-            "in the backup bucket.\n\n"
-            "**When it is red:** the failure names the bucket, what it answered and what to do. Mend that; "
-            "what waits is sent by itself, or at once with the job `redeliver`. Nothing is sent twice."
-        ),
-        group_name=GROUP,
-        owners=["team:delivery"],
-        kinds={export.format},
-        tags={"client": client.client_id},
-        skippable=True,
-    )
-
-
-def _made_of(client: Client, export: Export) -> list[dg.AssetKey]:
-    """The export's table; where rows are held back, also what says which."""
-    table = dg.AssetKey([export.dataset])
-    return [table, dg.AssetKey(["discovery", "domains"])] if client.unverified_domains == "hold" else [table]
-
-
 def _deliveries(
     name: str, exports: list[tuple[Client, Export]], partitions: dg.PartitionsDefinition
 ) -> dg.AssetsDefinition:
@@ -86,7 +58,7 @@ def _deliveries(
 
     @dg.multi_asset(
         name=name,
-        specs=[_spec(client, export) for client, export in exports],
+        specs=[spec(client, export) for client, export in exports],
         can_subset=True,
         partitions_def=partitions,
         backfill_policy=dg.BackfillPolicy.single_run(),
@@ -104,7 +76,7 @@ def _deliveries(
         clients: Clients,
         destinations: Destinations,
         state: State,
-    ) -> Iterator[dg.MaterializeResult]:
+    ) -> Iterator[dg.MaterializeResult[None]]:
         ledger = Ledger(state.ledger())
         failed: list[tuple[str, str, Outcome]] = []
         states: Counter[str] = Counter()
@@ -128,7 +100,9 @@ def _deliveries(
                     failed.append((client.client_id, export.name, trouble))
                     continue
                 is_open = OPEN_TAG in context.run.tags
-                orders.append(_order(current, export, context.partition_keys, hours, ledger, is_open))
+                order, refused = _order(current, export, context.partition_keys, hours, ledger, is_open)
+                orders.append(order)
+                failed += [(client.client_id, export.name, each) for each in refused]
 
             def places(client: Client) -> Places:
                 return places_of(
@@ -158,7 +132,9 @@ def _deliveries(
                         (report.order.client.client_id, report.order.export.name, each)
                         for each in report.failed
                     ]
-                    yield from _tell(context, report)
+                    yield from _tell(
+                        context, report, is_whole=len(report.asked) == len(context.partition_keys)
+                    )
             except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
                 reports.close()
                 # The retry policy is for destinations that fail, not for people who change their minds.
@@ -167,18 +143,7 @@ def _deliveries(
                     metadata={"is_stopped": True},
                     allow_retries=False,
                 ) from None
-        open_rows = ledger.unfinished()
-        context.log_event(
-            dg.AssetMaterialization(
-                LEDGER,
-                metadata={
-                    "unfinished": ledger_table(open_rows),
-                    "this_run": state_table(states),
-                    "by_state": state_table(Counter(row.shown for row in open_rows)),
-                    "dagster/row_count": len(open_rows),
-                },
-            )
-        )
+        context.log_event(ledger_now(ledger, this_run=state_table(states)))
         ledger.close()
         if failed:
             raise failure(failed)
@@ -186,20 +151,19 @@ def _deliveries(
     return deliveries
 
 
-def _tell(context: dg.AssetExecutionContext, report: Report) -> Iterator[dg.MaterializeResult]:
-    """What arrived, as materialisations: of the asset where all of it did, else of single partitions."""
+def _tell(
+    context: dg.AssetExecutionContext, report: Report, is_whole: bool
+) -> Iterator[dg.MaterializeResult[None]]:
+    """What arrived, as materialisations: of the asset where all of it did, else of single partitions.
+
+    `is_whole`: every period that was asked for could be tried.
+    """
     client, export = report.order.client, report.order.export
     key = asset_key(client.client_id, export.name)
-    bad = report.failed
+    bad = bool(report.failed) or not (is_whole or export.name.endswith(LIVE))
     for outcome in report.others if not bad else (*report.asked, *report.others):
         if outcome.status == "delivered" or (bad and outcome.status == "unchanged"):
-            context.log_event(
-                dg.AssetMaterialization(
-                    key,
-                    partition=partition_of(client, export, outcome),
-                    metadata=facts(outcome, ended_at=_ended_at(client, export, outcome)),
-                )
-            )
+            context.log_event(delivered(client, export, outcome))
     if not bad and export.name.endswith(LIVE):
         rows = sum(outcome.rows for outcome in report.asked)
         yield dg.MaterializeResult(
@@ -234,38 +198,38 @@ def _order(
     hours: IngestedHours,
     ledger: Ledger,
     is_open: bool,
-) -> Order:
-    """What to deliver of an export, as its client file has it now. `is_open`: also what has not ended."""
+) -> tuple[Order, list[Outcome]]:
+    """What to deliver of an export, as its client file has it now, and of which periods that cannot be.
+
+    `is_open`: also what has not ended.
+    """
     periods = [client.calendar(export).named(partition) for partition in partitions]
     if export.name.endswith(LIVE):
         now = datetime.now(UTC)
         ordered = client.export(export.name.removesuffix(LIVE)) or export
         whole = [client.calendar(ordered).at(period.start) for period in periods]
         parts = [part for hour in whole for part in due_parts(ledger, client, ordered, hour, now)]
-        return Order(client, ordered.parts(), tuple(parts))
-    _require_whole(hours, client, export, periods, is_open)
-    return Order(client, export, tuple(periods))
+        return Order(client, ordered.parts(), tuple(parts)), []
+    wanted, refused = [], []
+    for period in sorted(periods, key=attrgetter("start")):
+        try:
+            _require_whole(hours, period, is_open)
+            wanted.append(period)
+        except NotWhole as error:
+            refused.append(Outcome(period.start, "failed", trouble=sorted_out(error)))
+    return Order(client, export, tuple(wanted)), refused
 
 
-def _require_whole(
-    hours: IngestedHours, client: Client, export: Export, periods: list[Period], is_open: bool
-) -> None:
+def _require_whole(hours: IngestedHours, period: Period, is_open: bool) -> None:
     """A period is delivered whole or not at all; where it is wanted, one that has not ended as it is now."""
-    now = datetime.now(UTC)
-    try:
-        for period in sorted(periods, key=attrgetter("start")):
-            begin, end = period.window
-            if end <= now:
-                hours.require(begin, end)
-            elif not is_open:
-                raise FootfallError(
-                    f"{client.client_id}/{export.name}: the period that began at "
-                    f"{begin.astimezone(UTC):%Y-%m-%dT%H:%MZ} ends at {end.astimezone(UTC):%Y-%m-%dT%H:%MZ}; "
-                    f"wait for that, or run it with the tag {OPEN_TAG} (`footfall run --open`) to deliver it "
-                    "as far as it goes, marked incomplete"
-                )
-    except FootfallError as error:
-        raise dg.Failure(str(error), metadata={"export": export.name}, allow_retries=False) from None
+    begin, end = period.window
+    if end <= datetime.now(UTC):
+        hours.require(begin, end)
+    elif not is_open:
+        raise NotWhole(
+            f"it ends at {end.astimezone(UTC):%Y-%m-%dT%H:%MZ}; wait for that, or run it with the tag "
+            f"{OPEN_TAG} (`footfall run --open`) to deliver it as far as it goes, marked incomplete"
+        )
 
 
 @dg.definitions

@@ -1,6 +1,7 @@
 """Deliveries without the warehouse: what waits is sent by itself, and one click sends what did not arrive."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import dagster as dg
 
@@ -9,11 +10,9 @@ from footfall.hours import parse
 from orchestration.defs.delivery.showing import (
     GROUP,
     LEDGER,
-    asset_key,
-    facts,
+    delivered,
     failure,
-    ledger_table,
-    partition_of,
+    ledger_now,
 )
 from orchestration.delivery.desk import Desk, posting_for
 from orchestration.delivery.ledger import Ledger, LedgerRow
@@ -22,6 +21,7 @@ from orchestration.delivery.redeliver import Redelivery, Wanted
 from orchestration.delivery.send import Outcome
 from orchestration.delivery.states import PARKED
 from orchestration.delivery.versions import software
+from orchestration.given import given
 from orchestration.resources.clients import Clients
 from orchestration.resources.destinations import Destinations
 from orchestration.resources.state import State
@@ -76,21 +76,15 @@ def redeliver_op(
         client = registry.client(row.client_id)
         export = client.export(row.export) if client else None
         if outcome.status == "delivered" and client and export:
-            context.log_event(
-                dg.AssetMaterialization(
-                    asset_key(row.client_id, row.export),
-                    partition=partition_of(client, export, outcome),
-                    metadata=facts(outcome),
-                )
-            )
+            context.log_event(delivered(client, export, outcome))
         elif outcome.status == "failed" and not (config.only_due and _is_known(ledger, row, outcome)):
             failed.append((row.client_id, row.export, outcome))
-    unfinished = ledger.unfinished()
-    context.log_event(
-        dg.AssetMaterialization(
-            LEDGER, metadata={"unfinished": ledger_table(unfinished), "dagster/row_count": len(unfinished)}
-        )
-    )
+    for mended in () if config.only_due else redelivery.mend(wanted):
+        context.log.info("%s %s: put back %s", mended.client_id, mended.place, ", ".join(mended.keys))
+        if mended.trouble:
+            trouble = Outcome(datetime.now(UTC), "failed", trouble=mended.trouble)
+            failed.append((mended.client_id, mended.place, trouble))
+    context.log_event(ledger_now(ledger))
     ledger.close()
     if failed:
         raise failure(failed)
@@ -105,18 +99,17 @@ def _is_known(ledger: Ledger, row: LedgerRow, outcome: Outcome) -> bool:
 @dg.job(
     executor_def=dg.in_process_executor,
     description=(
-        "Delivers at once what did not arrive: press *Launch run*. With a client, an export or hours in the "
+        "Delivers at once what did not arrive: press “Launch run”. With a client, an export or hours in the "
         "config only those. What a bucket has lost is sent again from the backup, with the same bytes. "
-        "**When it is red:** the failure names each bucket, what it answered and what to do."
+        "When it is red: the failure names each bucket, what it answered and what to do."
     ),
 )
 def redeliver() -> None:
     redeliver_op()
 
 
-def what_is_due(_context: dg.SensorEvaluationContext, state: State) -> dg.RunRequest | dg.SkipReason:
+def what_is_due(path: Path) -> dg.RunRequest | dg.SkipReason:
     """One run for whatever is due, or why there is none."""
-    path = state.ledger()
     if not path.exists():
         return dg.SkipReason("nothing was delivered yet")
     ledger = Ledger(path)
@@ -139,16 +132,18 @@ def redeliveries() -> dg.Definitions:
         description=(
             "Every delivery that has not arrived: how far it is, what holds it up, when it is tried next. "
             "Written by each run that delivers. The whole ledger: `footfall deliveries list --all`.\n\n"
-            "**When a row stays:** its error says what to mend; then launch the job `redeliver`."
+            "When a row stays: its error says what to mend; then launch the job `redeliver`."
         ),
         group_name=GROUP,
         owners=["team:delivery"],
         kinds={"sqlite"},
     )
-    # Not by the decorator, which sets a parameter that is in beta and warns of it.
+    path = given().settings.ledger
+    # Not by the decorator, which sets a parameter that is in beta and warns of it; and by no resource, for
+    # which Dagster opens its storage with each tick.
     due = dg.SensorDefinition(
         name="deliveries_due",
-        evaluation_fn=what_is_due,
+        evaluation_fn=lambda _context: what_is_due(path),
         job_name="redeliver",  # the job itself would be copied, with the same warning
         minimum_interval_seconds=LOOK_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,

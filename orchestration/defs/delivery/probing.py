@@ -46,7 +46,7 @@ def probe_op(context: dg.OpExecutionContext, clients: Clients, state: State) -> 
     executor_def=dg.in_process_executor,
     description=(
         "Would the next delivery arrive? Tries every destination of every client. A destination that fails "
-        "is an alert (`destination_failing`), not a red run. **When it is red:** the signing key or the "
+        "is an alert (`destination_failing`), not a red run. When it is red: the signing key or the "
         "state folder cannot be used; the message says which. Launch it again after a mend: the alert ends."
     ),
 )
@@ -60,7 +60,7 @@ def probing() -> dg.Definitions:
         DESTINATIONS,
         description=(
             "Every destination of every client, and whether the last probe got through. Written by the job "
-            "`probe_destinations`. **When a row fails:** `footfall clients test CLIENT` prints the "
+            "`probe_destinations`. When a row fails: `footfall clients test CLIENT` prints the "
             "permission that is missing; mend it, then launch the job."
         ),
         group_name=GROUP,

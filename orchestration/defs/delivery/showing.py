@@ -1,13 +1,16 @@
 """What a person sees of a delivery in Dagster's UI."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
 
+from footfall import markdown
 from footfall.clients import Client, Export
-from orchestration.delivery.ledger import LedgerRow
+from footfall.markdown import escaped
+from orchestration.delivery.ledger import Ledger, LedgerRow
 from orchestration.delivery.send import Outcome
 from orchestration.partitions import lag_minutes
 
@@ -19,6 +22,11 @@ LEDGER = dg.AssetKey([GROUP, "ledger"])
 def asset_key(client_id: str, export: str) -> dg.AssetKey:
     """`deliveries/<client>/<export>`, and `…/<export>/live` of a live export's parts."""
     return dg.AssetKey([GROUP, client_id, *export.split(".")])
+
+
+def group_of(client_id: str) -> str:
+    """The group of a client's exports: `deliveries_<client>`, without what no name of a group may have."""
+    return f"{GROUP}_{client_id.replace('-', '_')}"
 
 
 def partition_of(client: Client, export: Export, outcome: Outcome) -> str:
@@ -33,7 +41,7 @@ def facts(
 
     With the end of its period, a first delivery also says how far behind it came.
     """
-    shown = {
+    shown: dict[str, dg.MetadataValue] = {
         "dagster/row_count": dg.MetadataValue.int(outcome.rows),
         "dagster/uri": dg.MetadataValue.text(outcome.manifest_url),
         "status": dg.MetadataValue.text(outcome.status),
@@ -51,6 +59,30 @@ def facts(
     if preview:
         shown["preview"] = table(preview)
     return shown
+
+
+def delivered(client: Client, export: Export, outcome: Outcome) -> dg.AssetMaterialization:
+    """A period that arrived, for its export's page: its newest revision."""
+    ended_at = client.calendar(export).at(outcome.period_start).window[1]
+    return dg.AssetMaterialization(
+        asset_key(client.client_id, export.name),
+        partition=partition_of(client, export, outcome),
+        metadata=facts(outcome, ended_at=ended_at),
+    )
+
+
+def ledger_now(ledger: Ledger, **more: dg.MetadataValue) -> dg.AssetMaterialization:
+    """What waits in the ledger, for its page; `more` is shown beside it."""
+    rows = ledger.unfinished()
+    return dg.AssetMaterialization(
+        LEDGER,
+        metadata={
+            "unfinished": ledger_table(rows),
+            "by_state": state_table(Counter(row.shown for row in rows)),
+            "dagster/row_count": len(rows),
+            **more,
+        },
+    )
 
 
 def parts_table(outcomes: Iterable[Outcome]) -> dg.MetadataValue:
@@ -91,8 +123,7 @@ def state_table(states: Mapping[str, int]) -> dg.MetadataValue:
     """State → how many deliveries are in it, as Markdown."""
     if not states:
         return dg.MetadataValue.md("none")
-    lines = [f"| {state} | {count} |" for state, count in sorted(states.items())]
-    return dg.MetadataValue.md("\n".join(["| state | deliveries |", "|---|---:|", *lines]))
+    return dg.MetadataValue.md(markdown.table(("state", "deliveries"), sorted(states.items())))
 
 
 def table(records: Iterable[Mapping[str, Any]]) -> dg.MetadataValue:
@@ -118,8 +149,8 @@ def failure(failed: Iterable[tuple[str, str, Outcome]]) -> dg.Failure:
     listed = list(failed)
     lines = [
         f"- `{client_id}/{export}` {outcome.period_start.astimezone(UTC):%Y-%m-%dT%H:%MZ} "
-        f"**{outcome.trouble.kind if outcome.trouble else 'bug'}**: {outcome.error} — "
-        f"fix: {outcome.trouble.fix if outcome.trouble else 'report it'}"
+        f"**{outcome.trouble.kind if outcome.trouble else 'bug'}**: {escaped(outcome.error)} — "
+        f"fix: {escaped(outcome.trouble.fix) if outcome.trouble else 'report it'}"
         for client_id, export, outcome in listed
     ]
     client_id, export, first = listed[0]

@@ -22,7 +22,7 @@ USAGE = dg.AssetKey([GROUP, "usage_daily"])
     description=(
         "What each client received and was delivered on a UTC day, by site and kind, from the receipts in "
         "the backup bucket; in the lake as `usage/dt=…/usage.csv`, and by `footfall deliveries usage DAY`."
-        "\n\n**When it is red:** the backup bucket or the lake refused, or a manifest in the backup is "
+        "\n\nWhen it is red: the backup bucket or the lake refused, or a manifest in the backup is "
         "not ours and was not counted; the message says which. "
         "Materialise the day again, also where a later revision changed it: it is replaced."
     ),
@@ -33,7 +33,7 @@ USAGE = dg.AssetKey([GROUP, "usage_daily"])
 )
 def usage(
     context: dg.AssetExecutionContext, destinations: Destinations, lake: Lake, state: State
-) -> dg.MaterializeResult:
+) -> dg.MaterializeResult[None]:
     backup, store = destinations.backup(), lake.store()
     own_keys = Desk(state.folder(), state.signer()).own_keys
     not_counted: list[str] = []
@@ -72,7 +72,7 @@ def metering() -> dg.Definitions:
         partitions_def=days,
         executor_def=dg.in_process_executor,
         description=(
-            "Meters the day that ended last. **When it is red:** the message says which bucket refused; run "
+            "Meters the day that ended last. When it is red: the message says which bucket refused; run "
             "the day again, it is replaced."
         ),
     )

@@ -9,14 +9,14 @@ from pydantic import Field
 from footfall.errors import FootfallError
 from footfall.hours import between
 from orchestration.defs.discovery.showing import domain_metadata
+from orchestration.discovery import domain_rows, volumes
 from orchestration.discovery import domains as life
-from orchestration.discovery import rows, volumes
 from orchestration.discovery.database import registry, transaction
-from orchestration.discovery.held import replace_held
+from orchestration.discovery.held_hosts import replace_held
 from orchestration.discovery.proofs import proven
 from orchestration.discovery.report import domains_table, passed_over_table
 from orchestration.discovery.sightings import SeenInHour, seen_in
-from orchestration.discovery.usage import tell_usage
+from orchestration.discovery.usage_messages import tell_usage
 from orchestration.given import given
 from orchestration.partitions import domains as domain_partitions
 from orchestration.partitions import each_hour
@@ -38,7 +38,7 @@ _OWNER = "team:accounts"
             description=(
                 "The registry of domains: which hosts the events of each client name, and whose they are "
                 "(seen, pending, verified, billable, blocked, retired). Traffic alone never verifies and "
-                "never bills.\n\n**When it is red:** the registry file cannot be written; mend that and "
+                "never bills.\n\nWhen it is red: the registry file cannot be written; mend that and "
                 "materialise the hour again. Nothing is counted twice."
             ),
             group_name="discovery",
@@ -67,8 +67,8 @@ def discover_domains(
             for hour in between(window.start, window.end):
                 found = seen.get((client.client_id, hour), SeenInHour([], 0))
                 life.observe(database, client, hour, found.sightings, overflow=found.overflow, now=now)
-        known = rows.listing(database)
-        left_out = rows.passed_over(database)
+        known = domain_rows.listing(database)
+        left_out = domain_rows.passed_over(database)
     with warehouse.connect() as connection, registry(domains.file()) as database:
         held = replace_held(connection, registered, known)
         told = tell_usage(database, connection, known, state.first_hour(), now)
@@ -101,12 +101,12 @@ class Decision(dg.Config):
 @dg.asset(
     key=["discovery", "domain"],
     description=(
-        "One partition a domain, `client/domain`. **Missing: it waits for a decision. Materialized: it is "
-        "the client's.**\n\n**To decide:** hold *Shift*, click *Materialize…*, choose the domain, and write "
+        "One partition a domain, `client/domain`. Missing: it waits for a decision. Materialized: it is "
+        "the client's.\n\nTo decide: hold Shift, click “Materialize…”, choose the domain, and write "
         "into the one field: `decision: approve by NAME` (or `block by NAME`, `retire by NAME`), with your "
-        "name. One that is blocked or retired leaves this list.\n\n**Without a decision** the owner's proof "
+        "name. One that is blocked or retired leaves this list.\n\nWithout a decision the owner's proof "
         "is looked for (a DNS TXT record or a file on the site); where there is none, the domain goes on "
-        "waiting.\n\n**When it is red:** the message says what the registry knows of the domain."
+        "waiting.\n\nWhen it is red: the message says what the registry knows of the domain."
     ),
     group_name="discovery",
     owners=[_OWNER],
@@ -122,16 +122,16 @@ def decide_domain(
     try:
         decision, by = life.written(config.decision)
         with registry(domains.file()) as database:
-            row = rows.find(database, client_id, domain)
+            row = domain_rows.find(database, client_id, domain)
             if row is None:
                 raise FootfallError(f"the registry does not know {domain} of {client_id}")
-            hosts = rows.hosts_of(database, client_id, domain)
+            hosts = domain_rows.hosts_of(database, client_id, domain)
             proof = None
             if not decision and row.state in ("seen", "pending"):
                 proof = proven(domain, hosts, row.token, allow_private=billing.allow_private)
             with transaction(database):
                 life.decide(database, client_id, domain, decision, proof, by, now)
-            row = rows.find(database, client_id, domain) or row
+            row = domain_rows.find(database, client_id, domain) or row
     except FootfallError as error:
         raise dg.Failure(str(error), allow_retries=False) from None
     metadata = {**domain_metadata(row, hosts), **({"decided_by": by} if by else {})}

@@ -8,14 +8,18 @@ import dagster as dg
 from orchestration.defs.discovery.showing import domain_metadata
 from orchestration.discovery.changes import CHANGES_A_TICK, wanted
 from orchestration.discovery.database import registry, transaction
+from orchestration.discovery.domain_rows import hosts_of, listing
 from orchestration.discovery.domains import bill_what_is_due, verify
 from orchestration.discovery.posting import Endpoint, post_due
 from orchestration.discovery.proofs import proven
-from orchestration.discovery.rows import hosts_of, listing
+from orchestration.given import given
 from orchestration.partitions import DOMAINS
 from orchestration.partitions import domains as domain_partitions
 from orchestration.resources.billing import Billing
 from orchestration.resources.domains import DomainRegistry
+
+#: How often new domains are looked for, and bills, in seconds. A tick is a twentieth of a second's work.
+DOMAINS_SECONDS, BILLS_SECONDS = 30, 60
 
 decide_domain_job = dg.define_asset_job(
     "decide_domain",
@@ -23,22 +27,14 @@ decide_domain_job = dg.define_asset_job(
     executor_def=dg.in_process_executor,
     description=(
         "Look for the proof of one domain, or decide about it (config: `decision`, as the asset says). "
-        "**When it is red:** the message says what the registry knows of the domain; `footfall domains list` "
+        "When it is red: the message says what the registry knows of the domain; `footfall domains list` "
         "shows all."
     ),
 )
 
 
-@dg.sensor(
-    minimum_interval_seconds=30,
-    default_status=dg.DefaultSensorStatus.RUNNING,
-    description=(
-        "Bills domains whose grace is over, and sends the billing messages that are due. Both are safe to "
-        "repeat: a message keeps its id."
-    ),
-    target=[],
-)
 def billing_messages(domains: DomainRegistry, billing: Billing) -> Iterator[dg.SkipReason]:
+    """Bill what is due and send what waits."""
     if not domains.file().exists():
         yield dg.SkipReason("no hour has been ingested yet")
         return
@@ -78,7 +74,7 @@ def check_pending_domains(context: dg.OpExecutionContext, domains: DomainRegistr
 @dg.job(
     executor_def=dg.in_process_executor,
     description=(
-        "Every hour: has an owner put up the proof that we asked for? **When it is red:** the registry file "
+        "Every hour: has an owner put up the proof that we asked for? When it is red: the registry file "
         "cannot be written; mend that, the next hour asks again."
     ),
 )
@@ -86,18 +82,10 @@ def verify_domains() -> None:
     check_pending_domains()
 
 
-@dg.sensor(
-    job_name="verify_domains",  # by name: Dagster warns where it has to bind a job of ops again
-    minimum_interval_seconds=30,
-    default_status=dg.DefaultSensorStatus.RUNNING,
-    description=(
-        "Registers new domains as partitions and looks for their proofs once. A domain that waits stays "
-        "without a materialization; one that was verified, by whatever, gets one."
-    ),
-)
 def new_domains(
     context: dg.SensorEvaluationContext, domains: DomainRegistry
 ) -> dg.SensorResult | dg.SkipReason:
+    """What has changed since the last look, as partitions and events."""
     if not domains.file().exists():
         return dg.SkipReason("no hour has been ingested yet")
     cursor = int(context.cursor or "-1")
@@ -110,7 +98,10 @@ def new_domains(
     asked = wanted(changed, known, cursor)
     definition = domain_partitions()
     key = dg.AssetKey(["discovery", "domain"])
-    kinds = {"pending": dg.AssetObservation, "verified": dg.AssetMaterialization}
+    kinds: dict[str, type[dg.AssetObservation | dg.AssetMaterialization]] = {
+        "pending": dg.AssetObservation,
+        "verified": dg.AssetMaterialization,
+    }
     return dg.SensorResult(
         run_requests=[dg.RunRequest(run_key=f"pending:{asked.cursor}")] if asked.look else [],
         dynamic_partitions_requests=[
@@ -142,3 +133,35 @@ def verify_domains_hourly(domains: DomainRegistry) -> dg.RunRequest | dg.SkipRea
             if listing(database, states=("pending",), limit=1):
                 return dg.RunRequest()
     return dg.SkipReason("no domain waits for a proof")
+
+
+@dg.definitions
+def watching() -> dg.Definitions:
+    """The sensors know their files; for a resource Dagster opens its storage with each of their ticks."""
+    domains, billing = DomainRegistry.of(given().settings), Billing.of(given().settings)
+    sensors = [
+        dg.SensorDefinition(
+            name="billing_messages",
+            evaluation_fn=lambda _context: billing_messages(domains, billing),
+            minimum_interval_seconds=BILLS_SECONDS,
+            default_status=dg.DefaultSensorStatus.RUNNING,
+            description=(
+                "Bills domains whose grace is over, and sends the billing messages that are due. Both are "
+                "safe to repeat: a message keeps its id."
+            ),
+        ),
+        dg.SensorDefinition(
+            name="new_domains",
+            evaluation_fn=lambda context: new_domains(context, domains),
+            job_name="verify_domains",  # by name: Dagster warns where it has to bind a job of ops again
+            minimum_interval_seconds=DOMAINS_SECONDS,
+            default_status=dg.DefaultSensorStatus.RUNNING,
+            description=(
+                "Registers new domains as partitions and looks for their proofs once. A domain that waits "
+                "stays without a materialization; one that was verified, by whatever, gets one."
+            ),
+        ),
+    ]
+    return dg.Definitions(
+        jobs=[decide_domain_job, verify_domains], schedules=[verify_domains_hourly], sensors=sensors
+    )

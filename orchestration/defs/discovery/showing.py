@@ -5,8 +5,9 @@ from typing import Any
 
 import dagster as dg
 
+from footfall.markdown import escaped
+from orchestration.discovery.domain_rows import Domain
 from orchestration.discovery.proofs import instructions
-from orchestration.discovery.rows import Domain
 
 
 def domain_metadata(row: Domain, hosts: Sequence[str]) -> dict[str, Any]:
@@ -15,6 +16,6 @@ def domain_metadata(row: Domain, hosts: Sequence[str]) -> dict[str, Any]:
         "state": row.state,
         "proof": row.proof or "none",
         "events": row.events,
-        "hosts": dg.MetadataValue.md("\n".join(f"- {host}" for host in hosts)),
+        "hosts": dg.MetadataValue.md("\n".join(f"- {escaped(host)}" for host in hosts)),
         **({"to_verify": instructions(row.domain, row.token)} if row.state in ("seen", "pending") else {}),
     }

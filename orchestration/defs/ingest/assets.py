@@ -4,6 +4,7 @@ One row per stored line; the clock is `received_at`. Rebuilding an hour replaces
 any order, any number of times, alone or as a range in one run.
 """
 
+import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
@@ -11,7 +12,9 @@ import dagster as dg
 
 from footfall.catalogue.periods import HOUR_FORMAT
 from footfall.clients import Registry
+from footfall.described import source_columns
 from footfall.hours import HOUR, between
+from orchestration.defs.columns import column_schema
 from orchestration.given import given
 from orchestration.ingest.accounts import HourCounts
 from orchestration.ingest.hour import ingest_hours
@@ -19,6 +22,7 @@ from orchestration.ingest.late_fields import replace_enrichments
 from orchestration.ingest.listing import record_degraded, record_digests
 from orchestration.ingest.review import LOST, UNCLOSED, VOLUME, Finding, review
 from orchestration.ingest.sites import replace_sites
+from orchestration.ingest.versions import ingest_version
 from orchestration.ingest.volume import volume_by_hour
 from orchestration.partitions import each_hour, lag_minutes
 from orchestration.resources.clients import Clients
@@ -39,34 +43,40 @@ _OWNER = "team:data"
             EVENTS,
             description=(
                 "One row per event received in the hour, duplicates marked; in the warehouse and as Parquet "
-                "in the lake.\n\n**When it is red:** the run's log names the object or the store that "
+                "in the lake.\n\nWhen it is red: the run's log names the object or the store that "
                 "failed. Nothing is half-written: materialise the hour again."
             ),
             group_name="ingest",
             owners=[_OWNER],
             kinds={"duckdb", "parquet"},
+            metadata=column_schema(source_columns("events").values()),
+            code_version=ingest_version(),
         ),
         dg.AssetSpec(
             QUARANTINE,
             description=(
                 "One row per line, or per whole object, that could not become an event: its reason, its "
-                "bytes, its object and line.\n\n**When it is red:** it is written with `ingest/events`; "
+                "bytes, its object and line.\n\nWhen it is red: it is written with `ingest/events`; "
                 "see there. `footfall replay` sends lines again after their cause was mended."
             ),
             group_name="ingest",
             owners=[_OWNER],
             kinds={"duckdb", "parquet"},
+            metadata=column_schema(source_columns("quarantine").values()),
+            code_version=ingest_version(),
         ),
         dg.AssetSpec(
             SITES,
             description=(
-                "One row per site of a valid client file: its client and its time zone.\n\n**When it is "
-                "red:** it is written with `ingest/events`; see there. Where its check is red, `footfall "
+                "One row per site of a valid client file: its client and its time zone.\n\nWhen it is "
+                "red: it is written with `ingest/events`; see there. Where its check is red, `footfall "
                 "clients` names the file and the line."
             ),
             group_name="ingest",
             owners=[_OWNER],
             kinds={"duckdb", "yaml"},
+            metadata=column_schema(source_columns("sites").values()),
+            code_version=ingest_version(),
         ),
     ],
     check_specs=[
@@ -105,7 +115,7 @@ _OWNER = "team:data"
 )
 def ingest(
     context: dg.AssetExecutionContext, lake: Lake, warehouse: Warehouse, clients: Clients, state: State
-) -> Iterator[dg.MaterializeResult]:
+) -> Iterator[dg.MaterializeResult[None]]:
     window = context.partition_time_window
     registry = clients.registry()
     store = lake.store()
@@ -125,11 +135,28 @@ def ingest(
     for hour in counts:
         _describe(context, hour)
     context.add_asset_metadata({"volume_by_hour": dg.MetadataValue.md(volume)}, asset_key=EVENTS)
-    yield dg.MaterializeResult(asset_key=EVENTS, check_results=list(_checks(counts, findings)))
-    yield dg.MaterializeResult(asset_key=QUARANTINE)
+    # What lay in the lake, and what the client files say: what is made of them is stale where that changes.
+    lake_version = _data_version(hour.digest for hour in counts)
     yield dg.MaterializeResult(
-        asset_key=SITES, metadata={"dagster/row_count": sites}, check_results=[_client_files_check(registry)]
+        asset_key=EVENTS, check_results=list(_checks(counts, findings)), data_version=lake_version
     )
+    yield dg.MaterializeResult(asset_key=QUARANTINE, data_version=lake_version)
+    yield dg.MaterializeResult(
+        asset_key=SITES,
+        metadata={"dagster/row_count": sites},
+        check_results=[_client_files_check(registry)],
+        data_version=_data_version(
+            f"{client.client_id} {site.model_dump_json()}"
+            for client in registry.clients
+            for site in client.sites
+        ),
+    )
+
+
+def _data_version(facts: Iterable[str]) -> dg.DataVersion:
+    """A name of what was read, by the rules that it is read by."""
+    digest = hashlib.sha256("\n".join([ingest_version(), *facts]).encode())
+    return dg.DataVersion(digest.hexdigest()[:16])
 
 
 @dg.definitions

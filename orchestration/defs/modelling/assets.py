@@ -23,6 +23,7 @@ from orchestration.modelling.command import (
 from orchestration.modelling.invoke import NodeResult, failures, invoke
 from orchestration.modelling.publish import publish_marts
 from orchestration.modelling.row_counts import row_counts
+from orchestration.modelling.versions import model_version, variables
 from orchestration.partitions import each_hour, hourly
 from orchestration.resources.clients import Clients
 from orchestration.resources.lake import Lake
@@ -30,7 +31,7 @@ from orchestration.resources.state import State
 from orchestration.resources.warehouse import Warehouse
 
 _WHEN_RED = (
-    "**When it is red:** the step names the model or the test and what dbt said; a test that fails shows the "
+    "When it is red: the step names the model or the test and what dbt said; a test that fails shows the "
     "rows it found. Mend the model, then re-execute from failure: an hour is replaced, never added to."
 )
 
@@ -45,10 +46,12 @@ class _Translator(DagsterDbtTranslator):
         node = self.get_resource_props(manifest, unique_id)
         layer = "seeds" if node["resource_type"] == "seed" else node["fqn"][1]
         group = node.get("config", {}).get("group")
+        is_made = unique_id in manifest["nodes"]  # and no table of ingest
         return spec.replace_attributes(
             group_name=layer,
             owners=[f"team:{group}" if group else "team:data"],
             kinds={"dbt", "duckdb", node.get("config", {}).get("materialized", "source")},
+            code_version=model_version(manifest, unique_id, variables()) if is_made else None,
             description=(f"{str(node.get('description') or spec.description or '').strip()}\n\n{_WHEN_RED}"),
         )
 
@@ -57,7 +60,9 @@ class _Translator(DagsterDbtTranslator):
 _TRANSLATOR = _Translator(settings=DagsterDbtTranslatorSettings(enable_duplicate_source_asset_keys=True))
 
 
-def _models(name: str, everything: list[str], **of: str) -> dg.AssetsDefinition:
+def _models(
+    name: str, everything: list[str], *, select: str = "fqn:*", exclude: str | None = None
+) -> dg.AssetsDefinition:
     """The models that dbt's selection says, made by dbt's arguments for all of them."""
     known = given().models
 
@@ -68,7 +73,8 @@ def _models(name: str, everything: list[str], **of: str) -> dg.AssetsDefinition:
         backfill_policy=dg.BackfillPolicy.single_run(),
         pool="warehouse",
         dagster_dbt_translator=_TRANSLATOR,
-        **of,
+        select=select,
+        exclude=exclude,
     )
     def models(context: dg.AssetExecutionContext, warehouse: Warehouse, state: State) -> Iterator[Any]:
         yield from _build(context, warehouse, state, everything, known)
@@ -102,7 +108,11 @@ def _events(
     for result in results:
         if result.kind == "test":
             check = _check(known, result.unique_id)
-            if check in context.selected_asset_check_keys and result.status != "skipped":
+            if (
+                check is not None
+                and check in context.selected_asset_check_keys
+                and result.status != "skipped"
+            ):
                 yield dg.AssetCheckResult(
                     asset_key=check.asset_key,
                     check_name=check.name,
@@ -123,7 +133,8 @@ def _events(
 
 @cache
 def _read_manifest(known: Path) -> Mapping[str, Any]:
-    return json.loads((known / "manifest.json").read_text())
+    read: dict[str, Any] = json.loads((known / "manifest.json").read_text())
+    return read
 
 
 @cache
@@ -150,7 +161,7 @@ def _check(known: Path, unique_id: str) -> dg.AssetCheckKey | None:
     deps=[dg.AssetKey([table.name]) for table in PUBLISHED],
     description=(
         "Each client's marts as Parquet in the lake, replaced atomically. Dashboards and programs read "
-        "these; nobody but a run opens the warehouse.\n\n**When it is red:** the lake refused a file; the "
+        "these; nobody but a run opens the warehouse.\n\nWhen it is red: the lake refused a file; the "
         "message names it. Readers keep the copy before. Materialise the hour again."
     ),
     group_name="marts",
@@ -159,7 +170,7 @@ def _check(known: Path, unique_id: str) -> dg.AssetCheckKey | None:
     backfill_policy=dg.BackfillPolicy.single_run(),
     pool="warehouse",
 )
-def published_marts(lake: Lake, warehouse: Warehouse, clients: Clients) -> dg.MaterializeResult:
+def published_marts(lake: Lake, warehouse: Warehouse, clients: Clients) -> dg.MaterializeResult[None]:
     with warehouse.connect() as connection:
         rows = {c.client_id: publish_marts(connection, lake.store(), c) for c in clients.registry().clients}
     return dg.MaterializeResult(

@@ -1,13 +1,18 @@
 """`sources/access_logs`: the log buckets of all clients, taken into the lake as raw objects."""
 
+from typing import Any
+
 import dagster as dg
 
 from footfall.destinations import open_source
 from footfall.errors import FootfallError
+from footfall.markdown import table
 from orchestration.given import given
 from orchestration.partitions import each_hour
 from orchestration.resources.clients import Clients
 from orchestration.resources.lake import Lake
+from orchestration.resources.state import State
+from sources.event_names import EventNames
 from sources.intake import LATENESS, TakenIn, take_in
 
 ACCESS_LOGS = dg.AssetKey(["sources", "access_logs"])
@@ -22,7 +27,7 @@ ACCESS_LOGS = dg.AssetKey(["sources", "access_logs"])
                 "Access logs from the clients' own log buckets (CloudFront standard logs), as raw objects "
                 "of the hours of their requests. Each run also looks "
                 f"{LATENESS.total_seconds() / 3600:.0f} hours back for log objects that came late.\n\n"
-                "**When it is red:** the message names the source. Check that Footfall may list and read "
+                "When it is red: the message names the source. Check that Footfall may list and read "
                 "that bucket; then materialise the hour again: what was taken in is not taken in twice."
             ),
             group_name="ingest",
@@ -33,7 +38,7 @@ ACCESS_LOGS = dg.AssetKey(["sources", "access_logs"])
     backfill_policy=dg.BackfillPolicy.single_run(),
 )
 def access_logs(
-    context: dg.AssetExecutionContext, lake: Lake, clients: Clients
+    context: dg.AssetExecutionContext, lake: Lake, clients: Clients, state: State
 ) -> dg.MaterializeResult[None]:
     window = context.partition_time_window
     store = lake.store()
@@ -51,7 +56,14 @@ def access_logs(
                     taken=registry.buckets_of_others(client.client_id),
                 )
                 taken = take_in(
-                    bucket, store, client, sites[source.site_id], source, window.start, window.end
+                    bucket,
+                    store,
+                    client,
+                    sites[source.site_id],
+                    source,
+                    EventNames.of(state.signer()),
+                    window.start,
+                    window.end,
                 )
             except FootfallError as error:
                 # One client's bucket holds up no other client; the run fails when all are done.
@@ -61,7 +73,7 @@ def access_logs(
             rows.append((name, taken))
             for key, problem in taken.damaged.items():
                 context.log.warning("source %s: log object %s set aside: %s", name, key, problem)
-    metadata = {
+    metadata: dict[str, Any] = {
         "log_objects": sum(taken.objects for _, taken in rows),
         "requests": sum(taken.requests for _, taken in rows),
         "malformed_lines": sum(taken.malformed for _, taken in rows),
@@ -88,5 +100,4 @@ def _table(rows: list[tuple[str, TakenIn]]) -> str:
         (name, t.objects, t.requests, t.page_views, t.malformed, len(t.damaged), len(t.hours))
         for name, t in rows
     ]
-    cells = [head, ("---",) * len(head), *lines]
-    return "\n".join("| " + " | ".join(str(cell) for cell in row) + " |" for row in cells)
+    return table(head, lines)

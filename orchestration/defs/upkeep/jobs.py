@@ -39,8 +39,8 @@ def prune(context: dg.OpExecutionContext, lake: Lake, settings: dg.ResourceParam
     executor_def=dg.in_process_executor,
     description=(
         "Removes what is past its time: runs after FOOTFALL_RUN_DAYS (of those whose work a partition still "
-        "shows, the log), resolved alerts, old notices, staged files, salts after their 48 hours. **When it "
-        "is red:** nothing waits for it; mend the cause, it goes on tomorrow."
+        "shows, the log), resolved alerts, old notices, staged files, salts after their 48 hours. When it "
+        "is red: nothing waits for it; mend the cause, it goes on tomorrow."
     ),
 )
 def upkeep() -> None:

@@ -91,6 +91,7 @@ final as (
                 then nullif(regexp_extract(upper(trim({{ json_text('props', 'currency') }})), '^([A-Z]{3})$', 1), '')
         end as currency,
         props,
+        redactions,
 
         -- numbers
         consent_tier,

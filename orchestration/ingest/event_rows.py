@@ -5,28 +5,19 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from footfall.catalogue.columns import EVENT, OfEvent, OfLine, OfRequest, sources
+from footfall.catalogue.ingested import COLUMN_TYPES
 from footfall.event import EARLIEST_TIME, LATEST_TIME, MAX_AGE, MAX_AHEAD
 from footfall.sql import Sql, joined, kind, name, names, number, sql, text, texts
 from orchestration.ingest.lines import authority, wide_lines
-from orchestration.ingest.schema import TABLES
 
-#: Fields of the event itself → their names here. Extracted together: the JSON is parsed once for all of them.
-_FIELDS = (
-    "url",
-    "title",
-    "referrer",
-    "props",
-    "view_id",
-    "lang",
-    "screen",
-    "webdriver",
-    "occurred_at",
-    "sent_at",
-)
-#: Fields that only lines of access logs have.
-_REQUEST_FIELDS = ("status", "edge_location", "edge_result", "time_taken", "bytes_sent")
-#: Fields that have a column; the payload is the event without them.
-_HELD = ("id", "type", "url", "title", "referrer", "props", "view_id", "lang", "screen")
+#: Column → the field of the line, of the event, of an event of an access log that it is.
+_OF_LINE, _OF_EVENT, _OF_REQUEST = (sources(EVENT, of) for of in (OfLine, OfEvent, OfRequest))
+#: Fields of the event itself, extracted together: the JSON is parsed once for all of them. The last ones are
+#: read for other columns.
+_FIELDS = (*_OF_EVENT.values(), "webdriver", "occurred_at", "sent_at")
+#: Fields that have a column, those that the line repeats too; the payload is the event without them.
+_HELD = ("id", "type", *_OF_EVENT.values())
 
 #: Total order of each table, in the lake's Parquet.
 ORDER = {
@@ -63,7 +54,7 @@ def event_rows(hour: datetime, version: str, *, has_requests: bool, has_rules: b
     the same in all, comes behind the sort, and of an object's key only its number goes through it (objects
     are numbered in the order of their keys).
     """
-    fields = _FIELDS + (_REQUEST_FIELDS if has_requests else ())
+    fields = _FIELDS + (tuple(_OF_REQUEST.values()) if has_requests else ())
     place = {field: sql("f[{n}]", n=number(n)) for n, field in enumerate(fields, 1)}
     said = {
         field: sql("try_cast({place} AS BIGINT)", place=place[field]) for field in ("occurred_at", "sent_at")
@@ -77,8 +68,9 @@ def event_rows(hour: datetime, version: str, *, has_requests: bool, has_rules: b
         "object_key": sql("$keys[s.object + 1]"),
     }
     if not has_requests:
-        behind |= dict.fromkeys(_REQUEST_FIELDS, _NULL)
-    before = _columns([c for c in TABLES["events"] if c not in behind], _values(place), "l")
+        behind |= dict.fromkeys(_OF_REQUEST, _NULL)
+    sorted_with = [column for column in COLUMN_TYPES["events"] if column not in behind]
+    before = _columns(sorted_with, _values(place))
     rules = sql("")
     if has_rules:
         before = sql("{before}, p.slash, p.lower_case, p.query, p.patterns, p.names", before=before)
@@ -119,20 +111,20 @@ def event_rows(hour: datetime, version: str, *, has_requests: bool, has_rules: b
     return sql(
         "SELECT {listed} FROM ("
         "SELECT *, split_part(split_part(url, '#', 1), '?', 1) AS location FROM ({in_order})) AS s",
-        listed=_columns(TABLES["events"], behind, "s"),
+        listed=_columns(COLUMN_TYPES["events"], {c: names([c], "s") for c in sorted_with} | behind),
         in_order=in_order,
     )
 
 
-def _columns(columns: Iterable[str], values: Mapping[str, Sql], of: str) -> Sql:
-    """Each column in its type: its expression, or the column of that name in the table `of`."""
+def _columns(columns: Iterable[str], values: Mapping[str, Sql]) -> Sql:
+    """Each column in its type, from its expression."""
     return joined(
         ",\n",
         (
             sql(
                 "CAST({value} AS {type}) AS {column}",
-                value=values.get(column) or names([column], of),
-                type=kind(TABLES["events"][column]),
+                value=values[column],
+                type=kind(COLUMN_TYPES["events"][column]),
                 column=name(column),
             )
             for column in columns
@@ -141,17 +133,19 @@ def _columns(columns: Iterable[str], values: Mapping[str, Sql], of: str) -> Sql:
 
 
 def _values(place: dict[str, Sql]) -> dict[str, Sql]:
-    """Column → its expression, where it is not simply the line's. `place`: where a field of the event is."""
+    """Column → its expression. `place`: where a field of the event is."""
     is_bot = sql("(a.bot_class IS NOT NULL OR is_driven OR b.visitor_id IS NOT NULL)")
     return {
-        "event_type": sql("l.type"),
-        "url": place["url"],
-        "title": place["title"],
-        "referrer": place["referrer"],
-        "first_party_session_id": sql("l.session_id"),
-        "view_id": place["view_id"],
-        "language": place["lang"],
-        "screen": place["screen"],
+        **{column: names([field], "l") for column, field in _OF_LINE.items()},
+        **{column: place[field] for column, field in _OF_EVENT.items()},
+        **{
+            column: sql(
+                "try_cast({place} AS {type})",
+                place=place.get(field, _NULL),
+                type=kind(COLUMN_TYPES["events"][column]),
+            )
+            for column, field in _OF_REQUEST.items()
+        },
         "device": sql("CASE WHEN {is_bot} THEN 'bot' ELSE coalesce(a.device, 'other') END", is_bot=is_bot),
         "is_bot": is_bot,
         "bot_class": sql(
@@ -167,15 +161,6 @@ def _values(place: dict[str, Sql]) -> dict[str, Sql]:
         "referrer_source": sql("r.referrer_source"),
         "clock": _CLOCK,
         "source": sql("coalesce(l.source, 'web')"),
-        **{
-            field: sql(
-                "try_cast({place} AS {type})",
-                place=place.get(field, _NULL),
-                type=kind(TABLES["events"][field]),
-            )
-            for field in _REQUEST_FIELDS
-        },
-        "props": place["props"],
         "payload": sql(
             "CAST(json_merge_patch(event, {removed}) AS VARCHAR)",
             removed=text(msgspec.json.encode(dict.fromkeys(_HELD)).decode()),

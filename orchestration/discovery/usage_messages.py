@@ -14,8 +14,8 @@ import duckdb
 
 from footfall.sql import run
 from orchestration.discovery.database import transaction
+from orchestration.discovery.domain_rows import Domain
 from orchestration.discovery.hosts import Host, normal
-from orchestration.discovery.rows import Domain
 from orchestration.webhooks import outbox
 
 DAY = timedelta(days=1)

@@ -10,7 +10,7 @@ import duckdb
 
 from footfall.clients import Client
 from footfall.sql import run
-from orchestration.discovery.rows import Domain
+from orchestration.discovery.domain_rows import Domain
 
 #: States of a domain whose events are the client's. One that was retired was the client's when they came.
 _VOUCHED = ("verified", "billable", "retired")

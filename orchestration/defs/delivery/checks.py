@@ -1,0 +1,137 @@
+"""`bucket_holds_what_was_delivered`: a check of every export, daily and by hand, in a job of its own.
+
+What a run delivers it reads back itself. This looks later: what has the owner of the bucket, a lifecycle rule
+or a disk done to it since? Each check lists a bucket, so that none is part of an hour.
+"""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from footfall.clients import Client, Export
+from footfall.errors import FootfallError
+from orchestration.defs.delivery.showing import asset_key
+from orchestration.delivery.ledger import Ledger, LedgerRow
+from orchestration.delivery.places import places_of
+from orchestration.delivery.presence import RECENT, Presence, look
+from orchestration.delivery.states import COMMITTED
+from orchestration.given import given
+from orchestration.resources.clients import Clients
+from orchestration.resources.destinations import Destinations
+from orchestration.resources.state import State
+
+NAME = "bucket_holds_what_was_delivered"
+#: Lines of what is wrong that a page shows, and the alert of a check that fails.
+SHOWN = 20
+
+
+def _specs(ordered: list[tuple[Client, Export]]) -> list[dg.AssetCheckSpec]:
+    return [
+        dg.AssetCheckSpec(
+            NAME,
+            asset=asset_key(client.client_id, export.name),
+            description=(
+                "Each bucket has the newest revision of every period: manifest and files of the newest "
+                f"{RECENT} periods byte by byte, of older ones by name and size. What is missing is sent "
+                f"again with `footfall deliveries replay --client {client.client_id} --export "
+                f"{export.name}`; what was changed stays as it is until a person moves it."
+            ),
+        )
+        for client, export in ordered
+    ]
+
+
+def _checks(ordered: list[tuple[Client, Export]]) -> dg.AssetChecksDefinition:
+    @dg.multi_asset_check(name="look_into_buckets", specs=_specs(ordered), can_subset=True)
+    def look_into_buckets(
+        context: dg.AssetCheckExecutionContext, clients: Clients, destinations: Destinations, state: State
+    ) -> Iterator[dg.AssetCheckResult]:
+        wanted = {key.asset_key for key in context.selected_asset_check_keys}
+        ledger = Ledger(state.ledger())
+        for client, export in ordered:
+            key = asset_key(client.client_id, export.name)
+            if key in wanted:
+                yield _result(key, _look(client, export, clients, destinations, state, ledger))
+        ledger.close()
+
+    return look_into_buckets
+
+
+def _look(
+    client: Client,
+    export: Export,
+    clients: Clients,
+    destinations: Destinations,
+    state: State,
+    ledger: Ledger,
+) -> dict[str, Presence | str]:
+    """Place → what it holds, or why nobody can say."""
+    taken = clients.registry().places_of_others(client.client_id)
+    signer = state.signer()
+    openings = destinations.openings(client, lambda url: signer.derived(f"challenge:{url}"), taken=taken)
+    places = places_of(openings)
+    arrived: dict[str, list[LedgerRow]] = {}
+    for row in ledger.latest_delivered(client.client_id, export.name).values():
+        for name, copy in ledger.copies(row).items():
+            if copy == COMMITTED:
+                arrived.setdefault(name, []).append(row)
+    found: dict[str, Presence | str] = {}
+    for name, rows in arrived.items():
+        if name not in places:
+            continue  # a bucket that the client file does not name any more
+        try:
+            found[name] = look(places[name].store(), rows)
+        except FootfallError as error:
+            found[name] = str(error)
+    return found
+
+
+def _result(key: dg.AssetKey, found: dict[str, Presence | str]) -> dg.AssetCheckResult:
+    wrong = [
+        f"{place}: {line}"
+        for place, what in found.items()
+        for line in ([f"cannot be looked at: {what}"] if isinstance(what, str) else what.wrong)
+    ]
+    looked = {place: what for place, what in found.items() if isinstance(what, Presence)}
+    is_damaged = any(what.wrong for what in looked.values())
+    return dg.AssetCheckResult(
+        check_name=NAME,
+        asset_key=key,
+        passed=not wrong,
+        severity=dg.AssetCheckSeverity.ERROR if is_damaged else dg.AssetCheckSeverity.WARN,
+        metadata={
+            "wrong_objects": len(wrong),
+            "wrong": dg.MetadataValue.text("\n".join(wrong[:SHOWN]) or "none"),
+            **{f"periods in {place}": what.periods for place, what in looked.items()},
+            **{f"read whole in {place}": what.read for place, what in looked.items()},
+        },
+    )
+
+
+@dg.definitions
+def bucket_checks() -> dg.Definitions:
+    """The checks of all exports, the parts of live ones included, and the job that runs them once a day."""
+    clients = given().registry.clients
+    ordered = [(client, each) for client in clients for export in client.exports for each in export.series()]
+    if not ordered:
+        return dg.Definitions()
+    checks = _checks(ordered)
+    job = dg.define_asset_job(
+        "check_buckets",
+        selection=dg.AssetSelection.checks(checks),
+        executor_def=dg.in_process_executor,
+        description=(
+            "Does every bucket still hold what was delivered? One that does not fails its export's check and "
+            "no run. When it is red: the ledger, the signing key or the state folder cannot be used; the "
+            "message says which."
+        ),
+    )
+    daily = dg.ScheduleDefinition(
+        name="check_buckets",
+        job=job,
+        cron_schedule="10 5 * * *",
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="At ten past five, UTC.",
+    )
+    return dg.Definitions(asset_checks=[checks], jobs=[job], schedules=[daily])

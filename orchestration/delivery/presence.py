@@ -1,0 +1,108 @@
+"""What a bucket holds of an export, held against the newest revision of each period that arrived in it.
+
+At a bounded cost: the newest periods are read whole, of all others a listing tells what is there.
+"""
+
+import hashlib
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from os.path import commonprefix
+
+from footfall.manifest import DeliveredFile
+from footfall.store import NotFound, ObjectStore, TooLarge
+from footfall.survey import size_of
+from orchestration.delivery.ledger import LedgerRow
+
+#: Periods of an export that are read whole, the newest ones: a day of hours. More: damage of older files is
+#: found, and each look reads more. 1 to 1000.
+RECENT = 24
+#: Bytes of files that a look reads at most in one bucket. Of further files only the size is compared.
+READ_BYTES = 128 * 1024 * 1024
+#: Objects that a listing did not name are asked for one by one, so many of them: a listing may be stale.
+ASKED = 100
+
+
+@dataclass(frozen=True)
+class Presence:
+    """What was found: periods that were looked at, how many of them were read, and what is wrong.
+
+    A line of `wrong` names an object and says what is wrong with it.
+    """
+
+    periods: int
+    read: int
+    wrong: tuple[str, ...]
+
+
+def look(
+    store: ObjectStore, rows: Collection[LedgerRow], *, recent: int = RECENT, read_bytes: int = READ_BYTES
+) -> Presence:
+    """Hold a bucket against delivered revisions, one a period. Raises StoreError where it does not let us."""
+    newest = sorted(rows, key=lambda row: row.period_start, reverse=True)
+    # As little of the bucket as a listing can name.
+    beginning = commonprefix([key for row in newest for key in _promised(row)])  # noqa: RUF071
+    listed = {info.key: info.size for info in store.list(beginning)} if newest else {}
+    budget = [read_bytes]
+    wrong: list[str] = []
+    for row in newest[:recent]:
+        wrong += _read(store, row, listed, budget)
+    missing = []
+    for row in newest[recent:]:
+        for key, size in _promised(row).items():
+            if key not in listed:
+                missing.append((key, size))
+            elif listed[key] != size:
+                wrong.append(f"{key}: has {listed[key]} bytes, {size} were delivered")
+    wrong += [line for key, size in missing[:ASKED] if (line := _asked_for(store, key, size))]
+    wrong += [f"{key}: is missing" for key, _ in missing[ASKED:]]
+    return Presence(len(newest), min(len(newest), recent), tuple(wrong))
+
+
+def _promised(row: LedgerRow) -> Mapping[str, int]:
+    """Key → size of what a revision put into a bucket."""
+    return {
+        str(row.manifest_key): len(str(row.manifest).encode()),
+        **{file.key: file.bytes for file in row.files},
+    }
+
+
+def _asked_for(store: ObjectStore, key: str, size: int) -> str:
+    """What is wrong with an object that a listing did not name; empty: it is there."""
+    found = size_of(store, key)
+    if found is None:
+        return f"{key}: is missing"
+    return "" if found == size else f"{key}: has {found} bytes, {size} were delivered"
+
+
+def _read(store: ObjectStore, row: LedgerRow, listed: Mapping[str, int], budget: list[int]) -> Iterator[str]:
+    key, manifest = str(row.manifest_key), str(row.manifest).encode()
+    line = _differs(store, key, len(manifest), hashlib.sha256(manifest).hexdigest())
+    if line:
+        yield line
+    for file in row.files:
+        yield from _read_file(store, file, listed, budget)
+
+
+def _read_file(
+    store: ObjectStore, file: DeliveredFile, listed: Mapping[str, int], budget: list[int]
+) -> Iterator[str]:
+    if file.bytes > budget[0]:
+        there = listed.get(file.key) == file.bytes
+        line = "" if there else _asked_for(store, file.key, file.bytes)
+    else:
+        budget[0] -= file.bytes
+        line = _differs(store, file.key, file.bytes, file.sha256)
+    if line:
+        yield line
+
+
+def _differs(store: ObjectStore, key: str, size: int, sha256: str) -> str:
+    try:
+        data = store.get(key, limit=size)
+    except NotFound:
+        return f"{key}: is missing"
+    except TooLarge:
+        return f"{key}: has more than the {size} bytes that were delivered"
+    if len(data) != size:
+        return f"{key}: has {len(data)} bytes, {size} were delivered"
+    return "" if hashlib.sha256(data).hexdigest() == sha256 else f"{key}: other bytes than were delivered"
