@@ -22,7 +22,7 @@ import msgspec
 
 from footfall import consent
 from footfall.catalogue.columns import fields_of
-from footfall.json_text import depth, is_utf8, without_lone_surrogates
+from footfall.json_text import depth, is_utf8, without_unreadable
 from footfall.privacy import first_party_visitor_id
 from footfall.scrub import scrub_body, scrub_event
 from footfall.scrub_signs import is_plain
@@ -289,7 +289,7 @@ def check_event(raw: bytes) -> Event:
         # Every level opens a bracket: few brackets cannot be deep, and the walk is spared.
         if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and depth(raw) > MAX_DEPTH:
             raise Refused(Refusal.TOO_DEEP)
-        raw, found = scrub_event(without_lone_surrogates(raw))
+        raw, found = scrub_event(without_unreadable(raw))
         redactions = found or None
         try:
             event = _event_decoder.decode(raw)

@@ -13,7 +13,7 @@ import msgspec
 _TOKENS = re.compile(r'("(?:[^"\\]++|\\.)*+("?+))(\s*+:)?+|(-?\d[\d.eE+-]*+)', re.DOTALL)
 #: Escapes one by one, so that a backslash that is itself escaped starts none.
 _ESCAPES = re.compile(
-    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2}|u0000)|.)",
     re.DOTALL,
 )
 
@@ -52,12 +52,12 @@ def depth(raw: bytes) -> int:
     return deepest
 
 
-def without_lone_surrogates(raw: bytes) -> bytes:
-    r"""JSON in which half of a pair, such as `\ud83d` where a text was cut, has become U+FFFD.
+def without_unreadable(raw: bytes) -> bytes:
+    r"""JSON in which half of a pair, such as `\ud83d` where a text was cut, and NUL have become U+FFFD.
 
-    Such an escape is JSON but no text: no reader downstream could take it.
+    Such an escape is JSON but no text that readers downstream could take: many end or fail at a NUL.
     """
-    if b"\\ud" not in raw and b"\\uD" not in raw:
+    if b"\\ud" not in raw and b"\\uD" not in raw and b"\\u0000" not in raw:
         return raw
     return _ESCAPES.sub(lambda found: rb"\ufffd" if found[1] else found[0], raw)
 

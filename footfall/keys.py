@@ -167,3 +167,10 @@ def public_key(key_id: str) -> str:
 def schema_folder(export: str, schema_id: str) -> str:
     """Folder of the DDL of an export's files, one for each version of their columns."""
     return f"_schema/{export}/{schema_id}/"
+
+
+def loading_folder(export: str, schema_id: str, sha256: str) -> str:
+    """Folder of the statements that load files of these columns, by their own content: other statements, that
+    load the same files better, lie beside them.
+    """
+    return f"{schema_folder(export, schema_id)}load-{sha256[:8]}/"

@@ -37,8 +37,10 @@ class Cells:
 class Loading:
     """How engines load a file: pieces of the statements that `orchestration/delivery/ddl.py` makes.
 
-    `athena`: the format of a table; `athena_properties`: more properties of it. `bigquery`: options of LOAD
-    DATA. `snowflake`: the end of COPY INTO. `redshift`: options of COPY. `duckdb`: what reads a file.
+    `athena`: the format of a table; `athena_casts`: whether its view gives the types, because the table has
+    text alone. `bigquery`: options of LOAD DATA. `snowflake`: the options of a file format;
+    `snowflake_columns`: how COPY INTO finds columns. `redshift`: options of COPY. `duckdb`: what reads files,
+    with `{files}` and `{columns}` to be filled in; `duckdb_casts`: whether it reads text alone.
     """
 
     athena: str
@@ -46,7 +48,9 @@ class Loading:
     snowflake: str
     redshift: str
     duckdb: str
-    athena_properties: tuple[str, ...] = ()
+    athena_casts: bool = False
+    snowflake_columns: str = ""
+    duckdb_casts: bool = False
 
 
 @dataclass(frozen=True)
@@ -97,16 +101,32 @@ CSV = Format(
     copy={"FORMAT": "csv", "HEADER": True, "DELIMITER": ",", "QUOTE": '"', "ESCAPE": '"', "NULLSTR": ""},
     cells=Cells(times_as_text=True, nested_as_json=True, guarded=True),
     loading=Loading(
+        # OpenCSVSerDe has text alone: numbers may not be empty there, times and dates not written so.
+        # It knows no line end inside a cell. https://docs.aws.amazon.com/athena/latest/ug/csv-serde.html
+        # Its escape is a backslash where escapeChar is left out or is the quote itself (`newReader` in Hive's
+        # OpenCSVSerde.java), and backslashes would vanish. So it is a sign that no page sends.
         athena="ROW FORMAT SERDE 'org.apache.hadoop.hive.serde2.OpenCSVSerde'\n"
-        "WITH SERDEPROPERTIES ('separatorChar' = ',', 'quoteChar' = '\"', 'escapeChar' = '\"')\n"
+        "WITH SERDEPROPERTIES ('separatorChar' = ',', 'quoteChar' = '\"', 'escapeChar' = '\\u0001')\n"
         "STORED AS TEXTFILE",
-        athena_properties=("'skip.header.line.count' = '1'",),
-        bigquery="format = 'CSV', skip_leading_rows = 1, allow_quoted_newlines = true",
-        snowflake="FILE_FORMAT = (TYPE = CSV, SKIP_HEADER = 1, FIELD_OPTIONALLY_ENCLOSED_BY = '\"', "
-        "EMPTY_FIELD_AS_NULL = TRUE, ENCODING = 'UTF8')",
-        redshift="CSV IGNOREHEADER 1 TIMEFORMAT 'auto'",
-        duckdb="read_csv('a file of the manifest', header = true, delim = ',', quote = '\"', escape = '\"', "
-        "nullstr = '', allow_quoted_nulls = false, all_varchar = true)",
+        athena_casts=True,
+        # An empty cell is NULL by the default null_marker; with another one it would be refused for a number.
+        # https://cloud.google.com/bigquery/docs/reference/rest/v2/tables#CsvOptions
+        bigquery="format = 'CSV', skip_leading_rows = 1, allow_quoted_newlines = true, "
+        "preserve_ascii_control_characters = true",
+        # An empty cell is NULL and "" is an empty text with these two together.
+        # https://docs.snowflake.com/en/user-guide/data-unload-considerations
+        # The defaults take \N for NULL, and a backslash for an escape.
+        # https://docs.snowflake.com/en/sql-reference/sql/create-file-format
+        snowflake="TYPE = CSV, SKIP_HEADER = 1, FIELD_OPTIONALLY_ENCLOSED_BY = '\"', "
+        "EMPTY_FIELD_AS_NULL = TRUE, NULL_IF = (), ESCAPE_UNENCLOSED_FIELD = NONE, ENCODING = 'UTF8'",
+        # Nothing between two delimiters is NULL with EMPTYASNULL; without it, an empty text.
+        # https://docs.aws.amazon.com/redshift/latest/dg/copy-parameters-data-conversion.html
+        redshift="CSV IGNOREHEADER 1 EMPTYASNULL DATEFORMAT 'auto' TIMEFORMAT 'auto'",
+        # https://duckdb.org/docs/stable/data/csv/overview
+        duckdb="read_csv({files}, auto_detect = false, header = true, delim = ',', quote = '\"', "
+        "escape = '\"', new_line = '\\n', nullstr = '', allow_quoted_nulls = false, "
+        "hive_partitioning = false, columns = {columns})",
+        duckdb_casts=True,
     ),
 )
 JSONL = Format(
@@ -116,11 +136,17 @@ JSONL = Format(
     # JSON has no NaN.
     cells=Cells(times_as_text=True, only_finite=True),
     loading=Loading(
+        # https://docs.aws.amazon.com/athena/latest/ug/openx-json-serde.html
         athena="ROW FORMAT SERDE 'org.openx.data.jsonserde.JsonSerDe'\nSTORED AS TEXTFILE",
         bigquery="format = 'NEWLINE_DELIMITED_JSON'",
-        snowflake="FILE_FORMAT = (TYPE = JSON) MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE",
-        redshift="JSON 'auto' TIMEFORMAT 'auto'",
-        duckdb="read_json('a file of the manifest', format = 'newline_delimited')",
+        # The default of NULL_IF takes the text \N for NULL.
+        snowflake="TYPE = JSON, NULL_IF = ()",
+        snowflake_columns=" MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE",
+        redshift="JSON 'auto' DATEFORMAT 'auto' TIMEFORMAT 'auto'",
+        # Types are said, as guesses turn ids into UUIDs and times into times of the session's zone.
+        # https://duckdb.org/docs/stable/data/json/loading_json
+        duckdb="read_json({files}, format = 'newline_delimited', hive_partitioning = false, "
+        "columns = {columns})",
     ),
 )
 PARQUET = Format(
@@ -131,9 +157,13 @@ PARQUET = Format(
     loading=Loading(
         athena="STORED AS PARQUET",
         bigquery="format = 'PARQUET'",
-        snowflake="FILE_FORMAT = (TYPE = PARQUET) MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE",
+        # Else a time is the number that it is stored as.
+        # https://docs.snowflake.com/en/sql-reference/sql/create-file-format
+        snowflake="TYPE = PARQUET, USE_LOGICAL_TYPE = TRUE",
+        snowflake_columns=" MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE",
         redshift="FORMAT PARQUET",
-        duckdb="read_parquet('a file of the manifest')",
+        # https://duckdb.org/docs/stable/data/partitioning/hive_partitioning
+        duckdb="read_parquet({files}, hive_partitioning = false)",
     ),
     codecs={"none": "zstd", "gzip": "gzip", "zstd": "zstd"},
 )

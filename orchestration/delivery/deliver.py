@@ -4,7 +4,6 @@ Nothing is overwritten; changed data is a new revision beside the old one. A rev
 seen yet is rendered anew under its own number; one that somebody may have seen is finished as it is first.
 """
 
-import json
 import shutil
 from collections.abc import Iterable
 from dataclasses import replace
@@ -22,8 +21,7 @@ from footfall.failures import Trouble
 from footfall.manifest import Contents, Progress, Revision, build, folder_of
 from footfall.sql import Sql, names, sql
 from footfall.store import NotFound
-from orchestration.delivery import datasets, states
-from orchestration.delivery.ddl import ddl, schema
+from orchestration.delivery import datasets, ddl, states
 from orchestration.delivery.desk import Desk
 from orchestration.delivery.digests import Digests
 from orchestration.delivery.ledger import LONGEST_WAIT, Ledger, LedgerRow
@@ -90,10 +88,10 @@ class Deliverer:
         pages = {}
         if self._selected is not None:
             folder = keys.schema_folder(self._export.name, self._selected.schema_id)
-            texts = ddl(self._selected, self._client.destinations()[self._export.destinations[0]].url)
-            beside |= {f"{folder}{name}": text.encode() for name, text in texts.items()}
-            beside[f"{folder}schema.json"] = (json.dumps(schema(self._selected), indent=2) + "\n").encode()
-            pages[f"{folder}columns.md"] = columns_page(self._selected)
+            url = self._client.destinations()[self._export.destinations[0]].url
+            loading, documents = ddl.documents(self._selected, url)
+            beside |= documents
+            pages[f"{folder}columns.md"] = columns_page(self._selected, loading)
         return Sender(self._client, self._export, self._places, self._ledger, self._desk, beside, pages)
 
     def restated(self) -> list[Period]:

@@ -20,7 +20,8 @@ WHAT LIES HERE
 
     <export>/dt=.../rev=NNNN/       a period in one revision: its files, and _manifest.json, which names them
     <export>/_latest.json           names the newest period's manifest
-    _schema/<export>/<id>/          columns.md: name, type and meaning of each column; DDL to load the files
+    _schema/<export>/<id>/          columns.md: name, type and meaning of each column, and in which folder
+                                    the statements lie that load the files into Athena, BigQuery, ...
     _keys/<id>.pem                  the public key that checks the signatures of manifests
 
 HOW TO READ IT
@@ -80,8 +81,11 @@ def readme(client: Client, destination: str, key_id: str) -> bytes:
     ).encode()
 
 
-def columns_page(selection: Selection) -> bytes:
-    """columns.md: name, type and meaning of every column of an export's files, in order."""
+def columns_page(selection: Selection, loading: str) -> bytes:
+    """columns.md: name, type and meaning of every column of an export's files, in order.
+
+    `loading`: folder of the statements that load them.
+    """
     export = selection.export
     known = table_columns(selection.dataset.name)
     lines = [
@@ -91,6 +95,9 @@ def columns_page(selection: Selection) -> bytes:
         "",
         f"Dataset `{export.dataset}`, {export.cadence}, as {export.extension}. How values are written: "
         "`dialect` in schema.json and in each manifest.",
+        "",
+        "Statements that load the files into Athena, BigQuery, DuckDB, Redshift and Snowflake: "
+        f"`{loading}`. Older ones may lie beside them.",
         "",
         "| Column | Type | Meaning |",
         "|---|---|---|",

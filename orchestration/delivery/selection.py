@@ -207,10 +207,24 @@ def _value(column_name: str, column: Sql, kind: str, export: Export, hash_key: s
     if cells.nested_as_json and _is_nested(kind):
         column = sql("CAST(to_json({column}) AS VARCHAR)", column=column)
         is_text = True
-    if not (is_text and cells.guarded and export.formula_guard):
-        return column
-    # The first character decides, most often by being a letter, a digit or a slash; only an apostrophe needs
-    # a closer look, which costs ten times as much.
+    written = _guarded(column) if is_text and cells.guarded and export.formula_guard else column
+    if kind != "VARCHAR":
+        return written  # JSON has no NUL but as an escape
+    # Readers end a text at a NUL, or refuse the file; a decoded address may hold one. To look first costs
+    # next to nothing, to replace in every cell half as much again as writing.
+    return sql(
+        "CASE WHEN contains({column}, chr(0)) THEN replace({written}, chr(0), chr(65533)) ELSE {written} END",
+        column=column,
+        written=written,
+    )
+
+
+def _guarded(column: Sql) -> Sql:
+    """A text so that no spreadsheet runs it.
+
+    The first character decides, most often by being a letter, a digit or a slash; only an apostrophe needs
+    a closer look, which costs ten times as much.
+    """
     return sql(
         "CASE WHEN ({first} NOT BETWEEN 65 AND 65290 AND {first} NOT BETWEEN 46 AND 60 "
         "AND list_contains({codes}, {first})) "

@@ -1,12 +1,17 @@
 """`python -m orchestration.modelling.athena s3://LAKE`: tables of Athena over the lake's Parquet.
 
-Columns are those that ingest writes. Partitions are projected from the keys, so that no crawler is needed
-and a new hour is there at once; a query that names `dt` reads only these days.
+Columns are those that ingest writes, and those of the marts' contracts. Partitions are projected from the
+keys, so that no crawler is needed and a new hour is there at once; a query that names `dt` reads these days.
 """
 
+import re
 import sys
+from collections.abc import Mapping
 
 from footfall.catalogue.ingested import COLUMN_TYPES
+from footfall.catalogue.tables import PUBLISHED
+from footfall.installed import DBT_PROJECT
+from footfall.strict_yaml import read_yaml
 
 #: DuckDB type → Athena's.
 _TYPES = {
@@ -15,6 +20,7 @@ _TYPES = {
     "INTEGER": "int",
     "BIGINT": "bigint",
     "DOUBLE": "double",
+    "DATE": "date",
     "TIMESTAMPTZ": "timestamp",
 }
 #: Tables that the lake has as Parquet, by hour of receipt (footfall.keys).
@@ -39,12 +45,56 @@ def athena_ddl(table: str, lake: str) -> str:
     )
 
 
+def athena_mart(mart: str, columns: Mapping[str, str], lake: str) -> str:
+    """A table of one mart's copies in the lake, and the view of the newest of each client.
+
+    `columns`: name → type, as the contract has them. A client has up to three copies of a mart, of which the
+    one that was put last is current (footfall.published).
+    """
+    place = f"{lake.rstrip('/')}/marts/"
+    listed = ",\n".join(f"  `{name}` {_type(kind)}" for name, kind in columns.items())
+    shown = ", ".join(f'"{name}"' for name in columns)
+    return (
+        f"CREATE EXTERNAL TABLE IF NOT EXISTS `{mart}_copies` (\n{listed}\n)\n"
+        "PARTITIONED BY (`client` string)\n"
+        f"STORED AS PARQUET\nLOCATION '{place}'\nTBLPROPERTIES (\n"
+        "  'projection.enabled' = 'true',\n"
+        # https://docs.aws.amazon.com/athena/latest/ug/partition-projection-dynamic-id-partitioning.html
+        "  'projection.client.type' = 'injected',\n"
+        f"  'storage.location.template' = '{place}client=${{client}}/{mart}/'\n"
+        ");\n"
+        # https://trino.io/docs/current/connector/hive.html (metadata columns)
+        "-- A query says whose: WHERE client = '…'. A copy without rows leaves the one before in view.\n"
+        f'CREATE OR REPLACE VIEW "{mart}" AS\nSELECT {shown}, client\nFROM (\n'
+        '  SELECT *,\n    "$file_modified_time" = max("$file_modified_time") OVER (PARTITION BY client) '
+        "AS is_current\n"
+        f'  FROM "{mart}_copies"\n) AS copies\nWHERE is_current;\n'
+    )
+
+
+def marts() -> dict[str, dict[str, str]]:
+    """Mart that has a copy in the lake → column → type, of the contracts beside the models."""
+    found = {}
+    for table in PUBLISHED:
+        [path] = (DBT_PROJECT / "models").glob(f"*/{table.name}.yml")
+        [model] = [each for each in read_yaml(path.read_text())["models"] if each["name"] == table.name]
+        found[table.name] = {each["name"]: str(each["data_type"]).upper() for each in model["columns"]}
+    return found
+
+
+def _type(kind: str) -> str:
+    """Athena has decimals as DuckDB has them. Raises KeyError for a type that no mart had so far."""
+    return kind.lower() if re.fullmatch(r"DECIMAL\(\d+,\d+\)", kind) else _TYPES[kind]
+
+
 def main(arguments: list[str]) -> int:
     """The command; see the module's docstring."""
     if len(arguments) != 1 or not arguments[0].startswith("s3://") or "'" in arguments[0]:
         sys.stderr.write("one argument is wanted: the lake's root, such as s3://bucket/prefix\n")
         return 2
-    sys.stdout.write("\n".join(athena_ddl(table, arguments[0]) for table in _IN_THE_LAKE))
+    texts = [athena_ddl(table, arguments[0]) for table in _IN_THE_LAKE]
+    texts += [athena_mart(mart, columns, arguments[0]) for mart, columns in marts().items()]
+    sys.stdout.write("\n".join(texts))
     return 0
 
 

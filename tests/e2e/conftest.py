@@ -116,13 +116,23 @@ def _free_port() -> int:
 @pytest.fixture
 def installation(tmp_path: Path) -> Iterator[Installation]:
     """A new, empty installation with the repository's clients."""
+    yield from _installation(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def installation_of_module(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """The same for all tests of a file, which only look."""
+    yield from _installation(tmp_path_factory.mktemp("installation"))
+
+
+def _installation(folder: Path) -> Iterator[Installation]:
     environment = {
         **{
             name: value
             for name, value in os.environ.items()
             if not name.startswith(("FOOTFALL_", "DAGSTER_"))
         },
-        "FOOTFALL_HOME": str(tmp_path / "state"),
+        "FOOTFALL_HOME": str(folder / "state"),
         "FOOTFALL_ENV_FILE": os.devnull,  # that of a person who works here is not for tests
         "FOOTFALL_CLIENTS": str(ROOT / "clients"),
         "FOOTFALL_COLLECTOR_PORT": str(_free_port()),
@@ -131,7 +141,7 @@ def installation(tmp_path: Path) -> Iterator[Installation]:
         "FOOTFALL_SITE_PORT": str(_free_port()),
         "PYTHONUNBUFFERED": "1",
     }
-    made = Installation(tmp_path / "state", environment)
+    made = Installation(folder / "state", environment)
     yield made
     for running in made.running:
         running.close()

@@ -25,7 +25,7 @@ from footfall.event import (
     refused_line,
     reported_loss,
 )
-from footfall.json_text import without_lone_surrogates
+from footfall.json_text import without_unreadable
 from footfall.scrub import scrub_body, scrub_event
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -390,5 +390,5 @@ def test_any_bytes_end_as_one_stored_line_or_a_refusal(body):
             assert document["body"].encode("latin-1") == scrub_body(raw)[0]
         else:
             assert line["client_id"] == "acme"
-            mended = scrub_event(without_lone_surrogates(raw))[0]
+            mended = scrub_event(without_unreadable(raw))[0]
             assert line["event"] == json.loads(mended, parse_int=str, parse_float=str)

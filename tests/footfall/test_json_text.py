@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from footfall.event import check_event
-from footfall.json_text import quoted, rewrite, without_lone_surrogates
+from footfall.json_text import quoted, rewrite, without_unreadable
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -71,9 +71,11 @@ def test_a_value_comes_with_the_name_that_stands_before_it():
         (rb'"\ud83d\ude00\ud83d"', "😀\ufffd"),
         (rb'"\\ud800"', r"\ud800"),
         (rb'"\\\ud800\n"', "\\\ufffd\n"),
+        (rb'"a\u0000b"', "a\ufffdb"),
+        (rb'"a\\u0000b"', r"a\u0000b"),
     ],
 )
-def test_half_a_surrogate_pair_becomes_the_sign_for_a_lost_character(sent, kept):
+def test_half_a_surrogate_pair_and_a_nul_become_the_sign_for_a_lost_character(sent, kept):
     """A title that was cut in the middle of an emoji is JSON, but no reader downstream could take it."""
-    assert json.loads(without_lone_surrogates(sent)) == kept
+    assert json.loads(without_unreadable(sent)) == kept
     assert check_event(b'{"type":"page_view","url":"https://shop.example/","title":' + sent + b"}")
