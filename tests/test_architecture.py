@@ -70,6 +70,7 @@ LONG_FILES = {
     "collector/spool.py": "the durability of a segment is one argument",
     "footfall/event.py": "the contract, from the wire to the stored line",
     "commands/demo/traffic.py": "the demo's visitors and what is expected of them, side by side",
+    "orchestration/delivery/ledger.py": "every statement about a revision, beside the rows it is made of",
     "footfall/store.py": "the port and its two adapters, to be read against each other",
     "tests/sources/test_cloudfront.py": "one test for each version of a log and each flaw",
     "tests/orchestration/test_definitions.py": "one loaded code location, and what each asset of it promises",
@@ -134,7 +135,7 @@ def test_an_arrow_the_wrong_way_would_be_seen(module, imported):
 
 #: What documents draw in one: its name there → the parts.
 DRAWN = {
-    "(ingest, modelling, delivery, alerting, …)": DOMAINS,
+    "(ingest, modelling, delivery, alerting, …)": (*DOMAINS, "orchestration.zone_days"),
     "resources": ("orchestration.resources",),
     "orchestration.defs": ("orchestration",),
 }
