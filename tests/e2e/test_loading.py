@@ -68,7 +68,7 @@ def bucket(installation_of_module):
     for words in (
         ("import", str(log), "--client", "demo", "--format", "ndjson"),
         ("run", "--from", HOUR, "--to", "2026-11-20T16"),
-        ("verify", f"file://{at.home}/buckets/demo"),
+        ("verify", f"file://{at.home}/buckets/demo", "--at", "2026-11-20T16"),
     ):
         done = at.run(*words, seconds=1800)
         assert done.returncode == 0, done.stdout + done.stderr
