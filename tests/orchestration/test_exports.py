@@ -102,7 +102,6 @@ def test_a_filter_lets_through_the_rows_it_is_true_for(connection, tmp_path, con
         ("title > 3", "cannot be compared"),
         ("title", "compare it with something"),
         ("amount contains 'x'", "is for text"),
-        ("occurred_at > 'yesterday'", "filter"),
     ],
 )
 def test_a_filter_that_does_not_fit_is_a_clear_mistake(connection, tmp_path, condition, said):
