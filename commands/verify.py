@@ -11,6 +11,7 @@ from commands.state import with_settings
 from footfall.clients import registry_of
 from footfall.errors import FootfallError
 from footfall.found import shown
+from footfall.owners import named
 from footfall.settings import Settings
 from footfall.signatures import public_key
 from footfall.store import open_store
@@ -70,9 +71,15 @@ def command(
         public_keys=trusted,
         is_thorough=not quick,
         takes_unsigned=allow_unsigned,
-        owner=(lambda _above: client_id) if client_id else _owner(settings, store.url("")),
+        owner=_told(settings, client_id) if client_id else _owner(settings, store.url("")),
     )
     return _print(seen, trusted)
+
+
+def _told(settings: Settings, client_id: str) -> Callable[[str], str | None]:
+    """The client that was named, by identity."""
+    identity = named(registry_of(settings), client_id)
+    return lambda _above: identity
 
 
 def _owner(settings: Settings, url: str) -> Callable[[str], str | None]:

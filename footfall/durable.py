@@ -20,6 +20,7 @@ from urllib.parse import quote
 from footfall.catalogue import state
 from footfall.errors import FootfallError
 from footfall.keys import LAKE_VERSION
+from footfall.migrations import make_identities
 from footfall.store import AlreadyExists, ObjectStore, open_store
 
 #: SQL of one step, statement by statement: all of it or nothing.
@@ -36,7 +37,7 @@ def _nothing(_path: Path) -> None:
 
 
 #: The same of other files and folders; a step gets the path.
-_LATER_FILE_STEPS: Mapping[str, tuple[Callable[[Path], None], ...]] = {}
+_LATER_FILE_STEPS: Mapping[str, tuple[Callable[[Path], None], ...]] = {"identities": (make_identities,)}
 FILE_STEPS: Mapping[str, tuple[Callable[[Path], None], ...]] = {
     name: (_nothing, *_LATER_FILE_STEPS.get(name, ())) for name in state.versioned()
 }

@@ -6,8 +6,8 @@ from typing import Literal
 from footfall.errors import FootfallError
 from footfall.store import StoreError
 
-#: `retry` heals by itself. `auth`, `bucket`, `challenge` and `config` wait for a person. `bug` is ours.
-Kind = Literal["retry", "auth", "bucket", "challenge", "config", "bug"]
+#: `retry` heals by itself. `bug` is ours. All others wait for a person.
+Kind = Literal["retry", "auth", "bucket", "challenge", "config", "owner", "bug"]
 
 _AUTH = frozenset(
     {
@@ -80,6 +80,7 @@ FIXES: dict[Kind, str] = {
     "bucket": "mend the bucket's name, region or owner in the client file, or make the bucket again",
     "challenge": "put the token that lies in the bucket under _challenge/ into the client file",
     "config": "correct the client file; `footfall clients` checks it",
+    "owner": "say whose the client id is: `footfall clients moved` or `footfall clients end`",
     "bug": "report it: this is a mistake of the program",
 }
 
@@ -107,6 +108,10 @@ class ConfigError(FootfallError):
     """A client file asks for what cannot be: a column that is not there, an address that leads nowhere."""
 
 
+class OwnerChanged(FootfallError):
+    """A client's file names none of what its identity had: nothing is delivered until a person decides."""
+
+
 class ChallengeError(FootfallError):
     """The owner of a bucket has not confirmed yet that it is theirs."""
 
@@ -117,6 +122,8 @@ def sorted_out(error: Exception) -> Trouble:
         return Trouble(_kind(error), str(error), error.retry_after)
     if isinstance(error, ChallengeError):
         return Trouble("challenge", str(error))
+    if isinstance(error, OwnerChanged):
+        return Trouble("owner", str(error))
     if isinstance(error, FootfallError):
         return Trouble("config", str(error))
     if isinstance(error, OSError):

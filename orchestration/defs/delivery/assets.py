@@ -18,7 +18,8 @@ from footfall.catalogue.periods import Period
 from footfall.clients import Client, Export, registry_of
 from footfall.errors import FootfallError
 from footfall.exports import LIVE
-from footfall.failures import sorted_out
+from footfall.failures import OwnerChanged, sorted_out
+from footfall.owners import note_delivered
 from footfall.settings import Settings
 from orchestration.defs.delivery.showing import (
     GROUP,
@@ -126,7 +127,9 @@ def _deliveries(
                 except FootfallError as error:
                     now = datetime.now(UTC)
                     trouble = Outcome(now, "failed", trouble=sorted_out(error))
-                    failed.append((client.client_id, export.name, trouble))
+                    told = {each for each, _, _ in failed} if isinstance(error, OwnerChanged) else set()
+                    if client.client_id not in told:  # whose owner is not known, once for all exports
+                        failed.append((client.client_id, export.name, trouble))
                     continue
                 is_open = OPEN_TAG in context.run.tags
                 orders.append(_order(current, export, context.partition_keys, hours, ledger, is_open))
@@ -154,6 +157,8 @@ def _deliveries(
             )
             try:
                 for report in reports:
+                    if report.has_arrived:
+                        note_delivered(state.folder(), report.order.client, datetime.now(UTC))
                     states.update(each.status for each in (*report.asked, *report.others))
                     failed += [
                         (report.order.client.client_id, report.order.export.name, each)

@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from footfall.clients import Client
+from footfall.clients import Client, registry_of
 from footfall.hours import parse
+from footfall.owners import named, note_delivered
 from footfall.settings import Settings
 from orchestration.defs.delivery.showing import (
     GROUP,
@@ -68,7 +69,7 @@ def redeliver_op(
 
     redelivery = Redelivery(registry, places, ledger, desk)
     wanted = Wanted(
-        config.client,
+        named(registry, config.client) if config.client else None,
         config.export,
         parse(config.start) if config.start else None,
         parse(config.end) if config.end else None,
@@ -78,6 +79,7 @@ def redeliver_op(
         client = registry.client(row.client_id)
         export = client.export(row.export) if client else None
         if outcome.status == "delivered" and client and export:
+            note_delivered(state.folder(), client, datetime.now(UTC))
             context.log_event(
                 dg.AssetMaterialization(
                     asset_key(row.client_id, row.export),
@@ -118,12 +120,14 @@ def redeliver() -> None:
 
 def what_is_due(_context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
     """One run for whatever is due, or why there is none."""
-    path = Settings.from_environ(os.environ).ledger
+    settings = Settings.from_environ(os.environ)
+    path = settings.ledger
     if not path.exists():
         return dg.SkipReason("nothing was delivered yet")
     ledger = Ledger(path)
     now = datetime.now(UTC)
-    due = [row for row in ledger.unfinished(now) if row.next_at is not None]
+    stopped = registry_of(settings).stopped
+    due = [row for row in ledger.unfinished(now) if row.next_at is not None and row.client_id not in stopped]
     ledger.close()
     if not due:
         return dg.SkipReason("nothing is due")

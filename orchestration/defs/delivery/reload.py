@@ -14,10 +14,10 @@ from orchestration.reloading import reload
 LOOK_SECONDS = 5
 
 
-def fingerprint(folder: Path) -> str:
-    """The content of every client file, in hex."""
+def fingerprint(folder: Path, pattern: str = "*.yaml") -> str:
+    """The content of every client file, or of what else a folder holds, in hex."""
     digest = hashlib.sha256()
-    for path in sorted(folder.glob("*.yaml")):
+    for path in sorted(folder.glob(pattern)):
         try:
             digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
         except OSError:
@@ -28,7 +28,7 @@ def fingerprint(folder: Path) -> str:
 def look(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     """Reload the code location in the UI when a client file came, changed or went."""
     settings = Settings.from_environ(os.environ)
-    now = fingerprint(settings.clients)
+    now = fingerprint(settings.clients) + fingerprint(settings.identities, "*.json")
     if context.cursor == now:
         return dg.SkipReason("no client file has changed")
     if context.cursor:

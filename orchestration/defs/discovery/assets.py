@@ -7,6 +7,7 @@ import dagster as dg
 
 from footfall.errors import FootfallError
 from footfall.hours import between
+from footfall.owners import running
 from orchestration.defs.discovery.showing import domain_metadata
 from orchestration.discovery import domains as life
 from orchestration.discovery import rows, volumes
@@ -55,7 +56,8 @@ def discover_domains(
         seen = seen_in(connection, window.start, window.end)
         volumes.note(database, connection, window.start, window.end)
     now = datetime.now(UTC)
-    registered = clients.registry().clients
+    clients_now = clients.registry()
+    registered = running(clients_now)
     with registry(domains.file()) as database:
         for client in registered:
             for hour in between(window.start, window.end):
@@ -65,7 +67,7 @@ def discover_domains(
         left_out = rows.passed_over(database)
     with warehouse.connect() as connection, registry(domains.file()) as database:
         held = replace_held(connection, registered, known)
-        told = tell_usage(database, connection, known, first_hour(), now)
+        told = tell_usage(database, connection, known, first_hour(), now, without=clients_now.stopped)
     return dg.MaterializeResult(
         asset_key=["discovery", "domains"],
         metadata={

@@ -12,6 +12,7 @@ import dagster as dg
 from footfall.catalogue.periods import HOUR_FORMAT
 from footfall.clients import Registry
 from footfall.hours import HOUR, between
+from footfall.owners import settled
 from orchestration.ingest.accounts import HourCounts
 from orchestration.ingest.hour import ingest_hours
 from orchestration.ingest.late_fields import replace_enrichments
@@ -107,8 +108,8 @@ def ingest(
     context: dg.AssetExecutionContext, lake: Lake, warehouse: Warehouse, clients: Clients, state: State
 ) -> Iterator[dg.MaterializeResult]:
     window = context.partition_time_window
-    registry = clients.registry()
     store = lake.store()
+    registry = settled(state.folder(), store, clients.registry, datetime.now(UTC))
     with warehouse.connect() as connection:
         counts = ingest_hours(connection, store, between(window.start, window.end), registry)
         for hour in counts:
