@@ -10,7 +10,6 @@ from commands.registry import known_client
 from commands.state import with_installation, with_settings
 from footfall.allowed import Allowed
 from footfall.clients import Client, registry_of
-from footfall.identities import written_id
 from footfall.owners import require_owner
 from footfall.probe import probe
 from footfall.settings import Settings
@@ -35,12 +34,11 @@ def _clients(settings: Settings, schema: bool) -> int:
         sites = ", ".join(site.site_id for site in client.sites)
         exports = ", ".join(f"{export.name} ({export.cadence})" for export in client.exports)
         print(f"{client.client_id}: {client.name}, {client.timezone}; sites: {sites}; exports: {exports}")
-    there = {written_id(client.client_id) for client in registry.clients}
     for client_id, history in registry.histories.items():
         for each in history.identities:
             if each.ended_at:
                 print(f"ended      {each.name}: on {each.ended_at:%Y-%m-%d %H:%M} UTC; {each.last}")
-        if history.current and client_id not in there:
+        if history.current and not (settings.clients / f"{client_id}.yaml").exists():
             print(f"no file    {history.name}: the id is its own until `footfall clients end {client_id}`")
     for mistake in registry.mistakes:
         print(f"SET ASIDE  {mistake}")

@@ -210,6 +210,7 @@ def test_end_says_what_was_delivered_last_and_the_id_is_another_identity_from_th
 
 def test_an_id_that_was_left_and_ended_is_free_for_another_and_for_its_owner_again(at):
     (at.clients / "acme.yaml").unlink()
+    assert "no file    acme: the id is its own until `footfall clients end acme`" in at("clients")[1]
     assert at("clients", "end", "acme")[0] == 0
     assert at("clients", "end", "acme")[0] == 1
 
