@@ -1,5 +1,6 @@
 """A client's file that becomes another owner's: no row of the one reaches the other, on the frozen state."""
 
+import shutil
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -42,6 +43,7 @@ class Story:
     agency_before: dict
     said: dict = field(default_factory=dict)
     was_studio_there: bool = True
+    machine: FrozenState | None = None
 
     def do(self, name, *words):
         done = self.state.footfall(*words)
@@ -74,7 +76,21 @@ def story(tmp_path_factory):
     story.do("replay after", "deliveries", "replay")
     story.do("verify", "verify", f"file://{state.home}/buckets/studio", "--client", "agency")
     story.do("clients after", "clients")
+    story.machine = another_machine(state, tmp_path_factory.mktemp("machine"))
+    done = story.machine.footfall("run", *hour)
+    story.said["another machine"] = (done.returncode, done.stdout, done.stderr)
     return story
+
+
+def another_machine(state, folder):
+    """One that has the lake without what ingest made, the keys, the client files, and nothing else."""
+    machine = FrozenState(folder)
+    shutil.copytree(state.folder / "clients", folder / "clients")
+    shutil.copytree(state.home / "keys", machine.home / "keys")
+    made = shutil.ignore_patterns("events", "quarantine", "marts", "usage")
+    shutil.copytree(state.home / "lake", machine.home / "lake", ignore=made)
+    shutil.copy(state.home / "first_hour", machine.home)
+    return machine
 
 
 @pytest.mark.parametrize("name", ["run", "replay", "restate", "rebuild", "clients", "doctor", "test"])
@@ -110,3 +126,14 @@ def test_the_old_owners_bucket_is_as_it_was_and_replay_sends_nothing_of_it(story
     assert "0 delivered, 0 failed" in story.said["replay after"][1]
     assert "ended      agency: " in story.said["clients after"][1]
     assert story.said["clients after"][0] == 0
+
+
+def test_the_lake_the_keys_and_the_files_alone_make_the_same_files_on_another_machine(story):
+    code, out, err = story.said["another machine"]
+    assert code == 0, out + err
+    there, here = objects(story.machine, "studio"), objects(story.state, "studio")
+
+    data = {key: content for key, content in here.items() if key.endswith(".csv")}
+    assert len(data) == 2
+    assert {key: content for key, content in there.items() if key.endswith(".csv")} == data
+    assert not objects(story.machine, "agency")
