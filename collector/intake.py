@@ -167,7 +167,7 @@ class Intake:
             )
 
         steps = _check(raws, checked, request, target)
-        client_id = target.client_id
+        client_id = target.owner or target.client_id
 
         async def store_in_turns() -> Pending:
             name = self._limits.name_of(sender.address)

@@ -11,6 +11,7 @@ lie in the package, or wherever FOOTFALL_CLIENTS says.
 import asyncio
 import base64
 import binascii
+import contextlib
 import hashlib
 import logging
 import os
@@ -34,11 +35,12 @@ from footfall.durable import open_lake
 from footfall.errors import FootfallError
 from footfall.event import MAX_BODY_BYTES, Refusal
 from footfall.geo import GeoFile
+from footfall.identity_files import names_in
 from footfall.keys import raw_object
 from footfall.privacy import Salts
 from footfall.raw_object import compress
 from footfall.settings import Settings
-from footfall.store import ObjectStore, put_once
+from footfall.store import ObjectStore, StoreError, put_once
 
 log = logging.getLogger("collector")
 
@@ -111,6 +113,9 @@ class Function:
         """Raises FootfallError where the settings or the lake's address cannot be used."""
         lake = open_lake(settings.lake, settings.s3_endpoint)
         registry = load_registry(settings.clients, Allowed.of(settings), is_delivering=False)
+        owners: dict[str, str] = {}
+        with contextlib.suppress(StoreError):  # as long as the lake is away an id is its own owner
+            owners = names_in(lake)
         for mistake in registry.mistakes:
             log.error("client file set aside: %s", mistake)
         geo = GeoFile(settings.geoip) if settings.geoip is not None else None
@@ -128,7 +133,7 @@ class Function:
             pixel=installed.PIXEL,
             options=Options.of(settings),
         )
-        sites = targets(registry)
+        sites = targets(registry, owners)
         # No copy of earlier files is here: a key that nobody has may be one of a file that is set aside.
         sites.are_certain = not registry.mistakes
         self._collector.sites = sites

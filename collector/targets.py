@@ -1,5 +1,6 @@
 """Where a request leads: the client and site behind a site key, an API key, a path or an old domain."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from collector.counters import Counters, SiteCounts
@@ -19,6 +20,8 @@ class Target:
     counts: SiteCounts = field(default_factory=SiteCounts)
     #: None where no key of the client may read.
     recent: Ring | None = None
+    #: Whose salts its visitors are hashed with: the identity of the client's file.
+    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +50,8 @@ class Sites(dict[str, Target]):
         self.are_certain = True
 
 
-def targets(registry: Registry) -> Sites:
-    """Every way to a target, for every valid client."""
+def targets(registry: Registry, owners: Mapping[str, str] | None = None) -> Sites:
+    """Every way to a target, for every valid client. `owners`: client id → identity, where they differ."""
     sites = Sites()
     rings = []
     for client in registry.clients:
@@ -57,7 +60,8 @@ def targets(registry: Registry) -> Sites:
             rings.append(ring)
         by_id = {}
         for site in client.sites:
-            target = Target(client.client_id, site, client.destination.bucket, recent=ring)
+            owner = (owners or {}).get(client.client_id, client.client_id)
+            target = Target(client.client_id, site, client.destination.bucket, recent=ring, owner=owner)
             by_id[site.site_id] = sites[site.key] = target
             if site.path is not None:
                 sites.paths[site.path] = target

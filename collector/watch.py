@@ -6,8 +6,10 @@ that nobody has may be one of its: such events are answered 503, so that their s
 not 403. A file that is gone takes its sites with it.
 """
 
+import contextlib
 import logging
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -17,8 +19,9 @@ from footfall.allowed import Allowed
 from footfall.clients import Client, Registry, load_registry
 from footfall.durable import mark_lake, require_known_lake
 from footfall.errors import FootfallError
+from footfall.identity_files import names_in
 from footfall.last_good import keep
-from footfall.store import ObjectStore
+from footfall.store import ObjectStore, StoreError
 
 log = logging.getLogger("collector")
 
@@ -72,11 +75,33 @@ class LakeWatch:
         operation.is_lake_away = False
 
 
+class OwnersWatch:
+    """Knows whose the ids of client files are, as the lake says; while it is away, as it last said."""
+
+    def __init__(self, lake: ObjectStore) -> None:
+        self._lake = lake
+        #: Client id → identity, of ids that had another owner before.
+        self.names: Mapping[str, str] = {}
+
+    def look(self) -> None:
+        """Ask the lake; LakeWatch tells where it is away."""
+        with contextlib.suppress(StoreError):
+            self.names = {each: name for each, name in names_in(self._lake).items() if each != name}
+
+
 class RegistryWatch:
     """Keeps the collector's sites equal to the client files, and logs each mistake once."""
 
-    def __init__(self, folder: Path, copies: Path, collector: Knows, allowed: Allowed | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        copies: Path,
+        collector: Knows,
+        allowed: Allowed | None = None,
+        owners: OwnersWatch | None = None,
+    ) -> None:
         """`copies` is the folder of the last good client files; it is made when there is one to keep."""
+        self._owners = owners
         self._allowed = allowed
         self._folder = folder
         self._copies = copies
@@ -87,7 +112,8 @@ class RegistryWatch:
 
     def look(self) -> None:
         """Read the files again if any of them changed. Safe in a thread: the sites change as a whole."""
-        signature = self._look_at_names()
+        owners = self._owners.names if self._owners else {}
+        signature = (self._look_at_names(), owners)
         if signature == self._signature:
             return
         registry = load_registry(self._folder, self._allowed, in_force=self._copies, is_delivering=False)
@@ -99,7 +125,7 @@ class RegistryWatch:
         whole = self._folder.is_dir()  # a folder that is away for a moment has not lost its files
         kept = {n: c for n, c in self._good.items() if (n in broken or not whole) and n not in valid}
         self._good = {**kept, **valid}
-        sites = targets(Registry(tuple(self._good.values()), ()))
+        sites = targets(Registry(tuple(self._good.values()), ()), owners)
         sites.are_certain = whole and broken <= set(self._good)
         self._collector.sites = sites
         self._collector.client_mistakes = len(registry.mistakes)

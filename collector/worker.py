@@ -28,7 +28,7 @@ from collector.server.http import CONNECTIONS, Limits, Server
 from collector.server.listening import BACKLOG, listen, say_listening
 from collector.shipper import Shipper
 from collector.spool import Spool
-from collector.watch import LakeWatch, RegistryWatch
+from collector.watch import LakeWatch, OwnersWatch, RegistryWatch
 from collector.worker_folders import open_spool
 from footfall import installed
 from footfall.allowed import Allowed
@@ -56,6 +56,9 @@ GEO_SECONDS = 10.0
 LAKE_SECONDS = 10.0
 #: Seconds between two destructions of old salts.
 SALT_SECONDS = 3600.0
+#: Seconds between two looks in the lake for ids of clients that have a new owner. Lower: the salts of the old
+#: one are used for a shorter time, and the lake is listed more often.
+OWNERS_SECONDS = 60.0
 #: Seconds that requests under way, and then the last shipping, may take at the end.
 REQUESTS_SECONDS = 4.0
 SHIPPING_SECONDS = 5.0
@@ -120,6 +123,7 @@ def run(settings: Settings, *, number: int = 0, descriptor: int | None = None) -
                         collector,
                         listener,
                         settings,
+                        lake,
                         LakeWatch(lake, shipper, collector),
                         salts,
                         number,
@@ -178,6 +182,7 @@ async def _serve(
     collector: Collector,
     listener: socket.socket,
     settings: Settings,
+    store: ObjectStore,
     lake: LakeWatch,
     salts: KeptSalts,
     number: int,
@@ -193,10 +198,14 @@ async def _serve(
     if number:
         loop.add_reader(0, stop.set)
 
-    watch = RegistryWatch(settings.clients, settings.last_good_clients, collector, Allowed.of(settings))
+    owners = OwnersWatch(store)
+    watch = RegistryWatch(
+        settings.clients, settings.last_good_clients, collector, Allowed.of(settings), owners
+    )
     watch.look()
     upkeep = [
         asyncio.create_task(_every(REGISTRY_SECONDS, watch.look)),
+        asyncio.create_task(_every(OWNERS_SECONDS, owners.look, at_once=True)),
         asyncio.create_task(_every(SUMMARY_SECONDS, Summary(collector.counters).tell)),
         asyncio.create_task(_every(LAKE_SECONDS, lake.look, at_once=True)),
         asyncio.create_task(_every(LAKE_SECONDS, collector.agree_salts_again)),

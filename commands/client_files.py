@@ -4,7 +4,6 @@ import hashlib
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 from footfall.errors import FootfallError
 from footfall.settings import Settings
@@ -15,10 +14,10 @@ from orchestration.reloading import reload
 LOOK_SECONDS, AGAIN_SECONDS = 5.0, 30.0
 
 
-def fingerprint(folder: Path) -> str:
-    """The content of every client file, in hex."""
+def fingerprint(settings: Settings) -> str:
+    """The content of every client file, and of what people said of whose the clients are, in hex."""
     digest = hashlib.sha256()
-    for path in sorted(folder.glob("*.yaml")):
+    for path in (*sorted(settings.clients.glob("*.yaml")), *sorted(settings.identities.glob("*.json"))):
         try:
             digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
         except OSError:
@@ -42,7 +41,7 @@ class Reloader:
         self._load = load
         self._every = every
         self._again = again
-        self._loaded = fingerprint(settings.clients)
+        self._loaded = fingerprint(settings)
         self._next = time.monotonic() + every
         self._going: threading.Thread | None = None
 
@@ -51,7 +50,7 @@ class Reloader:
         if time.monotonic() < self._next or (self._going is not None and self._going.is_alive()):
             return
         self._next = time.monotonic() + self._every
-        now = fingerprint(self._settings.clients)
+        now = fingerprint(self._settings)
         if now != self._loaded:
             self._going = threading.Thread(target=self._reload, args=(now,), daemon=True)
             self._going.start()

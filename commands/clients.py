@@ -8,9 +8,10 @@ import click
 from commands import installation
 from commands.parameters import CLIENT, DAY
 from commands.registry import known_client
-from commands.state import with_settings
+from commands.state import with_installation, with_settings
 from footfall.allowed import Allowed
 from footfall.clients import Client, registry_of
+from footfall.owners import require_owner
 from footfall.probe import probe
 from footfall.settings import Settings
 from footfall.signatures import load_signer
@@ -34,9 +35,38 @@ def _clients(settings: Settings, schema: bool) -> int:
         sites = ", ".join(site.site_id for site in client.sites)
         exports = ", ".join(f"{export.name} ({export.cadence})" for export in client.exports)
         print(f"{client.client_id}: {client.name}, {client.timezone}; sites: {sites}; exports: {exports}")
+    for client_id, history in registry.histories.items():
+        for each in history.identities:
+            if each.ended_at:
+                print(f"ended      {each.name}: on {each.ended_at:%Y-%m-%d %H:%M} UTC; {each.last}")
+        if history.current and not (settings.clients / f"{client_id}.yaml").exists():
+            print(f"no file    {history.name}: the id is its own until `footfall clients end {client_id}`")
     for mistake in registry.mistakes:
         print(f"SET ASIDE  {mistake}")
-    return 1 if registry.mistakes else 0
+    for client_id, why in registry.stopped.items():
+        print(f"STOPPED    {client_id}: {why}")
+    return 1 if registry.mistakes or registry.stopped else 0
+
+
+@command.command()
+@click.argument("client_id", metavar="ID", type=CLIENT)
+@with_installation
+def moved(settings: Settings, client_id: str) -> int:
+    """The owner is the same: deliver to the new file's buckets."""
+    from commands import owners
+
+    return owners.moved(settings, client_id)
+
+
+@command.command()
+@click.argument("client_id", metavar="ID", type=CLIENT)
+@click.option("--give-up", "gives_up", is_flag=True, help="Also what has not arrived; it is never sent.")
+@with_installation
+def end(settings: Settings, client_id: str, gives_up: bool) -> int:
+    """The owner's time is over: nothing more is delivered, and the id is free for another."""
+    from commands import owners
+
+    return owners.end(settings, client_id, gives_up=gives_up)
 
 
 @command.command()
@@ -45,9 +75,11 @@ def _clients(settings: Settings, schema: bool) -> int:
 def test(settings: Settings, client_id: str) -> int:
     """Prove a client's destinations, step by step."""
     client = known_client(settings, client_id)
+    registry = registry_of(settings)
+    require_owner(registry, client.client_id)
     installation.prepare(settings)
     signer = load_signer(settings.home / "keys")
-    allowed, taken = Allowed.of(settings), registry_of(settings).places_of_others(client.client_id)
+    allowed, taken = Allowed.of(settings), registry.places_of_others(client.client_id)
     failed = False
     for name, destination in client.destinations().items():
         print(f"{client.client_id} {name}: {destination.url}")

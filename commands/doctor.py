@@ -14,6 +14,7 @@ from footfall.allowed import Allowed
 from footfall.clients import Client, Registry, registry_of
 from footfall.errors import FootfallError
 from footfall.hours import HOUR, read_first_hour
+from footfall.owners import running
 from footfall.probe import probe
 from footfall.settings import Settings
 from footfall.signatures import load_signer
@@ -50,7 +51,7 @@ def _examine(settings: Settings) -> int:
     ]
     registry = registry_of(settings)
     checks += [
-        (f"buckets of {client.client_id}", partial(_buckets, client, registry)) for client in registry.clients
+        (f"buckets of {each.client_id}", partial(_buckets, each, registry)) for each in running(registry)
     ]
     failed = 0
     for name, check in checks:
@@ -86,6 +87,8 @@ def _clients(settings: Settings) -> str:
     registry = registry_of(settings)
     if registry.mistakes:
         raise FootfallError("; ".join(str(mistake) for mistake in registry.mistakes))
+    if registry.stopped:
+        raise FootfallError("; ".join(registry.stopped.values()))
     if not registry.clients:
         raise FootfallError(f"no client file in {settings.clients}")
     return f"{len(registry.clients)} valid in {settings.clients}"

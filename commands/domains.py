@@ -10,6 +10,7 @@ from commands.parameters import CLIENT, client, who
 from commands.state import with_installation
 from footfall.clients import registry_of
 from footfall.errors import FootfallError
+from footfall.owners import named
 from footfall.settings import Settings
 from orchestration.discovery import domain_rows, domains
 from orchestration.discovery.database import registry, transaction
@@ -29,6 +30,7 @@ def command() -> None:
 @with_installation
 def list_(settings: Settings, client_id: str | None, state: State | None) -> int:
     """Every domain, or those of a client or in a state."""
+    client_id = named(registry_of(settings), client_id) if client_id else None
     with registry(settings.registry) as database:
         found = domain_rows.listing(database, client_id=client_id, states=(state,) if state else ())
         is_known = not client_id or domain_rows.listing(database, client_id=client_id)
@@ -73,9 +75,10 @@ for _name, _meaning in (
 
 def _decide(settings: Settings, verb: str, client_id: str, written: str, by: str) -> int:
     now = datetime.now(UTC)
-    named = normal(written)  # a person may write a host of it, or its name as a browser shows it
+    client_id = named(registry_of(settings), client_id)
+    host = normal(written)  # a person may write a host of it, or its name as a browser shows it
     with registry(settings.registry) as database:
-        row = domain_rows.find(database, client_id, named.domain if isinstance(named, Host) else written)
+        row = domain_rows.find(database, client_id, host.domain if isinstance(host, Host) else written)
         proof = None
         decision = verb
         if verb == "verify":

@@ -1,14 +1,18 @@
 """What `footfall deliveries` does with the ledger, and what it says of it."""
 
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from commands.pages import Pages
 from footfall.allowed import Allowed
-from footfall.clients import Client, registry_of
+from footfall.clients import Client, Registry, registry_of
+from footfall.durable import open_lake
 from footfall.errors import FootfallError
+from footfall.identity_files import read_histories, synchronise
+from footfall.owners import named, note_delivered
 from footfall.settings import Settings
-from footfall.store import ObjectStore
+from footfall.store import ObjectStore, StoreError
 from orchestration.delivery.batch import Order, deliver_all
 from orchestration.delivery.desk import Desk, posting_for
 from orchestration.delivery.ledger import Ledger
@@ -28,7 +32,7 @@ class Installation:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.registry = registry_of(settings)
+        self.registry = _known_owners(settings)
         self.ledger = Ledger(settings.ledger)
         self.state = State(home=str(settings.home), ledger_path=str(settings.ledger), dbt_folder="")
         allowed = Allowed.of(settings)
@@ -60,9 +64,19 @@ class Installation:
         return Redelivery(self.registry, self.places, self.ledger, self.desk)
 
 
+def _known_owners(settings: Settings) -> Registry:
+    """The clients, and whose each is by the lake too; it may be away where that is known here."""
+    try:
+        synchronise(settings.home, open_lake(settings.lake, settings.s3_endpoint))
+    except StoreError:
+        if not read_histories(settings.identities):
+            raise
+    return registry_of(settings)
+
+
 def list_deliveries(at: Installation, wanted: Wanted, *, is_all: bool, is_json: bool) -> int:
     """What has not arrived, or everything, a line each."""
-    _require_known(at, wanted)
+    wanted = _require_known(at, wanted)
     rows = [row for row in at.ledger.all() if wanted.has(row)]
     if not is_all:
         rows = [row for row in rows if row.is_open or row.hold]
@@ -75,12 +89,15 @@ def list_deliveries(at: Installation, wanted: Wanted, *, is_all: bool, is_json: 
 
 def replay(at: Installation, wanted: Wanted) -> int:
     """Deliver at once what did not arrive or was lost by its bucket."""
-    _require_known(at, wanted)
+    wanted = _require_known(at, wanted)
     failed = done = 0
     redelivery = at.redelivery()
     pages = Pages(at.registry)
     for row, outcome in redelivery.replay(wanted):
         pages.note(row.client_id, row.export, outcome)
+        client = at.registry.client(row.client_id)
+        if client is not None and outcome.status == "delivered":
+            note_delivered(at.settings.home, client, datetime.now(UTC))
         done += outcome.status != "failed"
         failed += outcome.status == "failed"
         error = f"  FAILED {outcome.error}" if outcome.status == "failed" else ""
@@ -98,7 +115,7 @@ def replay(at: Installation, wanted: Wanted) -> int:
 
 def rebuild(at: Installation, wanted: Wanted) -> int:
     """Take what the buckets say was delivered into the ledger."""
-    _require_known(at, wanted)
+    wanted = _require_known(at, wanted)
     taken = left = 0
     for each in at.redelivery().believe(wanted):
         if isinstance(each, NotTaken):
@@ -106,6 +123,9 @@ def rebuild(at: Installation, wanted: Wanted) -> int:
             print(f"not taken  {each}")
         else:
             taken += 1
+            owner = at.registry.client(each.client_id)
+            if owner is not None:
+                note_delivered(at.settings.home, owner, datetime.now(UTC))
     Pages(at.registry).tell(at.ledger)
     print(
         f"{taken} deliveries taken from the manifests in the clients' buckets into {at.settings.ledger}, "
@@ -130,13 +150,18 @@ def usage(at: Installation, day: str) -> int:
 
 def restate(at: Installation, wanted: Wanted, reason: str) -> int:
     """Compare delivered periods with the warehouse; what differs is a new revision."""
-    _require_known(at, wanted)
+    wanted = _require_known(at, wanted)
     now = datetime.now(UTC)
     failed = made = 0
     pages = Pages(at.registry)
     with Warehouse(database=str(at.settings.warehouse)).connect(*at.desk.folders) as connection:
         orders = []
         for client in at.registry.clients:
+            if client.client_id in at.registry.stopped:
+                if wanted.client_id in (None, client.client_id):
+                    failed += 1
+                    print(f"{client.client_id} FAILED {at.registry.stopped[client.client_id]}")
+                continue
             for export in client.exports:
                 if wanted.client_id in (None, client.client_id) and wanted.export in (None, export.name):
                     follow(at.ledger, at.desk, client, export)
@@ -156,6 +181,8 @@ def restate(at: Installation, wanted: Wanted, reason: str) -> int:
             reason=reason,
             is_with_restated=False,
         ):
+            if report.has_arrived:
+                note_delivered(at.settings.home, report.order.client, now)
             for outcome in report.asked:
                 pages.note(report.order.client.client_id, report.order.export.name, outcome)
                 made += outcome.status == "delivered"
@@ -168,8 +195,10 @@ def restate(at: Installation, wanted: Wanted, reason: str) -> int:
     return 1 if failed else 0
 
 
-def _require_known(at: Installation, wanted: Wanted) -> None:
-    """Raise FootfallError for a client or an export that nobody knows."""
+def _require_known(at: Installation, wanted: Wanted) -> Wanted:
+    """The same by identity. Raises FootfallError for a client or an export that nobody knows."""
+    if wanted.client_id:
+        wanted = replace(wanted, client_id=named(at.registry, wanted.client_id))
     client = at.registry.client(wanted.client_id) if wanted.client_id else None
     known = [client] if client else at.registry.clients if not wanted.client_id else []
     # What was delivered once stays known when its file is gone.
@@ -182,3 +211,4 @@ def _require_known(at: Installation, wanted: Wanted) -> None:
     names = {row.export for row in rows}
     if wanted.export and wanted.export not in names and not any(c.export(wanted.export) for c in known):
         raise FootfallError(f"no export {wanted.export!r} is ordered or was ever delivered")
+    return wanted

@@ -2,11 +2,16 @@
 
 import contextlib
 import sys
+from datetime import UTC, datetime
 
 from footfall.clients import Client, Registry, Site, registry_of
+from footfall.durable import take_up_lake
 from footfall.errors import FootfallError
+from footfall.identities import written_id
 from footfall.last_good import keep
+from footfall.owners import named, settled
 from footfall.settings import Settings
+from footfall.store import StoreError
 
 
 def require_clients(settings: Settings) -> Registry:
@@ -20,16 +25,25 @@ def require_clients(settings: Settings) -> Registry:
 
 
 def put_in_force(settings: Settings) -> None:
-    """The same for a command that does the clients' work: what stands now is theirs from now on."""
+    """The same for a command that does the clients' work: what stands now is theirs from now on.
+
+    Each gets its identity, unless the lake is away: then the next ingest makes it.
+    """
     registry = require_clients(settings)
+    with contextlib.suppress(StoreError):
+        lake = take_up_lake(settings.lake, settings.s3_endpoint)
+        registry = settled(settings.home, lake, lambda: registry_of(settings), datetime.now(UTC))
+    for told in registry.stopped.values():
+        print(f"stopped: {told}", file=sys.stderr)
     with contextlib.suppress(OSError):  # then the first by name stands where two claim one thing
-        keep(settings.clients, settings.last_good_clients, [c.client_id for c in registry.clients])
+        names = [written_id(client.client_id) for client in registry.clients]
+        keep(settings.clients, settings.last_good_clients, names)
 
 
 def known_client(settings: Settings, client_id: str) -> Client:
     """A client by its id. Raises FootfallError that names those there are."""
     registry = require_clients(settings)
-    client = registry.client(client_id)
+    client = registry.client(named(registry, client_id))
     if client is None:
         known = ", ".join(c.client_id for c in registry.clients)
         raise FootfallError(f"no client {client_id!r}; valid are: {known}")

@@ -13,6 +13,7 @@ from footfall import notes
 from footfall.clients import registry_of
 from footfall.errors import FootfallError
 from footfall.found import shown
+from footfall.owners import named
 from footfall.settings import Settings
 from footfall.signatures import public_key
 from footfall.store import open_store
@@ -101,7 +102,7 @@ def command(
         needs_log=not allow_unlogged,
         at=at or datetime.now(UTC),
         since=start,
-        owner=(lambda _above: client_id) if client_id else _owner(settings, store.url("")),
+        owner=_told(settings, client_id) if client_id else _owner(settings, store.url("")),
     )
     grown = _grown_from(kept, seen) if kept else ""
     return _print(seen, trusted, grown)
@@ -123,6 +124,12 @@ def _grown_from(path: Path, seen: Verification) -> str:
         seen.problems.append(f"--since {path}: the checkpoint {wrong}")
         return ""
     return f", grown from {kept.size} since {path}"
+
+
+def _told(settings: Settings, client_id: str) -> Callable[[str], str | None]:
+    """The client that was named, by identity."""
+    identity = named(registry_of(settings), client_id)
+    return lambda _above: identity
 
 
 def _owner(settings: Settings, url: str) -> Callable[[str], str | None]:

@@ -24,9 +24,11 @@ from footfall.day_zones import EarlierTimezone, Timezone, clock_of
 from footfall.delivered_days import mistake_of
 from footfall.exports import CADENCES, LIVE, MAIN, Destination, Export, NamedDestination
 from footfall.fields import EXPECTED, Name
+from footfall.identities import History
 from footfall.locations import Location
 from footfall.log_source import LogSource
 from footfall.mistakes import Mistake
+from footfall.owners import identified
 from footfall.page_rules import PageRules
 from footfall.settings import Settings
 from footfall.strict import Strict
@@ -257,6 +259,9 @@ class Registry:
     mistakes: tuple[Mistake, ...]
     #: Client id → field of its file → where that led when the files were read.
     places: Mapping[str, Places] = field(default_factory=dict, compare=False, repr=False)
+    #: Client id → why nothing is delivered to it until a person decides (footfall.owners).
+    stopped: Mapping[str, str] = field(default_factory=dict)
+    histories: Mapping[str, History] = field(default_factory=dict, repr=False)
 
     def places_of_others(self, client_id: str) -> list[Location]:
         """Where all other clients' files lead."""
@@ -279,12 +284,13 @@ class Registry:
 
 def registry_of(settings: Settings) -> Registry:
     """The clients of one installation, with all that its operator allows; see load_registry."""
-    return load_registry(
+    read = load_registry(
         settings.clients,
         Allowed.of(settings),
         in_force=settings.last_good_clients,
         ledger=settings.ledger,
     )
+    return identified(read, settings.home)
 
 
 def load_registry(

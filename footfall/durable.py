@@ -20,6 +20,7 @@ from urllib.parse import quote
 from footfall.catalogue import state
 from footfall.errors import FootfallError
 from footfall.keys import LAKE_VERSION
+from footfall.migrations import make_identities
 from footfall.store import AlreadyExists, ObjectStore, open_store
 
 #: SQL of one step, statement by statement: all of it or nothing.
@@ -35,13 +36,16 @@ STEPS: Mapping[str, tuple[Step, ...]] = {
 
 
 def _nothing(_path: Path) -> None:
-    """The first step of each only gives it a version."""
+    """The first step of what was there before versions only gives it one."""
 
 
-#: The same of other files and folders; a step gets the path.
+#: First steps of what came after there were versions, which make it of what is there; a step gets the path.
+_FIRST_FILE_STEPS: Mapping[str, Callable[[Path], None]] = {"identities": make_identities}
+#: The same of other files and folders.
 _LATER_FILE_STEPS: Mapping[str, tuple[Callable[[Path], None], ...]] = {}
 FILE_STEPS: Mapping[str, tuple[Callable[[Path], None], ...]] = {
-    name: (_nothing, *_LATER_FILE_STEPS.get(name, ())) for name in state.versioned()
+    name: (_FIRST_FILE_STEPS.get(name, _nothing), *_LATER_FILE_STEPS.get(name, ()))
+    for name in state.versioned()
 }
 #: Version of the lake: how its keys and objects are made.
 LAKE = 1

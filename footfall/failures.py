@@ -6,8 +6,8 @@ from typing import Literal
 from footfall.errors import FootfallError
 from footfall.store import StoreError
 
-#: `retry` heals by itself. `auth`, `bucket`, `challenge` and `config` wait for a person. `bug` is ours.
-Kind = Literal["retry", "auth", "bucket", "challenge", "config", "hours", "bug"]
+#: `retry` heals by itself. `bug` is ours. All others wait for a person, or `hours` for the clock.
+Kind = Literal["retry", "auth", "bucket", "challenge", "config", "hours", "owner", "bug"]
 
 _AUTH = frozenset(
     {
@@ -81,6 +81,7 @@ FIXES: dict[Kind, str] = {
     "challenge": "put the token that lies in the bucket under _challenge/ into the client file",
     "config": "correct the client file; `footfall clients` checks it",
     "hours": "run the missing hours, then the period again; one that has not ended waits for its end",
+    "owner": "say whose the client id is: `footfall clients moved` or `footfall clients end`",
     "bug": "report it: this is a mistake of the program",
 }
 
@@ -112,6 +113,10 @@ class NotWhole(FootfallError):
     """A period has not ended, or hours of it are not ingested."""
 
 
+class OwnerChanged(FootfallError):
+    """A client's file names none of what its identity had: nothing is delivered until a person decides."""
+
+
 class ChallengeError(FootfallError):
     """The owner of a bucket has not confirmed yet that it is theirs."""
 
@@ -124,6 +129,8 @@ def sorted_out(error: Exception) -> Trouble:
         return Trouble("challenge", str(error))
     if isinstance(error, NotWhole):
         return Trouble("hours", str(error))
+    if isinstance(error, OwnerChanged):
+        return Trouble("owner", str(error))
     if isinstance(error, FootfallError):
         return Trouble("config", str(error))
     if isinstance(error, OSError):

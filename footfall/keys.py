@@ -41,7 +41,7 @@ def raw_object(hour: datetime, origin: str, sha256: str, client_id: str = "") ->
     return f"{raw_prefix(hour)}{owner}{origin}-{sha256[:16]}.ndjson.zst"
 
 
-_OWNED = re.compile(r"raw/dt=[0-9-]{10}/hour=[0-9]{2}/client=([a-z0-9][a-z0-9_-]*)\.[^/]+")
+_OWNED = re.compile(r"raw/dt=[0-9-]{10}/hour=[0-9]{2}/client=([a-z0-9][a-z0-9_-]*(?:\.[0-9]+(?=\.))?)\.[^/]+")
 
 
 def client_of_raw_object(key: str) -> str | None:
@@ -85,6 +85,24 @@ def enrichment_object(taken_at: datetime, sha256: str) -> str:
     return f"{ENRICHMENTS}{hour_path(taken_at)}/{sha256[:32]}.ndjson.zst"
 
 
+IDENTITIES = "identities/"
+_IDENTITY = re.compile(r"identities/([a-z0-9][a-z0-9_-]*)/([0-9]{6})-([a-z0-9._-]+)\.json")
+
+
+def identity_object(client_id: str, version: int, name: str) -> str:
+    """Key of one version of what is known of the owners of a client id (footfall.identities).
+
+    `name`: the identity that the client's file has from that version on.
+    """
+    return f"{IDENTITIES}{client_id}/{version:06d}-{name}.json"
+
+
+def identity_version(key: str) -> tuple[str, int, str] | None:
+    """Client id, version and identity of such an object; None of any other key."""
+    found = _IDENTITY.fullmatch(key)
+    return (found[1], int(found[2]), found[3]) if found else None
+
+
 SALTS = "salts/"
 
 
@@ -96,6 +114,11 @@ def salt_object(client_id: str, day: str) -> str:
 def destroyed_salt_object(key: str) -> str:
     """Key of the record that the salt of `key` is destroyed."""
     return f"destroyed-{key}"
+
+
+def published_prefix(client_id: str) -> str:
+    """Where all published copies of one client's marts lie, and their pointers."""
+    return f"marts/client={client_id}/"
 
 
 def published_mart(client_id: str, mart: str, sha256: str) -> str:

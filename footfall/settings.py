@@ -352,6 +352,11 @@ class Settings(BaseSettings):
         return self.home / "last-good-clients"
 
     @property
+    def identities(self) -> Path:
+        """Folder of who each client id is (footfall.identity_files)."""
+        return self.home / "identities"
+
+    @property
     def dagster_home(self) -> Path:
         """Dagster's own state: runs, schedules, event logs."""
         return self.home / "dagster"

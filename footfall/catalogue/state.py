@@ -132,6 +132,15 @@ HOME: tuple[Place, ...] = (
         has_version=True,
     ),
     Place(
+        "identities",
+        "who each client id is, and was: what its owner was last delivered for",
+        "the first run with its file, `footfall clients`",
+        Keep.BACKUP,
+        Kind.FOLDER,
+        again="the lake",
+        has_version=True,
+    ),
+    Place(
         "probes.json",
         "what the last probe of each bucket found",
         "`probe_destinations`",
@@ -254,6 +263,13 @@ LAKE: tuple[Place, ...] = (
         is_personal=True,
     ),
     Place("sources", "which log objects were taken in", "`access_logs`", Keep.LAKE, Kind.FOLDER),
+    Place(
+        "identities",
+        "who each client id is, and was, in signed versions; they never change",
+        "ingest, `footfall clients`",
+        Keep.LAKE,
+        Kind.FOLDER,
+    ),
     Place(
         "usage",
         "what each client received and was delivered on a day",

@@ -95,6 +95,12 @@ KINDS: dict[str, tuple[Severity, str, str]] = {
         "a client's file was set aside, so its deliveries stand still",
         "`footfall clients` names the line; mend it.",
     ),
+    "owner_changed": (
+        "error",
+        "a client's file names another owner's sites and buckets, so its deliveries stand still",
+        "`footfall clients moved CLIENT` if the owner is the same, `footfall clients end CLIENT` if it is "
+        "another. Its events are kept meanwhile.",
+    ),
     "disk_low": (
         "error",
         "a disk is nearly full",

@@ -87,6 +87,8 @@ def destinations(subject: str) -> list[str]:
 
 def _explains(cause: Alert, client_id: str, period: str) -> bool:
     """Whether a cause is why a client's period (`events 2026-11-20T14`) is not delivered."""
+    if cause.kind == "owner_changed":
+        return cause.client_id == client_id
     if cause.kind == "delivery_failed":
         return cause.client_id == client_id and period in cause.covers
     if cause.kind == "run_failed" and len(cause.covers) == 3:

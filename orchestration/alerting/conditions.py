@@ -291,6 +291,20 @@ def broken_files(mistakes: Iterable[Mistake]) -> list[Alert]:
     ]
 
 
+def changed_owners(stopped: Mapping[str, str]) -> list[Alert]:
+    """Client → why its deliveries wait for a person."""
+    return [
+        Alert(
+            "owner_changed",
+            client_id,
+            "owner",
+            "the client file names another owner's sites and buckets",
+            {"why": why},
+        )
+        for client_id, why in stopped.items()
+    ]
+
+
 def full_disks(disks: Iterable[tuple[str, int, int]]) -> list[Alert]:
     """(path, bytes in use, bytes in all)."""
     return [

@@ -21,6 +21,7 @@ _PAGES = {
     "channel_failing": f"{_SENSOR}/alerts",
     "watch_failing": f"{_SENSOR}/alerts",
     "client_file_invalid": "/assets/ingest/sites?view=checks",
+    "owner_changed": "/assets/ingest/sites?view=checks",
     "disk_low": "/deployment/daemons",
     "process_died": "/deployment/daemons",
     "daemon_silent": "/deployment/daemons",
@@ -37,7 +38,8 @@ def page(alert: Alert) -> str:
     """The path of the page."""
     if alert.kind in ("delivery_failed", "delivery_overdue") and alert.covers:
         export, _, period = alert.covers[0].partition(" ")
-        asset = f"/assets/deliveries/{alert.client_id}/{export}?view=partitions"
+        whose = alert.client_id.replace(".", "/")
+        asset = f"/assets/deliveries/{whose}/{export}?view=partitions"
         return f"{asset}&partition={quote(partition_of(period))}" if period else asset
     if alert.kind == "hour_degraded":
         return f"/assets/ingest/events?view=partitions&partition={quote(partition_of(alert.subject[:13]))}"

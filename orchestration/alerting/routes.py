@@ -20,6 +20,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from footfall.errors import FootfallError
+from footfall.identities import written_id
 from orchestration.alerting.alert import KINDS, Alert, Severity
 
 
@@ -47,7 +48,7 @@ class Route(BaseModel):
         return (
             (not self.severities or alert.severity in self.severities)
             and (not self.kinds or alert.kind in self.kinds)
-            and (not self.clients or alert.client_id in self.clients)
+            and (not self.clients or bool({alert.client_id, written_id(alert.client_id)} & set(self.clients)))
         )
 
     def address(self, environ: Mapping[str, str]) -> str:

@@ -57,6 +57,11 @@ class Report:
     previews: Mapping[datetime, list[dict[str, Any]]] = field(default_factory=dict)
 
     @property
+    def has_arrived(self) -> bool:
+        """Whether anything was delivered."""
+        return any(outcome.status == "delivered" for outcome in (*self.asked, *self.others))
+
+    @property
     def failed(self) -> list[Outcome]:
         """Those that did not arrive."""
         return [outcome for outcome in (*self.asked, *self.others) if outcome.status == "failed"]

@@ -10,6 +10,7 @@ from pathlib import Path
 from footfall.allowed import Allowed
 from footfall.clients import Registry
 from footfall.exports import Destination
+from footfall.owners import running
 from footfall.probe import Step, probe
 
 #: Destinations that are probed at once. Each waits for the network only; more would be a burst at one store.
@@ -35,7 +36,7 @@ def probe_all(registry: Registry, allowed: Allowed, token: Callable[[str], str])
     """Probe every destination of every client. `token`: URL → what its owner must confirm it with."""
     wanted = [
         (client.client_id, name, destination)
-        for client in registry.clients
+        for client in running(registry)
         for name, destination in client.destinations().items()
     ]
 

@@ -13,6 +13,7 @@ from footfall.clients import Client, Export, Registry
 from footfall.errors import FootfallError
 from footfall.failures import Trouble, sorted_out
 from footfall.found import ours, shown
+from footfall.owners import require_owner
 from footfall.store import DifferentBytes, NotFound, ObjectStore, StoreError, holds
 from footfall.survey import survey
 from orchestration.delivery import states
@@ -87,6 +88,8 @@ class Redelivery:
         """Try again what is due by now, as the hourly run would."""
         clients = set()
         for row in self._ledger.unfinished(self._desk.now()):
+            if row.client_id in self._registry.stopped:
+                continue
             clients.add(row.client_id)
             yield row, self._bring(row)
         for client in self._registry.clients:
@@ -95,8 +98,15 @@ class Redelivery:
 
     def replay(self, wanted: Wanted) -> Iterator[tuple[LedgerRow, Outcome]]:
         """Try at once whatever did not arrive, and send again what its bucket has lost."""
+        told: set[str] = set()
         for row in self._ledger.all():
             if not wanted.has(row) or row.state == states.SUPERSEDED:
+                continue
+            if row.client_id in self._registry.stopped:
+                if row.client_id not in told:
+                    stopped = Trouble("owner", self._registry.stopped[row.client_id])
+                    yield row, Outcome(row.period_start, "failed", row.revision, trouble=stopped)
+                told.add(row.client_id)
                 continue
             if row.is_open:
                 yield row, self._bring(self._ledger.release(row))
@@ -113,7 +123,8 @@ class Redelivery:
     def mend(self, wanted: Wanted) -> Iterator[Mended]:
         """Put back what buckets lost beside their deliveries: schemas, keys, pages, pointers and the log."""
         for client in self._registry.clients:
-            if wanted.client_id not in (None, client.client_id):
+            is_stopped = client.client_id in self._registry.stopped
+            if is_stopped or wanted.client_id not in (None, client.client_id):
                 continue
             troubles = publish(self._ledger, self._desk, client, self._of(client))
             for error in troubles:
@@ -157,6 +168,9 @@ class Redelivery:
         """
         for client in self._registry.clients:
             if wanted.client_id not in (None, client.client_id):
+                continue
+            if client.client_id in self._registry.stopped:
+                yield NotTaken(client.client_id, self._registry.stopped[client.client_id])
                 continue
             troubles: list[Exception] = []
             for name, place in self._of(client).items():
@@ -262,7 +276,8 @@ class Redelivery:
         return self._places[client.client_id]
 
     def _sender(self, row: LedgerRow) -> Sender:
-        """Raises FootfallError where the client or the export is gone."""
+        """Raises FootfallError where the client or the export is gone, or the client is another's."""
+        require_owner(self._registry, row.client_id)
         client = self._registry.client(row.client_id)
         export = client.export(row.export) if client else None
         if client is None or export is None:

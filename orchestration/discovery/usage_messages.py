@@ -6,7 +6,7 @@ twice and leaves none out.
 
 import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -63,8 +63,13 @@ def tell_usage(
     known: Iterable[Domain],
     first_hour: datetime,
     now: datetime,
+    *,
+    without: Collection[str] = (),
 ) -> int:
-    """Write the messages of all days that are due. Returns how many."""
+    """Write the messages of all days that are due. Returns how many.
+
+    `without`: clients whose owner is not known; `tell_again` brings back their days.
+    """
     row = database.execute("SELECT value FROM marks WHERE name = ?", (_MARK,)).fetchone()
     told_through = datetime.fromisoformat(row[0]) if row else None
     ingested = [
@@ -81,6 +86,8 @@ def tell_usage(
         found = usage_of(warehouse, day, named)
         with transaction(database):
             for client_id, usage in sorted(found.items()):
+                if client_id in without:
+                    continue
                 written += outbox.add(
                     database,
                     f"usage.daily:{client_id}:{day:%Y-%m-%d}",
@@ -103,6 +110,13 @@ def tell_usage(
                 (_MARK, day.isoformat()),
             )
     return written
+
+
+def tell_again(database: sqlite3.Connection, since: datetime) -> None:
+    """Look again at the days from `since` on: what was told of them is not told twice."""
+    before = since.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - DAY
+    with transaction(database):
+        database.execute("UPDATE marks SET value = min(value, ?) WHERE name = ?", (before.isoformat(), _MARK))
 
 
 def usage_of(

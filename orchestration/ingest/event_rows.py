@@ -10,6 +10,7 @@ from footfall.catalogue.ingested import COLUMN_TYPES
 from footfall.event import EARLIEST_TIME, LATEST_TIME, MAX_AGE, MAX_AHEAD
 from footfall.sql import Sql, joined, kind, name, names, number, sql, text, texts
 from orchestration.ingest.lines import authority, wide_lines
+from orchestration.ingest.owners import AS_WRITTEN
 
 #: Column → the field of the line, of the event, of an event of an access log that it is.
 _OF_LINE, _OF_EVENT, _OF_REQUEST = (sources(EVENT, of) for of in (OfLine, OfEvent, OfRequest))
@@ -45,10 +46,13 @@ def _milliseconds(span: timedelta) -> Sql:
     return number(span // timedelta(milliseconds=1))
 
 
-def event_rows(hour: datetime, version: str, *, has_requests: bool, has_rules: bool) -> Sql:
+def event_rows(
+    hour: datetime, version: str, owner: Sql = AS_WRITTEN, *, has_requests: bool, has_rules: bool
+) -> Sql:
     """A query over the temporary tables of lines, duplicates and enrichment.
 
-    Its parameters: `$files` that hold lines, and `$keys` of all objects by their number.
+    Its parameters: `$files` that hold lines, and `$keys` of all objects by their number. `owner`: see
+    read_lines.
 
     Sorting wide rows is what an hour spends most time on. So what follows from a row's other columns, or is
     the same in all, comes behind the sort, and of an object's key only its number goes through it (objects
@@ -87,7 +91,7 @@ def event_rows(hour: datetime, version: str, *, has_requests: bool, has_rules: b
         happened=_plausible(said["occurred_at"]),
         sent=_plausible(sql("coalesce(sent_at, {said})", said=said["sent_at"])),
         paths=texts(f"$.{field}" for field in fields),
-        wide=wide_lines(),
+        wide=wide_lines(owner),
     )
     in_order = sql(
         """

@@ -36,6 +36,7 @@ from orchestration.ingest.duplicates import find_duplicates
 from orchestration.ingest.enrichment.tables import enrichment_version, make_tables
 from orchestration.ingest.event_rows import ORDER, event_rows
 from orchestration.ingest.lines import files_of, judge_lines, refused_lines
+from orchestration.ingest.owners import owner_of
 from orchestration.ingest.schema import columns_of, make_schema
 from orchestration.ingest.unpack import unpack
 
@@ -150,14 +151,15 @@ def _local_parquet(
     Where some line is not what the contract promises, it is found line by line, and becomes a quarantined
     line in its place, so that the numbers of the others stay true.
     """
+    owner = owner_of(registry.histories.values())
     try:
-        if judge_lines(connection, decoded):
+        if judge_lines(connection, decoded, owner):
             return _write_rows(connection, decoded, hour, registry, folder)
     except _BAD_LINE:
         pass  # which line it was, only a look at each can tell
     for file in files_of(decoded):
         decode.mend_lines(Path(file), hour, [each.key for each in decoded])
-    judge_lines(connection, decoded)
+    judge_lines(connection, decoded, owner)
     return _write_rows(connection, decoded, hour, registry, folder)
 
 
@@ -168,6 +170,7 @@ def _write_rows(
     registry: Registry,
     folder: Path,
 ) -> dict[str, Path | None]:
+    owner = owner_of(registry.histories.values())
     find_duplicates(connection, hour)
     make_tables(connection, registry)
     found = run(
@@ -182,7 +185,7 @@ def _write_rows(
     files: dict[str, Path | None] = {"events": None, "quarantine": None}
     if events:
         files["events"] = folder / "events.parquet"
-        query = event_rows(hour, enrichment_version(), has_requests=requests > 0, has_rules=ruled > 0)
+        query = event_rows(hour, enrichment_version(), owner, has_requests=requests > 0, has_rules=ruled > 0)
         given = {
             "files": files_of(decoded),
             "keys": [each.key for each in decoded],
@@ -212,7 +215,7 @@ def _write_rows(
                 "path": str(files["quarantine"]),
             },
             columns=columns_of("quarantine"),
-            lines=refused_lines(),
+            lines=refused_lines(owner),
             order=ORDER["quarantine"],
             parquet=_PARQUET,
         )

@@ -13,6 +13,7 @@ from footfall.catalogue.columns import LINE, LineKind, fields_of
 from footfall.sql import Sql, joined, name, number, run, sql, text
 from footfall.sql import kind as type_of
 from orchestration.ingest.decode import EVENT_FIELDS, MAX_LINE_BYTES, NUMBER, OBJECT, DecodedObject
+from orchestration.ingest.owners import AS_WRITTEN
 
 #: Columns of a stored line and their DuckDB types: no inference. What a line of an older version has not is
 #: null.
@@ -28,15 +29,20 @@ def authority(url: Sql) -> Sql:
     return sql("split_part({url}, '/', 3)", url=url)
 
 
-def read_lines(columns: dict[str, str]) -> Sql:
-    """SQL that reads `$files`: `columns`, the line's number as `n`, its object's as `object`."""
+def read_lines(columns: dict[str, str], owner: Sql) -> Sql:
+    """SQL that reads `$files`: `columns`, the line's number as `n`, its object's as `object`.
+
+    `owner`: SQL for whose a line is (orchestration.ingest.owners), which becomes its client_id.
+    """
     typed = {NUMBER: "BIGINT", OBJECT: "INTEGER", **columns}
     return sql(
-        "(SELECT * EXCLUDE ({number}, {object}), {number} AS n, {object} AS object FROM read_json("
+        "(SELECT * EXCLUDE ({number}, {object}) REPLACE ({owner} AS client_id), "
+        "{number} AS n, {object} AS object FROM read_json("
         "$files, format = 'newline_delimited', records = true, "
         "maximum_object_size = {longest}, columns = {{{listed}}}))",
         number=name(NUMBER),
         object=name(OBJECT),
+        owner=owner,
         longest=number(MAX_LINE_BYTES),
         listed=joined(
             ", ", (sql("{column}: {type}", column=text(c), type=text(kind)) for c, kind in typed.items())
@@ -49,21 +55,23 @@ def files_of(decoded: Iterable[DecodedObject]) -> list[str]:
     return sorted({str(each.path) for each in decoded if each.lines})
 
 
-def wide_lines() -> Sql:
+def wide_lines(owner: Sql = AS_WRITTEN) -> Sql:
     """`read_lines` of events, with every column."""
-    return read_lines(_columns_of("event"))
+    return read_lines(_columns_of("event"), owner)
 
 
-def refused_lines() -> Sql:
+def refused_lines(owner: Sql = AS_WRITTEN) -> Sql:
     """`read_lines` of what was refused."""
-    return read_lines(_columns_of("refused"))
+    return read_lines(_columns_of("refused"), owner)
 
 
 def _columns_of(kind: LineKind) -> dict[str, str]:
     return {field.name: field.type for field in fields_of(kind) if field.name != "v"}
 
 
-def judge_lines(connection: duckdb.DuckDBPyConnection, decoded: Sequence[DecodedObject]) -> bool:
+def judge_lines(
+    connection: duckdb.DuckDBPyConnection, decoded: Sequence[DecodedObject], owner: Sql = AS_WRITTEN
+) -> bool:
     """Make the temporary tables `objects` (object, object_key, bytes, lines) and `judged`, a row a line.
 
     judged: object, n, is_event, client_id, site_id, event_id, received_at, reason, and what enrichment asks
@@ -113,7 +121,7 @@ def judge_lines(connection: duckdb.DuckDBPyConnection, decoded: Sequence[Decoded
         {"files": paths} if paths else {},
         missing=missing,
         authority=authority(sql("event.referrer")),
-        lines=read_lines(columns) if paths else _nothing(columns),
+        lines=read_lines(columns, owner) if paths else _nothing(columns),
     )
     found = run(connection, "SELECT count(*), count_if(is_event OR is_refused) FROM judged").fetchone()
     lines = sum(each.lines for each in decoded)

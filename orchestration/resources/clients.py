@@ -8,6 +8,7 @@ import dagster as dg
 from footfall.allowed import Allowed
 from footfall.clients import Client, Registry, load_registry
 from footfall.errors import FootfallError
+from footfall.owners import identified, require_owner
 
 
 class Clients(dg.ConfigurableResource[None]):
@@ -29,11 +30,14 @@ class Clients(dg.ConfigurableResource[None]):
         """All valid clients and all mistakes."""
         in_force = Path(self.last_good) if self.last_good else None
         ledger = Path(self.ledger) if self.ledger else None
-        return load_registry(Path(self.folder), self.allowed(), in_force=in_force, ledger=ledger)
+        found = load_registry(Path(self.folder), self.allowed(), in_force=in_force, ledger=ledger)
+        return identified(found, in_force.parent) if in_force else found
 
     def client(self, client_id: str) -> Client:
-        """One client. Raises FootfallError where its file is gone or has become invalid."""
-        found = self.registry().client(client_id)
+        """One client. Raises FootfallError where its file is gone, invalid or another owner's."""
+        registry = self.registry()
+        require_owner(registry, client_id)
+        found = registry.client(client_id)
         if found is None:
             raise FootfallError(
                 f"client {client_id!r} has no valid file in {self.folder}; `footfall clients` says why"

@@ -6,7 +6,9 @@ import pytest
 import yaml
 
 from collector.targets import Sites
-from collector.watch import RegistryWatch
+from collector.watch import OwnersWatch, RegistryWatch
+from footfall.keys import identity_object
+from footfall.store import LocalStore
 
 
 def a_client(client_id, **changes):
@@ -123,3 +125,22 @@ def test_copies_that_cannot_be_written_are_said_and_stop_nothing(watched, caplog
 
     assert set(collector.sites) == {"pk_one_1", "pk_two_1"}
     assert "are not kept" in caplog.text
+
+
+def test_visitors_of_an_ids_new_owner_are_hashed_with_salts_of_its_own(tmp_path, watched):
+    folder, _, _ = watched
+    lake = LocalStore(tmp_path / "lake")
+    for version, name in ((1, "one"), (2, "one.2")):
+        lake.put(identity_object("one", version, name), b"{}")
+    collector, owners = SimpleNamespace(sites=Sites(), client_mistakes=0), OwnersWatch(lake)
+    watch = RegistryWatch(folder, tmp_path / "copies", collector, None, owners)
+
+    watch.look()
+    before = collector.sites["pk_one_1"]
+    owners.look()
+    watch.look()
+    after = collector.sites["pk_one_1"]
+
+    assert (before.client_id, before.owner) == ("one", "one")
+    assert (after.client_id, after.owner) == ("one", "one.2")
+    assert collector.sites["pk_two_1"].owner == "two"

@@ -20,6 +20,7 @@ FILES = {
     "probes.json": ("doctor",),
     "keys": ("deliveries", "replay"),
     "last-good-clients": ("up",),
+    "identities": ("clients", "moved", "demo"),
     "outbox": ("deliveries", "list"),
     "spool": ("up",),
 }

@@ -70,6 +70,7 @@ def test_every_key_of_the_lake_has_a_place():
         keys.quarantine_object(HOUR),
         keys.source_record("demo", "cdn", HOUR),
         keys.enrichment_object(HOUR, "a" * 64),
+        keys.identity_object("demo", 1, "demo"),
         keys.salt_object("demo", "2026-11-29"),
         keys.destroyed_salt_object(keys.salt_object("demo", "2026-11-29")),
         keys.published_mart("demo", "sessions", "a" * 64),

@@ -158,11 +158,19 @@ def stored(folder: Path, case: Case) -> dict[str, object]:
         "bucket": {
             key: _shown(key, data)
             for key, data in sorted(at.destination.objects.items())
-            # Pages and DDL follow from columns, and are no part of a period.
-            if not key.startswith("_schema/") and key != "README.txt"
+            if _is_of_the_period(key)
         },
-        "backup": {key: hashlib.sha256(data).hexdigest() for key, data in sorted(at.backup.objects.items())},
+        "backup": {
+            key: hashlib.sha256(data).hexdigest()
+            for key, data in sorted(at.backup.objects.items())
+            if _is_of_the_period(key)
+        },
     }
+
+
+def _is_of_the_period(key: str) -> bool:
+    """Pages and DDL follow from columns, and the log from all of them."""
+    return not key.startswith(("_schema/", "_log/")) and key != "README.txt"
 
 
 def _shown(key: str, data: bytes) -> object:

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import dagster as dg
 
+from footfall.clients import Registry
 from footfall.errors import FootfallError
 from footfall.settings import Settings
 from orchestration.alerting import conditions, facts
@@ -35,7 +36,7 @@ REGISTRY = frozenset(
 )
 LEDGER = frozenset({"delivery_failed", "delivery_overdue", "destination_failing", "hour_degraded"})
 COLLECTORS = frozenset({"collector_silent", "spool_ageing"})
-FILES = frozenset({"client_file_invalid"})
+FILES = frozenset({"client_file_invalid", "owner_changed"})
 DISKS = frozenset({"disk_low"})
 CHANNELS = frozenset({"channel_failing"})
 #: Shown here, and told by `footfall up` itself: what ended may be the daemon.
@@ -72,9 +73,7 @@ def look(
                     COLLECTORS,
                     lambda: conditions.collectors(facts.health(settings.collector_urls)),
                 ),
-                Source(
-                    "the client files", FILES, lambda: conditions.broken_files(clients.registry().mistakes)
-                ),
+                Source("the client files", FILES, lambda: of_files(clients.registry())),
                 Source(
                     "the disks", DISKS, lambda: conditions.full_disks(facts.disks(local_folders(settings)))
                 ),
@@ -134,6 +133,11 @@ def of_dagster(context: dg.SensorEvaluationContext, settings: Settings, now: dat
         *conditions.failed_runs(ended_runs(instance, settings.ui_url, now)),
         *conditions.failed_checks(failing_checks(instance, keys), settings.ui_url),
     ]
+
+
+def of_files(clients: Registry) -> list[Alert]:
+    """Client files that were set aside, and those that wait for a person to say whose they are."""
+    return [*conditions.broken_files(clients.mistakes), *conditions.changed_owners(clients.stopped)]
 
 
 def of_registry(domains: DomainRegistry, now: datetime) -> list[Alert]:

@@ -17,7 +17,8 @@ from footfall.catalogue.periods import Period
 from footfall.clients import Client, Export
 from footfall.errors import FootfallError
 from footfall.exports import LIVE
-from footfall.failures import NotWhole, sorted_out
+from footfall.failures import NotWhole, OwnerChanged, sorted_out
+from footfall.owners import note_delivered
 from orchestration.defs.delivery.showing import (
     asset_key,
     delivered,
@@ -97,7 +98,9 @@ def _deliveries(
                 except FootfallError as error:
                     now = datetime.now(UTC)
                     trouble = Outcome(now, "failed", trouble=sorted_out(error))
-                    failed.append((client.client_id, export.name, trouble))
+                    told = {each for each, _, _ in failed} if isinstance(error, OwnerChanged) else set()
+                    if client.client_id not in told:  # whose owner is not known, once for all exports
+                        failed.append((client.client_id, export.name, trouble))
                     continue
                 is_open = OPEN_TAG in context.run.tags
                 order, refused = _order(current, export, context.partition_keys, hours, ledger, is_open)
@@ -127,6 +130,8 @@ def _deliveries(
             )
             try:
                 for report in reports:
+                    if report.has_arrived:
+                        note_delivered(state.folder(), report.order.client, datetime.now(UTC))
                     states.update(each.status for each in (*report.asked, *report.others))
                     failed += [
                         (report.order.client.client_id, report.order.export.name, each)

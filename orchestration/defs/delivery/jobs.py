@@ -1,12 +1,13 @@
 """Deliveries without the warehouse: what waits is sent by itself, and one click sends what did not arrive."""
 
 from datetime import UTC, datetime
-from pathlib import Path
 
 import dagster as dg
 
-from footfall.clients import Client
+from footfall.clients import Client, registry_of
 from footfall.hours import parse
+from footfall.owners import named, note_delivered
+from footfall.settings import Settings
 from orchestration.defs.delivery.showing import (
     GROUP,
     LEDGER,
@@ -66,7 +67,7 @@ def redeliver_op(
 
     redelivery = Redelivery(registry, places, ledger, desk)
     wanted = Wanted(
-        config.client,
+        named(registry, config.client) if config.client else None,
         config.export,
         parse(config.start) if config.start else None,
         parse(config.end) if config.end else None,
@@ -76,6 +77,7 @@ def redeliver_op(
         client = registry.client(row.client_id)
         export = client.export(row.export) if client else None
         if outcome.status == "delivered" and client and export:
+            note_delivered(state.folder(), client, datetime.now(UTC))
             context.log_event(delivered(client, export, outcome))
         elif outcome.status == "failed" and not (config.only_due and _is_known(ledger, row, outcome)):
             failed.append((row.client_id, row.export, outcome))
@@ -108,13 +110,15 @@ def redeliver() -> None:
     redeliver_op()
 
 
-def what_is_due(path: Path) -> dg.RunRequest | dg.SkipReason:
+def what_is_due(settings: Settings) -> dg.RunRequest | dg.SkipReason:
     """One run for whatever is due, or why there is none."""
+    path = settings.ledger
     if not path.exists():
         return dg.SkipReason("nothing was delivered yet")
     ledger = Ledger(path)
     now = datetime.now(UTC)
-    due = [row for row in ledger.unfinished(now) if row.next_at is not None]
+    stopped = registry_of(settings).stopped
+    due = [row for row in ledger.unfinished(now) if row.next_at is not None and row.client_id not in stopped]
     ledger.close()
     if not due:
         return dg.SkipReason("nothing is due")
@@ -138,12 +142,12 @@ def redeliveries() -> dg.Definitions:
         owners=["team:delivery"],
         kinds={"sqlite"},
     )
-    path = given().settings.ledger
+    settings = given().settings
     # Not by the decorator, which sets a parameter that is in beta and warns of it; and by no resource, for
     # which Dagster opens its storage with each tick.
     due = dg.SensorDefinition(
         name="deliveries_due",
-        evaluation_fn=lambda _context: what_is_due(path),
+        evaluation_fn=lambda _context: what_is_due(settings),
         job_name="redeliver",  # the job itself would be copied, with the same warning
         minimum_interval_seconds=LOOK_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,

@@ -20,8 +20,11 @@ LEDGER = dg.AssetKey([GROUP, "ledger"])
 
 
 def asset_key(client_id: str, export: str) -> dg.AssetKey:
-    """`deliveries/<client>/<export>`, and `…/<export>/live` of a live export's parts."""
-    return dg.AssetKey([GROUP, client_id, *export.split(".")])
+    """`deliveries/<client>/<export>`, and `…/<export>/live` of a live export's parts.
+
+    Of an id's second owner it is `deliveries/<client>/2/<export>`.
+    """
+    return dg.AssetKey([GROUP, *client_id.split("."), *export.split(".")])
 
 
 def group_of(client_id: str) -> str:
@@ -165,7 +168,10 @@ def failure(failed: Iterable[tuple[str, str, Outcome]]) -> dg.Failure:
             "periods": dg.MetadataValue.json(sorted({o.period_start.isoformat() for _, _, o in listed})),
             "class": dg.MetadataValue.text(", ".join(kinds)),
             # What has a row in the ledger is told from there, and not a second time as a failed run.
-            "in_ledger": dg.MetadataValue.bool(all(o.revision for _, _, o in listed)),
+            # A client whose owner is not known is told of by an alert of its own.
+            "in_ledger": dg.MetadataValue.bool(
+                all(o.revision or (o.trouble and o.trouble.kind == "owner") for _, _, o in listed)
+            ),
             "fix": dg.MetadataValue.text(
                 "; ".join(sorted({o.trouble.fix for _, _, o in listed if o.trouble}))
             ),

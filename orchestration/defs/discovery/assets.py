@@ -8,6 +8,7 @@ from pydantic import Field
 
 from footfall.errors import FootfallError
 from footfall.hours import between
+from footfall.owners import running
 from orchestration.defs.discovery.showing import domain_metadata
 from orchestration.discovery import domain_rows, volumes
 from orchestration.discovery import domains as life
@@ -61,7 +62,8 @@ def discover_domains(
         seen = seen_in(connection, window.start, window.end)
         volumes.note(database, connection, window.start, window.end)
     now = datetime.now(UTC)
-    registered = clients.registry().clients
+    clients_now = clients.registry()
+    registered = running(clients_now)
     with registry(domains.file()) as database:
         for client in registered:
             for hour in between(window.start, window.end):
@@ -71,7 +73,7 @@ def discover_domains(
         left_out = domain_rows.passed_over(database)
     with warehouse.connect() as connection, registry(domains.file()) as database:
         held = replace_held(connection, registered, known)
-        told = tell_usage(database, connection, known, state.first_hour(), now)
+        told = tell_usage(database, connection, known, state.first_hour(), now, without=clients_now.stopped)
     return dg.MaterializeResult(
         asset_key=["discovery", "domains"],
         metadata={

@@ -14,6 +14,7 @@ from footfall.catalogue.periods import HOUR_FORMAT
 from footfall.clients import Registry
 from footfall.described import source_columns
 from footfall.hours import HOUR, between
+from footfall.owners import settled
 from orchestration.defs.columns import column_schema
 from orchestration.given import given
 from orchestration.ingest.accounts import HourCounts
@@ -117,8 +118,8 @@ def ingest(
     context: dg.AssetExecutionContext, lake: Lake, warehouse: Warehouse, clients: Clients, state: State
 ) -> Iterator[dg.MaterializeResult[None]]:
     window = context.partition_time_window
-    registry = clients.registry()
     store = lake.store()
+    registry = settled(state.folder(), store, clients.registry, datetime.now(UTC))
     with warehouse.connect() as connection:
         counts = ingest_hours(connection, store, between(window.start, window.end), registry)
         for hour in counts:

@@ -11,6 +11,7 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtP
 from dagster_dbt.asset_utils import get_asset_check_key_for_test
 
 from footfall.catalogue.tables import PUBLISHED
+from footfall.owners import running
 from orchestration.given import given
 from orchestration.modelling.artefacts import prune
 from orchestration.modelling.command import (
@@ -172,7 +173,8 @@ def _check(known: Path, unique_id: str) -> dg.AssetCheckKey | None:
 )
 def published_marts(lake: Lake, warehouse: Warehouse, clients: Clients) -> dg.MaterializeResult[None]:
     with warehouse.connect() as connection:
-        rows = {c.client_id: publish_marts(connection, lake.store(), c) for c in clients.registry().clients}
+        known = running(clients.registry())
+        rows = {c.client_id: publish_marts(connection, lake.store(), c) for c in known}
     return dg.MaterializeResult(
         metadata={"rows": rows, "dagster/row_count": sum(sum(marts.values()) for marts in rows.values())}
     )
