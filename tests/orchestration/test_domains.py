@@ -374,7 +374,7 @@ def test_a_retired_domain_is_no_partition_any_more(book):
 
 def test_the_registry_reads_as_a_table(book):
     see(book, "new.example", "a|b.example")
-    assert "| demo | new.example | pending |" in domains_table(domain_rows.listing(book))
+    assert "| demo | new\\.example | pending |" in domains_table(domain_rows.listing(book))
     assert "| demo | characters | 2 |" in passed_over_table(domain_rows.passed_over(book))
     assert domains_table([]) == "no domain yet"
 
