@@ -269,10 +269,13 @@ class Deliverer:
         return {place for place, state in copies.items() if state in (states.VERIFIED, states.COMMITTED)}
 
     def _drop(self, row: LedgerRow) -> None:
+        for place, state in self._ledger.copies(row).items():
+            # A manifest that lies there, though nobody wrote down that it does, is a leaf of the log too.
+            if state == states.VERIFIED and self._places[place].store().head(str(row.manifest_key)):
+                self._ledger.record_copy(row, place, state, states.COMMITTED)
         self._ledger.record(row, states.SUPERSEDED, hold="", next_at=None)
-        shutil.rmtree(
-            self._desk.outbox(row.client_id, row.export, row.period_start, row.revision), ignore_errors=True
-        )
+        outbox = self._desk.outbox(row.client_id, row.export, row.period_start, row.revision)
+        shutil.rmtree(outbox, ignore_errors=True)
 
     def _plan(self, turn: Turn) -> LedgerRow:
         return self._ledger.plan(

@@ -14,6 +14,7 @@ import pytest
 from support.compiled_models import INT_EVENTS, PLACE_OF_WINDOW
 from support.lake_story import (
     HOUR,
+    RULES,
     START,
     Lake,
     Step,
@@ -24,6 +25,7 @@ from support.lake_story import (
 )
 
 from orchestration.modelling.command import build_whole, build_windowed
+from orchestration.zone_days import ensure
 
 NO_UNIT_TESTS = ("--exclude-resource-type", "unit_test")
 #: Stories in one warehouse. A failure names the client, and with it the story.
@@ -366,6 +368,7 @@ def test_dbt_itself_gives_the_tables_of_a_rebuild(dbt, models, warehouse, hour_t
     copies = [copy for copy in story_events(chance) if copy.hour in range(4, 7)]
     with duckdb.connect(str(warehouse)) as connection:
         Lake(connection).fill({0: copies})
+        ensure(connection, {rule.timezone for rules in RULES.values() for rule in rules})
     dbt.must("build", *NO_UNIT_TESTS, window=(hour_text(START), hour_text(START + HOUR)))
     for hour in chance.sample([4, 5, 6], 3):
         with duckdb.connect(str(warehouse)) as connection:
