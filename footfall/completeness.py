@@ -1,11 +1,15 @@
 """Which periods of an export must be in a bucket by its signed statement, and which of them are not."""
 
-from collections.abc import Container, Iterator
+from bisect import bisect_left
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
 
 from footfall.bucket_log import Promise
 from footfall.catalogue.periods import Period, calendar
 from footfall.event import timestamp
+
+#: Seconds. No two days begin so near to each other.
+_HALF_A_DAY = 12 * 3600
 
 
 def due(period: Period) -> datetime:
@@ -21,7 +25,10 @@ def promised(promise: Promise, since: datetime | None, at: datetime | None, newe
     periods = calendar(promise.cadence, promise.timezone, promise.sites)
     first = datetime.fromisoformat(promise.first)
     until = datetime.fromisoformat(promise.until) if promise.until else None
-    period = periods.at(max(first, since) if since else first)
+    begun = max(first, since) if since else first
+    period = periods.at(begun)
+    if period.kind.is_day and begun.timestamp() - period.start.timestamp() > _HALF_A_DAY:
+        period = periods.after(period)  # a day's start by another release of the time zones
     while until is None or period.start.timestamp() < until.timestamp():
         if at is None and timestamp(period.start) > newest:
             return
@@ -32,13 +39,23 @@ def promised(promise: Promise, since: datetime | None, at: datetime | None, newe
         period = periods.after(period)
 
 
+def _is_there(period: Period, delivered: Collection[str], starts: Sequence[float]) -> bool:
+    """Whether a period was delivered. A day may have begun elsewhere by another release of the time zones."""
+    if timestamp(period.start) in delivered:
+        return True
+    wanted = period.start.timestamp()
+    near = bisect_left(starts, wanted - _HALF_A_DAY)
+    return period.kind.is_day and near < len(starts) and starts[near] < wanted + _HALF_A_DAY
+
+
 def missing(
-    promise: Promise, delivered: Container[str], since: datetime | None, at: datetime | None, newest: str
+    promise: Promise, delivered: Collection[str], since: datetime | None, at: datetime | None, newest: str
 ) -> Iterator[tuple[datetime, datetime]]:
     """Half-open spans of time without a period. `delivered`: starts, as manifests write them."""
+    starts = sorted(datetime.fromisoformat(start).timestamp() for start in delivered)
     begin = end = None
     for period in promised(promise, since, at, newest):
-        if timestamp(period.start) not in delivered:
+        if not _is_there(period, delivered, starts):
             begin, end = begin or period.start, period.end
         elif begin is not None and end is not None:
             yield begin, end

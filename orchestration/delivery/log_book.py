@@ -358,19 +358,27 @@ def _promised(before: list[Promised], manifests: Iterable[dict[str, Any]], now: 
         is_covered = any(each.promise.until and start < each.promise.until for _, each in mine)
         if going and not is_covered:
             [(n, each)] = going
-            promise = msgspec.structs.replace(each.promise, first=min(each.promise.first, start))
+            first = min(each.promise.first, _first(ordered, start, end))
+            promise = msgspec.structs.replace(each.promise, first=first)
             promises[n] = Promised(promise, max(each.last, end))
         elif not is_covered:
             promise = Promise(
                 ordered.export,
                 ordered.cadence,
                 ordered.zone,
-                start,
+                _first(ordered, start, end),
                 timestamp(now),
                 sites=dict(ordered.sites),
             )
             promises.append(Promised(promise, end))
     return promises
+
+
+def _first(ordered: Ordered, start: str, end: str) -> str:
+    """From when a period's promise holds: from its end where it begins by another zone's clocks."""
+    periods = calendar(ordered.cadence, ordered.zone, dict(ordered.sites))
+    moment = datetime.fromisoformat(start)
+    return start if periods.at(moment).start == moment else end
 
 
 def _ended(promises: list[Promised], ordered: Sequence[Ordered]) -> list[Promised]:

@@ -16,6 +16,7 @@ from footfall.merkle import Frontier
 from footfall.notes import Checkpoint
 from footfall.signatures import signed_by
 from footfall.store import Changed, DifferentBytes, NotFound, ObjectStore, StoreError, TooLarge, put_once
+from footfall.zones import clock
 from orchestration.delivery.desk import Desk
 from orchestration.delivery.ledger import Ledger
 from orchestration.delivery.log_book import Batch, LogBook, Ordered
@@ -32,8 +33,11 @@ def ordered_of(client: Client, place: str) -> list[Ordered]:
     for export in client.exports:
         if place in (BACKUP, *export.destinations):
             calendar = client.calendar(export)
-            sites = tuple(sorted(calendar.sites.items()))
-            found.append(Ordered(export.name, calendar.kind.cadence, calendar.zone, sites))
+            # As manifests of its days now name them; what was once of another zone was another promise.
+            zones = {site: clock(text).zones[-1] for site, text in calendar.sites.items()}
+            sites = tuple(sorted(zones.items())) if len({*zones.values()}) > 1 else ()
+            zone = clock(calendar.zone).zones[-1]
+            found.append(Ordered(export.name, calendar.kind.cadence, zone, sites))
     return found
 
 

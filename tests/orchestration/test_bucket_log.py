@@ -296,7 +296,7 @@ def test_four_runs_at_once_make_one_order_without_a_number_twice_or_left_out(tmp
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
 
-    assert result["codes"] == [0, 0, 0, 0]
+    assert result["codes"] == [0, 0, 0, 0], done.stderr
     assert (result["troubles"], result["problems"], result["manifests"]) == ([], [], 24)
     for ranges in result["ranges"].values():
         assert ranges[0][0] == 0

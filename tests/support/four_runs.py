@@ -6,6 +6,7 @@ python four_runs.py FOLDER HOURS     prints one JSON line: what verify says, and
 import json
 import os
 import sys
+import traceback
 from pathlib import Path
 
 from support.logged import ONE, Logged
@@ -39,7 +40,10 @@ def main(folder, hours):
             try:
                 work(folder, n, hours)
                 code = 0
+            except Exception:
+                traceback.print_exc()
             finally:
+                sys.stderr.flush()
                 os._exit(code)
         children.append(pid)
     codes = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in children]
