@@ -390,8 +390,7 @@ class Deliverer:
         return tuple(str(row.manifest_key) for row in self._parts(hour) if row.is_delivered)
 
     def _parts(self, hour: Period) -> list[LedgerRow]:
-        name = self._export.parts().name
-        return self._ledger.within(self._client.client_id, name, hour.start, hour.end)
+        return self._ledger.within(self._client.client_id, self._export.parts().name, hour.start, hour.end)
 
     def drop_parts(self, hour: Period) -> None:
         """Let go of the parts of a live hour that is delivered, but for those that may be seen already."""

@@ -6,6 +6,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
 from support.dagster_api import backfill, runs_of
 
 from footfall.catalogue.periods import HOUR_FORMAT
@@ -16,6 +17,7 @@ INGEST = [["ingest", name] for name in ("events", "quarantine", "sites")]
 DEFINITIONS, RUN = b"api\0grpc\0", b"--multiprocessing-fork"
 
 
+@pytest.mark.proof  # minutes, most of which Dagster waits before it calls a run dead
 def test_a_run_whose_process_died_with_its_code_server_is_found_dead_and_done_again(installation):
     up = installation.start("up")
     ui = up.wait_until_it_says(r"Dagster UI\s+(http\S+)")

@@ -5,7 +5,6 @@ How many there are is decided by whoever calls it, so an hour has to go through 
 
 import hashlib
 import json
-import os
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -25,6 +24,15 @@ ROOT = Path(__file__).resolve().parents[2]
 #: What any process of the run may hold: DuckDB's own 1.6 GB, of which so little needs a small part, and what
 #: Dagster and dbt take.
 MOST_BYTES = 1200 << 20
+#: Runs a command; its last line is the most KiB that a process below it held. A process of its own: a child
+#: is counted from what its parent held when it was forked, and a process that runs tests holds a gigabyte.
+MEASURED = """
+import resource, subprocess, sys
+done = subprocess.run(sys.argv[1:], stderr=subprocess.STDOUT)
+print(flush=True)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, end="")
+sys.exit(done.returncode)
+"""
 #: One object in so many cannot be read, and one line in so many was refused.
 EVERY_DAMAGED, EVERY_REFUSED = 1000, 100
 
@@ -97,16 +105,15 @@ def _set_aside(home: Path) -> int:
 def _run(installation, hour):
     """`footfall run` of the hour: what it said, its exit, and the most bytes that a process of it held."""
     output = installation.home.parent / "output"
+    hours = ("--from", f"{hour:%Y-%m-%dT%H}", "--to", f"{hour + HOUR:%Y-%m-%dT%H}")
     with output.open("wb") as file:
-        hours = ("--from", f"{hour:%Y-%m-%dT%H}", "--to", f"{hour + HOUR:%Y-%m-%dT%H}")
-        started = subprocess.Popen(
-            [sys.executable, "-m", "commands.entry", "run", *hours],
+        done = subprocess.run(
+            [sys.executable, "-c", MEASURED, sys.executable, "-m", "commands.entry", "run", *hours],
             cwd=ROOT,
             env=installation.environment,
             stdout=file,
             stderr=subprocess.STDOUT,
+            check=False,
         )
-        # Of this process and all below it that it has waited for, and of no other test's.
-        _, status, used = os.wait4(started.pid, 0)
-    started.returncode = os.waitstatus_to_exitcode(status)
-    return output.read_text(), started.returncode, used.ru_maxrss << 10
+    said, _, peak = output.read_text().rpartition("\n")
+    return said, done.returncode, int(peak) << 10

@@ -1,6 +1,7 @@
 """The wheel alone, in an environment without the checkout and a folder without a file."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -20,12 +21,16 @@ print(json.dumps([m.__file__ for m in (collector, commands, footfall, orchestrat
 """
 
 
-def _uv(*arguments: str) -> str:
+def _uv(*arguments: str, **variables: str) -> None:
     done = subprocess.run(
-        [str(UV), *arguments, "--offline"], cwd=ROOT, capture_output=True, text=True, check=False
+        [str(UV), *arguments, "--offline"],
+        cwd=ROOT,
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 @pytest.fixture(scope="module")
@@ -35,16 +40,13 @@ def environment(tmp_path_factory) -> Path:
         pytest.skip("no uv in this folder: `make setup` installs it")
     folder = tmp_path_factory.mktemp("wheel")
     _uv("build", "--out-dir", str(folder / "dist"))
-    (folder / "locked.txt").write_text(
-        _uv("export", "--frozen", "--no-dev", "--no-emit-project", "--no-hashes")
-    )
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder / "env")], check=True)
+    environment = folder / "env"
+    # The locked packages by their addresses in the lock file: the cache need not know an index of them.
+    locked = ("--frozen", "--no-dev", "--no-install-project", "--python", sys.executable)
+    _uv("sync", "--quiet", *locked, UV_PROJECT_ENVIRONMENT=str(environment))
     [wheel] = (folder / "dist").glob("*.whl")
-    _uv(
-        "pip", "install", "--no-deps", "--python", str(folder / "env" / "bin" / "python"),
-        str(wheel), "-r", str(folder / "locked.txt"),
-    )  # fmt: skip
-    return folder / "env"
+    _uv("pip", "install", "--no-deps", "--python", str(environment / "bin" / "python"), str(wheel))
+    return environment
 
 
 def _data_files(environment: Path) -> dict[str, bytes]:

@@ -27,7 +27,7 @@ def sees_what_an_asset_is(page: Page, ui: str) -> None:
     for text in (
         "received_hour",
         "TIMESTAMPTZ",
-        "Hour of receipt in UTC; the partition.",
+        "Hour of receipt; decides which run models it.",
         "Row count",
         "DuckDB",
         "Parquet",
