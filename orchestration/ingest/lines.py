@@ -29,7 +29,7 @@ def authority(url: Sql) -> Sql:
     return sql("split_part({url}, '/', 3)", url=url)
 
 
-def read_lines(columns: dict[str, str], owner: Sql) -> Sql:
+def read_lines(columns: dict[str, str], owner: Sql = AS_WRITTEN) -> Sql:
     """SQL that reads `$files`: `columns`, the line's number as `n`, its object's as `object`.
 
     `owner`: SQL for whose a line is (orchestration.ingest.owners), which becomes its client_id.
