@@ -57,7 +57,12 @@ ARROWS: dict[str, tuple[str, ...]] = {
     },
     # How assets of several domains show their columns.
     "orchestration.defs.columns": ("footfall",),
-    "orchestration.defs.schedules": ("footfall", "orchestration.given", "orchestration.partitions"),
+    "orchestration.defs.schedules": (
+        "footfall",
+        "orchestration.given",
+        "orchestration.partitions",
+        "orchestration.defs.delivery.showing",
+    ),
     "orchestration.defs.bindings": ("footfall", "orchestration.given", "orchestration.resources", *DOMAINS),
     # The roof.
     "commands": ("footfall", "sources", "collector", "orchestration"),

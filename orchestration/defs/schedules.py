@@ -10,6 +10,7 @@ import dagster as dg
 from footfall.catalogue.periods import HOUR_FORMAT, days
 from footfall.clients import Registry
 from footfall.hours import HOUR, floor
+from orchestration.defs.delivery.showing import asset_key
 from orchestration.given import given
 from orchestration.partitions import daily, hourly, zone_name
 
@@ -53,7 +54,7 @@ def live_minutes(registry: Registry) -> int:
 def live_selection(registry: Registry) -> dg.AssetSelection:
     """The parts of live exports."""
     keys = [
-        dg.AssetKey(["deliveries", client.client_id, export.name, "live"])
+        asset_key(client.client_id, export.parts().name)
         for client in registry.clients
         for export in client.exports
         if export.is_live
@@ -64,7 +65,7 @@ def live_selection(registry: Registry) -> dg.AssetSelection:
 def daily_selection(registry: Registry, timezone: str | None = None) -> dg.AssetSelection:
     """The daily exports, of all clients or of those in one time zone."""
     keys = [
-        dg.AssetKey(["deliveries", client.client_id, export.name])
+        asset_key(client.client_id, export.name)
         for client in registry.clients
         for export in client.exports
         if export.kind.is_day and timezone in (None, client.calendar(export).last_zone)

@@ -5,9 +5,12 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 import pytest
+from support.orchestration_builders import EVENTS, client
 
+from footfall.clients import Registry
 from footfall.hours import HOUR, between
-from orchestration.defs.schedules import DAILY_CRON, HOURLY_CRON, day_to_run, hour_to_run
+from orchestration.defs.delivery.specs import spec
+from orchestration.defs.schedules import DAILY_CRON, HOURLY_CRON, daily_selection, day_to_run, hour_to_run
 from orchestration.delivery.progress import IngestedHours
 
 
@@ -81,3 +84,11 @@ def test_when_a_day_is_asked_for_all_its_hours_were_asked_for_before(timezone):
 
 def _past_the_hour():
     return timedelta(minutes=int(HOURLY_CRON.split()[0]))
+
+
+def test_the_daily_files_of_an_ids_second_owner_are_made_by_the_days_run():
+    export = EVENTS.model_copy(update={"name": "days", "cadence": "daily"})
+    second = client(exports=[export]).model_copy(update={"client_id": "acme.2"})
+    asset = dg.AssetsDefinition(specs=[spec(second, export)])
+
+    assert daily_selection(Registry((second,), ())).resolve([asset]) == {asset.key}

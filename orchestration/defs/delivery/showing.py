@@ -1,5 +1,6 @@
 """What a person sees of a delivery in Dagster's UI."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -29,7 +30,8 @@ def asset_key(client_id: str, export: str) -> dg.AssetKey:
 
 def group_of(client_id: str) -> str:
     """The group of a client's exports: `deliveries_<client>`, without what no name of a group may have."""
-    return f"{GROUP}_{client_id.replace('-', '_')}"
+    name = re.sub("[-.]", "_", client_id)
+    return f"{GROUP}_{name}"
 
 
 def partition_of(client: Client, export: Export, outcome: Outcome) -> str:
