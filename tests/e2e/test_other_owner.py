@@ -74,7 +74,8 @@ def story(tmp_path_factory):
     story.do("end", "clients", "end", "agency")
     story.do("run again", "run", *hour)
     story.do("replay after", "deliveries", "replay")
-    story.do("verify", "verify", f"file://{state.home}/buckets/studio", "--client", "agency")
+    bucket = f"file://{state.home}/buckets/studio"
+    story.do("verify", "verify", bucket, "--client", "agency", "--at", NEXT_HOUR[1])
     story.do("clients after", "clients")
     story.machine = another_machine(state, tmp_path_factory.mktemp("machine"))
     done = story.machine.footfall("run", *hour)
