@@ -8,11 +8,14 @@ import yaml
 from pydantic import ValidationError
 
 from footfall import zones
-from footfall.clients import Client, read_client
+from footfall.clients import Client, read_client, registry_of
 from footfall.day_zones import EarlierTimezone
 from footfall.delivered_days import DeliveredDay, newest_days, other_zone
 from footfall.errors import FootfallError
 from footfall.hours import HOUR, floor, run_command
+from footfall.identities import History
+from footfall.identity_files import read_histories
+from footfall.owners import require_owner
 from footfall.settings import Settings
 from footfall.strict_yaml import NotYaml, read_yaml
 
@@ -28,7 +31,10 @@ def rezone(settings: Settings, client_id: str, day: date, now: datetime) -> list
     path = settings.clients / f"{client_id}.yaml"
     client = _client(path)
     before = read_client(settings.last_good_clients / path.name)[0]
-    days = list(newest_days(settings.ledger, client))
+    history = read_histories(settings.identities).get(client_id, History(client_id))
+    require_owner(registry_of(settings), history.name)
+    # The ledger knows the owner, and not the id.
+    days = list(newest_days(settings.ledger, client.model_copy(update={"client_id": history.name})))
     if not any(other_zone(client, said, before) for said in days):
         raise FootfallError(
             f"{path.name}: days are of the zone in which they were delivered, so there is nothing to take; "

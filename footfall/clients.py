@@ -6,7 +6,7 @@ belongs to, and the client follows from the site on the server, never from what 
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from fnmatch import fnmatchcase
 from functools import lru_cache
@@ -24,7 +24,7 @@ from footfall.day_zones import EarlierTimezone, Timezone, clock_of
 from footfall.delivered_days import mistake_of
 from footfall.exports import CADENCES, LIVE, MAIN, Destination, Export, NamedDestination
 from footfall.fields import EXPECTED, Name
-from footfall.identities import History
+from footfall.identities import History, written_id
 from footfall.locations import Location
 from footfall.log_source import LogSource
 from footfall.mistakes import Mistake
@@ -284,13 +284,26 @@ class Registry:
 
 def registry_of(settings: Settings) -> Registry:
     """The clients of one installation, with all that its operator allows; see load_registry."""
-    read = load_registry(
-        settings.clients,
-        Allowed.of(settings),
-        in_force=settings.last_good_clients,
-        ledger=settings.ledger,
-    )
-    return identified(read, settings.home)
+    return registry_at(settings.clients, Allowed.of(settings), settings.last_good_clients, settings.ledger)
+
+
+def registry_at(folder: Path, allowed: Allowed, in_force: Path, ledger: Path | None = None) -> Registry:
+    """The clients by identity. `in_force`: the state folder's copies of client files, see load_registry.
+
+    A file whose days are not those that were delivered to the same owner, by `ledger`, is set aside.
+    """
+    found = identified(load_registry(folder, allowed, in_force=in_force), in_force.parent)
+    if ledger is None:
+        return found
+    mistakes = {}
+    for client in found.clients:
+        if client.client_id not in found.stopped:
+            name = f"{written_id(client.client_id)}.yaml"
+            said = mistake_of(client, ledger, read_client(in_force / name)[0])
+            if said:
+                mistakes[client.client_id] = Mistake(name, "timezone", said)
+    kept = tuple(client for client in found.clients if client.client_id not in mistakes)
+    return replace(found, clients=kept, mistakes=(*found.mistakes, *mistakes.values()))
 
 
 def load_registry(
@@ -298,7 +311,6 @@ def load_registry(
     allowed: Allowed | None = None,
     *,
     in_force: Path | None = None,
-    ledger: Path | None = None,
     is_delivering: bool = True,
 ) -> Registry:
     """Read every `*.yaml` in `folder`.
@@ -309,8 +321,7 @@ def load_registry(
     they last were in force, in the folder `in_force`. What was new in both is the first one's by name.
 
     `allowed`: what the operator allows; without it, nothing beside the clients' own. A collector delivers
-    nothing: with `is_delivering` false it asks only who owns what, and goes on taking events. `ledger`: what
-    was delivered, whose days a file keeps (footfall.delivered_days).
+    nothing: with `is_delivering` false it asks only who owns what, and goes on taking events.
     """
     allowed = allowed or Allowed.unknown()
     mistakes = [
@@ -325,9 +336,6 @@ def load_registry(
         if client is not None:
             places, refused = places_of(f"{name}.yaml", client, allowed, ids)
             found = [*(refused if is_delivering else ()), *own_clashes(f"{name}.yaml", client, places)]
-            before = read_client(in_force / f"{name}.yaml")[0] if in_force else None
-            said = mistake_of(client, ledger, before) if ledger else None
-            found += [Mistake(f"{name}.yaml", "timezone", said)] if said else []
         read.append(Candidate(name, client, places, found))
     had = {}
     for name in ids if in_force else ():

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from footfall.found import period_of
+from footfall.identities import written_id
 from footfall.manifest import as_manifest
 from footfall.zones import clock
 
@@ -90,9 +91,10 @@ def mistake_of(client: "Client", ledger: Path, before: "Client | None") -> str |
     for said in newest_days(ledger, client):
         zones = other_zone(client, said, before)
         if zones:
+            first = said.day + timedelta(days=1)
             return (
                 f"days of {said.export} were delivered in {zones[0]} up to {said.day} and would be of "
-                f"{zones[1]} now; put it back, or `footfall clients rezone {client.client_id} --from "
-                f"{said.day + timedelta(days=1)}`"
+                f"{zones[1]} now; put it back, or `footfall clients rezone {written_id(client.client_id)} "
+                f"--from {first}`"
             )
     return None

@@ -6,9 +6,9 @@ from typing import Any
 import dagster as dg
 
 from footfall.allowed import Allowed
-from footfall.clients import Client, Registry, load_registry
+from footfall.clients import Client, Registry, load_registry, registry_at
 from footfall.errors import FootfallError
-from footfall.owners import identified, require_owner
+from footfall.owners import require_owner
 
 
 class Clients(dg.ConfigurableResource[None]):
@@ -28,10 +28,10 @@ class Clients(dg.ConfigurableResource[None]):
 
     def registry(self) -> Registry:
         """All valid clients and all mistakes."""
-        in_force = Path(self.last_good) if self.last_good else None
+        if self.last_good is None:
+            return load_registry(Path(self.folder), self.allowed())
         ledger = Path(self.ledger) if self.ledger else None
-        found = load_registry(Path(self.folder), self.allowed(), in_force=in_force, ledger=ledger)
-        return identified(found, in_force.parent) if in_force else found
+        return registry_at(Path(self.folder), self.allowed(), Path(self.last_good), ledger)
 
     def client(self, client_id: str) -> Client:
         """One client. Raises FootfallError where its file is gone, invalid or another owner's."""

@@ -8,14 +8,17 @@ import pytest
 import yaml
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from support.client_files import client
-from support.manifests import HOUR, deliver, signer
+from support.manifests import HOUR, a_manifest, deliver, signer
 
 from commands.cli import main
 from commands.registry import put_in_force
+from footfall.catalogue.periods import calendar
 from footfall.clients import registry_of
 from footfall.durable import take_up
 from footfall.errors import FootfallError
+from footfall.exports import Export
 from footfall.failures import OwnerChanged
+from footfall.manifest import DeliveredFile
 from footfall.owners import require_owner
 from footfall.settings import Settings
 from footfall.store import LocalStore
@@ -92,6 +95,27 @@ class Installation:
 
     def keys(self, bucket):
         return {info.key for info in self.buckets[bucket].list("")}
+
+
+def with_days(document, zone):
+    """The same client file in a time zone, with a daily export."""
+    days = {"name": "days", "dataset": "events", "cadence": "daily"}
+    return {**document, "timezone": zone, "exports": [*document["exports"], days]}
+
+
+def a_day_was_delivered(at, identity, zone):
+    """As the ledger knows a daily delivery."""
+    period = calendar("daily", zone).named("2026-11-20")
+    file = DeliveredFile("days/dt=2026-11-20/rev=0001/days.csv", 1, "0" * 64, 1)
+    days = Export(name="days", dataset="events", cadence="daily")
+    manifest = a_manifest(file, start=period.start, client_id=identity, export=days, period=period)
+    ledger = Ledger(at.home / "ledger.sqlite")
+    row = ledger.plan(
+        identity, "days", period.start, 1,
+        cadence="daily", reason="initial", supersedes=None, places=(), now=period.end,
+    )  # fmt: skip
+    ledger.record(row, "rendered", manifest=manifest.decode())
+    ledger.close()
 
 
 @pytest.fixture
@@ -206,6 +230,38 @@ def test_end_says_what_was_delivered_last_and_the_id_is_another_identity_from_th
     assert {row.client_id for row in rows} == {"acme"}
     assert "agency" not in at("clients")[1]
     assert "ended      acme: on " in at("clients")[1]
+
+
+def test_another_owner_in_another_zone_is_asked_for_as_an_owner_and_not_held_to_the_days_of_the_one_before(
+    at,
+):
+    at.write(with_days(at.of("old"), "Europe/Berlin"))
+    at.run()
+    a_day_was_delivered(at, "acme", "Europe/Berlin")
+    at.write(with_days(at.of("new"), "Asia/Tokyo"))
+
+    code, said = at("clients")
+    assert code == 1
+    assert "footfall clients end acme" in said and "rezone" not in said
+    assert at("clients", "rezone", "acme", "--from", "2026-11-21")[0] == 1, "they are no days of this owner"
+    assert at("clients", "end", "acme", "--give-up")[0] == 0
+
+    at.run()
+    assert at.identity() == "acme.2"
+
+
+def test_the_days_of_an_ids_second_owner_are_held_to_their_zone(at):
+    at.write(with_days(at.of("new"), "Asia/Tokyo"))
+    assert at("clients", "end", "acme")[0] == 0
+    at.run()
+    a_day_was_delivered(at, "acme.2", "Asia/Tokyo")
+    at.write(with_days(at.of("new"), "Europe/Berlin"))
+
+    assert "rezone acme --from 2026-11-21" in at("clients")[1]
+    assert at("clients", "rezone", "acme", "--from", "2026-11-21")[0] == 0
+
+    assert at("clients")[0] == 0
+    assert at.identity() == "acme.2"
 
 
 def test_an_id_that_was_left_and_ended_is_free_for_another_and_for_its_owner_again(at):

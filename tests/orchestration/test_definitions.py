@@ -379,6 +379,31 @@ def test_a_file_that_is_gone_from_a_bucket_fails_the_check_of_its_export_and_no_
     assert found["demo/events"].metadata["wrong"].value == f"main: {file}: is missing"
 
 
+def test_where_a_file_is_another_owners_the_check_says_so_and_looks_into_none_of_its_buckets(load, tmp_path):
+    from orchestration.resources.clients import Clients
+
+    delivering = _Delivering(load, tmp_path)
+    last_good = str(tmp_path / "last-good-clients")
+    delivering.resources["clients"] = Clients(folder=str(tmp_path / "clients"), last_good=last_good)
+    file = tmp_path / "clients" / "demo.yaml"
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert delivering.run(instance).success
+        others = {
+            "buckets/demo": "buckets/other",
+            "pk_shop_Hn40rBy6": "pk_other_12345678",
+            " shop\n": " other\n",
+        }
+        text = file.read_text()
+        for had, other in others.items():
+            text = text.replace(had, other)
+        file.write_text(text)
+        found = delivering.check(instance)["demo/events"]
+
+    assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert "footfall clients end demo" in found.metadata["wrong"].value
+    assert "periods in main" not in found.metadata
+
+
 class _Delivering:
     """The hourly exports of the repository's clients, with one event of `demo` to deliver."""
 

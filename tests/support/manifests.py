@@ -37,12 +37,13 @@ def a_manifest(
     supersedes=0,
     receipt=RECEIPT,
     closes=None,
+    period=None,
 ):
     """The manifest of a delivery of one file; it supersedes the revision before it where nothing is said."""
     return build(
         client_id,
         export,
-        calendar("hourly").at(start),
+        period or calendar("hourly").at(start),
         Revision(
             revision,
             supersedes or revision - 1 or None,

@@ -11,7 +11,8 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from support.orchestration_builders import warehouse
 
-from footfall.clients import load_registry
+from footfall.allowed import Allowed
+from footfall.clients import registry_at
 from footfall.last_good import keep
 from footfall.signatures import Signer
 from footfall.store import LocalStore
@@ -44,7 +45,7 @@ def main(folder: Path, days: list[str]) -> int:
     """Deliver. Prints each outcome that is not `unchanged`."""
     ledger = Ledger(folder / "ledger.sqlite")
     before = folder / "last-good-clients"
-    registry = load_registry(folder / "clients", in_force=before, ledger=folder / "ledger.sqlite")
+    registry = registry_at(folder / "clients", Allowed.unknown(), before, folder / "ledger.sqlite")
     keep(folder / "clients", before, [c.client_id for c in registry.clients])
     path = folder / "warehouse.duckdb"
     is_new = not path.exists()

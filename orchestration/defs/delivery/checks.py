@@ -8,8 +8,9 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from footfall.clients import Client, Export
+from footfall.clients import Client, Export, Registry
 from footfall.errors import FootfallError
+from footfall.exports import MAIN
 from orchestration.defs.delivery.showing import asset_key
 from orchestration.delivery.ledger import Ledger, LedgerRow
 from orchestration.delivery.places import places_of
@@ -48,10 +49,16 @@ def _checks(ordered: list[tuple[Client, Export]]) -> dg.AssetChecksDefinition:
     ) -> Iterator[dg.AssetCheckResult]:
         wanted = {key.asset_key for key in context.selected_asset_check_keys}
         ledger = Ledger(state.ledger())
+        registry = clients.registry()
         for client, export in ordered:
             key = asset_key(client.client_id, export.name)
-            if key in wanted:
-                yield _result(key, _look(client, export, clients, destinations, state, ledger))
+            if key not in wanted:
+                continue
+            if client.client_id in registry.stopped:
+                # The buckets of its file are another owner's, and the ledger's rows are not.
+                yield _result(key, {MAIN: registry.stopped[client.client_id]})
+            else:
+                yield _result(key, _look(client, export, registry, destinations, state, ledger))
         ledger.close()
 
     return look_into_buckets
@@ -60,13 +67,13 @@ def _checks(ordered: list[tuple[Client, Export]]) -> dg.AssetChecksDefinition:
 def _look(
     client: Client,
     export: Export,
-    clients: Clients,
+    registry: Registry,
     destinations: Destinations,
     state: State,
     ledger: Ledger,
 ) -> dict[str, Presence | str]:
     """Place → what it holds, or why nobody can say."""
-    taken = clients.registry().places_of_others(client.client_id)
+    taken = registry.places_of_others(client.client_id)
     signer = state.signer()
     openings = destinations.openings(client, lambda url: signer.derived(f"challenge:{url}"), taken=taken)
     places = places_of(openings)
