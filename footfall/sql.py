@@ -99,6 +99,24 @@ def run(
     return connection.execute(_filled(statement, pieces), values or None)
 
 
+def has_table(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> bool:
+    """Whether a table, or a view, is there."""
+    query = "SELECT 1 FROM information_schema.tables WHERE table_schema = ? AND table_name = ?"
+    return run(connection, query, [schema, table]).fetchone() is not None
+
+
+def table_statement(schema: str, table: str, columns: Mapping[str, str]) -> Sql:
+    """SQL that makes a table where it is missing. `columns`: name → DuckDB type, in order."""
+    return sql(
+        "CREATE TABLE IF NOT EXISTS {schema}.{table} ({listing})",
+        schema=name(schema),
+        table=name(table),
+        listing=joined(
+            ", ", (sql("{column} {type}", column=name(c), type=kind(each)) for c, each in columns.items())
+        ),
+    )
+
+
 def run_steps(connection: duckdb.DuckDBPyConnection, steps: Iterable[Iterable[str]]) -> None:
     """Execute the statements of steps of `footfall.durable`, which are literals there."""
     for step in steps:

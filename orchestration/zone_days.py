@@ -14,7 +14,7 @@ import duckdb
 
 from footfall import zones
 from footfall.catalogue.ingested import COLUMN_TYPES
-from footfall.sql import Sql, joined, kind, name, run, sql
+from footfall.sql import Sql, has_table, run, sql, table_statement
 from footfall.zones import ZoneDay
 
 #: Table → column → DuckDB type.
@@ -99,12 +99,7 @@ def changed_on(
     connection: duckdb.DuckDBPyConnection, texts: Iterable[str], first: date, last: date
 ) -> str | None:
     """The newest release by which a day from `first` to `last` of one of these zones became another."""
-    there = run(
-        connection,
-        "SELECT 1 FROM information_schema.tables "
-        "WHERE table_schema = 'ingest' AND table_name = 'zone_changes'",
-    ).fetchone()
-    if not there:
+    if not has_table(connection, "ingest", "zone_changes"):
         return None
     found = run(
         connection,
@@ -118,15 +113,7 @@ def changed_on(
 def _known(connection: duckdb.DuckDBPyConnection) -> dict[str, tuple[str, date, date]]:
     run(connection, "CREATE SCHEMA IF NOT EXISTS ingest")
     for table, columns in TABLES.items():
-        run(
-            connection,
-            "CREATE TABLE IF NOT EXISTS ingest.{table} ({columns})",
-            table=name(table),
-            columns=joined(
-                ", ",
-                (sql("{column} {type}", column=name(c), type=kind(each)) for c, each in columns.items()),
-            ),
-        )
+        run(connection, "{statement}", statement=table_statement("ingest", table, columns))
     found = run(connection, "SELECT zone, version, first_date, last_date FROM ingest.zones").fetchall()
     return {text: (version, first, last) for text, version, first, last in found}
 
@@ -151,11 +138,7 @@ def _span(
 
 def _first_event(connection: duckdb.DuckDBPyConnection) -> date | None:
     """The day of the oldest event, in a warehouse that was last written before there were these tables."""
-    there = run(
-        connection,
-        "SELECT 1 FROM information_schema.tables WHERE table_schema = 'ingest' AND table_name = 'events'",
-    ).fetchone()
-    if not there:
+    if not has_table(connection, "ingest", "events"):
         return None
     found = run(connection, "SELECT CAST(min(occurred_at) AS DATE) FROM ingest.events").fetchone()
     return found[0] if found else None

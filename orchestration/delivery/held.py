@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 import duckdb
 
-from footfall.sql import Sql, run, sql
+from footfall.sql import Sql, has_table, run, sql
 
 #: Written by orchestration.discovery.held_hosts in the same run, before deliveries: (client_id, host).
 TABLE = sql("discovery.held_hosts")
@@ -25,12 +25,7 @@ _BY_SESSION = sql(
 
 def holding(connection: duckdb.DuckDBPyConnection) -> frozenset[str]:
     """Clients of whom a host is held."""
-    found = run(
-        connection,
-        "SELECT 1 FROM information_schema.tables WHERE table_schema = 'discovery' "
-        "AND table_name = 'held_hosts'",
-    ).fetchone()
-    if found is None:
+    if not has_table(connection, "discovery", "held_hosts"):
         return frozenset()
     return frozenset(
         row[0] for row in run(connection, "SELECT DISTINCT client_id FROM {table}", table=TABLE).fetchall()

@@ -10,7 +10,7 @@ import duckdb
 from footfall.catalogue.periods import Period, calendar
 from footfall.hours import HOUR, floor
 from footfall.manifest import Receipt
-from footfall.sql import run
+from footfall.sql import has_table, run
 from orchestration.delivery.datasets import utc_cursor
 
 #: Fates that are no reason of quarantine.
@@ -44,13 +44,7 @@ class Receipts:
         self._lock = threading.Lock()
         #: Hour → client → (site, fate) → lines.
         self._hours: dict[datetime, dict[str, _Fates]] = {}
-        self._has_tables = bool(
-            run(
-                self._connection,
-                "SELECT 1 FROM information_schema.tables "
-                "WHERE table_schema = 'ingest' AND table_name = 'receipts'",
-            ).fetchone()
-        )
+        self._has_tables = has_table(self._connection, "ingest", "receipts")
 
     def load(self, starts: Iterable[datetime]) -> None:
         """Read the hours of several periods in one scan."""

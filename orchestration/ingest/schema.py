@@ -3,20 +3,15 @@
 import duckdb
 
 from footfall.catalogue.ingested import COLUMN_TYPES
-from footfall.sql import Sql, joined, kind, name, run, sql
+from footfall.sql import Sql, joined, kind, name, run, sql, table_statement
 
 
 def create_statements() -> list[Sql]:
     """SQL that makes the schema and every table where missing."""
-    statements = [sql("CREATE SCHEMA IF NOT EXISTS ingest")]
-    for table, columns in COLUMN_TYPES.items():
-        listing = joined(
-            ", ", (sql("{column} {type}", column=name(c), type=kind(each)) for c, each in columns.items())
-        )
-        statements.append(
-            sql("CREATE TABLE IF NOT EXISTS ingest.{table} ({listing})", table=name(table), listing=listing)
-        )
-    return statements
+    return [
+        sql("CREATE SCHEMA IF NOT EXISTS ingest"),
+        *(table_statement("ingest", table, columns) for table, columns in COLUMN_TYPES.items()),
+    ]
 
 
 def columns_of(table: str) -> Sql:

@@ -15,7 +15,7 @@ from pydantic import Field
 
 from footfall.durable import STEPS, BrokenState, known_version, require_known, version_in
 from footfall.errors import FootfallError
-from footfall.sql import SCRATCH, SETTINGS, confine, open_database, run, run_steps
+from footfall.sql import SCRATCH, SETTINGS, confine, has_table, open_database, run, run_steps
 
 #: Of DuckDB: not its file, or not whole; of another version; without our tables.
 _DAMAGE = (
@@ -69,11 +69,7 @@ class Warehouse(DuckDBResource):
         """Look at the version before anybody else opens the file; an older one is brought up to now."""
         name = "warehouse.duckdb"
         with open_database(self.database) as connection:
-            is_there = run(
-                connection,
-                "SELECT count(*) FROM duckdb_tables() WHERE schema_name = 'ingest' AND table_name = ?",
-                ["state_version"],
-            ).fetchone() == (1,)
+            is_there = has_table(connection, "ingest", "state_version")
             row = run(connection, "SELECT version FROM ingest.state_version").fetchone() if is_there else None
             try:
                 found = version_in(row[0]) if row else 0
