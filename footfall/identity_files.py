@@ -17,6 +17,7 @@ from footfall.identities import History
 from footfall.keys import IDENTITIES, identity_object, identity_version
 from footfall.signatures import load_signer, own_keys, signed_by
 from footfall.store import ObjectStore, put_once
+from footfall.whole_files import written_beside
 
 #: Bytes of one document: some thousand sites.
 _MAX_BYTES = 16 * 1024 * 1024
@@ -104,13 +105,7 @@ def _history(path: Path, data: bytes) -> History:
 
 def _write(path: Path, data: bytes) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    part = path.with_suffix(f".json.part-{os.getpid()}")
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
+    written_beside(path, data).replace(path)
 
 
 @contextmanager

@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from footfall.errors import FootfallError
+from footfall.whole_files import written_beside
 
 
 class Signer:
@@ -102,12 +103,7 @@ def _make(path: Path) -> None:
         _remember(path.parent, *public_key(beside.read_bytes()))  # of a key that was moved away
     except (FileNotFoundError, ValueError):
         pass
-    part = path.with_suffix(f".part-{os.getpid()}")
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(made._key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-        file.flush()
-        os.fsync(file.fileno())
+    part = written_beside(path, made._key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     try:
         os.link(part, path)
         beside.write_bytes(made.public_pem)

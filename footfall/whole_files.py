@@ -1,0 +1,15 @@
+"""Files that are there whole or not at all, for their owner alone."""
+
+import os
+from pathlib import Path
+
+
+def written_beside(path: Path, data: bytes) -> Path:
+    """A private file beside `path` with these bytes, on the disk: for the caller to put in its place."""
+    part = path.with_name(f"{path.name}.part-{os.getpid()}")
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    return part
