@@ -1,6 +1,7 @@
 """SQLite files of ours: opened, brought to the version of this program, and their damage told in one line."""
 
 import sqlite3
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Self
@@ -91,7 +92,7 @@ def open_database(
     try:
         require_known(name, path, _version(connection), known_version(name))
         for pragma in pragmas:
-            connection.execute(f"PRAGMA {pragma}")
+            _set(connection, pragma, seconds)
         if _version(connection) < known_version(name):
             _migrate(connection, name)
         connection.executescript(schema)
@@ -99,6 +100,19 @@ def open_database(
         connection.close()
         raise
     return connection
+
+
+def _set(connection: Database, pragma: str, seconds: float) -> None:
+    """SQLite waits for no other process while it changes how a new file is written."""
+    give_up = time.monotonic() + seconds
+    while True:
+        try:
+            connection.execute(f"PRAGMA {pragma}")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= give_up:
+                raise
+            time.sleep(0.01)
 
 
 def _version(connection: Database) -> int:

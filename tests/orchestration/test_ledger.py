@@ -2,11 +2,14 @@
 
 import resource
 import sqlite3
+import subprocess
+import sys
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 from support.orchestration_builders import HOUR
+from support.repository import ROOT
 
 from footfall.errors import FootfallError
 from footfall.manifest import DeliveredFile
@@ -163,3 +166,34 @@ def test_a_time_from_the_ledger_is_aware(ledger):
     assert isinstance(row.period_start, datetime)
     assert row.period_start.tzinfo is not None
     assert row.planned_at.tzinfo is not None
+
+
+MAKERS = """
+import os, sys, traceback
+from pathlib import Path
+from orchestration.delivery.ledger import Ledger
+children = []
+for _ in range(6):
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            for n in range(30):
+                Ledger(Path(sys.argv[1]) / str(n) / "ledger.sqlite").all()
+            code = 0
+        except Exception:
+            traceback.print_exc()
+        finally:
+            sys.stderr.flush()
+            os._exit(code)
+    children.append(pid)
+sys.exit(max(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in children))
+"""
+
+
+def test_processes_that_make_the_ledger_at_the_same_moment_wait_for_one_another(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", MAKERS, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stderr

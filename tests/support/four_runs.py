@@ -43,7 +43,6 @@ def _deliver(at, export, start, tries=3):
 
 def main(folder, hours):
     signer()  # one key for all
-    Logged(folder, exports=EXPORTS).ledger.close()  # one ledger for all, which is there
     children = []
     for n in range(RUNS):
         pid = os.fork()
