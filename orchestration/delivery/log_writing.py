@@ -15,7 +15,8 @@ from footfall.manifest import parse
 from footfall.merkle import Frontier
 from footfall.notes import Checkpoint
 from footfall.signatures import signed_by
-from footfall.store import Changed, DifferentBytes, NotFound, ObjectStore, StoreError, TooLarge, put_once
+from footfall.store import DifferentBytes, NotFound, ObjectStore, TooLarge, put_once
+from footfall.swapping import put_pointer
 from footfall.zones import clock
 from orchestration.delivery.desk import Desk
 from orchestration.delivery.ledger import Ledger
@@ -159,26 +160,12 @@ def _put_ours(store: ObjectStore, key: str, data: bytes) -> None:
 
 def _point(store: ObjectStore, batch: Batch, desk: Desk, name: str) -> None:
     """Make the pointer say this checkpoint, unless it says a longer one of this log."""
-    for _ in range(10):
-        try:
-            there = store.read_tagged(POINTER, limit=notes.MAX_BYTES)
-        except TooLarge:
-            store.put(POINTER, batch.note)  # none of ours is so large
-            return
-        found = _opened(there[0], desk, name) if there else None
-        if there is not None and (there[0] == batch.note or (found and found.size > batch.size)):
-            return
-        try:
-            store.swap(POINTER, batch.note, there[1] if there else None)
-            return
-        except Changed:
-            continue
-        except StoreError as error:
-            if error.code not in ("NotImplemented", "501"):
-                raise
-            store.put(POINTER, batch.note)  # a store without conditions
-            return
-    raise StoreError(f"{store.url(POINTER)} changes all the time", retryable=True, code="Changed")
+
+    def is_longer(there: bytes) -> bool:
+        found = _opened(there, desk, name)
+        return found is not None and found.size > batch.size
+
+    put_pointer(store, POINTER, batch.note, limit=notes.MAX_BYTES, stays=is_longer)
 
 
 def _checkpoint(batch: Batch, desk: Desk) -> Checkpoint:

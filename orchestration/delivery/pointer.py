@@ -9,7 +9,8 @@ from footfall import keys
 from footfall.clients import Export
 from footfall.found import ours
 from footfall.manifest import MAX_BYTES, parse
-from footfall.store import Changed, NotFound, ObjectStore, StoreError, TooLarge
+from footfall.store import NotFound, ObjectStore, TooLarge
+from footfall.swapping import put_pointer
 from orchestration.delivery.ledger import LedgerRow
 
 #: Bytes that are read of a pointer; ours have some 300.
@@ -32,25 +33,8 @@ def point(
         "sha256": hashlib.sha256(data).hexdigest(),
     }
     text = (json.dumps(pointer, indent=2) + "\n").encode()
-    for _ in range(10):
-        try:
-            there = store.read_tagged(key, limit=_LIMIT)
-        except TooLarge:
-            store.put(key, text)  # none of ours is so large
-            return
-        if there is not None and (there[0] == text or _is_newer(store, there[0], row, own_keys)):
-            return
-        try:
-            store.swap(key, text, there[1] if there else None)
-            return
-        except Changed:
-            continue
-        except StoreError as error:
-            if error.code not in ("NotImplemented", "501"):
-                raise
-            store.put(key, text)  # a store without conditions: the manifests are the truth anyway
-            return
-    raise StoreError(f"{store.url(key)} changes all the time", retryable=True, code="Changed")
+    # Of a store without conditions the last one counts: the manifests are the truth anyway.
+    put_pointer(store, key, text, limit=_LIMIT, stays=lambda there: _is_newer(store, there, row, own_keys))
 
 
 def _is_newer(store: ObjectStore, data: bytes, row: LedgerRow, own_keys: Mapping[str, bytes]) -> bool:

@@ -29,6 +29,7 @@ from footfall.store import (
     holds,
     put_once,
 )
+from footfall.swapping import swap_unless
 from orchestration.delivery import states
 from orchestration.delivery.desk import Desk
 from orchestration.delivery.ledger import Ledger, LedgerRow
@@ -331,11 +332,10 @@ class Sender:
         if self.ledger.was_written(text):
             return
         try:
-            there = store.read_tagged(key, limit=_PAGE_BYTES)
-            is_ours = there is None or there[0] == data or MARK.encode() in there[0]
-            if is_ours and (there is None or there[0] != data):
-                store.swap(key, data, there[1] if there else None)
-            if is_ours:
+            is_there = swap_unless(
+                store, key, data, limit=_PAGE_BYTES, stays=lambda there: MARK.encode() not in there
+            )
+            if is_there:
                 LogBook(self.ledger, self.client.client_id, place.name).note(key, data)
         except StoreError as error:
             if error.retryable:

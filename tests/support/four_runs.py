@@ -25,20 +25,9 @@ def work(folder, n, hours):
     at = Logged(folder, exports=EXPORTS)
     for hour in range(hours):
         at.now = HOUR + (hour + 1) * ONE
-        _deliver(at, EXPORTS[n], HOUR + hour * ONE)
+        at.deliver(EXPORTS[n], HOUR + hour * ONE)
         for trouble in at.publish():
             raise trouble
-
-
-def _deliver(at, export, start, tries=3):
-    """As runs do it: who wrote a page of the bucket at the same moment as another tries again."""
-    for left in reversed(range(tries)):
-        try:
-            at.deliver(export, start)
-            return
-        except AssertionError as error:
-            if not left or "has changed since it was read" not in str(error):
-                raise
 
 
 def main(folder, hours):
