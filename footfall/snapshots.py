@@ -54,7 +54,10 @@ def stores(url: str, s3_endpoint: str | None) -> tuple[ObjectStore, ObjectStore]
     """Where the snapshots of a backup lie, and where its lake. Raises FootfallError."""
     whole = url.rstrip("/")
     open_store(url, s3_endpoint=s3_endpoint)  # says what is wrong in the words that were given
-    return tuple(open_store(f"{whole}/{each}", s3_endpoint=s3_endpoint) for each in ("snapshots", "lake"))  # type: ignore[return-value]
+    snapshots, lake = (
+        open_store(f"{whole}/{each}", s3_endpoint=s3_endpoint) for each in ("snapshots", "lake")
+    )
+    return snapshots, lake
 
 
 def require_private(store: ObjectStore) -> None:

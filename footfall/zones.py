@@ -16,7 +16,7 @@ from importlib import resources
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
-import tzdata  # type: ignore[import-untyped]
+import tzdata
 
 # Libraries ask for zones by name, Dagster for its partitions and schedules. Without a path to search, Python
 # takes those of the package for them too.
