@@ -12,6 +12,7 @@ from commands.state import with_settings
 from footfall.access.api_keys import key_hash, new_key
 from footfall.clients import Client
 from footfall.errors import FootfallError
+from footfall.identities import written_id
 from footfall.settings import Settings
 
 
@@ -40,6 +41,7 @@ def new(
 ) -> int:
     """Make a key, show it once, and print what belongs into the client file."""
     client = known_client(settings, client_id)
+    in_file = written_id(client.client_id)
     key = new_key()
     written = {
         "name": label,
@@ -49,11 +51,12 @@ def new(
     }
     try:  # the client as it would be with the key, so that a mistake shows before the key is handed out
         document = client.model_dump(mode="json", exclude_unset=True)
-        Client.model_validate({**document, "api_keys": [*document.get("api_keys", []), written]})
+        keys = [*document.get("api_keys", []), written]
+        Client.model_validate({**document, "client_id": in_file, "api_keys": keys})
     except ValidationError as error:
         raise FootfallError(error.errors(include_input=False)[0]["msg"]) from None
     print(f"the key, shown only now:  {key}\n")
-    print(f"add to api_keys in {settings.clients / f'{client.client_id}.yaml'}:")
+    print(f"add to api_keys in {settings.clients / f'{in_file}.yaml'}:")
     print(f"  - {json.dumps(written)}")
     return 0
 

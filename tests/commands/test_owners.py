@@ -229,6 +229,8 @@ def test_end_says_what_was_delivered_last_and_the_id_is_another_identity_from_th
     rows = Ledger(at.home / "ledger.sqlite").all()
     assert {row.client_id for row in rows} == {"acme"}
     assert "agency" not in at("clients")[1]
+    keys = at("keys", "new", "acme", "--permission", "read")[1]
+    assert f"{at.clients / 'acme.yaml'}:" in keys, "the file has the id"
     assert "ended      acme: on " in at("clients")[1]
 
 
