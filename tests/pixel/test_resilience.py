@@ -249,6 +249,7 @@ def test_42_a_path_of_any_length_is_kept_up_to_what_an_event_may_hold(stored):
 def test_what_is_dropped_is_told(site):
     """Of 150 events at once 100 wait; the next batch says that 50 were lost."""
     tab = site.visit("/")
+    site.collector.wait_for_events(1)
     site.collector.answers.append((503, {}))
 
     tab.evaluate("for (let n = 0; n < 150; n++) footfall('n', {props: {n}})")
