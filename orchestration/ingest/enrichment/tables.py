@@ -17,7 +17,7 @@ from orchestration.ingest.enrichment.referrers import HOSTS, SPAM_HOSTS, classif
 from orchestration.ingest.enrichment.user_agents import agent_of
 
 #: Version of the rules in this folder; goes up when the same line gives another row.
-RULES = 1
+RULES = 2
 #: Page views of one visitor in one minute that no person can make. Lower: busy offices behind one address,
 #: which are one visitor, become bots. Higher: only the wildest programs are found. 20 to 1000.
 IMPOSSIBLE_VIEWS_A_MINUTE = 60
@@ -31,9 +31,10 @@ _AGENT = ("browser", "browser_version", "os", "os_version", "device", "bot_class
 
 @cache
 def enrichment_version() -> str:
-    """What a row was enriched with: our rules, both packages and both lists. Same version, same row."""
+    """What a row was enriched with: our rules, the packages and the lists. Same version, same row."""
     lists = hashlib.sha256(HOSTS.read_bytes() + SPAM_HOSTS.read_bytes()).hexdigest()[:8]
-    return f"{RULES}-uap{version('ua-parser-builtins')}-cua{version('crawler-user-agents')}-lists{lists}"
+    packages = f"uap{version('ua-parser-builtins')}-cua{version('crawler-user-agents')}"
+    return f"{RULES}-{packages}-cd{version('crawlerdetect')}-lists{lists}"
 
 
 def make_tables(
