@@ -4,7 +4,6 @@ A client owns sites, a destination and exports. Site keys are public: they say w
 belongs to, and the client follows from the site on the server, never from what a request claims.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
@@ -13,10 +12,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from footfall import collecting, funnel, log_source, page_rules, zones
 from footfall.allowed import Allowed
+from footfall.apps import App
 from footfall.catalogue.periods import Calendar
 from footfall.clashes import Candidate, Places, own_clashes, places_of, standing
 from footfall.consent import GpcPolicy
@@ -31,9 +31,9 @@ from footfall.mistakes import Mistake
 from footfall.owners import identified
 from footfall.page_rules import PageRules
 from footfall.settings import Settings
+from footfall.site_domains import Domain
 from footfall.strict import Strict
 from footfall.strict_yaml import NotYaml, line_of, read_yaml
-from footfall.wildcards import is_everybodys
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -66,19 +66,6 @@ _EXPECTED = {
 
 SiteKey = Annotated[str, Field(pattern=_SITE_KEY)]
 
-_DOMAIN = re.compile(r"^(\*\.)?[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")
-
-
-def _domain(value: str) -> str:
-    if not _DOMAIN.fullmatch(value):
-        raise ValueError("expected a lower-case host name such as shop.example or *.shop.example")
-    if is_everybodys(value):
-        raise ValueError("a wildcard needs a domain of one's own, such as *.shop.example")
-    return value
-
-
-Domain = Annotated[str, AfterValidator(_domain)]
-
 
 class Site(Strict):
     """A web site of a client; `*.` in front of a domain stands for all its subdomains."""
@@ -100,6 +87,8 @@ class Site(Strict):
     cut_on_campaign: bool = False
     #: Types of events that count as conversions. More of them: higher conversion rates.
     conversions: list[funnel.EventType] = Field(default=["purchase"], max_length=64)
+    #: Apps that show the site's pages from their own files, by the scheme of these pages' addresses.
+    apps: list[App] = Field(default_factory=list, max_length=8)
     #: A path of the collector that stands for this site: events to it need no key (first-party proxies).
     path: collecting.Alias | None = None
     #: Hosts whose old clients name only a `domain` and no key. Anyone can claim a host, as with any pixel.
@@ -119,8 +108,8 @@ class Site(Strict):
         return self
 
     def declares(self, host: str) -> bool:
-        """Whether `host` is one of the domains, or below a wildcard one."""
-        return host in self.domains or any(fnmatchcase(host, domain) for domain in self.domains)
+        """Whether `host` is one of the domains, below a wildcard one, or one of the apps."""
+        return host in self.domains or any(fnmatchcase(host, each) for each in (*self.domains, *self.apps))
 
     def links_to(self, host: str) -> bool:
         """Whether `host` is a linked domain, or below a wildcard one."""

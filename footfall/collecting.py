@@ -41,6 +41,9 @@ class ApiKey(Strict):
     site_id: str | None = None
     #: Requests a minute; None: the setting's.
     requests_per_minute: int | None = Field(default=None, ge=1, le=1_000_000)
+    #: Consent tier of its events that declare none: the program knows what its people allowed. None: 2, or 0
+    #: where the site's own default is 0.
+    consent: Literal[0, 1, 2, 3] | None = None
 
     def may(self, permission: Permission) -> bool:
         """Whether the key has a permission, by name or as admin."""
