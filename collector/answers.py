@@ -1,5 +1,6 @@
 """Every answer the collector gives, as bytes: taken, refused, JSON, preflight."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from fnmatch import fnmatchcase
@@ -8,9 +9,9 @@ from typing import Any
 import msgspec
 
 from collector.server.message import Answer, Headers
-from collector.shapes import Shape
 from footfall.event import Refused, timestamp
 from footfall.keys import raw_prefix
+from footfall.shapes import Shape
 
 #: Seconds after which a refused sender may try again, in the Retry-After header.
 RETRY_SECONDS = 5
@@ -72,8 +73,10 @@ def refusal_answer(
     count = (b"x-footfall-refused", str(len(refusals)).encode())
     if taken is not None:
         return taken._replace(headers=[*taken.headers, _EXPOSE, reason, count])
+    document = refusals[0].document
+    as_json = as_json or document is not None
     if as_json:
-        body = msgspec.json.encode({"error": first.code, "message": refusals[0].detail})
+        body = msgspec.json.encode(document or {"error": first.code, "message": refusals[0].detail})
     else:
         body = f"{refusals[0]}\n".encode()
     headers = [CORS, _EXPOSE, reason, count, _JSON if as_json else _TEXT, length(body)]
@@ -86,14 +89,43 @@ def refusal_answer(
     return Answer(first.status, headers, body)
 
 
+#: What the first collector calls its environments: the first part of the paths of each.
+_ENVIRONMENTS = re.compile(r"/(dev|test|stage|staging|prod)/")
+
+
+def environment_of(path: str) -> str:
+    """The environment that a path of the first collector stands for."""
+    found = _ENVIRONMENTS.match(path)
+    return found[1] if found else "prod"
+
+
+def older_health(path: str, received_at: datetime, why: Sequence[str]) -> Answer:
+    """What an older client hears that asks by POST whether we are there; `why` events would be refused."""
+    report = {
+        "status": "unhealthy" if why else "healthy",
+        "message": f"event-collector is {'not ready' if why else 'working'}; nothing was stored",
+        "environment": environment_of(path),
+        "timestamp": timestamp(received_at),
+        **({"reasons": why} if why else {}),
+    }
+    return json_answer(503 if why else 200, report)
+
+
 def older_answer(
-    shape: Shape, event_ids: Sequence[str], received_at: datetime, bucket: str, refused: int
+    shape: Shape, path: str, event_ids: Sequence[str], received_at: datetime, bucket: str, refused: int
 ) -> Answer:
-    """What a program that was written for another collector expects to read after its events were taken."""
+    """What a program that was written for another collector expects to read after its events were taken.
+
+    `path`: where it sent them.
+    """
     if shape == "collect":
         return json_answer(
             200,
-            {"message": "event taken", "environment": "footfall", "timestamp": timestamp(received_at)},
+            {
+                "message": "event taken",
+                "environment": environment_of(path),
+                "timestamp": timestamp(received_at),
+            },
         )
     if shape == "track":
         # The event's own object does not exist: `key` is where the hour's events are put.
@@ -120,7 +152,8 @@ class Origins:
         """The answer with the CORS header that is right for an Origin header (empty: none was sent)."""
         headers = [pair for pair in answer.headers if pair[0] != CORS[0]]
         text = origin.decode("latin-1")
-        if any(fnmatchcase(text, pattern) for pattern in self._allowed):
+        # In a pattern brackets are a choice of characters; in an origin they hold an IPv6 address.
+        if text in self._allowed or any(fnmatchcase(text, pattern) for pattern in self._allowed):
             headers.append((CORS[0], origin))
         headers.append((b"vary", b"origin"))
         return answer._replace(headers=headers)

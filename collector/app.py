@@ -11,40 +11,49 @@ coroutine.
 """
 
 import asyncio
-import hmac
 import logging
 import re
 import time
 from collections.abc import Callable, Coroutine
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from collector.answers import IMAGE, PREFLIGHT, Origins, older_answer, refusal_answer
+from collector.answers import IMAGE, PREFLIGHT, Origins, older_health, refusal_answer
 from collector.clock import LiveClock
 from collector.counters import Counters
 from collector.encoding import inflated
-from collector.gif import gif_event, site_in_query
+from collector.gif import gif_event, is_ahead, mail_proxy, site_in_query
 from collector.intake import JSON_ROUTES, Appends, Intake, Route
 from collector.key_holders import holder_of, presented_key
 from collector.operation import Operation, Ships
 from collector.options import Options
 from collector.pixel_files import PixelFiles
+from collector.receipt_times import ReceiptTimes
 from collector.routing import Routes, Table
 from collector.sender import Senders
 from collector.server.message import Answer, Outcome, Pending, Request, Trouble
-from collector.shapes import claimed_domain, is_health_check, page_origin, parse_any_batch
 from collector.spool import NotDurable
 from collector.taken import Taken
 from collector.targets import KeyHolder, Sites, Target, inherit
 from collector.visitor_salts import VisitorSalts, where
 from footfall.access.limits import BYTES_OF_ONE, Limited, Limits
-from footfall.event import Refusal, Refused
+from footfall.event import Refusal, Refused, parse_any_batch
+from footfall.hosts import host_of
+from footfall.shapes import claimed_host, is_health_check, is_older, page_origin
 
 log = logging.getLogger("collector")
 
 #: What the server says is wrong with a request → what a sender is told.
 REFUSALS = {trouble: Refusal[trouble.name] for trouble in Trouble}
+
+#: What a sender is told whose events could be anybody's.
+NAME_THE_SITE = (
+    "name it with ?site=KEY or an API key, or in the client file: sites[].path, sites[].legacy_domains"
+)
+
+STAGED_COLLECT = ("/dev/collect", "/prod/collect")
+STAGED_TRACK = ("/dev/track", "/prod/track")
 
 _ENRICH = re.compile(r"/events/[^/]{1,128}/enrich/?")
 
@@ -82,7 +91,7 @@ class Collector:
         )
         self._salts = VisitorSalts(agree_salt, find_salt, own_salt)
         self._intake = Intake(spool, self._salts, senders or Senders(), self._limits, self.counters)
-        self._import_key = import_key.encode() if import_key else None
+        self._receipt_time = ReceiptTimes(self._now, import_key)
         self._origins = Origins(options.cors_origins)
         self._pixel = PixelFiles(pixel)
         self._sites = Sites()
@@ -90,7 +99,7 @@ class Collector:
         self.operation = Operation(
             spool, shipper, self.counters, self._limits, self._now(), has_jumped or (lambda: False)
         )
-        self._routes = Routes(self._table(), options.paths)
+        self._routes = Routes(self._table(), options.paths, weak=(*STAGED_COLLECT, *STAGED_TRACK))
 
     def _table(self) -> Table:
         operation = self.operation
@@ -99,6 +108,9 @@ class Collector:
             ("POST", "/track"): ("track", self._collect),
             ("POST", "/events/"): ("events", self._events),
             ("POST", "/events"): ("events", self._events),
+            # As the first two older collectors were deployed; a site's own path of the same name comes first.
+            **{("POST", path): ("collect", self._collect) for path in STAGED_COLLECT},
+            **{("POST", path): ("track", self._collect) for path in STAGED_TRACK},
             ("GET", "/pixel.gif"): ("gif", self._pixel_gif),
             ("POST", "/pixel.gif"): ("gif", self._pixel_gif),
             ("GET", "/pixel.js"): ("pixel", self._pixel_file),
@@ -216,7 +228,7 @@ class Collector:
 
     def _collect(self, request: Request, target: Target | None = None) -> Route:
         """One event or a batch, in our shape or an older one, of the site that a key or path stands for."""
-        received_at = self._receipt_time(request.headers)
+        received_at = self._receipt_time.of(request.headers)
         content = request.body
         try:
             if target is None:
@@ -224,30 +236,40 @@ class Collector:
                 target = self._target(key) if key else None
             content = self._whole(request)
             if len(content) <= 64 and is_health_check(content):
-                return older_answer("collect", [], received_at, "", 0)
+                return older_health(request.path, received_at, self.operation.not_ready())
             key, sent_at, raws, lost = parse_any_batch(content)
+            if target is None and key:
+                target = self._target(key)
+            holder = self._writer(request, target)
             if target is None:
-                target = self._target(key) if key else self._keyless(request, raws[0])
+                target = holder.target if holder is not None else None
+            if target is None:
+                target = self._keyless(request, raws[0])
         except Refused as refused:
             target = target or self._sites.get(refused.site or "")
             return self._intake.keep_unreadable(refused, request, target, received_at, content)
-        return self._intake.take(request, target, received_at, sent_at, raws, lost=lost)
+        return self._intake.take(request, target, received_at, sent_at, raws, lost=lost, holder=holder)
 
     def _pixel_gif(self, request: Request, target: Target | None = None) -> Route:
-        received_at = self._receipt_time(request.headers)
+        if request.method == "HEAD" or is_ahead(request.headers):
+            return IMAGE  # nobody has seen it
+        received_at = self._receipt_time.of(request.headers)
+        proxy = mail_proxy(request.headers)
         referer = request.headers.get(b"referer", b"").decode("latin-1")
         try:
             if target is None:
                 target = self._target(site_in_query(request.query))
             host = target.site.domains[0].removeprefix("*.")
-            sent_at, raw = gif_event(request.query, referer, host)
+            sent_at, raw = gif_event(request.query, referer, host, proxy)
         except Refused as refused:
             return self._intake.keep_unreadable(refused, request, target, received_at, request.query)
-        return self._intake.take(request, target, received_at, sent_at, [raw], taken=IMAGE)
+        return self._intake.take(
+            request, target, received_at, sent_at, [raw], taken=IMAGE, is_shared=proxy is not None
+        )
 
     def _events(self, request: Request) -> Route:
         """Events that a program sends with an API key."""
-        received_at = self._receipt_time(request.headers)
+        received_at = self._receipt_time.of(request.headers)
         holder, target, content = None, None, request.body
         try:
             holder = holder_of(request.headers, self._sites, "write")
@@ -261,12 +283,12 @@ class Collector:
             return self._intake.keep_unreadable(refused, request, target, received_at, content)
         left = self._limits.headers_of_key(holder.key.sha256, holder.key.requests_per_minute, request.started)
         return self._intake.take(
-            request, target, received_at, sent_at, raws, lost=lost, shape="events", more=left
+            request, target, received_at, sent_at, raws, lost=lost, holder=holder, more=left
         )
 
     def _enrichment(self, request: Request) -> Route:
         """Fields for an event that is stored: not taken here, and kept with the id that its path names."""
-        received_at = self._receipt_time(request.headers)
+        received_at = self._receipt_time.of(request.headers)
         holder = holder_of(request.headers, self._sites, "write")
         self._limit_key(holder, request)
         kept = request.path.encode() + b"\n" + request.body
@@ -294,22 +316,43 @@ class Collector:
             raise Refused(Refusal.UNKNOWN_SITE if self._sites.are_certain else Refusal.SITES_UNCERTAIN)
         return target
 
-    def _keyless(self, request: Request, raw: bytes) -> Target:
-        """Whose events these are that name no site: by an API key, or by a host that was given to old
-        clients. Raises Refused.
+    def _writer(self, request: Request, target: Target | None) -> KeyHolder | None:
+        """Whose write key a request carries, where it is of the site's client; None without one.
+
+        Raises Refused where the key alone could say whose the events are, and does not.
         """
-        if presented_key(request.headers) is not None:
+        if presented_key(request.headers) is None:
+            return None
+        if target is None:
             holder = holder_of(request.headers, self._sites, "write")
-            self._limit_key(holder, request)
-            if holder.target is not None:
-                return holder.target
+        else:
+            try:
+                holder = holder_of(request.headers, self._sites, "write")
+            except Refused:
+                return None  # a site key is enough, whatever else a proxy or a page sends
+            if holder.client_id != target.client_id:
+                return None
+        self._limit_key(holder, request)
+        return holder
+
+    def _keyless(self, request: Request, raw: bytes) -> Target:
+        """Whose events these are that name no site: by a host that was given to old clients, or in an
+        older shape where there is but one site. Raises Refused.
+        """
         if self._sites.legacy:
             origin = page_origin(request.headers) or ""
-            host = claimed_domain(raw) or origin.partition("://")[2].partition(":")[0]
+            host = claimed_host(raw) or host_of(origin.partition("://")[2])
             target = self._sites.legacy.get(host)
             if target is not None:
                 return target
-        raise Refused(Refusal.MISSING_SITE if self._sites.are_certain else Refusal.SITES_UNCERTAIN)
+        if not self._sites.are_certain:
+            raise Refused(Refusal.SITES_UNCERTAIN)
+        if len(self._sites) == 1 and is_older(raw):
+            [only] = self._sites.values()
+            # A site that lists hosts for old clients means these and no others.
+            if claimed_host(raw) is None or not only.site.legacy_domains:
+                return only
+        raise Refused(Refusal.MISSING_SITE, NAME_THE_SITE)
 
     def _limit_key(self, holder: KeyHolder, request: Request) -> None:
         limited = self._limits.of_key(holder.key.sha256, holder.key.requests_per_minute, request.started)
@@ -320,24 +363,6 @@ class Collector:
         holder = holder_of(request.headers, self._sites, "read")
         self._limit_key(holder, request)
         return holder
-
-    def _receipt_time(self, headers: dict[bytes, bytes]) -> datetime:
-        """Now, or what a trusted import states. Raises Refused(IMPORT_KEY | RECEIPT_TIME)."""
-        now = self._now()
-        stated = headers.get(b"x-footfall-received-at")
-        if stated is None:
-            return now
-        secret = headers.get(b"x-footfall-import-key", b"")
-        if self._import_key is None or not hmac.compare_digest(secret, self._import_key):
-            raise Refused(Refusal.IMPORT_KEY)
-        try:
-            moment = datetime.fromisoformat(stated.decode("ascii"))
-            moment = moment.astimezone(UTC) if moment.tzinfo else datetime.max.replace(tzinfo=UTC)
-        except (ValueError, OverflowError):
-            raise Refused(Refusal.RECEIPT_TIME, "expected ISO 8601 such as 2026-11-20T14:03:07Z") from None
-        if not datetime(2000, 1, 1, tzinfo=UTC) <= moment <= now:
-            raise Refused(Refusal.RECEIPT_TIME, "expected a time with its zone, from 2000 to now")
-        return moment
 
     # Everything else
 

@@ -1,6 +1,7 @@
 """An image request's query → the JSON of the event that it describes."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -17,14 +18,39 @@ _SCREEN = re.compile(r"([0-9]{1,5})(?:,([0-9]{1,5})(?:,[0-9.]{1,5})?)?")
 _BOT = re.compile(r"0|1[5-9][0-9]")
 
 
-def gif_event(query: bytes, referer: str, site_host: str) -> tuple[int | None, bytes]:
+#: Headers by which browsers, mail programs and previews say that nobody looks yet, and their words for it.
+_AHEAD = (b"sec-purpose", b"purpose", b"x-purpose", b"x-moz")
+_AHEAD_WORDS = (b"prefetch", b"prerender", b"preview")
+#: How proxies that fetch the images of e-mails call themselves. Apple's calls itself nothing else.
+_MAIL_PROXY = re.compile(rb"GoogleImageProxy|YahooMailProxy|\AMozilla/5\.0\Z")
+_NAMELESS_PROXY = "AppleMailPrivacy"
+
+
+def is_ahead(headers: Mapping[bytes, bytes]) -> bool:
+    """Whether a request is made ahead of a view that may never come."""
+    said = b" ".join(headers[name] for name in _AHEAD if name in headers).lower()
+    return bool(said) and any(word in said for word in _AHEAD_WORDS)
+
+
+def mail_proxy(headers: Mapping[bytes, bytes]) -> str | None:
+    """The e-mail provider's proxy that asks for an image in the place of its readers; None for all others."""
+    found = _MAIL_PROXY.search(headers.get(b"user-agent", b"").strip())
+    if found is None:
+        return None
+    return _NAMELESS_PROXY if found[0] == b"Mozilla/5.0" else found[0].decode()
+
+
+def gif_event(
+    query: bytes, referer: str, site_host: str, proxy: str | None = None
+) -> tuple[int | None, bytes]:
     """Send time and JSON of the event that an image request describes.
 
     `event` is its whole JSON, as the pixel sends it where it may not post. Else fields are those of a posted
     event; every other parameter becomes a property. A page without scripts
     cannot name its address, so the Referer header stands in for a missing `url`. The short form of
     small counters (`p` path, `t` title, `r` referrer, `s` screen, `q` query, `e` event, `b` bot) is read
-    where `p` is given and `url` is not; its path is on the Referer's host, or else on `site_host`.
+    where `p` is given and `url` is not; its path is on the Referer's host, or else on `site_host`. `proxy`
+    is the one that stands between us and the reader of an e-mail; the event says so as `mail_proxy`.
     Raises Refused(TOO_MANY_PROPERTIES | INVALID_EVENT).
     """
     try:
@@ -32,6 +58,8 @@ def gif_event(query: bytes, referer: str, site_host: str) -> tuple[int | None, b
     except ValueError:
         raise Refused(Refusal.TOO_MANY_PROPERTIES) from None
     event: dict[str, Any] = {"type": "page_view", "url": referer}
+    if proxy is not None:
+        event["mail_proxy"] = proxy
     given = dict(pairs)
     if "event" in given:
         return _milliseconds(given.get("sent_at", "")), given["event"].encode()

@@ -11,16 +11,21 @@ from typing import Any, Protocol
 
 from collector.answers import TAKEN, older_answer, refusal_answer
 from collector.counters import Counters
-from collector.sender import Senders, receipt
+from collector.persons import NOBODY as NOBODY_KNOWN
+from collector.persons import Person, told_apart
+from collector.sender import Senders, receipt, receipt_of_person, with_sender
 from collector.server.message import Answer, Headers, Pending, Request
-from collector.shapes import Shape, page_origin, translate
 from collector.spool import NotDurable, SpoolState
 from collector.taken import Taken
-from collector.targets import Target
+from collector.targets import KeyHolder, Target
 from collector.turns import Steps, Turns
 from collector.visitor_salts import VisitorSalts
+from footfall import consent
 from footfall.access.limits import BYTES_OF_ONE, WORK_OF_ONE, Buckets, Limits
+from footfall.apps import of_app
+from footfall.clients import Site
 from footfall.event import (
+    MAX_EVENT_BYTES,
     MAX_QUARANTINE_BYTES,
     Event,
     Receipt,
@@ -30,9 +35,11 @@ from footfall.event import (
     event_line,
     refused_line,
 )
+from footfall.geo import NOWHERE
 from footfall.privacy import VisitorHash
 from footfall.scrub_addresses import without_own_address
-from footfall.scrub_work import affordable, work
+from footfall.scrub_work import MAX_EVENT_WORK, affordable, work
+from footfall.shapes import Shape, older_event, page_origin, require_fields
 
 #: Routes for programs, which read a refusal as JSON.
 JSON_ROUTES = frozenset({"track", "events", "count", "recent", "info"})
@@ -85,6 +92,9 @@ class _Checked:
     events: list[Event] = field(default_factory=list)
     refusals: list[Refused] = field(default_factory=list)
     rejected: list[bytes] = field(default_factory=list)
+    #: Whom each event, and each refused one, is about, where a program with a key sent them.
+    persons: list[Person] = field(default_factory=list)
+    rejected_persons: list[Person] = field(default_factory=list)
 
 
 class Intake:
@@ -116,45 +126,78 @@ class Intake:
         *,
         taken: Answer = TAKEN,
         lost: int | None = None,
-        shape: Shape | None = None,
+        holder: KeyHolder | None = None,
+        is_shared: bool = False,
         more: Headers | None = None,
     ) -> Route:
         """Check each event, make all of them durable, good and bad, and answer for the request.
 
+        `holder` is whose key a program sent them with: then they are about the persons that they name.
+        `is_shared`: what sent them stands between us and many people, so that nobody is recognised by it.
+
         `lost` is the loss that the batch reports; its first event carries it.
-        `taken` is the answer where all is well, unless the body has an older shape, or `shape` says that
-        its sender expects the answer of one; `more` are headers of that answer. Raises Limited.
+        `taken` is the answer where all is well, unless the body has an older shape; `more` are headers of
+        that answer. Raises Limited.
         """
         sender = self._senders.of(request.peer, request.headers)
         if b"x-footfall-received-at" not in request.headers:  # a trusted import is not limited
             needed = self._charge(sender.address, target, raws, request.started)
         else:
             needed = _work_of(raws)
-        checked = _Checked(shape)
+        checked = _Checked("events" if request.route == "events" else None)
         events, refusals = checked.events, checked.refusals
         lines: list[bytes] = []
 
         def make_lines(salt: VisitorHash | None, previous: VisitorHash | None = None) -> Steps:
             site = target.site
-            of_request = receipt(target.client_id, site, received_at, request.headers, sender, salt, previous)
+            if is_shared:
+                salt = previous = None
+            of_request = receipt(
+                target.client_id,
+                site,
+                received_at,
+                request.headers,
+                sender._replace(place=NOWHERE) if is_shared else sender,
+                salt,
+                previous,
+            )
             for n, event in enumerate(events):
                 is_declared = site.declares(event.host)
-                first_lost = None if n else lost
-                lines.append(
-                    event_line(
-                        event, of_request, sent_at=sent_at, is_declared_host=is_declared, lost=first_lost
+                of_event = of_request
+                if holder is not None:
+                    person = checked.persons[n]
+                    of_event = receipt_of_person(
+                        target.client_id,
+                        site,
+                        received_at,
+                        person,
+                        self._senders.place_of(person.address),
+                        _consent_of(holder, site),
+                        salt,
+                        previous,
                     )
+                    event = with_sender(event, holder.key.name, of_request.user_agent)
+                line = event_line(
+                    event, of_event, sent_at=sent_at, is_declared_host=is_declared, lost=None if n else lost
                 )
+                if holder is not None:
+                    line = without_own_address(line, checked.persons[n].address)
+                lines.append(line)
                 yield
-            for refused, raw in zip(refusals, checked.rejected, strict=True):
-                lines.append(refused_line(refused, of_request, raw))
+            for n, (refused, raw) in enumerate(zip(refusals, checked.rejected, strict=True)):
+                line = refused_line(refused, of_request, raw)
+                if holder is not None:
+                    line = without_own_address(line, checked.rejected_persons[n].address)
+                lines.append(line)
                 yield
 
         def store() -> Pending:
             answer = taken
             if checked.shape is not None and events:
                 ids = [event.event_id for event in events]
-                answer = older_answer(checked.shape, ids, received_at, target.bucket, len(refusals))
+                answer = older_answer(
+                    checked.shape, request.path, ids, received_at, target.bucket, len(refusals)
+                )
                 if more:
                     answer = answer._replace(headers=[*answer.headers, *more])
             if refusals:
@@ -166,7 +209,7 @@ class Intake:
                 request, target, received_at, lines, answer, len(events), refusals, sender.address
             )
 
-        steps = _check(raws, checked, request, target)
+        steps = _check(raws, checked, request, target, is_keyed=holder is not None)
         client_id = target.owner or target.client_id
 
         async def store_in_turns() -> Pending:
@@ -298,20 +341,36 @@ def _work_of(raws: list[bytes]) -> int:
     return sum(map(work, raws))
 
 
-def _check(raws: list[bytes], into: _Checked, request: Request, target: Target) -> Steps:
+def _check(
+    raws: list[bytes], into: _Checked, request: Request, target: Target, *, is_keyed: bool = False
+) -> Steps:
     """Check events, one a step."""
-    for raw in raws:
+    for sent in raws:
+        raw, person = sent, NOBODY_KNOWN
+        if is_keyed and len(sent) <= MAX_EVENT_BYTES and work(sent) <= MAX_EVENT_WORK:
+            raw, person = told_apart(sent)
         try:
-            into.events.append(check_event(raw))
+            event = check_event(raw)
         except Refused as refused:
             try:
                 event, shape = _older(raw, refused, request, target)
                 into.shape = into.shape or shape
-                into.events.append(event)
             except Refused as final:
                 into.refusals.append(final)
-                into.rejected.append(raw)
+                into.rejected.append(sent)
+                into.rejected_persons.append(person)
+                yield
+                continue
+        into.events.append(event)
+        into.persons.append(person)
         yield
+
+
+def _consent_of(holder: KeyHolder, site: Site) -> int:
+    """The tier of a program's events that declare none."""
+    if holder.key.consent is not None:
+        return holder.key.consent
+    return consent.SESSION if site.consent_default else consent.NONE
 
 
 def _do(steps: Steps) -> None:
@@ -319,14 +378,19 @@ def _do(steps: Steps) -> None:
         pass
 
 
-def _older(raw: bytes, refused: Refused, request: Request, target: Target) -> tuple[Event, Shape]:
-    """The event of a body that only an older tracker's rules explain. Raises the refusal, or a new one."""
-    if refused.refusal is not Refusal.INVALID_EVENT:
-        raise refused
+def _older(raw: bytes, refused: Refused, request: Request, target: Target) -> tuple[Event, Shape | None]:
+    """The event of a body that only an older tracker's rules explain, or those for apps. Raises the refusal,
+    or a new one.
+    """
+    apps = target.site.apps
+    page = of_app(raw, apps) if apps else None
+    if page is not None:
+        return check_event(page), None
     host = target.site.domains[0].removeprefix("*.")
-    translated = translate(raw, page_origin(request.headers), host)
-    if translated is None:
-        raise refused
+    translated = older_event(raw, refused, page_origin(request.headers), host)
     if translated.bucket is not None and translated.bucket != target.bucket:
         raise Refused(Refusal.BUCKET_MISMATCH)
-    return check_event(translated.raw), translated.shape
+    if translated.shape == "track" and request.route != "events":
+        require_fields(raw)
+    page = of_app(translated.raw, apps) if apps else None
+    return check_event(page or translated.raw), translated.shape

@@ -15,9 +15,12 @@ Table = dict[tuple[str, str], Entry]
 class Routes:
     """The routes of a collector. A GET answers HEAD too."""
 
-    def __init__(self, table: Table, paths: Iterable[tuple[str, str]]) -> None:
-        """`paths` are pairs of a further path and the route that it stands for."""
+    def __init__(self, table: Table, paths: Iterable[tuple[str, str]], weak: Iterable[str] = ()) -> None:
+        """`paths` are pairs of a further path and the route that it stands for. `weak` are those of our paths
+        that a site may take for itself.
+        """
         self._own = dict(table)
+        self._weak = frozenset(weak)
         for path, route in paths:
             for (method, own), entry in table.items():
                 if own == route:
@@ -40,13 +43,16 @@ class Routes:
                 name, function = self._own[method, route]
                 table[method, alias] = (name, partial(function, target=target))
             table["GET", f"{path}.js"] = self._own["GET", "/pixel.js"]
-        table |= self._own
+        table = {**self._own, **{k: v for k, v in table.items() if k not in self._own or k[1] in self._weak}}
         table |= {("HEAD", path): entry for (method, path), entry in table.items() if method == "GET"}
         self._table = table
 
     def find(self, method: str, path: str) -> Entry | None:
-        """What answers a method on a path."""
-        return self._table.get((method, path))
+        """What answers a method on a path, also where it ends with a slash or doubles one."""
+        entry = self._table.get((method, path))
+        if entry is None and "/" in path[1:]:
+            entry = self._table.get((method, plain_path(path)))
+        return entry
 
     def part(self, path: str) -> str:
         """The pixel's file for a path: `/t/shop.vitals.js` is the part that `/t/shop.js` asks for."""
@@ -57,4 +63,9 @@ class Routes:
 
     def methods(self, path: str) -> list[str]:
         """The methods that a path takes; none where it does not exist."""
-        return sorted(method for method, known in self._table if known == path)
+        return sorted(method for method, known in self._table if known in (path, plain_path(path)))
+
+
+def plain_path(path: str) -> str:
+    """`/t/shop` of `//t//shop/`: how proxies and people write the same path."""
+    return "/" + re.sub("//+", "/", path).strip("/")

@@ -12,12 +12,15 @@ from typing import NamedTuple
 import msgspec
 
 from collector.address import Network, client_address, forwarded_hops, is_trusted, single_hop
+from collector.persons import Person
 from footfall.clients import Site
-from footfall.event import MAX_USER_AGENT, Receipt
+from footfall.event import MAX_USER_AGENT, Event, Receipt
 from footfall.geo import NOWHERE, Place, place_from_headers
 from footfall.privacy import VisitorHash
 from footfall.scrub import scrub_user_agent
 from footfall.setting_kinds import ADDRESS_HEADERS
+
+_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 #: Addresses of proxies that are remembered as such, instead of being looked up in the networks again.
 MOST_PROXIES = 1024
@@ -64,6 +67,10 @@ class Senders:
             place = self._locate(address) if self._locate is not None else NOWHERE
         return Sender(address, place)
 
+    def place_of(self, address: str) -> Place:
+        """Where an address is that somebody states."""
+        return self._locate(address) if address and self._locate is not None else NOWHERE
+
     def _is_proxy(self, peer: str) -> bool:
         if peer in self._proxies:
             return True
@@ -101,7 +108,7 @@ def receipt(
     previous_visitors: VisitorHash | None = None,
 ) -> Receipt:
     """What is stored of a request beside its events. Without `visitors` nobody is recognised."""
-    agent = headers.get(b"user-agent", b"").decode("latin-1")
+    agent = agent_of(headers)
     visitor = previous = None
     if visitors is not None:
         visitor = visitors.of(site.site_id, sender.address, agent)
@@ -124,6 +131,64 @@ def receipt(
         consent_default=site.consent_default,
         gpc_policy=site.gpc_policy,
     )
+
+
+def receipt_of_person(
+    target_client: str,
+    site: Site,
+    received_at: datetime,
+    person: Person,
+    place: Place,
+    consent_default: int,
+    visitors: VisitorHash | None,
+    previous_visitors: VisitorHash | None = None,
+) -> Receipt:
+    """What is stored beside an event of a program that speaks for a person: nothing of the program itself.
+
+    A person without an id is told apart as a page's visitor is, by address and user agent: both are one.
+    """
+    who = (person.token, "") if person.token is not None else (person.address, person.user_agent)
+    visitor = previous = None
+    if visitors is not None and who[0]:
+        visitor = visitors.of(site.site_id, *who)
+        if previous_visitors is not None:
+            previous = previous_visitors.of(site.site_id, *who)
+    country, region, city = person.place if any(person.place) else place
+    return Receipt(
+        client_id=target_client,
+        site_id=site.site_id,
+        received_at=received_at,
+        visitor_id=visitor,
+        user_agent=scrub_user_agent(person.user_agent[:MAX_USER_AGENT]),
+        previous_visitor_id=previous,
+        country=country,
+        region=region,
+        city=city,
+        consent_default=consent_default,
+        gpc_policy=site.gpc_policy,
+        token=person.token,
+    )
+
+
+def with_sender(event: Event, key: str, user_agent: str) -> Event:
+    """An event that says which key sent it, and by what library: in its field `sender`, which nobody else
+    writes.
+    """
+    fields = _fields(event.raw)
+    said = {"key": key, "user_agent": user_agent} if user_agent else {"key": key}
+    if "sender" in fields:
+        fields.setdefault("sender_as_sent", fields["sender"])
+    fields["sender"] = msgspec.Raw(msgspec.json.encode(said))
+    return msgspec.structs.replace(event, raw=msgspec.json.encode(fields))
+
+
+def agent_of(headers: Mapping[bytes, bytes]) -> str:
+    """The user agent of a request: UTF-8 where it is, as HTTP once had it where it is not."""
+    agent = headers.get(b"user-agent", b"")
+    try:
+        return agent.decode()
+    except UnicodeDecodeError:
+        return agent.decode("latin-1")
 
 
 def _client_hints(headers: Mapping[bytes, bytes]) -> str:

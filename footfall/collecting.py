@@ -43,6 +43,10 @@ class ApiKey(Strict):
     """Needed to write where the client has several sites."""
     requests_per_minute: int | None = Field(default=None, ge=1, le=1_000_000)
     """Requests a minute; without it the setting's."""
+    consent: Literal[0, 1, 2, 3] | None = None
+    """Consent tier of its events that declare none: the program knows what its people allowed. Without it 2, or
+    0 where the site's own default is 0.
+    """
 
     def may(self, permission: Permission) -> bool:
         """Whether the key has a permission, by name or as admin."""

@@ -23,6 +23,8 @@ import msgspec
 from footfall import consent
 from footfall.catalogue.columns import fields_of
 from footfall.json_text import depth, is_utf8, without_unreadable
+from footfall.moments import milliseconds
+from footfall.odd_json import batch_parts, elements, members_of, without_mark, without_repeats
 from footfall.privacy import first_party_visitor_id
 from footfall.scrub import scrub_body, scrub_event
 from footfall.scrub_signs import is_plain
@@ -108,14 +110,22 @@ class Refusal(Enum):
 class Refused(Exception):
     """Raised by the functions below. `detail` says which field and what was expected, without values.
 
-    `site` is the site key of a body that could be read as far as that.
+    `site` is the site key of a body that could be read as far as that. `document`: the JSON by which its
+    sender's own collector would refuse it.
     """
 
-    def __init__(self, refusal: Refusal, detail: str = "", site: str | None = None) -> None:
+    def __init__(
+        self,
+        refusal: Refusal,
+        detail: str = "",
+        site: str | None = None,
+        document: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(f"{refusal.code}: {detail or refusal.meaning}")
         self.refusal = refusal
         self.detail = detail or refusal.meaning
         self.site = site
+        self.document = document
 
 
 class Batch(msgspec.Struct):
@@ -211,7 +221,8 @@ class Receipt(msgspec.Struct, frozen=True):
 
     `previous_visitor_id` is the same visitor under the salt of the day before; `country`, `region` and
     `city` are where the address was; `source` is how the event came. `consent_default` and `gpc_policy` are
-    the site's.
+    the site's. `token`: the id by which a program with a key knows the person, where the event has no
+    `visitor`.
     """
 
     client_id: str
@@ -229,10 +240,13 @@ class Receipt(msgspec.Struct, frozen=True):
     source: Source = "web"
     consent_default: int = consent.COOKIELESS
     gpc_policy: consent.GpcPolicy = "tier1"
+    token: str | None = None
 
 
 _loss_decoder = msgspec.json.Decoder(_Loss)
 _batch_decoder = msgspec.json.Decoder(Batch)
+_list_decoder = msgspec.json.Decoder(list[msgspec.Raw])
+_fields_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _event_decoder = msgspec.json.Decoder(WireEvent)
 _known_event_decoder = msgspec.json.Decoder(_KnownEvent)
 
@@ -247,7 +261,8 @@ def parse_batch(body: bytes) -> tuple[str | None, int | None, list[bytes]]:
     try:
         batch = _batch_decoder.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Refused(Refusal.MALFORMED_JSON, _position(error)) from None
+        batch = _odd_batch(body, error)
+        body = without_mark(body)
     if batch.events is None:
         return batch.site, batch.sent_at, [body]
     if not batch.events:
@@ -257,11 +272,59 @@ def parse_batch(body: bytes) -> tuple[str | None, int | None, list[bytes]]:
     return batch.site, batch.sent_at, [bytes(event) for event in batch.events]
 
 
+def parse_any_batch(body: bytes) -> tuple[str | None, int | None, list[bytes], int | None]:
+    """Site key, send time, the JSON of each event, and the loss that the pixel reports.
+
+    As parse_batch, and a bare array of events too. Raises Refused as parse_batch does.
+    """
+    if without_mark(body).lstrip()[:1] != b"[":
+        return *parse_batch(body), reported_loss(body)
+    if len(body) > MAX_BODY_BYTES:
+        raise Refused(Refusal.BODY_TOO_LARGE)
+    try:
+        events: list[Any] | None = _list_decoder.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        events = elements(without_mark(body).strip())
+    if events is None:
+        raise Refused(Refusal.MALFORMED_JSON)
+    if not events:
+        raise Refused(Refusal.EMPTY_BATCH)
+    if len(events) > MAX_BATCH_EVENTS:
+        raise Refused(Refusal.TOO_MANY_EVENTS)
+    return None, None, [bytes(event) for event in events], None
+
+
+def _odd_batch(body: bytes, error: Exception) -> Batch:
+    """A body of which the parser takes something amiss: the events of a batch stand for themselves, and odd
+    fields beside them say nothing. Raises Refused where it is no batch and no event at all.
+    """
+    parts = batch_parts(without_mark(body).strip())
+    if parts is None:
+        raise Refused(Refusal.MALFORMED_JSON, _position(error))
+    around, events = parts
+    if len(around) > MAX_EVENT_BYTES:
+        raise Refused(Refusal.MALFORMED_JSON, _position(error))
+    fields = members_of(around)
+    if events is None and (not fields or fields.get("events") is not None):
+        raise Refused(Refusal.MALFORMED_JSON, _position(error))
+    site = fields.get("site")
+    return Batch(
+        site=site if isinstance(site, str) else None,
+        sent_at=milliseconds(fields.get("sent_at")),
+        events=None if events is None else [msgspec.Raw(event) for event in events],
+    )
+
+
 def reported_loss(body: bytes) -> int | None:
-    """How many events the pixel had to give up before it sent this readable body, where it says so."""
+    """How many events the pixel had to give up before it sent this body, where it says so."""
     if b'"lost"' not in body:
         return None
-    lost = _loss_decoder.decode(body).lost
+    try:
+        lost = _loss_decoder.decode(body).lost
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        parts = batch_parts(without_mark(body).strip())
+        around = parts[0] if parts is not None else b""
+        lost = members_of(around).get("lost") if len(around) <= MAX_EVENT_BYTES else None
     return lost if type(lost) is int and 0 < lost <= MAX_LOSS else None
 
 
@@ -289,12 +352,13 @@ def check_event(raw: bytes) -> Event:
         # Every level opens a bracket: few brackets cannot be deep, and the walk is spared.
         if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and depth(raw) > MAX_DEPTH:
             raise Refused(Refusal.TOO_DEEP)
-        raw, found = scrub_event(without_unreadable(raw))
+        raw, found = scrub_event(without_repeats(without_unreadable(raw)))
         redactions = found or None
         try:
             event = _event_decoder.decode(raw)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise Refused(Refusal.INVALID_EVENT, _position(error)) from None
+            raw = _without_odd_fields(raw, error)
+            event = _event_decoder.decode(raw)
     if event.props is not None and len(event.props) > MAX_PROPERTIES:
         raise Refused(Refusal.TOO_MANY_PROPERTIES)
     if not _TYPE.fullmatch(event.type):
@@ -320,6 +384,43 @@ def check_event(raw: bytes) -> Event:
         has_clicks=not is_plain,
         redactions=redactions,
     )
+
+
+#: Fields that an event may lack, and what they are. One that is something else is set aside.
+_OPTIONAL: dict[str, Any] = {
+    "id": str | None,
+    "occurred_at": int | None,
+    "title": str | None,
+    "referrer": str | None,
+    "props": dict[str, Any] | None,
+}
+
+
+def _without_odd_fields(raw: bytes, error: Exception) -> bytes:
+    """An event whose odd optional fields are called `…_as_sent`, and a time in other words is understood.
+
+    Raises Refused where that does not make an event of it; `error` says why it is none as it stands.
+    """
+    refused = Refused(Refusal.INVALID_EVENT, _position(error))
+    try:
+        fields = _fields_decoder.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise refused from None
+    for name in _OPTIONAL.keys() & fields.keys():
+        try:
+            msgspec.json.decode(fields[name], type=_OPTIONAL[name])
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            odd = fields.pop(name)
+            fields.setdefault(f"{name}_as_sent", odd)
+            if name == "occurred_at":
+                moment = milliseconds(members_of(b'{"at":%b}' % bytes(odd)).get("at"))
+                fields[name] = msgspec.Raw(b"null" if moment is None else b"%d" % moment)
+    raw = _encode(fields)
+    try:
+        _event_decoder.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as other:
+        raise Refused(Refusal.INVALID_EVENT, _position(other)) from None
+    return raw
 
 
 def _plain_event(raw: bytes) -> WireEvent | None:
@@ -423,8 +524,10 @@ def event_line(
     if tier == consent.NONE:
         visitor = previous = region = city = None
         user_agent = consent.reduced_user_agent(user_agent)
-    elif tier == consent.PERSISTENT and event.visitor is not None:
-        visitor, previous = first_party_visitor_id(receipt.site_id, event.visitor), None
+    elif tier == consent.PERSISTENT:
+        token = event.visitor or receipt.token
+        if token is not None:
+            visitor, previous = first_party_visitor_id(receipt.site_id, token), None
     raw = consent.strip(
         event.raw,
         tier,

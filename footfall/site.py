@@ -1,37 +1,24 @@
 """A web site of a client: a field of its file."""
 
-import re
 from fnmatch import fnmatchcase
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from footfall import collecting, funnel
+from footfall.apps import App
 from footfall.consent import GpcPolicy
 from footfall.day_zones import Timezone
 from footfall.fields import Name
 from footfall.page_rules import PageRules
+from footfall.site_domains import Domain
 from footfall.strict import Strict
-from footfall.wildcards import is_everybodys
 
 _SITE_KEY = r"^[A-Za-z0-9_-]{8,64}$"
 #: What a person is told who breaks the pattern.
 EXPECTED = {_SITE_KEY: "expected 8 to 64 of A-Z a-z 0-9 _ -"}
 
 SiteKey = Annotated[str, Field(pattern=_SITE_KEY)]
-
-_DOMAIN = re.compile(r"^(\*\.)?[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")
-
-
-def _domain(value: str) -> str:
-    if not _DOMAIN.fullmatch(value):
-        raise ValueError("expected a lower-case host name such as shop.example or *.shop.example")
-    if is_everybodys(value):
-        raise ValueError("a wildcard needs a domain of one's own, such as *.shop.example")
-    return value
-
-
-Domain = Annotated[str, AfterValidator(_domain)]
 
 
 class Site(Strict):
@@ -59,6 +46,10 @@ class Site(Strict):
     """Also end a session where a page view names another campaign. More sessions."""
     conversions: list[funnel.EventType] = Field(default=["purchase"], max_length=64)
     """Types of events that count as conversions. More of them: higher conversion rates."""
+    apps: list[App] = Field(default_factory=list, max_length=8)
+    """Apps that show the site's pages from their own files, by the scheme of these pages' addresses
+    ([server-events.md](server-events.md#apps)).
+    """
     path: collecting.Alias | None = None
     """A path of the collector that stands for this site: events to it need no key (first-party proxies)."""
     legacy_domains: list[Domain] = Field(default_factory=list)
@@ -78,8 +69,8 @@ class Site(Strict):
         return self
 
     def declares(self, host: str) -> bool:
-        """Whether `host` is one of the domains, or below a wildcard one."""
-        return host in self.domains or any(fnmatchcase(host, domain) for domain in self.domains)
+        """Whether `host` is one of the domains, below a wildcard one, or one of the apps."""
+        return host in self.domains or any(fnmatchcase(host, each) for each in (*self.domains, *self.apps))
 
     def links_to(self, host: str) -> bool:
         """Whether `host` is a linked domain, or below a wildcard one."""

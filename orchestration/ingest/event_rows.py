@@ -16,7 +16,7 @@ from orchestration.ingest.owners import AS_WRITTEN
 _OF_LINE, _OF_EVENT, _OF_REQUEST = (sources(EVENT, of) for of in (OfLine, OfEvent, OfRequest))
 #: Fields of the event itself, extracted together: the JSON is parsed once for all of them. The last ones are
 #: read for other columns.
-_FIELDS = (*_OF_EVENT.values(), "webdriver", "occurred_at", "sent_at")
+_FIELDS = (*_OF_EVENT.values(), "webdriver", "device_type", "occurred_at", "sent_at")
 #: Fields that have a column, those that the line repeats too; the payload is the event without them.
 _HELD = ("id", "type", *_OF_EVENT.values())
 
@@ -150,7 +150,13 @@ def _values(place: dict[str, Sql]) -> dict[str, Sql]:
             )
             for column, field in _OF_REQUEST.items()
         },
-        "device": sql("CASE WHEN {is_bot} THEN 'bot' ELSE coalesce(a.device, 'other') END", is_bot=is_bot),
+        # What a program says of the person it speaks for counts before what the user agent looks like.
+        "device": sql(
+            "CASE WHEN {is_bot} THEN 'bot' WHEN {said} IN ('mobile', 'tablet', 'desktop', 'tv') THEN {said} "
+            "ELSE coalesce(a.device, 'other') END",
+            is_bot=is_bot,
+            said=place["device_type"],
+        ),
         "is_bot": is_bot,
         "bot_class": sql(
             "coalesce(a.bot_class, CASE WHEN is_driven THEN 'headless' "

@@ -16,8 +16,9 @@ import msgspec
 
 from footfall import keys
 from footfall.clients import Client, Registry, Site
-from footfall.event import Receipt, Refused, check_event, event_line, parse_batch
+from footfall.event import Event, Receipt, Refused, check_event, event_line, parse_any_batch
 from footfall.raw_object import compress_lines
+from footfall.shapes import older_event
 from footfall.sql import confined, run
 from footfall.store import NotFound, ObjectStore, put_once
 from orchestration.ingest.decode import DAMAGED, UNREADABLE
@@ -53,8 +54,8 @@ def replay_quarantine(
         refused = 0
         for row in rows:
             owner = sites.get((row.client_id, row.site_id))
-            made = _events(row, *owner) if owner else []
-            refused += not made
+            made, left = _events(row, *owner) if owner else ([], 1)
+            refused += left
             lines += made
         key = None
         if lines:
@@ -97,20 +98,34 @@ def _rows(lake: ObjectStore, hour: datetime, reason: str | None) -> Iterator[_Ro
         yield _Row(client_id, site_id, received_at, (body or "").encode("latin-1", "replace"), place)
 
 
-def _events(row: _Row, client: Client, site: Site) -> list[bytes]:
-    """Stored lines of the events in a body; none where it is still refused, as a whole or in one event."""
+def _events(row: _Row, client: Client, site: Site) -> tuple[list[bytes], int]:
+    """Stored lines of the events in a body, and how many are still refused: each stands for itself."""
     receipt = Receipt(client.client_id, site.site_id, row.received_at, None, "")
+    lines: list[bytes] = []
+    refused = 0
     try:
-        _, sent_at, raws = parse_batch(row.body)
-        lines = []
-        for n, raw in enumerate(raws):
-            event = check_event(raw)
-            # An id that the server had to make would be another one at each replay.
-            if f'"{event.event_id}"'.encode() not in raw:
-                place = hashlib.sha256(f"{row.place}:{n}".encode()).hexdigest()
-                event = msgspec.structs.replace(event, event_id=f"replay-{place[:32]}")
-            declared = site.declares(event.host)
-            lines.append(event_line(event, receipt, sent_at=sent_at, is_declared_host=declared))
+        _, sent_at, raws, _ = parse_any_batch(row.body)
     except Refused:
-        return []
-    return lines
+        return [], 1
+    for n, raw in enumerate(raws):
+        try:
+            event = _event(raw, site)
+        except Refused:
+            refused += 1
+            continue
+        # An id that the server had to make would be another one at each replay.
+        if f'"{event.event_id}"'.encode() not in raw:
+            place = hashlib.sha256(f"{row.place}:{n}".encode()).hexdigest()
+            event = msgspec.structs.replace(event, event_id=f"replay-{place[:32]}")
+        declared = site.declares(event.host)
+        lines.append(event_line(event, receipt, sent_at=sent_at, is_declared_host=declared))
+    return lines, refused
+
+
+def _event(raw: bytes, site: Site) -> Event:
+    """An event in our shape or an older one. Raises Refused."""
+    try:
+        return check_event(raw)
+    except Refused as refused:
+        older = older_event(raw, refused, None, site.domains[0].removeprefix("*."))
+        return check_event(older.raw)

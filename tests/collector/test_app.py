@@ -232,10 +232,6 @@ KEPT = {
     ),
     "image with very many": (get(f"/pixel.gif?site={SITE}&{MANY}"), Refusal.TOO_MANY_PROPERTIES),
     "image without a page": (get(f"/pixel.gif?site={SITE}"), Refusal.INVALID_EVENT),
-    "image at no time": (
-        get(f"/pixel.gif?site={SITE}&url=https://a.example/&occurred_at=soon"),
-        Refusal.INVALID_EVENT,
-    ),
     "no url": (post(batch({"type": "page_view"})), Refusal.INVALID_EVENT),
     "other scheme": (post_event(url="file:///etc/passwd"), Refusal.INVALID_EVENT),
     "not UTF-8 inside": (post(NOT_UTF8), Refusal.INVALID_EVENT),

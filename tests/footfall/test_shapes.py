@@ -6,14 +6,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from collector.shapes import (
-    claimed_domain,
+from footfall.event import MAX_BATCH_EVENTS, Refusal, Refused, check_event, parse_any_batch
+from footfall.shapes import (
+    claimed_host,
     is_health_check,
     page_origin,
-    parse_any_batch,
     translate,
 )
-from footfall.event import MAX_BATCH_EVENTS, Refusal, Refused, check_event
 
 COLLECT = {
     "timestamp": 1234567890,
@@ -108,6 +107,8 @@ def test_the_body_of_the_platform_with_keys():
         ("2025-12-17T12:00:00Z", 1_765_972_800_000),
         ("2025-12-17T13:00:00+01:00", 1_765_972_800_000),
         ("2025-12-17T12:00:00", 1_765_972_800_000),
+        ("Wed, 17 Dec 2025 12:00:00 GMT", 1_765_972_800_000),
+        (1765972800000000000, 1_765_972_800_000),
         ("noon", None),
         (True, None),
         (-5, None),
@@ -130,12 +131,26 @@ def test_times_in_seconds_milliseconds_and_words(stated, milliseconds):
         ({"page": "a"}, "https://from.example/a"),
         ({"event_type": "x"}, "https://from.example/"),
         ({"page": "/a", "domain": "Shop.Example"}, "https://shop.example/a"),
-        ({"page": "/a", "domain": "no host/at all"}, "https://from.example/a"),
+        ({"page": "/a", "domain": "https://blog.shop.example:8443/"}, "https://blog.shop.example:8443/a"),
+        ({"page": "/a", "domain": "my_site.example"}, "https://my_site.example/a"),
+        ({"page": "/a", "domain": "bücher.example"}, "https://xn--bcher-kva.example/a"),
+        ({"page": "/a", "domain": "[::1]"}, "https://[::1]/a"),
+        ({"page": "/a", "domain": ""}, "https://from.example/a"),
+        ({"page": "HTTPS://Shop.Example/x"}, "https://shop.example/x"),
+        ({"page": "//cdn.example/x"}, "https://cdn.example/x"),
         ({"event_type": "x", "properties": {"page": "/in/props"}}, "https://from.example/in/props"),
     ],
 )
 def test_an_address_is_made_of_what_is_known_of_it(body, url):
     assert event_of(body, origin="https://from.example")[0]["url"] == url
+
+
+@pytest.mark.parametrize("domain", ["no host/at all", "u:p@shop.example", "a..b", "shop.example:http"])
+def test_a_host_that_nobody_can_read_is_refused_and_no_other_takes_its_place(domain):
+    with pytest.raises(Refused) as refused:
+        translate(json.dumps({"page": "/a", "domain": domain}).encode(), None, "shop.example")
+
+    assert "domain" in refused.value.detail
 
 
 @pytest.mark.parametrize(
@@ -158,7 +173,11 @@ _NAMES = [*COLLECT, *TRACK, *EVENTS, "id", "type", "url", "props", "session", "u
 @example({"eventType": [False]})
 @example({"eventType": "one", "event_type": "two", "sessionId": "three", "session_id": "four"})
 def test_nothing_that_an_older_body_says_is_lost(body):
-    translated = translate(json.dumps(body).encode(), None, "shop.example")
+    try:
+        translated = translate(json.dumps(body).encode(), None, "shop.example")
+    except Refused as refused:
+        assert refused.detail.startswith(("page:", "domain:"))
+        return
 
     if translated is not None:
         text = translated.raw.decode()
@@ -183,8 +202,11 @@ def test_nothing_that_an_older_body_says_is_lost(body):
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_translated_or_left_alone(body):
-    translate(body, None, "shop.example")
-    claimed_domain(body)
+    try:
+        translate(body, None, "shop.example")
+    except Refused:
+        pass
+    claimed_host(body)
     is_health_check(body)
     try:
         parse_any_batch(body)

@@ -12,13 +12,14 @@ it came. `shape` says in the stored event which of them it was.
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 import msgspec
 
-from footfall.event import MAX_BATCH_EVENTS, Refusal, Refused, parse_batch, reported_loss
+from footfall.event import Refusal, Refused
+from footfall.hosts import authority_of, host_of, plain_address
+from footfall.json_text import without_unreadable
+from footfall.moments import milliseconds
 
 Shape = Literal["collect", "track", "events"]
 
@@ -39,10 +40,9 @@ _PROPS = ("properties", "custom_data", "metadata")
 _PAGES = ("url", "page_url", "page", "path")
 
 _EVENT_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
-_HOST = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?(:[0-9]{1,5})?")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|//")
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
-_raws = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,32 +54,44 @@ class Translated:
     bucket: str | None
 
 
-def parse_any_batch(body: bytes) -> tuple[str | None, int | None, list[bytes], int | None]:
-    """Site key, send time, the JSON of each event, and the loss that the pixel reports.
+#: What the tracker with buckets must be told, and how its own collector said that it was not.
+_REQUIRED = {
+    "bucket": "You must specify the S3 bucket name in the request body",
+    "eventType": "You must specify the type of the event in the request body",
+    "timestamp": "You must specify the time of the event (ISO 8601) in the request body",
+}
 
-    As parse_batch, and a bare array of events too. Raises Refused as parse_batch does.
+
+def require_fields(raw: bytes) -> None:
+    """Raises Refused, with the answer of its own collector, where a body of shape `track` lacks a field."""
+    body = _decode(without_unreadable(raw))
+    for name, message in _REQUIRED.items():
+        if not isinstance(body.get(name), str | int | float) or body[name] in ("", False, True):
+            error = f"Missing required field: {name}"
+            raise Refused(Refusal.INVALID_EVENT, error, document={"error": error, "message": message})
+
+
+def older_event(raw: bytes, refused: Refused, page_origin: str | None, host: str) -> Translated:
+    """What only an older tracker's rules explain of an event that was refused. Raises the refusal, or
+    another.
     """
-    if body.lstrip()[:1] != b"[":
-        return *parse_batch(body), reported_loss(body)
-    try:
-        events = _raws(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise Refused(Refusal.MALFORMED_JSON) from None
-    if not events:
-        raise Refused(Refusal.EMPTY_BATCH)
-    if len(events) > MAX_BATCH_EVENTS:
-        raise Refused(Refusal.TOO_MANY_EVENTS)
-    return None, None, [bytes(event) for event in events], None
+    if refused.refusal is not Refusal.INVALID_EVENT:
+        raise refused
+    translated = translate(raw, page_origin, host)
+    if translated is None:
+        raise refused
+    return translated
 
 
 def translate(raw: bytes, page_origin: str | None, host: str) -> Translated | None:
     """The event that an older body describes; None where it has no shape that is known.
 
     `page_origin` is `https://host` of the page that sent it, where headers say so; `host` a host of the
-    site for bodies that name none. `raw` has passed the limits on size and depth.
+    site for bodies that name none. `raw` has passed the limits on size and depth. Raises Refused where it
+    names a host that nobody can read.
     """
     try:
-        body = _decode(raw)
+        body = _decode(without_unreadable(raw))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     if not isinstance(body, dict):
@@ -95,6 +107,8 @@ def translate(raw: bytes, page_origin: str | None, host: str) -> Translated | No
             event[name] = value
         elif ours == "id" and not (isinstance(value, str) and _EVENT_ID.fullmatch(value)):
             event[name] = value  # no id of ours; the event gets one of its own
+        elif value is None and ours == "type":
+            event[name] = value  # it says nothing, so it is what most are
         else:
             event[ours] = str(value) if isinstance(value, int) else value
     for name in _PROPS:
@@ -104,12 +118,13 @@ def translate(raw: bytes, page_origin: str | None, host: str) -> Translated | No
     event["url"] = _url(body, props, page_origin, host)
     if "referrer" not in event and isinstance(props.get("referrer"), str):
         event["referrer"] = props["referrer"]
-    event.setdefault("type", "page_view")
+    if event.get("type") is None:
+        event["type"] = "page_view"
     for name in ("referrer", "title"):
         if not isinstance(event.get(name, ""), str):
             event[f"{name}_as_sent"] = event.pop(name)
     if "occurred_at" not in body:
-        moment = _milliseconds(body.get("timestamp"))
+        moment = milliseconds(body.get("timestamp"))
         if moment is not None:
             event["occurred_at"] = moment
     viewport = event.get("viewport")
@@ -124,19 +139,29 @@ def _shape(body: dict[str, Any]) -> Shape | None:
     """Which older tracker a body is of."""
     if "eventType" in body or isinstance(body.get("bucket"), str):
         return "track"
-    if isinstance(body.get("event_type"), str):
+    if "event_type" in body and isinstance(body["event_type"], str | None):
         return "events" if isinstance(body.get("properties"), dict) else "collect"
     return "collect" if isinstance(body.get("page"), str) else None
 
 
-def claimed_domain(raw: bytes) -> str | None:
-    """The host that an older body says it is of, lower-case; None where it says none."""
+def is_older(raw: bytes) -> bool:
+    """Whether a body has one of the older shapes."""
     try:
-        body = _decode(raw)
+        body = _decode(without_unreadable(raw))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return isinstance(body, dict) and _shape(body) is not None
+
+
+def claimed_host(raw: bytes) -> str | None:
+    """The host that an older body says it is of; None where it says none."""
+    try:
+        body = _decode(without_unreadable(raw))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     domain = body.get("domain") if isinstance(body, dict) else None
-    return domain.lower().rstrip(".") if isinstance(domain, str) else None
+    authority = authority_of(domain) if isinstance(domain, str) else None
+    return None if authority is None else host_of(authority)
 
 
 def is_health_check(raw: bytes) -> bool:
@@ -156,39 +181,29 @@ def page_origin(headers: dict[bytes, bytes]) -> str | None:
         value = headers.get(name)
         if value is None:
             continue
-        try:
-            parts = urlsplit(value.decode("latin-1"))
-        except ValueError:
-            continue
-        if parts.scheme in ("http", "https") and _HOST.fullmatch(parts.netloc.lower()):
-            return f"{parts.scheme}://{parts.netloc.lower()}"
+        scheme, mark, rest = value.decode("latin-1").partition("://")
+        authority = authority_of(rest) if mark else None
+        if authority is not None and scheme.lower() in ("http", "https"):
+            return f"{scheme.lower()}://{authority}"
     return None
 
 
 def _url(body: dict[str, Any], props: dict[str, Any], origin: str | None, host: str) -> str:
-    """The page's address: as it was named, or its path on the host that is known best."""
+    """The page's address: as it was named, or its path on the host that is known best.
+
+    Raises Refused where it names a host that nobody can read: no other host takes its place.
+    """
     named = [body.get(name) for name in _PAGES] + [props.get(name) for name in _PAGES]
     page = next((p for p in named if isinstance(p, str) and p), "/")
-    if page.startswith(("http://", "https://")):
-        return page
+    if _SCHEME.match(page):
+        address = plain_address(page)
+        if address is None and page.lower().startswith(("http:", "https:", "//")):
+            raise Refused(Refusal.INVALID_EVENT, "page: expected a path, or an address with its host")
+        return address or page
     domain = body.get("domain")
-    if isinstance(domain, str) and _HOST.fullmatch(domain.lower()):
-        origin = f"https://{domain.lower()}"
+    if isinstance(domain, str) and domain.strip():
+        authority = authority_of(domain)
+        if authority is None:
+            raise Refused(Refusal.INVALID_EVENT, "domain: expected a host such as shop.example")
+        origin = f"https://{authority}"
     return (origin or f"https://{host}") + (page if page.startswith("/") else f"/{page}")
-
-
-def _milliseconds(value: Any) -> int | None:
-    """Milliseconds since 1970 of a time in seconds, milliseconds or ISO 8601 (without a zone: UTC)."""
-    if isinstance(value, str):
-        if value.isascii() and value.isdigit() and len(value) <= 15:
-            return _milliseconds(int(value))
-        try:
-            moment = datetime.fromisoformat(value)
-            moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-            return int(moment.timestamp() * 1000)
-        except (ValueError, OverflowError):
-            return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e15:
-        return None
-    # Seconds have ten digits until the year 2286, milliseconds have had twelve since 1973.
-    return int(value * 1000) if value < 1e11 else int(value)

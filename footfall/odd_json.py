@@ -1,0 +1,162 @@
+"""JSON that is almost right: what can be told apart of it, so that one mistake costs itself and no more.
+
+Nothing here parses a value. Strings and brackets are told apart, and that is enough to say where each event
+of a batch begins and ends.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from footfall.json_text import without_unreadable
+
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+#: Brackets of one body that are looked at; more is left to the parser's word. An event has four of them.
+_MOST_BRACKETS = 10_000
+#: Up to the next bracket outside of strings. Possessive throughout.
+_BRACKET = re.compile(rb'[^"\[\]{}]*+(?:"(?:[^"\\]++|\\.)*+"[^"\[\]{}]*+)*+([\[\]{}])', re.DOTALL)
+#: Bytes before a list in which its name is looked for.
+_NAME_BYTES = 64
+_EVENTS = re.compile(rb'(?:^\{|,)\s*"events"\s*:\s*$')
+#: Up to the next comma outside of strings.
+_COMMA = re.compile(rb'(?:[^",]++|"(?:[^"\\]++|\\.)*+")*+(?:,|\Z)', re.DOTALL)
+
+_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_value = msgspec.json.Decoder().decode
+_encode = msgspec.json.Encoder().encode
+
+
+def without_mark(body: bytes) -> bytes:
+    """A body without the byte order mark that some editors put before it."""
+    return body[3:] if body.startswith(BYTE_ORDER_MARK) else body
+
+
+def batch_parts(body: bytes) -> tuple[bytes, list[bytes] | None] | None:
+    """The body of a batch without its events, and each of them; None of them where it has no such list.
+
+    None where its brackets and quotes do not fit each other: then nobody can say what belongs where.
+    """
+    start = end = None
+    depth = at = 0
+    for at, bracket in _brackets(body):
+        if bracket in b"[{":
+            is_list = depth == 1 and bracket == b"[" and start is None
+            if is_list and _EVENTS.search(body[max(0, at - _NAME_BYTES) : at]):
+                start = at
+            depth += 1
+        else:
+            depth -= 1
+            if depth == 1 and start is not None and end is None:
+                end = at + 1
+            if depth == 0:
+                break
+    if depth or body[:1] != b"{" or body[at + 1 :].strip():
+        return None
+    if start is None or end is None:
+        return body, None
+    events = elements(body[start:end])
+    return None if events is None else (body[:start] + b"null" + body[end:], events)
+
+
+def elements(text: bytes) -> list[bytes] | None:
+    """The elements of a list, each as it stands there. None where it is none, or has no sound element."""
+    found: list[bytes] = []
+    depth, begin, last = 0, 1, 0
+    for at, bracket in _brackets(text):
+        if depth == 1 and bracket in b"[{":
+            found += _plain(text[begin:at], is_whole=False)
+            begin = at
+        depth += 1 if bracket in b"[{" else -1
+        last = at
+        if depth == 1 and bracket in b"]}":
+            found.append(text[begin : at + 1])
+            begin = at + 1
+        if depth == 0:
+            break
+    if depth or text[:1] != b"[" or text[last + 1 :].strip():
+        return None
+    found += _plain(text[begin:last], is_whole=True)
+    return found if any(map(_is_sound, found)) else None
+
+
+def _plain(between: bytes, *, is_whole: bool) -> list[bytes]:
+    """Numbers, words and strings between the objects of a list. `is_whole`: nothing follows."""
+    pieces = [piece[0].rstrip(b",").strip() for piece in _COMMA.finditer(between)]
+    return [piece for piece in (pieces if is_whole else pieces[:-1]) if piece]
+
+
+def _brackets(text: bytes) -> Iterator[tuple[int, bytes]]:
+    """Place and kind of each bracket outside of strings."""
+    for n, found in enumerate(_BRACKET.finditer(text)):
+        if n == _MOST_BRACKETS:
+            return
+        yield found.end() - 1, found[1]
+
+
+def _is_sound(text: bytes) -> bool:
+    try:
+        _value(without_unreadable(text))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
+
+
+def members_of(text: bytes) -> dict[str, Any]:
+    """The members of an object, those left out that nobody can read; empty where it is none."""
+    try:
+        raws = _fields(without_unreadable(text))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return {}
+    found = {}
+    for name, raw in raws.items():
+        try:
+            found[name] = _value(raw)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            continue
+    return found
+
+
+# Names that are given twice ----------------------------------------------------------------------------
+
+
+class _Repeated(Exception):
+    pass
+
+
+def _unrepeated(pairs: list[tuple[str, Any]]) -> None:
+    if len(dict(pairs)) != len(pairs):
+        raise _Repeated
+
+
+_look = json.JSONDecoder(object_pairs_hook=_unrepeated, parse_int=str, parse_float=str).decode
+
+
+def without_repeats(text: bytes) -> bytes:
+    """JSON in which each name of an object stands once: the last one counts, here and for every reader.
+
+    Readers differ on it: what one takes for the host must be what another takes for the address.
+    """
+    try:
+        _look(text.decode())
+    except _Repeated:
+        return _last_of_each(text)
+    except (ValueError, RecursionError):
+        pass  # no JSON; the parser says what is wrong
+    return text
+
+
+def _last_of_each(text: bytes) -> bytes:
+    text = bytes(text).strip()
+    try:
+        if text[:1] == b"{":
+            members = _fields(text).items()
+            return b"{" + b",".join(_encode(n) + b":" + _last_of_each(bytes(v)) for n, v in members) + b"}"
+        if text[:1] == b"[":
+            listed = msgspec.json.decode(text, type=list[msgspec.Raw])
+            return b"[" + b",".join(_last_of_each(bytes(each)) for each in listed) + b"]"
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass
+    return text
