@@ -30,8 +30,10 @@ def command(settings: Settings, events: int | None) -> int:
 
 
 def _rebuild(settings: Settings, events: int | None) -> int:
+    from orchestration.ingest.events_before import take_up_events
     from orchestration.modelling.project import prepare
     from orchestration.modelling.rebuild import PIECE, rebuild
+    from orchestration.resources.lake import Lake
     from orchestration.resources.warehouse import Warehouse
 
     stop_on_signals()
@@ -41,9 +43,13 @@ def _rebuild(settings: Settings, events: int | None) -> int:
         print(f"{time.monotonic() - begun:7.0f} s  {text}", flush=True)
 
     try:
-        with Warehouse(database=str(settings.warehouse)).exclusive():
-            target = settings.home / "dbt" / "rebuild"
-            rebuild(settings.warehouse, target, say, events or PIECE, prepare(settings.home, say))
+        files, warehouse = Lake.of(settings).files(), Warehouse(database=str(settings.warehouse))
+        if settings.warehouse.exists():
+            with warehouse.connect(files.folder) as connection:
+                take_up_events(connection, files)
+        with warehouse.exclusive():
+            target, known = settings.home / "dbt" / "rebuild", prepare(settings.home, say)
+            rebuild(settings.warehouse, target, say, events or PIECE, known, files)
     except FootfallError as error:
         print(f"footfall rebuild: {error}", file=sys.stderr)
         return 1

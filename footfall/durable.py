@@ -20,7 +20,7 @@ from urllib.parse import quote
 from footfall.catalogue import state
 from footfall.errors import FootfallError
 from footfall.keys import LAKE_VERSION
-from footfall.migrations import make_identities
+from footfall.migrations import EVENTS_TO_THE_LAKE, make_identities
 from footfall.store import AlreadyExists, ObjectStore, open_store
 
 #: SQL of one step, statement by statement: all of it or nothing.
@@ -29,6 +29,7 @@ Step = tuple[str, ...]
 _LATER_STEPS: Mapping[str, tuple[Step, ...]] = {
     # Buckets have logs: their pages are looked at once more, to be known there.
     "ledger.sqlite": (("DELETE FROM written WHERE url LIKE '%#%'",),),
+    "warehouse.duckdb": (EVENTS_TO_THE_LAKE,),
 }
 STEPS: Mapping[str, tuple[Step, ...]] = {
     name: ((), *_LATER_STEPS.get(name, ())) for name in state.databases()

@@ -11,7 +11,7 @@ from footfall.errors import FootfallError
 from footfall.settings import VARIABLES
 
 #: Read by the dbt project; Footfall itself sets them (dbt_project/profiles.yml).
-OF_DBT = ("FOOTFALL_WAREHOUSE", "FOOTFALL_WINDOW_START", "FOOTFALL_WINDOW_END")
+OF_DBT = ("FOOTFALL_WAREHOUSE", "FOOTFALL_WINDOW_START", "FOOTFALL_WINDOW_END", "FOOTFALL_HOUR_FILES")
 #: How alike a name must be to one of ours to be taken for it, 0 to 1, where it does not begin as ours do.
 _LIKENESS = 0.85
 

@@ -60,9 +60,21 @@ def closed_marker(hour: datetime, collector_id: str) -> str:
     return f"{closed_prefix(hour)}{collector_id}.json"
 
 
-def events_object(hour: datetime) -> str:
-    """Key of the hour's kept and duplicate events."""
-    return f"events/{hour_path(hour)}/events.parquet"
+EVENTS = "events/"
+
+
+def events_prefix(hour: datetime) -> str:
+    """Where the hour's kept and duplicate events lie: in one object, but for the moment in which another
+    takes its place.
+    """
+    return f"{EVENTS}{hour_path(hour)}/"
+
+
+def events_object(hour: datetime, sha256: str) -> str:
+    """Key of the hour's kept and duplicate events: content-addressed, so that no reader sees other bytes
+    under a name that the warehouse knows.
+    """
+    return f"{events_prefix(hour)}events-{sha256[:16]}.parquet"
 
 
 def quarantine_object(hour: datetime) -> str:

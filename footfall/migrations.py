@@ -12,6 +12,21 @@ from footfall.clients import load_registry
 from footfall.identities import Had, History, Identity
 from footfall.identity_files import change
 
+#: Of the warehouse. Events lie in the lake alone; what is asked across hours is in an index. The table waits
+#: until every hour's object was compared with it (orchestration/ingest/events_before.py). A warehouse that is
+#: new has none, and one of an early version lacks columns.
+EVENTS_TO_THE_LAKE = (
+    "CREATE TABLE IF NOT EXISTS ingest.events (received_hour TIMESTAMPTZ, client_id VARCHAR, "
+    "site_id VARCHAR, event_id VARCHAR, event_type VARCHAR, received_at TIMESTAMPTZ, "
+    "occurred_at TIMESTAMPTZ, visitor_id VARCHAR, host VARCHAR, lost INTEGER, "
+    "is_duplicate BOOLEAN, object_key VARCHAR, line_number BIGINT)",
+    "ALTER TABLE ingest.events ADD COLUMN IF NOT EXISTS lost INTEGER",
+    "CREATE TABLE ingest.event_index AS SELECT received_hour, client_id, site_id, event_id, event_type, "
+    "received_at, occurred_at, visitor_id, host, lost, is_duplicate, object_key, line_number "
+    "FROM ingest.events ORDER BY received_hour",
+    "ALTER TABLE ingest.events RENAME TO events_before",
+)
+
 
 def make_identities(path: Path) -> None:
     """An identity for each client that was in force, named by its id, so that no hash and no key changes.

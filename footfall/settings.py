@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
 from footfall.errors import FootfallError
+from footfall.hour_files import CACHE
 from footfall.setting_kinds import (
     ADDRESS_HEADERS,
     File,
@@ -216,6 +217,14 @@ class Settings(BaseSettings):
         ge=131072,
         le=1 << 50,
     )
+    lake_cache_bytes: Whole = setting(
+        "FOOTFALL_LAKE_CACHE_BYTES",
+        10_737_418_240,
+        "bytes that copies of the lake's hours may take on this disk, where the lake is on S3; a run keeps "
+        "what it reads, however much it is; lower: more is fetched again",
+        ge=0,
+        le=1 << 50,
+    )
     run_days: Whole = setting(
         "FOOTFALL_RUN_DAYS",
         90,
@@ -330,6 +339,11 @@ class Settings(BaseSettings):
     def warehouse(self) -> Path:
         """The DuckDB file. One process at a time may open it."""
         return self.home / "warehouse.duckdb"
+
+    @property
+    def lake_cache(self) -> Path:
+        """Folder of copies of a lake that is no folder (footfall.hour_files)."""
+        return self.home / CACHE
 
     @property
     def ledger(self) -> Path:

@@ -138,9 +138,9 @@ def _span(
 
 def _first_event(connection: duckdb.DuckDBPyConnection) -> date | None:
     """The day of the oldest event, in a warehouse that was last written before there were these tables."""
-    if not has_table(connection, "ingest", "events"):
+    if not has_table(connection, "ingest", "event_index"):
         return None
-    found = run(connection, "SELECT CAST(min(occurred_at) AS DATE) FROM ingest.events").fetchone()
+    found = run(connection, "SELECT CAST(min(occurred_at) AS DATE) FROM ingest.event_index").fetchone()
     return found[0] if found else None
 
 

@@ -35,9 +35,11 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "orchestration.resources": ("footfall",),
     # Tables that ingest writes, and deliveries read and complete.
     "orchestration.zone_days": ("footfall",),
-    "orchestration.ingest": ("footfall", "orchestration.zone_days"),
+    # Which object of the lake an hour's events are: ingest writes it, and models read it.
+    "orchestration.stored_hours": ("footfall",),
+    "orchestration.ingest": ("footfall", "orchestration.stored_hours", "orchestration.zone_days"),
     # The docs are built on an empty warehouse, whose tables ingest knows.
-    "orchestration.modelling": ("footfall", "orchestration.ingest.schema"),
+    "orchestration.modelling": ("footfall", "orchestration.ingest.schema", "orchestration.stored_hours"),
     "orchestration.delivery": ("footfall", "orchestration.zone_days"),
     "orchestration.alerting": ("footfall",),
     "orchestration.webhooks": ("footfall",),
@@ -140,7 +142,11 @@ def test_an_arrow_the_wrong_way_would_be_seen(module, imported):
 
 #: What documents draw in one: its name there → the parts.
 DRAWN = {
-    "(ingest, modelling, delivery, alerting, …)": (*DOMAINS, "orchestration.zone_days"),
+    "(ingest, modelling, delivery, alerting, …)": (
+        *DOMAINS,
+        "orchestration.stored_hours",
+        "orchestration.zone_days",
+    ),
     "resources": ("orchestration.resources",),
     "orchestration.defs": ("orchestration",),
 }

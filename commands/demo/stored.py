@@ -32,7 +32,7 @@ def stored(warehouse: Path, start: datetime, end: datetime) -> tuple[int, dict[s
             connection,
             """
             SELECT client_id, CASE WHEN is_duplicate THEN 'duplicates' ELSE 'kept' END, count(*)
-            FROM ingest.events WHERE received_hour >= $start AND received_hour < $end GROUP BY ALL
+            FROM ingest.event_index WHERE received_hour >= $start AND received_hour < $end GROUP BY ALL
             UNION ALL
             SELECT coalesce(client_id, ''), 'quarantined', count(*)
             FROM ingest.quarantine WHERE received_hour >= $start AND received_hour < $end GROUP BY ALL
@@ -47,7 +47,7 @@ def stored(warehouse: Path, start: datetime, end: datetime) -> tuple[int, dict[s
         ids = run(
             connection,
             """
-            SELECT client_id, list(event_id ORDER BY event_id) FROM ingest.events
+            SELECT client_id, list(event_id ORDER BY event_id) FROM ingest.event_index
             WHERE received_hour >= $start AND received_hour < $end AND NOT is_duplicate GROUP BY ALL
             """,
             window,

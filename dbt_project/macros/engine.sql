@@ -3,6 +3,11 @@
     both engines read alike, so that a client who outgrows one machine keeps the same models.
 -#}
 
+{#- Fails where a row comes to it, with a text and a value of the row. -#}
+{% macro failure(said, value) %}{{ return(adapter.dispatch('failure')(said, value)) }}{% endmacro %}
+{% macro default__failure(said, value) %}{{ return("error(concat(" ~ said ~ ", cast(" ~ value ~ " as varchar)))") }}{% endmacro %}
+{% macro spark__failure(said, value) %}{{ return("raise_error(concat(" ~ said ~ ", cast(" ~ value ~ " as string)))") }}{% endmacro %}
+
 {#- A constant moment from ISO text in UTC. -#}
 {% macro utc_timestamp(iso) %}{{ return(adapter.dispatch('utc_timestamp')(iso)) }}{% endmacro %}
 {% macro default__utc_timestamp(iso) %}{{ return("cast('" ~ iso ~ "' as timestamptz)") }}{% endmacro %}

@@ -8,7 +8,18 @@
     {%- set widest_timeout = 'interval 12 hours' -%}
     -- what was known of the affected events: it may have changed, moved or vanished
     create or replace temp table outdated as
-    {{ affected(stored, 'event_key, client_id, site_id, visitor_key, occurred_at, received_hour') }};
+    {{ affected(stored, 'event_key, client_id, site_id, event_id, visitor_key, occurred_at, received_hour') }};
+
+    -- rows of an hour that the run cannot read would go, and none would come
+    create or replace temp table out_of_sight as
+    select client_id, event_id, received_hour from outdated
+    where received_hour in (select received_hour from {{ source('ingest', 'hour_files') }} where is_current and not is_shown);
+
+    select {{ failure("'rows would be made anew of an hour that is not shown: '", 'received_hour') }}
+    from {{ source('ingest', 'event_index') }}
+    where not is_duplicate and (client_id, event_id, received_hour) in (
+        select client_id, event_id, received_hour from out_of_sight
+    );
 
     create or replace temp table changes as
     select client_id, site_id, visitor_key, occurred_at from (

@@ -16,6 +16,8 @@ class Ingested:
     rows: str
     columns: tuple[Column, ...]
     written_with: str = ""
+    #: Whether its rows lie in the lake alone; here it is a view of the hours that a run reads.
+    is_in_lake: bool = False
 
 
 _HOUR = Column("received_hour", TIME, "Hour of receipt in UTC.")
@@ -24,11 +26,40 @@ _DUPLICATES = Column("duplicates", LARGE, "Lines that repeat an event.")
 _OWNER = Column("client_id", TEXT, "Client whose event it is.")
 _EVENT_ID = Column("event_id", TEXT, "Event.", personal=True)
 
+#: Of an event what is asked across hours: duplicates, hours of an event, hosts, volumes, accounts.
+_INDEXED = (
+    *("received_hour", "client_id", "site_id", "event_id", "event_type", "received_at", "occurred_at"),
+    *("visitor_id", "host", "lost", "is_duplicate", "object_key", "line_number"),
+)
+
 INGESTED: tuple[Ingested, ...] = (
     Ingested(
         "events",
-        "One row per line of a raw object that is an event, duplicates included.",
+        "One row per line of a raw object that is an event, duplicates included. A view of the lake's "
+        "Parquet, of the hours that the run reads.",
         EVENT,
+        is_in_lake=True,
+    ),
+    Ingested(
+        "event_index",
+        "One row per row of events, of all hours: what is asked across hours.",
+        tuple(column for column in EVENT if column.name in _INDEXED),
+        written_with="events",
+    ),
+    Ingested(
+        "hour_files",
+        "One row per object of the lake that holds an hour's events, and per one that is to be removed.",
+        (
+            _HOUR,
+            Column("object_key", TEXT, "Object of the lake."),
+            Column("sha256", TEXT, "Digest of its bytes."),
+            Column("bytes", LARGE, "Its bytes."),
+            Column("rows", LARGE, "Its rows."),
+            Column("columns", TEXT, "Its columns, with commas between them."),
+            Column("is_current", FLAG, "Whether it is the hour's; false: another took its place."),
+            Column("is_shown", FLAG, "Whether the view events shows it."),
+        ),
+        written_with="events",
     ),
     Ingested(
         "quarantine",
@@ -197,6 +228,9 @@ INGESTED: tuple[Ingested, ...] = (
         written_with="sites",
     ),
 )
+
+#: Tables of the warehouse; the others lie in the lake.
+STORED: tuple[str, ...] = tuple(table.name for table in INGESTED if not table.is_in_lake)
 
 #: Table → column → DuckDB type.
 COLUMN_TYPES: dict[str, dict[str, str]] = {

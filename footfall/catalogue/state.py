@@ -178,7 +178,7 @@ HOME: tuple[Place, ...] = (
     ),
     Place(
         "warehouse.duckdb",
-        "schemas ingest, staging, intermediate, main",
+        "schemas ingest, staging, intermediate, main; of events an index alone",
         "ingest, dbt",
         Keep.AGAIN,
         Kind.DUCKDB,
@@ -192,6 +192,15 @@ HOME: tuple[Place, ...] = (
         "`footfall rebuild`",
         Keep.AGAIN,
         again="the next rebuild",
+        is_personal=True,
+    ),
+    Place(
+        "lake-cache",
+        "copies of hours of events, where the lake is on S3, up to FOOTFALL_LAKE_CACHE_BYTES",
+        "ingest, `models`",
+        Keep.AGAIN,
+        Kind.FOLDER,
+        again="the lake",
         is_personal=True,
     ),
     Place(
@@ -289,7 +298,7 @@ LAKE: tuple[Place, ...] = (
     ),
     Place(
         "events",
-        "kept and duplicate events, an hour each, Parquet",
+        "kept and duplicate events, an hour each, Parquet; the only copy of their columns",
         "ingest",
         Keep.AGAIN,
         Kind.FOLDER,

@@ -29,7 +29,7 @@ def resources() -> dg.Definitions:
                 last_good=str(settings.last_good_clients),
                 ledger=str(settings.ledger),
             ),
-            "lake": Lake(url=settings.lake, s3_endpoint=settings.s3_endpoint),
+            "lake": Lake.of(settings),
             "warehouse": Warehouse(database=str(settings.warehouse)),
             "destinations": Destinations(
                 home=str(settings.home),

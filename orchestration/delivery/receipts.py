@@ -24,7 +24,8 @@ _OF_HOURS = """
 #: Lines without a time of receipt, which are damaged, are in the receipt of their hour and of no part of it.
 _OF_MINUTES = """
     SELECT CASE WHEN is_duplicate THEN 'duplicate' ELSE 'kept' END, count(*)
-    FROM ingest.events WHERE client_id = $client AND received_at >= $start AND received_at < $end GROUP BY ALL
+    FROM ingest.event_index
+    WHERE client_id = $client AND received_at >= $start AND received_at < $end GROUP BY ALL
     UNION ALL
     SELECT reason, count(*)
     FROM ingest.quarantine

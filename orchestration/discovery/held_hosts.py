@@ -41,7 +41,7 @@ def replace_held(
                 SELECT unnest($clients) AS client_id, unnest($domains) AS domain
             ),
             seen AS (
-                SELECT DISTINCT client_id, host FROM ingest.events
+                SELECT DISTINCT client_id, host FROM ingest.event_index
                 WHERE list_contains($holding, client_id) AND host IS NOT NULL AND NOT is_duplicate
             )
             INSERT INTO discovery.held_hosts

@@ -32,7 +32,7 @@ def seen_in(
             SELECT received_hour, client_id, site_id, left(host, 1024) AS host, count(*) AS events,
                 -- a host that visitors agree on before one that a single sender repeats
                 count(DISTINCT visitor_id) AS visitors
-            FROM ingest.events
+            FROM ingest.event_index
             WHERE received_hour >= ? AND received_hour < ? AND NOT is_duplicate AND host IS NOT NULL
             GROUP BY ALL
         ),

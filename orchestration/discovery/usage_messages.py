@@ -139,7 +139,7 @@ def usage_of(
         usage.received += int(kept) + int(duplicates) + int(quarantined)
     hosts = run(
         warehouse,
-        "SELECT client_id, host, count(*) FROM ingest.events "
+        "SELECT client_id, host, count(*) FROM ingest.event_index "
         "WHERE received_hour >= ? AND received_hour < ? AND NOT is_duplicate AND host IS NOT NULL "
         "GROUP BY ALL",
         span,

@@ -25,7 +25,7 @@ def note(
         SELECT client_id, site_id, received_hour, event_type, events
         FROM (
             SELECT client_id, site_id, received_hour, event_type, count(*) AS events
-            FROM ingest.events
+            FROM ingest.event_index
             WHERE received_hour >= ? AND received_hour < ? AND NOT is_duplicate
             GROUP BY client_id, site_id, received_hour, event_type
         )

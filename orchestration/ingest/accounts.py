@@ -82,7 +82,7 @@ def write_accounts(
         WITH fates AS (
             SELECT object_key, count_if(NOT is_duplicate) AS kept, count_if(is_duplicate) AS duplicates,
                 0 AS quarantined
-            FROM ingest.events WHERE received_hour = $hour GROUP BY object_key
+            FROM ingest.event_index WHERE received_hour = $hour GROUP BY object_key
             UNION ALL
             SELECT object_key, 0, 0, count(*)
             FROM ingest.quarantine WHERE received_hour = $hour GROUP BY object_key
@@ -160,7 +160,7 @@ def apply_flips(connection: duckdb.DuckDBPyConnection, hour: datetime) -> list[d
     run(
         connection,
         """
-        UPDATE ingest.events AS e SET is_duplicate = f.is_duplicate FROM flips AS f
+        UPDATE ingest.event_index AS e SET is_duplicate = f.is_duplicate FROM flips AS f
         WHERE e.received_hour = f.received_hour AND e.object_key = f.object_key
             AND e.line_number = f.line_number
         """,

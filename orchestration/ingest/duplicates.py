@@ -94,14 +94,15 @@ def _others(connection: duckdb.DuckDBPyConnection, window: dict[str, object]) ->
     ids = sql("SELECT client_id, event_id FROM judged WHERE is_event")
     if itself:
         ids = sql(
-            "{ids} UNION SELECT client_id, event_id FROM ingest.events WHERE received_hour = $hour", ids=ids
+            "{ids} UNION SELECT client_id, event_id FROM ingest.event_index WHERE received_hour = $hour",
+            ids=ids,
         )
     which = sql("{near} AND (e.client_id, e.event_id) IN ({ids})", near=near, ids=ids)
     run(
         connection,
         """
         CREATE OR REPLACE TEMP TABLE others AS
-        SELECT {columns}, e.is_duplicate FROM ingest.events AS e WHERE {which}
+        SELECT {columns}, e.is_duplicate FROM ingest.event_index AS e WHERE {which}
         """,
         window if neighbours else {},
         columns=columns,

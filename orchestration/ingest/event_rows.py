@@ -1,4 +1,4 @@
-"""SQL for the rows of `ingest.events` from lines that were found sound, enriched, in their final order."""
+"""SQL for the rows of an hour's events from lines that were found sound, enriched, in their final order."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
@@ -25,6 +25,9 @@ ORDER = {
     "events": sql("client_id, site_id, visitor_id, occurred_at, object_key, line_number"),
     "quarantine": sql("object_key, line_number"),
 }
+
+#: Fixed, so that the same rows become the same bytes. zstd 1 is a third faster than 3 and 1 % larger.
+PARQUET = sql("FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 122880")
 
 _NULL = sql("NULL")
 

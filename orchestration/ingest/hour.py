@@ -1,11 +1,12 @@
-"""One hour, whole: raw objects of the lake → `ingest.events`, `ingest.quarantine` and the hour's accounts.
+"""One hour, whole: raw objects of the lake → its events as Parquet in the lake, and what the warehouse says
+of them.
 
 Rebuilds the hour from what lies in the lake, so it may run in any order, any number of times, with the
 same result. DuckDB reads local files; the store port moves objects. Damage is looked for first: DuckDB
 would turn a bad line into NULLs and lose the tail of a truncated object without a word.
 
-    objects ─ decompress, number ─► files ─ judge ─► duplicates, enrichment ─ read again ─► Parquet ─►
-    warehouse
+    objects ─ decompress, number ─► files ─ judge ─► duplicates, enrichment ─ read again ─► Parquet ─► lake
+                                                                             warehouse ◄─ index, accounts ┘
 """
 
 import hashlib
@@ -20,7 +21,8 @@ import duckdb
 from footfall import keys
 from footfall.catalogue.ingested import COLUMN_TYPES
 from footfall.clients import Registry
-from footfall.sql import name, names, run, scratch, sql
+from footfall.hour_files import HourFile, HourFiles
+from footfall.sql import name, names, run, scratch
 from footfall.store import ObjectInfo, ObjectStore
 from orchestration.ingest import decode
 from orchestration.ingest.accounts import (
@@ -34,20 +36,21 @@ from orchestration.ingest.accounts import (
 from orchestration.ingest.decode import DecodedObject
 from orchestration.ingest.duplicates import find_duplicates
 from orchestration.ingest.enrichment.tables import enrichment_version, make_tables
-from orchestration.ingest.event_rows import ORDER, event_rows
+from orchestration.ingest.event_rows import ORDER, PARQUET, event_rows
 from orchestration.ingest.lines import files_of, judge_lines, refused_lines
 from orchestration.ingest.owners import owner_of
 from orchestration.ingest.schema import columns_of, make_schema
 from orchestration.ingest.unpack import unpack
+from orchestration.stored_hours import read_files, record_file, remove_replaced, rows_of
 
 #: Memory that DuckDB may take while it sorts an hour; beyond it the hour goes to disk. Lower: slower for
 #: hours of over a million events. Higher: the whole process may need 1 GB more than this.
 DUCKDB_MEMORY = "1600MB"
-#: Fixed, so that the same rows become the same bytes. zstd 1 is a third faster than 3 and 1 % larger.
-_PARQUET = sql("FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 122880")
 #: What DuckDB raises for a line that is no JSON or of other types. All else is no fault of the lines.
 _BAD_LINE = (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.OutOfRangeException)
 NO_CLIENTS = Registry((), ())
+#: Table of the warehouse → whose rows in the hour's Parquet it is made of.
+_OF_HOUR = {"event_index": "events", "quarantine": "quarantine"}
 
 
 def ingest_hours(
@@ -56,6 +59,7 @@ def ingest_hours(
     hours: Iterable[datetime],
     registry: Registry = NO_CLIENTS,
     *,
+    files: HourFiles | None = None,
     max_object_bytes: int = decode.MAX_OBJECT_BYTES,
 ) -> list[HourCounts]:
     """Rebuild each hour and its Parquet in the lake. Returns the counts of the hours asked for.
@@ -63,15 +67,26 @@ def ingest_hours(
     An hour in which another one's events changed what is a duplicate is written again as well. Each hour
     is one transaction: a failure leaves earlier hours whole and later ones as they were. An object that
     decompresses to more than `max_object_bytes` is set aside. `registry` knows the sites' rules for pages.
+    `files`: the lake's Parquet as local files; without it what is read again of a far lake is not kept.
     """
     make_schema(connection)
+    if files is None:
+        with TemporaryDirectory(prefix="footfall-hours-", dir=scratch(connection)) as cache:
+            files = HourFiles(lake, Path(cache), 0)
+            return ingest_hours(
+                connection, lake, hours, registry, files=files, max_object_bytes=max_object_bytes
+            )
+    # Of a run that ended between its commit and this.
+    remove_replaced(connection, files)
     restated = {}
     for hour in hours:
         with (
             TemporaryDirectory(prefix="footfall-ingest-", dir=scratch(connection)) as folder,
             _bounded(connection),
         ):
-            restated[hour] = _replace_hour(connection, lake, hour, registry, Path(folder), max_object_bytes)
+            restated[hour] = _replace_hour(
+                connection, lake, files, hour, registry, Path(folder), max_object_bytes
+            )
     return [read_counts(connection, hour, tuple(others)) for hour, others in restated.items()]
 
 
@@ -104,38 +119,49 @@ def _bounded(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
 def _replace_hour(
     connection: duckdb.DuckDBPyConnection,
     lake: ObjectStore,
+    files: HourFiles,
     hour: datetime,
     registry: Registry,
     folder: Path,
     max_object_bytes: int,
 ) -> list[datetime]:
-    """Replace the hour's rows and Parquet. Returns the other hours whose duplicates changed with it."""
+    """Replace the hour's rows and Parquet. Returns the other hours whose duplicates changed with it.
+
+    Objects of events are put before the commit that names them: what fails between leaves one that nobody
+    names, and the hour as it was.
+    """
     objects = sorted(lake.list(keys.raw_prefix(hour)), key=lambda each: each.key)
     decoded = unpack(lake, objects, hour, folder, max_object_bytes)
-    files = _local_parquet(connection, decoded, hour, registry, folder)
+    made = _local_parquet(connection, decoded, hour, registry, folder)
     problems = {each.key: each.problem for each in decoded if each.problem}
     run(connection, "BEGIN")
     try:
-        for table, path in files.items():
+        for table, of in _OF_HOUR.items():
             run(connection, "DELETE FROM ingest.{table} WHERE received_hour = ?", [hour], table=name(table))
-            if path is not None:
+            if made[of] is not None:
                 run(
                     connection,
-                    "INSERT INTO ingest.{table} BY NAME SELECT * FROM read_parquet(?)",
-                    [str(path)],
+                    "INSERT INTO ingest.{table} BY NAME SELECT {columns} FROM read_parquet(?)",
+                    [str(made[of])],
                     table=name(table),
+                    columns=names(COLUMN_TYPES[table]),
                 )
         write_accounts(connection, hour, listing_digest(objects), problems)
         restated = apply_flips(connection, hour)
         record_incidents(connection, [(hour, decode.UNREADABLE, *each) for each in problems.items()])
         # Before the commit: when this fails, doing the hour again finds the same changes again.
-        _publish(lake, hour, files)
-        for other in restated:
-            _publish(lake, other, {"events": _stored_parquet(connection, other, folder)})
+        file = _put_events(connection, files, hour, made["events"])
+        record_file(connection, hour, file)
+        _put_quarantine(lake, hour, made["quarantine"])
+        for before in read_files(connection, restated):
+            path = _restated(connection, files, before, folder)
+            record_file(connection, before.hour, _put_events(connection, files, before.hour, path))
         run(connection, "COMMIT")
     except BaseException:
         run(connection, "ROLLBACK")
         raise
+    remove_replaced(connection, files)
+    _remove_strangers(lake, hour, file)
     return restated
 
 
@@ -191,7 +217,7 @@ def _write_rows(
             "keys": [each.key for each in decoded],
             "path": str(files["events"]),
         }
-        run(connection, "COPY ({query}) TO $path ({parquet})", given, query=query, parquet=_PARQUET)
+        run(connection, "COPY ({query}) TO $path ({parquet})", given, query=query, parquet=PARQUET)
     if refused:
         files["quarantine"] = folder / "quarantine.parquet"
         run(
@@ -217,31 +243,58 @@ def _write_rows(
             columns=columns_of("quarantine"),
             lines=refused_lines(owner),
             order=ORDER["quarantine"],
-            parquet=_PARQUET,
+            parquet=PARQUET,
         )
     return files
 
 
-def _stored_parquet(connection: duckdb.DuckDBPyConnection, hour: datetime, folder: Path) -> Path:
-    """An hour's events out of the warehouse, as the file that ingesting it would have made."""
+def _restated(connection: duckdb.DuckDBPyConnection, files: HourFiles, file: HourFile, folder: Path) -> Path:
+    """An hour's events with the marks of `flips`, as the file that ingesting it would have made."""
     path = folder / "restated.parquet"
     run(
         connection,
-        "COPY (SELECT {columns} FROM ingest.events WHERE received_hour = $hour ORDER BY {order}) "
-        "TO $path ({parquet})",
-        {"hour": hour, "path": str(path)},
+        """
+        COPY (
+            SELECT {columns} FROM (
+                SELECT e.* REPLACE (coalesce(f.is_duplicate, e.is_duplicate) AS is_duplicate)
+                FROM ({rows}) AS e
+                LEFT JOIN (
+                    SELECT object_key, line_number, is_duplicate FROM flips WHERE received_hour = $hour
+                ) AS f USING (object_key, line_number)
+            )
+            ORDER BY {order}
+        ) TO $path ({parquet})
+        """,
+        {"hour": file.hour, "path": str(path)},
         columns=names(COLUMN_TYPES["events"]),
+        rows=rows_of(file, files),
         order=ORDER["events"],
-        parquet=_PARQUET,
+        parquet=PARQUET,
     )
     return path
 
 
-def _publish(lake: ObjectStore, hour: datetime, files: dict[str, Path | None]) -> None:
-    """Put the hour's Parquet where Athena, Spark and Trino look for it; what is no longer there goes away."""
-    places = {"events": keys.events_object(hour), "quarantine": keys.quarantine_object(hour)}
-    for table, path in files.items():
-        if path is None:
-            lake.delete(places[table])
-        else:
-            lake.put(places[table], path.read_bytes())
+def _put_events(
+    connection: duckdb.DuckDBPyConnection, files: HourFiles, hour: datetime, path: Path | None
+) -> HourFile | None:
+    """Put the hour's Parquet where Athena, Spark and Trino look for it."""
+    if path is None:
+        return None
+    rows = run(connection, "SELECT num_rows FROM parquet_file_metadata(?)", [str(path)]).fetchone()
+    assert rows is not None, "it was just written"
+    return files.put(hour, path, int(rows[0]), COLUMN_TYPES["events"])
+
+
+def _put_quarantine(lake: ObjectStore, hour: datetime, path: Path | None) -> None:
+    """The same of what could not become an event; what is no longer there goes away."""
+    if path is None:
+        lake.delete(keys.quarantine_object(hour))
+    else:
+        lake.put(keys.quarantine_object(hour), path.read_bytes())
+
+
+def _remove_strangers(lake: ObjectStore, hour: datetime, file: HourFile | None) -> None:
+    """What else lies where the hour's events lie: of an attempt that failed, of a warehouse that was lost."""
+    for info in list(lake.list(keys.events_prefix(hour))):
+        if file is None or info.key != file.key:
+            lake.delete(info.key)

@@ -2,15 +2,17 @@
 
 import duckdb
 
-from footfall.catalogue.ingested import COLUMN_TYPES
-from footfall.sql import Sql, joined, kind, name, run, sql, table_statement
+from footfall.catalogue.ingested import COLUMN_TYPES, STORED
+from footfall.sql import Sql, has_table, joined, kind, name, run, sql, table_statement
+from orchestration.stored_hours import no_events
 
 
 def create_statements() -> list[Sql]:
-    """SQL that makes the schema and every table where missing."""
+    """SQL that makes the schema, every table where missing, and `ingest.events` without an hour."""
     return [
         sql("CREATE SCHEMA IF NOT EXISTS ingest"),
-        *(table_statement("ingest", table, columns) for table, columns in COLUMN_TYPES.items()),
+        *(table_statement("ingest", table, COLUMN_TYPES[table]) for table in STORED),
+        no_events(),
     ]
 
 
@@ -27,16 +29,17 @@ def columns_of(table: str) -> Sql:
 
 def make_schema(connection: duckdb.DuckDBPyConnection) -> None:
     """Make what is missing: a warehouse of an earlier version gets the new tables and columns, empty."""
-    for statement in create_statements():
+    has_events = has_table(connection, "ingest", "events")
+    for statement in create_statements()[: -1 if has_events else None]:
         run(connection, "{statement}", statement=statement)
     found = set(
         run(
             connection,
-            "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'ingest'",
+            "SELECT table_name, column_name FROM duckdb_columns() WHERE schema_name = 'ingest'",
         ).fetchall()
     )
-    for table, columns in COLUMN_TYPES.items():
-        for column, each in columns.items():
+    for table in STORED:
+        for column, each in COLUMN_TYPES[table].items():
             if (table, column) not in found:
                 run(
                     connection,

@@ -67,7 +67,7 @@ def replace_zone_days(
     for hour in hours:
         found = run(
             connection,
-            "SELECT CAST(min(occurred_at) AS DATE), CAST(max(received_at) AS DATE) FROM ingest.events "
+            "SELECT CAST(min(occurred_at) AS DATE), CAST(max(received_at) AS DATE) FROM ingest.event_index "
             "WHERE received_hour = ?",
             [hour],
         ).fetchone()

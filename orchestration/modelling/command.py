@@ -25,8 +25,11 @@ def build_some(names: Iterable[str]) -> list[str]:
     return [*BUILD, "--select", *sorted(names), "--indirect-selection", "cautious"]
 
 
-def window_environment(warehouse: Path, start: datetime, end: datetime) -> Mapping[str, str]:
-    """The variables that the dbt project reads: the file, and the half-open window of received hours.
+def window_environment(
+    warehouse: Path, start: datetime, end: datetime, files: Path | None = None
+) -> Mapping[str, str]:
+    """The variables that the dbt project reads: the file, the half-open window of received hours, and the
+    folder of the lake's files.
 
     Variables of the environment and not `--vars`: a changed `--vars` makes dbt parse everything anew.
     """
@@ -34,4 +37,5 @@ def window_environment(warehouse: Path, start: datetime, end: datetime) -> Mappi
         "FOOTFALL_WAREHOUSE": str(warehouse),
         "FOOTFALL_WINDOW_START": start.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "FOOTFALL_WINDOW_END": end.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "FOOTFALL_HOUR_FILES": str(files or ""),
     }

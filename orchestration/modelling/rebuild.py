@@ -11,11 +11,13 @@ from datetime import datetime
 from pathlib import Path
 
 from footfall.errors import FootfallError
+from footfall.hour_files import HourFiles
 from footfall.hours import HOUR
 from footfall.sql import name, open_database, run, sql
 from orchestration.ingest.schema import make_schema
-from orchestration.modelling.command import build_whole, build_windowed, window_environment
-from orchestration.modelling.invoke import failures, invoke
+from orchestration.modelling.build import Window, build
+from orchestration.modelling.command import build_whole, build_windowed
+from orchestration.modelling.invoke import failures
 
 #: Events of one piece, 100,000 to 10,000,000. Larger: fewer pieces, each of which costs dbt's seconds for all
 #: its models, and up to 3 GB of memory more for each million.
@@ -23,8 +25,6 @@ PIECE = 2_000_000
 #: Free disk that a rebuild wants, as a share of the warehouse's size: of a copy, and of what memory does not
 #: hold.
 _ROOM = 1.5
-
-Window = tuple[datetime, datetime]
 
 
 def pieces(hours: Iterable[tuple[datetime, int]], most: int = PIECE) -> list[Window]:
@@ -47,10 +47,12 @@ def rebuild(
     say: Callable[[str], object],
     most: int = PIECE,
     known: Path | None = None,
+    files: HourFiles | None = None,
 ) -> None:
     """Make every model of the warehouse anew. Whoever calls holds the warehouse.
 
     `target`: a folder for dbt's artefacts; `known`: that of the prepared models. `say` is told of each piece.
+    `files`: the lake's hours; None where `ingest.events` is to stay what it is.
     Until the end the warehouse stays as it was, and for good where something fails. Raises FootfallError with
     what failed, or where the disk is too full.
     """
@@ -68,9 +70,9 @@ def rebuild(
         windows = pieces(hours, most)
         for number, window in enumerate(windows, start=1):
             say(f"{number} of {len(windows)}: {window[0]:%Y-%m-%dT%H} to {window[1]:%Y-%m-%dT%H}")
-            _build(build_windowed(), copy, window, target, known)
+            _build(build_windowed(), copy, window, target, files, known)
         if windows:
-            _build(build_whole(), copy, (windows[0][0], windows[-1][1]), target, known)
+            _build(build_whole(), copy, (windows[0][0], windows[-1][1]), target, None, known)
         copy.replace(warehouse)
     finally:
         copy.unlink(missing_ok=True)
@@ -98,13 +100,19 @@ def _without_models(warehouse: Path, copy: Path) -> list[tuple[datetime, int]]:
         rows = run(
             connection,
             "SELECT received_hour, count(events.received_hour) FROM ingest.hours "
-            "LEFT JOIN ingest.events AS events USING (received_hour) GROUP BY 1 ORDER BY 1",
+            "LEFT JOIN ingest.event_index AS events USING (received_hour) GROUP BY 1 ORDER BY 1",
         ).fetchall()
     return [(row[0], row[1]) for row in rows]
 
 
-def _build(arguments: list[str], warehouse: Path, window: Window, target: Path, known: Path | None) -> None:
-    results = invoke(arguments, window_environment(warehouse, *window), target, known=known)
-    bad = failures(results)
+def _build(
+    arguments: list[str],
+    warehouse: Path,
+    window: Window,
+    target: Path,
+    files: HourFiles | None,
+    known: Path | None,
+) -> None:
+    bad = failures(build(arguments, warehouse, window, target, files, known))
     if bad:
         raise FootfallError(f"{len(bad)} models and tests failed, and nothing has changed: " + "; ".join(bad))

@@ -1,10 +1,13 @@
 """The lake: raw objects in, events and published marts out."""
 
 from functools import cache
+from pathlib import Path
 
 import dagster as dg
 
 from footfall.durable import take_up_lake
+from footfall.hour_files import HourFiles
+from footfall.settings import Settings
 from footfall.store import ObjectStore
 
 #: Once a process for each lake: its version does not change while a program uses it.
@@ -18,7 +21,25 @@ class Lake(dg.ConfigurableResource[None]):
     """`file:///folder` or `s3://bucket/prefix`."""
     s3_endpoint: str | None = None
     """Endpoint of an S3-compatible store; None for AWS."""
+    cache: str = ""
+    """Where copies of its hours lie, unless it is a folder."""
+    cache_bytes: int = 0
+    """How many bytes of them are kept beside what a run reads."""
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Lake":
+        """That of an installation."""
+        return cls(
+            url=settings.lake,
+            s3_endpoint=settings.s3_endpoint,
+            cache=str(settings.lake_cache),
+            cache_bytes=settings.lake_cache_bytes,
+        )
 
     def store(self) -> ObjectStore:
         """The lake as an object store."""
         return _known(self.url, self.s3_endpoint)
+
+    def files(self) -> HourFiles:
+        """Its Parquet of hours as local files."""
+        return HourFiles(self.store(), Path(self.cache), self.cache_bytes)

@@ -23,7 +23,8 @@ TYPES = {
 
 
 @pytest.mark.parametrize(
-    ("table", "key_of"), [("events", keys.events_object), ("quarantine", keys.quarantine_object)]
+    ("table", "key_of"),
+    [("events", lambda hour: keys.events_object(hour, "a" * 64)), ("quarantine", keys.quarantine_object)],
 )
 def test_a_table_has_the_columns_that_ingest_writes_and_lies_where_the_keys_say(table, key_of):
     ddl = athena_ddl(table, "s3://lake/prefix/")

@@ -131,7 +131,7 @@ def test_the_cases_from_the_field_give_what_was_right(installation):
     assert rows(
         installation.home,
         "SELECT hour(received_hour), split_part(object_key, '/', 4)[:1] <> '', event_type, count(*) "
-        "FROM ingest.events GROUP BY ALL ORDER BY ALL",
+        "FROM ingest.event_index GROUP BY ALL ORDER BY ALL",
     ) == [
         (hour, True, kind, n) for hour, n in ((10, 3), (11, 3), (12, 2)) for kind in ("page_view", "request")
     ]

@@ -84,7 +84,9 @@ def test_keys_are_where_the_documents_say():
     assert owned == "raw/dt=2026-11-20/hour=14/client=a-shop_1.import-17-abababababababab.ndjson.zst"
     assert keys.client_of_raw_object(owned) == "a-shop_1"
     assert keys.client_of_raw_object(keys.raw_object(hour, "c1-17", "ab" * 32)) is None
-    assert keys.events_object(hour) == "events/dt=2026-11-20/hour=14/events.parquet"
+    assert keys.events_object(hour, "ab" * 32) == (
+        "events/dt=2026-11-20/hour=14/events-abababababababab.parquet"
+    )
     assert keys.quarantine_object(hour) == "quarantine/dt=2026-11-20/hour=14/quarantine.parquet"
     assert keys.salt_object("demo", "2026-11-20") == "salts/client=demo/day=2026-11-20.json"
 

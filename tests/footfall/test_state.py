@@ -66,7 +66,7 @@ def test_every_key_of_the_lake_has_a_place():
         keys.LAKE_VERSION,
         keys.raw_object(HOUR, "c1", "a" * 64),
         keys.closed_marker(HOUR, "c1"),
-        keys.events_object(HOUR),
+        keys.events_object(HOUR, "a" * 64),
         keys.quarantine_object(HOUR),
         keys.source_record("demo", "cdn", HOUR),
         keys.enrichment_object(HOUR, "a" * 64),

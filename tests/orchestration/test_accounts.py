@@ -8,13 +8,14 @@ import duckdb
 import msgspec
 import pytest
 from support.orchestration_builders import HOUR, client, event, land, land_bytes, refused
+from support.stored_events import events_object, show
 
 from footfall.catalogue.ingested import COLUMN_TYPES
 from footfall.clients import Registry
 from footfall.enrichments import land_enrichments
 from footfall.errors import FootfallError
 from footfall.event import Receipt, Refusal, Refused, refused_line
-from footfall.keys import closed_marker, events_object, raw_prefix
+from footfall.keys import closed_marker, raw_prefix
 from footfall.store import LocalStore
 from orchestration.ingest.accounts import HourCounts
 from orchestration.ingest.hour import ingest_hours, listing_digest
@@ -230,7 +231,7 @@ def test_what_is_an_event_under_the_rules_of_today_comes_out_of_quarantine_once(
         [counts] = ingest_hours(connection, lake, [HOUR])
         assert (counts.objects, counts.kept, counts.duplicates, counts.quarantined) == (2, 2, 0, 4)
 
-    [one, two] = _rows(connection, "events", "event_id, url, received_at, visitor_id")
+    [one, two] = _rows(show(connection, lake), "events", "event_id, url, received_at, visitor_id")
     assert one == ("event-0001", "https://demo.example/", HOUR + ONE / 2, None)
     assert two[0].startswith("replay-")
     assert replay_quarantine(lake, registry, [HOUR], "unknown_site") == []
@@ -288,10 +289,10 @@ def test_the_same_rows_are_the_same_bytes_in_order_on_any_number_of_threads(lake
         with duckdb.connect(config={"threads": threads}) as connection:
             connection.execute("SET TimeZone = 'UTC'")
             ingest_hours(connection, lake, [HOUR])
-            made.add(lake.get(events_object(HOUR)))
+            made.add(lake.get(events_object(lake, HOUR)))
             rows = connection.execute(
                 "SELECT client_id, visitor_id, occurred_at FROM read_parquet(?)",
-                [str(lake.root / events_object(HOUR))],
+                [str(lake.root / events_object(lake, HOUR))],
             ).fetchall()
 
     assert len(made) == 1

@@ -122,7 +122,7 @@ def test_a_hundred_thousand_fake_domains_in_a_million_events_bill_nothing(book):
         for statement in create_statements():
             warehouse.execute(statement)
         warehouse.execute(
-            "INSERT INTO ingest.events "
+            "INSERT INTO ingest.event_index "
             "(received_hour, client_id, site_id, event_id, visitor_id, host, is_duplicate) "
             "SELECT ?::TIMESTAMPTZ + INTERVAL 1 HOUR * (i % 3), 'demo', 'shop', i::VARCHAR, "
             "(i % 1000)::VARCHAR, 'fake' || (i % 100000) || '.example', false FROM range(1000000) t(i)",
@@ -384,7 +384,7 @@ def test_volumes_of_an_hour_are_replaced_and_old_ones_forgotten(book):
         for statement in create_statements():
             warehouse.execute(statement)
         warehouse.execute(
-            "INSERT INTO ingest.events "
+            "INSERT INTO ingest.event_index "
             "(received_hour, client_id, site_id, event_id, event_type, is_duplicate) "
             "SELECT ?::TIMESTAMPTZ, 'demo', 'shop', i::VARCHAR, 'page_view', i % 10 = 0 FROM range(100) t(i)",
             [AT],

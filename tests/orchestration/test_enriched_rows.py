@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from support.orchestration_builders import HOUR, client, event, land
+from support.stored_events import show
 
 from footfall.clients import Registry
 from footfall.event import Receipt, check_event, event_line
@@ -20,7 +21,7 @@ def _ingested(lake, connection, *lines, columns, rules=None):
         site = owner.sites[0].model_copy(update={"pages": rules})
         owner = owner.model_copy(update={"sites": [site]})
     ingest_hours(connection, lake, [HOUR], Registry((owner,), ()))
-    return connection.execute(f"SELECT {columns} FROM ingest.events ORDER BY event_id").fetchall()
+    return show(connection, lake).execute(f"SELECT {columns} FROM ingest.events ORDER BY event_id").fetchall()
 
 
 def test_a_page_is_the_path_of_its_address(lake, connection):

@@ -37,7 +37,8 @@ class Held(Setting):
             [event_id, host, session_id, *[HOUR] * 3],
         )
         self.connection.execute(
-            "INSERT INTO ingest.events (client_id, site_id, event_id, host, received_hour, is_duplicate) "
+            "INSERT INTO ingest.event_index "
+            "(client_id, site_id, event_id, host, received_hour, is_duplicate) "
             "VALUES ('demo', 'shop', ?, ?, ?, false)",
             [event_id, host, HOUR],
         )

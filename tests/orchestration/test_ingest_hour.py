@@ -7,9 +7,10 @@ import duckdb
 import pytest
 import zstandard
 from support.orchestration_builders import HOUR, Failing, Vanishing, event, land, land_bytes, packed, refused
+from support.stored_events import events_object, show
 
 from footfall.catalogue.ingested import COLUMN_TYPES
-from footfall.keys import events_object, quarantine_object, raw_prefix
+from footfall.keys import events_prefix, quarantine_object, raw_prefix
 from footfall.store import LocalStore, StoreError
 from orchestration.ingest.decode import LinesFile
 from orchestration.ingest.hour import ingest_hours
@@ -19,7 +20,8 @@ from orchestration.ingest.schema import make_schema
 ONE = timedelta(hours=1)
 
 
-def _events(connection, columns="event_id, is_duplicate"):
+def _events(lake, connection, columns="event_id, is_duplicate"):
+    show(connection, lake)
     return connection.execute(
         f"SELECT {columns} FROM ingest.events ORDER BY received_hour, received_at, object_key, line_number"
     ).fetchall()
@@ -33,7 +35,7 @@ def _quarantine(connection, columns="reason, object_key, line_number"):
 
 def _parquet(lake, connection, hour):
     """Event id → whether the hour's Parquet marks it as a duplicate."""
-    path = str(lake.root / events_object(hour))
+    path = str(lake.root / events_object(lake, hour))
     return dict(connection.execute("SELECT event_id, is_duplicate FROM read_parquet(?)", [path]).fetchall())
 
 
@@ -44,10 +46,11 @@ def _published(lake):
     }
 
 
-def _tables(connection):
+def _tables(lake, connection):
+    show(connection, lake)
     return [
         connection.execute(f"SELECT * FROM ingest.{table} ORDER BY ALL").fetchall()
-        for table in ("events", "quarantine", "hours")
+        for table in ("events", "event_index", "quarantine", "hours")
     ]
 
 
@@ -61,7 +64,7 @@ def test_every_line_is_kept_a_duplicate_or_quarantined(lake, connection):
     assert (counts.kept, counts.duplicates, counts.quarantined) == (2, 1, 1)
     assert counts.is_conserved
     assert counts.bytes == sum(info.size for info in lake.list(raw_prefix(HOUR)))
-    assert _events(connection) == [("event-0001", False), ("event-0002", False), ("event-0001", True)]
+    assert _events(lake, connection) == [("event-0001", False), ("event-0002", False), ("event-0001", True)]
 
 
 def test_a_stored_line_becomes_a_typed_row(lake, connection):
@@ -70,6 +73,7 @@ def test_a_stored_line_becomes_a_typed_row(lake, connection):
     ingest_hours(connection, lake, [HOUR])
 
     [row] = _events(
+        lake,
         connection,
         "received_hour, client_id, site_id, event_type, url, host, is_declared_host, title, referrer, "
         "json_extract(props, '$.revenue')::DOUBLE, json_extract(payload, '$.later_field')::VARCHAR, "
@@ -86,7 +90,7 @@ def test_the_same_id_of_two_clients_is_two_events(lake, connection):
 
     ingest_hours(connection, lake, [HOUR])
 
-    assert [is_duplicate for _, is_duplicate in _events(connection)] == [False, False]
+    assert [is_duplicate for _, is_duplicate in _events(lake, connection)] == [False, False]
 
 
 DAMAGED = [
@@ -118,7 +122,9 @@ def test_damaged_lines_are_quarantined_by_their_numbers_and_their_neighbours_kee
     found = _quarantine(connection, "reason, object_key, line_number, body")
     assert {key: body.encode("latin-1") for _, key, _, body in found} == objects
     assert {(reason, number) for reason, _, number, _ in found} == {("damaged_line", 2)}
-    assert {(event_id[:5], number) for event_id, number in _events(connection, "event_id, line_number")} == {
+    assert {
+        (event_id[:5], number) for event_id, number in _events(lake, connection, "event_id, line_number")
+    } == {
         ("event", 1),
         ("first", 1),
         ("third", 3),
@@ -170,7 +176,7 @@ def test_an_object_that_cannot_be_read_is_set_aside_whole_and_the_rest_goes_on(l
 
     assert (counts.objects, counts.lines, counts.kept, counts.quarantined) == (3, 3, 2, 1)
     assert _quarantine(connection) == [("unreadable_object", key, None)]
-    assert [event_id for event_id, _ in _events(connection)] == ["event-0001", "event-0002"]
+    assert [event_id for event_id, _ in _events(lake, connection)] == ["event-0001", "event-0002"]
     assert lake.head(key), "the object itself stays"
 
 
@@ -207,13 +213,13 @@ def test_an_object_without_lines_is_no_damage(lake, connection):
 def test_an_hour_done_again_gives_the_same_rows_and_the_same_bytes(lake, connection):
     land(lake, HOUR, event("event-0001"), event("event-0002"), b"garbage", event("event-0001"))
     ingest_hours(connection, lake, [HOUR])
-    rows, bytes_ = _tables(connection), _published(lake)
+    rows, bytes_ = _tables(lake, connection), _published(lake)
 
     ingest_hours(connection, lake, [HOUR])
 
-    assert _tables(connection) == rows
+    assert _tables(lake, connection) == rows
     assert _published(lake) == bytes_
-    assert set(bytes_) == {events_object(HOUR), quarantine_object(HOUR)}
+    assert set(bytes_) == {events_object(lake, HOUR), quarantine_object(HOUR)}
 
 
 def test_an_object_that_lands_late_is_in_the_hour_done_again(lake, connection):
@@ -235,7 +241,7 @@ def test_parquet_of_what_is_no_longer_there_goes_away(lake, connection):
     lake.delete(key)
     [counts] = ingest_hours(connection, lake, [HOUR])
 
-    assert (counts.lines, _events(connection), _published(lake)) == (0, [], {})
+    assert (counts.lines, _events(lake, connection), _published(lake)) == (0, [], {})
 
 
 def test_the_earliest_receipt_is_kept_even_when_its_hour_comes_last(lake, connection):
@@ -262,7 +268,7 @@ def test_a_duplicate_becomes_the_event_when_the_earlier_one_goes_away(lake, conn
     lake.delete(key)
     ingest_hours(connection, lake, [HOUR])
 
-    assert _events(connection) == [("event-0001", False)]
+    assert _events(lake, connection) == [("event-0001", False)]
     assert _parquet(lake, connection, HOUR + ONE) == {"event-0001": False}
 
 
@@ -284,7 +290,7 @@ def test_an_id_seen_again_within_seven_days_is_a_duplicate(lake, connection, apa
     for order in ([HOUR, hour], [hour, HOUR]):
         ingest_hours(connection, lake, order)
 
-        assert _events(connection) == [("event-0001", False), ("event-0001", is_duplicate)]
+        assert _events(lake, connection) == [("event-0001", False), ("event-0001", is_duplicate)]
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -325,31 +331,31 @@ def _ingested(lake, batches):
         connection.execute("SET TimeZone = 'UTC'")
         make_schema(connection)
         for hours in batches:
-            before = _marks(connection)
+            before = _marks(lake, connection)
             done = ingest_hours(connection, lake, hours)
             assert all(counts.is_conserved for counts in done)
             told = {hour for counts in done for hour in counts.restated}.difference(hours)
             changed = {
                 line[0]
-                for line, mark in _marks(connection).items()
+                for line, mark in _marks(lake, connection).items()
                 if line[0] not in hours and before[line] != mark
             }
             # In a range one hour may change what another of it changes back.
             assert changed == told if len(hours) == 1 else changed <= told
-        return _tables(connection), _published(lake)
+        return _tables(lake, connection), _published(lake)
 
 
-def _marks(connection):
+def _marks(lake, connection):
     """(hour, object, line) → whether it is marked as a duplicate."""
-    rows = connection.execute(
-        "SELECT received_hour, object_key, line_number, is_duplicate FROM ingest.events"
-    ).fetchall()
+    columns = "received_hour, object_key, line_number, is_duplicate"
+    rows = show(connection, lake).execute(f"SELECT {columns} FROM ingest.events").fetchall()
+    assert sorted(rows) == sorted(connection.execute(f"SELECT {columns} FROM ingest.event_index").fetchall())
     return {row[:3]: row[3] for row in rows}
 
 
 @pytest.mark.parametrize(
     ("verb", "prefix"),
-    [("get", raw_prefix(HOUR + ONE)), ("put", events_object(HOUR + ONE)), ("put", "quarantine/")],
+    [("get", raw_prefix(HOUR + ONE)), ("put", events_prefix(HOUR + ONE)), ("put", "quarantine/")],
     ids=["reading", "writing the events", "writing the quarantine"],
 )
 def test_a_store_that_fails_leaves_earlier_hours_whole_and_later_ones_as_they_were(
@@ -365,7 +371,7 @@ def test_a_store_that_fails_leaves_earlier_hours_whole_and_later_ones_as_they_we
     with pytest.raises(StoreError, match="out of order"):
         ingest_hours(connection, Failing(lake.root, verb, prefix), hours)
 
-    assert [e for e, _ in _events(connection)] == ["event-14xx", "later-14xx", "event-16xx"]
+    assert [e for e, _ in _events(lake, connection)] == ["event-14xx", "later-14xx", "event-16xx"]
     assert _parquet(lake, connection, HOUR) == {"event-14xx": False, "later-14xx": False}
     assert _parquet(lake, connection, hours[2]) == {"event-16xx": False}
     assert _ingested_hours(connection) == [HOUR, hours[2]]
@@ -383,7 +389,7 @@ def test_another_hours_parquet_is_put_right_even_when_the_first_attempt_failed(l
     land(lake, HOUR + ONE, event("event-0001", HOUR + ONE))
     ingest_hours(connection, lake, [HOUR + ONE])
     with pytest.raises(StoreError):
-        ingest_hours(connection, Failing(lake.root, "put", events_object(HOUR + ONE)), [HOUR])
+        ingest_hours(connection, Failing(lake.root, "put", events_prefix(HOUR + ONE)), [HOUR])
 
     ingest_hours(connection, lake, [HOUR])
 

@@ -7,9 +7,10 @@ from datetime import timedelta
 import pytest
 from support.fault_proxy import Reset, Status, Truncated
 from support.orchestration_builders import HOUR, client, event, land, refused
+from support.stored_events import events_object, show
 
 from footfall.clients import LogSource
-from footfall.keys import events_object, quarantine_object, raw_prefix
+from footfall.keys import quarantine_object, raw_prefix
 from footfall.store import StoreError, open_store
 from orchestration.ingest.hour import ingest_hours
 from orchestration.ingest.schema import make_schema
@@ -25,10 +26,11 @@ def lake(proxy, s3_url):
     return open_store(s3_url, s3_endpoint=proxy.endpoint)
 
 
-def _rows(connection):
+def _rows(lake, connection):
+    show(connection, lake)
     return [
         connection.execute(f"SELECT * FROM ingest.{table} ORDER BY ALL").fetchall()
-        for table in ("events", "quarantine", "hours", "objects", "receipts")
+        for table in ("events", "event_index", "quarantine", "hours", "objects", "receipts")
     ]
 
 
@@ -57,22 +59,25 @@ def test_a_store_that_fails_half_way_leaves_nothing_half_and_a_re_run_repairs(
     land(lake, HOUR, event("event-0002"), origin="b")
     land(lake, HOUR + ONE, event("event-0001", HOUR + ONE), event("event-0003", HOUR + ONE))
     ingest_hours(connection, lake, [HOUR + ONE])
-    before = _rows(connection)
+    before = _rows(lake, connection)
 
     proxy.fail(fault, method=method, path=path, times=None)
     with pytest.raises(StoreError) as failed:
         ingest_hours(connection, lake, [HOUR])
 
     assert path in str(failed.value)
-    assert _rows(connection) == before
+    assert _rows(lake, connection) == before
     proxy.heal()
     [counts] = ingest_hours(connection, lake, [HOUR])
     assert (counts.kept, counts.quarantined, counts.is_conserved) == (2, 1, True)
     assert counts.restated == (HOUR + ONE,)
-    repaired = _rows(connection), _published(lake)
+    repaired = _rows(lake, connection), _published(lake)
     ingest_hours(connection, lake, [HOUR, HOUR + ONE])
-    assert (_rows(connection), _published(lake)) == repaired
-    assert set(repaired[1]) == {events_object(HOUR), events_object(HOUR + ONE), quarantine_object(HOUR)}
+    assert (_rows(lake, connection), _published(lake)) == repaired
+    assert set(repaired[1]) == {
+        *(events_object(lake, hour) for hour in (HOUR, HOUR + ONE)),
+        quarantine_object(HOUR),
+    }
 
 
 def test_an_object_deleted_between_listing_and_reading_is_named_and_comes_back_with_it(

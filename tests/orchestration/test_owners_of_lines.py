@@ -28,7 +28,7 @@ def owners(connection, lake, *lines, histories=(TWO,)):
     land(lake, HOUR, *lines)
     registry = Registry((), (), histories={each.client_id: each for each in histories})
     ingest_hours(connection, lake, [HOUR], registry)
-    return dict(connection.execute("SELECT event_id, client_id FROM ingest.events").fetchall())
+    return dict(connection.execute("SELECT event_id, client_id FROM ingest.event_index").fetchall())
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,13 @@
 import json
 import time
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import duckdb
 import pytest
 from support.collectors import SITE, CollectorProcess, batch, lake_lines, wire_event
+from support.stored_events import events_object
 
 from footfall import keys
 from footfall.catalogue.columns import EVENT, QUARANTINE, OfEvent, OfLine, fields_of, sources
@@ -75,7 +77,7 @@ def stored(home):
         hours = sorted({floor(datetime.fromisoformat(line["received_at"])) for line in lines})
         ingest_hours(connection, lake, hours)
     of = {kind: [line for line in lines if line["kind"] == kind] for kind in OF_KIND}
-    places = {"event": keys.events_object, "refused": keys.quarantine_object}
+    places = {"event": partial(events_object, lake), "refused": keys.quarantine_object}
     return of, {kind: _parquet(home / "lake", map(place, hours)) for kind, place in places.items()}
 
 

@@ -30,7 +30,7 @@ class At:
         self.connection.execute("INSERT INTO ingest.hours (received_hour) VALUES (?)", [hour])
         for n in range(events):
             self.connection.execute(
-                "INSERT INTO ingest.events (received_hour, client_id, event_id, host, is_duplicate) "
+                "INSERT INTO ingest.event_index (received_hour, client_id, event_id, host, is_duplicate) "
                 "VALUES (?, 'demo', ?, ?, false)",
                 [hour, f"{hour}-{n}", host],
             )

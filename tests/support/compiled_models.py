@@ -17,6 +17,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import pytest
+from support.stored_events import events_as_a_table
 
 from footfall.zones import clock, zone_days
 from orchestration.ingest.schema import create_statements
@@ -86,6 +87,7 @@ class Dbt:
         with duckdb.connect(str(self.warehouse)) as connection:
             for statement in create_statements():
                 connection.execute(statement)
+            events_as_a_table(connection)
         return self.warehouse
 
 
@@ -151,6 +153,7 @@ class Models:
             connection.execute(f"create schema {schema}")
         for statement in create_statements():
             connection.execute(statement)
+        events_as_a_table(connection)
         connection.execute(self._create_touched)
         seed = PROJECT / "seeds" / "referrer_hosts.csv"
         connection.execute(

@@ -34,7 +34,7 @@ def with_receipts(connection):
     connection.execute(
         """
         CREATE SCHEMA ingest;
-        CREATE VIEW ingest.events AS SELECT *, false AS is_duplicate FROM main.events;
+        CREATE VIEW ingest.event_index AS SELECT *, false AS is_duplicate FROM main.events;
         CREATE TABLE ingest.quarantine (client_id VARCHAR, received_at TIMESTAMPTZ, reason VARCHAR);
         CREATE VIEW ingest.receipts AS
         SELECT received_hour, client_id, site_id, NULL AS reason, count(*) AS kept, 0 AS duplicates,

@@ -257,3 +257,7 @@ class Failing(LocalStore):
     def put(self, key: str, data: bytes, *, create_only: bool = False) -> None:
         self._refuse("put", key)
         super().put(key, data, create_only=create_only)
+
+    def delete(self, key: str) -> None:
+        self._refuse("delete", key)
+        super().delete(key)

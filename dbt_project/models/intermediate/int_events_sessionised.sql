@@ -11,7 +11,7 @@
 {%- set key_of_visitor = visitor_key() ~ ' as visitor_key' -%}
 {%- set in_order = 'client_id, site_id, visitor_key' -%}
 
--- depends_on: {{ ref('stg_web__changes') }}, {{ ref('stg_web__hours') }}
+-- depends_on: {{ ref('stg_web__changes') }}, {{ ref('stg_web__hours') }}, {{ source('ingest', 'event_index') }}, {{ source('ingest', 'hour_files') }}
 with
 
 arrived as (

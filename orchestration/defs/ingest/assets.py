@@ -18,6 +18,7 @@ from footfall.owners import settled
 from orchestration.defs.columns import column_schema
 from orchestration.given import given
 from orchestration.ingest.accounts import HourCounts
+from orchestration.ingest.events_before import take_up_events
 from orchestration.ingest.hour import ingest_hours
 from orchestration.ingest.late_fields import replace_enrichments
 from orchestration.ingest.listing import record_degraded, record_digests
@@ -43,9 +44,9 @@ _OWNER = "team:data"
         dg.AssetSpec(
             EVENTS,
             description=(
-                "One row per event received in the hour, duplicates marked; in the warehouse and as Parquet "
-                "in the lake.\n\nWhen it is red: the run's log names the object or the store that "
-                "failed. Nothing is half-written: materialise the hour again."
+                "One row per event received in the hour, duplicates marked; as Parquet in the lake, and an "
+                "index of it in the warehouse.\n\nWhen it is red: the run's log names the object or the "
+                "store that failed. Nothing is half-written: materialise the hour again."
             ),
             group_name="ingest",
             owners=[_OWNER],
@@ -120,8 +121,11 @@ def ingest(
     window = context.partition_time_window
     store = lake.store()
     registry = settled(state.folder(), store, clients.registry, datetime.now(UTC))
-    with warehouse.connect() as connection:
-        counts = ingest_hours(connection, store, between(window.start, window.end), registry)
+    files = lake.files()
+    with warehouse.connect(files.folder) as connection:
+        take_up_events(connection, files)
+        hours = between(window.start, window.end)
+        counts = ingest_hours(connection, store, hours, registry, files=files)
         for hour in counts:
             replace_enrichments(connection, store, hour.hour)
         # Of an hour that still runs nobody can say yet what it lacks, nor what came late.

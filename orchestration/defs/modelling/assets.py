@@ -11,17 +11,14 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtP
 from dagster_dbt.asset_utils import get_asset_check_key_for_test
 
 from footfall.catalogue.tables import PUBLISHED
+from footfall.hour_files import HourFiles
 from footfall.owners import running
 from orchestration.given import given
+from orchestration.ingest.events_before import take_up_events
 from orchestration.modelling.artefacts import prune
-from orchestration.modelling.command import (
-    WHOLE,
-    build_some,
-    build_whole,
-    build_windowed,
-    window_environment,
-)
-from orchestration.modelling.invoke import NodeResult, failures, invoke
+from orchestration.modelling.build import build
+from orchestration.modelling.command import WHOLE, build_some, build_whole, build_windowed
+from orchestration.modelling.invoke import NodeResult, failures
 from orchestration.modelling.publish import publish_marts
 from orchestration.modelling.row_counts import row_counts
 from orchestration.modelling.versions import model_version, variables
@@ -62,9 +59,17 @@ _TRANSLATOR = _Translator(settings=DagsterDbtTranslatorSettings(enable_duplicate
 
 
 def _models(
-    name: str, everything: list[str], *, select: str = "fqn:*", exclude: str | None = None
+    name: str,
+    everything: list[str],
+    *,
+    select: str = "fqn:*",
+    exclude: str | None = None,
+    reads_events: bool,
 ) -> dg.AssetsDefinition:
-    """The models that dbt's selection says, made by dbt's arguments for all of them."""
+    """The models that dbt's selection says, made by dbt's arguments for all of them.
+
+    `reads_events`: whether one of them reads the lake's hours.
+    """
     known = given().models
 
     @dbt_assets(
@@ -77,14 +82,22 @@ def _models(
         select=select,
         exclude=exclude,
     )
-    def models(context: dg.AssetExecutionContext, warehouse: Warehouse, state: State) -> Iterator[Any]:
-        yield from _build(context, warehouse, state, everything, known)
+    def models(
+        context: dg.AssetExecutionContext, lake: Lake, warehouse: Warehouse, state: State
+    ) -> Iterator[Any]:
+        files = lake.files() if reads_events else None
+        yield from _build(context, files, warehouse, state, everything, known)
 
     return models
 
 
 def _build(
-    context: dg.AssetExecutionContext, warehouse: Warehouse, state: State, everything: list[str], known: Path
+    context: dg.AssetExecutionContext,
+    files: HourFiles | None,
+    warehouse: Warehouse,
+    state: State,
+    everything: list[str],
+    known: Path,
 ) -> Iterator[Any]:
     window = context.partition_time_window
     target = state.dbt_target(context.run_id)
@@ -94,8 +107,11 @@ def _build(
     some = {node["name"] for node in nodes.values() if node["key"] in keys}
     arguments = everything if keys == context.assets_def.keys else build_some(some)
     path = Path(warehouse.database)
+    if files is not None:
+        with warehouse.connect(files.folder) as connection:
+            take_up_events(connection, files)
     with warehouse.exclusive():
-        results = invoke(arguments, window_environment(path, window.start, window.end), target, known=known)
+        results = build(arguments, path, (window.start, window.end), target, files, known)
         counts = row_counts(path, [nodes[r.unique_id]["table"] for r in results if r.kind != "test"])
     yield from _events(context, results, counts, known)
     bad = failures(results)
@@ -184,8 +200,8 @@ def published_marts(lake: Lake, warehouse: Warehouse, clients: Clients) -> dg.Ma
 def modelling() -> dg.Definitions:
     return dg.Definitions(
         assets=[
-            _models("models", build_windowed(), exclude=WHOLE),
-            _models("whole_models", build_whole(), select=WHOLE),
+            _models("models", build_windowed(), exclude=WHOLE, reads_events=True),
+            _models("whole_models", build_whole(), select=WHOLE, reads_events=False),
             each_hour(published_marts, given().first_hour),
         ]
     )

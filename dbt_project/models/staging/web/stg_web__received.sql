@@ -6,7 +6,7 @@ with lines as (
         case when is_duplicate then 'duplicate' else 'kept' end as fate,
         lost,
         received_hour
-    from {{ source('ingest', 'events') }}
+    from {{ source('ingest', 'event_index') }}
 
     union all
 
