@@ -26,7 +26,7 @@ from collector.counters import Counters
 from collector.encoding import inflated
 from collector.gif import gif_event, site_in_query
 from collector.intake import JSON_ROUTES, Appends, Intake, Route
-from collector.key_holders import holder_of, presented_key
+from collector.key_holders import holder_of
 from collector.operation import Operation, Ships
 from collector.options import Options
 from collector.pixel_files import PixelFiles
@@ -39,6 +39,7 @@ from collector.taken import Taken
 from collector.targets import KeyHolder, Sites, Target, inherit
 from collector.visitor_salts import VisitorSalts, where
 from footfall.access.limits import BYTES_OF_ONE, Limited, Limits
+from footfall.access.presented import presented_key
 from footfall.event import Refusal, Refused
 
 log = logging.getLogger("collector")
@@ -250,7 +251,7 @@ class Collector:
         received_at = self._receipt_time(request.headers)
         holder, target, content = None, None, request.body
         try:
-            holder = holder_of(request.headers, self._sites, "write")
+            holder = holder_of(request.headers, self._sites, "write", self._now())
             self._limit_key(holder, request)
             target = holder.target
             content = self._whole(request)
@@ -267,7 +268,7 @@ class Collector:
     def _enrichment(self, request: Request) -> Route:
         """Fields for an event that is stored: not taken here, and kept with the id that its path names."""
         received_at = self._receipt_time(request.headers)
-        holder = holder_of(request.headers, self._sites, "write")
+        holder = holder_of(request.headers, self._sites, "write", self._now())
         self._limit_key(holder, request)
         kept = request.path.encode() + b"\n" + request.body
         return self._intake.keep_unreadable(
@@ -299,7 +300,7 @@ class Collector:
         clients. Raises Refused.
         """
         if presented_key(request.headers) is not None:
-            holder = holder_of(request.headers, self._sites, "write")
+            holder = holder_of(request.headers, self._sites, "write", self._now())
             self._limit_key(holder, request)
             if holder.target is not None:
                 return holder.target
@@ -317,7 +318,7 @@ class Collector:
             raise limited
 
     def _reader(self, request: Request) -> KeyHolder:
-        holder = holder_of(request.headers, self._sites, "read")
+        holder = holder_of(request.headers, self._sites, "read", self._now())
         self._limit_key(holder, request)
         return holder
 

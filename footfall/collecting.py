@@ -1,8 +1,9 @@
 """What a client file says about collecting: API keys, path aliases, hosts of old clients."""
 
+from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, AwareDatetime, Field
 
 from footfall.strict import Strict
 
@@ -39,8 +40,16 @@ class ApiKey(Strict):
     permissions: list[Permission] = Field(min_length=1)
     #: Needed to write where the client has several sites.
     site_id: str | None = None
-    #: Requests a minute; None: the setting's.
+    #: Requests a minute, of the collector and of the API; None: the settings'.
     requests_per_minute: int | None = Field(default=None, ge=1, le=1_000_000)
+    #: Requests an hour of the API; None: the setting's.
+    requests_per_hour: int | None = Field(default=None, ge=1, le=1_000_000)
+    #: From then on it is no key any more; None: never. `footfall keys rotate` gives one to the key before.
+    expires_at: AwareDatetime | None = None
+
+    def is_valid(self, now: datetime) -> bool:
+        """Whether its time is not over."""
+        return self.expires_at is None or now < self.expires_at
 
     def may(self, permission: Permission) -> bool:
         """Whether the key has a permission, by name or as admin."""
