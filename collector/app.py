@@ -25,7 +25,7 @@ from collector.counters import Counters
 from collector.encoding import inflated
 from collector.gif import gif_event, is_ahead, mail_proxy, site_in_query
 from collector.intake import JSON_ROUTES, Appends, Intake, Route
-from collector.key_holders import holder_of, presented_key
+from collector.key_holders import holder_of
 from collector.operation import Operation, Ships
 from collector.options import Options
 from collector.pixel_files import PixelFiles
@@ -38,6 +38,7 @@ from collector.taken import Taken
 from collector.targets import KeyHolder, Sites, Target, inherit
 from collector.visitor_salts import VisitorSalts, where
 from footfall.access.limits import BYTES_OF_ONE, Limited, Limits
+from footfall.access.presented import presented_key
 from footfall.event import Refusal, Refused, parse_any_batch
 from footfall.hosts import host_of
 from footfall.shapes import claimed_host, is_health_check, is_older, page_origin
@@ -272,7 +273,7 @@ class Collector:
         received_at = self._receipt_time.of(request.headers)
         holder, target, content = None, None, request.body
         try:
-            holder = holder_of(request.headers, self._sites, "write")
+            holder = holder_of(request.headers, self._sites, "write", self._now())
             self._limit_key(holder, request)
             target = holder.target
             content = self._whole(request)
@@ -289,7 +290,7 @@ class Collector:
     def _enrichment(self, request: Request) -> Route:
         """Fields for an event that is stored: not taken here, and kept with the id that its path names."""
         received_at = self._receipt_time.of(request.headers)
-        holder = holder_of(request.headers, self._sites, "write")
+        holder = holder_of(request.headers, self._sites, "write", self._now())
         self._limit_key(holder, request)
         kept = request.path.encode() + b"\n" + request.body
         return self._intake.keep_unreadable(
@@ -324,10 +325,10 @@ class Collector:
         if presented_key(request.headers) is None:
             return None
         if target is None:
-            holder = holder_of(request.headers, self._sites, "write")
+            holder = holder_of(request.headers, self._sites, "write", self._now())
         else:
             try:
-                holder = holder_of(request.headers, self._sites, "write")
+                holder = holder_of(request.headers, self._sites, "write", self._now())
             except Refused:
                 return None  # a site key is enough, whatever else a proxy or a page sends
             if holder.client_id != target.client_id:
@@ -360,7 +361,7 @@ class Collector:
             raise limited
 
     def _reader(self, request: Request) -> KeyHolder:
-        holder = holder_of(request.headers, self._sites, "read")
+        holder = holder_of(request.headers, self._sites, "read", self._now())
         self._limit_key(holder, request)
         return holder
 

@@ -1,28 +1,18 @@
-"""Which API key a request carries, and whether it may do what it asks for."""
+"""Whether the API key of a request may do what it asks for."""
+
+from collections.abc import Mapping
+from datetime import datetime
 
 from collector.targets import KeyHolder, Sites
 from footfall.access.api_keys import key_hash
+from footfall.access.presented import presented_key
 from footfall.collecting import Permission
 from footfall.event import Refusal, Refused
 
-_SCHEMES = frozenset({b"bearer", b"api-key", b"apikey", b"token"})
 
-
-def presented_key(headers: dict[bytes, bytes]) -> str | None:
-    """The key in `X-API-Key: KEY` or `Authorization: Bearer | Api-Key | Token KEY`, None without one.
-
-    Never in the query: addresses end up in logs of proxies.
-    """
-    key = headers.get(b"x-api-key")
-    if key is None:
-        scheme, _, key = headers.get(b"authorization", b"").strip().partition(b" ")
-        if scheme.lower() not in _SCHEMES:
-            return None
-    key = key.strip()
-    return key.decode("latin-1") if key else None
-
-
-def holder_of(headers: dict[bytes, bytes], sites: Sites, permission: Permission) -> KeyHolder:
+def holder_of(
+    headers: Mapping[bytes, bytes], sites: Sites, permission: Permission, now: datetime
+) -> KeyHolder:
     """Whose key a request carries. Raises Refused(API_KEY_MISSING | API_KEY_UNKNOWN | PERMISSION)."""
     key = presented_key(headers)
     if key is None:
@@ -30,6 +20,8 @@ def holder_of(headers: dict[bytes, bytes], sites: Sites, permission: Permission)
     holder = sites.holders.get(key_hash(key))  # by its hash: the time it takes says nothing of the key
     if holder is None:
         raise Refused(Refusal.API_KEY_UNKNOWN if sites.are_certain else Refusal.SITES_UNCERTAIN)
+    if not holder.key.is_valid(now):
+        raise Refused(Refusal.API_KEY_UNKNOWN, f"the key {holder.key.name} is over")
     if not holder.key.may(permission):
         raise Refused(Refusal.PERMISSION, f"the key has no {permission} permission")
     return holder

@@ -23,7 +23,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
     },
     "Clients": {
         "clients": "check the client files; test: prove a client's destinations",
-        "keys": "API keys of a client: make one, or hash one that exists",
+        "keys": "API keys: new, list, revoke, rotate, hash",
         "domains": "the registry of domains: list, approve, block, retire, verify",
         "reload": "let a running Dagster load the client files anew",
     },

@@ -1,12 +1,9 @@
 """What `footfall clients rezone` does: the zones that a client's days were of go into its file."""
 
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
-import yaml
-from pydantic import ValidationError
-
+from commands.client_file_text import whole_client, with_items, write
 from footfall import zones
 from footfall.clients import Client, read_client, registry_of
 from footfall.day_zones import EarlierTimezone
@@ -17,10 +14,8 @@ from footfall.identities import History
 from footfall.identity_files import read_histories
 from footfall.owners import require_owner
 from footfall.settings import Settings
-from footfall.strict_yaml import NotYaml, read_yaml
 
 _DAY = timedelta(days=1)
-_FIELD = "earlier_timezones"
 
 
 def rezone(settings: Settings, client_id: str, day: date, now: datetime) -> list[str]:
@@ -29,7 +24,7 @@ def rezone(settings: Settings, client_id: str, day: date, now: datetime) -> list
     Returns what to tell. Raises FootfallError where the day cannot be the first, or nothing has changed.
     """
     path = settings.clients / f"{client_id}.yaml"
-    client = _client(path)
+    client = whole_client(path)
     before = read_client(settings.last_good_clients / path.name)[0]
     history = read_histories(settings.identities).get(client_id, History(client_id))
     require_owner(registry_of(settings), history.name)
@@ -47,14 +42,15 @@ def rezone(settings: Settings, client_id: str, day: date, now: datetime) -> list
             f"another zone can be {last.day + _DAY}"
         )
     earlier = _earlier(client, before, last, day)
-    taken, text = _taken(path, client, earlier)
+    items = [_item(each) for each in (*client.earlier_timezones, earlier)]
+    taken, text = with_items(path, client, "earlier_timezones", items)
     start, end = (zones.clock(taken.own_clock()).start(each) for each in (day, day + _DAY))
     if start.timestamp() > now.timestamp():
         raise FootfallError(
             f"{day} begins at {start.astimezone(UTC):%Y-%m-%dT%H:%MZ}, in {last.zone}: "
             "say it once it has begun"
         )
-    _write(path, text)
+    write(path, text)
     lines = [
         f"{client_id}: from {day} on days are of {taken.zone().key}; that day has "
         f"{(end.timestamp() - start.timestamp()) / 3600:g} hours, as it begins where the day before ended",
@@ -65,13 +61,6 @@ def rezone(settings: Settings, client_id: str, day: date, now: datetime) -> list
         command = run_command(floor(due), floor(start) + HOUR, now)
         lines.append(f"days from {last.day + _DAY} up to {day - _DAY} are still to be delivered: {command}")
     return lines
-
-
-def _client(path: Path) -> Client:
-    client, mistakes = read_client(path)
-    if client is None:
-        raise FootfallError(f"{mistakes[0]}; mend that first" if mistakes else f"{path} is no client file")
-    return client
 
 
 def _earlier(client: Client, before: Client | None, last: DeliveredDay, day: date) -> EarlierTimezone:
@@ -86,42 +75,8 @@ def _earlier(client: Client, before: Client | None, last: DeliveredDay, day: dat
     return EarlierTimezone(until=day, timezone=last.zone, sites=sites)
 
 
-def _taken(path: Path, client: Client, earlier: EarlierTimezone) -> tuple[Client, str]:
-    """The client with its earlier zones, and the text of its file, which stays as it is otherwise."""
-    items = "".join(f"  - {_item(each)}\n" for each in (*client.earlier_timezones, earlier))
-    block, kept, is_inside = f"{_FIELD}:\n{items}", [], False
-    for line in path.read_text(encoding="utf-8").splitlines():
-        is_inside = line.startswith(f"{_FIELD}:") or (is_inside and line.startswith((" ", "-")))
-        kept += [] if is_inside else [f"{line}\n"]
-    text = "".join(kept) + block
-    try:
-        taken = Client.model_validate(read_yaml(text))
-    except (NotYaml, ValidationError) as error:
-        said = str(error).partition("Value error, ")[2].partition(" [type=")[0]
-        raise FootfallError(f"{path.name}: {said or _unwritten(block)}") from None
-    if taken.model_copy(update={_FIELD: client.earlier_timezones}) != client:
-        raise FootfallError(f"{path.name}: {_unwritten(block)}")
-    return taken, text
-
-
-def _unwritten(block: str) -> str:
-    return (
-        f"it is laid out in a way that no line can be added to; add this by hand: {' '.join(block.split())}"
-    )
-
-
-def _write(path: Path, text: str) -> None:
-    part = path.with_suffix(".part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        part.chmod(path.stat().st_mode & 0o777)
-        part.replace(path)
-    except OSError as error:
-        raise FootfallError(f"{path} cannot be written: {error}") from None
-
-
-def _item(each: EarlierTimezone) -> str:
+def _item(each: EarlierTimezone) -> dict[str, Any]:
     said: dict[str, Any] = {"until": each.until, "timezone": each.timezone}
     if each.sites:
         said["sites"] = dict(each.sites)
-    return yaml.safe_dump(said, default_flow_style=True, sort_keys=False, width=10_000).strip()
+    return said

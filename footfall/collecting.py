@@ -1,8 +1,9 @@
 """What a client file says about collecting: API keys, path aliases, hosts of old clients."""
 
+from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, AwareDatetime, Field
 
 from footfall.strict import Strict
 
@@ -42,11 +43,19 @@ class ApiKey(Strict):
     site_id: str | None = None
     """Needed to write where the client has several sites."""
     requests_per_minute: int | None = Field(default=None, ge=1, le=1_000_000)
-    """Requests a minute; without it the setting's."""
+    """Requests a minute, of the collector and of the API; without it the settings'."""
+    requests_per_hour: int | None = Field(default=None, ge=1, le=1_000_000)
+    """Requests an hour of the API; without it the setting's."""
+    expires_at: AwareDatetime | None = None
+    """From then on it is no key any more; `footfall keys rotate` gives one to the key before."""
     consent: Literal[0, 1, 2, 3] | None = None
-    """Consent tier of its events that declare none: the program knows what its people allowed. Without it 2, or
-    0 where the site's own default is 0.
+    """Consent tier of its events that declare none: the program knows what its people allowed. Without it 2,
+    or 0 where the site's own default is 0.
     """
+
+    def is_valid(self, now: datetime) -> bool:
+        """Whether its time is not over."""
+        return self.expires_at is None or now < self.expires_at
 
     def may(self, permission: Permission) -> bool:
         """Whether the key has a permission, by name or as admin."""

@@ -178,6 +178,68 @@ class Settings(BaseSettings):
         ge=0,
         le=1_000_000,
     )
+    api_host: str = setting(
+        "FOOTFALL_API_HOST",
+        "127.0.0.1",
+        "address the [API](api.md) listens on",
+    )
+    api_port: Whole = setting(
+        "FOOTFALL_API_PORT",
+        8070,
+        "port of the API; 0: `footfall up` and the demo start none",
+        ge=0,
+        le=65535,
+    )
+    api_requests_per_minute: Whole = setting(
+        "FOOTFALL_API_REQUESTS_PER_MINUTE",
+        60,
+        "requests that the API answers to one key at once or in a minute, unless its client file says "
+        "otherwise; 0: no limit",
+        ge=0,
+        le=1_000_000,
+    )
+    api_requests_per_hour: Whole = setting(
+        "FOOTFALL_API_REQUESTS_PER_HOUR",
+        600,
+        "the same in an hour, of keys without `admin`; 0: no limit",
+        ge=0,
+        le=1_000_000,
+    )
+    api_admin_requests_per_hour: Whole = setting(
+        "FOOTFALL_API_ADMIN_REQUESTS_PER_HOUR",
+        1000,
+        "the same in an hour, of keys with `admin`; 0: no limit",
+        ge=0,
+        le=1_000_000,
+    )
+    api_address_requests_per_minute: Whole = setting(
+        "FOOTFALL_API_ADDRESS_REQUESTS_PER_MINUTE",
+        600,
+        "requests in a minute that the API answers to one public address (of IPv6: one /64), with a key or "
+        "without; 0: no limit",
+        ge=0,
+        le=1_000_000,
+    )
+    api_query_seconds: Whole = setting(
+        "FOOTFALL_API_QUERY_SECONDS",
+        10,
+        "seconds after which the API gives a question up with 408; longer: larger questions, which keep "
+        "others waiting",
+        ge=1,
+        le=600,
+    )
+    api_query_bytes: Whole = setting(
+        "FOOTFALL_API_QUERY_BYTES",
+        268_435_456,
+        "bytes of memory that questions of the API may use together; one that needs more is answered 413",
+        ge=33_554_432,
+        le=1 << 50,
+    )
+    api_key_in_query: YesOrNo = setting(
+        "FOOTFALL_API_KEY_IN_QUERY",
+        "no",
+        "yes: the API also takes a key as `?api_key=`, which ends up in logs: for development only",
+    )
     metrics_port: Whole = setting(
         "FOOTFALL_METRICS_PORT",
         0,
@@ -349,6 +411,11 @@ class Settings(BaseSettings):
     def ledger(self) -> Path:
         """The SQLite file of deliveries."""
         return self.home / "ledger.sqlite"
+
+    @property
+    def audit(self) -> Path:
+        """The file of what administrators did (footfall.access.audit)."""
+        return self.home / "audit.jsonl"
 
     @property
     def alert_book(self) -> Path:

@@ -75,6 +75,7 @@ ARROWS: dict[str, tuple[str, ...]] = {
 #: Files that are longer than others, and why that reads better than two.
 LONG_FILES = {
     "collector/spool.py": "the durability of a segment is one argument",
+    "footfall/settings.py": "every setting, with all that is said of it",
     "footfall/event.py": "the contract, from the wire to the stored line",
     "commands/demo/traffic.py": "the demo's visitors and what is expected of them, side by side",
     "orchestration/delivery/ledger.py": "every statement about a revision, beside the rows it is made of",

@@ -24,7 +24,21 @@ BYTES_OF_ONE, WORK_OF_ONE = 4096, 1000
 MAX_BUCKETS = 200_000
 
 #: Behind these is a proxy that we were not told of, or a machine of our own: many visitors, not one.
-_is_private = re.compile(r"127\.|10\.|192\.168\.|172\.(1[6-9]|2[0-9]|3[01])\.|::1$|f[cd]|fe80").match
+is_private = re.compile(r"127\.|10\.|192\.168\.|172\.(1[6-9]|2[0-9]|3[01])\.|::1$|f[cd]|fe80").match
+
+
+class Addresses:
+    """What addresses are told apart by."""
+
+    def __init__(self) -> None:
+        self._secret = secrets.token_hex(32)
+
+    def name_of(self, address: str) -> int:
+        """Of IPv6 its /64: one host has all addresses of that."""
+        if ":" in address:
+            address = _subnet(address)
+        # SipHash over a secret and the address: quick, and worth nothing outside of this process.
+        return hash(self._secret + address)
 
 
 class Limited(Refused):
@@ -99,7 +113,7 @@ class Limits:
         self._address_rate = address_rate
         self._site_rate = site_rate
         self._key_rate = key_rate
-        self._secret = secrets.token_hex(32)
+        self.name_of = Addresses().name_of
         self._addresses = Buckets(WINDOW_SECONDS)
         self._sites = Buckets(WINDOW_SECONDS)
         self._keys = Buckets(KEY_WINDOW_SECONDS)
@@ -109,17 +123,10 @@ class Limits:
         for us. A cost of 0 only asks.
         """
         rate = self._address_rate
-        if not rate or _is_private(address):
+        if not rate or is_private(address):
             return None
         wait = self._addresses.take(self.name_of(address), rate, cost, now)
         return _limited("address", rate, WINDOW_SECONDS, wait) if wait else None
-
-    def name_of(self, address: str) -> int:
-        """What an address is told apart by, of IPv6 its /64: one host has all addresses of that."""
-        if ":" in address:
-            address = _subnet(address)
-        # SipHash over a secret and the address: quick, and worth nothing outside of this process.
-        return hash(self._secret + address)
 
     def of_site(self, key: str, own_rate: int | None, events: int, now: float) -> Limited | None:
         """Charge a site, at its own rate or the common one."""

@@ -106,6 +106,20 @@ HOME: tuple[Place, ...] = (
         remedy="move it away: it is made again, and what fires is told once more",
     ),
     Place(
+        "access.sqlite",
+        "the operator's API keys as hashes, and when each key was last used at the API",
+        "`footfall keys`, `footfall api`",
+        Keep.BACKUP,
+        Kind.SQLITE,
+        remedy="put it back from your backup, or move it away and make the operator's keys anew",
+    ),
+    Place(
+        "audit.jsonl",
+        "what administrators did by command or API, a line each; only added to",
+        "`footfall keys`, `footfall api`",
+        Keep.BACKUP,
+    ),
+    Place(
         "outbox",
         "rendered files of deliveries that have not arrived everywhere",
         "deliveries",

@@ -4,7 +4,7 @@ import json
 import uuid
 
 import pytest
-from support.collectors import KEYS, SITE, batch, wire_event
+from support.collectors import KEYS, OVER, SITE, batch, wire_event
 
 READ = {"x-api-key": KEYS["read"]}
 
@@ -61,6 +61,7 @@ def test_a_key_is_told_what_it_is(collector):
         ({"authorization": "Basic a2V5"}, 401, "api_key_missing"),
         ({"x-api-key": "guess"}, 401, "api_key_unknown"),
         ({"x-api-key": SITE}, 401, "api_key_unknown"),
+        ({"x-api-key": OVER}, 401, "api_key_unknown"),
         ({"x-api-key": KEYS["write"]}, 403, "permission_denied"),
     ],
 )

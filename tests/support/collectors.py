@@ -24,6 +24,8 @@ from footfall.access.api_keys import key_hash
 SITE = "pk_shop_Hn40rBy6"
 #: API keys of the client, by what they may do.
 KEYS = {permission: f"key-of-a-test-that-may-{permission}" for permission in ("read", "write", "admin")}
+#: One whose time is over.
+OVER = "key-of-a-test-that-is-over"
 CLIENT_FILE = f"""\
 client_id: demo
 name: Demo Shop
@@ -39,6 +41,7 @@ api_keys:
   - {{name: reader, sha256: {key_hash(KEYS["read"])}, permissions: [read]}}
   - {{name: writer, sha256: {key_hash(KEYS["write"])}, permissions: [write]}}
   - {{name: admin, sha256: {key_hash(KEYS["admin"])}, permissions: [admin], requests_per_minute: 1000}}
+  - {{name: over, sha256: {key_hash(OVER)}, permissions: [admin], expires_at: "2020-01-01T00:00:00Z"}}
 """
 
 
