@@ -1,6 +1,6 @@
-import re
 """What the dbt project promises about itself: documents, contracts, an empty start, its own unit tests."""
 
+import re
 from collections import Counter
 from pathlib import Path
 
