@@ -78,6 +78,8 @@ def _domain(value: str) -> str:
 
 
 Domain = Annotated[str, AfterValidator(_domain)]
+#: Not shorter: a letter or two would make people of half of all programs.
+AppUserAgent = Annotated[str, Field(min_length=3, max_length=100)]
 
 
 class Site(Strict):
@@ -89,6 +91,8 @@ class Site(Strict):
     pages: PageRules = PageRules()
     #: Domains of others that visitors come back from, as a booking service: `internal` referrers.
     linked_domains: list[Domain] = Field(default_factory=list, max_length=200)
+    #: How user agents of the site's own apps begin, as `okhttp` or `AcmeShop/`: they are people's.
+    app_user_agents: list[AppUserAgent] = Field(default_factory=list, max_length=32)
     domains: list[Domain] = Field(min_length=1)
     #: In which the site's days begin; the client's where not given.
     timezone: Timezone | None = None
