@@ -19,6 +19,8 @@ _SITE_KEY = r"^[A-Za-z0-9_-]{8,64}$"
 EXPECTED = {_SITE_KEY: "expected 8 to 64 of A-Z a-z 0-9 _ -"}
 
 SiteKey = Annotated[str, Field(pattern=_SITE_KEY)]
+#: Not shorter: a letter or two would make people of half of all programs.
+AppUserAgent = Annotated[str, Field(min_length=3, max_length=100)]
 
 
 class Site(Strict):
@@ -32,6 +34,8 @@ class Site(Strict):
     """Which addresses are one page."""
     linked_domains: list[Domain] = Field(default_factory=list, max_length=200)
     """Domains of others that visitors come back from, as a booking service: `internal` referrers."""
+    app_user_agents: list[AppUserAgent] = Field(default_factory=list, max_length=32)
+    """How user agents of the site's own apps begin, as `okhttp` or `AcmeShop/`: they are people's."""
     domains: list[Domain] = Field(min_length=1)
     """Hosts of the site; `*.` in front means all below, and needs a domain of one's own: not `*.co.uk`, nor
     one that covers another client's. Events of other hosts are kept, with `is_declared_host` false.

@@ -2,11 +2,12 @@
     The channel of a session: GA4's default channel group, in its order; the first rule that fits decides.
 
     source, medium, campaign: lower case and trimmed, null where nothing is known.
-    category: what the source is known as (seed referrer_hosts): search, social, ai_assistant, email, video, shopping.
+    category: what the source is known as (seed referrer_hosts): search, social, ai_assistant, email, video, shopping, ads.
 
-    Differs from the published rules in one point: a known AI assistant counts as one whatever its (unpaid) medium,
-    because assistants tag their links with utm_source alone. Its place in Google's order is not published; here it
-    stands before the organic rules.
+    Differs from the published rules in two points. A known AI assistant counts as one whatever its (unpaid) medium,
+    because assistants tag their links with utm_source alone; its place in Google's order is not published, and here it
+    stands before the organic rules. A referrer that is an advertising network is Display. docs/sources.md names where
+    other tools differ.
 -#}
 {% macro channel(source, medium, campaign, category) -%}
     {%- set paid = "regexp_extract(" ~ medium ~ ", '^(.*cp.*|ppc|retargeting|paid.*)$', 1) <> ''" -%}
@@ -39,6 +40,36 @@
             or {{ source }} = 'firebase' then 'Mobile Push Notifications'
         else 'Unassigned'
     end
+{%- endmacro %}
+
+{#-
+    The advertising network whose click id a query carries, by its name in referrer_hosts; null without one. Ids that
+    networks also add to links nobody paid for (fbclid, igshid) are none.
+-#}
+{% macro click_network(query) -%}
+    {%- set networks = {
+        'google': ['gclid', 'gbraid', 'wbraid', 'dclid'], 'bing': ['msclkid'], 'tiktok': ['ttclid'], 'x': ['twclid'],
+        'linkedin': ['li_fat_id'], 'reddit': ['rdt_cid'], 'snapchat': ['sccid'], 'yandex': ['yclid'],
+    } -%}
+    {%- set id -%}
+    lower(regexp_extract({{ query }}, '(?i)(^|&)({{ networks.values() | sum(start=[]) | join("|") }})=[^&]', 2))
+    {%- endset -%}
+    case
+        {%- for network, ids in networks.items() %}
+        when {{ id }} in ({{ quoted_list(ids) }}) then '{{ network }}'
+        {%- endfor %}
+    end
+{%- endmacro %}
+
+{#-
+    Whether a referrer says more than a click id: it is known, and neither the network's own nor that of a place that
+    shows its advertisements. An address is often copied with its click id, and comes back from elsewhere.
+-#}
+{% macro says_more_than_click(source, category, network) -%}
+    coalesce({{ category }} in ('social', 'ai_assistant', 'email', 'video', 'shopping', 'search')
+        and {{ source }} <> {{ network }}
+        and not ({{ network }} = 'google' and {{ category }} in ('search', 'video'))
+        and not ({{ network }} = 'bing' and {{ category }} = 'search'), false)
 {%- endmacro %}
 
 {#- Text to match rules on: lower case and trimmed; null where a tool wrote that it knows nothing. -#}

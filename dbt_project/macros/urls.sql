@@ -5,6 +5,14 @@
     nullif(regexp_extract(lower({{ url }}), '^[a-z][a-z0-9+.-]*://([^/?#@]*@)?([^/?#:@]*[^/?#:@.])', 2), '')
 {%- endmacro %}
 
+{#- Host of a referrer, which some tools write without its scheme: `chatgpt.com`. -#}
+{% macro referrer_host(referrer) -%}
+    coalesce(
+        {{ url_host(referrer) }},
+        nullif(regexp_extract(lower({{ referrer }}), '^([a-z0-9-]+([.][a-z0-9-]+)*[.][a-z][a-z]+)(/.*)?$', 1), '')
+    )
+{%- endmacro %}
+
 {#- Path with its leading slash, case kept, without query and fragment; `/` where there is none. -#}
 {% macro url_path(url) -%}
     case

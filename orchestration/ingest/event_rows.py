@@ -103,6 +103,8 @@ def event_rows(
         LEFT JOIN repeats AS d ON d.object = l.object AND d.n = l.n
         LEFT JOIN agents AS a
             ON a.user_agent = l.user_agent AND a.client_hints = coalesce(l.client_hints, '')
+        LEFT JOIN own_apps AS w
+            ON w.user_agent = l.user_agent AND w.client_id = l.client_id AND w.site_id = l.site_id
         LEFT JOIN referrers AS r
             ON r.authority = {authority}
             AND r.client_id = l.client_id AND r.site_id = l.site_id
@@ -141,7 +143,9 @@ def _columns(columns: Iterable[str], values: Mapping[str, Sql]) -> Sql:
 
 def _values(place: dict[str, Sql]) -> dict[str, Sql]:
     """Column → its expression. `place`: where a field of the event is."""
-    is_bot = sql("(a.bot_class IS NOT NULL OR is_driven OR b.visitor_id IS NOT NULL)")
+    # A program by its user agent, unless the site says that it is an app of its own.
+    named = sql("CASE WHEN w.user_agent IS NULL THEN a.bot_class END")
+    is_bot = sql("({named} IS NOT NULL OR is_driven OR b.visitor_id IS NOT NULL)", named=named)
     return {
         **{column: names([field], "l") for column, field in _OF_LINE.items()},
         **{column: place[field] for column, field in _OF_EVENT.items()},
@@ -156,19 +160,22 @@ def _values(place: dict[str, Sql]) -> dict[str, Sql]:
         # What a program says of the person it speaks for counts before what the user agent looks like.
         "device": sql(
             "CASE WHEN {is_bot} THEN 'bot' WHEN {said} IN ('mobile', 'tablet', 'desktop', 'tv') THEN {said} "
-            "ELSE coalesce(a.device, 'other') END",
+            "ELSE coalesce(w.device, a.device, 'other') END",
             is_bot=is_bot,
             said=place["device_type"],
         ),
         "is_bot": is_bot,
         "bot_class": sql(
-            "coalesce(a.bot_class, CASE WHEN is_driven THEN 'headless' "
-            "WHEN b.visitor_id IS NOT NULL THEN 'other' END)"
+            "coalesce({named}, CASE WHEN is_driven THEN 'headless' "
+            "WHEN b.visitor_id IS NOT NULL THEN 'other' END)",
+            named=named,
         ),
+        "bot_name": sql("CASE WHEN w.user_agent IS NULL THEN a.bot_name END"),
         "bot_signals": sql(
-            "nullif(concat_ws(',', CASE WHEN a.bot_class IS NOT NULL THEN 'user_agent' END, "
+            "nullif(concat_ws(',', CASE WHEN {named} IS NOT NULL THEN 'user_agent' END, "
             "CASE WHEN is_driven THEN 'webdriver' END, "
-            "CASE WHEN b.visitor_id IS NOT NULL THEN 'behaviour' END), '')"
+            "CASE WHEN b.visitor_id IS NOT NULL THEN 'behaviour' END), '')",
+            named=named,
         ),
         "referrer_class": sql("r.referrer_class"),
         "referrer_source": sql("r.referrer_source"),
@@ -180,10 +187,7 @@ def _values(place: dict[str, Sql]) -> dict[str, Sql]:
         ),
         "is_duplicate": sql("d.n IS NOT NULL"),
         "line_number": sql("l.n"),
-        **{
-            field: names([field], "a")
-            for field in ("browser", "browser_version", "os", "os_version", "bot_name")
-        },
+        **{field: names([field], "a") for field in ("browser", "browser_version", "os", "os_version")},
     }
 
 

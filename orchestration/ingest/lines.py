@@ -25,8 +25,13 @@ _JUDGED_EVENT = "STRUCT(referrer VARCHAR)"
 #: The authority of a referrer, `user@host:port`: what comes before the third slash. Cut further on distinct
 #: ones.
 def authority(url: Sql) -> Sql:
-    """SQL for the authority of a referrer."""
-    return sql("split_part({url}, '/', 3)", url=url)
+    """SQL for the authority of a referrer, which some tools write without its scheme: `chatgpt.com`."""
+    return sql(
+        "CASE WHEN contains({url}, '//') THEN split_part({url}, '/', 3) "
+        "WHEN regexp_full_match(split_part({url}, '/', 1), '([A-Za-z0-9-]+[.])+[A-Za-z]{{2,}}') "
+        "THEN split_part({url}, '/', 1) ELSE '' END",
+        url=url,
+    )
 
 
 def read_lines(columns: dict[str, str], owner: Sql = AS_WRITTEN) -> Sql:

@@ -114,23 +114,66 @@ referred as (
 
 ),
 
--- tags say most, then the click id of an advertising network, then the referrer
-credited as (
+named as (
 
     select
         referred.*,
-        coalesce(
-            referred.utm_source,
-            referred.click_network,
-            referrers.source,
-            case when referred.plain_referrer is not null then referred.referrer_source end,
-            referred.plain_referrer
-        ) as source,
+        case
+            when referred.plain_referrer is not null
+                then coalesce(referrers.source, referred.referrer_source, referred.plain_referrer)
+        end as referrer_name,
         case
             when referred.plain_referrer is not null then coalesce(referrers.category, referred.referrer_class)
         end as referrer_category
     from referred
     left join referrer_hosts as referrers on referred.plain_referrer = referrers.host
+
+),
+
+clicked as (
+
+    select
+        *,
+        case
+            when not {{ says_more_than_click('referrer_name', 'referrer_category', 'click_network') }} then click_network
+        end as click
+    from named
+
+),
+
+-- tags say most, then the click id of an advertising network, then the referrer; but one that says more than the id
+-- comes before it
+tagged as (
+
+    select
+        *,
+        coalesce(
+            utm_source,
+            case when click = 'google' and referrer_category = 'video' then referrer_name end,
+            click,
+            referrer_name
+        ) as said,
+        -- google.de is google.*; news.chatgpt.com is chatgpt.com's
+        regexp_replace({{ plain_host('utm_source') }}, '[.]([a-z][a-z][a-z]?[.])?[a-z]+$', '.*') as any_ending,
+        nullif(regexp_extract(utm_source, '^[^.]+[.](.+[.].+)$', 1), '') as parent
+    from clicked
+
+),
+
+-- one name for each source, however it is written
+credited as (
+
+    select
+        tagged.*,
+        coalesce(known_sources.source, of_any_ending.source, of_parent.source, tagged.said) as source,
+        coalesce(
+            known_sources.category, of_any_ending.category, of_parent.category,
+            case when tagged.utm_source is null and tagged.click is null then tagged.referrer_category end
+        ) as category
+    from tagged
+    left join known_sources on {{ plain_host('tagged.said') }} = known_sources.alias
+    left join known_sources as of_any_ending on tagged.any_ending = of_any_ending.alias
+    left join known_sources as of_parent on tagged.parent = of_parent.alias
 
 ),
 
@@ -140,9 +183,10 @@ mediated as (
         *,
         coalesce(
             utm_medium,
-            case when click_network is not null then 'cpc' end,
+            case when click is not null then 'cpc' end,
             case
                 when utm_source is not null or plain_referrer is null then null
+                when referrer_category = 'ads' then 'display'
                 when referrer_category = 'search' then 'organic'
                 when referrer_category = 'ai_assistant' then 'ai-assistant'
                 when referrer_category = 'email' then 'email'
@@ -153,25 +197,12 @@ mediated as (
 
 ),
 
-categorised as (
-
-    select
-        mediated.*,
-        coalesce(
-            known_sources.category,
-            case when mediated.utm_source is null and mediated.click_network is null then mediated.referrer_category end
-        ) as category
-    from mediated
-    left join known_sources on {{ plain_host('mediated.source') }} = known_sources.alias
-
-),
-
 channelled as (
 
     select
         *,
         {{ channel('source', 'medium', 'utm_campaign', 'category') }} as channel
-    from categorised
+    from mediated
 
 ),
 

@@ -12,11 +12,34 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+import idna
+
 from footfall.clients import Client
 from footfall.installed import DBT_PROJECT
 
 HOSTS = DBT_PROJECT / "seeds" / "referrer_hosts.csv"
 SPAM_HOSTS = Path(__file__).with_name("spam_hosts.csv")
+
+#: Hosts of web mail, whosever: three labels at least, since mail.ru is a portal.
+_MAIL = re.compile(
+    r"^(?:web|my|e-?|secure|basic)?-?(?:mail|email|messaging|mailbox|owa|roundcube|zimbra|squirrelmail|horde|rainloop|"
+    r"posta|poczta|correo|webpost|exchange)\d*\.[^.]+\.[^.]"
+)
+#: Pages of search engines and portals for searching.
+_SEARCH = re.compile(
+    r"^(?:(?:web|image|meta)?search|suche?|recherche|ricerca|busca(?:dor|r)?|b[uú]squeda|szukaj|zoek(?:en)?|s[oö]k|"
+    r"hledat|poisk|seek|find)\d*\.[^.]+\.[^.]"
+)
+_BESIDE_SEARCH = re.compile(
+    r"^(?:support|help|developers?|docs|drive|sites|groups|accounts?|login|play|store|cloud|console|admin|ads|blog|"
+    r"business|careers|about|translate|calendar|classroom|forms|meet|chat|colab|finance|sports?|news|travel|weather|"
+    r"movies?|music|answers|games|autos?|health|lifestyle|astrology|(?:\w\.)?maps|market)\."
+)
+#: Servers of advertisements, whosever; and the top level of networks that anybody may run a part of.
+_ADS = re.compile(r"^(?:ads?|ad-?serv(?:er)?|adclick|banners?|rtb|bid(?:der)?)\d*\.[^.]+\.[^.]")
+_SOCIAL = re.compile(r"^(?:mastodon|lemmy|misskey|friendica|peertube)\.|\.social$")
+#: An app for Android, as its referrer says it: the maker's domain from right to left.
+_PACKAGE = re.compile(r"^([a-z]{2,5})\.([a-z0-9-]+)\.")
 
 #: Labels that only say how the page was served; the models' macro plain_host knows the same.
 _SERVED = re.compile(r"^(www|m|mobile|amp|l|old)\.")
@@ -62,10 +85,19 @@ def _known() -> _Known:
 
 
 def host_of(authority: str) -> str:
-    """The host of `user@Host.example:443?x`: lower case, without user, port, final dot and what follows."""
+    """The host of `user@Host.example:443?x`: lower case, without user, port, final dot and what follows.
+
+    One in letters of other scripts is in punycode, as in client files.
+    """
     host = re.split(r"[?#\\]", authority, maxsplit=1)[0].rpartition("@")[2].lower()
     host = host if host.startswith("[") else host.partition(":")[0]
-    return host.rstrip(".")
+    host = host.rstrip(".")
+    if host.isascii():
+        return host
+    try:
+        return idna.encode(host, uts46=True).decode()
+    except idna.IDNAError:
+        return host
 
 
 def classify(authority: str, own: Client | None, site_id: str) -> Referrer | None:
@@ -78,23 +110,43 @@ def classify(authority: str, own: Client | None, site_id: str) -> Referrer | Non
         return None
     if own is not None and _is_own(host, own, site_id):
         return Referrer("internal", host)
-    known = _known()
     plain = _SERVED.sub("", host)
-    if any(part in known.spam for part in _parents(host)):
+    if any(part in _known().spam for part in _parents(host)):
         return Referrer("spam", plain)
-    for name in (host, plain):
-        if name in known.exact:
-            return Referrer(known.exact[name][1], known.exact[name][0])
+    named = _named(host, plain)
+    return Referrer(named[1], named[0]) if named else Referrer("other", plain)
+
+
+def _named(host: str, plain: str) -> tuple[str, str] | None:
+    """Source and category of a host: its own entry, that of a domain above it, or of the form of its name."""
+    known = _known()
+    own = known.exact.get(host) or known.exact.get(plain) or _of_any_ending(plain)
+    if own:
+        return own
+    if _MAIL.match(plain):
+        above = next((known.exact[p] for p in _parents(plain) if p in known.exact), None)
+        return above if above and above[1] == "email" else (plain, "email")
     for parent in _parents(plain):
         if parent in known.below:
-            return Referrer(known.below[parent][1], known.below[parent][0])
+            return known.below[parent]
+        # What a search engine has beside its search sends visitors from pages, not from results.
+        if parent in known.exact and not (known.exact[parent][1] == "search" and _BESIDE_SEARCH.match(plain)):
+            return known.exact[parent]
+    package = _PACKAGE.match(host)
+    if package and f"{package[2]}.{package[1]}" in known.exact:
+        return known.exact[f"{package[2]}.{package[1]}"]
+    forms = (("search", _SEARCH), ("ads", _ADS), ("social", _SOCIAL))
+    return next(((plain, category) for category, form in forms if form.search(plain)), None)
+
+
+def _of_any_ending(plain: str) -> tuple[str, str] | None:
     labels = plain.split(".")
     for length in (1, 2):
         stem = ".".join(labels[:-length])
         # Of two labels the first is one as in co.uk: google.evil.example is not google.*
-        if stem in known.any_ending and (length == 1 or (len(labels[-2]) <= 3 and len(labels[-1]) == 2)):
-            return Referrer(known.any_ending[stem][1], known.any_ending[stem][0])
-    return Referrer("other", plain)
+        if stem in _known().any_ending and (length == 1 or (len(labels[-2]) <= 3 and len(labels[-1]) == 2)):
+            return _known().any_ending[stem]
+    return None
 
 
 def _is_own(host: str, client: Client, site_id: str) -> bool:

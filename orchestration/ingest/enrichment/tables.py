@@ -14,7 +14,7 @@ import duckdb
 from footfall.clients import Registry
 from footfall.sql import joined, name, run, sql
 from orchestration.ingest.enrichment.referrers import HOSTS, SPAM_HOSTS, classify
-from orchestration.ingest.enrichment.user_agents import agent_of
+from orchestration.ingest.enrichment.user_agents import agent_of, device_of
 
 #: Version of the rules in this folder; goes up when the same line gives another row.
 RULES = 2
@@ -40,8 +40,11 @@ def enrichment_version() -> str:
 def make_tables(
     connection: duckdb.DuckDBPyConnection, registry: Registry, *, most_agents: int = AGENTS_AN_HOUR
 ) -> None:
-    """Make the temporary tables agents, referrers, runaways and page_rules from `judged` (ingest.lines)."""
+    """Make the temporary tables agents, own_apps, referrers, runaways and page_rules from `judged`
+    (ingest.lines).
+    """
     _agents(connection, most_agents)
+    _own_apps(connection, registry)
     _referrers(connection, registry)
     _runaways(connection)
     _page_rules(connection, registry)
@@ -60,6 +63,25 @@ def _agents(connection: duckdb.DuckDBPyConnection, most: int) -> None:
         for pair, agent in zip(pairs, agents, strict=True)
     ]
     _fill(connection, "agents", ("user_agent", "client_hints", *_AGENT), rows)
+
+
+def _own_apps(connection: duckdb.DuckDBPyConnection, registry: Registry) -> None:
+    """User agents of the apps that a site declares, with their device: whatever they look like, no bots."""
+    declared = [
+        (client.client_id, site.site_id, start.lower())
+        for client in registry.clients
+        for site in client.sites
+        for start in site.app_user_agents
+    ]
+    _fill(connection, "declared_apps", ("client_id", "site_id", "start"), declared)
+    found = run(
+        connection,
+        "SELECT DISTINCT client_id, site_id, user_agent FROM judged "
+        "JOIN declared_apps USING (client_id, site_id) "
+        "WHERE is_event AND starts_with(lower(user_agent), start)",
+    ).fetchall()
+    rows = [(*app, device_of(app[2])) for app in found]
+    _fill(connection, "own_apps", ("client_id", "site_id", "user_agent", "device"), rows)
 
 
 def _referrers(connection: duckdb.DuckDBPyConnection, registry: Registry) -> None:

@@ -15,6 +15,7 @@ from ua_parser import Domain
 from ua_parser.core import OS, UserAgent
 
 from orchestration.ingest.enrichment.bots import bot_of
+from orchestration.ingest.enrichment.patterns import Patterns
 
 #: Pairs that are remembered between the hours of a run. More: fewer looked at twice; about 1 KB each.
 REMEMBERED = 50_000
@@ -34,28 +35,53 @@ class Agent:
 
 
 #: Kinds of device, in order: the first that fits decides. A console is a `tv`: the screen is the same.
-_DEVICES = tuple(
-    (kind, re.compile(pattern))
-    for kind, pattern in (
-        ("tv", r"(?i)smart-?tv|hbbtv|\btv\b|appletv|apple tv|googletv|google tv|tizen.*\btv|web0s|"
-               r"webos\.tv|bravia|crkey|roku|"
-               r"\baft[a-z]{1,4}\b|netcast|viera|playstation|xbox|nintendo (?:wii|switch)|opera tv|\bdtv|"
-               r"large screen|"
-               r"mibox|shield android tv|chromecast"),
-        ("tablet", r"(?i)ipad|tablet|kindle|silk/|playbook|\bkf[a-z]{2,5}\b|nexus (?:7|9|10)\b|sm-[tx]\d|"
-                   r"gt-p\d|xoom|"
-                   r"galaxy tab|transformer|"
-                   r"(?=.*android)(?!.*mobile)(?!.*opera m)(?!.*phone)(?!.*dalvik).*applewebkit"),
-        ("mobile", r"(?i)mobi|iphone|ipod|android|windows (?:phone|ce)|blackberry|\bbb10|midp|j2me|symb|"
-                   r"series60|"
-                   r"opera m(?:ini|obi)|nokia|sonyericsson|samsung[-/ ]|\blg[-/]|up\.(?:browser|link)|"
-                   r"docomo|kddi|vodafone|"
-                   r"\bmot-|\bhtc|palm|kaios|maemo|meego|fennec|bada|ucweb|netfront|phone"),
-        ("desktop", r"(?i)windows|macintosh|mac ?os|mac_powerpc|x11|linux|cros|ubuntu|freebsd|openbsd|"
-                    r"netbsd|sunos|amiga|"
-                    r"os/2|beos|haiku|solaris|darwin/.*x86|morphos|win(?:95|98|nt|32|64)"),
-    )
-)  # fmt: skip
+_KINDS = ("tv", "tablet", "mobile", "desktop")
+_DEVICES = Patterns(
+    [
+        # Screens say so, or their system does; of the others a model begins with the inches of its screen.
+        r"(?i)smart[-_ ]?(?:hub|tv|box)|hbbtv|hybridtv|ce-html|nettv|\btv\b|_tv(?:_|\b)|[a-z0-9]tv(?:\b|\d|"
+        r"[-_ /;)])|"
+        r"\b(?:a|mi|m|k|i|g|fire|apple|google|android)?tv[-_ ]?(?:box|stick|pro|\d|os)|tvos|\btvbox|web0s|"
+        r"webos\.tv|"
+        r"netcast|tizen.*\btv|bravia|viera|crkey|chromecast|roku|vizios?\b|kreatv|espial|tpapi;|"
+        r"\baft[a-z]{1,6}\d{0,4}\b|smarttv_aft|kepler/|nexus player|"
+        r"playstation|xbox|nintendo|\bps[345]\b|opera tv|\bomi/\d|\bdtv|large screen|tbrowser/|technicolor|"
+        r"mibox|mybox|\bm?x96|\bh96|\bt95\b|\btx[1-9]\b|\bhk1\b|\bmxq|\ba95x|\bneo-[ux]\d|beelink|mecool|"
+        r"ugoos|minix|zidoo|"
+        r"shield android tv|formuler|freebox|bbox|livebox|set-?top|\bstb|\b(?:iptv|ott)[a-z_-]*box|"
+        r"\bbox[ _-]?[a-z]?\d|"
+        r"android box|; ?[\w -]*box(?:\b|[_-])|\bshell (?:[a-z]{2}\d|\d{3})|; ?[a-z]*[-_ ]?(?:24|32|4[03]|"
+        r"5[05]|65|75)[a-z]\d{2,}|brightsign|\bmag[ -]?2\d\d|dune ?hd|"
+        r"; ?(?:[a-z]{2,}[a-z_ -]*)?(?:32|39|4[03-9]|5[0-8]|6[05]|7[057]|8[2356])[a-z]{2,}[a-z0-9_/-]*\d|"
+        r"; ?\w*[-_ ]?(?:led|oled|uhd|fhd|qled)[-_]?\d{2}|\bled\d{2}[a-z]|; ?[a-z]+(?:24|32|4[03]|50|55|"
+        r"65)(?:le?d|uhd|fhd|[fuh]\d)|"
+        r"\(\w+, ?\w+, ?(?:wired|wireless)\)|, ?wire(?:d|less)\b",
+        # Tablets that call themselves mobile give themselves away by their name.
+        r"(?i)ipad|tablet|kindle|silk/|silk-accelerated|playbook|\bkf[a-z]{2,5}\b|nexus (?:7|9|10)\b|"
+        r"pixel c\b|"
+        r"\bsm-[txp]\d|gt-[pn](?:1|3|5|6|7|8)\d{3}|shw-m(?:180|380|430|480|500)|xoom|galaxy ?tab|"
+        r"transformer|/apad\b|"
+        r"[a-z]*(?:pad|slate|slide)\b|\b\w*pad[ _-]?(?:pro|air|mini|se|go|\d)|mediapad|matepad|ideapad|"
+        r"\b(?:[a-z]*[ _-])?tab[ _-]?[a-z]?\d|\w*tab(?:[ _;)-]|[a-z]?\d)|\btb[ -]?[0-9x]\w{2,}|"
+        r"lenovo (?:yt|tb)|yoga tab|"
+        r"pocketbook|nook\b|\bbnt?v\d|onyx|boox|iconia|\ba[135][- ]?a?\d0\b|thinkpad tablet|dell venue|"
+        r"streak 7|"
+        r"surface|\bmid\d{2,}|archos (?:[789]|1[01])\d|"
+        r"; ?[a-z_ -]*(?:[a-z]{1,5}[- _]?)?(?:7|8|9|10)(?:0\d|[1-4]\d)[a-z]{0,4}[ _-]?(?:3g|4g|lte|wi-?fi)|"
+        r"\b(?:ags|agr|agm|bah|bzt|bzk|bzw|cmr|dby|dbr|jdn|kob|mrx|scm|sht|vrd|wgr|mon|btv|"
+        r"cpn)\d?-[a-z]{1,2}\d\d|"
+        r"\bsgp\d|\bso-0\d[a-h].*xperia tablet|\bvk\d{3}\b|\blg-v\d|\bzte k\d\d|\bp0[012][a-z0-9]\b",
+        r"(?i)mobi|iphone|ipod|android.*phone|windows (?:phone|ce)|blackberry|\bbb10|midp|j2me|symb|"
+        r"series60|"
+        r"opera m(?:ini|obi)|nokia|sonyericsson|samsung[-/ ]|\blg[-/]|up\.(?:browser|link)|docomo|kddi|"
+        r"vodafone|"
+        r"\bmot-|\bhtc|palm|kaios|maemo|meego|fennec|bada|ucweb|netfront|phone|android.*(?:dalvik|opera m)|"
+        r"dalvik",
+        r"(?i)windows|macintosh|mac ?os|mac_powerpc|x11|linux|cros|ubuntu|freebsd|openbsd|netbsd|sunos|"
+        r"amiga|os/2|"
+        r"beos|haiku|solaris|darwin/.*x86|morphos|win(?:95|98|nt|32|64)|cfnetwork",
+    ]
+)
 
 #: Brand of Sec-CH-UA → the browser's name as uap-core writes it. Others keep what the user agent says.
 _BRANDS = {
@@ -95,7 +121,14 @@ def agent_of(user_agent: str, client_hints: str | None = None) -> Agent:
 
 def device_of(user_agent: str) -> str:
     """`tv`, `tablet`, `mobile`, `desktop`, or `other` where the text names no device."""
-    return next((kind for kind, pattern in _DEVICES if pattern.search(user_agent)), "other")
+    found = _DEVICES.search(user_agent)
+    if found is None:
+        return "mobile" if "Android" in user_agent else "other"
+    kind = _KINDS[found[0]]
+    # Android of a tablet leaves out the word Mobile.
+    if kind == "desktop" and "Android" in user_agent:
+        return "tablet" if "AppleWebKit" in user_agent else "mobile"
+    return kind
 
 
 def _browser(found: UserAgent | None) -> tuple[str | None, str | None]:

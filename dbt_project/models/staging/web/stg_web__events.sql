@@ -21,9 +21,9 @@ parsed as (
         coalesce(enrichments.{{ field }}, received.{{ field }}) as known_{{ field }},
         {%- endfor %}
         coalesce(enrichments.page, received.page) as known_page,
-        coalesce(cast(enrichments.is_bot as boolean), received.is_bot, {{ says_bot('received.user_agent') }}) as known_is_bot,
+        coalesce(cast(enrichments.is_bot as boolean), received.is_bot, false) as known_is_bot,
         {{ url_query('received.url') }} as query,
-        {{ url_host('received.referrer') }} as referrer_host,
+        {{ referrer_host('received.referrer') }} as referrer_host,
         -- a number that does not fit, or is none, is no revenue
         try_cast({{ json_text('received.props', 'revenue') }} as decimal(18, 4)) as revenue
 
@@ -63,10 +63,7 @@ final as (
         {{ normalised(query_parameter('query', 'utm_source')) }} as utm_source,
         {{ normalised(query_parameter('query', 'utm_medium')) }} as utm_medium,
         {{ normalised(query_parameter('query', 'utm_campaign')) }} as utm_campaign,
-        case
-            when regexp_extract(query, '(?i)(^|&)((gclid|gbraid|wbraid)=[^&])', 2) <> '' then 'google'
-            when regexp_extract(query, '(?i)(^|&)(msclkid=[^&])', 2) <> '' then 'bing'
-        end as click_network,
+        {{ click_network('query') }} as click_network,
         known_country as country,
         known_region as region,
         known_city as city,
