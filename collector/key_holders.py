@@ -22,6 +22,12 @@ def presented_key(headers: dict[bytes, bytes]) -> str | None:
     return key.decode("latin-1") if key else None
 
 
+def holder_for(key: str, sites: Sites, permission: Permission) -> KeyHolder | None:
+    """Whose key a text is, where it is one and may do what is asked."""
+    holder = sites.holders.get(key_hash(key))
+    return holder if holder is not None and holder.key.may(permission) else None
+
+
 def holder_of(headers: dict[bytes, bytes], sites: Sites, permission: Permission) -> KeyHolder:
     """Whose key a request carries. Raises Refused(API_KEY_MISSING | API_KEY_UNKNOWN | PERMISSION)."""
     key = presented_key(headers)

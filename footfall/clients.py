@@ -91,6 +91,8 @@ class Site(Strict):
     apps: list[App] = Field(default_factory=list, max_length=8)
     #: A path of the collector that stands for this site: events to it need no key (first-party proxies).
     path: collecting.Alias | None = None
+    #: Trackers of other tools whose events it takes.
+    trackers: list[collecting.Tracker] = Field(default_factory=list, max_length=50)
     #: Hosts whose old clients name only a `domain` and no key. Anyone can claim a host, as with any pixel.
     legacy_domains: list[Domain] = Field(default_factory=list)
     #: Events a second that the collector takes for this site; 0: no limit; None: the setting's.
