@@ -45,7 +45,11 @@ PREFLIGHT = Answer(
     [
         CORS,
         (b"access-control-allow-methods", b"GET, POST, PUT, OPTIONS"),
-        (b"access-control-allow-headers", b"content-type, content-encoding, authorization, x-api-key"),
+        (
+            b"access-control-allow-headers",
+            b"content-type, content-encoding, authorization, x-api-key, "
+            b"anonymousid, sp-anonymous, x-umami-cache",
+        ),
         (b"access-control-max-age", str(CACHE_SECONDS).encode()),
     ],
 )

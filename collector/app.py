@@ -23,6 +23,7 @@ from collector.answers import IMAGE, PREFLIGHT, Origins, older_health, refusal_a
 from collector.clock import LiveClock
 from collector.counters import Counters
 from collector.encoding import inflated
+from collector.forms import Forms
 from collector.gif import gif_event, is_ahead, mail_proxy, site_in_query
 from collector.intake import JSON_ROUTES, Appends, Intake, Route
 from collector.key_holders import holder_of
@@ -100,7 +101,10 @@ class Collector:
         self.operation = Operation(
             spool, shipper, self.counters, self._limits, self._now(), has_jumped or (lambda: False)
         )
-        self._routes = Routes(self._table(), options.paths, weak=(*STAGED_COLLECT, *STAGED_TRACK))
+        forms = Forms(self._intake, self._receipt_time, self._whole, self._limit_key, lambda: self._sites)
+        self._routes = Routes(
+            self._table() | forms.table(), options.paths, weak=(*STAGED_COLLECT, *STAGED_TRACK)
+        )
 
     def _table(self) -> Table:
         operation = self.operation

@@ -4,10 +4,10 @@ The sender's address lives here as long as the request (collector/sender.py); no
 """
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, get_args
 
 from collector.answers import TAKEN, older_answer, refusal_answer
 from collector.counters import Counters
@@ -20,10 +20,8 @@ from collector.taken import Taken
 from collector.targets import KeyHolder, Target
 from collector.turns import Steps, Turns
 from collector.visitor_salts import VisitorSalts
-from footfall import consent
 from footfall.access.limits import BYTES_OF_ONE, WORK_OF_ONE, Buckets, Limits
 from footfall.apps import of_app
-from footfall.clients import Site
 from footfall.event import (
     MAX_EVENT_BYTES,
     MAX_QUARANTINE_BYTES,
@@ -35,6 +33,7 @@ from footfall.event import (
     event_line,
     refused_line,
 )
+from footfall.forms.form import FormName
 from footfall.geo import NOWHERE
 from footfall.privacy import VisitorHash
 from footfall.scrub_addresses import without_own_address
@@ -42,7 +41,7 @@ from footfall.scrub_work import MAX_EVENT_WORK, affordable, work
 from footfall.shapes import Shape, older_event, page_origin, require_fields
 
 #: Routes for programs, which read a refusal as JSON.
-JSON_ROUTES = frozenset({"track", "events", "count", "recent", "info"})
+JSON_ROUTES = frozenset({"track", "events", "count", "recent", "info", *get_args(FormName)})
 
 #: What a route returns.
 Route = Answer | Pending | Coroutine[Any, Any, Answer | Pending]
@@ -128,12 +127,15 @@ class Intake:
         lost: int | None = None,
         holder: KeyHolder | None = None,
         is_shared: bool = False,
+        reading: Callable[[bytes], bytes] | None = None,
+        answering: Callable[[int, int], Answer] | None = None,
         more: Headers | None = None,
     ) -> Route:
         """Check each event, make all of them durable, good and bad, and answer for the request.
 
         `holder` is whose key a program sent them with: then they are about the persons that they name.
         `is_shared`: what sent them stands between us and many people, so that nobody is recognised by it.
+        `reading` makes an event of ours of each; `answering` the answer, of how many were taken and refused.
 
         `lost` is the loss that the batch reports; its first event carries it.
         `taken` is the answer where all is well, unless the body has an older shape; `more` are headers of
@@ -167,12 +169,11 @@ class Intake:
                 if holder is not None:
                     person = checked.persons[n]
                     of_event = receipt_of_person(
-                        target.client_id,
+                        holder,
                         site,
                         received_at,
                         person,
                         self._senders.place_of(person.address),
-                        _consent_of(holder, site),
                         salt,
                         previous,
                     )
@@ -192,7 +193,7 @@ class Intake:
                 yield
 
         def store() -> Pending:
-            answer = taken
+            answer = answering(len(events), len(refusals)) if answering is not None else taken
             if checked.shape is not None and events:
                 ids = [event.event_id for event in events]
                 answer = older_answer(
@@ -209,7 +210,7 @@ class Intake:
                 request, target, received_at, lines, answer, len(events), refusals, sender.address
             )
 
-        steps = _check(raws, checked, request, target, is_keyed=holder is not None)
+        steps = _check(raws, checked, request, target, reading, is_keyed=holder is not None)
         client_id = target.owner or target.client_id
 
         async def store_in_turns() -> Pending:
@@ -342,14 +343,22 @@ def _work_of(raws: list[bytes]) -> int:
 
 
 def _check(
-    raws: list[bytes], into: _Checked, request: Request, target: Target, *, is_keyed: bool = False
+    raws: list[bytes],
+    into: _Checked,
+    request: Request,
+    target: Target,
+    reading: Callable[[bytes], bytes] | None,
+    *,
+    is_keyed: bool,
 ) -> Steps:
     """Check events, one a step."""
     for sent in raws:
         raw, person = sent, NOBODY_KNOWN
-        if is_keyed and len(sent) <= MAX_EVENT_BYTES and work(sent) <= MAX_EVENT_WORK:
-            raw, person = told_apart(sent)
         try:
+            if reading is not None:
+                raw = reading(sent)
+            if is_keyed and len(raw) <= MAX_EVENT_BYTES and work(raw) <= MAX_EVENT_WORK:
+                raw, person = told_apart(raw)
             event = check_event(raw)
         except Refused as refused:
             try:
@@ -364,13 +373,6 @@ def _check(
         into.events.append(event)
         into.persons.append(person)
         yield
-
-
-def _consent_of(holder: KeyHolder, site: Site) -> int:
-    """The tier of a program's events that declare none."""
-    if holder.key.consent is not None:
-        return holder.key.consent
-    return consent.SESSION if site.consent_default else consent.NONE
 
 
 def _do(steps: Steps) -> None:

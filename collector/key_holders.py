@@ -10,6 +10,14 @@ from footfall.collecting import Permission
 from footfall.event import Refusal, Refused
 
 
+def holder_for(key: str, sites: Sites, permission: Permission, now: datetime) -> KeyHolder | None:
+    """Whose key a text is, where it is one, its time is not over and it may do what is asked."""
+    holder = sites.holders.get(key_hash(key))
+    if holder is None or not holder.key.is_valid(now):
+        return None
+    return holder if holder.key.may(permission) else None
+
+
 def holder_of(
     headers: Mapping[bytes, bytes], sites: Sites, permission: Permission, now: datetime
 ) -> KeyHolder:

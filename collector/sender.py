@@ -13,6 +13,8 @@ import msgspec
 
 from collector.address import Network, client_address, forwarded_hops, is_trusted, single_hop
 from collector.persons import Person
+from collector.targets import KeyHolder
+from footfall import consent
 from footfall.clients import Site
 from footfall.event import MAX_USER_AGENT, Event, Receipt
 from footfall.geo import NOWHERE, Place, place_from_headers
@@ -134,12 +136,11 @@ def receipt(
 
 
 def receipt_of_person(
-    target_client: str,
+    holder: KeyHolder,
     site: Site,
     received_at: datetime,
     person: Person,
     place: Place,
-    consent_default: int,
     visitors: VisitorHash | None,
     previous_visitors: VisitorHash | None = None,
 ) -> Receipt:
@@ -155,7 +156,7 @@ def receipt_of_person(
             previous = previous_visitors.of(site.site_id, *who)
     country, region, city = person.place if any(person.place) else place
     return Receipt(
-        client_id=target_client,
+        client_id=holder.client_id,
         site_id=site.site_id,
         received_at=received_at,
         visitor_id=visitor,
@@ -164,10 +165,17 @@ def receipt_of_person(
         country=country,
         region=region,
         city=city,
-        consent_default=consent_default,
+        consent_default=_consent_of(holder, site),
         gpc_policy=site.gpc_policy,
         token=person.token,
     )
+
+
+def _consent_of(holder: KeyHolder, site: Site) -> int:
+    """The tier of a program's events that declare none."""
+    if holder.key.consent is not None:
+        return holder.key.consent
+    return consent.SESSION if site.consent_default else consent.NONE
 
 
 def with_sender(event: Event, key: str, user_agent: str) -> Event:

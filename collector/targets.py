@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from collector.counters import Counters, SiteCounts
 from collector.recent import Ring, share_memory
 from footfall.clients import Registry, Site
-from footfall.collecting import ApiKey
+from footfall.collecting import ApiKey, Tracker
 
 
 @dataclass(slots=True)
@@ -43,6 +43,8 @@ class Sites(dict[str, Target]):
         self.holders: dict[str, KeyHolder] = {}
         #: Path alias → target.
         self.paths: dict[str, Target] = {}
+        #: Form and public id of a tracker → the sites that have it, each with what its client file says.
+        self.trackers: dict[tuple[str, str], list[tuple[Target, Tracker]]] = {}
         #: Host that old clients name → target.
         self.legacy: dict[str, Target] = {}
         #: False while a client file cannot be read and its sites were never known: a key that is not
@@ -65,6 +67,9 @@ def targets(registry: Registry, owners: Mapping[str, str] | None = None) -> Site
             by_id[site.site_id] = sites[site.key] = target
             if site.path is not None:
                 sites.paths[site.path] = target
+            for tracker in site.trackers:
+                if tracker.id is not None:
+                    sites.trackers.setdefault((tracker.form, tracker.id), []).append((target, tracker))
             sites.legacy.update(dict.fromkeys(site.legacy_domains, target))
         for key in client.api_keys:
             written = client.site(key.site_id) if key.may("write") else None

@@ -5,14 +5,17 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, Field
 
+from footfall.forms.form import FormName, paths
 from footfall.strict import Strict
 
 PATH = r"^(/[A-Za-z0-9_~-]{1,64}){1,4}$"
+ORIGIN = r"^[a-z][a-z0-9+.-]*://[^\s/?#@]+$"
 SHA256 = r"^[0-9a-f]{64}$"
 KEY_NAME = r"^[a-z0-9][a-z0-9_-]{0,47}$"
 #: What a person is told who breaks a pattern.
 EXPECTED = {
     PATH: "expected a path such as /t/abc, of A-Z a-z 0-9 _ ~ - and slashes",
+    ORIGIN: "expected an origin such as https://app.example or capacitor://localhost",
     SHA256: "expected 64 hex digits, as `footfall keys` prints them",
 }
 
@@ -23,12 +26,29 @@ RESERVED_PATHS = frozenset({"collect", "track", "events", "auth", "health", "liv
 def _alias(value: str) -> str:
     if value.split("/")[1] in RESERVED_PATHS:
         raise ValueError("begins with a path of the collector's own")
+    if value in paths():
+        raise ValueError("is a path of trackers of another tool")
     return value
 
 
 #: A path of the collector that stands for a site.
 Alias = Annotated[str, Field(pattern=PATH), AfterValidator(_alias)]
+#: What a browser calls the page that sends: `https://app.example`, `capacitor://localhost`.
+Origin = Annotated[str, Field(pattern=ORIGIN)]
 Permission = Literal["read", "write", "admin"]
+
+
+class Tracker(Strict):
+    """Trackers of another tool whose events a site takes (footfall/forms)."""
+
+    form: FormName
+    """Whose."""
+    id: str | None = Field(default=None, min_length=1, max_length=128)
+    """The public id that its pages send, together with their origin; without it only programs with a write
+    key.
+    """
+    origins: list[Origin] = Field(default_factory=list, max_length=50)
+    """Pages of other hosts than the site's domains that may send it."""
 
 
 class ApiKey(Strict):

@@ -56,6 +56,10 @@ class Site(Strict):
     """
     path: collecting.Alias | None = None
     """A path of the collector that stands for this site: events to it need no key (first-party proxies)."""
+    trackers: list[collecting.Tracker] = Field(default_factory=list, max_length=50)
+    """Trackers of other tools whose events it takes
+    ([server-events.md](server-events.md#trackers-and-sdks-of-other-tools)).
+    """
     legacy_domains: list[Domain] = Field(default_factory=list)
     """Hosts whose old clients name only a `domain` and no key. Anyone can claim a host, as with any pixel."""
     events_per_second: int | None = Field(default=None, ge=0, le=1_000_000)

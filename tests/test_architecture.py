@@ -84,6 +84,7 @@ LONG_FILES = {
     "tests/orchestration/test_definitions.py": "one loaded code location, and what each asset of it promises",
     "tests/orchestration/test_alerting.py": "one test for each way in which an alert begins and ends",
     "tests/collector/test_http.py": "one test for each thing that a peer can do to a server",
+    "tests/collector/test_forms.py": "one test for each way in which a tool's tracker sends",
     "tests/collector/test_spool.py": "one test for each way in which a disk fails",
     "tests/support/lake_story.py": "one random history of a lake, and the order in which it is told",
     "dbt_project/models/intermediate/int_sessions.sql": "all that is said of a session, in one row",
