@@ -13,16 +13,23 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
 from bench.measure import Row, alternate, say, table, timed_row
+from footfall.catalogue.ingested import COLUMN_TYPES
+from footfall.hour_files import HourFiles
 from footfall.settings import Settings
+from footfall.store import LocalStore
+from orchestration.ingest.event_rows import ORDER, PARQUET
 from orchestration.ingest.schema import create_statements
 from orchestration.modelling import project
-from orchestration.modelling.command import build_whole, build_windowed, window_environment
-from orchestration.modelling.invoke import failures, invoke
+from orchestration.modelling.build import build
+from orchestration.modelling.command import build_whole, build_windowed
+from orchestration.modelling.invoke import failures
 from orchestration.modelling.rebuild import rebuild
+from orchestration.stored_hours import record_file
 from orchestration.zone_days import ensure
 
 HOUR = datetime(2026, 3, 13, 14, tzinfo=UTC)
@@ -37,7 +44,7 @@ PER_VISITOR = 10
 OF_AN_HOUR = 1_000_000
 
 _EVENTS = """
-INSERT INTO ingest.events BY NAME
+CREATE OR REPLACE TEMP TABLE of_hour AS
 WITH numbered AS (
     SELECT
         n, n // $per_visitor AS person, n % $per_visitor AS place,
@@ -233,12 +240,32 @@ def prepare(folder: Path, history: int, events: int) -> None:
                 "clients": CLIENTS,
                 "per_visitor": PER_VISITOR,
             }
-            connection.execute(_EVENTS, given)
-            connection.execute("INSERT INTO ingest.hours (received_hour) VALUES (?)", [hour])
-        connection.execute(
-            f"COPY (SELECT * FROM ingest.events WHERE received_hour = '{HOUR:%F %T%z}') "
-            f"TO '{folder / 'hour.parquet'}' (FORMAT parquet, COMPRESSION zstd)"
-        )
+            _store(connection, folder, hour, given)
+    shutil.copyfile(folder / "made.parquet", folder / "hour.parquet")
+
+
+def _store(
+    connection: duckdb.DuckDBPyConnection, folder: Path, hour: datetime, given: dict[str, Any]
+) -> None:
+    """An hour as ingest leaves it: its Parquet in the lake, and what the warehouse says of it."""
+    path = folder / "made.parquet"
+    connection.execute(_EVENTS, given)
+    made = {row[0] for row in connection.execute("DESCRIBE of_hour").fetchall()}
+    listed = ", ".join(
+        f"CAST({name if name in made else 'NULL'} AS {kind}) AS {name}"
+        for name, kind in COLUMN_TYPES["events"].items()
+    )
+    connection.execute(
+        f"COPY (SELECT {listed} FROM of_hour ORDER BY {ORDER['events']}) TO '{path}' ({PARQUET})"
+    )
+    record_file(connection, hour, _files(folder).put(hour, path, given["events"], COLUMN_TYPES["events"]))
+    index = ", ".join(COLUMN_TYPES["event_index"])
+    connection.execute(f"INSERT INTO ingest.event_index SELECT {index} FROM read_parquet('{path}')")
+    connection.execute("INSERT INTO ingest.hours (received_hour) VALUES (?)", [hour])
+
+
+def _files(folder: Path) -> HourFiles:
+    return HourFiles(LocalStore(folder / "lake"), folder / "cache", 0)
 
 
 def _models(folder: Path) -> None:
@@ -249,12 +276,13 @@ def _models(folder: Path) -> None:
 
 def _refresh(folder: Path) -> None:
     """Everything anew, as `footfall rebuild` does it."""
-    rebuild(folder / "warehouse.duckdb", folder / "target", say, known=_prepared())
+    rebuild(folder / "warehouse.duckdb", folder / "target", say, known=_prepared(), files=_files(folder))
 
 
 def _build(arguments: list[str], folder: Path) -> None:
-    window = window_environment(folder / "warehouse.duckdb", HOUR, HOUR + timedelta(hours=1))
-    results = invoke(arguments, window, folder / "target", known=_prepared())
+    window = (HOUR, HOUR + timedelta(hours=1))
+    path, files = folder / "warehouse.duckdb", _files(folder)
+    results = build(arguments, path, window, folder / "target", files, known=_prepared())
     bad = failures(results)
     if bad:
         raise RuntimeError("; ".join(bad))

@@ -14,6 +14,7 @@ from support.orchestration_builders import add_event, event, land, warehouse
 from footfall.catalogue.ingested import COLUMN_TYPES
 from footfall.catalogue.periods import HOUR_FORMAT
 from footfall.clients import load_registry
+from footfall.durable import known_version
 from footfall.hours import HOUR, floor
 from footfall.settings import Settings
 from footfall.store import LocalStore
@@ -448,6 +449,9 @@ class _Delivering:
         with warehouse(folder / "warehouse.duckdb") as connection:
             for statement in create_statements():
                 connection.execute(statement)
+            connection.execute("CREATE TABLE ingest.state_version (version INTEGER)")
+            version = known_version("warehouse.duckdb")
+            connection.execute("INSERT INTO ingest.state_version VALUES (?)", [version])
             connection.execute("INSERT INTO ingest.hours (received_hour) VALUES (?)", [FIRST_HOUR])
             add_event(connection, "event-0001", hour=FIRST_HOUR)
             connection.execute(
