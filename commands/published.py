@@ -86,14 +86,14 @@ def read(settings: Settings, client_id: str, table: str, **how: Any) -> int:
     from footfall.published.tables import open_tables
 
     lake, name = open_lake(settings.lake, settings.s3_endpoint), named(registry_of(settings), client_id)
-    days = [date.fromisoformat(how[end]) if how[end] else None for end in ("first", "last")]
-    if days[0] and days[1] and days[0] > days[1]:
-        raise FootfallError(f"--from {days[0]} is after --to {days[1]}")
+    first, last = (date.fromisoformat(how[end]) if how[end] else None for end in ("first", "last"))
+    if first and last and first > last:
+        raise FootfallError(f"--from {first} is after --to {last}")
     with open_tables(lake, name, settings.cache_of(name)) as tables:
         if how["is_sql"]:
-            print(f"{tables.select(table, *days, how['visitor'])};")
+            print(f"{tables.select(table, first, last, how['visitor'])};")
             return 0
-        rows = tables.relation(table, *days, how["visitor"])
+        rows = tables.relation(table, first, last, how["visitor"])
         if how["limit"]:
             rows = rows.limit(how["limit"])
         write = _FORMATS[how["form"]](list(rows.columns))

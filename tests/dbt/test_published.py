@@ -32,17 +32,7 @@ def _tell(models, seed, shelf):
     connection.execute("create temp table nobody (a varchar, b varchar, c varchar)")
     clients = [f"{client}-{number}" for number in range(STORIES) for client in ("c1", "c2")]
     for run, (first, last) in enumerate(windows):
-        for version in (0, 1):
-            arrivals = [
-                (n, s.hour, version) for n, s in waiting[run] if (s.verb, s.number) == ("ingest", version)
-            ]
-            if arrivals:
-                lake.ingest(arrivals)
-        for number, step in waiting[run]:
-            if step.verb == "correct":
-                lake.correct(number, step.hour, step.number)
-            elif step.verb == "settings":
-                lake.settings(number, step.number)
+        happen(lake, waiting[run])
         models.sessionise(connection, START + first * HOUR, START + (last + 1) * HOUR)
         if chance.random() < 0.2:
             models.follow(connection, stop_before=chance.choice(models.models).name)
