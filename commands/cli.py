@@ -35,6 +35,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
     "Tables and deliveries": {
         "run": "hours, from raw objects to files in the clients' buckets",
         "rebuild": "every model anew, after a change of the models",
+        "published": "the tables that programs read: list, read",
         "deliveries": "the ledger: list, replay, restate, rebuild, usage",
         "verify": "a bucket against its manifests",
     },

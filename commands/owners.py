@@ -11,8 +11,8 @@ from footfall.errors import FootfallError
 from footfall.hours import HOUR, between, floor, run_command
 from footfall.identities import Had, History, written_id
 from footfall.identity_files import change, synchronise
-from footfall.keys import published_prefix
 from footfall.privacy import SALT_LIFE
+from footfall.published.opening import remove_published
 from footfall.settings import Settings
 from footfall.store import ObjectStore
 from orchestration.delivery import states
@@ -68,8 +68,8 @@ def end(settings: Settings, client_id: str, *, gives_up: bool) -> int:
     for row in unfinished:  # those that are no deliveries are notices that nobody took
         at.ledger.record(row, states.SUPERSEDED if row.is_open else row.state, hold="", next_at=None)
     shutil.rmtree(settings.home / "outbox" / current.name, ignore_errors=True)
-    for info in list(lake.list(published_prefix(current.name))):
-        lake.delete(info.key)
+    remove_published(lake, current.name)
+    settings.cache_of(current.name).remove()
     _tell_the_end(settings, at, current.name, len(waiting))
     if client is not None:
         print(f"the file of {client_id} is of {history.ended(now).name}: {Had.of(client)}")
@@ -169,5 +169,5 @@ def _tell_the_end(settings: Settings, at: Installation, name: str, given_up: int
     print("kept, and never delivered to another owner of the id:")
     print("  in its buckets: all that was delivered; they are the owner's")
     print(f"  in {settings.backup}/{name}: the copies of that, until you remove them")
-    print(f"  in {settings.lake}: raw objects and events, until you remove them; no published mart any more")
+    print(f"  in {settings.lake}: raw objects and events, until you remove them; no published table any more")
     print(f"  salts: {hours} hours after each was made; in the warehouse and the ledger: as long as these")

@@ -129,18 +129,31 @@ def destroyed_salt_object(key: str) -> str:
 
 
 def published_prefix(client_id: str) -> str:
-    """Where all published copies of one client's marts lie, and their pointers."""
+    """Where all that is published of one client lies: tables, snapshots, the pointer."""
     return f"marts/client={client_id}/"
 
 
-def published_mart(client_id: str, mart: str, sha256: str) -> str:
-    """Key of the Parquet copy of one client's mart, content-addressed: what a reader opened stays."""
-    return f"marts/client={client_id}/{mart}/{mart}-{sha256[:16]}.parquet"
+def published_file(client_id: str, table: str, what: str, sha256: str) -> str:
+    """Key of one Parquet file of a published table, content-addressed: what a reader opened stays.
+
+    `what`: its day, its month, `base`, `base-07`, or `newer-000012` of the snapshot with that number.
+    """
+    return f"{published_prefix(client_id)}{table}/{what}-{sha256[:16]}.parquet"
 
 
-def published_pointer(client_id: str, mart: str) -> str:
-    """Key of the small JSON object that says which copy of a mart is the current one."""
-    return f"marts/client={client_id}/{mart}.json"
+def published_snapshot(client_id: str, sha256: str) -> str:
+    """Key of the document that names the files of all of a client's published tables."""
+    return f"{published_prefix(client_id)}snapshots/{sha256[:16]}.json"
+
+
+def published_pointer(client_id: str) -> str:
+    """Key of the small object that says which snapshot of a client is the current one."""
+    return f"{published_prefix(client_id)}current.json"
+
+
+def published_links(client_id: str, table: str) -> str:
+    """Key of the list of a table's files, as a table of Athena follows it."""
+    return f"{published_prefix(client_id)}links/{table}/files"
 
 
 def usage_object(day: str) -> str:

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
 from footfall.errors import FootfallError
+from footfall.file_cache import FileCache
 from footfall.hour_files import CACHE
 from footfall.setting_kinds import (
     ADDRESS_HEADERS,
@@ -355,6 +356,29 @@ class Settings(BaseSettings):
         "where the page of `make docs` can be read, in links of assets in the Dagster UI; publish "
         "that one file on any web server and name its address here",
     )
+    published_days: Whole = setting(
+        "FOOTFALL_PUBLISHED_DAYS",
+        35,
+        "days after which published tables hold a month in one file and no longer each day in its own; "
+        "lower: fewer objects, and a change of such a day writes its month; higher: more objects",
+        ge=7,
+        le=1000,
+    )
+    published_grace_minutes: Whole = setting(
+        "FOOTFALL_PUBLISHED_GRACE_MINUTES",
+        120,
+        "minutes for which a snapshot of published tables can be read after a newer one has taken its place; "
+        "longer than the longest query; higher: more bytes in the lake",
+        ge=5,
+        le=10_080,
+    )
+    cache_mb: Whole = setting(
+        "FOOTFALL_CACHE_MB",
+        10_240,
+        "megabytes of local copies of a lake on S3, in {home}/cache; lower: more is fetched again",
+        ge=64,
+        le=10_000_000,
+    )
     env_file: str = setting(
         "FOOTFALL_ENV_FILE",
         ".env",
@@ -441,6 +465,10 @@ class Settings(BaseSettings):
     def dagster_home(self) -> Path:
         """Dagster's own state: runs, schedules, event logs."""
         return self.home / "dagster"
+
+    def cache_of(self, client_id: str) -> FileCache:
+        """Copies of what is published of a client, where the lake is on S3."""
+        return FileCache(self.home / "cache", client_id, self.cache_mb * 1_000_000)
 
     @property
     def first_hour_file(self) -> Path:

@@ -23,6 +23,8 @@ _KIND = re.compile(r"[A-Z][A-Z0-9_ ]*(\([0-9, ]+\))?(\[\])*")
 SCRATCH = "footfall-"
 
 Values = Sequence[object] | Mapping[str, object]
+Connection = duckdb.DuckDBPyConnection
+Relation = duckdb.DuckDBPyRelation
 
 #: Every database of ours. A file that looks like another program's, or a function that DuckDB lacks, is an
 #: error, and loads nothing and downloads nothing. dbt's is `dbt_project/profiles.yml`.
@@ -99,6 +101,11 @@ def run(
     return connection.execute(_filled(statement, pieces), values or None)
 
 
+def relation(connection: Connection, query: Sql) -> Relation:
+    """The rows of a SELECT as a relation of DuckDB, which reads them when it is asked for some."""
+    return connection.sql(_piece(query))
+
+
 def has_table(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> bool:
     """Whether a table, or a view, is there."""
     query = "SELECT 1 FROM information_schema.tables WHERE table_schema = ? AND table_name = ?"
@@ -162,6 +169,11 @@ def confined(prefix: str) -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
         confine(connection, Path(made))
         run(connection, "SET lock_configuration = true")
         yield connection, Path(made)
+
+
+def set_memory(connection: Connection, limit: str) -> None:
+    """How much memory the database may take, such as `512MB`; what needs more goes to disk."""
+    run(connection, "SET memory_limit = {limit}", limit=text(limit))
 
 
 def scratch(connection: duckdb.DuckDBPyConnection) -> str:

@@ -1,4 +1,4 @@
-"""The object store port: seven verbs over `file://` and `s3://`, alike in behaviour.
+"""The object store port: a few verbs over `file://` and `s3://`, alike in behaviour.
 
 One contract test suite (tests/footfall/test_store.py) runs over both adapters. What the rest of
 Footfall relies on: a put is atomic (a reader sees the whole object or none), a create-only put has one
@@ -12,11 +12,13 @@ import hashlib
 import os
 import re
 import secrets
+import shutil
 import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 from urllib.parse import quote, unquote, urlsplit
 
 from footfall.errors import FootfallError
@@ -100,6 +102,10 @@ class ObjectStore(Protocol):
 
     def put(self, key: str, data: bytes, *, create_only: bool = False) -> None:
         """Write the object whole. Raises AlreadyExists when `create_only` and the key is taken."""
+        ...
+
+    def put_file(self, key: str, path: Path, *, create_only: bool = False) -> None:
+        """The same of a local file, of which no more than a piece is in memory at a time."""
         ...
 
     def get(self, key: str, *, limit: int | None = None) -> bytes:
@@ -194,6 +200,8 @@ def open_store(
 
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+#: Bytes of a file that are in memory at a time.
+_PIECE_BYTES = 1024 * 1024
 
 
 def _checked(key: str) -> str:
@@ -251,13 +259,20 @@ class LocalStore:
         return "file://" + quote((self.root / key).as_posix(), safe="/=")
 
     def put(self, key: str, data: bytes, *, create_only: bool = False) -> None:
+        self._put(key, BytesIO(data), create_only)
+
+    def put_file(self, key: str, path: Path, *, create_only: bool = False) -> None:
+        with path.open("rb") as source:
+            self._put(key, source, create_only)
+
+    def _put(self, key: str, source: BinaryIO, create_only: bool) -> None:
         target = self._path(key)
         part = target.parent / f"{self._PART}{os.getpid()}-{secrets.token_hex(6)}"
         try:
             self._make_folder(target.parent)
             with part.open("xb") as file:
                 os.fchmod(file.fileno(), target.parent.stat().st_mode & 0o666)
-                file.write(data)
+                shutil.copyfileobj(source, file, _PIECE_BYTES)
                 file.flush()
                 os.fsync(file.fileno())
             if create_only:
@@ -498,17 +513,25 @@ class S3Store:
         return f"s3://{self.bucket}/{self.prefix}{key}"
 
     def put(self, key: str, data: bytes, *, create_only: bool = False) -> None:
+        self._put_checked(key, data, hashlib.sha256(data).digest(), create_only)
+
+    def put_file(self, key: str, path: Path, *, create_only: bool = False) -> None:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").digest()
+            file.seek(0)
+            self._put_checked(key, file, digest, create_only)
+
+    def _put_checked(self, key: str, data: bytes | BinaryIO, digest: bytes, create_only: bool) -> None:
         _checked(key)
-        conditions = {"IfNoneMatch": "*"} if create_only else {}
         try:
-            self._put(key, data, conditions)
+            self._put(key, data, digest, {"IfNoneMatch": "*"} if create_only else {})
         except StoreError:
             raise
         except Exception as error:
             raise self._translated("write", key, error) from error
 
-    def _put(self, key: str, data: bytes, conditions: dict[str, Any]) -> None:
-        checksum = base64.b64encode(hashlib.sha256(data).digest()).decode()
+    def _put(self, key: str, data: bytes | BinaryIO, digest: bytes, conditions: dict[str, Any]) -> None:
+        checksum = base64.b64encode(digest).decode()
         answer = self._client.put_object(
             Bucket=self.bucket,
             Key=self.prefix + key,
@@ -591,7 +614,8 @@ class S3Store:
     def swap(self, key: str, data: bytes, tag: str | None) -> None:
         _checked(key)
         try:
-            self._put(key, data, {"IfMatch": tag} if tag else {"IfNoneMatch": "*"})
+            digest = hashlib.sha256(data).digest()
+            self._put(key, data, digest, {"IfMatch": tag} if tag else {"IfNoneMatch": "*"})
         except StoreError:
             raise
         except Exception as error:

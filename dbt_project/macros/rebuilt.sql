@@ -8,6 +8,7 @@
 -#}
 {% materialization rebuilt, default %}
     {%- if not is_partial() -%}
+        {% do forget_published() %}
         {{ return(context['materialization_table_' ~ adapter.type()]()) }}
     {%- endif -%}
     {%- set stored = this.incorporate(type='table') -%}
@@ -23,7 +24,7 @@
     {%- endif %}
     {% call statement('make') %}{{ create_table_as(True, made, compiled_code) }}{% endcall %}
     {%- set columns = same_columns(made, stored) %}
-    {% call statement('main') %}{{ context['rebuild_' ~ rule](made, stored, columns) }}{% endcall %}
+    {% call statement('main') %}{{ note_unpublished(made) }}{{ context['rebuild_' ~ rule](made, stored, columns) }}{% endcall %}
 
     {{ run_hooks(post_hooks, inside_transaction=True) }}
     {% do adapter.commit() %}

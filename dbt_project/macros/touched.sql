@@ -18,6 +18,7 @@
     create table if not exists {{ modelled_settings() }} (
         kind varchar, client_id varchar, name varchar, settings varchar
     );
+    {{ create_unpublished() }}
 {% endmacro %}
 
 {#-
@@ -113,6 +114,10 @@
 -#}
 {% macro rebuild_funnels(made, stored, columns) %}
     {%- set grain = config.require('meta')['touched_by'] -%}
+    {%- if grain == 'day' %}
+    {{ note_days(stored, is_near_touched_day(funnel_days(), 0)) }}
+    {{ note_days(stored, '(client_id, funnel) in (' ~ changed_funnels() ~ ')') }}
+    {%- endif %}
     delete from {{ stored }}
     where {{ is_touched('session') if grain == 'session' else is_near_touched_day(funnel_days(), 0) }};
 

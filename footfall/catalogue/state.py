@@ -227,6 +227,16 @@ HOME: tuple[Place, ...] = (
         is_personal=True,
     ),
     Place(
+        "cache",
+        "copies of published files, by their sha256, where the lake is on S3; as many bytes as "
+        "`FOOTFALL_CACHE_MB` says",
+        "`marts/published`, `footfall published`",
+        Keep.AGAIN,
+        Kind.FOLDER,
+        again="the lake",
+        is_personal=True,
+    ),
+    Place(
         "dbt-project",
         "what dbt made of models that were not shipped so; its docs",
         "`footfall up`, `demo`, `run` of a wheel",
@@ -330,7 +340,7 @@ LAKE: tuple[Place, ...] = (
     ),
     Place(
         "marts",
-        "published marts of each client, Parquet",
+        "published tables of each client, Parquet, and the snapshots that name them",
         "`marts/published`",
         Keep.AGAIN,
         Kind.FOLDER,

@@ -67,8 +67,9 @@ class Table:
     `name` is the dbt model's and the dataset's; `label` what exports of it are called, and `grain` what their
     rows are. Without a `clock` no client can order it. `order`: columns that give the rows of a client a
     total order, so that the same data gives the same bytes. `personal`: its columns about a person or a
-    device, which no page shows. `published`: whether each run puts a copy into the lake; `published_order`
-    where copies have another order than deliveries.
+    device, which no page shows. `published`: whether each run publishes it in the lake. A published table
+    lies by the day of its rows, or, where a row changes with every act of somebody, `is_by_row`: `order` is
+    then the key of a row. `published_order` where its files have another order than deliveries.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Table:
     personal: tuple[str, ...] = ()
     published: bool = True
     published_order: tuple[str, ...] = ()
+    is_by_row: bool = False
 
     @property
     def cadences(self) -> tuple[Cadence, ...]:
@@ -100,6 +102,11 @@ class Table:
     def day(self) -> str | None:
         """See Clock."""
         return self.clock.day if self.clock else None
+
+    @property
+    def published_day(self) -> str | None:
+        """The column (DATE) by which its published rows lie; None where they lie by row."""
+        return None if self.is_by_row else self.day or "date"
 
     def column(self, cadence: str) -> str:
         """The column by which a row belongs to a period of an export of that cadence."""
@@ -139,6 +146,7 @@ TABLES: tuple[Table, ...] = (
         _BY_EVENT,
         "acts",
         personal=(*_OF_EVENTS, "view_id", "url", "title", "referrer"),
+        published_order=("visitor_id", *_BY_EVENT),
     ),
     Table(
         "sessions",
@@ -148,6 +156,7 @@ TABLES: tuple[Table, ...] = (
         ("site_id", "started_at", "session_id"),
         "acts",
         personal=("session_id", "visitor_id", "first_party_session_id", "region", "city"),
+        published_order=("visitor_id", "site_id", "started_at", "session_id"),
     ),
     Table(
         "conversions",
@@ -157,6 +166,7 @@ TABLES: tuple[Table, ...] = (
         _BY_EVENT,
         "acts",
         personal=_OF_EVENTS,
+        published_order=("visitor_id", *_BY_EVENT),
     ),
     Table(
         "visitors",
@@ -166,7 +176,7 @@ TABLES: tuple[Table, ...] = (
         ("site_id", "visitor_id"),
         "persons",
         personal=("visitor_id",),
-        published_order=("site_id", "first_seen_at", "visitor_id"),
+        is_by_row=True,
     ),
     Table(
         "url_metadata",
@@ -175,6 +185,7 @@ TABLES: tuple[Table, ...] = (
         None,
         ("site_id", "page"),
         personal=("title",),
+        is_by_row=True,
     ),
     Table(
         "identity_map",
@@ -184,6 +195,7 @@ TABLES: tuple[Table, ...] = (
         ("site_id", "visitor_id"),
         "persons",
         personal=("visitor_id", "user_id", "stitched_id"),
+        is_by_row=True,
     ),
     _report("daily_metrics", "daily metrics", "One day's figures of each site, in the site's own time zone."),
     _report(
@@ -257,5 +269,5 @@ TABLES: tuple[Table, ...] = (
 
 #: What a client can order, by name.
 DATASETS: dict[str, Table] = {table.name: table for table in TABLES if table.clock}
-#: What has a copy in the lake.
+#: What each run publishes in the lake.
 PUBLISHED: tuple[Table, ...] = tuple(table for table in TABLES if table.published)

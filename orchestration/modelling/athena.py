@@ -2,6 +2,7 @@
 
 Columns are those that ingest writes, and those of the marts' contracts. Partitions are projected from the
 keys, so that no crawler is needed and a new hour is there at once; a query that names `dt` reads these days.
+Published tables are read by their lists of files, which a lake on S3 has.
 """
 
 import re
@@ -9,7 +10,7 @@ import sys
 from collections.abc import Mapping
 
 from footfall.catalogue.ingested import COLUMN_TYPES
-from footfall.catalogue.tables import PUBLISHED
+from footfall.catalogue.tables import PUBLISHED, Table
 from footfall.installed import DBT_PROJECT
 from footfall.strict_yaml import read_yaml
 
@@ -45,35 +46,52 @@ def athena_ddl(table: str, lake: str) -> str:
     )
 
 
-def athena_mart(mart: str, columns: Mapping[str, str], lake: str) -> str:
-    """A table of one mart's copies in the lake, and the view of the newest of each client.
+def athena_mart(table: Table, columns: Mapping[str, str], lake: str) -> str:
+    """A table of one published mart or report. `columns`: name → type, as the contract has them.
 
-    `columns`: name → type, as the contract has them. A client has up to three copies of a mart, of which the
-    one that was put last is current (footfall.published).
+    Each client has a list of the files that its current snapshot names (footfall.keys.published_links), which
+    is replaced at once. Of what lies by row a view shows the newest row of each key.
     """
     place = f"{lake.rstrip('/')}/marts/"
-    listed = ",\n".join(f"  `{name}` {_type(kind)}" for name, kind in columns.items())
-    shown = ", ".join(f'"{name}"' for name in columns)
+    listed = [f"  `{name}` {_type(kind)}" for name, kind in columns.items()]
+    if not table.is_by_row:
+        return _over_links(table.name, table.name, listed, place)
+    shown, key = (", ".join(f'"{name}"' for name in each) for each in (columns, ("client", *table.order)))
     return (
-        f"CREATE EXTERNAL TABLE IF NOT EXISTS `{mart}_copies` (\n{listed}\n)\n"
+        _over_links(f"{table.name}_rows", table.name, [*listed, "  `is_gone` boolean"], place)
+        # https://trino.io/docs/current/connector/hive.html (metadata columns)
+        + f'CREATE OR REPLACE VIEW "{table.name}" AS\nSELECT {shown}, client\nFROM (\n'
+        f"  SELECT *, row_number() OVER (\n    PARTITION BY {key}\n"
+        "    ORDER BY coalesce(regexp_extract(\"$path\", '/newer-([0-9]+)-', 1), '') DESC\n  ) AS place\n"
+        f'  FROM "{table.name}_rows"\n) AS numbered\nWHERE place = 1 AND NOT coalesce(is_gone, false);\n'
+    )
+
+
+def _over_links(name: str, table: str, listed: list[str], place: str) -> str:
+    """An external table of the files that a list names.
+
+    https://docs.delta.io/latest/presto-integration.html has the same for Athena, Presto and Trino.
+    """
+    columns = ",\n".join(listed)
+    hive = "org.apache.hadoop.hive.ql.io"
+    return (
+        "-- A query says whose: WHERE client = '…'.\n"
+        f"CREATE EXTERNAL TABLE IF NOT EXISTS `{name}` (\n{columns}\n)\n"
         "PARTITIONED BY (`client` string)\n"
-        f"STORED AS PARQUET\nLOCATION '{place}'\nTBLPROPERTIES (\n"
+        f"ROW FORMAT SERDE '{hive}.parquet.serde.ParquetHiveSerDe'\n"
+        f"STORED AS INPUTFORMAT '{hive}.SymlinkTextInputFormat'\n"
+        f"OUTPUTFORMAT '{hive}.HiveIgnoreKeyTextOutputFormat'\n"
+        f"LOCATION '{place}'\nTBLPROPERTIES (\n"
         "  'projection.enabled' = 'true',\n"
         # https://docs.aws.amazon.com/athena/latest/ug/partition-projection-dynamic-id-partitioning.html
         "  'projection.client.type' = 'injected',\n"
-        f"  'storage.location.template' = '{place}client=${{client}}/{mart}/'\n"
+        f"  'storage.location.template' = '{place}client=${{client}}/links/{table}/'\n"
         ");\n"
-        # https://trino.io/docs/current/connector/hive.html (metadata columns)
-        "-- A query says whose: WHERE client = '…'. A copy without rows leaves the one before in view.\n"
-        f'CREATE OR REPLACE VIEW "{mart}" AS\nSELECT {shown}, client\nFROM (\n'
-        '  SELECT *,\n    "$file_modified_time" = max("$file_modified_time") OVER (PARTITION BY client) '
-        "AS is_current\n"
-        f'  FROM "{mart}_copies"\n) AS copies\nWHERE is_current;\n'
     )
 
 
 def marts() -> dict[str, dict[str, str]]:
-    """Mart that has a copy in the lake → column → type, of the contracts beside the models."""
+    """Mart or report that is published → column → type, of the contracts beside the models."""
     found = {}
     for table in PUBLISHED:
         [path] = (DBT_PROJECT / "models").glob(f"*/{table.name}.yml")
@@ -93,7 +111,8 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write("one argument is wanted: the lake's root, such as s3://bucket/prefix\n")
         return 2
     texts = [athena_ddl(table, arguments[0]) for table in _IN_THE_LAKE]
-    texts += [athena_mart(mart, columns, arguments[0]) for mart, columns in marts().items()]
+    columns = marts()
+    texts += [athena_mart(table, columns[table.name], arguments[0]) for table in PUBLISHED]
     sys.stdout.write("\n".join(texts))
     return 0
 

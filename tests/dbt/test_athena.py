@@ -39,32 +39,46 @@ def test_a_table_has_the_columns_that_ingest_writes_and_lies_where_the_keys_say(
 
 
 @pytest.mark.parametrize("table", PUBLISHED, ids=lambda table: table.name)
-def test_a_mart_has_a_table_where_its_copies_lie(table):
-    text = athena_mart(table.name, marts()[table.name], "s3://lake/prefix/")
+def test_a_mart_has_a_table_where_the_list_of_its_files_lies(table):
+    text = athena_mart(table, marts()[table.name], "s3://lake/prefix/")
 
     (template,) = re.findall(r"'storage.location.template' = '(.*)'", text)
-    key = keys.published_mart("demo", table.name, "0" * 64)
+    key = keys.published_links("demo", table.name)
     assert template.replace("${client}", "demo") == "s3://lake/prefix/" + key.rpartition("/")[0] + "/"
     assert {*table.order} <= {*re.findall(r"  `(\w+)` [a-z]", text)}
+    assert ("CREATE OR REPLACE VIEW" in text) == table.is_by_row
 
 
-def test_of_a_marts_copies_the_one_that_was_put_last_is_shown():
-    text = athena_mart("visitors", {"visitor_id": "VARCHAR", "revenue": "DECIMAL(38,4)"}, "s3://lake")
+def test_of_a_table_by_row_the_newest_row_of_each_key_is_shown_unless_it_is_gone():
+    visitors = next(table for table in PUBLISHED if table.name == "visitors")
+    columns = {"site_id": "VARCHAR", "visitor_id": "VARCHAR", "revenue": "DECIMAL(38,4)"}
+    text = athena_mart(visitors, columns, "s3://lake")
     table, view = text.split(";\n")[:2]
+    places = [
+        keys.published_file("demo", "visitors", what, "0" * 64)
+        for what in ("base", "newer-000009", "newer-000010")
+    ]
     with duckdb.connect() as connection:
         assert "`revenue` decimal(38,4)" in table
         connection.execute(
-            "CREATE TABLE visitors_copies (visitor_id VARCHAR, revenue DECIMAL(38,4), client VARCHAR, "
-            '"$file_modified_time" TIMESTAMP)'
+            "CREATE TABLE visitors_rows (site_id VARCHAR, visitor_id VARCHAR, revenue DECIMAL(38,4), "
+            'is_gone BOOLEAN, client VARCHAR, "$path" VARCHAR)'
         )
-        connection.execute(
-            "INSERT INTO visitors_copies VALUES ('old', 1, 'demo', '2026-11-20'), ('new', 2, 'demo', "
-            "'2026-11-21'), ('other', 3, 'agency', '2026-11-19')"
+        connection.executemany(
+            "INSERT INTO visitors_rows VALUES ('shop', ?, ?, ?, 'demo', ?)",
+            [
+                ["ann", 1, None, places[0]],
+                ["bob", 1, None, places[0]],
+                ["cid", 1, None, places[0]],
+                ["ann", 2, False, places[1]],
+                ["ann", 3, False, places[2]],
+                ["bob", None, True, places[2]],
+            ],
         )
         connection.execute(view)
-        assert connection.execute("SELECT * FROM visitors ORDER BY 1").fetchall() == [
-            ("new", Decimal("2.0000"), "demo"),
-            ("other", Decimal("3.0000"), "agency"),
+        assert connection.execute("SELECT * FROM visitors ORDER BY 2").fetchall() == [
+            ("shop", "ann", Decimal("3.0000"), "demo"),
+            ("shop", "cid", Decimal("1.0000"), "demo"),
         ]
 
 

@@ -18,6 +18,7 @@ from support.lake_story import (
     START,
     Lake,
     Step,
+    happen,
     oracle_sessions,
     run_windows,
     story_events,
@@ -81,7 +82,7 @@ def _tell(models, seed: int, stories: int = TOGETHER, is_followed: bool = True) 
             waiting[step.before_run].append((number, step))
     models.rebuild(connection)
     for run, (first, last) in enumerate(windows):
-        _happen(lake, waiting[run])
+        happen(lake, waiting[run])
         models.sessionise(connection, START + first * HOUR, START + (last + 1) * HOUR)
         if not is_followed:
             continue
@@ -95,19 +96,6 @@ def _tell(models, seed: int, stories: int = TOGETHER, is_followed: bool = True) 
     _check_oracle(connection)
     _compare(connection, models)
     connection.close()
-
-
-def _happen(lake: Lake, steps: list[tuple[int, Step]]) -> None:
-    """Hours that come twice before one run come in turn."""
-    for version in (0, 1):
-        arrivals = [(n, s.hour, version) for n, s in steps if (s.verb, s.number) == ("ingest", version)]
-        if arrivals:
-            lake.ingest(arrivals)
-    for number, step in steps:
-        if step.verb == "correct":
-            lake.correct(number, step.hour, step.number)
-        elif step.verb == "settings":
-            lake.settings(number, step.number)
 
 
 @pytest.mark.parametrize("seed", range(2))

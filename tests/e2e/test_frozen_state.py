@@ -133,6 +133,22 @@ def test_each_bucket_gets_a_log_that_begins_with_what_the_earlier_version_delive
         assert {key for key in before if key.startswith(("_schema/", "_keys/"))} <= logged
 
 
+def test_published_tables_come_beside_what_the_earlier_version_published_which_its_readers_may_finish(
+    taken_up,
+):
+    lake, state = LocalStore(taken_up.state.home / "lake"), taken_up.state
+    listed = state.footfall("published", "list", "--client", "demo")
+    read = state.footfall("published", "read", "demo", "page_views", "--format", "json")
+
+    assert listed.returncode == read.returncode == 0, listed.stderr + read.stderr
+    assert "complete through 2026-11-29T14:00:00Z" in listed.stdout
+    views = [json.loads(line)["event_id"] for line in read.stdout.splitlines()]
+    assert len(views) == len(set(views)) and set(views) < set(ids(state, "demo"))
+    keys = [info.key for info in lake.list("marts/client=demo/")]
+    assert "marts/client=demo/sessions.json" in keys, "it goes when its readers had their time"
+    assert "marts/client=demo/current.json" in keys
+
+
 def test_what_was_decided_told_and_left_to_be_told_is_still_known(taken_up):
     domains, alerts, messages = (
         taken_up.state.footfall(*words)

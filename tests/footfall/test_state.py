@@ -73,8 +73,10 @@ def test_every_key_of_the_lake_has_a_place():
         keys.identity_object("demo", 1, "demo"),
         keys.salt_object("demo", "2026-11-29"),
         keys.destroyed_salt_object(keys.salt_object("demo", "2026-11-29")),
-        keys.published_mart("demo", "sessions", "a" * 64),
-        keys.published_pointer("demo", "sessions"),
+        keys.published_file("demo", "sessions", "2026-11-29", "a" * 64),
+        keys.published_snapshot("demo", "a" * 64),
+        keys.published_pointer("demo"),
+        keys.published_links("demo", "sessions"),
         keys.usage_object("2026-11-29"),
     ]
 

@@ -44,6 +44,16 @@ def test_what_is_put_is_what_is_got(store, tmp_path, data):
     assert (tmp_path / "copy").read_bytes() == data
 
 
+@pytest.mark.parametrize("data", [b"", bytes(range(256)) * 36_000], ids=["empty", "9 MB"])
+def test_a_file_is_put_as_its_bytes_are(store, tmp_path, data):
+    (tmp_path / "source").write_bytes(data)
+    store.put_file("a/file.bin", tmp_path / "source", create_only=True)
+
+    assert store.get("a/file.bin") == data
+    with pytest.raises(AlreadyExists):
+        store.put_file("a/file.bin", tmp_path / "source", create_only=True)
+
+
 def test_a_put_replaces_unless_it_is_create_only(store):
     store.put("k", b"one")
     store.put("k", b"two")

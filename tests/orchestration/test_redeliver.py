@@ -7,7 +7,6 @@ from support.orchestration_builders import EVENTS, HOUR, TroubledStore, add_even
 
 from footfall.clients import Registry
 from footfall.failures import Trouble
-from footfall.published import current, publish
 from footfall.store import StoreError
 from footfall.verify import verify_bucket
 from orchestration.delivery.ledger import Ledger
@@ -182,16 +181,3 @@ def test_usage_is_counted_once_from_the_newest_receipts_of_the_backup(at):
         f"2026-11-20,demo,,delivered:events,2,{newest['bytes']}",
     ]
     assert verify_bucket(other).problems == []
-
-
-def test_a_published_mart_is_a_pointer_to_copies_that_stay_for_a_while():
-    store = TroubledStore("lake")
-    for n in range(5):
-        publish(store, "demo", "sessions", b"%d" % n, f"{n}" * 64, n)
-
-    found = current(store, "demo", "sessions")
-
-    assert (store.objects[found.key], found.rows) == (b"4", 4)
-    copies = [key for key in store.objects if key.endswith(".parquet")]
-    assert sorted(store.objects[key] for key in copies) == [b"2", b"3", b"4"]
-    assert current(store, "demo", "visitors") is None

@@ -418,3 +418,16 @@ def oracle_sessions(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, st
     ).fetchall()
     rules = {(s[0], s[1]): Rules(s[2], timedelta(minutes=s[3]), s[4], s[5]) for s in sites}
     return sessions_by_hand([Moment(*row) for row in kept], rules)
+
+
+def happen(lake: Lake, steps: list[tuple[int, Step]]) -> None:
+    """Hours that come twice before one run come in turn."""
+    for version in (0, 1):
+        arrivals = [(n, s.hour, version) for n, s in steps if (s.verb, s.number) == ("ingest", version)]
+        if arrivals:
+            lake.ingest(arrivals)
+    for number, step in steps:
+        if step.verb == "correct":
+            lake.correct(number, step.hour, step.number)
+        elif step.verb == "settings":
+            lake.settings(number, step.number)

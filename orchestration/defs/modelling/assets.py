@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,17 @@ from dagster_dbt.asset_utils import get_asset_check_key_for_test
 from footfall.catalogue.tables import PUBLISHED
 from footfall.hour_files import HourFiles
 from footfall.owners import running
+from footfall.settings import Settings
+from footfall.sql import set_memory
+from footfall.store import LocalStore
 from orchestration.given import given
 from orchestration.ingest.events_before import take_up_events
 from orchestration.modelling.artefacts import prune
 from orchestration.modelling.build import build
 from orchestration.modelling.command import WHOLE, build_some, build_whole, build_windowed
 from orchestration.modelling.invoke import NodeResult, failures
-from orchestration.modelling.publish import publish_marts
+from orchestration.modelling.publishing.client import MEMORY, Terms, publish_client
+from orchestration.modelling.publishing.notes import forget_others
 from orchestration.modelling.row_counts import row_counts
 from orchestration.modelling.versions import model_version, variables
 from orchestration.partitions import each_hour, hourly
@@ -177,9 +182,10 @@ def _check(known: Path, unique_id: str) -> dg.AssetCheckKey | None:
     key=["marts", "published"],
     deps=[dg.AssetKey([table.name]) for table in PUBLISHED],
     description=(
-        "Each client's marts as Parquet in the lake, replaced atomically. Dashboards and programs read "
-        "these; nobody but a run opens the warehouse.\n\nWhen it is red: the lake refused a file; the "
-        "message names it. Readers keep the copy before. Materialise the hour again."
+        "Each client's marts and reports as Parquet in the lake: days that changed are written, and one "
+        "snapshot names the files of all tables. Dashboards and programs read these; nobody but a run opens "
+        "the warehouse.\n\nWhen it is red: the lake refused a file; the message names it. Readers keep the "
+        "snapshot before. Materialise any hour again: what is not published waits for it."
     ),
     group_name="marts",
     owners=["team:data"],
@@ -187,12 +193,30 @@ def _check(known: Path, unique_id: str) -> dg.AssetCheckKey | None:
     backfill_policy=dg.BackfillPolicy.single_run(),
     pool="warehouse",
 )
-def published_marts(lake: Lake, warehouse: Warehouse, clients: Clients) -> dg.MaterializeResult[None]:
-    with warehouse.connect() as connection:
-        known = running(clients.registry())
-        rows = {c.client_id: publish_marts(connection, lake.store(), c) for c in known}
+def published_marts(
+    lake: Lake, warehouse: Warehouse, clients: Clients, settings: dg.ResourceParam[Settings]
+) -> dg.MaterializeResult[None]:
+    store = lake.store()
+    terms = Terms(settings.published_days, timedelta(minutes=settings.published_grace_minutes))
+    caches = {c.client_id: settings.cache_of(c.client_id) for c in running(clients.registry())}
+    readable = [store.root / "marts"] if isinstance(store, LocalStore) else [settings.home / "cache"]
+    with warehouse.connect(*readable) as connection:
+        set_memory(connection, MEMORY)
+        forget_others(connection, caches)
+        made = {
+            client_id: publish_client(connection, store, client_id, cache, terms, datetime.now(UTC))
+            for client_id, cache in caches.items()
+        }
+    rows = {
+        client_id: {name: table.rows for name, table in snapshot.tables.items()}
+        for client_id, snapshot in made.items()
+    }
     return dg.MaterializeResult(
-        metadata={"rows": rows, "dagster/row_count": sum(sum(marts.values()) for marts in rows.values())}
+        metadata={
+            "rows": rows,
+            "snapshots": {client_id: snapshot.name for client_id, snapshot in made.items()},
+            "dagster/row_count": sum(sum(tables.values()) for tables in rows.values()),
+        }
     )
 
 

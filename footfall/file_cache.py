@@ -1,0 +1,104 @@
+"""Copies of immutable objects on the local disk, by their sha256: what a lake on S3 is read from twice.
+
+An object that is never written again has no stale copy. Several processes may share a folder.
+"""
+
+import hashlib
+import os
+import secrets
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from footfall.errors import FootfallError
+from footfall.store import LocalStore, ObjectStore
+
+#: Seconds for which a copy that was asked for stays, however full the folder is: whoever asked opens it now.
+_IN_USE = 600
+
+
+@dataclass(frozen=True)
+class FileCache:
+    """The copies of one owner, in a folder of its own below `root`, which has `most_bytes` at most.
+
+    What was asked for last stays; what is in use stays however much that is.
+    """
+
+    root: Path
+    owner: str
+    most_bytes: int
+
+    @property
+    def folder(self) -> Path:
+        """Where the owner's copies lie."""
+        return self.root / self.owner
+
+    def path(self, store: ObjectStore, key: str, sha256: str) -> Path:
+        """A local file with the object's bytes; the object itself, where the store is a folder.
+
+        `sha256`: of the object, in hex. Raises NotFound, StoreError, FootfallError where it has other bytes.
+        """
+        if isinstance(store, LocalStore):
+            return store.root / key
+        path = self._place(sha256)
+        try:
+            os.utime(path)
+            return path
+        except FileNotFoundError:
+            pass
+        part = self._part()
+        try:
+            store.fetch(key, part)
+            with part.open("rb") as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+            if found != sha256:
+                raise FootfallError(f"{store.url(key)} is damaged: its sha256 is {found}, not {sha256}")
+            self._take(part, path)
+        finally:
+            part.unlink(missing_ok=True)
+        return path
+
+    def keep(self, store: ObjectStore, made: Path, sha256: str) -> None:
+        """Take in a local file that was put into the store; it stays where the store is a folder."""
+        if not isinstance(store, LocalStore):
+            part = self._part()
+            try:
+                made.replace(part)
+            except OSError:
+                return  # on another disk: it is fetched when it is asked for
+            self._take(part, self._place(sha256), asked_at=time.time() - _IN_USE)
+
+    def remove(self) -> None:
+        """Remove all copies, those in use too: their owner is gone."""
+        for path in self.folder.glob("*"):
+            path.unlink(missing_ok=True)
+
+    def _place(self, sha256: str) -> Path:
+        return self.folder / f"{sha256}.parquet"
+
+    def _part(self) -> Path:
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return self.folder / f"{os.getpid()}-{secrets.token_hex(6)}.part"
+
+    def _take(self, part: Path, path: Path, asked_at: float | None = None) -> None:
+        part.chmod(0o600)
+        os.utime(part, None if asked_at is None else (asked_at, asked_at))
+        part.replace(path)
+        self._make_room()
+
+    def _make_room(self) -> None:
+        """Remove what was asked for longest ago; halves of files that a killed process left, too."""
+        found = []
+        for path in self.root.glob("*/*"):
+            try:
+                status = path.stat()
+            except FileNotFoundError:
+                continue  # another process was faster
+            found.append((status.st_mtime, status.st_size, path))
+        too_much = sum(size for _, size, _ in found) - self.most_bytes
+        early = time.time() - _IN_USE
+        for used_at, size, path in sorted(found):
+            if used_at >= early or (too_much <= 0 and path.suffix != ".part"):
+                continue
+            path.unlink(missing_ok=True)
+            too_much -= size
