@@ -12,6 +12,7 @@ from dagster_dbt.asset_utils import get_asset_check_key_for_test
 
 from footfall.catalogue.tables import PUBLISHED
 from footfall.owners import running
+from orchestration.bars import note_run
 from orchestration.given import given
 from orchestration.modelling.artefacts import prune
 from orchestration.modelling.command import (
@@ -25,7 +26,7 @@ from orchestration.modelling.invoke import NodeResult, failures, invoke
 from orchestration.modelling.publish import publish_marts
 from orchestration.modelling.row_counts import row_counts
 from orchestration.modelling.versions import model_version, variables
-from orchestration.partitions import each_hour, hourly
+from orchestration.partitions import each_hour, hourly, window_of
 from orchestration.resources.clients import Clients
 from orchestration.resources.lake import Lake
 from orchestration.resources.state import State
@@ -86,7 +87,7 @@ def _models(
 def _build(
     context: dg.AssetExecutionContext, warehouse: Warehouse, state: State, everything: list[str], known: Path
 ) -> Iterator[Any]:
-    window = context.partition_time_window
+    window = window_of(context)
     target = state.dbt_target(context.run_id)
     prune(target.parent)
     keys = context.selected_asset_keys
@@ -97,6 +98,7 @@ def _build(
     with warehouse.exclusive():
         results = invoke(arguments, window_environment(path, window.start, window.end), target, known=known)
         counts = row_counts(path, [nodes[r.unique_id]["table"] for r in results if r.kind != "test"])
+    note_run(context, [nodes[r.unique_id]["key"] for r in results if r.kind != "test" and r.is_good])
     yield from _events(context, results, counts, known)
     bad = failures(results)
     if bad:
@@ -171,10 +173,13 @@ def _check(known: Path, unique_id: str) -> dg.AssetCheckKey | None:
     backfill_policy=dg.BackfillPolicy.single_run(),
     pool="warehouse",
 )
-def published_marts(lake: Lake, warehouse: Warehouse, clients: Clients) -> dg.MaterializeResult[None]:
+def published_marts(
+    context: dg.AssetExecutionContext, lake: Lake, warehouse: Warehouse, clients: Clients
+) -> dg.MaterializeResult[None]:
     with warehouse.connect() as connection:
         known = running(clients.registry())
         rows = {c.client_id: publish_marts(connection, lake.store(), c) for c in known}
+    note_run(context)
     return dg.MaterializeResult(
         metadata={"rows": rows, "dagster/row_count": sum(sum(marts.values()) for marts in rows.values())}
     )
