@@ -12,10 +12,11 @@ import click
 from commands.parameters import client
 from commands.registry import known_client, known_site
 from commands.state import with_installation
+from footfall.catalogue.periods import days
 from footfall.clients import Client, LogSource, Site
 from footfall.durable import open_lake
 from footfall.errors import FootfallError
-from footfall.hours import HOUR, lower_first_hour, run_command
+from footfall.hours import HOUR, floor, lower_first_hour, run_command
 from footfall.privacy import Salts
 from footfall.settings import Settings
 from footfall.signatures import load_signer
@@ -163,7 +164,7 @@ def command(
         else:
             taken = (place.ndjson if log_format == "ndjson" else place.combined)(files)
         whole = _told(taken, _NOUNS[log_format])
-    return _report(whole, settings, time.monotonic() - begun)
+    return _report(whole, known, settings, time.monotonic() - begun)
 
 
 def _told(taken: Iterator[tuple[str, _Taken]], noun: str) -> _Taken:
@@ -180,17 +181,25 @@ def _told(taken: Iterator[tuple[str, _Taken]], noun: str) -> _Taken:
     return whole
 
 
-def _report(whole: _Taken, settings: Settings, took: float) -> int:
+def _report(whole: _Taken, client: Client, settings: Settings, took: float) -> int:
     if not whole.hours:
         print("nothing to store")
         return 1 if whole.damaged else 0
     first, last = min(whole.hours), max(whole.hours)
     print(f"{len(whole.hours)} hours from {first:%Y-%m-%dT%H} to {last:%Y-%m-%dT%H}, {took:.1f} s")
-    if lower_first_hour(settings.first_hour_file, first.replace(hour=0)):
+    begin, end = _whole_days(client, first, last)
+    if lower_first_hour(settings.first_hour_file, begin):
         print(
             "these hours are the earliest so far: if Dagster is running, reload its code location to see them"
         )
     now = datetime.now(UTC)
-    days = last.replace(hour=0) + timedelta(days=1)
-    print(f"next: {run_command(first.replace(hour=0), days if days <= now else last + HOUR, now)}")
+    print(f"next: {run_command(begin, end if end <= now else last + HOUR, now)}")
     return 1 if whole.damaged else 0
+
+
+def _whole_days(client: Client, first: datetime, last: datetime) -> tuple[datetime, datetime]:
+    """[begin, end) in hours of the days that two hours lie in: in UTC, and the client's own."""
+    calendars = {client.calendar(export) for export in client.exports if export.kind.is_day}
+    own = {calendar.at(hour).window for calendar in {*calendars, days("UTC")} for hour in (first, last)}
+    begin = min(floor(start) for start, _ in own)
+    return begin, max(floor(end + HOUR - timedelta(microseconds=1)) for _, end in own)

@@ -1,33 +1,38 @@
 """Hours materialised through Dagster, in this process: what `footfall run` and the demo do.
 
-The same jobs that the schedules run, over a range of hours as one run, recorded in the same Dagster
-instance. Says what it is doing, and what failed steps said.
+The same jobs that the schedules run, over ranges of hours, recorded in the same Dagster instance. Says what
+it is doing, and what failed steps said.
 """
 
 import logging
 import sys
-import threading
 import time
 import uuid
 from contextlib import redirect_stdout
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import dagster as dg
 
 from commands.installation import prepare_models
+from commands.narration import Narration, Progress
 from commands.processes import stop_on_signals
-from footfall.catalogue.periods import HOUR_FORMAT, days
+from commands.stretches import Pace, stretches
+from footfall.catalogue.periods import HOUR_FORMAT, Calendar, days
 from footfall.clients import registry_of
+from footfall.durable import open_lake
 from footfall.errors import FootfallError
+from footfall.failures import NotWhole
 from footfall.hours import HOUR, between, floor, read_first_hour
 from footfall.settings import Settings
+from orchestration.bars import show
+from orchestration.delivery.ledger import Ledger
+from orchestration.delivery.progress import IngestedHours
 from orchestration.loading import build_defs
-from orchestration.partitions import OPEN_TAG
+from orchestration.partitions import OPEN_TAG, span_tags
+from orchestration.resources.warehouse import Warehouse
 
-_RANGE_START = "dagster/asset_partition_range_start"
-_RANGE_END = "dagster/asset_partition_range_end"
 #: What the run's row in the UI says of its hours or days; Dagster's own tags of a range are hidden there.
 _PERIODS = "footfall/periods"
 
@@ -35,25 +40,72 @@ _PERIODS = "footfall/periods"
 def run_hours(settings: Settings, start: datetime, end: datetime, *, is_open: bool = False) -> None:
     """Materialise every hour of [start, end), then each daily file of days that ended in it.
 
-    `is_open`: the last one may be the running hour; what is delivered of it says that it is incomplete.
+    A long range is several runs, one after the other. `is_open`: the last hour may be the running one; what
+    is delivered of it says that it is incomplete.
 
     A failed run does not keep the next from being tried: one client's bucket holds up nobody's daily
     files. Raises FootfallError with what all the failed steps said.
     """
     _require_known(settings, start, end, is_open=is_open)
     definitions = _definitions(settings)
+    registry = registry_of(settings)
+    with _Runs(settings, definitions, is_open=is_open) as runs:
+        if _has_sources(settings):
+            runs.add("access_logs", *_keys(start, end))
+        by_hour = sum(not export.kind.is_day for client in registry.clients for export in client.exports)
+        parts = stretches(open_lake(settings.lake, settings.s3_endpoint), start, end)
+        pace = Pace(parts)
+        for part in parts:
+            runs.add("hourly", *_keys(part.start, part.end), periods=by_hour * part.hours)
+            if len(parts) > 1:
+                print(pace.after(part), flush=True)
+        for schedule in definitions.schedules or []:
+            assert isinstance(schedule, dg.ScheduleDefinition)
+            if schedule.name.startswith("daily_"):
+                zone = schedule.execution_timezone or "UTC"
+                calendars = [
+                    calendar
+                    for client in registry.clients
+                    for export in client.exports
+                    if export.kind.is_day and (calendar := client.calendar(export)).last_zone == zone
+                ]
+                ended = _whole(settings, calendars, ended_days(start, end, zone), start, schedule.name)
+                if ended:
+                    runs.add(schedule.name, ended[0], ended[-1], periods=len(calendars) * len(ended))
+
+
+def _keys(start: datetime, end: datetime) -> tuple[str, str]:
+    """The partitions of the first and of the last hour of [start, end)."""
     hours = list(between(start, end))
-    wanted = [
-        (job, hours[0].strftime(HOUR_FORMAT), hours[-1].strftime(HOUR_FORMAT))
-        for job in (("access_logs", "hourly") if _has_sources(settings) else ("hourly",))
-    ]
-    for schedule in definitions.schedules or []:
-        assert isinstance(schedule, dg.ScheduleDefinition)
-        if schedule.name.startswith("daily_"):
-            ended = ended_days(start, end, schedule.execution_timezone or "UTC")
-            if ended:
-                wanted.append((schedule.name, ended[0], ended[-1]))
-    _run_all(definitions, wanted, is_open=is_open)
+    return hours[0].strftime(HOUR_FORMAT), hours[-1].strftime(HOUR_FORMAT)
+
+
+def _whole(
+    settings: Settings, calendars: list[Calendar], ended: list[str], start: datetime, job: str
+) -> list[str]:
+    """The days that can be delivered: without those that began before `start` in hours nobody ever ran.
+
+    Nothing that this run does could mend them, so they are left out, and said.
+    """
+    first_hour = read_first_hour(settings.first_hour_file, datetime.now(UTC))
+    before = {day: min(calendar.named(day).window[0] for calendar in calendars) for day in ended[:2]}
+    cut = [day for day in ended[:2] if max(before[day], first_hour) < start]
+    if not cut:
+        return ended
+    with Warehouse(database=str(settings.warehouse)).connect() as connection:
+        ingested = IngestedHours.read(connection, first_hour)
+    for day in cut:
+        try:
+            ingested.require(before[day], start)
+        except NotWhole:
+            print(
+                f"{job}: {day} is left out, as it began before {start:%Y-%m-%dT%H}; for its files: "
+                f"footfall run --from {floor(max(before[day], first_hour)):%Y-%m-%dT%H} "
+                f"--to {start:%Y-%m-%dT%H}, then this again",
+                flush=True,
+            )
+            ended = [each for each in ended if each != day]
+    return ended
 
 
 def run_live(settings: Settings, start: datetime, end: datetime) -> None:
@@ -65,8 +117,8 @@ def run_live(settings: Settings, start: datetime, end: datetime) -> None:
     definitions = _definitions(settings)
     if not any(schedule.name == "live" for schedule in definitions.schedules or []):
         raise FootfallError("no client file has an export with `cadence: live`")
-    hours = [hour.strftime(HOUR_FORMAT) for hour in between(start, end)]
-    _run_all(definitions, [("live", hours[0], hours[-1])])
+    with _Runs(settings, definitions) as runs:
+        runs.add("live", *_keys(start, end))
 
 
 def _definitions(settings: Settings) -> dg.Definitions:
@@ -91,18 +143,41 @@ def _require_known(settings: Settings, start: datetime, end: datetime, *, is_ope
         )
 
 
-def _run_all(
-    definitions: dg.Definitions, wanted: list[tuple[str, str, str]], *, is_open: bool = False
-) -> None:
-    """Run jobs, each over a range of partitions; one that fails does not keep the next from being tried."""
-    with dg.DagsterInstance.get() as instance:
-        failures = [
-            said
-            for job, first, last in wanted
-            if (said := _run(definitions, instance, job, first, last, is_open))
-        ]
-    if failures:
-        raise FootfallError("\n".join(failures))
+class _Runs:
+    """Runs of jobs, each over a range of partitions; one that fails does not keep the next from being tried.
+
+    Raises FootfallError behind the last with what all the failed ones said.
+    """
+
+    def __init__(self, settings: Settings, definitions: dg.Definitions, *, is_open: bool = False) -> None:
+        self._settings = settings
+        self._definitions = definitions
+        self._is_open = is_open
+        self._instance = dg.DagsterInstance.get()
+        self._failures: list[str] = []
+
+    def __enter__(self) -> "_Runs":
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        self._instance.dispose()
+        if kind is None and self._failures:
+            raise FootfallError("\n".join(self._failures))
+
+    def add(self, job: str, first: str, last: str, *, periods: int = 0) -> None:
+        """Run a job now. `periods`: how many it is to deliver."""
+        ledger, begun = Ledger(self._settings.ledger), datetime.now(UTC)
+        said = _run(
+            self._definitions,
+            self._instance,
+            job,
+            first,
+            last,
+            self._is_open,
+            lambda: (ledger.committed_since(begun), periods),
+        )
+        if said:
+            self._failures.append(said)
 
 
 def _has_sources(settings: Settings) -> bool:
@@ -121,6 +196,7 @@ def _run(
     first: str,
     last: str,
     is_open: bool,
+    delivered: Progress,
 ) -> str:
     """Run a job over a range of partitions. Returns what its failed steps said; empty when it succeeded.
 
@@ -132,19 +208,19 @@ def _run(
     # dbt talks a lot; its words are kept beside its other artefacts and not mixed with the narration.
     log = Path(instance.root_directory) / "logs" / f"{run_id}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("w") as quiet, _Narration(instance, run_id, sys.stdout), redirect_stdout(quiet):
+    with log.open("w") as quiet, Narration(instance, run_id, sys.stdout, delivered), redirect_stdout(quiet):
         result = definitions.resolve_job_def(job).execute_in_process(
             instance=instance,
             run_id=run_id,
             tags={
-                _RANGE_START: first,
-                _RANGE_END: last,
+                **span_tags(first, last),
                 _PERIODS: span,
                 **({OPEN_TAG: "true"} if is_open else {}),
             },
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
             raise_on_error=False,
         )
+    show(instance, _partitions(definitions, job))
     if result.success:
         return ""
     failures = [(e.step_key, e.step_failure_data) for e in result.all_events if e.is_step_failure]
@@ -152,6 +228,13 @@ def _run(
         raise KeyboardInterrupt
     said = [f"{step}: {_reason(failure)}" for step, failure in failures]
     return f"run {run_id} of {job} failed; the Dagster UI has its log\n" + "\n".join(said)
+
+
+def _partitions(definitions: dg.Definitions, job: str) -> dict[dg.AssetKey, dg.PartitionsDefinition]:
+    """The partitions of the assets that a job makes."""
+    graph = definitions.resolve_job_def(job).asset_layer.asset_graph
+    nodes = ((key, graph.get(key).partitions_def) for key in graph.executable_asset_keys)
+    return {key: partitions for key, partitions in nodes if partitions is not None}
 
 
 def _reason(failure: Any) -> str:
@@ -162,58 +245,6 @@ def _reason(failure: Any) -> str:
     while error and error.cause:
         error = error.cause
     return str(error.message).strip() if error else "no message"
-
-
-class _Narration:
-    """Says which step has started, and how long each took, while a run goes on."""
-
-    _EVERY = 0.5  # seconds between looks at the event log
-
-    def __init__(self, instance: dg.DagsterInstance, run_id: str, out: TextIO) -> None:
-        self._out = out
-        self._instance = instance
-        self._run_id = run_id
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._narrate, daemon=True)
-
-    def __enter__(self) -> None:
-        self._thread.start()
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def _narrate(self) -> None:
-        begun: dict[str, float] = {}
-        ended: set[str] = set()
-        over = False
-        while not over:
-            over = self._over.wait(self._EVERY)
-            for entry in self._instance.all_logs(
-                self._run_id,
-                of_type={
-                    dg.DagsterEventType.STEP_START,
-                    dg.DagsterEventType.STEP_SUCCESS,
-                    dg.DagsterEventType.STEP_FAILURE,
-                    dg.DagsterEventType.STEP_UP_FOR_RETRY,
-                },
-            ):
-                self._say(entry, begun, ended)
-
-    def _say(self, entry: dg.EventLogEntry, begun: dict[str, float], ended: set[str]) -> None:
-        event, step = entry.dagster_event, entry.step_key
-        if event is None or step is None:
-            return
-        if event.event_type == dg.DagsterEventType.STEP_START and step not in begun:
-            begun[step] = entry.timestamp
-            print(f"  {step} …", file=self._out, flush=True)
-        elif event.event_type != dg.DagsterEventType.STEP_START and step not in ended:
-            ended.add(step)
-            word = {"STEP_SUCCESS": "done", "STEP_FAILURE": "FAILED"}.get(
-                event.event_type_value, "to be retried"
-            )
-            took = entry.timestamp - begun.get(step, entry.timestamp)
-            print(f"  {step} {word} in {took:.1f} s", file=self._out, flush=True)
 
 
 def narrated(settings: Settings, start: datetime, end: datetime, *, is_live: bool, is_open: bool) -> int:

@@ -5,7 +5,7 @@ Hive-style `dt=` and `hour=` let Athena, Trino and Spark prune by partition.
 """
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from footfall.catalogue.periods import Period
 
@@ -21,9 +21,26 @@ def is_key(text: str) -> bool:
     return SAFE_KEY.fullmatch(text) is not None and not any(p in ("", ".", "..") for p in text.split("/"))
 
 
+def day_path(day: date) -> str:
+    """`dt=2026-11-20` of a day of UTC."""
+    return f"dt={day:%Y-%m-%d}"
+
+
 def hour_path(hour: datetime) -> str:
     """`dt=2026-11-20/hour=14` of an aware hour, in UTC."""
     return hour.astimezone(UTC).strftime("dt=%Y-%m-%d/hour=%H")
+
+
+_HOUR = re.compile(r"/dt=([0-9-]{10})/hour=([0-9]{2})/")
+
+
+def hour_of(key: str) -> datetime | None:
+    """The hour that an object of the lake lies in, by its key; None for one that lies in none."""
+    found = _HOUR.search(key)
+    try:
+        return datetime.fromisoformat(f"{found[1]}T{found[2]}:00+00:00") if found else None
+    except ValueError:
+        return None
 
 
 def raw_prefix(hour: datetime) -> str:

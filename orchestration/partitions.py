@@ -4,8 +4,13 @@ Hours are UTC hours of receipt, days are local days of a client's time zone. Hou
 still running (`end_offset=1`), because parts of live exports lie in it and a person can look at it with
 `footfall run --open`. Days end with the last one that is over: nobody can deliver the running one, which
 would be shown as missing until midnight.
+
+A run over many of them is, to Dagster, a run of the last one with a tag of ours that names the first: for a
+range of its own it would write an event for each asset and each partition, in hours without data too. What
+the others hold is noted in `orchestration.bars`.
 """
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
@@ -37,6 +42,12 @@ def daily(timezone: str, first_hour: datetime) -> dg.DailyPartitionsDefinition:
 #: Tag of a run that may deliver a period before it has ended, as far as it goes and marked incomplete.
 OPEN_TAG = "footfall/open"
 
+#: Tag of a run over many partitions: the first of them.
+FIRST_TAG = "footfall/first_period"
+_ONE_TAG = "dagster/partition"
+#: Dagster's own, of a range that somebody chose in the UI.
+_RANGE_TAGS = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
+
 #: Name of the dynamic partitions of domains; a key is `client/domain`.
 DOMAINS = "domains"
 
@@ -44,6 +55,54 @@ DOMAINS = "domains"
 def domains() -> dg.DynamicPartitionsDefinition:
     """Every domain that somebody was asked about."""
     return dg.DynamicPartitionsDefinition(name=DOMAINS)
+
+
+def span_tags(first: str, last: str) -> dict[str, str]:
+    """Tags of a run over the partitions from `first` to `last`."""
+    return {_ONE_TAG: last, **({FIRST_TAG: first} if first != last else {})}
+
+
+def span_of(tags: Mapping[str, str]) -> tuple[str, str]:
+    """The first and the last partition of a run, by its tags; empty texts where it has none."""
+    one = tags.get(_ONE_TAG, "")
+    first, last = (tags.get(tag, one) for tag in _RANGE_TAGS)
+    return tags.get(FIRST_TAG, first), last
+
+
+def is_span(context: dg.AssetExecutionContext) -> bool:
+    """Whether a run is over more partitions than Dagster writes events for."""
+    return FIRST_TAG in context.run.tags
+
+
+def keys_of(context: dg.AssetExecutionContext) -> Sequence[str]:
+    """The keys of the partitions that a run is over, in order."""
+    if not is_span(context):
+        return list(context.partition_keys)
+    return _times_of(context).get_partition_keys_in_range(dg.PartitionKeyRange(*span_of(context.run.tags)))
+
+
+def window_of(context: dg.AssetExecutionContext) -> dg.TimeWindow:
+    """From the start of the first partition of a run to the end of the last."""
+    if not is_span(context):
+        window: dg.TimeWindow = context.partition_time_window
+        return window
+    first, last = span_of(context.run.tags)
+    times = _times_of(context)
+    return dg.TimeWindow(times.start_time_for_partition_key(first), times.end_time_for_partition_key(last))
+
+
+def window_named(context: dg.AssetExecutionContext, partition: str) -> dg.TimeWindow:
+    """From the start to the end of a partition of the run's assets."""
+    times = _times_of(context)
+    return dg.TimeWindow(
+        times.start_time_for_partition_key(partition), times.end_time_for_partition_key(partition)
+    )
+
+
+def _times_of(context: dg.AssetExecutionContext) -> dg.TimeWindowPartitionsDefinition:
+    partitions = context.assets_def.partitions_def
+    assert isinstance(partitions, dg.TimeWindowPartitionsDefinition), "hours or days"
+    return partitions
 
 
 def zone_name(timezone: str) -> str:

@@ -95,19 +95,16 @@ def local_date(moment: Sql, zone: Sql) -> Sql:
     )
 
 
-def changed_on(
-    connection: duckdb.DuckDBPyConnection, texts: Iterable[str], first: date, last: date
-) -> str | None:
-    """The newest release by which a day from `first` to `last` of one of these zones became another."""
+def changes(connection: duckdb.DuckDBPyConnection, texts: Iterable[str]) -> list[tuple[date, str]]:
+    """(day, release) of the days of these zones that a release told otherwise than the one before."""
     if not has_table(connection, "ingest", "zone_changes"):
-        return None
-    found = run(
+        return []
+    return run(
         connection,
-        "SELECT max(version) FROM ingest.zone_changes "
-        "WHERE list_contains(CAST(? AS VARCHAR[]), zone) AND date BETWEEN ? AND ?",
-        [sorted({*texts}), first, last],
-    ).fetchone()
-    return str(found[0]) if found and found[0] else None
+        "SELECT DISTINCT date, version FROM ingest.zone_changes "
+        "WHERE list_contains(CAST(? AS VARCHAR[]), zone)",
+        [sorted({*texts})],
+    ).fetchall()
 
 
 def _known(connection: duckdb.DuckDBPyConnection) -> dict[str, tuple[str, date, date]]:

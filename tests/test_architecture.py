@@ -32,6 +32,8 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "orchestration.launcher": (),
     "orchestration.instance_file": ("footfall",),
     "orchestration.partitions": ("footfall",),
+    # What the UI shows of many partitions at once.
+    "orchestration.bars": ("orchestration.partitions",),
     "orchestration.resources": ("footfall",),
     # Tables that ingest writes, and deliveries read and complete.
     "orchestration.zone_days": ("footfall",),
@@ -51,6 +53,7 @@ ARROWS: dict[str, tuple[str, ...]] = {
             "sources",
             "orchestration.given",
             "orchestration.partitions",
+            "orchestration.bars",
             "orchestration.defs.columns",
             "orchestration.resources",
             *DOMAINS,

@@ -157,7 +157,7 @@ def _deliver(
             return Report(order, tuple(asked))
         outcome = _one(deliverer, period, reason)
         asked.append(outcome)
-        if outcome.status == "delivered":
+        if outcome.status == "delivered" and outcome.rows:
             previews[outcome.period_start] = deliverer.preview(period)
         if order.export.is_live and outcome.status != "failed":
             deliverer.drop_parts(period)

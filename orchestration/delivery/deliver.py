@@ -23,14 +23,14 @@ from footfall.sql import Sql, names, sql
 from footfall.store import NotFound
 from orchestration.delivery import datasets, ddl, states
 from orchestration.delivery.desk import Desk
-from orchestration.delivery.digests import Digests
+from orchestration.delivery.digests import EMPTY, Digests
 from orchestration.delivery.ledger import LONGEST_WAIT, Ledger, LedgerRow
-from orchestration.delivery.moved_days import zones_changed_in
+from orchestration.delivery.moved_days import ZoneChanges
 from orchestration.delivery.pages import columns_page
 from orchestration.delivery.places import BACKUP, Places
 from orchestration.delivery.progress import IngestedHours
 from orchestration.delivery.receipts import Receipts
-from orchestration.delivery.render import Rendered, preview, render
+from orchestration.delivery.render import Blank, Rendered, preview, render
 from orchestration.delivery.selection import Marts, Selection, select
 from orchestration.delivery.send import Outcome, Sender, Taken, manifest_there
 from orchestration.delivery.slices import Slices
@@ -75,6 +75,9 @@ class Deliverer:
         self._slices = slices
         self._marts = marts
         self._selected: Selection | None = None
+        self._sending: Sender | None = None
+        self._blank: Blank | None = None
+        self._zones = ZoneChanges(connection, client)
 
     def _selection(self) -> Selection:
         """The export against today's tables. Raises ConfigError where they do not fit."""
@@ -84,6 +87,8 @@ class Deliverer:
         return self._selected
 
     def _sender(self) -> Sender:
+        if self._sending is not None:
+            return self._sending
         beside = {keys.public_key(self._desk.signer.key_id): self._desk.signer.public_pem}
         pages = {}
         if self._selected is not None:
@@ -92,7 +97,10 @@ class Deliverer:
             loading, documents = ddl.documents(self._selected, url)
             beside |= documents
             pages[f"{folder}columns.md"] = columns_page(self._selected, loading)
-        return Sender(self._client, self._export, self._places, self._ledger, self._desk, beside, pages)
+        sender = Sender(self._client, self._export, self._places, self._ledger, self._desk, beside, pages)
+        if self._selected is not None:
+            self._sending = sender
+        return sender
 
     def restated(self) -> list[Period]:
         """Periods delivered before whose rows or columns have changed since, as far back as digests go.
@@ -176,7 +184,7 @@ class Deliverer:
             digest=self._digests.one(selection, turn.period),
             schema_id=selection.schema_id,
             is_incomplete=self._progress(turn.period).is_incomplete,
-            zones_changed_in=zones_changed_in(self._connection, self._client, turn.period),
+            zones_changed_in=self._zones.within(turn.period),
         )
 
     def _prepare(self, turn: Turn) -> _Prepared:
@@ -232,8 +240,7 @@ class Deliverer:
         folder = self._desk.outbox(self._client.client_id, self._export.name, turn.period.start, number)
         shutil.rmtree(folder, ignore_errors=True)
         prefix = folder_of(self._client.client_id, self._export, turn.period, number)
-        selection, table = self._selection(), self._table(turn.period)
-        rendered = render(self._connection, selection, turn.period, prefix, folder, table)
+        rendered = self._rendered(turn, prefix, folder)
         if newest and turn.has_changed_nothing(rendered.files):
             shutil.rmtree(folder, ignore_errors=True)
             newest = self._ledger.record(newest, newest.state, digest=turn.digest, schema_id=turn.schema_id)
@@ -257,6 +264,16 @@ class Deliverer:
             manifest=self._manifest(row, rendered, turn).decode(),
         )
         return row, False
+
+    def _rendered(self, turn: Turn, prefix: str, folder: Path) -> Rendered:
+        """The period's files. Of those without rows only the first is asked of the warehouse."""
+        selection = self._selection()
+        if turn.digest == EMPTY and self._blank is not None:
+            return self._blank.render(selection, turn.period, prefix, folder)
+        rendered = render(self._connection, selection, turn.period, prefix, folder, self._table(turn.period))
+        if turn.digest == EMPTY and rendered.rows == 0:
+            self._blank = Blank.of(rendered)
+        return rendered
 
     def _seen(self, row: LedgerRow | None) -> Seen:
         """Who may have the manifest of an open revision already."""

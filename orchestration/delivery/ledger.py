@@ -201,6 +201,13 @@ class Ledger:
         )
         return [datetime.fromisoformat(start) for (start,) in found.fetchall()]
 
+    def committed_since(self, moment: datetime) -> int:
+        """How many revisions have arrived everywhere since a moment."""
+        [(count,)] = self.connection().execute(
+            "SELECT count(*) FROM revisions WHERE committed_at >= ?", (text_of(moment),)
+        )
+        return int(count)
+
     def first_period(self, client_id: str, export: str) -> datetime | None:
         """The start of an export's oldest period that was ever planned."""
         [(start,)] = self.connection().execute(

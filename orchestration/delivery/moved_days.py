@@ -6,7 +6,7 @@ next number.
 """
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import duckdb
 
@@ -42,12 +42,22 @@ def follow(ledger: Ledger, desk: Desk, client: Client, export: Export) -> None:
             ledger.move(row, period.start)
 
 
-def zones_changed_in(connection: duckdb.DuckDBPyConnection, client: Client, period: Period) -> str | None:
-    """The newest release of the time zone database that told days of a period's rows otherwise."""
-    begin, end = (moment.astimezone(UTC).date() for moment in period.window)
-    texts = {period.zone, *(client.clock(site) for site in client.sites)}
-    texts |= {client.calendar(export).zone for export in client.exports if export.kind.is_day}
-    return zone_days.changed_on(connection, texts, begin - _DAY, end + _DAY)
+class ZoneChanges:
+    """What releases of the time zone database told otherwise of a client's days, read once."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, client: Client) -> None:
+        self._connection = connection
+        self._texts = {client.clock(site) for site in client.sites}
+        self._texts |= {client.calendar(export).zone for export in client.exports if export.kind.is_day}
+        self._found: dict[str, list[tuple[date, str]]] = {}
+
+    def within(self, period: Period) -> str | None:
+        """The newest release that told days of a period's rows otherwise."""
+        if period.zone not in self._found:
+            self._found[period.zone] = zone_days.changes(self._connection, {period.zone, *self._texts})
+        begin, end = (moment.astimezone(UTC).date() for moment in period.window)
+        versions = (version for day, version in self._found[period.zone] if begin - _DAY <= day <= end + _DAY)
+        return max(versions, default=None)
 
 
 def _is_elsewhere(calendar: Calendar, start: datetime) -> bool:

@@ -80,6 +80,36 @@ def render(
     return Rendered(tuple(files), tuple(paths), rows, delivered, rows - delivered)
 
 
+@dataclass(frozen=True)
+class Blank:
+    """The files of a period without rows, as site, content and sha256: the same for each such period."""
+
+    files: tuple[tuple[str | None, bytes, str], ...]
+
+    @classmethod
+    def of(cls, rendered: Rendered) -> "Blank":
+        """As one such period was rendered."""
+        return cls(
+            tuple(
+                (file.site, path.read_bytes(), file.sha256)
+                for file, path in zip(rendered.files, rendered.paths, strict=True)
+            )
+        )
+
+    def render(self, selection: Selection, period: Period, prefix: str, folder: Path) -> Rendered:
+        """As `render`, of a period that has no rows either."""
+        export = selection.export
+        folder.mkdir(parents=True, exist_ok=True)
+        files, paths = [], []
+        for site, data, sha256 in self.files:
+            path = folder / f"{site or 'all'}.0"
+            path.write_bytes(data)
+            name_ = keys.file_name(export.name, period, sha256, export.extension, site=site or "", part=0)
+            files.append(DeliveredFile(prefix + name_, len(data), sha256, 0, site))
+            paths.append(path)
+        return Rendered(tuple(files), tuple(paths), 0, 0, 0)
+
+
 def hash_file(path: Path) -> str:
     """The sha256 of a file, in hex."""
     with path.open("rb") as file:

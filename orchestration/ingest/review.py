@@ -4,7 +4,7 @@ add up.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 import duckdb
 import msgspec
@@ -38,14 +38,36 @@ class Finding:
     detail: str
 
 
+class _Markers:
+    """Which collectors closed which hours, asked of the lake a day at a time."""
+
+    def __init__(self, lake: ObjectStore) -> None:
+        self._lake = lake
+        self._days: dict[str, dict[datetime, set[str]]] = {}
+
+    def of(self, hour: datetime) -> set[str]:
+        """The collectors that have closed an hour."""
+        day = f"closed/{keys.day_path(hour.astimezone(UTC).date())}/"
+        if day not in self._days:
+            found = self._days[day] = {}
+            for info in self._lake.list(day):
+                lies_in = keys.hour_of(info.key)
+                if lies_in is not None:
+                    name = info.key.removeprefix(keys.closed_prefix(lies_in)).removesuffix(".json")
+                    found.setdefault(lies_in, set()).add(name)
+        return self._days[day].get(hour.astimezone(UTC), set())
+
+
 def review(
     connection: duckdb.DuckDBPyConnection, lake: ObjectStore, counts: Sequence[HourCounts]
 ) -> list[Finding]:
     """Look at each hour, and record what is found in `ingest.incidents`."""
     found = []
+    markers = _Markers(lake)
+    implausible = _implausible(connection, counts)
     for hour in counts:
-        found += unclosed(lake, hour.hour)
-        found += implausible(connection, hour)
+        found += _unclosed(lake, markers, hour.hour)
+        found += implausible.get(hour.hour, ())
         if not hour.is_conserved:
             keys_ = ", ".join(hour.uneven) or "the hour as a whole"
             detail = f"{hour.lines} lines, but {hour.kept} + {hour.duplicates} + {hour.quarantined}: {keys_}"
@@ -54,10 +76,10 @@ def review(
     return found
 
 
-def unclosed(lake: ObjectStore, hour: datetime) -> list[Finding]:
+def _unclosed(lake: ObjectStore, markers: _Markers, hour: datetime) -> list[Finding]:
     """Living collectors that have not closed the hour, or named objects for it that are not there."""
-    present = _collectors(lake, hour)
-    living = set().union(*(_collectors(lake, hour - n * HOUR) for n in range(1, LIVING + 1)))
+    present = markers.of(hour)
+    living = set().union(*(markers.of(hour - n * HOUR) for n in range(1, LIVING + 1)))
     found = [
         Finding(
             hour,
@@ -85,25 +107,28 @@ def unclosed(lake: ObjectStore, hour: datetime) -> list[Finding]:
     return found
 
 
-def _collectors(lake: ObjectStore, hour: datetime) -> set[str]:
-    prefix = keys.closed_prefix(hour)
-    return {info.key.removeprefix(prefix).removesuffix(".json") for info in lake.list(prefix)}
-
-
-def implausible(connection: duckdb.DuckDBPyConnection, hour: HourCounts) -> list[Finding]:
-    """Whether the hour has far more or fewer lines than the same hour of the seven days before."""
-    row = run(
+def _implausible(
+    connection: duckdb.DuckDBPyConnection, counts: Sequence[HourCounts]
+) -> dict[datetime, tuple[Finding, ...]]:
+    """Hours with far more or fewer lines than the same hour of the seven days before."""
+    lines = {each.hour.astimezone(UTC): each.lines for each in counts}
+    rows = run(
         connection,
         """
-        SELECT median(lines), count(*) FROM ingest.hours
-        WHERE received_hour IN (SELECT $hour - INTERVAL 1 DAY * n FROM range(1, 8) AS days(n))
+        SELECT asked.hour, median(before.lines), count(*)
+        FROM (SELECT unnest($hours) AS hour) AS asked
+        CROSS JOIN range(1, 8) AS days(n)
+        INNER JOIN ingest.hours AS before ON before.received_hour = asked.hour - INTERVAL 1 DAY * days.n
+        GROUP BY asked.hour
         """,
-        {"hour": hour.hour},
-    ).fetchone()
-    usual, days = row or (None, 0)
-    if usual is None or days < 3 or max(usual, hour.lines) < VOLUME_FLOOR:
-        return []
-    if usual / VOLUME_FACTOR <= hour.lines <= usual * VOLUME_FACTOR:
-        return []
-    detail = f"{hour.lines} lines; at this time of day it was {usual:.0f} (median of {days} days)"
-    return [Finding(hour.hour, VOLUME, hour.hour.isoformat(), detail)]
+        {"hours": list(lines)},
+    ).fetchall()
+    found: dict[datetime, tuple[Finding, ...]] = {}
+    for hour, usual, days in ((hour.astimezone(UTC), usual, days) for hour, usual, days in rows):
+        if days < 3 or max(usual, lines[hour]) < VOLUME_FLOOR:
+            continue
+        if usual / VOLUME_FACTOR <= lines[hour] <= usual * VOLUME_FACTOR:
+            continue
+        detail = f"{lines[hour]} lines; at this time of day it was {usual:.0f} (median of {days} days)"
+        found[hour] = (Finding(hour, VOLUME, hour.isoformat(), detail),)
+    return found

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from orchestration.alerting.conditions import Run
+from orchestration.partitions import span_of
 
 #: How far back failed runs are looked for, and how many runs at most: a failure nobody mended for three days
 #: is told by its overdue deliveries.
@@ -42,14 +43,14 @@ def ended_runs(instance: dg.DagsterInstance, ui_url: str, now: datetime) -> list
         is_by_hand = _is_by_hand(run)
         assets = _assets(instance, run) if is_by_hand or (succeeded and failed_by_hand) else frozenset()
         job = _by_hand(assets) if is_by_hand else run.job_name
-        one = run.tags.get("dagster/partition", "")
+        first, last = span_of(run.tags)
         # A run that never started has no end.
         ended_at = record.end_time or record.update_timestamp.timestamp()
         runs.append(
             Run(
                 job=job,
-                first=run.tags.get("dagster/asset_partition_range_start", one),
-                last=run.tags.get("dagster/asset_partition_range_end", one),
+                first=first,
+                last=last,
                 succeeded=succeeded,
                 ended_at=datetime.fromtimestamp(ended_at, UTC),
                 said=said.replace(run.job_name, job) if is_by_hand else said,

@@ -7,7 +7,7 @@ up no other; the run fails when all the others are done. The parts of live expor
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from operator import attrgetter
 
@@ -19,6 +19,7 @@ from footfall.errors import FootfallError
 from footfall.exports import LIVE
 from footfall.failures import NotWhole, OwnerChanged, sorted_out
 from footfall.owners import note_delivered
+from orchestration.bars import note, note_run
 from orchestration.defs.delivery.showing import (
     asset_key,
     delivered,
@@ -39,7 +40,16 @@ from orchestration.delivery.progress import IngestedHours
 from orchestration.delivery.send import Outcome
 from orchestration.delivery.versions import software
 from orchestration.given import given
-from orchestration.partitions import OPEN_TAG, daily, hourly, zone_name
+from orchestration.partitions import (
+    OPEN_TAG,
+    daily,
+    hourly,
+    is_span,
+    keys_of,
+    span_of,
+    window_named,
+    zone_name,
+)
 from orchestration.resources.clients import Clients
 from orchestration.resources.destinations import Destinations
 from orchestration.resources.state import State
@@ -89,6 +99,7 @@ def _deliveries(
             hours = IngestedHours.read(connection, state.first_hour())
             registry = clients.registry()
             orders = []
+            partitions = keys_of(context)
             for client, export in exports:
                 if asset_key(client.client_id, export.name) not in context.selected_asset_keys:
                     continue
@@ -103,7 +114,7 @@ def _deliveries(
                         failed.append((client.client_id, export.name, trouble))
                     continue
                 is_open = OPEN_TAG in context.run.tags
-                order, refused = _order(current, export, context.partition_keys, hours, ledger, is_open)
+                order, refused = _order(current, export, partitions, hours, ledger, is_open)
                 orders.append(order)
                 failed += [(client.client_id, export.name, each) for each in refused]
 
@@ -124,7 +135,7 @@ def _deliveries(
                 ledger,
                 desk,
                 hours,
-                is_sweep=_is_sweep(context.partition_keys),
+                is_sweep=_is_sweep(partitions),
                 # All parts of the hour are asked for anyway, and those of other hours are closed.
                 is_with_restated=not are_parts,
             )
@@ -137,9 +148,7 @@ def _deliveries(
                         (report.order.client.client_id, report.order.export.name, each)
                         for each in report.failed
                     ]
-                    yield from _tell(
-                        context, report, is_whole=len(report.asked) == len(context.partition_keys)
-                    )
+                    yield from _tell(context, report, is_whole=len(report.asked) == len(partitions))
             except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
                 reports.close()
                 # The retry policy is for destinations that fail, not for people who change their minds.
@@ -161,38 +170,77 @@ def _tell(
 ) -> Iterator[dg.MaterializeResult[None]]:
     """What arrived, as materialisations: of the asset where all of it did, else of single partitions.
 
-    `is_whole`: every period that was asked for could be tried.
+    `is_whole`: every period that was asked for could be tried. In a run over many partitions only what came
+    with rows has one of its own; that the others are there too, their bar shows.
     """
     client, export = report.order.client, report.order.export
     key = asset_key(client.client_id, export.name)
     bad = bool(report.failed) or not (is_whole or export.name.endswith(LIVE))
+    if is_span(context):
+        yield from _tell_many(context, report, key, bad)
+        return
     for outcome in report.others if not bad else (*report.asked, *report.others):
         if outcome.status == "delivered" or (bad and outcome.status == "unchanged"):
             context.log_event(delivered(client, export, outcome))
     if not bad and export.name.endswith(LIVE):
-        rows = sum(outcome.rows for outcome in report.asked)
-        yield dg.MaterializeResult(
-            asset_key=key, metadata={"dagster/row_count": rows, "parts": parts_table(report.asked)}
-        )
+        yield _of_parts(report, key)
     elif not bad:
         for outcome in report.asked:
-            context.add_asset_metadata(
-                facts(
-                    outcome,
-                    report.previews.get(outcome.period_start),
-                    _ended_at(client, export, outcome),
-                ),
-                asset_key=key,
-                partition_key=partition_of(client, export, outcome),
-            )
+            _describe(context, report, key, outcome)
         yield dg.MaterializeResult(asset_key=key)
+
+
+def _tell_many(
+    context: dg.AssetExecutionContext, report: Report, key: dg.AssetKey, bad: bool
+) -> Iterator[dg.MaterializeResult[None]]:
+    client, export = report.order.client, report.order.export
+    last = span_of(context.run.tags)[1]
+    if export.name.endswith(LIVE):
+        for outcome in report.others:
+            if outcome.status == "delivered":
+                context.log_event(delivered(client, export, outcome))
+        if not bad:
+            note_run(context, [key])
+            yield _of_parts(report, key)
+        return
+    if bad:
+        arrived = [outcome for outcome in report.asked if outcome.status != "failed"]
+        windows = [window_named(context, partition_of(client, export, each)) for each in arrived]
+        note(context.instance, [key], [(w.start.timestamp(), w.end.timestamp()) for w in windows])
+    else:
+        note_run(context, [key])
+    for outcome in (*report.asked, *report.others):
+        if not bad and partition_of(client, export, outcome) == last:
+            _describe(context, report, key, outcome)
+        elif outcome.status == "delivered" and outcome.rows:
+            preview = report.previews.get(outcome.period_start)
+            context.log_event(delivered(client, export, outcome, preview))
+    if not bad:
+        yield dg.MaterializeResult(asset_key=key)
+
+
+def _describe(context: dg.AssetExecutionContext, report: Report, key: dg.AssetKey, outcome: Outcome) -> None:
+    client, export = report.order.client, report.order.export
+    preview = report.previews.get(outcome.period_start)
+    context.add_asset_metadata(
+        facts(outcome, preview, _ended_at(client, export, outcome)),
+        asset_key=key,
+        partition_key=partition_of(client, export, outcome),
+    )
+
+
+def _of_parts(report: Report, key: dg.AssetKey) -> dg.MaterializeResult[None]:
+    rows = sum(outcome.rows for outcome in report.asked)
+    return dg.MaterializeResult(
+        asset_key=key, metadata={"dagster/row_count": rows, "parts": parts_table(report.asked)}
+    )
 
 
 def _ended_at(client: Client, export: Export, outcome: Outcome) -> datetime:
     return client.calendar(export).at(outcome.period_start).window[1]
 
 
-def _is_sweep(partitions: list[str]) -> bool:
+def _is_sweep(partitions: Sequence[str]) -> bool:
     return any(partition.endswith(f"-{SWEEP_HOUR:02d}:00") for partition in partitions)
 
 

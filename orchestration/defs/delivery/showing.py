@@ -66,13 +66,15 @@ def facts(
     return shown
 
 
-def delivered(client: Client, export: Export, outcome: Outcome) -> dg.AssetMaterialization:
+def delivered(
+    client: Client, export: Export, outcome: Outcome, preview: list[dict[str, Any]] | None = None
+) -> dg.AssetMaterialization:
     """A period that arrived, for its export's page: its newest revision."""
     ended_at = client.calendar(export).at(outcome.period_start).window[1]
     return dg.AssetMaterialization(
         asset_key(client.client_id, export.name),
         partition=partition_of(client, export, outcome),
-        metadata=facts(outcome, ended_at=ended_at),
+        metadata=facts(outcome, preview, ended_at),
     )
 
 

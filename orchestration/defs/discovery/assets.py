@@ -7,8 +7,9 @@ import dagster as dg
 from pydantic import Field
 
 from footfall.errors import FootfallError
-from footfall.hours import between
+from footfall.hours import HOUR, floor
 from footfall.owners import running
+from orchestration.bars import note_run
 from orchestration.defs.discovery.showing import domain_metadata
 from orchestration.discovery import domain_rows, volumes
 from orchestration.discovery import domains as life
@@ -20,7 +21,7 @@ from orchestration.discovery.sightings import SeenInHour, seen_in
 from orchestration.discovery.usage_messages import tell_usage
 from orchestration.given import given
 from orchestration.partitions import domains as domain_partitions
-from orchestration.partitions import each_hour
+from orchestration.partitions import each_hour, window_of
 from orchestration.resources.billing import Billing
 from orchestration.resources.clients import Clients
 from orchestration.resources.domains import DomainRegistry
@@ -57,7 +58,7 @@ def discover_domains(
     domains: DomainRegistry,
     state: State,
 ) -> dg.MaterializeResult[None]:
-    window = context.partition_time_window
+    window = window_of(context)
     with warehouse.connect() as connection, registry(domains.file()) as database:
         seen = seen_in(connection, window.start, window.end)
         volumes.note(database, connection, window.start, window.end)
@@ -66,7 +67,9 @@ def discover_domains(
     registered = running(clients_now)
     with registry(domains.file()) as database:
         for client in registered:
-            for hour in between(window.start, window.end):
+            # Nothing is learnt of an hour without events; the last one also lets passing names be forgotten.
+            hours = {hour for client_id, hour in seen if client_id == client.client_id}
+            for hour in sorted({*hours, floor(window.end) - HOUR}):
                 found = seen.get((client.client_id, hour), SeenInHour([], 0))
                 life.observe(database, client, hour, found.sightings, overflow=found.overflow, now=now)
         known = domain_rows.listing(database)
@@ -74,6 +77,7 @@ def discover_domains(
     with warehouse.connect() as connection, registry(domains.file()) as database:
         held = replace_held(connection, registered, known)
         told = tell_usage(database, connection, known, state.first_hour(), now, without=clients_now.stopped)
+    note_run(context)
     return dg.MaterializeResult(
         asset_key=["discovery", "domains"],
         metadata={

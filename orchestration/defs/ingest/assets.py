@@ -7,6 +7,7 @@ any order, any number of times, alone or as a range in one run.
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from operator import attrgetter
 
 import dagster as dg
 
@@ -15,9 +16,11 @@ from footfall.clients import Registry
 from footfall.described import source_columns
 from footfall.hours import HOUR, between
 from footfall.owners import settled
+from orchestration.bars import note_run
 from orchestration.defs.columns import column_schema
 from orchestration.given import given
 from orchestration.ingest.accounts import HourCounts
+from orchestration.ingest.empty_hours import empty_hours, ingest_empty
 from orchestration.ingest.events_before import take_up_events
 from orchestration.ingest.hour import ingest_hours
 from orchestration.ingest.late_fields import replace_enrichments
@@ -26,7 +29,7 @@ from orchestration.ingest.review import LOST, UNCLOSED, VOLUME, Finding, review
 from orchestration.ingest.sites import replace_sites, replace_zone_days
 from orchestration.ingest.versions import ingest_version
 from orchestration.ingest.volume import volume_by_hour
-from orchestration.partitions import each_hour, lag_minutes
+from orchestration.partitions import each_hour, is_span, lag_minutes, window_of
 from orchestration.resources.clients import Clients
 from orchestration.resources.lake import Lake
 from orchestration.resources.state import State
@@ -118,31 +121,39 @@ _OWNER = "team:data"
 def ingest(
     context: dg.AssetExecutionContext, lake: Lake, warehouse: Warehouse, clients: Clients, state: State
 ) -> Iterator[dg.MaterializeResult[None]]:
-    window = context.partition_time_window
+    window = window_of(context)
     store = lake.store()
     registry = settled(state.folder(), store, clients.registry, datetime.now(UTC))
     files = lake.files()
     with warehouse.connect(files.folder) as connection:
         take_up_events(connection, files)
-        hours = between(window.start, window.end)
-        counts = ingest_hours(connection, store, hours, registry, files=files)
-        for hour in counts:
+        hours = list(between(window.start, window.end))
+        empty = set(empty_hours(connection, store, hours))
+        held = (hour for hour in hours if hour not in empty)
+        filled = ingest_hours(connection, store, held, registry, files=files)
+        for hour in filled:
             replace_enrichments(connection, store, hour.hour)
+        counts = sorted([*filled, *ingest_empty(connection, sorted(empty))], key=attrgetter("hour"))
         # Of an hour that still runs nobody can say yet what it lacks, nor what came late.
         over = [hour for hour in counts if hour.had_ended]
         findings = review(connection, store, over)
         sites = replace_sites(connection, registry)
-        replace_zone_days(connection, registry, (hour.hour for hour in counts))
+        replace_zone_days(connection, registry, (hour.hour for hour in filled))
         volume = volume_by_hour(connection, counts[-1].hour) if counts else ""
     # Behind the commit: an hour that failed keeps its old digest, and is found to be stale.
     record_digests(state.listings(), {hour.hour: hour.digest for hour in over})
     # For the alerts, which must not wait for the warehouse.
     record_degraded(state.listings(), lacking(counts, findings), datetime.now(UTC))
-    for hour in counts:
-        _describe(context, hour)
-    context.add_asset_metadata({"volume_by_hour": dg.MetadataValue.md(volume)}, asset_key=EVENTS)
-    # What lay in the lake, and what the client files say: what is made of them is stale where that changes.
+    note_run(context)
+    # What the lake held, and what the client files say: what is made of them is stale where that changes.
     lake_version = _data_version(hour.digest for hour in counts)
+    for hour in counts:
+        if not is_span(context) or hour.hour + HOUR == window.end:
+            _describe(context, hour)
+        elif hour.hour not in empty:
+            for made in _made_in(hour):
+                context.log_event(made)
+    context.add_asset_metadata({"volume_by_hour": dg.MetadataValue.md(volume)}, asset_key=EVENTS)
     yield dg.MaterializeResult(
         asset_key=EVENTS, check_results=list(_checks(counts, findings)), data_version=lake_version
     )
@@ -231,9 +242,17 @@ def _listed(lines: Iterable[str]) -> dg.MetadataValue:
 
 
 def _describe(context: dg.AssetExecutionContext, hour: HourCounts) -> None:
+    for made in _made_in(hour):
+        context.add_asset_metadata(made.metadata, asset_key=made.asset_key, partition_key=str(made.partition))
+
+
+def _made_in(hour: HourCounts) -> Iterator[dg.AssetMaterialization]:
+    """What an hour has, as it is shown: its events, and its quarantine."""
     partition = hour.hour.astimezone(UTC).strftime(HOUR_FORMAT)
-    context.add_asset_metadata(
-        {
+    yield dg.AssetMaterialization(
+        EVENTS,
+        partition=partition,
+        metadata={
             "dagster/row_count": hour.kept + hour.duplicates,
             "objects": hour.objects,
             "bytes": hour.bytes,
@@ -245,13 +264,11 @@ def _describe(context: dg.AssetExecutionContext, hour: HourCounts) -> None:
             "is_degraded": hour.is_degraded,
             "restated_hours": ", ".join(f"{other:%Y-%m-%dT%H}" for other in hour.restated) or "none",
         },
-        asset_key=EVENTS,
-        partition_key=partition,
     )
-    context.add_asset_metadata(
-        {"dagster/row_count": hour.quarantined, "by_reason": dict(hour.reasons)},
-        asset_key=QUARANTINE,
-        partition_key=partition,
+    yield dg.AssetMaterialization(
+        QUARANTINE,
+        partition=partition,
+        metadata={"dagster/row_count": hour.quarantined, "by_reason": dict(hour.reasons)},
     )
 
 

@@ -17,6 +17,7 @@ from footfall.owners import running
 from footfall.settings import Settings
 from footfall.sql import set_memory
 from footfall.store import LocalStore
+from orchestration.bars import note_run
 from orchestration.given import given
 from orchestration.ingest.events_before import take_up_events
 from orchestration.modelling.artefacts import prune
@@ -27,7 +28,7 @@ from orchestration.modelling.publishing.client import MEMORY, Terms, publish_cli
 from orchestration.modelling.publishing.notes import forget_others
 from orchestration.modelling.row_counts import row_counts
 from orchestration.modelling.versions import model_version, variables
-from orchestration.partitions import each_hour, hourly
+from orchestration.partitions import each_hour, hourly, window_of
 from orchestration.resources.clients import Clients
 from orchestration.resources.lake import Lake
 from orchestration.resources.state import State
@@ -104,7 +105,7 @@ def _build(
     everything: list[str],
     known: Path,
 ) -> Iterator[Any]:
-    window = context.partition_time_window
+    window = window_of(context)
     target = state.dbt_target(context.run_id)
     prune(target.parent)
     keys = context.selected_asset_keys
@@ -118,6 +119,7 @@ def _build(
     with warehouse.exclusive():
         results = build(arguments, path, (window.start, window.end), target, files, known)
         counts = row_counts(path, [nodes[r.unique_id]["table"] for r in results if r.kind != "test"])
+    note_run(context, [nodes[r.unique_id]["key"] for r in results if r.kind != "test" and r.is_good])
     yield from _events(context, results, counts, known)
     bad = failures(results)
     if bad:
@@ -194,7 +196,11 @@ def _check(known: Path, unique_id: str) -> dg.AssetCheckKey | None:
     pool="warehouse",
 )
 def published_marts(
-    lake: Lake, warehouse: Warehouse, clients: Clients, settings: dg.ResourceParam[Settings]
+    context: dg.AssetExecutionContext,
+    lake: Lake,
+    warehouse: Warehouse,
+    clients: Clients,
+    settings: dg.ResourceParam[Settings],
 ) -> dg.MaterializeResult[None]:
     store = lake.store()
     terms = Terms(settings.published_days, timedelta(minutes=settings.published_grace_minutes))
@@ -207,6 +213,7 @@ def published_marts(
             client_id: publish_client(connection, store, client_id, cache, terms, datetime.now(UTC))
             for client_id, cache in caches.items()
         }
+    note_run(context)
     rows = {
         client_id: {name: table.rows for name, table in snapshot.tables.items()}
         for client_id, snapshot in made.items()

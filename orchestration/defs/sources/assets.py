@@ -7,8 +7,9 @@ import dagster as dg
 from footfall.destinations import open_source
 from footfall.errors import FootfallError
 from footfall.markdown import table
+from orchestration.bars import note_run
 from orchestration.given import given
-from orchestration.partitions import each_hour
+from orchestration.partitions import each_hour, window_of
 from orchestration.resources.clients import Clients
 from orchestration.resources.lake import Lake
 from orchestration.resources.state import State
@@ -40,7 +41,7 @@ ACCESS_LOGS = dg.AssetKey(["sources", "access_logs"])
 def access_logs(
     context: dg.AssetExecutionContext, lake: Lake, clients: Clients, state: State
 ) -> dg.MaterializeResult[None]:
-    window = context.partition_time_window
+    window = window_of(context)
     store = lake.store()
     rows, failed = [], []
     registry = clients.registry()
@@ -84,6 +85,7 @@ def access_logs(
             f"not read: {', '.join(failed)}; the messages above say why. The others are taken in.",
             metadata=metadata,
         )
+    note_run(context)
     return dg.MaterializeResult(asset_key=ACCESS_LOGS, metadata=metadata)
 
 

@@ -7,6 +7,7 @@ from itertools import islice
 import dagster as dg
 
 from footfall.catalogue.periods import HOUR_FORMAT
+from orchestration.partitions import span_of
 from orchestration.resources.state import State
 from orchestration.upkeep.missed import LOOK_BACK, End, Tried, end_of, missed
 
@@ -53,10 +54,7 @@ def _tried(instance: dg.DagsterInstance, now: datetime) -> Iterator[tuple[int, T
     since = now - LOOK_BACK - timedelta(hours=4)
     for job in JOBS:
         for record in instance.get_run_records(dg.RunsFilter(job_name=job, updated_after=since), limit=RUNS):
-            tags = record.dagster_run.tags
-            one = tags.get("dagster/partition", "")
-            first = tags.get("dagster/asset_partition_range_start", one)
-            last = tags.get("dagster/asset_partition_range_end", one)
+            first, last = span_of(record.dagster_run.tags)
             if first and last:
                 yield (
                     record.storage_id,
