@@ -99,7 +99,7 @@ class Site(Strict):
     #: Also end a session where a page view names another campaign. More sessions.
     cut_on_campaign: bool = False
     #: Types of events that count as conversions. More of them: higher conversion rates.
-    conversions: list[funnel.EventType] = Field(default=["purchase"], max_length=64)
+    conversions: list[funnel.EventType] = Field(default=[*funnel.USUAL_CONVERSIONS], max_length=64)
     #: A path of the collector that stands for this site: events to it need no key (first-party proxies).
     path: collecting.Alias | None = None
     #: Hosts whose old clients name only a `domain` and no key. Anyone can claim a host, as with any pixel.
