@@ -28,6 +28,7 @@ MADE: Mapping[str, Callable[[str], str]] = {
     "clients/client.schema.json": _schema,
     "docs/client-file.md": lambda _text: client_file_page.page(client_file_page.EXAMPLE.read_text()),
     "dbt_project/macros/enrichable.sql": lambda _text: documents.enrichable(),
+    "dbt_project/macros/event_types.sql": lambda _text: documents.event_types(),
     "dbt_project/models/_exposures.yml": lambda _text: documents.exposures(),
     "dbt_project/models/_stored_event.md": lambda _text: documents.texts(),
     "dbt_project/models/staging/web/__sources.yml": lambda _text: documents.ingested(),
@@ -36,6 +37,7 @@ MADE: Mapping[str, Callable[[str], str]] = {
     "docs/enrichment.md": _parts({"enrichable": documents.enrichable_fields}),
     "docs/manifest.schema.json": documents.manifest_schema,
     "docs/operations.md": _parts({"backup": documents.backup}),
+    "docs/sessions.md": _parts({"passive": documents.passive_events}),
 }
 
 

@@ -51,6 +51,9 @@ MAX_ID_LENGTH = 256
 #: How far a corrected client time may lie from the receipt before the receipt is used instead.
 MAX_AGE = timedelta(days=7)
 MAX_AHEAD = timedelta(minutes=5)
+#: What lies between sending and receipt up to here is the network, and says nothing of the client's clock.
+#: Lower: a slow request puts an event behind a later one. Higher: a slow clock is believed for longer.
+MAX_DELAY = timedelta(seconds=60)
 
 #: How an event came: over HTTP from a page or a server, or out of a log.
 Source = Literal["web", "access_log", "cloudfront", "import"]
@@ -486,13 +489,16 @@ def true_time(received: datetime, sent_at: int | None, occurred: datetime | None
     """When an event really happened, by the server's clock.
 
     received − (sent − occurred): the age of the event at sending is right even where the client's clock
-    is not (Snowplow and Segment use the same formula). Without both times, or where the result is over
-    MAX_AGE old or MAX_AHEAD early, the receipt time is the best that is known.
+    is not (Snowplow and Segment use the same formula). Where the receipt lies up to MAX_DELAY after the
+    sending, the client's clock is right and its own time stands: else a slow request would put an event
+    behind one that happened later. Without both times, or where the result is over MAX_AGE old or
+    MAX_AHEAD early, the receipt time is the best that is known.
     """
     sent = _moment(sent_at)
     if occurred is None:
         return received
-    corrected = received - (sent - occurred) if sent is not None else occurred
+    skew = received - sent if sent is not None else timedelta()
+    corrected = occurred if timedelta() <= skew <= MAX_DELAY else occurred + skew
     if not received - MAX_AGE <= corrected <= received + MAX_AHEAD:
         return received
     return min(corrected, received)

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from footfall.catalogue.event_types import PURCHASES
 from footfall.strict import Strict
 
 _NAME = r"^[a-z0-9][a-z0-9_-]{0,47}$"
@@ -14,6 +15,8 @@ EXPECTED = {_EVENT_TYPE: "expected the type of an event, 1 to 64 characters with
 
 #: A type of event as a client file names it. No comma: lists of types are stored with commas.
 EventType = Annotated[str, Field(pattern=_EVENT_TYPE)]
+#: What counts as a conversion where a client file says nothing.
+USUAL_CONVERSIONS: tuple[EventType, ...] = PURCHASES
 
 
 class FunnelStep(Strict):

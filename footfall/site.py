@@ -48,7 +48,7 @@ class Site(Strict):
     """Also end sessions at the site's midnight, as Matomo and Universal Analytics do. More sessions."""
     cut_on_campaign: bool = False
     """Also end a session where a page view names another campaign. More sessions."""
-    conversions: list[funnel.EventType] = Field(default=["purchase"], max_length=64)
+    conversions: list[funnel.EventType] = Field(default=[*funnel.USUAL_CONVERSIONS], max_length=64)
     """Types of events that count as conversions. More of them: higher conversion rates."""
     apps: list[App] = Field(default_factory=list, max_length=8)
     """Apps that show the site's pages from their own files, by the scheme of these pages' addresses

@@ -90,6 +90,7 @@ LONG_FILES = {
     "tests/collector/test_forms.py": "one test for each way in which a tool's tracker sends",
     "tests/collector/test_spool.py": "one test for each way in which a disk fails",
     "tests/support/lake_story.py": "one random history of a lake, and the order in which it is told",
+    "tests/dbt/test_incremental_equals_rebuild.py": "the proof, and each mistake that it has to find",
     "dbt_project/models/intermediate/int_sessions.sql": "all that is said of a session, in one row",
     "dbt_project/models/intermediate/int_site_days.sql": "all that is counted of a site's day, in one row",
     "dbt_project/models/intermediate/int_events_sessionised.sql": "island closure is one chain of steps",

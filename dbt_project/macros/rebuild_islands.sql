@@ -4,10 +4,10 @@
     A plain delete+insert replaces the keys that it is given. An hour that is ingested again may hold fewer
     events than before; those must go too, so every row of the window goes before the new rows come.
     A session is touched when an affected event is or was in it (macros/affected.sql), and when an event that
-    only lies near one came to it or left it. `outdated`: macros/touched_islands.sql.
+    only lies near one came to it or left it, or ceased to lengthen it. `outdated`: macros/touched_islands.sql.
 -#}
 {% macro rebuild_islands(made, stored, columns) %}
-    {%- set compared = 'event_key, received_hour, session_id, date' -%}
+    {%- set compared = 'event_key, received_hour, session_id, date, lasts_until' -%}
     {%- set told = 'client_id, site_id, visitor_id, session_id, date, received_hour' -%}
     create or replace temp table replaced as
     select {{ compared }}, client_id, site_id, visitor_id, event_id
@@ -32,7 +32,12 @@
     insert into {{ touched() }}
     select {{ told }} from {{ made }} where session_id in (select session_id from touched_now)
     union
-    select {{ told }} from replaced where session_id in (select session_id from touched_now);
+    select {{ told }} from replaced where session_id in (select session_id from touched_now)
+    union
+    -- requests, and reports that no session has
+    select {{ told }} from {{ made }} where session_id is null
+    union
+    select {{ told }} from replaced where session_id is null;
 
     -- how many lines an hour holds may change without any session
     insert into {{ touched() }} (received_hour)

@@ -18,7 +18,8 @@ by_event as (
         count(case when not is_bot then 1 end) as events,
         count(case when is_bot then 1 end) as bot_events
     from {{ ref('events') }}
-    where (client_id, site_id, date) in (select client_id, site_id, date from received_days)
+    where session_id is not null
+        and (client_id, site_id, date) in (select client_id, site_id, date from received_days)
     group by client_id, site_id, date
 
 ),

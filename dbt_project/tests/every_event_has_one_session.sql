@@ -1,6 +1,7 @@
 {{ config(meta={'dagster': {'ref': {'name': 'sessions'}}}) }}
 
--- Every kept event of the window is in `events` once and nothing else is; and sessions count exactly the events there are.
+-- Every kept event of the window is in `events` once and nothing else is; and sessions count exactly the events
+-- there are of theirs (requests, and reports of unknown views, are of none).
 -- The window and not everything, because a later hour may be ingested already and not modelled yet. Counted per
 -- client: a join of all events would cost more than the models.
 with received as (
@@ -25,9 +26,10 @@ grouped as (
 
     select session_id, count(*) as events
     from {{ ref('events') }}
-    {%- if received_window() is not none %}
-    where {{ among_touched('session') }}
-    {%- endif %}
+    where session_id is not null
+        {%- if received_window() is not none %}
+        and {{ among_touched('session') }}
+        {%- endif %}
     group by session_id
 
 ),

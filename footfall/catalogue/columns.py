@@ -179,6 +179,7 @@ EVENT: tuple[Column, ...] = (
     ),
     _line("user_id", TEXT, "Id by which the client knows the person.", enrichable=True, personal=True),
     _event("view_id", TEXT, "Page view that the event belongs to, as the page numbers them.", personal=True),
+    Column("seq", LARGE, "Number that the page gave the event, from 0; orders what happened in one moment."),
     _line("country", TEXT, "ISO 3166-1 alpha-2 code.", enrichable=True),
     _line("region", TEXT, "ISO 3166-2 subdivision.", enrichable=True, personal=True),
     _line("city", TEXT, "Name of the city.", enrichable=True, personal=True),

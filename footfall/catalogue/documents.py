@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 from footfall.catalogue.columns import ENRICHABLE, EVENT
+from footfall.catalogue.event_types import PASSIVE, PURCHASES, REQUEST
 from footfall.catalogue.formats import ENDINGS, FORMATS
 from footfall.catalogue.ingested import INGESTED, Ingested
 from footfall.catalogue.state import BESIDE, HOME, LAKE, Keep, Place
@@ -51,6 +52,9 @@ ENRICHABLE_HEAD = """\
 -#}
 {% macro enrichable_fields() %}
     {{ return([
+"""
+EVENT_TYPES_HEAD = """\
+{#- Made by `make generate` from footfall/catalogue/event_types.py: what is no act, and what a purchase. -#}
 """
 TEXTS_HEAD = """\
 {#- Made by `make generate` from footfall/catalogue/columns.py: what the columns of a stored event mean. -#}
@@ -105,6 +109,24 @@ def enrichable_fields() -> str:
     """The lines of docs/enrichment.md that name what may be learnt later."""
     names = textwrap.wrap(", ".join(f"`{name}`" for name in ENRICHABLE), 120)
     return "\n".join(names) + "\n"
+
+
+def event_types() -> str:
+    """dbt_project/macros/event_types.sql."""
+    lists = {
+        "passive_event_types": PASSIVE,
+        "request_event_types": (REQUEST,),
+        "purchase_event_types": PURCHASES,
+    }
+    return EVENT_TYPES_HEAD + "".join(
+        f"{{% macro {name}() %}}{{{{ return({[*types]}) }}}}{{% endmacro %}}\n"
+        for name, types in lists.items()
+    )
+
+
+def passive_events() -> str:
+    """The table of docs/sessions.md: what describes a view and is no act of a person."""
+    return _table(("Type", "What it says"), [(f"`{name}`", said) for name, said in PASSIVE.items()])
 
 
 def texts() -> str:

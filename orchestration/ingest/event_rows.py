@@ -16,7 +16,7 @@ from orchestration.ingest.owners import AS_WRITTEN
 _OF_LINE, _OF_EVENT, _OF_REQUEST = (sources(EVENT, of) for of in (OfLine, OfEvent, OfRequest))
 #: Fields of the event itself, extracted together: the JSON is parsed once for all of them. The last ones are
 #: read for other columns.
-_FIELDS = (*_OF_EVENT.values(), "webdriver", "device_type", "occurred_at", "sent_at")
+_FIELDS = (*_OF_EVENT.values(), "webdriver", "device_type", "occurred_at", "sent_at", "seq")
 #: Fields that have a column, those that the line repeats too; the payload is the event without them.
 _HELD = ("id", "type", *_OF_EVENT.values())
 
@@ -187,6 +187,9 @@ def _values(place: dict[str, Sql]) -> dict[str, Sql]:
         ),
         "is_duplicate": sql("d.n IS NOT NULL"),
         "line_number": sql("l.n"),
+        "seq": sql(
+            "CASE WHEN {said} >= 0 THEN {said} END", said=sql("try_cast({seq} AS BIGINT)", seq=place["seq"])
+        ),
         **{field: names([field], "a") for field in ("browser", "browser_version", "os", "os_version")},
     }
 

@@ -58,9 +58,13 @@ def _compare(connection: duckdb.DuckDBPyConnection, models) -> None:
 def _check_oracle(connection: duckdb.DuckDBPyConnection) -> None:
     grouped = connection.execute("select client_id, event_id, occurred_at, session_id from events").fetchall()
     expected = oracle_sessions(connection)
-    assert {(client, event, at): session for client, event, at, session in grouped} == expected
+    found = {(client, event, at): session for client, event, at, session in grouped}
+    # Not `found == expected`: to explain how these differ takes minutes.
+    assert found.keys() == expected.keys()
+    wrong = [(event, session, found[event]) for event, session in expected.items() if found[event] != session]
+    assert wrong[:5] == []
     (sessions,) = connection.execute("select count(*) from sessions").fetchone()
-    assert sessions == len(set(expected.values()))
+    assert sessions == len(set(expected.values()) - {None})
 
 
 def _tell(models, seed: int, stories: int = TOGETHER, is_followed: bool = True) -> None:
@@ -287,9 +291,40 @@ def test_two_clients_have_a_site_of_one_name(models):
     _two_clients_have_a_site_of_one_name(models)
 
 
+def _a_late_visit_ends_the_one_before_it(models) -> None:
+    """A view is looked at again after two hours; what the visitor did between the two comes later."""
+    connection = models.database()
+    models.rebuild(connection)
+    told = [("page_view", 0, "v"), ("engagement", 120, "v"), ("page_view", 60, None)]
+    for hour, (kind, minute, view) in enumerate(told):
+        connection.execute(
+            "insert into ingest.events by name select 'c' as client_id, 's' as site_id, 'x' as visitor_id,"
+            " $kind as event_type, $view as view_id, 'e' || $minute as event_id, $received as received_hour,"
+            " $received as received_at, $occurred as occurred_at, false as is_duplicate",
+            {
+                "kind": kind,
+                "view": view,
+                "minute": minute,
+                "received": START + hour * HOUR,
+                "occurred": START + timedelta(minutes=minute),
+            },
+        )
+        models.run_window(connection, START + hour * HOUR, START + (hour + 1) * HOUR)
+    found = connection.execute("select events, duration_seconds from sessions order by started_at").fetchall()
+    connection.close()
+    assert found == [(2, 0), (1, 0)]
+
+
+def test_a_late_visit_ends_the_one_before_it(models):
+    _a_late_visit_ends_the_one_before_it(models)
+
+
 def _few_stories(models) -> None:
     _tell(models, seed=0, stories=12, is_followed=False)
 
+
+#: How dbt compiles attention_ends.
+ATTENTION_ENDS = "(occurred_at + 240 * interval '1 minute')"
 
 #: What somebody could write instead, in place of which text, and what it breaks.
 MUTANTS = {
@@ -310,7 +345,8 @@ MUTANTS = {
     ),
     "four hours are looked back in place of the islands that are near": (
         "where (island_id, island_started_at) in (select island_id, island_started_at from touched_islands)",
-        f"where received_hour >= cast('{PLACE_OF_WINDOW[0]}' as timestamptz) - interval 4 hour",
+        "where island_id is not null and received_hour"
+        f" >= cast('{PLACE_OF_WINDOW[0]}' as timestamptz) - interval 4 hour",
         _few_stories,
     ),
     "an island that begins exactly the timeout later is not touched": (
@@ -319,14 +355,45 @@ MUTANTS = {
         _a_late_event_joins_the_two_sessions_that_it_bridges,
     ),
     "an island that ended exactly the timeout before is not touched": (
-        "changes.occurred_at <=",
-        "changes.occurred_at <",
+        "changes.changes_at <=",
+        "changes.changes_at <",
         _a_late_event_joins_the_two_sessions_that_it_bridges,
     ),
-    "events of one moment have no order": (
-        "order by occurred_at, event_id",
-        "order by occurred_at",
+    "events of one moment are in the order of their ids": (
+        "occurred_at, view_begun, seq, received_at, object_key, line_number, event_id",
+        "occurred_at, event_id, view_begun, seq, received_at, object_key, line_number",
         _few_stories,
+    ),
+    "a request is an act": ("'request')", "'nothing')", _few_stories),
+    "a report that comes later than its view does not find it, nor a view its reports": (
+        "in (select view_key from changed_views)",
+        "in (select view_key from changed_views where false)",
+        _few_stories,
+    ),
+    "a report that waits for its view is forgotten": (
+        "from waiting",
+        "from waiting where false",
+        _few_stories,
+    ),
+    "attention to an earlier visit joins it to a later one": (
+        "continued_place < max(",
+        "continued_place < 0 * max(",
+        _few_stories,
+    ),
+    "the last attention before an act is not looked at": (
+        "continued_place < max(",
+        "continued_place < 1000000 + max(",
+        _few_stories,
+    ),
+    "a change of a view touches only what lies around its beginning": (
+        f"{ATTENTION_ENDS} from concerned",
+        "occurred_at from concerned",
+        _few_stories,
+    ),
+    "what ceases to lengthen its session touches nothing": (
+        "session_id, date, lasts_until from",
+        "session_id, date from",
+        _a_late_visit_ends_the_one_before_it,
     ),
 }
 

@@ -7,10 +7,19 @@ import uuid
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from footfall.event import MAX_AGE, Receipt, check_event, event_line, new_event_id, timestamp, true_time
+from footfall.event import (
+    MAX_AGE,
+    MAX_DELAY,
+    Receipt,
+    check_event,
+    event_line,
+    new_event_id,
+    timestamp,
+    true_time,
+)
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -29,7 +38,12 @@ def at(**ago):
 @pytest.mark.parametrize(
     ("occurred", "sent", "expected"),
     [
-        (at(seconds=5), at(seconds=1), NOON - timedelta(seconds=4)),
+        # The network took a second, or a minute: the clock is right.
+        (at(seconds=5), at(seconds=1), NOON - timedelta(seconds=5)),
+        (at(seconds=65), at(seconds=60), NOON - timedelta(seconds=65)),
+        # What took longer did not: the clock is behind by it. One that is ahead cannot be the network.
+        (at(seconds=65), at(seconds=61), NOON - timedelta(seconds=4)),
+        (at(seconds=5), at(seconds=-3), NOON - timedelta(seconds=8)),
         (at(seconds=5), None, NOON - timedelta(seconds=5)),
         (None, at(seconds=1), NOON),
         (None, None, NOON),
@@ -83,10 +97,19 @@ def test_the_true_time_is_never_after_the_receipt_nor_too_long_before_it(occurre
 @given(st.integers(0, int(MAX_AGE.total_seconds() * 1000)), st.integers(-(10**11), 10**11))
 def test_a_wrong_clock_changes_nothing_where_the_send_time_is_known(age, skew):
     sent = at() + skew
+    assume(not timedelta() <= -timedelta(milliseconds=skew) <= MAX_DELAY)
 
     moment = occurred_at(sent - age)
 
     assert true_time(NOON, sent, moment) == NOON - timedelta(milliseconds=age)
+
+
+def test_a_slow_request_puts_no_event_behind_a_later_one():
+    """The first of two took eleven seconds on its way, the second, ten seconds later, none."""
+    first = true_time(NOON, at(seconds=11), occurred_at(at(seconds=11)))
+    second = true_time(NOON - timedelta(seconds=1), at(seconds=1), occurred_at(at(seconds=1)))
+
+    assert second - first == timedelta(seconds=10)
 
 
 @given(st.integers(946_684_800_000, 4_102_444_800_000))

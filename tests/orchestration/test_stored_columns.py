@@ -30,6 +30,7 @@ FULL = wire_event(
     session="first-party-session",
     user="user-17",
     view_id="view-1",
+    seq=17,
     lang="de",
     screen="1920x1080",
     props={"revenue": 5},
@@ -147,6 +148,13 @@ def test_every_field_of_an_event_that_has_a_column_arrives_in_it(stored):
 
     assert {column: json.loads(row[column]) if column == "props" else row[column] for column in said} == said
     assert None not in said.values()
+
+
+def test_the_number_that_a_page_gave_an_event_is_a_column_and_stays_in_the_payload(stored):
+    _, rows = stored
+    [row] = [row for row in rows["event"] if row["event_id"] == "full-event"]
+
+    assert (row["seq"], json.loads(row["payload"])["seq"]) == (17, 17)
 
 
 def test_what_was_taken_out_is_counted_in_the_lake(stored):

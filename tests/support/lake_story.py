@@ -27,7 +27,7 @@ ONE_EVENT = timedelta(days=7)
 
 TYPES = {
     "page_view": 60,
-    "engagement": 12,
+    "engagement": 24,
     "purchase": 6,
     "signup": 4,
     "identify": 5,
@@ -35,6 +35,7 @@ TYPES = {
     "web_vitals": 6,
     "consent": 2,
     "not_found": 2,
+    "request": 4,
 }
 BERLIN, PARIS, GONE = ("c1", "berlin"), ("c2", "paris"), ("c1", "gone")
 #: Site → its rules before and after they change in the middle of a story. One site is in no client file.
@@ -93,6 +94,7 @@ class _Teller:
     def __init__(self, chance: random.Random, number: int) -> None:
         self._chance = chance
         self._number = number
+        self._seq = 0
         self.copies: list[Copy] = []
 
     def happen(self, site: tuple[str, str], person: str | None, moment: datetime) -> None:
@@ -126,7 +128,8 @@ class _Teller:
         chance = self._chance
         kind = chance.choices(list(TYPES), list(TYPES.values()))[0]
         page = chance.choice("abc")
-        logged = chance.random() < 0.08
+        logged = kind == "request" or chance.random() < 0.08
+        self._seq += 1
         return {
             "client_id": f"{site[0]}-{self._number}",
             "site_id": site[1],
@@ -143,7 +146,8 @@ class _Teller:
                 [None, "https://www.google.com/", "https://chatgpt.com/", f"https://{site[1]}.example/"]
             ),
             "props": _props(chance, kind),
-            "view_id": chance.choice(["view-1", "view-2", None]),
+            "view_id": self._view(kind),
+            "seq": chance.choice([None, self._seq, self._seq, chance.randrange(3)]),
             "user_id": chance.choice(["u1", "u2", "u3"]) if kind in ("identify", "alias") else None,
             "consent_tier": 3 if person and person.startswith("known") else chance.choice([0, 1, 1, 2, None]),
             "country": chance.choice(["DE", "FR", None]),
@@ -160,6 +164,16 @@ class _Teller:
             "gpc": chance.random() < 0.1,
             "dnt": False,
         }
+
+    def _view(self, kind: str) -> str | None:
+        """The name of a view: its own, or of one around it, of anybody; one that comes again; none."""
+        chance = self._chance
+        if chance.random() < 0.2:
+            return chance.choice(["view-1", "view-2", None])
+        n = len(self.copies)
+        if kind != "page_view":
+            n = max(n + chance.randint(-8, 3), 0)
+        return f"view-{n:06d}" if n % 3 else f"{n:08x}-0000-7{n:03x}-8000-000000000000"
 
     def _receive(self, row: dict, person: str | None, received: datetime, versions: set[int]) -> None:
         hour = int((received - START) / HOUR)
@@ -405,11 +419,12 @@ def story_steps(chance: random.Random, hours: set[int], windows: list[tuple[int,
     return sorted(steps, key=lambda step: (step.before_run, step.verb, step.hour, step.number))
 
 
-def oracle_sessions(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str, datetime], str]:
+def oracle_sessions(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str, datetime], str | None]:
     """(client, event id, occurred at) → session id of the kept events, by the plain rules."""
     kept = connection.execute(
         "select client_id, site_id, visitor_id, event_id, occurred_at, previous_visitor_id,"
-        " nullif(regexp_extract(url, 'utm_campaign=([a-z]*)', 1), '')"
+        " nullif(regexp_extract(url, 'utm_campaign=([a-z]*)', 1), ''),"
+        " event_type, view_id, seq, received_at, object_key, line_number"
         " from ingest.events where not is_duplicate"
     ).fetchall()
     sites = connection.execute(

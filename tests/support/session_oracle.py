@@ -1,12 +1,17 @@
 """The rules of sessions, written a second time and as plainly as possible."""
 
 import hashlib
+import re
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 LONGEST = timedelta(hours=24)
+#: How far a report may lie from its view, and how long it may keep a session going.
+TOLERANCE, ATTENTION = timedelta(hours=72), timedelta(hours=4)
+PASSIVE = {"engagement", "web_vitals", "consent", "heartbeat", "page_ping", "user_engagement"}
+_TIMED_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}(?=-)")
 
 
 @dataclass(frozen=True)
@@ -20,10 +25,33 @@ class Moment:
     at: datetime
     previous_visitor: str | None = None
     campaign: str | None = None
+    kind: str = "page_view"
+    view_id: str | None = None
+    seq: int | None = None
+    received_at: datetime | None = None
+    object_key: str = ""
+    line_number: int = 0
 
     @property
-    def order(self) -> tuple[datetime, str]:
-        return (self.at, self.event_id)
+    def order(self) -> tuple[object, ...]:
+        """Whatever has no number of its page comes first; then views, numbers, receipts and places."""
+        view = ""
+        if self.seq is not None:
+            timed = _TIMED_ID.match(self.view_id or "")
+            view = "0" + (timed[0] if timed else "")
+        seq = -1 if self.seq is None else self.seq
+        place = (self.object_key, self.line_number, self.event_id)
+        return (self.at, view, seq, self.received_at or self.at, *place)
+
+    @property
+    def person(self) -> object:
+        """Nobody knows whether two events of unknown visitors are of one."""
+        alone = (self.event_id, self.received_at) if self.visitor is None else None
+        return (self.client, self.site, self.visitor, alone)
+
+    @property
+    def is_act(self) -> bool:
+        return self.kind not in PASSIVE and self.kind != "request"
 
 
 @dataclass(frozen=True)
@@ -36,38 +64,116 @@ class Rules:
     cut_on_campaign: bool = False
 
 
+@dataclass
+class Visit:
+    """A session: its acts in order, and the reports about its views that lengthen it."""
+
+    acts: list[Moment]
+    attention: list[Moment]
+
+    @property
+    def signs(self) -> list[Moment]:
+        """All by which it was known to go on."""
+        return self.acts + self.attention
+
+    @property
+    def started_at(self) -> datetime:
+        return self.acts[0].at
+
+    @property
+    def ended_at(self) -> datetime:
+        return max(sign.at for sign in self.signs)
+
+
 def sessions_by_hand(
     moments: list[Moment], rules: dict[tuple[str, str], Rules]
-) -> dict[tuple[str, str, datetime], str]:
-    """(client, event id, occurred at) → session id."""
+) -> dict[tuple[str, str, datetime], str | None]:
+    """(client, event id, occurred at) → session id; None for what belongs to no session."""
+    views = _views_of_reports(moments)
     people: dict[object, list[Moment]] = defaultdict(list)
     for moment in moments:
-        alone = moment.event_id if moment.visitor is None else None
-        people[moment.client, moment.site, moment.visitor, alone].append(moment)
-    sessions: list[list[Moment]] = []
-    for seen in people.values():
+        if moment.is_act:
+            people[moment.person].append(moment)
+    read: dict[object, list[tuple[Moment, Moment]]] = defaultdict(list)
+    for report, view in views.items():
+        if view.at < report.at <= view.at + ATTENTION:
+            read[view.person].append((report, view))
+    sessions: list[Visit] = []
+    for person, seen in people.items():
         rule = rules.get((seen[0].client, seen[0].site), Rules())
-        sessions += _split(sorted(seen, key=lambda m: m.order), rule)
-    return {
-        (moment.client, moment.event_id, moment.at): _id(root[0])
-        for session, root in _joined(sessions, rules)
-        for moment in session
-    }
+        sessions += _split(sorted(seen, key=lambda m: m.order), read[person], rule)
+    found: dict[tuple[str, str, datetime], str | None] = {(m.client, m.event_id, m.at): None for m in moments}
+    ids = {}
+    for session, root in _joined(sessions, rules, views):
+        for act in session.acts:
+            ids[act] = found[act.client, act.event_id, act.at] = _id(root.acts[0])
+    for report, view in views.items():
+        found[report.client, report.event_id, report.at] = ids[view]
+    return found
 
 
-def _split(seen: list[Moment], rule: Rules) -> list[list[Moment]]:
-    sessions: list[list[Moment]] = []
-    start = seen[0].at
+def _views_of_reports(moments: list[Moment]) -> dict[Moment, Moment]:
+    """Each report with the view it is about, where that is known."""
+    views: dict[object, list[Moment]] = defaultdict(list)
+    for moment in moments:
+        if moment.kind == "page_view" and moment.view_id is not None:
+            views[moment.client, moment.site, moment.view_id].append(moment)
+    found = {}
+    for report in moments:
+        if report.kind not in PASSIVE or report.view_id is None:
+            continue
+        named = sorted(views[report.client, report.site, report.view_id], key=lambda view: view.order)
+        own = [view for view in named if view.person == report.person]
+        for candidates in (own, named):
+            before = [view for view in candidates if view.at <= report.at]
+            after = [view for view in candidates if view.at > report.at]
+            nearest = [*before[-1:], *after[:1]]
+            fitting = [view for view in nearest if abs(view.at - report.at) <= TOLERANCE]
+            if fitting:
+                found[report] = fitting[0]
+                break
+    return found
+
+
+def _split(seen: list[Moment], read: list[tuple[Moment, Moment]], rule: Rules) -> list[Visit]:
+    """A person's sessions. `read`: reports of attention with their views."""
+    place = {moment: number for number, moment in enumerate(seen)}
+    sessions: list[Visit] = []
+    run = 0
     campaign = None
-    for before, moment in zip([None, *seen], seen, strict=False):
-        if before is None or moment.at - before.at > rule.timeout:
-            start, campaign = moment.at, None
-            sessions.append([])
-        elif _is_cut(before, moment, start, campaign, rule):
-            sessions.append([])
-        sessions[-1].append(moment)
+    for number, moment in enumerate(seen):
+        before = seen[number - 1] if number else None
+        if before is None or (
+            moment.at - before.at > rule.timeout and not _is_read_on(moment, number, run, read, place, rule)
+        ):
+            run, campaign = number, None
+            sessions.append(Visit([], []))
+        elif _is_cut(before, moment, seen[run].at, campaign, rule):
+            sessions.append(Visit([], []))
+        sessions[-1].acts.append(moment)
         campaign = moment.campaign or campaign
+    of_act = {act: session for session in sessions for act in session.acts}
+    for report, view in read:
+        going_on = [act for act in seen if act.at < report.at][-1]
+        if of_act[going_on] is of_act[view]:
+            of_act[view].attention.append(report)
     return sessions
+
+
+def _is_read_on(
+    moment: Moment,
+    number: int,
+    run: int,
+    read: list[tuple[Moment, Moment]],
+    place: dict[Moment, int],
+    rule: Rules,
+) -> bool:
+    """Whether the last attention before an act lies near, and is of the run that goes on."""
+    before = [(report.at, place[view]) for report, view in read if report.at <= moment.at]
+    if not before:
+        return False
+    at, view = max(before)
+    return moment.at - at <= rule.timeout and run <= view < number
 
 
 def _is_cut(before: Moment, moment: Moment, start: datetime, campaign: str | None, rule: Rules) -> bool:
@@ -79,31 +185,34 @@ def _is_cut(before: Moment, moment: Moment, start: datetime, campaign: str | Non
 
 
 def _joined(
-    sessions: list[list[Moment]], rules: dict[tuple[str, str], Rules]
-) -> list[tuple[list[Moment], list[Moment]]]:
+    sessions: list[Visit], rules: dict[tuple[str, str], Rules], views: dict[Moment, Moment]
+) -> list[tuple[Visit, Visit]]:
     """Each session with the one it is part of: itself, or the one it continues from before midnight UTC."""
-    of_visitor: dict[object, list[list[Moment]]] = defaultdict(list)
+    of_visitor: dict[object, list[Visit]] = defaultdict(list)
     for session in sessions:
-        first = session[0]
+        first = session.acts[0]
         of_visitor[first.client, first.site, first.visitor].append(session)
-    continues: dict[int, list[Moment]] = {}
+    continues: dict[int, Visit] = {}
     for session in sessions:
-        rule = rules.get((session[0].client, session[0].site), Rules())
-        found: tuple[tuple[datetime, str], list[Moment]] | None = None
-        for moment in session:
+        rule = rules.get((session.acts[0].client, session.acts[0].site), Rules())
+        found: tuple[tuple[object, ...], Visit] | None = None
+        for moment in session.acts:
             if moment.previous_visitor is None:
                 continue
             for other in of_visitor[moment.client, moment.site, moment.previous_visitor]:
-                for before in other:
+                for before in other.signs:
                     near = before.at <= moment.at <= before.at + rule.timeout
-                    cut = rule.cut_at_midnight and _date(before, rule) != _date(moment, rule)
+                    day = _date(views.get(before, before), rule)
+                    cut = rule.cut_at_midnight and day != _date(moment, rule)
                     if near and not cut and (found is None or before.order > found[0]):
                         found = (before.order, other)
         if found is None:
             continue
         other = found[1]
-        campaign = rule.cut_on_campaign and any(m.campaign for m in session)
-        too_long = session[-1].at - other[0].at >= LONGEST or other[-1].at - other[0].at >= LONGEST
+        campaign = rule.cut_on_campaign and any(m.campaign for m in session.acts)
+        too_long = (
+            session.ended_at - other.started_at >= LONGEST or other.ended_at - other.started_at >= LONGEST
+        )
         if not campaign and not too_long:
             continues[id(session)] = other
     joined = []

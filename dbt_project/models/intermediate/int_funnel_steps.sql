@@ -8,9 +8,10 @@ with steps as (
 
 events as (
 
-    select client_id, site_id, session_id, visitor_id, event_id, event_type, page, date, occurred_at
-    from {{ ref('events') }}
+    select client_id, site_id, session_id, visitor_id, event_type, page, date, {{ event_order() }}
+    from {{ ref('int_events_joined') }}
     where not is_bot
+        and session_id is not null
         and (client_id, event_type) in (select client_id, event_type from steps)
         {%- if is_partial() %}
         and {{ is_touched('session') }}
@@ -22,9 +23,10 @@ events as (
 
 all_events as (
 
-    select client_id, site_id, session_id, visitor_id, event_id, event_type, page, date, occurred_at
-    from {{ ref('events') }}
+    select client_id, site_id, session_id, visitor_id, event_type, page, date, {{ event_order() }}
+    from {{ ref('int_events_joined') }}
     where not is_bot
+        and session_id is not null
         and (client_id, event_type) in (
             select client_id, event_type from steps where (client_id, funnel) in ({{ changed_funnels() }})
         )
@@ -44,11 +46,10 @@ matched as (
         steps.counted_by,
         case when steps.counted_by = 'visitor' then events.visitor_id else events.session_id end as counted_id,
         events.session_id,
-        events.event_id,
         steps.step,
         steps.window_minutes,
         events.date,
-        events.occurred_at
+        {{ event_order('events') }}
     from {{ source }} as events
     inner join steps
         on events.client_id = steps.client_id

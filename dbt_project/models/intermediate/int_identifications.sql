@@ -2,7 +2,7 @@
 
 with events as (
 
-    select * from {{ ref('events') }}
+    select * from {{ ref('int_events_joined') }}
     where event_type in ('identify', 'alias')
         and user_id is not null
         and {{ is_touched('session') }}
@@ -23,7 +23,12 @@ final as (
         case when event_type = 'alias' then nullif({{ json_text('props', 'previous') }}, '') end as previous_user_id,
         consent_tier,
         date,
-        occurred_at
+        occurred_at,
+        view_begun,
+        seq,
+        received_at,
+        object_key,
+        line_number
     from events
 
 )

@@ -1,7 +1,5 @@
 {{ config(group='reporting', meta={'touched_by': 'hour'}) }}
 
--- what is touched is known only then
--- depends_on: {{ ref('events') }}
 with lines as (
 
     select * from {{ ref('stg_web__received') }}
@@ -9,7 +7,17 @@ with lines as (
 
 ),
 
-final as (
+-- reports about a view that nobody knows, or does not know yet
+unattributed as (
+
+    select client_id, site_id, received_hour, count(*) as reports
+    from {{ ref('events') }}
+    where session_id is null and {{ is_passive() }} and {{ is_touched('hour') }}
+    group by client_id, site_id, received_hour
+
+),
+
+counted as (
 
     select
         client_id,
@@ -22,6 +30,17 @@ final as (
         cast(coalesce(sum(case when fate = 'kept' then lost end), 0) as bigint) as pixel_lost
     from lines
     group by client_id, site_id, received_hour
+
+),
+
+final as (
+
+    select counted.*, coalesce(unattributed.reports, 0) as unattributed_reports
+    from counted
+    left join unattributed
+        on counted.client_id = unattributed.client_id
+        and counted.site_id = unattributed.site_id
+        and counted.received_hour = unattributed.received_hour
 
 )
 

@@ -25,10 +25,10 @@ touched_neighbours as (
 carrying as (
 
     select
-        session_id, client_id, site_id, previous_visitor_id, event_id, occurred_at, occurred_on, date, timeout_minutes,
+        session_id, client_id, site_id, previous_visitor_id, {{ event_order() }}, occurred_on, date, timeout_minutes,
         cut_at_midnight
     from {{ ref('int_events_sessionised') }}
-    where previous_visitor_id is not null
+    where previous_visitor_id is not null and {{ is_act() }}
 
 ),
 
@@ -69,13 +69,15 @@ found as (
         before.session_id as continues_session_id,
         row_number() over (
             partition by seeking.session_id
-            order by before.occurred_at desc, before.event_id desc, seeking.occurred_at, seeking.event_id
+            order by {{ event_order('before', 'desc') }}, {{ event_order('seeking') }}
         ) as place
     from seeking
     inner join {{ ref('int_events_sessionised') }} as before
         on seeking.client_id = before.client_id
         and seeking.site_id = before.site_id
-        and seeking.previous_visitor_id = before.visitor_id
+        and seeking.previous_visitor_id = before.visitor_key
+        -- an act, or attention that lengthens its session
+        and (before.lasts_until is not null or {{ is_act('before.event_type') }})
         and seeking.found_on = before.occurred_on
         and before.occurred_at <= seeking.occurred_at
         and seeking.occurred_at <= {{ minutes_later('before.occurred_at', 'seeking.timeout_minutes') }}
@@ -105,7 +107,8 @@ lengths as (
         -- a session that begins with a campaign is not continued into where campaigns cut
         max(case when events.cut_on_campaign and events.utm_campaign is not null then 1 else 0 end) as has_campaign
     from {{ ref('int_events_sessionised') }} as events
-    where events.session_id in (select session_id from pairs union select continues_session_id from pairs)
+    where (events.lasts_until is not null or {{ is_act('events.event_type') }})
+        and events.session_id in (select session_id from pairs union select continues_session_id from pairs)
         {%- if is_partial() %}
         and {{ is_near_touched('events.date', session_reach(), session_reach()) }}
         {%- endif %}

@@ -7,8 +7,8 @@
 
 with events as (
 
-    select * from {{ ref('events') }}
-    where {{ is_touched('session') }}
+    select * from {{ ref('int_events_joined') }}
+    where session_id is not null and {{ is_touched('session') }}
 
 ),
 
@@ -29,8 +29,9 @@ known_sources as (
 
 in_order as (
 
-    select session_id, event_key, event_type, row_number() over (partition by session_id order by occurred_at, event_id) as place
+    select session_id, event_key, event_type, row_number() over (partition by session_id order by {{ event_order() }}) as place
     from events
+    where {{ is_act() }}
 
 ),
 
@@ -64,16 +65,15 @@ counted as (
         count(case when is_conversion then 1 end) as conversions,
         count(
             case
-                when event_type <> 'page_view'
-                    and event_type not in ({{ quoted_list(var('passive_event_types')) }})
-                    then 1
+                when event_type <> 'page_view' and {{ is_act() }} then 1
             end
         ) as interactions,
         cast(coalesce(sum(engaged_ms), 0) * 0.001 as decimal(18, 3)) as engaged_seconds,
         max(case when is_bot then 1 else 0 end) = 1 as is_bot,
         max(case when is_referrer_spam then 1 else 0 end) = 1 as is_referrer_spam,
-        min(occurred_at) as started_at,
-        max(occurred_at) as ended_at,
+        min(case when {{ is_act() }} then occurred_at end) as started_at,
+        -- what came too late to lengthen it has no part in its length
+        max(case when lasts_until is not null or {{ is_act() }} then occurred_at end) as ended_at,
         max(received_at) as last_received_at
     from events
     group by session_id, client_id, site_id
@@ -237,7 +237,7 @@ final as (
         revenue,
         engaged_seconds,
         cast({{ seconds_between('started_at', 'ended_at') }} as decimal(18, 3)) as duration_seconds,
-        page_views = 1 and interactions = 0 as is_bounce,
+        page_views = 1 and interactions = 0 and engaged_seconds < {{ var('engaged_seconds') }} as is_bounce,
         page_views >= 2 or conversions > 0 or engaged_seconds >= {{ var('engaged_seconds') }} as is_engaged,
         is_bot,
         is_referrer_spam,

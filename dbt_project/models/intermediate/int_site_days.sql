@@ -12,7 +12,7 @@ events as (
         client_id, site_id, date, visitor_id, event_type, consent_tier, currency, revenue, engaged_ms, scroll_percent,
         props, bot_class, occurred_at, received_at, received_hour, is_bot, is_conversion, gpc
     from {{ ref('events') }}
-    where {{ is_touched('day') }}
+    where session_id is not null and {{ is_touched('day') }}
 
 ),
 
@@ -72,11 +72,11 @@ events_by_day as (
         date,
         {{ revenue_currency() }} as currency,
         {{ revenue_total() }} as revenue,
-        count(distinct visitor_id) as visitors,
-        count(distinct case when consent_tier = 3 then visitor_id end) as known_visitors,
+        count(distinct case when {{ is_act() }} then visitor_id end) as visitors,
+        count(distinct case when consent_tier = 3 and {{ is_act() }} then visitor_id end) as known_visitors,
         count(*) as events,
         count(case when event_type = 'page_view' then 1 end) as page_views,
-        count(case when event_type = 'purchase' then 1 end) as purchases,
+        count(case when {{ is_purchase() }} then 1 end) as purchases,
         count(case when is_conversion then 1 end) as conversions,
         count(case when event_type = 'outbound_click' then 1 end) as outbound_clicks,
         count(case when event_type = 'download' then 1 end) as downloads,
@@ -124,7 +124,7 @@ sessions_by_day as (
         count(case when conversions > 0 then 1 end) as converted_sessions,
         count(case when channel = 'AI Assistant' then 1 end) as ai_assistant_sessions,
         sum(duration_seconds) as session_seconds,
-        median(duration_seconds) as median_session_seconds
+        median(cast(duration_seconds as double)) as median_session_seconds
     from sessions
     group by client_id, site_id, date
 

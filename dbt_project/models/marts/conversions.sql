@@ -1,6 +1,6 @@
 with events as (
 
-    select * from {{ ref('events') }}
+    select * from {{ ref('int_events_joined') }}
     where is_conversion and {{ is_touched('session') }}
 
 ),
@@ -37,7 +37,7 @@ final as (
 
         -- numbers
         row_number() over (
-            partition by events.session_id order by events.occurred_at, events.event_id
+            partition by events.session_id order by {{ event_order('events') }}
         ) as conversion_number,
         events.revenue,
         cast({{ seconds_between('sessions.started_at', 'events.occurred_at') }} as decimal(18, 3)) as seconds_from_start,

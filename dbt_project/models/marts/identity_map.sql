@@ -17,7 +17,7 @@ aliases as (
         select
             *,
             row_number() over (
-                partition by client_id, previous_user_id order by occurred_at desc, event_id desc, event_key
+                partition by client_id, previous_user_id order by {{ event_order(direction='desc') }}, event_key
             ) as place
         from identifications
         where previous_user_id is not null and previous_user_id <> user_id
@@ -43,7 +43,7 @@ identified as (
         select
             *,
             row_number() over (
-                partition by client_id, site_id, visitor_id order by occurred_at desc, event_id desc
+                partition by client_id, site_id, visitor_id order by {{ event_order(direction='desc') }}
             ) as place
         from identifications
         where visitor_id is not null

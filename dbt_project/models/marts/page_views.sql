@@ -1,7 +1,8 @@
 with events as (
 
-    select * from {{ ref('events') }}
+    select * from {{ ref('int_events_joined') }}
     where event_type in ('page_view', 'engagement')
+        and session_id is not null
         and {{ is_touched('session') }}
 
 ),
@@ -10,11 +11,11 @@ in_sequence as (
 
     select
         *,
-        row_number() over (partition by session_id order by occurred_at, event_id) as page_view_number,
-        lag(page) over (partition by session_id order by occurred_at, event_id) as previous_page,
-        lead(page) over (partition by session_id order by occurred_at, event_id) as next_page,
-        lead(occurred_at) over (partition by session_id order by occurred_at, event_id) as next_at,
-        row_number() over (partition by session_id, view_id order by occurred_at, event_id) as number_of_view
+        row_number() over (partition by session_id order by {{ event_order() }}) as page_view_number,
+        lag(page) over (partition by session_id order by {{ event_order() }}) as previous_page,
+        lead(page) over (partition by session_id order by {{ event_order() }}) as next_page,
+        lead(occurred_at) over (partition by session_id order by {{ event_order() }}) as next_at,
+        row_number() over (partition by session_id, view_id order by {{ event_order() }}) as number_of_view
     from events
     where event_type = 'page_view'
 

@@ -20,7 +20,7 @@ fetched as (
         1 as requests,
         page
     from {{ ref('events') }}
-    where bot_class in ('ai_assistant', 'ai_crawler') and {{ is_touched('day') }}
+    where bot_class in ('ai_assistant', 'ai_crawler') and session_id is not null and {{ is_touched('day') }}
 
 ),
 

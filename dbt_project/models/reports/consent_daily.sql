@@ -11,7 +11,7 @@ with events as (
         gpc,
         dnt
     from {{ ref('events') }}
-    where not is_bot and {{ is_touched('day') }}
+    where not is_bot and session_id is not null and {{ is_touched('day') }}
 
 ),
 
@@ -27,7 +27,7 @@ final as (
         -- numbers
         count(*) as events,
         count(case when event_type = 'page_view' then 1 end) as page_views,
-        count(distinct visitor_id) as visitors,
+        count(distinct case when {{ is_act() }} then visitor_id end) as visitors,
         count(distinct session_id) as sessions,
         count(case when gpc then 1 end) as gpc_events,
         count(case when dnt then 1 end) as dnt_events,

@@ -38,7 +38,8 @@ received_by_day as (
         sum(hours.received) as received,
         sum(hours.duplicates) as duplicates,
         sum(hours.quarantined) as quarantined,
-        sum(hours.pixel_lost) as pixel_lost
+        sum(hours.pixel_lost) as pixel_lost,
+        sum(hours.unattributed_reports) as unattributed_reports
     from {{ ref('int_received_hours') }} as hours
     left join sites on hours.client_id = sites.client_id and hours.site_id = sites.site_id
     {{ join_zone_days('days', "coalesce(sites.timezone, 'UTC')", utc_date('hours.received_hour')) }}
@@ -74,7 +75,7 @@ final as (
         cast(days.engaged_ms * 0.001 as decimal(18, 3)) as engaged_seconds,
         {{ ratio('days.engaged_ms * 0.001', 'days.sessions', 3) }} as avg_engaged_seconds,
         {{ ratio('days.session_seconds', 'days.sessions', 3) }} as avg_session_seconds,
-        round(cast(days.median_session_seconds as double), 3) as median_session_seconds,
+        round(days.median_session_seconds, 4) as median_session_seconds,
         days.entrances,
         days.exits,
         days.conversions,
@@ -103,6 +104,7 @@ final as (
         days.late_added,
         cast(coalesce(received_by_day.pixel_lost, 0) as bigint) as pixel_lost,
         1 + days.revisions_after_final as revision,
+        cast(coalesce(received_by_day.unattributed_reports, 0) as bigint) as unattributed_reports,
 
         -- booleans
         coalesce(watermark.reached_at >= days.final_at, false) as is_final,

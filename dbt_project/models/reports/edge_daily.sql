@@ -13,7 +13,9 @@ with requests as (
         time_taken,
         is_bot
     from {{ ref('events') }}
-    where origin in ('access_log', 'cloudfront') and {{ is_touched('day') }}
+    where {{ is_touched('day') }}
+        -- a log of an edge tells of each request; of one of a server only page views are kept
+        and (({{ is_request() }} and origin = 'cloudfront') or (event_type = 'page_view' and origin = 'access_log'))
 
 ),
 

@@ -2,7 +2,7 @@ with events as (
 
     select client_id, site_id, date, event_type, visitor_id, session_id, page, currency, revenue, is_conversion
     from {{ ref('events') }}
-    where not is_bot and {{ is_touched('day') }}
+    where not is_bot and session_id is not null and {{ is_touched('day') }}
 
 ),
 

@@ -9,17 +9,19 @@ with definitions as (
 
 ),
 
+-- an event that takes two steps has one place
 steps as (
 
-    select * from {{ ref('int_funnel_steps') }}
+    select
+        *,
+        dense_rank() over (partition by client_id, site_id, funnel, counted_id order by {{ event_order() }}) as place
+    from {{ ref('int_funnel_steps') }}
     {%- if is_partial() %}
-    where {{ is_near_touched_day(funnel_days() + session_reach(), funnel_days()) }}
-        and (client_id, funnel) not in ({{ changed_funnels() }})
-
-    union all
-
-    select * from {{ ref('int_funnel_steps') }}
-    where (client_id, funnel) in ({{ changed_funnels() }})
+    where (
+            {{ is_near_touched_day(funnel_days() + session_reach(), funnel_days()) }}
+            and (client_id, funnel) not in ({{ changed_funnels() }})
+        )
+        or (client_id, funnel) in ({{ changed_funnels() }})
     {%- endif %}
 
 ),
@@ -28,7 +30,7 @@ steps as (
 entries as (
 
     select
-        client_id, site_id, funnel, counted_id, date, window_minutes, event_id,
+        client_id, site_id, funnel, counted_id, date, window_minutes, place,
         occurred_at as entered_at,
         occurred_at as step_at
     from (
@@ -36,12 +38,12 @@ entries as (
             *,
             row_number() over (
                 partition by client_id, site_id, funnel, counted_id, case when counted_by = 'visitor' then date end
-                order by occurred_at, event_id
-            ) as place
+                order by place
+            ) as nth
         from steps
         where step = 1
     ) as ranked
-    where place = 1
+    where nth = 1
 
 ),
 
@@ -54,17 +56,17 @@ reached_1 as (
 -- the first fitting event after the step before, within the window
 reached_{{ step }} as (
 
-    select client_id, site_id, funnel, counted_id, date, window_minutes, event_id, entered_at, step_at
+    select client_id, site_id, funnel, counted_id, date, window_minutes, place, entered_at, step_at
     from (
         select
             before.client_id, before.site_id, before.funnel, before.counted_id, before.date, before.window_minutes,
-            steps.event_id,
+            steps.place,
             before.entered_at,
             steps.occurred_at as step_at,
             row_number() over (
                 partition by before.client_id, before.site_id, before.funnel, before.counted_id, before.date
-                order by steps.occurred_at, steps.event_id
-            ) as place
+                order by steps.place
+            ) as nth
         from reached_{{ step - 1 }} as before
         inner join steps
             on before.client_id = steps.client_id
@@ -72,13 +74,10 @@ reached_{{ step }} as (
             and before.funnel = steps.funnel
             and before.counted_id = steps.counted_id
             and steps.step = {{ step }}
-            and (
-                steps.occurred_at > before.step_at
-                or (steps.occurred_at = before.step_at and steps.event_id > before.event_id)
-            )
+            and steps.place > before.place
             and steps.occurred_at <= {{ minutes_later('before.entered_at', 'before.window_minutes') }}
     ) as ranked
-    where place = 1
+    where nth = 1
 
 ),
 {% endfor %}
@@ -99,7 +98,7 @@ counted as (
         date,
         step,
         count(*) as reached,
-        median({{ seconds_between('entered_at', 'step_at') }}) as median_seconds
+        median(cast({{ seconds_between('entered_at', 'step_at') }} as double)) as median_seconds
     from reached
     group by client_id, site_id, funnel, date, step
 
@@ -124,7 +123,7 @@ final as (
         entered.reached as entered,
         coalesce(counted.reached, 0) as reached,
         round(cast(coalesce(counted.reached, 0) as double) / entered.reached, 4) as share_of_entered,
-        round(cast(counted.median_seconds as double), 3) as median_seconds
+        round(counted.median_seconds, 4) as median_seconds
 
     from counted as entered
     inner join definitions

@@ -8,7 +8,7 @@ events as (
 
     select client_id, site_id, date, occurred_at, received_at, received_hour
     from {{ ref('events') }}
-    where {{ is_touched('day') }}
+    where not {{ is_request() }} and {{ is_touched('day') }}
 
 ),
 

@@ -47,6 +47,10 @@ final as (
         first_party_session_id,
         known_user_id as user_id,
         view_id,
+        case
+            when view_id is not null and (event_type = 'page_view' or {{ is_passive() }})
+                then {{ short_hash("concat(client_id, '|', site_id, '|', view_id)") }}
+        end as view_key,
 
         -- strings
         event_type,
@@ -89,6 +93,12 @@ final as (
         end as currency,
         props,
         redactions,
+        -- where the event stands in its moment (macros/event_order.sql)
+        case
+            when seq is null then ''
+            else concat('0', regexp_extract(view_id, '^([0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3})-', 1))
+        end as view_begun,
+        object_key,
 
         -- numbers
         consent_tier,
@@ -106,6 +116,8 @@ final as (
         status,
         time_taken,
         bytes_sent,
+        coalesce(seq, -1) as seq,
+        line_number,
 
         -- booleans
         is_declared_host,

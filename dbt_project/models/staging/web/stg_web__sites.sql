@@ -7,7 +7,7 @@ with sites as (
         coalesce(timeout_minutes, {{ var('session_timeout_minutes') | int }}) as timeout_minutes,
         coalesce(cut_at_midnight, false) as cut_at_midnight,
         coalesce(cut_on_campaign, false) as cut_on_campaign,
-        coalesce(conversions, 'purchase') as conversions
+        coalesce(conversions, '{{ purchase_event_types() | join(",") }}') as conversions
 
     from {{ source('ingest', 'sites') }}
 
