@@ -12,7 +12,6 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 import dagster as dg
-from dagster._core.storage.partition_status_cache import get_and_update_asset_status_cache_value
 
 from orchestration.partitions import is_span, window_of
 
@@ -48,7 +47,9 @@ def show(instance: dg.DagsterInstance, partitions: Mapping[dg.AssetKey, dg.Parti
         definition = partitions[key]
         if not spans or not isinstance(definition, dg.TimeWindowPartitionsDefinition):
             continue
-        shown = get_and_update_asset_status_cache_value(instance, key, definition)
+        instance.get_status_by_partition(key, [], definition)  # Dagster then adds the newest events
+        record = next(iter(instance.get_asset_records([key])), None)
+        shown = record.asset_entry.cached_status if record else None
         if shown is None:
             continue
         whole = before = shown.deserialize_materialized_partition_subsets(definition)
