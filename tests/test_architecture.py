@@ -77,6 +77,8 @@ ARROWS: dict[str, tuple[str, ...]] = {
 
 #: Files that are longer than others, and why that reads better than two.
 LONG_FILES = {
+    "footfall/catalogue/state.py": "all that lies on the disk, one table",
+    "tests/commands/test_run.py": "one installation that ran, and what each part of it shows",
     "collector/spool.py": "the durability of a segment is one argument",
     "footfall/settings.py": "every setting, with all that is said of it",
     "footfall/event.py": "the contract, from the wire to the stored line",
