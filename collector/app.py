@@ -39,7 +39,7 @@ from collector.taken import Taken
 from collector.targets import KeyHolder, Sites, Target, inherit
 from collector.visitor_salts import VisitorSalts, where
 from footfall.access.limits import BYTES_OF_ONE, Limited, Limits
-from footfall.event import Refusal, Refused
+from footfall.event import EARLIEST, Refusal, Refused
 
 log = logging.getLogger("collector")
 
@@ -335,8 +335,8 @@ class Collector:
             moment = moment.astimezone(UTC) if moment.tzinfo else datetime.max.replace(tzinfo=UTC)
         except (ValueError, OverflowError):
             raise Refused(Refusal.RECEIPT_TIME, "expected ISO 8601 such as 2026-11-20T14:03:07Z") from None
-        if not datetime(2000, 1, 1, tzinfo=UTC) <= moment <= now:
-            raise Refused(Refusal.RECEIPT_TIME, "expected a time with its zone, from 2000 to now")
+        if not EARLIEST <= moment <= now:
+            raise Refused(Refusal.RECEIPT_TIME, f"expected a time with its zone, from {EARLIEST.year} to now")
         return moment
 
     # Everything else
