@@ -27,12 +27,14 @@ def read(
 
     `url`: s3://bucket/prefix, file:///folder or a folder. Each manifest and file is checked, and nothing that
     fails is returned. A day means days of the export's own calendar; a time is in UTC where it names no zone.
-    Without `start` from the first period that was delivered, without `end` to the last.
+    Without `start` from the first period that was promised, without `end` to the last that was delivered, as
+    the log of the bucket has them.
 
     Options: `key`, the PEM of the public key to trust (bytes, a path, or a list of them; without it those in
     the bucket, which finds damage and no forger); `client`, whose bucket it must be; `endpoint`, of an
     S3-compatible store; `missing="report"`, to go on where periods are missing or incomplete;
-    `mixed=True`, to unite periods whose columns differ.
+    `mixed=True`, to unite periods whose columns differ; `unlogged=True`, for a bucket of before there
+    were logs.
 
     Types are those of columns.md: text is `string`, with `<NA>` for NULL and "" for an empty text; whole
     numbers `Int64`, true and false `boolean`, times `datetime64[us, UTC]`, days and decimals those of Arrow.

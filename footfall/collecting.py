@@ -34,13 +34,15 @@ class ApiKey(Strict):
     """A key for programs, kept as its hash: what it may do, and which site its events belong to."""
 
     name: str = Field(pattern=KEY_NAME)
+    """For people, and in the audit."""
     sha256: str = Field(pattern=SHA256)
-    #: `write` sends events, `read` sees counts and recent events, `admin` may do both.
+    """The key's SHA-256 in hex. The key itself is kept nowhere."""
     permissions: list[Permission] = Field(min_length=1)
-    #: Needed to write where the client has several sites.
+    """`write` sends events, `read` sees counts and recent events, `admin` may do both."""
     site_id: str | None = None
-    #: Requests a minute; None: the setting's.
+    """Needed to write where the client has several sites."""
     requests_per_minute: int | None = Field(default=None, ge=1, le=1_000_000)
+    """Requests a minute; without it the setting's."""
 
     def may(self, permission: Permission) -> bool:
         """Whether the key has a permission, by name or as admin."""

@@ -4,7 +4,7 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from footfall import bucket_log, keys, notes
 from footfall.bucket_log import FOLDER, POINTER, REMOVALS, STATEMENTS, Leaf, Removal, RemovedKey, Statement
@@ -17,6 +17,8 @@ from footfall.signatures import signed_by
 #: Reads an object, at most so many bytes; None where it cannot be had, which was noted.
 Read = Callable[[str, int], bytes | None]
 Say = Callable[[str], None]
+#: How long after its plan a manifest may be in no checkpoint: its run is under way.
+RUN = timedelta(hours=2)
 #: Bytes of an object beside the data.
 _SMALL = 1024 * 1024
 
@@ -243,22 +245,32 @@ def until_of(removed: RemovedKey) -> datetime:
 
 
 def check_leaves(
-    log: FoundLog, sizes: Mapping[str, int], since: datetime | None, read: Read, say: Say
+    log: FoundLog,
+    sizes: Mapping[str, int],
+    listed_now: Callable[[], Mapping[str, int]],
+    since: datetime | None,
+    read: Read,
+    say: Say,
 ) -> int:
     """Is everything there that the log has a leaf of, unless a record lets it go? Manifests by name only: who
     reads them compares them. Returns how many manifests of periods before `since` are gone.
+
+    `listed_now` is asked once, where something is missing: a run may have put it since `sizes` were listed.
     """
+    gone = {key: leaf for key, leaf in log.newest.items() if log.above + key not in sizes}
+    missing = {key for key, leaf in gone.items() if not log.goes(key, leaf.sha256)}
+    if missing:
+        now = listed_now()
+        missing = {key for key in missing if log.above + key not in now}
     expired = 0
     for key, leaf in sorted(log.newest.items()):
         at = log.above + key
-        if log.goes(key, leaf.sha256) and at not in sizes:
-            continue
-        if at not in sizes:
+        if key in missing:
             if leaf.start is not None and since and datetime.fromisoformat(leaf.start) < since:
                 expired += 1
             else:
                 say(f"{at}: is missing, and the log has it")
-        elif leaf.start is None:
+        elif at in sizes and leaf.start is None:
             data = read(at, _SMALL)
             if data is not None and hashlib.sha256(data).hexdigest() != leaf.sha256:
                 say(f"{at}: its bytes are others than the log says")

@@ -68,11 +68,13 @@ _SMALL = 64 * 1024
 class Pointers:
     """The pointers of a bucket, seen with what lies in it.
 
-    `delivered`: key of a pointer → all manifests of its export; `logged`: those of them that are in the log.
+    `sizes`: key → size of what was listed. `delivered`: key of a pointer → all manifests of its export;
+    `logged`: those of them that are in the log. `is_there`: whether a key that was not listed is there now.
     `read` gives an object of at most so many bytes; None where it cannot be had, which was told then.
     """
 
     sizes: Mapping[str, int]
+    is_there: Callable[[str], bool]
     delivered: Mapping[str, list[Position]]
     logged: Mapping[str, list[Position]]
     read: Callable[[str, int], bytes | None]
@@ -97,7 +99,7 @@ class Pointers:
         to = pointer.get("manifest")
         if not isinstance(to, str) or not keys.is_key(to) or not to.endswith(f"/{MANIFEST_NAME}"):
             return "is no pointer"
-        if above + to not in self.sizes:
+        if above + to not in self.sizes and not self.is_there(above + to):
             return f"points to {to}, which is missing"
         there = self.read(above + to, MAX_BYTES)
         if there is None:

@@ -7,20 +7,20 @@ form it came in and as a table; `read_export` keeps the tables of all.
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from footfall.catalogue.periods import Period, calendar
+from footfall.bucket_log import FOLDER
+from footfall.catalogue.periods import Period
 from footfall.errors import FootfallError
-from footfall.exports import LIVE
-from footfall.found import mistakes, period_of
-from footfall.hours import floor
-from footfall.keys import MANIFEST_NAME
-from footfall.manifest import INCOMPLETE, MAX_BYTES, DeliveredFile, ReadManifest, as_manifest, parse
-from footfall.signatures import public_key, signed_by
+from footfall.log_check import FoundLog
+from footfall.manifest import MAX_BYTES, DeliveredFile
+from footfall.newest_periods import Delivery, Finder, Found
+from footfall.settled_log import settled_log
+from footfall.signatures import public_key
 from footfall.store import NotFound, ObjectStore, StoreError, TooLarge, open_store
 
 if TYPE_CHECKING:
@@ -46,31 +46,6 @@ class Part:
     schema: str
     is_incomplete: bool
     frame: "pd.DataFrame"
-
-
-@dataclass(frozen=True)
-class _Delivery:
-    """A manifest that holds what it must, as it was read and as its document is."""
-
-    read: ReadManifest
-    period: Period
-    document: dict[str, Any] = field(repr=False)
-
-    @property
-    def schema(self) -> str:
-        return str(self.document.get("schema", ""))
-
-    @property
-    def is_incomplete(self) -> bool:
-        return self.read.status == INCOMPLETE
-
-
-@dataclass(frozen=True)
-class _Found:
-    """The newest deliveries of the periods asked for, in order, and the periods that are not there."""
-
-    deliveries: tuple[_Delivery, ...]
-    missing: tuple[Period, ...]
 
 
 def read_export(
@@ -121,7 +96,8 @@ def _find(
     endpoint: str | None = None,
     missing: Missing = "raise",
     mixed: bool = False,
-) -> tuple[ObjectStore, _Found]:
+    unlogged: bool = False,
+) -> tuple[ObjectStore, Found]:
     if missing not in ("raise", "report"):
         raise FootfallError(f"missing: {missing!r} is neither 'raise' nor 'report'")
     first, last = _bound(start, "start"), _bound(end, "end")
@@ -130,7 +106,13 @@ def _find(
     trusted = _keys_in(store) if key is None else _given(key)
     if not trusted:
         raise FootfallError(f"{store.url('')} holds no public key in _keys/: is it the bucket? Or give key=")
-    reader = _Reader(store, export, trusted, client)
+    log = _log_of(store, trusted)
+    if log is None and not unlogged:
+        raise FootfallError(
+            f"{store.url(FOLDER)} holds no log, which alone says what was taken away; "
+            "unlogged=True does without"
+        )
+    reader = Finder(store, export, trusted, client, log)
     found = reader.find(f"{export}/", first, last)
     if found is None or found.missing:
         # A client file may have named other folders.
@@ -154,13 +136,6 @@ def _bound(said: Bound, what: str) -> date | datetime | None:
     if isinstance(said, datetime) and said.tzinfo is None:
         return said.replace(tzinfo=UTC)
     return said
-
-
-def _is_before(period: Period, bound: date | datetime) -> bool:
-    """Whether a period begins before a moment, or before a day of its own calendar."""
-    if isinstance(bound, datetime):
-        return period.start.timestamp() < bound.timestamp()
-    return period.start.date() < bound
 
 
 def _given(key: Keys) -> dict[str, bytes]:
@@ -187,114 +162,28 @@ def _keys_in(store: ObjectStore) -> dict[str, bytes]:
     return found
 
 
-@dataclass(frozen=True)
-class _Reader:
-    """Looks for the manifests of one export. `client`: whose they must be; None: all of one client."""
+def _log_of(store: ObjectStore, trusted: Mapping[str, bytes]) -> FoundLog | None:
+    """The log of the bucket; None where it has none. Raises FootfallError where it cannot be trusted."""
 
-    store: ObjectStore
-    export: str
-    trusted: Mapping[str, bytes]
-    client: str | None
-
-    def find(self, prefix: str, first: date | datetime | None, last: date | datetime | None) -> _Found | None:
-        """What lies below a prefix; None where nothing does."""
-        newest: dict[float, _Delivery] = {}
-        for key in self._keys(prefix, first, last):
-            each = self._delivery(key)
-            if each is None or (first and _is_before(each.period, first)):
-                continue
-            if last and not _is_before(each.period, last):
-                continue
-            at = each.period.start.timestamp()
-            if at not in newest or newest[at].read.revision < each.read.revision:
-                newest[at] = each
-        if not newest:
-            return None
-        deliveries = tuple(newest[at] for at in sorted(newest))
-        clients = sorted({each.read.client_id for each in deliveries})
-        if len(clients) > 1:
-            raise FootfallError(
-                f"{self.store.url(prefix)} holds manifests of {', '.join(clients)}: say client="
-            )
-        return _Found(deliveries, tuple(self._missing(deliveries, first, last)))
-
-    def _keys(
-        self, prefix: str, first: date | datetime | None, last: date | datetime | None
-    ) -> Iterator[str]:
-        """Keys of manifests whose folder names a day that can be meant; each folder names its own."""
-        low = (first - timedelta(days=1)).strftime("%Y-%m-%d") if first else ""
-        high = (last + timedelta(days=1)).strftime("%Y-%m-%d") if last else "9999-99-99"
-        for info in self.store.list(prefix):
-            if not info.key.endswith(f"/{MANIFEST_NAME}") or info.key.startswith("_"):
-                continue
-            days = _DATE.findall(info.key)
-            if not days or any(low <= day <= high for day in days):
-                yield info.key
-
-    def _delivery(self, key: str) -> _Delivery | None:
-        """A manifest; None where it is of another export, or of a client that was not asked for."""
-        where = self.store.url(key)
+    def read(key: str, limit: int) -> bytes | None:
         try:
-            document = parse(self.store.get(key, limit=MAX_BYTES))
-            read = as_manifest(document)
-            if read.export != self.export or (self.client or read.client_id) != read.client_id:
-                return None
-            signed_by(document, self.trusted)
-            for mistake in mistakes(read):
-                raise ValueError(mistake)
-            if read.key != key:
-                raise ValueError(f"was moved, it was written as {read.key}")
-            return _Delivery(read, period_of(read), document)
-        except ValueError as error:
-            raise FootfallError(f"{where}: {error}; `footfall verify` says more") from None
+            return store.get(key, limit=limit)
+        except NotFound:
+            return None
 
-    def _missing(
-        self, deliveries: Sequence[_Delivery], first: date | datetime | None, last: date | datetime | None
-    ) -> Iterator[Period]:
-        """Periods that should be there: a period without rows is delivered too."""
-        there = {each.period.start.timestamp() for each in deliveries}
-        expected = list(_expected(deliveries, first, last))
-        closed = set()
-        if self.export.endswith(LIVE) and any(p.start.timestamp() not in there for p in expected):
-            # An hour that is delivered whole needs no parts any more.
-            hours = _Reader(self.store, self.export.removesuffix(LIVE), self.trusted, self.client)
-            found = hours.find(f"{hours.export}/", None, None) or hours.find("", None, None)
-            closed = {each.period.start.timestamp() for each in (found.deliveries if found else ())}
-        for period in expected:
-            at = period.start.timestamp()
-            if at not in there and floor(period.start).timestamp() not in closed:
-                yield period
+    lying = {info.key: info.size for info in store.list(FOLDER)}
+    if not lying:
+        return None
+    log, odd = settled_log(store, "", lying, trusted, read)
+    if log is None or odd:
+        why = odd[0] if odd else "no checkpoint is signed"
+        raise FootfallError(
+            f"the log of {store.url('')} cannot be trusted: {why}; `footfall verify` says more"
+        )
+    return log
 
 
-def _expected(
-    deliveries: Sequence[_Delivery], first: date | datetime | None, last: date | datetime | None
-) -> Iterator[Period]:
-    """Every period from the first to the last that was asked for or, where nothing was asked, is there.
-
-    How long a period is, is what the one before it says: parts of an hour can change their length.
-    """
-
-    def following(period: Period) -> Period:
-        return calendar(period.cadence, period.zone).after(period)
-
-    start = deliveries[0].period
-    calendar_of_first = calendar(start.cadence, start.zone)
-    earlier = []
-    while first is not None and not _is_before(before := calendar_of_first.before(start.start), first):
-        earlier.append(before)
-        start = before
-    yield from reversed(earlier)
-    for one, other in zip(deliveries, [*deliveries[1:], None], strict=True):
-        yield one.period
-        period = following(one.period)
-        while (other and period.start.timestamp() < other.period.start.timestamp()) or (
-            not other and last is not None and _is_before(period, last)
-        ):
-            yield period
-            period = following(period)
-
-
-def _require_whole(export: str, found: _Found) -> None:
+def _require_whole(export: str, found: Found) -> None:
     go_on = "missing='report' goes on without"
     if found.missing:
         names = [period.name for period in found.missing]
@@ -312,7 +201,7 @@ def _shown(names: Sequence[str]) -> str:
     return ", ".join(names[:_NAMED]) + more
 
 
-def _require_one_schema(export: str, deliveries: Sequence[_Delivery]) -> None:
+def _require_one_schema(export: str, deliveries: Sequence[Delivery]) -> None:
     """Columns of one name can mean something else: one that was hashed, or renamed, or filtered since."""
     for one, other in pairwise(deliveries):
         if one.schema != other.schema:
@@ -323,7 +212,7 @@ def _require_one_schema(export: str, deliveries: Sequence[_Delivery]) -> None:
             )
 
 
-def _parts(store: ObjectStore, found: _Found) -> Iterator[Part]:
+def _parts(store: ObjectStore, found: Found) -> Iterator[Part]:
     from footfall.delivered_tables import as_frame, table_of
 
     for each in found.deliveries:

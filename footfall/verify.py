@@ -19,7 +19,7 @@ from footfall.exports import LIVE
 from footfall.found import is_of_before_signing, mistakes, own_key, period_of
 from footfall.hours import floor
 from footfall.keys import MANIFEST_NAME
-from footfall.log_check import FoundLog, Read, pointers_of, read_log, roots
+from footfall.log_check import FoundLog, Read, pointers_of, roots
 from footfall.manifest import (
     INCOMPLETE,
     MAX_BYTES,
@@ -29,6 +29,7 @@ from footfall.manifest import (
     parse,
 )
 from footfall.pointers import Pointers, Position, position
+from footfall.settled_log import settled_log
 from footfall.signatures import public_key, signed_by
 from footfall.store import NotFound, ObjectStore, StoreError
 from footfall.survey import size_of, survey
@@ -85,7 +86,8 @@ def verify_bucket(
 
     logs = {}
     for root in sorted(roots(sizes)):
-        found = read_log(root, sizes, trusted_in(root), fetch, seen.problems.append)
+        found, odd = settled_log(store, root, sizes, trusted_in(root), fetch)
+        seen.problems += odd
         if found is not None:
             logs[root] = found
     seen.logs = list(logs.values())
@@ -136,14 +138,16 @@ def verify_bucket(
         _check_continuity(client_id, export, periods, {*hours} if export.endswith(LIVE) else set(), seen)
     for above, log in logs.items():
         whose = owner(above) or _most(clients[above]) or log.client_id
-        check_log(log, sizes, fetch, at, since, whose, seen)
+        check_log(log, sizes, lambda: survey(store).sizes, fetch, at, since, whose, seen)
     if needs_log:
         seen.problems += [
             f"{above}{POINTER}: there is no log, which alone says what is missing (--allow-unlogged)"
             for above in sorted(clients.keys() - logs.keys())
         ]
     _check_nesting(clients, seen)
-    named |= _check_pointers(fetch, clients, series, logs, sizes, seen)
+    named |= _check_pointers(
+        fetch, lambda key: size_of(store, key) is not None, clients, series, logs, sizes, seen
+    )
     named |= {f"{above}{keys.README}" for above in clients}
     seen.uncommitted = sorted(
         key for key in set(sizes) - named if not any(f"/{ours}" in f"/{key}" for ours in _OURS)
@@ -335,6 +339,7 @@ def _check_nesting(clients: Mapping[str, Mapping[str, list[str]]], seen: Verific
 
 def _check_pointers(
     read: Read,
+    is_there: Callable[[str], bool],
     roots: Container[str],
     series: Mapping[_Series, Mapping[str, Mapping[int, ReadManifest]]],
     logs: Mapping[str, FoundLog],
@@ -355,12 +360,13 @@ def _check_pointers(
                 if above in logs and each.key in logs[above].newest:
                     logged[key].append(position(each.period.start, revision))
     found = set()
-    pointers = Pointers(sizes, delivered, logged, read)
+    pointers = Pointers(sizes, is_there, delivered, logged, read)
     for key, above, export in pointers.found(roots):
         found.add(key)
         wrong = pointers.mistake(key, above, export)
         seen.problems += [f"{key}: {wrong}"] if wrong else []
     for above, log in logs.items():
-        lost = {f"{above}{key}" for key in pointers_of(log)} - found
-        seen.problems += [f"{key}: is missing, the pointer to the newest period" for key in sorted(lost)]
+        lost = sorted({f"{above}{key}" for key in pointers_of(log)} - found)
+        gone = [key for key in lost if not is_there(key)]
+        seen.problems += [f"{key}: is missing, the pointer to the newest period" for key in gone]
     return found

@@ -1,19 +1,16 @@
 """A bucket against its own log: what must be there, and what may be gone."""
 
 import hashlib
-from collections.abc import Mapping
-from datetime import datetime, timedelta
+from collections.abc import Callable, Mapping
+from datetime import datetime
 
 from footfall.bucket_log import POINTER
 from footfall.completeness import missing
 from footfall.event import timestamp
 from footfall.found import period_of
-from footfall.log_check import FoundLog, Outstanding, Read, check_leaves, check_unknown, until_of
+from footfall.log_check import RUN, FoundLog, Outstanding, Read, check_leaves, check_unknown, until_of
 from footfall.manifest import DeliveredFile, ReadManifest
 from footfall.verification import Verification
-
-#: How long after its plan a manifest may be in no checkpoint: its run is under way.
-_RUN = timedelta(hours=2)
 
 
 def check_logged(
@@ -25,7 +22,7 @@ def check_logged(
         if hashlib.sha256(data).hexdigest() != leaf.sha256:
             seen.problems.append(f"{key}: its bytes are others than the log says")
     elif log.is_whole:
-        if at is not None and read.planned_at > timestamp(at - _RUN):
+        if at is not None and read.planned_at > timestamp(at - RUN):
             seen.in_progress.append(key)
         else:
             seen.problems.append(f"{key}: is in no leaf of the log")
@@ -44,16 +41,20 @@ def may_be_gone(
 def check_log(
     log: FoundLog,
     sizes: Mapping[str, int],
+    listed_now: Callable[[], Mapping[str, int]],
     read: Read,
     at: datetime | None,
     since: datetime | None,
     whose: str,
     seen: Verification,
 ) -> None:
-    """What must be there by a log: each leaf, each period that was promised; and nothing it does not know."""
+    """What must be there by a log: each leaf, each period that was promised; and nothing it does not know.
+
+    `sizes`: what was listed before the log was read. `listed_now`: lists it once more.
+    """
     if whose != log.client_id:
         seen.problems.append(f"{log.above}{POINTER}: is of the client {log.client_id}, not of {whose}")
-    seen.expired += check_leaves(log, sizes, since, read, seen.problems.append)
+    seen.expired += check_leaves(log, sizes, listed_now, since, read, seen.problems.append)
     check_unknown(log, sizes, [key.removeprefix(log.above) for key in seen.in_progress], seen.problems.append)
     for key, (record, removed) in sorted(log.gone.items()):
         if log.above + key in sizes:

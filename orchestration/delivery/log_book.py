@@ -25,29 +25,17 @@ from footfall.notes import Checkpoint
 from footfall.signatures import Signer
 from orchestration.delivery.ledger import Ledger, text_of
 from orchestration.delivery.log_tables import note
-
-
-class Promised(msgspec.Struct, frozen=True):
-    """A promise, and the end of the newest period that was delivered of it."""
-
-    promise: Promise
-    last: str
+from orchestration.delivery.promises import Ordered, Promised, ended, promised
 
 
 @dataclass(frozen=True)
-class Ordered:
-    """What a client file orders of one export: by this a promise goes on, or has ended."""
+class Run:
+    """The numbers that one run gave: the log had `before` leaves, then `size`; its checkpoint and day."""
 
-    export: str
-    cadence: str
-    zone: str
-    sites: tuple[tuple[str, str], ...] = ()
-
-    def is_of(self, promise: Promise) -> bool:
-        """Whether a promise is of this order."""
-        return self == Ordered(
-            promise.export, promise.cadence, promise.timezone, tuple(sorted(promise.sites.items()))
-        )
+    before: int
+    size: int
+    note: bytes
+    day: str
 
 
 @dataclass(frozen=True)
@@ -186,9 +174,11 @@ class LogBook:
             "SELECT 1 FROM log_leaves WHERE log = ? AND number IS NULL LIMIT 1", (self._log,)
         ).fetchone()
         promises, _ = self._promises(connection)
-        return bool(is_new) or self._published() < self.tip.size or _ended(promises, ordered) != promises
+        return bool(is_new) or self.in_bucket < self.tip.size or ended(promises, ordered) != promises
 
-    def _published(self) -> int:
+    @property
+    def in_bucket(self) -> int:
+        """How many leaves the bucket has by now."""
         found = self._one("SELECT published FROM logs WHERE log = ?", self._log)
         return int(found["published"]) if found else 0
 
@@ -204,7 +194,7 @@ class LogBook:
         with self._transaction() as connection:
             new = self._new(connection)
             before, stated = self._promises(connection)
-            promises = _ended(_promised(before, self._manifests(connection, new), now), ordered)
+            promises = ended(promised(before, self._manifests(connection, new), now), ordered)
             is_changed = [each.promise for each in promises] != [each.promise for each in before]
             if is_changed or (new and not stated):
                 stated += 1
@@ -266,18 +256,30 @@ class LogBook:
             (self._log, tip.size, tip.packed(), note, day),
         )
 
-    def batches(self, since: int | None = None) -> Iterator[Batch]:
-        """What each run added, from a size on; without one, what the bucket does not have yet."""
-        done = self._published() if since is None else since
+    def runs(self, since: int = 0) -> list[Run]:
+        """All runs that added to the log, from a size on, in order."""
         rows = self._ledger.connection().execute(
             "SELECT size, note, day FROM log_checkpoints WHERE log = ? AND size > ? ORDER BY size",
-            (self._log, done),
+            (self._log, since),
         )
-        before = self.at(done)
+        before, found = since, []
         for row in rows.fetchall():
-            leaves = self._leaves(before.size, row["size"])
-            yield Batch(before, leaves, bytes(row["note"]), row["day"])
-            before = before.extended(leaf.hash for leaf in leaves)
+            found.append(Run(before, row["size"], bytes(row["note"]), row["day"]))
+            before = row["size"]
+        return found
+
+    def batch(self, run: Run, before: Frontier | None = None) -> Batch:
+        """What a run added. `before`: the log before it, where it is known."""
+        return Batch(before or self.at(run.before), self._leaves(run.before, run.size), run.note, run.day)
+
+    def batches(self, since: int | None = None) -> Iterator[Batch]:
+        """What each run added, from a size on; without one, what the bucket does not have yet."""
+        done = self.in_bucket if since is None else since
+        before = self.at(done)
+        for run in self.runs(done):
+            batch = self.batch(run, before)
+            yield batch
+            before = before.extended(leaf.hash for leaf in batch.leaves)
 
     def published(self, size: int) -> None:
         """The bucket has the log up to this size."""
@@ -337,55 +339,3 @@ class LogBook:
 
 def _day(now: datetime) -> str:
     return now.astimezone(UTC).strftime("%Y-%m-%d")
-
-
-def _promised(before: list[Promised], manifests: Iterable[dict[str, Any]], now: datetime) -> list[Promised]:
-    """The promises with more periods delivered: a new export begins with its first one."""
-    promises = list(before)
-    for document in manifests:
-        period = document["period"]
-        if not period.get("end"):
-            continue  # of before manifests said it
-        start, end = period["start"], period["end"]
-        ordered = Ordered(
-            document["export"],
-            document["cadence"],
-            period.get("timezone", "UTC"),
-            tuple(sorted(period.get("sites", {}).items())),
-        )
-        mine = [(n, each) for n, each in enumerate(promises) if ordered.is_of(each.promise)]
-        going = [(n, each) for n, each in mine if each.promise.until is None]
-        is_covered = any(each.promise.until and start < each.promise.until for _, each in mine)
-        if going and not is_covered:
-            [(n, each)] = going
-            first = min(each.promise.first, _first(ordered, start, end))
-            promise = msgspec.structs.replace(each.promise, first=first)
-            promises[n] = Promised(promise, max(each.last, end))
-        elif not is_covered:
-            promise = Promise(
-                ordered.export,
-                ordered.cadence,
-                ordered.zone,
-                _first(ordered, start, end),
-                timestamp(now),
-                sites=dict(ordered.sites),
-            )
-            promises.append(Promised(promise, end))
-    return promises
-
-
-def _first(ordered: Ordered, start: str, end: str) -> str:
-    """From when a period's promise holds: from its end where it begins by another zone's clocks."""
-    periods = calendar(ordered.cadence, ordered.zone, dict(ordered.sites))
-    moment = datetime.fromisoformat(start)
-    return start if periods.at(moment).start == moment else end
-
-
-def _ended(promises: list[Promised], ordered: Sequence[Ordered]) -> list[Promised]:
-    """The same, those ended that no client file orders any more: with the last period that was delivered."""
-    return [
-        each
-        if each.promise.until or any(order.is_of(each.promise) for order in ordered)
-        else Promised(msgspec.structs.replace(each.promise, until=each.last), each.last)
-        for each in promises
-    ]

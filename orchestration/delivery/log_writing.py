@@ -20,9 +20,10 @@ from footfall.swapping import put_pointer
 from footfall.zones import clock
 from orchestration.delivery.desk import Desk
 from orchestration.delivery.ledger import Ledger
-from orchestration.delivery.log_book import Batch, LogBook, Ordered
+from orchestration.delivery.log_book import Batch, LogBook
 from orchestration.delivery.pages import MARK
 from orchestration.delivery.places import BACKUP, Place, Places
+from orchestration.delivery.promises import Ordered
 
 #: Bytes of an object that is taken up: a schema, a page, a statement.
 _SMALL = 1024 * 1024
@@ -162,7 +163,7 @@ def _point(store: ObjectStore, batch: Batch, desk: Desk, name: str) -> None:
     """Make the pointer say this checkpoint, unless it says a longer one of this log."""
 
     def is_longer(there: bytes) -> bool:
-        found = _opened(there, desk, name)
+        found = opened(there, desk.own_keys, name)
         return found is not None and found.size > batch.size
 
     put_pointer(store, POINTER, batch.note, limit=notes.MAX_BYTES, stays=is_longer)
@@ -174,13 +175,13 @@ def _checkpoint(batch: Batch, desk: Desk) -> Checkpoint:
 
 def _pointed(store: ObjectStore, desk: Desk, name: str) -> Checkpoint | None:
     data = _read(store, POINTER, notes.MAX_BYTES)
-    return _opened(data, desk, name) if data is not None else None
+    return opened(data, desk.own_keys, name) if data is not None else None
 
 
-def _opened(data: bytes, desk: Desk, name: str) -> Checkpoint | None:
+def opened(data: bytes, own_keys: Mapping[str, bytes], name: str) -> Checkpoint | None:
     """A checkpoint of this log that a key of ours signed; None for what anybody could have written."""
     try:
-        found = notes.opened(data, desk.own_keys)
+        found = notes.opened(data, own_keys)
     except ValueError:
         return None
     return found if found.origin == name else None
@@ -226,7 +227,7 @@ def _kept(
     found = {}
     for key in lying:
         data = _read(store, key, notes.MAX_BYTES) if bucket_log.is_checkpoint(key) else None
-        checkpoint = _opened(data, desk, name) if data is not None else None
+        checkpoint = opened(data, desk.own_keys, name) if data is not None else None
         if checkpoint is not None and data is not None:
             found[checkpoint.size, checkpoint.root] = data, bucket_log.day_of(key)
     return found

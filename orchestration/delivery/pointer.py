@@ -24,7 +24,18 @@ def point(
 
     Two writers never lose a turn. A pointer that anybody could have written holds up nothing.
     """
-    key = keys.latest(export.name)
+    key, text = keys.latest(export.name), _text(export, row, data)
+    # Of a store without conditions the last one counts: the manifests are the truth anyway.
+    put_pointer(
+        store,
+        key,
+        text,
+        limit=_LIMIT,
+        stays=lambda there: _is_newer(store, there, row, own_keys),
+    )
+
+
+def _text(export: Export, row: LedgerRow, data: bytes) -> bytes:
     pointer = {
         "export": export.name,
         "period_start": row.period_start.isoformat(),
@@ -32,9 +43,21 @@ def point(
         "manifest": row.manifest_key,
         "sha256": hashlib.sha256(data).hexdigest(),
     }
-    text = (json.dumps(pointer, indent=2) + "\n").encode()
-    # Of a store without conditions the last one counts: the manifests are the truth anyway.
-    put_pointer(store, key, text, limit=_LIMIT, stays=lambda there: _is_newer(store, there, row, own_keys))
+    return (json.dumps(pointer, indent=2) + "\n").encode()
+
+
+def astray(store: ObjectStore, export: Export, row: LedgerRow, own_keys: Mapping[str, bytes]) -> str:
+    """What is wrong with the pointer of an export whose newest delivery is `row`; empty: nothing."""
+    key = keys.latest(export.name)
+    try:
+        there = store.get(key, limit=_LIMIT)
+    except NotFound:
+        return f"{key}: is missing"
+    except TooLarge:
+        there = b""
+    if there == _text(export, row, str(row.manifest).encode()) or _is_newer(store, there, row, own_keys):
+        return ""
+    return f"{key}: does not name {row.manifest_key}, the newest"
 
 
 def _is_newer(store: ObjectStore, data: bytes, row: LedgerRow, own_keys: Mapping[str, bytes]) -> bool:

@@ -1,12 +1,15 @@
 """What a bucket holds of an export, held against the newest revision of each period that arrived in it.
 
-At a bounded cost: the newest periods are read whole, of all others a listing tells what is there.
+At a bounded cost: the newest periods are read whole, and each day some of the others in turn; of the rest a
+listing tells what is there.
 """
 
 import hashlib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from os.path import commonprefix
+from typing import TypeVar
 
 from footfall.manifest import DeliveredFile
 from footfall.store import NotFound, ObjectStore, TooLarge
@@ -16,10 +19,15 @@ from orchestration.delivery.ledger import LedgerRow
 #: Periods of an export that are read whole, the newest ones: a day of hours. More: damage of older files is
 #: found, and each look reads more. 1 to 1000.
 RECENT = 24
+#: Older periods that a look reads whole, others each day: a year of hours has its turn once a year.
+IN_TURN = 24
 #: Bytes of files that a look reads at most in one bucket. Of further files only the size is compared.
 READ_BYTES = 128 * 1024 * 1024
 #: Objects that a listing did not name are asked for one by one, so many of them: a listing may be stale.
 ASKED = 100
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -34,28 +42,49 @@ class Presence:
     wrong: tuple[str, ...]
 
 
+def in_turn(items: Sequence[T], many: int, day: date) -> Sequence[T]:
+    """So many of the items, others each day until all have had their turn; all where there are no more."""
+    if len(items) <= many:
+        return items
+    start = day.toordinal() * many % len(items)
+    return [*items[start : start + many], *items[: max(0, start + many - len(items))]]
+
+
 def look(
-    store: ObjectStore, rows: Collection[LedgerRow], *, recent: int = RECENT, read_bytes: int = READ_BYTES
+    store: ObjectStore,
+    rows: Collection[LedgerRow],
+    day: date,
+    *,
+    recent: int = RECENT,
+    turn: int = IN_TURN,
+    read_bytes: int = READ_BYTES,
 ) -> Presence:
-    """Hold a bucket against delivered revisions, one a period. Raises StoreError where it does not let us."""
+    """Hold a bucket against delivered revisions, one a period. Raises StoreError where it does not let us.
+
+    `day`: whose turn it is.
+    """
     newest = sorted(rows, key=lambda row: row.period_start, reverse=True)
     # As little of the bucket as a listing can name.
     beginning = commonprefix([key for row in newest for key in _promised(row)])  # noqa: RUF071
     listed = {info.key: info.size for info in store.list(beginning)} if newest else {}
     budget = [read_bytes]
     wrong: list[str] = []
-    for row in newest[:recent]:
+    older = newest[recent:]
+    read = {row.period_start: row for row in (*newest[:recent], *in_turn(older, turn, day))}
+    for row in read.values():
         wrong += _read(store, row, listed, budget)
     missing = []
-    for row in newest[recent:]:
+    for row in older:
+        if row.period_start in read:
+            continue
         for key, size in _promised(row).items():
             if key not in listed:
                 missing.append((key, size))
             elif listed[key] != size:
                 wrong.append(f"{key}: has {listed[key]} bytes, {size} were delivered")
-    wrong += [line for key, size in missing[:ASKED] if (line := _asked_for(store, key, size))]
+    wrong += [line for key, size in missing[:ASKED] if (line := asked_for(store, key, size))]
     wrong += [f"{key}: is missing" for key, _ in missing[ASKED:]]
-    return Presence(len(newest), min(len(newest), recent), tuple(wrong))
+    return Presence(len(newest), len(read), tuple(wrong))
 
 
 def _promised(row: LedgerRow) -> Mapping[str, int]:
@@ -66,7 +95,7 @@ def _promised(row: LedgerRow) -> Mapping[str, int]:
     }
 
 
-def _asked_for(store: ObjectStore, key: str, size: int) -> str:
+def asked_for(store: ObjectStore, key: str, size: int) -> str:
     """What is wrong with an object that a listing did not name; empty: it is there."""
     found = size_of(store, key)
     if found is None:
@@ -76,7 +105,7 @@ def _asked_for(store: ObjectStore, key: str, size: int) -> str:
 
 def _read(store: ObjectStore, row: LedgerRow, listed: Mapping[str, int], budget: list[int]) -> Iterator[str]:
     key, manifest = str(row.manifest_key), str(row.manifest).encode()
-    line = _differs(store, key, len(manifest), hashlib.sha256(manifest).hexdigest())
+    line = differs(store, key, len(manifest), hashlib.sha256(manifest).hexdigest())
     if line:
         yield line
     for file in row.files:
@@ -88,15 +117,16 @@ def _read_file(
 ) -> Iterator[str]:
     if file.bytes > budget[0]:
         there = listed.get(file.key) == file.bytes
-        line = "" if there else _asked_for(store, file.key, file.bytes)
+        line = "" if there else asked_for(store, file.key, file.bytes)
     else:
         budget[0] -= file.bytes
-        line = _differs(store, file.key, file.bytes, file.sha256)
+        line = differs(store, file.key, file.bytes, file.sha256)
     if line:
         yield line
 
 
-def _differs(store: ObjectStore, key: str, size: int, sha256: str) -> str:
+def differs(store: ObjectStore, key: str, size: int, sha256: str) -> str:
+    """What is wrong with an object, which is read whole; empty: it is as it was put."""
     try:
         data = store.get(key, limit=size)
     except NotFound:

@@ -301,3 +301,30 @@ def test_four_runs_at_once_make_one_order_without_a_number_twice_or_left_out(tmp
     for ranges in result["ranges"].values():
         assert ranges[0][0] == 0
         assert all(one[1] == other[0] for one, other in pairwise(ranges))
+
+
+class DeliveredMeanwhile:
+    """A bucket into which a run delivers while somebody checks it: after it was listed for the first time."""
+
+    def __init__(self, store, deliver):
+        self._store = store
+        self._deliver = deliver
+
+    def __getattr__(self, name):
+        return getattr(self._store, name)
+
+    def list(self, prefix):
+        found = list(self._store.list(prefix))
+        deliver, self._deliver = self._deliver, lambda: None
+        deliver()
+        return iter(found)
+
+
+def test_a_run_that_ends_while_somebody_checks_is_no_damage(at):
+    at.run(0)
+    bucket = DeliveredMeanwhile(at.stores["main"], lambda: at.run(1))
+
+    seen = verify_bucket(bucket, needs_log=True, at=HOUR + ONE)
+
+    assert [*seen.problems, *seen.gaps] == []
+    assert seen.logs[0].checkpoint == notes.opened(at.stores["main"].get("_log/checkpoint"), at.desk.own_keys)

@@ -379,6 +379,26 @@ def test_a_file_that_is_gone_from_a_bucket_fails_the_check_of_its_export_and_no_
     assert found["demo/events"].metadata["wrong"].value == f"main: {file}: is missing"
 
 
+def test_what_lies_beside_the_deliveries_fails_the_check_of_the_clients_first_export(load, tmp_path):
+    delivering = _Delivering(load, tmp_path)
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert delivering.run(instance).success
+        bucket = LocalStore(tmp_path / "buckets" / "demo")
+        [key] = [info.key for info in bucket.list("_keys/")]
+        for each in (key, "_log/checkpoint", "sessions/_latest.json"):
+            bucket.delete(each)
+        found = {
+            name: check.metadata["wrong"].value
+            for name, check in delivering.check(instance).items()
+            if not check.passed
+        }
+
+    assert found == {
+        "demo/events": f"main: {key}: is missing\nmain: _log/checkpoint: is missing",
+        "demo/sessions": "main: sessions/_latest.json: is missing",
+    }
+
+
 def test_where_a_file_is_another_owners_the_check_says_so_and_looks_into_none_of_its_buckets(load, tmp_path):
     from orchestration.resources.clients import Clients
 

@@ -1,12 +1,14 @@
 """What a bucket still holds of an export is seen, at a cost that does not grow with its age."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from support.delivering import MANIFEST
 from support.orchestration_builders import HOUR, add_event
 
 from orchestration.delivery.presence import Presence, look
+
+DAY = date(2026, 11, 21)
 
 
 @pytest.fixture
@@ -20,7 +22,8 @@ def delivered(at):
 
 
 def _look(at, **limits):
-    return look(at.destination, at.ledger.latest_delivered("demo", "events").values(), recent=3, **limits)
+    rows = at.ledger.latest_delivered("demo", "events").values()
+    return look(at.destination, rows, DAY, **{"recent": 3, "turn": 0, **limits})
 
 
 def _keys(at, hour):
@@ -95,3 +98,15 @@ def test_a_newer_revision_is_what_counts(delivered):
     del delivered.destination.objects[manifest]
 
     assert _look(delivered) == Presence(periods=6, read=3, wrong=())
+
+
+def test_every_old_period_is_read_whole_in_its_turn(delivered):
+    objects = delivered.destination.objects
+    _, old = _keys(delivered, 9)
+    objects[old] = b"#" + objects[old][1:]
+    rows = delivered.ledger.latest_delivered("demo", "events").values()
+
+    looks = [look(delivered.destination, rows, DAY + timedelta(days=n), recent=3, turn=1) for n in range(3)]
+
+    assert sorted(each.wrong for each in looks) == [(), (), (f"{old}: other bytes than were delivered",)]
+    assert {each.read for each in looks} == {4}

@@ -1,9 +1,11 @@
 """`footfall.read`: a client's own table out of a bucket, checked, or an error that says what is wrong."""
 
 import json
+import shutil
 import subprocess
 import sys
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -33,6 +35,8 @@ def at(tmp_path):
 
 
 def bucket(at):
+    """The client's bucket at the end of the run, with its log."""
+    at.publish()
     return as_folder(at.destination, at.folder.parent / "bucket")
 
 
@@ -40,6 +44,11 @@ def delivered(at, *hours, export=EVENTS):
     for hour in hours:
         at.deliver(HOUR + hour * ONE, export)
     return bucket(at)
+
+
+def without_log(folder):
+    shutil.rmtree(Path(folder) / "_log")
+    return folder
 
 
 def refused(*arguments, **options):
@@ -126,6 +135,59 @@ def test_missing_periods_are_told_between_and_at_both_ends(at):
     assert frame.attrs["footfall"]["missing"] == ["2026-11-20T13", "2026-11-20T15", "2026-11-20T17"]
 
 
+def test_what_was_taken_away_at_either_end_is_missing_by_the_log(at):
+    add_event(at.connection, "event-0001")
+    folder = delivered(at, 0, 1, 2)
+    for n in (14, 16):
+        shutil.rmtree(folder / f"events/dt=2026-11-20/hour={n}")
+
+    assert "2 periods of events are missing: 2026-11-20T14, 2026-11-20T16" in refused(str(folder), "events")
+    frame = footfall.read(str(folder), "events", missing="report")
+    assert (len(frame), frame.attrs["footfall"]["periods"]) == (0, ["2026-11-20T15 rev=0001"])
+    assert footfall.read(str(folder), "events", "2026-11-20T15:00Z", "2026-11-20T16:00Z").empty
+
+
+def test_a_period_whose_newest_revision_was_taken_away_is_not_read_in_an_older_one(at):
+    add_event(at.connection, "event-0001")
+    at.deliver()
+    add_event(at.connection, "event-0002")
+    folder = delivered(at, 0, 1)
+    shutil.rmtree(folder / FOLDER.format(2))
+
+    assert "1 periods of events are missing: 2026-11-20T14" in refused(str(folder), "events")
+    assert footfall.read(str(folder), "events", missing="report").empty
+
+
+def test_a_manifest_that_the_log_does_not_have_is_of_a_run_under_way_or_refused(at):
+    add_event(at.connection, "event-0001")
+    delivered(at, 0)
+    at.now = datetime.now(UTC)
+    at.deliver(HOUR + ONE)
+    under_way = as_folder(at.destination, at.folder.parent / "under-way")
+    at.now = HOUR + 4 * ONE
+    at.deliver(HOUR + 2 * ONE)
+    left_out = as_folder(at.destination, at.folder.parent / "left-out")
+
+    assert (
+        footfall.read(str(under_way), "events").attrs["footfall"]["periods"][-1] == "2026-11-20T15 rev=0001"
+    )
+    assert "hour=16/rev=0001/_manifest.json: is in no leaf of the log" in refused(str(left_out), "events")
+
+
+def test_a_log_that_is_not_whole_is_an_error_and_so_is_none(at):
+    add_event(at.connection, "event-0001")
+    folder = delivered(at, 0)
+    [entries] = (folder / "_log/entries").iterdir()
+    kept = entries.read_bytes()
+    entries.unlink()
+
+    assert "leaves 0 to" in refused(str(folder), "events")
+    entries.write_bytes(kept[:-2] + b"!}")
+    assert "its bytes are others than its name says" in refused(str(folder), "events", unlogged=True)
+    assert "unlogged=True does without" in refused(without_log(str(folder)), "events")
+    assert len(footfall.read(str(folder), "events", unlogged=True)) == 1
+
+
 def test_a_folder_of_the_client_files_own_is_found(at):
     add_event(at.connection, "event-0001")
     export = EVENTS.model_copy(update={"key": "data/{date}/{export}/{hour}/r{revision}"})
@@ -201,7 +263,8 @@ def test_only_a_key_that_is_trusted_counts(at, tmp_path):
         [other, signer().public_pem],
     ):
         assert len(footfall.read(folder, "events", key=key)) == 1
-    assert "which is not known here" in refused(folder, "events", key=other)
+    assert "no key that is known here" in refused(folder, "events", key=other)
+    assert "which is not known here" in refused(without_log(folder), "events", key=other, unlogged=True)
     assert "is no public key" in refused(folder, "events", key=b"x")
     assert "No such file" in refused(folder, "events", key=tmp_path / "none.pem")
 

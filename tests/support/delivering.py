@@ -115,7 +115,11 @@ class Setting:
             if not key.startswith("_") and not key.endswith(("_latest.json", "README.txt"))
         }
 
+    def publish(self):
+        """The logs of the buckets, as a run's end writes them."""
+        publish(self.ledger, self.desk(), client(), self.places())
+
     def problems(self):
         """What `footfall verify` would say about both buckets, at the end of the run."""
-        publish(self.ledger, self.desk(), client(), self.places())
+        self.publish()
         return verify_bucket(self.destination).problems + verify_bucket(self.backup).problems

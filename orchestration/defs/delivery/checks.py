@@ -4,7 +4,9 @@ What a run delivers it reads back itself. This looks later: what has the owner o
 or a disk done to it since? Each check lists a bucket, so that none is part of an hour.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import dagster as dg
 
@@ -12,9 +14,13 @@ from footfall.clients import Client, Export, Registry
 from footfall.errors import FootfallError
 from footfall.exports import MAIN
 from orchestration.defs.delivery.showing import asset_key
+from orchestration.delivery.beside import look_beside
+from orchestration.delivery.desk import Desk
 from orchestration.delivery.ledger import Ledger, LedgerRow
-from orchestration.delivery.places import places_of
-from orchestration.delivery.presence import RECENT, Presence, look
+from orchestration.delivery.log_book import LogBook
+from orchestration.delivery.places import Place, places_of
+from orchestration.delivery.pointer import astray
+from orchestration.delivery.presence import IN_TURN, RECENT, Presence, look
 from orchestration.delivery.states import COMMITTED
 from orchestration.given import given
 from orchestration.resources.clients import Clients
@@ -22,6 +28,8 @@ from orchestration.resources.destinations import Destinations
 from orchestration.resources.state import State
 
 NAME = "bucket_holds_what_was_delivered"
+#: Place → what it holds, or why nobody can say.
+Found = dict[str, Presence | str]
 #: Lines of what is wrong that a page shows, and the alert of a check that fails.
 SHOWN = 20
 
@@ -33,9 +41,11 @@ def _specs(ordered: list[tuple[Client, Export]]) -> list[dg.AssetCheckSpec]:
             asset=asset_key(client.client_id, export.name),
             description=(
                 "Each bucket has the newest revision of every period: manifest and files of the newest "
-                f"{RECENT} periods byte by byte, of older ones by name and size. What is missing is sent "
-                f"again with `footfall deliveries replay --client {client.client_id} --export "
-                f"{export.name}`; what was changed stays as it is until a person moves it."
+                f"{RECENT} periods byte by byte, of older ones by name and size, {IN_TURN} of them each day "
+                "byte by byte; and the pointer. With a client's first export schemas, keys, pages and the "
+                "log are looked at. What is missing is sent again with `footfall deliveries replay --client "
+                f"{client.client_id} --export {export.name}`; what was changed of the deliveries stays as "
+                "it is until a person moves it."
             ),
         )
         for client, export in ordered
@@ -49,6 +59,7 @@ def _checks(ordered: list[tuple[Client, Export]]) -> dg.AssetChecksDefinition:
     ) -> Iterator[dg.AssetCheckResult]:
         wanted = {key.asset_key for key in context.selected_asset_check_keys}
         ledger = Ledger(state.ledger())
+        first = {client.client_id: export for client, export in reversed(ordered)}
         registry = clients.registry()
         for client, export in ordered:
             key = asset_key(client.client_id, export.name)
@@ -58,49 +69,78 @@ def _checks(ordered: list[tuple[Client, Export]]) -> dg.AssetChecksDefinition:
                 # The buckets of its file are another owner's, and the ledger's rows are not.
                 yield _result(key, {MAIN: registry.stopped[client.client_id]})
             else:
-                yield _result(key, _look(client, export, registry, destinations, state, ledger))
+                look_at = _Look(client, registry, destinations, state, ledger)
+                beside = look_at.beside() if export == first[client.client_id] else {}
+                yield _result(key, look_at.deliveries(export), beside)
         ledger.close()
 
     return look_into_buckets
 
 
-def _look(
-    client: Client,
-    export: Export,
-    registry: Registry,
-    destinations: Destinations,
-    state: State,
-    ledger: Ledger,
-) -> dict[str, Presence | str]:
-    """Place → what it holds, or why nobody can say."""
-    taken = registry.places_of_others(client.client_id)
-    signer = state.signer()
-    openings = destinations.openings(client, lambda url: signer.derived(f"challenge:{url}"), taken=taken)
-    places = places_of(openings)
-    arrived: dict[str, list[LedgerRow]] = {}
-    for row in ledger.latest_delivered(client.client_id, export.name).values():
-        for name, copy in ledger.copies(row).items():
-            if copy == COMMITTED:
-                arrived.setdefault(name, []).append(row)
-    found: dict[str, Presence | str] = {}
-    for name, rows in arrived.items():
-        if name not in places:
-            continue  # a bucket that the client file does not name any more
-        try:
-            found[name] = look(places[name].store(), rows)
-        except FootfallError as error:
-            found[name] = str(error)
-    return found
+class _Look:
+    """A look into all buckets of one client."""
+
+    def __init__(
+        self, client: Client, registry: Registry, destinations: Destinations, state: State, ledger: Ledger
+    ) -> None:
+        taken = registry.places_of_others(client.client_id)
+        signer = state.signer()
+        openings = destinations.openings(client, lambda url: signer.derived(f"challenge:{url}"), taken=taken)
+        self._client = client
+        self._places = places_of(openings)
+        self._own_keys = Desk(state.folder(), signer).own_keys
+        self._ledger = ledger
+        self._today = datetime.now(UTC).date()
+
+    def deliveries(self, export: Export) -> Found:
+        """Place → what it holds of an export, or why nobody can say."""
+        arrived: dict[str, list[LedgerRow]] = {}
+        for row in self._ledger.latest_delivered(self._client.client_id, export.name).values():
+            for name, copy in self._ledger.copies(row).items():
+                if copy == COMMITTED:
+                    arrived.setdefault(name, []).append(row)
+        found: dict[str, Presence | str] = {}
+        for name, rows in arrived.items():
+            if name not in self._places:
+                continue  # a bucket that the client file does not name any more
+            try:
+                found[name] = self._presence(self._places[name], export, rows)
+            except FootfallError as error:
+                found[name] = str(error)
+        return found
+
+    def _presence(self, place: Place, export: Export, rows: list[LedgerRow]) -> Presence:
+        store = place.store()
+        found = look(store, rows, self._today)
+        if place.is_backup:
+            return found
+        line = astray(store, export, max(rows, key=lambda row: row.period_start), self._own_keys)
+        return replace(found, wrong=(*found.wrong, line)) if line else found
+
+    def beside(self) -> dict[str, list[str] | str]:
+        """Place → what is wrong beside the deliveries, or why nobody can say."""
+        found: dict[str, list[str] | str] = {}
+        for name, place in self._places.items():
+            try:
+                book = LogBook(self._ledger, self._client.client_id, name)
+                found[name] = list(look_beside(place.store(), book, self._own_keys, self._today))
+            except FootfallError as error:
+                found[name] = str(error)
+        return found
 
 
-def _result(key: dg.AssetKey, found: dict[str, Presence | str]) -> dg.AssetCheckResult:
-    wrong = [
-        f"{place}: {line}"
-        for place, what in found.items()
-        for line in ([f"cannot be looked at: {what}"] if isinstance(what, str) else what.wrong)
-    ]
+def _result(
+    key: dg.AssetKey, found: Found, beside: Mapping[str, list[str] | str] | None = None
+) -> dg.AssetCheckResult:
     looked = {place: what for place, what in found.items() if isinstance(what, Presence)}
-    is_damaged = any(what.wrong for what in looked.values())
+    lines = [(place, line) for place, what in looked.items() for line in what.wrong]
+    lines += [
+        (place, line) for place, what in (beside or {}).items() if not isinstance(what, str) for line in what
+    ]
+    is_damaged = bool(lines)
+    closed = {place: what for place, what in (found | dict(beside or {})).items() if isinstance(what, str)}
+    lines += [(place, f"cannot be looked at: {why}") for place, why in closed.items()]
+    wrong = [f"{place}: {line}" for place, line in lines]
     return dg.AssetCheckResult(
         check_name=NAME,
         asset_key=key,
