@@ -4,7 +4,7 @@ import hmac
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from footfall.event import Refusal, Refused
+from footfall.event import EARLIEST, Refusal, Refused
 
 
 class ReceiptTimes:
@@ -29,6 +29,6 @@ class ReceiptTimes:
             moment = moment.astimezone(UTC) if moment.tzinfo else datetime.max.replace(tzinfo=UTC)
         except (ValueError, OverflowError):
             raise Refused(Refusal.RECEIPT_TIME, "expected ISO 8601 such as 2026-11-20T14:03:07Z") from None
-        if not datetime(2000, 1, 1, tzinfo=UTC) <= moment <= now:
-            raise Refused(Refusal.RECEIPT_TIME, "expected a time with its zone, from 2000 to now")
+        if not EARLIEST <= moment <= now:
+            raise Refused(Refusal.RECEIPT_TIME, f"expected a time with its zone, from {EARLIEST.year} to now")
         return moment

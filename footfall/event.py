@@ -57,8 +57,10 @@ MAX_DELAY = timedelta(seconds=60)
 
 #: How an event came: over HTTP from a page or a server, or out of a log.
 Source = Literal["web", "access_log", "cloudfront", "import"]
-#: Milliseconds since 1970 of the years 2000 and 2100. A clock that shows another time shows none.
-EARLIEST_TIME, LATEST_TIME = 946_684_800_000, 4_102_444_800_000
+#: When the web began: no log is older. Earlier times are those of clocks set back to 1970 or 1980.
+EARLIEST = datetime(1991, 1, 1, tzinfo=UTC)
+#: Milliseconds since 1970 of it and of the year 2100. A clock that shows another time shows none.
+EARLIEST_TIME, LATEST_TIME = int(EARLIEST.timestamp() * 1000), 4_102_444_800_000
 
 _EVENT_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 #: An address whose host needs no second look. Parsing an address whole takes twice as long.
@@ -469,7 +471,7 @@ def _host(url: str) -> str:
 
 
 def _moment(milliseconds: int | None) -> datetime | None:
-    """A client's time, or None where it gives none or one outside the years 2000 to 2100."""
+    """A client's time, or None where it gives none or one outside the years 1991 to 2100."""
     if milliseconds is None or not EARLIEST_TIME <= milliseconds <= LATEST_TIME:
         return None
     return datetime.fromtimestamp(milliseconds / 1000, UTC)

@@ -35,7 +35,7 @@ class Site(Strict):
     linked_domains: list[Domain] = Field(default_factory=list, max_length=200)
     """Domains of others that visitors come back from, as a booking service: `internal` referrers."""
     app_user_agents: list[AppUserAgent] = Field(default_factory=list, max_length=32)
-    """How user agents of the site's own apps begin, as `okhttp` or `AcmeShop/`: they are people's."""
+    """How user agents of the site's own apps begin, in any case: such an app is no bot."""
     domains: list[Domain] = Field(min_length=1)
     """Hosts of the site; `*.` in front means all below, and needs a domain of one's own: not `*.co.uk`, nor
     one that covers another client's. Events of other hosts are kept, with `is_declared_host` false.

@@ -18,14 +18,23 @@ import msgspec
 
 from footfall.clients import Client, Site
 from footfall.errors import FootfallError
-from footfall.event import MAX_AHEAD, Receipt, Refusal, Refused, check_event, event_line, refused_line
+from footfall.event import (
+    EARLIEST,
+    MAX_AHEAD,
+    Receipt,
+    Refusal,
+    Refused,
+    check_event,
+    event_line,
+    refused_line,
+)
 from footfall.privacy import Salts, visitor_id
 from footfall.scrub_addresses import without_own_address
 from footfall.scrub_names import kind_of
 from footfall.store import ObjectStore
 from sources.contents import MAX_LINE_BYTES, numbered_lines, require_bounded
 from sources.event_names import EventNames
-from sources.importer import EARLIEST, MAX_KEPT_BYTES, ImportReport, KeptLines
+from sources.importer import MAX_KEPT_BYTES, ImportReport, KeptLines
 
 #: Addresses that one event may state: a chain of proxies.
 MAX_ADDRESSES = 8
@@ -161,7 +170,7 @@ def _event_of(line: bytes, event_id: str, latest: datetime) -> _Given:
     if at is None or not EARLIEST <= at <= latest:
         raise Refused(
             Refusal.INVALID_EVENT,
-            "occurred_at: expected ISO 8601 with its zone, or milliseconds, from 2000 to now",
+            f"occurred_at: expected ISO 8601 with its zone, or milliseconds, from {EARLIEST.year} to now",
         )
     event["occurred_at"] = int(at.timestamp() * 1000)
     event.setdefault("id", event_id)

@@ -20,6 +20,7 @@ from footfall import hours
 from footfall.clients import Client, Site
 from footfall.errors import FootfallError
 from footfall.event import (
+    EARLIEST,
     MAX_AHEAD,
     MAX_USER_AGENT,
     Receipt,
@@ -44,9 +45,6 @@ from sources.torn_lines import CUT, malformed_line
 #: Bytes of stored lines that one import holds in memory, since a log need not be ordered by hour. A page
 #: view takes about 700, so this is some 1.5 million of them. Higher: larger files in one go, more memory.
 MAX_KEPT_BYTES = 1 << 30
-#: Lines dated earlier are malformed: the contract knows no earlier time, and a clock that was reset to
-#: 1970 would ask for partitions of thirty years.
-EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,10 @@ from re import fullmatch
 import duckdb
 
 from footfall.errors import FootfallError
-from footfall.event import MAX_AHEAD
+from footfall.event import EARLIEST, MAX_AHEAD
 from footfall.sql import Sql, joined, name, names, number, run, sql, text
 from sources.log_columns import KEPT, LEGACY, USED, checked, plain_name
 from sources.log_object import MAX_LINE_BYTES, MAX_LINES, NO_SEPARATOR, TAB, LogFile
-
-#: Lines dated earlier are malformed: the contract knows no earlier time.
-EARLIEST = sql("TIMESTAMPTZ '2000-01-01 00:00:00+00'")
 
 
 def read_requests(
@@ -257,8 +254,8 @@ def _judged(source: Sql, values: dict[str, Sql], wrong: Sql) -> Sql:
         SELECT *, CASE
             WHEN wrong IS NOT NULL THEN wrong
             WHEN requested_at IS NULL THEN 'no date and time'
-            WHEN requested_at < {earliest} OR requested_at > $latest
-                THEN 'a time before 2000 or in the future'
+            WHEN requested_at < TIMESTAMPTZ {earliest} OR requested_at > $latest
+                THEN {too_early}
             WHEN c_ip IS NULL THEN 'no address'
             WHEN cs_uri_stem IS NULL OR NOT starts_with(cs_uri_stem, '/') THEN 'no path'
             WHEN cs_method IS NULL OR cs_method NOT IN ('GET', 'HEAD', 'POST')
@@ -270,5 +267,6 @@ def _judged(source: Sql, values: dict[str, Sql], wrong: Sql) -> Sql:
         wrong=wrong,
         columns=columns,
         source=source,
-        earliest=EARLIEST,
+        earliest=text(EARLIEST.isoformat()),
+        too_early=text(f"a time before {EARLIEST.year} or in the future"),
     )

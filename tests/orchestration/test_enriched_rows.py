@@ -271,3 +271,39 @@ def test_of_a_flood_of_user_agents_those_that_most_events_have_are_looked_at(con
 
     agents = connection.execute("SELECT user_agent, bot_class FROM agents ORDER BY 1").fetchall()
     assert agents == [("curl/0", "library"), ("curl/1", "library"), ("curl/7", "library")]
+
+
+def test_an_app_that_the_site_declares_is_a_persons_and_on_no_other_site(lake, connection):
+    owner = client()
+    apps = {"app_user_agents": ["okhttp", "AcmeShop/"]}
+    owner = owner.model_copy(update={"sites": [owner.sites[0].model_copy(update=apps)]})
+    lines = [
+        _enveloped("event-0001", user_agent="okhttp/4.12.0"),
+        _enveloped("event-0002", user_agent="acmeshop/3.1 (Dart)"),
+        _enveloped("event-0003", user_agent="Dart/3.5 (dart:io)"),
+        _enveloped("event-0004", user_agent="okhttp/4.12.0", client_id="agency"),
+        _enveloped("event-0005", user_agent="okhttp/4.12.0", event={"url": "https://s/", "webdriver": True}),
+    ]
+    land(lake, HOUR, *lines)
+
+    ingest_hours(connection, lake, [HOUR], Registry((owner,), ()))
+
+    rows = connection.execute(
+        "SELECT is_bot, bot_class, bot_name, bot_signals FROM ingest.events ORDER BY event_id"
+    ).fetchall()
+    assert rows == [
+        (False, None, None, None),
+        (False, None, None, None),
+        (True, "library", "Dart", "user_agent"),
+        (True, "library", "okhttp", "user_agent"),
+        (True, "headless", None, "webdriver"),
+    ]
+
+
+def test_a_referrer_without_its_scheme_is_a_host_and_other_texts_are_none(lake, connection):
+    texts = ("chatgpt.com", "chatgpt.com/c/1", "$direct", "about:blank", "-", "file.txt?")
+    lines = [event(f"event-{n:04d}", referrer=text) for n, text in enumerate(texts)]
+
+    rows = _ingested(lake, connection, *lines, columns="referrer_source")
+
+    assert rows == [("chatgpt",), ("chatgpt",), (None,), (None,), (None,), (None,)]

@@ -96,9 +96,31 @@ def test_referrers_are_classed_as_in_the_public_list():
             "desktop",
         ),
         ("something", "other"),
+        (
+            "Mozilla/5.0 (Linux; Android 9; AFTKAUK002) AppleWebKit/537.36 Silk/118.3.1 Safari/537.36",
+            "tv",
+        ),
+        (
+            "Mozilla/5.0 (Linux; Android 11; 55QX7053D Build/RP1A) AppleWebKit/537.36 Mobile Safari/537.36",
+            "tv",
+        ),
+        ("Mozilla/5.0 (Linux; Android 9; QwSmart Box D2) AppleWebKit/537.36 Safari/537.36", "tv"),
+        (
+            "Mozilla/5.0 (Linux; Android 13; SM-P619 Build/TP1A) AppleWebKit/537.36 Mobile Safari/537.36",
+            "tablet",
+        ),
+        (
+            "Mozilla/5.0 (Linux; Android 12; QwTab8 Build/SP1A) AppleWebKit/537.36 Mobile Safari/537.36",
+            "tablet",
+        ),
+        (
+            "Mozilla/5.0 (Linux; Android 12; Pad Pro) AppleWebKit/537.36 Mobile Safari/537.36",
+            "tablet",
+        ),
+        ("Dalvik/2.1.0 (Linux; U; Android 13; Pixel 7 Build/TQ3A)", "mobile"),
     ],
 )
-def test_a_device_is_the_kind_of_thing_in_front_of_a_person(user_agent, device):
+def test_a_device_is_the_kind_of_thing_in_front_of_a_person_whatever_it_calls_itself(user_agent, device):
     assert device_of(user_agent) == device
 
 
@@ -238,6 +260,73 @@ def test_a_referrer_is_classed_by_its_host(authority, expected):
 
     assert found is not None
     assert (found.referrer_class, found.source) == expected
+
+
+@pytest.mark.parametrize("authority", ["bücher.example", "xn--bcher-kva.example", "www.BÜCHER.example:443"])
+def test_an_own_host_is_internal_in_unicode_and_in_punycode(authority):
+    site = Site(
+        site_id="shop", key="pk_demo_0000", domains=["xn--bcher-kva.example", "www.xn--bcher-kva.example"]
+    )
+
+    found = classify(authority, SHOP.model_copy(update={"sites": [site]}), "shop")
+
+    assert found is not None
+    assert found.referrer_class == "internal"
+
+
+@pytest.mark.parametrize(
+    ("authority", "expected"),
+    [
+        ("business.facebook.com", ("social", "facebook")),
+        ("de.search.yahoo.com", ("search", "yahoo")),
+        ("docs.google.com", ("other", "google-docs")),
+        ("support.google.com", ("other", "support.google.com")),
+        ("news.example", ("other", "news.example")),
+    ],
+)
+def test_a_host_below_a_listed_one_is_its_owners_unless_it_is_no_search(authority, expected):
+    found = classify(authority, None, "shop")
+
+    assert found is not None
+    assert (found.referrer_class, found.source) == expected
+
+
+@pytest.mark.parametrize(
+    ("authority", "expected"),
+    [
+        ("webmail.provider.example", "email"),
+        ("mail2.provider.example", "email"),
+        ("suche.provider.example", "search"),
+        ("ads.network.example", "ads"),
+        ("trc.taboola.com", "ads"),
+        ("fosstodon.social", "social"),
+        ("mail.example", "other"),
+    ],
+)
+def test_a_host_that_nobody_listed_is_known_by_the_form_of_its_name(authority, expected):
+    found = classify(authority, None, "shop")
+
+    assert found is not None
+    assert found.referrer_class == expected
+
+
+@pytest.mark.parametrize(
+    ("package", "source"),
+    [
+        ("com.google.android.gm", "gmail"),
+        ("com.slack", "slack"),
+        ("com.Twitter.android", "x"),
+        ("com.pinterest", "pinterest"),
+        ("com.duckduckgo.mobile.android", "duckduckgo"),
+        ("com.xing.android", "xing"),
+        ("com.example.notes", "com.example.notes"),
+    ],
+)
+def test_an_app_for_android_has_the_source_of_its_maker(package, source):
+    found = classify(package, None, "shop")
+
+    assert found is not None
+    assert found.source == source
 
 
 def test_a_linked_domain_is_internal_on_its_own_site_only():

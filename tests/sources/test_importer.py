@@ -205,6 +205,16 @@ def test_a_time_that_cannot_be_asks_for_no_partition(lake: Lake, at: str) -> Non
     assert "its time lies" in lake.stored()[1]["detail"]
 
 
+def test_a_log_of_many_years_is_taken_each_line_in_its_own_hour(lake: Lake) -> None:
+    times = ("01/Jul/1995:00:00:01 -0400", "29/Feb/2000:23:59:59 +0000", "20/Nov/2026:14:00:00 +0000")
+
+    report = lake.import_text(*(line(at=at) for at in times))
+
+    assert (report.page_views, report.malformed) == (3, 0)
+    hours = [f"{hour:%Y-%m-%dT%H}" for hour in sorted(report.by_hour)]
+    assert hours == ["1995-07-01T04", "2000-02-29T23", "2026-11-20T14"]
+
+
 def test_a_line_without_end_is_one_malformed_line(lake: Lake) -> None:
     report = lake.import_text(line(), "x" * (MAX_LINE_BYTES * 5), "\n", line("/after"))
 
