@@ -23,6 +23,7 @@ from footfall.raw_object import compress_lines
 from footfall.store import LocalStore, ObjectStore, open_store
 from orchestration.ingest.hour import ingest_hours
 from orchestration.ingest.lines import LINE_COLUMNS
+from orchestration.ingest.schema import make_schema
 from orchestration.ingest.unpack import FETCHED_AT_ONCE
 
 HOUR = datetime(2026, 11, 20, 14, tzinfo=UTC)
@@ -33,7 +34,8 @@ PER_VISITOR = 10
 
 
 def run(*, events: int = 200_000, objects: int = 20, repeats: int = 3, hours: int = 10) -> list[Row]:
-    """Rows for zstd, as the collector writes, gzip, an S3 server, a range of hours, and an empty hour.
+    """Rows for zstd, as the collector writes, gzip, an S3 server, a range of hours, a longer history, and an
+    empty hour.
 
     The goal is stated for 1,000,000 events in 100 objects. Raises RuntimeError when two sides did not see the
     same lines.
@@ -46,12 +48,13 @@ def run(*, events: int = 200_000, objects: int = 20, repeats: int = 3, hours: in
         rows = [_measured(folder / form, form, events, objects, repeats) for form in ("zstd", "gzip")]
         rows.append(_on_s3(folder, events, objects, repeats))
         rows.append(_range(folder / "range", max(1, events // 2), max(1, objects // 2), hours))
+        rows.append(_over_history(folder / "history", events // 2, objects // 2, repeats))
         rows.append(_empty(folder / "empty", repeats))
     return rows
 
 
 REMARK = (
-    "`read_json` → `COPY` to Parquet of the same objects; no integrity check, no line numbers, no table, "
+    "`read_json` → `COPY` to Parquet of the same objects; no integrity check, no line numbers, no index, "
     "no duplicates found, no enrichment, no order, no fsync"
 )
 
@@ -114,6 +117,44 @@ def _range(folder: Path, events: int, objects: int, hours: int) -> Row:
         [hours * one["seconds"] / many["seconds"]],
         "one such hour alone; MB is the most that the process held",
     )
+
+
+def _over_history(folder: Path, events: int, objects: int, repeats: int) -> Row:
+    """An hour over a week of a hundred such hours, against one over ten: where duplicates are looked for.
+
+    Ids of the week lie in any order, as nobody's pixel makes them: the index is read whole.
+    """
+    lake = LocalStore(folder / "lake")
+    _land(lake, HOUR, "zstd", events, max(1, objects))
+    histories = (10 * events, 100 * events)
+    for history in histories:
+        say(f"ingest: {events} events over a week of {history}")
+        with _connect(folder / f"{history}.duckdb") as connection:
+            make_schema(connection)
+            for n in range(1, 101):
+                given = {"hour": HOUR - n * timedelta(hours=1), "events": history // 100}
+                connection.execute(
+                    "INSERT INTO ingest.event_index BY NAME SELECT $hour AS received_hour, "
+                    f"'{CLIENT_ID}' AS client_id, '{SITE_ID}' AS site_id, "
+                    "CAST(uuid() AS VARCHAR) AS event_id, "
+                    "'page_view' AS event_type, $hour AS received_at, $hour AS occurred_at, "
+                    "md5(CAST(n // 10 AS VARCHAR)) AS visitor_id, false AS is_duplicate, "
+                    "'raw/object' AS object_key, n AS line_number FROM range($events) AS r(n)",
+                    given,
+                )
+                connection.execute(
+                    "INSERT INTO ingest.hours BY NAME "
+                    "SELECT $hour AS received_hour, $events AS kept, 0 AS duplicates",
+                    given,
+                )
+    short, long = (folder / f"{history}.duckdb" for history in histories)
+    pairs = alternate(
+        repeats,
+        lambda: seconds(lambda: _ours(long, lake, events)),
+        lambda: seconds(lambda: _ours(short, lake, events)),
+    )
+    what = f"ingest of an hour, {events:,} events, over {histories[1]:,} of the week before"
+    return timed_row(what, pairs, events, "events", f"the same over {histories[0]:,}; ids in no order")
 
 
 def _empty(folder: Path, repeats: int) -> Row:

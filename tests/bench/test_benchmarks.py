@@ -32,9 +32,10 @@ def test_an_hour_is_ingested_beside_a_query_of_its_own():
     assert [row.what.split()[-2] for row in rows[:3]] == ["zstd", "gzip", "zstd"]
     assert [row.what for row in rows[3:]] == [
         "2 hours of 250 events in one run",
+        "ingest of an hour, 250 events, over 25,000 of the week before",
         "ingest of an hour with nothing in it",
     ]
-    assert [len(row.ratios) for row in rows] == [1] * 5
+    assert [len(row.ratios) for row in rows] == [1] * 6
 
 
 def test_a_delivery_is_measured_by_format_with_many_clients_and_with_nothing_new():
