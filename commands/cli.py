@@ -39,11 +39,9 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "deliveries": "the ledger: list, replay, restate, rebuild, usage",
         "verify": "a bucket against its manifests",
     },
-    "Alerts and messages": {
+    "The installation": {
         "alerts": "what is wrong, and who knows of it: list, show, ack, mute, test",
         "webhooks": "billing messages: list, replay, send",
-    },
-    "The installation": {
         "backup": "what must not be lost, as a snapshot, while all runs",
         "restore": "a snapshot of `backup` into an empty state folder",
         "completion": "the script that completes all this in bash, zsh or fish",

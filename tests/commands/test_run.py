@@ -317,20 +317,6 @@ def test_dagster_shows_each_hour_and_each_file_with_its_numbers(mended):
     assert set(seen["deliveries/open/daily-metrics"]) == {DAY}
 
 
-def _published(installed, *arguments):
-    home, clients = installed
-    done = subprocess.run(
-        [sys.executable, "-m", "commands.entry", "published", *arguments],
-        cwd=ROOT,
-        env={**os.environ, "FOOTFALL_HOME": str(home), "FOOTFALL_CLIENTS": str(clients)},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    return done.returncode, done.stdout, done.stderr
-
-
 def test_each_clients_tables_are_published_as_the_warehouse_has_them(mended, tmp_path):
     shelf = Shelf(tmp_path, LocalStore(mended.home / "lake"))
     with duckdb.connect(str(mended.home / "warehouse.duckdb"), read_only=True) as connection:
@@ -341,35 +327,6 @@ def test_each_clients_tables_are_published_as_the_warehouse_has_them(mended, tmp
 
     assert noted == (0,)
     assert shelf.keys("thief") == set()
-
-
-@pytest.mark.usefixtures("mended")
-def test_a_person_reads_published_tables_of_a_day_and_of_a_visitor(installed):
-    code, listed, _ = _published(installed, "list", "--client", "open")
-    assert code == 0
-    assert f"complete through {MIDNIGHT:%Y-%m-%dT%H}:00:00Z" in listed
-    assert re.search(r"page_views +12 rows", listed)
-    read = ("read", "open", "page_views", "--format", "json")
-    rows = [json.loads(line) for line in _published(installed, *read)[1].splitlines()]
-    assert len(rows) == 12
-    day, visitor = rows[0]["date"], rows[0]["visitor_id"]
-
-    of_day = _published(installed, *read, "--from", day, "--to", day)[1].splitlines()
-    of_visitor = _published(installed, *read, "--visitor", visitor)[1].splitlines()
-
-    assert len(of_day) == sum(row["date"] == day for row in rows)
-    assert len(of_visitor) == sum(row["visitor_id"] == visitor for row in rows) == 4
-    code, statement, _ = _published(installed, *read, "--sql")
-    assert len(duckdb.execute(statement).fetchall()) == 12
-    for wrong, said in (
-        (("read", "open", "sessions", "--from", "2026-01-02", "--to", "2026-01-01"), "is after"),
-        (("read", "open", "nothing"), "there is no published table 'nothing'"),
-        (("list", "--client", "nobody"), "nothing is published of nobody"),
-        (("read", "../../raw", "sessions"), "is not an object key"),
-    ):
-        code, out, error = _published(installed, *wrong)
-        assert (code, out) == (1, "")
-        assert said in error and "Traceback" not in error
 
 
 def test_models_of_many_hours_are_one_event_each_and_the_bar_shows_all_hours(mended):

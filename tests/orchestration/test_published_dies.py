@@ -1,13 +1,16 @@
 """A publication that dies, or that its lake refuses: readers keep a whole snapshot, the next run mends it."""
 
-import shutil
+import os
+import signal
+import subprocess
+import sys
 from datetime import date, timedelta
 
 import pytest
+from support.dying_publication import a_day_later, copied
 from support.orchestration_builders import Failing
 from support.publishing import Shelf, mart_warehouse, see
 
-from footfall.sql import open_database
 from footfall.store import LocalStore, StoreError
 
 MONDAY, TUESDAY, WEDNESDAY = date(2026, 4, 13), date(2026, 4, 14), date(2026, 4, 15)
@@ -29,34 +32,6 @@ def shelf(tmp_path):
     return Shelf(tmp_path)
 
 
-class Dying(LocalStore):
-    """A folder whose user dies at a certain call that changes something, before or after it."""
-
-    def __init__(self, root, at=None):
-        super().__init__(root)
-        self.at, self.calls = at, 0
-
-    def _step(self):
-        self.calls += 1
-        if self.calls == self.at:
-            raise KeyboardInterrupt
-
-    def put(self, key, data, *, create_only=False):
-        self._step()
-        super().put(key, data, create_only=create_only)
-        self._step()
-
-    def put_file(self, key, path, *, create_only=False):
-        self._step()
-        super().put_file(key, path, create_only=create_only)
-        self._step()
-
-    def delete(self, key):
-        self._step()
-        super().delete(key)
-        self._step()
-
-
 @pytest.fixture
 def two_snapshots(tmp_path):
     """A folder with one snapshot that expires now, its successor, and a warehouse that knows an hour more."""
@@ -71,26 +46,16 @@ def two_snapshots(tmp_path):
     return folder
 
 
-def _again(folder, copy, at=None):
-    """The same in another folder, a day later; who publishes there dies at a call."""
-    shutil.copytree(folder, copy)
-    shelf = Shelf(copy, Dying(copy / "lake", at))
-    shelf.now += 24 * HOUR
-    connection = open_database(copy / "warehouse.duckdb")
-    connection.execute("SET TimeZone = 'UTC'")
-    return connection, shelf
-
-
 def test_a_publication_that_dies_at_any_step_leaves_a_whole_snapshot_and_the_next_cleans_up(
     two_snapshots, tmp_path
 ):
-    connection, shelf = _again(two_snapshots, tmp_path / "whole")
+    connection, shelf = a_day_later(copied(two_snapshots, tmp_path / "whole"))
     before = shelf.views()
     shelf.publish(connection, "demo")
     expected, rows, steps = shelf.keys("demo"), shelf.views(), shelf.store.calls
     assert steps > 12 and before != rows
     for at in range(1, steps + 1):
-        connection, shelf = _again(two_snapshots, tmp_path / f"{at}", at)
+        connection, shelf = a_day_later(copied(two_snapshots, tmp_path / f"{at}"), at)
 
         with pytest.raises(KeyboardInterrupt):
             shelf.publish(connection, "demo")
@@ -103,6 +68,31 @@ def test_a_publication_that_dies_at_any_step_leaves_a_whole_snapshot_and_the_nex
         shelf.publish(connection, "demo")
         assert shelf.views() == rows
         assert shelf.keys("demo") == expected, at
+        assert shelf.differences(connection, "demo") == {}
+        connection.close()
+
+
+def test_a_process_that_is_killed_leaves_the_same(two_snapshots, tmp_path):
+    connection, shelf = a_day_later(copied(two_snapshots, tmp_path / "whole"))
+    before = shelf.views()
+    shelf.publish(connection, "demo")
+    expected, rows, steps = shelf.keys("demo"), shelf.views(), shelf.store.calls
+    for at in (3, steps // 2, steps - 1):
+        folder = copied(two_snapshots, tmp_path / f"{at}")
+
+        done = subprocess.run(
+            [sys.executable, "-m", "support.dying_publication", str(folder), str(at)],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            capture_output=True,
+            timeout=120,
+            check=False,
+        )
+
+        assert done.returncode == -signal.SIGKILL, done.stderr
+        connection, shelf = a_day_later(folder)
+        assert shelf.views() in (before, rows)
+        shelf.publish(connection, "demo")
+        assert (shelf.keys("demo"), shelf.views()) == (expected, rows)
         assert shelf.differences(connection, "demo") == {}
         connection.close()
 

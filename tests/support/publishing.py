@@ -53,10 +53,10 @@ class Shelf:
                 here = connection.execute(
                     f"SELECT {columns} FROM main.{table.name} WHERE client_id = ?", [client_id]
                 ).fetchall()
-                assert tables.table(table.name).rows == len(here), table.name
-                differing = sorted(map(repr, here)) != sorted(map(repr, there.fetchall()))
-                if differing:
-                    found[table.name] = set(map(repr, here)) ^ set(map(repr, there.fetchall()))
+                rows = there.fetchall()
+                differing = set(map(repr, here)) ^ set(map(repr, rows))
+                if differing or not len(here) == len(rows) == tables.table(table.name).rows:
+                    found[table.name] = differing
         return found
 
 

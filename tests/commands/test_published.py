@@ -1,0 +1,82 @@
+"""`footfall published`, as a person runs it on tables that a run has published."""
+
+import json
+import re
+from datetime import date
+
+import duckdb
+import pytest
+from support.command_line import command_line
+from support.publishing import Shelf, mart_warehouse, see
+
+from footfall.store import LocalStore
+
+MONDAY, TUESDAY = date(2026, 4, 13), date(2026, 4, 14)
+
+
+@pytest.fixture(scope="module")
+def footfall(tmp_path_factory):
+    """The command line where two clients' tables are published, of whom `agency` has one page view."""
+    home = tmp_path_factory.mktemp("published") / "state"
+    shelf = Shelf(home, LocalStore(home / "lake"))
+    with mart_warehouse() as connection:
+        connection.execute("INSERT INTO ingest.hours VALUES ('2026-04-14T09:00:00Z')")
+        for day in (MONDAY, TUESDAY):
+            for visitor in ("ann", "=bob,\n"):
+                see(connection, day, visitor)
+        see(connection, MONDAY, "zoe", client_id="agency")
+        shelf.publish(connection, "demo")
+        shelf.publish(connection, "agency")
+    return command_line(home)
+
+
+def test_the_list_says_rows_days_and_how_far_each_client_is_complete(footfall):
+    done = footfall("published", "list")
+
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"demo  snapshot [0-9a-f]{16}, complete through 2026-04-14T10:00:00Z", done.stdout)
+    assert re.search(r"page_views +4 rows +2026-04-13 to 2026-04-14 +2 files", done.stdout)
+    assert re.search(r"visitors +1 rows +by row", done.stdout), "of agency"
+    of_one = footfall("published", "list", "--client", "demo", "--json")
+    assert json.loads(of_one.stdout)["tables"]["sessions"]["rows"] == 4
+
+
+def test_rows_are_read_of_days_and_of_a_visitor(footfall):
+    read = ("published", "read", "demo", "page_views", "--format", "json")
+
+    def visitors(*more):
+        done = footfall(*read, *more)
+        assert done.returncode == 0, done.stderr
+        return [json.loads(line)["visitor_id"] for line in done.stdout.splitlines()]
+
+    assert visitors() == ["=bob,\n", "ann"] * 2
+    assert visitors("--from", "2026-04-14", "--to", "2026-04-14") == ["=bob,\n", "ann"]
+    assert visitors("--visitor", "ann") == ["ann", "ann"]
+    assert visitors("--visitor", "x' OR 'a' = 'a") == []
+    assert visitors("--limit", "1") == ["=bob,\n"]
+    as_csv = footfall("published", "read", "demo", "visitors", "--visitor", "ann")
+    assert as_csv.stdout.splitlines()[0].startswith("client_id,site_id,visitor_id,")
+
+
+def test_the_query_runs_in_any_duckdb(footfall):
+    done = footfall("published", "read", "demo", "page_views", "--sql", "--from", "2026-04-14")
+
+    with duckdb.connect() as connection:
+        assert len(connection.execute(done.stdout).fetchall()) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("read", "demo", "sessions", "--from", "2026-01-02", "--to", "2026-01-01"), "is after"),
+        (("read", "demo", "nothing"), "there is no published table 'nothing'"),
+        (("read", "demo", "visitors", "--from", "2026-01-02"), "lies by row and not by day"),
+        (("list", "--client", "nobody"), "nothing is published of nobody"),
+        (("read", "../../raw", "sessions"), "is not an object key"),
+    ],
+)
+def test_what_cannot_be_read_is_said_in_one_line(footfall, words, said):
+    done = footfall("published", *words)
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert said in done.stderr and len(done.stderr.splitlines()) == 1
