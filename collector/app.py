@@ -30,7 +30,7 @@ from collector.key_holders import holder_of
 from collector.operation import Operation, Ships
 from collector.options import Options
 from collector.pixel_files import PixelFiles
-from collector.receipt_times import ReceiptTimes
+from collector.receipt_times import receipt_time
 from collector.routing import Routes, Table
 from collector.sender import Senders
 from collector.server.message import Answer, Outcome, Pending, Request, Trouble
@@ -54,8 +54,13 @@ NAME_THE_SITE = (
     "name it with ?site=KEY or an API key, or in the client file: sites[].path, sites[].legacy_domains"
 )
 
-STAGED_COLLECT = ("/dev/collect", "/prod/collect")
-STAGED_TRACK = ("/dev/track", "/prod/track")
+#: How two older collectors were deployed: a path → the route that it is, unless a site takes it for itself.
+STAGED = {
+    "/dev/collect": "/collect",
+    "/prod/collect": "/collect",
+    "/dev/track": "/track",
+    "/prod/track": "/track",
+}
 
 _ENRICH = re.compile(r"/events/[^/]{1,128}/enrich/?")
 
@@ -84,8 +89,7 @@ class Collector:
         `pixel` is the folder of the built pixel.
         """
         options = options or Options()
-        self._now = now or LiveClock()
-        clock = self._now
+        clock = self._now = now or LiveClock()
         has_jumped = (lambda: clock.has_jumped) if isinstance(clock, LiveClock) else None
         self.counters = Counters()
         self._limits = Limits(
@@ -93,7 +97,7 @@ class Collector:
         )
         self._salts = VisitorSalts(agree_salt, find_salt, own_salt)
         self._intake = Intake(spool, self._salts, senders or Senders(), self._limits, self.counters)
-        self._receipt_time = ReceiptTimes(self._now, import_key)
+        self._import_key = import_key.encode() if import_key else None
         self._origins = Origins(options.cors_origins)
         self._pixel = PixelFiles(pixel)
         self._sites = Sites()
@@ -102,9 +106,7 @@ class Collector:
             spool, shipper, self.counters, self._limits, self._now(), has_jumped or (lambda: False)
         )
         forms = Forms(self._intake, self._receipt_time, self._whole, self._limit_key, lambda: self._sites)
-        self._routes = Routes(
-            self._table() | forms.table(), options.paths, weak=(*STAGED_COLLECT, *STAGED_TRACK)
-        )
+        self._routes = Routes(self._table() | forms.table(), options.paths, STAGED)
 
     def _table(self) -> Table:
         operation = self.operation
@@ -113,9 +115,6 @@ class Collector:
             ("POST", "/track"): ("track", self._collect),
             ("POST", "/events/"): ("events", self._events),
             ("POST", "/events"): ("events", self._events),
-            # As the first two older collectors were deployed; a site's own path of the same name comes first.
-            **{("POST", path): ("collect", self._collect) for path in STAGED_COLLECT},
-            **{("POST", path): ("track", self._collect) for path in STAGED_TRACK},
             ("GET", "/pixel.gif"): ("gif", self._pixel_gif),
             ("POST", "/pixel.gif"): ("gif", self._pixel_gif),
             ("GET", "/pixel.js"): ("pixel", self._pixel_file),
@@ -233,7 +232,7 @@ class Collector:
 
     def _collect(self, request: Request, target: Target | None = None) -> Route:
         """One event or a batch, in our shape or an older one, of the site that a key or path stands for."""
-        received_at = self._receipt_time.of(request.headers)
+        received_at = self._receipt_time(request.headers)
         content = request.body
         try:
             if target is None:
@@ -258,7 +257,7 @@ class Collector:
     def _pixel_gif(self, request: Request, target: Target | None = None) -> Route:
         if request.method == "HEAD" or is_ahead(request.headers):
             return IMAGE  # nobody has seen it
-        received_at = self._receipt_time.of(request.headers)
+        received_at = self._receipt_time(request.headers)
         proxy = mail_proxy(request.headers)
         referer = request.headers.get(b"referer", b"").decode("latin-1")
         try:
@@ -274,7 +273,7 @@ class Collector:
 
     def _events(self, request: Request) -> Route:
         """Events that a program sends with an API key."""
-        received_at = self._receipt_time.of(request.headers)
+        received_at = self._receipt_time(request.headers)
         holder, target, content = None, None, request.body
         try:
             holder = holder_of(request.headers, self._sites, "write", self._now())
@@ -293,7 +292,7 @@ class Collector:
 
     def _enrichment(self, request: Request) -> Route:
         """Fields for an event that is stored: not taken here, and kept with the id that its path names."""
-        received_at = self._receipt_time.of(request.headers)
+        received_at = self._receipt_time(request.headers)
         holder = holder_of(request.headers, self._sites, "write", self._now())
         self._limit_key(holder, request)
         kept = request.path.encode() + b"\n" + request.body
@@ -368,6 +367,10 @@ class Collector:
         holder = holder_of(request.headers, self._sites, "read", self._now())
         self._limit_key(holder, request)
         return holder
+
+    def _receipt_time(self, headers: dict[bytes, bytes]) -> datetime:
+        """Now, or what a trusted import states. Raises Refused."""
+        return receipt_time(self._now(), self._import_key, headers)
 
     # Everything else
 

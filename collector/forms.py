@@ -20,7 +20,6 @@ from collector.form_bodies import Delivery, delivery
 from collector.gif import is_ahead
 from collector.intake import Intake, Route
 from collector.key_holders import holder_for
-from collector.receipt_times import ReceiptTimes
 from collector.routing import Table
 from collector.server.message import Answer, Request
 from collector.targets import KeyHolder, Sites, Target
@@ -41,14 +40,14 @@ class Forms:
     def __init__(
         self,
         intake: Intake,
-        receipt_times: ReceiptTimes,
+        receipt_time: Callable[[dict[bytes, bytes]], datetime],
         whole: Callable[[Request], bytes],
         limit_key: Callable[[KeyHolder, Request], None],
         sites: Callable[[], Sites],
     ) -> None:
         """`whole` gives a request's body inflated, `limit_key` charges a key; both raise Refused."""
         self._intake = intake
-        self._receipt_times = receipt_times
+        self._receipt_time = receipt_time
         self._whole = whole
         self._limit_key = limit_key
         self._sites = sites
@@ -66,7 +65,7 @@ class Forms:
         is_image = request.method in ("GET", "HEAD")
         if is_image and (request.method == "HEAD" or is_ahead(request.headers)):
             return IMAGE  # nobody has seen it
-        received_at = self._receipt_times.of(request.headers)
+        received_at = self._receipt_time(request.headers)
         target, content = None, request.body
         try:
             content = self._whole(request)

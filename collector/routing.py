@@ -15,12 +15,19 @@ Table = dict[tuple[str, str], Entry]
 class Routes:
     """The routes of a collector. A GET answers HEAD too."""
 
-    def __init__(self, table: Table, paths: Iterable[tuple[str, str]], weak: Iterable[str] = ()) -> None:
-        """`paths` are pairs of a further path and the route that it stands for. `weak` are those of our paths
-        that a site may take for itself.
+    def __init__(
+        self, table: Table, paths: Iterable[tuple[str, str]], weak: Mapping[str, str] | None = None
+    ) -> None:
+        """`paths` are pairs of a further path and the route that it stands for; `weak` are more of them,
+        which a site may take for itself.
         """
         self._own = dict(table)
-        self._weak = frozenset(weak)
+        self._weak = {
+            (method, path): entry
+            for path, route in (weak or {}).items()
+            for (method, own), entry in table.items()
+            if own == route
+        }
         for path, route in paths:
             for (method, own), entry in table.items():
                 if own == route:
@@ -43,7 +50,7 @@ class Routes:
                 name, function = self._own[method, route]
                 table[method, alias] = (name, partial(function, target=target))
             table["GET", f"{path}.js"] = self._own["GET", "/pixel.js"]
-        table = {**self._own, **{k: v for k, v in table.items() if k not in self._own or k[1] in self._weak}}
+        table = self._weak | table | self._own
         table |= {("HEAD", path): entry for (method, path), entry in table.items() if method == "GET"}
         self._table = table
 
@@ -52,6 +59,8 @@ class Routes:
         entry = self._table.get((method, path))
         if entry is None and "/" in path[1:]:
             entry = self._table.get((method, plain_path(path)))
+            if entry is not None and entry[0] == "pixel":
+                return None  # a file has one name
         return entry
 
     def part(self, path: str) -> str:
@@ -63,7 +72,7 @@ class Routes:
 
     def methods(self, path: str) -> list[str]:
         """The methods that a path takes; none where it does not exist."""
-        return sorted(method for method, known in self._table if known in (path, plain_path(path)))
+        return sorted({method for method, _ in self._table if self.find(method, path) is not None})
 
 
 def plain_path(path: str) -> str:

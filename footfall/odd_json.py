@@ -15,7 +15,9 @@ from footfall.json_text import without_unreadable
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 #: Brackets of one body that are looked at; more is left to the parser's word. An event has four of them.
-_MOST_BRACKETS = 10_000
+_MOST_BRACKETS = 4_000
+#: Numbers, words and strings of a list that are told apart; it is no batch by then.
+_MOST_PLAIN = 1000
 #: Up to the next bracket outside of strings. Possessive throughout.
 _BRACKET = re.compile(rb'[^"\[\]{}]*+(?:"(?:[^"\\]++|\\.)*+"[^"\[\]{}]*+)*+([\[\]{}])', re.DOTALL)
 #: Bytes before a list in which its name is looked for.
@@ -84,16 +86,28 @@ def elements(text: bytes) -> list[bytes] | None:
 
 def _plain(between: bytes, *, is_whole: bool) -> list[bytes]:
     """Numbers, words and strings between the objects of a list. `is_whole`: nothing follows."""
-    pieces = [piece[0].rstrip(b",").strip() for piece in _COMMA.finditer(between)]
+    pieces: list[bytes] = []
+    at = 0
+    while at < len(between) and len(pieces) <= _MOST_PLAIN:
+        found = _COMMA.match(between, at)
+        if found is None or found.end() == at:
+            break
+        pieces.append(between[at : found.end()].rstrip(b",").strip())
+        at = found.end()
+    else:
+        pieces.append(b"")
     return [piece for piece in (pieces if is_whole else pieces[:-1]) if piece]
 
 
 def _brackets(text: bytes) -> Iterator[tuple[int, bytes]]:
     """Place and kind of each bracket outside of strings."""
-    for n, found in enumerate(_BRACKET.finditer(text)):
-        if n == _MOST_BRACKETS:
+    at = 0
+    for _ in range(_MOST_BRACKETS):
+        found = _BRACKET.match(text, at)  # not searched for: each byte is looked at once
+        if found is None:
             return
-        yield found.end() - 1, found[1]
+        at = found.end()
+        yield at - 1, found[1]
 
 
 def _is_sound(text: bytes) -> bool:

@@ -500,14 +500,12 @@ def _junk(rng: Random, kind: str, place: _Place, at: datetime) -> Request:
         cut = rng.randrange(len(request.body) // 3, len(request.body) - 1)
         return replace(unreadable, body=request.body[:cut])
     if kind == "wrong envelope":
-        return replace(unreadable, body=_json({"site": key, "sent_at": at.isoformat(), "events": [good]}))
+        return replace(unreadable, body=_json({"site": key, "events": {"first": good}}))
     if kind in ("event without url", "wrong types"):
         if kind == "event without url":
             del bad["url"]
         else:
-            bad |= rng.choice(
-                ({"occurred_at": "yesterday"}, {"type": 7}, {"props": ["a"]}, {"url": "/bread"})
-            )
+            bad |= rng.choice(({"type": 7}, {"type": ["page_view"]}, {"url": 7}, {"url": "/bread"}))
         body = _json({"site": key, "sent_at": _milliseconds(at), "events": [bad, good]})
         return replace(request, body=body, expected=Expected(events=1, quarantined=1))
     unknown, refusal = (

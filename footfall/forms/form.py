@@ -123,7 +123,7 @@ class _Sent:
         self.event = event
         self._around = around
         self._nothing = frozenset(nothing)
-        self._used: set[str] = set()
+        self.used: set[str] = set()
 
     def at(self, path: str) -> Any:
         """What stands at a path; None where nothing does."""
@@ -131,7 +131,7 @@ class _Sent:
         if path.startswith("^"):
             place, path = self._around, path[1:]
         else:
-            self._used.add(path)
+            self.used.add(path)
         for name in path.split("."):
             place = place.get(name) if isinstance(place, Mapping) else None
         return None if place == "" or (isinstance(place, str) and place in self._nothing) else place
@@ -158,7 +158,7 @@ class _Sent:
 
     def rest(self) -> dict[str, Any]:
         """What nobody has asked for."""
-        for path in self._used:
+        for path in self.used:
             _remove(self.event, path.split("."))
         return self.event
 
@@ -278,8 +278,7 @@ def _props(sent: _Sent, form: Form, kind: Kind) -> tuple[dict[str, Any], dict[st
         if not isinstance(found, dict):
             continue
         for name, value in found.items():
-            inner = f"{path}.{name}"
-            if inner in sent._used:
+            if value is None or f"{path}.{name}" in sent.used:
                 continue
             is_apart = form.kept_apart and name.startswith(form.kept_apart)
             room = MAX_PROPERTIES - len(named)
