@@ -126,7 +126,9 @@ _CLIENT = _line("client_id", TEXT, "Client who owns the site.")
 _RECEIVED = _line("received_at", TIME, "When the collector took it.")
 _OBJECT = Column("object_key", TEXT, "Raw object the line is in.")
 _BOTS = "search, ai_crawler, ai_assistant, monitor, library, headless or other; null for people."
-_REFERRERS = "search, social, ai_assistant, email, shopping, video, ads, internal, payment, spam or other."
+_REFERRERS = (
+    "search, social, ai_assistant, email, shopping, video, ads, internal, payment, sign_in, spam or other."
+)
 
 #: A row per line of a raw object that is an event, duplicates included; in the order of the lake's Parquet.
 EVENT: tuple[Column, ...] = (

@@ -59,6 +59,11 @@ TOLD = [
     _event("05:40:00", "stays", "web_vitals", view_id="stay", props={"lcp_ms": 900}),
     _event("05:50:00", "nobody", "consent", view_id="no-such-view", props={"from": 1, "to": 3}),
     _event("05:50:00", "nobody", "engagement", props={"engaged_ms": 5_000}),
+    # A campaign inside a direct visit, and the way back from a payment.
+    _event("07:00:00", "pays", page="/cart"),
+    _event("07:05:00", "pays", page="/offer?utm_source=letter&utm_medium=email&utm_campaign=may"),
+    _event("07:10:00", "pays", page="/thanks", referrer="https://www.paypal.com/checkout"),
+    _event("08:00:00", "returns", page="/thanks", referrer="https://accounts.google.com/signin"),
     # Purchases by each name.
     _event("06:00:00", "buys", "purchase_completed"),
     _event("06:00:01", "buys", "order_completed"),
@@ -196,7 +201,16 @@ def test_a_report_makes_no_session_and_no_visitor_and_one_about_no_view_is_count
 
     assert sessions == [(1, 2)]
     assert unattributed == [(2,)]
-    assert day == [(4, 4, 2)]
+    assert day == [(6, 6, 2)]
+
+
+def test_a_visit_came_from_the_first_known_place_and_nobody_from_a_gateway(rows):
+    found = rows(
+        "SELECT landing_page, source, campaign, channel FROM sessions "
+        "WHERE client_id = 'visits' AND landing_page IN ('/cart', '/thanks') ORDER BY started_at"
+    )
+
+    assert found == [("/cart", "letter", "may", "Email"), ("/thanks", "(direct)", None, "Direct")]
 
 
 def test_a_purchase_converts_by_each_of_its_names(rows):
@@ -259,6 +273,15 @@ def test_shared_long_reading(shared_rows):
 
     assert found == [(1, False, minutes * 60, "newsletter") for minutes in (29, 31, 45)]
     assert credited == [(3, 0)]
+
+
+def test_shared_campaign_inside_a_session(shared_rows):
+    found = shared_rows(
+        "SELECT source, medium, conversions FROM sessions WHERE client_id = 'shop' "
+        "AND started_at = '2026-11-10T11:00:00Z' ORDER BY medium"
+    )
+
+    assert found == [("google", "cpc", 1), ("google", "organic", 1)]
 
 
 def test_shared_late_engagement(shared_rows):

@@ -180,7 +180,7 @@ def _is_cut(before: Moment, moment: Moment, start: datetime, campaign: str | Non
     return (
         (moment.at - start) // LONGEST != (before.at - start) // LONGEST
         or (rule.cut_at_midnight and _date(moment, rule) != _date(before, rule))
-        or (rule.cut_on_campaign and None not in (campaign, moment.campaign) and moment.campaign != campaign)
+        or (rule.cut_on_campaign and moment.campaign is not None and moment.campaign != campaign)
     )
 
 

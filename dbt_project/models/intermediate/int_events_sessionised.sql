@@ -330,7 +330,11 @@ cuts as (
                     {{ starts_run }} = 1
                     or cell <> previous_cell
                     or (cut_at_midnight and date <> previous_date)
-                    or (cut_on_campaign and utm_campaign <> previous_campaign and previous_campaign_run = run_place)
+                    or (
+                        cut_on_campaign
+                        and utm_campaign is not null
+                        and (coalesce(previous_campaign_run, 0) <> run_place or utm_campaign <> previous_campaign)
+                    )
                 )
                 then {{ first_event('event_id', 'occurred_at') }}
         end as starts_session

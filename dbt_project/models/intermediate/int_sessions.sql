@@ -1,8 +1,11 @@
 {{ config(meta={'touched_by': 'session'}) }}
 
-{%- set of_entry = [
+{%- set of_source = [
     'host', 'referrer_host', 'referrer_class', 'referrer_source', 'utm_source', 'utm_medium', 'utm_campaign',
-    'click_network', 'country', 'region', 'city', 'language', 'screen', 'device', 'browser', 'os',
+    'click_network',
+] -%}
+{%- set of_entry = [
+    'country', 'region', 'city', 'language', 'screen', 'device', 'browser', 'os',
 ] -%}
 
 with events as (
@@ -29,13 +32,16 @@ known_sources as (
 
 in_order as (
 
-    select session_id, event_key, event_type, row_number() over (partition by session_id order by {{ event_order() }}) as place
+    select
+        session_id, event_key, event_type, {{ says_where_from() }} as has_source,
+        row_number() over (partition by session_id order by {{ event_order() }}) as place
     from events
     where {{ is_act() }}
 
 ),
 
--- the events a session is known by; it is credited to its first page view, or its first event where it has none
+-- the events a session is known by; it came from where the first of its page views says that knows, else from where its
+-- first page view does, or its first event where it has none
 ends as (
 
     select
@@ -44,6 +50,11 @@ ends as (
         coalesce(
             min_by(event_key, case when event_type = 'page_view' then place end), min_by(event_key, place)
         ) as entry_key,
+        coalesce(
+            min_by(event_key, case when event_type = 'page_view' and has_source then place end),
+            min_by(event_key, case when event_type = 'page_view' then place end),
+            min_by(event_key, place)
+        ) as source_key,
         max_by(event_key, case when event_type = 'page_view' then place end) as exit_key
     from in_order
     group by session_id
@@ -89,6 +100,9 @@ summed as (
         firsts.date,
         case when entries.event_type = 'page_view' then entries.page end as landing_page,
         exits.page as exit_page,
+        {%- for fact in of_source %}
+        sources.{{ fact }},
+        {%- endfor %}
         {%- for fact in of_entry %}
         entries.{{ fact }}{{ ',' if not loop.last }}
         {%- endfor %}
@@ -96,17 +110,18 @@ summed as (
     inner join ends on counted.session_id = ends.session_id
     inner join events as firsts on ends.session_id = firsts.session_id and ends.first_key = firsts.event_key
     inner join events as entries on ends.session_id = entries.session_id and ends.entry_key = entries.event_key
+    inner join events as sources on ends.session_id = sources.session_id and ends.source_key = sources.event_key
     left join events as exits on ends.session_id = exits.session_id and ends.exit_key = exits.event_key
 
 ),
 
--- a page of the site itself is no referrer
+-- a page of the site itself is no referrer, nor is one that visitors only pass through
 referred as (
 
     select
         *,
         case
-            when coalesce(referrer_class, '') <> 'internal'
+            when coalesce(referrer_class, '') not in ({{ quoted_list(passed_through()) }})
                 and {{ plain_host('referrer_host') }} <> coalesce({{ plain_host('host') }}, '')
                 then {{ plain_host('referrer_host') }}
         end as plain_referrer
