@@ -13,12 +13,21 @@ _LOG_URL = r"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]|file://)(/([A-Za-z0-9=_./-]
 EXPECTED = {_LOG_URL: "expected s3://bucket/prefix, with {yyyy} {MM} {dd} {HH} where the prefix has the hour"}
 
 
+#: The formats of sources/log_formats.py that a bucket may hold.
+LogFormatName = Literal[
+    "vhost_combined", "combined", "vhost_common", "common", "s3", "alb", "haproxy", "cloudfront", "w3c",
+    "caddy", "logpush", "json",
+]  # fmt: skip
+
+
 class LogSource(Strict):
     """A bucket with a site's access logs, read every hour. `url` may hold {yyyy} {MM} {dd} {HH}."""
 
     name: Name
     site_id: Name
-    format: Literal["cloudfront"] = "cloudfront"
+    format: LogFormatName = "cloudfront"
+    #: What a line is, as nginx's log_format or Apache's LogFormat has it, where no format fits.
+    log_format: str | None = Field(default=None, max_length=4000)
     url: str = Field(pattern=_LOG_URL)
     endpoint: str | None = Field(default=None, pattern=ENDPOINT)
     #: Id of the CloudFront distribution: lists an hour's names alone, not the whole prefix.
