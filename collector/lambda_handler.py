@@ -21,7 +21,6 @@ from functools import cache
 from typing import Any, Protocol
 from urllib.parse import unquote
 
-from collector.address import networks
 from collector.app import Collector
 from collector.options import Options
 from collector.sender import Senders
@@ -29,6 +28,7 @@ from collector.server.message import Answer, Pending, Request, Trouble
 from collector.spool import NotDurable, SpoolState
 from collector.targets import targets
 from footfall import installed
+from footfall.address import networks
 from footfall.allowed import Allowed
 from footfall.clients import load_registry
 from footfall.durable import open_lake

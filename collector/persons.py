@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from collector.address import parse
+from footfall.address import parse
 from footfall.event import MAX_ID_LENGTH
 from footfall.geo import MAX_CITY, NOWHERE, Place
 from footfall.json_text import without_unreadable

@@ -15,7 +15,6 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from collector.address import networks
 from collector.app import Collector
 from collector.clock import LiveClock
 from collector.closing import Closer
@@ -31,6 +30,7 @@ from collector.spool import Spool
 from collector.watch import LakeWatch, OwnersWatch, RegistryWatch
 from collector.worker_folders import open_spool
 from footfall import installed
+from footfall.address import networks
 from footfall.allowed import Allowed
 from footfall.durable import require_known_lake
 from footfall.errors import FootfallError

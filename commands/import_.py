@@ -2,10 +2,11 @@
 
 import sys
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from itertools import chain
 
 import click
 
@@ -13,7 +14,7 @@ from commands.parameters import client
 from commands.registry import known_client, known_site
 from commands.state import with_installation
 from footfall.catalogue.periods import days
-from footfall.clients import Client, LogSource, Site
+from footfall.clients import Client, Site
 from footfall.durable import open_lake
 from footfall.errors import FootfallError
 from footfall.hours import HOUR, floor, lower_first_hour, run_command
@@ -23,8 +24,13 @@ from footfall.signatures import load_signer
 from footfall.store import ObjectStore
 from sources.event_names import EventNames
 from sources.import_events import import_events
-from sources.import_files import local_files
-from sources.importer import ImportReport, import_log
+from sources.import_files import LocalFile, local_files
+from sources.log_formats import FORMATS
+
+#: The part of all lines in quarantine beyond which the command fails: perhaps they are of another format.
+MOST_QUARANTINED = 0.1
+#: Hosts that are named in the report.
+_NAMED_HOSTS = 5
 
 
 @dataclass
@@ -40,6 +46,8 @@ class _Taken:
     hours: set[datetime] = field(default_factory=set)
     #: Files of which nothing was taken, with the reason.
     damaged: dict[str, str] = field(default_factory=dict)
+    #: Hosts that the site does not declare → their requests.
+    undeclared: Counter[str] = field(default_factory=Counter)
 
     def add(self, other: "_Taken") -> None:
         """Count another one."""
@@ -51,6 +59,7 @@ class _Taken:
         self.quarantined += other.quarantined
         self.hours |= other.hours
         self.damaged |= other.damaged
+        self.undeclared += other.undeclared
 
     def text(self, noun: str) -> str:
         """`10000 lines = 3908 page views + 6091 other hits (counted, not stored) + 1 to quarantine`."""
@@ -62,8 +71,18 @@ class _Taken:
 
 
 @dataclass(frozen=True)
+class _Said:
+    """What is said of a file, or of several that were put together. `noun`: what their stored lines are."""
+
+    name: str
+    noun: str
+    taken: _Taken
+    format: str = ""
+
+
+@dataclass(frozen=True)
 class _Place:
-    """Where it goes."""
+    """Where it goes, and what is made of it."""
 
     client: Client
     site: Site
@@ -71,120 +90,161 @@ class _Place:
     salts: Salts
     names: EventNames
 
-    def combined(self, files: Iterator[tuple[str, Path]]) -> Iterator[tuple[str, _Taken]]:
-        """Apache's and NGINX's combined log, each file by itself."""
-        for name, path in files:
-            yield name, _of(import_log(path, self.client, self.site, self.lake, self.salts, self.names))
-
-    def ndjson(self, files: Iterator[tuple[str, Path]]) -> Iterator[tuple[str, _Taken]]:
+    def events(self, files: Iterator[LocalFile]) -> Iterator[_Said]:
         """Events as lines of JSON, each file by itself."""
-        for name, path in files:
-            yield name, _of(import_events(path, self.client, self.site, self.lake, self.salts, self.names))
-
-    def cloudfront(self, files: Iterator[tuple[str, Path]], page_views: bool) -> Iterator[tuple[str, _Taken]]:
-        """CloudFront's log objects, many at once: each holds a few lines."""
-        from sources.intake import BATCH_BYTES, BATCH_OBJECTS, TakenIn, convert_into  # loads DuckDB
-        from sources.log_object import MAX_BYTES
-
-        source = LogSource(name="by-hand", site_id=self.site.site_id, url="file:///", page_views=page_views)
-
-        def converted(batch: list[tuple[str, bytes]]) -> tuple[str, _Taken]:
-            taken = TakenIn()
-            done = convert_into(self.lake, batch, self.client, self.site, source, self.salts, self.names)
-            taken.add(done, len(batch))
-            return f"{len(batch)} log objects" if len(batch) > 1 else batch[0][0], _Taken(
-                taken.lines,
-                taken.requests,
-                page_views=taken.page_views,
-                quarantined=taken.malformed,
-                hours=taken.hours,
-                damaged=taken.damaged,
+        for file in files:
+            report = import_events(file.path, self.client, self.site, self.lake, self.salts, self.names)
+            file.let_go()
+            taken = _Taken(
+                report.lines,
+                report.page_views,
+                quarantined=report.refused + report.malformed,
+                hours=set(report.by_hour),
             )
+            yield _Said(file.name, "events", taken)
 
-        batch: list[tuple[str, bytes]] = []
-        for name, path in files:
-            try:
-                if path.stat().st_size > MAX_BYTES:
-                    raise FootfallError(
-                        f"{name} has more than {MAX_BYTES} bytes: split it, and import the parts"
-                    )
-                # The name without its folder: the same object from another place is the same object.
-                batch.append((name.rpartition("/")[2], path.read_bytes()))
-            except OSError as error:
-                raise FootfallError(f"{name} cannot be read: {error.strerror}") from None
-            if sum(len(data) for _, data in batch) >= BATCH_BYTES or len(batch) == BATCH_OBJECTS:
-                yield converted(batch)
-                batch = []
-        if batch:
-            yield converted(batch)
+    def logs(
+        self,
+        files: Iterator[LocalFile],
+        log_format: str | None,
+        notation: str | None,
+        *,
+        is_only: bool,
+        page_views: bool,
+        requests: bool,
+        proxies: Sequence[str],
+    ) -> Iterator[_Said]:
+        """Access logs."""
+        from footfall.address import networks
+        from sources.conversion import Receiver  # loads DuckDB
+        from sources.log_import import import_logs
+        from sources.request_lines import USUAL_PAGES
 
-
-def _of(report: ImportReport) -> _Taken:
-    return _Taken(
-        report.lines,
-        report.page_views,
-        unstored=report.other_hits,
-        quarantined=report.refused + report.malformed,
-        hours=set(report.by_hour),
-    )
-
-
-#: Format → what its stored lines are called.
-_NOUNS = {"combined": "page views", "cloudfront": "requests", "ndjson": "events"}
+        receiver = Receiver(
+            self.client,
+            self.site,
+            self.salts,
+            self.names,
+            page_rule=USUAL_PAGES if page_views else None,
+            keeps_requests=True if requests or not page_views else None,
+            trusted=networks(proxies),
+        )
+        for done in import_logs(files, receiver, self.lake, log_format, notation, is_only=is_only):
+            counts, stored = done.counts, done.landed.stored
+            keeps = receiver.keeps_requests or (done.form is not None and done.form.keeps_requests)
+            taken = _Taken(
+                counts.lines,
+                stored["request"] if keeps else stored["page_view"],
+                page_views=stored["page_view"] if keeps else None,
+                unstored=counts.others,
+                quarantined=counts.malformed + counts.refused,
+                hours=set(done.landed.by_hour),
+                damaged=done.damaged,
+                undeclared=counts.undeclared,
+            )
+            name = done.names[0] if len(done.names) == 1 else f"{len(done.names)} files"
+            chosen = f"{done.form.name}: {done.why}" if done.form and not (log_format or notation) else ""
+            yield _Said(name, "requests" if keeps else "page views", taken, chosen)
 
 
 @click.command()
-@click.argument("file")
+@click.argument("file", nargs=-1, required=True)
 @client(required=True, text="Whose they are.")
 @click.option("--site", metavar="ID", help="The site they are of (default: the client's only one).")
 @click.option(
-    "--format", "log_format", default="combined", show_default=True, type=click.Choice(list(_NOUNS))
+    "--format",
+    "log_format",
+    default="auto",
+    show_default=True,
+    type=click.Choice(["auto", "ndjson", *(form.name for form in FORMATS)]),
+    help="What they are; auto: as the first thousand lines tell.",
 )
 @click.option(
-    "--no-page-views", is_flag=True, help="cloudfront: requests only, where a pixel counts the views."
+    "--log-format",
+    "notation",
+    metavar="TEXT",
+    help="What a line is, as nginx's log_format or Apache's LogFormat has it.",
+)
+@click.option(
+    "--no-page-views", is_flag=True, help="Logs: requests only, where a pixel counts the page views."
+)
+@click.option(
+    "--requests", is_flag=True, help="Logs: every request, beside the page views (cloudfront: always)."
 )
 @with_installation
 def command(
-    settings: Settings, file: str, client_id: str, site: str | None, log_format: str, no_page_views: bool
+    settings: Settings,
+    file: tuple[str, ...],
+    client_id: str,
+    site: str | None,
+    log_format: str,
+    notation: str | None,
+    no_page_views: bool,
+    requests: bool,
 ) -> int:
-    """Put a log, or events of another tool, into the lake, each line at its own time.
+    """Put logs, or events of another tool, into the lake, each line at its own time.
 
-    FILE is a file, s3://bucket/key, or s3://bucket/prefix/ for all under it; plain, gzip or zstd. Importing
-    the same again brings no event twice.
+    FILE is a file, a folder, - for the standard input, s3://bucket/key, or s3://bucket/prefix/ for all under
+    it; plain, gzip, bzip2, xz or zstd. Importing the same again, or a log that has grown, brings no event
+    twice.
     """
     known = known_client(settings, client_id)
     of_site = known_site(known, site)
+    if notation is not None and log_format != "auto":
+        raise FootfallError("--log-format says what a line is, and --format too: give one of them")
     begun = time.monotonic()
-    with local_files(file, s3_endpoint=settings.s3_endpoint) as files:
+    with local_files(file, s3_endpoint=settings.s3_endpoint) as given:
+        files, is_only = _counted(given)
         lake = open_lake(settings.lake, settings.s3_endpoint)
         names = EventNames.of(load_signer(settings.home / "keys"))
         place = _Place(known, of_site, lake, Salts(lake), names)
-        if log_format == "cloudfront":
-            taken = place.cloudfront(files, not no_page_views)
+        if log_format == "ndjson":
+            said = place.events(files)
         else:
-            taken = (place.ndjson if log_format == "ndjson" else place.combined)(files)
-        whole = _told(taken, _NOUNS[log_format])
+            said = place.logs(
+                files,
+                None if log_format == "auto" else log_format,
+                notation,
+                is_only=is_only,
+                page_views=not no_page_views,
+                requests=requests,
+                proxies=settings.trusted_proxies,
+            )
+        whole = _told(said)
     return _report(whole, known, settings, time.monotonic() - begun)
 
 
-def _told(taken: Iterator[tuple[str, _Taken]], noun: str) -> _Taken:
+def _counted(files: Iterator[LocalFile]) -> tuple[Iterator[LocalFile], bool]:
+    """The same files, and whether there is only one of them."""
+    first = [each for each, _ in zip(files, range(2), strict=False)]
+    return chain(first, files), len(first) == 1
+
+
+def _told(said: Iterator[_Said]) -> _Taken:
     """Say of each file what became of it; return the sum, said too where there were several."""
-    whole, count = _Taken(), 0
-    for name, each in taken:
-        print(f"{name}: {each.text(noun)}", flush=True)
-        for damaged, problem in each.damaged.items():
+    whole, count, nouns = _Taken(), 0, dict[str, None]()
+    for each in said:
+        for damaged, problem in each.taken.damaged.items():
             print(f"set aside: {damaged}: {problem}", file=sys.stderr)
-        whole.add(each)
+        whole.add(each.taken)
+        if each.taken.damaged and not each.taken.lines:
+            continue
+        if each.format:
+            print(f"{each.name} is {each.format}")
+        print(f"{each.name}: {each.taken.text(each.noun)}", flush=True)
+        nouns[each.noun] = None
         count += 1
     if count > 1:
-        print(f"in all: {whole.text(noun)}")
+        print(f"in all: {whole.text(' and '.join(nouns))}")
     return whole
 
 
 def _report(whole: _Taken, client: Client, settings: Settings, took: float) -> int:
+    for host, count in whole.undeclared.most_common(_NAMED_HOSTS):
+        print(f"not declared for this site, stored under its own name: {host} ({count} requests)")
     if not whole.hours:
         print("nothing to store")
-        return 1 if whole.damaged else 0
+        return 1
     first, last = min(whole.hours), max(whole.hours)
     print(f"{len(whole.hours)} hours from {first:%Y-%m-%dT%H} to {last:%Y-%m-%dT%H}, {took:.1f} s")
     begin, end = _whole_days(client, first, last)
@@ -194,6 +254,13 @@ def _report(whole: _Taken, client: Client, settings: Settings, took: float) -> i
         )
     now = datetime.now(UTC)
     print(f"next: {run_command(begin, end if end <= now else last + HOUR, now)}")
+    if whole.quarantined > MOST_QUARANTINED * whole.lines:
+        print(
+            f"{whole.quarantined} of {whole.lines} lines went to quarantine, more than a tenth: is it the "
+            "right format, and is the log whole?",
+            file=sys.stderr,
+        )
+        return 1
     return 1 if whole.damaged else 0
 
 

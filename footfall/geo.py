@@ -38,7 +38,7 @@ _HEADERS = (
     (b"x-geo-country", b"x-geo-region", b"x-geo-city"),
 )
 #: Codes that say "unknown" (XX, ZZ), "by Tor" (T1) and "by a satellite or proxy" (A1, A2).
-_NO_COUNTRIES = frozenset({"XX", "ZZ", "T1", "A1", "A2"})
+NO_COUNTRIES = frozenset({"XX", "ZZ", "T1", "A1", "A2"})
 
 
 def place_from_headers(headers: Mapping[bytes, bytes]) -> Place | None:
@@ -48,7 +48,7 @@ def place_from_headers(headers: Mapping[bytes, bytes]) -> Place | None:
         if value is None:
             continue
         country = _code(value, 2, 2)
-        if country is None or country in _NO_COUNTRIES or not country.isalpha():
+        if country is None or country in NO_COUNTRIES or not country.isalpha():
             return NOWHERE
         region = _code(headers.get(region_header, b"").rpartition(b"-")[2], 1, 3)
         return Place(country, region, _city(headers.get(city_header)))

@@ -9,7 +9,6 @@ import zstandard
 
 from footfall.errors import FootfallError
 from footfall.keys import raw_object
-from footfall.raw_object import compress
 from footfall.store import ObjectStore, put_once
 
 #: What a refused line counts as; an event counts as its type, which never has a blank.
@@ -34,14 +33,14 @@ def count_stored(content: bytes) -> Counter[str]:
 
 
 def land(
-    lake: ObjectStore, hour: datetime, origin: str, client_id: str, content: bytes, lines: int
+    lake: ObjectStore, hour: datetime, origin: str, client_id: str, data: bytes, lines: int
 ) -> tuple[str, Counter[str]]:
-    """Put the `lines` stored lines of one client and hour. Returns the key, and what is stored there.
+    """Put the `lines` stored lines of one client and hour, compressed (footfall.raw_object). Returns the key,
+    and what is stored there.
 
     The object is read back, and what is said of it is counted from that. Raises FootfallError, naming the
     object, where it does not hold as many lines as were read, and StoreError where the lake fails.
     """
-    data = compress(content)
     sha256 = hashlib.sha256(data).hexdigest()
     key = raw_object(hour, origin, sha256, client_id)
     former = raw_object(hour, origin, sha256)

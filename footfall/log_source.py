@@ -17,6 +17,13 @@ EXPECTED = {
 }
 
 
+#: The formats of sources/log_formats.py that a bucket may hold.
+LogFormatName = Literal[
+    "vhost_combined", "combined", "vhost_common", "common", "s3", "alb", "haproxy", "cloudfront", "w3c",
+    "caddy", "logpush", "json",
+]  # fmt: skip
+
+
 class LogSource(Strict):
     """A bucket with a site's access logs, read every hour. `url` may hold {yyyy} {MM} {dd} {HH}."""
 
@@ -24,8 +31,10 @@ class LogSource(Strict):
     """For people, and in alerts."""
     site_id: Name
     """Whose requests they are."""
-    format: Literal["cloudfront"] = "cloudfront"
+    format: LogFormatName = "cloudfront"
     """How the logs are written."""
+    log_format: str | None = Field(default=None, max_length=4000)
+    """What a line is, as nginx's log_format or Apache's LogFormat has it, where no format fits."""
     url: str = Field(pattern=_LOG_URL)
     """Where they lie. `{yyyy}` `{MM}` `{dd}` `{HH}` stand for the hour."""
     endpoint: str | None = Field(default=None, pattern=ENDPOINT)

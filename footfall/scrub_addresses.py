@@ -9,8 +9,10 @@ import ipaddress
 import re
 import unicodedata
 from functools import lru_cache
+from typing import NamedTuple
 from urllib.parse import unquote
 
+from footfall.address import USUAL_FOUR
 from footfall.json_text import quoted, rewrite
 from footfall.scrub_base64 import in_base64, needles
 from footfall.scrub_encodings import rewrite_decoded
@@ -59,12 +61,94 @@ def without_own_address(stored: bytes, address: str) -> bytes:
 
 @lru_cache(maxsize=256)
 def _own(address: str) -> "_Own | None":
+    value = _to_hide(address)
+    return None if value is None else _Own(value)
+
+
+def _to_hide(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
         value = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
         return None
     # Loopback is a developer's page and nobody's address.
-    return None if value.is_loopback or value.is_unspecified else _Own(value)
+    return None if value.is_loopback or value.is_unspecified else value
+
+
+def _with_embedded(
+    value: ipaddress.IPv4Address | ipaddress.IPv6Address,
+) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]:
+    return [value, *_embedded(value)] if value.version == 6 else [value]
+
+
+def _all_signs(value: ipaddress.IPv4Address | ipaddress.IPv6Address) -> tuple[list[str], list[str]]:
+    """The digits of every spelling, without zeros: nobody can say how many of them were written."""
+    decimal, hexadecimal = [], []
+    for each in _with_embedded(value):
+        more_decimal, more_hexadecimal = _signs(each)
+        decimal += more_decimal
+        hexadecimal += more_hexadecimal
+    return [sign.replace("0", "") for sign in decimal], [sign.replace("0", "") for sign in hexadecimal]
+
+
+#: Decimal and hexadecimal signs of an address.
+Signs = tuple[list[str], list[str]]
+
+
+class Look(NamedTuple):
+    """What a text has of which addresses are made, seen once for all addresses it is compared with.
+
+    `may_hide`: whether digits of it may stand behind an encoding, so that nothing else can be told from it.
+    `decimal` and `hexadecimal`: its digits but zeros, in their order.
+    """
+
+    may_hide: bool
+    decimal: str
+    hexadecimal: str
+
+
+#: How base64 of the text of an address looks: signs of digits, dots, colons and letters a to f, in their
+#: places; and of its bytes, which end in two bits.
+_BASE64_OF_TEXT = re.compile(r"[L-RYZ][A-Za-z0-9+/_-]{3}[L-RYZ]")
+_BASE64_OF_BYTES = re.compile(
+    r"(?<![A-Za-z0-9])[A-Za-z0-9+/_-]{5}[AQgw](?![A-Za-z0-9])|A{10}|[A-Za-z0-9+/_-]{21}[AQgw]"
+)
+
+
+def look(text: str) -> Look:
+    """What `may_say` asks of a text."""
+    stored = quoted(text).encode("utf-8", "surrogateescape")
+    may_hide = not text.isascii() and bool(
+        _STRANGE.search(stored.translate(None, _ASCII).decode("utf-8", "replace"))
+    )
+    if "%" in text or "&" in text or "\\" in text:
+        lower = stored.lower()
+        may_hide = may_hide or bool(_HIDDEN.search(lower)) or b"%2b" in lower or b"%2f" in lower
+        stored = _HIDDEN_SEPARATORS.sub(b"", lower)
+    may_hide = may_hide or bool(_BASE64_OF_TEXT.search(text) or _BASE64_OF_BYTES.search(text))
+    digits = stored.translate(_LOWER, _NOT_HEXADECIMAL)
+    return Look(may_hide, digits.translate(None, _NOT_DECIMAL).decode(), digits.decode())
+
+
+def address_signs(address: str) -> Signs:
+    """The digits but zeros of every spelling of an address: decimal ones, and hexadecimal ones. Both are
+    empty where it has nothing to hide.
+    """
+    if USUAL_FOUR.fullmatch(address) and not address.startswith(("0.", "127.")):
+        decimal, hexadecimal = _signs_of_four(*map(int, address.split(".")))
+        return " ".join(decimal).replace("0", "").split(" "), " ".join(hexadecimal).replace("0", "").split(
+            " "
+        )
+    value = _to_hide(address)
+    return _all_signs(value) if value is not None else ([], [])
+
+
+def may_say(seen: Look, signs: Signs) -> bool:
+    """Whether a text may say an address, so that `without_own_address` has to be asked. Never no wrongly."""
+    if seen.may_hide:
+        return bool(signs[0] or signs[1])
+    if any(sign in seen.decimal for sign in signs[0]):
+        return True
+    return any(sign in seen.hexadecimal for sign in signs[1])
 
 
 class _Own:
@@ -74,18 +158,9 @@ class _Own:
 
     def __init__(self, value: ipaddress.IPv4Address | ipaddress.IPv6Address) -> None:
         self._pattern: re.Pattern[str] | None = None
-        self._values: list[ipaddress.IPv4Address | ipaddress.IPv6Address] = [value]
-        if value.version == 6:
-            self._values += _embedded(value)
-        decimal, hexadecimal = [], []
-        for each in self._values:
-            more_decimal, more_hexadecimal = _signs(each)
-            decimal += more_decimal
-            hexadecimal += more_hexadecimal
+        self._values = _with_embedded(value)
         self._needles = tuple(sorted({each.encode() for value in self._values for each in needles(value)}))
-        # Without zeros: nobody can say how many of them were written.
-        self._decimal = [sign.replace("0", "") for sign in decimal]
-        self._hexadecimal = [sign.replace("0", "") for sign in hexadecimal]
+        self._decimal, self._hexadecimal = _all_signs(value)
 
     def may_be_in(self, stored: bytes) -> bool:
         """Whether it is worth while to look closely. Every line of every event is asked, so it is quick: all
@@ -184,20 +259,24 @@ def _signs(value: ipaddress.IPv4Address | ipaddress.IPv6Address) -> tuple[list[s
         # With its end as four decimal numbers it has decimal digits after the hexadecimal ones.
         tail = "".join(map(str, value.packed[-4:]))
         return [str(number)], [nibbles, nibbles[::-1], head + tail]
+    return _signs_of_four(*value.packed)
+
+
+def _signs_of_four(a: int, b: int, c: int, d: int) -> tuple[list[str], list[str]]:
+    number = a << 24 | b << 16 | c << 8 | d
     low = number & 0xFFFF
-    octets = value.packed
     decimal = [
-        "".join(map(str, octets)),
-        "".join(map(str, reversed(octets))),
+        f"{a}{b}{c}{d}",
+        f"{d}{c}{b}{a}",
         str(number),
         f"{number:o}",
-        "".join(f"{octet:o}" for octet in octets),
+        f"{a:o}{b:o}{c:o}{d:o}",
         str(2**32 - number),
-        f"{octets[0]}{octets[1]}{low}",
-        f"{octets[0]}{number & 0xFFFFFF}",
+        f"{a}{b}{low}",
+        f"{a}{number & 0xFFFFFF}",
     ]
     inverted = number ^ 0xFFFFFFFF  # as Teredo writes it
-    return decimal, [f"{number:x}", f"{inverted:x}", "".join(f"x{octet:x}" for octet in octets)]
+    return decimal, [f"{number:x}", f"{inverted:x}", f"x{a:x}x{b:x}x{c:x}x{d:x}"]
 
 
 def _spellings(value: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str:

@@ -4,10 +4,15 @@ A compressed file of a few megabytes can hold gigabytes. Such a one is refused w
 put anywhere.
 """
 
+import bz2
 import codecs
 import gzip
+import hashlib
+import lzma
+import re
 import zlib
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,18 +27,73 @@ MAX_LINE_BYTES = 64 * 1024
 MAX_RATIO = 250
 #: What any file may hold, in bytes: a few equal lines compress beyond every ratio.
 ALWAYS_BYTES = 1 << 20
+#: Bytes of memory that a file of xz may ask for. Its highest usual level, -9, asks for 65 MiB.
+XZ_BYTES = 80 << 20
+#: Bytes at the beginning of a file that are kept, to tell what it is.
+HEAD_BYTES = 1 << 20
+#: Bytes of whole lines that are given at once.
+CHUNK_BYTES = 8 << 20
 
+_HEADER = re.compile(rb"(?m)^(?:\xef\xbb\xbf)?(#Fields:[^\r\n]*)(?=[\r\n])")
 _CHUNK = 1 << 16  # bytes read at a time
-_ZSTD_INPUT = 1 << 12  # bytes: small, because four of them can decompress to 128 KiB
-_GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+_SMALL = 1 << 12  # bytes of compressed input: four of zstd can decompress to 128 KiB
+_GZIP, _ZSTD, _BZIP2, _XZ = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zXZ\x00"
+_NAMED = (".gz", ".zst", ".bz2", ".xz")
 #: How files begin that are packed in a way which is not read.
 _PACKED = {
     b"PK\x03\x04": "a zip archive",
-    b"BZh": "compressed with bzip2",
-    b"\xfd7zXZ\x00": "compressed with xz",
     b"7z\xbc\xaf": "a 7z archive",
     b"Rar!": "a RAR archive",
 }
+#: The same inside of a compressed file: compressed once more.
+_PACKED_TWICE = {**_PACKED, _BZIP2: "compressed with bzip2", _XZ: "compressed with xz"}
+
+
+@dataclass(frozen=True)
+class Content:
+    """A file that was read to its end.
+
+    `size`, `lines`: bytes of what it holds, and line ends in it; `head`: its first HEAD_BYTES. `headers`: its
+    lines that begin with `#Fields:`, each once.
+    """
+
+    path: Path
+    sha256: str
+    size: int
+    lines: int
+    head: bytes
+    has_nul: bool
+    headers: tuple[bytes, ...]
+
+
+def examined(path: Path, *, max_bytes: int | None = None, max_lines: int | None = None) -> Content:
+    """Read a file once. Raises FootfallError where it is damaged, or holds more than it may.
+
+    To be asked before lines are looked at: that takes a hundred times as long, and a bomb is all line ends.
+    """
+    digest = hashlib.sha256()
+    size = lines = 0
+    has_nul = False
+    head = bytearray()
+    headers: dict[bytes, None] = {}
+    rest = b""
+    for piece in _content(path):
+        end = piece.rfind(b"\n") + 1
+        if b"#Fields:" in piece or rest.startswith((b"\n#", b"#")):
+            headers.update(dict.fromkeys(_HEADER.findall(rest + piece)))
+        rest = (piece[end - 1 :] if end else rest + piece)[:MAX_LINE_BYTES]
+        digest.update(piece)
+        size += len(piece)
+        lines += piece.count(b"\n") + piece.count(b"\r") - piece.count(b"\r\n")
+        has_nul = has_nul or b"\0" in piece
+        if len(head) < HEAD_BYTES:
+            head += piece[: HEAD_BYTES - len(head)]
+        if max_bytes is not None and size > max_bytes:
+            raise FootfallError(f"{path} holds more than {max_bytes} bytes; nothing was imported")
+        if max_lines is not None and lines > max_lines:
+            raise FootfallError(f"{path} holds more than {max_lines} lines; nothing was imported")
+    headers.update(dict.fromkeys(_HEADER.findall(rest + b"\n")))
+    return Content(path, digest.hexdigest(), size, lines, bytes(head), has_nul, tuple(headers))
 
 
 def most_bytes(compressed: int) -> int:
@@ -41,18 +101,8 @@ def most_bytes(compressed: int) -> int:
     return max(ALWAYS_BYTES, MAX_RATIO * compressed)
 
 
-def require_plain(start: bytes) -> None:
-    """Raise FootfallError where content is packed in a way that is not read, or once more."""
-    for begin, what in _PACKED.items():
-        if start.startswith(begin):
-            raise FootfallError(f"is {what}: unpack it, and compress it with gzip or zstd if at all")
-
-
 def require_bounded(path: Path) -> None:
-    """Raise FootfallError where a compressed file is damaged or holds more than it may.
-
-    To be asked before lines are looked at: that takes a hundred times as long, and a bomb is all line ends.
-    """
+    """Raise FootfallError where a compressed file is damaged or holds more than it may."""
     for _ in _content(path, is_plain_read=False):
         pass
 
@@ -79,6 +129,50 @@ def numbered_lines(path: Path, seen: Callable[[bytes], None]) -> Iterator[tuple[
         yield number, rest
 
 
+def line_chunks(
+    path: Path, seen: Callable[[bytes], None], longest: int, chunk_bytes: int = CHUNK_BYTES
+) -> Iterator[tuple[int, bytes]]:
+    """(number of the first line, whole lines, each with its end) of at most `chunk_bytes` each.
+
+    Where they are cut depends on the content alone. Of a line longer than `longest` bytes the first
+    `longest` + 1 are given. `seen` gets all of the content.
+    """
+    number = 1
+    is_first = True
+    held = bytearray()
+    is_skipping = False  # the rest of a line that filled a chunk by itself
+    for piece in _content(path):
+        seen(piece)
+        held += piece
+        while len(held) >= chunk_bytes:
+            if is_skipping:
+                begin = held.find(b"\n") + 1
+                is_skipping = not begin
+                del held[: begin or len(held)]
+                continue
+            end = held.rfind(b"\n", 0, chunk_bytes) + 1
+            text = bytes(held[:end]) if end else bytes(held[: longest + 1]) + b"\n"
+            is_skipping = not end
+            del held[: end or chunk_bytes]
+            text = text.removeprefix(codecs.BOM_UTF8) if is_first else text
+            is_first = False
+            yield number, _cut(text, longest)
+            number += text.count(b"\n")
+    if is_skipping:
+        del held[: (held.find(b"\n") + 1) or len(held)]
+    if held:
+        text = bytes(held).removeprefix(codecs.BOM_UTF8) if is_first else bytes(held)
+        yield number, _cut(text if text.endswith(b"\n") else text + b"\n", longest)
+
+
+def _cut(text: bytes, longest: int) -> bytes:
+    """The same lines, of which none is longer."""
+    lines = text.split(b"\n")
+    if max(map(len, lines)) <= longest:
+        return text
+    return b"\n".join(line[: longest + 1] for line in lines)
+
+
 def _content(path: Path, *, is_plain_read: bool = True) -> Iterator[bytes]:
     """The file's content, decompressed, piece by piece. Raises FootfallError where it cannot be had.
 
@@ -88,27 +182,45 @@ def _content(path: Path, *, is_plain_read: bool = True) -> Iterator[bytes]:
         with path.open("rb") as file:
             magic = file.read(6)
             file.seek(0)
-            _require_plain(path, magic)
-            if magic.startswith(_GZIP):
-                yield from _within(path, _pieces(gzip.GzipFile(fileobj=file)))
-            elif magic.startswith(_ZSTD):
-                yield from _within(path, _zstd_pieces(file))
-            elif magic and path.suffix in (".gz", ".zst"):
+            _require_plain(path, magic, _PACKED)
+            pieces = _decompressed(file, magic)
+            if pieces is not None:
+                yield from _within(path, pieces)
+            elif magic and path.suffix in _NAMED:
                 raise FootfallError(
                     f"{path} is named {path.suffix} but is not compressed that way: rename or export it again"
                 )
             elif is_plain_read:
                 yield from _pieces(file)
     except FileNotFoundError:
-        raise FootfallError(f"{path} does not exist: check the path of the access log") from None
+        raise FootfallError(f"{path} does not exist: check the path of the file") from None
+    except lzma.LZMAError as error:
+        what = "asks for too much memory" if "emory" in str(error) else "is damaged or cut short"
+        raise FootfallError(f"{path} {what} ({error}): copy it again; nothing was imported") from None
     except (EOFError, zlib.error, zstandard.ZstdError, gzip.BadGzipFile) as error:
         raise FootfallError(
             f"{path} is damaged or cut short ({error}): copy it again; nothing was imported"
         ) from None
     except OSError as error:
+        if error.errno is None:  # bz2 says damage so
+            raise FootfallError(
+                f"{path} is damaged or cut short ({error}): copy it again; nothing was imported"
+            ) from None
         raise FootfallError(
             f"{path} cannot be read: {error.strerror}; it must be a file that you may read"
         ) from None
+
+
+def _decompressed(file: BinaryIO, magic: bytes) -> Iterator[bytes] | None:
+    if magic.startswith(_GZIP):
+        return _pieces(gzip.GzipFile(fileobj=file))
+    if magic.startswith(_ZSTD):
+        return _zstd_pieces(file)
+    if magic.startswith(_BZIP2):
+        return _pieces(bz2.BZ2File(file))
+    if magic.startswith(_XZ):
+        return _xz_pieces(file)
+    return None
 
 
 def _within(path: Path, pieces: Iterator[bytes]) -> Iterator[bytes]:
@@ -117,7 +229,7 @@ def _within(path: Path, pieces: Iterator[bytes]) -> Iterator[bytes]:
     total = 0
     for piece in pieces:
         if not total:
-            _require_plain(path, piece)
+            _require_plain(path, piece, _PACKED_TWICE)
         total += len(piece)
         if total > most:
             raise FootfallError(
@@ -127,14 +239,17 @@ def _within(path: Path, pieces: Iterator[bytes]) -> Iterator[bytes]:
         yield piece
 
 
-def _require_plain(path: Path, start: bytes) -> None:
-    try:
-        require_plain(start)
-    except FootfallError as error:
-        raise FootfallError(f"{path} {error}; nothing was imported") from None
+def _require_plain(path: Path, start: bytes, packed: dict[bytes, str]) -> None:
+    """Raise FootfallError where content is packed in a way that is not read, or once more."""
+    for begin, what in packed.items():
+        if start.startswith(begin):
+            raise FootfallError(
+                f"{path} is {what}: unpack it, and compress it with gzip, zstd, bzip2 or xz if at all; "
+                "nothing was imported"
+            )
 
 
-def _pieces(file: BinaryIO | gzip.GzipFile) -> Iterator[bytes]:
+def _pieces(file: BinaryIO | gzip.GzipFile | bz2.BZ2File) -> Iterator[bytes]:
     while piece := file.read(_CHUNK):
         yield piece
 
@@ -143,7 +258,7 @@ def _zstd_pieces(file: BinaryIO) -> Iterator[bytes]:
     """All frames of a zstd file. The library's own stream reader takes a cut frame for the end."""
     decompressor = zstandard.ZstdDecompressor()
     frame = None
-    while compressed := file.read(_ZSTD_INPUT):
+    while compressed := file.read(_SMALL):
         while compressed:
             frame = frame or decompressor.decompressobj()
             found = frame.decompress(compressed)
@@ -153,3 +268,24 @@ def _zstd_pieces(file: BinaryIO) -> Iterator[bytes]:
             frame = None if frame.eof else frame
     if frame is not None:
         raise EOFError("the last frame does not end")
+
+
+def _xz_pieces(file: BinaryIO) -> Iterator[bytes]:
+    """All streams of an xz file, with no more memory than XZ_BYTES: its own reader knows no bound."""
+    stream = None
+    while compressed := file.read(_CHUNK):
+        while compressed:
+            if stream is None:
+                compressed = compressed.lstrip(b"\0")  # padding between streams
+                if not compressed:
+                    break
+                stream = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=XZ_BYTES)
+            found = stream.decompress(compressed, _CHUNK)
+            compressed = b""
+            while found or not (stream.needs_input or stream.eof):
+                yield found
+                found = b"" if stream.eof else stream.decompress(b"", _CHUNK)
+            if stream.eof:
+                compressed, stream = stream.unused_data, None
+    if stream is not None:
+        raise EOFError("the last stream does not end")

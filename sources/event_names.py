@@ -35,8 +35,26 @@ class EventNames:
         An earlier program named files by the bare hash. One that the lake knows so keeps that name, or a
         second import of it would bring its events anew. Raises StoreError.
         """
-        for owner in (f"client={client_id}.", ""):
-            former = f"{raw_prefix(floor(hour))}{owner}import-{sha256[:12]}-"
-            if any(True for _ in lake.list(former)):
-                return sha256
-        return hmac.new(self.key.encode(), sha256.encode(), hashlib.sha256).hexdigest()
+        return sha256 if _is_known(sha256, lake, client_id, hour) else self._keyed(sha256)
+
+    def of_former_log(self, sha256: str, lake: ObjectStore, client_id: str, hour: datetime) -> str | None:
+        """The name by which earlier programs numbered the lines of a log; None where the lake knows none.
+
+        Now lines are named by what they say, and an import by `of_import`. Raises StoreError.
+        """
+        names = (self._keyed(sha256), sha256)
+        return next((name for name in names if _is_known(name, lake, client_id, hour)), None)
+
+    def of_import(self, sha256: str) -> str:
+        """The name of what is imported together, by the hash of it."""
+        return self._keyed(f"lines\n{sha256}")
+
+    def _keyed(self, text: str) -> str:
+        return hmac.new(self.key.encode(), text.encode(), hashlib.sha256).hexdigest()
+
+
+def _is_known(name: str, lake: ObjectStore, client_id: str, hour: datetime) -> bool:
+    return any(
+        any(True for _ in lake.list(f"{raw_prefix(floor(hour))}{owner}import-{name[:12]}-"))
+        for owner in (f"client={client_id}.", "")
+    )

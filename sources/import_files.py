@@ -1,41 +1,89 @@
-"""What `footfall import FILE` is given: one file, or every object under an address, as local files."""
+"""What `footfall import FILE…` is given, as local files: paths, folders, objects, the standard input."""
 
-from collections.abc import Iterator
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from footfall.errors import FootfallError
 from footfall.store import NotFound, open_store
 
+#: What stands for the standard input.
+STDIN = "-"
+
+
+@dataclass(frozen=True)
+class LocalFile:
+    """A file by the name that a person knows. `is_copy`: it may go when it was read."""
+
+    name: str
+    path: Path
+    is_copy: bool = False
+
+    def let_go(self) -> None:
+        """It was read: a copy of it takes disk no longer."""
+        if self.is_copy:
+            self.path.unlink(missing_ok=True)
+
 
 @contextmanager
-def local_files(given: str, *, s3_endpoint: str | None = None) -> Iterator[Iterator[tuple[str, Path]]]:
-    """(name, local path) of each file, one at a time; fetched ones are gone again when the next is asked for.
+def local_files(given: Sequence[str], *, s3_endpoint: str | None = None) -> Iterator[Iterator[LocalFile]]:
+    """Each file, one at a time; copies are gone behind the block.
 
-    `given` is a path, or `s3://bucket/key`, `s3://bucket/prefix/` or the same with `file:///`. Raises
-    FootfallError where there is nothing under it.
+    Each of `given` is a path, a folder (all files below it, by name), `-`, `s3://bucket/key`,
+    `s3://bucket/prefix/` or the same with `file:///`. Raises FootfallError where there is nothing under it.
     """
-    if "://" not in given:
-        yield iter([(given, Path(given))])
-        return
+    with TemporaryDirectory(prefix="footfall-import-") as scratch:
+        yield _each(given, Path(scratch), s3_endpoint)
+
+
+def _each(given: Sequence[str], scratch: Path, s3_endpoint: str | None) -> Iterator[LocalFile]:
+    for number, each in enumerate(given):
+        folder = scratch / str(number)
+        if each == STDIN:
+            yield LocalFile("standard input", _copied(folder), is_copy=True)
+        elif "://" in each:
+            yield from _fetched(each, folder, s3_endpoint)
+        elif Path(each).is_dir():
+            paths = sorted(path for path in Path(each).rglob("*") if path.is_file())
+            if not paths:
+                raise FootfallError(f"{each} is a folder without a file: there is nothing to import")
+            yield from (LocalFile(str(path), path) for path in paths)
+        elif Path(each).is_fifo():
+            yield LocalFile(each, _copied(folder, each), is_copy=True)
+        else:
+            yield LocalFile(each, Path(each))
+
+
+def _copied(folder: Path, pipe: str = "") -> Path:
+    """What comes through a pipe, or the standard input: it is read more than once."""
+    folder.mkdir()
+    path = folder / "input"
+    with path.open("wb") as file:
+        if pipe:
+            with Path(pipe).open("rb") as source:
+                shutil.copyfileobj(source, file)
+        else:
+            shutil.copyfileobj(sys.stdin.buffer, file)
+    return path
+
+
+def _fetched(given: str, scratch: Path, s3_endpoint: str | None) -> Iterator[LocalFile]:
     folder, _, name = given.rpartition("/")
     store = open_store(folder, s3_endpoint=s3_endpoint)
     keys = [name] if name else [info.key for info in store.list("") if info.size]
     if not keys:
         raise FootfallError(f"{given} holds nothing to import")
-    with TemporaryDirectory(prefix="footfall-import-") as scratch:
-
-        def fetched() -> Iterator[tuple[str, Path]]:
-            for key in keys:
-                path = Path(scratch) / key.rpartition("/")[2]
-                try:
-                    store.fetch(key, path)
-                except NotFound:
-                    raise FootfallError(
-                        f"{given} does not exist; end the address with / to import all that lies under it"
-                    ) from None
-                yield f"{folder}/{key}", path
-                path.unlink()
-
-        yield fetched()
+    for number, key in enumerate(keys):
+        path = scratch / str(number) / key.rpartition("/")[2]
+        path.parent.mkdir(parents=True)
+        try:
+            store.fetch(key, path)
+        except NotFound:
+            raise FootfallError(
+                f"{given} does not exist; end the address with / to import all that lies under it"
+            ) from None
+        yield LocalFile(f"{folder}/{key}", path, is_copy=True)

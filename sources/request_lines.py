@@ -10,12 +10,32 @@ import msgspec
 
 from footfall.clients import Client, Site
 from footfall.event import LINE_VERSION
-from footfall.sql import Sql, joined, number, run, sql, text, texts
-from sources.access_log import NOT_PAGES
-from sources.event_names import EventNames
+from footfall.geo import MAX_CITY, NO_COUNTRIES
+from footfall.sql import Sql, joined, name, number, run, sql, text, texts
+from sources.log_formats import LogFormat
 
 #: Bytes of a URL that are kept, a little under the contract's limit for a whole event.
 MAX_URL_BYTES = 8192
+#: Extensions of what a page loads or a person downloads: a request for one is not a view of a page.
+#: Everything else counts as a page, unknown extensions included (`.html`, `.php`, `.xhtml`, but also a
+#: listing such as `/notes/build.log` or `/src/tool.py`, which servers show as a page): to drop a page
+#: loses data, while a download too many is seen in the report of pages and can be filtered.
+NOT_PAGES = frozenset(
+    extension
+    for group in (
+        # scripts, styles and what describes them
+        "css js mjs map json xml wasm webmanifest",
+        # images and icons
+        "png jpg jpeg gif ico svg webp avif bmp tif tiff",
+        # fonts
+        "ttf otf woff woff2 eot",
+        # sound, film and plugins
+        "mp3 mp4 m4a m4v webm ogg ogv wav flac mov avi mkv swf",
+        # documents and archives that browsers save or show without the site around them; robots.txt too
+        "pdf txt csv gz tgz zip tar bz2 xz 7z rar exe msi dmg jar iso",
+    )
+    for extension in group.split()
+)
 
 
 @dataclass(frozen=True)
@@ -23,7 +43,7 @@ class PageRule:
     """Which requests count as page views beside being requests; a site can set it.
 
     methods     of the request
-    statuses    of the answer
+    statuses    of the answer; a log that says none says nothing against it
     extensions  that are not pages
     """
 
@@ -31,100 +51,102 @@ class PageRule:
     statuses: tuple[int, ...] = (200, 304)
     extensions: frozenset[str] = NOT_PAGES
 
+    def condition(self) -> Sql:
+        """Whether a row of `judged` is a page view."""
+        return sql(
+            "coalesce(upper(method) IN ({methods}) AND path IS NOT NULL "
+            "AND coalesce(TRY(CAST(status AS INTEGER)) IN ({statuses}), status IS NULL) "
+            "AND (NOT contains(path, '.') "
+            "OR lower(coalesce(regexp_extract(path, '[.]([^./]*)$', 1), '')) NOT IN ({extensions})), false)",
+            methods=texts(self.methods),
+            statuses=joined(", ", map(number, self.statuses)),
+            extensions=texts(sorted(self.extensions)),
+        )
+
 
 #: The rule where nobody says otherwise.
 USUAL_PAGES = PageRule()
 
 
-def make_lines(
-    connection: duckdb.DuckDBPyConnection, site: Site, rule: PageRule | None, names: EventNames
-) -> None:
-    """The temporary table `lines`: hour, object, line_number, is_page_view, request_id, and as JSON text what
-    a stored line says in its envelope behind the type, and in its event behind the type.
+def stored_line(client: Client, site: Site, form: LogFormat) -> Sql:
+    """SQL for the stored line of an event (footfall.event) from a row of `requests`, joined to its objects,
+    hosts, visitors and ids, and its `type`.
     """
-    default_host = next((d for d in site.domains if not d.startswith("*.")), "unknown.invalid")
-    _clean_hosts(connection, default_host)
-    declared = joined(" OR ", (_host_is(domain) for domain in site.domains))
-    is_page = sql("false")
-    if rule is not None:
-        is_page = sql(
-            "upper(cs_method) IN ({methods}) AND CAST(sc_status AS INTEGER) IN ({statuses}) "
-            "AND (NOT contains(cs_uri_stem, '.') "
-            "OR lower(coalesce(regexp_extract(cs_uri_stem, '[.]([^./]*)$', 1), '')) NOT IN ({extensions}))",
-            methods=texts(rule.methods),
-            statuses=joined(", ", map(number, rule.statuses)),
-            extensions=texts(sorted(rule.extensions)),
-        )
-    longest = number(MAX_URL_BYTES)
-    received = sql("'\"' || strftime(requested_at, '%Y-%m-%dT%H:%M:%S.000Z') || '\"'")
-    # An expression each; those that need no escaping are of our own making: digits, names, times.
-    envelope = {
-        "received_at": received,
-        "occurred_at": received,
-        "visitor_id": sql("coalesce('\"' || visitor_id || '\"', 'null')"),
-        "user_agent": sql("user_agent_json"),
-        "host": sql("'\"' || host || '\"'"),
-        "is_declared_host": sql("CASE WHEN {declared} THEN 'true' ELSE 'false' END", declared=declared),
-        "gpc": text("false"),
-        "dnt": text("false"),
-        "consent_tier": text(str(site.consent_default)),
-        "source": text('"cloudfront"'),
-    }
-    event = {
-        "occurred_at": sql("CAST(epoch_ms(requested_at) AS VARCHAR)"),
-        "url": sql(
-            "to_json(CASE WHEN cs_protocol = 'http' THEN 'http' ELSE 'https' END || '://' || host "
-            "|| left(cs_uri_stem || coalesce('?' || cs_uri_query, ''), {longest}))",
-            longest=longest,
-        ),
-        "referrer": _json_or_null(sql("left(cs_referer, {longest})", longest=longest)),
-        "method": sql("'\"' || cs_method || '\"'"),
-        "status": sql("CAST(CAST(sc_status AS INTEGER) AS VARCHAR)"),
-        "edge_location": _json_or_null(sql("x_edge_location")),
-        "edge_result": _json_or_null(sql("x_edge_result_type")),
-        # JSON has no `nan` and no `inf`.
-        "time_taken": _json_or_null(
-            sql("CASE WHEN isfinite(try_cast(time_taken AS DOUBLE)) THEN try_cast(time_taken AS DOUBLE) END")
-        ),
-        "bytes_sent": sql("coalesce(CAST(try_cast(sc_bytes AS BIGINT) AS VARCHAR), 'null')"),
-    }
-    request_id, given = _request_id(connection, names)
-    run(
-        connection,
-        """
-        CREATE OR REPLACE TEMP TABLE lines AS
-        SELECT
-            date_trunc('hour', requested_at) AS hour, object, line_number, {is_page} AS is_page_view,
-            {request_id} AS request_id,
-            concat({envelope}) AS envelope_rest, concat({event}) AS event_rest
-        FROM requests
-        JOIN objects USING (object)
-        JOIN hosts ON hosts.written = coalesce(x_host_header, cs_host, '')
-        JOIN visitors ON visitors.day = CAST(requested_at AS DATE) AND visitors.address = c_ip
-            AND visitors.agent = coalesce(cs_user_agent, '')
-        -- the same objects make the same bytes, and the order of a join is nobody's promise
-        ORDER BY object, line_number
-        """,
-        given,
-        is_page=is_page,
-        request_id=request_id,
-        envelope=_members(envelope),
-        event=_members(event),
-    )
-
-
-def stored_line(client: Client, site: Site) -> Sql:
-    """SQL for the stored line of an event (footfall.event) from a row of `lines` and its `type`."""
     owner = {"v": LINE_VERSION, "kind": "event", "client_id": client.client_id, "site_id": site.site_id}
+    declared = joined(" OR ", (_host_is(domain) for domain in site.domains))
+    received = sql("'\"' || strftime(requested_at, '%Y-%m-%dT%H:%M:%S.%gZ') || '\"'")
+    longest = number(MAX_URL_BYTES)
+    nothing = not form.keeps_requests
+    # An expression each; those that need no escaping are of our own making: digits, names, times.
+    envelope = (
+        _member("received_at", received),
+        _member("occurred_at", received),
+        _member("visitor_id", sql("coalesce('\"' || visitor_id || '\"', 'null')")),
+        _member("user_agent", sql("user_agent_json")),
+        _member("host", sql("'\"' || clean_host || '\"'")),
+        _member(
+            "is_declared_host", sql("CASE WHEN {declared} THEN 'true' ELSE 'false' END", declared=declared)
+        ),
+        _member("gpc", text("false")),
+        _member("dnt", text("false")),
+        _member("consent_tier", text(str(site.consent_default))),
+        _member("country", _COUNTRY, is_left_out=True),
+        *(
+            _member(place, _place(place), is_left_out=True)
+            for place in ("region", "city")
+            if site.consent_default
+        ),
+        _member("source", text(msgspec.json.encode(form.source).decode())),
+    )
+    event = (
+        _member("occurred_at", sql("CAST(epoch_ms(requested_at) AS VARCHAR)")),
+        _member(
+            "url",
+            sql(
+                "to_json(CASE WHEN scheme = 'http' THEN 'http' ELSE 'https' END || '://' || clean_host "
+                "|| left(path || coalesce('?' || query, ''), {longest}))",
+                longest=longest,
+            ),
+        ),
+        _member("referrer", sql("to_json(left(referrer, {longest}))", longest=longest), is_left_out=nothing),
+        _member("method", sql("'\"' || method || '\"'"), is_left_out=nothing),
+        _member("status", sql("CAST(try_cast(status AS INTEGER) AS VARCHAR)"), is_left_out=nothing),
+        _member("edge_location", sql("to_json(edge_location)"), is_left_out=nothing),
+        _member("edge_result", sql("to_json(edge_result)"), is_left_out=nothing),
+        # JSON has no `nan` and no `inf`, which are null by now.
+        _member("time_taken", sql("to_json(time_taken)"), is_left_out=nothing),
+        _member("bytes_sent", sql("CAST(try_cast(bytes_sent AS BIGINT) AS VARCHAR)"), is_left_out=nothing),
+    )
     return sql(
-        'concat({begin}, {event_id}, \'","type":"\', type, \'",\', envelope_rest, \',"event":{{"id":"\', '
-        "{event_id}, '\",\"type\":\"', type, '\",', event_rest, '}}}}')",
+        'concat({begin}, event_id, \'","type":"\', type, \'"\', {envelope}, \',"event":{{"id":"\', '
+        "event_id, '\",\"type\":\"', type, '\"', {event}, '}}}}')",
         begin=text(msgspec.json.encode(owner).decode().removesuffix("}") + ',"event_id":"'),
-        event_id=sql("substr(type, 1, 4), '-', request_id"),
+        envelope=joined(", ", envelope),
+        event=joined(", ", event),
     )
 
 
-def _clean_hosts(connection: duckdb.DuckDBPyConnection, default_host: str) -> None:
+#: As geography has it: two letters, and none that mean "unknown".
+_COUNTRY = sql(
+    "CASE WHEN regexp_full_match(country, '[A-Za-z]{{2}}') AND upper(country) NOT IN ({none}) "
+    "THEN '\"' || upper(country) || '\"' END",
+    none=texts(sorted(NO_COUNTRIES)),
+)
+
+
+def _place(column: str) -> Sql:
+    return sql("to_json(left({column}, {most}))", column=name(column), most=number(MAX_CITY))
+
+
+def _member(of: str, value: Sql, *, is_left_out: bool = False) -> Sql:
+    """SQL for a member of a JSON object behind a comma; where it is null, `null` or nothing at all."""
+    begin = text(f',"{of}":')
+    if is_left_out:
+        return sql("coalesce({begin} || {value}, '')", begin=begin, value=value)
+    return sql("{begin}, coalesce({value}, 'null')", begin=begin, value=value)
+
+
+def clean_hosts(connection: duckdb.DuckDBPyConnection, default_host: str) -> None:
     """The temporary table `hosts`: host as written → as an event has it."""
     run(
         connection,
@@ -132,47 +154,50 @@ def _clean_hosts(connection: duckdb.DuckDBPyConnection, default_host: str) -> No
         CREATE OR REPLACE TEMP TABLE hosts AS
         SELECT written, coalesce(nullif(regexp_extract(
             lower(written), '^([a-z0-9_.-]*[a-z0-9_-])[.]?(:[0-9]+)?$', 1
-        ), ''), $default) AS host
-        FROM (SELECT DISTINCT coalesce(x_host_header, cs_host, '') AS written FROM requests)
+        ), ''), $default) AS clean_host
+        FROM (SELECT DISTINCT coalesce(host, '') AS written FROM requests)
         """,
         {"default": default_host},
     )
 
 
-def _request_id(connection: duckdb.DuckDBPyConnection, names: EventNames) -> tuple[Sql, dict[str, str]]:
-    """32 hex digits that name one request, whenever and however often its line is read; and parameters."""
-    by_id = sql("md5(x_edge_request_id)")
-    nameless = run(connection, "SELECT 1 FROM requests WHERE x_edge_request_id IS NULL LIMIT 1").fetchone()
-    if nameless is None:
-        return by_id, {}  # spares a sort of everything
-    line = sql(
-        "object_key, requested_at, c_ip, cs_method, cs_uri_stem, cs_uri_query, cs_user_agent, cs_referer, "
-        "sc_status, sc_bytes"
-    )
-    text_of_line = sql(
-        "concat_ws('|', {line}, row_number() OVER (PARTITION BY {line} ORDER BY line_number))", line=line
-    )
-    # Twice with the key, as an HMAC is. It is a parameter, so that no statement holds it.
-    either = sql(
-        "CASE WHEN x_edge_request_id IS NOT NULL THEN {by_id} "
-        "ELSE left(sha256($key || sha256($key || {line})), 32) END",
-        by_id=by_id,
-        line=text_of_line,
-    )
-    return either, {"key": names.key}
-
-
 def _host_is(domain: str) -> Sql:
     if domain.startswith("*."):
-        return sql("ends_with(host, {end})", end=text(domain[1:]))
-    return sql("host = {domain}", domain=text(domain))
+        return sql("ends_with(clean_host, {end})", end=text(domain[1:]))
+    return sql("clean_host = {domain}", domain=text(domain))
 
 
-def _members(fields: dict[str, Sql]) -> Sql:
-    """SQL arguments of `concat` for members of a JSON object, a comma behind each but the last."""
-    members = (sql("{name}, {value}", name=text(f'"{name}":'), value=value) for name, value in fields.items())
-    return joined(", ',', ", members)
+#: What a request is named by where it has no id of its own: its line, on its site.
+OF_LINE = sql("concat_ws('|', $site, line)")
+#: The same of CloudFront's lines, by what they said when these ids were first made.
+OF_CLOUDFRONT = sql(
+    "concat_ws('|', object_key, requested_at, sender, method, path, query, agent, referrer, status, "
+    "bytes_sent)"
+)
 
 
-def _json_or_null(expression: Sql) -> Sql:
-    return sql("coalesce(to_json({value}), 'null')", value=expression)
+def request_ids(connection: duckdb.DuckDBPyConnection, form: LogFormat, key: str, site: Site) -> None:
+    """The temporary table `ids`: object, line_number, request_id: 32 hex digits that name one request,
+    whenever and however often its line is read.
+
+    Made of the request's own id, else of what its line says and the how-manieth of its object it is, twice
+    with the key, as an HMAC is. The key is a parameter, so that no statement holds it. Lines of a file that
+    an earlier version imported keep their numbers (`log-…`).
+    """
+    is_cdn = form.source == "cloudfront"
+    run(
+        connection,
+        """
+        CREATE OR REPLACE TEMP TABLE ids AS
+        SELECT object, line_number,
+            CASE WHEN former.name IS NOT NULL THEN 'log-' || former.name || '-' || line_number
+            WHEN request_id IS NOT NULL THEN md5({own})
+            ELSE left(sha256($key || sha256($key || concat_ws('|', {identity}, coalesce(occurrence, 1)))), 32)
+            END AS request_id
+        FROM requests JOIN objects USING (object) LEFT JOIN repeated USING (object, line_number)
+            LEFT JOIN former USING (object)
+        """,
+        {"key": key} if is_cdn else {"key": key, "site": site.site_id},
+        own=sql("request_id") if is_cdn else sql("concat_ws('|', $site, request_id)"),
+        identity=OF_CLOUDFRONT if is_cdn else OF_LINE,
+    )

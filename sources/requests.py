@@ -1,272 +1,293 @@
-"""Log files → one temporary table of requests, and one of lines that are none.
+"""Lines of logs → a temporary table `judged`: what each says, or why it is no request.
 
-DuckDB does the reading: a Python loop would take ten times as long. Every column is text until it has been
+DuckDB does the reading: a Python loop would take ten times as long. Every field is text until it has been
 looked at, so that no guess about a type can drop a line.
 """
 
-from collections import defaultdict
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
-from re import fullmatch
+from functools import lru_cache
+from pathlib import Path
 
 import duckdb
+import pyarrow as pa
+from duckdb.func import PythonUDFType
+from duckdb.sqltypes import VARCHAR
 
-from footfall.errors import FootfallError
+from footfall.address import USUAL_FOUR, Network, client_address, networks, parse
 from footfall.event import EARLIEST, MAX_AHEAD
-from footfall.sql import Sql, joined, name, names, number, run, sql, text
-from sources.log_columns import KEPT, LEGACY, USED, checked, plain_name
-from sources.log_object import MAX_LINE_BYTES, MAX_LINES, NO_SEPARATOR, TAB, LogFile
+from footfall.sql import Sql, confined, joined, name, number, run, sql, text
+from sources.layouts import Layout
+
+#: What is kept of a request, as text; null where the line does not say it. `sender`: the address as it is
+#: written, `forwarded`: what proxies said of it.
+KEPT = (
+    "sender", "forwarded", "method", "path", "query", "scheme", "host", "status", "bytes_sent", "referrer",
+    "agent", "request_id", "country", "region", "city", "edge_location", "edge_result",
+)  # fmt: skip
+#: Bytes of a path and query beyond which no event can hold them.
+MAX_TARGET_BYTES = 32 * 1024
+TOO_LARGE = "more than an event can hold"
+NO_ADDRESS = "no address"
 
 
-def read_requests(
-    connection: duckdb.DuckDBPyConnection, files: Sequence[LogFile], now: datetime
-) -> dict[str, str]:
-    """Make the temporary tables `objects`, `requests` and `bad_lines` from all `files`.
-
-    objects    object, object_key
-    requests   object, line_number, requested_at (timestamptz, UTC) and log_columns.KEPT as text; an
-               empty column (`-`) is null
-    bad_lines  object, line_number, line, problem
-
-    Returns the Parquet objects that cannot be read, with the reason. Raises FootfallError, naming the
-    objects, where not every line of the others is in one of the tables.
-    """
-    run(connection, "CREATE OR REPLACE TEMP TABLE objects (object BIGINT, object_key VARCHAR)")
-    if files:
-        run(
-            connection,
-            "INSERT INTO objects SELECT unnest($numbers), unnest($keys)",
-            {"numbers": [file.number for file in files], "keys": [file.key for file in files]},
+@contextmanager
+def reading() -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
+    """A database of its own with the function that layouts need, and the folder that it may use."""
+    with confined("footfall-source-") as (connection, folder):
+        connection.create_function(
+            "unescaped", _unescaped_array, [VARCHAR], VARCHAR, type=PythonUDFType.ARROW
         )
+        yield connection, folder
+
+
+def begin(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the table `judged` anew, empty."""
     run(
         connection,
-        "CREATE OR REPLACE TEMP TABLE requests "
-        "(object BIGINT, line_number BIGINT, requested_at TIMESTAMPTZ, {texts})",
+        "CREATE OR REPLACE TEMP TABLE judged (object BIGINT, line_number BIGINT, line VARCHAR, "
+        "problem VARCHAR, requested_at TIMESTAMPTZ, time_taken DOUBLE, {texts}, is_page_view BOOLEAN)",
         texts=joined(", ", (sql("{column} VARCHAR", column=name(column)) for column in KEPT)),
     )
-    run(
-        connection,
-        "CREATE OR REPLACE TEMP TABLE bad_lines "
-        "(object BIGINT, line_number BIGINT, line VARCHAR, problem VARCHAR)",
-    )
-    rows: dict[int, int] = {}
-    damaged: dict[str, str] = {}
-    alike: dict[tuple[str, tuple[str, ...], str], list[LogFile]] = defaultdict(list)
-    for file in files:
-        if file.form != "parquet":
-            alike[file.form, file.columns, file.delimiter].append(file)
-            rows[file.number] = file.rows
-            continue
-        try:
-            rows[file.number] = _read_parquet(connection, file, now)
-        except (FootfallError, duckdb.Error) as error:
-            # A stranger's file: whatever is wrong with it, it holds up no other.
-            damaged[file.key] = str(error).splitlines()[0]
-    for (form, columns, delimiter), group in alike.items():
-        if form == "json":
-            values = {column: _json_value(spellings) for column, spellings in _spellings(columns).items()}
-            source = sql(
-                "(SELECT *, CASE WHEN json_valid(line) THEN line END AS sound FROM {lines})", lines=_LINES
-            )
-            wrong = sql("CASE WHEN sound IS NULL THEN 'no JSON' END")
-            _judge(connection, source, group, values, wrong, now)
-        elif delimiter != TAB or not _all_are_requests(connection, group, columns, now):
-            values = {column: sql("split[{n}]", n=number(n)) for n, column in enumerate(columns, 1)}
-            source = sql(
-                "(SELECT *, string_split(line, {delimiter}) AS split FROM {lines})",
-                delimiter=text(delimiter),
-                lines=_LINES,
-            )
-            wrong = sql(
-                "CASE WHEN len(split) <> {n} THEN 'expected {n} columns, found ' || len(split) END",
-                n=number(len(columns)),
-            )
-            _judge(connection, source, group, values, wrong, now)
-    _require(connection, files, rows)
-    return damaged
 
 
-def _require(connection: duckdb.DuckDBPyConnection, files: Sequence[LogFile], rows: dict[int, int]) -> None:
-    """Raise FootfallError where an object's lines are not all requests or bad lines."""
-    counted = run(
-        connection,
-        "SELECT object, count(*) FROM "
-        "(SELECT object FROM requests UNION ALL SELECT object FROM bad_lines) GROUP BY object",
-    )
-    found = dict(counted.fetchall())
-    uneven = [
-        f"{file.key}: {rows[file.number]} lines, {found.get(file.number, 0)} of them read"
-        for file in files
-        if file.number in rows and rows[file.number] != found.get(file.number, 0)
-    ]
-    if uneven:
-        raise FootfallError(f"log objects were not read whole, nothing was stored: {'; '.join(uneven[:5])}")
-
-
-#: Other spellings of a column in JSON than a file's first line has: fields may differ from line to line.
-_USUAL = (*LEGACY, "timestamp", "timestamp(ms)")
-
-
-def _spellings(columns: Sequence[str]) -> dict[str, list[str]]:
-    """Plain name → how it may be written, for columns that are used."""
-    found: dict[str, list[str]] = defaultdict(list)
-    for column in dict.fromkeys((*columns, *_USUAL)):
-        # Others cannot be asked for in a path of JSON.
-        if plain_name(column) in USED and fullmatch(r"[A-Za-z0-9_() -]+", column):
-            found[plain_name(column)].append(column)
-    return found
-
-
-def _json_value(spellings: Sequence[str]) -> Sql:
-    values = (sql("json_extract_string(sound, {path})", path=text(f'$."{each}"')) for each in spellings)
-    return sql("coalesce({values}, NULL)", values=joined(", ", values))
-
-
-def _read_parquet(connection: duckdb.DuckDBPyConnection, file: LogFile, now: datetime) -> int:
-    """Sort the rows of a Parquet file into requests and bad_lines. Returns how many it says it has."""
-    described = run(connection, "DESCRIBE SELECT * FROM read_parquet(?)", [str(file.path)]).fetchall()
-    columns = [row[0] for row in described]
-    checked(columns)
-    said = run(connection, "SELECT num_rows FROM parquet_file_metadata(?)", [str(file.path)]).fetchone()
-    if said and int(said[0]) > MAX_LINES:
-        raise FootfallError(f"more than {MAX_LINES} rows")
-    used = {plain_name(column): column for column in columns if plain_name(column) in USED}
-    source = sql(
-        "(SELECT {object} AS object, file_row_number + 1 AS line_number, CAST(NULL AS VARCHAR) AS line, "
-        "{columns} FROM "
-        "(SELECT {columns}, file_row_number FROM read_parquet($files, file_row_number = true)))",
-        object=number(file.number),
-        columns=names(used.values()),
-    )
-    values = {plain: sql("CAST({column} AS VARCHAR)", column=name(each)) for plain, each in used.items()}
-    _judge(connection, source, [file], values, sql("NULL"), now)
-    return int(said[0]) if said else 0
-
-
-_OBJECT = sql("CAST(filename[-16:-5] AS BIGINT) AS object")
-_READ_TEXT = sql(
-    "read_csv($files, auto_detect = false, header = false, filename = true, quote = '', escape = '', "
-    "max_line_size = {longest}, ",
-    longest=number(2 * MAX_LINE_BYTES),
-)
-_NO_SEPARATOR = sql("chr({code})", code=number(NO_SEPARATOR[0]))
-#: Lines of text files, whatever is in them. What no log line begins with goes.
-_LINES = sql(
-    """(
-    SELECT {object}, CAST(split_part(line, chr(9), 1) AS BIGINT) AS line_number,
-        line[instr(line, chr(9)) + 1:] AS line
-    FROM {read_text} columns = {{'line': 'VARCHAR'}}, delim = {no_separator})
-    WHERE line[instr(line, chr(9)) + 1:] NOT LIKE '#%' AND line[instr(line, chr(9)) + 1:] <> ' '
-)""",
-    object=_OBJECT,
-    read_text=_READ_TEXT,
-    no_separator=_NO_SEPARATOR,
-)
-
-
-def _all_are_requests(
-    connection: duckdb.DuckDBPyConnection, group: Sequence[LogFile], columns: Sequence[str], now: datetime
-) -> bool:
-    """Add every line of text files to `requests`, if each is a sound request; else none.
-
-    DuckDB splits lines in a third of the time of the careful way, and stops at the first it cannot split.
-    """
-    cells = [name(f"c{n}") for n in range(len(columns))]
-    types = (sql("{cell}: 'VARCHAR'", cell=text(f"c{n}")) for n in range(len(columns)))
-    table = sql(
-        "(SELECT *, {object}, NULL AS line FROM {read_text} delim = '\t', nullstr = {no_separator}, "
-        "columns = {{'line_number': 'BIGINT', {types}}}))",
-        object=_OBJECT,
-        read_text=_READ_TEXT,
-        no_separator=_NO_SEPARATOR,
-        types=joined(", ", types),
-    )
-    values = dict(zip(columns, cells, strict=True))
-    given = {"files": [str(file.path) for file in group], "latest": now + MAX_AHEAD}
-    run(connection, "BEGIN")
-    try:
-        taken = run(
-            connection,
-            "INSERT INTO requests {taken} FROM {judged} WHERE problem IS NULL",
-            given,
-            taken=_TAKEN,
-            judged=_judged(table, values, sql("NULL")),
-        ).fetchone()
-    except (duckdb.InvalidInputException, duckdb.ConversionException):
-        taken = None
-    is_whole = taken == (sum(file.lines for file in group),)
-    run(connection, "{end}", end=sql("COMMIT") if is_whole else sql("ROLLBACK"))
-    return is_whole
-
-
-_TAKEN = sql("SELECT object, line_number, requested_at, {kept}", kept=names(KEPT))
-
-
-def _judge(
+def judge(
     connection: duckdb.DuckDBPyConnection,
-    source: Sql,
-    group: Sequence[LogFile],
-    values: dict[str, Sql],
-    wrong: Sql,
+    layout: Layout,
+    chunk: pa.Table,
     now: datetime,
+    *,
+    is_page: Sql,
+    keeps_others: bool,
 ) -> None:
-    """Sort the rows of `source` into requests and bad_lines, by expressions over its columns."""
+    """Add the lines of `chunk` to `judged` that are page views or have a problem, in their order.
+
+    `is_page`: SQL for whether a request is a page view; `keeps_others`: all other requests are added as well.
+    `chunk` has object, line_number and line; for Parquet its own columns with object and line_number.
+    """
+    connection.register("chunk", chunk)
+    values = layout.values
+    columns = {field: values.get(field, sql("NULL")) for field in _READ}
     run(
         connection,
-        "CREATE OR REPLACE TEMP TABLE judged AS SELECT * FROM {judged}",
-        {"files": [str(file.path) for file in group], "latest": now + MAX_AHEAD},
-        judged=_judged(source, values, wrong),
-    )
-    run(connection, "INSERT INTO requests {taken} FROM judged WHERE problem IS NULL", taken=_TAKEN)
-    run(
-        connection,
-        "INSERT INTO bad_lines SELECT object, line_number, coalesce(line, ''), problem "
-        "FROM judged WHERE problem IS NOT NULL",
-    )
-
-
-def _judged(source: Sql, values: dict[str, Sql], wrong: Sql) -> Sql:
-    """SQL for the rows of `source` with the columns of a request, and its `problem` where it is none."""
-    columns = joined(
-        ", ",
-        (
-            sql(
-                "nullif(trim({value}), '-') AS {column}",
-                value=values.get(column, sql("NULL")),
-                column=name(column),
-            )
-            for column in USED
-        ),
-    )
-    return sql(
-        """(
-        WITH named AS (
-            SELECT object, line_number, line, {wrong} AS wrong, {columns} FROM {source}
+        """
+        INSERT INTO judged
+        WITH cut AS MATERIALIZED (
+            SELECT object, line_number, {line} AS line, {wrong} AS wrong, {columns} FROM {source}
         ),
         timed AS (
-            SELECT *, coalesce(
-                TRY(CAST(try_cast(date || ' ' || time AS TIMESTAMP) AS TIMESTAMPTZ)),
-                TRY(to_timestamp(try_cast(timestamp_ms AS BIGINT) / 1000.0)),
-                TRY(to_timestamp(try_cast(timestamp AS BIGINT)))
-            ) AS requested_at
-            FROM named
+            SELECT *, {time} AS requested_at, {method} AS said_method, {target} AS said_target FROM cut
+        ),
+        placed AS (SELECT *, {path} AS path_and_query FROM timed),
+        parted AS (
+            SELECT *,
+                CASE WHEN path_and_query IS NULL THEN path
+                    ELSE split_part(path_and_query, '?', 1) END AS whole_path,
+                CASE WHEN path_and_query IS NULL THEN {query}
+                    WHEN contains(path_and_query, '?')
+                    THEN substr(path_and_query, strpos(path_and_query, '?') + 1) END AS whole_query
+            FROM placed
+        ),
+        judged_lines AS (
+        SELECT object, line_number, line,
+            CASE
+                WHEN wrong IS NOT NULL THEN wrong
+                WHEN requested_at IS NULL THEN 'no date and time'
+                WHEN requested_at < {earliest} OR requested_at > $latest
+                    THEN 'a time before 2000 or in the future'
+                WHEN coalesce(address, forwarded) IS NULL
+                    OR NOT regexp_full_match(coalesce(address, forwarded), {like_address}) THEN {no_address}
+                {more}
+                WHEN strlen(whole_path) + strlen(coalesce(whole_query, '')) > {most} THEN {too_large}
+            END AS problem,
+            requested_at, {taken} AS time_taken,
+            coalesce(address, forwarded) AS sender, {forwarded} AS forwarded, said_method AS method,
+            whole_path AS path, whole_query AS query, {scheme} AS scheme, {host} AS host, status,
+            bytes AS bytes_sent, referrer, agent, request_id, country, region, city, edge_location,
+            edge_result
+        FROM parted
         )
-        SELECT *, CASE
-            WHEN wrong IS NOT NULL THEN wrong
-            WHEN requested_at IS NULL THEN 'no date and time'
-            WHEN requested_at < TIMESTAMPTZ {earliest} OR requested_at > $latest
-                THEN {too_early}
-            WHEN c_ip IS NULL THEN 'no address'
-            WHEN cs_uri_stem IS NULL OR NOT starts_with(cs_uri_stem, '/') THEN 'no path'
-            WHEN cs_method IS NULL OR cs_method NOT IN ('GET', 'HEAD', 'POST')
-                AND NOT regexp_full_match(cs_method, '[A-Za-z-]{{1,20}}') THEN 'no method'
-            WHEN try_cast(sc_status AS INTEGER) IS NULL THEN 'no status'
-        END AS problem
-        FROM timed
-    )""",
-        wrong=wrong,
-        columns=columns,
-        source=source,
-        earliest=text(EARLIEST.isoformat()),
-        too_early=text(f"a time before {EARLIEST.year} or in the future"),
+        SELECT *, {is_page} FROM judged_lines WHERE problem IS NOT NULL OR {kept}
+        """,
+        {"latest": now + MAX_AHEAD},
+        line=sql("line") if "line" in chunk.column_names else sql("NULL"),
+        wrong=layout.wrong,
+        columns=joined(
+            ", ",
+            (sql("{value} AS {field}", value=value, field=name(field)) for field, value in columns.items()),
+        ),
+        source=layout.source,
+        time=_time(layout),
+        method=_method(layout),
+        target=sql("coalesce(target, {request}, url)", request=_REQUESTED)
+        if _has_request(layout)
+        else sql("coalesce(target, url)"),
+        path=_PATH if _has_target(layout) else sql("NULL"),
+        query=sql("ltrim(query, '?')") if layout.form.shape == "notation" else sql("query"),
+        earliest=sql("TIMESTAMPTZ {moment}", moment=text(EARLIEST.isoformat())),
+        like_address=_LIKE_ADDRESS,
+        no_address=text(NO_ADDRESS),
+        is_page=is_page,
+        kept=sql("(method IS NOT NULL AND path IS NOT NULL)") if keeps_others else is_page,
+        more=_STRICT if layout.form.shape == "columns" else sql(""),
+        most=number(MAX_TARGET_BYTES),
+        too_large=text(TOO_LARGE),
+        taken=_taken(layout),
+        forwarded=sql("CASE WHEN address IS NOT NULL THEN forwarded END"),
+        scheme=sql("coalesce(scheme, lower(nullif(regexp_extract(url, '^(https?)://', 1, 'i'), '')))")
+        if "url" in values
+        else sql("scheme"),
+        host=sql("coalesce(host, nullif(regexp_extract(url, '^[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)', 1), ''))")
+        if "url" in values
+        else sql("host"),
     )
+    connection.unregister("chunk")
+
+
+#: Whoever sent a request is looked at closely where something is stored of it; anybody's may be no word.
+_LIKE_ADDRESS = text(r"[0-9A-Fa-f.:,\[\] \t]*[.:][0-9A-Fa-f.:,\[\] \t]*|.*%.*")
+_TIMES = ("clf", "iso", "date", "time", "seconds", "millis", "micros", "nanos", "spoken")
+_TAKEN = ("taken_seconds", "taken_millis", "taken_micros")
+_READ = (
+    *_TIMES, *_TAKEN, "address", "forwarded", "request", "method", "target", "url", "path", "query", "scheme",
+    "host", "status", "bytes", "referrer", "agent", "request_id", "country", "region", "city",
+    "edge_location", "edge_result",
+)  # fmt: skip
+#: What W3C logs say of every request; a line without is torn.
+_STRICT = sql(
+    """WHEN whole_path IS NULL OR NOT starts_with(whole_path, '/') THEN 'no path'
+    WHEN said_method IS NULL OR said_method NOT IN ('GET', 'HEAD', 'POST')
+        AND NOT regexp_full_match(said_method, '[A-Za-z-]{1,20}') THEN 'no method'
+    WHEN try_cast(status AS INTEGER) IS NULL THEN 'no status'"""
+)
+#: The second word of a request line that is one.
+_REQUESTED = sql("nullif(regexp_extract(request, '^[A-Za-z]+ (.*?)(?: HTTP/[0-9.]+)?$', 1), '')")
+#: What was asked for without scheme and host, which proxies' requests carry; begins with a slash.
+_PATH = sql(
+    """CASE WHEN starts_with(said_target, '/') THEN replace(said_target, ' ', '%20')
+    WHEN said_target IS NOT NULL THEN regexp_replace(
+        '/' || regexp_replace(replace(said_target, ' ', '%20'), '^[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*', ''),
+        '^//', '/') END"""
+)
+
+
+def _has_request(layout: Layout) -> bool:
+    return "request" in layout.values
+
+
+def _has_target(layout: Layout) -> bool:
+    return bool({"request", "target", "url"} & layout.values.keys())
+
+
+def _method(layout: Layout) -> Sql:
+    if _has_request(layout):
+        return sql("upper(coalesce(method, nullif(regexp_extract(request, '^([A-Za-z]+) .', 1), '')))")
+    if layout.form.shape == "columns":
+        return sql("method")
+    return sql("upper(method)") if "method" in layout.values else sql("'GET'")
+
+
+def _clf(value: Sql) -> Sql:
+    # A leap second, which no clock of ours knows.
+    return sql("try_strptime(replace({value}, ':60 ', ':59 '), '%d/%b/%Y:%H:%M:%S %z')", value=value)
+
+
+def _epoch(value: Sql, parts: Sql) -> Sql:
+    return sql("TRY(to_timestamp(try_cast({value} AS DOUBLE) / {parts}))", value=value, parts=parts)
+
+
+#: A number of seconds since 1970, or of thousandths, millionths, billionths: by its size.
+_ANY_EPOCH = sql(
+    """TRY(to_timestamp(CASE
+        WHEN abs(try_cast(iso AS DOUBLE)) < 1e11 THEN try_cast(iso AS DOUBLE)
+        WHEN abs(try_cast(iso AS DOUBLE)) < 1e14 THEN try_cast(iso AS DOUBLE) / 1e3
+        WHEN abs(try_cast(iso AS DOUBLE)) < 1e17 THEN try_cast(iso AS DOUBLE) / 1e6
+        ELSE try_cast(iso AS DOUBLE) / 1e9 END))"""
+)
+
+
+def _time(layout: Layout) -> Sql:
+    """SQL for the moment, from whatever says it."""
+    given = layout.values
+    ways = {
+        "clf": _clf(sql("clf")),
+        "date": sql("TRY(CAST(try_cast(date || ' ' || time AS TIMESTAMP) AS TIMESTAMPTZ))"),
+        "iso": sql(
+            "coalesce(try_cast(iso AS TIMESTAMPTZ), {number}, {clf})", number=_ANY_EPOCH, clf=_clf(sql("iso"))
+        ),
+        "millis": sql("TRY(to_timestamp(try_cast(millis AS BIGINT) / 1000.0))"),
+        "seconds": _epoch(sql("seconds"), sql("1"))
+        if layout.form.shape == "notation"
+        else sql("TRY(to_timestamp(try_cast(seconds AS BIGINT)))"),
+        "micros": _epoch(sql("micros"), sql("1e6")),
+        "spoken": sql("CAST(try_strptime(spoken, '%d/%b/%Y:%H:%M:%S.%g') AS TIMESTAMPTZ)"),
+    }
+    found = [way for field, way in ways.items() if field in given]
+    return sql("coalesce({ways}, NULL)", ways=joined(", ", found)) if found else sql("NULL")
+
+
+def _taken(layout: Layout) -> Sql:
+    """SQL for the seconds that an answer took; null where they are no number, or less than none."""
+    parts = {"taken_seconds": sql("1"), "taken_millis": sql("1000"), "taken_micros": sql("1000000")}
+    found = [
+        sql("try_cast({field} AS DOUBLE) / {parts}", field=name(field), parts=each)
+        for field, each in parts.items()
+        if field in layout.values
+    ]
+    if not found:
+        return sql("NULL")
+    value = sql("coalesce({values}, NULL)", values=joined(", ", found))
+    return sql("CASE WHEN isfinite({value}) THEN {value} END", value=value)
+
+
+def _unescaped_array(values: pa.ChunkedArray) -> pa.Array:
+    return pa.array([None if each is None else unescaped(each) for each in values.to_pylist()], pa.string())
+
+
+@lru_cache(maxsize=4096)
+def unescaped(text: str) -> str:
+    """A quoted field with its escapes undone: UTF-8 where it is, else Latin-1, which reads every byte.
+
+    Escaped control characters stay escaped: JSON and Parquet readers stumble over a NUL.
+    """
+
+    def plain(match: re.Match[bytes]) -> bytes:
+        if match[2] is not None:
+            return match[2]
+        byte = int(match[1], 16)
+        return match[0] if byte < 0x20 or byte == 0x7F else bytes([byte])
+
+    undone = _ESCAPED.sub(plain, text.encode())
+    try:
+        return undone.decode()
+    except UnicodeDecodeError:
+        return undone.decode("latin-1")
+
+
+_ESCAPED = re.compile(rb'\\(?:x([0-9A-Fa-f]{2})|(["\\]))')
+
+#: Whose own address a log names where a proxy of one's own stands before the server.
+PRIVATE = networks(
+    (
+        "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16",
+        "::1/128", "fc00::/7", "fe80::/10",
+    )
+)  # fmt: skip
+
+
+def sender(written: str, forwarded: str | None, trusted: tuple[Network, ...]) -> str | None:
+    """The address of whoever sent a request, in its canonical form; None where the log says none.
+
+    `written`: one address or a list, as `$remote_addr` or X-Forwarded-For have it, with or without ports.
+    Proxies that are trusted, or in a private network, are passed over from the right.
+    """
+    if forwarded is None and USUAL_FOUR.fullmatch(written):
+        return written
+    *hops, peer = written.split(",")
+    if parse(peer) is None:
+        return None
+    if forwarded is not None and not hops:
+        hops = forwarded.split(",")
+    return client_address(peer, [",".join(hops)] if hops else [], (*trusted, *PRIVATE))

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from support.collectors import batch, wire_event
 from support.one_collector import IdleShipper, StatedSpool, a_collector
 
-from collector.address import forwarded_hops, networks, single_hop
 from collector.app import Collector
 from collector.sender import Senders, receipt
 from collector.server.message import Pending, Request
+from footfall.address import forwarded_hops, networks, single_hop
 from footfall.clients import Site
 from footfall.event import MAX_USER_AGENT
 from footfall.geo import Place

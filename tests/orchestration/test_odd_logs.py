@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pandas as pd
 import pytest
 import zstandard
+from support.converted_logs import converted
 from support.orchestration_builders import client
 
 from footfall.clients import LogSource
@@ -15,14 +16,12 @@ from footfall.keys import client_of_raw_object
 from footfall.landing import count_stored
 from footfall.privacy import Salts
 from footfall.raw_object import compress
-from footfall.sql import confined
 from footfall.store import LocalStore
-from sources.cloudfront import convert
 from sources.event_names import EventNames
 from sources.import_events import import_events
-from sources.importer import import_log
-from sources.intake import convert_into, take_in
+from sources.intake import convert_into, receiver_of, take_in
 from sources.log_columns import LEGACY
+from sources.log_import import import_log
 
 AT = datetime(2026, 11, 20, 14, tzinfo=UTC)
 VALUES = {
@@ -39,17 +38,6 @@ VALUES = {
 V2 = ["date", "time", "c-ip", "cs-method", "x-host-header", "cs-uri-stem", "sc-status", "cs(User-Agent)"]
 NAMES = EventNames("k" * 32)
 SOURCE = LogSource(name="cdn", site_id="shop", url="file:///", page_views=True)
-
-
-def converted(tmp_path, *objects):
-    """(what convert says, the stored lines of all hours), as it is run."""
-    owner = client()
-    with confined("footfall-test-") as (connection, folder):
-        done = convert(
-            connection, objects, owner, owner.sites[0], Salts(LocalStore(tmp_path / "lake")), folder, NAMES
-        )
-        lines = [json.loads(text) for path in done.hours.values() for text in path.read_text().splitlines()]
-    return done, lines
 
 
 def line(columns=LEGACY, **changes):
@@ -80,7 +68,7 @@ def test_version_two_with_another_delimiter_is_read(tmp_path, mark):
 
     done, lines = converted(tmp_path, ("a.log", text.encode()))
 
-    assert (done.requests, done.malformed, paths(lines)) == (1, 0, ["/d"])
+    assert (done.counts.requests, done.counts.malformed, paths(lines)) == (1, 0, ["/d"])
 
 
 def test_a_second_header_inside_an_object_is_obeyed(tmp_path):
@@ -88,7 +76,7 @@ def test_a_second_header_inside_an_object_is_obeyed(tmp_path):
 
     done, lines = converted(tmp_path, ("a.log", text))
 
-    assert (done.requests, done.malformed, paths(lines)) == (2, 1, ["/1", "/2"])
+    assert (done.counts.requests, done.counts.malformed, paths(lines)) == (2, 1, ["/1", "/2"])
     (said,) = [each["detail"] for each in lines if each["kind"] == "refused"]
     assert said.startswith("a.log, line 7: expected 8 columns")
 
@@ -116,7 +104,7 @@ def test_a_byte_order_mark_changes_nothing(tmp_path):
 def test_a_time_that_is_no_number_makes_no_line_that_is_no_json(tmp_path, seconds):
     done, lines = converted(tmp_path, ("a.log", log(line(time__taken=seconds))))
 
-    assert (done.requests, requests(lines)[0]["event"]["time_taken"]) == (1, None)
+    assert (done.counts.requests, requests(lines)[0]["event"]["time_taken"]) == (1, None)
 
 
 @pytest.mark.parametrize("moment", ["9223372036854775807", "-9223372036854775808", "1e30", "infinity"])
@@ -128,13 +116,13 @@ def test_a_moment_that_is_none_is_a_bad_line_and_stops_nothing(tmp_path, moment)
 
     done, _ = converted(tmp_path, ("a.log", text.encode()))
 
-    assert (done.requests, done.malformed, done.damaged) == (1, 1, {})
+    assert (done.counts.requests, done.counts.malformed, done.damaged) == (1, 1, {})
 
 
 def test_a_line_that_is_too_long_is_set_aside_as_text(tmp_path):
     done, lines = converted(tmp_path, ("a.log", log(line(cs__uri__stem="/" + "a" * 300_000), line())))
 
-    assert (done.requests, done.malformed) == (1, 1)
+    assert (done.counts.requests, done.counts.malformed) == (1, 1)
     assert "aaaa" in bodies(lines)[0]
 
 
@@ -151,7 +139,7 @@ def parquet(folder, **columns):
 def test_a_parquet_file_may_have_columns_of_any_name(tmp_path, name):
     done, lines = converted(tmp_path, ("a.parquet", parquet(tmp_path, **{name: ["1"]})))
 
-    assert (done.requests, done.damaged, paths(lines)) == (1, {}, ["/page"])
+    assert (done.counts.requests, done.damaged, paths(lines)) == (1, {}, ["/page"])
 
 
 def test_a_parquet_file_that_cannot_be_read_holds_up_no_other(tmp_path):
@@ -164,7 +152,7 @@ def test_a_parquet_file_that_cannot_be_read_holds_up_no_other(tmp_path):
         ("c.log", log(line())),
     )
 
-    assert (done.requests, list(done.damaged)) == (2, ["a.parquet"])
+    assert (done.counts.requests, list(done.damaged)) == (2, ["a.parquet"])
     assert len(bodies(lines)) == 1
 
 
@@ -209,11 +197,14 @@ def test_an_import_of_which_the_lake_keeps_less_fails_and_names_the_object(tmp_p
 
 def test_a_source_of_which_the_lake_keeps_less_fails_and_names_the_object(tmp_path):
     owner, lake = client(), Forgetful(tmp_path / "lake")
+    path = tmp_path / "a.log"
+    path.write_bytes(log(line()))
+    receiver = receiver_of(owner, owner.sites[0], SOURCE, Salts(lake), NAMES)
 
     with pytest.raises(
         FootfallError, match=r"client=demo\.cloudfront-demo-cdn-\w+-\w+\.ndjson\.zst holds 1 "
     ):
-        convert_into(lake, [("a.log", log(line()))], owner, owner.sites[0], SOURCE, Salts(lake), NAMES)
+        convert_into(lake, [("a.log", path)], receiver, SOURCE)
 
 
 def test_what_an_import_says_is_what_its_objects_hold_and_they_name_their_client(tmp_path):

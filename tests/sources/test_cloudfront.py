@@ -11,6 +11,7 @@ import dagster as dg
 import duckdb
 import pytest
 import zstandard
+from support.converted_logs import converted
 from support.orchestration_builders import client
 
 from footfall.catalogue.periods import HOUR_FORMAT
@@ -19,7 +20,6 @@ from footfall.errors import FootfallError
 from footfall.hours import HOUR, floor
 from footfall.keys import raw_prefix
 from footfall.privacy import Salts, visitor_id
-from footfall.sql import confined
 from footfall.store import LocalStore, StoreError, open_store
 from orchestration.defs.sources.assets import access_logs
 from orchestration.ingest.hour import ingest_hours
@@ -27,7 +27,7 @@ from orchestration.partitions import each_hour
 from orchestration.resources.clients import Clients
 from orchestration.resources.lake import Lake
 from orchestration.resources.state import State
-from sources.cloudfront import convert, user_agent
+from sources.conversion import user_agent
 from sources.event_names import EventNames
 from sources.intake import LATENESS, take_in
 from sources.log_columns import LEGACY, from_header, from_width
@@ -64,16 +64,6 @@ def log(*lines, columns=LEGACY):
     return "\n".join(["#Version: 1.0", "#Fields: " + " ".join(columns), *lines, ""]).encode()
 
 
-def converted(tmp_path, *objects, **options):
-    """(what convert says, the stored lines of all hours)."""
-    lake = LocalStore(tmp_path / "lake")
-    owner = client()
-    with confined("footfall-test-") as (connection, folder):
-        done = convert(connection, objects, owner, owner.sites[0], Salts(lake), folder, NAMES, **options)
-        lines = [json.loads(text) for path in done.hours.values() for text in path.read_text().splitlines()]
-    return done, lines
-
-
 def requests(lines):
     return [each for each in lines if each.get("type") == "request"]
 
@@ -87,7 +77,7 @@ def test_every_sample_record_gives_what_is_expected_of_it(tmp_path):
         done, lines = converted(tmp_path, (name, (SAMPLES / name).read_bytes()))
         wanted = [row for row in expected if row["file"] == name]
         found = requests(lines)
-        assert done.malformed == 0
+        assert done.counts.malformed == 0
         assert len(found) == len(wanted)
         seen = sorted(
             (
@@ -143,7 +133,7 @@ def test_version_two_as_json_lines(tmp_path):
     record = {name: VALUES.get(name, "-") for name in LEGACY}
     text = f"{json.dumps(record)}\n{json.dumps(record | {'x-edge-request-id': 'two=='})}\nnot json\n"
     done, lines = converted(tmp_path, ("v2.json", text.encode()))
-    assert (done.requests, done.malformed) == (2, 1)
+    assert (done.counts.requests, done.counts.malformed) == (2, 1)
     assert len({each["event_id"] for each in requests(lines)}) == 2
 
 
@@ -165,7 +155,7 @@ def test_a_user_agent_is_decoded_once_or_twice(written):
 def test_a_status_of_three_zeros_is_a_request_that_was_cut_off_and_no_page_view(tmp_path):
     done, lines = converted(tmp_path, ("a.log", log(line(**{"sc-status": "000"}))))
     assert [each["event"]["status"] for each in requests(lines)] == [0]
-    assert done.page_views == 0
+    assert done.counts.page_views == 0
 
 
 def test_addresses_of_both_families_leave_no_trace_in_any_line(tmp_path):
@@ -245,13 +235,13 @@ def test_a_page_request_is_a_page_view_as_well(tmp_path, changes, is_page):
 
 def test_without_a_page_rule_a_log_makes_no_page_views(tmp_path):
     done, lines = converted(tmp_path, ("a.log", log(line())), page_rule=None)
-    assert (done.page_views, len(lines)) == (0, 1)
+    assert (done.counts.page_views, len(lines)) == (0, 1)
 
 
 @pytest.mark.parametrize(
     ("key", "data", "said"),
     [
-        ("a.gz", b"\x00\x01\x02 not gzip", "named as compressed"),
+        ("a.gz", b"\x00\x01\x02 not gzip", "named .gz but is not compressed"),
         ("a.gz", gzip.compress(log(line()), mtime=0)[:-20], "cut short"),
         ("a.gz", gzip.compress(b"\x00\xff" * 100, mtime=0), "binary"),
         ("a.log", log("x", columns=["date", "time", "s-ip", "cs-uri"]), "a foreign header: no column c_ip"),
@@ -263,7 +253,7 @@ def test_without_a_page_rule_a_log_makes_no_page_views(tmp_path):
 def test_a_log_object_that_is_none_is_set_aside_whole_with_its_reason(tmp_path, key, data, said):
     done, lines = converted(tmp_path, (key, data), ("good.log", log(line())))
     assert said in done.damaged[key]
-    assert done.requests == 1
+    assert done.counts.requests == 1
     assert [each["reason"] for each in lines if each["kind"] == "refused"] == ["unreadable_log"]
     assert key in next(each["detail"] for each in lines if each["kind"] == "refused")
 
@@ -281,7 +271,7 @@ def test_a_log_object_that_is_none_is_set_aside_whole_with_its_reason(tmp_path, 
 )
 def test_a_malformed_line_is_quarantined_with_its_object_and_number(tmp_path, bad, said):
     done, lines = converted(tmp_path, ("a.log", log(line(), bad)))
-    assert (done.lines, done.requests, done.malformed) == (2, 1, 1)
+    assert (done.counts.lines, done.counts.requests, done.counts.malformed) == (2, 1, 1)
     refused = [each for each in lines if each["kind"] == "refused"]
     assert [each["reason"] for each in refused] == ["malformed_log_line"]
     assert said in refused[0]["detail"]
@@ -421,7 +411,7 @@ BOMBS = {
 def test_a_bomb_is_set_aside_with_its_reason_and_the_next_object_is_taken(tmp_path, name):
     done, _ = converted(tmp_path, ("a", BOMBS[name]), ("b", log(line())))
 
-    assert (list(done.damaged), done.requests) == (["a"], 1)
+    assert (list(done.damaged), done.counts.requests) == (["a"], 1)
     assert "\n" not in done.damaged["a"]
 
 
@@ -505,10 +495,7 @@ def test_personal_data_and_click_ids_in_addresses_are_not_stored(tmp_path):
 
 
 def test_a_site_of_tier_0_gets_no_visitors_from_its_log(tmp_path):
-    lake = LocalStore(tmp_path / "lake")
     owner = client()
     site = owner.sites[0].model_copy(update={"consent_default": 0})
-    with confined("footfall-test-") as (connection, folder):
-        done = convert(connection, [("a.log", log(line()))], owner, site, Salts(lake), folder, NAMES)
-        lines = [json.loads(text) for path in done.hours.values() for text in path.read_text().splitlines()]
+    _, lines = converted(tmp_path, ("a.log", log(line())), owner=owner, site=site)
     assert {(each["visitor_id"], each["consent_tier"]) for each in lines} == {(None, 0)}

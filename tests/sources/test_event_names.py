@@ -6,14 +6,13 @@ from pathlib import Path
 
 import pytest
 import zstandard
+from support.converted_logs import converted
 from support.orchestration_builders import client
 
 from footfall.privacy import Salts
-from footfall.sql import confined
 from footfall.store import LocalStore
-from sources.cloudfront import convert
 from sources.event_names import EventNames
-from sources.importer import import_log
+from sources.log_import import import_log
 
 OWNER = client()
 HIT = '192.0.2.7 - - [20/Nov/2026:{hour}:00:00 +0000] "GET /bread HTTP/1.1" 200 512 "-" "Mozilla/5.0"\n'
@@ -55,29 +54,20 @@ def test_a_file_that_an_earlier_program_imported_keeps_its_ids(tmp_path: Path, o
     assert ids == [f"log-{sha256[:24]}-1", f"log-{sha256[:24]}-2"]
 
 
-def ids_under(key: str, lake: LocalStore, *lines: str) -> set[str]:
+def ids_under(folder: Path, key: str, lake: LocalStore, *lines: str) -> set[str]:
     """Event ids of these lines as an installation with that key makes them."""
-    with confined("footfall-test-") as (connection, folder):
-        names = EventNames(key)
-        done = convert(
-            connection,
-            [("o.log", "\n".join(lines).encode())],
-            OWNER,
-            OWNER.sites[0],
-            Salts(lake),
-            folder,
-            names,
-        )
-        texts = [text for path in done.hours.values() for text in path.read_text().splitlines()]
-        return {json.loads(text)["event_id"] for text in texts}
+    _, stored_lines = converted(
+        folder, ("o.log", "\n".join(lines).encode()), lake=lake, names=EventNames(key)
+    )
+    return {each["event_id"] for each in stored_lines}
 
 
 def test_without_a_request_id_nobody_who_lacks_the_key_can_try_addresses_until_the_id_fits(
     tmp_path: Path,
 ) -> None:
     nameless, lake = REQUEST, LocalStore(tmp_path)
-    first, again = (ids_under("a" * 32, lake, nameless) for _ in range(2))
-    of_another_key = ids_under("b" * 32, lake, nameless)
+    first, again = (ids_under(tmp_path, "a" * 32, lake, nameless) for _ in range(2))
+    of_another_key = ids_under(tmp_path, "b" * 32, lake, nameless)
 
     assert first == again
     assert first.isdisjoint(of_another_key)

@@ -100,6 +100,11 @@ def parse(text: str) -> Address | None:
     return address
 
 
+_OCTET = r"(?:0|[1-9][0-9]?|1[0-9]{2}|2[0-4][0-9]|25[0-5])"
+#: An IPv4 address as it is usually written, which needs no second look.
+USUAL_FOUR = re.compile(rf"(?:{_OCTET}\.){{3}}{_OCTET}")
+
+
 def _is_port(text: str) -> bool:
     digits = text[1:]
     return not text or (text[0] == ":" and digits.isascii() and digits.isdigit() and 0 < len(digits) <= 5)

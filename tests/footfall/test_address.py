@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.address import client_address, networks, parse
+from footfall.address import client_address, networks, parse
 from footfall.errors import FootfallError
 
 PROXIES = networks(["10.0.0.0/8", "127.0.0.1", "fd00::/8"])

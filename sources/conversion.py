@@ -1,0 +1,403 @@
+"""Lines of logs → stored lines, by hour of the request.
+
+    lines ── judge ─► requests ─► `page_view` and `request` events ─┐
+                └──► bad lines ─────────────► refused lines ────────┴► hours, on disk
+
+A request is an event received at its own time, so it lands in the partition of its own hour and every later
+step treats it like any other; an hour that was closed already is noticed by the late-objects sensor. Memory
+holds a piece of a log at a time, whatever its size.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from functools import lru_cache
+from pathlib import Path
+from urllib.parse import unquote
+
+import duckdb
+import msgspec
+import pyarrow as pa
+
+from footfall.address import Network
+from footfall.clients import Client, Site
+from footfall.consent import reduced_user_agent
+from footfall.errors import FootfallError
+from footfall.event import MAX_USER_AGENT, Refusal, Refused
+from footfall.hours import floor
+from footfall.privacy import Salts, VisitorHash
+from footfall.scrub import scrub_user_agent
+from footfall.scrub_addresses import Look, Signs, address_signs, look, may_say, without_own_address
+from footfall.sql import run, sql
+from sources.bad_lines import BadLines
+from sources.event_names import EventNames
+from sources.layouts import Layout
+from sources.log_formats import LogFormat
+from sources.log_privacy import take_out_own_addresses, take_out_personal_data
+from sources.repeated_lines import RepeatedLines
+from sources.request_lines import (
+    OF_CLOUDFRONT,
+    OF_LINE,
+    USUAL_PAGES,
+    PageRule,
+    clean_hosts,
+    request_ids,
+    stored_line,
+)
+from sources.requests import NO_ADDRESS, TOO_LARGE, begin, judge, sender
+from sources.staged_hours import StagedHours, runs_of
+from sources.temporary_tables import make_table
+
+#: Bytes of lines that are converted together. Higher: fewer statements, and ten times as much more memory.
+PIECE_BYTES = 8 << 20
+#: Bad lines, in bytes, that are held until a good one says what hour it is.
+MAX_WAITING_BYTES = 32 << 20
+
+
+@dataclass(frozen=True)
+class Receiver:
+    """Whose the requests are, and what is made of them. `trusted`: proxies that a log may name as the sender.
+
+    `page_rule` None makes no page views, for a site whose pixel counts them; `keeps_requests` None is as the
+    format has it.
+    """
+
+    client: Client
+    site: Site
+    salts: Salts
+    names: EventNames
+    page_rule: PageRule | None = USUAL_PAGES
+    keeps_requests: bool | None = None
+    trusted: tuple[Network, ...] = ()
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+
+@dataclass
+class Counts:
+    """What became of lines. lines = requests + malformed + refused; requests = stored + others."""
+
+    lines: int = 0
+    #: Requests of which something is stored: an event `request`, a page view, or both.
+    stored: int = 0
+    stored_requests: int = 0
+    page_views: int = 0
+    malformed: int = 0
+    #: Lines that no event can hold.
+    refused: int = 0
+    #: Hosts that the site does not declare → their requests, which are stored all the same.
+    undeclared: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def requests(self) -> int:
+        """Lines that are requests."""
+        return self.lines - self.malformed - self.refused
+
+    @property
+    def others(self) -> int:
+        """Requests of which nothing is stored: no page views, where requests are not kept."""
+        return self.requests - self.stored
+
+
+#: Of an object that an earlier version may have imported: its number, and the time of its first page view →
+#: the name by which its events were numbered, None where that version did not import it.
+FormerName = Callable[[int, datetime], "str | None"]
+
+
+class Conversion:
+    """The lines of one run, piece by piece. To be ended by `finish`."""
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        folder: Path,
+        receiver: Receiver,
+        form: LogFormat,
+        *,
+        former_name: FormerName | None = None,
+        piece_bytes: int = PIECE_BYTES,
+    ) -> None:
+        self.counts = Counts()
+        self._connection = connection
+        self._to = receiver
+        self._form = form
+        self._keeps_requests = (
+            form.keeps_requests if receiver.keeps_requests is None else receiver.keeps_requests
+        )
+        self._former = former_name
+        self._former_names: dict[int, str | None] = {}
+        self._piece_bytes = piece_bytes
+        self._waiting: dict[Layout, list[pa.Table]] = {}
+        self._waiting_bytes = 0
+        self._keys: dict[int, str] = {}
+        self._staged = StagedHours(folder)
+        self._bad = BadLines(self._staged, receiver.client, receiver.site, form)
+        self._repeated = RepeatedLines(folder)
+        self._signs: dict[str, Signs] = {}
+        self._salts: dict[date, VisitorHash] = {}
+        self._default_host = next(
+            (domain for domain in receiver.site.domains if not domain.startswith("*.")), None
+        )
+
+    def add(self, number: int, key: str, layout: Layout, lines: pa.Table) -> None:
+        """Lines of the object `number`, named `key`: line_number and line, or Parquet's columns."""
+        self._keys[number] = key
+        table = lines.append_column("object", pa.array([number] * lines.num_rows, pa.int64()))
+        self._waiting.setdefault(layout, []).append(table)
+        self._waiting_bytes += table.nbytes
+        if self._waiting_bytes >= self._piece_bytes:
+            self._convert()
+
+    def refuse(self, key: str, problem: str) -> None:
+        """An object of which nothing is taken: one refused line, now."""
+        self._bad.refuse(floor(self._to.now), Refused(Refusal.UNREADABLE_LOG, f"{key}: {problem}"))
+
+    def finish(self) -> StagedHours:
+        """What is stored, by hour."""
+        if self._waiting:
+            self._convert()
+        self._bad.end(self._to.now)
+        return self._staged
+
+    # A piece ------------------------------------------------------------------------------------------
+
+    def _convert(self) -> None:
+        connection = self._connection
+        begin(connection)
+        rule = self._to.page_rule
+        for layout, tables in self._waiting.items():
+            table = pa.concat_tables(tables)
+            self.counts.lines += table.num_rows
+            judge(
+                connection,
+                layout,
+                table,
+                self._to.now,
+                is_page=sql("false") if rule is None else rule.condition(),
+                keeps_others=self._keeps_requests,
+            )
+        self._waiting, self._waiting_bytes = {}, 0
+        make_table(
+            self._connection,
+            "objects",
+            {"object": (list(self._keys), pa.int64()), "object_key": list(self._keys.values())},
+        )
+        self._find_senders()
+        self._count()
+        take_out_personal_data(connection)
+        take_out_own_addresses(connection, self._signs)
+        self._add_visitors()
+        self._require_hosts()
+        clean_hosts(connection, self._default_host or "unknown.invalid")
+        self._add_ids()
+        self._count_hosts()
+        self._stage_requests()
+        self._bad.stage(connection, self._keys)
+        self._staged.end_round()
+        last = max(self._keys)
+        self._keys = {last: self._keys[last]}
+
+    def _find_senders(self) -> None:
+        """The temporary table `senders`: what is written → the address. Who says none, has a problem."""
+        rows = run(
+            self._connection, "SELECT DISTINCT sender, forwarded FROM judged WHERE problem IS NULL"
+        ).fetchall()
+        found = [_known_sender(written, forwarded, self._to.trusted) for written, forwarded in rows]
+        self._signs = {address: address_signs(address) for address in found if address is not None}
+        make_table(
+            self._connection,
+            "senders",
+            {
+                "sender": [row[0] for row in rows],
+                "forwarded": [row[1] for row in rows],
+                "address": found,
+                "decimals": ([_fewest(self._signs, each, 0) for each in found], pa.int32()),
+                "hexadecimals": ([_fewest(self._signs, each, 1) for each in found], pa.int32()),
+            },
+        )
+        if None in found:
+            run(
+                self._connection,
+                "UPDATE judged SET problem = $problem FROM senders WHERE judged.sender = senders.sender "
+                "AND judged.forwarded IS NOT DISTINCT FROM senders.forwarded AND senders.address IS NULL "
+                "AND judged.problem IS NULL",
+                {"problem": NO_ADDRESS},
+            )
+
+        run(
+            self._connection,
+            "CREATE OR REPLACE TEMP VIEW requests AS SELECT judged.* EXCLUDE (problem), address, decimals, "
+            "hexadecimals FROM judged JOIN senders ON judged.sender = senders.sender "
+            "AND judged.forwarded IS NOT DISTINCT FROM senders.forwarded WHERE problem IS NULL",
+        )
+
+    def _count(self) -> None:
+        found = run(
+            self._connection,
+            "SELECT count_if(problem IS NULL), count_if(problem IS NULL AND is_page_view), "
+            "count_if(problem = $large), count_if(problem IS NOT NULL) FROM judged",
+            {"large": TOO_LARGE},
+        ).fetchone()
+        stored, pages, large, bad = (n or 0 for n in found or (0, 0, 0, 0))
+        counts = self.counts
+        counts.stored_requests += stored if self._keeps_requests else 0
+        counts.page_views += pages
+        counts.stored += stored
+        counts.refused += large
+        counts.malformed += bad - large
+
+    # Who and what -------------------------------------------------------------------------------------
+
+    def _add_visitors(self) -> None:
+        """The temporary table `visitors`: (day, address, agent as written) → visitor id, agent as JSON."""
+        rows = run(
+            self._connection,
+            "SELECT DISTINCT CAST(requested_at AS DATE), address, coalesce(agent, '') FROM requests",
+        ).fetchall()
+        site, tier = self._to.site, self._to.site.consent_default
+        read = user_agent if self._form.writing == "percent" else str
+        agents = {written: read(written) for written in {row[2] for row in rows}}
+        shown = {
+            written: _json_text(
+                scrub_user_agent(agent[:MAX_USER_AGENT]) if tier else reduced_user_agent(agent)
+            )
+            for written, agent in agents.items()
+        }
+        looks: dict[str, Look] = {written: look(text) for written, text in shown.items()}
+        for day in {row[0] for row in rows} - self._salts.keys():
+            midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
+            self._salts[day] = VisitorHash(self._to.salts.of(self._to.client.client_id, midnight))
+        make_table(
+            self._connection,
+            "visitors",
+            {
+                "day": ([row[0] for row in rows], pa.date32()),
+                "whose": [row[1] for row in rows],
+                "written": [row[2] for row in rows],
+                "visitor_id": [
+                    self._salts[day].of(site.site_id, address, agents[agent]) if tier else None
+                    for day, address, agent in rows
+                ],
+                "user_agent_json": [
+                    without_own_address(shown[agent].encode(), address).decode()
+                    if may_say(looks[agent], self._signs[address])
+                    else shown[agent]
+                    for _, address, agent in rows
+                ],
+            },
+        )
+
+    def _add_ids(self) -> None:
+        """The temporary table `ids`; a file that an earlier version imported keeps its own."""
+        if self._former is not None:
+            firsts = run(
+                self._connection,
+                "SELECT object, min_by(requested_at, line_number) FROM requests WHERE is_page_view "
+                "GROUP BY object ORDER BY object",
+            ).fetchall()
+            for object_, at in firsts:
+                if object_ not in self._former_names:
+                    self._former_names[object_] = self._former(object_, at)
+        former = {object_: each for object_, each in self._former_names.items() if each is not None}
+        make_table(
+            self._connection,
+            "former",
+            {"object": (list(former), pa.int64()), "name": [each[:24] for each in former.values()]},
+        )
+        is_cdn = self._form.source == "cloudfront"
+        rows = run(
+            self._connection,
+            """
+            SELECT object, line_number, CAST(epoch(requested_at) AS BIGINT) AS second,
+                hash(object, {identity}) AS hash
+            FROM requests JOIN objects USING (object) WHERE request_id IS NULL ORDER BY object, line_number
+            """,
+            {} if is_cdn else {"site": self._to.site.site_id},
+            identity=OF_CLOUDFRONT if is_cdn else OF_LINE,
+        ).fetchnumpy()
+        occurrences = self._repeated.occurrences(rows["second"], rows["hash"])
+        again = occurrences > 1
+        make_table(
+            self._connection,
+            "repeated",
+            {
+                "object": (rows["object"][again], pa.int64()),
+                "line_number": (rows["line_number"][again], pa.int64()),
+                "occurrence": (occurrences[again], pa.int64()),
+            },
+        )
+        request_ids(self._connection, self._form, self._to.names.key, self._to.site)
+
+    def _require_hosts(self) -> None:
+        if self._default_host is None and not self._form.keeps_requests:
+            found = run(self._connection, "SELECT 1 FROM requests WHERE host IS NULL LIMIT 1").fetchone()
+            if found is not None:
+                raise FootfallError(
+                    f"site {self._to.site.site_id} of client {self._to.client.client_id} has wildcard "
+                    "domains only, and a log names no host: add the host name that the log is of to the "
+                    "site's domains"
+                )
+
+    def _count_hosts(self) -> None:
+        rows = run(
+            self._connection,
+            "SELECT clean_host, count(*) FROM requests JOIN hosts ON written = coalesce(host, '') GROUP BY 1",
+        ).fetchall()
+        for host, count in rows:
+            if not self._to.site.declares(host):
+                self.counts.undeclared[host] += count
+
+    # What is stored -----------------------------------------------------------------------------------
+
+    def _stage_requests(self) -> None:
+        """Both events of each request, in the order of the log."""
+        reader = run(
+            self._connection,
+            """
+            WITH named AS (
+                SELECT requests.* EXCLUDE (request_id), clean_host, visitor_id, user_agent_json,
+                    ids.request_id, unnest({types}) AS type
+                FROM requests
+                JOIN hosts ON hosts.written = coalesce(requests.host, '')
+                JOIN visitors ON visitors.day = CAST(requested_at AS DATE)
+                    AND visitors.whose = requests.address AND visitors.written = coalesce(agent, '')
+                JOIN ids ON ids.object = requests.object AND ids.line_number = requests.line_number
+            ),
+            identified AS (
+                SELECT *, CASE WHEN starts_with(request_id, 'log-') THEN request_id
+                    ELSE concat(substr(type, 1, 4), '-', request_id) END AS event_id
+                FROM named
+            )
+            SELECT CAST(epoch_ms(requested_at) // 3600000 AS BIGINT) AS hour, {line} || chr(10) AS text
+            FROM identified ORDER BY hour, object, line_number, type DESC
+            """,
+            types=_TYPES if self._keeps_requests else sql("['page_view']"),
+            line=stored_line(self._to.client, self._to.site, self._form),
+        ).to_arrow_reader(1 << 14)
+        for batch in reader:
+            for hour, lines, count in runs_of(batch):
+                self._staged.add(hour, lines, count)
+
+
+_TYPES = sql("CASE WHEN is_page_view THEN ['request', 'page_view'] ELSE ['request'] END")
+
+
+def _fewest(signs: dict[str, Signs], address: str | None, which: int) -> int:
+    """How many digits a text has at least that says the address."""
+    return min(map(len, signs[address][which]), default=1 << 30) if address is not None else 1 << 30
+
+
+@lru_cache(maxsize=1 << 15)
+def _known_sender(written: str, forwarded: str | None, trusted: tuple[Network, ...]) -> str | None:
+    return sender(written, forwarded, trusted)
+
+
+@lru_cache(maxsize=4096)
+def user_agent(written: str) -> str:
+    """A user agent as the browser sent it: CloudFront encodes it once, older logs twice."""
+    text = unquote(written)
+    return unquote(text) if "%20" in text else text
+
+
+def _json_text(agent: str) -> str:
+    return msgspec.json.encode(agent[:MAX_USER_AGENT]).decode()

@@ -1,0 +1,170 @@
+"""A format and what a file says of itself → how its lines are cut in SQL.
+
+A layout's `source` is a relation over the table `chunk` (object, line_number, line); its `values` are
+expressions over that, by the names of `sources.log_formats`.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import msgspec
+
+from footfall.errors import FootfallError
+from footfall.sql import Sql, joined, name, number, sql, text, texts
+from sources import log_columns, log_notation
+from sources.log_columns import plain_name
+from sources.log_formats import BY_NAME, OWN, LogFormat
+
+#: What may stand between columns, where it is no tab.
+DELIMITERS = (",", ";", "|", " ")
+TAB = "\t"
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """How lines of one kind are cut; each is its own, so that lines can be gathered by it.
+
+    `wrong`: SQL for why a line cannot be cut so, NULL where it can.
+    """
+
+    form: LogFormat
+    source: Sql
+    values: Mapping[str, Sql]
+    wrong: Sql
+    #: The name of the format, with what is behind what.
+    said: str
+
+
+def of_notation(form: LogFormat, *, is_behind_syslog: bool = False) -> Layout:
+    """The layout of a format that is described by its notation."""
+    pattern = log_notation.compiled(form.notation, OWN, form.tail)
+    return of_pattern(form, pattern, is_behind_syslog=is_behind_syslog)
+
+
+def of_pattern(form: LogFormat, pattern: log_notation.Pattern, *, is_behind_syslog: bool = False) -> Layout:
+    """The layout of a compiled notation."""
+    if is_behind_syslog:
+        pattern = log_notation.behind_syslog(pattern)
+    groups = [f"g{n}" for n in range(len(pattern.fields))]
+    source = sql(
+        "(SELECT *, regexp_extract(line, {pattern}, [{groups}]) AS cut FROM chunk)",
+        pattern=text(pattern.line),
+        groups=texts(groups),
+    )
+    found: dict[str, list[Sql]] = defaultdict(list)
+    for group, field in zip(groups, pattern.fields, strict=True):
+        value = sql("nullif(nullif(cut.{group}, ''), '-')", group=name(group))
+        if form.writing == "escaped" and field in _WRITTEN:
+            value = sql("CASE WHEN contains({v}, '\\') THEN unescaped({v}) ELSE {v} END", v=value)
+        found[field].append(value)
+    at = next(n for n, field in enumerate(pattern.fields) if field in _TIMES)
+    wrong = sql(
+        "CASE WHEN cut.{at} = '' THEN {said} END",
+        at=name(groups[at]),
+        said=text(f"does not follow the {form.name} format"),
+    )
+    said = f"{form.name} behind syslog" if is_behind_syslog else form.name
+    return Layout(form, source, _first(found), wrong, said)
+
+
+_TIMES = ("clf", "iso", "seconds", "millis", "micros", "spoken")
+#: Fields in which a server escapes what it was sent.
+_WRITTEN = ("target", "url", "path", "query", "referrer", "agent", "host")
+
+
+@lru_cache(maxsize=64)
+def of_columns(form: LogFormat, columns: tuple[str, ...], delimiter: str) -> Layout:
+    """The layout of lines whose columns (plain names) are separated by `delimiter`."""
+    source = sql("(SELECT *, string_split(line, {delimiter}) AS cut FROM chunk)", delimiter=text(delimiter))
+    found: dict[str, list[Sql]] = defaultdict(list)
+    for column, field in form.fields.items():
+        if column in columns:
+            cell = sql("cut[{n}]", n=number(columns.index(column) + 1))
+            found[field].append(_cell(form, field, cell))
+    wrong = sql(
+        "CASE WHEN len(cut) <> {n} THEN 'expected {n} columns, found ' || len(cut) END",
+        n=number(len(columns)),
+    )
+    return Layout(form, source, _first(found), wrong, form.name)
+
+
+def _cell(form: LogFormat, field: str, value: Sql) -> Sql:
+    value = sql("nullif(trim({value}), '-')", value=value)
+    return (
+        sql("replace({value}, '+', ' ')", value=value)
+        if (form.writing, field) == ("plus", "agent")
+        else value
+    )
+
+
+def of_table(form: LogFormat, columns: Sequence[str]) -> Layout:
+    """The layout of a table `chunk` of columns by their own names, such as Parquet has."""
+    found: dict[str, list[Sql]] = defaultdict(list)
+    plain = {plain_name(column): column for column in reversed(columns)}
+    for column, field in form.fields.items():
+        if (own := plain.get(plain_name(column))) is not None:
+            found[field].append(_cell(form, field, sql("CAST({column} AS VARCHAR)", column=name(own))))
+    return Layout(form, sql("chunk"), _first(found), sql("NULL"), f"{form.name} as Parquet")
+
+
+def of_json(form: LogFormat, fields: Mapping[str, str] | None = None) -> Layout:
+    """The layout of JSON lines. `fields`: path → field, where they are not the format's own."""
+    fields = form.fields if fields is None else fields
+    if form.shape == "columns":
+        spelled = dict.fromkeys((*log_columns.LEGACY, "timestamp", "timestamp(ms)", *form.fields))
+        known = list(form.fields)
+        spellings = [each for each in spelled if plain_name(each) in form.fields]
+        spellings.sort(key=lambda each: known.index(plain_name(each)))
+        fields = {each: form.fields[plain_name(each)] for each in spellings}
+    paths = [_path(each) for each in fields]
+    source = sql(
+        "(SELECT *, CASE WHEN json_valid(line) THEN json_extract_string(line, [{paths}]) END AS cut "
+        "FROM chunk)",
+        paths=texts(paths),
+    )
+    found: dict[str, list[Sql]] = defaultdict(list)
+    for n, field in enumerate(fields.values(), 1):
+        found[field].append(sql("nullif(nullif(trim(cut[{n}]), '-'), '')", n=number(n)))
+    return Layout(form, source, _first(found), sql("CASE WHEN cut IS NULL THEN 'no JSON' END"), form.name)
+
+
+def _path(written: str) -> str:
+    """`request.headers.User-Agent.0` as a path of JSON. A name that no path can hold finds nothing."""
+    if "." not in written or not re.fullmatch(r"[A-Za-z0-9_.-]+", written):
+        return '$."' + written.replace('"', "") + '"'
+    parts = (f"[{part}]" if part.isdigit() else f'."{part}"' for part in written.split("."))
+    return "$" + "".join(parts)
+
+
+def _first(found: Mapping[str, Iterable[Sql]]) -> dict[str, Sql]:
+    return {
+        field: sql("coalesce({values}, NULL)", values=joined(", ", values)) for field, values in found.items()
+    }
+
+
+def json_format(line: bytes) -> LogFormat:
+    """The format of a JSON line, by its names. Raises FootfallError where it is no object."""
+    try:
+        record = msgspec.json.decode(line, type=dict[str, msgspec.Raw])
+    except msgspec.DecodeError as error:
+        raise FootfallError(f"its first line is no JSON object: {error}") from None
+    names = set(record)
+    if "request" in names and bytes(record["request"]).lstrip().startswith(b"{"):
+        return BY_NAME["caddy"]
+    if len(BY_NAME["logpush"].signs & names) >= 2:
+        return BY_NAME["logpush"]
+    plain = {plain_name(each) for each in names}
+    if {"cs_uri_stem", "c_ip"} & plain:
+        return BY_NAME["cloudfront"]
+    return BY_NAME["json"]
+
+
+def column_format(columns: Sequence[str], is_tabbed: bool) -> LogFormat:
+    """Whose columns (plain names) these are: CloudFront's or another server's."""
+    cloudfront, w3c = BY_NAME["cloudfront"], BY_NAME["w3c"]
+    if cloudfront.signs & set(columns) or (is_tabbed and not w3c.signs & set(columns)):
+        return cloudfront
+    return w3c

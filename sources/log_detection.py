@@ -1,0 +1,152 @@
+"""Which format a log is of, by its first lines, and why. What merely resembles one is refused."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+
+import duckdb
+import pyarrow as pa
+
+from footfall.errors import FootfallError
+from footfall.sql import run, sql
+from sources.contents import Content
+from sources.layouts import Layout, of_json, of_notation, of_pattern
+from sources.log_files import first_lines, line_table, own_format
+from sources.log_formats import BY_NAME, FORMATS, LogFormat
+from sources.log_notation import JsonNames, Pattern
+from sources.requests import begin, judge, sender
+
+#: Lines at the beginning of a file that decide.
+SAMPLE = 1000
+#: Less of them that follow a format are chance.
+FEWEST_SHARE = 0.5
+#: A format that says more of a line is chosen where it fits that part of what another fits.
+NEARLY = 0.9
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The format of a file. `layout`: how its lines are cut, where its own headers do not say so."""
+
+    form: LogFormat
+    layout: Layout | None
+    why: str
+
+
+def decide(
+    connection: duckdb.DuckDBPyConnection, content: Content, given: str | None, now: datetime
+) -> Decision:
+    """The format of a file; `given` is the name that a person says, None where nobody does.
+
+    Raises FootfallError: with both names where the file is of another format than the given one, and with
+    what was tried where it is of none.
+    """
+    if given is not None and given not in BY_NAME:
+        raise FootfallError(f"unknown log format {given!r}: use {' or '.join(BY_NAME)}")
+    wanted = BY_NAME[given] if given else None
+    own = _own(content, wanted)
+    if own is not None:
+        if wanted is not None and wanted is not own:
+            raise _another(content, wanted, own, f"its {_signs(own)} say so")
+        return Decision(own, None, f"by its {_signs(own)}")
+    lines = first_lines(content, SAMPLE)
+    if not lines:
+        raise FootfallError(f"{content.path} is empty: there is nothing to import")
+    found = {layout: _fitting(connection, layout, lines, now) for layout in _CANDIDATES}
+    # The first of those that fit nearly as many lines as any: it says more of them.
+    most = max(found.values())
+    best = next(layout for layout in found if found[layout] >= NEARLY * most)
+    enough = found[best] >= FEWEST_SHARE * len(lines)
+    if wanted is None:
+        if not enough:
+            closest = f"the nearest, {best.said}, fits {found[best]}" if found[best] else "none fits any"
+            raise FootfallError(
+                f"{content.path} is of no format that is known: of its first {len(lines)} lines {closest}; "
+                "say what a line is with --log-format, as the server's configuration has it; nothing "
+                "was imported"
+            )
+        return Decision(best.form, best, f"{found[best]} of its first {len(lines)} lines follow it")
+    if wanted.shape != "notation":
+        if enough:
+            raise _another(
+                content, wanted, best.form, f"{found[best]} of its first {len(lines)} lines follow it"
+            )
+        return Decision(wanted, None, "as told")
+    ours = max((each for each in found if each.form is wanted), key=lambda layout: found[layout])
+    if enough and best.form is not wanted:
+        why = f"{found[best]} of its first {len(lines)} lines follow it, and {found[ours]} the other"
+        raise _another(content, wanted, best.form, why)
+    return Decision(wanted, ours, "as told")
+
+
+def _own(content: Content, wanted: LogFormat | None) -> LogFormat | None:
+    own = own_format(content)
+    if own is BY_NAME["json"] and wanted is not None and wanted.shape == "columns":
+        return None
+    return own
+
+
+def _signs(form: LogFormat) -> str:
+    return "names" if form.shape == "json" else "columns"
+
+
+def _another(content: Content, wanted: LogFormat, found: LogFormat, why: str) -> FootfallError:
+    return FootfallError(
+        f"{content.path} is {found.name} ({found.title}), which {wanted.name} ({wanted.title}) merely "
+        f"resembles: {why}; say --format {found.name}, or leave it out; nothing was imported"
+    )
+
+
+def _candidates() -> tuple[Layout, ...]:
+    forms = [form for form in FORMATS if form.shape == "notation"]
+    return (
+        *(of_notation(form) for form in forms),
+        *(of_notation(form, is_behind_syslog=True) for form in forms),
+    )
+
+
+#: Of two that fit as many lines, the first.
+_CANDIDATES = _candidates()
+
+
+def of_log_format(
+    connection: duckdb.DuckDBPyConnection,
+    content: Content,
+    meaning: Pattern | JsonNames,
+    now: datetime,
+) -> Decision:
+    """What a notation describes, bare or behind syslog. Raises FootfallError where no line fits."""
+    lines = first_lines(content, SAMPLE)
+    if not lines:
+        raise FootfallError(f"{content.path} is empty: there is nothing to import")
+    layouts = _layouts_of(meaning)
+    found = {layout: _fitting(connection, layout, lines, now) for layout in layouts}
+    best = max(found, key=lambda layout: found[layout])
+    if not found[best]:
+        raise FootfallError(
+            f"{content.path}: none of its first {len(lines)} lines is what --log-format says; compare a "
+            "line with it; nothing was imported"
+        )
+    return Decision(best.form, best, "as told")
+
+
+@cache
+def _layouts_of(meaning: Pattern | JsonNames) -> tuple[Layout, ...]:
+    title = "the notation that was given"
+    if isinstance(meaning, JsonNames):
+        return (of_json(LogFormat("log-format", title, "json", fields=meaning.fields)),)
+    form = LogFormat("log-format", title, "notation", writing="escaped")
+    return of_pattern(form, meaning), of_pattern(form, meaning, is_behind_syslog=True)
+
+
+def _fitting(connection: duckdb.DuckDBPyConnection, layout: Layout, lines: list[bytes], now: datetime) -> int:
+    """How many of the lines are requests of somebody at a time that can be."""
+    begin(connection)
+    table = line_table(range(1, len(lines) + 1), lines)
+    table = table.append_column("object", pa.array([0] * table.num_rows, pa.int64()))
+    judge(connection, layout, table, now, is_page=sql("false"), keeps_others=True)
+    rows = run(
+        connection,
+        "SELECT sender, forwarded, count(*) FROM judged WHERE problem IS NULL GROUP BY ALL",
+    ).fetchall()
+    return sum(count for written, forwarded, count in rows if sender(written, forwarded, ()) is not None)

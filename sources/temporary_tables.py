@@ -1,0 +1,22 @@
+"""Python's values as a temporary table of DuckDB."""
+
+from collections.abc import Mapping, Sequence
+
+import duckdb
+import pyarrow as pa
+
+from footfall.sql import name, run
+
+#: Texts, or values with their type.
+Values = Sequence[object] | tuple[Sequence[object], pa.DataType]
+
+
+def make_table(connection: duckdb.DuckDBPyConnection, called: str, columns: Mapping[str, Values]) -> None:
+    """Make the temporary table `called` anew."""
+    arrays = {
+        column: pa.array(*given) if isinstance(given, tuple) else pa.array(given, pa.string())
+        for column, given in columns.items()
+    }
+    connection.register("given", pa.table(arrays))
+    run(connection, "CREATE OR REPLACE TEMP TABLE {called} AS SELECT * FROM given", called=name(called))
+    connection.unregister("given")
