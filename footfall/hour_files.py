@@ -58,7 +58,7 @@ class HourFiles:
         self.folder = cache if not isinstance(lake, LocalStore) else (lake.root / EVENTS).absolute()
 
     def put(self, hour: datetime, path: Path, rows: int, columns: Iterable[str]) -> HourFile:
-        """Put a local file into the lake as the hour's events. Raises StoreError."""
+        """Put a local file into the lake as the hour's events. Raises StoreError, FootfallError."""
         data = path.read_bytes()
         sha256 = hashlib.sha256(data).hexdigest()
         file = HourFile(hour, events_object(hour, sha256), sha256, len(data), rows, ",".join(columns))
@@ -97,8 +97,14 @@ class HourFiles:
         return found
 
     def _keep(self, path: Path, data: bytes) -> None:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        written_beside(path, data).replace(path)
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            written_beside(path, data).replace(path)
+        except OSError as error:
+            raise FootfallError(
+                f"cannot keep a copy of an hour in {path.parent}: {error.strerror}; make room, or lower "
+                "FOOTFALL_LAKE_CACHE_BYTES"
+            ) from None
 
     def _forget(self, kept: set[str]) -> None:
         """Remove the files that were longest not asked for, until the others fit."""

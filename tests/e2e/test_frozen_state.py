@@ -5,10 +5,12 @@ import subprocess
 from collections import Counter
 from dataclasses import dataclass
 
+import duckdb
 import pytest
 from support.frozen_state import NEXT_HOUR, FrozenState, unpack
 
 from commands.demo.delivered import files
+from footfall.hour_files import sha256_of
 from footfall.store import LocalStore
 from footfall.verify import verify_bucket
 
@@ -74,6 +76,21 @@ def test_what_was_delivered_stays_as_it_was_and_only_the_new_hour_is_added(taken
     assert {name: after[name] for name in taken_up.rows_before} == taken_up.rows_before
     assert after.keys() - taken_up.rows_before.keys() == NEXT
     assert {after[name]["state"] for name in NEXT} == {"committed"}
+
+
+def test_events_lie_in_the_lake_alone_and_each_hours_object_is_named(taken_up):
+    home = taken_up.state.home
+    with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as connection:
+        tables = connection.execute("SELECT table_name FROM duckdb_tables() WHERE schema_name = 'ingest'")
+        assert {"events", "events_before"}.isdisjoint(name for (name,) in tables.fetchall())
+        named = connection.execute("SELECT object_key, sha256, rows FROM ingest.hour_files").fetchall()
+        (indexed,) = connection.execute("SELECT count(*) FROM ingest.event_index").fetchone()
+
+    assert sum(rows for _, _, rows in named) == indexed > 0
+    assert {key: sha256 for key, sha256, _ in named} == {
+        path.relative_to(home / "lake").as_posix(): sha256_of(path)
+        for path in (home / "lake" / "events").rglob("*.parquet")
+    }
 
 
 def test_no_object_in_a_bucket_is_changed(taken_up):
