@@ -95,6 +95,7 @@ def measured(folder: Path, events: int, histories: Sequence[int]) -> list[Row]:
         if not (place / "whole.json").exists():
             say(f"published: a history of {history:,} page views")
             place.mkdir(parents=True, exist_ok=True)
+            (place / "next").write_text(f"{history + HOURS_OF_TODAY * events}")
             made = _apart("history", place, history)
             whole = _apart("publish", place, 0)
             (place / "whole.json").write_text(json.dumps({"made": made, "whole": whole}))
@@ -148,12 +149,11 @@ def _history(folder: Path, history: int) -> dict[str, float]:
             "CREATE TABLE ingest.hours (received_hour TIMESTAMPTZ)"
         )
         _see(connection, 0, history, history // PER_VISITOR, DAYS)
-        _see(connection, history, history + HOURS_OF_TODAY * 100_000, history // PER_VISITOR, 0)
+        _see(connection, history, int((folder / "next").read_text()), history // PER_VISITOR, 0)
         connection.execute(
             "INSERT INTO daily_metrics BY NAME SELECT 'bench' AS client_id, 'shop' AS site_id, date, "
             "count(*) AS page_views FROM page_views GROUP BY ALL"
         )
-    (folder / "next").write_text(f"{history + HOURS_OF_TODAY * 100_000}")
     return {}
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 # Before this file's folder, which Python puts first and where `collector` is bench/collector.py.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bench import collector, delivery, hour, ingest, models, soak, sources, startup, ui
+from bench import collector, delivery, hour, ingest, models, published, soak, sources, startup, ui
 from bench.measure import say, setting, table
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -25,6 +25,7 @@ BENCHMARKS = {
     "delivery": delivery.run,
     "hour": hour.run,
     "models": models.run,
+    "published": published.run,
     "pixel": startup.run,
     "ui": ui.run,
 }

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import collector, delivery, hour, ingest, models, ui
+from bench import collector, delivery, hour, ingest, models, published, ui
 from bench.measure import Row, alternate, rate, table, timed_row
 from bench.traffic import EVENT_BYTES, SITE_KEY, body
 from footfall.event import check_event, parse_batch
@@ -62,6 +62,17 @@ def test_what_an_operator_waits_for_is_measured_beside_one_client():
     rows = ui.run(clients=2, days=2, repeats=1)
 
     assert [row.what.split(": ")[1] for row in rows][:3] == [ui.LOAD, ui.TICK, ui.ALERTS]
+
+
+@pytest.mark.proof
+def test_publishing_an_hour_is_measured_over_a_longer_history_and_a_visitor_out_of_it():
+    rows = published.run(events=1000, histories=(1000, 2000))
+
+    assert [row.what for row in rows] == [
+        "publishing an hour of 1,000 page views over 2,000",
+        "page views of one visitor out of 2,000, files at hand",
+    ]
+    assert all(len(row.ratios) for row in rows)
 
 
 @pytest.mark.proof
