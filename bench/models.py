@@ -82,7 +82,7 @@ SELECT
         AS referrer,
     'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0' AS user_agent,
     false AS gpc, false AS dnt, 1 AS consent_tier,
-    'v' || (n - place % 2) AS view_id,
+    $salt || '-view-of-a-visitor-' || (n - place % 2) AS view_id,
     ['DE', 'FR', 'US', 'GB', 'SE'][1 + p % 5] AS country,
     ['mobile', 'desktop', 'tablet'][1 + p % 3] AS device,
     ['Firefox', 'Chrome', 'Safari'][1 + p % 3] AS browser,

@@ -18,5 +18,13 @@
     {{ event_type }} in ({{ quoted_list(purchase_event_types()) }})
 {%- endmacro %}
 
+{#-
+    Whose a view is by its id alone: anybody's where no other view has that id; of its visitor where the page only
+    counts (an id of fewer than 16 characters), else an hour would touch all days around it.
+-#}
+{% macro whose_view() -%}
+    case when length(view_id) >= 16 then '' else coalesce(visitor_id, {{ event_key() }}) end
+{%- endmacro %}
+
 {#- Days that a report may lie from its view. -#}
 {% macro report_days() %}{{ return((var('late_tolerance_hours') | int + 23) // 24) }}{% endmacro %}

@@ -110,6 +110,43 @@ def test_an_unknown_visitor_is_never_two_events(models, database, add_events):
     assert database.execute("select visitors, sessions from daily_metrics").fetchall() == [(0, 3)]
 
 
+@pytest.mark.parametrize(("view_id", "unattributed"), [("7", 1), ("0195e3a0-0000-7000-8000-000000000000", 0)])
+def test_a_short_id_of_a_view_names_views_of_its_own_visitor_only(
+    models, database, add_events, view_id, unattributed
+):
+    """A page that counts its views gives every visitor the same ids."""
+    view, report = {"view_id": view_id}, {"event_type": "engagement", "view_id": view_id}
+    add_events(
+        database,
+        {"occurred_at": START, **view},
+        {"occurred_at": START + timedelta(minutes=1), **report},
+        {"occurred_at": START + timedelta(minutes=2), **report, "visitor_id": "tomorrow"},
+    )
+
+    models.rebuild(database)
+
+    assert _sizes(database) == [3 - unattributed]
+    assert database.execute("select sum(unattributed_reports) from daily_metrics").fetchone() == (
+        unattributed,
+    )
+
+
+def test_the_median_of_two_lies_between_them(models, database, add_events):
+    """To a ten-thousandth: of decimals DuckDB's own median takes the lower one."""
+    add_events(
+        database,
+        *(
+            {"occurred_at": START + timedelta(seconds=seconds), "visitor_id": visitor}
+            for visitor, length in (("a", 1.001), ("b", 1.002))
+            for seconds in (0, length)
+        ),
+    )
+
+    models.rebuild(database)
+
+    assert database.execute("select median_session_seconds from daily_metrics").fetchone() == (1.0015,)
+
+
 def test_hostile_text_in_every_field_breaks_no_model(models, database, add_events):
     """One client's nonsense would otherwise stop the models of all."""
     nasty = [

@@ -50,6 +50,11 @@ class Moment:
         return (self.client, self.site, self.visitor, alone)
 
     @property
+    def view(self) -> object:
+        """What names its view: an id, and the visitor where it is too short to be anybody's."""
+        return (self.client, self.site, self.view_id, None if len(self.view_id or "") >= 16 else self.person)
+
+    @property
     def is_act(self) -> bool:
         return self.kind not in PASSIVE and self.kind != "request"
 
@@ -117,12 +122,12 @@ def _views_of_reports(moments: list[Moment]) -> dict[Moment, Moment]:
     views: dict[object, list[Moment]] = defaultdict(list)
     for moment in moments:
         if moment.kind == "page_view" and moment.view_id is not None:
-            views[moment.client, moment.site, moment.view_id].append(moment)
+            views[moment.view].append(moment)
     found = {}
     for report in moments:
         if report.kind not in PASSIVE or report.view_id is None:
             continue
-        named = sorted(views[report.client, report.site, report.view_id], key=lambda view: view.order)
+        named = sorted(views[report.view], key=lambda view: view.order)
         own = [view for view in named if view.person == report.person]
         for candidates in (own, named):
             before = [view for view in candidates if view.at <= report.at]

@@ -49,7 +49,7 @@ final as (
         view_id,
         case
             when view_id is not null and (event_type = 'page_view' or {{ is_passive() }})
-                then {{ short_hash("concat(client_id, '|', site_id, '|', view_id)") }}
+                then {{ short_hash("concat(client_id, '|', site_id, '|', " ~ whose_view() ~ ", '|', view_id)") }}
         end as view_key,
 
         -- strings
