@@ -86,7 +86,8 @@ def elements(text: bytes) -> list[bytes] | None:
 
 def _plain(between: bytes, *, is_whole: bool) -> list[bytes]:
     """Numbers, words and strings between the objects of a list. `is_whole`: nothing follows."""
-    pieces, at = [], 0
+    pieces: list[bytes] = []
+    at = 0
     while at < len(between) and len(pieces) <= _MOST_PLAIN:
         found = _COMMA.match(between, at)
         if found is None or found.end() == at:
