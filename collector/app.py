@@ -29,9 +29,9 @@ from collector.intake import JSON_ROUTES, Appends, Intake, Route
 from collector.key_holders import holder_of
 from collector.operation import Operation, Ships
 from collector.options import Options
-from collector.pixel_files import PixelFiles
+from collector.pixel_files import PixelFiles, tag_of
 from collector.receipt_times import receipt_time
-from collector.routing import Routes, Table
+from collector.routing import STAGED, Routes, Table
 from collector.sender import Senders
 from collector.server.message import Answer, Outcome, Pending, Request, Trouble
 from collector.spool import NotDurable
@@ -53,14 +53,6 @@ REFUSALS = {trouble: Refusal[trouble.name] for trouble in Trouble}
 NAME_THE_SITE = (
     "name it with ?site=KEY or an API key, or in the client file: sites[].path, sites[].legacy_domains"
 )
-
-#: How two older collectors were deployed: a path → the route that it is, unless a site takes it for itself.
-STAGED = {
-    "/dev/collect": "/collect",
-    "/prod/collect": "/collect",
-    "/dev/track": "/track",
-    "/prod/track": "/track",
-}
 
 _ENRICH = re.compile(r"/events/[^/]{1,128}/enrich/?")
 
@@ -374,15 +366,19 @@ class Collector:
 
     # Everything else
 
-    def _pixel_file(self, request: Request) -> Answer:
-        """The pixel under its own name, or under an alias of it."""
-        return self._file("pixel.js", request)
+    def _pixel_file(self, request: Request, target: Target | None = None) -> Answer:
+        """The pixel under its own name or a site's; a page's tag gets it with the site that it lacks."""
+        before = b""
+        if request.headers.get(b"sec-fetch-dest") == b"script":
+            named = target or self._sites.get(site_in_query(request.query) or "")
+            before = tag_of(named.site.key, is_own_path=target is not None) if named is not None else b""
+        return self._file("pixel.js", request, before)
 
-    def _file(self, name: str, request: Request) -> Answer:
+    def _file(self, name: str, request: Request, before: bytes = b"") -> Answer:
         request.route = "pixel"
         headers = request.headers
         accepted = headers.get(b"accept-encoding", b"")
-        return self._pixel.answer(name, headers.get(b"if-none-match", b""), accepted)
+        return self._pixel.answer(name, headers.get(b"if-none-match", b""), accepted, before)
 
     def _no_route(self, request: Request) -> Route:
         if request.method == "OPTIONS":

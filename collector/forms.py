@@ -66,15 +66,18 @@ class Forms:
         if is_image and (request.method == "HEAD" or is_ahead(request.headers)):
             return IMAGE  # nobody has seen it
         received_at = self._receipt_time(request.headers)
-        target, content = None, request.body
+        content = request.body or request.query
+        secrets: list[str] = []
         try:
-            content = self._whole(request)
-            sent = delivery(form, wire, request.method, request.query, content)
+            whole = self._whole(request)
+            content = whole or request.query
+            sent = delivery(form, wire, request.method, request.query, whole)
+            sites = self._sites()
+            secrets = [each for each in sent.secrets if holder_for(each, sites, "write", received_at)]
             target, holder = self._owner(form, request, sent, received_at)
         except Refused as refused:
-            return self._intake.keep_unreadable(
-                refused, request, target, received_at, content or request.query
-            )
+            kept = _without(secrets, content)
+            return self._intake.keep_unreadable(refused, request, None, received_at, kept)
         host = target.site.domains[0].removeprefix("*.")
         origin = page_origin(request.headers)
 
@@ -92,7 +95,7 @@ class Forms:
             target,
             received_at,
             sent.sent_at,
-            sent.events,
+            [_without(secrets, event) for event in sent.events],
             holder=holder,
             reading=read,
             answering=partial(_answer, form, sent, is_image=is_image),
@@ -125,6 +128,13 @@ class Forms:
         if not ids:
             raise Refused(Refusal.MISSING_SITE, f"expected {' or '.join(form.ids)}, or a write key")
         raise Refused(Refusal.UNKNOWN_SITE, "no site has a tracker of this form and id for this page's host")
+
+
+def _without(secrets: list[str], text: bytes) -> bytes:
+    """What is kept of a request, without the keys in it."""
+    for secret in secrets:
+        text = text.replace(secret.encode(), b"redacted-secret")
+    return text
 
 
 def _tracked(

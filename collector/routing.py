@@ -12,6 +12,15 @@ Entry = tuple[str, Callable[..., Any]]
 Table = dict[tuple[str, str], Entry]
 
 
+#: How two older collectors were deployed: a path → the route that it is, unless a site takes it for itself.
+STAGED = {
+    "/dev/collect": "/collect",
+    "/prod/collect": "/collect",
+    "/dev/track": "/track",
+    "/prod/track": "/track",
+}
+
+
 class Routes:
     """The routes of a collector. A GET answers HEAD too."""
 
@@ -49,7 +58,8 @@ class Routes:
             ):
                 name, function = self._own[method, route]
                 table[method, alias] = (name, partial(function, target=target))
-            table["GET", f"{path}.js"] = self._own["GET", "/pixel.js"]
+            name, function = self._own["GET", "/pixel.js"]
+            table["GET", f"{path}.js"] = (name, partial(function, target=target))
         table = self._weak | table | self._own
         table |= {("HEAD", path): entry for (method, path), entry in table.items() if method == "GET"}
         self._table = table

@@ -14,7 +14,7 @@ _SECRET_PARTS = ("password", "passwd", "passphrase", "passwort", "kennwort", "mo
 _SECRET_ENDS_TEXT = (
     "token secret pwd passcode apikey accesskey secretkey privatekey privkey authkey signingkey masterkey "
     "encryptionkey accountkey authorization credential credentials bearer jwt otp totp otpcode mfacode "
-    "verificationcode recoverycode"
+    "verificationcode recoverycode writekey tokenauth"
 )
 _SECRET_ENDS = tuple(_SECRET_ENDS_TEXT.split())
 _SECRETS = ("phpsessid", "jsessionid", "aspsessionid", "sessid", "psw", "xamzsignature", "xgoogsignature")
@@ -45,7 +45,7 @@ _CARDS = ("card", "cc", "pan", "ccn")
 _CARD_CODES = ("cvv", "cvc", "cvv2", "cvc2", "csc", "cardcvc", "cardcvv", "cardcode", "securitycode")
 _ADDRESSES_TEXT = (
     "ip ips ipv4 ipv6 clientip userip remoteip visitorip peerip sourceip remoteaddr xforwardedfor xrealip "
-    "xclientip cfconnectingip trueclientip remotehost lastip customerip"
+    "xclientip cfconnectingip trueclientip remotehost lastip customerip cip ipoverride"
 )
 _ADDRESSES = frozenset(_ADDRESSES_TEXT.split())
 _ADDRESS_ENDS = ("ipaddress", "ipaddr", "ipadresse")

@@ -476,6 +476,29 @@ def test_one_bad_event_of_a_batch_costs_itself(tools, mark):
     assert sorted(kinds) == ["event", "refused"]
 
 
+SECRET = KEYS["write"]
+CIP = "203.0.113.9"
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/matomo.php", {"token_auth": SECRET, "requests": [f"?idsite=1&cip={CIP}&x=MARK&e_c=1&e_a=%0A"]}),
+        ("/matomo.php", {"token_auth": SECRET, "requests": [{"cip": CIP, "m": "MARK"}] * 501}),
+        ("/batch", {"api_key": SECRET, "batch": [{"properties": {"$ip": CIP, "m": "MARK"}}]}),
+        ("/v1/batch", {"writeKey": SECRET, "batch": [{"context": {"ip": CIP}, "m": "MARK"}]}),
+    ],
+)
+def test_an_address_or_key_of_what_is_refused_is_written_nowhere(tools, mark, path, body):
+    text = json.dumps(body).replace("MARK", mark)
+
+    send(tools, path, text.encode(), {"Content-Type": "application/json"})
+
+    stored = tools.stored_bytes().decode()
+    assert "203.0.113.9" not in stored
+    assert KEYS["write"] not in stored
+
+
 @pytest.mark.parametrize("path", ["/api/event", "/i/v0/e/", "/v1/t", "/com.snowplowanalytics.snowplow/tp2"])
 def test_a_browser_may_ask_before_it_sends(tools, path):
     reply = tools.ask("OPTIONS", path, None, {"Origin": "https://shop.example"})
