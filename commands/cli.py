@@ -18,7 +18,8 @@ from footfall.errors import FootfallError
 SECTIONS: Mapping[str, Mapping[str, str]] = {
     "Begin": {
         "demo": "two days of traffic, from HTTP to verified files; then serve",
-        "up": "collector, Dagster UI and daemon, until Ctrl-C",
+        "up": "collector, API, Dagster UI and daemon, until Ctrl-C",
+        "api": "the API alone, until Ctrl-C",
         "doctor": "is this installation able to do its work? --watch: is it alive?",
     },
     "Clients": {
@@ -38,11 +39,9 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "deliveries": "the ledger: list, replay, restate, rebuild, usage",
         "verify": "a bucket against its manifests",
     },
-    "Alerts and messages": {
+    "Alerts, messages, the installation": {
         "alerts": "what is wrong, and who knows of it: list, show, ack, mute, test",
         "webhooks": "billing messages: list, replay, send",
-    },
-    "The installation": {
         "backup": "what must not be lost, as a snapshot, while all runs",
         "restore": "a snapshot of `backup` into an empty state folder",
         "completion": "the script that completes all this in bash, zsh or fish",

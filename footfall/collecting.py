@@ -38,7 +38,8 @@ class ApiKey(Strict):
     sha256: str = Field(pattern=SHA256)
     #: `write` sends events, `read` sees counts and recent events, `admin` may do both.
     permissions: list[Permission] = Field(min_length=1)
-    #: Needed to write where the client has several sites.
+    #: The one site that it is for. Needed to `write` where the client has several; `admin` without it may do
+    #: all but send events.
     site_id: str | None = None
     #: Requests a minute, of the collector and of the API; None: the settings'.
     requests_per_minute: int | None = Field(default=None, ge=1, le=1_000_000)
