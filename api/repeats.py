@@ -33,16 +33,20 @@ def once(
         f"{request.method} {request.url.path}?{request.url.query}\0{body}".encode()
     ).hexdigest()
     now = service.now()
-    with _acting, key_register(service.settings.home) as database:
-        database.execute("DELETE FROM answers WHERE at < ?", (timestamp(now - KEPT),))
-        row = database.execute("SELECT asked, status, body FROM answers WHERE name = ?", (name,)).fetchone()
+    with _acting:
+        with key_register(service.settings.home) as database:
+            database.execute("DELETE FROM answers WHERE at < ?", (timestamp(now - KEPT),))
+            row = database.execute(
+                "SELECT asked, status, body FROM answers WHERE name = ?", (name,)
+            ).fetchone()
         if row is not None:
             if row[0] != asked:
                 raise Problem("key_reused", field="Idempotency-Key")
             return Response(row[2], row[1], {"idempotency-replayed": "true"}, "application/json")
-        answer = act()
-        database.execute(
-            "INSERT INTO answers VALUES (?, ?, ?, ?, ?)",
-            (name, asked, answer.status_code, bytes(answer.body), timestamp(now)),
-        )
+        answer = act()  # with the register closed: others note there that their keys were used
+        with key_register(service.settings.home) as database:
+            database.execute(
+                "INSERT INTO answers VALUES (?, ?, ?, ?, ?)",
+                (name, asked, answer.status_code, bytes(answer.body), timestamp(now)),
+            )
         return answer
