@@ -18,7 +18,8 @@ from footfall.errors import FootfallError
 SECTIONS: Mapping[str, Mapping[str, str]] = {
     "Begin": {
         "demo": "two days of traffic, from HTTP to verified files; then serve",
-        "up": "collector, Dagster UI and daemon, until Ctrl-C",
+        "up": "collector, API, Dagster UI and daemon, until Ctrl-C",
+        "api": "the API alone, until Ctrl-C",
         "doctor": "is this installation able to do its work? --watch: is it alive?",
     },
     "Clients": {
@@ -39,7 +40,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "deliveries": "the ledger: list, replay, restate, rebuild, usage",
         "verify": "a bucket against its manifests",
     },
-    "The installation": {
+    "Alerts, messages, the installation": {
         "alerts": "what is wrong, and who knows of it: list, show, ack, mute, test",
         "webhooks": "billing messages: list, replay, send",
         "backup": "what must not be lost, as a snapshot, while all runs",

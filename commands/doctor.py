@@ -121,6 +121,7 @@ def _buckets(client: Client, registry: Registry, settings: Settings) -> str:
 def _ports(settings: Settings) -> str:
     ports = {
         "collector": settings.collector_port,
+        "API": settings.api_port,
         "Dagster UI": settings.ui_port,
         "demo site": settings.site_port,
     }

@@ -5,6 +5,8 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from api.app import openapi_document
+from api.page import markdown_of, problems_markdown
 from commands import client_file_page
 from footfall.catalogue import documents
 from footfall.clients import Client
@@ -32,6 +34,7 @@ MADE: Mapping[str, Callable[[str], str]] = {
     "dbt_project/models/_exposures.yml": lambda _text: documents.exposures(),
     "dbt_project/models/_stored_event.md": lambda _text: documents.texts(),
     "dbt_project/models/staging/web/__sources.yml": lambda _text: documents.ingested(),
+    "docs/api.md": _parts({"routes": lambda: markdown_of(openapi_document()), "problems": problems_markdown}),
     "docs/architecture.md": _parts({"state": documents.state, "state-of-lake": documents.state_of_lake}),
     "docs/delivery.md": _parts({"datasets": documents.datasets, "formats": documents.formats}),
     "docs/enrichment.md": _parts({"enrichable": documents.enrichable_fields}),

@@ -120,6 +120,17 @@ def start_collector(children: Children, settings: Settings, tend: Callable[[], N
     return url
 
 
+def start_api(children: Children, settings: Settings, tend: Callable[[], None] | None = None) -> str:
+    """Start the API and wait until it answers. Returns its address; empty where it is switched off."""
+    if not settings.api_port:
+        return ""
+    require_free_port(settings.api_host, settings.api_port, "FOOTFALL_API_PORT")
+    url = f"http://{settings.api_host}:{settings.api_port}"
+    children.start("api", python("-m", "commands.entry", "api"))
+    children.wait_for("api", f"{url}/health", COLLECTOR_SECONDS, tend)
+    return url
+
+
 def start_dagster(children: Children, settings: Settings, tend: Callable[[], None] | None = None) -> str:
     """Start Dagster's code server, webserver and daemon, and wait for the UI. Returns its address.
 

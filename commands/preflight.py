@@ -29,6 +29,7 @@ class Part(enum.Enum):
 
     COLLECTOR = "collector"
     DAGSTER = "Dagster UI"
+    API = "API"
     SITE = "demo site"
 
 
@@ -82,6 +83,8 @@ def _ports(settings: Settings, parts: tuple[Part, ...]) -> list[tuple[str, int, 
             wanted.append((settings.metrics_host, settings.metrics_port, "FOOTFALL_METRICS_PORT"))
     if Part.DAGSTER in parts:
         wanted.append(("127.0.0.1", settings.ui_port, "FOOTFALL_UI_PORT"))
+    if Part.API in parts and settings.api_port:
+        wanted.append((settings.api_host, settings.api_port, "FOOTFALL_API_PORT"))
     if Part.SITE in parts:
         wanted.append(("127.0.0.1", settings.site_port, "FOOTFALL_SITE_PORT"))
     return wanted

@@ -1,4 +1,4 @@
-"""`footfall up`: collector, Dagster UI and daemon on the state folder, kept alive until Ctrl-C."""
+"""`footfall up`: collector, API, Dagster UI and daemon on the state folder, kept alive until Ctrl-C."""
 
 import os
 import time
@@ -22,8 +22,8 @@ from footfall.settings import Settings
 @click.command()
 @with_settings
 def command(settings: Settings) -> int:
-    """Serve: collector, Dagster UI and daemon, until Ctrl-C. One that ends by itself is started again."""
-    require_ready(settings, Part.COLLECTOR, Part.DAGSTER)
+    """Serve: collector, API, Dagster UI and daemon, until Ctrl-C. One that ends is started again."""
+    require_ready(settings, Part.COLLECTOR, Part.API, Part.DAGSTER)
     enter(settings)
     installation.prepare(settings)
     installation.prepare_models(settings)
@@ -36,15 +36,20 @@ def command(settings: Settings) -> int:
         installation.sole_instance(settings),
         Children(Path.cwd(), environment, settings.home / "logs") as children,
     ):
-        print("starting the collector, the Dagster UI and the daemon …", flush=True)
+        print("starting the collector, the API, the Dagster UI and the daemon …", flush=True)
         teller = Teller(Path.cwd(), environment, _log)
         keeper = Keeper(
             children, teller, _log, tend=(code_server.Watch(children).look, children.shorten_logs)
         )
         try:
             collector = installation.start_collector(children, settings)
+            api = installation.start_api(children, settings, keeper.look)
             interface = installation.start_dagster(children, settings, keeper.look)
-            print(f"collector   {collector}\nDagster UI  {interface}\nCtrl-C ends all of it", flush=True)
+            print(
+                f"collector   {collector}\nAPI         {api or '(off: FOOTFALL_API_PORT is 0)'}\n"
+                f"Dagster UI  {interface}\nCtrl-C ends all of it",
+                flush=True,
+            )
             reloader = Reloader(settings, _log)
             while True:
                 keeper.look()

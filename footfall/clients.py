@@ -98,7 +98,7 @@ class Client(Strict):
         for key in self.api_keys:
             if key.site_id is not None and key.site_id not in sites:
                 raise ValueError(f"api_keys: {key.name}: no site {key.site_id}")
-            if key.may("write") and key.site_id is None and len(sites) > 1:
+            if "write" in key.permissions and key.site_id is None and len(sites) > 1:
                 raise ValueError(f"api_keys: {key.name}: say the site_id that its events belong to")
         return self
 

@@ -61,7 +61,9 @@ class ApiKey(Strict):
     permissions: list[Permission] = Field(min_length=1)
     """`write` sends events, `read` sees counts and recent events, `admin` may do both."""
     site_id: str | None = None
-    """Needed to write where the client has several sites."""
+    """The one site that it is for. Needed to `write` where the client has several; `admin` without it may do
+    all but send events.
+    """
     requests_per_minute: int | None = Field(default=None, ge=1, le=1_000_000)
     """Requests a minute, of the collector and of the API; without it the settings'."""
     requests_per_hour: int | None = Field(default=None, ge=1, le=1_000_000)

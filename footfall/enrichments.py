@@ -48,11 +48,20 @@ def land_enrichments(path: Path, client_id: str, lake: ObjectStore, now: datetim
     Raises FootfallError naming the first line that cannot be taken; then nothing was put.
     """
     taken_at = now or datetime.now(UTC)
-    objects = [compress_lines(chunk) for chunk in _chunks(path, client_id, taken_at)]
-    if not objects:
+    chunks = list(_chunks(path, client_id, taken_at))
+    if not chunks:
         raise FootfallError(f"{path} holds no line: there is nothing to enrich")
+    return _put(chunks, lake, taken_at)
+
+
+def land_enrichment(document: bytes, client_id: str, lake: ObjectStore, now: datetime) -> list[str]:
+    """The same of one line that came by itself. Raises FootfallError, StoreError."""
+    return _put([[_stored(_checked(document, "the event"), client_id, now)]], lake, now)
+
+
+def _put(chunks: list[list[bytes]], lake: ObjectStore, taken_at: datetime) -> list[str]:
     names = []
-    for data in objects:
+    for data in map(compress_lines, chunks):
         key = enrichment_object(taken_at, hashlib.sha256(data).hexdigest())
         put_once(lake, key, data)
         names.append(key)

@@ -69,8 +69,10 @@ ARROWS: dict[str, tuple[str, ...]] = {
         "orchestration.defs.delivery.showing",
     ),
     "orchestration.defs.bindings": ("footfall", "orchestration.given", "orchestration.resources", *DOMAINS),
+    # Questions over published tables, and acts that the roof gives it.
+    "api": ("footfall",),
     # The roof.
-    "commands": ("footfall", "sources", "collector", "orchestration"),
+    "commands": ("footfall", "sources", "collector", "orchestration", "api"),
     # Of the tests it borrows the real servers that they start.
     "bench": ("footfall", "sources", "collector", "orchestration", "commands", "pixel", "tests"),
 }
@@ -141,6 +143,8 @@ def test_no_import_goes_against_the_arrows():
         ("orchestration.defs.novelty.assets", "footfall.store.LocalStore"),
         ("collector.app", "tests.support.collectors.batch"),
         ("collector.server.http", "footfall.event.Refusal"),
+        ("api.routes.acts", "orchestration.discovery.domains.decide"),
+        ("api.app", "collector.app.Collector"),
         ("collector.server.connection", "collector.targets.Target"),
     ],
 )

@@ -68,7 +68,7 @@ def _made_otherwise(tree: ast.Module, *, is_of_sqlite: bool) -> Iterator[int]:
 
 def test_one_module_gives_sql_to_duckdb_and_statements_are_literals():
     found = []
-    for part in ("orchestration", "collector", "footfall", "sources", "commands"):
+    for part in ("orchestration", "collector", "footfall", "sources", "api", "commands"):
         for path in sorted((ROOT / part).rglob("*.py")):
             name, tree = path.relative_to(ROOT).as_posix(), ast.parse(path.read_text())
             lines = _made_otherwise(tree, is_of_sqlite=name in OF_SQLITE)
@@ -80,7 +80,7 @@ def test_one_module_gives_sql_to_duckdb_and_statements_are_literals():
 def test_one_module_opens_databases_of_duckdb_so_that_none_loads_or_downloads_an_extension():
     opening = [
         path.relative_to(ROOT).as_posix()
-        for part in ("orchestration", "collector", "footfall", "sources", "commands")
+        for part in ("orchestration", "collector", "footfall", "sources", "api", "commands")
         for path in sorted((ROOT / part).rglob("*.py"))
         if "duckdb.connect(" in path.read_text()
     ]

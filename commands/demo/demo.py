@@ -3,12 +3,14 @@
 import secrets
 import shutil
 import time
+import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from commands import installation
@@ -23,6 +25,8 @@ from commands.preflight import Part, require_ready
 from commands.processes import Children
 from commands.run import materialise
 from commands.state import enter
+from footfall.access.api_keys import key_hash, new_key
+from footfall.access.register import key_of, put_operator_key
 from footfall.clients import Client, Registry, registry_of
 from footfall.errors import FootfallError
 from footfall.hours import HOUR, between, floor, lower_first_hour
@@ -47,7 +51,7 @@ def run_demo(
     """Send, materialise, check, print; then serve until Ctrl-C. Returns 0 when everything arrived."""
     console = Console(highlight=False, soft_wrap=True)
     begun = time.monotonic()
-    served = (Part.DAGSTER, Part.SITE) if serve else ()
+    served = (Part.DAGSTER, Part.API, Part.SITE) if serve else ()
     require_ready(settings, Part.COLLECTOR, *served, needs_lake=True)
     if not environ.get("FOOTFALL_CLIENTS") and not settings.clients.exists():
         _example_clients(console, settings.clients)
@@ -321,21 +325,37 @@ def _undeclared(delivered: list[File]) -> str:
     return "\n".join(sorted(hosts)) or "none"
 
 
+def _asked(settings: Settings, api: str) -> str:
+    """The API's address, a key for it, and a question with its answer; nothing where it is switched off."""
+    if not api:
+        return ""
+    text = new_key()
+    document: dict[str, object] = {"name": "demo", "sha256": key_hash(text), "permissions": ["read"]}
+    put_operator_key(settings.home, key_of(document))
+    path = f"/v1/sites?client={_SITE[0]}"
+    request = urllib.request.Request(f"{api}{path}", headers={"x-api-key": text})
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with direct.open(request, timeout=60) as answer:
+        said = answer.read().decode()
+    return f"[bold]API         {api}/docs[/]   key {text}\n            GET {path} → {escape(said)}\n"
+
+
 def _serve(
     console: Console, settings: Settings, children: Children, collector: str, registry: Registry
 ) -> None:
     client = registry.client(_SITE[0])
     assert client is not None, "checked at the start"
     key = next(site.key for site in client.sites if site.site_id == _SITE[1])
-    with _step(console, "starting the demo site, the Dagster UI and the daemon"):
+    with _step(console, "starting the demo site, the API, the Dagster UI and the daemon"):
         site = installation.start_demo_site(children, settings, collector, key)
+        api = installation.start_api(children, settings)
         interface = installation.start_dagster(children, settings)
     # From now on people may visit: the next demo in this folder finds more than it sent.
     (settings.home / "served").touch()
     console.print(
         f"\n[bold]demo site   {site}[/]   visit it; the hour is delivered at five past\n"
         f"[bold]Dagster UI  {interface}[/]\n[bold]collector   {collector}/health[/]\n"
-        f"files       {settings.home / 'buckets'}\n"
+        f"{_asked(settings, api)}files       {settings.home / 'buckets'}\n"
         f"to see the hour as far as it goes: footfall run --open --from {_text(floor(datetime.now(UTC)))} "
         f"--to {_text(floor(datetime.now(UTC)) + HOUR)}\nCtrl-C ends all of it"
     )

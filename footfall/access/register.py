@@ -1,4 +1,4 @@
-"""The operator's API keys, and when each key was last used: `access.sqlite` in the state folder.
+"""The operator's API keys, when each key was last used, answers to acts: `access.sqlite` in the state folder.
 
 Keys of a client are in its file, for the collector may be on another machine. What is kept is the hash.
 """
@@ -20,6 +20,9 @@ NAME = "access.sqlite"
 _TABLES = """
 CREATE TABLE IF NOT EXISTS operator_keys (name TEXT PRIMARY KEY, key TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS last_use (sha256 TEXT PRIMARY KEY, at TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS answers (
+    name TEXT PRIMARY KEY, asked TEXT NOT NULL, status INTEGER NOT NULL, body BLOB NOT NULL, at TEXT NOT NULL
+);
 """
 
 

@@ -107,7 +107,7 @@ HOME: tuple[Place, ...] = (
     ),
     Place(
         "access.sqlite",
-        "the operator's API keys as hashes, and when each key was last used at the API",
+        "the operator's API keys as hashes, when each key was last used at the API, answers to acts",
         "`footfall keys`, `footfall api`",
         Keep.BACKUP,
         Kind.SQLITE,

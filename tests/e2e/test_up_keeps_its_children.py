@@ -13,6 +13,7 @@ from support.receiver import Receiver, receiver
 #: What to look for in the command line of each child.
 CHILDREN = {
     "collector": b"\0-m\0collector\0",
+    "api": b"\0commands.entry\0api\0",
     "dagster-code": b"\0code-server\0start\0",
     "dagster-webserver": b"/dagster-webserver\0",
     "dagster-daemon": b"/dagster-daemon\0run\0",
@@ -28,6 +29,7 @@ def test_a_killed_child_is_started_again_and_told_and_one_that_cannot_be_ends_up
         up = installation.start("up")
         up.wait_until_it_says("Ctrl-C ends all of it")
         collector = up.wait_until_it_says(r"collector\s+(http\S+)")
+        api = up.wait_until_it_says(r"API\s+(http\S+)")
         interface = up.wait_until_it_says(r"Dagster UI\s+(http\S+)")
         first = {name: _child(up.process.pid, mark) for name, mark in CHILDREN.items()}
 
@@ -39,6 +41,7 @@ def test_a_killed_child_is_started_again_and_told_and_one_that_cannot_be_ends_up
             assert alert["facts"]["exit"] == "killed by SIGKILL"
             up.wait_until_it_says(rf"{name} ended \(killed by SIGKILL\): .+; it is started again in 1 s", 5)
         _wait_for(f"{collector}/health")
+        _wait_for(f"{api}/health")
         _wait_for(f"{interface}/server_info")
         for name, mark in CHILDREN.items():
             assert _child(up.process.pid, mark) != first[name]

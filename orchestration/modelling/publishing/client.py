@@ -181,7 +181,9 @@ def _with_visitors(
 
 
 def _complete_through(connection: Connection) -> str:
-    row = run(connection, "SELECT max(received_hour) + INTERVAL 1 HOUR FROM ingest.hours").fetchone()
+    row = run(
+        connection, "SELECT max(received_hour) + INTERVAL 1 HOUR FROM ingest.hours WHERE had_ended"
+    ).fetchone()
     return row[0].astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if row and row[0] else ""
 
 

@@ -1,0 +1,250 @@
+"""A question over the published tables, from its body to rows: each metric from the table that has it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Annotated, Any
+
+import duckdb
+from pydantic import Field
+
+from api.conditions import Both, conditions, filters_of, pinned, where
+from api.measures import (
+    TIMES,
+    Source,
+    choose,
+    dimension_of,
+    dimensions,
+    expression,
+    metric_of,
+    metrics,
+)
+from api.near import near
+from api.problems import Problem
+from api.ranges import Days
+from api.routing import Strict
+from api.tables import Tables
+from footfall.clients import Client, Site
+from footfall.sql import Sql, joined, name, run, sql
+
+#: Groups that a question may have. More: it is an export, which a client file orders.
+MOST_GROUPS = 200_000
+Short = Annotated[str, Field(max_length=200)]
+
+
+class Include(Strict):
+    """What the answer says beside its rows."""
+
+    time_labels: bool = False
+    total_rows: bool = False
+
+
+class Pagination(Strict):
+    """Which rows."""
+
+    limit: int = Field(default=10_000, ge=1, le=10_000)
+    offset: int = Field(default=0, ge=0, le=MOST_GROUPS)
+
+
+class Question(Strict):
+    """A question in the grammar of Plausible's Stats API v2, and what that lacks."""
+
+    site_id: Short | None = Field(default=None, description="A site, by its id or one of its domains.")
+    metrics: list[Short] = Field(min_length=1, max_length=20, description="/v1/metrics lists them.")
+    date_range: Short | list[Short] = Field(
+        description="day, 7d, 28d, 30d, 91d, month, 6mo, 12mo, year, all, or the first and the last day."
+    )
+    dimensions: list[Short] = Field(default=[], max_length=6)
+    filters: list[Any] = Field(default=[], max_length=50)
+    order_by: list[list[Short]] = Field(default=[], max_length=10)
+    include: Include = Include()
+    pagination: Pagination = Pagination()
+    compare: Short | list[Short] | None = Field(
+        default=None, description="previous_period, year_over_year, or the first and the last day."
+    )
+    match_weekday: bool = Field(default=False, description="Compare Mondays with Mondays.")
+    cursor: Short | None = Field(default=None, description="The `next` of the answer before.")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A question that can be answered: where each metric comes from."""
+
+    client: Client
+    site: Site
+    dimensions: tuple[str, ...]
+    filter: Both
+    #: Table → its source, and the places of metrics that it gives with their expressions.
+    asked: Mapping[str, tuple[Source, Mapping[int, Sql]]]
+    width: int
+
+
+def plan(client: Client, site: Site, question: Question, days: Days) -> Plan:
+    """Raises Problem where no table answers."""
+    grouped = tuple(_known_dimension(each, f"dimensions.{n}") for n, each in enumerate(question.dimensions))
+    if len(set(grouped)) < len(grouped):
+        raise Problem("invalid", "a dimension is given twice", field="dimensions")
+    if sum(each in TIMES for each in grouped) > 1:
+        raise Problem("invalid", "one time dimension at most", field="dimensions")
+    found = filters_of(question.filters)
+    filtered = {each.dimension for each in conditions(found)}
+    is_by_day = "time:day" in grouped or days[0] == days[1]
+    asked: dict[str, tuple[Source, dict[int, Sql]]] = {}
+    for place, written in enumerate(question.metrics):
+        metric = metric_of(written)
+        if metric not in metrics():
+            raise Problem(
+                "unknown_metric",
+                f"there is no metric {written!r}",
+                field=f"metrics.{place}",
+                possible=near(written, metrics()),
+            )
+        chosen = choose(metric, grouped, filtered, pinned(found), is_by_day=is_by_day)
+        if chosen is None:
+            can = sorted(
+                each
+                for each in metrics()
+                if choose(each, grouped, filtered, pinned(found), is_by_day=is_by_day) is not None
+            )
+            raise Problem(
+                "not_together",
+                f"{written} is not to be had with these dimensions and filters over these days",
+                field=f"metrics.{place}",
+                possible=can,
+            )
+        asked.setdefault(chosen[0].table, (chosen[0], {}))[1][place] = chosen[1]
+    return Plan(client, site, grouped, found, asked, len(question.metrics))
+
+
+def rows_of(tables: Tables, found: Plan, days: Days) -> dict[tuple[Any, ...], list[Any]]:
+    """Values of dimensions → metrics, in the order of the question. Raises Problem."""
+    rows: dict[tuple[Any, ...], list[Any]] = {}
+    with tables.database(found.client.client_id) as database:
+        for source, metrics_of_it in found.asked.values():
+            relation = tables.relation(found.client.client_id, source.table, *days)
+            for dims, values in _ask(database, relation, source, metrics_of_it, found, days):
+                row = rows.setdefault(dims, [None] * found.width)
+                for place, value in zip(metrics_of_it, values, strict=True):
+                    row[place] = value
+    return rows
+
+
+def _ask(
+    database: duckdb.DuckDBPyConnection,
+    relation: Sql,
+    source: Source,
+    asked: Mapping[int, Sql],
+    found: Plan,
+    days: Days,
+) -> Sequence[tuple[tuple[Any, ...], tuple[Any, ...]]]:
+    condition, values = where(source, found.filter)
+    grouped = [
+        sql("{e} AS {n}", e=expression(source, each), n=name(f"d{n}"))
+        for n, each in enumerate(found.dimensions)
+    ]
+    measured = [sql("{e} AS {n}", e=each, n=name(f"m{place}")) for place, each in asked.items()]
+    groups = [name(f"d{n}") for n in range(len(found.dimensions))]
+    inner = [sql("*"), *grouped]
+    try:
+        done = run(
+            database,
+            "SELECT {shown} FROM (SELECT {inner} FROM {relation} WHERE site_id = ? AND date BETWEEN ? AND ? "
+            "AND {rows} AND {condition}) AS rows {group} HAVING count(*) > 0 LIMIT ?",
+            [found.site.site_id, *days, *values, MOST_GROUPS + 1],
+            shown=joined(", ", [*groups, *measured]),
+            inner=joined(", ", inner),
+            relation=relation,
+            rows=source.rows,
+            condition=condition,
+            group=sql("GROUP BY {groups}", groups=joined(", ", groups)) if groups else sql(""),
+        ).fetchall()
+    except duckdb.InvalidInputException as error:
+        raise Problem("invalid", str(error).splitlines()[0][:300], field="filters") from None
+    if len(done) > MOST_GROUPS:
+        raise Problem("too_large", f"more than {MOST_GROUPS} rows: group by less, or order an export")
+    width = len(groups)
+    return [(row[:width], row[width:]) for row in done]
+
+
+@dataclass(frozen=True)
+class Finality:
+    """Whether days are final, and by which rules they were made: of the site's daily figures."""
+
+    final: Mapping[date, bool]
+    model_versions: tuple[str, ...]
+
+    def of(self, days: Days) -> bool:
+        """Whether every day of a range is final; a day that has no figures yet is not."""
+        return all(
+            self.final.get(days[0] + timedelta(days=n), False) for n in range((days[1] - days[0]).days + 1)
+        )
+
+
+def finality(tables: Tables, client_id: str, site_id: str, days: Days) -> Finality:
+    """What the daily figures say of their days."""
+    relation = tables.relation(client_id, "daily_metrics", *days)
+    with tables.database(client_id) as database:
+        rows = run(
+            database,
+            "SELECT date, is_final, model_version FROM {relation} WHERE site_id = ? AND date BETWEEN ? AND ?",
+            [site_id, *days],
+            relation=relation,
+        ).fetchall()
+    return Finality({row[0]: bool(row[1]) for row in rows}, tuple(sorted({str(row[2]) for row in rows})))
+
+
+def first_day(tables: Tables, client_id: str, site_id: str, today: date) -> date:
+    """The first day of a site that has figures; today where none has."""
+    relation = tables.relation(client_id, "daily_metrics")
+    with tables.database(client_id) as database:
+        row = run(
+            database, "SELECT min(date) FROM {relation} WHERE site_id = ?", [site_id], relation=relation
+        ).fetchone()
+    return row[0] if row and row[0] else today
+
+
+def ordered(
+    rows: Mapping[tuple[Any, ...], list[Any]], question: Question, found: Plan
+) -> list[tuple[tuple[Any, ...], list[Any]]]:
+    """Rows as `order_by` says; else by time, or by the first metric, the largest first. Raises Problem."""
+    listed = sorted(rows.items(), key=lambda row: tuple(map(_sortable, row[0])))
+    names = [metric_of(each) for each in question.metrics]
+    asked = question.order_by
+    if not asked and not (found.dimensions and found.dimensions[0] in TIMES):
+        asked = [[question.metrics[0], "desc"]]
+    for number, each in reversed(list(enumerate(asked))):
+        if len(each) != 2 or each[1] not in ("asc", "desc"):
+            raise Problem("invalid", 'write ["visitors", "desc"]', field=f"order_by.{number}")
+        dimension = dimension_of(each[0])
+        if metric_of(each[0]) in names:
+            place, part = names.index(metric_of(each[0])), 1
+        elif dimension in found.dimensions:
+            place, part = found.dimensions.index(dimension), 0
+        else:
+            raise Problem("invalid", f"{each[0]!r} is no part of the question", field=f"order_by.{number}")
+        listed.sort(key=lambda row, p=place, a=part: _sortable(row[a][p]), reverse=each[1] == "desc")  # type: ignore[misc]
+    return listed
+
+
+def change(now: Any, before: Any) -> float | None:
+    """Percent from one value to another; None from nothing."""
+    if before in (None, 0) or now is None:
+        return None
+    return round(float((Decimal(str(now)) - Decimal(str(before))) / Decimal(str(before)) * 100), 2)
+
+
+def _sortable(value: Any) -> tuple[bool, Any]:
+    return (value is not None, value if value is not None else 0)
+
+
+def _known_dimension(written: str, field: str) -> str:
+    found = dimension_of(written)
+    if found not in dimensions():
+        raise Problem(
+            "unknown_dimension",
+            f"there is no dimension {written!r}",
+            field=field,
+            possible=near(written, dimensions()),
+        )
+    return found

@@ -1,0 +1,39 @@
+"""Pages of a list: never a silent cut, `next` is there or the list is whole."""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from typing import TypeVar
+
+from api.problems import Problem
+
+T = TypeVar("T")
+
+
+def cursor_of(offset: int, state: str) -> str:
+    """Where the next page begins, of a list that is as `state` says."""
+    return base64.urlsafe_b64encode(f"{offset}.{state}".encode()).decode().rstrip("=")
+
+
+def offset_of(cursor: str | None, state: str) -> int:
+    """The place that a cursor names. Raises Problem where the list has changed since, or it is none."""
+    if not cursor:
+        return 0
+    try:
+        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+        offset, _, found = text.partition(".")
+        place = int(offset)
+        if place < 0 or place > 10**9 or not offset.isascii():
+            raise ValueError
+    except (ValueError, binascii.Error):
+        raise Problem("invalid", "that is no cursor of ours", field="cursor") from None
+    if found != state:
+        raise Problem("invalid", "the list has changed since: begin again without a cursor", field="cursor")
+    return place
+
+
+def page(rows: Sequence[T], limit: int, cursor: str | None, state: str) -> tuple[list[T], str | None]:
+    """Rows from a cursor on, and the cursor of those behind them."""
+    start = offset_of(cursor, state)
+    end = start + limit
+    return list(rows[start:end]), cursor_of(end, state) if end < len(rows) else None

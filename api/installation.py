@@ -1,0 +1,72 @@
+"""What the API asks of the installation it belongs to, and what it has it do: made by the roof (commands)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from footfall.clients import Client, Export
+
+Row = dict[str, Any]
+
+
+class Refusal(Exception):
+    """An act that is not possible: a code of api.problems, and why."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code, self.detail = code, detail
+
+
+@dataclass(frozen=True)
+class Acting:
+    """Who acts, for the records: the name of a key."""
+
+    by: str
+    now: datetime
+    #: Whether it is the operator, who may also undo what the operator decided.
+    is_operator: bool = False
+
+
+class Installation(Protocol):
+    """The ledger, the registry of domains, the book of alerts, Dagster. Documents are as they go out."""
+
+    def deliveries(
+        self, client_id: str, export: str | None, start: datetime | None, end: datetime | None
+    ) -> list[Row]:
+        """Rows of the ledger, the newest period first."""
+        ...
+
+    def manifest(self, client_id: str, export: str, start: datetime, revision: int | None) -> bytes | None:
+        """The manifest of a period, of a revision or of the newest delivered; None where there is none."""
+        ...
+
+    def domains(self, client_id: str) -> list[Row]:
+        """The domains that were seen."""
+        ...
+
+    def approve(self, client_id: str, domain: str, acting: Acting) -> Row:
+        """Say that a domain is the client's. Raises Refusal."""
+        ...
+
+    def alerts(self, client_id: str | None) -> list[Row]:
+        """What holds now; of one client, or all with those of the installation."""
+        ...
+
+    def acknowledge(
+        self, client_id: str | None, key: str, until: datetime | None, because: str, acting: Acting
+    ) -> Row:
+        """Say that an alert is known. Raises Refusal."""
+        ...
+
+    def run(self, client: Client, export: Export, partitions: Sequence[str]) -> str:
+        """Materialise partitions of an export through Dagster. Returns its id. Raises Refusal."""
+        ...
+
+    def run_state(self, client: Client, run_id: str) -> Row | None:
+        """How far such a run is; None where the client has none of that id. Raises Refusal."""
+        ...
+
+    def verify(self, client: Client, export: Export) -> Row:
+        """Check what was delivered to the client's buckets. May take minutes. Raises FootfallError."""
+        ...

@@ -1,0 +1,344 @@
+"""One visitor, funnels, retention, quality, and the last minutes."""
+
+from collections import Counter
+from datetime import UTC, date, datetime, timedelta
+from typing import Annotated, Any
+
+from fastapi import Path, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.answers import csv_answer, instant, json_answer, wants_csv
+from api.asking import finality, first_day
+from api.problems import Problem
+from api.ranges import Days, days_of
+from api.routes.questions import META, Range, SiteId, today_of
+from api.routing import (
+    MAYBE_OBJECT,
+    MAYBE_TEXT,
+    TEXT,
+    WHOLE,
+    YES_NO,
+    Routes,
+    array,
+    caller_of,
+    obj,
+)
+from api.service import Service
+from footfall.clients import Client, Site
+from footfall.described import table_columns
+from footfall.sql import Sql, joined, name, run, sql
+
+routes = Routes("Questions")
+
+#: Sessions and page views of one visitor in an answer.
+MOST_OF_VISITOR = 2000
+MINUTES = 30
+VisitorId = Annotated[str, Path(min_length=1, max_length=200, description="As delivered files have it.")]
+_MANY = 10_000
+
+
+def visitor(
+    request: Request,
+    visitor_id: VisitorId,
+    site_id: SiteId = None,
+    limit: Annotated[int, Query(ge=1, le=MOST_OF_VISITOR)] = 200,
+) -> Response:
+    """The journey of one visitor: first touch, sessions, and the pages of each, the newest session first."""
+    caller, service = caller_of(request), request.app.state.service
+    client = caller.owner
+    sites = [caller.site(site_id).site_id] if site_id else [each.site_id for each in caller.sites()]
+    found: dict[str, list[dict[str, Any]]] = {}
+    for table, order in (
+        ("visitors", sql("first_seen_at DESC")),
+        ("sessions", sql("started_at DESC")),
+        ("page_views", sql("occurred_at DESC")),
+    ):
+        condition = sql("visitor_id = ? AND list_contains(?, site_id)")
+        most = limit + 1 if table == "sessions" else MOST_OF_VISITOR
+        found[table] = _rows(service, client, table, condition, [visitor_id, sites], order, most)
+    if not any(found.values()):
+        raise Problem("unknown_visitor", "nothing is published of a visitor of that id")
+    sessions = found["sessions"]
+    pages: dict[Any, list[dict[str, Any]]] = {}
+    for view in reversed(found["page_views"]):
+        pages.setdefault(view["session_id"], []).append(view)
+    return json_answer(
+        {
+            "visitor_id": visitor_id,
+            "visitor": found["visitors"][0] if found["visitors"] else None,
+            "sessions": [{**each, "pages": pages.get(each["session_id"], [])} for each in sessions[:limit]],
+            "is_whole": len(sessions) <= limit and len(found["page_views"]) < MOST_OF_VISITOR,
+            "complete_through": _reached(service, caller.owner.client_id),
+        }
+    )
+
+
+def funnel(request: Request, name: str, site_id: SiteId = None, date_range: Range = "30d") -> Response:
+    """Steps of a funnel of the client file, by the day on which they began."""
+    caller = caller_of(request)
+    known = [each.name for each in caller.owner.funnels]
+    if name not in known:
+        raise Problem("unknown_funnel", f"there is no funnel {name!r}", field="name", possible=known)
+    return _table(request, "funnels", site_id, date_range, sql("funnel = ?"), [name], sql("date, step"))
+
+
+def retention(request: Request, site_id: SiteId = None, date_range: Range = "91d") -> Response:
+    """Visitors of each week who came back in the weeks after it; the range is of the cohorts' Mondays."""
+    order = sql("cohort_week, weeks_later")
+    return _table(
+        request, "retention_weekly", site_id, date_range, sql("true"), [], order, sql("cohort_week")
+    )
+
+
+def journeys(request: Request, site_id: SiteId = None, date_range: Range = "7d") -> Response:
+    """Pairs of pages that followed each other, by day."""
+    order = sql("date, transitions DESC, from_page, to_page")
+    return _table(request, "journeys", site_id, date_range, sql("true"), [], order)
+
+
+def quality(request: Request, site_id: SiteId = None, date_range: Range = "30d") -> Response:
+    """What was received of each day, what was repeated, refused, late or lost, and whether it is final."""
+    columns = (
+        "date",
+        "received",
+        "events",
+        "duplicates",
+        "quarantined",
+        "late_added",
+        "pixel_lost",
+        "bot_events",
+        "revision",
+        "is_final",
+        "final_at",
+    )
+    return _table(
+        request, "daily_metrics", site_id, date_range, sql("true"), [], sql("date"), columns=columns
+    )
+
+
+def realtime(request: Request, site_id: SiteId = None) -> Response:
+    """The last 30 minutes by minute, of what collectors have put into the lake: about a minute behind."""
+    caller, service = caller_of(request), request.app.state.service
+    site = caller.site(site_id)
+    now: datetime = service.now()
+    start = now.replace(second=0, microsecond=0) - timedelta(minutes=MINUTES - 1)
+    lines, is_whole = service.raw_lines.since(caller.owner.client_id.split(".")[0], start, now)
+    mine = [line for line in lines if line.get("site_id") == site.site_id]
+    minutes: Counter[str] = Counter()
+    views: Counter[str] = Counter()
+    pages: Counter[str] = Counter()
+    referrers: Counter[str] = Counter()
+    countries: Counter[str] = Counter()
+    visitors: set[str] = set()
+    current: set[str] = set()
+    newest = ""
+    for line in mine:
+        at = str(line.get("received_at"))
+        newest = max(newest, at)
+        minutes[at[:16]] += 1
+        event = line.get("event") if isinstance(line.get("event"), dict) else {}
+        who = str(line.get("visitor_id") or "")
+        if who:
+            visitors.add(who)
+            if at >= instant(now - timedelta(minutes=5)):
+                current.add(who)
+        if line.get("type") == "page_view":
+            views[at[:16]] += 1
+            pages[_path(str(event.get("url", "")))] += 1
+            referrers[_host(str(event.get("referrer") or ""))] += 1
+            countries[str(line.get("country") or "(unknown)")] += 1
+    each = (start + timedelta(minutes=n) for n in range(MINUTES))
+    labels = [moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M") for moment in each]
+    return json_answer(
+        {
+            "as_of": newest or None,
+            "now": instant(now),
+            "is_whole": is_whole,
+            "visitors": len(visitors),
+            "current_visitors": len(current),
+            "minutes": [
+                {"minute": f"{label}Z", "events": minutes[label], "page_views": views[label]}
+                for label in labels
+            ],
+            "pages": _top(pages),
+            "referrers": _top(referrers),
+            "countries": _top(countries),
+        }
+    )
+
+
+def _top(found: Counter[str]) -> list[dict[str, Any]]:
+    return [{"name": each, "page_views": count} for each, count in found.most_common(10)]
+
+
+def _path(url: str) -> str:
+    rest = url.partition("://")[2]
+    return ("/" + rest.partition("/")[2]).partition("?")[0].partition("#")[0]
+
+
+def _host(url: str) -> str:
+    return url.partition("://")[2].partition("/")[0].partition("?")[0] or "(direct)"
+
+
+def _table(
+    request: Request,
+    table: str,
+    site_id: str | None,
+    date_range: str,
+    condition: Sql,
+    values: list[Any],
+    order: Sql,
+    day: Sql | None = None,
+    columns: tuple[str, ...] = (),
+) -> Response:
+    """Rows of a published table over days, as they were delivered."""
+    caller, service = caller_of(request), request.app.state.service
+    site = caller.site(site_id)
+    days = _days(service, caller.owner, site, date_range)
+    shown = columns or tuple(c for c in table_columns(table) if c not in ("client_id", "site_id"))
+    rows = _rows(
+        service,
+        caller.owner,
+        table,
+        sql("site_id = ? AND {day} BETWEEN ? AND ? AND {c}", day=day or sql("date"), c=condition),
+        [site.site_id, *days, *values],
+        order,
+        _MANY + 1,
+        shown,
+    )
+    if len(rows) > _MANY:
+        raise Problem("too_large", f"more than {_MANY} rows: ask for fewer days", field="date_range")
+    if wants_csv(request):
+        return csv_answer(shown, [[row[c] for c in shown] for row in rows], {})
+    certain = finality(service.tables, caller.owner.client_id, site.site_id, days)
+    source = service.tables.source(caller.owner.client_id, table)
+    meta = {
+        "timezone": site.timezone or caller.owner.timezone,
+        "data_through": _reached(service, caller.owner.client_id),
+        "complete_through": _reached(service, caller.owner.client_id),
+        "final": certain.of(days),
+        "model_versions": list(certain.model_versions),
+        "sources": {table: source or None},
+        "sampling": "none",
+    }
+    return json_answer({"rows": rows, "days": [each.isoformat() for each in days], "meta": meta})
+
+
+def _days(service: Service, client: Client, site: Site, date_range: str) -> Days:
+    today = today_of(service, client, site)
+    said = [each.strip() for each in date_range.split(",")] if "," in date_range else date_range
+    first = first_day(service.tables, client.client_id, site.site_id, today) if said == "all" else today
+    return days_of(said, today, first)
+
+
+def _rows(
+    service: Service,
+    client: Client,
+    table: str,
+    condition: Sql,
+    values: list[Any],
+    order: Sql,
+    most: int,
+    columns: tuple[str, ...] = (),
+) -> list[dict[str, Any]]:
+    """Rows as documents; times as texts."""
+    known = table_columns(table)
+    shown = columns or tuple(c for c in known if c != "client_id")
+    with service.tables.database(client.client_id) as database:
+        rows = run(
+            database,
+            "SELECT {columns} FROM {relation} AS found WHERE {condition} ORDER BY {order} LIMIT ?",
+            [*values, most],
+            columns=joined(", ", [_column(known[c].kind, c) for c in shown]),
+            relation=service.tables.relation(client.client_id, table),
+            condition=condition,
+            order=order,
+        ).fetchall()
+    return [{c: _shown(known[c].kind, value) for c, value in zip(shown, row, strict=True)} for row in rows]
+
+
+def _column(kind: str, column: str) -> Sql:
+    """A column; a time as milliseconds since 1970, so that no zone plays a part."""
+    if kind != "TIMESTAMPTZ":
+        return name(column)
+    return sql("epoch_ms({c}) AS {c}", c=name(column))
+
+
+def _shown(kind: str, value: Any) -> Any:
+    if isinstance(value, date):
+        return value.isoformat()
+    if kind == "TIMESTAMPTZ" and value is not None:
+        return instant(datetime.fromtimestamp(value // 1000, UTC) + timedelta(milliseconds=value % 1000))
+    return value
+
+
+def _reached(service: Service, client_id: str) -> str | None:
+    reached = service.tables.complete_through(client_id)
+    return instant(reached) if reached else None
+
+
+_VALUE = {"type": ["number", "integer", "string", "boolean", "null"]}
+_ROW = {"type": "object", "additionalProperties": _VALUE}
+_TABLE = obj({"rows": array(_ROW), "days": array(TEXT), "meta": META})
+_SESSION = {
+    "type": "object",
+    "required": ["pages"],
+    "properties": {"pages": array(_ROW)},
+}
+VISITOR = obj(
+    {
+        "visitor_id": TEXT,
+        "visitor": MAYBE_OBJECT,
+        "sessions": array(_SESSION),
+        "is_whole": YES_NO,
+        "complete_through": MAYBE_TEXT,
+    }
+)
+_TOP = array(obj({"name": TEXT, "page_views": WHOLE}))
+_MINUTE = obj({"minute": TEXT, "events": WHOLE, "page_views": WHOLE})
+routes.add(
+    "GET",
+    "/v1/visitors/{visitor_id}",
+    visitor,
+    permission="read",
+    reach="site",
+    gives=VISITOR,
+)
+for _path_of, _answer, _example in (
+    ("/v1/funnels/{name}", funnel, None),
+    ("/v1/retention", retention, {"query": "date_range=all"}),
+    ("/v1/journeys", journeys, {"query": "date_range=7d"}),
+    ("/v1/quality", quality, {"query": "date_range=7d"}),
+):
+    routes.add(
+        "GET",
+        _path_of,
+        _answer,
+        permission="read",
+        reach="site",
+        gives=_TABLE,
+        is_csv=True,
+        example=_example,
+    )
+routes.add(
+    "GET",
+    "/v1/realtime",
+    realtime,
+    permission="read",
+    reach="site",
+    gives=obj(
+        {
+            "as_of": MAYBE_TEXT,
+            "now": TEXT,
+            "is_whole": YES_NO,
+            "visitors": WHOLE,
+            "current_visitors": WHOLE,
+            "minutes": array(_MINUTE),
+            "pages": _TOP,
+            "referrers": _TOP,
+            "countries": _TOP,
+        }
+    ),
+    example={},
+)

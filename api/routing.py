@@ -1,0 +1,127 @@
+"""How a route is made: none without a rule of who may ask it."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.routing import APIRoute
+from pydantic import BaseModel, ConfigDict
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.access import Caller, Reach, Rule, enter
+from footfall.collecting import Permission
+
+PERMISSION, REACH = "x-footfall-permission", "x-footfall-reach"
+
+
+class Strict(BaseModel):
+    """A body: nothing unknown, and nothing of another type than the document says."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class KeyedRoute(APIRoute):
+    """A route whose rule is applied before anything else of a request is read."""
+
+    def get_route_handler(self) -> Callable[[Request], Any]:
+        """See FastAPI."""
+        answer = super().get_route_handler()
+        said = self.openapi_extra or {}
+        rule = Rule(said[PERMISSION] or None, said[REACH])
+
+        async def handle(request: Request) -> Response:
+            request.state.route = self.path
+            service = request.app.state.service
+            request.state.caller = await run_in_threadpool(enter, service, rule, request)
+            return await answer(request)
+
+        return handle
+
+
+class Routes:
+    """A list of routes that belong together."""
+
+    def __init__(self, tag: str) -> None:
+        self.router = APIRouter(route_class=KeyedRoute)
+        self._tag = tag
+
+    def add(
+        self,
+        method: str,
+        path: str,
+        answer: Callable[..., Any],
+        *,
+        permission: Permission | None,
+        reach: Reach,
+        gives: Mapping[str, Any],
+        status: int = 200,
+        problems: tuple[int, ...] = (),
+        is_csv: bool = False,
+        is_tagged: bool = False,
+        is_page: bool = False,
+        example: Mapping[str, Any] | None = None,
+    ) -> None:
+        """`gives`: JSON Schema of the answer. `problems`: statuses beside those that every route may answer.
+
+        `is_csv`: also as CSV. `is_tagged`: it has an ETag. `example`: a body, or values of parameters, with
+        which documents show it.
+        """
+        content: dict[str, Any] = {"text/html" if is_page else "application/json": {"schema": gives}}
+        if is_csv:
+            content["text/csv"] = {"schema": {"type": "string"}}
+        responses: dict[int | str, dict[str, Any]] = {
+            status: {"description": "The answer.", "content": content}
+        }
+        if is_tagged:
+            responses[304] = {"description": "As it was when you asked with this ETag."}
+        doc = " ".join((answer.__doc__ or "").split())
+        self.router.add_api_route(
+            path,
+            answer,
+            methods=[method],
+            status_code=status,
+            response_class=Response,
+            responses=responses,
+            tags=[self._tag],
+            operation_id=answer.__name__,
+            summary=doc.partition(". ")[0].rstrip("."),
+            description=doc,
+            openapi_extra={
+                REACH: reach,
+                PERMISSION: permission or "",
+                "x-footfall-problems": list(problems),
+                "x-footfall-example": dict(example or {}),
+            },
+        )
+
+
+def caller_of(request: Request) -> Caller:
+    """Who asks. Only for routes that are not open."""
+    caller: Caller = request.state.caller
+    return caller
+
+
+def obj(required: Mapping[str, Any], optional: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """JSON Schema of an object that has these fields and no others."""
+    return {
+        "type": "object",
+        "required": list(required),
+        "additionalProperties": False,
+        "properties": {**required, **(optional or {})},
+    }
+
+
+def array(of: Mapping[str, Any]) -> dict[str, Any]:
+    """JSON Schema of a list."""
+    return {"type": "array", "items": dict(of)}
+
+
+TEXT: dict[str, Any] = {"type": "string"}
+MAYBE_TEXT: dict[str, Any] = {"type": ["string", "null"]}
+WHOLE: dict[str, Any] = {"type": "integer"}
+MAYBE_WHOLE: dict[str, Any] = {"type": ["integer", "null"]}
+YES_NO: dict[str, Any] = {"type": "boolean"}
+ANY_OBJECT: dict[str, Any] = {"type": "object"}
+MAYBE_OBJECT: dict[str, Any] = {"type": ["object", "null"]}

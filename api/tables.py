@@ -1,0 +1,177 @@
+"""All reading of published tables: the files of a client's table, and up to where they are complete.
+
+Nothing else of the API knows how tables are published. A client's database may read its files alone.
+"""
+
+import hashlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+
+from api.problems import Problem
+from footfall import keys
+from footfall.catalogue.tables import PUBLISHED
+from footfall.described import table_columns
+from footfall.file_cache import FileCache
+from footfall.hours import HOUR
+from footfall.published.documents import Snapshot
+from footfall.published.opening import Expired, NothingPublished, open_snapshot
+from footfall.published.tables import Tables as OpenTables
+from footfall.sql import Sql, confine, joined, kind, name, open_database, run, sql
+from footfall.store import LocalStore, ObjectStore
+
+#: Seconds for which a snapshot is believed to be current. Shorter: fresher by that; on S3 two requests a
+#: question.
+SNAPSHOT_SECONDS = 5.0
+#: Days back in which the newest hour of the lake is looked for before the API says that it knows none.
+LOOK_DAYS = 35
+NAMES = frozenset(table.name for table in PUBLISHED)
+
+
+class Tables:
+    """The published tables of all clients. May be used by several threads."""
+
+    def __init__(
+        self, lake: ObjectStore, cache_of: Callable[[str], FileCache], *, seconds: int, memory_bytes: int
+    ) -> None:
+        """`cache_of`: client → its copies of a lake that is no folder. A question may take `seconds`, those
+        of a client together `memory_bytes`.
+        """
+        self._lake = lake
+        self._cache_of = cache_of
+        self._seconds = seconds
+        self._memory_bytes = memory_bytes
+        self._lock = threading.Lock()
+        self._databases: dict[str, duckdb.DuckDBPyConnection] = {}
+        self._snapshots: dict[str, tuple[float, Snapshot | None]] = {}
+        self._reached: tuple[float, datetime | None] = (0.0, None)
+
+    def source(self, client_id: str, table: str) -> str:
+        """A sha256 over those of the files that a table has now; empty where nothing is published."""
+        snapshot = self._snapshot(client_id)
+        found = snapshot.tables.get(table) if snapshot else None
+        if found is None:
+            return ""
+        return hashlib.sha256("\n".join(file.sha256 for file in found.files).encode()).hexdigest()
+
+    def relation(
+        self,
+        client_id: str,
+        table: str,
+        first: date | None = None,
+        last: date | None = None,
+        *,
+        visitor: str | None = None,
+    ) -> Sql:
+        """The rows of a client's table as SQL that stands behind FROM; none where nothing is published.
+
+        Days that are enough for the question may be named, and a visitor; of a table that lies by row the
+        days count for nothing. Raises Problem where it is being published anew.
+        """
+        snapshot = self._snapshot(client_id)
+        if snapshot is None or table not in snapshot.tables:
+            columns = table_columns(table).values()
+            empty = joined(
+                ", ", (sql("CAST(NULL AS {k}) AS {n}", k=kind(c.kind), n=name(c.name)) for c in columns)
+            )
+            return sql("(SELECT {columns} LIMIT 0)", columns=empty)
+        days = (first, last) if snapshot.tables[table].day is not None else (None, None)
+        with self.database(client_id) as database:
+            tables = OpenTables(self._lake, snapshot, self._cache_of(client_id), database)
+            try:
+                return sql("({rows})", rows=tables.select(table, *days, visitor))
+            except Expired:
+                self._snapshots.pop(client_id, None)
+                raise Problem("unavailable", "the tables are being published anew") from None
+
+    def complete_through(self, client_id: str | None = None) -> datetime | None:
+        """Up to where ingest has come, UTC: by what is published of a client, or by the lake. None where
+        neither says it.
+        """
+        snapshot = self._snapshot(client_id) if client_id else None
+        if snapshot is not None and snapshot.complete_through:
+            return datetime.fromisoformat(snapshot.complete_through)
+        at, reached = self._reached
+        if not at or time.monotonic() - at > SNAPSHOT_SECONDS:
+            reached = self._newest_hour()
+            self._reached = (time.monotonic(), reached)
+        return reached
+
+    @contextmanager
+    def database(self, client_id: str) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A cursor on a database that reads files of this client only. Raises Problem where it is too big."""
+        with self._lock:
+            database = self._databases.get(client_id)
+            if database is None:
+                database = self._databases[client_id] = self._opened(client_id)
+            cursor = database.cursor()
+        timer = threading.Timer(self._seconds, cursor.interrupt)
+        timer.start()
+        try:
+            yield cursor
+        except duckdb.InterruptException:
+            raise Problem("too_slow", f"it took more than {self._seconds} s") from None
+        except duckdb.OutOfMemoryException:
+            raise Problem(
+                "too_large", f"it takes more than {self._memory_bytes >> 20} MB of memory"
+            ) from None
+        finally:
+            timer.cancel()
+            cursor.close()
+
+    def forget(self) -> None:
+        """Look at what is published anew with the next question."""
+        self._snapshots.clear()
+        self._reached = (0.0, None)
+
+    def close(self) -> None:
+        """Close every database."""
+        with self._lock:
+            for database in self._databases.values():
+                database.close()
+            self._databases.clear()
+
+    def _opened(self, client_id: str) -> duckdb.DuckDBPyConnection:
+        folder = self._readable(client_id)
+        folder.mkdir(parents=True, exist_ok=True)
+        database = open_database(
+            memory_limit=f"{self._memory_bytes}B", threads="2", max_temp_directory_size="0B"
+        )
+        run(database, "SET TimeZone = 'UTC'")
+        run(database, "SET parquet_metadata_cache = true")
+        confine(database, folder)
+        run(database, "SET lock_configuration = true")
+        return database
+
+    def _readable(self, client_id: str) -> Path:
+        """Where the client's files lie, and nothing else."""
+        if isinstance(self._lake, LocalStore):
+            return self._lake.root / keys.published_prefix(client_id)
+        return self._cache_of(client_id).folder
+
+    def _snapshot(self, client_id: str) -> Snapshot | None:
+        now = time.monotonic()
+        at, found = self._snapshots.get(client_id, (0.0, None))
+        if not at or now - at > SNAPSHOT_SECONDS:
+            try:
+                found = open_snapshot(self._lake, client_id)
+            except NothingPublished:
+                found = None
+            self._snapshots[client_id] = (now, found)
+        return found
+
+    def _newest_hour(self) -> datetime | None:
+        """The end of the newest hour whose events are in the lake."""
+        day = datetime.now(UTC).date()
+        for back in range(LOOK_DAYS):
+            prefix = f"events/dt={day - timedelta(days=back)}/"
+            hours = [info.key.removeprefix(prefix)[5:7] for info in self._lake.list(prefix)]
+            if hours:
+                start = f"{day - timedelta(days=back)}T{max(hours)}:00+00:00"
+                return datetime.fromisoformat(start) + HOUR
+        return None

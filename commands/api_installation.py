@@ -1,0 +1,258 @@
+"""The installation as the API sees it: what commands do with ledger, registry and alerts, as documents."""
+
+import json
+import urllib.request
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from api.installation import Acting, Refusal, Row
+from footfall.clients import Client, Export
+from footfall.errors import FootfallError
+from footfall.event import timestamp
+from footfall.settings import Settings
+from footfall.store import open_store
+from footfall.verify import verify_bucket
+from orchestration.alerting.book import alert_book, note_history, silence
+from orchestration.alerting.known import Known, known_alerts
+from orchestration.alerting.routes import usable_routes
+from orchestration.alerting.silences import Silence
+from orchestration.delivery.ledger import Ledger, LedgerRow, text_of
+from orchestration.discovery import domain_rows, domains
+from orchestration.discovery.database import registry, transaction
+from orchestration.discovery.hosts import Host, normal
+
+_BACKFILL = """
+mutation($of: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $of) {
+  __typename ... on LaunchBackfillSuccess { backfillId } ... on PythonError { message } } }
+"""
+_STATE = """
+query($id: String!) { partitionBackfillOrError(backfillId: $id) {
+  __typename ... on PartitionBackfill { id status timestamp tags { key value } error { message } } } }
+"""
+#: A tag of a backfill that the API asked for: whose it is.
+TAG = "footfall/client"
+#: Seconds that Dagster's server may take to answer.
+SECONDS = 30
+#: What Dagster calls it → what we do. `done` where it ended without a fault.
+_STATES = {
+    "REQUESTED": "running",
+    "COMPLETED": "done",
+    "COMPLETED_SUCCESS": "done",
+    "COMPLETED_FAILED": "failed",
+    "FAILED": "failed",
+    "FAILING": "failed",
+    "CANCELED": "failed",
+    "CANCELING": "failed",
+}
+#: Problems of a bucket in one answer; the command shows all.
+MOST_PROBLEMS = 100
+
+
+class HereInstallation:
+    """The installation on this machine (api.installation.Installation)."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._ledger = Ledger(settings.ledger)
+
+    def deliveries(
+        self, client_id: str, export: str | None, start: datetime | None, end: datetime | None
+    ) -> list[Row]:
+        """See the protocol."""
+        where, values = "WHERE client_id = ?", [client_id]
+        for condition, value in (
+            ("export = ?", export),
+            ("period_start >= ?", text_of(start) if start else None),
+            ("period_start < ?", text_of(end) if end else None),
+        ):
+            if value is not None:
+                where += f" AND {condition}"
+                values.append(value)
+        rows = self._ledger.all(where, values)
+        rows.sort(key=lambda row: (row.period_start, row.export, row.revision), reverse=True)
+        return [_delivery(row) for row in rows]
+
+    def manifest(self, client_id: str, export: str, start: datetime, revision: int | None) -> bytes | None:
+        """See the protocol."""
+        rows = [
+            row
+            for row in self._ledger.revisions(client_id, export, start)
+            if row.manifest is not None
+            and (row.is_delivered if revision is None else row.revision == revision)
+        ]
+        if not rows:
+            return None
+        return str(max(rows, key=lambda row: row.revision).manifest).encode()
+
+    def domains(self, client_id: str) -> list[Row]:
+        """See the protocol."""
+        with registry(self._settings.registry) as database:
+            rows = domain_rows.listing(database, client_id=client_id)
+            decided = domain_rows.last_decisions(database)
+        return [_domain(row, decided) for row in rows]
+
+    def approve(self, client_id: str, domain: str, acting: Acting) -> Row:
+        """See the protocol."""
+        host = normal(domain)
+        with registry(self._settings.registry) as database:
+            row = domain_rows.find(database, client_id, host.domain if isinstance(host, Host) else domain)
+            if row is None:
+                raise Refusal("unknown_domain", f"no events of {domain!r} were seen for this client")
+            if row.state == "blocked" and not acting.is_operator:
+                raise Refusal("not_decided", f"{row.domain} is blocked, which only the operator takes back")
+            try:
+                with transaction(database):
+                    domains.decide(database, client_id, row.domain, "approve", None, acting.by, acting.now)
+            except FootfallError as error:
+                raise Refusal("not_decided", str(error)) from None
+            row = domain_rows.find(database, client_id, row.domain) or row
+            return _domain(row, domain_rows.last_decisions(database))
+
+    def alerts(self, client_id: str | None) -> list[Row]:
+        """See the protocol."""
+        return [_alert(each) for each in self._known(datetime.now(UTC), client_id)]
+
+    def acknowledge(
+        self, client_id: str | None, key: str, until: datetime | None, because: str, acting: Acting
+    ) -> Row:
+        """See the protocol."""
+        if not any(each.alert.key == key for each in self._known(acting.now, client_id)):
+            raise Refusal("unknown_alert", f"no alert {key!r} holds")
+        wanted = Silence(key, False, acting.by, because, acting.now, until)
+        with alert_book(self._settings.alert_book) as book:
+            silence(book, wanted)
+            note_history(book, [key], "said", wanted.shown, acting.now)
+        return next(_alert(each) for each in self._known(acting.now, client_id) if each.alert.key == key)
+
+    def run(self, client: Client, export: Export, partitions: Sequence[str]) -> str:
+        """See the protocol."""
+        path = ["deliveries", *client.client_id.split("."), *export.name.split(".")]
+        of = {
+            "assetSelection": [{"path": path}],
+            "partitionNames": list(partitions),
+            "tags": [{"key": TAG, "value": client.client_id}],
+            "title": f"API: {export.name} of {client.client_id}",
+        }
+        said = self._ask(_BACKFILL, {"of": of})["launchPartitionBackfill"]
+        if said["__typename"] != "LaunchBackfillSuccess":
+            raise Refusal("not_decided", str(said.get("message") or said["__typename"]).splitlines()[0][:300])
+        return str(said["backfillId"])
+
+    def run_state(self, client: Client, run_id: str) -> Row | None:
+        """See the protocol."""
+        said = self._ask(_STATE, {"id": run_id})["partitionBackfillOrError"]
+        if said["__typename"] != "PartitionBackfill":
+            return None
+        if {"key": TAG, "value": client.client_id} not in said["tags"]:
+            return None
+        error = said["error"]
+        return {
+            "id": said["id"],
+            "what": "run",
+            "state": _STATES.get(said["status"], "running"),
+            "started_at": timestamp(datetime.fromtimestamp(said["timestamp"], UTC)),
+            "error": str(error["message"]).splitlines()[0][:300] if error else None,
+        }
+
+    def verify(self, client: Client, export: Export) -> Row:
+        """See the protocol."""
+        found = {}
+        for name in export.destinations:
+            at = client.destinations()[name]
+            store = open_store(at.resolved_url(self._settings.home), s3_endpoint=at.endpoint)
+            seen = verify_bucket(store, at=datetime.now(UTC), owner=lambda _above: client.client_id)
+            problems = [*seen.problems, *seen.gaps]
+            found[name] = {
+                "is_as_promised": not problems,
+                "manifests": seen.manifests,
+                "files": seen.files,
+                "rows": seen.rows,
+                "bytes": seen.bytes,
+                "problems": problems[:MOST_PROBLEMS],
+                "problems_in_all": len(problems),
+            }
+        return found
+
+    def _known(self, now: datetime, client_id: str | None) -> list[Known]:
+        routes, _ = usable_routes(self._settings.alert_routes, self._settings.alert_webhook is not None)
+        with alert_book(self._settings.alert_book) as book:
+            found = known_alerts(book, [route.name for route in routes], now)
+        return [each for each in found if client_id in (None, each.alert.client_id)]
+
+    def _ask(self, query: str, variables: Mapping[str, Any]) -> dict[str, Any]:
+        """One question to Dagster's server on this machine. Raises Refusal where it is away."""
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self._settings.ui_port}/graphql",
+            json.dumps({"query": query, "variables": variables}).encode(),
+            {"content-type": "application/json"},
+        )
+        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            with direct.open(request, timeout=SECONDS) as answer:
+                found: dict[str, Any] = json.load(answer)["data"]
+                return found
+        except (OSError, ValueError, KeyError, TypeError):
+            raise Refusal(
+                "unavailable",
+                f"Dagster does not answer on port {self._settings.ui_port}: start `footfall up`",
+            ) from None
+
+
+def _delivery(row: LedgerRow) -> Row:
+    def at(moment: datetime | None) -> str | None:
+        return timestamp(moment) if moment else None
+
+    return {
+        "export": row.export,
+        "period_start": timestamp(row.period_start),
+        "revision": row.revision,
+        "cadence": row.cadence,
+        "state": row.state,
+        "shown": row.shown,
+        "reason": row.reason,
+        "rows": row.rows,
+        "bytes": row.bytes,
+        "manifest_key": row.manifest_key,
+        "error": row.error,
+        "attempts": row.attempts,
+        "failing_since": at(row.failing_since),
+        "next_at": at(row.next_at),
+        "planned_at": timestamp(row.planned_at),
+        "committed_at": at(row.committed_at),
+    }
+
+
+def _domain(row: domain_rows.Domain, decided: Mapping[tuple[str, str], Any]) -> Row:
+    decision = decided.get((row.client_id, row.domain))
+    return {
+        "domain": row.domain,
+        "state": row.state,
+        "proof": row.proof,
+        "first_seen_hour": timestamp(row.first_seen_hour),
+        "last_seen_hour": timestamp(row.last_seen_hour),
+        "hours_seen": row.hours_seen,
+        "events": row.events,
+        "changed_at": timestamp(row.changed_at),
+        "decision": decision[0] if decision else None,
+        "decided_by": decision[1] if decision else None,
+        "decided_at": timestamp(decision[2]) if decision else None,
+    }
+
+
+def _alert(known: Known) -> Row:
+    alert = known.alert
+    return {
+        "key": alert.key,
+        "kind": alert.kind,
+        "client_id": alert.client_id,
+        "severity": alert.severity,
+        "title": alert.title,
+        "cause": alert.cause,
+        "fix": alert.fix,
+        "facts": {name: str(value) for name, value in alert.facts.items()},
+        "state": known.state,
+        "since": timestamp(known.since),
+        "told": known.told,
+        "silences": [each.shown for each in known.silences],
+    }

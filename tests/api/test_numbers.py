@@ -1,0 +1,126 @@
+"""Each number is that of the delivered files to its last digit: random tables, against SQL on their CSV."""
+
+import json
+from datetime import timedelta
+from decimal import Decimal
+
+import duckdb
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+from support.api_builders import NOW, served, table_of
+
+TODAY = NOW.date()
+DAYS = [TODAY - timedelta(days=n) for n in range(6)]
+
+
+def results(reply):
+    assert reply.status == 200, reply.body
+    return [(tuple(row["dimensions"]), tuple(row["metrics"])) for row in reply.json["results"]]
+
+
+#: Without making a failing case small: each example is published and asked for over HTTP.
+QUICK = (Phase.explicit, Phase.reuse, Phase.generate)
+COUNTS = ("sessions", "page_views", "conversions", "bounces")
+COUNTRIES, DEVICES = ("DE", "SE", None), ("mobile", "desktop")
+a_session = st.fixed_dictionaries(
+    {
+        "date": st.sampled_from(DAYS),
+        "visitor_id": st.sampled_from("uvwxyz"),
+        "country": st.sampled_from(COUNTRIES),
+        "device": st.sampled_from(DEVICES),
+        "page_views": st.integers(0, 9),
+        "conversions": st.integers(0, 2),
+        "is_bounce": st.booleans(),
+        "is_bot": st.booleans(),
+        "revenue": st.decimals(0, 10_000, places=4),
+        "duration_seconds": st.decimals(0, 5000, places=3),
+    }
+)
+ORACLE = """
+SELECT {groups} count(*), count(DISTINCT visitor_id), sum(page_views), sum(conversions),
+       count(*) FILTER (is_bounce), round(count(*) FILTER (is_bounce)::DOUBLE / count(*), 4), sum(revenue),
+       round(sum(duration_seconds)::DOUBLE / count(*), 3)
+FROM read_csv('{file}', types = {{'revenue': 'DECIMAL(38,4)', 'duration_seconds': 'DECIMAL(18,3)',
+    'country': 'VARCHAR', 'visitor_id': 'VARCHAR'}})
+WHERE NOT is_bot AND date BETWEEN '{first}' AND '{last}' AND {where} GROUP BY ALL
+"""
+ASKED = [
+    "sessions",
+    "visitors",
+    "page_views",
+    "conversions",
+    "bounces",
+    "bounce_rate",
+    "revenue",
+    "avg_session_seconds",
+]
+
+
+@pytest.fixture(scope="module")
+def one_api(tmp_path_factory):
+    with served(tmp_path_factory.mktemp("property")) as made:
+        yield made
+
+
+@given(
+    rows=st.lists(a_session, min_size=1, max_size=25),
+    grouped=st.sets(st.sampled_from(["country", "device"])),
+    devices=st.sets(st.sampled_from(DEVICES)),
+    span=st.tuples(st.sampled_from(DAYS), st.sampled_from(DAYS)),
+)
+@settings(max_examples=15, deadline=None, phases=QUICK)
+def test_every_number_is_that_of_the_delivered_csv_to_the_last_digit(
+    one_api, tmp_path_factory, rows, grouped, devices, span
+):
+    api, (first, last) = one_api, sorted(span)
+    sessions = [{**row, "session_id": str(n), "currency": "EUR"} for n, row in enumerate(rows)]
+    api.publish_sessions(sessions)
+    file = tmp_path_factory.getbasetemp() / "delivered.csv"
+    with duckdb.connect() as database:
+        table_of(database, "sessions", "one", [{"client_id": "one", **row} for row in sessions])
+        database.execute(f"COPY sessions TO '{file}' (HEADER)")
+        groups = "".join(f"coalesce({each}, '(unknown)')," for each in sorted(grouped))
+        chosen = ", ".join(f"'{each}'" for each in devices)
+        where = f"device IN ({chosen})" if devices else "true"
+        expected = database.execute(
+            ORACLE.format(groups=groups, file=file, first=first, last=last, where=where)
+        ).fetchall()
+
+    filters = [["is", "visit:device", sorted(devices)]] if devices else [["is_not", "visit:device", ["tv"]]]
+    reply = api.query(
+        metrics=ASKED,
+        dimensions=[f"visit:{each}" for each in sorted(grouped)],
+        filters=filters,
+        date_range=[first.isoformat(), last.isoformat()],
+    )
+
+    assert reply.status == 200, reply.body
+    found = json.loads(reply.body, parse_float=Decimal)["results"]
+    width = len(grouped)
+    wanted = {row[:width]: [Decimal(str(value)) for value in row[width:]] for row in expected if row[width]}
+    assert {tuple(row["dimensions"]): [Decimal(value) for value in row["metrics"]] for row in found} == wanted
+
+
+day_rows = st.lists(
+    st.fixed_dictionaries(
+        {"date": st.sampled_from(DAYS), **{each: st.integers(0, 10**9) for each in COUNTS}}
+    ),
+    unique_by=lambda row: row["date"],
+    max_size=6,
+)
+
+
+@given(rows=day_rows, first=st.sampled_from(DAYS))
+@settings(max_examples=20, deadline=None, phases=QUICK)
+def test_figures_of_days_are_those_of_the_file_and_their_sums(one_api, rows, first):
+    one_api.publish("daily_metrics", rows)
+    span = [first.isoformat(), TODAY.isoformat()]
+
+    by_day = results(one_api.query(metrics=list(COUNTS), dimensions=["time:day"], date_range=span))
+    whole = results(one_api.query(metrics=list(COUNTS), date_range=span))
+
+    chosen = sorted((row for row in rows if row["date"] >= first), key=lambda row: row["date"])
+    assert by_day == [((str(row["date"]),), tuple(row[each] for each in COUNTS)) for row in chosen]
+    sums = tuple(sum(row[each] for row in chosen) for each in COUNTS)
+    assert whole == ([((), sums)] if chosen else [])

@@ -1,0 +1,355 @@
+"""An API over a lake of its own, served on a real socket, and what is published in it."""
+
+import http.client
+import json
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import duckdb
+import uvicorn
+import yaml
+from support.client_files import client
+
+from api.app import build_app
+from api.installation import Refusal
+from api.service import Service
+from footfall.access.api_keys import key_hash
+from footfall.access.register import key_of, put_operator_key
+from footfall.catalogue.tables import PUBLISHED
+from footfall.described import table_columns
+from footfall.settings import Settings
+from footfall.sql import open_database
+from footfall.store import LocalStore
+from orchestration.modelling.publishing.client import Terms, publish_client
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+#: Role → its key, as `footfall keys` would make one. `site`: of one site of `one`.
+KEYS = {role: f"ffk_key-of-a-test-{role}" for role in ("read", "write", "admin", "site", "other", "operator")}
+FUNNEL = {"name": "buy", "steps": [{"name": "seen", "page": "/"}, {"name": "bought", "event": "purchase"}]}
+
+
+def api_key(role: str, *permissions: str, **more: Any) -> dict[str, Any]:
+    return {"name": role, "sha256": key_hash(KEYS[role]), "permissions": list(permissions), **more}
+
+
+def two_clients() -> list[dict[str, Any]]:
+    """`one` has two sites and keys of every role, `two` has a site and a key."""
+    sites = [
+        {"site_id": "shop", "key": "pk_shop_1234", "domains": ["shop.example"]},
+        {"site_id": "blog", "key": "pk_blog_1234", "domains": ["blog.example"], "timezone": "Europe/Berlin"},
+    ]
+    keys = [
+        api_key("read", "read"),
+        api_key("write", "write", site_id="shop"),
+        api_key("admin", "admin"),
+        api_key("site", "read", site_id="shop"),
+    ]
+    return [
+        client("one", sites=sites, api_keys=keys, funnels=[FUNNEL]),
+        client("two", api_keys=[api_key("other", "read", "admin")]),
+    ]
+
+
+class FakeInstallation:
+    """Ledger, registry, alerts and Dagster as rows in memory; remembers what it was asked to do."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, list[dict[str, Any]]] = {}
+        self.manifests: dict[tuple[str, str], bytes] = {}
+        self.of_domains: dict[str, list[dict[str, Any]]] = {}
+        self.of_alerts: list[dict[str, Any]] = []
+        self.done: list[tuple[Any, ...]] = []
+        self.is_away = False
+
+    def deliveries(self, client_id, export, start, end):
+        return [
+            row
+            for row in self.rows.get(client_id, [])
+            if export in (None, row["export"])
+            and (start is None or row["period_start"] >= start.isoformat())
+            and (end is None or row["period_start"] < end.isoformat())
+        ]
+
+    def manifest(self, client_id, export, _start, _revision):
+        return self.manifests.get((client_id, export))
+
+    def domains(self, client_id):
+        return self.of_domains.get(client_id, [])
+
+    def approve(self, client_id, domain, acting):
+        for row in self.of_domains.get(client_id, []):
+            if row["domain"] == domain:
+                self.done.append(("approve", client_id, domain, acting.by))
+                return row | {"state": "verified"}
+        raise Refusal("unknown_domain", domain)
+
+    def alerts(self, client_id):
+        return [each for each in self.of_alerts if client_id in (None, each["client_id"])]
+
+    def acknowledge(self, client_id, key, _until, _because, acting):
+        for each in self.alerts(client_id):
+            if each["key"] == key:
+                self.done.append(("ack", client_id, key, acting.by))
+                return each
+        raise Refusal("unknown_alert", key)
+
+    def run(self, client, export, partitions):
+        if self.is_away:
+            raise Refusal("unavailable", "Dagster does not answer")
+        self.done.append(("run", client.client_id, export.name, tuple(partitions)))
+        return f"run{len(self.done)}"
+
+    def run_state(self, client, run_id):
+        started = [f"run{n}" for n, each in enumerate(self.done, 1) if each[:2] == ("run", client.client_id)]
+        return {"id": run_id, "what": "run", "state": "running"} if run_id in started else None
+
+    def verify(self, client, export):
+        self.done.append(("verify", client.client_id, export.name))
+        return {"main": {"is_as_promised": True}}
+
+
+def a_delivery(export="events", start="2026-11-20T10:00:00.000Z", **more):
+    return {
+        "export": export,
+        "period_start": start,
+        "revision": 1,
+        "cadence": "hourly",
+        "state": "committed",
+        "shown": "committed",
+        "reason": "initial",
+        "rows": 3,
+        "bytes": 99,
+        "manifest_key": "k",
+        "error": None,
+        "attempts": 1,
+        "failing_since": None,
+        "next_at": None,
+        "planned_at": start,
+        "committed_at": start,
+        **more,
+    }
+
+
+def a_domain(domain="new.example", **more):
+    return {
+        "domain": domain,
+        "state": "seen",
+        "proof": None,
+        "first_seen_hour": "2026-11-20T10:00:00.000Z",
+        "last_seen_hour": "2026-11-20T10:00:00.000Z",
+        "hours_seen": 1,
+        "events": 7,
+        "changed_at": "2026-11-20T10:00:00.000Z",
+        "decision": None,
+        "decided_by": None,
+        "decided_at": None,
+        **more,
+    }
+
+
+def an_alert(key="delivery_failing:one:events", client_id="one", **more):
+    return {
+        "key": key,
+        "kind": key.partition(":")[0],
+        "client_id": client_id,
+        "severity": "error",
+        "title": "a title",
+        "cause": "a cause",
+        "fix": "a fix",
+        "facts": {"export": "events"},
+        "state": "firing",
+        "since": "2026-11-20T10:00:00.000Z",
+        "told": "nobody",
+        "silences": [],
+        **more,
+    }
+
+
+#: What a row of these tables has unless told.
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "daily_metrics": {"timezone": "UTC", "model_version": "2", "is_final": True},
+    "sessions": {
+        "is_bot": False,
+        "is_bounce": False,
+        "is_engaged": True,
+        "channel": "Direct",
+        "source": "(direct)",
+        "medium": "(none)",
+        "page_views": 1,
+        "events": 1,
+        "conversions": 0,
+        "revenue": 0,
+        "engaged_seconds": 0,
+        "duration_seconds": 0,
+    },
+    "page_views": {"is_bot": False, "page": "/"},
+}
+
+
+#: Reports of sessions → their dimensions, as SQL says them.
+_REPORTS = {
+    "sources_daily": {
+        "channel": "channel",
+        "source": "source",
+        "medium": "medium",
+        "campaign": "coalesce(campaign, '(not set)')",
+    },
+    "geo_daily": {each: f"coalesce({each}, '(unknown)')" for each in ("country", "region", "city")},
+    "devices_daily": {each: f"coalesce({each}, '(unknown)')" for each in ("device", "browser", "os")},
+}
+_OF_SESSIONS = (
+    "sessions",
+    "visitors",
+    "page_views",
+    "conversions",
+    "bounces",
+    "bounce_rate",
+    "revenue",
+    "currency",
+)
+_COUNTED = """
+SELECT site_id, date, {groups}, count(*), count(DISTINCT visitor_id), sum(page_views)::BIGINT,
+       sum(conversions)::BIGINT, count(*) FILTER (is_bounce),
+       round(count(*) FILTER (is_bounce)::DOUBLE / count(*), 4), sum(revenue)::DECIMAL(38, 4), max(currency)
+FROM sessions WHERE NOT is_bot GROUP BY ALL
+"""
+
+
+def table_of(database, table, client_id, rows):
+    """A table of DuckDB with the columns of a mart and these rows."""
+    columns = table_columns(table)
+    listed = ", ".join(f'"{c.name}" {c.kind}' for c in columns.values())
+    database.execute(f'CREATE OR REPLACE TABLE "{table}" ({listed})')
+    given = [{"client_id": client_id, "site_id": "shop", **DEFAULTS.get(table, {}), **row} for row in rows]
+    used = sorted({name for row in given for name in row})
+    assert set(used) <= set(columns), set(used) - set(columns)
+    if given:
+        names = ", ".join(f'"{each}"' for each in used)
+        marks = ", ".join(["(" + ", ".join("?" * len(used)) + ")"] * len(given))
+        values = [row.get(name) for row in given for name in used]
+        database.execute(f'INSERT INTO "{table}" ({names}) VALUES {marks}', values)
+
+
+_TERMS = Terms(single_days=35, grace=timedelta(hours=2))
+
+
+def _warehouse(lake):
+    """A warehouse in which every published table is empty and no hour is ingested."""
+    database = open_database()
+    database.execute("SET TimeZone = 'UTC'")
+    database.execute(
+        "CREATE SCHEMA ingest; CREATE TABLE ingest.hours (received_hour TIMESTAMPTZ, had_ended BOOLEAN)"
+    )
+    for table in PUBLISHED:
+        table_of(database, table.name, "nobody", [])
+    return database
+
+
+@dataclass
+class Reply:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class Api:
+    """A served API. `role`: whose key a request carries, unless told."""
+
+    def __init__(self, folder, **settings: str) -> None:
+        self.folder = folder
+        self._warehouses: dict[str, duckdb.DuckDBPyConnection] = {}
+        (folder / "clients").mkdir(parents=True)
+        for each in two_clients():
+            self.write(each)
+        self.settings = Settings.from_environ(
+            {
+                "FOOTFALL_HOME": str(folder / "home"),
+                "FOOTFALL_CLIENTS": str(folder / "clients"),
+                "FOOTFALL_API_REQUESTS_PER_MINUTE": "0",
+                "FOOTFALL_API_REQUESTS_PER_HOUR": "0",
+                "FOOTFALL_API_ADMIN_REQUESTS_PER_HOUR": "0",
+                **settings,
+            }
+        )
+        self.settings.home.mkdir(exist_ok=True)
+        put_operator_key(self.settings.home, key_of(api_key("operator", "admin")))
+        self.lake = LocalStore(folder / "home" / "lake")
+        self.installation = FakeInstallation()
+        self.service = Service(self.settings, self.lake, self.installation, now=lambda: self.now)
+        self.now = NOW
+        self.app = build_app(self.service)
+        self.port = 0
+
+    def write(self, document: dict[str, Any]) -> None:
+        path = self.folder / "clients" / f"{document['client_id']}.yaml"
+        path.write_text(yaml.safe_dump(document))
+
+    def publish(self, table: str, rows: list[dict[str, Any]], client_id: str = "one") -> None:
+        """Publish a table as a run does, beside those that were published before."""
+        database = self._warehouses.get(client_id)
+        if database is None:
+            database = self._warehouses[client_id] = _warehouse(self.folder / "home" / "lake")
+        table_of(database, table, client_id, rows)
+        publish_client(
+            database, self.lake, client_id, self.settings.cache_of(client_id), _TERMS, datetime.now(UTC)
+        )
+        self.service.tables.forget()
+
+    def publish_sessions(self, rows: list[dict[str, Any]], client_id: str = "one") -> None:
+        """Publish sessions, and the reports that are made of them."""
+        self.publish("sessions", rows, client_id)
+        for report, dimensions in _REPORTS.items():
+            with duckdb.connect() as database:
+                table_of(database, "sessions", client_id, rows)
+                found = database.execute(_COUNTED.format(groups=", ".join(dimensions.values()))).fetchall()
+            names = ("site_id", "date", *dimensions, *_OF_SESSIONS)
+            self.publish(report, [dict(zip(names, row, strict=True)) for row in found], client_id)
+
+    def ask(self, method, path, *, role="read", body=None, headers=None) -> Reply:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        sent = dict(headers or {})
+        if role is not None:
+            sent.setdefault("authorization", f"Bearer {KEYS[role]}")
+        if body is not None and not isinstance(body, bytes):
+            body = json.dumps(body).encode()
+            sent.setdefault("content-type", "application/json")
+        try:
+            connection.request(method, path, body, sent)
+            answer = connection.getresponse()
+            found = {name.lower(): value for name, value in answer.getheaders()}
+            return Reply(answer.status, found, answer.read())
+        finally:
+            connection.close()
+
+    def query(self, role="read", client=None, **question) -> Reply:
+        body = {"site_id": "shop", "metrics": ["visitors"], "date_range": "7d", **question}
+        return self.ask("POST", "/v1/query" + (f"?client={client}" if client else ""), role=role, body=body)
+
+
+@contextmanager
+def served(folder, **settings: str):
+    """The API on a free port of this machine."""
+    api = Api(folder, **settings)
+    config = uvicorn.Config(api.app, host="127.0.0.1", port=0, log_config=None, access_log=False)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    give_up = time.monotonic() + 60
+    while not server.started:
+        assert thread.is_alive() and time.monotonic() < give_up
+        time.sleep(0.01)
+    api.port = server.servers[0].sockets[0].getsockname()[1]
+    try:
+        yield api
+    finally:
+        server.should_exit = True
+        thread.join(30)
+        api.service.close()
