@@ -237,7 +237,7 @@ def table_of(database, table, client_id, rows):
 _TERMS = Terms(single_days=35, grace=timedelta(hours=2))
 
 
-def _warehouse(lake):
+def _warehouse():
     """A warehouse in which every published table is empty and no hour is ingested."""
     database = open_database()
     database.execute("SET TimeZone = 'UTC'")
@@ -296,7 +296,7 @@ class Api:
         """Publish a table as a run does, beside those that were published before."""
         database = self._warehouses.get(client_id)
         if database is None:
-            database = self._warehouses[client_id] = _warehouse(self.folder / "home" / "lake")
+            database = self._warehouses[client_id] = _warehouse()
         table_of(database, table, client_id, rows)
         publish_client(
             database, self.lake, client_id, self.settings.cache_of(client_id), _TERMS, datetime.now(UTC)
