@@ -21,16 +21,16 @@ from footfall.failures import Trouble
 from footfall.manifest import Contents, Progress, Revision, build, folder_of
 from footfall.sql import Sql, names, sql
 from footfall.store import NotFound
-from orchestration.delivery import datasets, ddl, states
+from orchestration.delivery import datasets, states
+from orchestration.delivery.beside import sender_of
 from orchestration.delivery.desk import Desk
 from orchestration.delivery.digests import EMPTY, Digests
 from orchestration.delivery.ledger import LONGEST_WAIT, Ledger, LedgerRow
 from orchestration.delivery.moved_days import ZoneChanges
-from orchestration.delivery.pages import columns_page
 from orchestration.delivery.places import BACKUP, Places
 from orchestration.delivery.progress import IngestedHours
 from orchestration.delivery.receipts import Receipts
-from orchestration.delivery.render import Blank, Rendered, preview, render
+from orchestration.delivery.render import Files, Rendered, preview
 from orchestration.delivery.selection import Marts, Selection, select
 from orchestration.delivery.send import Outcome, Sender, Taken, manifest_there
 from orchestration.delivery.slices import Slices
@@ -76,7 +76,7 @@ class Deliverer:
         self._marts = marts
         self._selected: Selection | None = None
         self._sending: Sender | None = None
-        self._blank: Blank | None = None
+        self._files = Files(connection)
         self._zones = ZoneChanges(connection, client)
 
     def _selection(self) -> Selection:
@@ -84,23 +84,15 @@ class Deliverer:
         if self._selected is None:
             hash_key = self._desk.signer.derived(f"hash:{self._client.client_id}")
             self._selected = select(self._connection, self._client, self._export, hash_key, self._marts)
+            self._sending = None  # what lies beside the data is known now
         return self._selected
 
     def _sender(self) -> Sender:
-        if self._sending is not None:
-            return self._sending
-        beside = {keys.public_key(self._desk.signer.key_id): self._desk.signer.public_pem}
-        pages = {}
-        if self._selected is not None:
-            folder = keys.schema_folder(self._export.name, self._selected.schema_id)
-            url = self._client.destinations()[self._export.destinations[0]].url
-            loading, documents = ddl.documents(self._selected, url)
-            beside |= documents
-            pages[f"{folder}columns.md"] = columns_page(self._selected, loading)
-        sender = Sender(self._client, self._export, self._places, self._ledger, self._desk, beside, pages)
-        if self._selected is not None:
-            self._sending = sender
-        return sender
+        if self._sending is None:
+            self._sending = sender_of(
+                self._client, self._export, self._places, self._ledger, self._desk, self._selected
+            )
+        return self._sending
 
     def restated(self) -> list[Period]:
         """Periods delivered before whose rows or columns have changed since, as far back as digests go.
@@ -240,7 +232,8 @@ class Deliverer:
         folder = self._desk.outbox(self._client.client_id, self._export.name, turn.period.start, number)
         shutil.rmtree(folder, ignore_errors=True)
         prefix = folder_of(self._client.client_id, self._export, turn.period, number)
-        rendered = self._rendered(turn, prefix, folder)
+        has_rows, table = turn.digest != EMPTY, self._table(turn.period)
+        rendered = self._files.render(self._selection(), turn.period, prefix, folder, table, has_rows)
         if newest and turn.has_changed_nothing(rendered.files):
             shutil.rmtree(folder, ignore_errors=True)
             newest = self._ledger.record(newest, newest.state, digest=turn.digest, schema_id=turn.schema_id)
@@ -264,16 +257,6 @@ class Deliverer:
             manifest=self._manifest(row, rendered, turn).decode(),
         )
         return row, False
-
-    def _rendered(self, turn: Turn, prefix: str, folder: Path) -> Rendered:
-        """The period's files. Of those without rows only the first is asked of the warehouse."""
-        selection = self._selection()
-        if turn.digest == EMPTY and self._blank is not None:
-            return self._blank.render(selection, turn.period, prefix, folder)
-        rendered = render(self._connection, selection, turn.period, prefix, folder, self._table(turn.period))
-        if turn.digest == EMPTY and rendered.rows == 0:
-            self._blank = Blank.of(rendered)
-        return rendered
 
     def _seen(self, row: LedgerRow | None) -> Seen:
         """Who may have the manifest of an open revision already."""

@@ -80,34 +80,50 @@ def render(
     return Rendered(tuple(files), tuple(paths), rows, delivered, rows - delivered)
 
 
-@dataclass(frozen=True)
-class Blank:
-    """The files of a period without rows, as site, content and sha256: the same for each such period."""
+class Files:
+    """Renders the periods of one export. Of those without rows, which have the same files, only the first."""
 
-    files: tuple[tuple[str | None, bytes, str], ...]
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+        #: (site, content, sha256) of each file of a period without rows.
+        self._blank: list[tuple[str | None, bytes, str]] | None = None
 
-    @classmethod
-    def of(cls, rendered: Rendered) -> "Blank":
-        """As one such period was rendered."""
-        return cls(
-            tuple(
-                (file.site, path.read_bytes(), file.sha256)
-                for file, path in zip(rendered.files, rendered.paths, strict=True)
-            )
-        )
+    def render(
+        self,
+        selection: Selection,
+        period: Period,
+        prefix: str,
+        folder: Path,
+        table: Sql,
+        has_rows: bool,
+    ) -> Rendered:
+        """As `render`. `has_rows`: what the digest of the period says."""
+        if not has_rows and self._blank is not None:
+            return _laid_out(self._blank, selection, period, prefix, folder)
+        rendered = render(self._connection, selection, period, prefix, folder, table)
+        if not has_rows and rendered.rows == 0:
+            files = zip(rendered.files, rendered.paths, strict=True)
+            self._blank = [(file.site, path.read_bytes(), file.sha256) for file, path in files]
+        return rendered
 
-    def render(self, selection: Selection, period: Period, prefix: str, folder: Path) -> Rendered:
-        """As `render`, of a period that has no rows either."""
-        export = selection.export
-        folder.mkdir(parents=True, exist_ok=True)
-        files, paths = [], []
-        for site, data, sha256 in self.files:
-            path = folder / f"{site or 'all'}.0"
-            path.write_bytes(data)
-            name_ = keys.file_name(export.name, period, sha256, export.extension, site=site or "", part=0)
-            files.append(DeliveredFile(prefix + name_, len(data), sha256, 0, site))
-            paths.append(path)
-        return Rendered(tuple(files), tuple(paths), 0, 0, 0)
+
+def _laid_out(
+    blank: list[tuple[str | None, bytes, str]],
+    selection: Selection,
+    period: Period,
+    prefix: str,
+    folder: Path,
+) -> Rendered:
+    export = selection.export
+    folder.mkdir(parents=True, exist_ok=True)
+    files, paths = [], []
+    for site, data, sha256 in blank:
+        path = folder / f"{site or 'all'}.0"
+        path.write_bytes(data)
+        called = keys.file_name(export.name, period, sha256, export.extension, site=site or "", part=0)
+        files.append(DeliveredFile(prefix + called, len(data), sha256, 0, site))
+        paths.append(path)
+    return Rendered(tuple(files), tuple(paths), 0, 0, 0)
 
 
 def hash_file(path: Path) -> str:

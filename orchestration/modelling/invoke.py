@@ -10,10 +10,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from footfall.errors import FootfallError
 from orchestration.modelling.project import dbt_environment, dbt_folders
 
+#: Folder of prepared models → what dbt parsed of it in this process: a run needs dbt twice.
+_parsed: dict[Path, Any] = {}
 #: What dbt has parsed before, where it looks for it.
 _PARSED = "partial_parse.msgpack"
 
@@ -77,11 +80,16 @@ def invoke(
         cleanup_event_logger()
         try:
             with (target / "stderr.log").open("a") as quiet, redirect_stderr(quiet), redirect_stdout(quiet):
-                # Without `environment`: for another warehouse than the one it knows, dbt parses all anew.
-                done = dbtRunner().invoke(["parse", *fixed, "--no-write-json"])
-                if isinstance(done.result, Manifest):
+                parsed = _parsed.get(known) if known is not None else None
+                if parsed is None:
+                    # Without `environment`: for another warehouse than the one it knows, dbt parses all anew.
+                    done = dbtRunner().invoke(["parse", *fixed, "--no-write-json"])
+                    parsed = done.result
+                if isinstance(parsed, Manifest):
+                    if known is not None:
+                        _parsed[known] = parsed
                     with _environment(environment):
-                        runner = dbtRunner(manifest=done.result)
+                        runner = dbtRunner(manifest=parsed)
                         done = runner.invoke([*arguments, *fixed, "--threads", str(threads)])
         finally:
             DuckDBConnectionManager.close_all_connections()

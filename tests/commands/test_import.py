@@ -56,6 +56,16 @@ def test_more_than_a_tenth_in_quarantine_fails_the_command_and_says_so(footfall,
     assert "2 of 12 lines went to quarantine, more than a tenth" in done.stderr
 
 
+def test_the_next_command_is_over_whole_days_of_the_client_too(footfall, tmp_path):
+    (tmp_path / "access.log").write_text(FORMATS["combined"][0])
+
+    done = footfall("import", str(tmp_path / "access.log"), "--client", "agency", "--site", "bakery")
+
+    # Days of Berlin begin an hour earlier; so does the first hour of all that has a partition.
+    assert done.stdout.splitlines()[-1] == "next: footfall run --from 2026-11-19T23 --to 2026-11-21"
+    assert (footfall.home / "first_hour").read_text() == "2026-11-19T23\n"
+
+
 def _bomb(line):
     """A sound line, and a thousand times what it is packed into."""
     return [line.encode(), *[b"\n" * (1 << 20)] * 64]

@@ -6,8 +6,8 @@ import pytest
 from support.logged import Logged
 from support.manifests import HOUR
 
-from orchestration.delivery import beside
-from orchestration.delivery.beside import look_beside
+from orchestration.delivery import look_beside as looking
+from orchestration.delivery.look_beside import look_beside
 from orchestration.delivery.pointer import astray
 
 DAY = date(2026, 11, 21)
@@ -71,7 +71,7 @@ def test_a_pointer_that_was_rolled_back_is_seen_and_one_that_is_ahead_is_not(at)
 
 
 def test_leaves_of_old_runs_are_read_in_their_turn(at, monkeypatch):
-    monkeypatch.setattr(beside, "RUNS", 1)
+    monkeypatch.setattr(looking, "RUNS", 1)
     key = key_of(at, "_log/entries/")
     store = at.stores["main"]
     store.put(key, store.get(key).replace(b"a", b"b", 1))

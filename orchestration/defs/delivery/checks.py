@@ -14,10 +14,10 @@ from footfall.clients import Client, Export, Registry
 from footfall.errors import FootfallError
 from footfall.exports import MAIN
 from orchestration.defs.delivery.showing import asset_key
-from orchestration.delivery.beside import look_beside
 from orchestration.delivery.desk import Desk
 from orchestration.delivery.ledger import Ledger, LedgerRow
 from orchestration.delivery.log_book import LogBook
+from orchestration.delivery.look_beside import look_beside
 from orchestration.delivery.places import Place, places_of
 from orchestration.delivery.pointer import astray
 from orchestration.delivery.presence import IN_TURN, RECENT, Presence, look

@@ -152,7 +152,8 @@ def ingest(
             _describe(context, hour)
         elif hour.hour not in empty:
             for made in _made_in(hour):
-                context.log_event(made)
+                if made.asset_key == EVENTS or hour.quarantined:
+                    context.log_event(made)
     context.add_asset_metadata({"volume_by_hour": dg.MetadataValue.md(volume)}, asset_key=EVENTS)
     yield dg.MaterializeResult(
         asset_key=EVENTS, check_results=list(_checks(counts, findings)), data_version=lake_version

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +28,17 @@ from orchestration.modelling.invoke import NodeResult, failures
 from orchestration.modelling.publishing.client import MEMORY, Terms, publish_client
 from orchestration.modelling.publishing.notes import forget_others
 from orchestration.modelling.row_counts import row_counts
+from orchestration.modelling.untouched import is_untouched, let_time_pass, note_begun, note_built
 from orchestration.modelling.versions import model_version, variables
 from orchestration.partitions import each_hour, hourly, window_of
 from orchestration.resources.clients import Clients
 from orchestration.resources.lake import Lake
 from orchestration.resources.state import State
 from orchestration.resources.warehouse import Warehouse
+
+WINDOWED_BUILD, WHOLE_BUILD = "models", "whole_models"
+#: Of a model in hours that touched nothing.
+_LEFT = "as it was: nothing of these hours touches it"
 
 _WHEN_RED = (
     "When it is red: the step names the model or the test and what dbt said; a test that fails shows the "
@@ -92,7 +98,7 @@ def _models(
         context: dg.AssetExecutionContext, lake: Lake, warehouse: Warehouse, state: State
     ) -> Iterator[Any]:
         files = lake.files() if reads_events else None
-        yield from _build(context, files, warehouse, state, everything, known)
+        yield from _build(context, files, warehouse, state, name, everything, known)
 
     return models
 
@@ -102,28 +108,64 @@ def _build(
     files: HourFiles | None,
     warehouse: Warehouse,
     state: State,
+    name: str,
     everything: list[str],
     known: Path,
 ) -> Iterator[Any]:
     window = window_of(context)
-    target = state.dbt_target(context.run_id)
-    prune(target.parent)
     keys = context.selected_asset_keys
     nodes = _nodes(known)
+    is_whole = keys == context.assets_def.keys
+    if is_whole and _is_left(warehouse, window, known):
+        note_run(context)
+        yield from _as_it_was(context)
+        return
+    target = state.dbt_target(context.run_id)
+    prune(target.parent)
     some = {node["name"] for node in nodes.values() if node["key"] in keys}
-    arguments = everything if keys == context.assets_def.keys else build_some(some)
+    arguments = everything if is_whole else build_some(some)
     path = Path(warehouse.database)
     if files is not None:
         with warehouse.connect(files.folder) as connection:
             take_up_events(connection, files)
+    if name == WINDOWED_BUILD:
+        with warehouse.connect() as connection:
+            note_begun(connection)
     with warehouse.exclusive():
         results = build(arguments, path, (window.start, window.end), target, files, known)
         counts = row_counts(path, [nodes[r.unique_id]["table"] for r in results if r.kind != "test"])
     note_run(context, [nodes[r.unique_id]["key"] for r in results if r.kind != "test" and r.is_good])
     yield from _events(context, results, counts, known)
     bad = failures(results)
+    if is_whole and not bad:
+        with warehouse.connect() as connection:
+            note_built(connection, name, known.name)
     if bad:
         raise dg.Failure(f"{len(bad)} of {len(results)} models and tests failed: " + "; ".join(bad))
+
+
+def _as_it_was(context: dg.AssetExecutionContext) -> Iterator[Any]:
+    """What models and tests are in hours that touch nothing: all of them held when they were last built."""
+    deps = {spec.key: [dep.asset_key for dep in spec.deps] for spec in context.assets_def.specs}
+    # Dagster wants what a model is made of before it.
+    for key in filter(deps.__contains__, TopologicalSorter(deps).static_order()):
+        yield dg.MaterializeResult(asset_key=key, metadata={"seconds": 0.0, "made": _LEFT})
+    for check in sorted(context.selected_asset_check_keys, key=str):
+        yield dg.AssetCheckResult(
+            asset_key=check.asset_key, check_name=check.name, passed=True, metadata={"said": _LEFT}
+        )
+
+
+def _is_left(warehouse: Warehouse, window: dg.TimeWindow, known: Path) -> bool:
+    """Whether nothing was touched, so that dbt has nothing to do; time passes all the same."""
+    tables = [node["table"] for node in _nodes(known).values()]
+    with warehouse.connect() as connection:
+        left = is_untouched(
+            connection, window.start, window.end, known.name, (WINDOWED_BUILD, WHOLE_BUILD), tables
+        )
+        if left:
+            let_time_pass(connection)
+    return left
 
 
 def _events(
@@ -231,8 +273,8 @@ def published_marts(
 def modelling() -> dg.Definitions:
     return dg.Definitions(
         assets=[
-            _models("models", build_windowed(), exclude=WHOLE, reads_events=True),
-            _models("whole_models", build_whole(), select=WHOLE, reads_events=False),
+            _models(WINDOWED_BUILD, build_windowed(), exclude=WHOLE, reads_events=True),
+            _models(WHOLE_BUILD, build_whole(), select=WHOLE, reads_events=False),
             each_hour(published_marts, given().first_hour),
         ]
     )
