@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import chain
+from itertools import chain, islice
 
 import click
 
@@ -216,7 +216,7 @@ def command(
 
 def _counted(files: Iterator[LocalFile]) -> tuple[Iterator[LocalFile], bool]:
     """The same files, and whether there is only one of them."""
-    first = [each for each, _ in zip(files, range(2), strict=False)]
+    first = list(islice(files, 2))
     return chain(first, files), len(first) == 1
 
 

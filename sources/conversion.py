@@ -115,7 +115,6 @@ class Conversion:
         form: LogFormat,
         *,
         former_name: FormerName | None = None,
-        piece_bytes: int = PIECE_BYTES,
     ) -> None:
         self.counts = Counts()
         self._connection = connection
@@ -126,7 +125,6 @@ class Conversion:
         )
         self._former = former_name
         self._former_names: dict[int, str | None] = {}
-        self._piece_bytes = piece_bytes
         self._waiting: dict[Layout, list[pa.Table]] = {}
         self._waiting_bytes = 0
         self._keys: dict[int, str] = {}
@@ -145,7 +143,7 @@ class Conversion:
         table = lines.append_column("object", pa.array([number] * lines.num_rows, pa.int64()))
         self._waiting.setdefault(layout, []).append(table)
         self._waiting_bytes += table.nbytes
-        if self._waiting_bytes >= self._piece_bytes:
+        if self._waiting_bytes >= PIECE_BYTES:
             self._convert()
 
     def refuse(self, key: str, problem: str) -> None:
@@ -154,28 +152,24 @@ class Conversion:
 
     def finish(self) -> StagedHours:
         """What is stored, by hour."""
-        if self._waiting:
-            self._convert()
+        self._convert()
         self._bad.end(self._to.now)
         return self._staged
 
     # A piece ------------------------------------------------------------------------------------------
 
     def _convert(self) -> None:
+        if not self._waiting:
+            return
         connection = self._connection
         begin(connection)
         rule = self._to.page_rule
+        is_page = sql("false") if rule is None else rule.condition()
+        keeps = self._keeps_requests
         for layout, tables in self._waiting.items():
             table = pa.concat_tables(tables)
             self.counts.lines += table.num_rows
-            judge(
-                connection,
-                layout,
-                table,
-                self._to.now,
-                is_page=sql("false") if rule is None else rule.condition(),
-                keeps_others=self._keeps_requests,
-            )
+            judge(connection, layout, table, self._to.now, is_page=is_page, keeps_others=keeps)
         self._waiting, self._waiting_bytes = {}, 0
         make_table(
             self._connection,

@@ -6,6 +6,7 @@ Damage is found before any line is converted: a file is read to its end first.
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
@@ -59,7 +60,7 @@ def first_lines(content: Content, most: int) -> list[bytes]:
     if content.size > len(content.head):
         lines.pop()
     found = (line.rstrip(b"\r") for line in lines if line.strip())
-    return [line for line, _ in zip(found, range(most), strict=False)]
+    return list(islice(found, most))
 
 
 def own_format(content: Content) -> LogFormat | None:

@@ -218,8 +218,8 @@ FORMATS: tuple[LogFormat, ...] = (
         "alb",
         "log of an application load balancer",
         "notation",
-        "$kind $time_iso8601 $balancer $remote_addr $target $waiting $taken_seconds $answering $status "
-        '$target_status $received $bytes_sent "$request_of_url" "$http_user_agent"',
+        "$kind $time_iso8601 $balancer $remote_addr:$remote_port $target $waiting $taken_seconds $answering "
+        '$status $target_status $received $bytes_sent "$request_of_url" "$http_user_agent"',
         writing="escaped",
         stamp=r"_(\d{4})(\d{2})(\d{2})T(\d{2})\d{2}Z_[^/]*\.log\.gz$",
     ),
@@ -227,7 +227,8 @@ FORMATS: tuple[LogFormat, ...] = (
         "haproxy",
         "HAProxy's HTTP log",
         "notation",
-        "$remote_addr [$haproxy_time] $frontend $backend $haproxy_timers $status $bytes_sent "
+        # An IPv6 address stands before its port without brackets.
+        "$remote_addr:$remote_port [$haproxy_time] $frontend $backend $haproxy_timers $status $bytes_sent "
         '$cookie $cookies $state $connections $queues $captures"$request"',
         writing="escaped",
     ),

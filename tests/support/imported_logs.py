@@ -26,7 +26,7 @@ class Imports:
         clients = folder / "clients"
         clients.mkdir()
         (clients / "shop.yaml").write_text(CLIENT)
-        footfall.environment["FOOTFALL_CLIENTS"] = str(clients)
+        footfall.clients = clients
         self.folder = folder
 
     def __call__(self, *given: object, **more: Any) -> Any:
