@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import threading
 
 import uvicorn
 
@@ -34,6 +35,8 @@ def serve(settings: Settings, installation: Installation) -> None:
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=",".join(settings.trusted_proxies) or None,
     )
+    # The first question of a process loads time zones and readers: here, and not while somebody waits.
+    threading.Thread(target=service.tables.warm, daemon=True).start()
     try:
         uvicorn.Server(config).run()
     finally:
