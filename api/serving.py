@@ -2,7 +2,6 @@
 
 import logging
 import sys
-import threading
 
 import uvicorn
 
@@ -14,6 +13,9 @@ from footfall.settings import Settings
 
 #: Seconds in which answers that are on their way may end once a signal has come.
 DRAIN_SECONDS = 10
+#: DuckDB loads them with its first parameter, to see whether that is one of theirs: more than a second, and
+#: 90 MB. None ever is, and it does without where they cannot be loaded.
+_UNUSED = ("pandas", "pyarrow")
 
 
 def serve(settings: Settings, installation: Installation) -> None:
@@ -21,6 +23,8 @@ def serve(settings: Settings, installation: Installation) -> None:
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr, force=True
     )
+    for name in _UNUSED:
+        sys.modules.setdefault(name, None)  # type: ignore[arg-type]
     service = Service(settings, open_lake(settings.lake, settings.s3_endpoint), installation)
     config = uvicorn.Config(
         build_app(service),
@@ -35,8 +39,6 @@ def serve(settings: Settings, installation: Installation) -> None:
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=",".join(settings.trusted_proxies) or None,
     )
-    # The first question of a process loads time zones and readers: here, and not while somebody waits.
-    threading.Thread(target=service.tables.warm, daemon=True).start()
     try:
         uvicorn.Server(config).run()
     finally:

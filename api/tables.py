@@ -98,14 +98,6 @@ class Tables:
             timer.cancel()
             cursor.close()
 
-    def warm(self) -> None:
-        """Ask an empty question, so that the first real one is not slow."""
-        with open_database() as database:
-            run(database, "SET TimeZone = 'UTC'")
-            run(
-                database, "SELECT epoch_ms(now()), count(*) FROM range(1) WHERE regexp_matches('a', ?)", ["a"]
-            )
-
     def forget(self) -> None:
         """Look at what is published anew with the next question."""
         self._pointers.clear()
