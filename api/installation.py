@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from footfall.clients import Client, Export
+from footfall.clients import Client, Export, Site
 
 Row = dict[str, Any]
 
@@ -69,4 +69,8 @@ class Installation(Protocol):
 
     def verify(self, client: Client, export: Export) -> Row:
         """Check what was delivered to the client's buckets. May take minutes. Raises FootfallError."""
+        ...
+
+    def sample_data(self, client: Client, site: Site, count: int, now: datetime) -> Row:
+        """Send so many realistic events of a site to the collector. Raises FootfallError."""
         ...

@@ -13,6 +13,9 @@ from footfall.settings import Settings
 
 #: Seconds in which answers that are on their way may end once a signal has come.
 DRAIN_SECONDS = 10
+#: DuckDB loads them with its first parameter, to see whether that is one of theirs: more than a second, and
+#: 90 MB. None ever is, and it does without where they cannot be loaded.
+_UNUSED = ("pandas", "pyarrow")
 
 
 def serve(settings: Settings, installation: Installation) -> None:
@@ -20,6 +23,8 @@ def serve(settings: Settings, installation: Installation) -> None:
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr, force=True
     )
+    for name in _UNUSED:
+        sys.modules.setdefault(name, None)  # type: ignore[arg-type]
     service = Service(settings, open_lake(settings.lake, settings.s3_endpoint), installation)
     config = uvicorn.Config(
         build_app(service),

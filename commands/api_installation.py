@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from api.installation import Acting, Refusal, Row
-from footfall.clients import Client, Export
+from commands.sample_data import send_sample
+from footfall.clients import Client, Export, Site
 from footfall.errors import FootfallError
 from footfall.event import timestamp
 from footfall.settings import Settings
@@ -173,6 +174,10 @@ class HereInstallation:
                 "problems_in_all": len(problems),
             }
         return found
+
+    def sample_data(self, client: Client, site: Site, count: int, now: datetime) -> Row:
+        """See the protocol."""
+        return {"site_id": site.site_id, "events": send_sample(self._settings, client, site, count, now)}
 
     def _known(self, now: datetime, client_id: str | None) -> list[Known]:
         routes, _ = usable_routes(self._settings.alert_routes, self._settings.alert_webhook is not None)

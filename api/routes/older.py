@@ -4,7 +4,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Annotated, Any
 
-from fastapi import Query
+from fastapi import Path, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -15,6 +15,7 @@ from api.repeats import once
 from api.routes.acts import (
     CONFIG,
     ENRICHED,
+    MOST_SAMPLED,
     STARTED,
     STATUS,
     EventId,
@@ -23,6 +24,7 @@ from api.routes.acts import (
     config_of,
     land,
     refusable,
+    sampled,
     status_of,
 )
 from api.routes.details import VISITOR, visitor
@@ -97,6 +99,16 @@ def enrich(request: Request, event_id: EventId, more: More) -> Response:
     hour = f"{floor(service.now()):%Y-%m-%dT%H}"
     taken = sorted(more.additional_properties)
     return json_answer({"event_id": event_id, "taken": taken, "keys": keys, "hour": hour}, 202)
+
+
+def generate_sample_data(
+    request: Request,
+    num_events: Annotated[int, Path(ge=1, le=MOST_SAMPLED)],
+    site_id: SiteId = None,
+    _once: Once = None,
+) -> Response:
+    """The same as POST /v1/sample-data."""
+    return sampled(request, num_events, site_id, "")
 
 
 def exports_run(request: Request, _once: Once = None) -> Response:
@@ -198,6 +210,17 @@ routes.add(
     gives=ENRICHED,
     status=202,
     example={"event_id": "0192f3c8-example", "body": {"additional_properties": {"country": "SE"}}},
+)
+routes.add(
+    "POST",
+    "/generate-sample-data/{num_events}/",
+    generate_sample_data,
+    permission="admin",
+    reach="site",
+    gives=STARTED,
+    status=202,
+    problems=(404, 409),
+    example={"num_events": "10"},
 )
 routes.add(
     "POST",

@@ -145,6 +145,18 @@ def started_in(hour: datetime, clients: Iterable[Client]) -> list[Request]:
     return found
 
 
+def visits(client: Client, site: Site, count: int, start: datetime, rng: Random) -> list[Request]:
+    """Requests of people on a site of any client, with `count` acceptable events in all."""
+    place = _Place(client.client_id, site, scenery.SCENES.get(site.site_id) or scenery.SCENES["shop"])
+    found: list[Request] = []
+    while count:
+        for request in _visit(rng, place, start):
+            if request.event_ids and len(request.event_ids) <= count:
+                found.append(request)
+                count -= len(request.event_ids)
+    return found
+
+
 # --- chance -----------------------------------------------------------------------------------------
 
 

@@ -18,6 +18,7 @@ VALUES = {
     "run_id": "run1",
     "domain": "new.example",
     "key": "delivery_failing:one:events",
+    "num_events": "5",
     "event_id": "0192f3c8-abcd",
     "visitor_id": "v1",
 }
@@ -25,6 +26,7 @@ BODIES = {
     "/v1/query": {"site_id": "shop", "metrics": ["visitors"], "date_range": "7d"},
     "/v1/exports/{name}/run": {"from": "2026-11-20T10:00:00Z", "to": "2026-11-20T11:00:00Z"},
     "/v1/alerts/{key}/ack": {},
+    "/v1/sample-data": {"events": 5, "site_id": "shop"},
     "/v1/events/{event_id}/enrichment": {"fields": {"country": "SE"}},
     "/events/{event_id}/enrich/": {"additional_properties": {"country": "SE"}},
 }

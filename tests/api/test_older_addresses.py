@@ -51,8 +51,8 @@ def test_every_promised_address_answers_or_is_the_collectors(api):
     assert len(promised) >= 8
     shown = {(method.upper(), path) for path, found in api.app.openapi()["paths"].items() for method in found}
 
-    # POST /events/ is the collector's. Sample data are made by `footfall demo`, and by no address yet.
-    assert promised - shown == {("POST", "/events/"), ("POST", "/generate-sample-data/{num_events}/")}
+    # To send events is the collector's.
+    assert promised - shown == {("POST", "/events/")}
 
 
 def test_the_question_about_a_user_is_asked_as_it_is_described(api):
@@ -96,6 +96,18 @@ def test_exports_are_run_and_looked_at_where_they_are_described(api):
     ]
     [config] = api.ask("GET", "/export/config", role="other").json["exports"]
     assert config["settings"]["cadence"] == "hourly"
+
+
+def test_sample_data_are_sent_in_the_background_by_an_administrator(api):
+    text = _described("generate-sample-data")
+    [path] = set(re.findall(r"localhost:5000(/generate-sample-data/\d+/)", text))
+
+    started = api.ask("POST", path, role="other")
+
+    assert started.status == 202
+    while (said := api.ask("GET", started.json["follow"], role="other").json)["state"] != "done":
+        assert said["state"] in ("waiting", "running")
+    assert said["result"] == {"site_id": "two", "events": 1000}
 
 
 def test_a_key_is_told_about_itself_where_it_is_described(api):

@@ -266,4 +266,10 @@ def test_state_of_an_earlier_version_keeps_its_names(place):
 
     versions = json.loads(place.manifest(place.names()[0]).read_text())["versions"]
 
-    assert set(versions) <= {*FILE_STEPS, "ledger.sqlite", "registry.sqlite", "alerts.sqlite"}
+    assert set(versions) <= {
+        *FILE_STEPS,
+        "ledger.sqlite",
+        "registry.sqlite",
+        "alerts.sqlite",
+        "access.sqlite",
+    }

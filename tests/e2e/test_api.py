@@ -15,6 +15,7 @@ def test_the_demo_prints_an_answer_whose_numbers_are_those_of_the_delivered_file
     now = datetime.now(UTC)
     # Two hours around the last midnight that is an hour ago: a whole day was delivered of them.
     end = (now - timedelta(hours=1)).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(hours=1)
+    installation.environment["FOOTFALL_API_QUERY_SECONDS"] = "300"  # however busy the machine is
     demo = installation.start("demo", "--hours", "2", "--end", f"{end:%Y-%m-%dT%H}")
     demo.wait_until_it_says("Ctrl-C ends all of it", 900)
     api = demo.wait_until_it_says(r"API\s+(http\S+)/docs")

@@ -107,6 +107,10 @@ class FakeInstallation:
         started = [f"run{n}" for n, each in enumerate(self.done, 1) if each[:2] == ("run", client.client_id)]
         return {"id": run_id, "what": "run", "state": "running"} if run_id in started else None
 
+    def sample_data(self, client, site, count, _now):
+        self.done.append(("sample", client.client_id, site.site_id, count))
+        return {"site_id": site.site_id, "events": count}
+
     def verify(self, client, export):
         self.done.append(("verify", client.client_id, export.name))
         return {"main": {"is_as_promised": True}}
