@@ -31,8 +31,6 @@ routes = Routes("Acts")
 
 #: Periods that one request may ask for.
 MOST_PERIODS = 400
-#: Events of one request for sample data.
-MOST_SAMPLED = 100_000
 Once = Annotated[
     str | None,
     Header(
@@ -63,13 +61,6 @@ class Learnt(Strict):
 
     fields: dict[str, str | bool | None] = Field(min_length=1, max_length=100)
     version: int = Field(default=1, ge=1, lt=2**31, description="The higher one wins, field by field.")
-
-
-class Sample(Strict):
-    """How many events, and of which site."""
-
-    events: int = Field(ge=1, le=MOST_SAMPLED)
-    site_id: str | None = Field(default=None, max_length=200)
 
 
 def run_export(request: Request, name: str, span: Span, _once: Once = None) -> Response:
@@ -216,30 +207,6 @@ def land(
         raise Problem("invalid", str(error), field="fields") from None
 
 
-def sample_data(request: Request, sample: Sample, _once: Once = None) -> Response:
-    """Send realistic events of a site to the collector, in the background; they count as all others do."""
-    return sampled(request, sample.events, sample.site_id, sample.model_dump_json())
-
-
-def sampled(request: Request, events: int, site_id: str | None, body: str) -> Response:
-    """The answer that names the task."""
-    caller, service = caller_of(request), request.app.state.service
-    site = caller.site(site_id)
-
-    def act() -> Response:
-        acting(service, caller, "sample_data", f"{site.site_id} {events}")
-        now = service.now()
-        task = service.tasks.start(
-            caller.owner.client_id,
-            f"{events} events for {site.site_id}",
-            lambda: service.installation.sample_data(caller.owner, site, events, now),
-            now,
-        )
-        return json_answer({"run": task["id"], "follow": f"/v1/runs/{task['id']}"}, 202)
-
-    return once(service, request, caller, body, act)
-
-
 def acting(service: Service, caller: Caller, act: str, subject: str) -> Acting:
     """Note an act before it is done. Raises Problem where it cannot be noted."""
     now = service.now()
@@ -382,17 +349,6 @@ routes.add(
     reach="clients",
     gives=ALERT,
     problems=(404, 409),
-)
-routes.add(
-    "POST",
-    "/v1/sample-data",
-    sample_data,
-    permission="admin",
-    reach="site",
-    gives=STARTED,
-    status=202,
-    problems=(404, 409),
-    example={"body": {"events": 10}},
 )
 routes.add(
     "PUT",

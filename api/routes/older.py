@@ -15,7 +15,6 @@ from api.repeats import once
 from api.routes.acts import (
     CONFIG,
     ENRICHED,
-    MOST_SAMPLED,
     STARTED,
     STATUS,
     EventId,
@@ -24,11 +23,11 @@ from api.routes.acts import (
     config_of,
     land,
     refusable,
-    sampled,
     status_of,
 )
 from api.routes.details import VISITOR, visitor
 from api.routes.questions import SiteId, today_of
+from api.routes.samples import MOST_SAMPLED, sampled
 from api.routing import ANY_OBJECT, MAYBE_TEXT, TEXT, WHOLE, Routes, Strict, array, caller_of, obj
 from footfall.hours import HOUR, floor
 
