@@ -96,7 +96,7 @@ def judge(
                 WHEN wrong IS NOT NULL THEN wrong
                 WHEN requested_at IS NULL THEN 'no date and time'
                 WHEN requested_at < {earliest} OR requested_at > $latest
-                    THEN 'a time before 2000 or in the future'
+                    THEN {early}
                 WHEN coalesce(address, forwarded) IS NULL
                     OR NOT regexp_full_match(coalesce(address, forwarded), {like_address}) THEN {no_address}
                 {more}
@@ -126,6 +126,7 @@ def judge(
         else sql("coalesce(target, url)"),
         path=_PATH if _has_target(layout) else sql("NULL"),
         query=sql("ltrim(query, '?')") if layout.form.shape == "notation" else sql("query"),
+        early=text(f"a time before {EARLIEST.year} or in the future"),
         earliest=sql("TIMESTAMPTZ {moment}", moment=text(EARLIEST.isoformat())),
         like_address=_LIKE_ADDRESS,
         no_address=text(NO_ADDRESS),

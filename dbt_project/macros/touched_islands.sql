@@ -14,10 +14,10 @@
     -- rows of an hour that the run cannot read would go, and none would come
     create or replace temp table out_of_sight as
     select client_id, event_id, received_hour from outdated
-    where received_hour in (select received_hour from {{ source('ingest', 'hour_files') }} where is_current and not is_shown);
+    where received_hour in (select received_hour from {{ ingested('hour_files') }} where is_current and not is_shown);
 
     select {{ failure("'rows would be made anew of an hour that is not shown: '", 'received_hour') }}
-    from {{ source('ingest', 'event_index') }}
+    from {{ ingested('event_index') }}
     where not is_duplicate and (client_id, event_id, received_hour) in (
         select client_id, event_id, received_hour from out_of_sight
     );

@@ -203,7 +203,7 @@ def test_a_time_that_cannot_be_asks_for_no_partition(lake: Lake, at: str) -> Non
     report = lake.import_text(line(), line(at=at))
 
     assert (report.page_views, report.malformed, report.objects) == (1, 1, 1)
-    assert "line 2: a time before 2000" in lake.stored()[1]["detail"]
+    assert "line 2: a time before 1991" in lake.stored()[1]["detail"]
 
 
 def test_a_log_of_many_years_is_taken_each_line_in_its_own_hour(lake: Lake) -> None:

@@ -15,7 +15,7 @@
 {#- How often a tab of a run that was joined may join the next: who reads that many by turns begins a new session. -#}
 {%- set returns = 3 -%}
 
--- depends_on: {{ ref('stg_web__changes') }}, {{ ref('stg_web__hours') }}, {{ source('ingest', 'event_index') }}, {{ source('ingest', 'hour_files') }}
+-- depends_on: {{ ref('stg_web__changes') }}, {{ ref('stg_web__hours') }}
 with
 
 arrived as (
