@@ -10,6 +10,7 @@ from commands.parameters import CLIENT, DAY
 from commands.registry import known_client
 from commands.state import with_installation, with_settings
 from footfall.allowed import Allowed
+from footfall.catalogue.formats import CSV, FORMATS
 from footfall.clients import Client, registry_of
 from footfall.owners import require_owner
 from footfall.probe import probe
@@ -46,6 +47,40 @@ def _clients(settings: Settings, schema: bool) -> int:
     for client_id, why in registry.stopped.items():
         print(f"STOPPED    {client_id}: {why}")
     return 1 if registry.mistakes or registry.stopped else 0
+
+
+@command.command()
+@click.option("--id", "client_id", metavar="ID", help="The client's id.")
+@click.option("--name", help="What people call it.")
+@click.option("--timezone", metavar="ZONE", help="Where its days begin, such as Europe/Paris.")
+@click.option(
+    "--domain", "domains", multiple=True, metavar="HOST", help="A host of its site; as often as needed."
+)
+@click.option("--bucket", metavar="URL", help="Where its files go.")
+@click.option(
+    "--export",
+    "exports",
+    multiple=True,
+    metavar="DATASET[:CADENCE]",
+    help="What is delivered; as often as needed.",
+)
+@click.option("--format", "form", type=click.Choice([*FORMATS]), default=CSV.name, show_default=True)
+@with_settings
+def new(
+    settings: Settings,
+    client_id: str | None,
+    name: str | None,
+    timezone: str | None,
+    domains: tuple[str, ...],
+    bucket: str | None,
+    exports: tuple[str, ...],
+    form: str,
+) -> int:
+    """Write the file of a new client; what no option says is asked for."""
+    from commands.new_client import Answers
+    from commands.new_client import new as write
+
+    return write(settings, Answers(client_id, name, timezone, domains, bucket, exports, form))
 
 
 @command.command()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from api.app import openapi_document
 from api.page import markdown_of, problems_markdown
+from commands import client_file_page
 from footfall.catalogue import documents
 from footfall.clients import Client
 
@@ -27,6 +28,7 @@ def _schema(_text: str) -> str:
 #: File → what makes its new text of the one it has.
 MADE: Mapping[str, Callable[[str], str]] = {
     "clients/client.schema.json": _schema,
+    "docs/client-file.md": lambda _text: client_file_page.page(client_file_page.EXAMPLE.read_text()),
     "dbt_project/macros/enrichable.sql": lambda _text: documents.enrichable(),
     "dbt_project/models/_exposures.yml": lambda _text: documents.exposures(),
     "dbt_project/models/_stored_event.md": lambda _text: documents.texts(),

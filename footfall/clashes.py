@@ -98,7 +98,7 @@ def places_of(
         if source.endpoint:
             judge(f"sources.{source.name}.endpoint", allowed.require_endpoint, source.endpoint)
     for export in client.exports:
-        for n, url in enumerate(export.notify):
+        for n, url in enumerate(export.notify, 1):
             judge(f"exports.{export.name}.notify.{n}", allowed.require_notify, url)
     return found, mistakes
 
@@ -129,7 +129,7 @@ def clashes(
         {s.key for s in other.sites},
         [d for s in other.sites for d in s.domains],
     )
-    for n, site in enumerate(client.sites):
+    for n, site in enumerate(client.sites, 1):
         if site.site_id in theirs[0]:
             yield Mistake(file, f"sites.{n}.site_id", f"{site.site_id} belongs to {other.client_id}")
         if site.key in theirs[1]:
@@ -139,7 +139,7 @@ def clashes(
                 yield Mistake(file, f"sites.{n}.domains", f"{domain} belongs to {other.client_id}")
         yield from _collecting_clashes(file, n, site, other)
     hashes = {key.sha256 for key in other.api_keys}
-    for n, key in enumerate(client.api_keys):
+    for n, key in enumerate(client.api_keys, 1):
         if key.sha256 in hashes:
             yield Mistake(file, f"api_keys.{n}.sha256", f"is a key of {other.client_id}")
 

@@ -4,22 +4,19 @@ A client owns sites, a destination and exports. Site keys are public: they say w
 belongs to, and the client follows from the site on the server, never from what a request claims.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from fnmatch import fnmatchcase
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Literal
 
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from footfall import collecting, funnel, log_source, page_rules, zones
 from footfall.allowed import Allowed
 from footfall.catalogue.periods import Calendar
 from footfall.clashes import Candidate, Places, own_clashes, places_of, standing
-from footfall.consent import GpcPolicy
 from footfall.day_zones import EarlierTimezone, Timezone, clock_of
 from footfall.delivered_days import mistake_of
 from footfall.exports import CADENCES, LIVE, MAIN, Destination, Export, NamedDestination
@@ -27,18 +24,17 @@ from footfall.fields import EXPECTED, Name
 from footfall.identities import History, written_id
 from footfall.locations import Location
 from footfall.log_source import LogSource
+from footfall.mistake_words import field_of, reason_of
 from footfall.mistakes import Mistake
 from footfall.owners import identified
-from footfall.page_rules import PageRules
 from footfall.settings import Settings
+from footfall.site import EXPECTED as SITE_EXPECTED
+from footfall.site import Site
 from footfall.strict import Strict
 from footfall.strict_yaml import NotYaml, line_of, read_yaml
-from footfall.wildcards import is_everybodys
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
-
-    from pydantic_core import ErrorDetails
 
 __all__ = [
     "CADENCES",
@@ -53,99 +49,48 @@ __all__ = [
     "registry_of",
 ]
 
-_SITE_KEY = r"^[A-Za-z0-9_-]{8,64}$"
-#: What a person is told who breaks a pattern.
-_EXPECTED = {
+#: Pattern of a field → what a person is told who breaks it.
+PATTERNS = {
     **EXPECTED,
-    _SITE_KEY: "expected 8 to 64 of A-Z a-z 0-9 _ -",
+    **SITE_EXPECTED,
     **log_source.EXPECTED,
     **collecting.EXPECTED,
     **page_rules.EXPECTED,
     **funnel.EXPECTED,
 }
 
-SiteKey = Annotated[str, Field(pattern=_SITE_KEY)]
-
-_DOMAIN = re.compile(r"^(\*\.)?[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")
-
-
-def _domain(value: str) -> str:
-    if not _DOMAIN.fullmatch(value):
-        raise ValueError("expected a lower-case host name such as shop.example or *.shop.example")
-    if is_everybodys(value):
-        raise ValueError("a wildcard needs a domain of one's own, such as *.shop.example")
-    return value
-
-
-Domain = Annotated[str, AfterValidator(_domain)]
-
-
-class Site(Strict):
-    """A web site of a client; `*.` in front of a domain stands for all its subdomains."""
-
-    site_id: Name
-    key: SiteKey
-    #: Which addresses are one page (footfall.page_rules).
-    pages: PageRules = PageRules()
-    #: Domains of others that visitors come back from, as a booking service: `internal` referrers.
-    linked_domains: list[Domain] = Field(default_factory=list, max_length=200)
-    domains: list[Domain] = Field(min_length=1)
-    #: In which the site's days begin; the client's where not given.
-    timezone: Timezone | None = None
-    #: Minutes without an event that end a session. Lower: more and shorter sessions, more bounces.
-    timeout_minutes: int = Field(default=30, ge=1, le=720)
-    #: Also end sessions at the site's midnight, as Matomo and Universal Analytics do. More sessions.
-    cut_at_midnight: bool = False
-    #: Also end a session where a page view names another campaign. More sessions.
-    cut_on_campaign: bool = False
-    #: Types of events that count as conversions. More of them: higher conversion rates.
-    conversions: list[funnel.EventType] = Field(default=["purchase"], max_length=64)
-    #: A path of the collector that stands for this site: events to it need no key (first-party proxies).
-    path: collecting.Alias | None = None
-    #: Hosts whose old clients name only a `domain` and no key. Anyone can claim a host, as with any pixel.
-    legacy_domains: list[Domain] = Field(default_factory=list)
-    #: Events a second that the collector takes for this site; 0: no limit; None: the setting's.
-    events_per_second: int | None = Field(default=None, ge=0, le=1_000_000)
-    #: Consent tier of events that declare none: 1 recognises a visitor for a UTC day, 0 not at all.
-    consent_default: Literal[0, 1] = 1
-    #: What Global Privacy Control does: `tier1` caps an event at tier 1, `tier0` at tier 0.
-    gpc_policy: GpcPolicy = "tier1"
-
-    @model_validator(mode="after")
-    def _legacy_domains_are_its_own(self) -> "Site":
-        for domain in self.legacy_domains:
-            if domain.startswith("*.") or not self.declares(domain):
-                raise ValueError(f"legacy_domains: {domain} is no host that `domains` declares")
-        return self
-
-    def declares(self, host: str) -> bool:
-        """Whether `host` is one of the domains, or below a wildcard one."""
-        return host in self.domains or any(fnmatchcase(host, domain) for domain in self.domains)
-
-    def links_to(self, host: str) -> bool:
-        """Whether `host` is a linked domain, or below a wildcard one."""
-        return any(fnmatchcase(host, domain) for domain in self.linked_domains)
-
 
 class Client(Strict):
     """A tenant: who owns the data and pays."""
 
     client_id: Name
+    """The file's name without `.yaml`."""
     name: str = Field(min_length=1, max_length=120)
+    """For people."""
     timezone: Timezone = "UTC"
-    #: In which days began before that, the oldest first; `footfall clients rezone` writes them.
+    """Where the client's days begin, a name of the time zone database as it is written there. After daily
+    deliveries it changes with `footfall clients rezone`.
+    """
     earlier_timezones: list[EarlierTimezone] = Field(default_factory=list, max_length=100)
+    """In which days began before that, the oldest first; `footfall clients rezone` writes them."""
     sites: list[Site] = Field(min_length=1)
+    """The web sites whose events are the client's."""
     destination: Destination
-    #: More buckets, which exports ask for by name.
+    """The client's bucket."""
     further_destinations: list[NamedDestination] = Field(default_factory=list)
+    """More buckets, which exports ask for by name."""
     exports: list[Export] = Field(min_length=1)
+    """What is delivered."""
     funnels: list[funnel.Funnel] = Field(default_factory=list, max_length=50)
+    """Steps to be counted, for the datasets `funnels` and the reports."""
     api_keys: list[collecting.ApiKey] = Field(default_factory=list)
+    """Keys for programs; `footfall keys new` makes one."""
     sources: list[LogSource] = Field(default_factory=list)
-    #: Events of hosts whose domain nobody has vouched for: `deliver` them like others, or `hold` their rows
-    #: back until the domain is verified, and then deliver its history as revisions.
+    """Access logs that are read every hour."""
     unverified_domains: Literal["deliver", "hold"] = "deliver"
+    """Events of hosts whose domain nobody has vouched for: `deliver` them like others, or `hold` their rows
+    back until the domain is verified, and then deliver its history as revisions.
+    """
 
     @model_validator(mode="after")
     def _api_keys_know_their_site(self) -> "Client":
@@ -381,11 +326,11 @@ def _parse(file: str, text: str) -> tuple[Client | None, list[Mistake]]:
         return None, [
             Mistake(
                 file,
-                ".".join(str(p) for p in item["loc"]) or "-",
-                _reason(item),
+                field_of(item),
+                reason_of(item, PATTERNS, _fields()),
                 line_of(text, item["loc"]),
             )
-            for item in error.errors(include_input=False, include_url=False)
+            for item in error.errors(include_url=False)
         ]
     if client.client_id != file.removesuffix(".yaml"):
         return None, [
@@ -394,7 +339,8 @@ def _parse(file: str, text: str) -> tuple[Client | None, list[Mistake]]:
     return client, []
 
 
-def _reason(item: "ErrorDetails") -> str:
-    """What to do about one of pydantic's errors, without the value that caused it."""
-    pattern = item.get("ctx", {}).get("pattern", "")
-    return _EXPECTED.get(pattern) or item["msg"].removeprefix("Value error, ")
+@cache
+def _fields() -> frozenset[str]:
+    """The names of all fields that a client file can have, at any level."""
+    schema = Client.model_json_schema()
+    return frozenset(name for part in (schema, *schema["$defs"].values()) for name in part["properties"])

@@ -35,18 +35,19 @@ class ApiKey(Strict):
     """A key for programs, kept as its hash: what it may do, and which site its events belong to."""
 
     name: str = Field(pattern=KEY_NAME)
+    """For people, and in the audit."""
     sha256: str = Field(pattern=SHA256)
-    #: `write` sends events, `read` sees counts and recent events, `admin` may do both.
+    """The key's SHA-256 in hex. The key itself is kept nowhere."""
     permissions: list[Permission] = Field(min_length=1)
-    #: The one site that it is for. Needed to `write` where the client has several; `admin` without it may do
-    #: all but send events.
+    """`write` sends events, `read` asks, `admin` may do both."""
     site_id: str | None = None
-    #: Requests a minute, of the collector and of the API; None: the settings'.
+    """The one site that it is for. Needed to `write` where the client has several sites."""
     requests_per_minute: int | None = Field(default=None, ge=1, le=1_000_000)
-    #: Requests an hour of the API; None: the setting's.
+    """Requests a minute, of the collector and of the API; without it the settings'."""
     requests_per_hour: int | None = Field(default=None, ge=1, le=1_000_000)
-    #: From then on it is no key any more; None: never. `footfall keys rotate` gives one to the key before.
+    """Requests an hour of the API; without it the setting's."""
     expires_at: AwareDatetime | None = None
+    """From then on it is no key any more. `footfall keys rotate` writes it for the key before."""
 
     def is_valid(self, now: datetime) -> bool:
         """Whether its time is not over."""

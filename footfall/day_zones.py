@@ -16,10 +16,12 @@ Timezone = Annotated[str, AfterValidator(zones.require)]
 class EarlierTimezone(Strict):
     """In which zone a client's days began once, and those of its sites whose days were of another."""
 
-    #: The first day that is not of it any more.
     until: date
+    """The first day that is not of it any more."""
     timezone: Timezone
+    """The zone of the days before `until`."""
     sites: dict[Name, Timezone] = Field(default_factory=dict)
+    """Sites whose days were of another zone."""
 
 
 def clock_of(earlier: Iterable[EarlierTimezone], now: str, site_id: str | None = None) -> str:

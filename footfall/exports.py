@@ -17,6 +17,7 @@ from footfall.fields import (
     NOTIFY,
     REGION,
     ROLE,
+    TOKEN,
     URL,
     Column,
     Name,
@@ -54,21 +55,33 @@ class Destination(Strict):
     """
 
     url: Annotated[str, AfterValidator(plain_path)] = Field(pattern=URL)
+    """`s3://bucket/prefix`, or `file:///folder` (may begin with `file://${FOOTFALL_HOME}`), which must be
+    there. It overlaps no place of another client, nor the installation's.
+    """
     endpoint: str | None = Field(default=None, pattern=ENDPOINT)
+    """Of an S3-compatible store; without it AWS."""
     region: str | None = Field(default=None, pattern=REGION)
-    #: Bucket in the path instead of the host name; without it, so with an `endpoint` and not with AWS.
+    """The region of the bucket."""
     path_style: bool | None = None
+    """Bucket in the path instead of the host name; without it, so with an `endpoint` and not with AWS."""
     role: str | None = Field(default=None, pattern=ROLE)
+    """The role of the client's account to assume."""
     external_id: str | None = Field(default=None, pattern=EXTERNAL_ID)
+    """The word without which the role must refuse."""
     access_key: Reference | None = None
+    """Where the key id is kept, never the key itself."""
     secret_key: Reference | None = None
-    #: The account that must own the bucket: one re-created by somebody else is refused.
+    """Where the secret key is kept, never the key itself."""
     owner: str | None = Field(default=None, pattern=ACCOUNT)
+    """The account that must own the bucket: one re-created by somebody else is refused."""
     encryption: Literal["default", "sse-s3", "sse-kms"] = "default"
+    """What is asked of the store for each object; `default`: what the bucket says."""
     kms_key: str | None = Field(default=None, min_length=1, max_length=2048)
-    #: `challenge`: nothing is delivered before `challenge` holds the token that was put into the bucket.
+    """The key of `sse-kms`; without it the account's own for S3."""
     ownership: Literal["none", "challenge"] = "none"
-    challenge: str | None = Field(default=None, pattern=r"^[0-9a-f]{32}$")
+    """`challenge`: nothing is delivered before `challenge` holds the token that was put into the bucket."""
+    challenge: str | None = Field(default=None, pattern=TOKEN)
+    """The token that was put under `_challenge/`, as the owner read it there."""
 
     @model_validator(mode="after")
     def _fits_together(self) -> "Destination":
@@ -109,6 +122,7 @@ class NamedDestination(Destination):
     """A further bucket of the client, by the name under which exports ask for it."""
 
     name: Name
+    """By which exports ask for it."""
 
 
 def _filter(value: str) -> str:
@@ -120,35 +134,42 @@ class Export(Strict):
     """What a client wants delivered: which rows and columns of a dataset, how written, how often, where."""
 
     name: Name
+    """First part of every key in the bucket; no name is used again for another dataset."""
     dataset: Dataset
+    """Which table."""
     cadence: Cadence
+    """How often. Which dataset comes how often: [delivery.md](delivery.md#keys)."""
     format: Format = CSV.name
-    #: Of the whole file; for Parquet, of the pages inside (which are zstd where this says none).
+    """How files are written: [delivery.md](delivery.md#the-files)."""
     compression: Literal["none", "gzip", "zstd"] = "none"
-    #: Of a live export: how many minutes a part covers. Fewer: fresher, and more files and runs.
+    """Of the whole file; for Parquet, of the pages inside (which are zstd where this says none)."""
     live_minutes: Literal[5, 10, 15, 20, 30] = 5
-    #: Columns in this order; without it all of the dataset.
+    """Of a live export: how many minutes a part covers. Fewer: fresher, and more files and runs."""
     columns: list[Column] = Field(default_factory=list)
-    #: Column of the dataset → its name in the file.
+    """Columns in this order; without it all of the dataset."""
     rename: dict[Column, Column] = Field(default_factory=dict)
-    #: Which rows: a condition on columns, see footfall.filters.
+    """Column of the dataset → its name in the file."""
     filter: Annotated[str, AfterValidator(_filter)] | None = Field(default=None, max_length=4000)
-    #: Columns written as a keyed SHA-256 in hex instead of their text.
+    """Which rows: `is_bot = false and host in ('a.example', 'b.example')`. `= != < <= > >=`, `in`, `is null`,
+    `starts_with`, `ends_with`, `contains`, `and`, `or`, `not`, brackets. Text in `'…'`, a time as
+    `'2026-11-20'` or `'2026-11-20 14:00:00+00'`. Rows for which it is unknown are left out.
+    """
     hash: list[Column] = Field(default_factory=list)
-    #: Columns left out.
+    """Columns written as a keyed SHA-256 in hex instead of their text."""
     drop: list[Column] = Field(default_factory=list)
-    #: `site`: a file for each site; `none`: all sites in one, told apart by `site_id`.
+    """Columns left out."""
     split: Literal["none", "site"] = "none"
-    #: CSV only: whether text that a spreadsheet would run as a formula has an apostrophe in front.
+    """`site`: a file for each site; `none`: all sites in one, told apart by `site_id`."""
     formula_guard: bool = True
-    #: Folder of one revision of one period.
+    """CSV only: whether text that a spreadsheet would run as a formula has an apostrophe in front."""
     key: str | None = Field(default=None, pattern=KEY_TEMPLATE, max_length=300)
-    #: Larger files are cut into parts, in bytes, 1 MiB to 4 GiB.
+    """Folder of one revision of one period; without it as in [delivery.md](delivery.md#keys)."""
     max_file_bytes: int = Field(default=MAX_FILE_BYTES, ge=1024 * 1024, le=4 * 1024**3)
-    #: Names of destinations, `main` being the client's `destination`.
+    """Larger files are cut into parts, in bytes, 1 MiB to 4 GiB."""
     destinations: list[Name] = Field(default=[MAIN], min_length=1)
-    #: Addresses that get one signed POST for each revision that was delivered.
+    """Names of destinations, `main` being the client's `destination`."""
     notify: list[Annotated[str, Field(pattern=NOTIFY)]] = Field(default_factory=list)
+    """Addresses that get one signed POST for each revision that was delivered."""
 
     @model_validator(mode="after")
     def _fits_together(self) -> "Export":

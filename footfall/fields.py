@@ -21,6 +21,7 @@ REFERENCE = (
 )
 COLUMN = r"^[a-z_][a-z0-9_]{0,62}$"
 KEY_TEMPLATE = r"^([A-Za-z0-9=_.-]|/|\{(export|dataset|client|date|hour|revision)\})+$"
+TOKEN = r"^[0-9a-f]{32}$"
 NOTIFY = r"^https?://[^\s@]+$"
 
 #: What a person is told who breaks a pattern.
@@ -40,6 +41,7 @@ EXPECTED = {
         "expected A-Z a-z 0-9 = _ . / - and the placeholders "
         "{export} {dataset} {client} {date} {hour} {revision}"
     ),
+    TOKEN: "expected the 32 hex digits under `_challenge/`",
     NOTIFY: "expected an address such as https://hooks.example/footfall",
 }
 

@@ -20,8 +20,11 @@ class FunnelStep(Strict):
     """One step: an event of a type, on a page if that matters; `*` in a page stands for any text."""
 
     name: str = Field(min_length=1, max_length=80)
+    """For people."""
     event: EventType = "page_view"
+    """The type of event that is the step."""
     page: str | None = Field(default=None, min_length=1, max_length=1024)
+    """The page that it happens on, `*` for any text; without it any page."""
 
     @property
     def page_pattern(self) -> str | None:
@@ -35,9 +38,12 @@ class Funnel(Strict):
     """Steps that a visit, or a visitor, takes in this order; other events may lie between."""
 
     name: str = Field(pattern=_NAME)
-    #: By whom it is counted: `session` or `visitor`. By visitor finds steps in different sessions.
+    """Names the funnel in its rows."""
     counted_by: Literal["session", "visitor"] = "session"
-    #: Minutes from the first step within which the last must be reached, up to a week.
-    #: Longer: more get through, and more days are counted anew each hour.
+    """By whom it is counted: `session` or `visitor`. By visitor finds steps in different sessions."""
     window_minutes: int = Field(default=1440, ge=1, le=10080)
+    """Minutes from the first step within which the last must be reached, up to a week. Longer: more get
+    through, and more days are counted anew each hour.
+    """
     steps: list[FunnelStep] = Field(min_length=2, max_length=8)
+    """In this order."""

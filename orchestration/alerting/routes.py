@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from footfall.errors import FootfallError
 from footfall.identities import written_id
+from footfall.mistake_words import field_of, reason_of
 from orchestration.alerting.alert import KINDS, Alert, Severity
 
 
@@ -96,9 +97,9 @@ def load_routes(path: Path | None, has_webhook: bool) -> list[Route]:
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
             raise FootfallError(f"{path} cannot be read: {type(error).__name__}") from None
         except ValidationError as error:
-            first = error.errors(include_input=False, include_url=False)[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise FootfallError(f"{path}: {where}: {first['msg'].removeprefix('Value error, ')}") from None
+            first = error.errors(include_url=False)[0]
+            reason = reason_of(first, {}, Route.model_fields)
+            raise FootfallError(f"{path}: {field_of(first)}: {reason}") from None
         names = [route.name for route in routes]
         if len(set(names)) < len(names):
             raise FootfallError(f"{path}: a route's name is used twice")

@@ -23,6 +23,8 @@ WHAT LIES HERE
     _schema/<export>/<id>/          columns.md: name, type and meaning of each column, and in which folder
                                     the statements lie that load the files into Athena, BigQuery, ...
     _keys/<id>.pem                  the public key that checks the signatures of manifests
+    _log/                           the signed list of all that was ever put here, and of what was promised:
+                                    it tells what is missing, to `footfall verify` and `footfall.read`
 
 HOW TO READ IT
 

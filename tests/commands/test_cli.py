@@ -53,8 +53,8 @@ def test_clients_lists_the_valid_ones_and_every_mistake_of_the_others(footfall, 
     assert (done.returncode, done.stderr) == (1, "")
     assert done.stdout.splitlines() == [
         "good: A Client, UTC; sites: good; exports: events (hourly)",
-        "SET ASIDE  bad.yaml: exports.0.cadence, line 5: Input should be 'live', 'hourly' or 'daily'",
-        "SET ASIDE  bad.yaml: color, line 6: Extra inputs are not permitted",
+        "SET ASIDE  bad.yaml: exports.1.cadence, line 5: expected 'live', 'hourly' or 'daily'",
+        "SET ASIDE  bad.yaml: color, line 6: is no field here",
     ]
 
 
@@ -281,7 +281,7 @@ def test_up_without_a_valid_client_names_every_mistake(footfall, tmp_path):
     done = footfall("up")
 
     assert done.returncode == 1
-    assert done.stderr.splitlines()[0] == "set aside: bad.yaml: client_id: Field required"
+    assert done.stderr.splitlines()[0] == "set aside: bad.yaml: client_id: is missing"
     assert done.stderr.splitlines()[-1] == f"footfall up: no valid client file in {footfall.clients}"
 
 

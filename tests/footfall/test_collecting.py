@@ -75,10 +75,10 @@ def test_a_client_may_have_keys_a_path_old_hosts_and_a_limit(mistakes):
             "declared by more than one site",
         ),
         ({"sites": [site("one", path="/t/a"), site("two", path="/t/a")]}, "path used twice: /t/a"),
-        ({"sites": [site("one", events_per_second=-1)]}, "greater than or equal to 0"),
+        ({"sites": [site("one", events_per_second=-1)]}, "expected 0 or more"),
         ({"api_keys": [an_api_key(site_id="three")]}, "k: no site three"),
         ({"sites": [site("one"), site("two")], "api_keys": [an_api_key()]}, "say the site_id"),
-        ({"api_keys": [an_api_key(permissions=[])]}, "at least 1 item"),
+        ({"api_keys": [an_api_key(permissions=[])]}, "at least 1 of them"),
         ({"api_keys": [{**an_api_key(), "sha256": "secret"}]}, "expected 64 hex digits"),
         ({"api_keys": [an_api_key(), an_api_key(text="b")]}, "API key name used twice: k"),
         ({"api_keys": [an_api_key(), an_api_key("other")]}, "API key used twice"),
@@ -103,24 +103,24 @@ def test_a_read_key_needs_no_site_where_there_are_several(mistakes):
         (
             {"api_keys": [an_api_key()]},
             {"api_keys": [an_api_key()]},
-            "two.yaml: api_keys.0.sha256: is a key of one",
+            "two.yaml: api_keys.1.sha256: is a key of one",
         ),
         (
             {"sites": [site("one", path="/t/a")]},
             {"sites": [site("two", path="/t/a")]},
-            "two.yaml: sites.0.path: is a path of one",
+            "two.yaml: sites.1.path: is a path of one",
         ),
         (
             {"sites": [site("one", domains=["*.x.example"])]},
             {"sites": [site("two", domains=["a.x.example"], legacy_domains=["a.x.example"])]},
-            "two.yaml: sites.0.domains: a.x.example belongs to one\n"
-            "two.yaml: sites.0.legacy_domains: a.x.example belongs to one",
+            "two.yaml: sites.1.domains: a.x.example belongs to one\n"
+            "two.yaml: sites.1.legacy_domains: a.x.example belongs to one",
         ),
         (
             {"sites": [site("one", domains=["a.x.example"], legacy_domains=["a.x.example"])]},
             {"sites": [site("two", domains=["*.x.example"])]},
-            "two.yaml: sites.0.domains: *.x.example belongs to one\n"
-            "two.yaml: sites.0.domains: a.x.example belongs to the old clients of one",
+            "two.yaml: sites.1.domains: *.x.example belongs to one\n"
+            "two.yaml: sites.1.domains: a.x.example belongs to the old clients of one",
         ),
     ],
 )

@@ -35,7 +35,7 @@ def test_a_time_that_is_none_is_refused_with_its_file_its_line_and_what_to_write
 
     assert in_force == []
     for said in wrong.values():
-        assert said[0].startswith("exports.0.filter, line ")
+        assert said[0].startswith("exports.1.filter, line ")
         assert "is a time and cannot be compared with" in said[0]
         assert "'2026-11-20 14:00:00+00'" in said[0]
 

@@ -216,7 +216,7 @@ def test_who_had_a_thing_keeps_it_when_another_file_claims_it(told, footfall):
     in_force, wrong = told(grab, {**shop, "name": "Changed too"}, forum)
     assert in_force == ["forum", "shop"]
     assert wrong["aaa"] == [
-        "sites.0.domains: forum.example belongs to forum",
+        "sites.1.domains: forum.example belongs to forum",
         "destination.url: overlaps the bucket and prefix of shop",
     ]
 

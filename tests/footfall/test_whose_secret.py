@@ -30,7 +30,7 @@ def test_all_that_is_wrong_with_a_file_is_said_at_once(told):
         "destination.endpoint",
         "destination.access_key",
         "destination.secret_key",
-        "exports.events.notify.0",
+        "exports.events.notify.1",
         "destination.url",
     ]
     assert "FOOTFALL_CLIENT_HOSTS" in wrong["bad"][0]

@@ -311,7 +311,7 @@ def test_routes_come_from_a_file_and_the_plain_webhook_beside_it(tmp_path):
 @pytest.mark.parametrize(
     ("written", "said"),
     [
-        ("routes: [{name: a, to: 'slack://secret'}]", "routes.0.to"),
+        ("routes: [{name: a, to: 'slack://secret'}]", "routes.1.to"),
         ("routes: [{name: a, to: 'env:A', kinds: [nonsense]}]", "nonsense is no kind of alert"),
         ("routes: [{name: a, to: 'env:A'}, {name: a, to: 'env:B'}]", "used twice"),
         ("routes: [", "cannot be read"),

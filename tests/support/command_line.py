@@ -19,22 +19,24 @@ class CommandLine:
     ports: dict[str, str]
     settings: dict[str, str] = field(default_factory=dict)
 
-    def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run a command to its end."""
+    def environment(self) -> dict[str, str]:
+        """What a command of this installation runs with."""
         inherited = {
             name: value for name, value in os.environ.items() if not name.startswith(("FOOTFALL_", "AWS_"))
         }
+        own = {
+            "FOOTFALL_ENV_FILE": os.devnull,
+            "FOOTFALL_HOME": str(self.home),
+            "FOOTFALL_CLIENTS": str(self.clients),
+        }
+        return inherited | self.ports | own | self.settings
+
+    def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end."""
         return subprocess.run(
             [sys.executable, "-m", "commands.cli", *arguments],
             cwd=ROOT,
-            env=inherited
-            | self.ports
-            | {
-                "FOOTFALL_ENV_FILE": os.devnull,
-                "FOOTFALL_HOME": str(self.home),
-                "FOOTFALL_CLIENTS": str(self.clients),
-            }
-            | self.settings,
+            env=self.environment(),
             capture_output=True,
             text=True,
             timeout=60,

@@ -1,0 +1,86 @@
+"""A web site of a client: a field of its file."""
+
+import re
+from fnmatch import fnmatchcase
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from footfall import collecting, funnel
+from footfall.consent import GpcPolicy
+from footfall.day_zones import Timezone
+from footfall.fields import Name
+from footfall.page_rules import PageRules
+from footfall.strict import Strict
+from footfall.wildcards import is_everybodys
+
+_SITE_KEY = r"^[A-Za-z0-9_-]{8,64}$"
+#: What a person is told who breaks the pattern.
+EXPECTED = {_SITE_KEY: "expected 8 to 64 of A-Z a-z 0-9 _ -"}
+
+SiteKey = Annotated[str, Field(pattern=_SITE_KEY)]
+
+_DOMAIN = re.compile(r"^(\*\.)?[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")
+
+
+def _domain(value: str) -> str:
+    if not _DOMAIN.fullmatch(value):
+        raise ValueError("expected a lower-case host name such as shop.example or *.shop.example")
+    if is_everybodys(value):
+        raise ValueError("a wildcard needs a domain of one's own, such as *.shop.example")
+    return value
+
+
+Domain = Annotated[str, AfterValidator(_domain)]
+
+
+class Site(Strict):
+    """A web site of a client; `*.` in front of a domain stands for all its subdomains."""
+
+    site_id: Name
+    """Names the site in every row; one of a kind among all clients."""
+    key: SiteKey
+    """Stands for the site in the pixel; public, one of a kind among all clients."""
+    pages: PageRules = PageRules()
+    """Which addresses are one page."""
+    linked_domains: list[Domain] = Field(default_factory=list, max_length=200)
+    """Domains of others that visitors come back from, as a booking service: `internal` referrers."""
+    domains: list[Domain] = Field(min_length=1)
+    """Hosts of the site; `*.` in front means all below, and needs a domain of one's own: not `*.co.uk`, nor
+    one that covers another client's. Events of other hosts are kept, with `is_declared_host` false.
+    """
+    timezone: Timezone | None = None
+    """In which the site's days begin; the client's where not given."""
+    timeout_minutes: int = Field(default=30, ge=1, le=720)
+    """Minutes without an event that end a session. Lower: more and shorter sessions, more bounces."""
+    cut_at_midnight: bool = False
+    """Also end sessions at the site's midnight, as Matomo and Universal Analytics do. More sessions."""
+    cut_on_campaign: bool = False
+    """Also end a session where a page view names another campaign. More sessions."""
+    conversions: list[funnel.EventType] = Field(default=["purchase"], max_length=64)
+    """Types of events that count as conversions. More of them: higher conversion rates."""
+    path: collecting.Alias | None = None
+    """A path of the collector that stands for this site: events to it need no key (first-party proxies)."""
+    legacy_domains: list[Domain] = Field(default_factory=list)
+    """Hosts whose old clients name only a `domain` and no key. Anyone can claim a host, as with any pixel."""
+    events_per_second: int | None = Field(default=None, ge=0, le=1_000_000)
+    """Events a second that the collector takes for this site; 0: no limit; without it the setting's."""
+    consent_default: Literal[0, 1] = 1
+    """Consent tier of events that declare none: 1 recognises a visitor for a UTC day, 0 not at all."""
+    gpc_policy: GpcPolicy = "tier1"
+    """What Global Privacy Control does: `tier1` caps an event at tier 1, `tier0` at tier 0."""
+
+    @model_validator(mode="after")
+    def _legacy_domains_are_its_own(self) -> "Site":
+        for domain in self.legacy_domains:
+            if domain.startswith("*.") or not self.declares(domain):
+                raise ValueError(f"legacy_domains: {domain} is no host that `domains` declares")
+        return self
+
+    def declares(self, host: str) -> bool:
+        """Whether `host` is one of the domains, or below a wildcard one."""
+        return host in self.domains or any(fnmatchcase(host, domain) for domain in self.domains)
+
+    def links_to(self, host: str) -> bool:
+        """Whether `host` is a linked domain, or below a wildcard one."""
+        return any(fnmatchcase(host, domain) for domain in self.linked_domains)
