@@ -16,7 +16,7 @@ from support.imported_logs import Imports
 from sources.log_formats import FORMATS
 
 ROOT = Path(__file__).resolve().parents[2]
-SAMPLES = ROOT / "tests" / "fixtures" / "logs"
+SAMPLES = ROOT / "tests" / "fixtures" / "access_logs"
 CASES = ROOT.parent / "shared" / "cases" / "logs"
 
 
