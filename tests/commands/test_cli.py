@@ -218,7 +218,6 @@ def test_run_refuses_what_is_no_range_of_hours(footfall, start, end, said):
     ("arguments", "said"),
     [
         (["no-such.log", "--client", "demo"], "no-such.log does not exist"),
-        (["clients", "--client", "demo"], "clients"),
         (["no-such.log", "--client", "nobody"], "no client 'nobody'; valid are: agency, demo"),
         (["no-such.log", "--client", "agency"], "--site bakery | cycling | gallery"),
         (["no-such.log", "--client", "demo", "--site", "bakery"], "--site shop"),

@@ -57,7 +57,7 @@ def test_more_than_a_tenth_in_quarantine_fails_the_command_and_says_so(footfall,
 
 
 def test_the_next_command_is_over_whole_days_of_the_client_too(footfall, tmp_path):
-    (tmp_path / "access.log").write_text(FORMATS["combined"][0])
+    (tmp_path / "access.log").write_text(_text("combined"))
 
     done = footfall("import", str(tmp_path / "access.log"), "--client", "agency", "--site", "bakery")
 

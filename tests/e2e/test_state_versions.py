@@ -29,6 +29,7 @@ DATABASES = {
     "registry.sqlite": ("domains", "list"),
     "alerts.sqlite": ("alerts", "list"),
     "listings.sqlite": RUN,
+    "access.sqlite": ("keys", "list"),
 }
 
 

@@ -87,7 +87,7 @@ def mart_warehouse(path=":memory:"):
         "CREATE TABLE intermediate.unpublished_visitors "
         "(client_id VARCHAR, site_id VARCHAR, visitor_id VARCHAR); "
         "CREATE TABLE intermediate.published_snapshots (client_id VARCHAR, snapshot VARCHAR); "
-        "CREATE TABLE ingest.hours (received_hour TIMESTAMPTZ)"
+        "CREATE TABLE ingest.hours (received_hour TIMESTAMPTZ, had_ended BOOLEAN)"
     )
     return connection
 

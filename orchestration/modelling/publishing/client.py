@@ -182,7 +182,8 @@ def _with_visitors(
 
 def _complete_through(connection: Connection) -> str:
     row = run(
-        connection, "SELECT max(received_hour) + INTERVAL 1 HOUR FROM ingest.hours WHERE had_ended"
+        connection,
+        "SELECT max(received_hour) + INTERVAL 1 HOUR FROM ingest.hours WHERE coalesce(had_ended, true)",
     ).fetchone()
     return row[0].astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if row and row[0] else ""
 
