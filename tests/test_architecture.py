@@ -278,10 +278,9 @@ def test_nothing_imports_tests():
         assert _importers(name, *PARTS[:-2]) == [], name
 
 
-#: What takes the place of a part of Dagster builds on that part, and those have no public name; nor has the
-#: summary that bars are drawn from. Their tests fail where they change.
+#: What takes the place of a part of Dagster builds on that part, and those have no public name. Their tests
+#: fail where they change.
 REPLACEMENTS = (
-    "orchestration/bars.py",
     "orchestration/launcher.py",
     "tests/orchestration/test_launcher.py",
 )

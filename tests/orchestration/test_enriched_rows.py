@@ -289,9 +289,8 @@ def test_an_app_that_the_site_declares_is_a_persons_and_on_no_other_site(lake, c
 
     ingest_hours(connection, lake, [HOUR], Registry((owner,), ()))
 
-    rows = connection.execute(
-        "SELECT is_bot, bot_class, bot_name, bot_signals FROM ingest.events ORDER BY event_id"
-    ).fetchall()
+    asked = "SELECT is_bot, bot_class, bot_name, bot_signals FROM ingest.events ORDER BY event_id"
+    rows = show(connection, lake).execute(asked).fetchall()
     assert rows == [
         (False, None, None, None),
         (False, None, None, None),
