@@ -20,6 +20,8 @@
 
     {%- set find = context.get('find_' ~ rule) -%}
     {%- if find %}
+        {#- It reads stored columns, which an earlier program may not have made. -#}
+        {% do require_columns(stored, model.columns.keys() | list) %}
         {% call statement('find') %}{{ find(stored) }}{% endcall %}
     {%- endif %}
     {% call statement('make') %}{{ create_table_as(True, made, compiled_code) }}{% endcall %}
@@ -50,13 +52,18 @@
 {% macro same_columns(made, stored) %}
     {%- set there = adapter.get_columns_in_relation(stored) | map(attribute='name') | list -%}
     {%- set here = adapter.get_columns_in_relation(made) | map(attribute='name') | list -%}
-    {%- if there | sort != here | sort -%}
+    {% do require_columns(stored, here) %}
+    {{ return(get_quoted_csv(there)) }}
+{% endmacro %}
+
+{% macro require_columns(stored, wanted) %}
+    {%- set there = adapter.get_columns_in_relation(stored) | map(attribute='name') | list -%}
+    {%- if there | sort != wanted | sort -%}
         {{ exceptions.raise_compiler_error(
             'the columns of ' ~ stored.identifier ~ ' have changed: stored are ' ~ there | join(', ')
-            ~ '; the model makes ' ~ here | join(', ') ~ '. Run `footfall rebuild`.'
+            ~ '; the model makes ' ~ wanted | join(', ') ~ '. Run `footfall rebuild`.'
         ) }}
     {%- endif -%}
-    {{ return(get_quoted_csv(there)) }}
 {% endmacro %}
 
 {#- The rule of most tables: rows of what was touched, by the grain that the model names. -#}

@@ -54,6 +54,8 @@ class TakenUp:
     rows_before: dict
     objects_before: dict
     ids_before: dict
+    refused: "subprocess.CompletedProcess[str]"
+    is_untouched: bool
     ran: "subprocess.CompletedProcess[str]"
 
 
@@ -62,7 +64,19 @@ def taken_up(tmp_path_factory):
     state = unpack(tmp_path_factory.mktemp("frozen"))
     before = rows(state), objects(state), {client: ids(state, client) for client in CLIENTS}
     state.ship_the_spool()
-    return TakenUp(state, *before, state.footfall("run", "--from", NEXT_HOUR[0], "--to", NEXT_HOUR[1]))
+    hour = ("--from", NEXT_HOUR[0], "--to", NEXT_HOUR[1])
+    refused = state.footfall("run", *hour)
+    is_untouched = (rows(state), objects(state)) == before[:2]
+    state.rebuild()
+    return TakenUp(state, *before, refused, is_untouched, state.footfall("run", *hour))
+
+
+def test_models_of_other_columns_deliver_nothing_before_they_are_made_anew(taken_up):
+    said = taken_up.refused.stdout + taken_up.refused.stderr
+
+    assert taken_up.refused.returncode == 1
+    assert "the columns of int_events_sessionised have changed" in said and "footfall rebuild" in said
+    assert taken_up.is_untouched
 
 
 def test_the_next_hour_runs_on_it(taken_up):

@@ -78,6 +78,7 @@ class Machines:
 def machines(tmp_path_factory):
     folder = tmp_path_factory.mktemp("machines")
     first = unpack(folder / "first")
+    first.rebuild()
     clients = first.folder / "clients" / "demo.yaml"
     clients.write_text(clients.read_text() + HASHED)
     first.ship_the_spool()

@@ -53,6 +53,7 @@ class Story:
 @pytest.fixture(scope="module")
 def story(tmp_path_factory):
     state = unpack(tmp_path_factory.mktemp("owner"))
+    state.rebuild()
     story = Story(state, objects(state, "agency"))
     lake = LocalStore(state.home / "lake")
     lines = [

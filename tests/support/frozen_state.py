@@ -51,6 +51,11 @@ class FrozenState:
             check=False,
         )
 
+    def rebuild(self) -> None:
+        """Make the models anew, whose columns have changed since: what the list of changes asks for."""
+        done = self.footfall("rebuild")
+        assert done.returncode == 0, done.stdout + done.stderr
+
     def ship_the_spool(self) -> None:
         """Let a collector put into the lake what lies in the spool."""
         collector = subprocess.Popen([sys.executable, "-m", "collector"], cwd=ROOT, env=self.environment)
