@@ -15,6 +15,7 @@ import click
 import yaml
 
 from footfall.allowed import Allowed
+from footfall.catalogue.periods import kind_of
 from footfall.clients import Client, load_registry, read_client
 from footfall.errors import FootfallError
 from footfall.exports import CADENCES
@@ -95,9 +96,8 @@ def _ordered(text: str) -> tuple[str, str]:
         raise FootfallError(
             f"--export {text}: there is no dataset {dataset}; there are {', '.join(CADENCES)}"
         )
-    if cadence and cadence not in allowed:
-        raise FootfallError(f"--export {text}: {dataset} can be delivered {' or '.join(allowed)}")
-    return dataset, cadence or ("hourly" if "hourly" in allowed else allowed[0])
+    usual = next((c for c in allowed if kind_of(c).is_hour and not kind_of(c).is_live), allowed[0])
+    return dataset, cadence or usual
 
 
 def _text(

@@ -45,6 +45,7 @@ def test_no_two_zones_have_one_name_in_dagster():
 def ran(tmp_path_factory):
     """After a run over a warehouse in which one client left an unknown zone, and its file names one."""
     state = unpack(tmp_path_factory.mktemp("one"))
+    state.rebuild()
     with duckdb.connect(str(state.home / "warehouse.duckdb")) as connection:
         connection.execute("UPDATE ingest.sites SET timezone = 'localtime' WHERE client_id = 'agency'")
     agency = state.folder / "clients" / "agency.yaml"
