@@ -59,6 +59,8 @@ def run_hours(settings: Settings, start: datetime, end: datetime, *, is_open: bo
             runs.add("hourly", *_keys(part.start, part.end), periods=by_hour * part.hours)
             if len(parts) > 1:
                 print(pace.after(part), flush=True)
+        # A day that ends with the running hour has not ended.
+        over = max(start, min(end, floor(datetime.now(UTC))))
         for schedule in definitions.schedules or []:
             assert isinstance(schedule, dg.ScheduleDefinition)
             if schedule.name.startswith("daily_"):
@@ -69,7 +71,7 @@ def run_hours(settings: Settings, start: datetime, end: datetime, *, is_open: bo
                     for export in client.exports
                     if export.kind.is_day and (calendar := client.calendar(export)).last_zone == zone
                 ]
-                ended = _whole(settings, calendars, ended_days(start, end, zone), start, schedule.name)
+                ended = _whole(settings, calendars, ended_days(start, over, zone), start, schedule.name)
                 if ended:
                     runs.add(schedule.name, ended[0], ended[-1], periods=len(calendars) * len(ended))
 

@@ -62,6 +62,8 @@ def review(
     connection: duckdb.DuckDBPyConnection, lake: ObjectStore, counts: Sequence[HourCounts]
 ) -> list[Finding]:
     """Look at each hour, and record what is found in `ingest.incidents`."""
+    if not counts:
+        return []
     found = []
     markers = _Markers(lake)
     implausible = _implausible(connection, counts)

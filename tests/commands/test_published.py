@@ -20,7 +20,7 @@ def footfall(tmp_path_factory):
     home = tmp_path_factory.mktemp("published") / "state"
     shelf = Shelf(home, LocalStore(home / "lake"))
     with mart_warehouse() as connection:
-        connection.execute("INSERT INTO ingest.hours VALUES ('2026-04-14T09:00:00Z')")
+        connection.execute("INSERT INTO ingest.hours VALUES ('2026-04-14T09:00:00Z', true)")
         for day in (MONDAY, TUESDAY):
             for visitor in ("ann", "=bob,\n"):
                 see(connection, day, visitor)
