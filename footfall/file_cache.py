@@ -3,7 +3,6 @@
 An object that is never written again has no stale copy. Several processes may share a folder.
 """
 
-import hashlib
 import os
 import secrets
 import time
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from footfall.errors import FootfallError
 from footfall.store import LocalStore, ObjectStore
+from footfall.whole_files import sha256_of
 
 #: Seconds for which a copy that was asked for stays, however full the folder is: whoever asked opens it now.
 _IN_USE = 600
@@ -49,8 +49,7 @@ class FileCache:
         part = self._part()
         try:
             store.fetch(key, part)
-            with part.open("rb") as file:
-                found = hashlib.file_digest(file, "sha256").hexdigest()
+            found = sha256_of(part)
             if found != sha256:
                 raise FootfallError(f"{store.url(key)} is damaged: its sha256 is {found}, not {sha256}")
             self._take(part, path)

@@ -20,7 +20,6 @@ from footfall.whole_files import written_beside
 
 #: The cache, below the state folder.
 CACHE = "lake-cache"
-_PIECE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -33,15 +32,6 @@ class HourFile:
     bytes: int
     rows: int
     columns: str
-
-
-def sha256_of(path: Path) -> str:
-    """The digest of a file, in hex, without holding it in memory."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while piece := file.read(_PIECE):
-            digest.update(piece)
-    return digest.hexdigest()
 
 
 class HourFiles:

@@ -1,7 +1,14 @@
 """Files that are there whole or not at all, for their owner alone."""
 
+import hashlib
 import os
 from pathlib import Path
+
+
+def sha256_of(path: Path) -> str:
+    """The digest of a file, in hex, without holding it in memory."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def written_beside(path: Path, data: bytes) -> Path:

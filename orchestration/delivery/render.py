@@ -1,6 +1,5 @@
 """One period of one export as files: the same rows give the same bytes, whatever the order they came in."""
 
-import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from footfall.catalogue.periods import Period
 from footfall.failures import ConfigError
 from footfall.manifest import DeliveredFile
 from footfall.sql import Sql, joined, name, number, run, sql, text
+from footfall.whole_files import sha256_of
 from orchestration.delivery.selection import Selection
 
 NO_LIMIT = sql("")
@@ -61,7 +61,7 @@ def render(
         bound = [*values, site] if site else values
         written = _write(connection, table, selection, narrowed, bound, folder / f"{site or 'all'}")
         for part, (path, rows) in enumerate(written, 1):
-            sha256 = hash_file(path)
+            sha256 = sha256_of(path)
             file_name = keys.file_name(
                 export.name,
                 period,
@@ -124,12 +124,6 @@ def _laid_out(
         files.append(DeliveredFile(prefix + called, len(data), sha256, 0, site))
         paths.append(path)
     return Rendered(tuple(files), tuple(paths), 0, 0, 0)
-
-
-def hash_file(path: Path) -> str:
-    """The sha256 of a file, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def preview(

@@ -11,10 +11,11 @@ from tempfile import TemporaryDirectory
 import duckdb
 
 from footfall.catalogue.ingested import COLUMN_TYPES
-from footfall.hour_files import HourFile, HourFiles, sha256_of
+from footfall.hour_files import HourFile, HourFiles
 from footfall.keys import events_prefix
 from footfall.sql import Sql, has_table, joined, kind, name, names, run, scratch, sql
 from footfall.store import NotFound
+from footfall.whole_files import sha256_of
 from orchestration.ingest.event_rows import ORDER, PARQUET
 from orchestration.ingest.schema import make_schema
 from orchestration.stored_hours import record_file

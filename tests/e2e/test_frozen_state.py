@@ -10,9 +10,9 @@ import pytest
 from support.frozen_state import NEXT_HOUR, FrozenState, unpack
 
 from commands.demo.delivered import files
-from footfall.hour_files import sha256_of
 from footfall.store import LocalStore
 from footfall.verify import verify_bucket
+from footfall.whole_files import sha256_of
 
 CLIENTS = ("agency", "demo")
 #: Deliveries of the hour that the earlier version had not run.

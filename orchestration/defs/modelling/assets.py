@@ -76,12 +76,8 @@ def _models(
     *,
     select: str = "fqn:*",
     exclude: str | None = None,
-    reads_events: bool,
 ) -> dg.AssetsDefinition:
-    """The models that dbt's selection says, made by dbt's arguments for all of them.
-
-    `reads_events`: whether one of them reads the lake's hours.
-    """
+    """The models that dbt's selection says, made by dbt's arguments for all of them."""
     known = given().models
 
     @dbt_assets(
@@ -97,7 +93,8 @@ def _models(
     def models(
         context: dg.AssetExecutionContext, lake: Lake, warehouse: Warehouse, state: State
     ) -> Iterator[Any]:
-        files = lake.files() if reads_events else None
+        # Of both builds the one of windows reads the lake's hours.
+        files = lake.files() if name == WINDOWED_BUILD else None
         yield from _build(context, files, warehouse, state, name, everything, known)
 
     return models
@@ -128,8 +125,6 @@ def _build(
     if files is not None:
         with warehouse.connect(files.folder) as connection:
             take_up_events(connection, files)
-    if name == WINDOWED_BUILD:
-        with warehouse.connect() as connection:
             note_begun(connection)
     with warehouse.exclusive():
         results = build(arguments, path, (window.start, window.end), target, files, known)
@@ -273,8 +268,8 @@ def published_marts(
 def modelling() -> dg.Definitions:
     return dg.Definitions(
         assets=[
-            _models(WINDOWED_BUILD, build_windowed(), exclude=WHOLE, reads_events=True),
-            _models(WHOLE_BUILD, build_whole(), select=WHOLE, reads_events=False),
+            _models(WINDOWED_BUILD, build_windowed(), exclude=WHOLE),
+            _models(WHOLE_BUILD, build_whole(), select=WHOLE),
             each_hour(published_marts, given().first_hour),
         ]
     )

@@ -1,6 +1,5 @@
 """One Parquet file: from a SELECT to the lake, never whole in memory; and what tells whether to make it."""
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from footfall.published.layout import Span
 from footfall.sql import SCRATCH, Connection, Sql, names, run, scratch, text
 from footfall.sql import number as number_of
 from footfall.store import ObjectStore
+from footfall.whole_files import sha256_of
 
 #: Rows that a file holds together, 10,000 to 122,880. A reader of one visitor reads one group of a file:
 #: fewer rows cost it less, and make files a little larger.
@@ -104,8 +104,7 @@ class Writer:
             rows = int(done[0]) if done else 0
             if not rows:
                 return None
-            with path.open("rb") as file:
-                sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+            sha256 = sha256_of(path)
             size = path.stat().st_size
             key = keys.published_file(self.client_id, table, what, sha256)
             if self.there.get(key) != size:
