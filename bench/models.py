@@ -227,7 +227,7 @@ def prepare(folder: Path, history: int, events: int) -> None:
             connection.execute(statement)
         connection.execute(
             "INSERT INTO ingest.sites "
-            "SELECT 'client-' || n, 'shop', 'Europe/Berlin', 30, false, false, 'purchase' "
+            "SELECT 'client-' || n, 'shop', 'Europe/Berlin', 30, false, false, 'purchase', NULL "
             "FROM range(?) AS r(n)",
             [CLIENTS],
         )

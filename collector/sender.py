@@ -132,6 +132,7 @@ def receipt(
         client_hints=_client_hints(headers) if b"sec-ch-ua" in headers else None,
         consent_default=site.consent_default,
         gpc_policy=site.gpc_policy,
+        dnt_policy=site.dnt_policy,
     )
 
 
@@ -167,6 +168,7 @@ def receipt_of_person(
         city=city,
         consent_default=_consent_of(holder, site),
         gpc_policy=site.gpc_policy,
+        dnt_policy=site.dnt_policy,
         token=person.token,
     )
 

@@ -22,21 +22,20 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "api": "the API alone, until Ctrl-C",
         "doctor": "is this installation able to do its work? --watch: is it alive?",
     },
-    "Clients": {
+    "Clients, and their data in": {
         "clients": "check the client files; test: prove a client's destinations",
         "keys": "API keys: new, list, revoke, rotate, hash",
         "domains": "the registry of domains: list, approve, block, retire, verify",
         "reload": "let a running Dagster load the client files anew",
-    },
-    "Data in": {
         "import": "access logs, CloudFront logs or events of another tool",
-        "enrich": "fields of stored events that were learnt later",
+        "enrich": "what was learnt later of stored events",
         "replay": "quarantined lines again, under the rules of today",
     },
     "Tables and deliveries": {
         "run": "hours, from raw objects to files in the clients' buckets",
         "rebuild": "every model anew, after a change of the models",
         "published": "the tables that programs read: list, read",
+        "ask": "saved questions of these tables, and what each answers",
         "deliveries": "the ledger: list, replay, restate, rebuild, usage",
         "verify": "a bucket against its manifests",
     },

@@ -98,6 +98,7 @@ class _Place:
             taken = _Taken(
                 report.lines,
                 report.page_views,
+                unstored=report.other_hits,
                 quarantined=report.refused + report.malformed,
                 hours=set(report.by_hour),
             )

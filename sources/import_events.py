@@ -26,6 +26,7 @@ from footfall.event import (
     Refused,
     check_event,
     event_line,
+    is_kept,
     refused_line,
 )
 from footfall.privacy import Salts, visitor_id
@@ -69,7 +70,7 @@ def import_events(
     survey = _survey(path, latest)
     file_name = names.of_file(survey.sha256, store, client.client_id, survey.first_good)
     kept = KeptLines(path, max_kept_bytes)
-    taken = refusals = 0
+    taken = refusals = left_out = 0
     last_good = survey.first_good
     digest = hashlib.sha256()
     for number, line in numbered_lines(path, digest.update):
@@ -94,7 +95,11 @@ def import_events(
             source="import",
             consent_default=site.consent_default,
             gpc_policy=site.gpc_policy,
+            dnt_policy=site.dnt_policy,
         )
+        if not is_kept(receipt, event):
+            left_out += 1
+            continue
         text = event_line(event, receipt, sent_at=None, is_declared_host=site.declares(event.host))
         kept.add(given.at, _without_addresses(text, given.addresses))
         taken += 1
@@ -103,10 +108,10 @@ def import_events(
     stored = kept.put_into(store, f"import-{file_name[:12]}", client.client_id)
     stored.require(path, events=taken, refused=refusals)
     return ImportReport(
-        lines=stored.events + stored.refused,
-        hits=stored.events,
+        lines=stored.events + left_out + stored.refused,
+        hits=stored.events + left_out,
         page_views=stored.events,
-        other_hits=0,
+        other_hits=left_out,
         refused=stored.refused,
         malformed=0,
         by_hour=stored.by_hour,

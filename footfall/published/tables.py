@@ -8,7 +8,7 @@ What was opened stays readable after a newer snapshot has taken its place, for a
 then it is `Expired`. This is the one module of the ground floor, beside `footfall.sql`, that knows SQL.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -71,6 +71,28 @@ class Tables:
         if found.day is None:
             return self._by_row(found, visitor)
         return self._by_day(found, first or date.min, last or date.max, visitor)
+
+    def answer(
+        self,
+        query: Sql,
+        tables: Iterable[str],
+        values: Mapping[str, object],
+        first: date | None = None,
+        last: date | None = None,
+    ) -> Connection:
+        """The answer to a query over `tables` under their own names, which reads these days at most.
+
+        Raises as `select` does.
+        """
+        for each in tables:
+            days = (first, last) if self.table(each).day is not None else (None, None)
+            run(
+                self.connection,
+                "CREATE OR REPLACE TEMP VIEW {table} AS {rows}",
+                table=name(each),
+                rows=self.select(each, *days),
+            )
+        return run(self.connection, "{query}", values, query=query)
 
     def table(self, table: str) -> PublishedTable:
         """What the snapshot says of a table. Raises FootfallError where it has none of that name."""

@@ -2,7 +2,7 @@
 
 {%- set of_source = [
     'host', 'referrer_host', 'referrer_class', 'referrer_source', 'utm_source', 'utm_medium', 'utm_campaign',
-    'click_network',
+    'utm_term', 'utm_content', 'click_network',
 ] -%}
 {%- set of_entry = [
     'country', 'region', 'city', 'language', 'screen', 'device', 'browser', 'os',
@@ -235,6 +235,8 @@ final as (
         coalesce(source, case when channel = 'Direct' then '(direct)' else '(not set)' end) as source,
         coalesce(medium, case when channel = 'Direct' then '(none)' else '(not set)' end) as medium,
         utm_campaign as campaign,
+        utm_term as term,
+        utm_content as content,
         channel,
         country,
         region,
