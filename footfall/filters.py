@@ -234,7 +234,7 @@ class _Parser:
             column, _, member = self._tokens[self._next][1].partition(".")
             if member.startswith("'"):
                 member = member[1:-1].replace("''", "'")
-            if not member:
+            if not member or "\0" in member:
                 raise self._unexpected("the name of a member")
             self._next += 1
             return column.lower(), member

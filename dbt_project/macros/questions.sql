@@ -20,7 +20,7 @@
 {% macro athena__of_client(of) %}{{ of }}client = {{ var('client') }}{% endmacro %}
 
 {#- What the clocks of the site show at a moment. -#}
-{% macro site_time(moment) %}{{ shown_ahead(moment, '(' ~ var('clock', '0') ~ ')') }}{% endmacro %}
+{% macro site_time(moment) %}{{ shown_ahead(moment, 'cast(' ~ var('clock', '0') ~ ' as bigint)') }}{% endmacro %}
 
 {% macro median_of(value) %}{{ return(adapter.dispatch('median_of')(value)) }}{% endmacro %}
 {% macro default__median_of(value) %}{{ return("median(cast(" ~ value ~ " as double))") }}{% endmacro %}

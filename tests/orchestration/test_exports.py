@@ -168,6 +168,7 @@ def test_a_filter_that_does_not_fit_is_a_clear_mistake(connection, tmp_path, con
         "a in ()",
         "props. = 1",
         "props.'' = 1",
+        "props.'a\0b' = 1",
         "title.a = 1",
         "props.plan contains 3",
     ],
