@@ -4,9 +4,10 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import chain, islice
+from pathlib import Path
 
 import click
 
@@ -17,15 +18,17 @@ from footfall.catalogue.periods import days
 from footfall.clients import Client, Site
 from footfall.durable import open_lake
 from footfall.errors import FootfallError
+from footfall.geo import GeoFile
 from footfall.hours import HOUR, floor, lower_first_hour, run_command
 from footfall.privacy import Salts
 from footfall.settings import Settings
 from footfall.signatures import load_signer
 from footfall.store import ObjectStore
 from sources.event_names import EventNames
-from sources.import_events import import_events
+from sources.import_events import EventReceiver, import_events
 from sources.import_files import LocalFile, local_files
 from sources.log_formats import FORMATS
+from sources.tools.export import tools
 
 #: The part of all lines in quarantine beyond which the command fails: perhaps they are of another format.
 MOST_QUARANTINED = 0.1
@@ -90,14 +93,19 @@ class _Place:
     salts: Salts
     names: EventNames
 
-    def events(self, files: Iterator[LocalFile]) -> Iterator[_Said]:
-        """Events as lines of JSON, each file by itself."""
+    def events(self, files: Iterator[LocalFile], tool: str | None, geoip: Path | None) -> Iterator[_Said]:
+        """Events as lines of JSON, or the exports of a tool, each file by itself."""
+        geo = GeoFile(geoip) if geoip is not None else None
+        receiver = EventReceiver(self.client, self.site, self.lake, self.salts, self.names)
+        if geo is not None:
+            receiver = replace(receiver, place=geo.place)
         for file in files:
-            report = import_events(file.path, self.client, self.site, self.lake, self.salts, self.names)
+            report = import_events(file.path, receiver, None if tool is None else tools()[tool])
             file.let_go()
             taken = _Taken(
                 report.lines,
                 report.page_views,
+                unstored=report.other_hits,
                 quarantined=report.refused + report.malformed,
                 hours=set(report.by_hour),
             )
@@ -156,7 +164,7 @@ class _Place:
     "log_format",
     default="auto",
     show_default=True,
-    type=click.Choice(["auto", "ndjson", *(form.name for form in FORMATS)]),
+    type=click.Choice(["auto", *(form.name for form in FORMATS), "ndjson", *tools()]),
     help="What they are; auto: as the first thousand lines tell.",
 )
 @click.option(
@@ -198,8 +206,8 @@ def command(
         lake = open_lake(settings.lake, settings.s3_endpoint)
         names = EventNames.of(load_signer(settings.home / "keys"))
         place = _Place(known, of_site, lake, Salts(lake), names)
-        if log_format == "ndjson":
-            said = place.events(files)
+        if log_format == "ndjson" or log_format in tools():
+            said = place.events(files, None if log_format == "ndjson" else log_format, settings.geoip)
         else:
             said = place.logs(
                 files,
