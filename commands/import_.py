@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from commands.compare import beside_ours
 from commands.parameters import client
 from commands.registry import known_client, known_site
 from commands.state import with_installation
@@ -28,6 +29,7 @@ from sources.event_names import EventNames
 from sources.import_events import EventReceiver, import_events
 from sources.import_files import LocalFile, local_files
 from sources.log_formats import FORMATS
+from sources.old_figures import read_figures
 from sources.tools.export import tools
 
 #: The part of all lines in quarantine beyond which the command fails: perhaps they are of another format.
@@ -156,7 +158,7 @@ class _Place:
 
 
 @click.command()
-@click.argument("file", nargs=-1, required=True)
+@click.argument("file", nargs=-1)
 @client(required=True, text="Whose they are.")
 @click.option("--site", metavar="ID", help="The site they are of (default: the client's only one).")
 @click.option(
@@ -179,6 +181,12 @@ class _Place:
 @click.option(
     "--requests", is_flag=True, help="Logs: every request, beside the page views (cloudfront: always)."
 )
+@click.option(
+    "--compare",
+    type=click.Path(path_type=Path),
+    metavar="CSV",
+    help="Put the other tool's sums by day beside ours; FILE may then be missing.",
+)
 @with_installation
 def command(
     settings: Settings,
@@ -189,6 +197,7 @@ def command(
     notation: str | None,
     no_page_views: bool,
     requests: bool,
+    compare: Path | None,
 ) -> int:
     """Put logs, or events of another tool, into the lake, each line at its own time.
 
@@ -200,6 +209,27 @@ def command(
     of_site = known_site(known, site)
     if notation is not None and log_format != "auto":
         raise FootfallError("--log-format says what a line is, and --format too: give one of them")
+    if not file and compare is None:
+        raise FootfallError("name a FILE to import; - is the standard input")
+    figures = read_figures(compare) if compare is not None else None
+    code = 0
+    if file:
+        code = _import(settings, file, known, of_site, log_format, notation, no_page_views, requests)
+    if figures is not None:
+        code = max(code, beside_ours(settings, known, of_site, figures))
+    return code
+
+
+def _import(
+    settings: Settings,
+    file: tuple[str, ...],
+    known: Client,
+    of_site: Site,
+    log_format: str,
+    notation: str | None,
+    no_page_views: bool,
+    requests: bool,
+) -> int:
     begun = time.monotonic()
     with local_files(file, s3_endpoint=settings.s3_endpoint) as given:
         files, is_only = _counted(given)

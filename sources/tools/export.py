@@ -124,3 +124,9 @@ def _tool(path: Path) -> Tool:
     mapping = export.mapping
     of_first = mapping.model_copy(update={"fields": mapping.fields | export.of_first})
     return Tool(path.stem, export, mapping, of_first)
+
+
+def exports_table() -> str:
+    """For docs/migration.md: what a person asks each tool for, and what is lost."""
+    rows = [f"| `{tool.name}` | {tool.export.what} | {tool.export.lost} |" for tool in tools().values()]
+    return "\n".join(["| `--format` | the file | what is lost |", "|---|---|---|", *rows, ""])
