@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 
@@ -15,8 +16,10 @@ from commands.compare import beside_ours
 from commands.parameters import client
 from commands.registry import known_client, known_site
 from commands.state import with_installation
+from footfall.allowed import Allowed
 from footfall.catalogue.periods import days
 from footfall.clients import Client, Site
+from footfall.destinations import source_access
 from footfall.durable import open_lake
 from footfall.errors import FootfallError
 from footfall.geo import GeoFile
@@ -24,7 +27,7 @@ from footfall.hours import HOUR, floor, lower_first_hour, run_command
 from footfall.privacy import Salts
 from footfall.settings import Settings
 from footfall.signatures import load_signer
-from footfall.store import ObjectStore
+from footfall.store import ObjectStore, open_store
 from sources.event_names import EventNames
 from sources.import_events import EventReceiver, import_events
 from sources.import_files import LocalFile, local_files
@@ -231,7 +234,7 @@ def _import(
     requests: bool,
 ) -> int:
     begun = time.monotonic()
-    with local_files(file, s3_endpoint=settings.s3_endpoint) as given:
+    with local_files(file, partial(_opened, settings, known)) as given:
         files, is_only = _counted(given)
         lake = open_lake(settings.lake, settings.s3_endpoint)
         names = EventNames.of(load_signer(settings.home / "keys"))
@@ -250,6 +253,16 @@ def _import(
             )
         whole = _told(said)
     return _report(whole, known, settings, time.monotonic() - begun)
+
+
+def _opened(settings: Settings, client: Client, url: str) -> ObjectStore:
+    """The store at a URL: in the bucket of a source of the client's, as whom the client file says."""
+    bucket = url.split("/")[:3]
+    for source in client.sources:
+        if url.startswith("s3://") and source.url.split("/")[:3] == bucket:
+            access = source_access(source, Allowed.of(settings), s3_endpoint=settings.s3_endpoint)
+            return open_store(url, access=access)
+    return open_store(url, s3_endpoint=settings.s3_endpoint)
 
 
 def _counted(files: Iterator[LocalFile]) -> tuple[Iterator[LocalFile], bool]:
