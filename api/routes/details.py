@@ -48,6 +48,8 @@ def visitor(
     caller, service = caller_of(request), request.app.state.service
     client = caller.owner
     sites = [caller.site(site_id).site_id] if site_id else [each.site_id for each in caller.sites()]
+    if "\0" in visitor_id:
+        raise Problem("unknown_visitor", "no id has a NUL byte")
     found: dict[str, list[dict[str, Any]]] = {}
     for table, order in (
         ("visitors", sql("first_seen_at DESC")),
@@ -56,7 +58,8 @@ def visitor(
     ):
         condition = sql("visitor_id = ? AND list_contains(?, site_id)")
         most = limit + 1 if table == "sessions" else MOST_OF_VISITOR
-        found[table] = _rows(service, client, table, condition, [visitor_id, sites], order, most)
+        values = [visitor_id, sites]
+        found[table] = _rows(service, client, table, condition, values, order, most, visitor=visitor_id)
     if not any(found.values()):
         raise Problem("unknown_visitor", "nothing is published of a visitor of that id")
     sessions = found["sessions"]
@@ -206,6 +209,7 @@ def _table(
         order,
         _MANY + 1,
         shown,
+        days=days,
     )
     if len(rows) > _MANY:
         raise Problem("too_large", f"more than {_MANY} rows: ask for fewer days", field="date_range")
@@ -241,8 +245,10 @@ def _rows(
     order: Sql,
     most: int,
     columns: tuple[str, ...] = (),
+    days: Days | tuple[None, None] = (None, None),
+    visitor: str | None = None,
 ) -> list[dict[str, Any]]:
-    """Rows as documents; times as texts."""
+    """Rows as documents; times as texts. `days`, `visitor`: those of no other are looked at."""
     known = table_columns(table)
     shown = columns or tuple(c for c in known if c != "client_id")
     with service.tables.database(client.client_id) as database:
@@ -251,7 +257,7 @@ def _rows(
             "SELECT {columns} FROM {relation} AS found WHERE {condition} ORDER BY {order} LIMIT ?",
             [*values, most],
             columns=joined(", ", [_column(known[c].kind, c) for c in shown]),
-            relation=service.tables.relation(client.client_id, table),
+            relation=service.tables.relation(client.client_id, table, *days, visitor=visitor),
             condition=condition,
             order=order,
         ).fetchall()

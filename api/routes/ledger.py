@@ -10,8 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.access import Caller
-from api.answers import csv_answer, etag_of, json_answer, wants_csv
-from api.cursors import page
+from api.answers import csv_answer, json_answer, wants_csv
+from api.cursors import page, page_after
 from api.moments import day_of, maybe_moment, moment_of
 from api.problems import Problem
 from api.routing import (
@@ -80,11 +80,15 @@ def deliveries(
     rows = service.installation.deliveries(caller.owner.client_id, export, first, last)
     if export is not None and not rows and caller.owner.export(export) is None:
         raise unknown_export(caller, export)
-    shown, following = page(rows, limit, cursor, etag_of(str(export), str(start), str(end))[1:9])
+    shown, following = page_after(rows, _place, limit, cursor)
     if wants_csv(request):
         headers = {"link": f'<?cursor={following}>; rel="next"'} if following else {}
         return csv_answer(list(_DELIVERY), [[row[name] for name in _DELIVERY] for row in shown], headers)
     return json_answer({"deliveries": shown, "next": following})
+
+
+def _place(row: dict[str, Any]) -> str:
+    return f"{row['period_start']} {row['export']} {row['revision']:09d}"
 
 
 def manifest(request: Request, export: str, period_start: str, revision: int | None = None) -> Response:
@@ -116,7 +120,9 @@ def usage(
     caller = caller_of(request)
     service = request.app.state.service
     last = day_of(end, "to") if end else service.now().date()
-    first = day_of(start, "from") if start else max(last - timedelta(days=29), last.min)
+    first = day_of(start, "from") if start else last - min(timedelta(days=29), last - last.min)
+    if first > last:
+        raise Problem("invalid", "the first day is not after the last", field="from")
     if (last - first).days >= MOST_DAYS:
         raise Problem("too_large", f"at most {MOST_DAYS} days at once", field="from")
     found, missing = [], []
@@ -249,14 +255,12 @@ routes.add(
     problems=(413,),
     is_csv=True,
 )
-routes.add(
-    "GET", "/v1/alerts", alerts, permission="read", reach="clients", gives=obj({"alerts": array(ALERT)})
-)
+routes.add("GET", "/v1/alerts", alerts, permission="read", reach="whole", gives=obj({"alerts": array(ALERT)}))
 routes.add(
     "GET",
     "/v1/audit",
     audited,
     permission="admin",
-    reach="clients",
+    reach="whole",
     gives=obj({"acts": array({"type": "object", "additionalProperties": TEXT}), "next": MAYBE_TEXT}),
 )

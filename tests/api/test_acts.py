@@ -158,12 +158,15 @@ def test_deliveries_come_in_pages_and_as_csv(api):
     api.installation.rows["one"] = [a_delivery(start=each) for each in starts]
 
     first = api.ask("GET", "/v1/deliveries?limit=3").json
+    api.installation.rows["one"].append(a_delivery(start="2026-11-20T05:00:00.000Z"))
     rest = api.ask("GET", f"/v1/deliveries?limit=3&cursor={first['next']}").json
     as_csv = api.ask("GET", "/v1/deliveries", headers={"accept": "text/csv"}).body.decode().splitlines()
 
-    assert [row["period_start"] for row in first["deliveries"] + rest["deliveries"]] == starts
+    assert [row["period_start"] for row in first["deliveries"] + rest["deliveries"]] == starts[::-1], (
+        "none comes twice where another was delivered in between"
+    )
     assert rest["next"] is None
-    assert len(as_csv) == 6
+    assert len(as_csv) == 7
     assert api.ask("GET", "/v1/deliveries?export=nothing").json["possible"] == ["events"]
 
 

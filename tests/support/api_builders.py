@@ -66,13 +66,14 @@ class FakeInstallation:
         self.is_away = False
 
     def deliveries(self, client_id, export, start, end):
-        return [
+        found = [
             row
             for row in self.rows.get(client_id, [])
             if export in (None, row["export"])
             and (start is None or row["period_start"] >= start.isoformat())
             and (end is None or row["period_start"] < end.isoformat())
         ]
+        return sorted(found, key=lambda row: (row["period_start"], row["export"]), reverse=True)
 
     def manifest(self, client_id, export, _start, _revision):
         return self.manifests.get((client_id, export))
@@ -302,8 +303,22 @@ class Api:
         if database is None:
             database = self._warehouses[client_id] = _warehouse()
         table_of(database, table, client_id, rows)
+        self._publish(client_id)
+
+    def reach(self, client_id: str, end: datetime) -> None:
+        """Have ingest come up to a moment, and publish that."""
+        database = self._warehouses[client_id]
+        database.execute("INSERT INTO ingest.hours VALUES (?, true)", [end - timedelta(hours=1)])
+        self._publish(client_id)
+
+    def _publish(self, client_id: str) -> None:
         publish_client(
-            database, self.lake, client_id, self.settings.cache_of(client_id), _TERMS, datetime.now(UTC)
+            self._warehouses[client_id],
+            self.lake,
+            client_id,
+            self.settings.cache_of(client_id),
+            _TERMS,
+            datetime.now(UTC),
         )
         self.service.tables.forget()
 
