@@ -1,6 +1,5 @@
-"""One visitor, funnels, retention, quality, and the last minutes."""
+"""One visitor, funnels, retention, journeys, quality."""
 
-from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any
 
@@ -17,7 +16,6 @@ from api.routing import (
     MAYBE_OBJECT,
     MAYBE_TEXT,
     TEXT,
-    WHOLE,
     YES_NO,
     Routes,
     array,
@@ -33,7 +31,6 @@ routes = Routes("Questions")
 
 #: Sessions and page views of one visitor in an answer.
 MOST_OF_VISITOR = 2000
-MINUTES = 30
 VisitorId = Annotated[str, Path(min_length=1, max_length=200, description="As delivered files have it.")]
 _MANY = 10_000
 
@@ -118,70 +115,6 @@ def quality(request: Request, site_id: SiteId = None, date_range: Range = "30d")
     return _table(
         request, "daily_metrics", site_id, date_range, sql("true"), [], sql("date"), columns=columns
     )
-
-
-def realtime(request: Request, site_id: SiteId = None) -> Response:
-    """The last 30 minutes by minute, of what collectors have put into the lake: about a minute behind."""
-    caller, service = caller_of(request), request.app.state.service
-    site = caller.site(site_id)
-    now: datetime = service.now()
-    start = now.replace(second=0, microsecond=0) - timedelta(minutes=MINUTES - 1)
-    lines, is_whole = service.raw_lines.since(caller.owner.client_id.split(".")[0], start, now)
-    mine = [line for line in lines if line.get("site_id") == site.site_id]
-    minutes: Counter[str] = Counter()
-    views: Counter[str] = Counter()
-    pages: Counter[str] = Counter()
-    referrers: Counter[str] = Counter()
-    countries: Counter[str] = Counter()
-    visitors: set[str] = set()
-    current: set[str] = set()
-    newest = ""
-    for line in mine:
-        at = str(line.get("received_at"))
-        newest = max(newest, at)
-        minutes[at[:16]] += 1
-        event = line.get("event") if isinstance(line.get("event"), dict) else {}
-        who = str(line.get("visitor_id") or "")
-        if who:
-            visitors.add(who)
-            if at >= instant(now - timedelta(minutes=5)):
-                current.add(who)
-        if line.get("type") == "page_view":
-            views[at[:16]] += 1
-            pages[_path(str(event.get("url", "")))] += 1
-            referrers[_host(str(event.get("referrer") or ""))] += 1
-            countries[str(line.get("country") or "(unknown)")] += 1
-    each = (start + timedelta(minutes=n) for n in range(MINUTES))
-    labels = [moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M") for moment in each]
-    return json_answer(
-        {
-            "as_of": newest or None,
-            "now": instant(now),
-            "is_whole": is_whole,
-            "visitors": len(visitors),
-            "current_visitors": len(current),
-            "minutes": [
-                {"minute": f"{label}Z", "events": minutes[label], "page_views": views[label]}
-                for label in labels
-            ],
-            "pages": _top(pages),
-            "referrers": _top(referrers),
-            "countries": _top(countries),
-        }
-    )
-
-
-def _top(found: Counter[str]) -> list[dict[str, Any]]:
-    return [{"name": each, "page_views": count} for each, count in found.most_common(10)]
-
-
-def _path(url: str) -> str:
-    rest = url.partition("://")[2]
-    return ("/" + rest.partition("/")[2]).partition("?")[0].partition("#")[0]
-
-
-def _host(url: str) -> str:
-    return url.partition("://")[2].partition("/")[0].partition("?")[0] or "(direct)"
 
 
 def _table(
@@ -301,8 +234,6 @@ VISITOR = obj(
         "complete_through": MAYBE_TEXT,
     }
 )
-_TOP = array(obj({"name": TEXT, "page_views": WHOLE}))
-_MINUTE = obj({"minute": TEXT, "events": WHOLE, "page_views": WHOLE})
 routes.add(
     "GET",
     "/v1/visitors/{visitor_id}",
@@ -327,24 +258,3 @@ for _path_of, _answer, _example in (
         is_csv=True,
         example=_example,
     )
-routes.add(
-    "GET",
-    "/v1/realtime",
-    realtime,
-    permission="read",
-    reach="site",
-    gives=obj(
-        {
-            "as_of": MAYBE_TEXT,
-            "now": TEXT,
-            "is_whole": YES_NO,
-            "visitors": WHOLE,
-            "current_visitors": WHOLE,
-            "minutes": array(_MINUTE),
-            "pages": _TOP,
-            "referrers": _TOP,
-            "countries": _TOP,
-        }
-    ),
-    example={},
-)

@@ -166,12 +166,12 @@ def events_count(request: Request) -> Response:
 
 
 def events_recent(request: Request, limit: Annotated[int, Query(ge=1, le=1000)] = 20) -> Response:
-    """The newest stored events of all collectors, of the last hour at most, as they lie in the lake."""
+    """The newest stored events of all collectors, of the last hour at most, as they are stored."""
     caller, service = caller_of(request), request.app.state.service
     now = service.now()
-    lines, _ = service.raw_lines.since(caller.owner.client_id.split(".")[0], now - HOUR, now)
+    found = service.raw_lines.since(caller.owner.client_id.split(".")[0], now - HOUR, now)
     sites = {site.site_id for site in caller.sites()}
-    mine = [line for line in lines if line.get("site_id") in sites]
+    mine = [line for line in found.lines if line.get("site_id") in sites]
     mine.sort(key=lambda line: str(line.get("received_at")), reverse=True)
     return json_answer(
         {"client_id": caller.owner.client_id, "count": len(mine[:limit]), "events": mine[:limit]}

@@ -15,7 +15,7 @@ import yaml
 from support.client_files import client
 
 from api.app import build_app
-from api.installation import Refusal
+from api.installation import Agent, Refusal
 from api.service import Service
 from footfall.access.api_keys import key_hash
 from footfall.access.register import key_of, put_operator_key
@@ -97,6 +97,9 @@ class FakeInstallation:
                 self.done.append(("ack", client_id, key, acting.by))
                 return each
         raise Refusal("unknown_alert", key)
+
+    def agent_of(self, user_agent):
+        return Agent("ai_crawler", "GPTBot") if "GPTBot" in user_agent else None
 
     def run(self, client, export, partitions):
         if self.is_away:
