@@ -144,5 +144,6 @@ MAYBE_TEXT: dict[str, Any] = {"type": ["string", "null"]}
 WHOLE: dict[str, Any] = {"type": "integer"}
 MAYBE_WHOLE: dict[str, Any] = {"type": ["integer", "null"]}
 YES_NO: dict[str, Any] = {"type": "boolean"}
+NULL: dict[str, Any] = {"type": "null"}
 ANY_OBJECT: dict[str, Any] = {"type": "object"}
 MAYBE_OBJECT: dict[str, Any] = {"type": ["object", "null"]}
