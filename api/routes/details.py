@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.answers import csv_answer, instant, json_answer, wants_csv
-from api.asking import finality, first_day
+from api.asking import finality, first_day, meta_of
 from api.problems import Problem
 from api.ranges import Days, days_of
 from api.routes.questions import META, Range, SiteId, today_of
@@ -23,6 +23,7 @@ from api.routing import (
     obj,
 )
 from api.service import Service
+from api.tables import Reading
 from footfall.clients import Client, Site
 from footfall.described import table_columns
 from footfall.sql import Sql, joined, name, run, sql
@@ -47,6 +48,7 @@ def visitor(
     sites = [caller.site(site_id).site_id] if site_id else [each.site_id for each in caller.sites()]
     if "\0" in visitor_id:
         raise Problem("unknown_visitor", "no id has a NUL byte")
+    tables = service.tables.of(client.client_id)
     found: dict[str, list[dict[str, Any]]] = {}
     for table, order in (
         ("visitors", sql("first_seen_at DESC")),
@@ -56,7 +58,7 @@ def visitor(
         condition = sql("visitor_id = ? AND list_contains(?, site_id)")
         most = limit + 1 if table == "sessions" else MOST_OF_VISITOR
         values = [visitor_id, sites]
-        found[table] = _rows(service, client, table, condition, values, order, most, visitor=visitor_id)
+        found[table] = _rows(tables, table, condition, values, order, most, visitor=visitor_id)
     if not any(found.values()):
         raise Problem("unknown_visitor", "nothing is published of a visitor of that id")
     sessions = found["sessions"]
@@ -69,7 +71,8 @@ def visitor(
             "visitor": found["visitors"][0] if found["visitors"] else None,
             "sessions": [{**each, "pages": pages.get(each["session_id"], [])} for each in sessions[:limit]],
             "is_whole": len(sessions) <= limit and len(found["page_views"]) < MOST_OF_VISITOR,
-            "complete_through": _reached(service, caller.owner.client_id),
+            "complete_through": _reached(tables),
+            "stale_since": instant(tables.stale_since) if tables.stale_since else None,
         }
     )
 
@@ -131,11 +134,11 @@ def _table(
     """Rows of a published table over days, as they were delivered."""
     caller, service = caller_of(request), request.app.state.service
     site = caller.site(site_id)
-    days = _days(service, caller.owner, site, date_range)
+    tables = service.tables.of(caller.owner.client_id)
+    days = _days(service, tables, caller.owner, site, date_range)
     shown = columns or tuple(c for c in table_columns(table) if c not in ("client_id", "site_id"))
     rows = _rows(
-        service,
-        caller.owner,
+        tables,
         table,
         sql("site_id = ? AND {day} BETWEEN ? AND ? AND {c}", day=day or sql("date"), c=condition),
         [site.site_id, *days, *values],
@@ -148,30 +151,22 @@ def _table(
         raise Problem("too_large", f"more than {_MANY} rows: ask for fewer days", field="date_range")
     if wants_csv(request):
         return csv_answer(shown, [[row[c] for c in shown] for row in rows], {})
-    certain = finality(service.tables, caller.owner.client_id, site.site_id, days)
-    source = service.tables.source(caller.owner.client_id, table)
-    meta = {
-        "timezone": site.timezone or caller.owner.timezone,
-        "data_through": _reached(service, caller.owner.client_id),
-        "complete_through": _reached(service, caller.owner.client_id),
-        "final": certain.of(days),
-        "model_versions": list(certain.model_versions),
-        "sources": {table: source or None},
-        "sampling": "none",
-    }
+    certain = finality(tables, site.site_id, days)
+    meta = meta_of(
+        tables, site.timezone or caller.owner.timezone, certain, days, {table: tables.source(table)}
+    )
     return json_answer({"rows": rows, "days": [each.isoformat() for each in days], "meta": meta})
 
 
-def _days(service: Service, client: Client, site: Site, date_range: str) -> Days:
+def _days(service: Service, tables: Reading, client: Client, site: Site, date_range: str) -> Days:
     today = today_of(service, client, site)
     said = [each.strip() for each in date_range.split(",")] if "," in date_range else date_range
-    first = first_day(service.tables, client.client_id, site.site_id, today) if said == "all" else today
+    first = first_day(tables, site.site_id, today) if said == "all" else today
     return days_of(said, today, first)
 
 
 def _rows(
-    service: Service,
-    client: Client,
+    tables: Reading,
     table: str,
     condition: Sql,
     values: list[Any],
@@ -184,13 +179,13 @@ def _rows(
     """Rows as documents; times as texts. `days`, `visitor`: those of no other are looked at."""
     known = table_columns(table)
     shown = columns or tuple(c for c in known if c != "client_id")
-    with service.tables.database(client.client_id) as database:
+    with tables.database() as database:
         rows = run(
             database,
             "SELECT {columns} FROM {relation} AS found WHERE {condition} ORDER BY {order} LIMIT ?",
             [*values, most],
             columns=joined(", ", [_column(known[c].kind, c) for c in shown]),
-            relation=service.tables.relation(client.client_id, table, *days, visitor=visitor),
+            relation=tables.relation(table, *days, visitor=visitor),
             condition=condition,
             order=order,
         ).fetchall()
@@ -212,8 +207,8 @@ def _shown(kind: str, value: Any) -> Any:
     return value
 
 
-def _reached(service: Service, client_id: str) -> str | None:
-    reached = service.tables.complete_through(client_id)
+def _reached(tables: Reading) -> str | None:
+    reached = tables.complete_through()
     return instant(reached) if reached else None
 
 
@@ -232,6 +227,7 @@ VISITOR = obj(
         "sessions": array(_SESSION),
         "is_whole": YES_NO,
         "complete_through": MAYBE_TEXT,
+        "stale_since": MAYBE_TEXT,
     }
 )
 routes.add(

@@ -11,13 +11,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.access import Caller
-from api.answers import csv_answer, etag_of, instant, is_known, json_answer, not_modified, wants_csv
+from api.answers import csv_answer, etag_of, is_known, json_answer, not_modified, wants_csv
 from api.asking import (
     Plan,
     Question,
     change,
     finality,
     first_day,
+    meta_of,
     ordered,
     plan,
     rows_of,
@@ -151,12 +152,9 @@ def answered(request: Request, question: Question) -> Response:
     caller: Caller = caller_of(request)
     service: Service = request.app.state.service
     client, site = caller.owner, caller.site(question.site_id)
+    tables = service.tables.of(client.client_id)
     today = today_of(service, client, site)
-    start = (
-        first_day(service.tables, client.client_id, site.site_id, today)
-        if question.date_range == "all"
-        else today
-    )
+    start = first_day(tables, site.site_id, today) if question.date_range == "all" else today
     days = days_of(question.date_range, today, start)
     before = (
         compared(question.compare, days, is_by_weekday=question.match_weekday)
@@ -166,40 +164,29 @@ def answered(request: Request, question: Question) -> Response:
     found = plan(client, site, question, days)
     time = next((each for each in found.dimensions if each in TIMES), None)
     beside = _beside(time, question, days, before)
-    sources = {
-        table: service.tables.source(client.client_id, table)
-        for table in sorted({*found.asked, "daily_metrics"})
-    }
-    reached = service.tables.complete_through(client.client_id)
+    sources = {table: tables.source(table) for table in sorted({*found.asked, "daily_metrics"})}
+    reached = tables.complete_through()
     asked = question.model_dump_json()
     about = (site.site_id, client.client_id, str(days), str(before), str(sources))
-    etag = etag_of(asked, *about, str(reached), str(wants_csv(request)))
+    etag = etag_of(asked, *about, str(reached), str(tables.stale_since), str(wants_csv(request)))
     if is_known(request, etag):
         return not_modified(etag)
     headers = {"etag": etag, "cache-control": "private, no-cache", "vary": "accept, authorization, x-api-key"}
-    listed = ordered(rows_of(service.tables, found, days), question, found)
+    listed = ordered(rows_of(tables, found, days), question, found)
     whole = question.model_copy(update={"cursor": None}).model_dump_json()
     state = etag_of(whole, *about)[1:13]
     offset = question.pagination.offset + offset_of(question.cursor, state)
     end = offset + question.pagination.limit
     following = cursor_of(end - question.pagination.offset, state) if end < len(listed) else None
-    earlier = rows_of(service.tables, found, before) if before else {}
-    certain = finality(service.tables, client.client_id, site.site_id, days)
+    earlier = rows_of(tables, found, before) if before else {}
+    certain = finality(tables, site.site_id, days)
     shown = [
         _row(found, question, row, beside, earlier, certain.final, certain.of(days))
         for row in listed[offset:end]
     ]
     if wants_csv(request):
         return _as_csv(question, shown, before is not None, {**headers, **_link(following)})
-    meta: dict[str, Any] = {
-        "timezone": site.timezone or client.timezone,
-        "data_through": instant(reached) if reached else None,
-        "complete_through": instant(reached) if reached else None,
-        "final": certain.of(days),
-        "model_versions": list(certain.model_versions),
-        "sources": {table: sha256 or None for table, sha256 in sources.items()},
-        "sampling": "none",
-    }
+    meta = meta_of(tables, site.timezone or client.timezone, certain, days, sources)
     if question.include.total_rows:
         meta["total_rows"] = len(listed)
     if question.include.time_labels:
@@ -311,6 +298,7 @@ META = obj(
         "model_versions": array(TEXT),
         "sources": {"type": "object", "additionalProperties": MAYBE_TEXT},
         "sampling": TEXT,
+        "stale_since": MAYBE_TEXT,
     },
     {"total_rows": {"type": "integer"}, "time_labels": array(TEXT)},
 )

@@ -2,7 +2,6 @@
 
 import json
 
-import pytest
 from support.api_builders import NOW
 
 from footfall.frames import frames
@@ -193,25 +192,3 @@ def test_events_are_counted_of_all_days_and_sites(api):
 
     assert api.ask("GET", "/events/count").json["sites"] == {"shop": 5, "blog": 6}
     assert api.ask("GET", "/events/count", role="site").json["count"] == 5
-
-
-@pytest.mark.parametrize(
-    "path", ["/v1/timeseries?site_id=shop", "/v1/quality?site_id=shop", "/analytics/?site_id=shop"]
-)
-def test_a_lake_that_does_not_answer_is_503_and_says_when_to_come_again(api, path):
-    class Away:
-        def __getattr__(self, _name):
-            from footfall.store import StoreError
-
-            def fail(*_arguments, **_more):
-                raise StoreError("the lake does not answer", retryable=True)
-
-            return fail
-
-    api.service.tables._lake = Away()
-    api.service.tables.forget()
-
-    reply = api.ask("GET", path)
-
-    assert (reply.status, reply.json["code"]) == (503, "unavailable")
-    assert int(reply.headers["retry-after"]) > 0
