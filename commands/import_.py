@@ -18,7 +18,7 @@ from footfall.clients import Client, Site
 from footfall.durable import open_lake
 from footfall.errors import FootfallError
 from footfall.hours import HOUR, floor, lower_first_hour, run_command
-from footfall.privacy import Salts
+from footfall.salts import Salts
 from footfall.settings import Settings
 from footfall.signatures import load_signer
 from footfall.store import ObjectStore

@@ -28,7 +28,8 @@ from footfall.event import (
     event_line,
     refused_line,
 )
-from footfall.privacy import Salts, visitor_id
+from footfall.privacy import visitor_id
+from footfall.salts import Salts
 from footfall.scrub_addresses import without_own_address
 from footfall.scrub_names import kind_of
 from footfall.store import ObjectStore
@@ -68,6 +69,7 @@ def import_events(
     latest = (now or datetime.now(UTC)) + MAX_AHEAD
     survey = _survey(path, latest)
     file_name = names.of_file(survey.sha256, store, client.client_id, survey.first_good)
+    clock = client.clock(site)
     kept = KeptLines(path, max_kept_bytes)
     taken = refusals = 0
     last_good = survey.first_good
@@ -84,7 +86,8 @@ def import_events(
         last_good = given.at
         visitor = None
         if given.visitor is not None:
-            visitor = visitor_id(salts.of(client.client_id, given.at), site.site_id, given.visitor, "")
+            salt = salts.of(client.client_id, clock, given.at)
+            visitor = visitor_id(salt, site.site_id, given.visitor, "")
         receipt = Receipt(
             client.client_id,
             site.site_id,

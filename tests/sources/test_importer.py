@@ -12,7 +12,7 @@ import zstandard
 
 from footfall.clients import Client, Site, load_registry
 from footfall.errors import FootfallError
-from footfall.privacy import Salts
+from footfall.salts import Salts
 from footfall.store import AlreadyExists, LocalStore, StoreError
 from sources.event_names import EventNames
 from sources.importer import ImportReport
