@@ -24,7 +24,7 @@ from footfall.durable import open_lake
 from footfall.errors import FootfallError
 from footfall.geo import GeoFile
 from footfall.hours import HOUR, floor, lower_first_hour, run_command
-from footfall.privacy import Salts
+from footfall.salts import Salts
 from footfall.settings import Settings
 from footfall.signatures import load_signer
 from footfall.store import ObjectStore, open_store

@@ -35,7 +35,8 @@ from footfall.event import (
 from footfall.geo import NOWHERE, Place
 from footfall.moments import milliseconds
 from footfall.persons import Person, told_apart
-from footfall.privacy import Salts, visitor_id
+from footfall.privacy import visitor_id
+from footfall.salts import Salts
 from footfall.scrub import scrub_user_agent
 from footfall.scrub_addresses import without_own_address
 from footfall.scrub_names import kind_of
@@ -79,7 +80,7 @@ class EventReceiver:
         who = (person.token, "") if person.token is not None else (person.address, person.user_agent)
         visitor = None
         if who[0]:
-            salt = self.salts.of(self.client.client_id, given.at)
+            salt = self.salts.of(self.client.client_id, self.client.clock(self.site), given.at)
             visitor = visitor_id(salt, self.site.site_id, *who)
         place = person.place if any(person.place) or not person.address else self.place(person.address)
         return Receipt(
@@ -109,7 +110,7 @@ def import_events(
     """Put the events of `path` (plain or compressed) into the lake as raw objects, one an hour.
 
     Without a `tool` its lines are events as the collector takes them. An event without an `id` gets one of
-    its own that a second import gives it too. The visitor is a keyed hash, daily unless the event declares
+    its own that a second import gives it too. The visitor is a keyed hash, of the site's day unless the event declares
     `consent` 3. What is no event is stored as a refused line, in the hour of the last good one. The addresses
     that an event states, under names like `ip`, are hidden wherever it says them.
 

@@ -10,7 +10,8 @@ import pytest
 
 from footfall.clients import Client, Destination, Export, Site
 from footfall.errors import FootfallError
-from footfall.privacy import Salts, first_party_visitor_id
+from footfall.privacy import first_party_visitor_id
+from footfall.salts import Salts
 from footfall.store import LocalStore
 from sources.event_names import EventNames
 from sources.import_events import EventReceiver, import_events
