@@ -24,7 +24,7 @@ from footfall import consent
 from footfall.catalogue.columns import fields_of
 from footfall.json_text import depth, is_utf8, without_unreadable
 from footfall.moments import milliseconds
-from footfall.odd_json import batch_parts, elements, members_of, without_mark, without_repeats
+from footfall.odd_json import as_json, batch_parts, elements, members_of, without_mark, without_repeats
 from footfall.privacy import first_party_visitor_id
 from footfall.scrub import scrub_body, scrub_event
 from footfall.scrub_signs import is_plain
@@ -268,7 +268,7 @@ def parse_batch(body: bytes) -> tuple[str | None, int | None, list[bytes]]:
         batch = _batch_decoder.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         batch = _odd_batch(body, error)
-        body = without_mark(body)
+        body = as_json(without_mark(body))
     if batch.events is None:
         return batch.site, batch.sent_at, [body]
     if not batch.events:
@@ -291,6 +291,7 @@ def parse_any_batch(body: bytes) -> tuple[str | None, int | None, list[bytes], i
         events: list[Any] | None = _list_decoder.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         events = elements(without_mark(body).strip())
+        events = events and list(map(as_json, events))
     if events is None:
         raise Refused(Refusal.MALFORMED_JSON)
     if not events:
@@ -317,7 +318,7 @@ def _odd_batch(body: bytes, error: Exception) -> Batch:
     return Batch(
         site=site if isinstance(site, str) else None,
         sent_at=milliseconds(fields.get("sent_at")),
-        events=None if events is None else [msgspec.Raw(event) for event in events],
+        events=None if events is None else [msgspec.Raw(as_json(event)) for event in events],
     )
 
 

@@ -110,9 +110,9 @@ def import_events(
     """Put the events of `path` (plain or compressed) into the lake as raw objects, one an hour.
 
     Without a `tool` its lines are events as the collector takes them. An event without an `id` gets one of
-    its own that a second import gives it too. The visitor is a keyed hash, of the site's day unless the event declares
-    `consent` 3. What is no event is stored as a refused line, in the hour of the last good one. The addresses
-    that an event states, under names like `ip`, are hidden wherever it says them.
+    its own that a second import gives it too. The visitor is a keyed hash, of the site's day unless the event
+    declares `consent` 3. What is no event is stored as a refused line, in the hour of the last good one. The
+    addresses that an event states, under names like `ip`, are hidden wherever it says them.
 
     Raises FootfallError for a file that cannot be read to its end, is empty, holds no event or is the export
     of something else, and StoreError when the lake fails; importing again completes it.

@@ -35,6 +35,8 @@ _UTM = ("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content")
 FIELDS = frozenset({*_TEXTS, *_UTM, "url", "host", "path", "occurred_at", "consent"})
 #: What only a program with a write key may say (docs/server-events.md).
 OF_PERSON = ("user_agent", "ip", "country", "region", "city", "device_type")
+#: A field that is no text stays below the tool's name, but for these: of a person nothing stays by accident.
+_NEVER_KEPT = frozenset({"user", "visitor", "session", *OF_PERSON})
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 _PLACE = re.compile(r"\{([^{}]+)\}")
 _decode = msgspec.json.Decoder().decode
@@ -160,6 +162,12 @@ class _Sent:
             found = found if found is not None else text
         return found
 
+    def keep(self, ways: Iterable[str]) -> None:
+        """What is no text at these paths was not understood, so it counts as not asked for."""
+        for way in ways:
+            if way in self.used and self.at(way) is not None and self.text(way) is None:
+                self.used.discard(way)
+
     def rest(self) -> dict[str, Any]:
         """What nobody has asked for."""
         for path in self.used:
@@ -205,17 +213,23 @@ def event_of(
             ours[name] = text
     ours["url"] = _address(sent, fields, host, origin)
     _set_type(ours, sent, tool, form, kind)
-    for name in ("occurred_at", "consent"):
-        values = [value for path in fields.get(name, ()) if (value := sent.at(path)) is not None]
-        moment = milliseconds(values[0]) if values and name == "occurred_at" else None
-        if moment is not None or (values and name == "consent"):
-            ours[name] = moment if name == "occurred_at" else values[0]
+    declared = _values(sent, fields.get("consent", ()))
+    if declared:
+        ours["consent"] = declared[0]
+    stated = _values(sent, fields.get("occurred_at", ()))
+    moments = [moment for value in stated if (moment := milliseconds(value)) is not None]
+    if moments:
+        ours["occurred_at"] = moments[0]
+    elif stated:
+        ours["occurred_at_as_sent"] = stated[0]
     if "id" in ours and not EVENT_ID.fullmatch(ours["id"]):
         ours["id_as_sent"] = ours.pop("id")
     if ours.get("referrer") and "://" not in ours["referrer"]:
         ours["referrer"] = f"https://{ours['referrer'].removeprefix('//')}"
     for path in (*form.left_out, *form.ids, *form.secrets):
         sent.at(path)
+    for name in fields.keys() - _NEVER_KEPT:
+        sent.keep(fields[name])
     props, more = _props(sent, form, kind)
     rest = sent.rest()
     if not is_keyed:
@@ -228,6 +242,10 @@ def event_of(
     if rest:
         ours[tool] = rest
     return ours
+
+
+def _values(sent: _Sent, ways: Iterable[str]) -> list[Any]:
+    return [value for way in ways if (value := sent.at(way)) is not None]
 
 
 def _fits(kind: Kind, sent: _Sent) -> bool:
@@ -281,6 +299,7 @@ def _props(sent: _Sent, form: FieldMapping, kind: Kind) -> tuple[dict[str, Any],
         if isinstance(found, str):
             found = _json(found)
         if not isinstance(found, dict):
+            sent.used.discard(path)
             continue
         for name, value in found.items():
             if value is None or f"{path}.{name}" in sent.used:
