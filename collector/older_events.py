@@ -17,9 +17,9 @@ def older(raw: bytes, refused: Refused, request: Request, target: Target) -> tup
         return check_event(page), None
     host = target.site.domains[0].removeprefix("*.")
     translated = older_event(raw, refused, page_origin(request.headers), host)
-    if translated.bucket is not None and translated.bucket != target.bucket:
-        raise Refused(Refusal.BUCKET_MISMATCH)
     if translated.shape == "track" and request.route != "events":
         require_fields(raw)
+    if translated.bucket is not None and translated.bucket != target.bucket:
+        raise Refused(Refusal.BUCKET_MISMATCH)
     page = of_app(translated.raw, apps) if apps else None
     return check_event(page or translated.raw), translated.shape
