@@ -39,6 +39,9 @@ _OF_TIME: Mapping[str, Sql] = {
     "time:month": sql("CAST(date_trunc('month', date) AS DATE)"),
 }
 
+#: In units of the row's currency, and in that of the client's reports.
+_MONEY = frozenset({"revenue", "gross", "refunds"})
+_CONVERTED = frozenset({"reporting_gross", "reporting_refunds"})
 _NUMBERS = ("BIGINT", "INTEGER", "DOUBLE", "DECIMAL")
 #: Counts of different people or things of a day: those of two days are not their sum.
 _OF_ONE_DAY = frozenset(
@@ -47,7 +50,7 @@ _OF_ONE_DAY = frozenset(
 #: The same, of one table.
 _OF_ONE_DAY_IN = frozenset(
     (table, "sessions") for table in ("pages_daily", "events_daily", "journeys", "consent_daily")
-)
+) | {("quality_daily", "lines")}
 #: Share → what is divided by what, and digits, as the models do it; where a table has other names, its own.
 _RATIOS: Mapping[str, tuple[str, str, int]] = {
     "bounce_rate": ("bounces", "sessions", 4),
@@ -178,10 +181,15 @@ def _adds_up(table: str, column: Described) -> bool:
 
 
 def _added(column: Described) -> Sql:
-    if column.name == "revenue":  # none where days have different currencies
+    if column.name in _MONEY:  # none where rows have different currencies
         return sql(
-            "CAST(CASE WHEN count(*) = count(revenue) AND count(DISTINCT currency) <= 1 THEN sum(revenue) END"
-            " AS DECIMAL(38, 4))"
+            "CAST(CASE WHEN count(*) = count({c}) AND count(DISTINCT currency) <= 1 THEN sum({c}) END"
+            " AS DECIMAL(38, 4))",
+            c=name(column.name),
+        )
+    if column.name in _CONVERTED:  # none where a rate is missing
+        return sql(
+            "CAST(CASE WHEN count(*) = count({c}) THEN sum({c}) END AS DECIMAL(38, 4))", c=name(column.name)
         )
     return sql("CAST(sum({c}) AS {kind})", c=name(column.name), kind=kind(column.kind))
 

@@ -56,6 +56,8 @@ final as (
         edge_result,
         enrichment_version,
         currency,
+        site_currency,
+        order_id,
         props,
 
         -- numbers
@@ -72,6 +74,8 @@ final as (
 
         -- booleans
         is_conversion,
+        is_amount_unreadable,
+        is_repeated_order,
         is_declared_host,
         is_bot,
         is_referrer_spam,

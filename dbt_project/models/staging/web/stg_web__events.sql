@@ -23,9 +23,7 @@ parsed as (
         coalesce(enrichments.page, received.page) as known_page,
         coalesce(cast(enrichments.is_bot as boolean), received.is_bot, false) as known_is_bot,
         {{ url_query('received.url') }} as query,
-        {{ referrer_host('received.referrer') }} as referrer_host,
-        -- a number that does not fit, or is none, is no revenue
-        try_cast({{ json_text('received.props', 'revenue') }} as decimal(18, 4)) as revenue
+        {{ referrer_host('received.referrer') }} as referrer_host
 
     from received
     left join enrichments
@@ -33,6 +31,8 @@ parsed as (
         and received.event_id = enrichments.event_id
 
 ),
+
+{{ reading_amounts('parsed') }},
 
 final as (
 
@@ -87,10 +87,8 @@ final as (
         edge_location,
         edge_result,
         enrichment_version,
-        case
-            when revenue is not null
-                then nullif(regexp_extract(upper(trim({{ json_text('props', 'currency') }})), '^([A-Z]{3})$', 1), '')
-        end as currency,
+        amount_currency as currency,
+        {{ order_id() }} as order_id,
         props,
         redactions,
         -- where the event stands in its moment (macros/event_order.sql)
@@ -103,7 +101,7 @@ final as (
         -- numbers
         consent_tier,
         consent_declared,
-        revenue,
+        amount as revenue,
         case
             when event_type = 'engagement'
                 then {{ engagement_number('engaged_ms', 0, 86400000) }}
@@ -120,6 +118,7 @@ final as (
         line_number,
 
         -- booleans
+        is_amount_unreadable,
         is_declared_host,
         known_is_bot as is_bot,
         coalesce(is_referrer_spam, false) as is_referrer_spam,
@@ -131,7 +130,7 @@ final as (
         received_at,
         received_hour
 
-    from parsed
+    from priced
 
 )
 
