@@ -147,6 +147,17 @@ def test_another_owners_file_gets_nothing_by_replay_and_one_line_says_what_to_sa
     assert at.keys("new") == before == set()
 
 
+@pytest.mark.parametrize("decision", ["moved", "end"])
+def test_hours_of_a_backfill_that_were_run_without_it_are_named_to_be_run_again(at, decision):
+    """Its newest delivery is of just now, and of an hour long ago; so are those that it missed."""
+    at.write(at.of("new"))
+
+    code, said = at("clients", decision, "acme")
+
+    assert code == 0
+    assert f"footfall run --from {HOUR + timedelta(hours=3):%Y-%m-%dT%H} --to " in said
+
+
 @pytest.mark.parametrize("step", [("old", "new-site"), ("new", "old-site")])
 def test_two_steps_between_two_deliveries_are_one_change(at, step):
     at.write(at.of(*step))
