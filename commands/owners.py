@@ -148,7 +148,8 @@ def _least(cadence: str) -> timedelta:
 def _catch_up(settings: Settings, since: datetime, now: datetime) -> None:
     """Have the hours that were run meanwhile run again: whose their lines are is known now."""
     path = settings.home / "listings.sqlite"
-    hours = list(between(max(since, floor(now - OLDEST)), floor(now)))
+    oldest = floor(now - OLDEST)
+    hours = list(between(max(since, oldest), floor(now)))
     if path.exists() and hours:
         record_digests(path, dict.fromkeys(read_digests(path, hours), "an owner was decided"))
     if settings.registry.exists():
@@ -156,8 +157,10 @@ def _catch_up(settings: Settings, since: datetime, now: datetime) -> None:
             tell_again(database, since - timedelta(hours=1))
     with contextlib.suppress(FootfallError):  # no UI runs here
         reload(settings)
+    by_itself = "it" if since >= oldest else f"those from {oldest:%Y-%m-%dT%H} on"
     print(
-        "the hours since its newest delivery have to be run again; a running Dagster does it by itself, else:"
+        "the hours since its newest delivery have to be run again; a running Dagster does "
+        f"{by_itself} by itself, else:"
     )
     print(f"  {run_command(since, floor(now) + HOUR, now)}")
 
