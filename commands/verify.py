@@ -11,6 +11,7 @@ from commands.parameters import HOUR, client
 from commands.state import with_settings
 from footfall import notes
 from footfall.clients import registry_of
+from footfall.delivered_places import delivered_places
 from footfall.errors import FootfallError
 from footfall.found import shown
 from footfall.owners import named
@@ -100,6 +101,7 @@ def command(
         is_thorough=not quick,
         takes_unsigned=allow_unsigned,
         needs_log=not allow_unlogged,
+        expected=_expected(settings, store.url("")),
         at=at or datetime.now(UTC),
         since=start,
         owner=_told(settings, client_id) if client_id else _owner(settings, store.url("")),
@@ -140,6 +142,16 @@ def _owner(settings: Settings, url: str) -> Callable[[str], str | None]:
         for destination in each.destinations().values():
             roots[_plain(destination.resolved_url(settings.home))] = each.client_id
     return lambda above: roots.get(_plain(f"{url.rstrip('/')}/{above}"))
+
+
+def _expected(settings: Settings, url: str) -> list[str]:
+    """The roots below `url` in which something arrived, as seen from there: none may be gone as a whole."""
+    top = f"{_plain(url)}/"
+    found = delivered_places(
+        settings.ledger, registry_of(settings).clients, str(settings.backup), settings.home
+    )
+    roots = (f"{_plain(root)}/" for root in found)
+    return [root.removeprefix(top) for root in roots if root.startswith(top) and root != top]
 
 
 def _plain(url: str) -> str:
