@@ -21,7 +21,7 @@ from footfall.manifest import MAX_BYTES, DeliveredFile
 from footfall.newest_periods import Delivery, Finder, Found
 from footfall.settled_log import settled_log
 from footfall.signatures import public_key
-from footfall.store import NotFound, ObjectStore, StoreError, TooLarge, open_store
+from footfall.store import NotFound, ObjectStore, StoreError, TooLarge, address_of, open_store
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -101,8 +101,7 @@ def _find(
     if missing not in ("raise", "report"):
         raise FootfallError(f"missing: {missing!r} is neither 'raise' nor 'report'")
     first, last = _bound(start, "start"), _bound(end, "end")
-    address = url if "://" in url else Path(url).absolute().as_uri()
-    store = open_store(address, s3_endpoint=endpoint, is_confined=True)
+    store = open_store(address_of(url), s3_endpoint=endpoint, is_confined=True)
     trusted = _keys_in(store) if key is None else _given(key)
     if not trusted:
         raise FootfallError(f"{store.url('')} holds no public key in _keys/: is it the bucket? Or give key=")
