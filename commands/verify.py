@@ -17,7 +17,7 @@ from footfall.found import shown
 from footfall.owners import named
 from footfall.settings import Settings
 from footfall.signatures import public_key
-from footfall.store import open_store
+from footfall.store import LocalStore, address_of, open_store
 from footfall.verification import Verification
 from footfall.verify import verify_bucket
 
@@ -84,8 +84,10 @@ def command(
     URL is a folder, file:///folder or s3://bucket/prefix. Exit code 0: as promised; 1: damaged; 3: as
     promised, but what is to be removed is still there.
     """
-    url = url if "://" in url else Path(url).absolute().as_uri()
+    url = address_of(url)
     store = open_store(url, s3_endpoint=endpoint or settings.s3_endpoint)
+    if isinstance(store, LocalStore) and not store.root.is_dir():
+        raise FootfallError(f"there is no folder {store.root}")
     trusted = None
     if keys:
         trusted = {}

@@ -22,7 +22,7 @@ from footfall.manifest import MAX_BYTES, DeliveredFile
 from footfall.newest_periods import Delivery, Finder, Found
 from footfall.settled_log import settled_log
 from footfall.signatures import public_key
-from footfall.store import NotFound, ObjectStore, StoreError, TooLarge, open_store
+from footfall.store import NotFound, ObjectStore, StoreError, TooLarge, address_of, open_store
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -108,8 +108,7 @@ def _find(
         raise FootfallError(f"end {end} does not come after start {start}: it is the first that is left out")
     if not isinstance(export, str) or not is_key(export):
         raise FootfallError(f"{export!r} is no name of an export")
-    address = _address(url)
-    store = open_store(address, s3_endpoint=endpoint, is_confined=True)
+    store = open_store(address_of(url), s3_endpoint=endpoint, is_confined=True)
     trusted = _keys_in(store) if key is None else _given(key)
     if not trusted:
         raise FootfallError(f"{store.url('')} holds no public key in _keys/: is it the bucket? Or give key=")
