@@ -108,7 +108,9 @@ def _find(
         raise FootfallError(f"end {end} does not come after start {start}: it is the first that is left out")
     if not isinstance(export, str) or not is_key(export):
         raise FootfallError(f"{export!r} is no name of an export")
-    store = open_store(address_of(url), s3_endpoint=endpoint, is_confined=True)
+    if not isinstance(url, str | Path):
+        raise FootfallError(f"{url!r} is no bucket: write s3://bucket/prefix, file:///folder or a folder")
+    store = open_store(address_of(str(url)), s3_endpoint=endpoint, is_confined=True)
     trusted = _keys_in(store) if key is None else _given(key)
     if not trusted:
         raise FootfallError(f"{store.url('')} holds no public key in _keys/: is it the bucket? Or give key=")
@@ -141,12 +143,6 @@ def _nothing(store: ObjectStore, export: str, client: str | None, log: FoundLog 
     if there and export not in there:
         return f"{said}; there are {', '.join(there)}"
     return f"{said} in the time asked for"
-
-
-def _address(url: str | Path) -> str:
-    if not isinstance(url, str | Path):
-        raise FootfallError(f"{url!r} is no bucket: write s3://bucket/prefix, file:///folder or a folder")
-    return url if isinstance(url, str) and "://" in url else Path(url).absolute().as_uri()
 
 
 def _bound(said: Bound, what: str) -> date | datetime | None:
