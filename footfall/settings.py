@@ -228,6 +228,14 @@ class Settings(BaseSettings):
         ge=1,
         le=600,
     )
+    assistant_url: Text = setting(
+        "FOOTFALL_ASSISTANT_URL",
+        "",
+        "address of the API that `footfall mcp` asks; empty: that of this machine",
+    )
+    assistant_key: Text = setting(
+        "FOOTFALL_ASSISTANT_KEY", "", "API key of `footfall mcp`, that may `assist` or `read`"
+    )
     api_stale_seconds: Whole = setting(
         "FOOTFALL_API_STALE_SECONDS",
         0,
