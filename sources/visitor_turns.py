@@ -27,7 +27,7 @@ class VisitorTurns:
         self._visitors: dict[int, VisitorHash] = {}
 
     def add_tables(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """The view `turned_requests`: that of `sent_requests`, each with the number of its stretch, `turn`."""
+        """The view `turned_requests`: `sent_requests`, each with the number of its stretch, `turn`."""
         found = run(connection, "SELECT DISTINCT CAST(requested_at AS DATE) FROM requests").fetchall()
         rows = [
             (day, *stretch, self._numbers.setdefault(stretch[0], len(self._numbers)))
