@@ -108,14 +108,14 @@ def command(
         since=start,
         owner=_told(settings, client_id) if client_id else _owner(settings, store.url("")),
     )
-    grown = _grown_from(kept, seen) if kept else ""
+    grown = _grown_from(kept, seen) if kept else {}
     return _print(seen, trusted, grown)
 
 
-def _grown_from(path: Path, seen: Verification) -> str:
-    """Compare the log of the same name with a checkpoint that somebody kept. Returns what to say of it.
+def _grown_from(path: Path, seen: Verification) -> dict[str, str]:
+    """Compare the log of the same name with a checkpoint that somebody kept.
 
-    Raises FootfallError where it is none.
+    Returns what to say of it, by the log's name. Raises FootfallError where it is none.
     """
     try:
         kept = notes.read(path.read_bytes())
@@ -126,8 +126,8 @@ def _grown_from(path: Path, seen: Verification) -> str:
     wrong = log.grew_from(kept) if log else "cannot be compared: there is no log here"
     if wrong:
         seen.problems.append(f"--since {path}: the checkpoint {wrong}")
-        return ""
-    return f", grown from {kept.size} since {path}"
+        return {}
+    return {kept.origin: f", grown from {kept.size} since {path}"}
 
 
 def _told(settings: Settings, client_id: str) -> Callable[[str], str | None]:
@@ -164,7 +164,7 @@ def _plain(url: str) -> str:
         return url.rstrip("/")
 
 
-def _print(seen: Verification, trusted: Mapping[str, bytes] | None, grown: str) -> int:
+def _print(seen: Verification, trusted: Mapping[str, bytes] | None, grown: Mapping[str, str]) -> int:
     for problem in (*seen.problems, *seen.gaps):
         print(f"PROBLEM  {shown(problem)}")
     for key in seen.unsigned:
@@ -181,7 +181,8 @@ def _print(seen: Verification, trusted: Mapping[str, bytes] | None, grown: str) 
             f"until {each.until:%Y-%m-%dT%H:%MZ}"
         )
     for log in seen.logs:
-        print(f"log      {shown(log.checkpoint.origin)}: {log.checkpoint.size} leaves{grown}")
+        since = grown.get(log.checkpoint.origin, "")
+        print(f"log      {shown(log.checkpoint.origin)}: {log.checkpoint.size} leaves{since}")
     by_key: dict[str, list[str]] = defaultdict(list)
     for (key_id, client_id), count in sorted(seen.signers.items()):
         by_key[key_id].append(f"{count} of {client_id}")

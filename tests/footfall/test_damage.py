@@ -222,6 +222,19 @@ def test_a_backup_under_the_name_of_another_client_is_named(tmp_path, verify, ho
     ]
 
 
+def test_a_kept_checkpoint_says_something_of_its_own_log_alone(tmp_path, verify):
+    root = two_backups(tmp_path)
+    kept = root.with_name("kept")
+    shutil.copy(root / "beta" / "_log" / "checkpoint", kept)
+
+    _, lines = verify("--since", str(kept), at=HOUR + ONE, url=root.as_uri())
+
+    assert [line for line in lines if line.startswith("log ")] == [
+        "log      footfall/acme/backup: 4 leaves",
+        f"log      footfall/beta/backup: 4 leaves, grown from 4 since {kept}",
+    ]
+
+
 def test_a_client_whose_backup_is_gone_as_a_whole_is_named_where_it_was_delivered(
     tmp_path, verify, monkeypatch
 ):
