@@ -123,6 +123,7 @@ def receipt(
         client_hints=_client_hints(headers) if b"sec-ch-ua" in headers else None,
         consent_default=site.consent_default,
         gpc_policy=site.gpc_policy,
+        links_consent=site.consent_link == "session",
     )
 
 

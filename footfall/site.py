@@ -3,7 +3,7 @@
 from fnmatch import fnmatchcase
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from footfall import collecting, funnel
 from footfall.apps import App
@@ -19,6 +19,10 @@ _SITE_KEY = r"^[A-Za-z0-9_-]{8,64}$"
 EXPECTED = {_SITE_KEY: "expected 8 to 64 of A-Z a-z 0-9 _ -"}
 
 SiteKey = Annotated[str, Field(pattern=_SITE_KEY)]
+#: YAML reads a bare `off` as false.
+ConsentLink = Annotated[
+    Literal["session", "off"], BeforeValidator(lambda said: "off" if said is False else said)
+]
 #: Not shorter: a letter or two would make people of half of all programs.
 AppUserAgent = Annotated[str, Field(min_length=3, max_length=100)]
 
@@ -65,9 +69,13 @@ class Site(Strict):
     events_per_second: int | None = Field(default=None, ge=0, le=1_000_000)
     """Events a second that the collector takes for this site; 0: no limit; without it the setting's."""
     consent_default: Literal[0, 1] = 1
-    """Consent tier of events that declare none: 1 recognises a visitor for a day of the site, 0 not at all."""
+    """Consent tier of events that declare none: 1 recognises a visitor for a day, 0 not at all."""
     gpc_policy: GpcPolicy = "tier1"
     """What Global Privacy Control does: `tier1` caps an event at tier 1, `tier0` at tier 0."""
+    consent_link: ConsentLink = "session"
+    """What becomes of a visit in which its visitor consents to a first-party id: `session` keeps it one,
+    `off` ends it there ([privacy.md](privacy.md#consent-in-the-middle-of-a-visit)).
+    """
 
     @model_validator(mode="after")
     def _legacy_domains_are_its_own(self) -> "Site":

@@ -19,6 +19,7 @@ final as (
         events.{{ fact }},
         {% endfor -%}
         coalesce(continued.continues_session_id, events.session_id) as session_id,
+        coalesce(continued.linked_visitor_id, events.visitor_id) as counted_visitor_id,
         events.timeout_minutes,
         events.is_conversion,
         events.date,
