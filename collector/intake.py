@@ -11,8 +11,6 @@ from typing import Any, Protocol, get_args
 
 from collector.answers import TAKEN, older_answer, refusal_answer
 from collector.counters import Counters
-from collector.persons import NOBODY as NOBODY_KNOWN
-from collector.persons import Person, told_apart
 from collector.sender import Senders, receipt, receipt_of_person, with_sender
 from collector.server.message import Answer, Headers, Pending, Request
 from collector.spool import NotDurable, SpoolState
@@ -35,6 +33,8 @@ from footfall.event import (
 )
 from footfall.forms.form import FormName
 from footfall.geo import NOWHERE
+from footfall.persons import NOBODY as NOBODY_KNOWN
+from footfall.persons import Person, told_apart
 from footfall.privacy import VisitorHash
 from footfall.scrub_addresses import without_own_address
 from footfall.scrub_work import MAX_EVENT_WORK, affordable, work
@@ -390,9 +390,9 @@ def _older(raw: bytes, refused: Refused, request: Request, target: Target) -> tu
         return check_event(page), None
     host = target.site.domains[0].removeprefix("*.")
     translated = older_event(raw, refused, page_origin(request.headers), host)
-    if translated.bucket is not None and translated.bucket != target.bucket:
-        raise Refused(Refusal.BUCKET_MISMATCH)
     if translated.shape == "track" and request.route != "events":
         require_fields(raw)
+    if translated.bucket is not None and translated.bucket != target.bucket:
+        raise Refused(Refusal.BUCKET_MISMATCH)
     page = of_app(translated.raw, apps) if apps else None
     return check_event(page or translated.raw), translated.shape

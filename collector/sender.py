@@ -11,13 +11,13 @@ from typing import NamedTuple
 
 import msgspec
 
-from collector.persons import Person
 from collector.targets import KeyHolder
 from footfall import consent
 from footfall.address import Network, client_address, forwarded_hops, is_trusted, single_hop
 from footfall.clients import Site
 from footfall.event import MAX_USER_AGENT, Event, Receipt
 from footfall.geo import NOWHERE, Place, place_from_headers
+from footfall.persons import Person
 from footfall.privacy import VisitorHash
 from footfall.scrub import scrub_user_agent
 from footfall.setting_kinds import ADDRESS_HEADERS

@@ -24,7 +24,7 @@ from footfall import consent
 from footfall.catalogue.columns import fields_of
 from footfall.json_text import depth, is_utf8, without_unreadable
 from footfall.moments import milliseconds
-from footfall.odd_json import batch_parts, elements, members_of, without_mark, without_repeats
+from footfall.odd_json import as_json, batch_parts, elements, members_of, without_mark, without_repeats
 from footfall.privacy import first_party_visitor_id
 from footfall.scrub import scrub_body, scrub_event
 from footfall.scrub_signs import is_plain
@@ -66,7 +66,8 @@ EARLIEST = datetime(1991, 1, 1, tzinfo=UTC)
 #: Milliseconds since 1970 of it and of the year 2100. A clock that shows another time shows none.
 EARLIEST_TIME, LATEST_TIME = int(EARLIEST.timestamp() * 1000), 4_102_444_800_000
 
-_EVENT_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
+#: What an id of an event is.
+EVENT_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 #: An address whose host needs no second look. Parsing an address whole takes twice as long.
 _USUAL_HOST = re.compile(r"https?://([a-z0-9](?:[a-z0-9.-]*[a-z0-9])?)(?:[/?#]|\Z)")
 _TIMED_ID = re.compile(r"([0-9a-f]{8})-([0-9a-f]{4})-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -273,7 +274,7 @@ def parse_batch(body: bytes) -> tuple[str | None, int | None, list[bytes]]:
         batch = _batch_decoder.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         batch = _odd_batch(body, error)
-        body = without_mark(body)
+        body = as_json(without_mark(body))
     if batch.events is None:
         return batch.site, batch.sent_at, [body]
     if not batch.events:
@@ -296,6 +297,7 @@ def parse_any_batch(body: bytes) -> tuple[str | None, int | None, list[bytes], i
         events: list[Any] | None = _list_decoder.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         events = elements(without_mark(body).strip())
+        events = events and list(map(as_json, events))
     if events is None:
         raise Refused(Refusal.MALFORMED_JSON)
     if not events:
@@ -322,7 +324,7 @@ def _odd_batch(body: bytes, error: Exception) -> Batch:
     return Batch(
         site=site if isinstance(site, str) else None,
         sent_at=milliseconds(fields.get("sent_at")),
-        events=None if events is None else [msgspec.Raw(event) for event in events],
+        events=None if events is None else [msgspec.Raw(as_json(event)) for event in events],
     )
 
 
@@ -374,7 +376,7 @@ def check_event(raw: bytes) -> Event:
         raise Refused(Refusal.TOO_MANY_PROPERTIES)
     if not _TYPE.fullmatch(event.type):
         raise Refused(Refusal.INVALID_EVENT, "type: expected 1 to 64 characters without controls")
-    if event.id is not None and not _EVENT_ID.fullmatch(event.id):
+    if event.id is not None and not EVENT_ID.fullmatch(event.id):
         raise Refused(Refusal.INVALID_EVENT, "id: expected 8 to 64 of A-Z a-z 0-9 _ -")
     # JSON allows line ends between its tokens only, where a space says the same.
     if 10 in raw or 13 in raw:

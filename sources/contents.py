@@ -77,7 +77,7 @@ def examined(path: Path, *, max_bytes: int | None = None, max_lines: int | None 
     head = bytearray()
     headers: dict[bytes, None] = {}
     rest = b""
-    for piece in _content(path):
+    for piece in content_pieces(path):
         end = piece.rfind(b"\n") + 1
         if b"#Fields:" in piece or rest.startswith((b"\n#", b"#")):
             headers.update(dict.fromkeys(_HEADER.findall(rest + piece)))
@@ -103,7 +103,7 @@ def most_bytes(compressed: int) -> int:
 
 def require_bounded(path: Path) -> None:
     """Raise FootfallError where a compressed file is damaged or holds more than it may."""
-    for _ in _content(path, is_plain_read=False):
+    for _ in content_pieces(path, is_plain_read=False):
         pass
 
 
@@ -115,7 +115,7 @@ def numbered_lines(path: Path, seen: Callable[[bytes], None]) -> Iterator[tuple[
     """
     number = 1
     rest = b""
-    for n, chunk in enumerate(_content(path)):
+    for n, chunk in enumerate(content_pieces(path)):
         seen(chunk)
         chunk = chunk.removeprefix(codecs.BOM_UTF8) if n == 0 else chunk
         *whole, rest_of_chunk = chunk.split(b"\n")
@@ -141,7 +141,7 @@ def line_chunks(
     is_first = True
     held = bytearray()
     is_skipping = False  # the rest of a line that filled a chunk by itself
-    for piece in _content(path):
+    for piece in content_pieces(path):
         seen(piece)
         held += piece
         while len(held) >= chunk_bytes:
@@ -173,7 +173,7 @@ def _cut(text: bytes, longest: int) -> bytes:
     return b"\n".join(line[: longest + 1] for line in lines)
 
 
-def _content(path: Path, *, is_plain_read: bool = True) -> Iterator[bytes]:
+def content_pieces(path: Path, *, is_plain_read: bool = True) -> Iterator[bytes]:
     """The file's content, decompressed, piece by piece. Raises FootfallError where it cannot be had.
 
     `is_plain_read` false: nothing of a file that is not compressed.
