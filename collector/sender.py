@@ -124,6 +124,7 @@ def receipt(
         consent_default=site.consent_default,
         gpc_policy=site.gpc_policy,
         dnt_policy=site.dnt_policy,
+        links_consent=site.consent_link == "session",
     )
 
 

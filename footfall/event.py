@@ -55,6 +55,10 @@ MAX_AHEAD = timedelta(minutes=5)
 #: Lower: a slow request puts an event behind a later one. Higher: a slow clock is believed for longer.
 MAX_DELAY = timedelta(seconds=60)
 
+#: How old a first-party id may be, by its page's clock, to count as made with an event: the pixel makes it
+#: with the first event of its tier. Higher: more events of the first minute carry the hash of the day.
+FRESH = timedelta(seconds=5)
+
 #: How an event came: over HTTP from a page or a server, or out of a log.
 Source = Literal["web", "access_log", "cloudfront", "import"]
 #: When the web began: no log is older. Earlier times are those of clocks set back to 1970 or 1980.
@@ -66,6 +70,7 @@ EARLIEST_TIME, LATEST_TIME = int(EARLIEST.timestamp() * 1000), 4_102_444_800_000
 EVENT_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 #: An address whose host needs no second look. Parsing an address whole takes twice as long.
 _USUAL_HOST = re.compile(r"https?://([a-z0-9](?:[a-z0-9.-]*[a-z0-9])?)(?:[/?#]|\Z)")
+_TIMED_ID = re.compile(r"([0-9a-f]{8})-([0-9a-f]{4})-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
 _TYPE = re.compile(r"[^\x00-\x1f\x7f]{1,64}")
 
 
@@ -228,7 +233,8 @@ class Receipt(msgspec.Struct, frozen=True):
     `previous_visitor_id` is the same visitor under the salt of the day before; `country`, `region` and
     `city` are where the address was; `source` is how the event came. `consent_default`, `gpc_policy` and
     `dnt_policy` are the site's. `token`: the id by which a program with a key knows the person, where the
-    event has no `visitor`.
+    event has no `visitor`. `links_consent`: whether an event that begins a first-party id carries the daily
+    one too.
     """
 
     client_id: str
@@ -248,6 +254,7 @@ class Receipt(msgspec.Struct, frozen=True):
     gpc_policy: consent.GpcPolicy = "tier1"
     dnt_policy: consent.DntPolicy = "tier1"
     token: str | None = None
+    links_consent: bool = False
 
 
 _loss_decoder = msgspec.json.Decoder(_Loss)
@@ -545,7 +552,8 @@ def event_line(
     elif tier == consent.PERSISTENT:
         token = event.visitor or receipt.token
         if token is not None:
-            visitor, previous = first_party_visitor_id(receipt.site_id, token), None
+            visitor = first_party_visitor_id(receipt.site_id, token)
+            previous = receipt.visitor_id if receipt.links_consent and _is_upgrade(event) else None
     raw = consent.strip(
         event.raw,
         tier,
@@ -584,6 +592,17 @@ def event_line(
         event=msgspec.Raw(raw),
     )
     return _encode(envelope)
+
+
+def _is_upgrade(event: Event) -> bool:
+    """Whether a first-party id begins here: the event tells of consent, or the page has just made the id."""
+    if event.type == "consent":
+        return True
+    made_at = _TIMED_ID.match(event.visitor or "")
+    if made_at is None or event.client_occurred_at is None:
+        return False
+    age = event.client_occurred_at.timestamp() - int(made_at[1] + made_at[2], 16) / 1000
+    return 0 <= age <= FRESH.total_seconds()
 
 
 def refused_line(refused: Refused, receipt: Receipt, body: bytes) -> bytes:

@@ -3,7 +3,7 @@
 from fnmatch import fnmatchcase
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from footfall import collecting, funnel
 from footfall.apps import App
@@ -23,9 +23,13 @@ EXPECTED = {
 }
 
 SiteKey = Annotated[str, Field(pattern=_SITE_KEY)]
-#: Not shorter: a letter or two would make people of half of all programs.
+#: YAML reads a bare `off` as false.
+ConsentLink = Annotated[
+    Literal["session", "off"], BeforeValidator(lambda said: "off" if said is False else said)
+]
 #: Not what JSON paths and lists are written with.
 PropertyName = Annotated[str, Field(pattern=_PROPERTY)]
+#: Not shorter: a letter or two would make people of half of all programs.
 AppUserAgent = Annotated[str, Field(min_length=3, max_length=100)]
 
 
@@ -82,6 +86,10 @@ class Site(Strict):
     """What Global Privacy Control does: `tier1` caps an event at tier 1, `tier0` at tier 0."""
     dnt_policy: DntPolicy = "tier1"
     """What Do Not Track does: `tier1` caps an event at tier 1; `tier0` keeps no event of who sends it."""
+    consent_link: ConsentLink = "session"
+    """What becomes of a visit in which its visitor consents to a first-party id: `session` keeps it one,
+    `off` ends it there ([privacy.md](privacy.md#consent-in-the-middle-of-a-visit)).
+    """
 
     @model_validator(mode="after")
     def _legacy_domains_are_its_own(self) -> "Site":

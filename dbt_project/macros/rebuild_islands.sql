@@ -10,7 +10,7 @@
     {%- set compared = 'event_key, received_hour, session_id, date, lasts_until' -%}
     {%- set told = 'client_id, site_id, visitor_id, session_id, date, received_hour' -%}
     create or replace temp table replaced as
-    select {{ compared }}, client_id, site_id, visitor_id, event_id
+    select {{ compared }}, client_id, site_id, visitor_id, event_id, previous_visitor_id, consent_tier
     from {{ stored }}
     where (event_key, received_hour) in (
         select event_key, received_hour from outdated union select event_key, received_hour from {{ made }}
@@ -38,6 +38,13 @@
     select {{ told }} from {{ made }} where session_id is null
     union
     select {{ told }} from replaced where session_id is null;
+
+    -- a claim concerns the visitor that it is about
+    insert into {{ touched() }} (client_id, site_id, visitor_id, date)
+    {%- for rows in (made, 'replaced') %}
+    {{ 'union' if not loop.first }}
+    select client_id, site_id, previous_visitor_id, date from {{ rows }} where {{ is_claim() }}
+    {%- endfor %};
 
     -- how many lines an hour holds may change without any session
     insert into {{ touched() }} (received_hour)

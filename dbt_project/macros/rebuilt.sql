@@ -19,9 +19,11 @@
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
 
     {%- set find = context.get('find_' ~ rule) -%}
-    {%- if find %}
+    {%- if find or rule == 'bridges' %}
         {#- It reads stored columns, which an earlier program may not have made. -#}
         {% do require_columns(stored, model.columns.keys() | list) %}
+    {%- endif %}
+    {%- if find %}
         {% call statement('find') %}{{ find(stored) }}{% endcall %}
     {%- endif %}
     {% call statement('make') %}{{ create_table_as(True, made, compiled_code) }}{% endcall %}

@@ -169,7 +169,7 @@ EVENT: tuple[Column, ...] = (
         "previous_visitor_id",
         TEXT,
         "Hash that the same device had the day before; only of events received in the first half hour of a "
-        "day of the site.",
+        "day of the site, and the hash of the day of those with which a first-party id begins.",
         personal=True,
     ),
     _line(

@@ -57,7 +57,7 @@ def _compare(connection: duckdb.DuckDBPyConnection, models) -> None:
 
 def _check_oracle(connection: duckdb.DuckDBPyConnection) -> None:
     grouped = connection.execute("select client_id, event_id, occurred_at, session_id from events").fetchall()
-    expected = oracle_sessions(connection)
+    expected, linked = oracle_sessions(connection)
     found = {(client, event, at): session for client, event, at, session in grouped}
     # Not `found == expected`: to explain how these differ takes minutes.
     assert found.keys() == expected.keys()
@@ -65,6 +65,8 @@ def _check_oracle(connection: duckdb.DuckDBPyConnection) -> None:
     assert wrong[:5] == []
     (sessions,) = connection.execute("select count(*) from sessions").fetchone()
     assert sessions == len(set(expected.values()) - {None})
+    counted = connection.execute("select session_id, visitor_id from sessions").fetchall()
+    assert {session: visitor for session, visitor in counted if session in linked} == linked
 
 
 def _tell(models, seed: int, stories: int = TOGETHER, is_followed: bool = True) -> None:
@@ -97,6 +99,8 @@ def _tell(models, seed: int, stories: int = TOGETHER, is_followed: bool = True) 
     models.follow(connection)
     (told,) = connection.execute("select count(distinct client_id) from events").fetchone()
     assert told == 2 * stories, "a story without events proves nothing"
+    linked = connection.execute("select count(linked_visitor_id) from intermediate.int_session_bridges")
+    assert stories < TOGETHER or linked.fetchone()[0] > 10, "nobody's consent was linked"
     _check_oracle(connection)
     _compare(connection, models)
     connection.close()

@@ -105,6 +105,52 @@ def test_a_consenting_visitor_is_the_same_on_every_day_and_another_on_every_site
     assert line(consent=3)["visitor_id"] == DAILY
 
 
+#: Ids of the pixel's kind, made at this moment and ten minutes before it.
+AT = 1_795_176_000_000
+FRESH, OLD = (f"{at >> 16:08x}-{at & 0xFFFF:04x}-7000-8000-000000000000" for at in (AT, AT - 600_000))
+LINKS = {"links_consent": True}
+
+
+@pytest.mark.parametrize(
+    ("event", "previous"),
+    [
+        ({"type": "consent", "visitor": "any-id"}, DAILY),
+        ({"visitor": FRESH, "occurred_at": AT + 5}, DAILY),
+        ({"visitor": FRESH, "occurred_at": AT + 60_000}, None),
+        ({"visitor": FRESH, "occurred_at": AT - 1000}, None),
+        ({"visitor": FRESH}, None),
+        ({"visitor": OLD, "occurred_at": AT}, None),
+        ({"visitor": "any-id", "occurred_at": AT}, None),
+    ],
+)
+def test_the_event_with_which_a_first_party_id_begins_carries_the_hash_of_the_day_and_no_other_does(
+    event, previous
+):
+    assert line(LINKS, consent=3, **event)["previous_visitor_id"] == previous
+
+
+@pytest.mark.parametrize("tier", [0, 1, 2])
+def test_below_the_third_tier_nothing_is_linked(tier):
+    stored = line(LINKS, consent=tier, type="consent", visitor=FRESH, occurred_at=AT)
+
+    assert stored["previous_visitor_id"] == (YESTERDAYS if tier else None)
+    assert FRESH not in json.dumps(stored)
+
+
+def test_a_signal_keeps_a_consent_from_being_linked():
+    stored = line(LINKS | {"gpc": True}, consent=3, type="consent", visitor=FRESH)
+
+    assert (stored["consent_tier"], stored["visitor_id"], stored["previous_visitor_id"]) == (
+        1,
+        DAILY,
+        YESTERDAYS,
+    )
+
+
+def test_a_site_that_links_nothing_stores_nothing_that_could_be_linked():
+    assert line(consent=3, type="consent", visitor=FRESH)["previous_visitor_id"] is None
+
+
 def test_that_a_click_id_was_there_is_known_at_every_tier():
     stored = line(consent=1, url="https://shop.example/?gclid=Cj0&utm_source=x", **IDS)["event"]
 

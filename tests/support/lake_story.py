@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 
 import duckdb
 import pyarrow as pa
-from support.session_oracle import Moment, Rules, sessions_by_hand
+from support.session_oracle import Moment, Rules, linked_by_hand, sessions_by_hand
 
 from footfall.catalogue.ingested import COLUMN_TYPES
 
@@ -89,6 +89,8 @@ def story_events(chance: random.Random, number: int = 0) -> list[Copy]:
                 teller.happen(site, person, moment)
                 # 30 is the limit itself; 0 is the same moment.
                 moment += timedelta(minutes=chance.choice([0, 0, 5, 12, 29, 30, 30, 31, 45, 90]))
+            while person in ("one", "two") and chance.random() < 0.5:
+                moment = teller.consent(site, person, moment)
     if chance.random() < 0.2:
         moment = START
         for _ in range(chance.randint(50, 70)):
@@ -104,14 +106,24 @@ class _Teller:
         self._seq = 0
         self.copies: list[Copy] = []
 
-    def happen(self, site: tuple[str, str], person: str | None, moment: datetime) -> None:
+    def happen(
+        self,
+        site: tuple[str, str],
+        person: str | None,
+        moment: datetime,
+        *,
+        kind: str | None = None,
+        before: str | None = None,
+    ) -> None:
+        """`before`: who a person of the third tier was until this event."""
         chance = self._chance
         late = chance.random() < 0.2
         received = moment + timedelta(
             hours=chance.choice([1, 2, 4, 80]) * chance.random() if late else 0,
             seconds=chance.uniform(0, 90),
         )
-        row = self._row(site, person, moment)
+        row = self._row(site, person, moment, kind)
+        row["before"] = before
         self._receive(row, person, received, chance.choices([{0, 1}, {0}, {1}], [90, 5, 5])[0])
         if chance.random() < 0.02:
             self._send_for_weeks(row, person, received)
@@ -123,6 +135,23 @@ class _Teller:
             other = person if chance.random() < 0.9 else chance.choice(["one", "two", None])
             self._receive(again, other, max(received + shift, START), versions)
 
+    def consent(self, site: tuple[str, str], person: str, moment: datetime) -> datetime:
+        """Somebody consents, acts as who he is now, and may take it back. Returns when that ends."""
+        chance = self._chance
+        known = chance.choice([f"known-{person}", f"known-{person}", "known-2", "known"])
+        moment += timedelta(minutes=chance.choice([-30, 0, 0, 1, 5]))
+        tells = chance.random() < 0.6
+        if tells:
+            self.happen(site, known, moment, kind="consent", before=person)
+            moment += timedelta(minutes=chance.choice([0, 1, 10, 30, 31]))
+        for n in range(chance.randint(0, 4)):
+            self.happen(site, known, moment, before=None if tells or n else person)
+            moment += timedelta(minutes=chance.choice([0, 5, 29, 30, 31]))
+        for _ in range(chance.choice([0, 0, 0, 2])):
+            self.happen(site, person, moment)
+            moment += timedelta(minutes=chance.choice([5, 30, 45]))
+        return moment
+
     def _send_for_weeks(self, row: dict, person: str | None, received: datetime) -> None:
         """The same event every few days: each copy makes a duplicate of the next, until a gap of a week."""
         for _ in range(2):
@@ -131,9 +160,9 @@ class _Teller:
             # What is older than a week at its receipt occurred at its receipt, says ingest.
             self._receive(row | {"occurred_at": received}, person, received, versions)
 
-    def _row(self, site: tuple[str, str], person: str | None, moment: datetime) -> dict:
+    def _row(self, site: tuple[str, str], person: str | None, moment: datetime, kind: str | None) -> dict:
         chance = self._chance
-        kind = chance.choices(list(TYPES), list(TYPES.values()))[0]
+        kind = kind or chance.choices(list(TYPES), list(TYPES.values()))[0]
         page = chance.choice("abc")
         logged = kind == "request" or chance.random() < 0.08
         self._seq += 1
@@ -193,6 +222,8 @@ class _Teller:
         }
         if person and not person.startswith("known") and received.hour == 0 and received.minute < 30:
             copy["previous_visitor_id"] = _visitor(person, received - timedelta(days=1))
+        elif person and person.startswith("known"):
+            copy["previous_visitor_id"] = _visitor(copy["before"], received)
         self.copies.append(Copy(copy, hour, frozenset(versions)))
 
 
@@ -453,12 +484,16 @@ def story_steps(chance: random.Random, hours: set[int], windows: list[tuple[int,
     return sorted(steps, key=lambda step: (step.before_run, step.verb, step.hour, step.number))
 
 
-def oracle_sessions(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str, datetime], str | None]:
-    """(client, event id, occurred at) → session id of the kept events, by the plain rules."""
+def oracle_sessions(
+    connection: duckdb.DuckDBPyConnection,
+) -> tuple[dict[tuple[str, str, datetime], str | None], dict[str, str]]:
+    """(client, event id, occurred at) → session id of the kept events, and session id → the visitor who
+    consented in it, by the plain rules.
+    """
     kept = connection.execute(
         "select client_id, site_id, visitor_id, event_id, occurred_at, previous_visitor_id,"
         " nullif(regexp_extract(url, 'utm_campaign=([a-z]*)', 1), ''),"
-        " event_type, view_id, seq, received_at, object_key, line_number"
+        " event_type, view_id, seq, received_at, object_key, line_number, consent_tier"
         " from ingest.events where not is_duplicate"
     ).fetchall()
     sites = connection.execute(
@@ -466,7 +501,8 @@ def oracle_sessions(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, st
         " from ingest.sites"
     ).fetchall()
     rules = {(s[0], s[1]): Rules(s[2], timedelta(minutes=s[3]), s[4], s[5]) for s in sites}
-    return sessions_by_hand([Moment(*row) for row in kept], rules)
+    moments = [Moment(*row) for row in kept]
+    return sessions_by_hand(moments, rules), linked_by_hand(moments, rules)
 
 
 def happen(lake: Lake, steps: list[tuple[int, Step]]) -> None:

@@ -31,6 +31,12 @@ class Moment:
     received_at: datetime | None = None
     object_key: str = ""
     line_number: int = 0
+    tier: int | None = None
+
+    @property
+    def is_claim(self) -> bool:
+        """Whether it carries the hash that its first-party visitor had before he consented."""
+        return self.tier == 3 and self.previous_visitor is not None and self.visitor is not None
 
     @property
     def order(self) -> tuple[object, ...]:
@@ -94,6 +100,26 @@ def sessions_by_hand(
     moments: list[Moment], rules: dict[tuple[str, str], Rules]
 ) -> dict[tuple[str, str, datetime], str | None]:
     """(client, event id, occurred at) → session id; None for what belongs to no session."""
+    found: dict[tuple[str, str, datetime], str | None] = {(m.client, m.event_id, m.at): None for m in moments}
+    ids = {}
+    views, joined = _all_joined(moments, rules)
+    for session, root, _ in joined:
+        for act in session.acts:
+            ids[act] = found[act.client, act.event_id, act.at] = _id(root.acts[0])
+    for report, view in views.items():
+        found[report.client, report.event_id, report.at] = ids[view]
+    return found
+
+
+def linked_by_hand(moments: list[Moment], rules: dict[tuple[str, str], Rules]) -> dict[str, str]:
+    """Session id → first-party visitor, of sessions in which a visitor consented."""
+    return {_id(root.acts[0]): linked for _, root, linked in _all_joined(moments, rules)[1] if linked}
+
+
+def _all_joined(
+    moments: list[Moment], rules: dict[tuple[str, str], Rules]
+) -> tuple[dict[Moment, Moment], "list[tuple[Visit, Visit, str | None]]"]:
+    """Views of reports; sessions, each with the one it is part of and whom that one counts for instead."""
     views = _views_of_reports(moments)
     people: dict[object, list[Moment]] = defaultdict(list)
     for moment in moments:
@@ -107,14 +133,57 @@ def sessions_by_hand(
     for person, seen in people.items():
         rule = rules.get((seen[0].client, seen[0].site), Rules())
         sessions += _split(sorted(seen, key=lambda m: m.order), read[person], rule)
-    found: dict[tuple[str, str, datetime], str | None] = {(m.client, m.event_id, m.at): None for m in moments}
-    ids = {}
-    for session, root in _joined(sessions, rules, views):
-        for act in session.acts:
-            ids[act] = found[act.client, act.event_id, act.at] = _id(root.acts[0])
-    for report, view in views.items():
-        found[report.client, report.event_id, report.at] = ids[view]
-    return found
+    return views, _joined(sessions, rules, views, _links(moments, sessions, rules, views))
+
+
+def _links(
+    moments: list[Moment],
+    sessions: "list[Visit]",
+    rules: dict[tuple[str, str], Rules],
+    views: dict[Moment, Moment],
+) -> "list[tuple[Visit, Visit]]":
+    """First sessions of first-party ids, each with the session of the hash in which it began."""
+    claims: dict[object, list[Moment]] = defaultdict(list)
+    for moment in moments:
+        if moment.is_claim:
+            claims[moment.client, moment.site, moment.previous_visitor].append(moment)
+    of_visitor: dict[object, list[Visit]] = defaultdict(list)
+    for session in sessions:
+        first = session.acts[0]
+        of_visitor[first.client, first.site, first.visitor].append(session)
+    found: dict[int, tuple[tuple[datetime, str], Visit, Visit]] = {}
+    for (client, site, claimed), each in claims.items():
+        claim = min(each, key=lambda c: (c.order, c.visitor))
+        if len({c.visitor for c in each}) > 1:
+            continue
+        rule = rules.get((client, site), Rules())
+        near = [
+            (sign.order, sign, session)
+            for session in of_visitor[client, site, claimed]
+            for sign in session.signs
+            if sign.at <= claim.at <= sign.at + rule.timeout
+        ]
+        begun = [
+            session
+            for session in of_visitor[client, site, claim.visitor]
+            if claim.at <= session.started_at <= claim.at + rule.timeout
+        ]
+        if not near or not begun:
+            continue
+        _, sign, earlier = max(near, key=lambda n: n[0])
+        later = min(begun, key=lambda session: (session.started_at, _id(session.acts[0])))
+        day = _date(views.get(sign, sign), rule)
+        is_cut = (rule.cut_at_midnight and day != _date(later.acts[0], rule)) or (
+            rule.cut_on_campaign and any(act.campaign for act in later.acts)
+        )
+        ends = max(later.ended_at, earlier.ended_at)
+        if is_cut or earlier.acts[-1].at > claim.at or ends - earlier.started_at >= LONGEST:
+            continue
+        # Of two hashes that a session could go on with, that of the last claim; else the first by name.
+        rank = (-claim.at.timestamp(), claimed)
+        if id(later) not in found or rank < found[id(later)][0]:
+            found[id(later)] = (rank, later, earlier)
+    return [(later, earlier) for _, later, earlier in found.values()]
 
 
 def _views_of_reports(moments: list[Moment]) -> dict[Moment, Moment]:
@@ -190,9 +259,12 @@ def _is_cut(before: Moment, moment: Moment, start: datetime, campaign: str | Non
 
 
 def _joined(
-    sessions: list[Visit], rules: dict[tuple[str, str], Rules], views: dict[Moment, Moment]
-) -> list[tuple[Visit, Visit]]:
-    """Each session with the one it is part of: itself, or the one it continues from before midnight UTC."""
+    sessions: list[Visit],
+    rules: dict[tuple[str, str], Rules],
+    views: dict[Moment, Moment],
+    links: list[tuple[Visit, Visit]],
+) -> list[tuple[Visit, Visit, str | None]]:
+    """Each session with the one it is part of: itself, or one before midnight or a consent; and whose."""
     of_visitor: dict[object, list[Visit]] = defaultdict(list)
     for session in sessions:
         first = session.acts[0]
@@ -202,7 +274,7 @@ def _joined(
         rule = rules.get((session.acts[0].client, session.acts[0].site), Rules())
         found: tuple[tuple[object, ...], Visit] | None = None
         for moment in session.acts:
-            if moment.previous_visitor is None:
+            if moment.previous_visitor is None or moment.is_claim:
                 continue
             for other in of_visitor[moment.client, moment.site, moment.previous_visitor]:
                 for before in other.signs:
@@ -220,11 +292,17 @@ def _joined(
         )
         if not campaign and not too_long:
             continues[id(session)] = other
-    joined = []
+    consented = {id(earlier) for _, earlier in links}
+    roots = {id(session): session for session in sessions}
     for session in sessions:
         other = continues.get(id(session))
-        joined.append((session, other if other is not None and id(other) not in continues else session))
-    return joined
+        if other is not None and id(other) not in continues and id(other) not in consented:
+            roots[id(session)] = other
+    whose: dict[int, str] = {}
+    for later, earlier in links:
+        root = roots[id(later)] = roots[id(earlier)]
+        whose[id(root)] = min(later.acts[0].visitor, whose.get(id(root), later.acts[0].visitor))
+    return [(session, roots[id(session)], whose.get(id(roots[id(session)]))) for session in sessions]
 
 
 def _date(moment: Moment, rule: Rules) -> object:

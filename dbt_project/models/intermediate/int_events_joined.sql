@@ -31,6 +31,7 @@ final as (
         {% endif -%}
         {% endfor -%}
         coalesce(continued.continues_session_id, events.session_id) as session_id,
+        coalesce(continued.linked_visitor_id, events.visitor_id) as counted_visitor_id,
         events.timeout_minutes,
         events.is_conversion and repeated.event_key is null as is_conversion,
         repeated.event_key is not null as is_repeated_order,

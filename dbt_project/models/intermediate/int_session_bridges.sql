@@ -3,6 +3,7 @@
 {#-
     A cookieless visitor has another id after the midnight of the site. Events of the first half hour of a day carry the id
     that the same device had the day before; a session that has such an event looks for the session it continues.
+    Beside these stand the sessions of first-party ids that began inside one (macros/consent_links.sql).
 -#}
 
 -- depends_on: {{ ref('int_orders') }}
@@ -29,7 +30,7 @@ carrying as (
         session_id, client_id, site_id, previous_visitor_id, {{ event_order() }}, occurred_on, date, timeout_minutes,
         cut_at_midnight
     from {{ ref('int_events_sessionised') }}
-    where previous_visitor_id is not null and {{ is_act() }}
+    where previous_visitor_id is not null and {{ is_act() }} and not {{ is_claim() }}
 
 ),
 
@@ -117,7 +118,13 @@ lengths as (
 
 ),
 
-final as (
+consent_links as (
+
+    {{ consent_links() }}
+
+),
+
+over_midnight as (
 
     select
         pairs.session_id,
@@ -132,6 +139,19 @@ final as (
     from pairs
     inner join lengths as later on pairs.session_id = later.session_id
     left join lengths as earlier on pairs.continues_session_id = earlier.session_id
+
+),
+
+final as (
+
+    select
+        session_id, client_id, site_id, continues_session_id,
+        cast(null as varchar) as claimed_visitor_id, cast(null as varchar) as linked_visitor_id, cast(null as date) as claimed_on
+    from over_midnight
+
+    union all
+
+    select * from consent_links
 
 )
 

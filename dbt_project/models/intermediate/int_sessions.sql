@@ -56,7 +56,8 @@ counted as (
         client_id,
         site_id,
         {{ revenue_currency('events', 'mains') }} as currency,
-        min(consent_tier) as consent_tier,
+        -- of a visit in which the visitor consented, what held for the visitor that it counts for
+        min(case when visitor_id is null or visitor_id = counted_visitor_id then consent_tier end) as consent_tier,
         max(timeout_minutes) as timeout_minutes,
         {{ revenue_total('events', 'mains') }} as revenue,
         {{ other_currency_amounts('events', 'mains') }} as other_currency_amounts,
@@ -85,7 +86,7 @@ summed as (
 
     select
         counted.*,
-        firsts.visitor_id,
+        firsts.counted_visitor_id as visitor_id,
         firsts.first_party_session_id,
         firsts.date,
         case when entries.event_type = 'page_view' then entries.page end as landing_page,

@@ -9,9 +9,9 @@ with sites as (
 events as (
 
     select
-        client_id, site_id, date, visitor_id, event_type, consent_tier, currency, site_currency, revenue, engaged_ms, scroll_percent,
+        client_id, site_id, date, counted_visitor_id as visitor_id, event_type, consent_tier, currency, site_currency, revenue, engaged_ms, scroll_percent,
         is_amount_unreadable, is_repeated_order, props, bot_class, occurred_at, received_at, received_hour, is_bot, is_conversion, gpc
-    from {{ ref('events') }}
+    from {{ ref('int_events_joined') }}
     where session_id is not null and {{ is_touched('day') }}
 
 ),
