@@ -41,6 +41,9 @@ _OF_TIME: Mapping[str, Sql] = {
     "time:month": sql("CAST(date_trunc('month', date) AS DATE)"),
 }
 
+#: In units of the row's currency, and in that of the client's reports.
+_MONEY = frozenset({"revenue", "gross", "refunds"})
+_CONVERTED = frozenset({"reporting_gross", "reporting_refunds"})
 _NUMBERS = ("BIGINT", "INTEGER", "DOUBLE", "DECIMAL")
 #: Counts of different people or things of a day: those of two days are not their sum.
 _OF_ONE_DAY = frozenset(
@@ -53,7 +56,7 @@ _OF_ONE_DAY_IN = frozenset(
         *("pages_daily", "events_daily", "properties_daily", "clicks_daily"),
         *("journeys", "consent_daily"),
     )
-)
+) | {("quality_daily", "lines")}
 #: What a property of events is asked by: `event:props:plan`.
 _PROPERTY = "props:"
 #: Share → what is divided by what, and digits, as the models do it; where a table has other names, its own.
@@ -216,10 +219,15 @@ def _adds_up(table: str, column: Described) -> bool:
 
 
 def _added(column: Described) -> Sql:
-    if column.name == "revenue":  # none where days have different currencies
+    if column.name in _MONEY:  # none where rows have different currencies
         return sql(
-            "CAST(CASE WHEN count(*) = count(revenue) AND count(DISTINCT currency) <= 1 THEN sum(revenue) END"
-            " AS DECIMAL(38, 4))"
+            "CAST(CASE WHEN count(*) = count({c}) AND count(DISTINCT currency) <= 1 THEN sum({c}) END"
+            " AS DECIMAL(38, 4))",
+            c=name(column.name),
+        )
+    if column.name in _CONVERTED:  # none where a rate is missing
+        return sql(
+            "CAST(CASE WHEN count(*) = count({c}) THEN sum({c}) END AS DECIMAL(38, 4))", c=name(column.name)
         )
     return sql("CAST(sum({c}) AS {kind})", c=name(column.name), kind=kind(column.kind))
 

@@ -9,7 +9,7 @@ from footfall import collecting, funnel
 from footfall.apps import App
 from footfall.consent import DntPolicy, GpcPolicy
 from footfall.day_zones import Timezone
-from footfall.fields import Name
+from footfall.fields import Currency, Name
 from footfall.page_rules import PageRules
 from footfall.site_domains import Domain
 from footfall.strict import Strict
@@ -58,6 +58,10 @@ class Site(Strict):
     """Types of events that count as conversions. More of them: higher conversion rates."""
     properties: list[PropertyName] = Field(default_factory=list, max_length=20)
     """Properties of events whose values are counted in `properties_daily`, as sent or as learnt later."""
+    currency: Currency | None = None
+    """Main currency of the site, of the sums of revenue; without it each row has that of most of its amounts
+    ([sessions.md](sessions.md#money)).
+    """
     apps: list[App] = Field(default_factory=list, max_length=8)
     """Apps that show the site's pages from their own files, by the scheme of these pages' addresses
     ([server-events.md](server-events.md#apps)).

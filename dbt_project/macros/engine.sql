@@ -103,6 +103,15 @@
     concat('{', array_join(sort_array(collect_list(concat(to_json({{ name }}), ':', {{ value }}))), ','), '}')
 {%- endmacro %}
 
+{#- Whether a top-level field of JSON text is a text itself, and no number; null likewise. -#}
+{% macro json_is_text(json, field) %}{{ return(adapter.dispatch('json_is_text')(json, field)) }}{% endmacro %}
+{% macro default__json_is_text(json, field) -%}
+    case when json_valid({{ json }}) then json_type({{ json }}, '$.{{ field }}') = 'VARCHAR' end
+{%- endmacro %}
+{% macro spark__json_is_text(json, field) -%}
+    schema_of_variant(try_variant_get(try_parse_json({{ json }}), '$.{{ field }}', 'variant')) = 'STRING'
+{%- endmacro %}
+
 {#- Percent signs and plus signs decoded; the text as it came where that yields no UTF-8. -#}
 {% macro url_decoded(text) %}{{ return(adapter.dispatch('url_decoded')(text)) }}{% endmacro %}
 {% macro default__url_decoded(text) -%}

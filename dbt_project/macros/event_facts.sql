@@ -7,10 +7,10 @@
         'referrer_source', 'utm_source', 'utm_medium', 'utm_campaign', 'utm_term', 'utm_content', 'click_network', 'country', 'region', 'city',
         'language', 'screen', 'viewport', 'device', 'browser', 'browser_version', 'os', 'os_version', 'user_agent', 'bot_class',
         'bot_name', 'bot_signals', 'clock', 'origin', 'method', 'edge_location', 'edge_result', 'enrichment_version', 'currency',
-        'props', 'payload', 'learnt', 'view_begun', 'object_key',
+        'order_id', 'props', 'payload', 'learnt', 'view_begun', 'object_key',
         'consent_tier', 'consent_declared', 'revenue', 'engaged_ms', 'scroll_percent', 'lost', 'status', 'time_taken',
         'bytes_sent', 'seq', 'line_number',
-        'is_declared_host', 'is_bot', 'is_referrer_spam', 'gpc', 'dnt',
+        'is_amount_unreadable', 'is_declared_host', 'is_bot', 'is_referrer_spam', 'gpc', 'dnt',
         'occurred_at', 'received_at', 'received_hour',
     ]) }}
 {% endmacro %}

@@ -5,7 +5,7 @@ The DDL (orchestration/ingest/schema.py) and dbt's sources follow from it.
 
 from dataclasses import dataclass
 
-from footfall.catalogue.columns import DAY, EVENT, FLAG, LARGE, QUARANTINE, SMALL, TEXT, TIME, Column
+from footfall.catalogue.columns import DAY, EVENT, FLAG, LARGE, QUARANTINE, REAL, SMALL, TEXT, TIME, Column
 
 
 @dataclass(frozen=True)
@@ -170,6 +170,31 @@ INGESTED: tuple[Ingested, ...] = (
             Column("event_type", TEXT, "Type of event that takes the step."),
             Column("page", TEXT, "Pattern of the page for LIKE, ! escapes; null for any page."),
             Column("definition", TEXT, "The whole funnel as JSON; another text means that it changed."),
+        ),
+        written_with="sites",
+    ),
+    Ingested(
+        "site_currencies",
+        "One row per site whose client file names its main currency.",
+        (
+            Column("client_id", TEXT, "Client who owns the site."),
+            Column("site_id", TEXT, "Site."),
+            Column("currency", TEXT, "Three letters of the currency."),
+        ),
+        written_with="sites",
+    ),
+    Ingested(
+        "exchange_rates",
+        "One row per rate of a client's own file, for the currency that it reports in.",
+        (
+            Column("client_id", TEXT, "Client whose rate it is."),
+            Column("reporting_currency", TEXT, "Currency that amounts are turned into."),
+            Column("currency", TEXT, "Currency of the amounts."),
+            Column("date", DAY, "First day on which it holds, up to the next of the currency."),
+            Column("rate", REAL, "What one unit is in the reporting currency."),
+            Column(
+                "settings", TEXT, "Stands for all rates of the client; another text means that they changed."
+            ),
         ),
         written_with="sites",
     ),

@@ -119,7 +119,7 @@ class Tables:
         found = []
         for file in files:
             try:
-                path = self.cache.path(self.store, file.key, file.sha256)
+                path = self.cache.path(self.store, file.key, file.sha256, file.bytes)
                 size = path.stat().st_size
             except (NotFound, FileNotFoundError):
                 raise self._gone(file) from None
@@ -136,6 +136,11 @@ class Tables:
         for file in self.table(table).files:
             [path] = self.paths([file])
             if sha256_of(Path(path)) != file.sha256:
+                if not isinstance(self.store, LocalStore):
+                    Path(path).unlink()
+                    return DamagedFile(
+                        path, "held other bytes than were published", "it is removed: ask again"
+                    )
                 return DamagedFile(
                     self.store.url(file.key),
                     "holds other bytes than were published",

@@ -28,7 +28,8 @@ from orchestration.modelling.publishing.client import Terms, publish_client
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 #: Role → its key, as `footfall keys` would make one. `site`: of one site of `one`.
-KEYS = {role: f"ffk_key-of-a-test-{role}" for role in ("read", "write", "admin", "site", "other", "operator")}
+ROLES = ("read", "write", "admin", "site", "assist", "other", "operator")
+KEYS = {role: f"ffk_key-of-a-test-{role}" for role in ROLES}
 FUNNEL = {"name": "buy", "steps": [{"name": "seen", "page": "/"}, {"name": "bought", "event": "purchase"}]}
 
 
@@ -52,6 +53,7 @@ def two_clients() -> list[dict[str, Any]]:
         api_key("write", "write", site_id="shop"),
         api_key("admin", "admin"),
         api_key("site", "read", site_id="shop"),
+        api_key("assist", "assist"),
     ]
     return [
         client("one", sites=sites, api_keys=keys, funnels=[FUNNEL]),

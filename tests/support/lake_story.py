@@ -28,7 +28,9 @@ ONE_EVENT = timedelta(days=7)
 TYPES = {
     "page_view": 60,
     "engagement": 24,
-    "purchase": 6,
+    "purchase": 8,
+    "order_completed": 2,
+    "refund": 2,
     "signup": 4,
     "click": 3,
     "identify": 5,
@@ -213,8 +215,14 @@ def _props(chance: random.Random, kind: str) -> str | None:
         return chance.choice(['{"plan": "team", "n": 2}', '{"plan": null}', None])
     if kind == "click":
         return json.dumps({"tag": chance.choice("ab"), "text": "Buy"})
-    if kind == "purchase":
-        return chance.choice(['{"revenue": 9.99, "currency": "EUR"}', '{"revenue": 1, "currency": "USD"}'])
+    if kind in ("purchase", "order_completed", "refund"):
+        said = {
+            "revenue": chance.choice([9.99, "1,996.00", "49,90 €", "1.996", -2]),
+            "currency": chance.choice(["EUR", "USD", "USD", None]),
+            "order_id": chance.choice([None, "A1", "A2", "A2"]),
+            "refund_id": chance.choice([None, "R1"]),
+        }
+        return json.dumps({name: value for name, value in said.items() if value is not None})
     return None
 
 
@@ -247,7 +255,7 @@ class Lake:
 
     def settings(self, story: int, number: int) -> None:
         """What the client files say, before (0) or after (1) somebody edited them."""
-        for table in ("sites", "properties", "funnels"):
+        for table in ("sites", "properties", "funnels", "site_currencies", "exchange_rates"):
             self._connection.execute(f"delete from ingest.{table} where client_id like ?", [f"%-{story}"])
         self._connection.executemany(
             "insert into ingest.sites values (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -264,6 +272,14 @@ class Lake:
                 ]
                 for (client, site), rules in RULES.items()
             ],
+        )
+        if number:
+            self._connection.execute(
+                "insert into ingest.site_currencies values (?, 'berlin', 'EUR')", [f"c1-{story}"]
+            )
+        self._connection.execute(
+            "insert into ingest.exchange_rates values (?, 'EUR', 'USD', '2026-03-29', ?, ?)",
+            [f"c2-{story}", 0.9 + number / 100, f"{number}"],
         )
         self._connection.executemany(
             "insert into ingest.properties values (?, ?, ?)",

@@ -60,6 +60,8 @@ final as (
         edge_result,
         enrichment_version,
         currency,
+        site_currency,
+        order_id,
         props,
         payload,
         learnt,
@@ -78,6 +80,8 @@ final as (
 
         -- booleans
         is_conversion,
+        is_amount_unreadable,
+        is_repeated_order,
         is_declared_host,
         is_bot,
         is_referrer_spam,

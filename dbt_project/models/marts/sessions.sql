@@ -121,6 +121,7 @@ final as (
         sessions.events,
         sessions.conversions,
         sessions.revenue,
+        sessions.other_currency_amounts,
         sessions.engaged_seconds,
         sessions.duration_seconds,
 

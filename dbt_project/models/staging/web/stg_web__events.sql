@@ -26,9 +26,7 @@ parsed as (
         {{ url_query('received.url') }} as query,
         -- most addresses have no tag, and need not be looked through for each
         position('utm_' in lower(received.url)) > 0 as is_tagged,
-        {{ referrer_host('received.referrer') }} as referrer_host,
-        -- a number that does not fit, or is none, is no revenue
-        try_cast({{ json_text('received.props', 'revenue') }} as decimal(18, 4)) as revenue
+        {{ referrer_host('received.referrer') }} as referrer_host
 
     from received
     left join enrichments
@@ -36,6 +34,8 @@ parsed as (
         and received.event_id = enrichments.event_id
 
 ),
+
+{{ reading_amounts('parsed') }},
 
 final as (
 
@@ -94,10 +94,8 @@ final as (
         edge_location,
         edge_result,
         enrichment_version,
-        case
-            when revenue is not null
-                then nullif(regexp_extract(upper(trim({{ json_text('props', 'currency') }})), '^([A-Z]{3})$', 1), '')
-        end as currency,
+        amount_currency as currency,
+        {{ order_id() }} as order_id,
         props,
         payload,
         learnt,
@@ -112,7 +110,7 @@ final as (
         -- numbers
         consent_tier,
         consent_declared,
-        revenue,
+        amount as revenue,
         case
             when event_type = 'engagement'
                 then {{ engagement_number('engaged_ms', 0, 86400000) }}
@@ -129,6 +127,7 @@ final as (
         line_number,
 
         -- booleans
+        is_amount_unreadable,
         is_declared_host,
         known_is_bot as is_bot,
         coalesce(is_referrer_spam, false) as is_referrer_spam,
@@ -140,7 +139,7 @@ final as (
         received_at,
         received_hour
 
-    from parsed
+    from priced
 
 )
 

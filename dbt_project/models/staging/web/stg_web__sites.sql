@@ -14,6 +14,12 @@ with sites as (
 
 ),
 
+currencies as (
+
+    select client_id, site_id, currency from {{ source('ingest', 'site_currencies') }}
+
+),
+
 -- a release of the time zone database that told past days of a zone otherwise
 changes as (
 
@@ -31,14 +37,17 @@ final as (
         concat(
             sites.timezone, ' ', cast(timeout_minutes as varchar), ' ', cast(cut_at_midnight as varchar), ' ',
             cast(cut_on_campaign as varchar), ' ', conversions,
+            coalesce(concat(' ', currencies.currency), ''),
             coalesce(concat(' ', changes.version), ''),
             coalesce(concat(' by ', properties), '')
         ) as settings,
+        currencies.currency,
         sites.timeout_minutes,
         sites.cut_at_midnight,
         sites.cut_on_campaign
 
     from sites
+    left join currencies on sites.client_id = currencies.client_id and sites.site_id = currencies.site_id
     left join changes on sites.timezone = changes.zone
 
 )
