@@ -53,17 +53,23 @@ def command(settings: Settings, question: str | None, **how: Any) -> int:
 
 
 def _answer(settings: Settings, question: Question, asked: Asked, form: str) -> None:
+    import duckdb
+
     from footfall.published.tables import open_tables
 
     lake, client_id = open_lake(settings.lake, settings.s3_endpoint), asked.client.client_id
     with open_tables(lake, client_id, settings.cache_of(client_id)) as tables:
-        rows = tables.answer(
-            question.for_duckdb(asked), question.tables, asked.values, asked.first, asked.last
-        )
-        write = FORMATS[form]([column[0] for column in rows.description or ()])
-        while some := rows.fetchmany(10_000):
-            for row in some:
-                write(row)
+        query = question.for_duckdb(asked)
+        try:
+            rows = tables.answer(query, question.tables, asked.values, asked.first, asked.last)
+            write = FORMATS[form]([column[0] for column in rows.description or ()])
+            while some := rows.fetchmany(10_000):
+                for row in some:
+                    write(row)
+        except duckdb.Error as error:
+            damaged = next(filter(None, map(tables.damaged, question.tables)), None)
+            said = f"{error}".splitlines()[0]
+            raise damaged or FootfallError(f"{question.name} cannot be answered: {said}") from None
 
 
 def _question(name: str) -> Question:

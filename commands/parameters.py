@@ -24,7 +24,7 @@ class _Day(click.ParamType[str]):
 
     def convert(self, value: Any, _param: click.Parameter | None, _ctx: click.Context | None) -> str:
         try:
-            return datetime.strptime(value, "%Y-%m-%d").strftime("%Y-%m-%d")  # noqa: DTZ007 — a date
+            return datetime.strptime(value, "%Y-%m-%d").date().isoformat()  # noqa: DTZ007 — a date
         except ValueError:
             raise FootfallError(f"{value!r} is not a day: write 2026-11-20 (UTC)") from None
 
