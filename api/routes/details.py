@@ -254,5 +254,6 @@ for _path_of, _answer, _example in (
         reach="site",
         gives=_TABLE,
         is_csv=True,
+        is_for_assistants=_answer is not journeys,
         example=_example,
     )

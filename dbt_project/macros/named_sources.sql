@@ -130,7 +130,7 @@ channelled as (
 {% macro source_facts() %}
     {{ return([
         'host', 'referrer_host', 'referrer_class', 'referrer_source', 'utm_source', 'utm_medium', 'utm_campaign',
-        'click_network',
+        'utm_term', 'utm_content', 'click_network',
     ]) }}
 {% endmacro %}
 

@@ -144,7 +144,18 @@ INGESTED: tuple[Ingested, ...] = (
             Column("cut_at_midnight", FLAG, "Whether the site's midnight ends a session too."),
             Column("cut_on_campaign", FLAG, "Whether another campaign ends a session too."),
             Column("conversions", TEXT, "Types of events that count as conversions, separated by commas."),
+            Column("properties", TEXT, "Properties that are counted, separated by commas; null without any."),
         ),
+    ),
+    Ingested(
+        "properties",
+        "One row per property of events that a site has counted by its values.",
+        (
+            Column("client_id", TEXT, "Client who owns the site."),
+            Column("site_id", TEXT, "Site."),
+            Column("property", TEXT, "Name of the property."),
+        ),
+        written_with="sites",
     ),
     Ingested(
         "funnels",
@@ -206,7 +217,11 @@ INGESTED: tuple[Ingested, ...] = (
             _EVENT_ID,
             Column("enriched_at", TIME, "When the correction came in."),
             Column("version", SMALL, "The higher one counts."),
-            Column("fields", TEXT, "The fields it gives as JSON text."),
+            Column(
+                "fields",
+                TEXT,
+                "The fields it gives as JSON text; in `properties` what is no column of an event.",
+            ),
         ),
         written_with="events",
     ),

@@ -133,7 +133,7 @@ TABLES: tuple[Table, ...] = (
         personal=(
             *_OF_EVENTS,
             *("first_party_session_id", "user_id", "user_agent", "view_id"),
-            *("url", "title", "referrer", "order_id", "props", "region", "city"),
+            *("url", "title", "referrer", "order_id", "props", "payload", "learnt", "region", "city"),
         ),
         # The lake has them as they came, by hour of receipt.
         published=False,
@@ -145,7 +145,7 @@ TABLES: tuple[Table, ...] = (
         RECEIVED,
         _BY_EVENT,
         "acts",
-        personal=(*_OF_EVENTS, "view_id", "url", "title", "referrer"),
+        personal=(*_OF_EVENTS, "view_id", "url", "title", "referrer", "region", "city"),
         published_order=("visitor_id", *_BY_EVENT),
     ),
     Table(
@@ -218,8 +218,8 @@ TABLES: tuple[Table, ...] = (
     _report(
         "sources_daily",
         "sources by day",
-        "Sessions of one day by channel, source, medium and campaign.",
-        *("channel", "source", "medium", "campaign"),
+        "Sessions of one day by channel, source, medium, campaign, term and content.",
+        *("channel", "source", "medium", "campaign", "term", "content"),
     ),
     _report(
         "revenue_daily",
@@ -247,6 +247,20 @@ TABLES: tuple[Table, ...] = (
         *("device", "browser", "os"),
     ),
     _report("events_daily", "event types by day", "Events of one day by their type.", "event_type"),
+    _report(
+        "properties_daily",
+        "properties by day",
+        "Events of one day by the values of the properties that the site names.",
+        *("event_type", "property", "value"),
+        personal=("value",),
+    ),
+    _report(
+        "clicks_daily",
+        "clicks by day",
+        "Clicks of one day by page and element.",
+        *("page", "tag", "element_id", "text", "link"),
+        personal=("text", "link"),
+    ),
     _report(
         "journeys",
         "journeys",

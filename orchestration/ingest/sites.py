@@ -14,7 +14,7 @@ _ALWAYS = date(1, 1, 1)
 
 
 def replace_sites(connection: duckdb.DuckDBPyConnection, registry: Registry) -> int:
-    """Replace sites, funnels, currencies and rates by what the registry says. Returns the sites.
+    """Replace sites, properties, funnels, currencies and rates by what the registry says. Returns the sites.
 
     A site whose client file is gone or was set aside keeps its row: its history still needs a time zone.
     A funnel that its client's file does not name any more is gone.
@@ -28,9 +28,16 @@ def replace_sites(connection: duckdb.DuckDBPyConnection, registry: Registry) -> 
             site.cut_at_midnight,
             site.cut_on_campaign,
             ",".join(site.conversions),
+            ",".join(site.properties) or None,
         )
         for c in registry.clients
         for site in c.sites
+    ]
+    properties = [
+        (c.client_id, site.site_id, each)
+        for c in registry.clients
+        for site in c.sites
+        for each in dict.fromkeys(site.properties)
     ]
     funnels = [
         (
@@ -60,8 +67,11 @@ def replace_sites(connection: duckdb.DuckDBPyConnection, registry: Registry) -> 
     run(connection, "BEGIN")
     for row in sites:
         run(connection, "DELETE FROM ingest.sites WHERE client_id = ? AND site_id = ?", row[:2])
-        run(connection, "INSERT INTO ingest.sites VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+        run(connection, "INSERT INTO ingest.sites VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+        run(connection, "DELETE FROM ingest.properties WHERE client_id = ? AND site_id = ?", row[:2])
         run(connection, "DELETE FROM ingest.site_currencies WHERE client_id = ? AND site_id = ?", row[:2])
+    for each in properties:
+        run(connection, "INSERT INTO ingest.properties VALUES (?, ?, ?)", each)
     for client in registry.clients:
         run(connection, "DELETE FROM ingest.funnels WHERE client_id = ?", [client.client_id])
         run(connection, "DELETE FROM ingest.exchange_rates WHERE client_id = ?", [client.client_id])

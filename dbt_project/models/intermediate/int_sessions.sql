@@ -121,6 +121,8 @@ final as (
         {{ shown_name('source', '(direct)') }} as source,
         {{ shown_name('medium', '(none)') }} as medium,
         utm_campaign as campaign,
+        utm_term as term,
+        utm_content as content,
         channel,
         country,
         region,

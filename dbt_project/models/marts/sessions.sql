@@ -94,6 +94,8 @@ final as (
         sessions.source,
         sessions.medium,
         sessions.campaign,
+        sessions.term,
+        sessions.content,
         sessions.channel,
         firsts.source as first_source,
         firsts.medium as first_medium,

@@ -7,7 +7,8 @@ with sites as (
         coalesce(timeout_minutes, {{ var('session_timeout_minutes') | int }}) as timeout_minutes,
         coalesce(cut_at_midnight, false) as cut_at_midnight,
         coalesce(cut_on_campaign, false) as cut_on_campaign,
-        coalesce(conversions, '{{ purchase_event_types() | join(",") }}') as conversions
+        coalesce(conversions, '{{ purchase_event_types() | join(",") }}') as conversions,
+        properties
 
     from {{ source('ingest', 'sites') }}
 
@@ -37,7 +38,8 @@ final as (
             sites.timezone, ' ', cast(timeout_minutes as varchar), ' ', cast(cut_at_midnight as varchar), ' ',
             cast(cut_on_campaign as varchar), ' ', conversions,
             coalesce(concat(' ', currencies.currency), ''),
-            coalesce(concat(' ', changes.version), '')
+            coalesce(concat(' ', changes.version), ''),
+            coalesce(concat(' by ', properties), '')
         ) as settings,
         currencies.currency,
         sites.timeout_minutes,
