@@ -127,7 +127,7 @@ channelled as (
 {% endmacro %}
 
 {#- What named_sources reads of an event. -#}
-{% macro facts_of_source() %}
+{% macro source_facts() %}
     {{ return([
         'host', 'referrer_host', 'referrer_class', 'referrer_source', 'utm_source', 'utm_medium', 'utm_campaign',
         'utm_term', 'utm_content', 'click_network',

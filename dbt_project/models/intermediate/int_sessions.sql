@@ -1,6 +1,6 @@
 {{ config(meta={'touched_by': 'session'}) }}
 
-{%- set of_source = facts_of_source() -%}
+{%- set of_source = source_facts() -%}
 {%- set of_entry = [
     'country', 'region', 'city', 'language', 'screen', 'device', 'browser', 'os',
 ] -%}

@@ -1,7 +1,7 @@
 with events as (
 
     select
-        event_key, client_id, site_id, event_id, session_id, counted_visitor_id as visitor_id, event_type, page, {{ facts_of_source() | join(', ') }}, is_bot, date,
+        event_key, client_id, site_id, event_id, session_id, counted_visitor_id as visitor_id, event_type, page, {{ source_facts() | join(', ') }}, is_bot, date,
         received_hour, {{ says_where_from() }} as says_where,
         row_number() over (partition by session_id order by {{ event_order() }}) as place,
         occurred_at, received_at
