@@ -45,9 +45,7 @@ class FileCache:
         """Where the owner's copies lie."""
         return self.root / self.owner
 
-    def path(
-        self, store: ObjectStore, key: str, sha256: str, size: int, *, seconds: float = IN_USE
-    ) -> Path:
+    def path(self, store: ObjectStore, key: str, sha256: str, size: int, *, seconds: float = IN_USE) -> Path:
         """A local file with the object's bytes; the object itself, where the store is a folder.
 
         `sha256`: of the object, in hex; `size`: its bytes. The copy stays for `seconds`. Raises NotFound,

@@ -116,7 +116,8 @@ class Tables:
             if sha256_of(Path(path)) != file.sha256:
                 if not isinstance(self.store, LocalStore):
                     Path(path).unlink()
-                    return DamagedFile(path, "held other bytes than were published", "it is removed: ask again")
+                    what = "held other bytes than were published"
+                    return DamagedFile(path, what, "it is removed: ask again")
                 return DamagedFile(
                     self.store.url(file.key),
                     "holds other bytes than were published",

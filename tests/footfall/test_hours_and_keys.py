@@ -111,7 +111,8 @@ def test_keys_are_safe_and_sort_by_time(one, other):
         (
             "2026-11-20T14",
             "2026-11-20T15",
-            "footfall run --from 2026-11-20T14 --to 2026-11-20T15\nonce 15:00 UTC is past, or with --open now",
+            "footfall run --from 2026-11-20T14 --to 2026-11-20T15\n"
+            "once 15:00 UTC is past, or with --open now",
         ),
     ],
 )

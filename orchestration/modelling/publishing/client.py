@@ -121,9 +121,7 @@ def _made(writer: Writer, before: Snapshot | None, notes: Notes, terms: Terms, n
             continue
         is_compared = notes.is_everything or table.name in MADE_WHOLE
         days = None if is_compared else notes.days.get(table.name, set())
-        made, spans = publish_days(
-            writer, table, known, days, today, terms.single_days, terms.month_rows
-        )
+        made, spans = publish_days(writer, table, known, days, today, terms.single_days, terms.month_rows)
         tables[table.name] = made
         if table in OF_VISITORS:
             changed |= spans
