@@ -19,8 +19,10 @@ from footfall.collecting import Permission
 
 #: How far a route reaches. `open`: anybody. `key`: whoever has a key. `clients`: a client's, or for the
 #: operator all. `site`: one site of a client, or several. `client`: all of a client, which a key of one site
-#: may not see. `operator`: the installation.
-Reach = Literal["open", "key", "clients", "site", "client", "operator"]
+#: may not see. `whole`: the same, or for the operator all clients. `operator`: the installation.
+Reach = Literal["open", "key", "clients", "whole", "site", "client", "operator"]
+#: Parameters that every route with a key knows.
+IN_QUERY = frozenset({"client", "api_key"})
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,8 @@ class Rule:
 
     permission: Permission | None
     reach: Reach
+    #: Whether a key that may `assist` is enough.
+    is_for_assistants: bool = False
 
 
 @dataclass(frozen=True)
@@ -88,11 +92,12 @@ def enter(service: Service, rule: Rule, request: Request) -> Caller | None:
     if limited is not None:
         raise Problem("rate_limited", limited.detail, headers={"retry-after": _retry(limited.headers)})
     service.note_use(holder.key.sha256)
-    if rule.permission is not None and not holder.key.may(rule.permission):
+    is_assistant = rule.is_for_assistants and holder.key.may("assist")
+    if rule.permission is not None and not is_assistant and not holder.key.may(rule.permission):
         raise Problem("permission_denied", f"the key {holder.key.name} has no {rule.permission} permission")
     if rule.reach == "operator" and not holder.is_operator:
         raise Problem("operator_only")
-    if rule.reach == "client" and holder.key.site_id is not None and _is_narrow(service, holder):
+    if rule.reach in ("client", "whole") and holder.key.site_id is not None and _is_narrow(service, holder):
         raise Problem("site_key", f"the key {holder.key.name} is for the site {holder.key.site_id}")
     return Caller(holder, quota, _client(service, rule, holder, request))
 
@@ -128,7 +133,7 @@ def _client(service: Service, rule: Rule, holder: Holder, request: Request) -> C
             raise Problem("unknown_client", f"there is no client {named!r} for this key", field="client")
         return client
     if named is None:
-        if rule.reach == "clients":
+        if rule.reach in ("clients", "whole"):
             return None
         raise Problem(
             "client_missing", field="client", possible=[each.client_id for each in service.registry.clients]

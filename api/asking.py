@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import duckdb
 from pydantic import Field
 
+from api.answers import instant
 from api.conditions import Both, conditions, filters_of, pinned, where
 from api.measures import (
     TIMES,
@@ -17,14 +18,16 @@ from api.measures import (
     dimension_of,
     dimensions,
     expression,
+    is_dimension,
     metric_of,
     metrics,
+    property_of,
 )
 from api.near import near
 from api.problems import Problem
 from api.ranges import Days
 from api.routing import Strict
-from api.tables import Tables
+from api.tables import Reading
 from footfall.clients import Client, Site
 from footfall.sql import Sql, joined, name, run, sql
 
@@ -89,6 +92,8 @@ def plan(client: Client, site: Site, question: Question, days: Days) -> Plan:
         raise Problem("invalid", "one time dimension at most", field="dimensions")
     found = filters_of(question.filters)
     filtered = {each.dimension for each in conditions(found)}
+    for each in sorted({*grouped, *filtered}):
+        _require_counted(each, site)
     is_by_day = "time:day" in grouped or days[0] == days[1]
     asked: dict[str, tuple[Source, dict[int, Sql]]] = {}
     for place, written in enumerate(question.metrics):
@@ -117,12 +122,12 @@ def plan(client: Client, site: Site, question: Question, days: Days) -> Plan:
     return Plan(client, site, grouped, found, asked, len(question.metrics))
 
 
-def rows_of(tables: Tables, found: Plan, days: Days) -> dict[tuple[Any, ...], list[Any]]:
+def rows_of(tables: Reading, found: Plan, days: Days) -> dict[tuple[Any, ...], list[Any]]:
     """Values of dimensions → metrics, in the order of the question. Raises Problem."""
     rows: dict[tuple[Any, ...], list[Any]] = {}
-    with tables.database(found.client.client_id) as database:
+    with tables.database() as database:
         for source, metrics_of_it in found.asked.values():
-            relation = tables.relation(found.client.client_id, source.table, *days)
+            relation = tables.relation(source.table, *days)
             for dims, values in _ask(database, relation, source, metrics_of_it, found, days):
                 row = rows.setdefault(dims, [None] * found.width)
                 for place, value in zip(metrics_of_it, values, strict=True):
@@ -181,10 +186,10 @@ class Finality:
         )
 
 
-def finality(tables: Tables, client_id: str, site_id: str, days: Days) -> Finality:
+def finality(tables: Reading, site_id: str, days: Days) -> Finality:
     """What the daily figures say of their days."""
-    relation = tables.relation(client_id, "daily_metrics", *days)
-    with tables.database(client_id) as database:
+    relation = tables.relation("daily_metrics", *days)
+    with tables.database() as database:
         rows = run(
             database,
             "SELECT date, is_final, model_version FROM {relation} WHERE site_id = ? AND date BETWEEN ? AND ?",
@@ -194,10 +199,27 @@ def finality(tables: Tables, client_id: str, site_id: str, days: Days) -> Finali
     return Finality({row[0]: bool(row[1]) for row in rows}, tuple(sorted({str(row[2]) for row in rows})))
 
 
-def first_day(tables: Tables, client_id: str, site_id: str, today: date) -> date:
+def meta_of(
+    tables: Reading, timezone: str, certain: Finality, days: Days, sources: Mapping[str, str]
+) -> dict[str, Any]:
+    """What an answer stands on. `sources`: table → sha256, empty where nothing is published."""
+    reached = tables.complete_through()
+    return {
+        "timezone": timezone,
+        "data_through": instant(reached) if reached else None,
+        "complete_through": instant(reached) if reached else None,
+        "final": certain.of(days),
+        "model_versions": list(certain.model_versions),
+        "sources": {table: sha256 or None for table, sha256 in sources.items()},
+        "sampling": "none",
+        "stale_since": instant(tables.stale_since) if tables.stale_since else None,
+    }
+
+
+def first_day(tables: Reading, site_id: str, today: date) -> date:
     """The first day of a site that has figures; today where none has."""
-    relation = tables.relation(client_id, "daily_metrics")
-    with tables.database(client_id) as database:
+    relation = tables.relation("daily_metrics")
+    with tables.database() as database:
         row = run(
             database, "SELECT min(date) FROM {relation} WHERE site_id = ?", [site_id], relation=relation
         ).fetchone()
@@ -238,9 +260,21 @@ def _sortable(value: Any) -> tuple[bool, Any]:
     return (value is not None, value if value is not None else 0)
 
 
+def _require_counted(dimension: str, site: Site) -> None:
+    """Raises Problem for a property that the site does not have counted: no row would look like no event."""
+    key = property_of(dimension)
+    if key and key not in site.properties:
+        raise Problem(
+            "unknown_dimension",
+            f"{key!r} is not counted: name it in `properties` of the site {site.site_id}",
+            field="dimensions",
+            possible=[f"event:props:{each}" for each in site.properties],
+        )
+
+
 def _known_dimension(written: str, field: str) -> str:
     found = dimension_of(written)
-    if found not in dimensions():
+    if not is_dimension(found):
         raise Problem(
             "unknown_dimension",
             f"there is no dimension {written!r}",

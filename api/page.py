@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from api.problems import CODES
-from api.routing import PERMISSION, REACH
+from api.routing import ASSIST, PERMISSION, REACH
 
 _REACHES = {
     "open": "anybody, without a key",
     "key": "every key",
     "clients": "keys of clients and of the operator",
+    "whole": "keys of the whole client, and of the operator",
     "site": "keys of a client or of the site, and the operator's",
     "client": "keys of the whole client, and the operator's",
     "operator": "keys of the operator",
@@ -36,7 +37,8 @@ def who(operation: Mapping[str, Any]) -> str:
     """Who may ask, in words."""
     permission = operation[PERMISSION]
     reach = _REACHES[operation[REACH]]
-    return f"{reach}, with `{permission}`" if permission else reach
+    may = f"`{permission}` or `assist`" if operation[ASSIST] else f"`{permission}`"
+    return f"{reach}, with {may}" if permission else reach
 
 
 def curl_of(method: str, path: str, operation: Mapping[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """How a route is made: none without a rule of who may ask it."""
 
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from fastapi import APIRouter
@@ -10,10 +11,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.access import Caller, Reach, Rule, enter
+from api.access import IN_QUERY, Caller, Reach, Rule, enter
+from api.bodies import check_body
+from api.near import near
+from api.problems import Problem
 from footfall.collecting import Permission
 
-PERMISSION, REACH = "x-footfall-permission", "x-footfall-reach"
+PERMISSION, REACH, ASSIST = "x-footfall-permission", "x-footfall-reach", "x-footfall-assist"
 
 
 class Strict(BaseModel):
@@ -29,15 +33,32 @@ class KeyedRoute(APIRoute):
         """See FastAPI."""
         answer = super().get_route_handler()
         said = self.openapi_extra or {}
-        rule = Rule(said[PERMISSION] or None, said[REACH])
+        rule = Rule(said[PERMISSION] or None, said[REACH], bool(said[ASSIST]))
+        known = {each.alias for each in self.dependant.query_params} | IN_QUERY
 
         async def handle(request: Request) -> Response:
             request.state.route = self.path
             service = request.app.state.service
             request.state.caller = await run_in_threadpool(enter, service, rule, request)
+            if rule.reach != "open":
+                _check_query(request, known)
+            if self.body_field is not None:
+                await check_body(request)
             return await answer(request)
 
         return handle
+
+
+def _check_query(request: Request, known: AbstractSet[str]) -> None:
+    """Raises Problem: a name that is not looked at would have the answer be about something else."""
+    asked = [name for name, _ in request.query_params.multi_items()]
+    for name in asked:
+        if name not in known:
+            raise Problem(
+                "invalid", f"there is no parameter {name[:80]!r}", field=name[:80], possible=near(name, known)
+            )
+        if asked.count(name) > 1:
+            raise Problem("invalid", f"{name} is given twice", field=name)
 
 
 class Routes:
@@ -61,12 +82,13 @@ class Routes:
         is_csv: bool = False,
         is_tagged: bool = False,
         is_page: bool = False,
+        is_for_assistants: bool = False,
         example: Mapping[str, Any] | None = None,
     ) -> None:
         """`gives`: JSON Schema of the answer. `problems`: statuses beside those that every route may answer.
 
         `is_csv`: also as CSV. `is_tagged`: it has an ETag. `example`: a body, or values of parameters, with
-        which documents show it.
+        which documents show it. `is_for_assistants`: a tool of `footfall mcp`, and for keys that `assist`.
         """
         content: dict[str, Any] = {"text/html" if is_page else "application/json": {"schema": gives}}
         if is_csv:
@@ -91,6 +113,7 @@ class Routes:
             openapi_extra={
                 REACH: reach,
                 PERMISSION: permission or "",
+                ASSIST: is_for_assistants,
                 "x-footfall-problems": list(problems),
                 "x-footfall-example": dict(example or {}),
             },
@@ -123,5 +146,6 @@ MAYBE_TEXT: dict[str, Any] = {"type": ["string", "null"]}
 WHOLE: dict[str, Any] = {"type": "integer"}
 MAYBE_WHOLE: dict[str, Any] = {"type": ["integer", "null"]}
 YES_NO: dict[str, Any] = {"type": "boolean"}
+NULL: dict[str, Any] = {"type": "null"}
 ANY_OBJECT: dict[str, Any] = {"type": "object"}
 MAYBE_OBJECT: dict[str, Any] = {"type": ["object", "null"]}

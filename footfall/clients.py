@@ -19,6 +19,7 @@ from footfall.catalogue.periods import Calendar
 from footfall.clashes import Candidate, Places, own_clashes, places_of, standing
 from footfall.day_zones import EarlierTimezone, Timezone, clock_of
 from footfall.delivered_days import mistake_of
+from footfall.exchange_rates import Rates
 from footfall.exports import CADENCES, LIVE, MAIN, Destination, Export, NamedDestination
 from footfall.fields import EXPECTED, Name
 from footfall.identities import History, written_id
@@ -27,6 +28,7 @@ from footfall.log_source import LogSource
 from footfall.mistake_words import field_of, reason_of
 from footfall.mistakes import Mistake
 from footfall.owners import identified
+from footfall.plan import Plan
 from footfall.settings import Settings
 from footfall.site import EXPECTED as SITE_EXPECTED
 from footfall.site import Site
@@ -83,10 +85,16 @@ class Client(Strict):
     """What is delivered."""
     funnels: list[funnel.Funnel] = Field(default_factory=list, max_length=50)
     """Steps to be counted, for the datasets `funnels` and the reports."""
+    reporting: Rates | None = None
+    """A currency that revenue is turned into as well, by rates of one's own
+    ([sessions.md](sessions.md#money)).
+    """
     api_keys: list[collecting.ApiKey] = Field(default_factory=list)
     """Keys for programs; `footfall keys new` makes one."""
     sources: list[LogSource] = Field(default_factory=list)
     """Access logs that are read every hour."""
+    plan: Plan | None = None
+    """What the client pays for; without it nobody is told how much of a month is used."""
     unverified_domains: Literal["deliver", "hold"] = "deliver"
     """Events of hosts whose domain nobody has vouched for: `deliver` them like others, or `hold` their rows
     back until the domain is verified, and then deliver its history as revisions.

@@ -19,8 +19,8 @@ from footfall.store import LocalStore, NotFound, ObjectStore
 
 #: Whose copies they are among all of the lake's: no client has such a name.
 OWNER = "_hours"
-#: Seconds for which a copy stays that a run reads, longer than any run: published tables, which others read
-#: meanwhile, take no room from it.
+#: Seconds for which a copy stays that a run reads, longer than any run: those of published tables, which
+#: others read meanwhile, take no room from it.
 _RUN_SECONDS = 24 * 3600.0
 
 

@@ -199,6 +199,22 @@ def open_store(
     raise FootfallError(f"{url!r} is not a store: write file:///absolute/folder or s3://bucket/prefix")
 
 
+def address_of(text: str) -> str:
+    """The URL of a store as people write it: a URL, or the path of a folder. Raises FootfallError.
+
+    Refused is nothing at all (a variable that is not set) and what looks like a URL with a slip: either
+    would become a folder in the working folder.
+    """
+    if "://" in text:
+        return text
+    if not text.strip() or ":" in text.partition("/")[0]:
+        hint = f"; a folder of that name is ./{text}" if text.strip() else ""
+        raise FootfallError(
+            f"{text!r} is no place: write a folder, file:///absolute/folder or s3://bucket/prefix{hint}"
+        )
+    return Path(text).absolute().as_uri()
+
+
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 #: Bytes of a file that are in memory at a time.
 _PIECE_BYTES = 1024 * 1024

@@ -18,6 +18,7 @@ from api.routes.acts import (
     STARTED,
     STATUS,
     EventId,
+    Learnt,
     Once,
     acting,
     config_of,
@@ -29,6 +30,8 @@ from api.routes.details import VISITOR, visitor
 from api.routes.questions import SiteId, today_of
 from api.routes.samples import MOST_SAMPLED, sampled
 from api.routing import ANY_OBJECT, MAYBE_TEXT, TEXT, WHOLE, Routes, Strict, array, caller_of, obj
+from footfall.catalogue.columns import ENRICHABLE
+from footfall.enrichments import MOST_PROPERTIES, Scalar
 from footfall.hours import HOUR, floor
 
 routes = Routes("Addresses of older systems")
@@ -48,7 +51,7 @@ _SUMMARY = [
 class More(Strict):
     """What was learnt of an event."""
 
-    additional_properties: dict[str, str | bool | None]
+    additional_properties: dict[str, Scalar]
 
 
 def analytics(
@@ -61,12 +64,13 @@ def analytics(
         return visitor(request, user_id, site_id)
     caller, service = caller_of(request), request.app.state.service
     site = caller.site(site_id)
+    tables = service.tables.of(caller.owner.client_id)
     today = today_of(service, caller.owner, site)
     days = (today - timedelta(days=29), today)
 
     def ask(metrics: list[str], dimensions: list[str]) -> list[dict[str, Any]]:
         question = Question(site_id=site.site_id, metrics=metrics, date_range="30d", dimensions=dimensions)
-        found = rows_of(service.tables, plan(caller.owner, site, question, days), days)
+        found = rows_of(tables, plan(caller.owner, site, question, days), days)
         names = [each.partition(":")[2] or each for each in dimensions]
         return [
             {**dict(zip(names, map(str, dims), strict=True)), **dict(zip(metrics, row, strict=True))}
@@ -74,7 +78,7 @@ def analytics(
         ]
 
     summary = ask(_SUMMARY, [])
-    reached = service.tables.complete_through(caller.owner.client_id)
+    reached = tables.complete_through()
     return json_answer(
         {
             "status": "success",
@@ -85,19 +89,30 @@ def analytics(
             "events": ask(["events", "conversions"], ["event:name"]),
             "channels": ask(["sessions", "visitors", "conversions"], ["visit:channel"]),
             "complete_through": instant(reached) if reached else None,
+            "stale_since": instant(tables.stale_since) if tables.stale_since else None,
         }
     )
 
 
 def enrich(request: Request, event_id: EventId, more: More) -> Response:
-    """The same as PUT /v1/events/{id}/enrichment, with the fields as `additional_properties`."""
+    """The same as PUT /v1/events/{id}/enrichment, with fields and properties as `additional_properties`."""
     caller, service = caller_of(request), request.app.state.service
-    if not more.additional_properties:
-        raise Problem("invalid", "no fields", field="additional_properties")
-    keys = land(service, caller, event_id, dict(more.additional_properties), 1)
-    hour = f"{floor(service.now()):%Y-%m-%dT%H}"
-    taken = sorted(more.additional_properties)
-    return json_answer({"event_id": event_id, "taken": taken, "keys": keys, "hour": hour}, 202)
+    given = more.additional_properties
+    if not given:
+        raise Problem("invalid", "no properties", field="additional_properties")
+    # Names of our own columns are these; all else is a property.
+    fields: dict[str, str | bool | None] = {}
+    properties: dict[str, Scalar] = {}
+    for name, value in given.items():
+        if name not in ENRICHABLE:
+            properties[name] = value
+        elif value is None or isinstance(value, str | bool):
+            fields[name] = value
+        else:
+            raise Problem("invalid", f"{name} is text", field=f"additional_properties.{name}")
+    if len(properties) > MOST_PROPERTIES:
+        raise Problem("invalid", f"more than {MOST_PROPERTIES}", field="additional_properties")
+    return json_answer(land(service, caller, event_id, Learnt(fields=fields, properties=properties)), 202)
 
 
 def generate_sample_data(
@@ -147,31 +162,33 @@ def exports_config(request: Request) -> Response:
 def events_count(request: Request) -> Response:
     """Events of people since the first day, of all collectors, up to complete_through."""
     caller, service = caller_of(request), request.app.state.service
+    tables = service.tables.of(caller.owner.client_id)
     sites: dict[str, int] = {}
     for site in caller.sites():
         today = today_of(service, caller.owner, site)
-        days = (first_day(service.tables, caller.owner.client_id, site.site_id, today), today)
+        days = (first_day(tables, site.site_id, today), today)
         question = Question(site_id=site.site_id, metrics=["events"], date_range="all")
-        found = rows_of(service.tables, plan(caller.owner, site, question, days), days)
+        found = rows_of(tables, plan(caller.owner, site, question, days), days)
         sites[site.site_id] = int(found[()][0] or 0) if found else 0
-    reached = service.tables.complete_through(caller.owner.client_id)
+    reached = tables.complete_through()
     return json_answer(
         {
             "client_id": caller.owner.client_id,
             "count": sum(sites.values()),
             "sites": sites,
             "complete_through": instant(reached) if reached else None,
+            "stale_since": instant(tables.stale_since) if tables.stale_since else None,
         }
     )
 
 
 def events_recent(request: Request, limit: Annotated[int, Query(ge=1, le=1000)] = 20) -> Response:
-    """The newest stored events of all collectors, of the last hour at most, as they lie in the lake."""
+    """The newest stored events of all collectors, of the last hour at most, as they are stored."""
     caller, service = caller_of(request), request.app.state.service
     now = service.now()
-    lines, _ = service.raw_lines.since(caller.owner.client_id.split(".")[0], now - HOUR, now)
+    found = service.raw_lines.since(caller.owner.client_id.split(".")[0], now - HOUR, now)
     sites = {site.site_id for site in caller.sites()}
-    mine = [line for line in lines if line.get("site_id") in sites]
+    mine = [line for line in found.lines if line.get("site_id") in sites]
     mine.sort(key=lambda line: str(line.get("received_at")), reverse=True)
     return json_answer(
         {"client_id": caller.owner.client_id, "count": len(mine[:limit]), "events": mine[:limit]}
@@ -189,6 +206,7 @@ _ANALYTICS = obj(
         "events": _ROWS,
         "channels": _ROWS,
         "complete_through": MAYBE_TEXT,
+        "stale_since": MAYBE_TEXT,
     }
 )
 routes.add(
@@ -208,7 +226,7 @@ routes.add(
     reach="client",
     gives=ENRICHED,
     status=202,
-    example={"event_id": "0192f3c8-example", "body": {"additional_properties": {"country": "SE"}}},
+    example={"event_id": "0192f3c8-example", "body": {"additional_properties": {"lead_score": 85}}},
 )
 routes.add(
     "POST",
@@ -259,6 +277,7 @@ routes.add(
             "count": WHOLE,
             "sites": {"type": "object", "additionalProperties": WHOLE},
             "complete_through": MAYBE_TEXT,
+            "stale_since": MAYBE_TEXT,
         }
     ),
 )

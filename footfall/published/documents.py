@@ -26,8 +26,10 @@ class DamagedSnapshot(FootfallError):
 class DamagedFile(FootfallError):
     """A published file is gone, or has other bytes, while a snapshot that nobody replaced names it."""
 
-    def __init__(self, where: str, what: str, remedy: str = "") -> None:
-        super().__init__(f"{where} {what}; {remedy or 'the next run of any hour writes it anew'}")
+    def __init__(
+        self, where: str, what: str, remedy: str = "the next run of any hour writes it anew"
+    ) -> None:
+        super().__init__(f"{where} {what}; {remedy}")
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ ONE_FILE_ROWS = 200_000
 #: often, and readers merge more.
 NEWER_SHARE = 0.25
 #: Rows up to which the days of an old month become one file, some 150 MB of page views. Higher: fewer
-#: objects, and a late event of an old day writes more rows anew.
+#: objects, and a late event of an old day writes more of them anew.
 MONTH_ROWS = 3_000_000
 
 

@@ -8,7 +8,7 @@ What was opened stays readable after a newer snapshot has taken its place, for a
 then it is `Expired`. This is the one module of the ground floor, beside `footfall.sql`, that knows SQL.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -74,6 +74,28 @@ class Tables:
             return self._by_row(found, visitor)
         return self._by_day(found, first or date.min, last or date.max, visitor)
 
+    def answer(
+        self,
+        query: Sql,
+        tables: Iterable[str],
+        values: Mapping[str, object],
+        first: date | None = None,
+        last: date | None = None,
+    ) -> Connection:
+        """The answer to a query over `tables` under their own names, which reads these days at most.
+
+        Raises as `select` does.
+        """
+        for each in tables:
+            days = (first, last) if self.table(each).day is not None else (None, None)
+            run(
+                self.connection,
+                "CREATE OR REPLACE TEMP VIEW {table} AS {rows}",
+                table=name(each),
+                rows=self.select(each, *days),
+            )
+        return run(self.connection, "{query}", values, query=query)
+
     def table(self, table: str) -> PublishedTable:
         """What the snapshot says of a table. Raises FootfallError where it has none of that name."""
         if table not in self.snapshot.tables:
@@ -116,8 +138,9 @@ class Tables:
             if sha256_of(Path(path)) != file.sha256:
                 if not isinstance(self.store, LocalStore):
                     Path(path).unlink()
-                    what = "held other bytes than were published"
-                    return DamagedFile(path, what, "it is removed: ask again")
+                    return DamagedFile(
+                        path, "held other bytes than were published", "it is removed: ask again"
+                    )
                 return DamagedFile(
                     self.store.url(file.key),
                     "holds other bytes than were published",

@@ -15,7 +15,7 @@ import yaml
 from support.client_files import client
 
 from api.app import build_app
-from api.installation import Refusal
+from api.installation import Agent, Refusal
 from api.service import Service
 from footfall.access.api_keys import key_hash
 from footfall.access.register import key_of, put_operator_key
@@ -28,7 +28,8 @@ from orchestration.modelling.publishing.client import Terms, publish_client
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 #: Role → its key, as `footfall keys` would make one. `site`: of one site of `one`.
-KEYS = {role: f"ffk_key-of-a-test-{role}" for role in ("read", "write", "admin", "site", "other", "operator")}
+ROLES = ("read", "write", "admin", "site", "assist", "other", "operator")
+KEYS = {role: f"ffk_key-of-a-test-{role}" for role in ROLES}
 FUNNEL = {"name": "buy", "steps": [{"name": "seen", "page": "/"}, {"name": "bought", "event": "purchase"}]}
 
 
@@ -39,7 +40,12 @@ def api_key(role: str, *permissions: str, **more: Any) -> dict[str, Any]:
 def two_clients() -> list[dict[str, Any]]:
     """`one` has two sites and keys of every role, `two` has a site and a key."""
     sites = [
-        {"site_id": "shop", "key": "pk_shop_1234", "domains": ["shop.example"]},
+        {
+            "site_id": "shop",
+            "key": "pk_shop_1234",
+            "domains": ["shop.example"],
+            "properties": ["plan", "is member"],
+        },
         {"site_id": "blog", "key": "pk_blog_1234", "domains": ["blog.example"], "timezone": "Europe/Berlin"},
     ]
     keys = [
@@ -47,6 +53,7 @@ def two_clients() -> list[dict[str, Any]]:
         api_key("write", "write", site_id="shop"),
         api_key("admin", "admin"),
         api_key("site", "read", site_id="shop"),
+        api_key("assist", "assist"),
     ]
     return [
         client("one", sites=sites, api_keys=keys, funnels=[FUNNEL]),
@@ -66,13 +73,14 @@ class FakeInstallation:
         self.is_away = False
 
     def deliveries(self, client_id, export, start, end):
-        return [
+        found = [
             row
             for row in self.rows.get(client_id, [])
             if export in (None, row["export"])
             and (start is None or row["period_start"] >= start.isoformat())
             and (end is None or row["period_start"] < end.isoformat())
         ]
+        return sorted(found, key=lambda row: (row["period_start"], row["export"]), reverse=True)
 
     def manifest(self, client_id, export, _start, _revision):
         return self.manifests.get((client_id, export))
@@ -96,6 +104,9 @@ class FakeInstallation:
                 self.done.append(("ack", client_id, key, acting.by))
                 return each
         raise Refusal("unknown_alert", key)
+
+    def agent_of(self, user_agent):
+        return Agent("ai_crawler", "GPTBot") if "GPTBot" in user_agent else None
 
     def run(self, client, export, partitions):
         if self.is_away:
@@ -200,7 +211,7 @@ _REPORTS = {
         "channel": "channel",
         "source": "source",
         "medium": "medium",
-        "campaign": "coalesce(campaign, '(not set)')",
+        **{each: f"coalesce({each}, '(not set)')" for each in ("campaign", "term", "content")},
     },
     "geo_daily": {each: f"coalesce({each}, '(unknown)')" for each in ("country", "region", "city")},
     "devices_daily": {each: f"coalesce({each}, '(unknown)')" for each in ("device", "browser", "os")},
@@ -264,6 +275,12 @@ class Reply:
         return json.loads(self.body)
 
 
+def results(reply: Reply) -> list[tuple[tuple[Any, ...], tuple[Any, ...]]]:
+    """Dimensions and metrics of each row of an answer."""
+    assert reply.status == 200, reply.body
+    return [(tuple(row["dimensions"]), tuple(row["metrics"])) for row in reply.json["results"]]
+
+
 class Api:
     """A served API. `role`: whose key a request carries, unless told."""
 
@@ -302,8 +319,22 @@ class Api:
         if database is None:
             database = self._warehouses[client_id] = _warehouse()
         table_of(database, table, client_id, rows)
+        self._publish(client_id)
+
+    def reach(self, client_id: str, end: datetime) -> None:
+        """Have ingest come up to a moment, and publish that."""
+        database = self._warehouses[client_id]
+        database.execute("INSERT INTO ingest.hours VALUES (?, true)", [end - timedelta(hours=1)])
+        self._publish(client_id)
+
+    def _publish(self, client_id: str) -> None:
         publish_client(
-            database, self.lake, client_id, self.settings.cache_of(client_id), _TERMS, datetime.now(UTC)
+            self._warehouses[client_id],
+            self.lake,
+            client_id,
+            self.settings.cache_of(client_id),
+            _TERMS,
+            datetime.now(UTC),
         )
         self.service.tables.forget()
 

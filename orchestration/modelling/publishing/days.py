@@ -46,8 +46,8 @@ def publish_days(
         lost = {span for span, file in was.items() if not writer.has([file])}
         # How large the months are whose rows may be others, only the warehouse knows.
         asked = {month for month in map(month_of, days) if is_old(month, today, single_days)} - set(was)
-        known = [(span.first, file.rows) for span, file in was.items() if month_of(span.first) not in asked]
-        large = _large([*known, *_counts(writer, source, day, asked)], month_rows)
+        kept = [(span.first, file.rows) for span, file in was.items() if month_of(span.first) not in asked]
+        large = _large([*kept, *_counts(writer, source, day, asked)], month_rows)
         moved = {span_of(span.first, today, single_days, was, large) for span in was} - set(was)
         stale = {span_of(each, today, single_days, was, large) for each in days} | lost | moved
         found = _digests(writer, source, columns, day, stale)
