@@ -48,6 +48,11 @@ def raw_prefix(hour: datetime) -> str:
     return f"raw/{hour_path(hour)}/"
 
 
+def raw_day_prefix(hour: datetime) -> str:
+    """Where the raw objects received on the UTC day of `hour` lie."""
+    return f"{raw_prefix(hour).rpartition('/hour=')[0]}/"
+
+
 def raw_object(hour: datetime, origin: str, sha256: str, client_id: str = "") -> str:
     """Key of one raw object: content-addressed, so that shipping the same bytes twice is harmless.
 

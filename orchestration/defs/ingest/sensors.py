@@ -8,17 +8,16 @@ from itertools import islice
 import dagster as dg
 
 from footfall.catalogue.periods import HOUR_FORMAT
-from footfall.keys import raw_prefix
-from orchestration.ingest.hour import listing_digest
 from orchestration.ingest.listing import Cursor, find_late, read_digests
+from orchestration.ingest.looking import Looks
 from orchestration.resources.lake import Lake
 from orchestration.resources.state import State
 
 #: Hours asked for in one tick, so that a large import does not fill the queue; the rest comes with the next
 #: tick.
 HOURS_A_TICK = 12
-#: Seconds between looks. Lower: late objects are noticed sooner, and the store is listed more often (72
-#: prefixes a time). 60-3600.
+#: Seconds between looks. Lower: late objects are noticed sooner, and the store is listed more often
+#: (docs/costs.md). 60-3600.
 INTERVAL = 300
 #: Seconds that a look may take; the next one goes on where it ended. 100,000 objects in an hour take some
 #: three in a folder and ten on S3. Dagster ends a look after 60. 10-45.
@@ -35,10 +34,9 @@ SECONDS = 30
     ),
 )
 def late_objects(context: dg.SensorEvaluationContext, lake: Lake, state: State) -> dg.SensorResult:
-    store = lake.store()
     give_up = time.monotonic() + SECONDS
     late = find_late(
-        lambda hour: listing_digest(list(store.list(raw_prefix(hour)))),
+        Looks(lake.store()).digest,
         partial(read_digests, state.listings()),
         datetime.now(UTC),
         state.first_hour(),
