@@ -19,8 +19,10 @@ from footfall.collecting import Permission
 
 #: How far a route reaches. `open`: anybody. `key`: whoever has a key. `clients`: a client's, or for the
 #: operator all. `site`: one site of a client, or several. `client`: all of a client, which a key of one site
-#: may not see. `operator`: the installation.
-Reach = Literal["open", "key", "clients", "site", "client", "operator"]
+#: may not see. `whole`: the same, or for the operator all clients. `operator`: the installation.
+Reach = Literal["open", "key", "clients", "whole", "site", "client", "operator"]
+#: Parameters that every route with a key knows.
+IN_QUERY = frozenset({"client", "api_key"})
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ def enter(service: Service, rule: Rule, request: Request) -> Caller | None:
         raise Problem("permission_denied", f"the key {holder.key.name} has no {rule.permission} permission")
     if rule.reach == "operator" and not holder.is_operator:
         raise Problem("operator_only")
-    if rule.reach == "client" and holder.key.site_id is not None and _is_narrow(service, holder):
+    if rule.reach in ("client", "whole") and holder.key.site_id is not None and _is_narrow(service, holder):
         raise Problem("site_key", f"the key {holder.key.name} is for the site {holder.key.site_id}")
     return Caller(holder, quota, _client(service, rule, holder, request))
 
@@ -128,7 +130,7 @@ def _client(service: Service, rule: Rule, holder: Holder, request: Request) -> C
             raise Problem("unknown_client", f"there is no client {named!r} for this key", field="client")
         return client
     if named is None:
-        if rule.reach == "clients":
+        if rule.reach in ("clients", "whole"):
             return None
         raise Problem(
             "client_missing", field="client", possible=[each.client_id for each in service.registry.clients]

@@ -15,8 +15,9 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.access import path_digest
+from api.bodies import place_of
 from api.problems import CODES, MEDIA, SCHEMA, Problem
-from api.routes import acts, details, info, ledger, older, questions, samples
+from api.routes import acts, details, info, ledger, older, questions, realtime, samples
 from api.routing import REACH
 from api.service import Service
 from footfall.errors import FootfallError
@@ -28,7 +29,7 @@ log = logging.getLogger("footfall.api")
 MOST_BYTES = 65536
 #: What a request of any route with a key may be answered, beside what the route says.
 _ALWAYS = (401, 403, 404, 408, 413, 422, 429, 503)
-ROUTES = tuple(each.routes for each in (info, questions, details, ledger, acts, samples, older))
+ROUTES = tuple(each.routes for each in (info, questions, details, realtime, ledger, acts, samples, older))
 
 
 def build_app(service: Service) -> FastAPI:
@@ -114,6 +115,8 @@ class _Around:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        if scope["method"] == "HEAD":  # the server leaves the body out
+            scope = {**scope, "method": "GET"}
         state = scope.setdefault("state", {})
         state["entered"] = started = time.monotonic()
         said: dict[str, int] = {"status": 500, "bytes": 0}
@@ -173,8 +176,8 @@ _ours = _handler(lambda _request, error: Problem("unavailable", str(error)))
 @_handler
 def _invalid(_request: Request, error: RequestValidationError) -> Problem:
     first = error.errors()[0]
-    place = [str(each) for each in first["loc"]]
-    where = ".".join(
+    place = first["loc"]
+    where = place_of(
         place[1:] if place[0] in ("body", "query", "path", "header") and len(place) > 1 else place
     )
     return Problem("invalid", f"{where}: {first['msg']}", field=where)

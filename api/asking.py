@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import duckdb
 from pydantic import Field
 
+from api.answers import instant
 from api.conditions import Both, conditions, filters_of, pinned, where
 from api.measures import (
     TIMES,
@@ -24,7 +25,7 @@ from api.near import near
 from api.problems import Problem
 from api.ranges import Days
 from api.routing import Strict
-from api.tables import Tables
+from api.tables import Reading
 from footfall.clients import Client, Site
 from footfall.sql import Sql, joined, name, run, sql
 
@@ -117,12 +118,12 @@ def plan(client: Client, site: Site, question: Question, days: Days) -> Plan:
     return Plan(client, site, grouped, found, asked, len(question.metrics))
 
 
-def rows_of(tables: Tables, found: Plan, days: Days) -> dict[tuple[Any, ...], list[Any]]:
+def rows_of(tables: Reading, found: Plan, days: Days) -> dict[tuple[Any, ...], list[Any]]:
     """Values of dimensions → metrics, in the order of the question. Raises Problem."""
     rows: dict[tuple[Any, ...], list[Any]] = {}
-    with tables.database(found.client.client_id) as database:
+    with tables.database() as database:
         for source, metrics_of_it in found.asked.values():
-            relation = tables.relation(found.client.client_id, source.table, *days)
+            relation = tables.relation(source.table, *days)
             for dims, values in _ask(database, relation, source, metrics_of_it, found, days):
                 row = rows.setdefault(dims, [None] * found.width)
                 for place, value in zip(metrics_of_it, values, strict=True):
@@ -181,10 +182,10 @@ class Finality:
         )
 
 
-def finality(tables: Tables, client_id: str, site_id: str, days: Days) -> Finality:
+def finality(tables: Reading, site_id: str, days: Days) -> Finality:
     """What the daily figures say of their days."""
-    relation = tables.relation(client_id, "daily_metrics", *days)
-    with tables.database(client_id) as database:
+    relation = tables.relation("daily_metrics", *days)
+    with tables.database() as database:
         rows = run(
             database,
             "SELECT date, is_final, model_version FROM {relation} WHERE site_id = ? AND date BETWEEN ? AND ?",
@@ -194,10 +195,27 @@ def finality(tables: Tables, client_id: str, site_id: str, days: Days) -> Finali
     return Finality({row[0]: bool(row[1]) for row in rows}, tuple(sorted({str(row[2]) for row in rows})))
 
 
-def first_day(tables: Tables, client_id: str, site_id: str, today: date) -> date:
+def meta_of(
+    tables: Reading, timezone: str, certain: Finality, days: Days, sources: Mapping[str, str]
+) -> dict[str, Any]:
+    """What an answer stands on. `sources`: table → sha256, empty where nothing is published."""
+    reached = tables.complete_through()
+    return {
+        "timezone": timezone,
+        "data_through": instant(reached) if reached else None,
+        "complete_through": instant(reached) if reached else None,
+        "final": certain.of(days),
+        "model_versions": list(certain.model_versions),
+        "sources": {table: sha256 or None for table, sha256 in sources.items()},
+        "sampling": "none",
+        "stale_since": instant(tables.stale_since) if tables.stale_since else None,
+    }
+
+
+def first_day(tables: Reading, site_id: str, today: date) -> date:
     """The first day of a site that has figures; today where none has."""
-    relation = tables.relation(client_id, "daily_metrics")
-    with tables.database(client_id) as database:
+    relation = tables.relation("daily_metrics")
+    with tables.database() as database:
         row = run(
             database, "SELECT min(date) FROM {relation} WHERE site_id = ?", [site_id], relation=relation
         ).fetchone()

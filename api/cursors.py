@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from api.problems import Problem
@@ -19,17 +19,27 @@ def offset_of(cursor: str | None, state: str) -> int:
     """The place that a cursor names. Raises Problem where the list has changed since, or it is none."""
     if not cursor:
         return 0
-    try:
-        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
-        offset, _, found = text.partition(".")
-        place = int(offset)
-        if place < 0 or place > 10**9 or not offset.isascii():
-            raise ValueError
-    except (ValueError, binascii.Error):
-        raise Problem("invalid", "that is no cursor of ours", field="cursor") from None
+    offset, _, found = _text_of(cursor).partition(".")
+    if not offset.isdecimal() or not offset.isascii() or len(offset) > 9:
+        raise _no_cursor()
+    place = int(offset)
     if found != state:
         raise Problem("invalid", "the list has changed since: begin again without a cursor", field="cursor")
     return place
+
+
+def page_after(
+    rows: Sequence[T], key: Callable[[T], str], limit: int, cursor: str | None
+) -> tuple[list[T], str | None]:
+    """The same of a list that grows at its head, by the key of the last row that was seen.
+
+    Rows are in the order of their keys, the highest first, so that none comes twice. Raises Problem.
+    """
+    seen = _text_of(cursor) if cursor else None
+    left = [row for row in rows if seen is None or key(row) < seen]
+    shown = left[:limit]
+    more = len(left) > limit
+    return shown, base64.urlsafe_b64encode(key(shown[-1]).encode()).decode().rstrip("=") if more else None
 
 
 def page(rows: Sequence[T], limit: int, cursor: str | None, state: str) -> tuple[list[T], str | None]:
@@ -37,3 +47,14 @@ def page(rows: Sequence[T], limit: int, cursor: str | None, state: str) -> tuple
     start = offset_of(cursor, state)
     end = start + limit
     return list(rows[start:end]), cursor_of(end, state) if end < len(rows) else None
+
+
+def _text_of(cursor: str) -> str:
+    try:
+        return base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+    except (ValueError, binascii.Error):
+        raise _no_cursor() from None
+
+
+def _no_cursor() -> Problem:
+    return Problem("invalid", "that is no cursor of ours", field="cursor")

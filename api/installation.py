@@ -28,6 +28,14 @@ class Acting:
     is_operator: bool = False
 
 
+@dataclass(frozen=True)
+class Agent:
+    """A program: its class, as `bot_class` of events has it, and its name."""
+
+    kind: str
+    name: str
+
+
 class Installation(Protocol):
     """The ledger, the registry of domains, the book of alerts, Dagster. Documents are as they go out."""
 
@@ -57,6 +65,10 @@ class Installation(Protocol):
         self, client_id: str | None, key: str, until: datetime | None, because: str, acting: Acting
     ) -> Row:
         """Say that an alert is known. Raises Refusal."""
+        ...
+
+    def agent_of(self, user_agent: str) -> Agent | None:
+        """The program that a user agent names; None where it reads as a person's."""
         ...
 
     def run(self, client: Client, export: Export, partitions: Sequence[str]) -> str:

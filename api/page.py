@@ -12,6 +12,7 @@ _REACHES = {
     "open": "anybody, without a key",
     "key": "every key",
     "clients": "keys of clients and of the operator",
+    "whole": "keys of the whole client, and of the operator",
     "site": "keys of a client or of the site, and the operator's",
     "client": "keys of the whole client, and the operator's",
     "operator": "keys of the operator",

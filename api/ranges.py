@@ -13,15 +13,15 @@ _BACK = re.compile(r"([1-9][0-9]{0,3})d", re.ASCII)
 Days = tuple[date, date]
 
 
-def days_of(said: str | list[str], today: date, first: date) -> Days:
+def days_of(said: str | list[str], today: date, first: date, field: str = "date_range") -> Days:
     """First and last day of a range, as Plausible writes them: a preset that ends today, or two days.
 
     `first`: the first day there is, for `all`. Raises Problem.
     """
     if isinstance(said, list):
         if len(said) != 2:
-            raise Problem("invalid", "write two days, the first and the last", field="date_range")
-        return checked((day_of(said[0][:10], "date_range"), day_of(said[1][:10], "date_range")), "date_range")
+            raise Problem("invalid", "write two days, the first and the last", field=field)
+        return checked((day_of(said[0], field), day_of(said[1], field)), field)
     back = _BACK.fullmatch(said)
     if said == "day":
         return today, today
@@ -51,12 +51,12 @@ def compared(said: str | list[str], days: Days, *, is_by_weekday: bool) -> Days:
     """The days that others are compared with. Raises Problem."""
     length = (days[1] - days[0]).days + 1
     if isinstance(said, list):
-        return days_of(said, days[1], days[0])
+        return days_of(said, days[1], days[0], "compare")
     if said == "previous_period":
         back = -(-length // 7) * 7 if is_by_weekday else length
     elif said == "year_over_year":
         if not is_by_weekday:
-            return _year_before(days[0]), _year_before(days[1])
+            return year_before(days[0]), year_before(days[1])
         back = 364
     else:
         raise Problem(
@@ -65,10 +65,14 @@ def compared(said: str | list[str], days: Days, *, is_by_weekday: bool) -> Days:
             field="compare",
             possible=["previous_period", "year_over_year", "[first, last]"],
         )
-    return days[0] - timedelta(days=back), days[1] - timedelta(days=back)
+    try:
+        return days[0] - timedelta(days=back), days[1] - timedelta(days=back)
+    except OverflowError:
+        raise Problem("invalid", "there are no days before these", field="compare") from None
 
 
-def _year_before(day: date) -> date:
+def year_before(day: date) -> date:
+    """The same date a year earlier."""
     try:
         return day.replace(year=day.year - 1)
     except ValueError:  # the 29th of February, or the year 1

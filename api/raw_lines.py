@@ -1,39 +1,84 @@
-"""The newest events of a client as the lake has them, before any run: read once for each raw object."""
+"""The newest events of a client before any run: of the lake's raw objects, and of the spool beside us."""
 
 import io
-import json
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import chain
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import zstandard
 
 from footfall.hours import HOUR, floor
 from footfall.keys import client_of_raw_object, raw_prefix
-from footfall.store import NotFound, ObjectStore
+from footfall.spool_tail import Segment, is_here, segments
+from footfall.store import NotFound, ObjectInfo, ObjectStore
 
 #: Bytes of objects as they are read for one answer, and those kept inflated. More: older minutes of busy
 #: sites; the answer says where it was cut.
 MOST_BYTES, MOST_KEPT = 32 << 20, 64 << 20
 #: Bytes that one object may have when it is inflated.
 MOST_INFLATED = 64 << 20
+#: Seconds from the end of a segment until the lake has it, unless one of the two is in trouble.
+UPLOAD_SECONDS = 15
+
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Kept events, in no order; whether these are all; up to when nothing is missing that was taken."""
+
+    lines: list[dict[str, Any]]
+    is_whole: bool
+    as_of: datetime
 
 
 class RawLines:
     """Lines of raw objects, kept in memory as long as there is room. May be used by several threads."""
 
-    def __init__(self, lake: ObjectStore) -> None:
+    def __init__(self, lake: ObjectStore, spool: Path, collector_id: str, segment_seconds: int) -> None:
+        """`spool`: that of the collector of this machine, which has that id; it may be missing."""
         self._lake = lake
+        self._spool = spool
+        self._collector_id = collector_id
+        self._behind = timedelta(seconds=segment_seconds + UPLOAD_SECONDS)
         self._lock = threading.Lock()
         self._kept: OrderedDict[str, bytes] = OrderedDict()
 
-    def since(self, client_id: str, start: datetime, now: datetime) -> tuple[list[dict[str, Any]], bool]:
-        """Kept events that were received at `start` or later, in no order; and whether these are all."""
+    def since(self, client_id: str, start: datetime, now: datetime) -> Seen:
+        """Events of a client that were received at `start` or later. Raises StoreError."""
         found: list[dict[str, Any]] = []
         seen: set[str] = set()
         budget = MOST_BYTES
+        is_whole = True
+        # The spool first: what goes into the lake meanwhile is seen twice, and never missed.
+        here = is_here(self._spool)
+        spooled: list[bytes] = []
+        for segment in segments(self._spool, start):
+            spooled.append(self._of_spool(segment))
+            if sum(map(len, spooled)) > MOST_BYTES:
+                break
+        objects = list(self._objects(client_id, start, now))
+        for text in chain(spooled, (self._of_lake(info.key) for info in objects)):
+            budget -= len(text)
+            if budget < 0:
+                is_whole = False
+                break
+            for line in _lines(text, client_id):
+                event_id = str(line.get("event_id"))
+                if event_id not in seen and (_received(line) or start) >= start:
+                    seen.add(event_id)
+                    found.append(line)
+        others = any(not self._is_ours(info.key) for info in objects)
+        return Seen(found, is_whole, now if here and not others else now - self._behind)
+
+    def _objects(self, client_id: str, start: datetime, now: datetime) -> Iterator[ObjectInfo]:
+        """Those that may hold lines of the client, the newest hour first."""
         hour = floor(now)
         while hour >= floor(start):
             infos = [
@@ -41,45 +86,56 @@ class RawLines:
                 for info in self._lake.list(raw_prefix(hour))
                 if client_of_raw_object(info.key) in (None, client_id)
             ]
-            for info in sorted(infos, key=lambda each: each.key, reverse=True):
-                budget -= info.size
-                if budget < 0:
-                    return found, False
-                for line in self._lines(info.key):
-                    if line.get("client_id") != client_id or line.get("kind", "event") != "event":
-                        continue
-                    event_id = str(line.get("event_id"))
-                    if event_id not in seen and (_received(line) or start) >= start:
-                        seen.add(event_id)
-                        found.append(line)
+            yield from sorted(infos, key=lambda each: each.key, reverse=True)
             hour -= HOUR
-        return found, True
 
-    def _lines(self, key: str) -> Iterator[dict[str, Any]]:
-        for raw in self._read(key).splitlines():
-            try:
-                line = json.loads(raw)
-            except (ValueError, RecursionError):
-                continue  # damage is for ingest to tell of
-            if isinstance(line, dict):
-                yield line
+    def _is_ours(self, key: str) -> bool:
+        """Whether the collector of this machine wrote it, or no collector: an import, a replay."""
+        name = key.rpartition("/")[2]
+        return name.startswith((f"{self._collector_id}-", "client=", "import", "replay"))
 
-    def _read(self, key: str) -> bytes:
-        with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key]
+    def _of_spool(self, segment: Segment) -> bytes:
+        if not segment.is_sealed:
+            return segment.lines()
+        return self._remembered(str(segment.path)) or self._remember(str(segment.path), segment.lines())
+
+    def _of_lake(self, key: str) -> bytes:
+        known = self._remembered(key)
+        if known is not None:
+            return known
         try:
             data = self._lake.get(key)
             with zstandard.ZstdDecompressor().stream_reader(io.BytesIO(data)) as reader:
                 text = reader.read(MOST_INFLATED)
         except (NotFound, zstandard.ZstdError):
             return b""
+        return self._remember(key, text)
+
+    def _remembered(self, key: str) -> bytes | None:
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+            return self._kept.get(key)
+
+    def _remember(self, key: str, text: bytes) -> bytes:
         with self._lock:
             self._kept[key] = text
             while sum(map(len, self._kept.values())) > MOST_KEPT:
                 self._kept.popitem(last=False)
         return text
+
+
+def _lines(text: bytes, client_id: str) -> Iterator[dict[str, Any]]:
+    whose = f'"{client_id}"'.encode()
+    for raw in text.splitlines():
+        if whose not in raw:
+            continue
+        try:
+            line = _decode(raw)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            continue  # damage is for ingest to tell of
+        if line.get("client_id") == client_id and line.get("kind", "event") == "event":
+            yield line
 
 
 def _received(line: dict[str, Any]) -> datetime | None:

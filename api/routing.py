@@ -1,6 +1,7 @@
 """How a route is made: none without a rule of who may ask it."""
 
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from fastapi import APIRouter
@@ -10,7 +11,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.access import Caller, Reach, Rule, enter
+from api.access import IN_QUERY, Caller, Reach, Rule, enter
+from api.bodies import check_body
+from api.near import near
+from api.problems import Problem
 from footfall.collecting import Permission
 
 PERMISSION, REACH = "x-footfall-permission", "x-footfall-reach"
@@ -30,14 +34,31 @@ class KeyedRoute(APIRoute):
         answer = super().get_route_handler()
         said = self.openapi_extra or {}
         rule = Rule(said[PERMISSION] or None, said[REACH])
+        known = {each.alias for each in self.dependant.query_params} | IN_QUERY
 
         async def handle(request: Request) -> Response:
             request.state.route = self.path
             service = request.app.state.service
             request.state.caller = await run_in_threadpool(enter, service, rule, request)
+            if rule.reach != "open":
+                _check_query(request, known)
+            if self.body_field is not None:
+                await check_body(request)
             return await answer(request)
 
         return handle
+
+
+def _check_query(request: Request, known: AbstractSet[str]) -> None:
+    """Raises Problem: a name that is not looked at would have the answer be about something else."""
+    asked = [name for name, _ in request.query_params.multi_items()]
+    for name in asked:
+        if name not in known:
+            raise Problem(
+                "invalid", f"there is no parameter {name[:80]!r}", field=name[:80], possible=near(name, known)
+            )
+        if asked.count(name) > 1:
+            raise Problem("invalid", f"{name} is given twice", field=name)
 
 
 class Routes:
@@ -123,5 +144,6 @@ MAYBE_TEXT: dict[str, Any] = {"type": ["string", "null"]}
 WHOLE: dict[str, Any] = {"type": "integer"}
 MAYBE_WHOLE: dict[str, Any] = {"type": ["integer", "null"]}
 YES_NO: dict[str, Any] = {"type": "boolean"}
+NULL: dict[str, Any] = {"type": "null"}
 ANY_OBJECT: dict[str, Any] = {"type": "object"}
 MAYBE_OBJECT: dict[str, Any] = {"type": ["object", "null"]}

@@ -47,8 +47,9 @@ class Service:
             settings.cache_of,
             seconds=settings.api_query_seconds,
             memory_bytes=settings.api_query_bytes,
+            stale_seconds=settings.api_stale_seconds,
         )
-        self.raw_lines = RawLines(lake)
+        self.raw_lines = RawLines(lake, settings.spool, settings.collector_id, settings.segment_seconds)
         self.tasks = Tasks()
         self._lock = threading.Lock()
         self._looked = 0.0

@@ -1,18 +1,25 @@
 """The process: uvicorn on one port, a few threads, ended by a signal."""
 
 import logging
+import signal
 import sys
+import threading
+import time
 
 import uvicorn
 
 from api.app import build_app
 from api.installation import Installation
 from api.service import Service
-from footfall.durable import open_lake
+from footfall.durable import open_lake, require_known_lake
+from footfall.errors import FootfallError
 from footfall.settings import Settings
+from footfall.store import ObjectStore, StoreError, open_store
 
 #: Seconds in which answers that are on their way may end once a signal has come.
 DRAIN_SECONDS = 10
+#: Seconds between looks at a lake that did not answer when we began.
+LOOK_SECONDS = 5.0
 #: DuckDB loads them with its first parameter, to see whether that is one of theirs: more than a second, and
 #: 90 MB. None ever is, and it does without where they cannot be loaded.
 _UNUSED = ("pandas", "pyarrow")
@@ -25,7 +32,7 @@ def serve(settings: Settings, installation: Installation) -> None:
     )
     for name in _UNUSED:
         sys.modules.setdefault(name, None)  # type: ignore[arg-type]
-    service = Service(settings, open_lake(settings.lake, settings.s3_endpoint), installation)
+    service = Service(settings, _lake(settings), installation)
     config = uvicorn.Config(
         build_app(service),
         host=settings.api_host,
@@ -43,3 +50,28 @@ def serve(settings: Settings, installation: Installation) -> None:
         uvicorn.Server(config).run()
     finally:
         service.close()
+
+
+def _lake(settings: Settings) -> ObjectStore:
+    """The lake; one that does not answer too, for each question is told so, and it may come back."""
+    try:
+        return open_lake(settings.lake, settings.s3_endpoint)
+    except StoreError as error:
+        logging.getLogger("footfall.api").warning("the lake does not answer yet: %s", error)
+    lake = open_store(settings.lake, s3_endpoint=settings.s3_endpoint)
+    threading.Thread(target=_look_again, args=(lake,), name="lake", daemon=True).start()
+    return lake
+
+
+def _look_again(lake: ObjectStore) -> None:
+    """End the process once the lake says that it is of another version."""
+    while True:
+        try:
+            require_known_lake(lake)
+        except StoreError:
+            time.sleep(LOOK_SECONDS)
+            continue
+        except FootfallError as error:
+            logging.getLogger("footfall.api").error("%s", error)
+            signal.raise_signal(signal.SIGTERM)
+        return

@@ -1,15 +1,18 @@
 """All reading of published tables: the files of a client's table, and up to where they are complete.
 
-Nothing else of the API knows how tables are published. A client's database may read its files alone.
+Nothing else of the API knows how tables are published. A client's database may read its files alone. An
+answer is made of one Reading, so that all of it is of one snapshot.
 """
 
 import hashlib
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -17,13 +20,14 @@ from api.problems import Problem
 from footfall import keys
 from footfall.catalogue.tables import PUBLISHED
 from footfall.described import table_columns
+from footfall.errors import FootfallError
 from footfall.file_cache import FileCache
 from footfall.hours import HOUR
-from footfall.published.documents import Snapshot
+from footfall.published.documents import DamagedFile, Snapshot
 from footfall.published.opening import Expired, NothingPublished, open_snapshot
 from footfall.published.tables import Tables as OpenTables
 from footfall.sql import Sql, confine, joined, kind, name, open_database, run, sql
-from footfall.store import LocalStore, ObjectStore
+from footfall.store import LocalStore, ObjectStore, StoreError
 
 #: Seconds for which a snapshot is believed to be current. Shorter: fresher by that; on S3 two requests a
 #: question.
@@ -33,74 +37,59 @@ LOOK_DAYS = 35
 NAMES = frozenset(table.name for table in PUBLISHED)
 
 
+@dataclass(frozen=True)
+class _Looked:
+    """A snapshot, when the lake was last asked for it, and when it last said that this one is current."""
+
+    asked: float
+    seen: float
+    seen_at: datetime
+    snapshot: Snapshot | None
+
+
 class Tables:
     """The published tables of all clients. May be used by several threads."""
 
     def __init__(
-        self, lake: ObjectStore, cache_of: Callable[[str], FileCache], *, seconds: int, memory_bytes: int
+        self,
+        lake: ObjectStore,
+        cache_of: Callable[[str], FileCache],
+        *,
+        seconds: int,
+        memory_bytes: int,
+        stale_seconds: int,
     ) -> None:
         """`cache_of`: client → its copies of a lake that is no folder. A question may take `seconds`, those
-        of a client together `memory_bytes`.
+        of a client together `memory_bytes`. `stale_seconds`: how long what was read last may stand in where
+        the lake does not answer.
         """
         self._lake = lake
         self._cache_of = cache_of
         self._seconds = seconds
         self._memory_bytes = memory_bytes
+        self._stale_seconds = stale_seconds
         self._lock = threading.Lock()
         self._databases: dict[str, duckdb.DuckDBPyConnection] = {}
-        self._snapshots: dict[str, tuple[float, Snapshot | None]] = {}
+        self._looked: dict[str, _Looked] = {}
         self._reached: tuple[float, datetime | None] = (0.0, None)
+        self._answered: tuple[float, bool] = (0.0, True)
 
-    def source(self, client_id: str, table: str) -> str:
-        """A sha256 over those of the files that a table has now; empty where nothing is published."""
-        snapshot = self._snapshot(client_id)
-        found = snapshot.tables.get(table) if snapshot else None
-        if found is None:
-            return ""
-        return hashlib.sha256("\n".join(file.sha256 for file in found.files).encode()).hexdigest()
+    def of(self, client_id: str) -> "Reading":
+        """The tables of a client as they are now. Raises StoreError, FootfallError."""
+        found, is_current = self._look(client_id)
+        return Reading(self, client_id, found.snapshot, None if is_current else found.seen_at)
 
-    def relation(
-        self,
-        client_id: str,
-        table: str,
-        first: date | None = None,
-        last: date | None = None,
-        *,
-        visitor: str | None = None,
-    ) -> Sql:
-        """The rows of a client's table as SQL that stands behind FROM; none where nothing is published.
-
-        Days that are enough for the question may be named, and a visitor; of a table that lies by row the
-        days count for nothing. Raises Problem where it is being published anew.
-        """
-        snapshot = self._snapshot(client_id)
-        if snapshot is None or table not in snapshot.tables:
-            columns = table_columns(table).values()
-            empty = joined(
-                ", ", (sql("CAST(NULL AS {k}) AS {n}", k=kind(c.kind), n=name(c.name)) for c in columns)
-            )
-            return sql("(SELECT {columns} LIMIT 0)", columns=empty)
-        days = (first, last) if snapshot.tables[table].day is not None else (None, None)
-        with self.database(client_id) as database:
-            tables = OpenTables(self._lake, snapshot, self._cache_of(client_id), database)
-            try:
-                return sql("({rows})", rows=tables.select(table, *days, visitor))
-            except Expired:
-                self._snapshots.pop(client_id, None)
-                raise Problem("unavailable", "the tables are being published anew") from None
-
-    def complete_through(self, client_id: str | None = None) -> datetime | None:
-        """Up to where ingest has come, UTC: by what is published of a client, or by the lake. None where
-        neither says it.
-        """
-        snapshot = self._snapshot(client_id) if client_id else None
-        if snapshot is not None and snapshot.complete_through:
-            return datetime.fromisoformat(snapshot.complete_through)
-        at, reached = self._reached
+    def answers(self) -> bool:
+        """Whether the lake does; asked once in a few seconds, however often that is."""
+        at, found = self._answered
         if not at or time.monotonic() - at > SNAPSHOT_SECONDS:
-            reached = self._newest_hour()
-            self._reached = (time.monotonic(), reached)
-        return reached
+            try:
+                self.newest_hour()
+                found = True
+            except FootfallError:
+                found = False
+            self._answered = (time.monotonic(), found)
+        return found
 
     @contextmanager
     def database(self, client_id: str) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -124,10 +113,29 @@ class Tables:
             timer.cancel()
             cursor.close()
 
+    def select(self, client_id: str, snapshot: Snapshot, table: str, *of: Any) -> Sql:
+        """Rows of a table of a snapshot. Raises Problem where it has expired."""
+        with self.database(client_id) as database:
+            tables = OpenTables(self._lake, snapshot, self._cache_of(client_id), database)
+            try:
+                return sql("({rows})", rows=tables.select(table, *of))
+            except (Expired, DamagedFile):
+                self._looked.pop(client_id, None)
+                raise Problem("unavailable", "the tables are being published anew") from None
+
+    def newest_hour(self) -> datetime | None:
+        """The end of the newest hour whose events are in the lake. Raises StoreError."""
+        at, reached = self._reached
+        if not at or time.monotonic() - at > SNAPSHOT_SECONDS:
+            reached = self._newest_hour()
+            self._reached = (time.monotonic(), reached)
+        return reached
+
     def forget(self) -> None:
         """Look at what is published anew with the next question."""
-        self._snapshots.clear()
+        self._looked.clear()
         self._reached = (0.0, None)
+        self._answered = (0.0, True)
 
     def close(self) -> None:
         """Close every database."""
@@ -154,16 +162,23 @@ class Tables:
             return self._lake.root / keys.published_prefix(client_id)
         return self._cache_of(client_id).folder
 
-    def _snapshot(self, client_id: str) -> Snapshot | None:
+    def _look(self, client_id: str) -> tuple[_Looked, bool]:
+        """What is published, and whether the lake says so now."""
         now = time.monotonic()
-        at, found = self._snapshots.get(client_id, (0.0, None))
-        if not at or now - at > SNAPSHOT_SECONDS:
-            try:
-                found = open_snapshot(self._lake, client_id)
-            except NothingPublished:
-                found = None
-            self._snapshots[client_id] = (now, found)
-        return found
+        found = self._looked.get(client_id)
+        if found is not None and now - found.asked <= SNAPSHOT_SECONDS:
+            return found, found.asked == found.seen
+        try:
+            snapshot = open_snapshot(self._lake, client_id)
+        except NothingPublished:
+            snapshot = None
+        except StoreError:
+            if found is None or now - found.seen > self._stale_seconds:
+                raise
+            found = self._looked[client_id] = replace(found, asked=now)
+            return found, False
+        found = self._looked[client_id] = _Looked(now, now, datetime.now(UTC), snapshot)
+        return found, True
 
     def _newest_hour(self) -> datetime | None:
         """The end of the newest hour whose events are in the lake."""
@@ -175,3 +190,53 @@ class Tables:
                 start = f"{day - timedelta(days=back)}T{max(hours)}:00+00:00"
                 return datetime.fromisoformat(start) + HOUR
         return None
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The published tables of a client as of one snapshot."""
+
+    tables: Tables
+    client_id: str
+    snapshot: Snapshot | None
+    #: Where the lake does not answer: when it last said that this snapshot is current.
+    stale_since: datetime | None
+
+    def source(self, table: str) -> str:
+        """A sha256 over those of the files that a table has; empty where nothing is published."""
+        found = self.snapshot.tables.get(table) if self.snapshot else None
+        if found is None:
+            return ""
+        return hashlib.sha256("\n".join(file.sha256 for file in found.files).encode()).hexdigest()
+
+    def relation(
+        self,
+        table: str,
+        first: date | None = None,
+        last: date | None = None,
+        *,
+        visitor: str | None = None,
+    ) -> Sql:
+        """The rows of a table as SQL that stands behind FROM; none where nothing is published.
+
+        Days that are enough for the question may be named, and a visitor; of a table that lies by row the
+        days count for nothing. Raises Problem where it has expired.
+        """
+        if self.snapshot is None or table not in self.snapshot.tables:
+            columns = table_columns(table).values()
+            empty = joined(
+                ", ", (sql("CAST(NULL AS {k}) AS {n}", k=kind(c.kind), n=name(c.name)) for c in columns)
+            )
+            return sql("(SELECT {columns} LIMIT 0)", columns=empty)
+        days = (first, last) if self.snapshot.tables[table].day is not None else (None, None)
+        return self.tables.select(self.client_id, self.snapshot, table, *days, visitor)
+
+    def complete_through(self) -> datetime | None:
+        """Up to where ingest has come, UTC: by what is published, or by the lake. None where neither says."""
+        if self.snapshot is not None and self.snapshot.complete_through:
+            return datetime.fromisoformat(self.snapshot.complete_through)
+        return self.tables.newest_hour()
+
+    def database(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+        """A cursor on the client's database. Raises Problem where a question is too big, or too slow."""
+        return self.tables.database(self.client_id)

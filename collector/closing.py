@@ -17,12 +17,13 @@ from pathlib import Path
 
 from collector.clock import machine_clock
 from collector.hour_tallies import Tallies, Tally
-from collector.segments import OPEN, SEALED, SHIPPED, Shipped, segment_place, shipped_from
+from collector.segments import SHIPPED, Shipped, segment_place, shipped_from
 from collector.spool import Spool
 from collector.worker_folders import take_over, worker_folders
 from footfall.errors import FootfallError
 from footfall.hours import HOUR, floor
 from footfall.keys import closed_marker, raw_object
+from footfall.spool_tail import OPEN, SEALED
 from footfall.store import AlreadyExists, ObjectStore
 
 log = logging.getLogger("collector")

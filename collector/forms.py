@@ -3,7 +3,7 @@
     request ─► its form's file (footfall/forms) ─► public id and origin, or write key ─► site ─► intake
 
 A client file switches a form on for a site. A page's tracker has a public id, which stands for the site
-together with the page's host; a program has a write key, and speaks for others (collector/persons.py).
+together with the page's host; a program has a write key, and speaks for others (footfall/persons.py).
 """
 
 import base64
@@ -97,7 +97,9 @@ class Forms:
                 and _target_of(form, event, sent, request, sites) is not target
             ):
                 raise Refused(Refusal.UNKNOWN_SITE, "not of the site of the first event of its batch")
-            ours = event_of(form, event, sent.around, host=host, origin=origin, is_keyed=holder is not None)
+            ours = event_of(
+                form.form, form, event, sent.around, host=host, origin=origin, is_keyed=holder is not None
+            )
             return _encode(ours)
 
         return self._intake.take(

@@ -11,8 +11,6 @@ from typing import Any, Protocol, get_args
 
 from collector.answers import TAKEN, older_answer, refusal_answer
 from collector.counters import Counters
-from collector.persons import NOBODY as NOBODY_KNOWN
-from collector.persons import Person, told_apart
 from collector.sender import Senders, receipt, receipt_of_person, with_sender
 from collector.server.message import Answer, Headers, Pending, Request
 from collector.spool import NotDurable, SpoolState
@@ -35,6 +33,8 @@ from footfall.event import (
 )
 from footfall.forms.form import FormName
 from footfall.geo import NOWHERE
+from footfall.persons import NOBODY as NOBODY_KNOWN
+from footfall.persons import Person, told_apart
 from footfall.privacy import VisitorHash
 from footfall.scrub_addresses import without_own_address
 from footfall.scrub_work import MAX_EVENT_WORK, affordable, work
@@ -211,12 +211,12 @@ class Intake:
             )
 
         steps = _check(raws, checked, request, target, reading, is_keyed=holder is not None)
-        client_id = target.owner or target.client_id
+        whose = (target.owner or target.client_id, target.clock)
 
         async def store_in_turns() -> Pending:
             name = self._limits.name_of(sender.address)
             await self._turns.take(name, steps)
-            salts = await self._salts.both(client_id, received_at) if events else (None, None)
+            salts = await self._salts.both(*whose, received_at) if events else (None, None)
             await self._turns.take(name, make_lines(*salts))
             return store()
 
@@ -226,13 +226,13 @@ class Intake:
         if not events:
             _do(make_lines(None))
             return store()
-        ready = self._salts.ready(client_id, received_at)
+        ready = self._salts.ready(*whose, received_at)
         if ready is not None:
             _do(make_lines(*ready))
             return store()
 
         async def store_later() -> Pending:
-            _do(make_lines(*await self._salts.both(client_id, received_at)))
+            _do(make_lines(*await self._salts.both(*whose, received_at)))
             return store()
 
         return store_later()

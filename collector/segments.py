@@ -15,12 +15,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from collector.files import Files
-from collector.frames import scan
 from footfall.errors import FootfallError
+from footfall.frames import scan
+from footfall.spool_tail import OPEN, SEALED
 
 log = logging.getLogger("collector")
 
-OPEN, SEALED, SHIPPED, CORRUPT = ".open", ".sealed", ".shipped", ".corrupt"
+SHIPPED, CORRUPT = ".shipped", ".corrupt"
 
 _HOUR = "%Y%m%dT%H"
 _BIRTH = re.compile(r"-(\d{13})-\d+$")

@@ -5,19 +5,19 @@ it, and nothing writes it anywhere. What of a request's headers is stored is wha
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
 
-from collector.persons import Person
 from collector.targets import KeyHolder
 from footfall import consent
 from footfall.address import Network, client_address, forwarded_hops, is_trusted, single_hop
 from footfall.clients import Site
 from footfall.event import MAX_USER_AGENT, Event, Receipt
 from footfall.geo import NOWHERE, Place, place_from_headers
+from footfall.persons import Person
 from footfall.privacy import VisitorHash
 from footfall.scrub import scrub_user_agent
 from footfall.setting_kinds import ADDRESS_HEADERS
@@ -26,10 +26,6 @@ _fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 #: Addresses of proxies that are remembered as such, instead of being looked up in the networks again.
 MOST_PROXIES = 1024
-
-#: How long after midnight UTC events also carry yesterday's id of their visitor, so that a session that was
-#: under way goes on. Longer would make more of two days linkable; sessions end after half an hour anyway.
-CARRIED_OVER = timedelta(minutes=30)
 
 
 class Sender(NamedTuple):
@@ -93,11 +89,6 @@ class Senders:
         if self._header == b"forwarded":
             return forwarded_hops(text)
         return (single_hop(text, with_port=self._header == b"cloudfront-viewer-address"),)
-
-
-def is_carried_over(moment: datetime) -> bool:
-    """Whether an event received now also carries yesterday's id of its visitor."""
-    return moment.hour == 0 and moment.minute < CARRIED_OVER.seconds // 60
 
 
 def receipt(

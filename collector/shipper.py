@@ -19,11 +19,11 @@ from functools import partial
 from pathlib import Path
 
 from collector.closing import Closer
-from collector.frames import scan
 from collector.segments import Shipped, segment_place, set_aside
 from collector.spool import Spool
 from footfall.durable import require_known_lake
 from footfall.errors import FootfallError
+from footfall.frames import scan
 from footfall.keys import raw_object
 from footfall.raw_object import compress_chunks
 from footfall.store import ObjectStore, StoreError, put_once

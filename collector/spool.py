@@ -21,18 +21,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from collector.files import PART, Files
-from collector.frames import HEADER_BYTES, MAX_PAYLOAD_BYTES, frames
-from collector.segments import (
-    OPEN,
-    SEALED,
-    Recovered,
-    Shipped,
-    recover,
-    segment_birth,
-    segment_place,
-    segment_stem,
-)
+from collector.segments import Recovered, Shipped, recover, segment_birth, segment_place, segment_stem
 from footfall.errors import FootfallError
+from footfall.frames import HEADER_BYTES, MAX_PAYLOAD_BYTES, frames
+from footfall.spool_tail import OPEN, SEALED
 
 log = logging.getLogger("collector")
 

@@ -15,9 +15,10 @@ from pathlib import Path
 
 from collector.files import PART, Files
 from collector.hour_tallies import Tallies
-from collector.segments import CORRUPT, OPEN, SEALED, SHIPPED, Recovered, recover
+from collector.segments import CORRUPT, SHIPPED, Recovered, recover
 from collector.spool import FolderTaken, Spool
 from footfall.errors import FootfallError
+from footfall.spool_tail import OPEN, SEALED
 
 log = logging.getLogger("collector")
 

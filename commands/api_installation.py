@@ -4,9 +4,10 @@ import json
 import urllib.request
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
-from api.installation import Acting, Refusal, Row
+from api.installation import Acting, Agent, Refusal, Row
 from commands.sample_data import send_sample
 from footfall.clients import Client, Export, Site
 from footfall.errors import FootfallError
@@ -126,6 +127,10 @@ class HereInstallation:
             note_history(book, [key], "said", wanted.shown, acting.now)
         return next(_alert(each) for each in self._known(acting.now, client_id) if each.alert.key == key)
 
+    def agent_of(self, user_agent: str) -> Agent | None:
+        """See the protocol."""
+        return _agent_of(user_agent)
+
     def run(self, client: Client, export: Export, partitions: Sequence[str]) -> str:
         """See the protocol."""
         path = ["deliveries", *client.client_id.split("."), *export.name.split(".")]
@@ -202,6 +207,14 @@ class HereInstallation:
                 "unavailable",
                 f"Dagster does not answer on port {self._settings.ui_port}: start `footfall up`",
             ) from None
+
+
+@lru_cache(20_000)
+def _agent_of(user_agent: str) -> Agent | None:
+    from orchestration.ingest.enrichment.bots import bot_of  # a tenth of a second, for whoever asks
+
+    found = bot_of(user_agent)
+    return Agent(found.bot_class, found.name) if found else None
 
 
 def _delivery(row: LedgerRow) -> Row:

@@ -11,8 +11,8 @@ from footfall.errors import FootfallError
 from footfall.hours import HOUR, between, floor, run_command
 from footfall.identities import Had, History, written_id
 from footfall.identity_files import change, synchronise
-from footfall.privacy import SALT_LIFE
 from footfall.published.opening import remove_published
+from footfall.salts import SALT_LIFE
 from footfall.settings import Settings
 from footfall.store import ObjectStore
 from orchestration.delivery import states
@@ -170,4 +170,4 @@ def _tell_the_end(settings: Settings, at: Installation, name: str, given_up: int
     print("  in its buckets: all that was delivered; they are the owner's")
     print(f"  in {settings.backup}/{name}: the copies of that, until you remove them")
     print(f"  in {settings.lake}: raw objects and events, until you remove them; no published table any more")
-    print(f"  salts: {hours} hours after each was made; in the warehouse and the ledger: as long as these")
+    print(f"  salts: until {hours} hours after their day; in the warehouse and the ledger: as long as these")

@@ -83,6 +83,8 @@ _FORMATS = {"csv": _csv, "json": _json}
 @with_state
 def read(settings: Settings, client_id: str, table: str, **how: Any) -> int:
     """Rows of a table, of its current snapshot."""
+    import duckdb
+
     from footfall.published.tables import open_tables
 
     lake, name = open_lake(settings.lake, settings.s3_endpoint), named(registry_of(settings), client_id)
@@ -93,11 +95,15 @@ def read(settings: Settings, client_id: str, table: str, **how: Any) -> int:
         if how["is_sql"]:
             print(f"{tables.select(table, first, last, how['visitor'])};")
             return 0
-        rows = tables.relation(table, first, last, how["visitor"])
-        if how["limit"]:
-            rows = rows.limit(how["limit"])
-        write = _FORMATS[how["form"]](list(rows.columns))
-        while some := rows.fetchmany(10_000):
-            for row in some:
-                write(row)
+        try:
+            rows = tables.relation(table, first, last, how["visitor"])
+            if how["limit"]:
+                rows = rows.limit(how["limit"])
+            write = _FORMATS[how["form"]](list(rows.columns))
+            while some := rows.fetchmany(10_000):
+                for row in some:
+                    write(row)
+        except duckdb.Error as error:
+            said = f"{error}".splitlines()[0]
+            raise tables.damaged(table) or FootfallError(f"{table} cannot be read: {said}") from None
     return 0

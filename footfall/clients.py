@@ -27,6 +27,7 @@ from footfall.log_source import LogSource
 from footfall.mistake_words import field_of, reason_of
 from footfall.mistakes import Mistake
 from footfall.owners import identified
+from footfall.plan import Plan
 from footfall.settings import Settings
 from footfall.site import EXPECTED as SITE_EXPECTED
 from footfall.site import Site
@@ -87,6 +88,8 @@ class Client(Strict):
     """Keys for programs; `footfall keys new` makes one."""
     sources: list[LogSource] = Field(default_factory=list)
     """Access logs that are read every hour."""
+    plan: Plan | None = None
+    """What the client pays for; without it nobody is told how much of a month is used."""
     unverified_domains: Literal["deliver", "hold"] = "deliver"
     """Events of hosts whose domain nobody has vouched for: `deliver` them like others, or `hold` their rows
     back until the domain is verified, and then deliver its history as revisions.

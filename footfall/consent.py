@@ -1,7 +1,7 @@
 """What a visitor allows: the tier of each event, and what is taken out of it below that tier.
 
     tier 0  none        counted, nobody recognised: no visitor, session or user, no click id values
-    tier 1  cookieless  a visitor for the UTC day by keyed hash; the default
+    tier 1  cookieless  a visitor for a day of the site by keyed hash; the default
     tier 2  session     the same, and a first-party session id and the values of click ids
     tier 3  persistent  a first-party visitor id
 

@@ -62,7 +62,8 @@ EARLIEST = datetime(1991, 1, 1, tzinfo=UTC)
 #: Milliseconds since 1970 of it and of the year 2100. A clock that shows another time shows none.
 EARLIEST_TIME, LATEST_TIME = int(EARLIEST.timestamp() * 1000), 4_102_444_800_000
 
-_EVENT_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
+#: What an id of an event is.
+EVENT_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 #: An address whose host needs no second look. Parsing an address whole takes twice as long.
 _USUAL_HOST = re.compile(r"https?://([a-z0-9](?:[a-z0-9.-]*[a-z0-9])?)(?:[/?#]|\Z)")
 _TYPE = re.compile(r"[^\x00-\x1f\x7f]{1,64}")
@@ -369,7 +370,7 @@ def check_event(raw: bytes) -> Event:
         raise Refused(Refusal.TOO_MANY_PROPERTIES)
     if not _TYPE.fullmatch(event.type):
         raise Refused(Refusal.INVALID_EVENT, "type: expected 1 to 64 characters without controls")
-    if event.id is not None and not _EVENT_ID.fullmatch(event.id):
+    if event.id is not None and not EVENT_ID.fullmatch(event.id):
         raise Refused(Refusal.INVALID_EVENT, "id: expected 8 to 64 of A-Z a-z 0-9 _ -")
     # JSON allows line ends between its tokens only, where a space says the same.
     if 10 in raw or 13 in raw:

@@ -229,6 +229,14 @@ class Settings(BaseSettings):
         ge=1,
         le=600,
     )
+    api_stale_seconds: Whole = setting(
+        "FOOTFALL_API_STALE_SECONDS",
+        0,
+        "seconds for which the API goes on answering from what it read last while the lake does not answer, "
+        "marked `stale_since`; 0: 503",
+        ge=0,
+        le=604_800,
+    )
     api_query_bytes: Whole = setting(
         "FOOTFALL_API_QUERY_BYTES",
         268_435_456,

@@ -65,7 +65,7 @@ class Site(Strict):
     events_per_second: int | None = Field(default=None, ge=0, le=1_000_000)
     """Events a second that the collector takes for this site; 0: no limit; without it the setting's."""
     consent_default: Literal[0, 1] = 1
-    """Consent tier of events that declare none: 1 recognises a visitor for a UTC day, 0 not at all."""
+    """Consent tier of events that declare none: 1 recognises a visitor for a day, 0 not at all."""
     gpc_policy: GpcPolicy = "tier1"
     """What Global Privacy Control does: `tier1` caps an event at tier 1, `tier0` at tier 0."""
 

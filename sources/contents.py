@@ -79,7 +79,7 @@ def examined(path: Path, *, max_bytes: int | None = None, max_lines: int | None 
     headers: dict[bytes, None] = {}
     rest = b""
     without_holes = _Holes()
-    for n, raw_piece in enumerate(_content(path)):
+    for n, raw_piece in enumerate(content_pieces(path)):
         digest.update(raw_piece)
         raw_size += len(raw_piece)
         if max_bytes is not None and raw_size > max_bytes:
@@ -128,7 +128,7 @@ def most_bytes(compressed: int) -> int:
 
 def require_bounded(path: Path) -> None:
     """Raise FootfallError where a compressed file is damaged or holds more than it may."""
-    for _ in _content(path, is_plain_read=False):
+    for _ in content_pieces(path, is_plain_read=False):
         pass
 
 
@@ -141,7 +141,7 @@ def numbered_lines(path: Path, seen: Callable[[bytes], None]) -> Iterator[tuple[
     number = 1
     rest = b""
     without_holes = _Holes()
-    for n, chunk in enumerate(_content(path)):
+    for n, chunk in enumerate(content_pieces(path)):
         seen(chunk)
         chunk = without_holes(chunk)
         chunk = chunk.removeprefix(codecs.BOM_UTF8) if n == 0 else chunk
@@ -169,7 +169,7 @@ def line_chunks(
     held = bytearray()
     is_skipping = False  # the rest of a line that filled a chunk by itself
     without_holes = _Holes()
-    for piece in _content(path):
+    for piece in content_pieces(path):
         seen(piece)
         held += without_holes(piece)
         while len(held) >= chunk_bytes:
@@ -201,7 +201,7 @@ def _cut(text: bytes, longest: int) -> bytes:
     return b"\n".join(line[: longest + 1] for line in lines)
 
 
-def _content(path: Path, *, is_plain_read: bool = True) -> Iterator[bytes]:
+def content_pieces(path: Path, *, is_plain_read: bool = True) -> Iterator[bytes]:
     """The file's content, decompressed, piece by piece. Raises FootfallError where it cannot be had.
 
     `is_plain_read` false: nothing of a file that is not compressed.

@@ -12,7 +12,7 @@ import duckdb
 from footfall.clients import Client, LogSource, Site
 from footfall.errors import FootfallError
 from footfall.landing import REFUSED, land
-from footfall.privacy import Salts
+from footfall.salts import Salts
 from footfall.store import ObjectStore
 from sources import log_columns, log_notation
 from sources.contents import Content

@@ -346,7 +346,7 @@ routes.add(
     "/v1/alerts/{key}/ack",
     acknowledge_alert,
     permission="admin",
-    reach="clients",
+    reach="whole",
     gives=ALERT,
     problems=(404, 409),
 )

@@ -1,6 +1,5 @@
-"""One visitor, funnels, retention, quality, and the last minutes."""
+"""One visitor, funnels, retention, journeys, quality."""
 
-from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any
 
@@ -9,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.answers import csv_answer, instant, json_answer, wants_csv
-from api.asking import finality, first_day
+from api.asking import finality, first_day, meta_of
 from api.problems import Problem
 from api.ranges import Days, days_of
 from api.routes.questions import META, Range, SiteId, today_of
@@ -17,7 +16,6 @@ from api.routing import (
     MAYBE_OBJECT,
     MAYBE_TEXT,
     TEXT,
-    WHOLE,
     YES_NO,
     Routes,
     array,
@@ -25,6 +23,7 @@ from api.routing import (
     obj,
 )
 from api.service import Service
+from api.tables import Reading
 from footfall.clients import Client, Site
 from footfall.described import table_columns
 from footfall.sql import Sql, joined, name, run, sql
@@ -33,7 +32,6 @@ routes = Routes("Questions")
 
 #: Sessions and page views of one visitor in an answer.
 MOST_OF_VISITOR = 2000
-MINUTES = 30
 VisitorId = Annotated[str, Path(min_length=1, max_length=200, description="As delivered files have it.")]
 _MANY = 10_000
 
@@ -48,6 +46,9 @@ def visitor(
     caller, service = caller_of(request), request.app.state.service
     client = caller.owner
     sites = [caller.site(site_id).site_id] if site_id else [each.site_id for each in caller.sites()]
+    if "\0" in visitor_id:
+        raise Problem("unknown_visitor", "no id has a NUL byte")
+    tables = service.tables.of(client.client_id)
     found: dict[str, list[dict[str, Any]]] = {}
     for table, order in (
         ("visitors", sql("first_seen_at DESC")),
@@ -56,7 +57,8 @@ def visitor(
     ):
         condition = sql("visitor_id = ? AND list_contains(?, site_id)")
         most = limit + 1 if table == "sessions" else MOST_OF_VISITOR
-        found[table] = _rows(service, client, table, condition, [visitor_id, sites], order, most)
+        values = [visitor_id, sites]
+        found[table] = _rows(tables, table, condition, values, order, most, visitor=visitor_id)
     if not any(found.values()):
         raise Problem("unknown_visitor", "nothing is published of a visitor of that id")
     sessions = found["sessions"]
@@ -69,7 +71,8 @@ def visitor(
             "visitor": found["visitors"][0] if found["visitors"] else None,
             "sessions": [{**each, "pages": pages.get(each["session_id"], [])} for each in sessions[:limit]],
             "is_whole": len(sessions) <= limit and len(found["page_views"]) < MOST_OF_VISITOR,
-            "complete_through": _reached(service, caller.owner.client_id),
+            "complete_through": _reached(tables),
+            "stale_since": instant(tables.stale_since) if tables.stale_since else None,
         }
     )
 
@@ -117,70 +120,6 @@ def quality(request: Request, site_id: SiteId = None, date_range: Range = "30d")
     )
 
 
-def realtime(request: Request, site_id: SiteId = None) -> Response:
-    """The last 30 minutes by minute, of what collectors have put into the lake: about a minute behind."""
-    caller, service = caller_of(request), request.app.state.service
-    site = caller.site(site_id)
-    now: datetime = service.now()
-    start = now.replace(second=0, microsecond=0) - timedelta(minutes=MINUTES - 1)
-    lines, is_whole = service.raw_lines.since(caller.owner.client_id.split(".")[0], start, now)
-    mine = [line for line in lines if line.get("site_id") == site.site_id]
-    minutes: Counter[str] = Counter()
-    views: Counter[str] = Counter()
-    pages: Counter[str] = Counter()
-    referrers: Counter[str] = Counter()
-    countries: Counter[str] = Counter()
-    visitors: set[str] = set()
-    current: set[str] = set()
-    newest = ""
-    for line in mine:
-        at = str(line.get("received_at"))
-        newest = max(newest, at)
-        minutes[at[:16]] += 1
-        event = line.get("event") if isinstance(line.get("event"), dict) else {}
-        who = str(line.get("visitor_id") or "")
-        if who:
-            visitors.add(who)
-            if at >= instant(now - timedelta(minutes=5)):
-                current.add(who)
-        if line.get("type") == "page_view":
-            views[at[:16]] += 1
-            pages[_path(str(event.get("url", "")))] += 1
-            referrers[_host(str(event.get("referrer") or ""))] += 1
-            countries[str(line.get("country") or "(unknown)")] += 1
-    each = (start + timedelta(minutes=n) for n in range(MINUTES))
-    labels = [moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M") for moment in each]
-    return json_answer(
-        {
-            "as_of": newest or None,
-            "now": instant(now),
-            "is_whole": is_whole,
-            "visitors": len(visitors),
-            "current_visitors": len(current),
-            "minutes": [
-                {"minute": f"{label}Z", "events": minutes[label], "page_views": views[label]}
-                for label in labels
-            ],
-            "pages": _top(pages),
-            "referrers": _top(referrers),
-            "countries": _top(countries),
-        }
-    )
-
-
-def _top(found: Counter[str]) -> list[dict[str, Any]]:
-    return [{"name": each, "page_views": count} for each, count in found.most_common(10)]
-
-
-def _path(url: str) -> str:
-    rest = url.partition("://")[2]
-    return ("/" + rest.partition("/")[2]).partition("?")[0].partition("#")[0]
-
-
-def _host(url: str) -> str:
-    return url.partition("://")[2].partition("/")[0].partition("?")[0] or "(direct)"
-
-
 def _table(
     request: Request,
     table: str,
@@ -195,63 +134,58 @@ def _table(
     """Rows of a published table over days, as they were delivered."""
     caller, service = caller_of(request), request.app.state.service
     site = caller.site(site_id)
-    days = _days(service, caller.owner, site, date_range)
+    tables = service.tables.of(caller.owner.client_id)
+    days = _days(service, tables, caller.owner, site, date_range)
     shown = columns or tuple(c for c in table_columns(table) if c not in ("client_id", "site_id"))
     rows = _rows(
-        service,
-        caller.owner,
+        tables,
         table,
         sql("site_id = ? AND {day} BETWEEN ? AND ? AND {c}", day=day or sql("date"), c=condition),
         [site.site_id, *days, *values],
         order,
         _MANY + 1,
         shown,
+        days=days,
     )
     if len(rows) > _MANY:
         raise Problem("too_large", f"more than {_MANY} rows: ask for fewer days", field="date_range")
     if wants_csv(request):
         return csv_answer(shown, [[row[c] for c in shown] for row in rows], {})
-    certain = finality(service.tables, caller.owner.client_id, site.site_id, days)
-    source = service.tables.source(caller.owner.client_id, table)
-    meta = {
-        "timezone": site.timezone or caller.owner.timezone,
-        "data_through": _reached(service, caller.owner.client_id),
-        "complete_through": _reached(service, caller.owner.client_id),
-        "final": certain.of(days),
-        "model_versions": list(certain.model_versions),
-        "sources": {table: source or None},
-        "sampling": "none",
-    }
+    certain = finality(tables, site.site_id, days)
+    meta = meta_of(
+        tables, site.timezone or caller.owner.timezone, certain, days, {table: tables.source(table)}
+    )
     return json_answer({"rows": rows, "days": [each.isoformat() for each in days], "meta": meta})
 
 
-def _days(service: Service, client: Client, site: Site, date_range: str) -> Days:
+def _days(service: Service, tables: Reading, client: Client, site: Site, date_range: str) -> Days:
     today = today_of(service, client, site)
     said = [each.strip() for each in date_range.split(",")] if "," in date_range else date_range
-    first = first_day(service.tables, client.client_id, site.site_id, today) if said == "all" else today
+    first = first_day(tables, site.site_id, today) if said == "all" else today
     return days_of(said, today, first)
 
 
 def _rows(
-    service: Service,
-    client: Client,
+    tables: Reading,
     table: str,
     condition: Sql,
     values: list[Any],
     order: Sql,
     most: int,
     columns: tuple[str, ...] = (),
+    days: Days | tuple[None, None] = (None, None),
+    visitor: str | None = None,
 ) -> list[dict[str, Any]]:
-    """Rows as documents; times as texts."""
+    """Rows as documents; times as texts. `days`, `visitor`: those of no other are looked at."""
     known = table_columns(table)
     shown = columns or tuple(c for c in known if c != "client_id")
-    with service.tables.database(client.client_id) as database:
+    with tables.database() as database:
         rows = run(
             database,
             "SELECT {columns} FROM {relation} AS found WHERE {condition} ORDER BY {order} LIMIT ?",
             [*values, most],
             columns=joined(", ", [_column(known[c].kind, c) for c in shown]),
-            relation=service.tables.relation(client.client_id, table),
+            relation=tables.relation(table, *days, visitor=visitor),
             condition=condition,
             order=order,
         ).fetchall()
@@ -273,8 +207,8 @@ def _shown(kind: str, value: Any) -> Any:
     return value
 
 
-def _reached(service: Service, client_id: str) -> str | None:
-    reached = service.tables.complete_through(client_id)
+def _reached(tables: Reading) -> str | None:
+    reached = tables.complete_through()
     return instant(reached) if reached else None
 
 
@@ -293,10 +227,9 @@ VISITOR = obj(
         "sessions": array(_SESSION),
         "is_whole": YES_NO,
         "complete_through": MAYBE_TEXT,
+        "stale_since": MAYBE_TEXT,
     }
 )
-_TOP = array(obj({"name": TEXT, "page_views": WHOLE}))
-_MINUTE = obj({"minute": TEXT, "events": WHOLE, "page_views": WHOLE})
 routes.add(
     "GET",
     "/v1/visitors/{visitor_id}",
@@ -321,24 +254,3 @@ for _path_of, _answer, _example in (
         is_csv=True,
         example=_example,
     )
-routes.add(
-    "GET",
-    "/v1/realtime",
-    realtime,
-    permission="read",
-    reach="site",
-    gives=obj(
-        {
-            "as_of": MAYBE_TEXT,
-            "now": TEXT,
-            "is_whole": YES_NO,
-            "visitors": WHOLE,
-            "current_visitors": WHOLE,
-            "minutes": array(_MINUTE),
-            "pages": _TOP,
-            "referrers": _TOP,
-            "countries": _TOP,
-        }
-    ),
-    example={},
-)

@@ -1,8 +1,6 @@
 """What was delivered and seen: sites, deliveries, domains, usage, alerts, acts."""
 
-import csv
-import io
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import Annotated, Any
 
 from fastapi import Query
@@ -10,14 +8,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.access import Caller
-from api.answers import csv_answer, etag_of, json_answer, wants_csv
-from api.cursors import page
+from api.answers import csv_answer, json_answer, wants_csv
+from api.cursors import page, page_after
 from api.moments import day_of, maybe_moment, moment_of
 from api.problems import Problem
 from api.routing import (
     ANY_OBJECT,
     MAYBE_TEXT,
     MAYBE_WHOLE,
+    NULL,
     TEXT,
     WHOLE,
     Routes,
@@ -25,10 +24,11 @@ from api.routing import (
     caller_of,
     obj,
 )
+from api.service import Service
+from api.usage import usage_of
 from footfall.access import audit
 from footfall.clients import Client
-from footfall.keys import usage_object
-from footfall.store import NotFound
+from footfall.plan import month_of
 
 routes = Routes("Files and clients")
 
@@ -80,11 +80,15 @@ def deliveries(
     rows = service.installation.deliveries(caller.owner.client_id, export, first, last)
     if export is not None and not rows and caller.owner.export(export) is None:
         raise unknown_export(caller, export)
-    shown, following = page(rows, limit, cursor, etag_of(str(export), str(start), str(end))[1:9])
+    shown, following = page_after(rows, _place, limit, cursor)
     if wants_csv(request):
         headers = {"link": f'<?cursor={following}>; rel="next"'} if following else {}
         return csv_answer(list(_DELIVERY), [[row[name] for name in _DELIVERY] for row in shown], headers)
     return json_answer({"deliveries": shown, "next": following})
+
+
+def _place(row: dict[str, Any]) -> str:
+    return f"{row['period_start']} {row['export']} {row['revision']:09d}"
 
 
 def manifest(request: Request, export: str, period_start: str, revision: int | None = None) -> Response:
@@ -112,27 +116,45 @@ def usage(
     start: Annotated[str | None, Query(alias="from", max_length=10, description="First UTC day.")] = None,
     end: Annotated[str | None, Query(alias="to", max_length=10, description="Last UTC day.")] = None,
 ) -> Response:
-    """What the client received and was delivered on each UTC day; unless told, of the last 30."""
+    """What the client received and was delivered on each UTC day; unless told, of the last 30.
+
+    `plan`: how much of the client's plan this month of UTC has used, by the days that are counted.
+    """
     caller = caller_of(request)
     service = request.app.state.service
     last = day_of(end, "to") if end else service.now().date()
-    first = day_of(start, "from") if start else max(last - timedelta(days=29), last.min)
+    first = day_of(start, "from") if start else last - min(timedelta(days=29), last - last.min)
+    if first > last:
+        raise Problem("invalid", "the first day is not after the last", field="from")
     if (last - first).days >= MOST_DAYS:
         raise Problem("too_large", f"at most {MOST_DAYS} days at once", field="from")
-    found, missing = [], []
-    for number in range((last - first).days + 1):
-        day = (first + timedelta(days=number)).isoformat()
-        try:
-            text = service.lake.get(usage_object(day)).decode()
-        except NotFound:
-            missing.append(day)
-            continue
-        for row in csv.DictReader(io.StringIO(text)):
-            if row["client_id"] == caller.owner.client_id:
-                found.append({**row, "rows": int(row["rows"]), "bytes": int(row["bytes"])})
+    found, missing = usage_of(service.lake, caller.owner.client_id, first, last)
     if wants_csv(request):
         return csv_answer(list(_USAGE), [[row[name] for name in _USAGE] for row in found], {})
-    return json_answer({"usage": found, "days_not_counted": missing})
+    plan = _plan(service, caller.owner)
+    return json_answer({"usage": found, "days_not_counted": missing, "plan": plan})
+
+
+def _plan(service: Service, client: Client) -> dict[str, Any] | None:
+    """How much of its plan a client has used in this month of UTC."""
+    plan = client.plan
+    if plan is None:
+        return None
+    today = service.now().astimezone(UTC).date()
+    start, following = month_of(today)
+    rows, missing = usage_of(service.lake, client.client_id, start, today)
+    used = sum(row["rows"] for row in rows if row["kind"] == plan.counts)
+    return {
+        "name": plan.name,
+        "counts": plan.counts,
+        "from": start.isoformat(),
+        "to": (following - timedelta(days=1)).isoformat(),
+        "included": plan.included,
+        "used": used,
+        "over": max(0, used - plan.included),
+        "used_share": round(used / plan.included, 4),
+        "days_not_counted": missing,
+    }
 
 
 def alerts(request: Request) -> Response:
@@ -186,6 +208,17 @@ _DELIVERY = {
     "committed_at": MAYBE_TEXT,
 }
 _USAGE = {"date": TEXT, "client_id": TEXT, "site": TEXT, "kind": TEXT, "rows": WHOLE, "bytes": WHOLE}
+_PLAN = {
+    "name": TEXT,
+    "counts": TEXT,
+    "from": TEXT,
+    "to": TEXT,
+    "included": WHOLE,
+    "used": WHOLE,
+    "over": WHOLE,
+    "used_share": {"type": "number"},
+    "days_not_counted": array(TEXT),
+}
 _ALERT = {
     "key": TEXT,
     "kind": TEXT,
@@ -245,18 +278,18 @@ routes.add(
     usage,
     permission="read",
     reach="client",
-    gives=obj({"usage": array(obj(_USAGE)), "days_not_counted": array(TEXT)}),
+    gives=obj(
+        {"usage": array(obj(_USAGE)), "days_not_counted": array(TEXT), "plan": {"anyOf": [obj(_PLAN), NULL]}}
+    ),
     problems=(413,),
     is_csv=True,
 )
-routes.add(
-    "GET", "/v1/alerts", alerts, permission="read", reach="clients", gives=obj({"alerts": array(ALERT)})
-)
+routes.add("GET", "/v1/alerts", alerts, permission="read", reach="whole", gives=obj({"alerts": array(ALERT)}))
 routes.add(
     "GET",
     "/v1/audit",
     audited,
     permission="admin",
-    reach="clients",
+    reach="whole",
     gives=obj({"acts": array({"type": "object", "additionalProperties": TEXT}), "next": MAYBE_TEXT}),
 )

@@ -61,12 +61,13 @@ def analytics(
         return visitor(request, user_id, site_id)
     caller, service = caller_of(request), request.app.state.service
     site = caller.site(site_id)
+    tables = service.tables.of(caller.owner.client_id)
     today = today_of(service, caller.owner, site)
     days = (today - timedelta(days=29), today)
 
     def ask(metrics: list[str], dimensions: list[str]) -> list[dict[str, Any]]:
         question = Question(site_id=site.site_id, metrics=metrics, date_range="30d", dimensions=dimensions)
-        found = rows_of(service.tables, plan(caller.owner, site, question, days), days)
+        found = rows_of(tables, plan(caller.owner, site, question, days), days)
         names = [each.partition(":")[2] or each for each in dimensions]
         return [
             {**dict(zip(names, map(str, dims), strict=True)), **dict(zip(metrics, row, strict=True))}
@@ -74,7 +75,7 @@ def analytics(
         ]
 
     summary = ask(_SUMMARY, [])
-    reached = service.tables.complete_through(caller.owner.client_id)
+    reached = tables.complete_through()
     return json_answer(
         {
             "status": "success",
@@ -85,6 +86,7 @@ def analytics(
             "events": ask(["events", "conversions"], ["event:name"]),
             "channels": ask(["sessions", "visitors", "conversions"], ["visit:channel"]),
             "complete_through": instant(reached) if reached else None,
+            "stale_since": instant(tables.stale_since) if tables.stale_since else None,
         }
     )
 
@@ -147,31 +149,33 @@ def exports_config(request: Request) -> Response:
 def events_count(request: Request) -> Response:
     """Events of people since the first day, of all collectors, up to complete_through."""
     caller, service = caller_of(request), request.app.state.service
+    tables = service.tables.of(caller.owner.client_id)
     sites: dict[str, int] = {}
     for site in caller.sites():
         today = today_of(service, caller.owner, site)
-        days = (first_day(service.tables, caller.owner.client_id, site.site_id, today), today)
+        days = (first_day(tables, site.site_id, today), today)
         question = Question(site_id=site.site_id, metrics=["events"], date_range="all")
-        found = rows_of(service.tables, plan(caller.owner, site, question, days), days)
+        found = rows_of(tables, plan(caller.owner, site, question, days), days)
         sites[site.site_id] = int(found[()][0] or 0) if found else 0
-    reached = service.tables.complete_through(caller.owner.client_id)
+    reached = tables.complete_through()
     return json_answer(
         {
             "client_id": caller.owner.client_id,
             "count": sum(sites.values()),
             "sites": sites,
             "complete_through": instant(reached) if reached else None,
+            "stale_since": instant(tables.stale_since) if tables.stale_since else None,
         }
     )
 
 
 def events_recent(request: Request, limit: Annotated[int, Query(ge=1, le=1000)] = 20) -> Response:
-    """The newest stored events of all collectors, of the last hour at most, as they lie in the lake."""
+    """The newest stored events of all collectors, of the last hour at most, as they are stored."""
     caller, service = caller_of(request), request.app.state.service
     now = service.now()
-    lines, _ = service.raw_lines.since(caller.owner.client_id.split(".")[0], now - HOUR, now)
+    found = service.raw_lines.since(caller.owner.client_id.split(".")[0], now - HOUR, now)
     sites = {site.site_id for site in caller.sites()}
-    mine = [line for line in lines if line.get("site_id") in sites]
+    mine = [line for line in found.lines if line.get("site_id") in sites]
     mine.sort(key=lambda line: str(line.get("received_at")), reverse=True)
     return json_answer(
         {"client_id": caller.owner.client_id, "count": len(mine[:limit]), "events": mine[:limit]}
@@ -189,6 +193,7 @@ _ANALYTICS = obj(
         "events": _ROWS,
         "channels": _ROWS,
         "complete_through": MAYBE_TEXT,
+        "stale_since": MAYBE_TEXT,
     }
 )
 routes.add(
@@ -259,6 +264,7 @@ routes.add(
             "count": WHOLE,
             "sites": {"type": "object", "additionalProperties": WHOLE},
             "complete_through": MAYBE_TEXT,
+            "stale_since": MAYBE_TEXT,
         }
     ),
 )

@@ -1,7 +1,8 @@
 """Questions over the figures of a site."""
 
 import json
-from datetime import date, timedelta
+from collections.abc import Mapping
+from datetime import date
 from typing import Annotated, Any
 
 from fastapi import Query
@@ -10,17 +11,20 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.access import Caller
-from api.answers import csv_answer, etag_of, instant, is_known, json_answer, not_modified, wants_csv
+from api.answers import csv_answer, etag_of, is_known, json_answer, not_modified, wants_csv
 from api.asking import (
     Plan,
     Question,
     change,
     finality,
     first_day,
+    meta_of,
     ordered,
     plan,
     rows_of,
 )
+from api.bodies import check_json, place_of
+from api.comparing import labels, partners
 from api.cursors import cursor_of, offset_of
 from api.measures import TIMES, dimensions, metrics
 from api.problems import Problem
@@ -94,6 +98,8 @@ def breakdown(
 ) -> Response:
     """Metrics by one or more dimensions, the largest first."""
     named = [each.strip() for each in dimension.split(",") if each.strip()]
+    if not named:
+        raise Problem("invalid", "say by which dimension", field="dimension", possible=sorted(dimensions()))
     return answered(request, _question(metrics, site_id, date_range, named, filters, compare, cursor, limit))
 
 
@@ -116,10 +122,9 @@ def _question(
     cursor: str | None,
     limit: int,
 ) -> Question:
-    try:
-        chosen = json.loads(filters) if filters else []
-    except (ValueError, RecursionError):
-        raise Problem("invalid", "filters are JSON", field="filters") from None
+    if filters:
+        check_json(filters, "filters")
+    chosen = json.loads(filters) if filters else []
     document = {
         "site_id": site_id,
         "metrics": [each.strip() for each in metrics.split(",") if each.strip()],
@@ -134,7 +139,7 @@ def _question(
         return Question.model_validate(document)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(map(str, first["loc"]))
+        where = place_of(first["loc"])
         raise Problem("invalid", f"{where}: {first['msg']}", field=where) from None
 
 
@@ -147,12 +152,9 @@ def answered(request: Request, question: Question) -> Response:
     caller: Caller = caller_of(request)
     service: Service = request.app.state.service
     client, site = caller.owner, caller.site(question.site_id)
+    tables = service.tables.of(client.client_id)
     today = today_of(service, client, site)
-    start = (
-        first_day(service.tables, client.client_id, site.site_id, today)
-        if question.date_range == "all"
-        else today
-    )
+    start = first_day(tables, site.site_id, today) if question.date_range == "all" else today
     days = days_of(question.date_range, today, start)
     before = (
         compared(question.compare, days, is_by_weekday=question.match_weekday)
@@ -160,45 +162,35 @@ def answered(request: Request, question: Question) -> Response:
         else None
     )
     found = plan(client, site, question, days)
-    sources = {
-        table: service.tables.source(client.client_id, table)
-        for table in sorted({*found.asked, "daily_metrics"})
-    }
-    reached = service.tables.complete_through(client.client_id)
+    time = next((each for each in found.dimensions if each in TIMES), None)
+    beside = _beside(time, question, days, before)
+    sources = {table: tables.source(table) for table in sorted({*found.asked, "daily_metrics"})}
+    reached = tables.complete_through()
     asked = question.model_dump_json()
-    etag = etag_of(
-        asked, site.site_id, client.client_id, str(days), str(before), str(sources), str(wants_csv(request))
-    )
+    about = (site.site_id, client.client_id, str(days), str(before), str(sources))
+    etag = etag_of(asked, *about, str(reached), str(tables.stale_since), str(wants_csv(request)))
     if is_known(request, etag):
         return not_modified(etag)
     headers = {"etag": etag, "cache-control": "private, no-cache", "vary": "accept, authorization, x-api-key"}
-    listed = ordered(rows_of(service.tables, found, days), question, found)
+    listed = ordered(rows_of(tables, found, days), question, found)
     whole = question.model_copy(update={"cursor": None}).model_dump_json()
-    state = etag_of(whole, site.site_id, client.client_id, str(days), str(before), str(sources))[1:13]
+    state = etag_of(whole, *about)[1:13]
     offset = question.pagination.offset + offset_of(question.cursor, state)
     end = offset + question.pagination.limit
     following = cursor_of(end - question.pagination.offset, state) if end < len(listed) else None
-    earlier = rows_of(service.tables, found, before) if before else {}
-    certain = finality(service.tables, client.client_id, site.site_id, days)
+    earlier = rows_of(tables, found, before) if before else {}
+    certain = finality(tables, site.site_id, days)
     shown = [
-        _row(found, question, row, days, before, earlier, certain.final, certain.of(days))
+        _row(found, question, row, beside, earlier, certain.final, certain.of(days))
         for row in listed[offset:end]
     ]
     if wants_csv(request):
         return _as_csv(question, shown, before is not None, {**headers, **_link(following)})
-    meta: dict[str, Any] = {
-        "timezone": site.timezone or client.timezone,
-        "data_through": instant(reached) if reached else None,
-        "complete_through": instant(reached) if reached else None,
-        "final": certain.of(days),
-        "model_versions": list(certain.model_versions),
-        "sources": {table: sha256 or None for table, sha256 in sources.items()},
-        "sampling": "none",
-    }
+    meta = meta_of(tables, site.timezone or client.timezone, certain, days, sources)
     if question.include.total_rows:
         meta["total_rows"] = len(listed)
     if question.include.time_labels:
-        meta["time_labels"] = _labels(found, days)
+        meta["time_labels"] = [_shown(each) for each in labels(time, days)] if time else []
     document = {
         "results": shown,
         "meta": meta,
@@ -213,12 +205,22 @@ def answered(request: Request, question: Question) -> Response:
     return json_answer(document, headers=headers)
 
 
+def _beside(
+    time: str | None, question: Question, days: Days, before: Days | None
+) -> Mapping[date, date] | None:
+    """Each day, week or month → that of the other time; None where no other is asked for."""
+    if before is None or question.compare is None:
+        return None
+    if time is None:
+        return {}
+    return partners(time, question.compare, days, before, is_by_weekday=question.match_weekday)
+
+
 def _row(
     found: Plan,
     question: Question,
     row: tuple[tuple[Any, ...], list[Any]],
-    days: Days,
-    before: Days | None,
+    beside: Mapping[date, date] | None,
     earlier: dict[tuple[Any, ...], list[Any]],
     final: Any,
     is_all_final: bool,
@@ -234,11 +236,10 @@ def _row(
         "metrics": values,
         "final": is_final,
     }
-    if before is not None:
-        back = days[0] - before[0]
+    if beside is not None:
         there = tuple(
-            _earlier(each, found.dimensions[n], back) if found.dimensions[n] in TIMES else each
-            for n, each in enumerate(dims)
+            beside.get(each) if name in TIMES else each
+            for each, name in zip(dims, found.dimensions, strict=True)
         )
         old = earlier.get(there, [None] * len(question.metrics))
         said["comparison"] = {
@@ -247,24 +248,6 @@ def _row(
             "change": [change(now, was) for now, was in zip(values, old, strict=True)],
         }
     return said
-
-
-def _earlier(day: date, time: str, back: timedelta) -> date:
-    try:
-        moved = day - back
-    except OverflowError:
-        return date.min
-    if time == "time:week":
-        return moved - timedelta(days=moved.weekday())
-    return moved.replace(day=1) if time == "time:month" else moved
-
-
-def _labels(found: Plan, days: Days) -> list[str]:
-    time = next((each for each in found.dimensions if each in TIMES), None)
-    if time is None:
-        return []
-    each_day = (days[0] + timedelta(days=n) for n in range((days[1] - days[0]).days + 1))
-    return list(dict.fromkeys(_earlier(day, time, timedelta()).isoformat() for day in each_day))
 
 
 def _shown(value: Any) -> Any:
@@ -315,6 +298,7 @@ META = obj(
         "model_versions": array(TEXT),
         "sources": {"type": "object", "additionalProperties": MAYBE_TEXT},
         "sampling": TEXT,
+        "stale_since": MAYBE_TEXT,
     },
     {"total_rows": {"type": "integer"}, "time_labels": array(TEXT)},
 )

@@ -42,10 +42,13 @@ class Addresses:
 
 
 class Limited(Refused):
-    """A limit was reached: which, its quota in its window (seconds), seconds until it allows one more."""
+    """A limit was reached: which, its quota in its window (seconds), seconds until it allows one more.
 
-    def __init__(self, name: str, quota: int, window: int, seconds: int) -> None:
-        super().__init__(Refusal.RATE_LIMITED, f"{quota} in {window} s for one {name}")
+    `whose`: one of what, where the name does not say it.
+    """
+
+    def __init__(self, name: str, quota: int, window: int, seconds: int, whose: str = "") -> None:
+        super().__init__(Refusal.RATE_LIMITED, f"{quota} in {window} s for one {whose or name}")
         #: Retry-After and the RateLimit fields of the IETF's draft.
         self.headers = [
             (b"retry-after", str(seconds).encode()),

@@ -51,7 +51,7 @@ class RequestLimits:
         for name, window, buckets, most in self._windows(quota):
             if most and not buckets.left(sha256, most / window, now)[0]:
                 wait = buckets.left(sha256, most / window, now)[1] - window + window / most
-                return Limited(name, most, window, max(1, ceil(wait)))
+                return Limited(name, most, window, max(1, ceil(wait)), "key")
         for _, window, buckets, most in self._windows(quota):
             if most:
                 buckets.take(sha256, most / window, 1, now)

@@ -169,7 +169,7 @@ EVENT: tuple[Column, ...] = (
         "previous_visitor_id",
         TEXT,
         "Hash that the same device had the day before; only of events received in the first half hour of a "
-        "UTC day.",
+        "day of the site.",
         personal=True,
     ),
     _line(

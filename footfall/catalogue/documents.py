@@ -191,7 +191,7 @@ _TREATED = {
     Keep.LAKE: "`footfall backup --lake`; or replicate the bucket, never with `salts/`",
     Keep.AGAIN: "not needed: made again",
     Keep.HISTORY: "not needed: history only",
-    Keep.NEVER: "never: its salts must be gone after 48 hours; the spool empties itself each minute",
+    Keep.NEVER: "never: salts must be gone 48 hours after their day; the spool empties itself each minute",
     Keep.THEIRS: "its owner's; the backup bucket is a copy of them",
     Keep.PASSING: "not needed: of this machine and moment",
 }

@@ -174,7 +174,7 @@ HOME: tuple[Place, ...] = (
     Place(
         "spool",
         "a folder a worker: segments not yet in the lake, tallies of the hour; not to be lost while the lake "
-        "is away; `spool/salts/`: copies of the salts of these days, gone after 48 hours",
+        "is away; `spool/salts/`: copies of the salts of these days, gone 48 hours after them",
         "the collector",
         Keep.NEVER,
         Kind.FOLDER,
@@ -314,7 +314,7 @@ LAKE: tuple[Place, ...] = (
     Place("destroyed-salts", "that a salt is destroyed", "the collector", Keep.LAKE, Kind.FOLDER),
     Place(
         "salts",
-        "visitor-hash salts, gone after 48 hours",
+        "visitor-hash salts of sites' days, gone 48 hours after the day or the import that needed them",
         "the collector, imports",
         Keep.NEVER,
         Kind.FOLDER,

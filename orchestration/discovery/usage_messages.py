@@ -1,18 +1,23 @@
 """`usage.daily`: what a client received on a day of UTC, told once the day's hours are all ingested.
 
+With it `usage.threshold`, once a month and share, where the days of the month so far come to a share of what
+the client's plan includes.
+
 The messages and the mark of the last day that was told are one transaction, so that a crash tells no day
 twice and leaves none out.
 """
 
 import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
+from types import MappingProxyType
 
 import duckdb
 
-from footfall.sql import run
+from footfall.plan import Plan, month_of
+from footfall.sql import run, sql
 from orchestration.discovery.database import transaction
 from orchestration.discovery.domain_rows import Domain
 from orchestration.discovery.hosts import Host, normal
@@ -65,10 +70,11 @@ def tell_usage(
     now: datetime,
     *,
     without: Collection[str] = (),
+    plans: Mapping[str, Plan] = MappingProxyType({}),
 ) -> int:
     """Write the messages of all days that are due. Returns how many.
 
-    `without`: clients whose owner is not known; `tell_again` brings back their days.
+    `without`: clients whose owner is not known; `tell_again` brings back their days. `plans`: client → its.
     """
     row = database.execute("SELECT value FROM marks WHERE name = ?", (_MARK,)).fetchone()
     told_through = datetime.fromisoformat(row[0]) if row else None
@@ -105,11 +111,60 @@ def tell_usage(
                     },
                     now,
                 )
+            for client_id, plan in sorted(plans.items()):
+                if client_id not in without:
+                    written += _tell_thresholds(database, warehouse, client_id, plan, day, now)
             database.execute(
                 "INSERT INTO marks VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
                 (_MARK, day.isoformat()),
             )
     return written
+
+
+def _tell_thresholds(
+    database: sqlite3.Connection,
+    warehouse: duckdb.DuckDBPyConnection,
+    client_id: str,
+    plan: Plan,
+    day: datetime,
+    now: datetime,
+) -> int:
+    """Write what the month has come to with a day, unless it was told. Returns how many messages."""
+    start, _ = month_of(day.date())
+    used = _used(warehouse, client_id, plan, datetime.combine(start, time(), UTC), day + DAY)
+    return sum(
+        outbox.add(
+            database,
+            f"usage.threshold:{client_id}:{start:%Y-%m}:{percent}",
+            client_id,
+            "usage.threshold",
+            {
+                "month": f"{start:%Y-%m}",
+                "percent": percent,
+                "plan": plan.name,
+                "counts": plan.counts,
+                "included": plan.included,
+                "used": used,
+                "through": f"{day:%Y-%m-%d}",
+            },
+            now,
+        )
+        for percent in plan.reached(used)
+    )
+
+
+def _used(
+    warehouse: duckdb.DuckDBPyConnection, client_id: str, plan: Plan, start: datetime, end: datetime
+) -> int:
+    counts = sql("kept") if plan.counts == "kept" else sql("kept + duplicates + quarantined")
+    row = run(
+        warehouse,
+        "SELECT coalesce(sum({counts}), 0) FROM ingest.receipts "
+        "WHERE client_id = ? AND received_hour >= ? AND received_hour < ?",
+        [client_id, start, end],
+        counts=counts,
+    ).fetchone()
+    return int(row[0]) if row else 0
 
 
 def tell_again(database: sqlite3.Connection, since: datetime) -> None:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 import zstandard
-from support.api_builders import a_delivery, a_domain, an_alert
+from support.api_builders import a_delivery, a_domain, an_alert, two_clients
 
 from footfall.access import audit
 
@@ -158,12 +158,15 @@ def test_deliveries_come_in_pages_and_as_csv(api):
     api.installation.rows["one"] = [a_delivery(start=each) for each in starts]
 
     first = api.ask("GET", "/v1/deliveries?limit=3").json
+    api.installation.rows["one"].append(a_delivery(start="2026-11-20T05:00:00.000Z"))
     rest = api.ask("GET", f"/v1/deliveries?limit=3&cursor={first['next']}").json
     as_csv = api.ask("GET", "/v1/deliveries", headers={"accept": "text/csv"}).body.decode().splitlines()
 
-    assert [row["period_start"] for row in first["deliveries"] + rest["deliveries"]] == starts
+    assert [row["period_start"] for row in first["deliveries"] + rest["deliveries"]] == starts[::-1], (
+        "none comes twice where another was delivered in between"
+    )
     assert rest["next"] is None
-    assert len(as_csv) == 6
+    assert len(as_csv) == 7
     assert api.ask("GET", "/v1/deliveries?export=nothing").json["possible"] == ["events"]
 
 
@@ -176,6 +179,31 @@ def test_usage_is_that_of_the_client_and_days_that_were_not_counted_are_named(ap
 
     assert [(row["site"], row["rows"]) for row in said["usage"]] == [("shop", 5)]
     assert said["days_not_counted"] == ["2026-11-18"]
+    assert said["plan"] is None
+
+
+def test_a_plan_says_what_this_month_has_used_of_it_and_what_is_not_counted_yet(api):
+    one, _ = two_clients()
+    api.write(one | {"plan": {"name": "Small", "included": 10}})
+    for day, kept in (("2026-10-31", 99), ("2026-11-01", 8), ("2026-11-19", 5)):
+        lines = ["date,client_id,site,kind,rows,bytes", f"{day},one,shop,kept,{kept},0"]
+        lines += [f"{day},one,blog,received,70,0", f"{day},two,two,kept,70,0"]
+        api.lake.put(f"usage/dt={day}/usage.csv", "\n".join(lines).encode())
+
+    said = api.ask("GET", "/v1/usage?from=2026-11-01&to=2026-11-01").json["plan"]
+
+    missing = said.pop("days_not_counted")
+    assert said == {
+        "name": "Small",
+        "counts": "kept",
+        "from": "2026-11-01",
+        "to": "2026-11-30",
+        "included": 10,
+        "used": 13,
+        "over": 3,
+        "used_share": 1.3,
+    }
+    assert missing == [f"2026-11-{day:02}" for day in range(2, 21) if day != 19]
 
 
 def test_the_acts_of_a_client_are_listed_for_its_administrators(api):

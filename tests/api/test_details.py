@@ -2,9 +2,9 @@
 
 import json
 
-import pytest
 from support.api_builders import NOW
 
+from footfall.frames import frames
 from footfall.keys import raw_object
 from footfall.raw_object import compress_lines
 
@@ -125,11 +125,52 @@ def test_the_last_minutes_are_those_of_the_lake_of_all_collectors_and_of_this_cl
     assert len(by_minute) == 30
     assert by_minute["2026-11-20T11:57Z"] == (1, 1), "an event that came twice counts once"
     assert by_minute["2026-11-20T11:59Z"] == (1, 0)
-    assert said["as_of"] == "2026-11-20T11:59:30.000Z"
+    assert said["newest_event_at"] == "2026-11-20T11:59:30.000Z"
+    assert said["as_of"] == "2026-11-20T11:58:45.000Z", "there are collectors elsewhere"
     assert (said["visitors"], said["current_visitors"], said["is_whole"]) == (2, 2, True)
     assert said["pages"] == [{"name": "/a", "page_views": 2}]
     assert said["referrers"] == [{"name": "search.example", "page_views": 2}]
     assert said["countries"] == [{"name": "DE", "page_views": 2}]
+
+
+def spool_lines(api, *lines, name="20261120T11-c1-1-1763639940000-000001.open"):
+    folder = api.settings.spool / "1"
+    folder.mkdir(parents=True, exist_ok=True)
+    payload = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+    (folder / name).write_bytes(frames([payload]))
+
+
+def test_the_last_minutes_are_those_of_the_spool_too_and_as_of_now_where_no_collector_is_elsewhere(api):
+    put_lines(api, a_line(57), name="c1-1-1763639000000-000001")
+    spool_lines(api, a_line(57), a_line(59, event_id="new", visitor_id="w"))
+    sealed = "20261120T11-c1-1-1763639940000-000000.sealed"
+    spool_lines(api, a_line(58, event_id="sealed"), name=sealed)
+
+    said = api.ask("GET", "/v1/realtime?site_id=shop").json
+
+    assert sum(each["events"] for each in said["minutes"]) == 3, "what both hold counts once"
+    assert said["as_of"] == said["now"] == "2026-11-20T12:00:00.000Z"
+    assert api.ask("GET", "/events/recent").json["count"] == 3
+    assert api.ask("GET", "/v1/realtime", role="other").json["newest_event_at"] is None
+
+
+def test_programs_are_no_visitors_and_those_of_an_ai_are_named(api):
+    bot = {"user_agent": "GPTBot/1.2", "visitor_id": "bot"}
+    put_lines(api, a_line(57), a_line(58, event_id="b", **bot), a_line(59, event_id="c", **bot), name="c1")
+
+    said = api.ask("GET", "/v1/realtime?site_id=shop").json
+
+    assert said["agents"] == [{"class": "ai_crawler", "name": "GPTBot", "events": 2}]
+    assert (said["bot_events"], said["visitors"], sum(m["events"] for m in said["minutes"])) == (2, 1, 1)
+
+
+def test_a_page_of_the_site_is_not_where_a_visit_came_from(api):
+    event = {"url": "https://shop.example/b", "referrer": "https://shop.example/a"}
+    put_lines(api, a_line(57), a_line(58, event_id="b", event=event), name="c1")
+
+    said = api.ask("GET", "/v1/realtime?site_id=shop").json
+
+    assert said["referrers"] == [{"name": "search.example", "page_views": 1}]
 
 
 def test_recent_events_are_the_newest_of_all_collectors_whatever_else_lies_there(api):
@@ -151,25 +192,3 @@ def test_events_are_counted_of_all_days_and_sites(api):
 
     assert api.ask("GET", "/events/count").json["sites"] == {"shop": 5, "blog": 6}
     assert api.ask("GET", "/events/count", role="site").json["count"] == 5
-
-
-@pytest.mark.parametrize(
-    "path", ["/v1/timeseries?site_id=shop", "/v1/quality?site_id=shop", "/analytics/?site_id=shop"]
-)
-def test_a_lake_that_does_not_answer_is_503_and_says_when_to_come_again(api, path):
-    class Away:
-        def __getattr__(self, _name):
-            from footfall.store import StoreError
-
-            def fail(*_arguments, **_more):
-                raise StoreError("the lake does not answer", retryable=True)
-
-            return fail
-
-    api.service.tables._lake = Away()
-    api.service.tables.forget()
-
-    reply = api.ask("GET", path)
-
-    assert (reply.status, reply.json["code"]) == (503, "unavailable")
-    assert int(reply.headers["retry-after"]) > 0

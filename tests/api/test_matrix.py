@@ -108,7 +108,7 @@ def test_a_role_gets_what_its_permission_and_reach_allow_and_nothing_else(api, m
         assert reply.status == 200
     elif permission and permission not in MAY[role]:
         assert (reply.status, reply.json["code"]) == (403, "permission_denied")
-    elif reach == "client" and role in NARROW:
+    elif reach in ("client", "whole") and role in NARROW:
         assert (reply.status, reply.json["code"]) == (403, "site_key")
     else:
         assert reply.status not in (401, 403)

@@ -309,3 +309,75 @@ def test_the_days_of_a_site_are_those_of_its_own_time_zone(api):
     reply = api.query(site_id="blog", date_range="day")
 
     assert reply.json["query"]["date_range"] == [str(date(2026, 11, 21))] * 2
+
+
+def test_a_month_is_compared_with_that_of_the_year_before_over_a_leap_year_too(api):
+    api.publish(
+        "daily_metrics",
+        [
+            a_day(date(year, month, 15), page_views=year * 100 + month)
+            for year in (2024, 2025)
+            for month in (2, 3, 12)
+        ],
+    )
+    asked = {
+        "metrics": ["page_views"],
+        "date_range": ["2025-01-01", "2025-12-31"],
+        "compare": "year_over_year",
+    }
+
+    by_month = api.query(dimensions=["time:month"], **asked).json["results"]
+    by_day = api.query(dimensions=["time:day"], **asked).json["results"]
+
+    for rows, day in ((by_month, "01"), (by_day, "15")):
+        assert [(row["comparison"]["dimensions"], row["comparison"]["metrics"]) for row in rows] == [
+            ([f"2024-{month:02}-{day}"], [202400 + month]) for month in (2, 3, 12)
+        ]
+
+
+def test_the_29th_of_february_is_compared_with_the_28th(api):
+    api.publish("daily_metrics", [a_day(date(2024, 2, 29)), a_day(date(2023, 2, 28), page_views=2)])
+
+    [row] = api.query(
+        metrics=["page_views"],
+        dimensions=["time:day"],
+        date_range=["2024-02-29", "2024-02-29"],
+        compare="year_over_year",
+    ).json["results"]
+
+    assert row["comparison"] == {"dimensions": ["2023-02-28"], "metrics": [2], "change": [150.0]}
+
+
+def test_months_of_a_range_that_is_no_whole_one_stand_beside_the_months_before(api):
+    api.publish("daily_metrics", [a_day(date(2026, month, 10), page_views=month) for month in range(7, 12)])
+
+    rows = api.query(
+        metrics=["page_views"],
+        dimensions=["time:month"],
+        date_range=["2026-10-05", "2026-11-12"],
+        compare="previous_period",
+    ).json["results"]
+
+    assert [(row["metrics"], row["comparison"]["metrics"]) for row in rows] == [([10], [None]), ([11], [9])]
+
+
+def test_a_day_that_nothing_stands_beside_says_so(api):
+    api.publish("daily_metrics", [a_day(DAYS[n]) for n in (0, 1, 3)])
+    other = [str(DAYS[3]), str(DAYS[3])]
+
+    rows = api.query(
+        metrics=["page_views"],
+        dimensions=["time:day"],
+        date_range=[str(DAYS[1]), str(DAYS[0])],
+        compare=other,
+    ).json["results"]
+
+    assert [row["comparison"]["dimensions"] for row in rows] == [[str(DAYS[3])], [None]]
+
+
+def test_an_answer_that_reaches_further_has_another_etag(api):
+    api.publish("daily_metrics", [a_day(DAYS[0])])
+    first = api.query().headers["etag"]
+    api.reach("one", NOW)
+
+    assert api.query().headers["etag"] != first

@@ -3,9 +3,9 @@
 import pytest
 from support.spools import append_all, frame, kept, open_spool, shut
 
-from collector.frames import scan
 from collector.spool import NotDurable
 from footfall.errors import FootfallError
+from footfall.frames import scan
 
 
 def crashed(folder, data):

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from support.spools import HOUR, BadDisk, append_all, kept, open_spool, shut
 
-from collector.frames import scan
 from collector.segments import segment_place
 from collector.spool import NotDurable
+from footfall.frames import scan
 
 # Appending ------------------------------------------------------------------------------------------
 

@@ -11,10 +11,11 @@ import textwrap
 import pytest
 from support.spool_scenario import cut_everywhere, fail_everywhere
 
-from collector import frames, segments, shipper
+from collector import segments, shipper
 from collector.closing import Closer
 from collector.shipper import Shipper
 from collector.spool import Spool
+from footfall import frames
 
 #: Kinds of calls that a life must have made, so that "every call" means something.
 KINDS = {

@@ -1,6 +1,6 @@
 """Hours are UTC and half-open; every key that is built from one is safe and sorts by time."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -88,7 +88,9 @@ def test_keys_are_where_the_documents_say():
         "events/dt=2026-11-20/hour=14/events-abababababababab.parquet"
     )
     assert keys.quarantine_object(hour) == "quarantine/dt=2026-11-20/hour=14/quarantine.parquet"
-    assert keys.salt_object("demo", "2026-11-20") == "salts/client=demo/day=2026-11-20.json"
+    assert keys.salt_object("demo", "America/Port-au-Prince", date(2026, 11, 20)) == (
+        "salts/client=demo/zone=America.Port-au-Prince/day=2026-11-20.json"
+    )
 
 
 @given(MOMENTS, MOMENTS)

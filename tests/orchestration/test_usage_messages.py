@@ -7,6 +7,7 @@ import duckdb
 import pytest
 from support.orchestration_builders import client
 
+from footfall.plan import Plan
 from orchestration.discovery import domains
 from orchestration.discovery.database import registry
 from orchestration.discovery.domain_rows import listing
@@ -40,10 +41,12 @@ class At:
                 "INSERT INTO ingest.receipts VALUES (?, 'demo', 'shop', ?, ?, ?, ?)", [hour, reason, *counts]
             )
 
-    def tell(self, now=NEXT + timedelta(hours=1), first_hour=DAY):
+    def tell(self, now=NEXT + timedelta(hours=1), first_hour=DAY, plans=None):
         with registry(self.path) as database:
             domains.observe(database, client(), DAY, [domains.Sighting("shop", "demo.example", 1)], now=now)
-            return tell_usage(database, self.connection, listing(database), first_hour, now)
+            return tell_usage(
+                database, self.connection, listing(database), first_hour, now, plans=plans or {}
+            )
 
     def messages(self):
         with registry(self.path) as database:
@@ -81,6 +84,42 @@ def test_a_day_is_told_once_with_its_rows_by_fate_and_by_domain(at):
             },
         )
     ]
+
+
+def test_billing_is_told_once_when_a_month_has_come_to_a_share_of_the_plan(at):
+    plans = {"demo": Plan(name="Small", included=30)}
+    for hour in HOURS:
+        at.ingest(hour)
+    at.tell(plans=plans)
+    for hour in HOURS:
+        at.ingest(hour + timedelta(days=1))
+    at.tell(NEXT + timedelta(days=1, hours=1), plans=plans)
+    at.tell(NEXT + timedelta(days=1, hours=2), plans=plans)
+
+    found = {name: data for name, data in at.messages() if name.startswith("usage.threshold")}
+    assert {name: (each["used"], each["through"]) for name, each in found.items()} == {
+        "usage.threshold:demo:2026-11:80": (24, "2026-11-19"),
+        "usage.threshold:demo:2026-11:100": (48, "2026-11-20"),
+    }
+    assert found["usage.threshold:demo:2026-11:80"] == {
+        "client_id": "demo",
+        "month": "2026-11",
+        "percent": 80,
+        "plan": "Small",
+        "counts": "kept",
+        "included": 30,
+        "used": 24,
+        "through": "2026-11-19",
+    }
+
+
+def test_a_plan_of_what_was_received_counts_what_was_refused_too(at):
+    for hour in HOURS:
+        at.ingest(hour, events=1, quarantined=1)
+
+    at.tell(plans={"demo": Plan(included=60, counts="received")})
+
+    assert [n for n, _ in at.messages() if "threshold" in n] == ["usage.threshold:demo:2026-11:80"]
 
 
 def test_a_day_waits_for_its_last_hour_and_not_for_ever(at):

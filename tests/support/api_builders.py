@@ -15,7 +15,7 @@ import yaml
 from support.client_files import client
 
 from api.app import build_app
-from api.installation import Refusal
+from api.installation import Agent, Refusal
 from api.service import Service
 from footfall.access.api_keys import key_hash
 from footfall.access.register import key_of, put_operator_key
@@ -66,13 +66,14 @@ class FakeInstallation:
         self.is_away = False
 
     def deliveries(self, client_id, export, start, end):
-        return [
+        found = [
             row
             for row in self.rows.get(client_id, [])
             if export in (None, row["export"])
             and (start is None or row["period_start"] >= start.isoformat())
             and (end is None or row["period_start"] < end.isoformat())
         ]
+        return sorted(found, key=lambda row: (row["period_start"], row["export"]), reverse=True)
 
     def manifest(self, client_id, export, _start, _revision):
         return self.manifests.get((client_id, export))
@@ -96,6 +97,9 @@ class FakeInstallation:
                 self.done.append(("ack", client_id, key, acting.by))
                 return each
         raise Refusal("unknown_alert", key)
+
+    def agent_of(self, user_agent):
+        return Agent("ai_crawler", "GPTBot") if "GPTBot" in user_agent else None
 
     def run(self, client, export, partitions):
         if self.is_away:
@@ -302,8 +306,22 @@ class Api:
         if database is None:
             database = self._warehouses[client_id] = _warehouse()
         table_of(database, table, client_id, rows)
+        self._publish(client_id)
+
+    def reach(self, client_id: str, end: datetime) -> None:
+        """Have ingest come up to a moment, and publish that."""
+        database = self._warehouses[client_id]
+        database.execute("INSERT INTO ingest.hours VALUES (?, true)", [end - timedelta(hours=1)])
+        self._publish(client_id)
+
+    def _publish(self, client_id: str) -> None:
         publish_client(
-            database, self.lake, client_id, self.settings.cache_of(client_id), _TERMS, datetime.now(UTC)
+            self._warehouses[client_id],
+            self.lake,
+            client_id,
+            self.settings.cache_of(client_id),
+            _TERMS,
+            datetime.now(UTC),
         )
         self.service.tables.forget()
 

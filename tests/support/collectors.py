@@ -17,9 +17,9 @@ from typing import Any
 import zstandard
 from prometheus_client.parser import text_string_to_metric_families
 
-from collector.frames import scan
 from collector.segments import OPEN, SEALED
 from footfall.access.api_keys import key_hash
+from footfall.frames import scan
 
 SITE = "pk_shop_Hn40rBy6"
 #: API keys of the client, by what they may do.

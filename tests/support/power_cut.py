@@ -23,8 +23,8 @@ from pathlib import Path
 import zstandard
 from support.collectors import CollectorProcess, Load, ids
 
-from collector.frames import scan
 from collector.segments import OPEN, SEALED
+from footfall.frames import scan
 
 SHUTDOWN = 0x8004587D  # FS_IOC_SHUTDOWN
 NO_LOG_FLUSH = struct.pack("I", 2)

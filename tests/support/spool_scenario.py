@@ -18,12 +18,12 @@ from support.simulated_disk import SimulatedDisk, SimulatedLake, State
 from support.spools import HOUR
 
 from collector.closing import CLOSE_AFTER, Closer
-from collector.frames import frames
 from collector.segments import OPEN, SEALED
 from collector.shipper import Shipper
 from collector.spool import NotDurable, Spool
 from collector.worker_folders import open_spool
 from footfall.errors import FootfallError
+from footfall.frames import frames
 from footfall.hours import HOUR as ONE_HOUR
 
 ROOT = Path("/disk/spool")

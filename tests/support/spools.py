@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from collector.files import Files
-from collector.frames import frames, scan
 from collector.segments import OPEN, SEALED
 from collector.spool import Spool
+from footfall.frames import frames, scan
 
 HOUR = datetime(2026, 11, 20, 14, tzinfo=UTC)
 

@@ -76,7 +76,15 @@ def discover_domains(
         left_out = domain_rows.passed_over(database)
     with warehouse.connect() as connection, registry(domains.file()) as database:
         held = replace_held(connection, registered, known)
-        told = tell_usage(database, connection, known, state.first_hour(), now, without=clients_now.stopped)
+        told = tell_usage(
+            database,
+            connection,
+            known,
+            state.first_hour(),
+            now,
+            without=clients_now.stopped,
+            plans={each.client_id: each.plan for each in registered if each.plan is not None},
+        )
     note_run(context)
     return dg.MaterializeResult(
         asset_key=["discovery", "domains"],

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.spools import frame
 
-from collector.frames import scan
+from footfall.frames import scan
 
 
 @given(payloads=st.lists(st.binary(min_size=1, max_size=200), max_size=8), cut=st.integers(0, 2000))

@@ -1,0 +1,36 @@
+"""What a body must be before its model looks at it, and how a place in it is named."""
+
+from collections.abc import Sequence
+
+import msgspec
+from starlette.requests import Request
+
+from api.problems import Problem
+
+#: What pydantic puts into a place beside names: which of several types it tried.
+_TYPES = ("str", "bool", "none", "int")
+_KINDS = ("list[", "constrained-", "function-")
+
+
+async def check_body(request: Request) -> None:
+    """Raises Problem where it is no JSON, or JSON with a text that is no Unicode."""
+    body = await request.body()
+    kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    if body and kind != "application/json" and not kind.endswith("+json"):
+        raise Problem("invalid", "send JSON, with Content-Type: application/json", field="Content-Type")
+    if body:
+        check_json(body, "body")
+
+
+def check_json(text: bytes | str, field: str) -> None:
+    """The same of any JSON. Raises Problem."""
+    try:
+        msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise Problem("invalid", f"that is no JSON: {str(error)[:200]}", field=field) from None
+
+
+def place_of(parts: Sequence[int | str]) -> str:
+    """`filters.0`, of the places that pydantic names."""
+    shown = [str(each) for each in parts]
+    return ".".join(each for each in shown if each not in _TYPES and not each.startswith(_KINDS))
