@@ -23,7 +23,7 @@ from footfall.described import table_columns
 from footfall.errors import FootfallError
 from footfall.file_cache import FileCache
 from footfall.hours import HOUR
-from footfall.published.documents import Snapshot
+from footfall.published.documents import DamagedFile, Snapshot
 from footfall.published.opening import Expired, NothingPublished, open_snapshot
 from footfall.published.tables import Tables as OpenTables
 from footfall.sql import Sql, confine, joined, kind, name, open_database, run, sql
@@ -119,7 +119,7 @@ class Tables:
             tables = OpenTables(self._lake, snapshot, self._cache_of(client_id), database)
             try:
                 return sql("({rows})", rows=tables.select(table, *of))
-            except Expired:
+            except (Expired, DamagedFile):
                 self._looked.pop(client_id, None)
                 raise Problem("unavailable", "the tables are being published anew") from None
 

@@ -37,7 +37,7 @@ from collector.server.message import Answer, Outcome, Pending, Request, Trouble
 from collector.spool import NotDurable
 from collector.taken import Taken
 from collector.targets import KeyHolder, Sites, Target, inherit
-from collector.visitor_salts import VisitorSalts, where
+from collector.visitor_salts import Agrees, Finds, VisitorSalts, where
 from footfall.access.limits import BYTES_OF_ONE, Limited, Limits
 from footfall.access.presented import presented_key
 from footfall.event import Refusal, Refused, parse_any_batch
@@ -65,17 +65,17 @@ class Collector:
         *,
         spool: Appends,
         shipper: Ships,
-        agree_salt: Callable[[str, datetime], bytes],
-        find_salt: Callable[[str, datetime], bytes | None] = lambda _client_id, _moment: None,
-        own_salt: Callable[[str, datetime], bytes] | None = None,
+        agree_salt: Agrees,
+        find_salt: Finds = lambda _client_id, _clock, _moment: None,
+        own_salt: Agrees | None = None,
         senders: Senders | None = None,
         import_key: str | None = None,
         pixel: Path,
         now: Callable[[], datetime] | None = None,
         options: Options | None = None,
     ) -> None:
-        """`agree_salt(client_id, moment)` asks the lake and may block; it is called in a thread. So is
-        `find_salt`, which makes none: without it sessions are cut at midnight UTC; and `own_salt`, which the
+        """`agree_salt(client_id, clock, moment)` asks the lake and may block; it is called in a thread. So is
+        `find_salt`, which makes none: without it sessions are cut at midnight; and `own_salt`, which the
         disk has: without it events of a new day are refused while the lake is away.
 
         `pixel` is the folder of the built pixel.

@@ -8,11 +8,11 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from collector.encoding import inflated
-from footfall.event import MAX_BATCH_EVENTS, MAX_BODY_BYTES, Refusal, Refused
+from footfall.event import MAX_BATCH_EVENTS, MAX_BODY_BYTES, MAX_EVENT_BYTES, Refusal, Refused
 from footfall.forms.form import Form, Wire
 from footfall.json_text import depth, without_unreadable
 from footfall.moments import milliseconds
-from footfall.odd_json import without_mark
+from footfall.odd_json import batch_parts, elements, members_of, mended, without_mark
 
 #: Parameters of one query or form. Matomo has some eighty, and as many again for custom dimensions.
 _MOST_PARAMETERS = 256
@@ -40,7 +40,7 @@ class Delivery:
 def delivery(form: Form, wire: Wire, method: str, query: bytes, content: bytes) -> Delivery:
     """The events of a request. Raises Refused where nobody can read it."""
     parameters = _parameters(query)
-    body = _body(content) if method == "POST" and content else None
+    body = _body(content, form.events) if method == "POST" and content else None
     around: dict[str, Any] = dict(parameters)
     listed: list[Any]
     is_batch = True
@@ -69,19 +69,20 @@ def delivery(form: Form, wire: Wire, method: str, query: bytes, content: bytes) 
                 event.setdefault("context", shared)
         events.append(event)
     first = next((event for event in events if isinstance(event, dict)), {})
-    sent = _texts(form.sent_at, first, around)
+    sent = texts_at(form.sent_at, first, around)
     return Delivery(
         [_encode(event) for event in events],
         around,
         milliseconds(sent[0]) if sent else None,
-        _texts(form.ids, first, around),
-        _texts(form.secrets, first, around),
+        texts_at(form.ids, first, around),
+        texts_at(form.secrets, first, around),
         first,
         is_batch,
     )
 
 
-def _texts(ways: list[str], event: dict[str, Any], around: dict[str, Any]) -> list[str]:
+def texts_at(ways: list[str], event: dict[str, Any], around: dict[str, Any]) -> list[str]:
+    """The texts and numbers of an event at these ways, in their order; `^` leads into what surrounds it."""
     found = []
     for way in ways:
         place: Any = around if way.startswith("^") else event
@@ -99,8 +100,11 @@ def _parameters(query: bytes) -> dict[str, Any]:
         raise Refused(Refusal.TOO_MANY_PROPERTIES, f"more than {_MOST_PARAMETERS} parameters") from None
 
 
-def _body(content: bytes) -> dict[str, Any] | list[Any]:
-    """A body that is JSON, a form, or either of them in gzip or base64."""
+def _body(content: bytes, events: str) -> dict[str, Any] | list[Any]:
+    """A body that is JSON, a form, or either of them in gzip or base64.
+
+    Its events are below `events`, or are all of it; those that are no JSON stay as they are.
+    """
     if content[:2] == b"\x1f\x8b":
         content = inflated(content, b"gzip")
     if len(content) > MAX_BODY_BYTES:
@@ -114,13 +118,38 @@ def _body(content: bytes) -> dict[str, Any] | list[Any]:
         content = inner
     if content.count(b"{") + content.count(b"[") > _MOST_DEPTH and depth(content) > _MOST_DEPTH:
         raise Refused(Refusal.TOO_DEEP)
-    try:
-        body = _decode(without_unreadable(content))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise Refused(Refusal.MALFORMED_JSON) from None
+    body = read_object(content)
+    if body is None:
+        body = _in_parts(content, events)
     if not isinstance(body, dict | list):
         raise Refused(Refusal.MALFORMED_JSON)
     return body
+
+
+def read_object(text: bytes) -> Any:
+    """What JSON says, also where a writer has spelled it its own way; None where it says nothing."""
+    for spelled in (bytes, mended):
+        try:
+            return _decode(without_unreadable(spelled(text)))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            continue
+    return None
+
+
+def _in_parts(content: bytes, name: str) -> dict[str, Any] | list[Any] | None:
+    """A batch of which some events are no JSON: each stands for itself."""
+    if content[:1] == b"[":
+        listed = elements(content)
+        return None if listed is None else list(map(_element, listed))
+    parts = batch_parts(content, name) if name else None
+    if parts is None or parts[1] is None or len(parts[0]) > MAX_EVENT_BYTES:
+        return None
+    return {**members_of(parts[0]), name: list(map(_element, parts[1]))}
+
+
+def _element(text: bytes) -> Any:
+    found = read_object(text)
+    return msgspec.Raw(text) if found is None else found
 
 
 def _of_base64(text: Any) -> bytes | None:

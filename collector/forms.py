@@ -3,7 +3,7 @@
     request ─► its form's file (footfall/forms) ─► public id and origin, or write key ─► site ─► intake
 
 A client file switches a form on for a site. A page's tracker has a public id, which stands for the site
-together with the page's host; a program has a write key, and speaks for others (collector/persons.py).
+together with the page's host; a program has a write key, and speaks for others (footfall/persons.py).
 """
 
 import base64
@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from collector.answers import CORS, IMAGE, TAKEN, json_answer, length
-from collector.form_bodies import Delivery, delivery
+from collector.form_bodies import Delivery, delivery, texts_at
 from collector.gif import is_ahead
 from collector.intake import Intake, Route
 from collector.key_holders import holder_for
@@ -68,26 +68,38 @@ class Forms:
         received_at = self._receipt_time(request.headers)
         content = request.body or request.query
         secrets: list[str] = []
+        sites = self._sites()
         try:
             whole = self._whole(request)
             content = whole or request.query
             sent = delivery(form, wire, request.method, request.query, whole)
-            sites = self._sites()
             secrets = [each for each in sent.secrets if holder_for(each, sites, "write", received_at)]
-            target, holder = self._owner(form, request, sent, received_at)
+            target, holder = self._owner(form, request, sent, sites, received_at)
         except Refused as refused:
             kept = _without(secrets, content)
-            return self._intake.keep_unreadable(refused, request, None, received_at, kept)
+            known = _keyed(request.headers, sites, received_at)
+            return self._intake.keep_unreadable(refused, request, known, received_at, kept)
         host = target.site.domains[0].removeprefix("*.")
         origin = page_origin(request.headers)
 
         def read(raw: bytes) -> bytes:
             if len(raw) > MAX_EVENT_BYTES:
                 raise Refused(Refusal.EVENT_TOO_LARGE)
-            event = _decode(raw)
+            try:
+                event = _decode(raw)
+            except msgspec.DecodeError as error:
+                raise Refused(Refusal.INVALID_EVENT, str(error)) from None
             if not isinstance(event, dict):
                 raise Refused(Refusal.INVALID_EVENT, "expected an object")
-            ours = event_of(form, event, sent.around, host=host, origin=origin, is_keyed=holder is not None)
+            if (
+                holder is None
+                and sent.is_batch
+                and _target_of(form, event, sent, request, sites) is not target
+            ):
+                raise Refused(Refusal.UNKNOWN_SITE, "not of the site of the first event of its batch")
+            ours = event_of(
+                form.form, form, event, sent.around, host=host, origin=origin, is_keyed=holder is not None
+            )
             return _encode(ours)
 
         return self._intake.take(
@@ -102,14 +114,11 @@ class Forms:
         )
 
     def _owner(
-        self, form: Form, request: Request, sent: Delivery, now: datetime
+        self, form: Form, request: Request, sent: Delivery, sites: Sites, now: datetime
     ) -> tuple[Target, KeyHolder | None]:
         """Whose the events are, and by which write key, where there is one. Raises Refused."""
-        sites = self._sites()
-        basic = _basic_user(request.headers)
-        presented = presented_key(request.headers)
         if not _is_of_page(request.headers):
-            for secret in (*filter(None, (presented, basic)), *sent.secrets):
+            for secret in (*_secrets_in(request.headers), *sent.secrets):
                 holder = holder_for(secret, sites, "write", now)
                 if holder is None or holder.target is None:
                     continue
@@ -118,14 +127,12 @@ class Forms:
                     raise Refused(Refusal.PERMISSION, wanted)
                 self._limit_key(holder, request)
                 return holder.target, holder
-        ids = [*sent.ids, *filter(None, (basic,))]
-        for found in (each for text in ids for each in text.split(",")):
-            target = _tracked(sites, form, found.strip(), request.headers, sent.first)
-            if target is not None:
-                return target, None
+        target = _target_of(form, sent.first, sent, request, sites)
+        if target is not None:
+            return target, None
         if not sites.are_certain:
             raise Refused(Refusal.SITES_UNCERTAIN)
-        if not ids:
+        if not sent.ids and _basic_user(request.headers) is None:
             raise Refused(Refusal.MISSING_SITE, f"expected {' or '.join(form.ids)}, or a write key")
         raise Refused(Refusal.UNKNOWN_SITE, "no site has a tracker of this form and id for this page's host")
 
@@ -135,6 +142,35 @@ def _without(secrets: list[str], text: bytes) -> bytes:
     for secret in secrets:
         text = text.replace(secret.encode(), b"redacted-secret")
     return text
+
+
+def _secrets_in(headers: Mapping[bytes, bytes]) -> list[str]:
+    """What may be a write key in a request's headers."""
+    return [*filter(None, (presented_key(headers), _basic_user(headers)))]
+
+
+def _keyed(headers: Mapping[bytes, bytes], sites: Sites, now: datetime) -> Target | None:
+    """Whose a request is that cannot be read, by the write key in its headers."""
+    if _is_of_page(headers):
+        return None
+    holders = (holder_for(secret, sites, "write", now) for secret in _secrets_in(headers))
+    return next((holder.target for holder in holders if holder is not None), None)
+
+
+def _target_of(
+    form: Form, event: dict[str, Any], sent: Delivery, request: Request, sites: Sites
+) -> Target | None:
+    """The site of one event of a delivery without a key, by the public ids that it has, or has around it.
+
+    One that names no page is of the page of the first. Plausible lists several ids in one text.
+    """
+    page = event if _page_of(form, event) is not None else sent.first
+    ids = [*texts_at(form.ids, event, sent.around), *filter(None, (_basic_user(request.headers),))]
+    for public_id in (each.strip() for text in ids for each in text.split(",")):
+        target = _tracked(sites, form, public_id, request.headers, page)
+        if target is not None:
+            return target
+    return None
 
 
 def _tracked(

@@ -37,8 +37,8 @@ from footfall.event import MAX_BODY_BYTES, Refusal
 from footfall.geo import GeoFile
 from footfall.identity_files import names_in
 from footfall.keys import raw_object
-from footfall.privacy import Salts
 from footfall.raw_object import compress
+from footfall.salts import Salts, new_salt
 from footfall.settings import Settings
 from footfall.store import ObjectStore, StoreError, put_once
 
@@ -126,8 +126,8 @@ class Function:
             spool=LakeAppends(lake, settings.collector_id),
             shipper=_NothingToShip(),
             # A new Salts each time: its memory would outlive a salt that another collector destroys.
-            agree_salt=lambda client_id, moment: Salts(lake).of(client_id, moment),
-            find_salt=lambda client_id, moment: Salts(lake).existing(client_id, moment),
+            agree_salt=lambda client, clock, at: Salts(lake).agree(client, clock, at, new_salt())[0],
+            find_salt=lambda client, clock, at: Salts(lake).existing(client, clock, at),
             senders=senders,
             import_key=settings.import_key,
             pixel=installed.PIXEL,

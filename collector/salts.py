@@ -12,14 +12,14 @@ The alternative is to refuse their events.
 import json
 import logging
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from collector.clock import machine_clock
 from footfall.errors import FootfallError
-from footfall.keys import SALTS, salt_object
-from footfall.privacy import SALT_LIFE, Salts, new_salt
+from footfall.keys import SALTS
+from footfall.salts import Salt, Salts, is_over, new_salt, salt_day, salt_of
 from footfall.store import AlreadyExists, LocalStore, NotFound, ObjectStore
 
 log = logging.getLogger("collector")
@@ -35,29 +35,49 @@ class KeptSalts:
         self._folder = folder
         self._here = LocalStore(folder)
 
-    def agree(self, client_id: str, moment: datetime) -> bytes:
-        """The salt of a client and UTC day that the lake knows. Raises StoreError where it is away."""
-        key = _key(client_id, moment)
+    def agree(self, client_id: str, clock: str, moment: datetime) -> Salt:
+        """The salt of a client and day of a site that the lake knows. Raises StoreError where it is away."""
+        copy = self._agreed(client_id, clock, moment)
+        if copy is not None:
+            return copy
+        key, _ = salt_day(clock, moment).keys(client_id, moment)
         try:
             offer = self._copy_or_new(key)
         except (FootfallError, OSError) as error:  # a full disk must not keep the lake's own salt from us
             log.warning("the salt of %s is not kept here: %s", key, _told(error))
             offer = new_salt()
-        if offer.get("is_agreed"):
-            return _salt(offer)
         # New each time: its memory would outlive a salt that another collector destroys.
-        agreed = Salts(self._lake).settle(client_id, moment, offer)
-        self._keep(key, {**agreed, "is_agreed": True})
-        return _salt(agreed)
+        agreed, stored = Salts(self._lake).agree(client_id, clock, moment, offer)
+        self._keep(agreed.key, {**stored, "is_agreed": True})
+        return agreed
 
-    def own(self, client_id: str, moment: datetime) -> bytes:
+    def own(self, client_id: str, clock: str, moment: datetime) -> Salt:
         """The salt to use while the lake is away. Raises StoreError, OSError where it cannot be kept here."""
-        return _salt(self._copy_or_new(_key(client_id, moment)))
+        day = salt_day(clock, moment)
+        own, of_utc = day.keys(client_id, moment)
+        # Of a program before this one there may be one for this UTC day.
+        key = of_utc if self._copy(own) is None and self._copy(of_utc) is not None else own
+        return salt_of(client_id, day, moment, key, self._copy_or_new(key), self._is_here)
 
-    def existing(self, client_id: str, moment: datetime) -> bytes | None:
-        """The salt of a client and UTC day, None where there is none: it is never made. Raises StoreError."""
-        copy = self._copy(_key(client_id, moment))
-        return _salt(copy) if copy is not None else Salts(self._lake).existing(client_id, moment)
+    def existing(self, client_id: str, clock: str, moment: datetime) -> bytes | None:
+        """The salt of a client and day, None where there is none: it is never made. Raises StoreError."""
+        for key in reversed(salt_day(clock, moment).keys(client_id, moment)):
+            copy = self._copy(key)
+            if copy is not None:
+                return bytes.fromhex(copy["salt"])
+        return Salts(self._lake).existing(client_id, clock, moment)
+
+    def _agreed(self, client_id: str, clock: str, moment: datetime) -> Salt | None:
+        """A copy that the lake once said."""
+        day = salt_day(clock, moment)
+        for key in day.keys(client_id, moment):
+            copy = self._copy(key)
+            if copy is not None and copy.get("is_agreed"):
+                return salt_of(client_id, day, moment, key, copy, self._is_here)
+        return None
+
+    def _is_here(self, key: str) -> bool:
+        return self._copy(key) is not None
 
     def destroy_old(self, now: datetime) -> None:
         """Destroy every salt past its life, here and in the lake. Raises StoreError."""
@@ -93,18 +113,10 @@ class KeptSalts:
         """A copy that may still be used; None where there is none, past its life or damaged."""
         try:
             stored: dict[str, Any] = json.loads(self._here.get(key))
-            age = (now or self._now()) - datetime.fromisoformat(stored["created_at"])
-            return stored if age <= SALT_LIFE and len(_salt(stored)) == 32 else None
+            over = is_over(key, datetime.fromisoformat(stored["created_at"]), now or self._now())
+            return stored if not over and len(bytes.fromhex(stored["salt"])) == 32 else None
         except (NotFound, KeyError, TypeError, ValueError):
             return None
-
-
-def _key(client_id: str, moment: datetime) -> str:
-    return salt_object(client_id, moment.astimezone(UTC).strftime("%Y-%m-%d"))
-
-
-def _salt(stored: dict[str, Any]) -> bytes:
-    return bytes.fromhex(stored["salt"])
 
 
 def _told(error: Exception) -> str:

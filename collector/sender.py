@@ -5,19 +5,19 @@ it, and nothing writes it anywhere. What of a request's headers is stored is wha
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
 
-from collector.persons import Person
 from collector.targets import KeyHolder
 from footfall import consent
 from footfall.address import Network, client_address, forwarded_hops, is_trusted, single_hop
 from footfall.clients import Site
 from footfall.event import MAX_USER_AGENT, Event, Receipt
 from footfall.geo import NOWHERE, Place, place_from_headers
+from footfall.persons import Person
 from footfall.privacy import VisitorHash
 from footfall.scrub import scrub_user_agent
 from footfall.setting_kinds import ADDRESS_HEADERS
@@ -26,10 +26,6 @@ _fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 #: Addresses of proxies that are remembered as such, instead of being looked up in the networks again.
 MOST_PROXIES = 1024
-
-#: How long after midnight UTC events also carry yesterday's id of their visitor, so that a session that was
-#: under way goes on. Longer would make more of two days linkable; sessions end after half an hour anyway.
-CARRIED_OVER = timedelta(minutes=30)
 
 
 class Sender(NamedTuple):
@@ -95,11 +91,6 @@ class Senders:
         return (single_hop(text, with_port=self._header == b"cloudfront-viewer-address"),)
 
 
-def is_carried_over(moment: datetime) -> bool:
-    """Whether an event received now also carries yesterday's id of its visitor."""
-    return moment.hour == 0 and moment.minute < CARRIED_OVER.seconds // 60
-
-
 def receipt(
     client_id: str,
     site: Site,
@@ -132,6 +123,7 @@ def receipt(
         client_hints=_client_hints(headers) if b"sec-ch-ua" in headers else None,
         consent_default=site.consent_default,
         gpc_policy=site.gpc_policy,
+        dnt_policy=site.dnt_policy,
     )
 
 
@@ -167,6 +159,7 @@ def receipt_of_person(
         city=city,
         consent_default=_consent_of(holder, site),
         gpc_policy=site.gpc_policy,
+        dnt_policy=site.dnt_policy,
         token=person.token,
     )
 

@@ -22,6 +22,8 @@ class Target:
     recent: Ring | None = None
     #: Whose salts its visitors are hashed with: the identity of the client's file.
     owner: str = ""
+    #: By which clock its days begin, and salts turn (footfall.zones).
+    clock: str = "UTC"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,14 @@ def targets(registry: Registry, owners: Mapping[str, str] | None = None) -> Site
         by_id = {}
         for site in client.sites:
             owner = (owners or {}).get(client.client_id, client.client_id)
-            target = Target(client.client_id, site, client.destination.bucket, recent=ring, owner=owner)
+            target = Target(
+                client.client_id,
+                site,
+                client.destination.bucket,
+                recent=ring,
+                owner=owner,
+                clock=client.clock(site),
+            )
             by_id[site.site_id] = sites[site.key] = target
             if site.path is not None:
                 sites.paths[site.path] = target

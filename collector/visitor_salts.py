@@ -1,16 +1,18 @@
-"""The salts that requests need: in memory for today, asked for once, of our own while the lake is away."""
+"""The salts that requests need: in memory for a day, asked for once, of our own while the lake is away."""
 
 import asyncio
+import contextlib
 import logging
 import traceback
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 
-from collector.sender import is_carried_over
 from footfall.errors import FootfallError
 from footfall.event import Refusal, Refused
 from footfall.privacy import VisitorHash
+from footfall.salts import Salt
 
 log = logging.getLogger("collector")
 
@@ -19,137 +21,182 @@ log = logging.getLogger("collector")
 SALT_SECONDS = 3.0
 
 
-class VisitorSalts:
-    """Salts by client and day. Belongs to one event loop; `forget` and `agree_again` are for any thread."""
+#: How long after a site's midnight its events also carry yesterday's id of their visitor, so that a session
+#: that was under way goes on. Longer would make more of two days linkable; sessions end after half an hour.
+CARRIED_OVER = timedelta(minutes=30)
 
-    def __init__(
-        self,
-        agree_salt: Callable[[str, datetime], bytes],
-        find_salt: Callable[[str, datetime], bytes | None],
-        own_salt: Callable[[str, datetime], bytes] | None,
-    ) -> None:
-        """`agree_salt(client_id, moment)` and `find_salt`, which makes none, ask the lake and may block, and
-        `own_salt` asks the disk for one to use while the lake is away; they are called in a thread.
+#: Asks for a salt: of a client, by a site's clock (footfall.zones), for a moment.
+Agrees = Callable[[str, str, datetime], Salt]
+Finds = Callable[[str, str, datetime], bytes | None]
+_Key = tuple[str, str]
+
+
+@dataclass(slots=True, eq=False)
+class _Turn:
+    """The visitors of a client, by a clock, from one midnight to the next."""
+
+    visitors: VisitorHash
+    begins: datetime
+    #: Until when the visitors before are looked at too.
+    carries_until: datetime
+    ends: datetime
+    #: A moment of it, and one of the turn before.
+    moment: datetime
+    before: datetime
+    #: In use without the lake's word.
+    is_own: bool
+    #: Of the turn before. None: there was none.
+    previous: VisitorHash | None = None
+    knows_previous: bool = False
+
+    @classmethod
+    def of(cls, salt: Salt, moment: datetime, *, is_own: bool) -> "_Turn":
+        until = salt.begins + CARRIED_OVER
+        return cls(VisitorHash(salt.value), salt.begins, until, salt.ends, moment, salt.before, is_own)
+
+    def holds(self, moment: datetime) -> bool:
+        return self.begins <= moment < self.ends
+
+
+class VisitorSalts:
+    """Salts by client and clock. Belongs to one event loop; `forget` and `agree_again` are for any thread."""
+
+    def __init__(self, agree_salt: Agrees, find_salt: Finds, own_salt: Agrees | None) -> None:
+        """`agree_salt(client_id, clock, moment)` and `find_salt`, which makes none, ask the lake and may
+        block, and `own_salt` asks the disk for one while the lake is away; they are called in a thread.
         """
         self._agree_salt = agree_salt
         self._find_salt = find_salt
         self._own_salt = own_salt
-        #: Ready for use. None: that day had none.
-        self._salts: dict[tuple[str, date], VisitorHash | None] = {}
-        self._agreeing: dict[tuple[str, date], asyncio.Task[VisitorHash | None]] = {}
-        #: Those that are in use without the lake's word.
-        self._own: set[tuple[str, date]] = set()
+        #: (client, clock) → what is ready for use, the newest first.
+        self._turns: dict[_Key, list[_Turn]] = {}
+        self._asking: dict[tuple[_Key, datetime], asyncio.Task[None]] = {}
 
-    def ready(self, client_id: str, moment: datetime) -> tuple[VisitorHash, VisitorHash | None] | None:
+    def ready(
+        self, client_id: str, clock: str, moment: datetime
+    ) -> tuple[VisitorHash, VisitorHash | None] | None:
         """The same as `both` where nothing must be asked; None where something must."""
-        today = moment.date()
-        salt = self._salts.get((client_id, today))
-        if salt is None:
+        turn = self._turn((client_id, clock), moment)
+        if turn is None:
             return None
-        if not is_carried_over(moment):
-            return salt, None
-        before = (client_id, today - timedelta(days=1))
-        return (salt, self._salts[before]) if before in self._salts else None
+        if moment >= turn.carries_until:
+            return turn.visitors, None
+        return (turn.visitors, turn.previous) if turn.knows_previous else None
 
-    async def both(self, client_id: str, moment: datetime) -> tuple[VisitorHash, VisitorHash | None]:
+    async def both(
+        self, client_id: str, clock: str, moment: datetime
+    ) -> tuple[VisitorHash, VisitorHash | None]:
         """The salt of a client and day, and that of the day before where it is needed. Raises Refused."""
-        salt = self._salts.get((client_id, moment.date())) or await self._salt(client_id, moment)
-        return salt, await self._previous(client_id, moment)
+        key = (client_id, clock)
+        turn = self._turn(key, moment) or await self._new_turn(key, moment)
+        return turn.visitors, await self._previous(key, turn, moment)
 
-    async def _salt(self, client_id: str, moment: datetime) -> VisitorHash:
-        """The salt of a client and day that is not in memory."""
-        try:
-            salt = await self._ask(self._agree_salt, client_id, moment)
-        except Refused:
-            salt = await self._without_the_lake(client_id, moment)
-        if salt is None:
+    def _turn(self, key: _Key, moment: datetime) -> _Turn | None:
+        for turn in self._turns.get(key, ()):
+            if turn.holds(moment):
+                return turn
+        return None
+
+    async def _new_turn(self, key: _Key, moment: datetime) -> _Turn:
+        """The turn of a moment that is not in memory. Raises Refused."""
+
+        def agree() -> None:
+            self._keep(key, _Turn.of(self._agree_salt(*key, moment), moment, is_own=False))
+
+        # All of a quarter of an hour ask once: in no zone does a day begin within one.
+        quarter = moment.replace(minute=moment.minute // 15 * 15, second=0, microsecond=0)
+        with contextlib.suppress(Refused):
+            await self._ask((key, quarter), agree)
+        turn = self._turn(key, moment) or await self._without_the_lake(key, moment)
+        if turn is None:
             raise Refused(Refusal.NOT_DURABLE, "the lake does not answer")
-        return salt
+        return turn
 
-    async def _without_the_lake(self, client_id: str, moment: datetime) -> VisitorHash | None:
-        """A salt of this collector's own; None where there can be none."""
-        key = (client_id, moment.date())
-        if key not in self._salts and self._own_salt is not None:
-            try:
-                salt = await asyncio.to_thread(_visitors, self._own_salt, client_id, moment)
-            except Exception as error:
-                log.error("no salt for %s of %s: %s", *key, _told(error))
-                return None
-            if key not in self._salts:  # the lake may have answered meanwhile
-                self._salts[key] = salt
-                self._own.add(key)
-                log.warning("%s has a salt of our own for %s until the lake answers", *key)
-        return self._salts.get(key)
+    async def _without_the_lake(self, key: _Key, moment: datetime) -> _Turn | None:
+        """A turn with a salt of this collector's own; None where there can be none."""
+        if self._own_salt is None:
+            return None
+        try:
+            salt = await asyncio.to_thread(self._own_salt, *key, moment)
+        except Exception as error:
+            log.error("no salt for %s at %s: %s", key[0], moment, _told(error))
+            return None
+        if self._turn(key, moment) is None:  # the lake may have answered meanwhile
+            self._keep(key, _Turn.of(salt, moment, is_own=True))
+            log.warning("%s is our own until the lake answers", salt.key)
+        return self._turn(key, moment)
 
-    async def _previous(self, client_id: str, moment: datetime) -> VisitorHash | None:
+    async def _previous(self, key: _Key, turn: _Turn, moment: datetime) -> VisitorHash | None:
         """The salt of the day before, in the first half hour and where that day had one.
 
         An event is not refused for want of it.
         """
-        if not is_carried_over(moment):
+        if moment >= turn.carries_until:
             return None
-        before = moment - timedelta(days=1)
-        key = (client_id, before.date())
-        if key not in self._salts:
-            try:
-                return await self._ask(self._find_salt, client_id, before)
-            except Refused:
-                self._salts[key] = None  # until the hour's upkeep: the next request must not wait as well
-        return self._salts[key]
 
-    async def _ask(
-        self, ask: Callable[[str, datetime], bytes | None], client_id: str, moment: datetime
-    ) -> VisitorHash | None:
+        def find() -> None:
+            salt = self._find_salt(*key, turn.before)
+            turn.previous = None if salt is None else VisitorHash(salt)
+
+        if not turn.knows_previous:
+            with contextlib.suppress(Refused):
+                await self._ask((key, turn.before), find)
+            turn.knows_previous = True  # until the hour's upkeep: the next request must not wait as well
+        return turn.previous
+
+    async def _ask(self, about: tuple[_Key, datetime], ask: Callable[[], None]) -> None:
         """One question to the lake for all who wait. Raises Refused where it does not answer."""
-        key = (client_id, moment.date())
-        task = self._agreeing.get(key)
+        task = self._asking.get(about)
         if task is None:
-            task = asyncio.create_task(asyncio.to_thread(_visitors, ask, client_id, moment))
-            self._agreeing[key] = task
-            task.add_done_callback(lambda done: self._agreed(key, done))
+            task = asyncio.create_task(asyncio.to_thread(ask))
+            self._asking[about] = task
+            task.add_done_callback(lambda done: self._answered(about, done))
         try:
             # Shielded: one client that goes away must not take the answer from the others.
-            return await asyncio.wait_for(asyncio.shield(task), SALT_SECONDS)
-        except Exception:  # whatever it was is logged once, by _agreed
+            await asyncio.wait_for(asyncio.shield(task), SALT_SECONDS)
+        except Exception:  # whatever it was is logged once, by _answered
             raise Refused(Refusal.NOT_DURABLE, "the lake does not answer") from None
 
-    def _agreed(self, key: tuple[str, date], task: "asyncio.Task[VisitorHash | None]") -> None:
-        del self._agreeing[key]
-        if task.cancelled():
-            return
-        error = task.exception()
-        if error is None:
-            self._salts[key] = task.result()
-            self._own.discard(key)
-        else:
-            log.error("the lake gives no salt for %s of %s: %s", *key, _told(error))
+    def _answered(self, about: tuple[_Key, datetime], task: "asyncio.Task[None]") -> None:
+        del self._asking[about]
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            (client_id, clock), moment = about
+            log.error("the lake gives no salt for %s at %s (%s): %s", client_id, moment, clock, _told(error))
+
+    def _keep(self, key: _Key, turn: _Turn) -> None:
+        """Have a turn, in place of those of our own that it is the lake's word about."""
+        others = [
+            other
+            for other in self._turns.get(key, ())
+            if not (other.is_own and other.begins < turn.ends and turn.begins < other.ends)
+        ]
+        self._turns[key] = [turn, *others]
 
     def forget(self, now: datetime) -> None:
         """Drop every salt that is not needed now; the lake still has those that may be used."""
-        oldest = (now - timedelta(days=1)).date() if is_carried_over(now) else now.date()
-        for key in list(self._salts):
-            if key[1] < oldest:
-                self._salts.pop(key, None)
-        self._own.intersection_update(list(self._salts))
+        for key, turns in list(self._turns.items()):
+            kept = [turn for turn in turns if turn.ends > now]
+            for turn in kept:
+                if turn.carries_until <= now:
+                    turn.previous, turn.knows_previous = None, False
+            if kept:
+                self._turns[key] = kept
+            else:
+                self._turns.pop(key, None)
 
     def agree_again(self) -> None:
         """Ask the lake once more about salts that are our own; may block. Raises StoreError."""
-        for client_id, day in list(self._own):
-            moment = datetime(day.year, day.month, day.day, tzinfo=UTC)
-            self._salts[client_id, day] = VisitorHash(self._agree_salt(client_id, moment))
-            self._own.discard((client_id, day))
-            log.info("the lake knows the salt of %s of %s again", client_id, day)
+        for key, turns in list(self._turns.items()):
+            for turn in turns:
+                if turn.is_own:
+                    salt = self._agree_salt(*key, turn.moment)
+                    self._keep(key, _Turn.of(salt, turn.moment, is_own=False))
+                    log.info("the lake knows %s again", salt.key)
 
 
 def _told(error: BaseException) -> str:
     return str(error) if isinstance(error, FootfallError) else where(error)
-
-
-def _visitors(
-    ask: Callable[[str, datetime], bytes | None], client_id: str, moment: datetime
-) -> VisitorHash | None:
-    salt = ask(client_id, moment)
-    return None if salt is None else VisitorHash(salt)
 
 
 def where(error: BaseException) -> str:

@@ -1,6 +1,7 @@
 """`footfall clients`: the client files, and whether what they name can be delivered to."""
 
 import json
+from collections.abc import Iterable
 from datetime import UTC, date, datetime
 
 import click
@@ -12,8 +13,9 @@ from commands.state import with_installation, with_settings
 from footfall.allowed import Allowed
 from footfall.catalogue.formats import CSV, FORMATS
 from footfall.clients import Client, registry_of
+from footfall.hours import HOUR, floor
 from footfall.owners import require_owner
-from footfall.probe import probe
+from footfall.probe import Step, probe, probe_source
 from footfall.settings import Settings
 from footfall.signatures import load_signer
 
@@ -108,7 +110,7 @@ def end(settings: Settings, client_id: str, gives_up: bool) -> int:
 @click.argument("client_id", metavar="CLIENT", type=CLIENT)
 @with_settings
 def test(settings: Settings, client_id: str) -> int:
-    """Prove a client's destinations, step by step."""
+    """Prove a client's destinations and sources, step by step."""
     client = known_client(settings, client_id)
     registry = registry_of(settings)
     require_owner(registry, client.client_id)
@@ -119,14 +121,29 @@ def test(settings: Settings, client_id: str) -> int:
     for name, destination in client.destinations().items():
         print(f"{client.client_id} {name}: {destination.url}")
         token = signer.derived(f"challenge:{destination.url}")
-        for step in probe(destination, allowed, token, taken=taken):
-            word = "ok   " if step.is_good else ("FAIL " if step.is_needed else "no   ")
-            print(f"  {word} {step.name}: {step.said}")
-            if step.missing:
-                print(f"        missing: {step.missing}")
-            failed = failed or (step.is_needed and not step.is_good)
+        failed = _fails(probe(destination, allowed, token, taken=taken)) or failed
     print("deliveries would arrive" if not failed else "deliveries would fail")
-    return 1 if failed else 0
+    unread = False
+    hour = floor(datetime.now(UTC)) - HOUR
+    for source in client.sources:
+        print(f"{client.client_id} source {source.name}: {source.url}")
+        steps = probe_source(source, allowed, hour, s3_endpoint=settings.s3_endpoint, taken=taken)
+        unread = _fails(steps) or unread
+    if client.sources:
+        print("logs would not be read" if unread else "logs would be read")
+    return 1 if failed or unread else 0
+
+
+def _fails(steps: Iterable[Step]) -> bool:
+    """Say each step; whether one failed that is needed."""
+    failed = False
+    for step in steps:
+        word = "ok   " if step.is_good else ("FAIL " if step.is_needed else "no   ")
+        print(f"  {word} {step.name}: {step.said}")
+        if step.missing:
+            print(f"        missing: {step.missing}")
+        failed = failed or (step.is_needed and not step.is_good)
+    return failed
 
 
 @command.command()

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from api.app import openapi_document
 from api.page import markdown_of, problems_markdown
-from commands import client_file_page
+from commands import client_file_page, question_page
 from footfall.catalogue import documents
 from footfall.clients import Client
+from sources.tools.export import exports_table
 
 
 def _parts(parts: Mapping[str, Callable[[], str]]) -> Callable[[str], str]:
@@ -39,7 +40,9 @@ MADE: Mapping[str, Callable[[str], str]] = {
     "docs/delivery.md": _parts({"datasets": documents.datasets, "formats": documents.formats}),
     "docs/enrichment.md": _parts({"enrichable": documents.enrichable_fields}),
     "docs/manifest.schema.json": documents.manifest_schema,
+    "docs/migration.md": _parts({"exports": exports_table}),
     "docs/operations.md": _parts({"backup": documents.backup}),
+    "docs/questions.md": lambda _text: question_page.page(),
     "docs/sessions.md": _parts({"passive": documents.passive_events}),
 }
 

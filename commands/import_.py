@@ -4,28 +4,36 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import chain, islice
+from pathlib import Path
 
 import click
 
+from commands.compare import beside_ours
 from commands.parameters import client
 from commands.registry import known_client, known_site
 from commands.state import with_installation
+from footfall.allowed import Allowed
 from footfall.catalogue.periods import days
 from footfall.clients import Client, Site
+from footfall.destinations import source_access
 from footfall.durable import open_lake
 from footfall.errors import FootfallError
+from footfall.geo import GeoFile
 from footfall.hours import HOUR, floor, lower_first_hour, run_command
-from footfall.privacy import Salts
+from footfall.salts import Salts
 from footfall.settings import Settings
 from footfall.signatures import load_signer
-from footfall.store import ObjectStore
+from footfall.store import ObjectStore, open_store
 from sources.event_names import EventNames
-from sources.import_events import import_events
+from sources.import_events import EventReceiver, import_events
 from sources.import_files import LocalFile, local_files
 from sources.log_formats import FORMATS
+from sources.old_figures import read_figures
+from sources.tools.export import tools
 
 #: The part of all lines in quarantine beyond which the command fails: perhaps they are of another format.
 MOST_QUARANTINED = 0.1
@@ -90,14 +98,22 @@ class _Place:
     salts: Salts
     names: EventNames
 
-    def events(self, files: Iterator[LocalFile]) -> Iterator[_Said]:
-        """Events as lines of JSON, each file by itself."""
+    def events(self, files: Iterator[LocalFile], tool: str | None, geoip: Path | None) -> Iterator[_Said]:
+        """Events as lines of JSON, or the exports of a tool, each file by itself."""
+        geo = GeoFile(geoip) if geoip is not None else None
+        receiver = EventReceiver(self.client, self.site, self.lake, self.salts, self.names)
+        if geo is not None:
+            receiver = replace(receiver, place=geo.place)
         for file in files:
-            report = import_events(file.path, self.client, self.site, self.lake, self.salts, self.names)
+            try:
+                report = import_events(file.path, receiver, None if tool is None else tools()[tool])
+            except FootfallError as error:
+                raise file.named_in(error) from None
             file.let_go()
             taken = _Taken(
                 report.lines,
                 report.page_views,
+                unstored=report.other_hits,
                 quarantined=report.refused + report.malformed,
                 hours=set(report.by_hour),
             )
@@ -143,12 +159,14 @@ class _Place:
                 undeclared=counts.undeclared,
             )
             name = done.names[0] if len(done.names) == 1 else f"{len(done.names)} files"
-            chosen = f"{done.form.name}: {done.why}" if done.form and not (log_format or notation) else ""
+            verb = "is" if len(done.names) == 1 else "are"
+            is_told = log_format or notation
+            chosen = f"{verb} {done.form.name}: {done.why}" if done.form and not is_told else ""
             yield _Said(name, "requests" if keeps else "page views", taken, chosen)
 
 
 @click.command()
-@click.argument("file", nargs=-1, required=True)
+@click.argument("file", nargs=-1)
 @client(required=True, text="Whose they are.")
 @click.option("--site", metavar="ID", help="The site they are of (default: the client's only one).")
 @click.option(
@@ -156,7 +174,7 @@ class _Place:
     "log_format",
     default="auto",
     show_default=True,
-    type=click.Choice(["auto", "ndjson", *(form.name for form in FORMATS)]),
+    type=click.Choice(["auto", *(form.name for form in FORMATS), "ndjson", *tools()]),
     help="What they are; auto: as the first thousand lines tell.",
 )
 @click.option(
@@ -171,6 +189,12 @@ class _Place:
 @click.option(
     "--requests", is_flag=True, help="Logs: every request, beside the page views (cloudfront: always)."
 )
+@click.option(
+    "--compare",
+    type=click.Path(path_type=Path),
+    metavar="CSV",
+    help="Put the other tool's sums by day beside ours; FILE may then be missing.",
+)
 @with_installation
 def command(
     settings: Settings,
@@ -181,6 +205,7 @@ def command(
     notation: str | None,
     no_page_views: bool,
     requests: bool,
+    compare: Path | None,
 ) -> int:
     """Put logs, or events of another tool, into the lake, each line at its own time.
 
@@ -192,14 +217,35 @@ def command(
     of_site = known_site(known, site)
     if notation is not None and log_format != "auto":
         raise FootfallError("--log-format says what a line is, and --format too: give one of them")
+    if not file and compare is None:
+        raise FootfallError("name a FILE to import; - is the standard input")
+    figures = read_figures(compare) if compare is not None else None
+    code = 0
+    if file:
+        code = _import(settings, file, known, of_site, log_format, notation, no_page_views, requests)
+    if figures is not None:
+        code = max(code, beside_ours(settings, known, of_site, figures))
+    return code
+
+
+def _import(
+    settings: Settings,
+    file: tuple[str, ...],
+    known: Client,
+    of_site: Site,
+    log_format: str,
+    notation: str | None,
+    no_page_views: bool,
+    requests: bool,
+) -> int:
     begun = time.monotonic()
-    with local_files(file, s3_endpoint=settings.s3_endpoint) as given:
+    with local_files(file, partial(_opened, settings, known)) as given:
         files, is_only = _counted(given)
         lake = open_lake(settings.lake, settings.s3_endpoint)
         names = EventNames.of(load_signer(settings.home / "keys"))
         place = _Place(known, of_site, lake, Salts(lake), names)
-        if log_format == "ndjson":
-            said = place.events(files)
+        if log_format == "ndjson" or log_format in tools():
+            said = place.events(files, None if log_format == "ndjson" else log_format, settings.geoip)
         else:
             said = place.logs(
                 files,
@@ -212,6 +258,16 @@ def command(
             )
         whole = _told(said)
     return _report(whole, known, settings, time.monotonic() - begun)
+
+
+def _opened(settings: Settings, client: Client, url: str) -> ObjectStore:
+    """The store at a URL: in the bucket of a source of the client's, as whom the client file says."""
+    bucket = url.split("/")[:3]
+    for source in client.sources:
+        if url.startswith("s3://") and source.url.split("/")[:3] == bucket:
+            access = source_access(source, Allowed.of(settings), s3_endpoint=settings.s3_endpoint)
+            return open_store(url, access=access)
+    return open_store(url, s3_endpoint=settings.s3_endpoint)
 
 
 def _counted(files: Iterator[LocalFile]) -> tuple[Iterator[LocalFile], bool]:
@@ -230,7 +286,7 @@ def _told(said: Iterator[_Said]) -> _Taken:
         if each.taken.damaged and not each.taken.lines:
             continue
         if each.format:
-            print(f"{each.name} is {each.format}")
+            print(f"{each.name} {each.format}")
         print(f"{each.name}: {each.taken.text(each.noun)}", flush=True)
         nouns[each.noun] = None
         count += 1

@@ -1,7 +1,7 @@
 """What a visitor allows: the tier of each event, and what is taken out of it below that tier.
 
     tier 0  none        counted, nobody recognised: no visitor, session or user, no click id values
-    tier 1  cookieless  a visitor for the UTC day by keyed hash; the default
+    tier 1  cookieless  a visitor for a day of the site by keyed hash; the default
     tier 2  session     the same, and a first-party session id and the values of click ids
     tier 3  persistent  a first-party visitor id
 
@@ -19,6 +19,8 @@ NONE, COOKIELESS, SESSION, PERSISTENT = range(4)
 
 #: What Global Privacy Control does to an event: no more than tier 1, or tier 0.
 GpcPolicy = Literal["tier1", "tier0"]
+#: What Do Not Track does to an event: no more than tier 1, or it is not taken at all.
+DntPolicy = Literal["tier1", "tier0"]
 
 #: Fields of an event that each tier takes out. A user id is an explicit act of the site, about somebody it
 #: knows anyway, so only tier 0 drops it. Screen, window, language and time zone would help to tell

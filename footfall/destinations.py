@@ -12,6 +12,7 @@ from footfall.failures import ChallengeError, ConfigError
 from footfall.locations import Location, local_path
 from footfall.secrets import resolve
 from footfall.store import ObjectStore, S3Access, StoreError, open_store
+from footfall.store_identity import StoreIdentity
 
 if TYPE_CHECKING:
     from boto3 import Session
@@ -75,10 +76,24 @@ def open_source(
         raise ConfigError(f"{source.url} {error}") from None
     if any(place.overlaps(other) for other in taken):
         raise ConfigError(f"{source.url} leads into a place of another client")
-    access = S3Access(
-        endpoint=source.endpoint or s3_endpoint, hosts=allowed.hosts if source.endpoint else None
-    )
+    access = source_access(source, allowed, s3_endpoint=s3_endpoint)
     return open_store(source.bucket_url(), access=access, is_confined=True)
+
+
+def source_access(source: LogSource, allowed: Allowed, *, s3_endpoint: str | None) -> S3Access:
+    """How the bucket of a source is reached, and as whom."""
+
+    def session() -> "Session":
+        return open_session(source)
+
+    return S3Access(
+        endpoint=source.endpoint or s3_endpoint,
+        region=source.region,
+        path_style=source.path_style,
+        owner=source.owner,
+        session=session,
+        hosts=allowed.hosts if source.endpoint else None,
+    )
 
 
 def require_folder(destination: Destination, home: Path, *, may_make: bool = False) -> None:
@@ -105,8 +120,8 @@ def is_below(destination: Destination, home: Path) -> bool:
     return local_path(destination.url, home).resolve().is_relative_to(home.resolve())
 
 
-def open_session(destination: Destination, environ: Mapping[str, str] | None = None) -> "Session":
-    """A boto3 session as whom a destination says. Raises StoreError where that is refused."""
+def open_session(destination: StoreIdentity, environ: Mapping[str, str] | None = None) -> "Session":
+    """A boto3 session as whom a destination or source says. Raises StoreError where that is refused."""
     import boto3  # takes a third of a second; only destinations on S3 pay it
 
     if destination.access_key and destination.secret_key:
@@ -124,7 +139,7 @@ def open_session(destination: Destination, environ: Mapping[str, str] | None = N
     )
 
 
-def assume(destination: Destination, external_id: str | None) -> Any:
+def assume(destination: StoreIdentity, external_id: str | None) -> Any:
     """Short-lived keys of the destination's role. Raises StoreError with STS's own code."""
     import boto3
     from botocore.config import Config
@@ -154,7 +169,7 @@ def assume(destination: Destination, external_id: str | None) -> Any:
         raise StoreError(f"cannot assume {role}: {error}", retryable=True, code="Connection") from None
 
 
-def require_external_id(destination: Destination) -> None:
+def require_external_id(destination: StoreIdentity) -> None:
     """Assume the role without its external id, which must be refused.
 
     A role that takes anybody who knows its name would let one customer of ours name another's role and

@@ -24,7 +24,7 @@ from footfall import consent
 from footfall.catalogue.columns import fields_of
 from footfall.json_text import depth, is_utf8, without_unreadable
 from footfall.moments import milliseconds
-from footfall.odd_json import batch_parts, elements, members_of, without_mark, without_repeats
+from footfall.odd_json import as_json, batch_parts, elements, members_of, without_mark, without_repeats
 from footfall.privacy import first_party_visitor_id
 from footfall.scrub import scrub_body, scrub_event
 from footfall.scrub_signs import is_plain
@@ -62,7 +62,8 @@ EARLIEST = datetime(1991, 1, 1, tzinfo=UTC)
 #: Milliseconds since 1970 of it and of the year 2100. A clock that shows another time shows none.
 EARLIEST_TIME, LATEST_TIME = int(EARLIEST.timestamp() * 1000), 4_102_444_800_000
 
-_EVENT_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
+#: What an id of an event is.
+EVENT_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 #: An address whose host needs no second look. Parsing an address whole takes twice as long.
 _USUAL_HOST = re.compile(r"https?://([a-z0-9](?:[a-z0-9.-]*[a-z0-9])?)(?:[/?#]|\Z)")
 _TYPE = re.compile(r"[^\x00-\x1f\x7f]{1,64}")
@@ -225,9 +226,9 @@ class Receipt(msgspec.Struct, frozen=True):
     """What the server knows of a request: where it belongs, when it came, who came (as a keyed hash).
 
     `previous_visitor_id` is the same visitor under the salt of the day before; `country`, `region` and
-    `city` are where the address was; `source` is how the event came. `consent_default` and `gpc_policy` are
-    the site's. `token`: the id by which a program with a key knows the person, where the event has no
-    `visitor`.
+    `city` are where the address was; `source` is how the event came. `consent_default`, `gpc_policy` and
+    `dnt_policy` are the site's. `token`: the id by which a program with a key knows the person, where the
+    event has no `visitor`.
     """
 
     client_id: str
@@ -245,6 +246,7 @@ class Receipt(msgspec.Struct, frozen=True):
     source: Source = "web"
     consent_default: int = consent.COOKIELESS
     gpc_policy: consent.GpcPolicy = "tier1"
+    dnt_policy: consent.DntPolicy = "tier1"
     token: str | None = None
 
 
@@ -267,7 +269,7 @@ def parse_batch(body: bytes) -> tuple[str | None, int | None, list[bytes]]:
         batch = _batch_decoder.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         batch = _odd_batch(body, error)
-        body = without_mark(body)
+        body = as_json(without_mark(body))
     if batch.events is None:
         return batch.site, batch.sent_at, [body]
     if not batch.events:
@@ -290,6 +292,7 @@ def parse_any_batch(body: bytes) -> tuple[str | None, int | None, list[bytes], i
         events: list[Any] | None = _list_decoder.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         events = elements(without_mark(body).strip())
+        events = events and list(map(as_json, events))
     if events is None:
         raise Refused(Refusal.MALFORMED_JSON)
     if not events:
@@ -316,7 +319,7 @@ def _odd_batch(body: bytes, error: Exception) -> Batch:
     return Batch(
         site=site if isinstance(site, str) else None,
         sent_at=milliseconds(fields.get("sent_at")),
-        events=None if events is None else [msgspec.Raw(event) for event in events],
+        events=None if events is None else [msgspec.Raw(as_json(event)) for event in events],
     )
 
 
@@ -368,7 +371,7 @@ def check_event(raw: bytes) -> Event:
         raise Refused(Refusal.TOO_MANY_PROPERTIES)
     if not _TYPE.fullmatch(event.type):
         raise Refused(Refusal.INVALID_EVENT, "type: expected 1 to 64 characters without controls")
-    if event.id is not None and not _EVENT_ID.fullmatch(event.id):
+    if event.id is not None and not EVENT_ID.fullmatch(event.id):
         raise Refused(Refusal.INVALID_EVENT, "id: expected 8 to 64 of A-Z a-z 0-9 _ -")
     # JSON allows line ends between its tokens only, where a space says the same.
     if 10 in raw or 13 in raw:
@@ -513,6 +516,13 @@ _RefusedEnvelope = msgspec.defstruct("_RefusedEnvelope", [field.name for field i
 #: 2: consent tiers, places, first-party ids, losses, redactions; 1: without them.
 LINE_VERSION = 2
 _encode = msgspec.json.Encoder().encode
+
+
+def is_kept(receipt: Receipt, event: Event | None = None) -> bool:
+    """Whether anything is kept of an event, or of what is none: nothing under Do Not Track, where the site
+    says so.
+    """
+    return receipt.dnt_policy != "tier0" or not (receipt.dnt or (event is not None and event.dnt))
 
 
 def event_line(

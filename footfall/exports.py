@@ -10,22 +10,17 @@ from footfall.catalogue.formats import CSV, FORMATS
 from footfall.catalogue.periods import Calendar, Kind, calendar, has_hours, kind_of, part_cadence
 from footfall.catalogue.tables import DATASETS, Cadence
 from footfall.fields import (
-    ACCOUNT,
-    ENDPOINT,
-    EXTERNAL_ID,
     KEY_TEMPLATE,
     NOTIFY,
-    REGION,
-    ROLE,
     TOKEN,
     URL,
     Column,
     Name,
-    Reference,
     plain_path,
 )
 from footfall.filters import parse_filter, require_times
 from footfall.locations import filled_in
+from footfall.store_identity import StoreIdentity
 from footfall.strict import Strict
 
 # A type checker cannot know the names of a list; pydantic and the schema of client files do.
@@ -47,33 +42,13 @@ LIVE = ".live"
 MAX_FILE_BYTES = 512 * 1024 * 1024
 
 
-class Destination(Strict):
-    """A bucket the client owns: `s3://bucket/prefix`, or `file:///folder` (may use ${FOOTFALL_HOME}).
-
-    Who we are there: a role of the client that we assume (`role` with `external_id`), keys (`access_key`
-    and `secret_key`, both references), or, without either, the identity this process has anyway.
-    """
+class Destination(StoreIdentity):
+    """A bucket the client owns: `s3://bucket/prefix`, or `file:///folder` (may use ${FOOTFALL_HOME})."""
 
     url: Annotated[str, AfterValidator(plain_path)] = Field(pattern=URL)
     """`s3://bucket/prefix`, or `file:///folder` (may begin with `file://${FOOTFALL_HOME}`), which must be
     there. It overlaps no place of another client, nor the installation's.
     """
-    endpoint: str | None = Field(default=None, pattern=ENDPOINT)
-    """Of an S3-compatible store; without it AWS."""
-    region: str | None = Field(default=None, pattern=REGION)
-    """The region of the bucket."""
-    path_style: bool | None = None
-    """Bucket in the path instead of the host name; without it, so with an `endpoint` and not with AWS."""
-    role: str | None = Field(default=None, pattern=ROLE)
-    """The role of the client's account to assume."""
-    external_id: str | None = Field(default=None, pattern=EXTERNAL_ID)
-    """The word without which the role must refuse."""
-    access_key: Reference | None = None
-    """Where the key id is kept, never the key itself."""
-    secret_key: Reference | None = None
-    """Where the secret key is kept, never the key itself."""
-    owner: str | None = Field(default=None, pattern=ACCOUNT)
-    """The account that must own the bucket: one re-created by somebody else is refused."""
     encryption: Literal["default", "sse-s3", "sse-kms"] = "default"
     """What is asked of the store for each object; `default`: what the bucket says."""
     kms_key: str | None = Field(default=None, min_length=1, max_length=2048)
@@ -85,23 +60,9 @@ class Destination(Strict):
 
     @model_validator(mode="after")
     def _fits_together(self) -> "Destination":
-        if self.url.startswith("file://"):
-            plain = Destination.model_fields
-            only_s3 = [
-                name
-                for name in self.model_fields_set & plain.keys() - {"url", "ownership", "challenge"}
-                if getattr(self, name) != plain[name].default
-            ]
-            if only_s3:
-                raise ValueError(f"{', '.join(sorted(only_s3))}: only with s3://")
-        if self.role and not self.external_id:
-            raise ValueError("a role needs an external_id, or anybody who knows its name could use it")
-        if self.external_id and not self.role:
-            raise ValueError("external_id: only with a role")
-        if bool(self.access_key) != bool(self.secret_key):
-            raise ValueError("access_key and secret_key: both or neither")
-        if self.role and self.access_key:
-            raise ValueError("role or keys, not both")
+        only_s3 = self.given("url", "name", "ownership", "challenge")
+        if self.url.startswith("file://") and only_s3:
+            raise ValueError(f"{', '.join(only_s3)}: only with s3://")
         if self.kms_key and self.encryption != "sse-kms":
             raise ValueError("kms_key: only with encryption: sse-kms")
         return self
@@ -152,7 +113,8 @@ class Export(Strict):
     filter: Annotated[str, AfterValidator(_filter)] | None = Field(default=None, max_length=4000)
     """Which rows: `is_bot = false and host in ('a.example', 'b.example')`. `= != < <= > >=`, `in`, `is null`,
     `starts_with`, `ends_with`, `contains`, `and`, `or`, `not`, brackets. Text in `'…'`, a time as
-    `'2026-11-20'` or `'2026-11-20 14:00:00+00'`. Rows for which it is unknown are left out.
+    `'2026-11-20'` or `'2026-11-20 14:00:00+00'`. A member of JSON as `props.plan`, `payload.tz` or
+    `learnt.'lead score'`. Rows for which it is unknown are left out.
     """
     hash: list[Column] = Field(default_factory=list)
     """Columns written as a keyed SHA-256 in hex instead of their text."""

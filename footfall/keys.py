@@ -114,6 +114,15 @@ def enrichment_object(taken_at: datetime, sha256: str) -> str:
     return f"{ENRICHMENTS}{hour_path(taken_at)}/{sha256[:32]}.ndjson.zst"
 
 
+_ADDRESSED = re.compile(r"(?:raw/[^/]+/[^/]+/[^/]+-|enrichments/[^/]+/[^/]+/)([0-9a-f]{16,32})\.ndjson\.zst")
+
+
+def digest_in(key: str) -> str | None:
+    """The beginning of an object's sha256, in hex, where its key in the lake says it; else None."""
+    found = _ADDRESSED.fullmatch(key)
+    return found[1] if found else None
+
+
 IDENTITIES = "identities/"
 _IDENTITY = re.compile(r"identities/([a-z0-9][a-z0-9_-]*)/([0-9]{6})-([a-z0-9._-]+)\.json")
 
@@ -133,11 +142,28 @@ def identity_version(key: str) -> tuple[str, int, str] | None:
 
 
 SALTS = "salts/"
+_SALT = re.compile(r"salts/client=[a-z0-9._-]+/(?:zone=([^/]+)/)?day=([0-9-]{10})\.json")
+#: No name of a zone has a dot or an equals sign.
+_ZONE_AS_KEY, _ZONE_OF_KEY = str.maketrans("/+", ".="), str.maketrans(".=", "/+")
 
 
-def salt_object(client_id: str, day: str) -> str:
-    """Key of the visitor-hash salt of a client and UTC day (`2026-11-20`)."""
+def salt_object(client_id: str, zone: str, day: date) -> str:
+    """Key of the visitor-hash salt of a client for a day that begins in a time zone."""
+    return f"{SALTS}client={client_id}/zone={zone.translate(_ZONE_AS_KEY)}/day={day}.json"
+
+
+def salt_object_of_utc_day(client_id: str, day: date) -> str:
+    """Key of the salt of a client for a UTC day, as programs made it before days were those of sites."""
     return f"{SALTS}client={client_id}/day={day}.json"
+
+
+def day_of_salt(key: str) -> tuple[str, date] | None:
+    """The zone and the day that the key of a salt names; None for any other key."""
+    found = _SALT.fullmatch(key)
+    try:
+        return ((found[1] or "UTC").translate(_ZONE_OF_KEY), date.fromisoformat(found[2])) if found else None
+    except ValueError:
+        return None
 
 
 def destroyed_salt_object(key: str) -> str:

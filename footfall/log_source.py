@@ -3,10 +3,10 @@
 from datetime import datetime
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from footfall.fields import ENDPOINT, Name
-from footfall.strict import Strict
+from footfall.fields import Name
+from footfall.store_identity import StoreIdentity
 
 _LOG_URL = r"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]|file://)(/([A-Za-z0-9=_./-]|\{(yyyy|MM|dd|HH)\})*)?$"
 _DISTRIBUTION = r"^[A-Z0-9]{6,20}$"
@@ -24,8 +24,11 @@ LogFormatName = Literal[
 ]  # fmt: skip
 
 
-class LogSource(Strict):
-    """A bucket with a site's access logs, read every hour. `url` may hold {yyyy} {MM} {dd} {HH}."""
+class LogSource(StoreIdentity):
+    """A bucket with a site's access logs, read every hour. `url` may hold {yyyy} {MM} {dd} {HH}.
+
+    Without an `endpoint` the installation's store is asked, FOOTFALL_S3_ENDPOINT.
+    """
 
     name: Name
     """For people, and in alerts."""
@@ -37,12 +40,17 @@ class LogSource(Strict):
     """What a line is, as nginx's log_format or Apache's LogFormat has it, where no format fits."""
     url: str = Field(pattern=_LOG_URL)
     """Where they lie. `{yyyy}` `{MM}` `{dd}` `{HH}` stand for the hour."""
-    endpoint: str | None = Field(default=None, pattern=ENDPOINT)
-    """Of an S3-compatible store; without it the installation's."""
     distribution: str | None = Field(default=None, pattern=_DISTRIBUTION)
     """Id of the CloudFront distribution: lists an hour's names alone, not the whole prefix."""
     page_views: bool = True
     """Whether page requests are page views too. False where the pixel counts them on the same site."""
+
+    @model_validator(mode="after")
+    def _has_whom(self) -> "LogSource":
+        only_s3 = [name for name in self.given("endpoint") if name in StoreIdentity.model_fields]
+        if self.url.startswith("file://") and only_s3:
+            raise ValueError(f"{', '.join(only_s3)}: only with s3://")
+        return self
 
     def bucket_url(self) -> str:
         """The store that holds the logs: the part of the URL before the first `{` folder."""

@@ -7,6 +7,7 @@ of a batch begins and ends.
 import json
 import re
 from collections.abc import Iterator
+from math import isinf
 from typing import Any
 
 import msgspec
@@ -22,12 +23,20 @@ _MOST_PLAIN = 1000
 _BRACKET = re.compile(rb'[^"\[\]{}]*+(?:"(?:[^"\\]++|\\.)*+"[^"\[\]{}]*+)*+([\[\]{}])', re.DOTALL)
 #: Bytes before a list in which its name is looked for.
 _NAME_BYTES = 64
-_EVENTS = re.compile(rb'(?:^\{|,)\s*"events"\s*:\s*$')
+_NAMED_LIST = rb'(?:^\{|,)\s*"%b"\s*:\s*$'
+#: A string (one without an end is taken to the end), a word that is no JSON, or a number. Possessive.
+_TOKENS = re.compile(
+    rb'"(?:[^"\\]++|\\.)*+"?+|(?<![\w.])(-?(?:NaN|Infinity)|undefined)(?!\w)|(-?\d[\d.eE+-]*+)', re.DOTALL
+)
+_CONTROLS = re.compile(rb"[\x00-\x1f]")
+#: Digits of a whole number that readers downstream can take; Python reads 4300.
+_MOST_DIGITS = 400
 #: Up to the next comma outside of strings.
 _COMMA = re.compile(rb'(?:[^",]++|"(?:[^"\\]++|\\.)*+")*+(?:,|\Z)', re.DOTALL)
 
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _value = msgspec.json.Decoder().decode
+_syntax = msgspec.json.Decoder(msgspec.Raw).decode
 _encode = msgspec.json.Encoder().encode
 
 
@@ -36,17 +45,60 @@ def without_mark(body: bytes) -> bytes:
     return body[3:] if body.startswith(BYTE_ORDER_MARK) else body
 
 
-def batch_parts(body: bytes) -> tuple[bytes, list[bytes] | None] | None:
-    """The body of a batch without its events, and each of them; None of them where it has no such list.
+def as_json(text: bytes) -> bytes:
+    """`text` itself, or JSON that says the same where it is none but nearly (see `mended`)."""
+    if _is_json(text):
+        return text
+    near = mended(text)
+    return near if near != text and _is_json(near) else text
+
+
+def _is_json(text: bytes) -> bool:
+    try:
+        _syntax(text)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
+
+
+def mended(text: bytes) -> bytes:
+    """What some writers take for JSON, as JSON.
+
+    `NaN`, `Infinity` and `undefined` are null, control characters in strings are escaped, and numbers that no
+    reader can hold are texts. All else stays as it is.
+    """
+    return _TOKENS.sub(_mended, text)
+
+
+def _mended(found: re.Match[bytes]) -> bytes:
+    text = found[0]
+    if found[1]:
+        return b"null"
+    if found[2]:
+        is_held = len(text) <= _MOST_DIGITS and not isinf(_float(text))
+        return text if is_held else b'"%b"' % text
+    return _CONTROLS.sub(lambda control: rb"\u%04x" % control[0][0], text) if _CONTROLS.search(text) else text
+
+
+def _float(text: bytes) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return 0.0  # no number; the parser says so
+
+
+def batch_parts(body: bytes, name: str = "events") -> tuple[bytes, list[bytes] | None] | None:
+    """The body of a batch without its events, and each of them; None of them where it has no list `name`.
 
     None where its brackets and quotes do not fit each other: then nobody can say what belongs where.
     """
     start = end = None
     depth = at = 0
+    named = re.compile(_NAMED_LIST % re.escape(name.encode()))
     for at, bracket in _brackets(body):
         if bracket in b"[{":
             is_list = depth == 1 and bracket == b"[" and start is None
-            if is_list and _EVENTS.search(body[max(0, at - _NAME_BYTES) : at]):
+            if is_list and named.search(body[max(0, at - _NAME_BYTES) : at]):
                 start = at
             depth += 1
         else:
@@ -112,7 +164,7 @@ def _brackets(text: bytes) -> Iterator[tuple[int, bytes]]:
 
 def _is_sound(text: bytes) -> bool:
     try:
-        _value(without_unreadable(text))
+        _value(without_unreadable(mended(text)))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False
     return True
@@ -121,7 +173,7 @@ def _is_sound(text: bytes) -> bool:
 def members_of(text: bytes) -> dict[str, Any]:
     """The members of an object, those left out that nobody can read; empty where it is none."""
     try:
-        raws = _fields(without_unreadable(text))
+        raws = _fields(without_unreadable(mended(text)))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return {}
     found = {}

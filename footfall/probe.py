@@ -1,14 +1,19 @@
-"""Can a destination be delivered to? Proven step by step; the first that fails names what is missing."""
+"""Can a destination be delivered to, a source be read? Proven step by step; the first failure names what is
+missing.
+"""
 
 import secrets
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
 
 from footfall.allowed import Allowed
 from footfall.destinations import (
     challenge_key,
     is_below,
     open_destination,
+    open_source,
     require_external_id,
     require_folder,
     require_ownership,
@@ -17,12 +22,15 @@ from footfall.errors import FootfallError
 from footfall.exports import Destination
 from footfall.failures import sorted_out
 from footfall.locations import Location
-from footfall.store import LocalStore, ObjectStore, S3Store, StoreError
+from footfall.log_source import LogSource
+from footfall.store import LocalStore, ObjectStore, S3Store, StoreError, TooLarge
 
 #: Step → the permission that lets it through, for buckets of AWS.
 _PERMISSIONS = {
     "credentials": "sts:AssumeRole on the role, for our account, with the external id",
     "owner": "s3:ListBucket on the bucket, which must belong to the account in `owner`",
+    "list": "s3:ListBucket on the bucket, for the prefix of the logs",
+    "read": "s3:GetObject below the prefix of the logs (and kms:Decrypt on their key)",
     "put": "s3:PutObject on the prefix (and kms:GenerateDataKey on the key, with sse-kms)",
     "read back": "s3:GetObject on the prefix (and kms:Decrypt on the key, with sse-kms)",
     "create-only": "a store that refuses a put with `If-None-Match: *` of a key that is taken",
@@ -103,6 +111,46 @@ def probe(
         yield _try("ownership", lambda: require_ownership(destination, store, token), f"confirmed ({where})")
 
 
+def probe_source(
+    source: LogSource,
+    allowed: Allowed,
+    hour: datetime,
+    *,
+    s3_endpoint: str | None = None,
+    taken: Iterable[Location] = (),
+) -> Iterator[Step]:
+    """Try to list a client's logs, and to read one of them. `hour`: where the newest should lie."""
+    try:
+        store = open_source(source, allowed, s3_endpoint=s3_endpoint, taken=taken)
+    except FootfallError as error:
+        yield Step("resolve", False, str(error))
+        return
+    prefix = source.prefix(hour)
+    yield Step("resolve", True, store.url(prefix))
+    if isinstance(store, S3Store):
+        step = _try("credentials", store.sign_in, "we are who the client file says")
+        yield step
+        if not step.is_good:
+            return
+    found: list[str] = []
+    step = _try("list", lambda: found.extend(_first(store, prefix)), "its objects can be listed")
+    yield step
+    if not step.is_good:
+        return
+    if not found:
+        yield Step("read", False, f"no object lies under {store.url(prefix)}", is_needed=False)
+        return
+    yield _try("read", lambda: _begins(store, found[0]), store.url(found[0]))
+    if source.role:
+        yield _try(
+            "external id enforced", lambda: require_external_id(source), "refused without the external id"
+        )
+
+
+def _first(store: ObjectStore, prefix: str) -> list[str]:
+    return [info.key for info in islice(store.list(prefix), 1)]
+
+
 def _try(name: str, call: Callable[[], object], said: str) -> Step:
     try:
         call()
@@ -115,6 +163,14 @@ def _try(name: str, call: Callable[[], object], said: str) -> Step:
 def _list(store: ObjectStore) -> None:
     for _ in store.list(f"{PROBES}none-"):
         break
+
+
+def _begins(store: ObjectStore, key: str) -> None:
+    """Read the object's first byte; that there are more is no failure."""
+    try:
+        store.get(key, limit=1)
+    except TooLarge:
+        pass
 
 
 def _compare(store: ObjectStore, key: str, data: bytes) -> None:

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from footfall.event import Refusal, Refused
+from footfall.event import EVENT_ID, Refusal, Refused
 from footfall.hosts import authority_of, host_of, plain_address
 from footfall.json_text import without_unreadable
 from footfall.moments import milliseconds
@@ -39,7 +39,6 @@ _RENAMED = {
 _PROPS = ("properties", "custom_data", "metadata")
 _PAGES = ("url", "page_url", "page", "path")
 
-_EVENT_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|//")
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
@@ -105,7 +104,7 @@ def translate(raw: bytes, page_origin: str | None, host: str) -> Translated | No
         ours = _RENAMED.get(name, name)
         if ours == name or ours in body or ours in event:
             event[name] = value
-        elif ours == "id" and not (isinstance(value, str) and _EVENT_ID.fullmatch(value)):
+        elif ours == "id" and not (isinstance(value, str) and EVENT_ID.fullmatch(value)):
             event[name] = value  # no id of ours; the event gets one of its own
         elif value is None and ours == "type":
             event[name] = value  # it says nothing, so it is what most are

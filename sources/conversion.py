@@ -11,7 +11,7 @@ holds a piece of a log at a time, whatever its size.
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from urllib.parse import unquote
@@ -26,7 +26,7 @@ from footfall.consent import reduced_user_agent
 from footfall.errors import FootfallError
 from footfall.event import MAX_USER_AGENT, Refusal, Refused
 from footfall.hours import floor
-from footfall.privacy import Salts, VisitorHash
+from footfall.salts import Salts
 from footfall.scrub import scrub_user_agent
 from footfall.scrub_addresses import Look, Signs, address_signs, look, may_say, without_own_address
 from footfall.sql import run, sql
@@ -48,6 +48,7 @@ from sources.request_lines import (
 from sources.requests import NO_ADDRESS, TOO_LARGE, begin, judge, sender
 from sources.staged_hours import StagedHours, runs_of
 from sources.temporary_tables import make_table
+from sources.visitor_turns import VisitorTurns
 
 #: Bytes of lines that are converted together. Higher: fewer statements, and ten times as much more memory.
 PIECE_BYTES = 8 << 20
@@ -132,7 +133,7 @@ class Conversion:
         self._bad = BadLines(self._staged, receiver.client, receiver.site, form)
         self._repeated = RepeatedLines(folder)
         self._signs: dict[str, Signs] = {}
-        self._salts: dict[date, VisitorHash] = {}
+        self._turns = VisitorTurns(receiver.client, receiver.site, receiver.salts)
         self._default_host = next(
             (domain for domain in receiver.site.domains if not domain.startswith("*.")), None
         )
@@ -192,12 +193,16 @@ class Conversion:
         self._keys = {last: self._keys[last]}
 
     def _find_senders(self) -> None:
-        """The temporary table `senders`: what is written → the address. Who says none, has a problem."""
+        """The temporary table `senders`: what is written → the address. Who says none, has a problem.
+
+        And two views: `requests`, the rows of `judged` without one, and `sent_requests`, with addresses.
+        """
         rows = run(
             self._connection, "SELECT DISTINCT sender, forwarded FROM judged WHERE problem IS NULL"
         ).fetchall()
         found = [_known_sender(written, forwarded, self._to.trusted) for written, forwarded in rows]
         self._signs = {address: address_signs(address) for address in found if address is not None}
+        signs = [None if address is None else self._signs[address] for address in found]
         make_table(
             self._connection,
             "senders",
@@ -205,8 +210,8 @@ class Conversion:
                 "sender": [row[0] for row in rows],
                 "forwarded": [row[1] for row in rows],
                 "address": found,
-                "decimals": ([_fewest(self._signs, each, 0) for each in found], pa.int32()),
-                "hexadecimals": ([_fewest(self._signs, each, 1) for each in found], pa.int32()),
+                "decimals": ([each and each.fewest_decimal for each in signs], pa.int32()),
+                "hexadecimals": ([each and each.fewest_hexadecimal for each in signs], pa.int32()),
             },
         )
         if None in found:
@@ -220,9 +225,14 @@ class Conversion:
 
         run(
             self._connection,
-            "CREATE OR REPLACE TEMP VIEW requests AS SELECT judged.* EXCLUDE (problem), address, decimals, "
-            "hexadecimals FROM judged JOIN senders ON judged.sender = senders.sender "
-            "AND judged.forwarded IS NOT DISTINCT FROM senders.forwarded WHERE problem IS NULL",
+            "CREATE OR REPLACE TEMP VIEW requests AS "
+            "SELECT judged.* EXCLUDE (problem) FROM judged WHERE problem IS NULL",
+        )
+        run(
+            self._connection,
+            "CREATE OR REPLACE TEMP VIEW sent_requests AS SELECT requests.*, address, decimals, hexadecimals "
+            "FROM requests JOIN senders ON requests.sender = senders.sender "
+            "AND requests.forwarded IS NOT DISTINCT FROM senders.forwarded",
         )
 
     def _count(self) -> None:
@@ -243,10 +253,10 @@ class Conversion:
     # Who and what -------------------------------------------------------------------------------------
 
     def _add_visitors(self) -> None:
-        """The temporary table `visitors`: (day, address, agent as written) → visitor id, agent as JSON."""
+        """The temporary table `visitors`: (turn, address, agent as written) → visitor id, agent as JSON."""
+        self._turns.add_tables(self._connection)
         rows = run(
-            self._connection,
-            "SELECT DISTINCT CAST(requested_at AS DATE), address, coalesce(agent, '') FROM requests",
+            self._connection, "SELECT DISTINCT turn, address, coalesce(agent, '') FROM turned_requests"
         ).fetchall()
         site, tier = self._to.site, self._to.site.consent_default
         read = user_agent if self._form.writing == "percent" else str
@@ -258,19 +268,16 @@ class Conversion:
             for written, agent in agents.items()
         }
         looks: dict[str, Look] = {written: look(text) for written, text in shown.items()}
-        for day in {row[0] for row in rows} - self._salts.keys():
-            midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
-            self._salts[day] = VisitorHash(self._to.salts.of(self._to.client.client_id, midnight))
         make_table(
             self._connection,
             "visitors",
             {
-                "day": ([row[0] for row in rows], pa.date32()),
+                "turn": ([row[0] for row in rows], pa.int64()),
                 "whose": [row[1] for row in rows],
                 "written": [row[2] for row in rows],
                 "visitor_id": [
-                    self._salts[day].of(site.site_id, address, agents[agent]) if tier else None
-                    for day, address, agent in rows
+                    self._turns.visitors(turn).of(site.site_id, address, agents[agent]) if tier else None
+                    for turn, address, agent in rows
                 ],
                 "user_agent_json": [
                     without_own_address(shown[agent].encode(), address).decode()
@@ -351,9 +358,9 @@ class Conversion:
             WITH named AS (
                 SELECT requests.* EXCLUDE (request_id), clean_host, visitor_id, user_agent_json,
                     ids.request_id, unnest({types}) AS type
-                FROM requests
+                FROM turned_requests AS requests
                 JOIN hosts ON hosts.written = coalesce(requests.host, '')
-                JOIN visitors ON visitors.day = CAST(requested_at AS DATE)
+                JOIN visitors ON visitors.turn = requests.turn
                     AND visitors.whose = requests.address AND visitors.written = coalesce(agent, '')
                 JOIN ids ON ids.object = requests.object AND ids.line_number = requests.line_number
             ),
@@ -374,11 +381,6 @@ class Conversion:
 
 
 _TYPES = sql("CASE WHEN is_page_view THEN ['request', 'page_view'] ELSE ['request'] END")
-
-
-def _fewest(signs: dict[str, Signs], address: str | None, which: int) -> int:
-    """How many digits a text has at least that says the address."""
-    return min(map(len, signs[address][which]), default=1 << 30) if address is not None else 1 << 30
 
 
 @lru_cache(maxsize=1 << 15)

@@ -49,6 +49,10 @@ class EventNames:
         """The name of what is imported together, by the hash of it."""
         return self._keyed(f"lines\n{sha256}")
 
+    def of_row(self, row: bytes) -> str:
+        """The name of a row of an export by what it says, the same in every file."""
+        return self._keyed(f"row\n{hashlib.sha256(row).hexdigest()}")
+
     def _keyed(self, text: str) -> str:
         return hmac.new(self.key.encode(), text.encode(), hashlib.sha256).hexdigest()
 

@@ -1,14 +1,15 @@
-"""Import events of another tool: a file of JSON lines, each an event of the contract at its own time.
+"""Import events of another tool: JSON lines as the pixel sends them, or the export of a tool.
 
     {"occurred_at": "2026-05-01T12:00:00Z", "type": "page_view", "url": "https://a.example/", "visitor": "v"}
 
-`occurred_at` is ISO 8601 with its zone, or milliseconds since 1970; it is the time of receipt as well, so the
-event lands in the partition of its own hour. All else is as the pixel sends it; fields that nobody knows are
-kept.
+`occurred_at` is the time of receipt as well, so the event lands in the partition of its own hour. What an
+event says of a person, under the names that programs use (footfall/persons.py), makes its visitor and place.
+All else is as the collector takes it; fields that nobody knows are kept.
 """
 
 import hashlib
 import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,93 +21,144 @@ from footfall.clients import Client, Site
 from footfall.errors import FootfallError
 from footfall.event import (
     EARLIEST,
+    EVENT_ID,
     MAX_AHEAD,
+    MAX_USER_AGENT,
+    Event,
     Receipt,
     Refusal,
     Refused,
     check_event,
     event_line,
+    is_kept,
     refused_line,
 )
-from footfall.privacy import Salts, visitor_id
+from footfall.geo import NOWHERE, Place
+from footfall.moments import milliseconds
+from footfall.persons import Person, told_apart
+from footfall.privacy import visitor_id
+from footfall.salts import Salts
+from footfall.scrub import scrub_user_agent
 from footfall.scrub_addresses import without_own_address
 from footfall.scrub_names import kind_of
 from footfall.store import ObjectStore
-from sources.contents import MAX_LINE_BYTES, numbered_lines, require_bounded
+from sources.contents import require_bounded
 from sources.event_names import EventNames
+from sources.event_readings import Found, Lines, Reading, ToolRows
 from sources.importer import MAX_KEPT_BYTES, ImportReport, KeptLines
+from sources.tools.export import Tool, tools
+from sources.tools.rows import Row
 
 #: Addresses that one event may state: a chain of proxies.
 MAX_ADDRESSES = 8
+#: Rows at the beginning of an export by which it is told what it is.
+_KNOWN_BY_ROWS = 1000
 
 #: A name and its text in a line that is no JSON as a whole.
 _FIELD = re.compile(rb'"([A-Za-z0-9_-]{1,40}+)"\s{0,8}+:\s{0,8}+"([^"\\]{0,512}+)"')
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
+@dataclass(frozen=True)
+class EventReceiver:
+    """Whose the events are. `place`: where an address is, for events that say an address and no place."""
+
+    client: Client
+    site: Site
+    store: ObjectStore
+    salts: Salts
+    names: EventNames
+    place: Callable[[str], Place] = lambda _: NOWHERE
+
+    @property
+    def host(self) -> str:
+        """What stands for a page that names no host."""
+        return self.site.domains[0].removeprefix("*.")
+
+    def receipt(self, given: "_Given") -> Receipt:
+        """What is stored beside an event. A person without an id is told apart by address and user agent."""
+        person = given.person
+        who = (person.token, "") if person.token is not None else (person.address, person.user_agent)
+        visitor = None
+        if who[0]:
+            salt = self.salts.of(self.client.client_id, self.client.clock(self.site), given.at)
+            visitor = visitor_id(salt, self.site.site_id, *who)
+        place = person.place if any(person.place) or not person.address else self.place(person.address)
+        return Receipt(
+            self.client.client_id,
+            self.site.site_id,
+            given.at,
+            visitor,
+            scrub_user_agent(person.user_agent[:MAX_USER_AGENT]),
+            country=place.country,
+            region=place.region,
+            city=place.city,
+            source="import",
+            consent_default=self.site.consent_default,
+            gpc_policy=self.site.gpc_policy,
+            dnt_policy=self.site.dnt_policy,
+            token=person.token,
+        )
+
+
 def import_events(
     path: Path,
-    client: Client,
-    site: Site,
-    store: ObjectStore,
-    salts: Salts,
-    names: EventNames,
+    to: EventReceiver,
+    tool: Tool | None = None,
     *,
     now: datetime | None = None,
     max_kept_bytes: int = MAX_KEPT_BYTES,
 ) -> ImportReport:
-    """Put the events of `path` (plain, gzip or zstd) into the lake as raw objects, one an hour.
+    """Put the events of `path` (plain or compressed) into the lake as raw objects, one an hour.
 
-    An event without an `id` gets one from the content's keyed hash and its line's number, so that importing
-    the same file again brings nothing new. A `visitor` becomes a keyed hash, daily unless the event declares
-    `consent` 3. A line that is no event is stored as a refused line, in the hour of the last good one. The
+    Without a `tool` its lines are events as the collector takes them. An event without an `id` gets one of
+    its own that a second import gives it too. The visitor is a keyed hash, of the site's day unless the event
+    declares `consent` 3. What is no event is stored as a refused line, in the hour of the last good one. The
     addresses that an event states, under names like `ip`, are hidden wherever it says them.
 
-    Raises FootfallError for a file that cannot be read to its end, is empty or holds no event, and
-    StoreError when the lake fails; importing again completes it.
+    Raises FootfallError for a file that cannot be read to its end, is empty, holds no event or is the export
+    of something else, and StoreError when the lake fails; importing again completes it.
     """
     latest = (now or datetime.now(UTC)) + MAX_AHEAD
-    survey = _survey(path, latest)
-    file_name = names.of_file(survey.sha256, store, client.client_id, survey.first_good)
+
+    def reading(file_name: str = "") -> Reading:
+        return Lines(file_name) if tool is None else ToolRows(tool, to.names)
+
+    survey = _survey(path, reading(), tool, latest, to.host)
+    file_name = to.names.of_file(survey.sha256, to.store, to.client.client_id, survey.first_good)
     kept = KeptLines(path, max_kept_bytes)
-    taken = refusals = 0
+    taken = refusals = left_out = 0
     last_good = survey.first_good
     digest = hashlib.sha256()
-    for number, line in numbered_lines(path, digest.update):
-        try:
-            given = _event_of(line, f"import-{file_name[:24]}-{number}", latest)
-            event = check_event(given.raw)
-        except Refused as problem:
-            refusals += 1
-            receipt = Receipt(client.client_id, site.site_id, last_good, None, "")
-            kept.add(last_good, _without_addresses(refused_line(problem, receipt, line), _addresses(line)))
-            continue
-        last_good = given.at
-        visitor = None
-        if given.visitor is not None:
-            visitor = visitor_id(salts.of(client.client_id, given.at), site.site_id, given.visitor, "")
-        receipt = Receipt(
-            client.client_id,
-            site.site_id,
-            given.at,
-            visitor,
-            given.user_agent,
-            source="import",
-            consent_default=site.consent_default,
-            gpc_policy=site.gpc_policy,
-        )
-        text = event_line(event, receipt, sent_at=None, is_declared_host=site.declares(event.host))
-        kept.add(given.at, _without_addresses(text, given.addresses))
-        taken += 1
+    read = reading(file_name)
+    for row in read.rows(path, digest.update):
+        count = 0
+        for given in _of_row(row, read, latest, to.host):
+            count += 1
+            if isinstance(given, Refused):
+                refusals += 1
+                receipt = Receipt(to.client.client_id, to.site.site_id, last_good, None, "")
+                line = refused_line(given, receipt, row.raw)
+                kept.add(last_good, _without_addresses(line, _addresses(row.raw)))
+                continue
+            last_good = given.at
+            declared, receipt = to.site.declares(given.event.host), to.receipt(given)
+            if not is_kept(receipt, given.event):
+                left_out += 1
+                continue
+            line = event_line(given.event, receipt, sent_at=None, is_declared_host=declared)
+            kept.add(given.at, _without_addresses(line, given.addresses))
+            taken += 1
+        left_out += not count
     if digest.hexdigest() != survey.sha256:
         raise FootfallError(f"{path} changed while it was read: import it when nothing writes to it")
-    stored = kept.put_into(store, f"import-{file_name[:12]}", client.client_id)
+    stored = kept.put_into(to.store, f"import-{file_name[:12]}", to.client.client_id)
     stored.require(path, events=taken, refused=refusals)
     return ImportReport(
-        lines=stored.events + stored.refused,
-        hits=stored.events,
+        lines=stored.events + stored.refused + left_out,
+        hits=stored.events + left_out,
         page_views=stored.events,
-        other_hits=0,
+        other_hits=left_out,
         refused=stored.refused,
         malformed=0,
         by_hour=stored.by_hour,
@@ -122,50 +174,79 @@ class _Survey:
     first_good: datetime
 
 
-def _survey(path: Path, latest: datetime) -> _Survey:
+def _survey(path: Path, reading: Reading, tool: Tool | None, latest: datetime, host: str) -> _Survey:
     """Read the whole file once. Raises FootfallError where it cannot be imported."""
     require_bounded(path)
     digest = hashlib.sha256()
-    lines = 0
+    rows = 0
     first_good: datetime | None = None
     first_problem: Refused | None = None
-    for number, line in numbered_lines(path, digest.update):
-        lines += 1
+    head: list[frozenset[str]] = []
+    for row in reading.rows(path, digest.update):
+        rows += 1
+        if tool is not None and len(head) < _KNOWN_BY_ROWS:
+            head.append(frozenset(row.fields or ()))
+            if len(head) == _KNOWN_BY_ROWS:
+                _require_export(path, tool, head)
         if first_good is None:
-            try:
-                given = _event_of(line, f"import-{number}", latest)
-                check_event(given.raw)
-                first_good = given.at
-            except Refused as problem:
-                first_problem = first_problem or problem
-    if lines == 0:
+            for given in _of_row(row, reading, latest, host):
+                if isinstance(given, Refused):
+                    first_problem = first_problem or given
+                else:
+                    first_good = first_good or given.at
+    if rows == 0:
         raise FootfallError(f"{path} is empty: there is nothing to import")
+    if tool is not None and len(head) < _KNOWN_BY_ROWS:
+        _require_export(path, tool, head)
     if first_good is None:
         raise FootfallError(
-            f"none of the {lines} lines of {path} is an event ({first_problem}); nothing was imported"
+            f"none of the {rows} lines of {path} is an event ({first_problem}); nothing was imported"
         )
     return _Survey(digest.hexdigest(), first_good)
 
 
+def _require_export(path: Path, tool: Tool, head: list[frozenset[str]]) -> None:
+    """Raise FootfallError where most rows are none of this tool, with the name of one that they are of."""
+    named = [names for names in head if names]
+    if 2 * sum(tool.export.is_known(names) for names in named) >= len(named):
+        return
+    others = [
+        other.name
+        for other in tools().values()
+        if 2 * sum(other.export.is_known(names) for names in named) > len(named)
+    ]
+    hint = f"; it looks like {' or '.join(others)}" if others else ""
+    raise FootfallError(
+        f"{path} is no export of {tool.export.title}: most rows lack {tool.export.known_text}{hint}; nothing "
+        "was imported"
+    )
+
+
 @dataclass(frozen=True)
 class _Given:
-    """One line. `raw`: JSON in the contract's form; `visitor`: its token; `addresses`: whose event it is."""
+    """An event that was checked. `addresses`: whose event it is."""
 
     at: datetime
-    raw: bytes
-    visitor: str | None
-    user_agent: str
+    event: Event
+    person: Person
     addresses: tuple[str, ...]
 
 
-def _event_of(line: bytes, event_id: str, latest: datetime) -> _Given:
-    """What a line says. Raises Refused."""
-    if len(line) > MAX_LINE_BYTES:
-        raise Refused(Refusal.EVENT_TOO_LARGE, f"longer than {MAX_LINE_BYTES} bytes")
-    try:
-        event = _decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise Refused(Refusal.MALFORMED_JSON, "not one JSON object on the line") from None
+def _of_row(row: Row, reading: Reading, latest: datetime, host: str) -> Iterator[_Given | Refused]:
+    """The events of a row, each by itself."""
+    if row.problem is not None:
+        yield row.problem
+        return
+    for found in reading.events(row, host):
+        try:
+            yield found if isinstance(found, Refused) else _given(found, latest)
+        except Refused as refused:
+            yield refused
+
+
+def _given(found: Found, latest: datetime) -> _Given:
+    """What an event says. Raises Refused."""
+    event = found.event
     at = _moment(event.get("occurred_at"))
     if at is None or not EARLIEST <= at <= latest:
         raise Refused(
@@ -173,15 +254,14 @@ def _event_of(line: bytes, event_id: str, latest: datetime) -> _Given:
             f"occurred_at: expected ISO 8601 with its zone, or milliseconds, from {EARLIEST.year} to now",
         )
     event["occurred_at"] = int(at.timestamp() * 1000)
-    event.setdefault("id", event_id)
-    token, agent = event.get("visitor"), event.get("user_agent")
-    return _Given(
-        at,
-        msgspec.json.encode(event),
-        token if isinstance(token, str) and token else None,
-        agent[:512] if isinstance(agent, str) else "",
-        _stated(event),
-    )
+    own = event.pop("id", None)
+    is_usable = isinstance(own, str) and EVENT_ID.fullmatch(own)
+    if own is not None and not is_usable:
+        event["id_as_sent"] = own
+    event["id"] = own if is_usable else found.own_id
+    addresses = _stated(event)
+    raw, person = told_apart(msgspec.json.encode(event))
+    return _Given(at, check_event(raw), person, addresses)
 
 
 def _stated(event: dict[str, Any]) -> tuple[str, ...]:
@@ -215,8 +295,8 @@ def _moment(value: object) -> datetime | None:
         if isinstance(value, str):
             moment = datetime.fromisoformat(value)
             return moment.astimezone(UTC) if moment.tzinfo else None
-        if isinstance(value, int) and not isinstance(value, bool):
-            return datetime.fromtimestamp(value / 1000, UTC)
+        number = milliseconds(value)
+        return None if number is None else datetime.fromtimestamp(number / 1000, UTC)
     except (ValueError, OverflowError, OSError):
         pass
     return None

@@ -2,14 +2,14 @@
 
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from footfall.errors import FootfallError
-from footfall.store import NotFound, open_store
+from footfall.store import NotFound, ObjectStore, open_store
 
 #: What stands for the standard input.
 STDIN = "-"
@@ -23,6 +23,10 @@ class LocalFile:
     path: Path
     is_copy: bool = False
 
+    def named_in(self, error: FootfallError) -> FootfallError:
+        """What is wrong with it, by the name that a person knows."""
+        return FootfallError(str(error).replace(str(self.path), self.name))
+
     def let_go(self) -> None:
         """It was read: a copy of it takes disk no longer."""
         if self.is_copy:
@@ -30,23 +34,26 @@ class LocalFile:
 
 
 @contextmanager
-def local_files(given: Sequence[str], *, s3_endpoint: str | None = None) -> Iterator[Iterator[LocalFile]]:
+def local_files(
+    given: Sequence[str], opened: Callable[[str], ObjectStore] = open_store
+) -> Iterator[Iterator[LocalFile]]:
     """Each file, one at a time; copies are gone behind the block.
 
     Each of `given` is a path, a folder (all files below it, by name), `-`, `s3://bucket/key`,
-    `s3://bucket/prefix/` or the same with `file:///`. Raises FootfallError where there is nothing under it.
+    `s3://bucket/prefix/` or the same with `file:///`; `opened` opens the folder of an address. Raises
+    FootfallError where there is nothing under it.
     """
     with TemporaryDirectory(prefix="footfall-import-") as scratch:
-        yield _each(given, Path(scratch), s3_endpoint)
+        yield _each(given, Path(scratch), opened)
 
 
-def _each(given: Sequence[str], scratch: Path, s3_endpoint: str | None) -> Iterator[LocalFile]:
+def _each(given: Sequence[str], scratch: Path, opened: Callable[[str], ObjectStore]) -> Iterator[LocalFile]:
     for number, each in enumerate(given):
         folder = scratch / str(number)
         if each == STDIN:
             yield LocalFile("standard input", _copied(folder), is_copy=True)
         elif "://" in each:
-            yield from _fetched(each, folder, s3_endpoint)
+            yield from _fetched(each, folder, opened)
         elif Path(each).is_dir():
             paths = sorted(path for path in Path(each).rglob("*") if path.is_file())
             if not paths:
@@ -71,9 +78,9 @@ def _copied(folder: Path, pipe: str = "") -> Path:
     return path
 
 
-def _fetched(given: str, scratch: Path, s3_endpoint: str | None) -> Iterator[LocalFile]:
+def _fetched(given: str, scratch: Path, opened: Callable[[str], ObjectStore]) -> Iterator[LocalFile]:
     folder, _, name = given.rpartition("/")
-    store = open_store(folder, s3_endpoint=s3_endpoint)
+    store = opened(folder)
     keys = [name] if name else [info.key for info in store.list("") if info.size]
     if not keys:
         raise FootfallError(f"{given} holds nothing to import")

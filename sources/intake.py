@@ -20,7 +20,7 @@ from footfall.clients import Client, LogSource, Site
 from footfall.errors import FootfallError
 from footfall.hours import between
 from footfall.keys import SAFE_KEY, source_record
-from footfall.privacy import Salts
+from footfall.salts import Salts
 from footfall.store import NotFound, ObjectInfo, ObjectStore
 from sources.conversion import Receiver
 from sources.event_names import EventNames

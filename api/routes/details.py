@@ -111,6 +111,8 @@ def quality(request: Request, site_id: SiteId = None, date_range: Range = "30d")
         "late_added",
         "pixel_lost",
         "bot_events",
+        "revenue_unreadable",
+        "unattributed_reports",
         "revision",
         "is_final",
         "final_at",

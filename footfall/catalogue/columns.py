@@ -169,7 +169,7 @@ EVENT: tuple[Column, ...] = (
         "previous_visitor_id",
         TEXT,
         "Hash that the same device had the day before; only of events received in the first half hour of a "
-        "UTC day.",
+        "day of the site.",
         personal=True,
     ),
     _line(
@@ -187,6 +187,7 @@ EVENT: tuple[Column, ...] = (
     _line("city", TEXT, "Name of the city.", enrichable=True, personal=True),
     _event("language", TEXT, "Language of the browser.", "lang", enrichable=True),
     _event("screen", TEXT, "Size of the screen, such as 1920x1080."),
+    _event("viewport", TEXT, "Size of what the browser shows of the page, such as 1280x720."),
     Column("browser", TEXT, "Name of the browser.", enrichable=True),
     Column("browser_version", TEXT, "Version of the browser.", enrichable=True),
     Column("os", TEXT, "Name of the operating system.", enrichable=True),
@@ -208,6 +209,7 @@ EVENT: tuple[Column, ...] = (
     ),
     _line("source", TEXT, "How it came in: web, access_log, cloudfront or import."),
     _line("lost", SMALL, "Events that the page says it lost; on the first event of a batch."),
+    _request("method", TEXT, "HTTP method"),
     _request("status", SMALL, "HTTP status"),
     _request("edge_location", TEXT, "Edge that answered"),
     _request("edge_result", TEXT, "Hit, Miss, Error and so on"),

@@ -174,7 +174,7 @@ HOME: tuple[Place, ...] = (
     Place(
         "spool",
         "a folder a worker: segments not yet in the lake, tallies of the hour; not to be lost while the lake "
-        "is away; `spool/salts/`: copies of the salts of these days, gone after 48 hours",
+        "is away; `spool/salts/`: copies of the salts of these days, gone 48 hours after them",
         "the collector",
         Keep.NEVER,
         Kind.FOLDER,
@@ -209,15 +209,6 @@ HOME: tuple[Place, ...] = (
         is_personal=True,
     ),
     Place(
-        "lake-cache",
-        "copies of hours of events, where the lake is on S3, up to FOOTFALL_LAKE_CACHE_BYTES",
-        "ingest, `models`",
-        Keep.AGAIN,
-        Kind.FOLDER,
-        again="the lake",
-        is_personal=True,
-    ),
-    Place(
         "slices",
         "rows of a run's periods, copied out of the warehouse",
         "deliveries",
@@ -228,9 +219,9 @@ HOME: tuple[Place, ...] = (
     ),
     Place(
         "cache",
-        "copies of published files, by their sha256, where the lake is on S3; as many bytes as "
-        "`FOOTFALL_CACHE_MB` says",
-        "`marts/published`, `footfall published`",
+        "copies of hours of events and of published files, by their sha256, where the lake is on S3; as many "
+        "bytes as `FOOTFALL_CACHE_MB` says",
+        "ingest, `models`, `marts/published`, `footfall published`",
         Keep.AGAIN,
         Kind.FOLDER,
         again="the lake",
@@ -314,7 +305,7 @@ LAKE: tuple[Place, ...] = (
     Place("destroyed-salts", "that a salt is destroyed", "the collector", Keep.LAKE, Kind.FOLDER),
     Place(
         "salts",
-        "visitor-hash salts, gone after 48 hours",
+        "visitor-hash salts of sites' days, gone 48 hours after the day or the import that needed them",
         "the collector, imports",
         Keep.NEVER,
         Kind.FOLDER,

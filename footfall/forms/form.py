@@ -16,7 +16,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 from pydantic import Field
 
-from footfall.event import MAX_PROPERTIES, Refusal, Refused
+from footfall.event import EVENT_ID, MAX_PROPERTIES, Refusal, Refused
 from footfall.hosts import authority_of, plain_address
 from footfall.moments import milliseconds
 from footfall.strict import Strict
@@ -35,7 +35,8 @@ _UTM = ("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content")
 FIELDS = frozenset({*_TEXTS, *_UTM, "url", "host", "path", "occurred_at", "consent"})
 #: What only a program with a write key may say (docs/server-events.md).
 OF_PERSON = ("user_agent", "ip", "country", "region", "city", "device_type")
-_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
+#: A field that is no text stays below the tool's name, but for these: of a person nothing stays by accident.
+_NEVER_KEPT = frozenset({"user", "visitor", "session", *OF_PERSON})
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 _PLACE = re.compile(r"\{([^{}]+)\}")
 _decode = msgspec.json.Decoder().decode
@@ -68,19 +69,14 @@ class Said(Strict):
     image: bool = False
 
 
-class Form(Strict):
-    """How one tool writes its events. Paths are `a.b`; with `^` they lead into what surrounds the events;
-    with braces they are texts that are put together.
+class FieldMapping(Strict):
+    """Which of a tool's fields is which of ours. Paths are `a.b`; with `^` they lead into what surrounds the
+    events; with braces they are texts that are put together.
     """
 
-    form: FormName
-    wire: list[Wire]
     #: Where the public id of a site stands, and where a write key may.
-    ids: list[str]
+    ids: list[str] = Field(default_factory=list)
     secrets: list[str] = Field(default_factory=list)
-    #: Where a batch has its events; without it a body is one event.
-    events: str = ""
-    sent_at: list[str] = Field(default_factory=list)
     #: Paths whose text is JSON, or JSON in base64; and those that list parts, each with its schema's name.
     json_texts: list[str] = Field(default_factory=list)
     base64_texts: list[str] = Field(default_factory=list)
@@ -92,11 +88,21 @@ class Form(Strict):
     props_from: list[str] = Field(default_factory=list)
     kept_apart: str = ""
     props: dict[str, str] = Field(default_factory=dict)
-    kinds: list[Kind]
+    kinds: list[Kind] = Field(default_factory=list)
     #: A type as it was sent → ours.
     types: dict[str, str] = Field(default_factory=dict)
     #: Ids of devices and the like, which are not stored.
     left_out: list[str] = Field(default_factory=list)
+
+
+class Form(FieldMapping):
+    """How the trackers of one tool send their events."""
+
+    form: FormName
+    wire: list[Wire]
+    #: Where a batch has its events; without it a body is one event.
+    events: str = ""
+    sent_at: list[str] = Field(default_factory=list)
     taken: Said
     #: The same for one event of several, where it differs.
     taken_batch: Said | None = None
@@ -156,6 +162,12 @@ class _Sent:
             found = found if found is not None else text
         return found
 
+    def keep(self, ways: Iterable[str]) -> None:
+        """What is no text at these paths was not understood, so it counts as not asked for."""
+        for way in ways:
+            if way in self.used and self.at(way) is not None and self.text(way) is None:
+                self.used.discard(way)
+
     def rest(self) -> dict[str, Any]:
         """What nobody has asked for."""
         for path in self.used:
@@ -175,7 +187,8 @@ def _remove(place: Any, names: list[str]) -> None:
 
 
 def event_of(
-    form: Form,
+    tool: str,
+    form: FieldMapping,
     event: dict[str, Any],
     around: Mapping[str, Any],
     *,
@@ -183,7 +196,7 @@ def event_of(
     origin: str | None = None,
     is_keyed: bool = False,
 ) -> dict[str, Any]:
-    """An event of ours. `event` is changed.
+    """An event of ours, of what a `tool` calls one. `event` is changed.
 
     `host` stands for a page that names none, `origin` (`https://host`) is the page that sent it. Without a
     key what it says of a person's address, user agent and place is left out: the request says that. Raises
@@ -199,30 +212,40 @@ def event_of(
         if text is not None:
             ours[name] = text
     ours["url"] = _address(sent, fields, host, origin)
-    _set_type(ours, sent, form, kind)
-    for name in ("occurred_at", "consent"):
-        values = [value for path in fields.get(name, ()) if (value := sent.at(path)) is not None]
-        moment = milliseconds(values[0]) if values and name == "occurred_at" else None
-        if moment is not None or (values and name == "consent"):
-            ours[name] = moment if name == "occurred_at" else values[0]
-    if "id" in ours and not _ID.fullmatch(ours["id"]):
+    _set_type(ours, sent, tool, form, kind)
+    declared = _values(sent, fields.get("consent", ()))
+    if declared:
+        ours["consent"] = declared[0]
+    stated = _values(sent, fields.get("occurred_at", ()))
+    moments = [moment for value in stated if (moment := milliseconds(value)) is not None]
+    if moments:
+        ours["occurred_at"] = moments[0]
+    elif stated:
+        ours["occurred_at_as_sent"] = stated[0]
+    if "id" in ours and not EVENT_ID.fullmatch(ours["id"]):
         ours["id_as_sent"] = ours.pop("id")
     if ours.get("referrer") and "://" not in ours["referrer"]:
         ours["referrer"] = f"https://{ours['referrer'].removeprefix('//')}"
     for path in (*form.left_out, *form.ids, *form.secrets):
         sent.at(path)
+    for name in fields.keys() - _NEVER_KEPT:
+        sent.keep(fields[name])
     props, more = _props(sent, form, kind)
     rest = sent.rest()
     if not is_keyed:
         for name in OF_PERSON:
             ours.pop(name, None)
-    ours |= {"form": form.form}
+    ours |= {"form": tool}
     if props:
         ours["props"] = props
     rest = more | rest
     if rest:
-        ours[form.form] = rest
+        ours[tool] = rest
     return ours
+
+
+def _values(sent: _Sent, ways: Iterable[str]) -> list[Any]:
+    return [value for way in ways if (value := sent.at(way)) is not None]
 
 
 def _fits(kind: Kind, sent: _Sent) -> bool:
@@ -235,10 +258,10 @@ def _fits(kind: Kind, sent: _Sent) -> bool:
     return True
 
 
-def _set_type(ours: dict[str, Any], sent: _Sent, form: Form, kind: Kind) -> None:
+def _set_type(ours: dict[str, Any], sent: _Sent, tool: str, form: FieldMapping, kind: Kind) -> None:
     said = sent.text(kind.type) if "{" in kind.type else kind.type
     if said is None:
-        raise Refused(Refusal.INVALID_EVENT, f"expected what {form.form} calls the type of an event")
+        raise Refused(Refusal.INVALID_EVENT, f"expected what {tool} calls the type of an event")
     said = form.types.get(said, said)
     plain = _CONTROLS.sub(" ", said)[:64]
     ours["type"] = plain
@@ -265,7 +288,7 @@ def _address(sent: _Sent, fields: Mapping[str, list[str]], host: str, origin: st
     return address
 
 
-def _props(sent: _Sent, form: Form, kind: Kind) -> tuple[dict[str, Any], dict[str, Any]]:
+def _props(sent: _Sent, form: FieldMapping, kind: Kind) -> tuple[dict[str, Any], dict[str, Any]]:
     """Properties, and members beside them that stay below the tool's name."""
     props: dict[str, Any] = {}
     apart: dict[str, Any] = {}
@@ -276,6 +299,7 @@ def _props(sent: _Sent, form: Form, kind: Kind) -> tuple[dict[str, Any], dict[st
         if isinstance(found, str):
             found = _json(found)
         if not isinstance(found, dict):
+            sent.used.discard(path)
             continue
         for name, value in found.items():
             if value is None or f"{path}.{name}" in sent.used:
@@ -300,7 +324,7 @@ def _json(text: str) -> Any:
         return None
 
 
-def _unpack(form: Form, event: dict[str, Any]) -> None:
+def _unpack(form: FieldMapping, event: dict[str, Any]) -> None:
     """Texts that are JSON become what they say, where they are; lists of parts become objects by schema."""
     for path in form.json_texts:
         _replace(event, path, lambda value: _json(value) if isinstance(value, str) else value)

@@ -23,6 +23,15 @@ class DamagedSnapshot(FootfallError):
         super().__init__(f"{where} is damaged ({text}); the next run of any hour publishes anew")
 
 
+class DamagedFile(FootfallError):
+    """A published file is gone, or has other bytes, while a snapshot that nobody replaced names it."""
+
+    def __init__(
+        self, where: str, what: str, remedy: str = "the next run of any hour writes it anew"
+    ) -> None:
+        super().__init__(f"{where} {what}; {remedy}")
+
+
 @dataclass(frozen=True)
 class DataFile:
     """One Parquet file. `span`: of a table by day. `bucket`: of a base of several parts. `number`: of rows

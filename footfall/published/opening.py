@@ -104,6 +104,9 @@ def open_snapshot(store: ObjectStore, client_id: str) -> Snapshot:
     for _ in range(2):
         pointer = read_pointer(store, client_id)
         if pointer is None:
+            key = keys.published_pointer(client_id)
+            if store.head(key) is not None:
+                raise DamagedSnapshot(store.url(key), "it names no snapshot")
             raise NothingPublished(
                 f"nothing is published of {client_id} in {store.url(keys.published_prefix(client_id))}: a "
                 "run of any hour publishes its tables"

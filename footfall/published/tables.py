@@ -8,17 +8,18 @@ What was opened stays readable after a newer snapshot has taken its place, for a
 then it is `Expired`. This is the one module of the ground floor, beside `footfall.sql`, that knows SQL.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
+from pathlib import Path
 
 from footfall import keys
 from footfall.errors import FootfallError
 from footfall.file_cache import FileCache
-from footfall.published.documents import DataFile, PublishedTable, Snapshot
+from footfall.published.documents import DamagedFile, DataFile, PublishedTable, Snapshot
 from footfall.published.layout import INDEX, Span, bucket_of
-from footfall.published.opening import Expired, open_snapshot
+from footfall.published.opening import Expired, open_snapshot, read_pointer
 from footfall.sql import (
     Connection,
     Relation,
@@ -37,6 +38,7 @@ from footfall.sql import (
     texts,
 )
 from footfall.store import LocalStore, NotFound, ObjectStore
+from footfall.whole_files import sha256_of
 
 
 @dataclass
@@ -72,6 +74,28 @@ class Tables:
             return self._by_row(found, visitor)
         return self._by_day(found, first or date.min, last or date.max, visitor)
 
+    def answer(
+        self,
+        query: Sql,
+        tables: Iterable[str],
+        values: Mapping[str, object],
+        first: date | None = None,
+        last: date | None = None,
+    ) -> Connection:
+        """The answer to a query over `tables` under their own names, which reads these days at most.
+
+        Raises as `select` does.
+        """
+        for each in tables:
+            days = (first, last) if self.table(each).day is not None else (None, None)
+            run(
+                self.connection,
+                "CREATE OR REPLACE TEMP VIEW {table} AS {rows}",
+                table=name(each),
+                rows=self.select(each, *days),
+            )
+        return run(self.connection, "{query}", values, query=query)
+
     def table(self, table: str) -> PublishedTable:
         """What the snapshot says of a table. Raises FootfallError where it has none of that name."""
         if table not in self.snapshot.tables:
@@ -91,17 +115,44 @@ class Tables:
         return self._days[visitor]
 
     def paths(self, files: Iterable[DataFile]) -> list[str]:
-        """Local files with their bytes. Raises Expired where one is gone."""
+        """Local files with their bytes. Raises Expired where one is gone with its snapshot, DamagedFile."""
         found = []
         for file in files:
             try:
-                path = self.cache.path(self.store, file.key, file.sha256)
-            except NotFound:
-                raise Expired(self.snapshot.client_id, file.key) from None
-            if not path.exists():
-                raise Expired(self.snapshot.client_id, file.key)
+                path = self.cache.path(self.store, file.key, file.sha256, file.bytes)
+                size = path.stat().st_size
+            except (NotFound, FileNotFoundError):
+                raise self._gone(file) from None
+            if size != file.bytes:
+                raise DamagedFile(self.store.url(file.key), f"has {size} bytes and not {file.bytes}")
             found.append(str(path))
         return found
+
+    def damaged(self, table: str) -> DamagedFile | None:
+        """Which file of a table has other bytes than were published: why the engine could not read it.
+
+        Reads all of them.
+        """
+        for file in self.table(table).files:
+            [path] = self.paths([file])
+            if sha256_of(Path(path)) != file.sha256:
+                if not isinstance(self.store, LocalStore):
+                    Path(path).unlink()
+                    return DamagedFile(
+                        path, "held other bytes than were published", "it is removed: ask again"
+                    )
+                return DamagedFile(
+                    self.store.url(file.key),
+                    "holds other bytes than were published",
+                    "remove it, and the next run of any hour writes it anew",
+                )
+        return None
+
+    def _gone(self, file: DataFile) -> FootfallError:
+        pointer = read_pointer(self.store, self.snapshot.client_id)
+        if pointer is not None and pointer.sha256 == self.snapshot.sha256:
+            return DamagedFile(self.store.url(file.key), "is missing")
+        return Expired(self.snapshot.client_id, file.key)
 
     def _by_day(self, table: PublishedTable, first: date, last: date, visitor: str | None) -> Sql:
         wanted = Span(first, last)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from support.collectors import batch, wire_event
+from support.salted import salt_of_day
 
 from collector.app import Collector
 from collector.clock import LiveClock
@@ -59,11 +60,11 @@ class CountingLake:
         self.asked: list[tuple[str, str]] = []
         self.failure = failure
 
-    def __call__(self, client_id, moment):
+    def __call__(self, client_id, clock, moment):
         self.asked.append((client_id, f"{moment:%Y-%m-%d}"))
         if self.failure:
             raise self.failure
-        return b"s" * 32
+        return salt_of_day(b"s" * 32, clock, moment)
 
 
 def collector_with(spool=None, lake=None, now=lambda: NOON, **options) -> Collector:

@@ -16,6 +16,7 @@ from footfall.access.api_keys import key_hash
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0"
 PAGE = {"Origin": "https://shop.example", "User-Agent": BROWSER, "Content-Type": "text/plain"}
 URL = "https://shop.example/p?utm_source=mail"
+CIP = "203.0.113.9"
 WEBSITE = "0a5f1c9e-8f4e-4f5e-9f7e-1d2c3b4a5f60"
 CLIENTS = {
     "acme": f"""\
@@ -186,7 +187,7 @@ def test_matomo_by_image_form_and_bulk(tools, mark):
     assert view["event"]["matomo"] == {"java": "0"}
     assert "ab12cd34ef56ab78" not in json.dumps(view)  # an id of the device needs tier 3
     assert (play["type"], play["event"]["props"]["category"]) == ("play", "video")
-    assert bought["event"]["props"]["revenue"] == "49.90"
+    assert bought["event"]["props"]["revenue"] == 49.9
     assert bought["event"]["props"]["items"] == [["sku1", "Mug", "", 49.9, 1]]
     assert (searched["type"], searched["event"]["props"]["query"]) == ("search", "mug")
 
@@ -476,8 +477,123 @@ def test_one_bad_event_of_a_batch_costs_itself(tools, mark):
     assert sorted(kinds) == ["event", "refused"]
 
 
+@pytest.mark.parametrize("odd", ["NaN", '"a\tb"', "9" * 5000, "1e999"])
+@pytest.mark.parametrize(
+    ("path", "name", "event", "said"),
+    [
+        ("/v1/batch", "batch", {"type": "track", "event": "T", "userId": "u"}, "properties"),
+        ("/batch", "batch", {"event": "T", "distinct_id": "u"}, "properties"),
+        ("/mp/collect?measurement_id=G-ABC123", "events", {"name": "t"}, "params"),
+    ],
+)
+def test_json_as_some_writers_write_it_costs_no_event_of_a_batch(tools, mark, path, name, event, said, odd):
+    texts = [
+        json.dumps({**event, said: {"mark": mark, "odd": "ODD"}}).replace('"ODD"', value)
+        for value in (odd, "1")
+    ]
+    body = f'{{"{name}": [{", ".join(texts)}]}}'
+
+    reply = send(tools, path, body.encode(), {"X-API-Key": KEYS["write"]})
+
+    assert (reply.status // 100, reply.reason) == (2, None)
+    stored = [line["event"]["props"]["mark"] for line in lines_with(tools, mark, 2)]
+    assert stored == [mark, mark]
+
+
+def test_an_event_of_a_batch_that_is_no_json_goes_to_quarantine_alone(tools, mark):
+    broken = json.dumps(a_track(mark)).removesuffix("}") + ",}"
+    body = f'{{"batch": [{json.dumps(a_track(mark))}, {broken}], "sentAt": null}}'
+
+    reply = send(tools, "/v1/batch", body.encode(), {"Authorization": basic(KEYS["write"])})
+
+    assert (reply.status, reply.headers["x-footfall-refused"]) == (200, "1")
+    kinds = {line["kind"]: line["client_id"] for line in lines_with(tools, mark, 2)}
+    assert kinds == {"event": "acme", "refused": "acme"}
+
+
+def test_a_body_that_nobody_can_read_belongs_to_the_client_of_the_key_in_its_head(tools, mark):
+    body = f'{{"batch": [{{"mark": "{mark}", "context": {{"ip": "{CIP}"'
+
+    reply = send(tools, "/v1/batch", body.encode(), {"Authorization": basic(KEYS["write"])})
+
+    assert (reply.status, reply.reason) == (400, "malformed_json")
+    [line] = lines_with(tools, mark)
+    assert (line["kind"], line["client_id"]) == ("refused", "acme")
+    assert CIP not in json.dumps(line)
+
+
+SHOP, BLOG = "https%3A%2F%2Fshop.example%2F", "https%3A%2F%2Fblog.example%2F"
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/matomo.php", {"requests": [f"?idsite=1&url={SHOP}MARK", f"?idsite=1&url={BLOG}MARK"]}),
+        ("/matomo.php", {"requests": [f"?idsite=1&url={SHOP}MARK", f"?idsite=7&url={SHOP}MARK"]}),
+        (
+            "/api/batch",
+            [
+                {"type": "event", "payload": {"website": website, "hostname": "shop.example", "url": "/MARK"}}
+                for website in (WEBSITE, "7a5f1c9e-8f4e-4f5e-9f7e-1d2c3b4a5f60")
+            ],
+        ),
+        (
+            "/v1/batch",
+            {
+                "batch": [
+                    {"type": "page", "writeKey": key, "properties": {"url": "https://shop.example/MARK"}}
+                    for key in ("public-write-key", "of-somebody-else")
+                ]
+            },
+        ),
+    ],
+)
+def test_no_event_of_a_batch_is_counted_for_a_site_that_it_does_not_name(tools, mark, path, body):
+    text = json.dumps(body).replace("MARK", mark)
+
+    reply = send(tools, path, text.encode(), {"User-Agent": BROWSER})
+
+    assert (reply.status, reply.headers["x-footfall-refused"]) == (200, "1")
+    stored = {line["kind"]: line for line in lines_with(tools, mark, 2)}
+    assert stored["event"]["host"] == "shop.example"
+    assert stored["refused"]["reason"] == "unknown_site"
+
+
+def test_events_of_a_batch_that_name_no_page_are_of_the_page_of_the_first(tools, mark):
+    queries = [f"?idsite=1&url={SHOP}{mark}", f"?idsite=1&e_c={mark}&e_a=click"]
+
+    reply = send(tools, "/matomo.php", {"requests": queries}, {"User-Agent": BROWSER})
+
+    assert json.loads(reply.body) == {"status": "success", "tracked": 2, "invalid": 0}
+    assert {line["client_id"] for line in lines_with(tools, mark, 2)} == {"acme"}
+
+
+def test_what_a_form_does_not_understand_of_a_field_stays_below_its_name(tools, mark):
+    body = {
+        "type": "page",
+        "name": {"de": mark},
+        "messageId": ["m"],
+        "properties": [1, 2],
+        "anonymousId": {"device": "d-1"},
+        "timestamp": "gestern",
+        "context": {"page": {"title": {"x": 1}}, "locale": False},
+    }
+
+    reply = send(tools, "/v1/page", body, {"Authorization": basic(KEYS["write"])})
+
+    assert reply.status == 200
+    [line] = lines_with(tools, mark)
+    assert line["event"]["segment"] == {
+        "name": {"de": mark},
+        "messageId": ["m"],
+        "properties": [1, 2],
+        "context": {"page": {"title": {"x": 1}}, "locale": False},
+    }
+    assert line["event"]["occurred_at_as_sent"] == "gestern"
+    assert "d-1" not in json.dumps(line)
+
+
 SECRET = KEYS["write"]
-CIP = "203.0.113.9"
 
 
 @pytest.mark.parametrize(

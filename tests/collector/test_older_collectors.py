@@ -106,6 +106,14 @@ def test_what_the_tracker_with_buckets_required_is_required(only, mark, path, fi
     assert kinds <= {"refused"}
 
 
+def test_what_it_required_is_asked_for_before_its_bucket_is_compared(only, mark):
+    reply = post(
+        only, "/track", {"bucket": "of-somebody", "timestamp": TRACK["timestamp"], "page": f"/{mark}"}
+    )
+
+    assert (reply.status, json.loads(reply.body)["error"]) == (400, "Missing required field: eventType")
+
+
 @pytest.mark.parametrize("path", ["/collect", "/dev/collect", "/track", "/collect?site=pk_shop_acmeacme1"])
 def test_a_probe_is_answered_as_health_and_nothing_is_stored(only, path):
     before = len(only.stored())

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.collectors import batch, wire_event
 from support.one_collector import IdleShipper, StatedSpool, a_collector
+from support.salted import salt_of_day
 
 from collector.app import Collector
 from collector.sender import Senders, receipt
@@ -155,7 +156,7 @@ class Lake:
         self.asked: list[int] = []
         self.failure = failure
 
-    def find(self, _client_id, moment):
+    def find(self, _client_id, _clock, moment):
         self.asked.append(moment.day)
         if self.failure:
             raise self.failure
@@ -174,7 +175,7 @@ def visits(lake, *moments, agent="Browser/1.0"):
     collector = Collector(
         spool=spool,
         shipper=IdleShipper(),
-        agree_salt=lambda _client, moment: salt_of(moment.day),
+        agree_salt=lambda _client, clock, moment: salt_of_day(salt_of(moment.day), clock, moment),
         find_salt=lake.find,
         pixel=Path("nowhere"),
         now=lambda: now[0],

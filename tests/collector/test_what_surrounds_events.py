@@ -103,7 +103,7 @@ def test_a_time_is_understood_or_the_receipt_stands_for_it(collector, event_id, 
 
 
 @pytest.mark.parametrize(
-    "bad", ["{}", '{"type":"x"}', "5", "null", '{"type":"x","url":"https://a.example/","n":NaN}', "oops"]
+    "bad", ["{}", '{"type":"x"}', "5", "null", '{"type":"x","url":"https://a.example/","n":01}', "oops"]
 )
 def test_an_event_that_is_none_goes_to_quarantine_alone(collector, event_id, bad):
     mark = f'"{event_id}-mark"'
@@ -117,6 +117,37 @@ def test_an_event_that_is_none_goes_to_quarantine_alone(collector, event_id, bad
     if mark in bad:
         [line] = [line for line in collector.stored() if mark in line.get("body", "")]
         assert (line["kind"], line["client_id"]) == ("refused", "demo")
+
+
+@pytest.mark.parametrize("is_batch", [True, False])
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("NaN", None),
+        ("-Infinity", None),
+        ("undefined", None),
+        ('"a\tb\nc"', "a\tb\nc"),
+        ('"say \\"NaN\\" \t"', 'say "NaN" \t'),
+        ('["NaN", NaN, 1]', ["NaN", None, 1]),
+    ],
+)
+def test_json_as_some_writers_write_it_costs_no_event(collector, event_id, written, kept, is_batch):
+    event = json.dumps(wire_event(event_id)).removesuffix("}") + f', "odd": {written}}}'
+    body = f'{{"site":"{SITE}","events":[{event}]}}' if is_batch else event
+
+    reply = post(collector, body.encode(), f"/collect?site={SITE}")
+
+    assert (reply.status, reply.reason) == (204, None)
+    assert collector.await_stored(event_id)["event"]["odd"] == kept
+
+
+def test_personal_data_beside_a_control_character_is_taken_out(collector, event_id):
+    event = json.dumps(wire_event(event_id)).removesuffix("}")
+    event += ', "note": "mail \\"jane\\"\tjane.doe@mail.example", "n": NaN}'
+
+    assert post(collector, event.encode(), f"/collect?site={SITE}").status == 204
+
+    assert collector.await_stored(event_id)["event"]["note"] == 'mail "jane"\tredacted-email'
 
 
 def test_a_body_that_was_cut_off_is_no_batch(collector, event_id):

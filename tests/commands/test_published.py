@@ -9,6 +9,7 @@ import pytest
 from support.command_line import command_line
 from support.publishing import Shelf, mart_warehouse, see
 
+from footfall import keys
 from footfall.store import LocalStore
 
 MONDAY, TUESDAY = date(2026, 4, 13), date(2026, 4, 14)
@@ -71,7 +72,8 @@ def test_the_query_runs_in_any_duckdb(footfall):
         (("read", "demo", "sessions", "--from", "2026-01-02", "--to", "2026-01-01"), "is after"),
         (("read", "demo", "nothing"), "there is no published table 'nothing'"),
         (("read", "demo", "visitors", "--from", "2026-01-02"), "lies by row and not by day"),
-        (("list", "--client", "nobody"), "nothing is published of nobody"),
+        (("list", "--client", "nobody"), "no client 'nobody' has a valid file or published tables"),
+        (("read", "nobody", "sessions"), "no client 'nobody' has a valid file or published tables"),
         (("read", "../../raw", "sessions"), "is not an object key"),
     ],
 )
@@ -80,3 +82,56 @@ def test_what_cannot_be_read_is_said_in_one_line(footfall, words, said):
 
     assert (done.returncode, done.stdout) == (1, "")
     assert said in done.stderr and len(done.stderr.splitlines()) == 1
+
+
+def _longer(path):
+    path.write_bytes(path.read_bytes() + b"x")
+
+
+def _other_bytes(path):
+    data = bytearray(path.read_bytes())
+    data[4:-8] = b"x" * (len(data) - 12)
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda path: path.unlink(), "is missing; the next run of any hour writes it anew"),
+        (_longer, "bytes and not "),
+        (_other_bytes, "holds other bytes than were published; remove it, and the next run of any hour"),
+    ],
+)
+def test_a_damaged_file_is_named_in_one_line_with_what_mends_it(tmp_path, damage, said):
+    shelf = Shelf(tmp_path, LocalStore(tmp_path / "lake"))
+    with mart_warehouse() as connection:
+        for day in (MONDAY, TUESDAY):
+            see(connection, day, "ann")
+        shelf.publish(connection, "demo")
+        [monday] = (tmp_path / "lake").rglob(f"page_views/{MONDAY}-*.parquet")
+        damage(monday)
+        footfall = command_line(tmp_path)
+
+        done = footfall("published", "read", "demo", "page_views")
+
+        assert done.returncode == 1
+        [line] = done.stderr.splitlines()
+        assert monday.name in line and said in line
+        tuesday = footfall("published", "read", "demo", "page_views", "--from", f"{TUESDAY}")
+        assert len(tuesday.stdout.splitlines()) == 2
+        monday.unlink(missing_ok=True)
+        shelf.publish(connection, "demo")
+    assert len(footfall("published", "read", "demo", "page_views").stdout.splitlines()) == 3
+
+
+def test_a_damaged_pointer_is_not_taken_for_a_client_of_whom_nothing_is_published(tmp_path):
+    shelf = Shelf(tmp_path, LocalStore(tmp_path / "lake"))
+    with mart_warehouse() as connection:
+        shelf.publish(connection, "demo")
+        shelf.store.put(keys.published_pointer("demo"), b"{")
+
+        done = command_line(tmp_path)("published", "read", "demo", "page_views")
+
+        assert "current.json is damaged (it names no snapshot); the next run of any hour" in done.stderr
+        shelf.publish(connection, "demo")
+    assert command_line(tmp_path)("published", "read", "demo", "page_views").returncode == 0

@@ -1,5 +1,6 @@
 """`footfall demo`, as a new user meets it."""
 
+import json
 import re
 from pathlib import Path
 
@@ -29,6 +30,21 @@ def test_two_days_of_traffic_arrive_in_verified_files(installation):
     again = installation.run("verify", str(installation.home / "buckets" / "agency"))
     assert again.returncode == 0, again.stdout
     assert "all as promised" in again.stdout
+
+    figures = installation.run("published", "read", "demo", "daily_metrics", "--format", "json").stdout
+    rows = [json.loads(line) for line in figures.splitlines()]
+    old = installation.home.parent / "old.csv"
+    old.write_text("Date,Unique visitors,Visits,Pageviews\n")
+    with old.open("a") as file:
+        for row in rows:
+            file.write(f"{row['date']},{row['visitors']},{row['sessions']},{2 * row['page_views']}\n")
+    compared = installation.run("import", "--client", "demo", "--compare", str(old))
+    assert compared.returncode == 0, compared.stdout + compared.stderr
+    assert len(rows) >= 2
+    views, sessions = (sum(row[name] for row in rows) for name in ("page_views", "sessions"))
+    sums = next(line for line in compared.stdout.splitlines() if line.startswith("in all"))
+    assert f"{2 * views:,} → {views:,} (-50.0%)" in sums
+    assert f"{sessions:,} → {sessions:,} (+0.0%)" in sums
 
     left = [path.relative_to(installation.home).as_posix() for path in installation.home.rglob("*")]
     assert unknown(path for path in left if (installation.home / path).is_file()) == []

@@ -48,7 +48,7 @@ def test_no_site_takes_a_path_of_a_form_for_itself(path):
 
 def read(name: str, event: dict, **around) -> dict:
     """An event of ours, checked, of what a tool's program with a key sends."""
-    ours = event_of(forms()[name], event, around, host="shop.example", is_keyed=True)
+    ours = event_of(name, forms()[name], event, around, host="shop.example", is_keyed=True)
     return json.loads(check_event(json.dumps(ours).encode()).raw)
 
 
@@ -114,7 +114,7 @@ _NAMES = sorted(
 )
 def test_anything_at_all_is_an_event_or_a_refusal(name, event, around):
     try:
-        ours = event_of(forms()[name], event, around, host="shop.example")
+        ours = event_of(name, forms()[name], event, around, host="shop.example")
     except Refused:
         return
     assert {"type", "url", "form"} <= ours.keys()

@@ -41,7 +41,7 @@ def test_a_file_without_a_place_is_seen(path):
         ("warehouse.duckdb.lock", "warehouse.duckdb.lock"),
         ("warehouse.rebuilt.duckdb.wal", "warehouse.rebuilt.duckdb*"),
         ("keys/public/0b881b4e0231aaaa.pem", "keys"),
-        ("spool/salts/salts/client=demo/day=2026-11-29.json", "spool"),
+        ("spool/salts/salts/client=demo/zone=UTC/day=2026-11-29.json", "spool"),
     ],
 )
 def test_what_lies_beside_or_below_a_place_is_its(path, name):
@@ -71,8 +71,8 @@ def test_every_key_of_the_lake_has_a_place():
         keys.source_record("demo", "cdn", HOUR),
         keys.enrichment_object(HOUR, "a" * 64),
         keys.identity_object("demo", 1, "demo"),
-        keys.salt_object("demo", "2026-11-29"),
-        keys.destroyed_salt_object(keys.salt_object("demo", "2026-11-29")),
+        keys.salt_object("demo", "UTC", HOUR.date()),
+        keys.destroyed_salt_object(keys.salt_object("demo", "UTC", HOUR.date())),
         keys.published_file("demo", "sessions", "2026-11-29", "a" * 64),
         keys.published_snapshot("demo", "a" * 64),
         keys.published_pointer("demo"),

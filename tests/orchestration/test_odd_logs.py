@@ -14,8 +14,8 @@ from footfall.errors import FootfallError
 from footfall.hours import HOUR
 from footfall.keys import client_of_raw_object
 from footfall.landing import count_stored
-from footfall.privacy import Salts
 from footfall.raw_object import compress
+from footfall.salts import Salts
 from footfall.store import LocalStore
 from sources.event_names import EventNames
 from sources.import_events import import_events

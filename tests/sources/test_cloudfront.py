@@ -19,7 +19,8 @@ from footfall.clients import LogSource, Site
 from footfall.errors import FootfallError
 from footfall.hours import HOUR, floor
 from footfall.keys import raw_prefix
-from footfall.privacy import Salts, visitor_id
+from footfall.privacy import visitor_id
+from footfall.salts import Salts
 from footfall.store import LocalStore, StoreError, open_store
 from orchestration.defs.sources.assets import access_logs
 from orchestration.ingest.hour import ingest_hours
@@ -213,7 +214,7 @@ def test_a_request_s_own_address_is_in_no_part_of_its_lines(world, own):
 
 def test_one_visitor_is_the_same_to_the_log_and_to_the_pixel(tmp_path):
     _, lines = converted(tmp_path, ("a.log", log(line())))
-    salt = Salts(LocalStore(tmp_path / "lake")).of("demo", AT)
+    salt = Salts(LocalStore(tmp_path / "lake")).of("demo", "UTC", AT)
     assert requests(lines)[0]["visitor_id"] == visitor_id(salt, "shop", "198.51.100.7", "Mozilla/5.0 (X11)")
 
 

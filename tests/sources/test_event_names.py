@@ -9,7 +9,7 @@ import zstandard
 from support.converted_logs import converted
 from support.orchestration_builders import client
 
-from footfall.privacy import Salts
+from footfall.salts import Salts
 from footfall.store import LocalStore
 from sources.event_names import EventNames
 from sources.log_import import import_log

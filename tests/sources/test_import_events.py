@@ -10,10 +10,11 @@ import pytest
 
 from footfall.clients import Client, Destination, Export, Site
 from footfall.errors import FootfallError
-from footfall.privacy import Salts, first_party_visitor_id
+from footfall.privacy import first_party_visitor_id
+from footfall.salts import Salts
 from footfall.store import LocalStore
 from sources.event_names import EventNames
-from sources.import_events import import_events
+from sources.import_events import EventReceiver, import_events
 
 AT = "2026-05-01T12:30:00Z"
 NAMES = EventNames("k" * 32)
@@ -48,7 +49,8 @@ class World:
     def take(self, *lines, packed=False):
         text = b"\n".join(lines) + b"\n"
         self.path.write_bytes(gzip.compress(text, mtime=0) if packed else text)
-        return import_events(self.path, OWNER, OWNER.sites[0], self.lake, Salts(self.lake), NAMES, now=NOW)
+        receiver = EventReceiver(OWNER, OWNER.sites[0], self.lake, Salts(self.lake), NAMES)
+        return import_events(self.path, receiver, now=NOW)
 
     def stored(self):
         import zstandard

@@ -12,7 +12,7 @@ import zstandard
 
 from footfall.clients import Client, Site, load_registry
 from footfall.errors import FootfallError
-from footfall.privacy import Salts
+from footfall.salts import Salts
 from footfall.store import AlreadyExists, LocalStore, StoreError
 from sources.event_names import EventNames
 from sources.importer import ImportReport
@@ -316,11 +316,11 @@ class GrowingSalts(Salts):
         super().__init__(store)
         self.path = path
 
-    def of(self, client_id: str, moment: datetime) -> bytes:
+    def of(self, client_id: str, clock: str, moment: datetime) -> bytes:
         if not self._known:
             with self.path.open("a") as file:
                 file.write(line("/late"))
-        return super().of(client_id, moment)
+        return super().of(client_id, clock, moment)
 
 
 def test_a_log_that_grows_meanwhile_is_refused_whole(lake: Lake) -> None:

@@ -40,7 +40,12 @@ def api_key(role: str, *permissions: str, **more: Any) -> dict[str, Any]:
 def two_clients() -> list[dict[str, Any]]:
     """`one` has two sites and keys of every role, `two` has a site and a key."""
     sites = [
-        {"site_id": "shop", "key": "pk_shop_1234", "domains": ["shop.example"]},
+        {
+            "site_id": "shop",
+            "key": "pk_shop_1234",
+            "domains": ["shop.example"],
+            "properties": ["plan", "is member"],
+        },
         {"site_id": "blog", "key": "pk_blog_1234", "domains": ["blog.example"], "timezone": "Europe/Berlin"},
     ]
     keys = [
@@ -206,7 +211,7 @@ _REPORTS = {
         "channel": "channel",
         "source": "source",
         "medium": "medium",
-        "campaign": "coalesce(campaign, '(not set)')",
+        **{each: f"coalesce({each}, '(not set)')" for each in ("campaign", "term", "content")},
     },
     "geo_daily": {each: f"coalesce({each}, '(unknown)')" for each in ("country", "region", "city")},
     "devices_daily": {each: f"coalesce({each}, '(unknown)')" for each in ("device", "browser", "os")},
@@ -268,6 +273,12 @@ class Reply:
     @property
     def json(self) -> Any:
         return json.loads(self.body)
+
+
+def results(reply: Reply) -> list[tuple[tuple[Any, ...], tuple[Any, ...]]]:
+    """Dimensions and metrics of each row of an answer."""
+    assert reply.status == 200, reply.body
+    return [(tuple(row["dimensions"]), tuple(row["metrics"])) for row in reply.json["results"]]
 
 
 class Api:

@@ -8,7 +8,7 @@ import zstandard
 from support.orchestration_builders import client
 
 from footfall.clients import Client, Site
-from footfall.privacy import Salts
+from footfall.salts import Salts
 from footfall.store import LocalStore
 from sources.conversion import Receiver
 from sources.event_names import EventNames

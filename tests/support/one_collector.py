@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from support.collectors import SITE, batch, wire_event
+from support.salted import salt_of_day
 
 from collector.app import Collector
 from collector.options import Options
@@ -61,7 +62,7 @@ def a_collector(spool: StatedSpool | None = None, pixel: Path = Path("nowhere"),
     collector = Collector(
         spool=spool or StatedSpool(),
         shipper=IdleShipper(),
-        agree_salt=lambda _client, _moment: b"s" * 32,
+        agree_salt=lambda _client, clock, moment: salt_of_day(b"s" * 32, clock, moment),
         pixel=pixel,
         now=lambda: NOON,
         options=Options(**options),

@@ -1,10 +1,11 @@
 {{ config(meta={'rebuilt_by': 'bridges'}) }}
 
 {#-
-    A cookieless visitor has another id after midnight UTC. Events of the first half hour of a day carry the id
+    A cookieless visitor has another id after the midnight of the site. Events of the first half hour of a day carry the id
     that the same device had the day before; a session that has such an event looks for the session it continues.
 -#}
 
+-- depends_on: {{ ref('int_orders') }}
 with
 
 {% if is_partial() %}

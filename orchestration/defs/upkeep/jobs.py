@@ -6,7 +6,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from footfall.privacy import Salts
+from footfall.salts import Salts
 from footfall.settings import Settings
 from orchestration.defs.upkeep.runs import prune_runs
 from orchestration.resources.lake import Lake

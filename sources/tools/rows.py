@@ -1,0 +1,190 @@
+"""The rows of an export as objects, whatever they lie in: lines of JSON, an array, CSV, TSV, Parquet.
+
+Which of these it is, the file tells. Plain or compressed, in bounded memory but for an array, which is one
+value.
+"""
+
+import codecs
+import csv
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from footfall.errors import FootfallError
+from footfall.event import Refusal, Refused
+from sources.contents import MAX_LINE_BYTES, content_pieces, examined, numbered_lines
+from sources.tools.export import Tool
+
+#: Bytes of an array of JSON, which is read as a whole. Matomo gives 1,000 visits in some 5 MB.
+MAX_ARRAY_BYTES = 256 << 20
+_PARQUET = b"PAR1"
+_decode = msgspec.json.Decoder().decode
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row by its number from 1. `raw`: its text, for quarantine; `problem`: why it is none."""
+
+    number: int
+    raw: bytes
+    fields: dict[str, Any] | None
+    problem: Refused | None = None
+
+
+def json_rows(path: Path, seen: Callable[[bytes], None]) -> Iterator[Row]:
+    """A JSON object a line. Raises FootfallError where the file cannot be read."""
+    for number, line in numbered_lines(path, seen):
+        yield _row(number, line)
+
+
+def tool_rows(path: Path, tool: Tool, seen: Callable[[bytes], None]) -> Iterator[Row]:
+    """The rows of a tool's export. `seen` gets the bytes of the file, in whatever pieces.
+
+    Raises FootfallError where it cannot be read, or is a table of something else.
+    """
+    content = examined(path)
+    if content.head.startswith(_PARQUET):
+        return _of_parquet(path, tool, seen)
+    start = content.head.removeprefix(codecs.BOM_UTF8).lstrip()[:1]
+    if start == b"[":
+        return _of_array(path, content.size, seen)
+    if start == b"{":
+        return json_rows(path, seen)
+    return _of_table(path, tool, seen)
+
+
+def _of_array(path: Path, size: int, seen: Callable[[bytes], None]) -> Iterator[Row]:
+    if size > MAX_ARRAY_BYTES:
+        raise FootfallError(
+            f"{path} is one JSON array of {size} bytes, and {MAX_ARRAY_BYTES} is the most: export it in "
+            "parts, or as a JSON object a line; nothing was imported"
+        )
+    text = b"".join(content_pieces(path))
+    seen(text)
+    try:
+        values = msgspec.json.decode(text.removeprefix(codecs.BOM_UTF8), type=list[msgspec.Raw])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise FootfallError(f"{path} begins like a JSON array and is none: export it again") from None
+    for number, value in enumerate(values, 1):
+        yield _row(number, bytes(value))
+
+
+def _of_table(path: Path, tool: Tool, seen: Callable[[bytes], None]) -> Iterator[Row]:
+    """CSV or TSV with a line of names, or with the columns that the tool's file says."""
+    lines = _texts(path, seen)
+    first = next(lines, "")
+    delimiter = max("\t,;", key=first.count)
+    names = next(csv.reader([first], delimiter=delimiter), [])
+    if tool.export.columns and not tool.export.is_known(names):
+        names = tool.export.columns
+        yield _table_row(1, next(csv.reader([first], delimiter=delimiter, quoting=csv.QUOTE_NONE)), names)
+        reader = csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_NONE)
+    else:
+        require_known(path, tool, names)
+        reader = csv.reader(lines, delimiter=delimiter)
+    number = 1
+    while True:
+        number += 1
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as problem:
+            yield Row(number, b"", None, Refused(Refusal.MALFORMED_LOG_LINE, f"no line of CSV: {problem}"))
+            continue
+        if cells:
+            yield _table_row(number, cells, names)
+
+
+def _table_row(number: int, cells: list[str], names: list[str]) -> Row:
+    fields: dict[str, Any] = {name: cell for name, cell in zip(names, cells, strict=False) if cell != ""}
+    raw = msgspec.json.encode(fields)
+    if len(cells) != len(names):
+        detail = f"{len(cells)} columns, expected {len(names)}"
+        return Row(number, raw, None, Refused(Refusal.MALFORMED_LOG_LINE, detail))
+    return Row(number, raw, fields)
+
+
+def _texts(path: Path, seen: Callable[[bytes], None]) -> Iterator[str]:
+    """The lines with their ends: a cell may hold one."""
+    rest = b""
+    is_first = True
+    for piece in content_pieces(path):
+        seen(piece)
+        *whole, rest = (rest + piece).split(b"\n")
+        for line in whole:
+            yield _text(line, is_first)
+            is_first = False
+        if len(rest) > MAX_LINE_BYTES:
+            rest = rest[: MAX_LINE_BYTES + 1]
+    if rest:
+        yield _text(rest, is_first)
+
+
+def _text(line: bytes, is_first: bool) -> str:
+    line = line.removeprefix(codecs.BOM_UTF8) if is_first else line
+    return line.decode("utf-8", "replace").replace("\0", "\ufffd").removesuffix("\r") + "\n"
+
+
+def _of_parquet(path: Path, tool: Tool, seen: Callable[[bytes], None]) -> Iterator[Row]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    for piece in content_pieces(path):
+        seen(piece)
+    try:
+        with pq.ParquetFile(path) as file:
+            require_known(path, tool, file.schema_arrow.names)
+            number = 0
+            for batch in file.iter_batches(batch_size=1000):
+                for fields in batch.to_pylist():
+                    number += 1
+                    yield _row(number, json.dumps(fields, default=_plain).encode())
+    except (pa.ArrowException, OSError) as error:
+        raise FootfallError(
+            f"{path} cannot be read as Parquet ({type(error).__name__}): copy it again"
+        ) from None
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return (value if value.tzinfo else value.replace(tzinfo=UTC)).isoformat()
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return float(value)
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def _row(number: int, raw: bytes) -> Row:
+    if len(raw) > MAX_LINE_BYTES:
+        detail = f"longer than {MAX_LINE_BYTES} bytes"
+        return Row(number, raw, None, Refused(Refusal.EVENT_TOO_LARGE, detail))
+    try:
+        fields = _decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        fields = None
+    if not isinstance(fields, dict):
+        return Row(number, raw, None, Refused(Refusal.MALFORMED_JSON, "not one JSON object on the line"))
+    return Row(number, raw, fields)
+
+
+def require_known(path: Path, tool: Tool, names: list[str]) -> None:
+    """Raises FootfallError for a table that is no export of events of this tool."""
+    if tool.export.is_known(names):
+        return
+    if tool.export.sums and set(tool.export.sums) <= set(names):
+        raise FootfallError(
+            f"{path} holds sums by day and no events: give it to `footfall import --compare`, which puts "
+            "them beside ours; nothing was imported"
+        )
+    raise FootfallError(
+        f"{path} is no export of {tool.export.title}: expected the columns {tool.export.known_text}, found "
+        f"{', '.join(names[:8])[:200] or 'none'}; nothing was imported"
+    )
