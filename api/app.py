@@ -81,6 +81,10 @@ def openapi_document() -> dict[str, Any]:
 
 def _complete(operation: dict[str, Any]) -> None:
     reach = operation[REACH]
+    # The summary is the first sentence: the description goes on from there.
+    rest = operation.pop("description", "").removeprefix(operation["summary"]).lstrip(". ")
+    if rest:
+        operation["description"] = rest
     said = operation["responses"]
     for status, response in list(said.items()):
         if response.get("description") == "problem" or status == "422":

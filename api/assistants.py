@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from api.page import described
 from api.routing import ASSIST
 
 #: Where OpenAPI keeps schemas that others name, and where JSON Schema does.
@@ -75,7 +76,7 @@ def _tool(method: str, path: str, operation: Mapping[str, Any], defs: Mapping[st
         properties[name], places[name] = schema, "body"
     return Tool(
         operation["operationId"],
-        operation["description"],
+        described(operation),
         {
             "type": "object",
             "properties": properties,

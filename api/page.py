@@ -33,6 +33,11 @@ def operations(document: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[
             yield method.upper(), path, operation
 
 
+def described(operation: Mapping[str, Any]) -> str:
+    """What an operation says of itself, whole."""
+    return " ".join(filter(None, [f"{operation['summary']}.", operation.get("description", "")]))
+
+
 def who(operation: Mapping[str, Any]) -> str:
     """Who may ask, in words."""
     permission = operation[PERMISSION]
@@ -70,7 +75,7 @@ def markdown_of(document: Mapping[str, Any]) -> str:
         if operation["tags"][0] != tag:
             tag = operation["tags"][0]
             found.append(f"### {tag}\n")
-        found.append(f"**`{method} {path}`** — {operation['description']} For {who(operation)}.\n")
+        found.append(f"**`{method} {path}`** — {described(operation)} For {who(operation)}.\n")
         rows = [
             f"| `{each['name']}` | {each['in']} | {each.get('description', '')} |"
             for each in operation.get("parameters", [])
@@ -104,9 +109,7 @@ def page_of(document: Mapping[str, Any]) -> str:
             tag = operation["tags"][0]
             parts.append(f"<h2>{html.escape(tag)}</h2>")
         parts.append(f'<h3 id="{html.escape(operation["operationId"])}">{method} {html.escape(path)}</h3>')
-        parts.append(
-            f"<p>{html.escape(operation['description'])} <i>For {html.escape(who(operation))}.</i></p>"
-        )
+        parts.append(f"<p>{html.escape(described(operation))} <i>For {html.escape(who(operation))}.</i></p>")
         parts.append(_parameters(operation))
         line = curl_of(method, path, operation)
         if line:

@@ -91,14 +91,7 @@ def run(*, events: int = 100_000, histories: Sequence[int] = (1_000_000, 5_000_0
 def measured(folder: Path, events: int, histories: Sequence[int]) -> list[Row]:
     """The same in a folder, where what is there is used again."""
     for history in histories:
-        place = folder / str(history)
-        if not (place / "whole.json").exists():
-            say(f"published: a history of {history:,} page views")
-            place.mkdir(parents=True, exist_ok=True)
-            (place / "next").write_text(f"{history + HOURS_OF_TODAY * events}")
-            made = _apart("history", place, history)
-            whole = _apart("publish", place, 0)
-            (place / "whole.json").write_text(json.dumps({"made": made, "whole": whole}))
+        prepare(folder / str(history), history, events)
     sides: dict[int, list[dict[str, float]]] = {history: [] for history in histories}
     for _ in range(3):
         for history in histories:
@@ -129,6 +122,17 @@ def measured(folder: Path, events: int, histories: Sequence[int]) -> list[Row]:
     ]
 
 
+def prepare(place: Path, history: int, events: int = 100_000) -> None:
+    """A folder with so many page views, and hours of `events` today, published; nothing where they are."""
+    if not (place / "whole.json").exists():
+        say(f"published: a history of {history:,} page views")
+        place.mkdir(parents=True, exist_ok=True)
+        (place / "next").write_text(f"{history + HOURS_OF_TODAY * events}")
+        made = _apart("history", place, history)
+        whole = _apart("publish", place, 0)
+        (place / "whole.json").write_text(json.dumps({"made": made, "whole": whole}))
+
+
 def cpu_of(sides: list[dict[str, float]]) -> float:
     """The median of CPU seconds."""
     return statistics.median(side["cpu"] for side in sides)
@@ -146,7 +150,7 @@ def _history(folder: Path, history: int) -> dict[str, float]:
             "CREATE TABLE intermediate.unpublished_visitors "
             "(client_id VARCHAR, site_id VARCHAR, visitor_id VARCHAR);"
             "CREATE TABLE intermediate.published_snapshots (client_id VARCHAR, snapshot VARCHAR);"
-            "CREATE TABLE ingest.hours (received_hour TIMESTAMPTZ)"
+            "CREATE TABLE ingest.hours (received_hour TIMESTAMPTZ, had_ended BOOLEAN)"
         )
         _see(connection, 0, history, history // PER_VISITOR, DAYS)
         _see(connection, history, int((folder / "next").read_text()), history // PER_VISITOR, 0)

@@ -18,7 +18,8 @@ from schemathesis.specs.openapi.checks import (
 from support.api_builders import KEYS, a_delivery, a_domain, an_alert, served
 from support.repository import ROOT
 
-from api.page import operations
+from api.app import openapi_document
+from api.page import described, operations
 
 CHECKS = (not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance)
 
@@ -107,3 +108,10 @@ def test_every_route_that_can_have_an_example_has_one(api):
 def _answers(api, path, operation):
     query = (operation.get("x-footfall-example") or {}).get("query", "")
     return api.ask("GET", f"{path}?{query}", role="other").status == 200
+
+
+def test_what_a_route_does_is_said_once_in_its_document():
+    for method, path, operation in operations(openapi_document()):
+        assert operation["summary"], (method, path)
+        assert operation["summary"] not in operation.get("description", ""), (method, path)
+        assert described(operation).startswith(f"{operation['summary']}."), (method, path)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import collector, delivery, hour, ingest, models, published, ui
+from bench import api, collector, delivery, hour, ingest, models, published, ui
 from bench.measure import Row, alternate, rate, table, timed_row
 from bench.traffic import EVENT_BYTES, SITE_KEY, body
 from footfall.event import check_event, parse_batch
@@ -176,3 +176,15 @@ def test_a_rate_shows_three_digits(value, text):
 
 def test_a_table_has_a_line_for_each_row():
     assert len(table([Row("a", "1", "2", [0.5], ""), Row("b", "1", "2", [0.5], "")]).splitlines()) == 4
+
+
+@pytest.mark.proof  # a process of the API, and a history that is published
+def test_the_api_is_measured_by_kind_of_question_with_callers_at_once():
+    rows = api.run(history=2000)
+
+    assert [row.what.split(" over ")[0] for row in rows] == [
+        "start of `footfall api`",
+        *api.GOALS,
+    ]
+    for row in rows[1:]:
+        assert re.search(r"^p95 [\d,]+ ms$", row.ours)
