@@ -21,6 +21,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "demo": "two days of traffic, from HTTP to verified files; then serve",
         "up": "collector, API, Dagster UI and daemon, until Ctrl-C",
         "api": "the API alone, until Ctrl-C",
+        "mcp": "the API's questions as tools for an assistant",
         "doctor": "is this installation able to do its work? --watch: is it alive?",
     },
     "Clients": {
@@ -29,15 +30,14 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "domains": "the registry of domains: list, approve, block, retire, verify",
         "reload": "let a running Dagster load the client files anew",
     },
-    "Data in": {
-        "import": "access logs, CloudFront logs or events of another tool",
-        "enrich": "fields of stored events that were learnt later",
+    "Data in, tables, deliveries": {
+        "import": "access logs, events, or the export of another tool",
+        "enrich": "what was learnt later of stored events",
         "replay": "quarantined lines again, under the rules of today",
-    },
-    "Tables and deliveries": {
         "run": "hours, from raw objects to files in the clients' buckets",
         "rebuild": "every model anew, after a change of the models",
         "published": "the tables that programs read: list, read",
+        "ask": "saved questions of these tables, and what each answers",
         "deliveries": "the ledger: list, replay, restate, rebuild, usage",
         "verify": "a bucket against its manifests",
     },

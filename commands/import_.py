@@ -105,7 +105,10 @@ class _Place:
         if geo is not None:
             receiver = replace(receiver, place=geo.place)
         for file in files:
-            report = import_events(file.path, receiver, None if tool is None else tools()[tool])
+            try:
+                report = import_events(file.path, receiver, None if tool is None else tools()[tool])
+            except FootfallError as error:
+                raise file.named_in(error) from None
             file.let_go()
             taken = _Taken(
                 report.lines,
@@ -156,7 +159,9 @@ class _Place:
                 undeclared=counts.undeclared,
             )
             name = done.names[0] if len(done.names) == 1 else f"{len(done.names)} files"
-            chosen = f"{done.form.name}: {done.why}" if done.form and not (log_format or notation) else ""
+            verb = "is" if len(done.names) == 1 else "are"
+            is_told = log_format or notation
+            chosen = f"{verb} {done.form.name}: {done.why}" if done.form and not is_told else ""
             yield _Said(name, "requests" if keeps else "page views", taken, chosen)
 
 
@@ -281,7 +286,7 @@ def _told(said: Iterator[_Said]) -> _Taken:
         if each.taken.damaged and not each.taken.lines:
             continue
         if each.format:
-            print(f"{each.name} is {each.format}")
+            print(f"{each.name} {each.format}")
         print(f"{each.name}: {each.taken.text(each.noun)}", flush=True)
         nouns[each.noun] = None
         count += 1

@@ -1,6 +1,6 @@
 """No orphans: a process that is told when the one that started it has ended, however that ended.
 
-Who is killed (kill -9, or by a machine out of memory) can end nobody. What he has started would hold ports
+Who is killed (kill -9, or by a machine out of memory) can end nobody. What it has started would hold ports
 and locks, and a daemon without its `up` would go on beside that of the next one.
 """
 
@@ -16,7 +16,7 @@ _prctl = getattr(ctypes.CDLL(None), "prctl", None) if sys.platform == "linux" el
 
 
 def ends_with_parent() -> Callable[[], None]:
-    """What a child runs first, after the fork: it gets SIGTERM once this process is gone, however.
+    """What a child runs first, between fork and program: it gets SIGTERM once this process is gone.
 
     To be called by the parent, in the thread that starts the child, which must live as long as the parent.
     Does nothing where there is no Linux.

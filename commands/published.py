@@ -79,7 +79,8 @@ def _json(columns: list[str]) -> Callable[[tuple[Any, ...]], None]:
     return lambda row: print(json.dumps(dict(zip(columns, row, strict=True)), default=str))
 
 
-_FORMATS = {"csv": _csv, "json": _json}
+#: How rows are printed → what prints one, given the names of the columns.
+FORMATS = {"csv": _csv, "json": _json}
 
 
 @command.command()
@@ -89,7 +90,7 @@ _FORMATS = {"csv": _csv, "json": _json}
 @click.option("--to", "last", type=DAY, metavar="DAY", help="The last local day, itself too.")
 @click.option("--visitor", metavar="ID", help="Rows of this visitor; the index says in which days they are.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="No more rows than this.")
-@click.option("--format", "form", type=click.Choice(list(_FORMATS)), default="csv", show_default=True)
+@click.option("--format", "form", type=click.Choice(list(FORMATS)), default="csv", show_default=True)
 @click.option("--sql", "is_sql", is_flag=True, help="The query for DuckDB, in place of its rows.")
 @with_state
 def read(settings: Settings, client_id: str, table: str, **how: Any) -> int:
@@ -111,7 +112,7 @@ def read(settings: Settings, client_id: str, table: str, **how: Any) -> int:
             rows = tables.relation(table, first, last, how["visitor"])
             if how["limit"]:
                 rows = rows.limit(how["limit"])
-            write = _FORMATS[how["form"]](list(rows.columns))
+            write = FORMATS[how["form"]](list(rows.columns))
             while some := rows.fetchmany(10_000):
                 for row in some:
                     write(row)

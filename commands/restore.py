@@ -89,9 +89,9 @@ def restore(
     print(f"restored {snapshot.name}: {len(snapshot.files)} files; the key {snapshot.key_id} signs as before")
     if put_back:
         print(f"lake: {put_back} objects put back into {settings.lake}")
-    for name in damaged:
+    for lost in damaged:
         print(
-            f"DAMAGED  {beside.url(name)} is not what was written: put another copy of it to {lake.url(name)}"
+            f"DAMAGED  {beside.url(lost)} is not what was written: put another copy of it to {lake.url(lost)}"
         )
     first = settings.first_hour_file
     if first.exists():

@@ -283,11 +283,12 @@ class LocalStore:
 
     def _put(self, key: str, source: BinaryIO, create_only: bool) -> None:
         target = self._path(key)
-        part = target.parent / f"{self._PART}{os.getpid()}-{secrets.token_hex(6)}"
+        folder = target.parent
+        part = folder / f"{self._PART}{os.getpid()}-{secrets.token_hex(6)}"
         try:
-            self._make_folder(target.parent)
+            self._make_folder(folder)
             with part.open("xb") as file:
-                os.fchmod(file.fileno(), target.parent.stat().st_mode & 0o666)
+                os.fchmod(file.fileno(), folder.stat().st_mode & 0o666)
                 shutil.copyfileobj(source, file, _PIECE_BYTES)
                 file.flush()
                 os.fsync(file.fileno())
@@ -296,7 +297,7 @@ class LocalStore:
                 part.unlink()
             else:
                 part.replace(target)
-            sync_folder(target.parent)
+            sync_folder(folder)
         except AlreadyExists:
             part.unlink()
             raise

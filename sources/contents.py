@@ -34,6 +34,7 @@ HEAD_BYTES = 1 << 20
 #: Bytes of whole lines that are given at once.
 CHUNK_BYTES = 8 << 20
 
+_HOLE = re.compile(rb"\n\0+")
 _HEADER = re.compile(rb"(?m)^(?:\xef\xbb\xbf)?(#Fields:[^\r\n]*)(?=[\r\n])")
 _CHUNK = 1 << 16  # bytes read at a time
 _SMALL = 1 << 12  # bytes of compressed input: four of zstd can decompress to 128 KiB
@@ -53,8 +54,8 @@ _PACKED_TWICE = {**_PACKED, _BZIP2: "compressed with bzip2", _XZ: "compressed wi
 class Content:
     """A file that was read to its end.
 
-    `size`, `lines`: bytes of what it holds, and line ends in it; `head`: its first HEAD_BYTES. `headers`: its
-    lines that begin with `#Fields:`, each once.
+    `size`, `lines`: bytes of what it holds but holes, and line ends in it; `head`: its first HEAD_BYTES.
+    `headers`: its lines that begin with `#Fields:`, each once.
     """
 
     path: Path
@@ -72,28 +73,52 @@ def examined(path: Path, *, max_bytes: int | None = None, max_lines: int | None 
     To be asked before lines are looked at: that takes a hundred times as long, and a bomb is all line ends.
     """
     digest = hashlib.sha256()
-    size = lines = 0
+    raw_size = size = lines = 0
     has_nul = False
     head = bytearray()
     headers: dict[bytes, None] = {}
     rest = b""
-    for piece in content_pieces(path):
+    without_holes = _Holes()
+    for n, raw_piece in enumerate(content_pieces(path)):
+        digest.update(raw_piece)
+        raw_size += len(raw_piece)
+        if max_bytes is not None and raw_size > max_bytes:
+            raise FootfallError(f"{path} holds more than {max_bytes} bytes; nothing was imported")
+        is_table = (raw_piece if n == 0 else head).startswith(b"PAR1")
+        piece = raw_piece if is_table else without_holes(raw_piece)
         end = piece.rfind(b"\n") + 1
         if b"#Fields:" in piece or rest.startswith((b"\n#", b"#")):
             headers.update(dict.fromkeys(_HEADER.findall(rest + piece)))
         rest = (piece[end - 1 :] if end else rest + piece)[:MAX_LINE_BYTES]
-        digest.update(piece)
         size += len(piece)
         lines += piece.count(b"\n") + piece.count(b"\r") - piece.count(b"\r\n")
         has_nul = has_nul or b"\0" in piece
         if len(head) < HEAD_BYTES:
             head += piece[: HEAD_BYTES - len(head)]
-        if max_bytes is not None and size > max_bytes:
-            raise FootfallError(f"{path} holds more than {max_bytes} bytes; nothing was imported")
         if max_lines is not None and lines > max_lines:
             raise FootfallError(f"{path} holds more than {max_lines} lines; nothing was imported")
     headers.update(dict.fromkeys(_HEADER.findall(rest + b"\n")))
     return Content(path, digest.hexdigest(), size, lines, bytes(head), has_nul, tuple(headers))
+
+
+class _Holes:
+    """Takes zero bytes out that stand at the beginning of a line, piece by piece.
+
+    A log that was cut to nothing while its server wrote on begins with as many as it had bytes; one whose
+    machine lost its power has them where it went on.
+    """
+
+    def __init__(self) -> None:
+        self._is_at_begin = True
+
+    def __call__(self, piece: bytes) -> bytes:
+        if b"\0" in piece:
+            if self._is_at_begin:
+                piece = piece.lstrip(b"\0")
+            piece = _HOLE.sub(b"\n", piece)
+        if piece:
+            self._is_at_begin = piece.endswith(b"\n")
+        return piece
 
 
 def most_bytes(compressed: int) -> int:
@@ -115,8 +140,10 @@ def numbered_lines(path: Path, seen: Callable[[bytes], None]) -> Iterator[tuple[
     """
     number = 1
     rest = b""
+    without_holes = _Holes()
     for n, chunk in enumerate(content_pieces(path)):
         seen(chunk)
+        chunk = without_holes(chunk)
         chunk = chunk.removeprefix(codecs.BOM_UTF8) if n == 0 else chunk
         *whole, rest_of_chunk = chunk.split(b"\n")
         for piece in whole:
@@ -141,9 +168,10 @@ def line_chunks(
     is_first = True
     held = bytearray()
     is_skipping = False  # the rest of a line that filled a chunk by itself
+    without_holes = _Holes()
     for piece in content_pieces(path):
         seen(piece)
-        held += piece
+        held += without_holes(piece)
         while len(held) >= chunk_bytes:
             if is_skipping:
                 begin = held.find(b"\n") + 1

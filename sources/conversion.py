@@ -193,12 +193,16 @@ class Conversion:
         self._keys = {last: self._keys[last]}
 
     def _find_senders(self) -> None:
-        """The temporary table `senders`: what is written → the address. Who says none, has a problem."""
+        """The temporary table `senders`: what is written → the address. Who says none, has a problem.
+
+        And two views: `requests`, the rows of `judged` without one, and `sent_requests`, with addresses.
+        """
         rows = run(
             self._connection, "SELECT DISTINCT sender, forwarded FROM judged WHERE problem IS NULL"
         ).fetchall()
         found = [_known_sender(written, forwarded, self._to.trusted) for written, forwarded in rows]
         self._signs = {address: address_signs(address) for address in found if address is not None}
+        signs = [None if address is None else self._signs[address] for address in found]
         make_table(
             self._connection,
             "senders",
@@ -206,8 +210,8 @@ class Conversion:
                 "sender": [row[0] for row in rows],
                 "forwarded": [row[1] for row in rows],
                 "address": found,
-                "decimals": ([_fewest(self._signs, each, 0) for each in found], pa.int32()),
-                "hexadecimals": ([_fewest(self._signs, each, 1) for each in found], pa.int32()),
+                "decimals": ([each and each.fewest_decimal for each in signs], pa.int32()),
+                "hexadecimals": ([each and each.fewest_hexadecimal for each in signs], pa.int32()),
             },
         )
         if None in found:
@@ -221,9 +225,14 @@ class Conversion:
 
         run(
             self._connection,
-            "CREATE OR REPLACE TEMP VIEW requests AS SELECT judged.* EXCLUDE (problem), address, decimals, "
-            "hexadecimals FROM judged JOIN senders ON judged.sender = senders.sender "
-            "AND judged.forwarded IS NOT DISTINCT FROM senders.forwarded WHERE problem IS NULL",
+            "CREATE OR REPLACE TEMP VIEW requests AS "
+            "SELECT judged.* EXCLUDE (problem) FROM judged WHERE problem IS NULL",
+        )
+        run(
+            self._connection,
+            "CREATE OR REPLACE TEMP VIEW sent_requests AS SELECT requests.*, address, decimals, hexadecimals "
+            "FROM requests JOIN senders ON requests.sender = senders.sender "
+            "AND requests.forwarded IS NOT DISTINCT FROM senders.forwarded",
         )
 
     def _count(self) -> None:
@@ -372,11 +381,6 @@ class Conversion:
 
 
 _TYPES = sql("CASE WHEN is_page_view THEN ['request', 'page_view'] ELSE ['request'] END")
-
-
-def _fewest(signs: dict[str, Signs], address: str | None, which: int) -> int:
-    """How many digits a text has at least that says the address."""
-    return min(map(len, signs[address][which]), default=1 << 30) if address is not None else 1 << 30
 
 
 @lru_cache(maxsize=1 << 15)

@@ -23,6 +23,10 @@ class LocalFile:
     path: Path
     is_copy: bool = False
 
+    def named_in(self, error: FootfallError) -> FootfallError:
+        """What is wrong with it, by the name that a person knows."""
+        return FootfallError(str(error).replace(str(self.path), self.name))
+
     def let_go(self) -> None:
         """It was read: a copy of it takes disk no longer."""
         if self.is_copy:

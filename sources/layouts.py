@@ -59,6 +59,9 @@ def of_pattern(form: LogFormat, pattern: log_notation.Pattern, *, is_behind_sysl
         value = sql("nullif(nullif(cut.{group}, ''), '-')", group=name(group))
         if form.writing == "escaped" and field in _WRITTEN:
             value = sql("CASE WHEN contains({v}, '\\') THEN unescaped({v}) ELSE {v} END", v=value)
+        if field == "clock":
+            clock = text(pattern.clock)
+            field, value = "iso", sql("CAST(try_strptime({v}, {clock}) AS VARCHAR)", v=value, clock=clock)
         found[field].append(value)
     at = next(n for n, field in enumerate(pattern.fields) if field in _TIMES)
     wrong = sql(
@@ -70,7 +73,7 @@ def of_pattern(form: LogFormat, pattern: log_notation.Pattern, *, is_behind_sysl
     return Layout(form, source, _first(found), wrong, said)
 
 
-_TIMES = ("clf", "iso", "seconds", "millis", "micros", "spoken")
+_TIMES = ("clf", "iso", "seconds", "millis", "micros", "spoken", "clock")
 #: Fields in which a server escapes what it was sent.
 _WRITTEN = ("target", "url", "path", "query", "referrer", "agent", "host")
 

@@ -215,11 +215,12 @@ def import_logs(
         try:
             log, why = _read(file, receiver, log_format, meaning)
         except FootfallError as error:
+            problem = file.named_in(error)
             if is_only:
-                raise
+                raise problem from None
             file.let_go()
             yield Imported(
-                (file.name,), None, "", Counts(), Landed((), {}, Counter()), {file.name: str(error)}
+                (file.name,), None, "", Counts(), Landed((), {}, Counter()), {file.name: str(problem)}
             )
             continue
         is_full = size + log.content.size > TOGETHER_BYTES or len(batch) == TOGETHER_FILES

@@ -16,12 +16,30 @@ from footfall.errors import FootfallError
 from sources.log_formats import APACHE, NGINX, OWN
 
 #: Fields of a line that its end may lack nothing of: a time, a request with its parts.
-_TIMES = ("clf", "iso", "seconds", "millis", "micros", "spoken")
+_TIMES = ("clf", "iso", "seconds", "millis", "micros", "spoken", "clock")
 _PLACES = ("request", "request_of_url", "target", "path", "url")
 
 _NGINX = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 _APACHE = re.compile(r"%[<>!,0-9]*(\{[^}]*\})?(\^?[A-Za-z]{1,2}|%)")
 _SPACE = r"[ \t]"
+#: A whole directive of a configuration, of which a person needs the string alone.
+_NGINX_DIRECTIVE = re.compile(r"log_format\s+\S+\s+(?:escape=\w+\s+)?(['\"].*['\"])\s*;?", re.DOTALL)
+_APACHE_DIRECTIVE = re.compile(r"(?:LogFormat|CustomLog\s+\S+)\s+(\".*\")(?:\s+[^\"]*)?", re.DOTALL)
+#: Strings one after another, which nginx puts together.
+_STRINGS = re.compile(r"(?:\s*(?:'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\"))")
+#: Apache's time in words of strftime, with the fractions and zones that directives behind it add.
+_BRACES = r"%[<>!,0-9]*\{(?:begin:|end:)?"
+_CLOCK = re.compile(
+    rf"{_BRACES}[^}}]*%[^}}]*\}}t(?:[^%\"\]]{{0,3}}{_BRACES}(?:[mu]sec_frac|[^}}]*%[^}}]*)\}}t)*"
+)
+_CLOCK_PART = re.compile(rf"{_BRACES}([^}}]*)\}}t|(.)", re.DOTALL)
+_LONG = {"%T": "%H:%M:%S", "%F": "%Y-%m-%d", "%R": "%H:%M", "%D": "%m/%d/%y", "%h": "%b"}
+#: What the words of strftime look like that are read.
+_WORDS = {
+    "Y": r"\d{4}", "b": "[A-Za-z]{3}", "B": "[A-Za-z]+", "a": "[A-Za-z]{3}", "A": "[A-Za-z]+",
+    "p": "[AaPp][Mm]", "z": r"[+-]\d{4}", "f": r"\d{1,6}", "j": r"\d{3}",
+    **dict.fromkeys("mdHMSIy", r"\d{2}"),
+}  # fmt: skip
 #: Before the line where a syslog daemon wrote it: RFC 3164 or 5424, or a time and the host.
 SYSLOG = (
     r"(?:<\d{1,3}>)?(?:1 \S+ \S+ \S+ \S+ \S+ (?:-|\[[^\]]*\]) ?"
@@ -54,10 +72,14 @@ _PASSED: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Pattern:
-    """What cuts a line. `line`: the whole of it, from `^` to `$`; `fields`: what its groups are."""
+    """What cuts a line. `line`: the whole of it, from `^` to `$`; `fields`: what its groups are.
+
+    `clock`: how the field of that name is written, in words of strftime.
+    """
 
     line: str
     fields: tuple[str, ...]
+    clock: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +91,7 @@ class JsonNames:
 
 def read(notation: str) -> Pattern | JsonNames:
     """What a format string means. Raises FootfallError, saying what of it cannot be understood."""
-    text = notation.strip().strip("'")
+    text = _string_of(notation.strip())
     if text.startswith("{") and (named := _as_json(text)) is not None:
         return named
     is_nginx = _NGINX.search(text) is not None
@@ -78,9 +100,24 @@ def read(notation: str) -> Pattern | JsonNames:
             f"--log-format {notation!r} names no field: write it as nginx's log_format has it "
             "($remote_addr …) or Apache's LogFormat (%h …)"
         )
+    text = text.replace("\\t", "\t")
     pattern = compiled(text if is_nginx else text.replace('\\"', '"'), NGINX if is_nginx else APACHE)
     _require(notation, pattern.fields)
     return pattern
+
+
+def _string_of(text: str) -> str:
+    """The format string of a directive, or of strings that nginx would put together; else the text itself."""
+    for directive in (_NGINX_DIRECTIVE, _APACHE_DIRECTIVE):
+        found = directive.fullmatch(text)
+        if found is not None:
+            text = found[1]
+    if text[:1] in ("'", '"') and re.fullmatch(rf"(?:{_STRINGS.pattern})+", text):
+        marks = {text[:1], text[-1:]}
+        parts = [single or double for single, double in _STRINGS.findall(text)]
+        if len(parts) > 1 or marks == {"'"} or '\\"' in text:
+            return "".join(re.sub(r"\\(['\"\\])", r"\1", part) for part in parts)
+    return text.strip("'")
 
 
 def _require(notation: str, fields: tuple[str, ...]) -> None:
@@ -118,17 +155,18 @@ def compiled(notation: str, words: Mapping[str, str], tail: str = "") -> Pattern
     """
     pieces = list(_pieces(notation, words))
     body, fields = _joined(pieces, notation)
+    clock = next((word.removeprefix(_CLOCK_WORD) for _, word in pieces if word.startswith(_CLOCK_WORD)), "")
     if tail:
         added, added_fields = _joined(list(_pieces(tail, words)), tail)
         body, fields = f"{body}(?:{added})?", fields + added_fields
     # What has no quotes is no torn line of a format that has more.
     more = ".*" if "agent" in fields else '[^"]*'
-    return Pattern(rf"^{body}(?:{_SPACE}{more})?$", tuple(fields))
+    return Pattern(rf"^{body}(?:{_SPACE}{more})?$", tuple(fields), clock)
 
 
 def behind_syslog(pattern: Pattern) -> Pattern:
     """The same behind what a syslog daemon writes before a line."""
-    return Pattern(f"^{SYSLOG}{pattern.line[1:]}", pattern.fields)
+    return Pattern(f"^{SYSLOG}{pattern.line[1:]}", pattern.fields, pattern.clock)
 
 
 def _pieces(notation: str, words: Mapping[str, str]) -> list[tuple[bool, str]]:
@@ -136,6 +174,10 @@ def _pieces(notation: str, words: Mapping[str, str]) -> list[tuple[bool, str]]:
     found: list[tuple[bool, str]] = []
     done = 0
     is_nginx = words is not APACHE
+    clock = None if is_nginx else _CLOCK.search(notation)
+    if clock is not None and _directives(clock[0]) - APACHE.keys():
+        before, behind = notation[: clock.start()], notation[clock.end() :]
+        return [*_pieces(before, words), (True, _CLOCK_WORD + _clock(clock[0])), *_pieces(behind, words)]
     for match in (_NGINX if is_nginx else _APACHE).finditer(notation):
         if match.start() > done:
             found.append((False, notation[done : match.start()]))
@@ -151,6 +193,32 @@ def _pieces(notation: str, words: Mapping[str, str]) -> list[tuple[bool, str]]:
     return found
 
 
+#: How a word begins that is a time as strftime writes it; its format is behind.
+_CLOCK_WORD = "clock:"
+
+
+def _directives(notation: str) -> set[str]:
+    return {_directive(match[1] or "", match[2]) for match in _APACHE.finditer(notation)}
+
+
+def _clock(directives: str) -> str:
+    """Directives of one time as one format of strftime."""
+    fractions = {"msec_frac": "%f", "usec_frac": "%f"}
+    parts = (between or fractions.get(said, said) for said, between in _CLOCK_PART.findall(directives))
+    return re.sub("%[TFRDh]", lambda found: _LONG[found[0]], "".join(parts))
+
+
+def _clock_pattern(clock: str, notation: str) -> str:
+    def of(found: re.Match[str]) -> str:
+        if found[2] is not None:
+            return re.escape(found[2])
+        if found[1] not in _WORDS:
+            raise FootfallError(f"--log-format {notation!r}: %{found[1]} of a time is not read")
+        return _WORDS[found[1]]
+
+    return re.sub(r"%(.)|(.)", of, clock, flags=re.DOTALL)
+
+
 def _directive(braces: str, letter: str) -> str:
     """One spelling of a directive: names of headers in small letters, those of times as they are."""
     return f"%{braces if letter == 't' else braces.lower()}{letter}"
@@ -162,8 +230,13 @@ def _joined(pieces: list[tuple[bool, str]], notation: str) -> tuple[str, list[st
     for at, (is_field, text) in enumerate(pieces):
         if not is_field:
             parts.append(
-                "".join(rf"{_SPACE}+" if c in " \t" else re.escape(c) for c in re.sub(r"[ \t]+", " ", text))
+                "".join(rf"{_SPACE}+" if c == " " else re.escape(c) for c in re.sub(" +", " ", text))
             )
+            continue
+        if text.startswith(_CLOCK_WORD):
+            piece = _clock_pattern(text.removeprefix(_CLOCK_WORD), notation)
+            parts.append(f"(?:{piece})" if "clock" in fields else f"({piece})")
+            fields += [] if "clock" in fields else ["clock"]
             continue
         before = pieces[at - 1][1][-1:] if at and not pieces[at - 1][0] else ""
         behind = pieces[at + 1] if at + 1 < len(pieces) else (False, "")
@@ -199,7 +272,9 @@ def _piece(word: str, meaning: str, before: str, behind: str) -> tuple[str, bool
         text = r'[^ ?"|]*'
     elif meaning == "query":
         text = r'(?:\?[^ "|]*)?' if word == "%q" else r'[^ "|]*'
-    elif behind in (" ", "\t") or (not behind and before in ("", " ", "\t")):
+    elif behind == "\t" or (not behind and before == "\t"):
+        text = r"[^\t]*"  # who separates by tabs may have blanks in a field, and nothing
+    elif behind == " " or (not behind and before in ("", " ")):
         text = r"[^ \t]*"
     elif not behind:
         text = ".*"
@@ -209,7 +284,7 @@ def _piece(word: str, meaning: str, before: str, behind: str) -> tuple[str, bool
         # A request that is none (a scanner's bytes, `-`) is a line all the same; method and target are empty.
         target = text.removesuffix("*") + "*?" if not text.startswith('[^"') else r'(?:[^"\\]|\\.)*?'
         if before != '"' and behind in ("", " ", "\t"):
-            target = r"[^ ]+"
+            target = r"[^ \t]+"
         return rf"(?:([A-Za-z]+) ({target})(?: HTTP/[0-9.]+)?|{text})", False
     if meaning in _OWN and not (
         before == behind == '"' and meaning in ("address", "forwarded", "bytes", "status")

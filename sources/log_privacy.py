@@ -1,6 +1,6 @@
 """What must not be stored of a request goes: personal data, click ids, and the sender's own address.
 
-Over the view `requests` and the table `judged` behind it, text by text: most stand in many requests.
+Over the views of requests and the table `judged` behind them, text by text: most stand in many requests.
 """
 
 from collections.abc import Mapping, Sequence
@@ -47,6 +47,8 @@ def take_out_personal_data(connection: duckdb.DuckDBPyConnection) -> None:
 
 def take_out_own_addresses(connection: duckdb.DuckDBPyConnection, signs: Mapping[str, Signs]) -> None:
     """The address of a request goes from whatever the request says, in every spelling."""
+    fewest_decimal = min((each.fewest_decimal for each in signs.values()), default=0)
+    fewest_hexadecimal = min((each.fewest_hexadecimal for each in signs.values()), default=0)
     for column in ("path", "query", "referrer", "host"):
         rows = run(
             connection,
@@ -54,7 +56,15 @@ def take_out_own_addresses(connection: duckdb.DuckDBPyConnection, signs: Mapping
             [_MAY_BE_ADDRESS],
             column=name(column),
         ).fetchall()
-        looks = {text: look(text) for (text,) in rows}
+        looks = {
+            text: seen
+            for (text,) in rows
+            if (seen := look(text)).may_hide
+            or len(seen.decimal) >= fewest_decimal
+            or len(seen.hexadecimal) >= fewest_hexadecimal
+        }
+        if not looks:
+            continue
         make_table(
             connection,
             "looks",
@@ -68,7 +78,7 @@ def take_out_own_addresses(connection: duckdb.DuckDBPyConnection, signs: Mapping
         # By address: what is known of one address is kept while its texts are looked at.
         pairs = run(
             connection,
-            "SELECT DISTINCT address, written FROM requests JOIN looks ON written = {column} "
+            "SELECT DISTINCT address, written FROM sent_requests JOIN looks ON written = {column} "
             "WHERE may_hide OR held_decimals >= decimals OR held_hexadecimals >= hexadecimals "
             "ORDER BY address",
             column=name(column),

@@ -27,7 +27,7 @@ class VisitorTurns:
         self._visitors: dict[int, VisitorHash] = {}
 
     def add_tables(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """The view `turned_requests`: the view `requests`, each with the number of its stretch, `turn`."""
+        """The view `turned_requests`: `sent_requests`, each with the number of its stretch, `turn`."""
         found = run(connection, "SELECT DISTINCT CAST(requested_at AS DATE) FROM requests").fetchall()
         rows = [
             (day, *stretch, self._numbers.setdefault(stretch[0], len(self._numbers)))
@@ -46,7 +46,8 @@ class VisitorTurns:
         )
         run(
             connection,
-            "CREATE OR REPLACE TEMP VIEW turned_requests AS SELECT requests.*, turns.turn FROM requests "
+            "CREATE OR REPLACE TEMP VIEW turned_requests AS SELECT requests.*, turns.turn "
+            "FROM sent_requests AS requests "
             "JOIN turns ON turns.date = CAST(requests.requested_at AS DATE) "
             "AND requests.requested_at >= turns.begins AND requests.requested_at < turns.ends",
         )

@@ -238,6 +238,39 @@ NOTATIONS = {
         b'{"at":"2026-11-20T10:00:00+01:00","who":"198.51.100.7","what":"GET /a?b=c HTTP/2.0","code":200,'
         b'"ua":"' + AGENT + b'"}'
     ),
+    # Whole directives, as they stand in the server's configuration.
+    """log_format main '$remote_addr - $remote_user [$time_local] "$request" '
+                      '$status $body_bytes_sent "$http_referer" '
+                      '"$http_user_agent"';""": (
+        b"198.51.100.7 - - " + CLF_TIME + b' "GET /a?b=c HTTP/1.1" 200 5 "-" "' + AGENT + b'"'
+    ),
+    """log_format json escape=json '{"at":"$time_iso8601","who":"$remote_addr",'
+       '"what":"$request","code":$status,"ua":"$http_user_agent"}';""": (
+        b'{"at":"2026-11-20T10:00:00+01:00","who":"198.51.100.7","what":"GET /a?b=c HTTP/2.0","code":200,'
+        b'"ua":"' + AGENT + b'"}'
+    ),
+    r'LogFormat "%h %l %u %t \"%r\" %>s %O \"%{Referer}i\" \"%{User-Agent}i\"" combinedio': (
+        b"198.51.100.7 - - " + CLF_TIME + b' "GET /a?b=c HTTP/1.1" 200 5 "-" "' + AGENT + b'"'
+    ),
+    r'CustomLog logs/access.log "%h %t \"%r\" %>s \"%{User-Agent}i\"" env=!dontlog': (
+        b"198.51.100.7 " + CLF_TIME + b' "GET /a?b=c HTTP/1.1" 200 "' + AGENT + b'"'
+    ),
+    # Tabs between fields, of which some are empty and some have blanks.
+    r"$remote_addr\t$time_local\t$request\t$status\t$http_referer\t$http_user_agent": (
+        b"198.51.100.7\t20/Nov/2026:10:00:00 +0100\tGET /a?b=c HTTP/1.1\t200\t\t" + AGENT
+    ),
+    r"%a\t%{%s}t\t%m\t%U%q\t%s\t%{User-agent}i": (b"198.51.100.7\t1795165200\tGET\t/a?b=c\t200\t" + AGENT),
+    # Times in words of strftime.
+    '%a [%{%d/%b/%Y:%T}t.%{msec_frac}t %{%z}t] "%r" %s "%{User-agent}i"': (
+        b'198.51.100.7 [20/Nov/2026:10:00:00.123 +0100] "GET /a?b=c HTTP/1.1" 200 "' + AGENT + b'"'
+    ),
+    '%{%Y-%m-%d %H:%M:%S}t.%{usec_frac}t %{%z}t %v %a %m %U %q %H %s "%{User-agent}i"': (
+        b"2026-11-20 10:00:00.123456 +0100 shop.demo.example 198.51.100.7 GET /a ?b=c HTTP/1.1 200 "
+        b'"' + AGENT + b'"'
+    ),
+    '%{begin:%d.%m.%Y %R:%S}t %a "%r" %s "%{User-agent}i"': (
+        b'20.11.2026 09:00:00 198.51.100.7 "GET /a?b=c HTTP/1.1" 200 "' + AGENT + b'"'
+    ),
 }
 
 
@@ -259,6 +292,7 @@ def test_a_line_is_what_the_server_s_own_notation_says(log: Log, notation: str) 
     ("notation", "said"),
     [
         ("what people see", "names no field"),
+        ('%a [%{%d/%b %Z}t] "%r"', "%Z of a time is not read"),
         ("$remote_addr $status", "lacks a time .* and what was asked for"),
         ('[$time_local] "$request"', "lacks an address"),
         ("$remote_addr$status [$time_local] $request", "nothing stands between remote_addr and status"),
@@ -269,6 +303,22 @@ def test_a_notation_that_says_too_little_is_refused_with_what_it_lacks(
 ) -> None:
     with pytest.raises(FootfallError, match=said):
         log.read(line(), log_format=None, notation=notation)
+
+
+@pytest.mark.parametrize("size", [1, 4096, 3 << 20])
+def test_zero_bytes_before_a_line_are_no_part_of_it(log: Log, size: int) -> None:
+    hole = b"\0" * size
+
+    assert log.views(hole + line(), hole, hole + line(request="GET /2 HTTP/1.1"), log_format=None) == [
+        "/bread?x=1",
+        "/2",
+    ]
+    assert log.done.counts.malformed == 0
+
+
+def test_a_file_of_zero_bytes_is_empty(log: Log) -> None:
+    with pytest.raises(FootfallError, match=r"^a\.log is empty"):
+        log.read(b"\0" * 100_000, log_format=None)
 
 
 SYSLOG = (
