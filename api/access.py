@@ -31,6 +31,8 @@ class Rule:
 
     permission: Permission | None
     reach: Reach
+    #: Whether a key that may `assist` is enough.
+    is_for_assistants: bool = False
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,8 @@ def enter(service: Service, rule: Rule, request: Request) -> Caller | None:
     if limited is not None:
         raise Problem("rate_limited", limited.detail, headers={"retry-after": _retry(limited.headers)})
     service.note_use(holder.key.sha256)
-    if rule.permission is not None and not holder.key.may(rule.permission):
+    is_assistant = rule.is_for_assistants and holder.key.may("assist")
+    if rule.permission is not None and not is_assistant and not holder.key.may(rule.permission):
         raise Problem("permission_denied", f"the key {holder.key.name} has no {rule.permission} permission")
     if rule.reach == "operator" and not holder.is_operator:
         raise Problem("operator_only")

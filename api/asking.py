@@ -18,8 +18,10 @@ from api.measures import (
     dimension_of,
     dimensions,
     expression,
+    is_dimension,
     metric_of,
     metrics,
+    property_of,
 )
 from api.near import near
 from api.problems import Problem
@@ -90,6 +92,8 @@ def plan(client: Client, site: Site, question: Question, days: Days) -> Plan:
         raise Problem("invalid", "one time dimension at most", field="dimensions")
     found = filters_of(question.filters)
     filtered = {each.dimension for each in conditions(found)}
+    for each in sorted({*grouped, *filtered}):
+        _require_counted(each, site)
     is_by_day = "time:day" in grouped or days[0] == days[1]
     asked: dict[str, tuple[Source, dict[int, Sql]]] = {}
     for place, written in enumerate(question.metrics):
@@ -256,9 +260,21 @@ def _sortable(value: Any) -> tuple[bool, Any]:
     return (value is not None, value if value is not None else 0)
 
 
+def _require_counted(dimension: str, site: Site) -> None:
+    """Raises Problem for a property that the site does not have counted: no row would look like no event."""
+    key = property_of(dimension)
+    if key and key not in site.properties:
+        raise Problem(
+            "unknown_dimension",
+            f"{key!r} is not counted: name it in `properties` of the site {site.site_id}",
+            field="dimensions",
+            possible=[f"event:props:{each}" for each in site.properties],
+        )
+
+
 def _known_dimension(written: str, field: str) -> str:
     found = dimension_of(written)
-    if found not in dimensions():
+    if not is_dimension(found):
         raise Problem(
             "unknown_dimension",
             f"there is no dimension {written!r}",

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from api.measures import Source, dimension_of, dimensions, expression
+from api.measures import Source, dimension_of, dimensions, expression, is_dimension
 from api.near import near
 from api.problems import Problem
 from footfall.sql import Sql, joined, sql
@@ -115,7 +115,7 @@ def _filter(written: Any, field: str, depth: int) -> Filter:
     if len(written) != 3 or not isinstance(written[1], str) or not isinstance(written[2], list):
         raise _wrong(field)
     dimension = dimension_of(written[1])
-    if dimension not in dimensions() or dimension.startswith("time:"):
+    if not is_dimension(dimension) or dimension.startswith("time:"):
         raise Problem(
             "unknown_dimension",
             f"there is no dimension {written[1][:80]!r} to filter by",

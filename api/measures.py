@@ -6,12 +6,12 @@ up, sessions and page views are counted anew, by the formulas of the models.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 
 from footfall.catalogue.tables import PUBLISHED, SITE_DAY, Table
 from footfall.described import Described, table_columns
-from footfall.sql import Sql, kind, name, number, sql
+from footfall.sql import Sql, kind, name, number, sql, text
 
 #: Plausible's name → ours.
 METRIC_NAMES: Mapping[str, str] = {
@@ -30,6 +30,8 @@ DIMENSION_NAMES: Mapping[str, str] = {
     "visit:utm_source": "source",
     "visit:utm_medium": "medium",
     "visit:utm_campaign": "campaign",
+    "visit:utm_term": "term",
+    "visit:utm_content": "content",
     "visit:country_name": "country",
 }
 TIMES = ("time:day", "time:week", "time:month")
@@ -39,6 +41,9 @@ _OF_TIME: Mapping[str, Sql] = {
     "time:month": sql("CAST(date_trunc('month', date) AS DATE)"),
 }
 
+#: In units of the row's currency, and in that of the client's reports.
+_MONEY = frozenset({"revenue", "gross", "refunds"})
+_CONVERTED = frozenset({"reporting_gross", "reporting_refunds"})
 _NUMBERS = ("BIGINT", "INTEGER", "DOUBLE", "DECIMAL")
 #: Counts of different people or things of a day: those of two days are not their sum.
 _OF_ONE_DAY = frozenset(
@@ -46,8 +51,14 @@ _OF_ONE_DAY = frozenset(
 )
 #: The same, of one table.
 _OF_ONE_DAY_IN = frozenset(
-    (table, "sessions") for table in ("pages_daily", "events_daily", "journeys", "consent_daily")
-)
+    (table, "sessions")
+    for table in (
+        *("pages_daily", "events_daily", "properties_daily", "clicks_daily"),
+        *("journeys", "consent_daily"),
+    )
+) | {("quality_daily", "lines")}
+#: What a property of events is asked by: `event:props:plan`.
+_PROPERTY = "props:"
 #: Share → what is divided by what, and digits, as the models do it; where a table has other names, its own.
 _RATIOS: Mapping[str, tuple[str, str, int]] = {
     "bounce_rate": ("bounces", "sessions", 4),
@@ -77,9 +88,9 @@ class Source:
     rows: Sql = field(default_factory=lambda: sql("true"))
 
 
-def _or_unknown(column: str, text: str = "(unknown)") -> Sql:
+def _or_unknown(column: str, word: str = "(unknown)") -> Sql:
     words = {"(unknown)": sql("'(unknown)'"), "(not set)": sql("'(not set)'")}
-    return sql("coalesce({column}, {word})", column=name(column), word=words[text])
+    return sql("coalesce({column}, {word})", column=name(column), word=words[word])
 
 
 _REVENUE = sql(
@@ -94,7 +105,7 @@ _SESSIONS = Source(
             for each in ("channel", "source", "medium", "landing_page", "exit_page", "referrer_host")
         },
         **{each: _or_unknown(each) for each in ("country", "region", "city", "device", "browser", "os")},
-        "campaign": _or_unknown("campaign", "(not set)"),
+        **{each: _or_unknown(each, "(not set)") for each in ("campaign", "term", "content")},
         **{each: name(each) for each in ("language", "screen", "first_channel", "first_source")},
     },
     {
@@ -128,7 +139,12 @@ _SESSIONS = Source(
 )
 _PAGE_VIEWS = Source(
     "page_views",
-    {each: name(each) for each in ("page", "page_group", "host", "referrer_host", "country", "device")},
+    {
+        **{each: name(each) for each in ("page", "page_group", "host", "referrer_host", "country", "region")},
+        **{each: name(each) for each in ("city", "device", "browser", "os", "viewport", "origin", "method")},
+        **{each: name(each) for each in ("edge_location", "edge_result")},
+        "status": sql("CAST(status AS VARCHAR)"),
+    },
     {
         "page_views": sql("count(*)"),
         "visitors": sql("count(DISTINCT visitor_id)"),
@@ -142,8 +158,33 @@ _PAGE_VIEWS = Source(
 @cache
 def sources() -> tuple[Source, ...]:
     """Every source, reports first, those of fewer keys before others."""
-    reports = [_report(table) for table in PUBLISHED if table.clock is SITE_DAY]
+    # An event has a row in properties_daily for each of its properties: only one of them can be asked for.
+    tables = [table for table in PUBLISHED if table.clock is SITE_DAY and table.name != "properties_daily"]
+    reports = [_report(table) for table in tables]
     return (*sorted(reports, key=lambda each: len(each.keys)), _SESSIONS, _PAGE_VIEWS)
+
+
+@cache
+def _of_property(key: str) -> Source:
+    """What is counted by the values of one property."""
+    table = next(each for each in PUBLISHED if each.name == "properties_daily")
+    whole, dimension = _report(table), _PROPERTY + key
+    return replace(
+        whole,
+        dimensions={"event_type": whole.dimensions["event_type"], dimension: name("value")},
+        keys=frozenset({"event_type", dimension}),
+        rows=sql("property = {key}", key=text(key)),
+    )
+
+
+def property_of(dimension: str) -> str:
+    """The property that a dimension is; empty where it is none."""
+    return dimension.removeprefix(_PROPERTY) if dimension.startswith(_PROPERTY) else ""
+
+
+def is_dimension(found: str) -> bool:
+    """Whether something can be told apart by it."""
+    return found in dimensions() or property_of(found) != ""
 
 
 def _report(table: Table) -> Source:
@@ -178,10 +219,15 @@ def _adds_up(table: str, column: Described) -> bool:
 
 
 def _added(column: Described) -> Sql:
-    if column.name == "revenue":  # none where days have different currencies
+    if column.name in _MONEY:  # none where rows have different currencies
         return sql(
-            "CAST(CASE WHEN count(*) = count(revenue) AND count(DISTINCT currency) <= 1 THEN sum(revenue) END"
-            " AS DECIMAL(38, 4))"
+            "CAST(CASE WHEN count(*) = count({c}) AND count(DISTINCT currency) <= 1 THEN sum({c}) END"
+            " AS DECIMAL(38, 4))",
+            c=name(column.name),
+        )
+    if column.name in _CONVERTED:  # none where a rate is missing
+        return sql(
+            "CAST(CASE WHEN count(*) = count({c}) THEN sum({c}) END AS DECIMAL(38, 4))", c=name(column.name)
         )
     return sql("CAST(sum({c}) AS {kind})", c=name(column.name), kind=kind(column.kind))
 
@@ -237,7 +283,11 @@ def choose(
     """
     needed = {each for each in (*grouped, *filtered) if each not in TIMES}
     one = {*grouped, *pinned}
-    able = [source for source in sources() if needed <= set(source.dimensions)]
+    properties = {property_of(each) for each in needed} - {""}
+    among = (
+        sources() if not properties else tuple(map(_of_property, properties)) if len(properties) == 1 else ()
+    )
+    able = [source for source in among if needed <= set(source.dimensions)]
     for source in able:
         if is_by_day and source.keys <= one and metric in source.delivered:
             return source, source.delivered[metric]

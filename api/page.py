@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from api.problems import CODES
-from api.routing import PERMISSION, REACH
+from api.routing import ASSIST, PERMISSION, REACH
 
 _REACHES = {
     "open": "anybody, without a key",
@@ -37,7 +37,8 @@ def who(operation: Mapping[str, Any]) -> str:
     """Who may ask, in words."""
     permission = operation[PERMISSION]
     reach = _REACHES[operation[REACH]]
-    return f"{reach}, with `{permission}`" if permission else reach
+    may = f"`{permission}` or `assist`" if operation[ASSIST] else f"`{permission}`"
+    return f"{reach}, with {may}" if permission else reach
 
 
 def curl_of(method: str, path: str, operation: Mapping[str, Any]) -> str:

@@ -17,7 +17,7 @@ from api.near import near
 from api.problems import Problem
 from footfall.collecting import Permission
 
-PERMISSION, REACH = "x-footfall-permission", "x-footfall-reach"
+PERMISSION, REACH, ASSIST = "x-footfall-permission", "x-footfall-reach", "x-footfall-assist"
 
 
 class Strict(BaseModel):
@@ -33,7 +33,7 @@ class KeyedRoute(APIRoute):
         """See FastAPI."""
         answer = super().get_route_handler()
         said = self.openapi_extra or {}
-        rule = Rule(said[PERMISSION] or None, said[REACH])
+        rule = Rule(said[PERMISSION] or None, said[REACH], bool(said[ASSIST]))
         known = {each.alias for each in self.dependant.query_params} | IN_QUERY
 
         async def handle(request: Request) -> Response:
@@ -82,12 +82,13 @@ class Routes:
         is_csv: bool = False,
         is_tagged: bool = False,
         is_page: bool = False,
+        is_for_assistants: bool = False,
         example: Mapping[str, Any] | None = None,
     ) -> None:
         """`gives`: JSON Schema of the answer. `problems`: statuses beside those that every route may answer.
 
         `is_csv`: also as CSV. `is_tagged`: it has an ETag. `example`: a body, or values of parameters, with
-        which documents show it.
+        which documents show it. `is_for_assistants`: a tool of `footfall mcp`, and for keys that `assist`.
         """
         content: dict[str, Any] = {"text/html" if is_page else "application/json": {"schema": gives}}
         if is_csv:
@@ -112,6 +113,7 @@ class Routes:
             openapi_extra={
                 REACH: reach,
                 PERMISSION: permission or "",
+                ASSIST: is_for_assistants,
                 "x-footfall-problems": list(problems),
                 "x-footfall-example": dict(example or {}),
             },

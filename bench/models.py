@@ -93,6 +93,8 @@ SELECT
     CASE WHEN place % 2 = 1 THEN '{"engaged_ms": ' || (h % 30000) || ', "scroll": ' || (h % 100) || '}'
         WHEN h % 40 = 0 THEN '{"revenue": 9.99, "currency": "EUR"}'
         WHEN h % 10 = 1 THEN '{"lcp_ms": ' || (h % 4000) || ', "cls": 0.1}' END AS props,
+    '{"occurred_at":' || epoch_ms(moment) || ',"seq":' || (n % 40) || ',"tz":"Europe/Berlin","nav":"load"}'
+        AS payload,
     false AS is_duplicate, 'raw/' || $salt AS object_key, n AS line_number
 FROM timed ORDER BY client_id, n
 """
@@ -227,7 +229,7 @@ def prepare(folder: Path, history: int, events: int) -> None:
             connection.execute(statement)
         connection.execute(
             "INSERT INTO ingest.sites "
-            "SELECT 'client-' || n, 'shop', 'Europe/Berlin', 30, false, false, 'purchase' "
+            "SELECT 'client-' || n, 'shop', 'Europe/Berlin', 30, false, false, 'purchase', NULL "
             "FROM range(?) AS r(n)",
             [CLIENTS],
         )

@@ -36,6 +36,8 @@ class Counters:
         self.events = 0
         #: (rule, client, site) → personal data that was taken out before anything was stored.
         self.redactions: Counter[tuple[str, str, str]] = Counter()
+        #: (client, site) → events of which the site keeps nothing.
+        self.unwanted: Counter[tuple[str, str]] = Counter()
         #: (client, site) → counts; they outlive a change of the client file.
         self.sites: dict[tuple[str, str], SiteCounts] = {}
         #: Bodies that nobody is known to own: kept as a sample, and beyond it.

@@ -11,6 +11,7 @@ from typing import Any, Protocol, get_args
 
 from collector.answers import TAKEN, older_answer, refusal_answer
 from collector.counters import Counters
+from collector.older_events import older
 from collector.sender import Senders, receipt, receipt_of_person, with_sender
 from collector.server.message import Answer, Headers, Pending, Request
 from collector.spool import NotDurable, SpoolState
@@ -19,7 +20,6 @@ from collector.targets import KeyHolder, Target
 from collector.turns import Steps, Turns
 from collector.visitor_salts import VisitorSalts
 from footfall.access.limits import BYTES_OF_ONE, WORK_OF_ONE, Buckets, Limits
-from footfall.apps import of_app
 from footfall.event import (
     MAX_EVENT_BYTES,
     MAX_QUARANTINE_BYTES,
@@ -29,6 +29,7 @@ from footfall.event import (
     Refused,
     check_event,
     event_line,
+    is_kept,
     refused_line,
 )
 from footfall.forms.form import FormName
@@ -38,7 +39,7 @@ from footfall.persons import Person, told_apart
 from footfall.privacy import VisitorHash
 from footfall.scrub_addresses import without_own_address
 from footfall.scrub_work import MAX_EVENT_WORK, affordable, work
-from footfall.shapes import Shape, older_event, page_origin, require_fields
+from footfall.shapes import Shape
 
 #: Routes for programs, which read a refusal as JSON.
 JSON_ROUTES = frozenset({"track", "events", "count", "recent", "info", *get_args(FormName)})
@@ -149,6 +150,7 @@ class Intake:
         checked = _Checked("events" if request.route == "events" else None)
         events, refusals = checked.events, checked.refusals
         lines: list[bytes] = []
+        refused_lines: list[bytes] = []
 
         def make_lines(salt: VisitorHash | None, previous: VisitorHash | None = None) -> Steps:
             site = target.site
@@ -178,18 +180,27 @@ class Intake:
                         previous,
                     )
                     event = with_sender(event, holder.key.name, of_request.user_agent)
+                if not is_kept(of_event, event):
+                    self._counters.unwanted[target.client_id, site.site_id] += 1
+                    continue
                 line = event_line(
-                    event, of_event, sent_at=sent_at, is_declared_host=is_declared, lost=None if n else lost
+                    event,
+                    of_event,
+                    sent_at=sent_at,
+                    is_declared_host=is_declared,
+                    lost=None if lines else lost,
                 )
                 if holder is not None:
                     line = without_own_address(line, checked.persons[n].address)
                 lines.append(line)
                 yield
+            if not is_kept(of_request):
+                return
             for n, (refused, raw) in enumerate(zip(refusals, checked.rejected, strict=True)):
                 line = refused_line(refused, of_request, raw)
                 if holder is not None:
                     line = without_own_address(line, checked.rejected_persons[n].address)
-                lines.append(line)
+                refused_lines.append(line)
                 yield
 
         def store() -> Pending:
@@ -206,8 +217,9 @@ class Intake:
                     refusals, answer if events else None, as_json=request.route in JSON_ROUTES
                 )
             self._count_redactions(target, events)
+            kept = [*lines, *refused_lines]
             return self._pending(
-                request, target, received_at, lines, answer, len(events), refusals, sender.address
+                request, target, received_at, kept, answer, len(lines), refusals, sender.address
             )
 
         steps = _check(raws, checked, request, target, reading, is_keyed=holder is not None)
@@ -260,7 +272,8 @@ class Intake:
             worked = affordable(body[: MAX_QUARANTINE_BYTES // 2])
             self._charge(address, target, [worked], request.started, 1 + len(body) // BYTES_OF_ONE)
         of_request = Receipt(target.client_id, target.site.site_id, received_at, None, "")
-        lines = [refused_line(refused, of_request, body)]
+        is_signalled = request.headers.get(b"dnt") == b"1" and target.site.dnt_policy == "tier0"
+        lines = [] if is_signalled else [refused_line(refused, of_request, body)]
         answer = refusal_answer([refused], as_json=request.route in JSON_ROUTES)
         return self._pending(request, target, received_at, lines, answer, 0, [refused], address)
 
@@ -331,11 +344,16 @@ class Intake:
         address: str,
     ) -> Pending:
         hour = received_at.replace(minute=0, second=0, microsecond=0)
-        lines.append(b"")
-        payload = without_own_address(b"\n".join(lines), address)
-        durable = self._spool.append(hour, payload)
+        payload = without_own_address(b"".join(line + b"\n" for line in lines), address)
+        durable = self._spool.append(hour, payload) if lines else _nothing_to_keep()
         taken = Taken(events, refusals, target, payload, request.route, request.started, request.origin)
         return Pending(durable, answer, taken)
+
+
+def _nothing_to_keep() -> "asyncio.Future[None]":
+    done = asyncio.get_running_loop().create_future()
+    done.set_result(None)
+    return done
 
 
 def _work_of(raws: list[bytes]) -> int:
@@ -362,7 +380,7 @@ def _check(
             event = check_event(raw)
         except Refused as refused:
             try:
-                event, shape = _older(raw, refused, request, target)
+                event, shape = older(raw, refused, request, target)
                 into.shape = into.shape or shape
             except Refused as final:
                 into.refusals.append(final)
@@ -378,21 +396,3 @@ def _check(
 def _do(steps: Steps) -> None:
     for _ in steps:
         pass
-
-
-def _older(raw: bytes, refused: Refused, request: Request, target: Target) -> tuple[Event, Shape | None]:
-    """The event of a body that only an older tracker's rules explain, or those for apps. Raises the refusal,
-    or a new one.
-    """
-    apps = target.site.apps
-    page = of_app(raw, apps) if apps else None
-    if page is not None:
-        return check_event(page), None
-    host = target.site.domains[0].removeprefix("*.")
-    translated = older_event(raw, refused, page_origin(request.headers), host)
-    if translated.shape == "track" and request.route != "events":
-        require_fields(raw)
-    if translated.bucket is not None and translated.bucket != target.bucket:
-        raise Refused(Refusal.BUCKET_MISMATCH)
-    page = of_app(translated.raw, apps) if apps else None
-    return check_event(page or translated.raw), translated.shape

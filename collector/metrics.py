@@ -81,7 +81,10 @@ class Families:
         redactions = _counter("redactions", "personal data taken out", ["rule", *names])
         for labels, count in list(counters.redactions.items()):
             redactions.add_metric(list(labels), count)
-        yield from (events, requests, refusals, redactions)
+        unwanted = _counter("unwanted", "events not kept, because of Do Not Track", names)
+        for labels_, count in list(counters.unwanted.items()):
+            unwanted.add_metric(list(labels_), count)
+        yield from (events, requests, refusals, redactions, unwanted)
         yield _gauge("client_mistakes", "mistakes in client files", self._operation.client_mistakes)
         yield _gauge("sites", "sites that are known", len(self._operation.sites))
 

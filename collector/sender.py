@@ -123,6 +123,7 @@ def receipt(
         client_hints=_client_hints(headers) if b"sec-ch-ua" in headers else None,
         consent_default=site.consent_default,
         gpc_policy=site.gpc_policy,
+        dnt_policy=site.dnt_policy,
     )
 
 
@@ -158,6 +159,7 @@ def receipt_of_person(
         city=city,
         consent_default=_consent_of(holder, site),
         gpc_policy=site.gpc_policy,
+        dnt_policy=site.dnt_policy,
         token=person.token,
     )
 

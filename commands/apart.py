@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
+from commands.orphans import ends_with_parent
 from commands.processes import end_group, uninterrupted
 from footfall.errors import FootfallError
 
@@ -25,11 +26,14 @@ class _Copy:
     """A copy of this process that does some work, with the interface of a `subprocess.Popen`."""
 
     def __init__(self, environment: Mapping[str, str], work: Callable[[], int]) -> None:
+        heed = ends_with_parent()
+
         def begin() -> None:
             os.setsid()
             # Until the work says otherwise, SIGTERM just ends it: what is loading has begun nothing.
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, signal.SIG_DFL)
+            heed()
             os.environ.clear()
             os.environ.update(environment)
             sys.exit(work())

@@ -1,6 +1,8 @@
 """`footfall backup URL`: a snapshot of what the catalogue calls not to be lost, while everything runs."""
 
+import hashlib
 import secrets
+import shlex
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -16,12 +18,13 @@ from footfall.catalogue.state import HOME, LAKE, Keep, Kind, Place, is_passing
 from footfall.clients import registry_of
 from footfall.durable import BrokenState, known_version, open_lake
 from footfall.errors import FootfallError
+from footfall.keys import digest_in
 from footfall.locations import folder, location
 from footfall.settings import Settings
 from footfall.signatures import load_signer
 from footfall.snapshots import CLIENTS, ROUTES, Writer, require_private, stores
 from footfall.snapshots import HOME as OF_HOME
-from footfall.store import ObjectStore
+from footfall.store import ObjectStore, address_of
 
 #: Of the lake: what is written anew under its key, so that its size does not say whether it is the same.
 _REWRITTEN = ("sources",)
@@ -41,7 +44,7 @@ def command(settings: Settings, url: str, lake: bool) -> int:
 
 def backup(settings: Settings, url: str, *, lake: bool = False) -> int:
     """Write a new snapshot beside those that are there. Returns the exit code. Raises FootfallError."""
-    url = url if "://" in url else Path(url).absolute().as_uri()
+    url = address_of(url)
     if not settings.home.is_dir():
         raise FootfallError(f"there is no installation in {settings.home}; set FOOTFALL_HOME")
     snapshots, beside = stores(url, settings.s3_endpoint)
@@ -50,7 +53,7 @@ def backup(settings: Settings, url: str, *, lake: bool = False) -> int:
     require_private(snapshots)
     source = open_lake(settings.lake, settings.s3_endpoint)
     said: dict[str, Any] = {"has_raw": next(iter(source.list("raw/")), None) is not None, "objects": 0}
-    copied = 0
+    copied, damaged = 0, list[str]()
     # Milliseconds keep the order of two in one second; the rest keeps them apart.
     now = datetime.now(UTC)
     name = f"{now:%Y%m%dT%H%M%S}{now.microsecond // 1000:03d}Z-{secrets.token_hex(2)}"
@@ -65,7 +68,7 @@ def backup(settings: Settings, url: str, *, lake: bool = False) -> int:
                 raise FootfallError(f"{file} cannot be read: {error.strerror}") from None
     if lake:  # after the ledger: whatever it says was delivered is of objects that are copied now
         require_private(beside)
-        said["objects"], copied = _copy_lake(source, beside)
+        said["objects"], copied, damaged = _copy_lake(source, beside)
     versions = {place.name: known_version(place.name) for place in HOME if _has_version(place)}
     writer.finish(signer, versions, said)
     size = sum(each.bytes for each in writer.files)
@@ -74,8 +77,10 @@ def backup(settings: Settings, url: str, *, lake: bool = False) -> int:
         print(f"lake: {said['objects']} objects, {copied} of them new")
     elif settings.lake.startswith("file://") and said["has_raw"]:
         print(f"the lake {settings.lake} is a folder and is not in it: copy it too, or say --lake")
-    print(f"back by: footfall restore {url} --at {name}")
-    return 0
+    print(f"back by: footfall restore {shlex.quote(url)} --at {name}")
+    for key in damaged:
+        print(f"DAMAGED  {source.url(key)} is not what was written; an earlier copy of it was kept")
+    return 1 if damaged else 0
 
 
 def _has_version(place: Place) -> bool:
@@ -132,9 +137,19 @@ def copy_database(name: str, path: Path, copy: Path) -> None:
         raise BrokenState(name, path, found)
 
 
-def _copy_lake(lake: ObjectStore, copies: ObjectStore) -> tuple[int, int]:
-    """Copy what of the lake cannot be made again and is not there yet. Returns (objects, new ones)."""
+def is_whole(key: str, data: bytes) -> bool:
+    """Whether an object of the lake is what its key says; True where that says nothing of it."""
+    digest = digest_in(key)
+    return digest is None or hashlib.sha256(data).hexdigest().startswith(digest)
+
+
+def _copy_lake(lake: ObjectStore, copies: ObjectStore) -> tuple[int, int, list[str]]:
+    """Copy what of the lake cannot be made again and is not there yet.
+
+    Returns (objects, new ones, keys of what is damaged in the lake); no copy is replaced by a damaged one.
+    """
     objects = new = 0
+    damaged = []
     for place in LAKE:
         if place.keep is not Keep.LAKE:
             continue
@@ -142,7 +157,12 @@ def _copy_lake(lake: ObjectStore, copies: ObjectStore) -> tuple[int, int]:
         there = {info.key: info.size for info in copies.list(prefix)}
         for info in lake.list(prefix):
             if place.name in _REWRITTEN or there.get(info.key) != info.size:
-                copies.put(info.key, lake.get(info.key))
-                new += info.key not in there
+                data = lake.get(info.key)
+                is_damaged = not is_whole(info.key, data)
+                if is_damaged:
+                    damaged.append(info.key)
+                if info.key not in there or not is_damaged:
+                    copies.put(info.key, data)
+                    new += info.key not in there
             objects += 1
-    return objects, new
+    return objects, new, damaged

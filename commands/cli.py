@@ -9,6 +9,7 @@ import keyword
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 
 import click
 
@@ -20,6 +21,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "demo": "two days of traffic, from HTTP to verified files; then serve",
         "up": "collector, API, Dagster UI and daemon, until Ctrl-C",
         "api": "the API alone, until Ctrl-C",
+        "mcp": "the API's questions as tools for an assistant",
         "doctor": "is this installation able to do its work? --watch: is it alive?",
     },
     "Clients": {
@@ -28,15 +30,14 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "domains": "the registry of domains: list, approve, block, retire, verify",
         "reload": "let a running Dagster load the client files anew",
     },
-    "Data in": {
-        "import": "access logs, CloudFront logs or events of another tool",
-        "enrich": "fields of stored events that were learnt later",
+    "Data in, tables, deliveries": {
+        "import": "access logs, events, or the export of another tool",
+        "enrich": "what was learnt later of stored events",
         "replay": "quarantined lines again, under the rules of today",
-    },
-    "Tables and deliveries": {
         "run": "hours, from raw objects to files in the clients' buckets",
         "rebuild": "every model anew, after a change of the models",
         "published": "the tables that programs read: list, read",
+        "ask": "saved questions of these tables, and what each answers",
         "deliveries": "the ledger: list, replay, restate, rebuild, usage",
         "verify": "a bucket against its manifests",
     },
@@ -68,7 +69,9 @@ class _Footfall(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if not ctx.resilient_parsing and args[0] not in COMMANDS and not args[0].startswith("-"):
-            ctx.fail(f"there is no command {args[0]!r}; there are {', '.join(COMMANDS)}")
+            near = get_close_matches(args[0], COMMANDS, 1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(COMMANDS)}"
+            ctx.fail(f"there is no command {args[0]!r}; {hint}")
         return super().resolve_command(ctx, args)
 
     def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:

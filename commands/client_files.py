@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from footfall.clients import registry_of
 from footfall.errors import FootfallError
 from footfall.settings import Settings
 from orchestration.reloading import reload
@@ -64,3 +65,5 @@ class Reloader:
         else:
             self._loaded = now
             self._say("client files have changed; Dagster has loaded them")
+            for mistake in registry_of(self._settings).mistakes:
+                self._say(f"set aside: {mistake}")

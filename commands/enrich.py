@@ -1,4 +1,4 @@
-"""`footfall enrich FILE`: fields of stored events that were learnt later."""
+"""`footfall enrich FILE`: what was learnt later of stored events."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,9 +18,9 @@ from footfall.settings import Settings
 @client(required=True, text="The client whose events they are.")
 @with_state
 def command(settings: Settings, file: Path, client_id: str) -> int:
-    """Put fields of stored events into the lake; the run of the present hour reads them.
+    """Put what was learnt of stored events into the lake; the run of the present hour reads it.
 
-    FILE holds lines of JSON: {"event_id": …, "fields": {…}}, perhaps with "version".
+    FILE holds lines of JSON: {"event_id": …, "fields": {…}, "properties": {…}}, perhaps with "version".
     """
     known = known_client(settings, client_id)
     lake = open_lake(settings.lake, settings.s3_endpoint)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from api.app import openapi_document
 from api.page import markdown_of, problems_markdown
-from commands import client_file_page
+from commands import client_file_page, question_page
 from footfall.catalogue import documents
 from footfall.clients import Client
 from sources.tools.export import exports_table
@@ -42,6 +42,7 @@ MADE: Mapping[str, Callable[[str], str]] = {
     "docs/manifest.schema.json": documents.manifest_schema,
     "docs/migration.md": _parts({"exports": exports_table}),
     "docs/operations.md": _parts({"backup": documents.backup}),
+    "docs/questions.md": lambda _text: question_page.page(),
     "docs/sessions.md": _parts({"passive": documents.passive_events}),
 }
 

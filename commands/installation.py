@@ -98,6 +98,8 @@ def environment(settings: Settings, environ: Mapping[str, str]) -> dict[str, str
     return {
         # For each question to the code server, 60 unless told: a busy machine takes its time.
         "DAGSTER_GRPC_TIMEOUT_SECONDS": str(DAGSTER_SECONDS),
+        # Heaps beside one another; glibc would give each thread of Dagster's processes one of its own.
+        "MALLOC_ARENA_MAX": "2",
         **environ,
         "FOOTFALL_HOME": str(settings.home),
         "FOOTFALL_CLIENTS": str(settings.clients),

@@ -4,6 +4,7 @@ import getpass
 import json
 import sys
 from datetime import UTC, datetime, timedelta
+from typing import get_args
 
 import click
 
@@ -12,6 +13,7 @@ from commands.key_changes import Keys
 from commands.parameters import CLIENT, client, who
 from commands.state import with_settings, with_state
 from footfall.access.api_keys import key_hash
+from footfall.collecting import Permission
 from footfall.errors import FootfallError
 from footfall.settings import Settings
 
@@ -34,7 +36,7 @@ def command() -> None:
     "permissions",
     required=True,
     multiple=True,
-    type=click.Choice(["read", "write", "admin"]),
+    type=click.Choice(get_args(Permission)),
     help="What it may do; may be given again.",
 )
 @click.option("--label", default="key-1", metavar="NAME", help="Its name in logs and answers.")
@@ -75,8 +77,8 @@ def new(
 @with_state
 def list_(settings: Settings, client_id: str | None) -> int:
     """Every key: whose, what it may do, when it was last used at the API."""
-    for line in key_changes.lines(settings, client_id):
-        print(line)
+    lines = list(key_changes.lines(settings, client_id))
+    print("\n".join(lines) or "no key yet: `footfall keys new` makes one")
     return 0
 
 

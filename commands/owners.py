@@ -5,6 +5,7 @@ import shutil
 from datetime import UTC, datetime, timedelta
 
 from commands.ledger_work import Installation
+from footfall.catalogue.periods import kind_of
 from footfall.clients import Client
 from footfall.durable import open_lake
 from footfall.errors import FootfallError
@@ -22,6 +23,9 @@ from orchestration.discovery.database import registry as domain_registry
 from orchestration.discovery.usage_messages import tell_again
 from orchestration.ingest.listing import OLDEST, read_digests, record_digests
 from orchestration.reloading import reload
+
+#: Where clocks are put forward.
+_SHORTEST_DAY = 23 * HOUR
 
 
 def moved(settings: Settings, client_id: str) -> int:
@@ -123,17 +127,29 @@ def _ended(found: History, client: Client | None, now: datetime) -> History:
 
 
 def _since(at: Installation, history: History) -> datetime:
-    """The hour from which on rows may be another owner's: that of its newest delivery."""
+    """The hour from which on rows may be another owner's: that of its newest delivery.
+
+    Earlier where its newest period ended earlier: the hours after it may have been run without it.
+    """
     current = history.current
     assert current is not None, "it has not ended"
-    rows = (row for row in at.ledger.all() if row.client_id == current.name)
-    return floor(max((row.committed_at for row in rows if row.committed_at), default=current.made_at))
+    rows = [row for row in at.ledger.all() if row.client_id == current.name and row.committed_at]
+    newest = max((row.committed_at for row in rows if row.committed_at), default=current.made_at)
+    ended = max((row.period_start + _least(row.cadence) for row in rows), default=newest)
+    return floor(min(newest, ended))
+
+
+def _least(cadence: str) -> timedelta:
+    """How long a period is at least."""
+    kind = kind_of(cadence)
+    return _SHORTEST_DAY if kind.minutes is None else timedelta(minutes=kind.minutes)
 
 
 def _catch_up(settings: Settings, since: datetime, now: datetime) -> None:
     """Have the hours that were run meanwhile run again: whose their lines are is known now."""
     path = settings.home / "listings.sqlite"
-    hours = list(between(max(since, floor(now - OLDEST)), floor(now)))
+    oldest = floor(now - OLDEST)
+    hours = list(between(max(since, oldest), floor(now)))
     if path.exists() and hours:
         record_digests(path, dict.fromkeys(read_digests(path, hours), "an owner was decided"))
     if settings.registry.exists():
@@ -141,8 +157,10 @@ def _catch_up(settings: Settings, since: datetime, now: datetime) -> None:
             tell_again(database, since - timedelta(hours=1))
     with contextlib.suppress(FootfallError):  # no UI runs here
         reload(settings)
+    by_itself = "it" if since >= oldest else f"those from {oldest:%Y-%m-%dT%H} on"
     print(
-        "the hours since its newest delivery have to be run again; a running Dagster does it by itself, else:"
+        "the hours since its newest delivery have to be run again; a running Dagster does "
+        f"{by_itself} by itself, else:"
     )
     print(f"  {run_command(since, floor(now) + HOUR, now)}")
 

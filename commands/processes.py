@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from commands.orphans import ends_with_parent
 from footfall.errors import FootfallError
 
 #: Seconds that a child has to end after SIGTERM before it is killed: the collector drains for up to 10.
@@ -134,6 +135,7 @@ class Children:
                     stdout=log,
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
+                    preexec_fn=ends_with_parent(),
                 )
         except OSError as error:
             raise FootfallError(f"cannot start {name}: {error.strerror}: {error.filename}") from None

@@ -11,13 +11,14 @@ import click
 
 from commands.parameters import CLIENT, DAY, client
 from commands.state import with_state
-from footfall.clients import registry_of
+from footfall.clients import Registry, registry_of
 from footfall.durable import open_lake
 from footfall.errors import FootfallError
 from footfall.owners import named
 from footfall.published.documents import PublishedTable
 from footfall.published.opening import NothingPublished, open_snapshot, read_pointer
 from footfall.settings import Settings
+from footfall.store import ObjectStore
 
 
 @click.group()
@@ -32,7 +33,7 @@ def command() -> None:
 def list_(settings: Settings, client_id: str | None, is_json: bool) -> int:
     """Tables of each client: rows, days, files, bytes; how far they are complete."""
     lake, registry = open_lake(settings.lake, settings.s3_endpoint), registry_of(settings)
-    names = [named(registry, client_id)] if client_id else [c.client_id for c in registry.clients]
+    names = [_known(lake, registry, client_id)] if client_id else [c.client_id for c in registry.clients]
     for name in names:
         try:
             snapshot = open_snapshot(lake, name)
@@ -52,6 +53,16 @@ def list_(settings: Settings, client_id: str | None, is_json: bool) -> int:
     return 0
 
 
+def _known(lake: ObjectStore, registry: Registry, client_id: str) -> str:
+    """The identity that a person means. Raises FootfallError where nothing is of it."""
+    name = named(registry, client_id)
+    if registry.client(name) is None and read_pointer(lake, name) is None:
+        raise FootfallError(
+            f"no client {client_id!r} has a valid file or published tables; `footfall clients` lists them"
+        )
+    return name
+
+
 def _line(table: PublishedTable) -> str:
     days = f"{table.days.first} to {table.days.last}" if table.days else "by row" if table.key else "empty"
     size = sum(file.bytes for file in table.files)
@@ -68,7 +79,8 @@ def _json(columns: list[str]) -> Callable[[tuple[Any, ...]], None]:
     return lambda row: print(json.dumps(dict(zip(columns, row, strict=True)), default=str))
 
 
-_FORMATS = {"csv": _csv, "json": _json}
+#: How rows are printed → what prints one, given the names of the columns.
+FORMATS = {"csv": _csv, "json": _json}
 
 
 @command.command()
@@ -78,7 +90,7 @@ _FORMATS = {"csv": _csv, "json": _json}
 @click.option("--to", "last", type=DAY, metavar="DAY", help="The last local day, itself too.")
 @click.option("--visitor", metavar="ID", help="Rows of this visitor; the index says in which days they are.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="No more rows than this.")
-@click.option("--format", "form", type=click.Choice(list(_FORMATS)), default="csv", show_default=True)
+@click.option("--format", "form", type=click.Choice(list(FORMATS)), default="csv", show_default=True)
 @click.option("--sql", "is_sql", is_flag=True, help="The query for DuckDB, in place of its rows.")
 @with_state
 def read(settings: Settings, client_id: str, table: str, **how: Any) -> int:
@@ -87,7 +99,8 @@ def read(settings: Settings, client_id: str, table: str, **how: Any) -> int:
 
     from footfall.published.tables import open_tables
 
-    lake, name = open_lake(settings.lake, settings.s3_endpoint), named(registry_of(settings), client_id)
+    lake = open_lake(settings.lake, settings.s3_endpoint)
+    name = _known(lake, registry_of(settings), client_id)
     first, last = (date.fromisoformat(how[end]) if how[end] else None for end in ("first", "last"))
     if first and last and first > last:
         raise FootfallError(f"--from {first} is after --to {last}")
@@ -99,7 +112,7 @@ def read(settings: Settings, client_id: str, table: str, **how: Any) -> int:
             rows = tables.relation(table, first, last, how["visitor"])
             if how["limit"]:
                 rows = rows.limit(how["limit"])
-            write = _FORMATS[how["form"]](list(rows.columns))
+            write = FORMATS[how["form"]](list(rows.columns))
             while some := rows.fetchmany(10_000):
                 for row in some:
                     write(row)

@@ -37,8 +37,6 @@ def quarantine(settings: Settings, start: datetime, end: datetime, reason: str |
     if not changed:
         print("nothing has become an event")
         return 0
-    print(
-        f"next: {run_command(min(changed), max(changed) + HOUR, datetime.now(UTC))}; "
-        "or wait for the sensor of late objects"
-    )
+    print(f"next: {run_command(min(changed), max(changed) + HOUR, datetime.now(UTC))}")
+    print("or wait for the sensor of late objects")
     return 0

@@ -9,6 +9,7 @@ from shutil import rmtree
 
 import click
 
+from commands.backup import is_whole
 from commands.state import with_settings
 from footfall.catalogue.state import HOME, Kind
 from footfall.durable import FILE_STEPS, STEPS, known_version, open_lake, require_known, require_known_state
@@ -21,7 +22,7 @@ from footfall.settings import Settings
 from footfall.signatures import load_signer, public_key
 from footfall.snapshots import CLIENTS, ROUTES, Snapshot, fetch, names, read, stores
 from footfall.snapshots import HOME as OF_HOME
-from footfall.store import ObjectStore
+from footfall.store import ObjectStore, address_of
 
 #: What may lie in a state folder before: neither is made by a restore.
 KEPT = ("lake", "buckets")
@@ -55,7 +56,7 @@ def restore(
     keeps_clients: bool = False,
 ) -> int:
     """Put a snapshot back, or leave everything as it is. Returns the exit code. Raises FootfallError."""
-    url = url if "://" in url else Path(url).absolute().as_uri()
+    url = address_of(url)
     _require_empty(settings)
     snapshots, beside = stores(url, settings.s3_endpoint)
     snapshot = read(snapshots, _chosen(snapshots, at), _trusted(key))
@@ -73,7 +74,7 @@ def restore(
         (staging / OF_HOME).mkdir(exist_ok=True, mode=0o700)
         _require_sound(staging / OF_HOME, snapshot.key_id)
         theirs = _client_files(settings, staging, keeps_clients)
-        put_back = _put_back_lake(beside, lake, snapshot) if wants_lake else 0
+        put_back, damaged = _put_back_lake(beside, lake, snapshot) if wants_lake else (0, [])
         _put_in_place(staging / OF_HOME, settings.home)
         for source, target in theirs:
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -88,12 +89,16 @@ def restore(
     print(f"restored {snapshot.name}: {len(snapshot.files)} files; the key {snapshot.key_id} signs as before")
     if put_back:
         print(f"lake: {put_back} objects put back into {settings.lake}")
+    for lost in damaged:
+        print(
+            f"DAMAGED  {beside.url(lost)} is not what was written: put another copy of it to {lake.url(lost)}"
+        )
     first = settings.first_hour_file
     if first.exists():
         now = datetime.now(UTC)
         print("next, before `footfall up`: the warehouse is made again from the lake by")
         print(f"  {run_command(parse(first.read_text().strip()), floor(now), now)}")
-    return 0
+    return 1 if damaged else 0
 
 
 def _require_empty(settings: Settings) -> None:
@@ -148,15 +153,20 @@ def _wants_lake(settings: Settings, snapshot: Snapshot, lake: ObjectStore) -> bo
     return False
 
 
-def _put_back_lake(copies: ObjectStore, lake: ObjectStore, snapshot: Snapshot) -> int:
+def _put_back_lake(copies: ObjectStore, lake: ObjectStore, snapshot: Snapshot) -> tuple[int, list[str]]:
+    """Returns (objects, keys of those that are damaged in the backup; ingest reports their hours)."""
     found = [info.key for info in copies.list("")]
     if len(found) < int(snapshot.lake["objects"]):
         raise FootfallError(
             f"{copies.url('')} holds {len(found)} objects of the lake, of {snapshot.lake['objects']} at least"
         )
+    damaged = []
     for key in sorted(found, key=lambda key: key == LAKE_VERSION):
-        lake.put(key, copies.get(key))
-    return len(found)
+        data = copies.get(key)
+        if not is_whole(key, data):
+            damaged.append(key)
+        lake.put(key, data)
+    return len(found), damaged
 
 
 def _require_sound(home: Path, key_id: str) -> None:

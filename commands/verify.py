@@ -11,12 +11,13 @@ from commands.parameters import HOUR, client
 from commands.state import with_settings
 from footfall import notes
 from footfall.clients import registry_of
+from footfall.delivered_places import delivered_places
 from footfall.errors import FootfallError
 from footfall.found import shown
 from footfall.owners import named
 from footfall.settings import Settings
 from footfall.signatures import public_key
-from footfall.store import open_store
+from footfall.store import LocalStore, address_of, open_store
 from footfall.verification import Verification
 from footfall.verify import verify_bucket
 
@@ -83,8 +84,10 @@ def command(
     URL is a folder, file:///folder or s3://bucket/prefix. Exit code 0: as promised; 1: damaged; 3: as
     promised, but what is to be removed is still there.
     """
-    url = url if "://" in url else Path(url).absolute().as_uri()
+    url = address_of(url)
     store = open_store(url, s3_endpoint=endpoint or settings.s3_endpoint)
+    if isinstance(store, LocalStore) and not store.root.is_dir():
+        raise FootfallError(f"there is no folder {store.root}")
     trusted = None
     if keys:
         trusted = {}
@@ -100,18 +103,19 @@ def command(
         is_thorough=not quick,
         takes_unsigned=allow_unsigned,
         needs_log=not allow_unlogged,
+        expected=_expected(settings, store.url("")),
         at=at or datetime.now(UTC),
         since=start,
         owner=_told(settings, client_id) if client_id else _owner(settings, store.url("")),
     )
-    grown = _grown_from(kept, seen) if kept else ""
+    grown = _grown_from(kept, seen) if kept else {}
     return _print(seen, trusted, grown)
 
 
-def _grown_from(path: Path, seen: Verification) -> str:
-    """Compare the log of the same name with a checkpoint that somebody kept. Returns what to say of it.
+def _grown_from(path: Path, seen: Verification) -> dict[str, str]:
+    """Compare the log of the same name with a checkpoint that somebody kept.
 
-    Raises FootfallError where it is none.
+    Returns what to say of it, by the log's name. Raises FootfallError where it is none.
     """
     try:
         kept = notes.read(path.read_bytes())
@@ -122,8 +126,8 @@ def _grown_from(path: Path, seen: Verification) -> str:
     wrong = log.grew_from(kept) if log else "cannot be compared: there is no log here"
     if wrong:
         seen.problems.append(f"--since {path}: the checkpoint {wrong}")
-        return ""
-    return f", grown from {kept.size} since {path}"
+        return {}
+    return {kept.origin: f", grown from {kept.size} since {path}"}
 
 
 def _told(settings: Settings, client_id: str) -> Callable[[str], str | None]:
@@ -142,6 +146,16 @@ def _owner(settings: Settings, url: str) -> Callable[[str], str | None]:
     return lambda above: roots.get(_plain(f"{url.rstrip('/')}/{above}"))
 
 
+def _expected(settings: Settings, url: str) -> list[str]:
+    """The roots below `url` in which something arrived, as seen from there: none may be gone as a whole."""
+    top = f"{_plain(url)}/"
+    found = delivered_places(
+        settings.ledger, registry_of(settings).clients, str(settings.backup), settings.home
+    )
+    roots = (f"{_plain(root)}/" for root in found)
+    return [root.removeprefix(top) for root in roots if root.startswith(top) and root != top]
+
+
 def _plain(url: str) -> str:
     """An address in one spelling, as far as a store of that address would spell it."""
     try:
@@ -150,7 +164,7 @@ def _plain(url: str) -> str:
         return url.rstrip("/")
 
 
-def _print(seen: Verification, trusted: Mapping[str, bytes] | None, grown: str) -> int:
+def _print(seen: Verification, trusted: Mapping[str, bytes] | None, grown: Mapping[str, str]) -> int:
     for problem in (*seen.problems, *seen.gaps):
         print(f"PROBLEM  {shown(problem)}")
     for key in seen.unsigned:
@@ -167,7 +181,8 @@ def _print(seen: Verification, trusted: Mapping[str, bytes] | None, grown: str) 
             f"until {each.until:%Y-%m-%dT%H:%MZ}"
         )
     for log in seen.logs:
-        print(f"log      {shown(log.checkpoint.origin)}: {log.checkpoint.size} leaves{grown}")
+        since = grown.get(log.checkpoint.origin, "")
+        print(f"log      {shown(log.checkpoint.origin)}: {log.checkpoint.size} leaves{since}")
     by_key: dict[str, list[str]] = defaultdict(list)
     for (key_id, client_id), count in sorted(seen.signers.items()):
         by_key[key_id].append(f"{count} of {client_id}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import date, datetime
+    from pathlib import Path
 
     import pandas as pd
 
@@ -17,7 +18,7 @@ __all__ = ["read", "read_periods"]
 
 
 def read(
-    url: str,
+    url: "str | Path",
     export: str,
     start: "str | date | datetime | None" = None,
     end: "str | date | datetime | None" = None,
@@ -47,7 +48,7 @@ def read(
 
 
 def read_periods(
-    url: str,
+    url: "str | Path",
     export: str,
     start: "str | date | datetime | None" = None,
     end: "str | date | datetime | None" = None,

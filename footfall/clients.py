@@ -19,6 +19,7 @@ from footfall.catalogue.periods import Calendar
 from footfall.clashes import Candidate, Places, own_clashes, places_of, standing
 from footfall.day_zones import EarlierTimezone, Timezone, clock_of
 from footfall.delivered_days import mistake_of
+from footfall.exchange_rates import Rates
 from footfall.exports import CADENCES, LIVE, MAIN, Destination, Export, NamedDestination
 from footfall.fields import EXPECTED, Name
 from footfall.identities import History, written_id
@@ -84,6 +85,10 @@ class Client(Strict):
     """What is delivered."""
     funnels: list[funnel.Funnel] = Field(default_factory=list, max_length=50)
     """Steps to be counted, for the datasets `funnels` and the reports."""
+    reporting: Rates | None = None
+    """A currency that revenue is turned into as well, by rates of one's own
+    ([sessions.md](sessions.md#money)).
+    """
     api_keys: list[collecting.ApiKey] = Field(default_factory=list)
     """Keys for programs; `footfall keys new` makes one."""
     sources: list[LogSource] = Field(default_factory=list)

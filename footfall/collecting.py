@@ -35,7 +35,7 @@ def _alias(value: str) -> str:
 Alias = Annotated[str, Field(pattern=PATH), AfterValidator(_alias)]
 #: What a browser calls the page that sends: `https://app.example`, `capacitor://localhost`.
 Origin = Annotated[str, Field(pattern=ORIGIN)]
-Permission = Literal["read", "write", "admin"]
+Permission = Literal["read", "write", "admin", "assist"]
 
 
 class Tracker(Strict):
@@ -59,7 +59,7 @@ class ApiKey(Strict):
     sha256: str = Field(pattern=SHA256)
     """The key's SHA-256 in hex. The key itself is kept nowhere."""
     permissions: list[Permission] = Field(min_length=1)
-    """`write` sends events, `read` sees counts and recent events, `admin` may do both."""
+    """`write` sends events, `read` asks, `admin` may do both; `assist` asks what names no visitor."""
     site_id: str | None = None
     """The one site that it is for. Needed to `write` where the client has several; `admin` without it may do
     all but send events.

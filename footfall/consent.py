@@ -19,6 +19,8 @@ NONE, COOKIELESS, SESSION, PERSISTENT = range(4)
 
 #: What Global Privacy Control does to an event: no more than tier 1, or tier 0.
 GpcPolicy = Literal["tier1", "tier0"]
+#: What Do Not Track does to an event: no more than tier 1, or it is not taken at all.
+DntPolicy = Literal["tier1", "tier0"]
 
 #: Fields of an event that each tier takes out. A user id is an explicit act of the site, about somebody it
 #: knows anyway, so only tier 0 drops it. Screen, window, language and time zone would help to tell

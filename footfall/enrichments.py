@@ -1,11 +1,14 @@
-"""`footfall enrich FILE`: fields of stored events that somebody learnt later, checked and landed in the lake.
+"""`footfall enrich FILE`: what somebody learnt later of stored events, checked and landed in the lake.
 
-A line of the file: `{"event_id": "…", "fields": {"country": "SE"}}`, optionally `"version": 2`. The higher
-version wins, field by field; nothing that was stored is changed.
+A line of the file: `{"event_id": "…", "fields": {"country": "SE"}, "properties": {"score": 85}}`, one of
+both at least, optionally `"version": 2`. `fields` are columns of ours; `properties` are anything else, by any
+name. The higher version wins, field by field and property by property; nothing that was stored is changed.
 """
 
 import hashlib
-from collections.abc import Iterator
+import math
+import re
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -23,9 +26,20 @@ from footfall.store import ObjectStore, put_once
 LINES_AN_OBJECT = 50_000
 
 
+#: Properties that one line may give, characters of their names and of a text among their values.
+MOST_PROPERTIES, LONGEST_NAME, LONGEST_TEXT = 64, 64, 2000
+#: The member of the stored fields that holds properties; no column has this name.
+_PROPERTIES = "properties"
+_NAME = re.compile(rf"[^\x00-\x1f\x7f]{{1,{LONGEST_NAME}}}")
+
+#: A value of a property: any scalar of JSON. Null takes the property back.
+Scalar = str | int | float | bool | None
+
+
 class _Line(msgspec.Struct, forbid_unknown_fields=True):
     event_id: Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9_-]{8,64}$")]
-    fields: dict[str, str | bool | None]
+    fields: dict[str, str | bool | None] = {}
+    properties: dict[str, Scalar] = {}
     version: Annotated[int, msgspec.Meta(ge=1, lt=2**31)] = 1
 
 
@@ -91,19 +105,43 @@ def _checked(text: bytes, where: str) -> _Line:
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise FootfallError(f"{where}: {error}; nothing was taken") from None
     unknown = sorted(set(line.fields) - {*ENRICHABLE})
-    if unknown or not line.fields:
-        said = f"{unknown[0]!r} is no field that can be learnt later" if unknown else "no fields"
-        raise FootfallError(f"{where}: {said}; known are {', '.join(sorted(ENRICHABLE))}; nothing was taken")
+    if unknown:
+        raise FootfallError(
+            f"{where}: {unknown[0]!r} is no field that can be learnt later; known are "
+            f"{', '.join(sorted(ENRICHABLE))}; give anything else under `properties`; nothing was taken"
+        )
+    if not line.fields and not line.properties:
+        raise FootfallError(f"{where}: neither fields nor properties; nothing was taken")
+    wrong = mistake_of(line.properties)
+    if wrong:
+        raise FootfallError(f"{where}: properties: {wrong}; nothing was taken")
     return line
 
 
+def mistake_of(properties: Mapping[str, Scalar]) -> str:
+    """What is wrong with properties that were learnt; empty where nothing is."""
+    if len(properties) > MOST_PROPERTIES:
+        return f"more than {MOST_PROPERTIES} of them"
+    for name, value in properties.items():
+        if not _NAME.fullmatch(name):
+            return f"{name[:80]!r}: a name has 1 to {LONGEST_NAME} characters and no controls"
+        if isinstance(value, str) and len(value) > LONGEST_TEXT:
+            return f"{name!r} is a text of more than {LONGEST_TEXT} characters"
+        if isinstance(value, float) and not math.isfinite(value):
+            return f"{name!r} is no number of JSON"
+    return ""
+
+
 def _stored(line: _Line, client_id: str, taken_at: datetime) -> bytes:
+    fields: dict[str, object] = dict(line.fields)
+    if line.properties:
+        fields[_PROPERTIES] = line.properties
     return msgspec.json.encode(
         {
             "client_id": client_id,
             "event_id": line.event_id,
             "version": line.version,
             "at": timestamp(taken_at),
-            "fields": line.fields,
+            "fields": fields,
         }
     )

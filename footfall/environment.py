@@ -14,6 +14,8 @@ from footfall.settings import VARIABLES
 OF_DBT = ("FOOTFALL_WAREHOUSE", "FOOTFALL_WINDOW_START", "FOOTFALL_WINDOW_END", "FOOTFALL_HOUR_FILES")
 #: How alike a name must be to one of ours to be taken for it, 0 to 1, where it does not begin as ours do.
 _LIKENESS = 0.85
+#: The same where it does begin so, which is half of a short name.
+_LIKENESS_OF_OURS = 0.76
 
 
 def add_env_file(environ: MutableMapping[str, str]) -> None:
@@ -55,7 +57,7 @@ def unread(names: Iterable[str]) -> Iterator[str]:
             continue
         like = get_close_matches(upper, VARIABLES, 1, _LIKENESS)
         if upper.startswith("FOOTFALL") or like:
-            hint = like or get_close_matches(upper, VARIABLES, 1)
+            hint = like or get_close_matches(upper, VARIABLES, 1, _LIKENESS_OF_OURS)
             yield f"{name} is not a variable of Footfall and is not read" + (
                 f"; did you mean {hint[0]}?" if hint else ""
             )

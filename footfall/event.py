@@ -226,9 +226,9 @@ class Receipt(msgspec.Struct, frozen=True):
     """What the server knows of a request: where it belongs, when it came, who came (as a keyed hash).
 
     `previous_visitor_id` is the same visitor under the salt of the day before; `country`, `region` and
-    `city` are where the address was; `source` is how the event came. `consent_default` and `gpc_policy` are
-    the site's. `token`: the id by which a program with a key knows the person, where the event has no
-    `visitor`.
+    `city` are where the address was; `source` is how the event came. `consent_default`, `gpc_policy` and
+    `dnt_policy` are the site's. `token`: the id by which a program with a key knows the person, where the
+    event has no `visitor`.
     """
 
     client_id: str
@@ -246,6 +246,7 @@ class Receipt(msgspec.Struct, frozen=True):
     source: Source = "web"
     consent_default: int = consent.COOKIELESS
     gpc_policy: consent.GpcPolicy = "tier1"
+    dnt_policy: consent.DntPolicy = "tier1"
     token: str | None = None
 
 
@@ -515,6 +516,13 @@ _RefusedEnvelope = msgspec.defstruct("_RefusedEnvelope", [field.name for field i
 #: 2: consent tiers, places, first-party ids, losses, redactions; 1: without them.
 LINE_VERSION = 2
 _encode = msgspec.json.Encoder().encode
+
+
+def is_kept(receipt: Receipt, event: Event | None = None) -> bool:
+    """Whether anything is kept of an event, or of what is none: nothing under Do Not Track, where the site
+    says so.
+    """
+    return receipt.dnt_policy != "tier0" or not (receipt.dnt or (event is not None and event.dnt))
 
 
 def event_line(

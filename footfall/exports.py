@@ -113,7 +113,8 @@ class Export(Strict):
     filter: Annotated[str, AfterValidator(_filter)] | None = Field(default=None, max_length=4000)
     """Which rows: `is_bot = false and host in ('a.example', 'b.example')`. `= != < <= > >=`, `in`, `is null`,
     `starts_with`, `ends_with`, `contains`, `and`, `or`, `not`, brackets. Text in `'…'`, a time as
-    `'2026-11-20'` or `'2026-11-20 14:00:00+00'`. Rows for which it is unknown are left out.
+    `'2026-11-20'` or `'2026-11-20 14:00:00+00'`. A member of JSON as `props.plan`, `payload.tz` or
+    `learnt.'lead score'`. Rows for which it is unknown are left out.
     """
     hash: list[Column] = Field(default_factory=list)
     """Columns written as a keyed SHA-256 in hex instead of their text."""

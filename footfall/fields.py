@@ -22,6 +22,7 @@ REFERENCE = (
 COLUMN = r"^[a-z_][a-z0-9_]{0,62}$"
 KEY_TEMPLATE = r"^([A-Za-z0-9=_.-]|/|\{(export|dataset|client|date|hour|revision)\})+$"
 TOKEN = r"^[0-9a-f]{32}$"
+CURRENCY = r"^[A-Z]{3}$"
 NOTIFY = r"^https?://[^\s@]+$"
 
 #: What a person is told who breaks a pattern.
@@ -42,10 +43,12 @@ EXPECTED = {
         "{export} {dataset} {client} {date} {hour} {revision}"
     ),
     TOKEN: "expected the 32 hex digits under `_challenge/`",
+    CURRENCY: "expected the three capital letters of a currency, such as EUR",
     NOTIFY: "expected an address such as https://hooks.example/footfall",
 }
 
 Name = Annotated[str, Field(pattern=NAME)]
+Currency = Annotated[str, Field(pattern=CURRENCY)]
 Column = Annotated[str, Field(pattern=COLUMN)]
 Reference = Annotated[str, Field(pattern=REFERENCE)]
 

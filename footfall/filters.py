@@ -3,12 +3,16 @@
     condition  = and-part { "or" and-part }
     and-part   = part { "and" part }
     part       = "not" part | "(" condition ")" | test
+    column     = name | ( "props" | "payload" | "learnt" ) "." ( key | 'key' )
     test       = column ( "=" | "!=" | "<" | "<=" | ">" | ">=" ) value
                | column [ "not" ] "in" "(" value { "," value } ")"
                | column "is" [ "not" ] "null"
                | column ( "starts_with" | "ends_with" | "contains" ) text
                | column                                            (a true-or-false column that is true)
     value      = 'text' ('' inside is one ') | number | true | false
+
+A key names a member of what a column holds as JSON, in the case it was sent in: `props.plan = 'team'`,
+`learnt.'lead score' >= 85`. Of a member that is no number a comparison with a number is never true.
 
 As in SQL, a comparison with a missing value is neither true nor false, and a row is delivered only where the
 condition is true.
@@ -27,7 +31,8 @@ MAX_DEPTH = 20
 MAX_VALUES = 500
 
 _TOKEN = re.compile(
-    r"\s*(?:(?P<text>'(?:[^']|'')*')|(?P<number>-?[0-9]+(?:\.[0-9]+)?)(?![\w.])|(?P<word>[A-Za-z_]\w*)"
+    r"\s*(?:(?P<member>(?i:props|payload|learnt)\.(?:\w[\w.$-]*|'(?:[^']|'')*'))"
+    r"|(?P<text>'(?:[^']|'')*')|(?P<number>-?[0-9]+(?:\.[0-9]+)?)(?![\w.])|(?P<word>[A-Za-z_]\w*)"
     r"|(?P<sign><=|>=|!=|=|<|>|\(|\)|,))"
 )
 _COMPARISONS = ("=", "!=", "<", "<=", ">", ">=")
@@ -37,11 +42,15 @@ _RESERVED = {"and", "or", "not", "in", "is", "null", "true", "false", *_TEXT_TES
 
 @dataclass(frozen=True)
 class Test:
-    """One column against values. `operator`: a comparison, `in`, `is null`, `is true` or a test of text."""
+    """One column against values. `operator`: a comparison, `in`, `is null`, `is true` or a test of text.
+
+    `member`: the name of a member of the column's JSON, where that is meant.
+    """
 
     column: str
     operator: str
     values: tuple[Value, ...] = ()
+    member: str = ""
 
 
 @dataclass(frozen=True)
@@ -168,31 +177,31 @@ class _Parser:
         return Not(part) if turns % 2 else part
 
     def _test(self) -> Condition:
-        column = self._column()
+        column, member = self._column()
         word = self._word()
         if word in _COMPARISONS:
             self._next += 1
-            return Test(column, word, (self._value(),))
+            return Test(column, word, (self._value(),), member)
         if word in _TEXT_TESTS:
             self._next += 1
             value = self._value()
             if not isinstance(value, str):
                 raise ValueError(f"{column} {word}: expected 'text'")
-            return Test(column, word, (value,))
+            return Test(column, word, (value,), member)
         if self._takes("is"):
             is_not = self._takes("not")
             self._needs("null")
-            test = Test(column, "is null")
+            test = Test(column, "is null", (), member)
             return Not(test) if is_not else test
         if word == "not":
             self._next += 1
             self._needs("in")
-            return Not(self._list(column))
+            return Not(self._list(column, member))
         if self._takes("in"):
-            return self._list(column)
-        return Test(column, "is true")
+            return self._list(column, member)
+        return Test(column, "is true", (), member)
 
-    def _list(self, column: str) -> Test:
+    def _list(self, column: str, member: str) -> Test:
         self._needs("(")
         values = [self._value()]
         while self._takes(","):
@@ -200,7 +209,7 @@ class _Parser:
         self._needs(")")
         if len(values) > MAX_VALUES:
             raise ValueError(f"{column} in: more than {MAX_VALUES} values")
-        return Test(column, "in", tuple(values))
+        return Test(column, "in", tuple(values), member)
 
     def _word(self) -> str:
         """The next token, as a word in lower case or a sign; empty at the end and before a value."""
@@ -219,12 +228,21 @@ class _Parser:
         if not self._takes(word):
             raise self._unexpected(word)
 
-    def _column(self) -> str:
+    def _column(self) -> tuple[str, str]:
+        """A column, and the member of its JSON that is meant; empty where the column is."""
+        if self._next < len(self._tokens) and self._tokens[self._next][0] == "member":
+            column, _, member = self._tokens[self._next][1].partition(".")
+            if member.startswith("'"):
+                member = member[1:-1].replace("''", "'")
+            if not member or "\0" in member:
+                raise self._unexpected("the name of a member")
+            self._next += 1
+            return column.lower(), member
         word = self._word()
         if not re.fullmatch(COLUMN, word) or word in _RESERVED:
             raise self._unexpected("a column")
         self._next += 1
-        return word
+        return word, ""
 
     def _value(self) -> Value:
         if self._next < len(self._tokens):

@@ -6,20 +6,22 @@ compared with that sha256, and gone again when newer ones need the room.
 """
 
 import hashlib
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from footfall.errors import FootfallError
+from footfall.file_cache import IN_USE, FileCache, OtherBytes
 from footfall.hours import HOUR
 from footfall.keys import EVENTS, events_object
 from footfall.store import LocalStore, NotFound, ObjectStore
-from footfall.whole_files import written_beside
 
-#: The cache, below the state folder.
-CACHE = "lake-cache"
+#: Whose copies they are among all of the lake's: no client has such a name.
+OWNER = "_hours"
+#: Seconds for which a copy stays that a run reads, longer than any run: those of published tables, which
+#: others read meanwhile, take no room from it.
+_RUN_SECONDS = 24 * 3600.0
 
 
 @dataclass(frozen=True)
@@ -43,70 +45,44 @@ class HourFiles:
 
     def __init__(self, lake: ObjectStore, cache: Path, most_bytes: int) -> None:
         self.lake = lake
-        self._cache = None if isinstance(lake, LocalStore) else cache
-        self._most_bytes = most_bytes
-        self.folder = cache if not isinstance(lake, LocalStore) else (lake.root / EVENTS).absolute()
+        self._cache = FileCache(cache, OWNER, most_bytes)
+        self._is_near = isinstance(lake, LocalStore)
+        self._read: list[Path] = []
+        self.folder = (lake.root / EVENTS).absolute() if isinstance(lake, LocalStore) else self._cache.folder
 
     def put(self, hour: datetime, path: Path, rows: int, columns: Iterable[str]) -> HourFile:
-        """Put a local file into the lake as the hour's events. Raises StoreError, FootfallError."""
+        """Put a local file into the lake as the hour's events; it may be gone then. Raises StoreError."""
         data = path.read_bytes()
         sha256 = hashlib.sha256(data).hexdigest()
         file = HourFile(hour, events_object(hour, sha256), sha256, len(data), rows, ",".join(columns))
         self.lake.put(file.key, data)
-        if self._cache is not None:
-            self._keep(self._cache / f"{sha256}.parquet", data)
+        self._cache.keep(self.lake, path, sha256)
         return file
 
-    def local(self, file: HourFile) -> Path:
-        """A local file with the object's bytes. Raises StoreError, FootfallError where they are others."""
-        if self._cache is None:
-            path = self.folder / file.key.removeprefix(EVENTS)
-            if not path.is_file():
-                raise _lost(file, "is missing from the lake")
-            if path.stat().st_size != file.bytes:
-                raise _lost(file, f"has {path.stat().st_size} bytes and not {file.bytes}")
-            return path
-        path = self._cache / f"{file.sha256}.parquet"
-        if path.is_file() and path.stat().st_size == file.bytes:
-            os.utime(path)
-            return path
+    def local(self, file: HourFile, *, seconds: float = IN_USE) -> Path:
+        """A local file with the object's bytes, which stays for `seconds`.
+
+        Raises StoreError, FootfallError where they are others.
+        """
         try:
-            data = self.lake.get(file.key, limit=file.bytes)
-        except NotFound:
+            path = self._cache.path(self.lake, file.key, file.sha256, file.bytes, seconds=seconds)
+            size = path.stat().st_size
+        except (NotFound, FileNotFoundError):
             raise _lost(file, "is missing from the lake") from None
-        if hashlib.sha256(data).hexdigest() != file.sha256:
-            raise _lost(file, "holds other bytes than those that were put")
-        self._keep(path, data)
+        except OtherBytes:
+            raise _lost(file, "holds other bytes than those that were put") from None
+        if size != file.bytes:
+            raise _lost(file, f"has {size} bytes and not {file.bytes}")
         return path
 
     def locals(self, files: Iterable[HourFile]) -> list[Path]:
-        """The same of several, all of which stay; of others the cache keeps what it has room for."""
-        found = [self.local(file) for file in files]
-        if self._cache is not None and self._cache.is_dir():
-            self._forget({path.name for path in found})
-        return found
-
-    def _keep(self, path: Path, data: bytes) -> None:
-        try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            written_beside(path, data).replace(path)
-        except OSError as error:
-            raise FootfallError(
-                f"cannot keep a copy of an hour in {path.parent}: {error.strerror}; make room, or lower "
-                "FOOTFALL_LAKE_CACHE_BYTES"
-            ) from None
-
-    def _forget(self, kept: set[str]) -> None:
-        """Remove the files that were longest not asked for, until the others fit."""
-        assert self._cache is not None
-        found = sorted(((each.stat(), each) for each in self._cache.iterdir()), key=lambda f: f[0].st_mtime)
-        held = sum(stat.st_size for stat, _ in found)
-        for stat, path in found:
-            if held <= self._most_bytes:
-                return
-            if path.name not in kept:
-                path.unlink(missing_ok=True)
-                held -= stat.st_size
+        """The same of several, all of which stay until the next are asked for; others go for want of room."""
+        if not self._is_near:
+            self._cache.release(self._read)
+        self._read = [self.local(file, seconds=_RUN_SECONDS) for file in files]
+        if not self._is_near and self._read:
+            self._cache.make_room()
+        return self._read
 
 
 def _lost(file: HourFile, what: str) -> FootfallError:

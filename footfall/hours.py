@@ -37,14 +37,18 @@ def between(start: datetime, end: datetime) -> Iterator[datetime]:
 
 
 def run_command(start: datetime, end: datetime, now: datetime) -> str:
-    """The `footfall run` for the hours of [start, end), and what to wait for where the last has not ended."""
+    """The `footfall run` for the hours of [start, end), a line that can be pasted.
+
+    On a second line what to do about the last hour where it has not ended.
+    """
     running = floor(now)
     if end <= running:
         return f"footfall run --from {_named(start)} --to {_named(end)}"
+    last = f"footfall run --from {_named(max(start, running))} --to {_named(end)}"
     if start >= running:
-        return f"footfall run --from {_named(start)} --to {_named(end)}, once {end:%H:%M} UTC is past"
-    text = f"footfall run --from {_named(start)} --to {_named(running)}"
-    return f"{text}; then the hour {running:%Y-%m-%dT%H}, which has not ended"
+        return f"{last}\nonce {end:%H:%M} UTC is past, or with --open now"
+    first = f"footfall run --from {_named(start)} --to {_named(running)}"
+    return f"{first}\nthen, once {end:%H:%M} UTC is past, or with --open now: {last}"
 
 
 def _named(hour: datetime) -> str:

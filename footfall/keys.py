@@ -114,6 +114,15 @@ def enrichment_object(taken_at: datetime, sha256: str) -> str:
     return f"{ENRICHMENTS}{hour_path(taken_at)}/{sha256[:32]}.ndjson.zst"
 
 
+_ADDRESSED = re.compile(r"(?:raw/[^/]+/[^/]+/[^/]+-|enrichments/[^/]+/[^/]+/)([0-9a-f]{16,32})\.ndjson\.zst")
+
+
+def digest_in(key: str) -> str | None:
+    """The beginning of an object's sha256, in hex, where its key in the lake says it; else None."""
+    found = _ADDRESSED.fullmatch(key)
+    return found[1] if found else None
+
+
 IDENTITIES = "identities/"
 _IDENTITY = re.compile(r"identities/([a-z0-9][a-z0-9_-]*)/([0-9]{6})-([a-z0-9._-]+)\.json")
 

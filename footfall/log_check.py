@@ -163,20 +163,18 @@ def _read_leaves(log: FoundLog, mine: Iterable[str], kept: set[Checkpoint], read
     known = {(each.size, each.root) for each in kept if each.origin == until.origin}
     sizes = {size for size, _ in known}
     tip = Frontier()
-    beyond = 0
+    beyond = []
     ends = set()
-    for (start, end), key in sorted((r, key) for key in mine if (r := bucket_log.entries_range(key))):
+    found = ((r, key) for key in mine if (r := bucket_log.entries_range(key)))
+    # Of several that begin alike those first that a checkpoint ends with: anybody can put another beside.
+    for (start, end), key in sorted(found, key=lambda each: (each[0][0], each[0][1] not in sizes, each)):
         if end > until.size:
-            beyond += 1
+            beyond.append(key)
             continue
-        data = read(above + key, bucket_log.MAX_BYTES)
-        if data is None:
+        entries = _entries(above, key, read, say)
+        if entries is None:
             continue
-        try:
-            before, leaves = bucket_log.read_entries(key, data)
-        except ValueError as error:
-            say(f"{above}{key}: {error}")
-            continue
+        before, leaves = entries
         after = before.extended(leaf.hash for leaf in leaves)
         if (before.size == tip.size and before != tip) or (
             after.size in sizes and (after.size, after.root) not in known
@@ -200,8 +198,24 @@ def _read_leaves(log: FoundLog, mine: Iterable[str], kept: set[Checkpoint], read
         say(f"{above}{FOLDER}entries/: the leaves are others than the checkpoint of {until.size} says")
     for size in sorted(ends - sizes):
         say(f"{above}{FOLDER}checkpoints/: the checkpoint of {size} leaves is missing")
-    if beyond > 1:  # one is a run that is about to replace the checkpoint
-        say(f"{above}{POINTER}: {beyond} runs wrote leaves after it: it is older than the log")
+    if len(beyond) > 1:  # one is a run that is about to replace the checkpoint
+        say(f"{above}{POINTER}: {len(beyond)} runs wrote leaves after it: it is older than the log")
+    for key in beyond if log.is_whole else ():
+        entries = _entries(above, key, read, say)
+        if len(beyond) == 1 and entries is not None and entries[0] != tip:
+            say(f"{above}{key}: does not go on where the log ends, and is no part of it")
+
+
+def _entries(above: str, key: str, read: Read, say: Say) -> tuple[Frontier, list[Leaf]] | None:
+    """What comes before, and the leaves; None where they cannot be had, which was said."""
+    data = read(above + key, bucket_log.MAX_BYTES)
+    if data is None:
+        return None
+    try:
+        return bucket_log.read_entries(key, data)
+    except ValueError as error:
+        say(f"{above}{key}: {error}")
+        return None
 
 
 def _read_records(log: FoundLog, sizes: Mapping[str, int], trusted: Mapping[str, bytes], read: Read) -> None:

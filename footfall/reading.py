@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any, Literal
 from footfall.bucket_log import FOLDER
 from footfall.catalogue.periods import Period
 from footfall.errors import FootfallError
+from footfall.keys import is_key
 from footfall.log_check import FoundLog
 from footfall.manifest import MAX_BYTES, DeliveredFile
 from footfall.newest_periods import Delivery, Finder, Found
 from footfall.settled_log import settled_log
 from footfall.signatures import public_key
-from footfall.store import NotFound, ObjectStore, StoreError, TooLarge, open_store
+from footfall.store import NotFound, ObjectStore, StoreError, TooLarge, address_of, open_store
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,6 +34,8 @@ Missing = Literal["raise", "report"]
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 #: How many periods a message names.
 _NAMED = 5
+#: Years of which periods can be asked for: each of them is counted.
+_YEARS = range(1970, 2101)
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class Part:
 
 
 def read_export(
-    url: str, export: str, start: Bound = None, end: Bound = None, **options: Any
+    url: str | Path, export: str, start: Bound = None, end: Bound = None, **options: Any
 ) -> "pd.DataFrame":
     """See `footfall.read`."""
     pd = _pandas()
@@ -68,7 +71,7 @@ def read_export(
 
 
 def read_parts(
-    url: str, export: str, start: Bound = None, end: Bound = None, **options: Any
+    url: str | Path, export: str, start: Bound = None, end: Bound = None, **options: Any
 ) -> Iterator[Part]:
     """See `footfall.read_periods`. What is wrong with a manifest is said before the first part comes."""
     _pandas()
@@ -86,7 +89,7 @@ def _pandas() -> Any:
 
 
 def _find(
-    url: str,
+    url: str | Path,
     export: str,
     start: Bound,
     end: Bound,
@@ -101,8 +104,13 @@ def _find(
     if missing not in ("raise", "report"):
         raise FootfallError(f"missing: {missing!r} is neither 'raise' nor 'report'")
     first, last = _bound(start, "start"), _bound(end, "end")
-    address = url if "://" in url else Path(url).absolute().as_uri()
-    store = open_store(address, s3_endpoint=endpoint, is_confined=True)
+    if first is not None and last is not None and type(first) is type(last) and first >= last:
+        raise FootfallError(f"end {end} does not come after start {start}: it is the first that is left out")
+    if not isinstance(export, str) or not is_key(export):
+        raise FootfallError(f"{export!r} is no name of an export")
+    if not isinstance(url, str | Path):
+        raise FootfallError(f"{url!r} is no bucket: write s3://bucket/prefix, file:///folder or a folder")
+    store = open_store(address_of(str(url)), s3_endpoint=endpoint, is_confined=True)
     trusted = _keys_in(store) if key is None else _given(key)
     if not trusted:
         raise FootfallError(f"{store.url('')} holds no public key in _keys/: is it the bucket? Or give key=")
@@ -118,12 +126,23 @@ def _find(
         # A client file may have named other folders.
         found = reader.find("", first, last) or found
     if found is None or not found.deliveries:
-        raise FootfallError(f"{store.url('')} holds nothing of {export!r} in the time asked for")
+        raise FootfallError(_nothing(store, export, client, log))
     if missing == "raise":
         _require_whole(export, found)
     if not mixed:
         _require_one_schema(export, found.deliveries)
     return store, found
+
+
+def _nothing(store: ObjectStore, export: str, client: str | None, log: FoundLog | None) -> str:
+    """Why nothing was found, as far as the log of the bucket knows."""
+    said = f"{store.url('')} holds nothing of {export!r}"
+    if log is not None and client not in (None, log.client_id):
+        return f"{said} of {client}: it is of {log.client_id}"
+    there = sorted(log.starts()) if log is not None else []
+    if there and export not in there:
+        return f"{said}; there are {', '.join(there)}"
+    return f"{said} in the time asked for"
 
 
 def _bound(said: Bound, what: str) -> date | datetime | None:
@@ -133,6 +152,10 @@ def _bound(said: Bound, what: str) -> date | datetime | None:
             said = date.fromisoformat(said) if _DATE.fullmatch(said) else datetime.fromisoformat(said)
         except ValueError:
             raise FootfallError(f"{what}: {said!r} is neither a day (2026-11-20) nor a time") from None
+    if said is not None and not isinstance(said, date):
+        raise FootfallError(f"{what}: {said!r} is neither a day (2026-11-20) nor a time")
+    if said is not None and said.year not in _YEARS:
+        raise FootfallError(f"{what}: {said} is no time of a delivery; without {what} all of them are read")
     if isinstance(said, datetime) and said.tzinfo is None:
         return said.replace(tzinfo=UTC)
     return said

@@ -15,7 +15,6 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDic
 
 from footfall.errors import FootfallError
 from footfall.file_cache import FileCache
-from footfall.hour_files import CACHE
 from footfall.setting_kinds import (
     ADDRESS_HEADERS,
     File,
@@ -229,6 +228,14 @@ class Settings(BaseSettings):
         ge=1,
         le=600,
     )
+    assistant_url: Text = setting(
+        "FOOTFALL_ASSISTANT_URL",
+        "",
+        "address of the API that `footfall mcp` asks; empty: that of this machine",
+    )
+    assistant_key: Text = setting(
+        "FOOTFALL_ASSISTANT_KEY", "", "API key of `footfall mcp`, that may `assist` or `read`"
+    )
     api_stale_seconds: Whole = setting(
         "FOOTFALL_API_STALE_SECONDS",
         0,
@@ -286,14 +293,6 @@ class Settings(BaseSettings):
         "bytes the spool may hold before the collector answers 503, at least two segments; never "
         "more than its disk has room for",
         ge=131072,
-        le=1 << 50,
-    )
-    lake_cache_bytes: Whole = setting(
-        "FOOTFALL_LAKE_CACHE_BYTES",
-        10_737_418_240,
-        "bytes that copies of the lake's hours may take on this disk, where the lake is on S3; a run keeps "
-        "what it reads, however much it is; lower: more is fetched again",
-        ge=0,
         le=1 << 50,
     )
     run_days: Whole = setting(
@@ -383,7 +382,8 @@ class Settings(BaseSettings):
     cache_mb: Whole = setting(
         "FOOTFALL_CACHE_MB",
         10_240,
-        "megabytes of local copies of a lake on S3, in {home}/cache; lower: more is fetched again",
+        "megabytes of local copies of a lake on S3, hours of events and published tables, in {home}/cache; "
+        "what is being read stays, however much it is; lower: more is fetched again",
         ge=64,
         le=10_000_000,
     )
@@ -435,9 +435,9 @@ class Settings(BaseSettings):
         return self.home / "warehouse.duckdb"
 
     @property
-    def lake_cache(self) -> Path:
-        """Folder of copies of a lake that is no folder (footfall.hour_files)."""
-        return self.home / CACHE
+    def cache(self) -> Path:
+        """Folder of copies of a lake that is no folder, of each owner its own (footfall.file_cache)."""
+        return self.home / "cache"
 
     @property
     def ledger(self) -> Path:
@@ -476,7 +476,7 @@ class Settings(BaseSettings):
 
     def cache_of(self, client_id: str) -> FileCache:
         """Copies of what is published of a client, where the lake is on S3."""
-        return FileCache(self.home / "cache", client_id, self.cache_mb * 1_000_000)
+        return FileCache(self.cache, client_id, self.cache_mb * 1_000_000)
 
     @property
     def first_hour_file(self) -> Path:

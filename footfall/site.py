@@ -7,19 +7,25 @@ from pydantic import Field, model_validator
 
 from footfall import collecting, funnel
 from footfall.apps import App
-from footfall.consent import GpcPolicy
+from footfall.consent import DntPolicy, GpcPolicy
 from footfall.day_zones import Timezone
-from footfall.fields import Name
+from footfall.fields import Currency, Name
 from footfall.page_rules import PageRules
 from footfall.site_domains import Domain
 from footfall.strict import Strict
 
 _SITE_KEY = r"^[A-Za-z0-9_-]{8,64}$"
+_PROPERTY = r"^[^\"'\\,\x00-\x1f\x7f]{1,64}$"
 #: What a person is told who breaks the pattern.
-EXPECTED = {_SITE_KEY: "expected 8 to 64 of A-Z a-z 0-9 _ -"}
+EXPECTED = {
+    _SITE_KEY: "expected 8 to 64 of A-Z a-z 0-9 _ -",
+    _PROPERTY: "expected 1 to 64 characters without quotes, commas, backslashes and controls",
+}
 
 SiteKey = Annotated[str, Field(pattern=_SITE_KEY)]
 #: Not shorter: a letter or two would make people of half of all programs.
+#: Not what JSON paths and lists are written with.
+PropertyName = Annotated[str, Field(pattern=_PROPERTY)]
 AppUserAgent = Annotated[str, Field(min_length=3, max_length=100)]
 
 
@@ -50,6 +56,12 @@ class Site(Strict):
     """Also end a session where a page view names another campaign. More sessions."""
     conversions: list[funnel.EventType] = Field(default=[*funnel.USUAL_CONVERSIONS], max_length=64)
     """Types of events that count as conversions. More of them: higher conversion rates."""
+    properties: list[PropertyName] = Field(default_factory=list, max_length=20)
+    """Properties of events whose values are counted in `properties_daily`, as sent or as learnt later."""
+    currency: Currency | None = None
+    """Main currency of the site, of the sums of revenue; without it each row has that of most of its amounts
+    ([sessions.md](sessions.md#money)).
+    """
     apps: list[App] = Field(default_factory=list, max_length=8)
     """Apps that show the site's pages from their own files, by the scheme of these pages' addresses
     ([server-events.md](server-events.md#apps)).
@@ -68,6 +80,8 @@ class Site(Strict):
     """Consent tier of events that declare none: 1 recognises a visitor for a day, 0 not at all."""
     gpc_policy: GpcPolicy = "tier1"
     """What Global Privacy Control does: `tier1` caps an event at tier 1, `tier0` at tier 0."""
+    dnt_policy: DntPolicy = "tier1"
+    """What Do Not Track does: `tier1` caps an event at tier 1; `tier0` keeps no event of who sends it."""
 
     @model_validator(mode="after")
     def _legacy_domains_are_its_own(self) -> "Site":

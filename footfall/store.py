@@ -199,6 +199,22 @@ def open_store(
     raise FootfallError(f"{url!r} is not a store: write file:///absolute/folder or s3://bucket/prefix")
 
 
+def address_of(text: str) -> str:
+    """The URL of a store as people write it: a URL, or the path of a folder. Raises FootfallError.
+
+    Refused is nothing at all (a variable that is not set) and what looks like a URL with a slip: either
+    would become a folder in the working folder.
+    """
+    if "://" in text:
+        return text
+    if not text.strip() or ":" in text.partition("/")[0]:
+        hint = f"; a folder of that name is ./{text}" if text.strip() else ""
+        raise FootfallError(
+            f"{text!r} is no place: write a folder, file:///absolute/folder or s3://bucket/prefix{hint}"
+        )
+    return Path(text).absolute().as_uri()
+
+
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 #: Bytes of a file that are in memory at a time.
 _PIECE_BYTES = 1024 * 1024
@@ -267,11 +283,12 @@ class LocalStore:
 
     def _put(self, key: str, source: BinaryIO, create_only: bool) -> None:
         target = self._path(key)
-        part = target.parent / f"{self._PART}{os.getpid()}-{secrets.token_hex(6)}"
+        folder = target.parent
+        part = folder / f"{self._PART}{os.getpid()}-{secrets.token_hex(6)}"
         try:
-            self._make_folder(target.parent)
+            self._make_folder(folder)
             with part.open("xb") as file:
-                os.fchmod(file.fileno(), target.parent.stat().st_mode & 0o666)
+                os.fchmod(file.fileno(), folder.stat().st_mode & 0o666)
                 shutil.copyfileobj(source, file, _PIECE_BYTES)
                 file.flush()
                 os.fsync(file.fileno())
@@ -280,7 +297,7 @@ class LocalStore:
                 part.unlink()
             else:
                 part.replace(target)
-            sync_folder(target.parent)
+            sync_folder(folder)
         except AlreadyExists:
             part.unlink()
             raise

@@ -7,7 +7,7 @@ is odd becomes a line, and the rest is checked all the same.
 import hashlib
 import itertools
 from collections import defaultdict
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from datetime import datetime
 
 from footfall import keys
@@ -54,6 +54,7 @@ def verify_bucket(
     takes_unsigned: bool = False,
     owner: Callable[[str], str | None] = lambda _above: None,
     needs_log: bool = False,
+    expected: Iterable[str] = (),
     at: datetime | None = None,
     since: datetime | None = None,
 ) -> Verification:
@@ -65,7 +66,8 @@ def verify_bucket(
     proves that nothing was changed by accident, but not who wrote it. `is_thorough=False` takes the size of
     a file for its content. `takes_unsigned` lets manifests of before signing pass. `owner`: a root, as seen
     from here, → the client that it is of; None where nobody knows, then it is of the client that most of its
-    manifests name. `needs_log`: a bucket of before there were logs is not good. `at`: the moment for which
+    manifests name. `needs_log`: a bucket of before there were logs is not good. `expected`: roots, as seen
+    from here, that were delivered to. `at`: the moment for which
     the newest period must be there, and removals done; without it neither is asked. `since`: periods before
     it may be gone, by a lifecycle rule of the client's own.
     """
@@ -149,9 +151,11 @@ def verify_bucket(
         fetch, lambda key: size_of(store, key) is not None, clients, series, logs, sizes, seen
     )
     named |= {f"{above}{keys.README}" for above in clients}
-    seen.uncommitted = sorted(
-        key for key in set(sizes) - named if not any(f"/{ours}" in f"/{key}" for ours in _OURS)
-    )
+    beside = tuple(above + ours for above in {"", *clients, *logs} for ours in _OURS)
+    seen.uncommitted = sorted(key for key in set(sizes) - named if not key.startswith(beside))
+    for above in sorted(set(expected) - clients.keys() - logs.keys()):
+        seen.problems.append(f"{above}: nothing of a client lies there, and deliveries arrived in it")
+    seen.problems = list(dict.fromkeys(seen.problems))  # a log that is odd is read again
     return seen
 
 

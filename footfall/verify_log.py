@@ -54,6 +54,9 @@ def check_log(
     """
     if whose != log.client_id:
         seen.problems.append(f"{log.above}{POINTER}: is of the client {log.client_id}, not of {whose}")
+    folder = log.above.rstrip("/").rpartition("/")[2]
+    if folder not in ("", log.client_id) and log.checkpoint.origin.endswith("/backup"):
+        seen.problems.append(f"{log.above}: is the backup of {log.client_id}, under another name")
     seen.expired += check_leaves(log, sizes, listed_now, since, read, seen.problems.append)
     check_unknown(log, sizes, [key.removeprefix(log.above) for key in seen.in_progress], seen.problems.append)
     for key, (record, removed) in sorted(log.gone.items()):

@@ -24,6 +24,7 @@ const SCRIPTS = {
   'pixel.vitals': 'src/modules/vitals.js',
   'pixel.identity': 'src/modules/identity.js',
   'pixel.interactions': 'src/modules/interactions.js',
+  'pixel.clicks': 'src/modules/clicks.js',
   'pixel.consent': 'src/modules/consent.js',
   'pixel.debug': 'src/modules/debug.js'
 };

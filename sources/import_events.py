@@ -30,6 +30,7 @@ from footfall.event import (
     Refused,
     check_event,
     event_line,
+    is_kept,
     refused_line,
 )
 from footfall.geo import NOWHERE, Place
@@ -95,6 +96,7 @@ class EventReceiver:
             source="import",
             consent_default=self.site.consent_default,
             gpc_policy=self.site.gpc_policy,
+            dnt_policy=self.site.dnt_policy,
             token=person.token,
         )
 
@@ -125,7 +127,7 @@ def import_events(
     survey = _survey(path, reading(), tool, latest, to.host)
     file_name = to.names.of_file(survey.sha256, to.store, to.client.client_id, survey.first_good)
     kept = KeptLines(path, max_kept_bytes)
-    taken = refusals = empty = 0
+    taken = refusals = left_out = 0
     last_good = survey.first_good
     digest = hashlib.sha256()
     read = reading(file_name)
@@ -140,20 +142,23 @@ def import_events(
                 kept.add(last_good, _without_addresses(line, _addresses(row.raw)))
                 continue
             last_good = given.at
-            declared = to.site.declares(given.event.host)
-            line = event_line(given.event, to.receipt(given), sent_at=None, is_declared_host=declared)
+            declared, receipt = to.site.declares(given.event.host), to.receipt(given)
+            if not is_kept(receipt, given.event):
+                left_out += 1
+                continue
+            line = event_line(given.event, receipt, sent_at=None, is_declared_host=declared)
             kept.add(given.at, _without_addresses(line, given.addresses))
             taken += 1
-        empty += not count
+        left_out += not count
     if digest.hexdigest() != survey.sha256:
         raise FootfallError(f"{path} changed while it was read: import it when nothing writes to it")
     stored = kept.put_into(to.store, f"import-{file_name[:12]}", to.client.client_id)
     stored.require(path, events=taken, refused=refusals)
     return ImportReport(
-        lines=stored.events + stored.refused + empty,
-        hits=stored.events + empty,
+        lines=stored.events + stored.refused + left_out,
+        hits=stored.events + left_out,
         page_views=stored.events,
-        other_hits=empty,
+        other_hits=left_out,
         refused=stored.refused,
         malformed=0,
         by_hour=stored.by_hour,

@@ -46,9 +46,10 @@ class VisitorTurns:
         )
         run(
             connection,
-            "CREATE OR REPLACE TEMP VIEW turned_requests AS SELECT sent.*, turns.turn "
-            "FROM sent_requests AS sent JOIN turns ON turns.date = CAST(sent.requested_at AS DATE) "
-            "AND sent.requested_at >= turns.begins AND sent.requested_at < turns.ends",
+            "CREATE OR REPLACE TEMP VIEW turned_requests AS SELECT requests.*, turns.turn "
+            "FROM sent_requests AS requests "
+            "JOIN turns ON turns.date = CAST(requests.requested_at AS DATE) "
+            "AND requests.requested_at >= turns.begins AND requests.requested_at < turns.ends",
         )
 
     def visitors(self, turn: int) -> VisitorHash:

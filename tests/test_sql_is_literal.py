@@ -1,6 +1,7 @@
 """SQL is made of literals of the code, and of pieces that one module quotes."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -75,6 +76,17 @@ def test_one_module_gives_sql_to_duckdb_and_statements_are_literals():
             found += [f"{name}:{line}" for line in lines if name != SQL]
 
     assert found == []
+
+
+def test_what_lies_with_the_models_becomes_sql_in_one_module_alone():
+    making = [
+        path.relative_to(ROOT).as_posix()
+        for part in ("orchestration", "collector", "footfall", "sources", "api", "commands")
+        for path in sorted((ROOT / part).rglob("*.py"))
+        if re.search(r"\bshipped\(", path.read_text())
+    ]
+
+    assert making == [SQL, "commands/saved_questions.py"]
 
 
 def test_one_module_opens_databases_of_duckdb_so_that_none_loads_or_downloads_an_extension():

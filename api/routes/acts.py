@@ -23,7 +23,7 @@ from footfall.access import audit
 from footfall.catalogue.columns import ENRICHABLE
 from footfall.catalogue.periods import Period
 from footfall.clients import Export
-from footfall.enrichments import land_enrichment
+from footfall.enrichments import MOST_PROPERTIES, Scalar, land_enrichment, mistake_of
 from footfall.errors import FootfallError
 from footfall.store import StoreError
 
@@ -59,7 +59,14 @@ class Known(Strict):
 class Learnt(Strict):
     """What was learnt of an event."""
 
-    fields: dict[str, str | bool | None] = Field(min_length=1, max_length=100)
+    fields: dict[str, str | bool | None] = Field(
+        default={}, max_length=100, description="Columns of the event."
+    )
+    properties: dict[str, Scalar] = Field(
+        default={},
+        max_length=MOST_PROPERTIES,
+        description="Anything else, by any name: text, number, true or false; null takes it back.",
+    )
     version: int = Field(default=1, ge=1, lt=2**31, description="The higher one wins, field by field.")
 
 
@@ -176,35 +183,41 @@ def acknowledge_alert(request: Request, key: str, said: Known, _once: Once = Non
 
 
 def enrich_event(request: Request, event_id: EventId, learnt: Learnt) -> Response:
-    """Put fields of a stored event that were learnt later; the run of the present hour reads them."""
+    """Put what was learnt later of a stored event; the run of the present hour reads it."""
     caller, service = caller_of(request), request.app.state.service
-    keys = land(service, caller, event_id, learnt.fields, learnt.version)
-    hour = service.now().astimezone(UTC)
-    return json_answer(
-        {"event_id": event_id, "taken": sorted(learnt.fields), "keys": keys, "hour": f"{hour:%Y-%m-%dT%H}"},
-        202,
-    )
+    return json_answer(land(service, caller, event_id, learnt), 202)
 
 
-def land(
-    service: Service, caller: Caller, event_id: str, fields: dict[str, str | bool | None], version: int
-) -> list[str]:
-    """Put what was learnt into the lake. Raises Problem."""
+def land(service: Service, caller: Caller, event_id: str, learnt: Learnt) -> dict[str, Any]:
+    """Put what was learnt into the lake, and say so. Raises Problem."""
+    fields, properties = learnt.fields, learnt.properties
+    if not fields and not properties:
+        raise Problem("invalid", "neither fields nor properties", field="fields")
+    wrong = mistake_of(properties)
+    if wrong:
+        raise Problem("invalid", wrong, field="properties")
     unknown = sorted(set(fields) - set(ENRICHABLE))
     if unknown:
         raise Problem(
             "invalid",
-            f"{unknown[0]!r} is no field that can be learnt later",
+            f"{unknown[0]!r} is no field that can be learnt later; anything else goes under `properties`",
             field=f"fields.{unknown[0]}",
             possible=sorted(ENRICHABLE),
         )
-    line = json.dumps({"event_id": event_id, "fields": fields, "version": version}).encode()
+    line = json.dumps({"event_id": event_id, **learnt.model_dump()}).encode()
     try:
-        return land_enrichment(line, caller.owner.client_id, service.lake, service.now())
+        keys = land_enrichment(line, caller.owner.client_id, service.lake, service.now())
     except StoreError:
         raise
     except FootfallError as error:
         raise Problem("invalid", str(error), field="fields") from None
+    hour = service.now().astimezone(UTC)
+    return {
+        "event_id": event_id,
+        "taken": sorted([*fields, *properties]),
+        "keys": keys,
+        "hour": f"{hour:%Y-%m-%dT%H}",
+    }
 
 
 def acting(service: Service, caller: Caller, act: str, subject: str) -> Acting:
@@ -358,5 +371,8 @@ routes.add(
     reach="client",
     gives=ENRICHED,
     status=202,
-    example={"event_id": "0192f3c8-example", "body": {"fields": {"country": "SE"}}},
+    example={
+        "event_id": "0192f3c8-example",
+        "body": {"fields": {"country": "SE"}, "properties": {"lead_score": 85}},
+    },
 )

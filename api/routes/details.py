@@ -111,6 +111,8 @@ def quality(request: Request, site_id: SiteId = None, date_range: Range = "30d")
         "late_added",
         "pixel_lost",
         "bot_events",
+        "revenue_unreadable",
+        "unattributed_reports",
         "revision",
         "is_final",
         "final_at",
@@ -252,5 +254,6 @@ for _path_of, _answer, _example in (
         reach="site",
         gives=_TABLE,
         is_csv=True,
+        is_for_assistants=_answer is not journeys,
         example=_example,
     )

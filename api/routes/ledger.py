@@ -248,7 +248,15 @@ _DOMAIN = {
 }
 DOMAIN = obj(_DOMAIN)
 ALERT = obj(_ALERT)
-routes.add("GET", "/v1/sites", sites, permission="read", reach="clients", gives=obj({"sites": array(_SITE)}))
+routes.add(
+    "GET",
+    "/v1/sites",
+    sites,
+    permission="read",
+    reach="clients",
+    gives=obj({"sites": array(_SITE)}),
+    is_for_assistants=True,
+)
 routes.add(
     "GET",
     "/v1/deliveries",

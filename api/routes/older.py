@@ -18,6 +18,7 @@ from api.routes.acts import (
     STARTED,
     STATUS,
     EventId,
+    Learnt,
     Once,
     acting,
     config_of,
@@ -29,6 +30,8 @@ from api.routes.details import VISITOR, visitor
 from api.routes.questions import SiteId, today_of
 from api.routes.samples import MOST_SAMPLED, sampled
 from api.routing import ANY_OBJECT, MAYBE_TEXT, TEXT, WHOLE, Routes, Strict, array, caller_of, obj
+from footfall.catalogue.columns import ENRICHABLE
+from footfall.enrichments import MOST_PROPERTIES, Scalar
 from footfall.hours import HOUR, floor
 
 routes = Routes("Addresses of older systems")
@@ -48,7 +51,7 @@ _SUMMARY = [
 class More(Strict):
     """What was learnt of an event."""
 
-    additional_properties: dict[str, str | bool | None]
+    additional_properties: dict[str, Scalar]
 
 
 def analytics(
@@ -92,14 +95,24 @@ def analytics(
 
 
 def enrich(request: Request, event_id: EventId, more: More) -> Response:
-    """The same as PUT /v1/events/{id}/enrichment, with the fields as `additional_properties`."""
+    """The same as PUT /v1/events/{id}/enrichment, with fields and properties as `additional_properties`."""
     caller, service = caller_of(request), request.app.state.service
-    if not more.additional_properties:
-        raise Problem("invalid", "no fields", field="additional_properties")
-    keys = land(service, caller, event_id, dict(more.additional_properties), 1)
-    hour = f"{floor(service.now()):%Y-%m-%dT%H}"
-    taken = sorted(more.additional_properties)
-    return json_answer({"event_id": event_id, "taken": taken, "keys": keys, "hour": hour}, 202)
+    given = more.additional_properties
+    if not given:
+        raise Problem("invalid", "no properties", field="additional_properties")
+    # Names of our own columns are these; all else is a property.
+    fields: dict[str, str | bool | None] = {}
+    properties: dict[str, Scalar] = {}
+    for name, value in given.items():
+        if name not in ENRICHABLE:
+            properties[name] = value
+        elif value is None or isinstance(value, str | bool):
+            fields[name] = value
+        else:
+            raise Problem("invalid", f"{name} is text", field=f"additional_properties.{name}")
+    if len(properties) > MOST_PROPERTIES:
+        raise Problem("invalid", f"more than {MOST_PROPERTIES}", field="additional_properties")
+    return json_answer(land(service, caller, event_id, Learnt(fields=fields, properties=properties)), 202)
 
 
 def generate_sample_data(
@@ -213,7 +226,7 @@ routes.add(
     reach="client",
     gives=ENRICHED,
     status=202,
-    example={"event_id": "0192f3c8-example", "body": {"additional_properties": {"country": "SE"}}},
+    example={"event_id": "0192f3c8-example", "body": {"additional_properties": {"lead_score": 85}}},
 )
 routes.add(
     "POST",

@@ -324,6 +324,7 @@ for _method, _path, _answer, _example in (
         gives=ANSWER,
         is_csv=True,
         is_tagged=True,
+        is_for_assistants=True,
         example=_example,
     )
 routes.add(
@@ -333,4 +334,5 @@ routes.add(
     permission="read",
     reach="key",
     gives=obj({"metrics": _NAMED, "dimensions": _NAMED}),
+    is_for_assistants=True,
 )

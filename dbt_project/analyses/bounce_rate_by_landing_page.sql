@@ -7,6 +7,6 @@ select
     {{ ratio('count(case when is_bounce then 1 end)', 'count(*)') }} as bounce_rate
 
 from {{ ref('sessions') }}
-where not is_bot and landing_page is not null
+where {{ asked() }} and not is_bot and landing_page is not null
 group by client_id, site_id, landing_page
 order by sessions desc, client_id, site_id, landing_page

@@ -9,4 +9,5 @@ select
     ), 2) as seven_day_average
 
 from {{ ref('daily_metrics') }}
+where {{ asked() }}
 order by client_id, site_id, date

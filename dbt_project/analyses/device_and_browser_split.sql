@@ -3,6 +3,7 @@ with by_device as (
 
     select client_id, site_id, device, browser, sum(sessions) as sessions
     from {{ ref('devices_daily') }}
+    where {{ asked() }}
     group by client_id, site_id, device, browser
 
 )

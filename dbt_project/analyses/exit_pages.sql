@@ -7,6 +7,7 @@ select
     {{ ratio('sum(exits)', 'sum(page_views)') }} as exit_rate
 
 from {{ ref('pages_daily') }}
+where {{ asked() }}
 group by client_id, site_id, page
 having sum(exits) > 0
 order by exits desc, client_id, site_id, page

@@ -8,6 +8,7 @@ select
 from {{ ref('conversions') }} as purchases
 inner join {{ ref('page_views') }} as views
     on purchases.session_id = views.session_id and views.occurred_at <= purchases.occurred_at
-where purchases.conversion = 'purchase' and not purchases.is_bot
+where {{ asked(of='purchases.') }} and {{ asked(of='views.') }}
+    and purchases.conversion in ({{ quoted_list(purchase_event_types()) }}) and not purchases.is_bot
 group by purchases.client_id, purchases.site_id, views.page
 order by buying_sessions desc, purchases.client_id, purchases.site_id, views.page

@@ -8,5 +8,5 @@ select
     {{ ratio('returning_visitors', 'new_visitors + returning_visitors') }} as returning_share
 
 from {{ ref('daily_metrics') }}
-where new_visitors + returning_visitors > 0
+where {{ asked() }} and new_visitors + returning_visitors > 0
 order by client_id, site_id, date

@@ -11,7 +11,7 @@ with sorted as (
             else '4: 10 min and more'
         end as lasted
     from {{ ref('sessions') }}
-    where not is_bot
+    where {{ asked() }} and not is_bot
 
 )
 

@@ -4,10 +4,10 @@ select
     site_id,
     page,
     count(seconds_to_next) as left_for_another,
-    round(cast(median(seconds_to_next) as double), 1) as median_seconds
+    round({{ median_of('seconds_to_next') }}, 1) as median_seconds
 
 from {{ ref('page_views') }}
-where not is_bot
+where {{ asked() }} and not is_bot
 group by client_id, site_id, page
 having count(seconds_to_next) > 0
 order by client_id, site_id, page

@@ -7,6 +7,7 @@ select
     {{ ratio('sum(engaged_seconds)', 'sum(page_views)', 1) }} as seconds_a_view
 
 from {{ ref('pages_daily') }}
+where {{ asked() }}
 group by client_id, site_id, page
 having sum(page_views) > 0
 order by page_views desc, client_id, site_id, page

@@ -9,5 +9,6 @@ select
     {{ ratio('sum(converted_sessions)', 'sum(sessions)') }} as conversion_rate
 
 from {{ ref('sources_daily') }}
+where {{ asked() }}
 group by client_id, site_id, channel, source
 order by sessions desc, client_id, site_id, channel, source

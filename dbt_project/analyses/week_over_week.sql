@@ -8,6 +8,7 @@ with weeks as (
         sum(page_views) as page_views,
         sum(sessions) as sessions
     from {{ ref('daily_metrics') }}
+    where {{ asked() }}
     group by client_id, site_id, cast(date_trunc('week', date) as date)
 
 ),

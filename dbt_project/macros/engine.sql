@@ -78,6 +78,40 @@
 {%- endmacro %}
 {% macro spark__json_text(json, field) %}{{ return("get_json_object(" ~ json ~ ", '$." ~ field ~ "')") }}{% endmacro %}
 
+{#- A member of JSON text by a name that is a column, likewise. -#}
+{% macro json_member(json, name) %}{{ return(adapter.dispatch('json_member')(json, name)) }}{% endmacro %}
+{% macro default__json_member(json, name) -%}
+    case when json_valid({{ json }}) then json_extract_string({{ json }}, concat('/', replace(replace({{ name }}, '~', '~0'), '/', '~1'))) end
+{%- endmacro %}
+{% macro spark__json_member(json, name) %}{{ return("get_json_object(" ~ json ~ ", concat('$.', " ~ name ~ "))") }}{% endmacro %}
+
+{#- The members of JSON text as rows of `members`, with name and value; none where it is no object. -#}
+{% macro json_members(json, members) %}{{ return(adapter.dispatch('json_members')(json, members)) }}{% endmacro %}
+{% macro default__json_members(json, members) -%}
+    (select key as name, value from json_each(case when json_valid({{ json }}) then {{ json }} end)) as {{ members }}
+{%- endmacro %}
+{% macro spark__json_members(json, members) -%}
+    lateral (select key as name, to_json(value) as value from variant_explode(try_parse_json({{ json }}))) as {{ members }}
+{%- endmacro %}
+
+{#- JSON text of an object with a member of each row, in the order of names. `value`: JSON. -#}
+{% macro json_object_of(name, value) %}{{ return(adapter.dispatch('json_object_of')(name, value)) }}{% endmacro %}
+{% macro default__json_object_of(name, value) -%}
+    concat('{', array_to_string(array_agg(concat(to_json({{ name }}), ':', {{ value }}) order by {{ name }}), ','), '}')
+{%- endmacro %}
+{% macro spark__json_object_of(name, value) -%}
+    concat('{', array_join(sort_array(collect_list(concat(to_json({{ name }}), ':', {{ value }}))), ','), '}')
+{%- endmacro %}
+
+{#- Whether a top-level field of JSON text is a text itself, and no number; null likewise. -#}
+{% macro json_is_text(json, field) %}{{ return(adapter.dispatch('json_is_text')(json, field)) }}{% endmacro %}
+{% macro default__json_is_text(json, field) -%}
+    case when json_valid({{ json }}) then json_type({{ json }}, '$.{{ field }}') = 'VARCHAR' end
+{%- endmacro %}
+{% macro spark__json_is_text(json, field) -%}
+    schema_of_variant(try_variant_get(try_parse_json({{ json }}), '$.{{ field }}', 'variant')) = 'STRING'
+{%- endmacro %}
+
 {#- Percent signs and plus signs decoded; the text as it came where that yields no UTF-8. -#}
 {% macro url_decoded(text) %}{{ return(adapter.dispatch('url_decoded')(text)) }}{% endmacro %}
 {% macro default__url_decoded(text) -%}

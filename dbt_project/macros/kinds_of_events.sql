@@ -18,6 +18,10 @@
     {{ event_type }} in ({{ quoted_list(purchase_event_types()) }})
 {%- endmacro %}
 
+{% macro is_refund(event_type='event_type') -%}
+    {{ event_type }} in ({{ quoted_list(refund_event_types()) }})
+{%- endmacro %}
+
 {#-
     Whose a view is by its id alone: anybody's where no other view has that id; of its visitor where the page only
     counts (an id of fewer than 16 characters), else an hour would touch all days around it.

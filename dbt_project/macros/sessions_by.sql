@@ -10,9 +10,15 @@ with sessions as (
         {%- for column, expression in dimensions.items() %}
         {{ expression }}{{ ' as ' ~ column if expression != column }},
         {%- endfor %}
-        currency, revenue, page_views, engaged_seconds, duration_seconds, conversions, is_engaged, is_bounce
+        currency, revenue, other_currency_amounts, page_views, engaged_seconds, duration_seconds, conversions, is_engaged, is_bounce
     from {{ ref('sessions') }}
     where not is_bot and {{ is_touched('day') }}
+
+),
+
+mains as (
+
+    {{ main_currencies('sessions', 'client_id, site_id, date, ' ~ (dimensions | join(', '))) }}
 
 ),
 
@@ -20,15 +26,15 @@ final as (
 
     select
         -- ids
-        client_id,
-        site_id,
-        date,
+        sessions.client_id,
+        sessions.site_id,
+        sessions.date,
         {%- for column in dimensions %}
-        {{ column }},
+        sessions.{{ column }},
         {%- endfor %}
 
         -- strings
-        {{ revenue_currency() }} as currency,
+        {{ revenue_currency('sessions', 'mains') }} as currency,
 
         -- numbers
         count(*) as sessions,
@@ -41,10 +47,18 @@ final as (
         cast(sum(duration_seconds) as decimal(18, 3)) as session_seconds,
         cast(sum(conversions) as bigint) as conversions,
         count(case when conversions > 0 then 1 end) as converted_sessions,
-        {{ revenue_total() }} as revenue
+        {{ revenue_total('sessions', 'mains') }} as revenue,
+        {{ other_currency_amounts('sessions', 'mains', 'other_currency_amounts') }} as other_currency_amounts
 
     from sessions
-    group by client_id, site_id, date, {{ dimensions | join(', ') }}
+    left join mains
+        on sessions.client_id = mains.client_id and sessions.site_id = mains.site_id and sessions.date = mains.date
+        {%- for column in dimensions %}
+        and sessions.{{ column }} = mains.{{ column }}
+        {%- endfor %}
+    group by
+        sessions.client_id, sessions.site_id, sessions.date
+        {%- for column in dimensions %}, sessions.{{ column }}{% endfor %}
 
 )
 

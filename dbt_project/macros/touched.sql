@@ -165,5 +165,7 @@
     insert into {{ modelled_settings() }}
     select 'site', client_id, site_id, settings from staging.stg_web__sites
     union all
-    select distinct 'funnel', client_id, funnel, definition from staging.stg_web__funnels;
+    select distinct 'funnel', client_id, funnel, definition from staging.stg_web__funnels
+    union all
+    select distinct 'rates', client_id, client_id, settings from staging.stg_web__exchange_rates;
 {% endmacro %}

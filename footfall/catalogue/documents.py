@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 from footfall.catalogue.columns import ENRICHABLE, EVENT
-from footfall.catalogue.event_types import PASSIVE, PURCHASES, REQUEST
+from footfall.catalogue.event_types import PASSIVE, PURCHASES, REFUNDS, REQUEST
 from footfall.catalogue.formats import ENDINGS, FORMATS
 from footfall.catalogue.ingested import INGESTED, Ingested
 from footfall.catalogue.state import BESIDE, HOME, LAKE, Keep, Place
@@ -54,7 +54,7 @@ ENRICHABLE_HEAD = """\
     {{ return([
 """
 EVENT_TYPES_HEAD = """\
-{#- Made by `make generate` from footfall/catalogue/event_types.py: what is no act, and what a purchase. -#}
+{#- Made by `make generate` from footfall/catalogue/event_types.py: what no act is, a purchase, a refund. -#}
 """
 TEXTS_HEAD = """\
 {#- Made by `make generate` from footfall/catalogue/columns.py: what the columns of a stored event mean. -#}
@@ -117,6 +117,7 @@ def event_types() -> str:
         "passive_event_types": PASSIVE,
         "request_event_types": (REQUEST,),
         "purchase_event_types": PURCHASES,
+        "refund_event_types": REFUNDS,
     }
     return EVENT_TYPES_HEAD + "".join(
         f"{{% macro {name}() %}}{{{{ return({[*types]}) }}}}{{% endmacro %}}\n"

@@ -21,3 +21,6 @@ REQUEST = "request"
 
 #: What a purchase is called: conversions of a site whose client file names none.
 PURCHASES: tuple[str, ...] = ("purchase", "purchase_completed", "order_completed")
+
+#: What money that goes back is called: its amount counts as a negative one, whatever its sign.
+REFUNDS: tuple[str, ...] = ("refund", "order_refunded", "purchase_refunded")

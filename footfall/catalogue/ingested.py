@@ -5,7 +5,7 @@ The DDL (orchestration/ingest/schema.py) and dbt's sources follow from it.
 
 from dataclasses import dataclass
 
-from footfall.catalogue.columns import DAY, EVENT, FLAG, LARGE, QUARANTINE, SMALL, TEXT, TIME, Column
+from footfall.catalogue.columns import DAY, EVENT, FLAG, LARGE, QUARANTINE, REAL, SMALL, TEXT, TIME, Column
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,18 @@ INGESTED: tuple[Ingested, ...] = (
             Column("cut_at_midnight", FLAG, "Whether the site's midnight ends a session too."),
             Column("cut_on_campaign", FLAG, "Whether another campaign ends a session too."),
             Column("conversions", TEXT, "Types of events that count as conversions, separated by commas."),
+            Column("properties", TEXT, "Properties that are counted, separated by commas; null without any."),
         ),
+    ),
+    Ingested(
+        "properties",
+        "One row per property of events that a site has counted by its values.",
+        (
+            Column("client_id", TEXT, "Client who owns the site."),
+            Column("site_id", TEXT, "Site."),
+            Column("property", TEXT, "Name of the property."),
+        ),
+        written_with="sites",
     ),
     Ingested(
         "funnels",
@@ -159,6 +170,31 @@ INGESTED: tuple[Ingested, ...] = (
             Column("event_type", TEXT, "Type of event that takes the step."),
             Column("page", TEXT, "Pattern of the page for LIKE, ! escapes; null for any page."),
             Column("definition", TEXT, "The whole funnel as JSON; another text means that it changed."),
+        ),
+        written_with="sites",
+    ),
+    Ingested(
+        "site_currencies",
+        "One row per site whose client file names its main currency.",
+        (
+            Column("client_id", TEXT, "Client who owns the site."),
+            Column("site_id", TEXT, "Site."),
+            Column("currency", TEXT, "Three letters of the currency."),
+        ),
+        written_with="sites",
+    ),
+    Ingested(
+        "exchange_rates",
+        "One row per rate of a client's own file, for the currency that it reports in.",
+        (
+            Column("client_id", TEXT, "Client whose rate it is."),
+            Column("reporting_currency", TEXT, "Currency that amounts are turned into."),
+            Column("currency", TEXT, "Currency of the amounts."),
+            Column("date", DAY, "First day on which it holds, up to the next of the currency."),
+            Column("rate", REAL, "What one unit is in the reporting currency."),
+            Column(
+                "settings", TEXT, "Stands for all rates of the client; another text means that they changed."
+            ),
         ),
         written_with="sites",
     ),
@@ -181,7 +217,11 @@ INGESTED: tuple[Ingested, ...] = (
             _EVENT_ID,
             Column("enriched_at", TIME, "When the correction came in."),
             Column("version", SMALL, "The higher one counts."),
-            Column("fields", TEXT, "The fields it gives as JSON text."),
+            Column(
+                "fields",
+                TEXT,
+                "The fields it gives as JSON text; in `properties` what is no column of an event.",
+            ),
         ),
         written_with="events",
     ),

@@ -209,15 +209,6 @@ HOME: tuple[Place, ...] = (
         is_personal=True,
     ),
     Place(
-        "lake-cache",
-        "copies of hours of events, where the lake is on S3, up to FOOTFALL_LAKE_CACHE_BYTES",
-        "ingest, `models`",
-        Keep.AGAIN,
-        Kind.FOLDER,
-        again="the lake",
-        is_personal=True,
-    ),
-    Place(
         "slices",
         "rows of a run's periods, copied out of the warehouse",
         "deliveries",
@@ -228,9 +219,9 @@ HOME: tuple[Place, ...] = (
     ),
     Place(
         "cache",
-        "copies of published files, by their sha256, where the lake is on S3; as many bytes as "
-        "`FOOTFALL_CACHE_MB` says",
-        "`marts/published`, `footfall published`",
+        "copies of hours of events and of published files, by their sha256, where the lake is on S3; as many "
+        "bytes as `FOOTFALL_CACHE_MB` says",
+        "ingest, `models`, `marts/published`, `footfall published`",
         Keep.AGAIN,
         Kind.FOLDER,
         again="the lake",

@@ -133,7 +133,7 @@ TABLES: tuple[Table, ...] = (
         personal=(
             *_OF_EVENTS,
             *("first_party_session_id", "user_id", "user_agent", "view_id"),
-            *("url", "title", "referrer", "props", "region", "city"),
+            *("url", "title", "referrer", "order_id", "props", "payload", "learnt", "region", "city"),
         ),
         # The lake has them as they came, by hour of receipt.
         published=False,
@@ -145,7 +145,7 @@ TABLES: tuple[Table, ...] = (
         RECEIVED,
         _BY_EVENT,
         "acts",
-        personal=(*_OF_EVENTS, "view_id", "url", "title", "referrer"),
+        personal=(*_OF_EVENTS, "view_id", "url", "title", "referrer", "region", "city"),
         published_order=("visitor_id", *_BY_EVENT),
     ),
     Table(
@@ -161,7 +161,17 @@ TABLES: tuple[Table, ...] = (
     Table(
         "conversions",
         "conversions",
-        "Every conversion of an hour of receipt, credited to its session's entry.",
+        "Every conversion of an hour of receipt, credited to its session and to its first and last touches.",
+        RECEIVED,
+        _BY_EVENT,
+        "acts",
+        personal=_OF_EVENTS,
+        published_order=("visitor_id", *_BY_EVENT),
+    ),
+    Table(
+        "touches",
+        "touches",
+        "Every change of source inside a session of an hour of receipt, its beginning too.",
         RECEIVED,
         _BY_EVENT,
         "acts",
@@ -208,8 +218,20 @@ TABLES: tuple[Table, ...] = (
     _report(
         "sources_daily",
         "sources by day",
-        "Sessions of one day by channel, source, medium and campaign.",
-        *("channel", "source", "medium", "campaign"),
+        "Sessions of one day by channel, source, medium, campaign, term and content.",
+        *("channel", "source", "medium", "campaign", "term", "content"),
+    ),
+    _report(
+        "revenue_daily",
+        "revenue by day",
+        "Orders, gross and refunds of one day, a row of each currency.",
+        "currency",
+    ),
+    _report(
+        "revenue_sources_daily",
+        "revenue by source and day",
+        "The same by channel, source, medium and campaign.",
+        *("channel", "source", "medium", "campaign", "currency"),
     ),
     _report(
         "geo_daily",
@@ -225,6 +247,20 @@ TABLES: tuple[Table, ...] = (
         *("device", "browser", "os"),
     ),
     _report("events_daily", "event types by day", "Events of one day by their type.", "event_type"),
+    _report(
+        "properties_daily",
+        "properties by day",
+        "Events of one day by the values of the properties that the site names.",
+        *("event_type", "property", "value"),
+        personal=("value",),
+    ),
+    _report(
+        "clicks_daily",
+        "clicks by day",
+        "Clicks of one day by page and element.",
+        *("page", "tag", "element_id", "text", "link"),
+        personal=("text", "link"),
+    ),
     _report(
         "journeys",
         "journeys",
@@ -251,6 +287,12 @@ TABLES: tuple[Table, ...] = (
         *("kind", "name"),
     ),
     _report("consent_daily", "consent by day", "Events of one day by what visitors allowed.", "consent_tier"),
+    _report(
+        "quality_daily",
+        "quality by day",
+        "What became of the lines received on one day: what to look at first when a number seems wrong.",
+        *("step", "detail"),
+    ),
     _report("late_events", "late events", "What came late for one day, and when.", "received_hour"),
     _report(
         "edge_daily",

@@ -1,7 +1,7 @@
 """Which rows of a published table lie in which file: pure."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from datetime import date, timedelta
 from typing import NamedTuple
 
@@ -21,6 +21,9 @@ ONE_FILE_ROWS = 200_000
 #: A base is written anew when the rows that are newer are so large a part of it. Larger: it is written less
 #: often, and readers merge more.
 NEWER_SHARE = 0.25
+#: Rows up to which the days of an old month become one file, some 150 MB of page views. Higher: fewer
+#: objects, and a late event of an old day writes more of them anew.
+MONTH_ROWS = 3_000_000
 
 
 class Span(NamedTuple):
@@ -45,14 +48,25 @@ def month_of(day: date) -> Span:
     return Span(first, (first + timedelta(days=31)).replace(day=1) - timedelta(days=1))
 
 
-def span_of(day: date, today: date, single_days: int, written: Iterable[Span] = ()) -> Span:
-    """Where a day's rows lie: by themselves, or in their month once all of it is older than `single_days`.
+def is_old(month: Span, today: date, single_days: int) -> bool:
+    """Whether all of a month is older than `single_days`."""
+    return month.last < today - timedelta(days=single_days)
 
-    `written`: spans that there are; a month stays one.
+
+def span_of(
+    day: date,
+    today: date,
+    single_days: int,
+    written: Iterable[Span] = (),
+    large: Container[Span] = (),
+) -> Span:
+    """Where a day's rows lie: by themselves, or in their month once it is old, and small enough.
+
+    `written`: spans that there are; a month stays one. `large`: months of more rows than one file may have.
     """
     month = month_of(day)
-    is_old = month.last < today - timedelta(days=single_days)
-    return month if is_old or month in written else Span(day, day)
+    is_one = is_old(month, today, single_days) and month not in large
+    return month if is_one or month in written else Span(day, day)
 
 
 def bucket_of(value: str, buckets: int) -> int:

@@ -8,7 +8,7 @@ What was opened stays readable after a newer snapshot has taken its place, for a
 then it is `Expired`. This is the one module of the ground floor, beside `footfall.sql`, that knows SQL.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -74,6 +74,28 @@ class Tables:
             return self._by_row(found, visitor)
         return self._by_day(found, first or date.min, last or date.max, visitor)
 
+    def answer(
+        self,
+        query: Sql,
+        tables: Iterable[str],
+        values: Mapping[str, object],
+        first: date | None = None,
+        last: date | None = None,
+    ) -> Connection:
+        """The answer to a query over `tables` under their own names, which reads these days at most.
+
+        Raises as `select` does.
+        """
+        for each in tables:
+            days = (first, last) if self.table(each).day is not None else (None, None)
+            run(
+                self.connection,
+                "CREATE OR REPLACE TEMP VIEW {table} AS {rows}",
+                table=name(each),
+                rows=self.select(each, *days),
+            )
+        return run(self.connection, "{query}", values, query=query)
+
     def table(self, table: str) -> PublishedTable:
         """What the snapshot says of a table. Raises FootfallError where it has none of that name."""
         if table not in self.snapshot.tables:
@@ -97,7 +119,7 @@ class Tables:
         found = []
         for file in files:
             try:
-                path = self.cache.path(self.store, file.key, file.sha256)
+                path = self.cache.path(self.store, file.key, file.sha256, file.bytes)
                 size = path.stat().st_size
             except (NotFound, FileNotFoundError):
                 raise self._gone(file) from None
@@ -114,6 +136,11 @@ class Tables:
         for file in self.table(table).files:
             [path] = self.paths([file])
             if sha256_of(Path(path)) != file.sha256:
+                if not isinstance(self.store, LocalStore):
+                    Path(path).unlink()
+                    return DamagedFile(
+                        path, "held other bytes than were published", "it is removed: ask again"
+                    )
                 return DamagedFile(
                     self.store.url(file.key),
                     "holds other bytes than were published",

@@ -2,7 +2,7 @@
 
 from footfall.failures import ConfigError
 from footfall.filters import Both, Condition, Not, Test, Value
-from footfall.sql import Sql, joined, name, sql
+from footfall.sql import Sql, joined, name, sql, text
 from footfall.sql import kind as kind_of
 
 _TEXT = {"starts_with": sql("starts_with"), "ends_with": sql("ends_with"), "contains": sql("contains")}
@@ -37,6 +37,10 @@ def _test(test: Test, kinds: dict[str, str]) -> tuple[Sql, list[Value]]:
     if kind is None:
         raise ConfigError(f"filter: there is no column {test.column}; there are {', '.join(kinds)}")
     column = sql("source.{name}", name=name(test.column))
+    if test.member:
+        if kind != "VARCHAR":
+            raise ConfigError(f"filter: {test.column} is {kind} and has no members")
+        column, kind = _member(column, test)
     if test.operator == "is null":
         return sql("({column} IS NULL)", column=column), []
     if test.operator == "is true":
@@ -55,6 +59,29 @@ def _test(test: Test, kinds: dict[str, str]) -> tuple[Sql, list[Value]]:
         return sql("({column} IN ({listed}))", column=column, listed=listed), list(test.values)
     sign = _SIGNS[test.operator]
     return sql("({column} {sign} {bound})", column=column, sign=sign, bound=bound), list(test.values)
+
+
+def _member(column: Sql, test: Test) -> tuple[Sql, str]:
+    """SQL for a member of the JSON in a column, and its type: that of the values it is compared with."""
+    # A JSON pointer, so that a name may hold what it likes.
+    place = text("/" + test.member.replace("~", "~0").replace("/", "~1"))
+    said = sql(
+        "CASE WHEN json_valid({column}) THEN json_extract_string({column}, {place}) END",
+        column=column,
+        place=place,
+    )
+    kinds = {
+        "BOOLEAN" if isinstance(value, bool) else "VARCHAR" if isinstance(value, str) else "DOUBLE"
+        for value in test.values
+    }
+    if test.operator == "is true":
+        return sql("({said} = 'true')", said=said), "BOOLEAN"
+    if len(kinds) > 1:
+        raise ConfigError(f"filter: {test.column}.{test.member}: compare it with values of one kind")
+    kind = kinds.pop() if kinds else "VARCHAR"
+    if kind == "VARCHAR":
+        return said, kind
+    return sql("try_cast({said} AS {kind})", said=said, kind=kind_of(kind)), kind
 
 
 def _require_fitting(column: str, kind: str, value: Value) -> None:

@@ -94,6 +94,18 @@ class LedgerRow:
         return f"{self.hold} ({self.kind})" if self.hold else self.state
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What one bucket has of a period: key and size in bytes of the manifest and of each file.
+
+    Years of them fit into memory, where rows with their manifests do not.
+    """
+
+    period_start: datetime
+    revision: int
+    objects: tuple[tuple[str, int], ...]
+
+
 class Ledger:
     """Rows of deliveries, durable after each call. One object may be used by several threads."""
 
@@ -171,6 +183,18 @@ class Ledger:
             (client_id, export, text_of(since) if since else ""),
         )
         return {row.period_start: row for row in rows}
+
+    def held(self, client_id: str, export: str, place: str) -> list[Held]:
+        """Of each period the newest delivered revision, where it arrived in a bucket; the newest first."""
+        found = self.connection().execute(_HELD, (client_id, export, place))
+        return [
+            Held(
+                datetime.fromisoformat(start),
+                revision,
+                ((key, size), *((file["key"], file["bytes"]) for file in json.loads(files))),
+            )
+            for start, revision, key, size, files in found
+        ]
 
     def unfinished(self, now: datetime | None = None) -> list[LedgerRow]:
         """Deliveries that are not at their end, oldest period first; with `now`, those that are due."""
@@ -398,6 +422,16 @@ def _due(now: datetime) -> tuple[str, tuple[str, str]]:
     return due, (text_of(now), text_of(now + LONGEST_WAIT))
 
 
+_HELD = """
+WITH newest AS (
+    SELECT client_id, export, period_start, max(revision) AS revision FROM revisions
+    WHERE client_id = ? AND export = ? AND state IN ('committed', 'notified') GROUP BY period_start
+)
+SELECT period_start, revision, manifest_key, length(CAST(manifest AS BLOB)), files
+FROM newest JOIN revisions USING (client_id, export, period_start, revision)
+JOIN copies USING (client_id, export, period_start, revision)
+WHERE copies.place = ? AND copies.state = 'committed' ORDER BY period_start DESC
+"""
 _WHERE = "WHERE client_id = ? AND export = ? AND period_start = ? AND revision = ?"
 _NAMES = {field.name for field in fields(LedgerRow)}
 

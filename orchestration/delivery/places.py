@@ -2,11 +2,9 @@
 
 from collections.abc import Callable, Mapping
 
+from footfall.delivered_places import BACKUP as BACKUP
 from footfall.failures import sorted_out
 from footfall.store import ObjectStore, StoreError
-
-#: Our own copy of every delivery; never shown to clients, and without pointers.
-BACKUP = "backup"
 
 
 class Place:

@@ -5,7 +5,7 @@ listing tells what is there.
 """
 
 import hashlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from os.path import commonprefix
@@ -14,7 +14,7 @@ from typing import TypeVar
 from footfall.manifest import DeliveredFile
 from footfall.store import NotFound, ObjectStore, TooLarge
 from footfall.survey import size_of
-from orchestration.delivery.ledger import LedgerRow
+from orchestration.delivery.ledger import Held, LedgerRow
 
 #: Periods of an export that are read whole, the newest ones: a day of hours. More: damage of older files is
 #: found, and each look reads more. 1 to 1000.
@@ -52,7 +52,8 @@ def in_turn(items: Sequence[T], many: int, day: date) -> Sequence[T]:
 
 def look(
     store: ObjectStore,
-    rows: Collection[LedgerRow],
+    held: Sequence[Held],
+    row_of: Callable[[Held], LedgerRow],
     day: date,
     *,
     recent: int = RECENT,
@@ -61,38 +62,37 @@ def look(
 ) -> Presence:
     """Hold a bucket against delivered revisions, one a period. Raises StoreError where it does not let us.
 
-    `day`: whose turn it is.
+    `held`: the newest first. `row_of`: the row of one of them, with its manifest. `day`: whose turn it is.
     """
-    newest = sorted(rows, key=lambda row: row.period_start, reverse=True)
-    # As little of the bucket as a listing can name.
-    beginning = commonprefix([key for row in newest for key in _promised(row)])  # noqa: RUF071
-    listed = {info.key: info.size for info in store.list(beginning)} if newest else {}
+    older = held[recent:]
+    read = {each.period_start: each for each in (*held[:recent], *in_turn(older, turn, day))}
+    near = {key for each in read.values() for key, _ in each.objects}
+    unseen = {key: size for each in older if each.period_start not in read for key, size in each.objects}
+    listed: dict[str, int] = {}
+    sizes: list[str] = []
+    for info in store.list(_beginning(held)) if held else ():
+        if info.key in near:
+            listed[info.key] = info.size
+        elif (size := unseen.pop(info.key, info.size)) != info.size:
+            sizes.append(_other_size(info.key, info.size, size))
     budget = [read_bytes]
-    wrong: list[str] = []
-    older = newest[recent:]
-    read = {row.period_start: row for row in (*newest[:recent], *in_turn(older, turn, day))}
-    for row in read.values():
-        wrong += _read(store, row, listed, budget)
-    missing = []
-    for row in older:
-        if row.period_start in read:
-            continue
-        for key, size in _promised(row).items():
-            if key not in listed:
-                missing.append((key, size))
-            elif listed[key] != size:
-                wrong.append(f"{key}: has {listed[key]} bytes, {size} were delivered")
+    wrong = [line for each in read.values() for line in _read(store, row_of(each), listed, budget)]
+    missing = list(unseen.items())
+    wrong += sizes
     wrong += [line for key, size in missing[:ASKED] if (line := asked_for(store, key, size))]
     wrong += [f"{key}: is missing" for key, _ in missing[ASKED:]]
-    return Presence(len(newest), len(read), tuple(wrong))
+    return Presence(len(held), len(read), tuple(wrong))
 
 
-def _promised(row: LedgerRow) -> Mapping[str, int]:
-    """Key → size of what a revision put into a bucket."""
-    return {
-        str(row.manifest_key): len(str(row.manifest).encode()),
-        **{file.key: file.bytes for file in row.files},
-    }
+def _beginning(held: Sequence[Held]) -> str:
+    """As little of a bucket as a listing can name."""
+    first = min(key for each in held for key, _ in each.objects)
+    last = max(key for each in held for key, _ in each.objects)
+    return commonprefix([first, last])  # noqa: RUF071
+
+
+def _other_size(key: str, found: int, size: int) -> str:
+    return f"{key}: has {found} bytes, {size} were delivered"
 
 
 def asked_for(store: ObjectStore, key: str, size: int) -> str:
@@ -100,7 +100,7 @@ def asked_for(store: ObjectStore, key: str, size: int) -> str:
     found = size_of(store, key)
     if found is None:
         return f"{key}: is missing"
-    return "" if found == size else f"{key}: has {found} bytes, {size} were delivered"
+    return "" if found == size else _other_size(key, found, size)
 
 
 def _read(store: ObjectStore, row: LedgerRow, listed: Mapping[str, int], budget: list[int]) -> Iterator[str]:

@@ -93,6 +93,8 @@ class Sender:
     beside: Mapping[str, bytes] = field(default_factory=dict)
     #: Pages for people beside them, replaced where their text has changed.
     pages: Mapping[str, bytes] = field(default_factory=dict)
+    #: Places where all of it is known to lie.
+    _complete: set[str] = field(default_factory=set)
 
     def send(self, row: LedgerRow) -> Outcome:
         """Bring a rendered delivery on, as far as it goes. Raises Taken, and no StoreError."""
@@ -293,6 +295,8 @@ class Sender:
 
     def _put_beside(self, place: Place, store: ObjectStore) -> None:
         """Schemas, the public key and pages for people, once for each bucket."""
+        if place.name in self._complete:
+            return
         for key, data in self.beside.items():
             if place.is_backup and not key.startswith("_keys/"):
                 continue
@@ -304,6 +308,7 @@ class Sender:
             page = readme(self.client, place.name, self.desk.signer.key_id)
             for key, data in {keys.README: page, **self.pages}.items():
                 self._put_page(place, store, key, data)
+        self._complete.add(place.name)
 
     def _put_schema(self, place: Place, store: ObjectStore, key: str, data: bytes) -> None:
         """Put what never changes, and note it in the bucket's log.

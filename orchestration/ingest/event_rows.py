@@ -157,6 +157,16 @@ def _values(place: dict[str, Sql]) -> dict[str, Sql]:
             )
             for column, field in _OF_REQUEST.items()
         },
+        # Some libraries send both numbers as fields of an object.
+        "viewport": sql(
+            "CASE WHEN starts_with({said}, {object}) THEN nullif(concat("
+            "regexp_extract({said}, {width}, 1), 'x', regexp_extract({said}, {height}, 1)), 'x') "
+            "ELSE {said} END",
+            said=place["viewport"],
+            object=text("{"),
+            width=text('"width":"?([0-9]+)'),
+            height=text('"height":"?([0-9]+)'),
+        ),
         # What a program says of the person it speaks for counts before what the user agent looks like.
         "device": sql(
             "CASE WHEN {is_bot} THEN 'bot' WHEN {said} IN ('mobile', 'tablet', 'desktop', 'tv') THEN {said} "

@@ -16,7 +16,7 @@ import msgspec
 
 from footfall import keys
 from footfall.clients import Client, Registry, Site
-from footfall.event import Event, Receipt, Refused, check_event, event_line, parse_any_batch
+from footfall.event import Event, Receipt, Refused, check_event, event_line, is_kept, parse_any_batch
 from footfall.raw_object import compress_lines
 from footfall.shapes import older_event
 from footfall.sql import confined, run
@@ -100,7 +100,7 @@ def _rows(lake: ObjectStore, hour: datetime, reason: str | None) -> Iterator[_Ro
 
 def _events(row: _Row, client: Client, site: Site) -> tuple[list[bytes], int]:
     """Stored lines of the events in a body, and how many are still refused: each stands for itself."""
-    receipt = Receipt(client.client_id, site.site_id, row.received_at, None, "")
+    receipt = Receipt(client.client_id, site.site_id, row.received_at, None, "", dnt_policy=site.dnt_policy)
     lines: list[bytes] = []
     refused = 0
     try:
@@ -112,6 +112,8 @@ def _events(row: _Row, client: Client, site: Site) -> tuple[list[bytes], int]:
             event = _event(raw, site)
         except Refused:
             refused += 1
+            continue
+        if not is_kept(receipt, event):
             continue
         # An id that the server had to make would be another one at each replay.
         if f'"{event.event_id}"'.encode() not in raw:

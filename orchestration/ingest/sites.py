@@ -1,7 +1,7 @@
 """What the client files say of sites and funnels, as tables that models can join."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import date, datetime
 
 import duckdb
 
@@ -9,9 +9,12 @@ from footfall.clients import Registry
 from footfall.sql import run
 from orchestration import zone_days
 
+#: From when on a currency is itself: before every event.
+_ALWAYS = date(1, 1, 1)
+
 
 def replace_sites(connection: duckdb.DuckDBPyConnection, registry: Registry) -> int:
-    """Replace `ingest.sites` and `ingest.funnels` by what the registry says. Returns the sites.
+    """Replace sites, properties, funnels, currencies and rates by what the registry says. Returns the sites.
 
     A site whose client file is gone or was set aside keeps its row: its history still needs a time zone.
     A funnel that its client's file does not name any more is gone.
@@ -25,9 +28,16 @@ def replace_sites(connection: duckdb.DuckDBPyConnection, registry: Registry) -> 
             site.cut_at_midnight,
             site.cut_on_campaign,
             ",".join(site.conversions),
+            ",".join(site.properties) or None,
         )
         for c in registry.clients
         for site in c.sites
+    ]
+    properties = [
+        (c.client_id, site.site_id, each)
+        for c in registry.clients
+        for site in c.sites
+        for each in dict.fromkeys(site.properties)
     ]
     funnels = [
         (
@@ -45,12 +55,32 @@ def replace_sites(connection: duckdb.DuckDBPyConnection, registry: Registry) -> 
         for f in c.funnels
         for n, step in enumerate(f.steps, 1)
     ]
+    rates = [
+        (c.client_id, c.reporting.currency, currency, day, rate, c.reporting.digest())
+        for c in registry.clients
+        if c.reporting is not None
+        for currency, day, rate in (
+            (c.reporting.currency, _ALWAYS, 1.0),
+            *((each.currency, each.date, each.rate) for each in c.reporting.rates),
+        )
+    ]
     run(connection, "BEGIN")
     for row in sites:
         run(connection, "DELETE FROM ingest.sites WHERE client_id = ? AND site_id = ?", row[:2])
-        run(connection, "INSERT INTO ingest.sites VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+        run(connection, "INSERT INTO ingest.sites VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+        run(connection, "DELETE FROM ingest.properties WHERE client_id = ? AND site_id = ?", row[:2])
+        run(connection, "DELETE FROM ingest.site_currencies WHERE client_id = ? AND site_id = ?", row[:2])
+    for each in properties:
+        run(connection, "INSERT INTO ingest.properties VALUES (?, ?, ?)", each)
     for client in registry.clients:
         run(connection, "DELETE FROM ingest.funnels WHERE client_id = ?", [client.client_id])
+        run(connection, "DELETE FROM ingest.exchange_rates WHERE client_id = ?", [client.client_id])
+        for site in client.sites:
+            if site.currency is not None:
+                said = [client.client_id, site.site_id, site.currency]
+                run(connection, "INSERT INTO ingest.site_currencies VALUES (?, ?, ?)", said)
+    for rate in rates:
+        run(connection, "INSERT INTO ingest.exchange_rates VALUES (?, ?, ?, ?, ?, ?)", rate)
     for step in funnels:
         run(connection, "INSERT INTO ingest.funnels VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", step)
     _without_unknown_zones(connection)

@@ -38,6 +38,8 @@ _SAID_OTHERWISE = """
         SELECT 'site' AS kind, client_id, site_id AS name, settings FROM staging.stg_web__sites
         UNION ALL
         SELECT DISTINCT 'funnel', client_id, funnel, definition FROM staging.stg_web__funnels
+        UNION ALL
+        SELECT DISTINCT 'rates', client_id, client_id, settings FROM staging.stg_web__exchange_rates
     ),
     modelled AS (SELECT kind, client_id, name, settings FROM intermediate.modelled_settings)
     SELECT EXISTS (FROM said EXCEPT FROM modelled) OR EXISTS (FROM modelled EXCEPT FROM said)

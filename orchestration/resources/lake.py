@@ -24,7 +24,7 @@ class Lake(dg.ConfigurableResource[None]):
     cache: str = ""
     """Where copies of its hours lie, unless it is a folder."""
     cache_bytes: int = 0
-    """How many bytes of them are kept beside what a run reads."""
+    """How many bytes of copies of the lake are kept beside what a run reads."""
 
     @classmethod
     def of(cls, settings: Settings) -> "Lake":
@@ -32,8 +32,8 @@ class Lake(dg.ConfigurableResource[None]):
         return cls(
             url=settings.lake,
             s3_endpoint=settings.s3_endpoint,
-            cache=str(settings.lake_cache),
-            cache_bytes=settings.lake_cache_bytes,
+            cache=str(settings.cache),
+            cache_bytes=settings.cache_mb * 1_000_000,
         )
 
     def store(self) -> ObjectStore:

@@ -92,9 +92,24 @@ class Warehouse(DuckDBResource):
         try:
             yield
         except _DAMAGE as error:
+            if isinstance(error, duckdb.CatalogException) and self._is_new():
+                raise FootfallError(
+                    f"nothing was ingested into {self.database} yet: run its hours first, "
+                    "`footfall run --from HOUR --to HOUR`"
+                ) from None
             # DuckDB advises to install what reads other programs' files.
             said = "a file of another program" if "INSTALL" in str(error) else error
             raise BrokenState("warehouse.duckdb", self.database, said) from None
+
+    def _is_new(self) -> bool:
+        """Whether the file is ours and no hour was ever ingested into it, so that its tables are not made."""
+        try:
+            with open_database(self.database) as connection:
+                return has_table(connection, "ingest", "state_version") and not has_table(
+                    connection, "ingest", "hours"
+                )
+        except duckdb.Error:
+            return False
 
     @contextmanager
     def get_connection(self) -> Iterator[duckdb.DuckDBPyConnection]:

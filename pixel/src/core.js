@@ -149,6 +149,7 @@ function run() {
     waiting = waiting.filter((given) => !/^(set|beforeSend|consent)$/.test(given?.[0]) || guard(call)(...given));
     if (!flag('manual')) load('interactions');
     words('modules').map(load);
+    if (flag('clicks')) load('clicks');
     if (/[?&]footfall-debug/.test(location.search)) load('debug');
     if (identify()) later(ready, ARRIVAL);
     else ready();

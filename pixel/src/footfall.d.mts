@@ -18,6 +18,8 @@ export interface Options {
   domains?: string;
   /** Optional parts, by name: `'vitals consent'`. */
   modules?: string;
+  /** Tell what is clicked: kind of element, id, text, link. */
+  clicks?: boolean;
   /** Types of events that are not recorded: `'copy select'`. */
   off?: string;
 }

@@ -149,7 +149,41 @@ def test_a_field_that_cannot_be_learnt_later_is_refused_with_those_that_can(api)
     )
 
     assert (reply.status, reply.json["field"]) == (422, "fields.lead_score")
-    assert "country" in reply.json["possible"]
+    assert "country" in reply.json["possible"] and "`properties`" in reply.json["detail"]
+    assert list(api.lake.list("enrichments/")) == []
+
+
+@pytest.mark.parametrize("value", ["enterprise", 85, -0.25, True, False, None, 2**60])
+def test_any_scalar_may_be_learnt_of_an_event_as_a_property(api, value):
+    body = {"properties": {"lead score": value}, "version": 3}
+
+    reply = api.ask("PUT", "/v1/events/0192f3c8-abcd/enrichment", role="admin", body=body)
+
+    assert (reply.status, reply.json["taken"]) == (202, ["lead score"])
+    [key] = reply.json["keys"]
+    line = json.loads(zstandard.ZstdDecompressor().decompress(api.lake.get(key)))
+    assert (line["version"], line["fields"]) == (3, {"properties": {"lead score": value}})
+    assert type(line["fields"]["properties"]["lead score"]) is type(value)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"fields": {}, "properties": {}},
+        {"properties": {"nested": {"a": 1}}},
+        {"properties": {"listed": [1]}},
+        {"properties": {"": 1}},
+        {"properties": {"a\nb": 1}},
+        {"properties": {"long": "x" * 2001}},
+        {"properties": {"x" * 65: 1}},
+        {"properties": {f"p{n}": n for n in range(65)}},
+    ],
+)
+def test_what_is_no_scalar_or_has_no_name_is_refused_and_nothing_is_put(api, body):
+    reply = api.ask("PUT", "/v1/events/0192f3c8-abcd/enrichment", role="admin", body=body)
+
+    assert (reply.status, reply.json["code"]) == (422, "invalid")
     assert list(api.lake.list("enrichments/")) == []
 
 

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+import zstandard
 from support.api_builders import served
 from support.repository import ROOT
 
@@ -73,17 +74,29 @@ def test_the_overview_has_summary_trend_and_conversions(api):
     assert [each["day"] for each in said["trend"]] == ["2026-11-19"]
 
 
-def test_the_body_of_an_enrichment_is_read_as_it_is_described_and_its_unknown_fields_are_named(api):
+def test_an_enrichment_as_it_is_described_is_taken_whole(api):
     text = _described("generate-sample-data")
     path, body = re.findall(r"localhost:5000(/events/evt_\w+/enrich/).*?-d '(.+?)'", text, re.DOTALL)[0]
     document = json.loads(body)
 
-    refused = api.ask("PUT", path, role="other", body=document)
-    taken = api.ask("PUT", path, role="other", body={"additional_properties": {"country": "SE"}})
+    reply = api.ask("PUT", path, role="other", body=document)
 
-    # The body's shape is taken; of what is in it, ours learns only the fields of a stored event.
-    assert (refused.status, refused.json["code"]) == (422, "invalid")
-    assert taken.status == 202
+    assert (reply.status, reply.json["taken"]) == (202, sorted(document["additional_properties"]))
+    [key] = reply.json["keys"]
+    line = json.loads(zstandard.ZstdDecompressor().decompress(api.lake.get(key)))
+    assert line["fields"] == {"properties": document["additional_properties"]}
+
+
+def test_names_of_our_columns_among_additional_properties_are_these_columns(api):
+    path = "/events/evt_a1b2c3d4/enrich/"
+
+    taken = api.ask("PUT", path, role="other", body={"additional_properties": {"country": "SE", "plan": 2}})
+    refused = api.ask("PUT", path, role="other", body={"additional_properties": {"country": 5}})
+
+    [key] = taken.json["keys"]
+    line = json.loads(zstandard.ZstdDecompressor().decompress(api.lake.get(key)))
+    assert line["fields"] == {"country": "SE", "properties": {"plan": 2}}
+    assert (refused.status, refused.json["field"]) == (422, "additional_properties.country")
 
 
 def test_exports_are_run_and_looked_at_where_they_are_described(api):

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import duckdb
 import pytest
-from support.api_builders import NOW, served
+from support.api_builders import NOW, results, served
 
 from api.measures import dimensions, metrics, sources
 from footfall.described import table_columns
@@ -18,11 +18,6 @@ DAYS = [TODAY - timedelta(days=n) for n in range(6)]
 
 def a_day(day, **more):
     return {"date": day, "visitors": 3, "sessions": 2, "page_views": 5, "bounces": 1, **more}
-
-
-def results(reply):
-    assert reply.status == 200, reply.body
-    return [(tuple(row["dimensions"]), tuple(row["metrics"])) for row in reply.json["results"]]
 
 
 def test_counts_add_up_over_days_and_shares_are_of_their_sums(api):

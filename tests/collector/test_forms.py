@@ -187,7 +187,7 @@ def test_matomo_by_image_form_and_bulk(tools, mark):
     assert view["event"]["matomo"] == {"java": "0"}
     assert "ab12cd34ef56ab78" not in json.dumps(view)  # an id of the device needs tier 3
     assert (play["type"], play["event"]["props"]["category"]) == ("play", "video")
-    assert bought["event"]["props"]["revenue"] == "49.90"
+    assert bought["event"]["props"]["revenue"] == 49.9
     assert bought["event"]["props"]["items"] == [["sku1", "Mug", "", 49.9, 1]]
     assert (searched["type"], searched["event"]["props"]["query"]) == ("search", "mug")
 

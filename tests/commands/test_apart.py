@@ -57,3 +57,14 @@ def test_ctrl_c_reaches_the_work_through_its_owner_and_ends_it_in_order():
         os.killpg(started.pid, signal.SIGINT)
         assert said.read() == "ended in order\n"
     assert started.wait(60) == 130
+
+
+def test_work_whose_owner_was_killed_ends_in_order():
+    started = subprocess.Popen(
+        [sys.executable, "-c", STOPPED], stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    with started.stdout as said:
+        assert said.readline() == "working True\n"
+        started.kill()
+        assert said.read() == "ended in order\n"
+    started.wait(60)

@@ -1,5 +1,6 @@
 """`footfall backup`, and what `restore` brings back: whole, private, consistent."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -49,6 +50,36 @@ def test_a_backup_and_what_is_restored_are_for_their_owner_alone(place):
     for folder in (place.backups / "snapshots", place.backups / "lake", second.home):
         for path in (folder, *folder.rglob("*")):
             assert path.stat().st_mode & 0o077 == 0, path
+
+
+#: An object under the name that its content gives it.
+RAW = "raw/dt=2026-11-20/hour=01/c1-1-{}.ndjson.zst".format(hashlib.sha256(b"lines").hexdigest()[:16])
+
+
+def test_an_object_of_the_lake_that_is_damaged_in_the_backup_comes_back_and_is_named(place, capsys):
+    lake = LocalStore(place.settings.home / "lake")
+    lake.put(RAW, b"lines")
+    backup(place.settings, place.url, lake=True)
+    (place.backups / "lake" / RAW).write_bytes(b"l1nes")
+    second = place.on("second", FOOTFALL_LAKE=f"file://{place.folder}/second/lake")
+
+    code = restore(second, place.url)
+
+    [line] = [line for line in capsys.readouterr().out.splitlines() if line.startswith("DAMAGED")]
+    assert code == 1 and f"backups/lake/{RAW} is not what was written" in line
+    assert load_signer(second.home / "keys").key_id == place.key_id, "all else is there"
+
+
+def test_damage_in_the_lake_is_named_and_replaces_no_copy(place, capsys):
+    lake = LocalStore(place.settings.home / "lake")
+    lake.put(RAW, b"lines")
+    assert backup(place.settings, place.url, lake=True) == 0
+    (place.settings.home / "lake" / RAW).write_bytes(b"lin")
+
+    code = backup(place.settings, place.url, lake=True)
+
+    assert code == 1 and f"home/lake/{RAW} is not what was written" in capsys.readouterr().out
+    assert (place.backups / "lake" / RAW).read_bytes() == b"lines"
 
 
 def test_each_call_is_a_snapshot_beside_the_earlier_ones(place):

@@ -293,6 +293,31 @@ def test_a_setting_that_cannot_be_used_is_named(footfall):
     assert_one_line(footfall("doctor"), "doctor", "FOOTFALL_SEGMENT_SECONDS='soon': expected a whole number")
 
 
+def test_a_misspelt_command_is_told_with_the_nearest_one(footfall):
+    done = footfall("dem")
+
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1] == "Error: there is no command 'dem'; did you mean demo?"
+
+
+@pytest.mark.parametrize("command", ["backup", "restore", "verify"])
+@pytest.mark.parametrize("place", ["", " ", "s3:/bucket/prefix", "gs:bucket"])
+def test_what_is_neither_a_folder_nor_a_url_becomes_no_folder(footfall, command, place):
+    assert_one_line(
+        footfall(command, place), command, "is no place: write a folder, file:///absolute/folder or s3://"
+    )
+
+
+def test_a_folder_that_is_not_there_is_no_empty_bucket(footfall, tmp_path):
+    assert_one_line(
+        footfall("verify", str(tmp_path / "nowhere")), "verify", f"there is no folder {tmp_path / 'nowhere'}"
+    )
+
+
+def test_before_the_first_hour_a_warehouse_is_empty_and_not_damaged(footfall):
+    assert_one_line(footfall("deliveries", "restate"), "deliveries", "nothing was ingested into")
+
+
 def test_hours_of_a_demo_are_limited(footfall):
     assert_one_line(footfall("demo", "--hours", "0"), "demo", "--hours 0: expected 1 to 168")
 

@@ -59,6 +59,6 @@ def test_a_misspelt_variable_is_told_of_with_the_nearest_name_and_no_value(run, 
     said = sorted(done.stderr.splitlines())
     assert said[0].endswith("FOOTFALL_CLIENT is not a variable of Footfall and is not read; "
                             "did you mean FOOTFALL_CLIENTS?")  # fmt: skip
-    assert any("FOOTFALL_QQQQ is not a variable of Footfall and is not read" in line for line in said)
+    assert any(line.endswith("FOOTFALL_QQQQ is not a variable of Footfall and is not read") for line in said)
     assert any("did you mean FOOTFALL_HOME?" in line for line in said)
     assert (len(said), "s3cret" in done.stderr) == (3, False)

@@ -209,3 +209,18 @@ def test_the_cases_from_the_field_give_their_page_views_and_visitors(imports):
         seen[name] = (len(views), len({view["visitor_id"] for view in views}))
 
     assert seen == EXPECTED_CASES
+
+
+def test_events_under_do_not_track_are_counted_and_not_stored_where_the_site_keeps_nothing_of_them(imports):
+    path = imports.folder / "clients" / "shop.yaml"
+    path.write_text(path.read_text().replace("site_id: shop,", "site_id: shop, dnt_policy: tier0,"))
+    event = {"type": "page_view", "url": "https://shop.example/", "occurred_at": "2026-11-20T10:00:00Z"}
+    lines = [json.dumps(event | more) for more in ({}, {"dnt": True}, {"dnt": False}, {"dnt": True})]
+
+    done = imports.text("\n".join(lines), "--format", "ndjson", name="a.ndjson")
+    none = imports.text(lines[1], "--format", "ndjson", name="b.ndjson")
+
+    assert done.returncode == 0
+    assert "4 lines = 2 events + 2 other hits (counted, not stored) + 0 to quarantine" in done.stdout
+    assert len(imports.lines()) == 2
+    assert (none.returncode, "nothing to store" in none.stdout) == (1, True)

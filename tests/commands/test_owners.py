@@ -2,7 +2,8 @@
 
 import json
 import shutil
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 import yaml
@@ -18,11 +19,13 @@ from footfall.durable import take_up
 from footfall.errors import FootfallError
 from footfall.exports import Export
 from footfall.failures import OwnerChanged
+from footfall.hours import floor
 from footfall.manifest import DeliveredFile
 from footfall.owners import require_owner
 from footfall.settings import Settings
 from footfall.store import LocalStore
 from orchestration.delivery.ledger import Ledger
+from orchestration.ingest.listing import Cursor, find_late, read_digests, record_digests
 
 
 class Installation:
@@ -145,6 +148,32 @@ def test_another_owners_file_gets_nothing_by_replay_and_one_line_says_what_to_sa
     assert code == 1
     assert said.count("footfall clients moved acme") == 1 and said.count("footfall clients end acme") == 1
     assert at.keys("new") == before == set()
+
+
+@pytest.mark.parametrize("decision", ["moved", "end"])
+def test_hours_of_a_backfill_that_were_run_without_it_are_named_to_be_run_again(at, decision):
+    """Its newest delivery is of just now, and of an hour long ago; so are those that it missed."""
+    at.write(at.of("new"))
+
+    code, said = at("clients", decision, "acme")
+
+    assert code == 0
+    assert f"footfall run --from {HOUR + timedelta(hours=3):%Y-%m-%dT%H} --to " in said
+
+
+@pytest.mark.parametrize("decision", ["moved", "end"])
+def test_a_running_dagster_finds_the_hours_that_were_run_while_nobody_had_decided(at, decision):
+    listings, now = at.home / "listings.sqlite", datetime.now(UTC)
+    ran = [floor(now) - n * timedelta(hours=1) for n in (3, 2, 1)]
+    record_digests(listings, dict.fromkeys(ran, "as it lies"))
+    at.write(at.of("new"))
+
+    code, said = at("clients", decision, "acme")
+
+    assert code == 0
+    assert "a running Dagster does those from " in said, "it does not look further back"
+    late = find_late(lambda _: "as it lies", partial(read_digests, listings), now, ran[0], Cursor())
+    assert set(late.stale) == set(ran)
 
 
 @pytest.mark.parametrize("step", [("old", "new-site"), ("new", "old-site")])

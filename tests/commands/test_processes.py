@@ -41,6 +41,15 @@ try:
 except KeyboardInterrupt:
     sys.exit(130)
 """
+#: Starts a holder as `footfall up` starts its parts, and waits.
+OWNER = """
+import os, sys, time
+from pathlib import Path
+from commands.processes import Children
+children = Children(Path.cwd(), dict(os.environ), Path(sys.argv[3]))
+children.start("holder", [sys.executable, "-c", sys.argv[1], sys.argv[2]])
+time.sleep(60)
+"""
 SERVER = """
 import http.server, sys
 http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), http.server.SimpleHTTPRequestHandler).serve_forever()
@@ -78,7 +87,7 @@ def is_held(path: Path) -> bool:
 
 def wait_until_free(path: Path) -> None:
     """A grandchild was killed, but is not ours to wait for: its end takes a moment."""
-    give_up = time.monotonic() + 5
+    give_up = time.monotonic() + 60
     while is_held(path):
         assert time.monotonic() < give_up, "it still runs"
         time.sleep(0.02)
@@ -97,6 +106,17 @@ def test_leaving_ends_every_child_and_what_the_children_started(tmp_path):
 
     assert not is_held(own)
     wait_until_free(grandchilds)
+
+
+def test_children_of_one_that_was_killed_end_too(tmp_path):
+    lock = tmp_path / "lock"
+    owner = subprocess.Popen([sys.executable, "-c", OWNER, HOLDER, str(lock), str(tmp_path / "logs")])
+    wait_until_held(lock)
+
+    owner.kill()
+    owner.wait()
+
+    wait_until_free(lock)
 
 
 def test_leaving_by_an_error_ends_them_too(tmp_path):

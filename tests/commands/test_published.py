@@ -72,7 +72,8 @@ def test_the_query_runs_in_any_duckdb(footfall):
         (("read", "demo", "sessions", "--from", "2026-01-02", "--to", "2026-01-01"), "is after"),
         (("read", "demo", "nothing"), "there is no published table 'nothing'"),
         (("read", "demo", "visitors", "--from", "2026-01-02"), "lies by row and not by day"),
-        (("list", "--client", "nobody"), "nothing is published of nobody"),
+        (("list", "--client", "nobody"), "no client 'nobody' has a valid file or published tables"),
+        (("read", "nobody", "sessions"), "no client 'nobody' has a valid file or published tables"),
         (("read", "../../raw", "sessions"), "is not an object key"),
     ],
 )

@@ -260,6 +260,8 @@ def test_every_dataset_arrives_in_every_format_with_the_same_columns_and_rows(me
     assert empty <= {
         "conversions",
         "funnels",
+        "properties_daily",
+        "clicks_daily",
         "web_vitals_daily",
         "edge_daily",
         "ai_traffic_daily",

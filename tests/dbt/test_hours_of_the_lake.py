@@ -59,7 +59,7 @@ class Installation:
 
 def test_hours_in_any_order_flips_and_changed_rules_give_the_tables_of_a_rebuild(at):
     at.ingest(HOUR)
-    at.execute("INSERT INTO ingest.sites VALUES ('demo', 'shop', 'UTC', 30, false, false, 'purchase')")
+    at.execute("INSERT INTO ingest.sites VALUES ('demo', 'shop', 'UTC', 30, false, false, 'purchase', null)")
     first = ""
     for n, hour in enumerate(HOURS):
         moments = [hour + timedelta(minutes=m) for m in (25, 55)]

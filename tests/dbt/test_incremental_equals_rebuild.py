@@ -172,6 +172,47 @@ def test_a_correction_counts_that_comes_in_after_a_later_one_was_modelled(models
     assert database.execute("select country, city, sessions from geo_daily").fetchall() == [("IT", "Rome", 1)]
 
 
+def test_what_is_learnt_later_of_an_old_event_is_counted_by_its_value_and_undone_with_its_hour(
+    models, database, add_events
+):
+    def learn(hour: datetime, *rows: tuple[int, str]) -> None:
+        database.execute("delete from ingest.event_enrichments where enriched_at = ?", [hour])
+        for version, properties in rows:
+            database.execute(
+                "insert into ingest.event_enrichments values ('demo', 'one', ?, ?, ?)",
+                [hour, version, f'{{"properties": {properties}}}'],
+            )
+        _changed(database, hour, "one")
+        models.run_window(database, hour, hour + HOUR)
+
+    def counted() -> list[tuple]:
+        rows = database.execute("select property, value, events from properties_daily order by all")
+        return rows.fetchall()
+
+    site = (
+        "insert into ingest.sites values ('demo', 'shop', 'UTC', 30, false, false, 'purchase', 'plan,score')"
+    )
+    database.execute(site)
+    for name in ("plan", "score"):
+        database.execute("insert into ingest.properties values ('demo', 'shop', ?)", [name])
+    sent = {"event_id": "one", "occurred_at": START, "props": '{"plan": "team"}'}
+    add_events(database, sent, sent | {"event_id": "two"})
+    models.rebuild(database)
+    assert counted() == [("plan", "team", 2)]
+
+    learn(START + 8 * HOUR, (2, '{"plan": "enterprise", "score": 85}'))
+    learn(START + 5 * HOUR, (1, '{"plan": "free", "other": true}'))
+
+    assert counted() == [("plan", "enterprise", 1), ("plan", "team", 1), ("score", "85", 1)]
+    assert database.execute("select learnt from events where event_id = 'one'").fetchall() == [
+        ('{"other":true,"plan":"enterprise","score":85}',)
+    ]
+
+    learn(START + 8 * HOUR)
+
+    assert counted() == [("plan", "free", 1), ("plan", "team", 1)]
+
+
 def test_a_correction_that_is_gone_from_its_hour_is_undone(models, database, add_events):
     add_events(database, {"event_id": "one", "occurred_at": START, "country": "DE"})
     database.execute(
@@ -209,7 +250,7 @@ def test_a_site_in_another_time_zone_has_its_days_anew_even_where_no_event_chang
 ):
     at_noon = START.replace(hour=12)
     add_events(database, {"occurred_at": at_noon})
-    site = "insert into ingest.sites values ('demo', 'shop', ?, 30, false, false, 'purchase')"
+    site = "insert into ingest.sites values ('demo', 'shop', ?, 30, false, false, 'purchase', null)"
     database.execute(site, ["Europe/Paris"])
     models.rebuild(database)
 
@@ -269,8 +310,8 @@ def test_a_late_event_joins_the_two_sessions_that_it_bridges(models):
 def _two_clients_have_a_site_of_one_name(models) -> None:
     connection = models.database()
     connection.execute(
-        "insert into ingest.sites values ('c', 's', 'UTC', 30, false, false, ''),"
-        " ('d', 's', 'UTC', 60, false, false, '')"
+        "insert into ingest.sites values ('c', 's', 'UTC', 30, false, false, '', null),"
+        " ('d', 's', 'UTC', 60, false, false, '', null)"
     )
     connection.execute(
         "insert into ingest.events by name select client_id, 's' as site_id, 'v' as visitor_id,"

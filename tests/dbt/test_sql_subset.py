@@ -24,6 +24,7 @@ DISPATCHED = {
     "epoch_us",
     "json_valid",
     "json_extract_string",
+    "json_type",
     "try",
     "url_decode",
     "quantile_cont",

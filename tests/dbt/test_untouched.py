@@ -27,7 +27,8 @@ def _untouched(models, connection, start=EMPTY, end=EMPTY + HOUR, project="p1"):
 def built(models, database, add_events):
     """Two days with events and one without, as a run left them."""
     database.execute(
-        "insert into ingest.sites values ('demo', 'shop', 'Europe/Berlin', 30, false, false, 'purchase')"
+        "insert into ingest.sites values"
+        " ('demo', 'shop', 'Europe/Berlin', 30, false, false, 'purchase', null)"
     )
     database.execute(
         "insert into ingest.funnels values ('demo', 'buy', 'session', 60, 1, 'see', 'page_view', null, 'v1')"
@@ -64,7 +65,7 @@ def test_an_hour_in_which_nothing_was_received_touches_nothing(models, built):
         "insert into intermediate.touched (received_hour) values ($hour)",
         "update ingest.sites set cut_at_midnight = true",
         "update ingest.sites set timezone = 'Europe/Paris'",
-        "insert into ingest.sites values ('demo', 'new', 'UTC', 30, false, false, 'purchase')",
+        "insert into ingest.sites values ('demo', 'new', 'UTC', 30, false, false, 'purchase', null)",
         "delete from ingest.sites",
         "update ingest.funnels set definition = 'v2'",
         "delete from ingest.funnels",

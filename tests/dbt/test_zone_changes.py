@@ -9,7 +9,8 @@ def test_a_site_whose_zone_a_newer_database_tells_otherwise_has_its_days_anew(mo
     late = START.replace(hour=22, minute=30)
     add_events(database, {"occurred_at": late})
     database.execute(
-        "insert into ingest.sites values ('demo', 'shop', 'Europe/Berlin', 30, false, false, 'purchase')"
+        "insert into ingest.sites values"
+        " ('demo', 'shop', 'Europe/Berlin', 30, false, false, 'purchase', null)"
     )
     models.rebuild(database)
     before = database.execute("select date from daily_metrics").fetchall()

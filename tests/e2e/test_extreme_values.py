@@ -18,12 +18,17 @@ sites:
     key: pk_{0}_00000
     domains: ["*.{0}.example", {0}.example]
     conversions: [purchase, search]
+    properties: [plan, revenue, "*", "/", "~", "$", "(", "=cmd|"]
 destination: {{url: "file://${{FOOTFALL_HOME}}/buckets/{0}"}}
 exports:
   - {{name: events, dataset: events, cadence: hourly}}
   - {{name: lines, dataset: events, cadence: hourly, format: jsonl}}
   - {{name: parquet, dataset: page_views, cadence: hourly, format: parquet}}
   - {{name: sessions, dataset: sessions, cadence: hourly}}
+  - name: some
+    dataset: events
+    cadence: hourly
+    filter: "props.revenue > 1 or payload.status = 200 or props.'a/~b' is not null or learnt.x"
 funnels:
   - {{name: buying, steps: [{{name: a}}, {{name: b, event: purchase}}]}}
 """

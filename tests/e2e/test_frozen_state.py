@@ -83,13 +83,16 @@ def test_the_next_hour_runs_on_it(taken_up):
     assert taken_up.ran.returncode == 0, taken_up.ran.stdout + taken_up.ran.stderr
 
 
-def test_what_was_delivered_stays_as_it_was_and_only_the_new_hour_is_added(taken_up):
-    after = rows(taken_up.state)
+def test_what_was_delivered_stays_as_it_was_and_new_are_the_hour_and_revisions_of_other_columns(taken_up):
+    after, before = rows(taken_up.state), taken_up.rows_before
 
-    assert len(taken_up.rows_before) == 14
-    assert {name: after[name] for name in taken_up.rows_before} == taken_up.rows_before
-    assert after.keys() - taken_up.rows_before.keys() == NEXT
-    assert {after[name]["state"] for name in NEXT} == {"committed"}
+    assert len(before) == 14
+    assert {name: after[name] for name in before} == before
+    revised = after.keys() - before.keys() - NEXT
+    assert {(*period, revision - 1) for *period, revision in revised} <= before.keys()
+    assert {after[name]["reason"] for name in revised} == {"schema"}
+    assert {export for _, export, *_ in revised} >= {"events", "sessions"}
+    assert {after[name]["state"] for name in NEXT | revised} == {"committed"}
 
 
 def test_events_lie_in_the_lake_alone_and_each_hours_object_is_named(taken_up):

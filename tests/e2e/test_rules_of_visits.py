@@ -3,70 +3,36 @@
 The rules are in docs/sessions.md; each has a unit test of its name beside the model.
 """
 
-import importlib.util
-import json
-from collections.abc import Callable
-from pathlib import Path
-
-import duckdb
 import pytest
+from support.told_visits import AGENT, Rows, read_after, shared_cases, told_event, with_shared_cases
 
-CASES = Path(__file__).resolve().parents[3] / "shared" / "cases" / "make_models.py"
-CLIENT = """\
-client_id: {client}
-name: Visits
-timezone: UTC
-sites:
-  - site_id: {client}
-    key: pk_{client}_Kd83hDs2
-    domains: [{client}.example]
-funnels:
-  - name: buy
-    steps:
-      - {{name: cart, page: /cart}}
-      - {{name: checkout, page: /checkout}}
-destination: {{url: "file://${{FOOTFALL_HOME}}/buckets/{client}"}}
-exports:
-  - {{name: days, dataset: daily_metrics, cadence: daily}}
-"""
 #: A site for each way in which the same log is read, one for what this file tells, one for the shared cases.
 SITES = ("visits", "edge", "server", "shop")
-AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
-
-
-def _event(at: str, visitor: str, kind: str = "page_view", page: str = "/", **more: object) -> str:
-    event = {
-        "occurred_at": f"2026-11-10T{at}Z",
-        "type": kind,
-        "url": f"https://visits.example{page}",
-        "visitor": visitor,
-        "user_agent": AGENT,
-    }
-    return json.dumps(event | more)
-
 
 TOLD = [
     # Within one second, out of the order of their numbers; one came without a number.
-    _event("01:00:00", "orders", page="/second", seq=2, view_id="a", id="aaaaaaaa-2"),
-    _event("01:00:00", "orders", page="/first", seq=1, view_id="a", id="zzzzzzzz-1"),
-    _event("01:00:00", "orders", page="/server", id="mmmmmmmm-0"),
+    told_event("01:00:00", "orders", page="/second", seq=2, view_id="a", id="aaaaaaaa-2"),
+    told_event("01:00:00", "orders", page="/first", seq=1, view_id="a", id="zzzzzzzz-1"),
+    told_event("01:00:00", "orders", page="/server", id="mmmmmmmm-0"),
     # Read for forty minutes; the click after it is of the same visit.
-    _event("02:00:00", "reads", page="/?utm_source=news&utm_medium=email", view_id="long"),
-    _event("02:40:00", "reads", "engagement", view_id="long", props={"engaged_ms": 2_400_000, "scroll": 90}),
-    _event("03:05:00", "reads", page="/next", view_id="after"),
+    told_event("02:00:00", "reads", page="/?utm_source=news&utm_medium=email", view_id="long"),
+    told_event(
+        "02:40:00", "reads", "engagement", view_id="long", props={"engaged_ms": 2_400_000, "scroll": 90}
+    ),
+    told_event("03:05:00", "reads", page="/next", view_id="after"),
     # What is told about a view comes in another hour, before it, or about none.
-    _event("04:59:59", "stays", page="/stay", view_id="stay"),
-    _event("05:40:00", "stays", "web_vitals", view_id="stay", props={"lcp_ms": 900}),
-    _event("05:50:00", "nobody", "consent", view_id="no-such-view", props={"from": 1, "to": 3}),
-    _event("05:50:00", "nobody", "engagement", props={"engaged_ms": 5_000}),
+    told_event("04:59:59", "stays", page="/stay", view_id="stay"),
+    told_event("05:40:00", "stays", "web_vitals", view_id="stay", props={"lcp_ms": 900}),
+    told_event("05:50:00", "nobody", "consent", view_id="no-such-view", props={"from": 1, "to": 3}),
+    told_event("05:50:00", "nobody", "engagement", props={"engaged_ms": 5_000}),
     # A campaign inside a direct visit, and the way back from a payment.
-    _event("07:00:00", "pays", page="/cart"),
-    _event("07:05:00", "pays", page="/offer?utm_source=letter&utm_medium=email&utm_campaign=may"),
-    _event("07:10:00", "pays", page="/thanks", referrer="https://www.paypal.com/checkout"),
-    _event("08:00:00", "returns", page="/thanks", referrer="https://accounts.google.com/signin"),
+    told_event("07:00:00", "pays", page="/cart"),
+    told_event("07:05:00", "pays", page="/offer?utm_source=letter&utm_medium=email&utm_campaign=may"),
+    told_event("07:10:00", "pays", page="/thanks", referrer="https://www.paypal.com/checkout"),
+    told_event("08:00:00", "returns", page="/thanks", referrer="https://accounts.google.com/signin"),
     # Purchases by each name.
-    _event("06:00:00", "buys", "purchase_completed"),
-    _event("06:00:01", "buys", "order_completed"),
+    told_event("06:00:00", "buys", "purchase_completed"),
+    told_event("06:00:01", "buys", "order_completed"),
 ]
 #: Four pages and a picture that two people ask for, one of them twice within the timeout.
 REQUESTS = [
@@ -112,66 +78,35 @@ def _combined() -> str:
     )
 
 
-def _shared() -> str:
-    """The cases that these rules are about, one after the other; empty where the folder is absent."""
-    if not CASES.exists():
-        return ""
-    spec = importlib.util.spec_from_file_location("make_models", CASES)
-    assert spec is not None and spec.loader is not None
-    made = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(made)
-    names = (
-        "same_second",
-        "same_second_without_ids",
-        "long_reading",
-        "late_engagement",
-        "campaign_inside_a_session",
-    )
-    return "".join(json.dumps(row) + "\n" for name in names for row in getattr(made, name)())
-
-
-Rows = Callable[[str], list[tuple[object, ...]]]
+#: The shared cases that these rules are about.
+VISITS = (
+    "same_second",
+    "same_second_without_ids",
+    "long_reading",
+    "late_engagement",
+    "campaign_inside_a_session",
+)
 
 
 @pytest.fixture(scope="module")
 def rows(installation_of_module) -> Rows:
     """Rows of the models after one run over what was imported."""
-    installation = installation_of_module
-    folder = installation.home.parent
-    clients = folder / "clients"
-    clients.mkdir()
-    for client in SITES:
-        (clients / f"{client}.yaml").write_text(CLIENT.format(client=client))
-    installation.environment["FOOTFALL_CLIENTS"] = str(clients)
-    files = {
-        "visits": ("ndjson", "\n".join(TOLD) + "\n"),
-        "edge": ("cloudfront", _cloudfront()),
-        "server": ("combined", _combined()),
-        "shop": ("ndjson", _shared()),
-    }
-    for client, (form, text) in files.items():
-        if text:
-            path = folder / f"{client}.log"
-            path.write_text(text)
-            done = installation.run("import", str(path), "--client", client, "--format", form)
-            assert done.returncode == 0, done.stdout + done.stderr
-    done = installation.run("run", "--from", "2026-11-10", "--to", "2026-11-11T10")
-    assert done.returncode == 0, done.stdout + done.stderr
-
-    def read(query: str) -> list[tuple[object, ...]]:
-        with duckdb.connect(str(installation.home / "warehouse.duckdb"), read_only=True) as warehouse:
-            warehouse.execute("SET TimeZone = 'UTC'")
-            return warehouse.execute(query).fetchall()
-
-    return read
+    return read_after(
+        installation_of_module,
+        dict.fromkeys(SITES, ""),
+        {
+            "visits": ("ndjson", "\n".join(TOLD) + "\n"),
+            "edge": ("cloudfront", _cloudfront()),
+            "server": ("combined", _combined()),
+            "shop": ("ndjson", shared_cases(*VISITS)),
+        },
+    )
 
 
 @pytest.fixture
 def shared_rows(rows: Rows) -> Rows:
     """The same, where there are shared cases."""
-    if not CASES.exists():
-        pytest.skip(f"needs the shared cases: {CASES}")
-    return rows
+    return with_shared_cases(rows)
 
 
 def test_events_of_one_moment_are_in_the_order_in_which_they_happened(rows):

@@ -107,17 +107,20 @@ def test_keys_are_safe_and_sort_by_time(one, other):
         (
             "2026-11-20T12",
             "2026-11-20T15",
-            "footfall run --from 2026-11-20T12 --to 2026-11-20T14; then the hour 2026-11-20T14, "
-            "which has not ended",
+            "footfall run --from 2026-11-20T12 --to 2026-11-20T14\nthen, once 15:00 UTC is past, or with "
+            "--open now: footfall run --from 2026-11-20T14 --to 2026-11-20T15",
         ),
         (
             "2026-11-20T14",
             "2026-11-20T15",
-            "footfall run --from 2026-11-20T14 --to 2026-11-20T15, once 15:00 UTC is past",
+            "footfall run --from 2026-11-20T14 --to 2026-11-20T15\n"
+            "once 15:00 UTC is past, or with --open now",
         ),
     ],
 )
-def test_a_command_that_is_advised_asks_for_no_hour_that_has_not_ended(start, end, command):
+def test_a_command_that_is_advised_is_a_line_of_its_own_and_asks_for_no_hour_that_has_not_ended(
+    start, end, command
+):
     now = datetime(2026, 11, 20, 14, 20, tzinfo=UTC)
 
     assert run_command(parse(start), parse(end), now) == command

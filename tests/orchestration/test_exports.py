@@ -95,9 +95,53 @@ def test_a_filter_lets_through_the_rows_it_is_true_for(connection, tmp_path, con
 
 
 @pytest.mark.parametrize(
+    ("condition", "found"),
+    [
+        ("props.plan = 'team'", "1"),
+        ("Props.plan != 'team'", "2"),
+        ("props.PLAN = 'team'", ""),
+        ("props.'lead score' >= 85", "12"),
+        ("props.'lead score' in (85, 90.5)", "12"),
+        ("not props.'lead score' < 90", "2"),
+        ("props.member", "1"),
+        ("props.member = false", "2"),
+        ("props.plan is null", "3456"),
+        ("props.plan is not null and props.'a/b~c' = 'x'", "2"),
+        ("props.a.b = '1'", "2"),
+        ("props.plan starts_with 'fr' or event_id = 'e4'", "24"),
+        ("props.plan = ''' OR 1=1 --'", ""),
+        ("props.'\"' = 'quoted'", "3"),
+        ("props.'it''s' = 1", "3"),
+    ],
+)
+def test_a_filter_asks_for_members_of_what_a_column_holds_as_json(connection, tmp_path, condition, found):
+    connection.execute("ALTER TABLE main.events ADD COLUMN props VARCHAR")
+    said = [
+        {"plan": "team", "lead score": 85, "member": True},
+        {"plan": "free", "lead score": "90.5", "member": False, "a/b~c": "x", "a.b": 1},
+        {"plan": None, "lead score": "much", '"': "quoted", "it's": 1},
+        None,
+        "no json",
+        [1],
+    ]
+    for n, each in enumerate(said, 1):
+        connection.execute(
+            "INSERT INTO main.events BY NAME SELECT 'demo' AS client_id, 'shop' AS site_id, ? AS event_id, "
+            "? AS received_hour, ? AS received_at, ? AS occurred_at, ? AS props",
+            [f"e{n}", HOUR, HOUR, HOUR, each if each in (None, "no json") else json.dumps(each)],
+        )
+
+    _, [data] = written(connection, tmp_path, filter=condition)
+
+    ids = [row["event_id"] for row in csv.DictReader(io.StringIO(data.decode()))]
+    assert "".join(i.removeprefix("e") for i in ids) == found
+
+
+@pytest.mark.parametrize(
     ("condition", "said"),
     [
         ("colour = 1", "there is no column colour"),
+        ("props.plan = 'x'", "there is no column props"),
         ("amount = 'much'", "cannot be compared"),
         ("title > 3", "cannot be compared"),
         ("title", "compare it with something"),
@@ -122,6 +166,11 @@ def test_a_filter_that_does_not_fit_is_a_clear_mistake(connection, tmp_path, con
         "1 = 1",
         "(" * 30 + "a",
         "a in ()",
+        "props. = 1",
+        "props.'' = 1",
+        "props.'a\0b' = 1",
+        "title.a = 1",
+        "props.plan contains 3",
     ],
 )
 def test_what_is_no_condition_is_refused_with_the_client_file(condition):

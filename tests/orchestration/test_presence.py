@@ -6,6 +6,7 @@ import pytest
 from support.delivering import MANIFEST
 from support.orchestration_builders import HOUR, add_event
 
+from orchestration.delivery.ledger import text_of
 from orchestration.delivery.presence import Presence, look
 
 DAY = date(2026, 11, 21)
@@ -22,8 +23,14 @@ def delivered(at):
 
 
 def _look(at, **limits):
-    rows = at.ledger.latest_delivered("demo", "events").values()
-    return look(at.destination, rows, DAY, **{"recent": 3, "turn": 0, **limits})
+    return look(at.destination, *_held(at), DAY, **{"recent": 3, "turn": 0, **limits})
+
+
+def _held(at):
+    """What the bucket has by the ledger, and how to get a row of it."""
+    return at.ledger.held("demo", "events", "main"), lambda each: at.ledger.row(
+        ("demo", "events", text_of(each.period_start), each.revision)
+    )
 
 
 def _keys(at, hour):
@@ -104,9 +111,9 @@ def test_every_old_period_is_read_whole_in_its_turn(delivered):
     objects = delivered.destination.objects
     _, old = _keys(delivered, 9)
     objects[old] = b"#" + objects[old][1:]
-    rows = delivered.ledger.latest_delivered("demo", "events").values()
+    held = _held(delivered)
 
-    looks = [look(delivered.destination, rows, DAY + timedelta(days=n), recent=3, turn=1) for n in range(3)]
+    looks = [look(delivered.destination, *held, DAY + timedelta(days=n), recent=3, turn=1) for n in range(3)]
 
     assert sorted(each.wrong for each in looks) == [(), (), (f"{old}: other bytes than were delivered",)]
     assert {each.read for each in looks} == {4}

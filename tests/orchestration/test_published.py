@@ -1,10 +1,11 @@
 """Published tables: what a run writes, what a reader sees, what goes, and what a death leaves behind."""
 
 import hashlib
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
-from support.publishing import Shelf, mart_warehouse, note, see
+from support.publishing import TERMS, Shelf, mart_warehouse, note, see
 
 from footfall import keys
 from footfall.errors import FootfallError
@@ -180,6 +181,30 @@ def test_days_that_are_old_lie_in_their_month_and_a_late_one_writes_it_anew(ware
     assert shelf.differences(warehouse, "demo") == {}
     shelf.terms = Terms(single_days=1000, grace=2 * HOUR)
     assert list(files(shelf.publish(warehouse, "demo", HOUR), "page_views")) == ["2026-04", "2026-06-01"]
+
+
+def test_an_old_month_of_many_rows_stays_by_day_however_its_rows_came(warehouse, tmp_path):
+    shelf = Shelf(tmp_path, terms=replace(TERMS, month_rows=5))
+
+    def views(later=timedelta()):
+        return list(files(shelf.publish(warehouse, "demo", later), "page_views"))
+
+    old = [date(2025, 12, day) for day in (1, 2, 3)]
+    for day in old:
+        for visitor in ("ann", "bob"):
+            see(warehouse, day, visitor)
+    see(warehouse, date(2025, 11, 1), "ann")
+    assert views()[:4] == ["2025-11", *map(str, old)], "all at once"
+
+    see(warehouse, old[1], "late")
+    see(warehouse, date(2025, 11, 2), "late")
+    assert views(HOUR)[:4] == ["2025-11", *map(str, old)], "a late event"
+
+    for day in (1, 2, 3):
+        for visitor in ("ann", "bob"):
+            see(warehouse, date(2025, 10, day), visitor)
+    assert views(HOUR)[:3] == ["2025-10-01", "2025-10-02", "2025-10-03"], "history that came later"
+    assert shelf.differences(warehouse, "demo") == {}
 
 
 def test_a_reader_keeps_all_tables_of_its_snapshot_while_newer_ones_come(warehouse, shelf):

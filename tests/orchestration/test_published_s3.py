@@ -79,17 +79,35 @@ def test_copies_have_the_bytes_that_they_may_and_those_asked_for_last_stay(wareh
     cache = FileCache(tmp_path / "small", "demo", files[0].bytes + files[1].bytes + 100)
     early = time.time() - 3600
     for number, file in enumerate(files[:2]):
-        path = cache.path(shelf.store, file.key, file.sha256)
+        path = cache.path(shelf.store, file.key, file.sha256, file.bytes)
         os.utime(path, (early + number, early + number))
     half = cache.folder / "4711-abc.part"
     half.write_bytes(b"x")
     os.utime(half, (early, early))
-    cache.path(shelf.store, files[0].key, files[0].sha256)
+    cache.path(shelf.store, files[0].key, files[0].sha256, files[0].bytes)
 
-    cache.path(shelf.store, files[2].key, files[2].sha256)
+    cache.path(shelf.store, files[2].key, files[2].sha256, files[2].bytes)
 
     assert copies(cache) == {files[0].sha256, files[2].sha256}
     assert not half.exists()
+
+
+def test_a_copy_that_lost_bytes_is_fetched_again(warehouse, shelf):
+    shelf.publish(warehouse, "demo")
+    for path in shelf.cache("demo").folder.iterdir():
+        path.write_bytes(path.read_bytes()[:100])
+
+    assert len(shelf.views()) == 8
+
+
+def test_where_no_copy_can_be_kept_tables_are_published_and_a_reader_is_told_why(warehouse, shelf, tmp_path):
+    (tmp_path / "nowhere").write_text("no folder")
+    cache = FileCache(tmp_path / "nowhere", "demo", 10_000_000)
+    file = shelf.publish(warehouse, "demo").tables["page_views"].files[0]
+
+    cache.keep(shelf.store, tmp_path / "made", file.sha256)
+    with pytest.raises(FootfallError, match=r"cannot keep a copy in .*nowhere/demo: .*FOOTFALL_CACHE_MB"):
+        cache.path(shelf.store, file.key, file.sha256, file.bytes)
 
 
 def test_other_bytes_than_the_snapshot_says_are_refused_and_not_kept(warehouse, shelf, tmp_path):
@@ -98,7 +116,7 @@ def test_other_bytes_than_the_snapshot_says_are_refused_and_not_kept(warehouse, 
     cache = FileCache(tmp_path / "fresh", "demo", 10_000_000)
 
     with pytest.raises(FootfallError, match="is damaged: its sha256 is"):
-        cache.path(shelf.store, file.key, file.sha256)
+        cache.path(shelf.store, file.key, file.sha256, file.bytes)
 
     assert list(cache.folder.iterdir()) == []
 

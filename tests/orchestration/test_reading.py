@@ -274,10 +274,25 @@ def test_mistakes_of_the_caller_are_one_line(at, tmp_path):
     folder = str(delivered(at, 0))
 
     assert "holds no public key" in refused(str(tmp_path / "nowhere"), "events")
-    assert "holds nothing of 'visits'" in refused(folder, "visits")
+    assert "holds nothing of 'visits'; there are events" in refused(folder, "visits")
     assert "neither a day" in refused(folder, "events", "yesterday")
-    assert "holds nothing of 'events'" in refused(folder, "events", client="agency")
+    assert "neither a day" in refused(folder, "events", 20261120)
+    assert "is no time of a delivery" in refused(folder, "events", "0001-01-01")
+    assert "is no time of a delivery" in refused(folder, "events", end="9999-12-31")
+    assert "does not come after start" in refused(folder, "events", "2026-11-21", "2026-11-20")
+    assert "does not come after start" in refused(folder, "events", "2026-11-20", "2026-11-20")
+    assert "in the time asked for" in refused(folder, "events", "2020-01-01", "2020-01-02")
+    assert "is no name of an export" in refused(folder, "../events")
+    assert "is no name of an export" in refused(folder, None)
+    assert "is no bucket" in refused(None, "events")
+    assert "'events' of agency: it is of demo" in refused(folder, "events", client="agency")
     assert "neither 'raise' nor 'report'" in refused(folder, "events", missing="no")
+
+
+def test_a_folder_may_be_a_path(at):
+    add_event(at.connection, "event-0001")
+
+    assert len(footfall.read(Path(delivered(at, 0)), "events")) == 1
 
 
 def test_days_are_those_of_the_clients_zone(at):

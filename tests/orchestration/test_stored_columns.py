@@ -33,6 +33,7 @@ FULL = wire_event(
     seq=17,
     lang="de",
     screen="1920x1080",
+    viewport="1280x720",
     props={"revenue": 5},
 )
 #: What one says that allows nothing.

@@ -10,6 +10,7 @@ from support.stored_events import events_object, show
 
 from footfall.catalogue.ingested import COLUMN_TYPES
 from footfall.errors import FootfallError
+from footfall.file_cache import FileCache
 from footfall.hour_files import HourFiles
 from footfall.keys import EVENTS, events_prefix
 from footfall.store import LocalStore, StoreError, open_store
@@ -165,17 +166,26 @@ def test_hours_of_a_lake_on_s3_are_read_from_copies_that_are_bounded_and_compare
     [first] = read_files(connection, [HOUR])
 
     assert show_events(connection, copies, *hours[:2]) == 1
-    assert [path.name for path in cache.iterdir()] == [f"{first.sha256}.parquet"]
+    assert [path.name for path in copies.folder.iterdir()] == [f"{first.sha256}.parquet"]
     assert ids(connection) == {HOUR: ["event-14"]}
     shutil.rmtree(cache)
     show_events(connection, copies, *hours[:2])
     assert ids(connection) == {HOUR: ["event-14"]}
 
+    # What others read of the same lake meanwhile takes no room from a run, however long it goes on.
+    others = FileCache(cache, "demo", 1)
+    others.make_room()
+    assert ids(connection) == {HOUR: ["event-14"]}
+    show_events(connection, copies, *hours[1:])
+    others.make_room()
+    assert ids(connection) == {hours[1]: ["event-15"]}
+    assert len(list(copies.folder.iterdir())) == 1
+
     shutil.rmtree(cache)
     lake.put(first.key, bytes(first.bytes))
     with pytest.raises(FootfallError, match="holds other bytes"):
         show_events(connection, copies, *hours[:2])
-    assert not list(tmp_path.glob("cache/*"))
+    assert not list(copies.folder.glob("*"))
 
 
 def as_before(lake, path):

@@ -23,6 +23,7 @@ BUDGETS = {
     "pixel.whole.js": (7500, 7000),
     "pixel.vitals.js": (1500, 1500),
     "pixel.interactions.js": (1500, 1500),
+    "pixel.clicks.js": (1500, 1500),
     "pixel.identity.js": (2500, 2500),
     "pixel.consent.js": (1000, 1000),
     "pixel.debug.js": (2500, 2500),

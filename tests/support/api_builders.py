@@ -28,7 +28,8 @@ from orchestration.modelling.publishing.client import Terms, publish_client
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 #: Role → its key, as `footfall keys` would make one. `site`: of one site of `one`.
-KEYS = {role: f"ffk_key-of-a-test-{role}" for role in ("read", "write", "admin", "site", "other", "operator")}
+ROLES = ("read", "write", "admin", "site", "assist", "other", "operator")
+KEYS = {role: f"ffk_key-of-a-test-{role}" for role in ROLES}
 FUNNEL = {"name": "buy", "steps": [{"name": "seen", "page": "/"}, {"name": "bought", "event": "purchase"}]}
 
 
@@ -39,7 +40,12 @@ def api_key(role: str, *permissions: str, **more: Any) -> dict[str, Any]:
 def two_clients() -> list[dict[str, Any]]:
     """`one` has two sites and keys of every role, `two` has a site and a key."""
     sites = [
-        {"site_id": "shop", "key": "pk_shop_1234", "domains": ["shop.example"]},
+        {
+            "site_id": "shop",
+            "key": "pk_shop_1234",
+            "domains": ["shop.example"],
+            "properties": ["plan", "is member"],
+        },
         {"site_id": "blog", "key": "pk_blog_1234", "domains": ["blog.example"], "timezone": "Europe/Berlin"},
     ]
     keys = [
@@ -47,6 +53,7 @@ def two_clients() -> list[dict[str, Any]]:
         api_key("write", "write", site_id="shop"),
         api_key("admin", "admin"),
         api_key("site", "read", site_id="shop"),
+        api_key("assist", "assist"),
     ]
     return [
         client("one", sites=sites, api_keys=keys, funnels=[FUNNEL]),
@@ -204,7 +211,7 @@ _REPORTS = {
         "channel": "channel",
         "source": "source",
         "medium": "medium",
-        "campaign": "coalesce(campaign, '(not set)')",
+        **{each: f"coalesce({each}, '(not set)')" for each in ("campaign", "term", "content")},
     },
     "geo_daily": {each: f"coalesce({each}, '(unknown)')" for each in ("country", "region", "city")},
     "devices_daily": {each: f"coalesce({each}, '(unknown)')" for each in ("device", "browser", "os")},
@@ -266,6 +273,12 @@ class Reply:
     @property
     def json(self) -> Any:
         return json.loads(self.body)
+
+
+def results(reply: Reply) -> list[tuple[tuple[Any, ...], tuple[Any, ...]]]:
+    """Dimensions and metrics of each row of an answer."""
+    assert reply.status == 200, reply.body
+    return [(tuple(row["dimensions"]), tuple(row["metrics"])) for row in reply.json["results"]]
 
 
 class Api:

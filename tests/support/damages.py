@@ -67,6 +67,18 @@ def resign(bucket, by):
     bucket.put("_log/checkpoint", notes.signed(Checkpoint("footfall/acme/main", tip.size, tip.root), by))
 
 
+def leaves_beyond(bucket, _):
+    """As a run leaves them before it puts the checkpoint, but of another log."""
+    other = Frontier().extended([bytes(32)] * 113)
+    bucket.put(*bucket_log.entries(other, [bucket_log.Leaf("_keys/x.pem", "0" * 64)]))
+
+
+def fewer_leaves_beside(bucket, _):
+    """A run's leaves without the last of them, beside the run's own."""
+    before, leaves = bucket_log.read_entries(segments(bucket)[5], bucket.get(segments(bucket)[5]))
+    bucket.put(*bucket_log.entries(before, leaves[:-1]))
+
+
 def older_statement(bucket, _):
     [key] = keys(bucket, "_log/exports/")
     said = {name: value for name, value in json.loads(bucket.get(key)).items() if name != "signature"}
@@ -183,6 +195,12 @@ DAMAGES = {
     "bytes of the log flipped": (
         lambda b, _: b.put(segments(b)[3], b.get(segments(b)[3]).replace(b"events", b"Events")),
         "its bytes are others than its name says",
+    ),
+    "leaves behind the newest": (leaves_beyond, "and is no part of it"),
+    "fewer leaves beside a run's own": (fewer_leaves_beside, "-000000000020-"),
+    "a heap behind the newest leaves": (
+        lambda b, _: b.put(f"_log/entries/{113:012d}-{115:012d}-{'0' * 16}.jsonl", b"x" * (16 << 20) + b"x"),
+        "has more than 16777216 bytes",
     ),
     "the checkpoint deleted": (
         lambda b, _: drop(b, "_log/checkpoint"),

@@ -65,7 +65,7 @@ URLS = (
 )
 TIMES = ("0", "-1", "946684800000", "4102444800000", "9223372036854775807", "1e18", '"soon"', "null", "1.5")
 #: Types of events of which models compute something.
-TYPES = ("page_view", "engagement", "purchase", "web_vitals", "request", "search", "refund", "form_submit")
+TYPES = ("page_view", "engagement", "purchase", "web_vitals", "request", "search", "refund", "click")
 _FIGURES = (
     "revenue",
     "engaged_ms",
@@ -79,8 +79,19 @@ _FIGURES = (
     "lost",
     "position",
 )
-_WORDS = ("currency", "q", "term", "item", "name", "form", "link", "plan")
-_PLACES = ("title", "referrer", "lang", "screen", "view_id", "session", "visitor", "user_agent", "country")
+_WORDS = ("currency", "q", "term", "item", "name", "form", "link", "plan", "tag", "id", "text")
+_PLACES = (
+    "title",
+    "referrer",
+    "lang",
+    "screen",
+    "viewport",
+    "view_id",
+    "session",
+    "visitor",
+    "user_agent",
+    "country",
+)
 
 
 def events(host: str) -> list[bytes]:
@@ -113,6 +124,10 @@ def events(host: str) -> list[bytes]:
         f'{{"type":"page_view","url":"{address}","props":{{"a":1,"a":2,"revenue":1,"revenue":"x"}}}}',
         f'{{"type":"page_view","url":"{address}","props":{{"":{{"":{{"":[[[]]]}}}}}}}}',
         f'{{"type":"page_view","url":"{address}","props":[1,2]}}',
+        f'{{"type":"page_view","url":"{address}","viewport":{{"width":1e400,"height":"9"}}}}',
+        f'{{"type":"page_view","url":"{address}","viewport":["{{",1]}}',
+        f'{{"type":"page_view","url":"{address}?utm_term=%00%ff&utm_content={"%" * 500}"}}',
+        f'{{"type":"page_view","url":"{address}","props":{{"*":1,"/":"~1","~":"","$":[],"(":"\\u0000"}}}}',
         f'{{"type":"page_view","url":"{address}","props":"text"}}',
         f'{{"type":"page_view","url":"{address}","props":{"[" * 25 + "]" * 25}}}',
         f'{{"type":"page_view","url":"{address}","props":{{"revenue":{{"a":[1]}},"currency":["EUR"]}}}}',

@@ -28,8 +28,11 @@ ONE_EVENT = timedelta(days=7)
 TYPES = {
     "page_view": 60,
     "engagement": 24,
-    "purchase": 6,
+    "purchase": 8,
+    "order_completed": 2,
+    "refund": 2,
     "signup": 4,
+    "click": 3,
     "identify": 5,
     "alias": 3,
     "web_vitals": 6,
@@ -57,7 +60,11 @@ FUNNELS = [
     ("c1", "sign up", "visitor", 1440, [("b", "page_view", "/b%"), ("signed up", "signup", None)]),
     ("c2", "buy", "visitor", 300, [("view", "page_view", None), ("bought", "purchase", "/_")]),
 ]
-CORRECTIONS = ({"country": "IT"}, {"device": "tv", "page": "/z"}, {"country": None, "is_bot": "false"})
+CORRECTIONS = (
+    {"country": "IT", "properties": {"plan": "learnt", "n": 1}},
+    {"device": "tv", "page": "/z", "properties": {"plan": None}},
+    {"country": None, "is_bot": "false"},
+)
 
 
 @dataclass
@@ -137,7 +144,7 @@ class _Teller:
             "event_type": kind,
             "occurred_at": moment,
             "url": f"https://{site[1]}.example/{page}?utm_source={chance.choice(['', 'news', 'google'])}"
-            f"&utm_campaign={chance.choice(['', '', 'spring', 'autumn'])}",
+            f"&utm_campaign={chance.choice(['', '', 'spring', 'autumn'])}&utm_term={page}&utm_content=",
             "page": f"/{page}",
             "title": chance.choice([None, "A", "B"]),
             "host": f"{site[1]}.example",
@@ -204,8 +211,18 @@ def _props(chance: random.Random, kind: str) -> str | None:
         return json.dumps({"lcp_ms": chance.choice([900, 2600.5]), "cls": 0.1})
     if kind == "alias":
         return json.dumps({"previous": chance.choice(["u1", "u2", "u9"])})
-    if kind == "purchase":
-        return chance.choice(['{"revenue": 9.99, "currency": "EUR"}', '{"revenue": 1, "currency": "USD"}'])
+    if kind == "signup":
+        return chance.choice(['{"plan": "team", "n": 2}', '{"plan": null}', None])
+    if kind == "click":
+        return json.dumps({"tag": chance.choice("ab"), "text": "Buy"})
+    if kind in ("purchase", "order_completed", "refund"):
+        said = {
+            "revenue": chance.choice([9.99, "1,996.00", "49,90 €", "1.996", -2]),
+            "currency": chance.choice(["EUR", "USD", "USD", None]),
+            "order_id": chance.choice([None, "A1", "A2", "A2"]),
+            "refund_id": chance.choice([None, "R1"]),
+        }
+        return json.dumps({name: value for name, value in said.items() if value is not None})
     return None
 
 
@@ -238,10 +255,10 @@ class Lake:
 
     def settings(self, story: int, number: int) -> None:
         """What the client files say, before (0) or after (1) somebody edited them."""
-        for table in ("sites", "funnels"):
+        for table in ("sites", "properties", "funnels", "site_currencies", "exchange_rates"):
             self._connection.execute(f"delete from ingest.{table} where client_id like ?", [f"%-{story}"])
         self._connection.executemany(
-            "insert into ingest.sites values (?, ?, ?, ?, ?, ?, ?)",
+            "insert into ingest.sites values (?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 [
                     f"{client}-{story}",
@@ -251,8 +268,25 @@ class Lake:
                     rules[number].cut_at_midnight,
                     rules[number].cut_on_campaign,
                     "purchase" if number else "purchase,signup",
+                    "plan,n" if number else "plan",
                 ]
                 for (client, site), rules in RULES.items()
+            ],
+        )
+        if number:
+            self._connection.execute(
+                "insert into ingest.site_currencies values (?, 'berlin', 'EUR')", [f"c1-{story}"]
+            )
+        self._connection.execute(
+            "insert into ingest.exchange_rates values (?, 'EUR', 'USD', '2026-03-29', ?, ?)",
+            [f"c2-{story}", 0.9 + number / 100, f"{number}"],
+        )
+        self._connection.executemany(
+            "insert into ingest.properties values (?, ?, ?)",
+            [
+                [f"{client}-{story}", site, each]
+                for client, site in RULES
+                for each in ("plan", "n")[: 1 + number]
             ],
         )
         self._connection.executemany(

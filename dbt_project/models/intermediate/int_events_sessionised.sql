@@ -427,6 +427,7 @@ final as (
         settled.cut_at_midnight,
         settled.cut_on_campaign,
         settled.is_conversion,
+        sites.currency as site_currency,
         settled.date,
         cast(to_group.occurred_at as date) as occurred_on,
         settled.island_started_at,
@@ -435,6 +436,8 @@ final as (
     inner join settled
         on to_group.event_key = settled.event_key
         and to_group.received_hour = settled.received_hour
+    left join {{ ref('stg_web__sites') }} as sites
+        on to_group.client_id = sites.client_id and to_group.site_id = sites.site_id
 
 )
 

@@ -5,6 +5,7 @@
     that the same device had the day before; a session that has such an event looks for the session it continues.
 -#}
 
+-- depends_on: {{ ref('int_orders') }}
 with
 
 {% if is_partial() %}

@@ -1,9 +1,6 @@
 {{ config(meta={'touched_by': 'session'}) }}
 
-{%- set of_source = [
-    'host', 'referrer_host', 'referrer_class', 'referrer_source', 'utm_source', 'utm_medium', 'utm_campaign',
-    'click_network',
-] -%}
+{%- set of_source = facts_of_source() -%}
 {%- set of_entry = [
     'country', 'region', 'city', 'language', 'screen', 'device', 'browser', 'os',
 ] -%}
@@ -12,21 +9,6 @@ with events as (
 
     select * from {{ ref('int_events_joined') }}
     where session_id is not null and {{ is_touched('session') }}
-
-),
-
-referrer_hosts as (
-
-    select * from {{ ref('referrer_hosts') }}
-
-),
-
--- every name a source goes by: its hosts, and its own name as people write it into utm_source
-known_sources as (
-
-    select host as alias, source, category from referrer_hosts
-    union
-    select source as alias, source, category from referrer_hosts
 
 ),
 
@@ -61,16 +43,23 @@ ends as (
 
 ),
 
+mains as (
+
+    {{ main_currencies('events', 'session_id', 'site_currency') }}
+
+),
+
 counted as (
 
     select
-        session_id,
+        events.session_id,
         client_id,
         site_id,
-        {{ revenue_currency() }} as currency,
+        {{ revenue_currency('events', 'mains') }} as currency,
         min(consent_tier) as consent_tier,
         max(timeout_minutes) as timeout_minutes,
-        {{ revenue_total() }} as revenue,
+        {{ revenue_total('events', 'mains') }} as revenue,
+        {{ other_currency_amounts('events', 'mains') }} as other_currency_amounts,
         count(*) as events,
         count(case when event_type = 'page_view' then 1 end) as page_views,
         count(case when is_conversion then 1 end) as conversions,
@@ -87,7 +76,8 @@ counted as (
         max(case when lasts_until is not null or {{ is_act() }} then occurred_at end) as ended_at,
         max(received_at) as last_received_at
     from events
-    group by session_id, client_id, site_id
+    left join mains on events.session_id = mains.session_id
+    group by events.session_id, client_id, site_id
 
 ),
 
@@ -115,111 +105,7 @@ summed as (
 
 ),
 
--- a page of the site itself is no referrer, nor is one that visitors only pass through
-referred as (
-
-    select
-        *,
-        case
-            when coalesce(referrer_class, '') not in ({{ quoted_list(passed_through()) }})
-                and {{ plain_host('referrer_host') }} <> coalesce({{ plain_host('host') }}, '')
-                then {{ plain_host('referrer_host') }}
-        end as plain_referrer
-    from summed
-
-),
-
-named as (
-
-    select
-        referred.*,
-        case
-            when referred.plain_referrer is not null
-                then coalesce(referrers.source, referred.referrer_source, referred.plain_referrer)
-        end as referrer_name,
-        case
-            when referred.plain_referrer is not null then coalesce(referrers.category, referred.referrer_class)
-        end as referrer_category
-    from referred
-    left join referrer_hosts as referrers on referred.plain_referrer = referrers.host
-
-),
-
-clicked as (
-
-    select
-        *,
-        case
-            when not {{ says_more_than_click('referrer_name', 'referrer_category', 'click_network') }} then click_network
-        end as click
-    from named
-
-),
-
--- tags say most, then the click id of an advertising network, then the referrer; but one that says more than the id
--- comes before it
-tagged as (
-
-    select
-        *,
-        coalesce(
-            utm_source,
-            case when click = 'google' and referrer_category = 'video' then referrer_name end,
-            click,
-            referrer_name
-        ) as said,
-        -- google.de is google.*; news.chatgpt.com is chatgpt.com's
-        regexp_replace({{ plain_host('utm_source') }}, '[.]([a-z][a-z][a-z]?[.])?[a-z]+$', '.*') as any_ending,
-        nullif(regexp_extract(utm_source, '^[^.]+[.](.+[.].+)$', 1), '') as parent
-    from clicked
-
-),
-
--- one name for each source, however it is written
-credited as (
-
-    select
-        tagged.*,
-        coalesce(known_sources.source, of_any_ending.source, of_parent.source, tagged.said) as source,
-        coalesce(
-            known_sources.category, of_any_ending.category, of_parent.category,
-            case when tagged.utm_source is null and tagged.click is null then tagged.referrer_category end
-        ) as category
-    from tagged
-    left join known_sources on {{ plain_host('tagged.said') }} = known_sources.alias
-    left join known_sources as of_any_ending on tagged.any_ending = of_any_ending.alias
-    left join known_sources as of_parent on tagged.parent = of_parent.alias
-
-),
-
-mediated as (
-
-    select
-        *,
-        coalesce(
-            utm_medium,
-            case when click is not null then 'cpc' end,
-            case
-                when utm_source is not null or plain_referrer is null then null
-                when referrer_category = 'ads' then 'display'
-                when referrer_category = 'search' then 'organic'
-                when referrer_category = 'ai_assistant' then 'ai-assistant'
-                when referrer_category = 'email' then 'email'
-                else 'referral'
-            end
-        ) as medium
-    from credited
-
-),
-
-channelled as (
-
-    select
-        *,
-        {{ channel('source', 'medium', 'utm_campaign', 'category') }} as channel
-    from mediated
-
-),
+{{ named_sources('summed') }},
 
 final as (
 
@@ -232,9 +118,11 @@ final as (
         landing_page,
         exit_page,
         case when plain_referrer is not null then referrer_host end as referrer_host,
-        coalesce(source, case when channel = 'Direct' then '(direct)' else '(not set)' end) as source,
-        coalesce(medium, case when channel = 'Direct' then '(none)' else '(not set)' end) as medium,
+        {{ shown_name('source', '(direct)') }} as source,
+        {{ shown_name('medium', '(none)') }} as medium,
         utm_campaign as campaign,
+        utm_term as term,
+        utm_content as content,
         channel,
         country,
         region,
@@ -250,6 +138,7 @@ final as (
         events,
         conversions,
         revenue,
+        other_currency_amounts,
         engaged_seconds,
         cast({{ seconds_between('started_at', 'ended_at') }} as decimal(18, 3)) as duration_seconds,
         page_views = 1 and interactions = 0 and engaged_seconds < {{ var('engaged_seconds') }} as is_bounce,

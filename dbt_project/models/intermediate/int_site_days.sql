@@ -9,8 +9,8 @@ with sites as (
 events as (
 
     select
-        client_id, site_id, date, visitor_id, event_type, consent_tier, currency, revenue, engaged_ms, scroll_percent,
-        props, bot_class, occurred_at, received_at, received_hour, is_bot, is_conversion, gpc
+        client_id, site_id, date, visitor_id, event_type, consent_tier, currency, site_currency, revenue, engaged_ms, scroll_percent,
+        is_amount_unreadable, is_repeated_order, props, bot_class, occurred_at, received_at, received_hour, is_bot, is_conversion, gpc
     from {{ ref('events') }}
     where session_id is not null and {{ is_touched('day') }}
 
@@ -64,19 +64,33 @@ all_events_by_day as (
 
 ),
 
+people as (
+
+    select * from events where not is_bot
+
+),
+
+mains as (
+
+    {{ main_currencies('people', 'client_id, site_id, date', 'site_currency') }}
+
+),
+
 events_by_day as (
 
     select
-        client_id,
-        site_id,
-        date,
-        {{ revenue_currency() }} as currency,
-        {{ revenue_total() }} as revenue,
+        people.client_id,
+        people.site_id,
+        people.date,
+        {{ revenue_currency('people', 'mains') }} as currency,
+        {{ revenue_total('people', 'mains') }} as revenue,
+        {{ other_currency_amounts('people', 'mains') }} as other_currency_amounts,
+        count(case when is_amount_unreadable then 1 end) as revenue_unreadable,
         count(distinct case when {{ is_act() }} then visitor_id end) as visitors,
         count(distinct case when consent_tier = 3 and {{ is_act() }} then visitor_id end) as known_visitors,
         count(*) as events,
         count(case when event_type = 'page_view' then 1 end) as page_views,
-        count(case when {{ is_purchase() }} then 1 end) as purchases,
+        count(case when {{ is_purchase() }} and not coalesce(is_repeated_order, false) then 1 end) as purchases,
         count(case when is_conversion then 1 end) as conversions,
         count(case when event_type = 'outbound_click' then 1 end) as outbound_clicks,
         count(case when event_type = 'download' then 1 end) as downloads,
@@ -91,9 +105,10 @@ events_by_day as (
         {{ p75(web_vital('lcp_ms')) }} as lcp_p75_ms,
         {{ p75(web_vital('inp_ms')) }} as inp_p75_ms,
         {{ p75(web_vital('cls')) }} as cls_p75
-    from events
-    where not is_bot
-    group by client_id, site_id, date
+    from people
+    left join mains
+        on people.client_id = mains.client_id and people.site_id = mains.site_id and people.date = mains.date
+    group by people.client_id, people.site_id, people.date
 
 ),
 
@@ -153,7 +168,9 @@ final as (
         coalesce(events_by_day.page_views, 0) as page_views,
         coalesce(events_by_day.purchases, 0) as purchases,
         coalesce(events_by_day.conversions, 0) as conversions,
-        case when events_by_day.events is null then 0 else events_by_day.revenue end as revenue,
+        coalesce(events_by_day.revenue, 0) as revenue,
+        coalesce(events_by_day.other_currency_amounts, 0) as other_currency_amounts,
+        coalesce(events_by_day.revenue_unreadable, 0) as revenue_unreadable,
         coalesce(events_by_day.outbound_clicks, 0) as outbound_clicks,
         coalesce(events_by_day.downloads, 0) as downloads,
         coalesce(events_by_day.form_submits, 0) as form_submits,

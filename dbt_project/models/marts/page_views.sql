@@ -62,14 +62,26 @@ final as (
         measured_once.previous_page,
         measured_once.next_page,
         measured_once.country,
+        measured_once.region,
+        measured_once.city,
         measured_once.device,
+        measured_once.browser,
+        measured_once.os,
+        measured_once.viewport,
+        measured_once.origin,
+        measured_once.method,
+        measured_once.edge_location,
+        measured_once.edge_result,
 
         -- numbers
         measured_once.consent_tier,
+        measured_once.status,
         measured_once.page_view_number,
         cast({{ seconds_between('measured_once.occurred_at', 'measured_once.next_at') }} as decimal(18, 3)) as seconds_to_next,
         cast(coalesce(engagement.engaged_ms, 0) * 0.001 as decimal(18, 3)) as engaged_seconds,
         cast(engagement.scroll_percent as integer) as max_scroll_percent,
+        measured_once.time_taken,
+        measured_once.bytes_sent,
 
         -- booleans
         measured_once.is_declared_host,

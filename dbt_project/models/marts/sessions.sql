@@ -94,6 +94,8 @@ final as (
         sessions.source,
         sessions.medium,
         sessions.campaign,
+        sessions.term,
+        sessions.content,
         sessions.channel,
         firsts.source as first_source,
         firsts.medium as first_medium,
@@ -119,6 +121,7 @@ final as (
         sessions.events,
         sessions.conversions,
         sessions.revenue,
+        sessions.other_currency_amounts,
         sessions.engaged_seconds,
         sessions.duration_seconds,
 

@@ -26,6 +26,9 @@ final as (
         cast(sum(exits) as bigint) as exits,
         cast(sum(engaged_seconds) as decimal(18, 3)) as engaged_seconds,
 
+        -- booleans: by the site's newest day and not by a clock, so that the same events give the same rows
+        max(date) >= {{ days_later('max(max(date)) over (partition by client_id, site_id)', '-' ~ (var('active_days') | int - 1)) }} as is_active,
+
         -- dates and timestamps
         min(first_seen_at) as first_seen_at,
         max(last_seen_at) as last_seen_at

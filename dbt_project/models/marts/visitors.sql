@@ -17,13 +17,19 @@ with sessions as (
 
 ),
 
+mains as (
+
+    {{ main_currencies('sessions', 'client_id, site_id, visitor_id') }}
+
+),
+
 final as (
 
     select
         -- ids
-        client_id,
-        site_id,
-        visitor_id,
+        sessions.client_id,
+        sessions.site_id,
+        sessions.visitor_id,
 
         -- strings
         case when max(consent_tier) = 3 then 'first_party' else 'daily' end as id_kind,
@@ -35,14 +41,15 @@ final as (
         max(case when place_from_end = 1 then exit_page end) as last_page,
         max(case when place_from_end = 1 then country end) as country,
         max(case when place_from_end = 1 then device end) as device,
-        {{ revenue_currency() }} as currency,
+        {{ revenue_currency('sessions', 'mains') }} as currency,
 
         -- numbers
         count(*) as sessions,
         cast(sum(page_views) as bigint) as page_views,
         cast(sum(events) as bigint) as events,
         cast(sum(conversions) as bigint) as conversions,
-        {{ revenue_total() }} as revenue,
+        {{ revenue_total('sessions', 'mains') }} as revenue,
+        {{ other_currency_amounts('sessions', 'mains', 'other_currency_amounts') }} as other_currency_amounts,
         cast(sum(engaged_seconds) as decimal(18, 3)) as engaged_seconds,
         count(distinct date) as active_days,
         cast({{ seconds_between('min(started_at)', 'max(ended_at)') }} as decimal(18, 3)) as lifetime_seconds,
@@ -56,7 +63,9 @@ final as (
         max(ended_at) as last_seen_at
 
     from sessions
-    group by client_id, site_id, visitor_id
+    left join mains
+        on sessions.client_id = mains.client_id and sessions.site_id = mains.site_id and sessions.visitor_id = mains.visitor_id
+    group by sessions.client_id, sessions.site_id, sessions.visitor_id
 
 )
 

@@ -105,6 +105,8 @@ final as (
         cast(coalesce(received_by_day.pixel_lost, 0) as bigint) as pixel_lost,
         1 + days.revisions_after_final as revision,
         cast(coalesce(received_by_day.unattributed_reports, 0) as bigint) as unattributed_reports,
+        days.revenue_unreadable,
+        days.other_currency_amounts,
 
         -- booleans
         coalesce(watermark.reached_at >= days.final_at, false) as is_final,

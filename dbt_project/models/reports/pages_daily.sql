@@ -27,6 +27,9 @@ viewed as (
         sum(engaged_seconds) as engaged_seconds,
         count(max_scroll_percent) as views_with_scroll,
         coalesce(sum(max_scroll_percent), 0) as scroll_percents,
+        {%- for depth in (25, 50, 75, 100) %}
+        count(case when max_scroll_percent >= {{ depth }} then 1 end) as scrolled_{{ depth }},
+        {%- endfor %}
         min(occurred_at) as first_seen_at,
         max(occurred_at) as last_seen_at
     from (
@@ -95,6 +98,9 @@ final as (
         cast(coalesce(viewed.engaged_seconds, 0) as decimal(18, 3)) as engaged_seconds,
         {{ ratio('viewed.engaged_seconds', 'viewed.page_views', 3) }} as avg_engaged_seconds,
         {{ ratio('viewed.scroll_percents', 'viewed.views_with_scroll', 2) }} as avg_scroll_pct,
+        {%- for depth in (25, 50, 75, 100) %}
+        coalesce(viewed.scrolled_{{ depth }}, 0) as scrolled_{{ depth }},
+        {%- endfor %}
 
         -- timestamps
         viewed.first_seen_at,

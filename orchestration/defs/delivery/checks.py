@@ -15,13 +15,12 @@ from footfall.errors import FootfallError
 from footfall.exports import MAIN
 from orchestration.defs.delivery.showing import asset_key
 from orchestration.delivery.desk import Desk
-from orchestration.delivery.ledger import Ledger, LedgerRow
+from orchestration.delivery.ledger import Held, Ledger, LedgerRow, text_of
 from orchestration.delivery.log_book import LogBook
 from orchestration.delivery.look_beside import look_beside
 from orchestration.delivery.places import Place, places_of
 from orchestration.delivery.pointer import astray
 from orchestration.delivery.presence import IN_TURN, RECENT, Presence, look
-from orchestration.delivery.states import COMMITTED
 from orchestration.given import given
 from orchestration.resources.clients import Clients
 from orchestration.resources.destinations import Destinations
@@ -94,27 +93,27 @@ class _Look:
 
     def deliveries(self, export: Export) -> Found:
         """Place → what it holds of an export, or why nobody can say."""
-        arrived: dict[str, list[LedgerRow]] = {}
-        for row in self._ledger.latest_delivered(self._client.client_id, export.name).values():
-            for name, copy in self._ledger.copies(row).items():
-                if copy == COMMITTED:
-                    arrived.setdefault(name, []).append(row)
         found: dict[str, Presence | str] = {}
-        for name, rows in arrived.items():
-            if name not in self._places:
-                continue  # a bucket that the client file does not name any more
+        for name, place in self._places.items():
+            held = self._ledger.held(self._client.client_id, export.name, name)
+            if not held:
+                continue
             try:
-                found[name] = self._presence(self._places[name], export, rows)
+                found[name] = self._presence(place, export, held)
             except FootfallError as error:
                 found[name] = str(error)
         return found
 
-    def _presence(self, place: Place, export: Export, rows: list[LedgerRow]) -> Presence:
+    def _presence(self, place: Place, export: Export, held: list[Held]) -> Presence:
+        def row_of(each: Held) -> LedgerRow:
+            identity = self._client.client_id, export.name, text_of(each.period_start), each.revision
+            return self._ledger.row(identity)
+
         store = place.store()
-        found = look(store, rows, self._today)
+        found = look(store, held, row_of, self._today)
         if place.is_backup:
             return found
-        line = astray(store, export, max(rows, key=lambda row: row.period_start), self._own_keys)
+        line = astray(store, export, row_of(held[0]), self._own_keys)
         return replace(found, wrong=(*found.wrong, line)) if line else found
 
     def beside(self) -> dict[str, list[str] | str]:

@@ -83,6 +83,6 @@ def metering() -> dg.Definitions:
         execution_timezone="UTC",
         execution_fn=yesterday,
         default_status=dg.DefaultScheduleStatus.RUNNING,
-        description="At half past two, UTC: the day before, whose last local day is delivered by then.",
+        description="At 14:30 UTC: the day before, whose last local day is delivered by then.",
     )
     return dg.Definitions(assets=[each(usage, days)], jobs=[job], schedules=[each_day])

@@ -1,6 +1,6 @@
 """`sources/access_logs`: the log buckets of all clients, taken into the lake as raw objects."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
@@ -14,7 +14,9 @@ from orchestration.resources.clients import Clients
 from orchestration.resources.lake import Lake
 from orchestration.resources.state import State
 from sources.event_names import EventNames
-from sources.intake import LATENESS, TakenIn, take_in
+
+if TYPE_CHECKING:
+    from sources.intake import TakenIn
 
 ACCESS_LOGS = dg.AssetKey(["sources", "access_logs"])
 
@@ -26,8 +28,8 @@ ACCESS_LOGS = dg.AssetKey(["sources", "access_logs"])
             ACCESS_LOGS,
             description=(
                 "Access logs from the clients' own log buckets (CloudFront standard logs), as raw objects "
-                "of the hours of their requests. Each run also looks "
-                f"{LATENESS.total_seconds() / 3600:.0f} hours back for log objects that came late.\n\n"
+                "of the hours of their requests. Each run also looks a day back for log objects that came "
+                "late.\n\n"
                 "When it is red: the message names the source. Check that Footfall may list and read "
                 "that bucket; then materialise the hour again: what was taken in is not taken in twice."
             ),
@@ -41,6 +43,8 @@ ACCESS_LOGS = dg.AssetKey(["sources", "access_logs"])
 def access_logs(
     context: dg.AssetExecutionContext, lake: Lake, clients: Clients, state: State
 ) -> dg.MaterializeResult[None]:
+    from sources.intake import take_in  # pyarrow and numpy, which nobody else who loads definitions needs
+
     window = window_of(context)
     store = lake.store()
     rows, failed = [], []
@@ -94,7 +98,7 @@ def taking_in() -> dg.Definitions:
     return dg.Definitions(assets=[each_hour(access_logs, given().first_hour)])
 
 
-def _table(rows: list[tuple[str, TakenIn]]) -> str:
+def _table(rows: list[tuple[str, "TakenIn"]]) -> str:
     if not rows:
         return "no client has a log source"
     head = ("source", "log objects", "requests", "page views", "malformed", "damaged", "hours")

@@ -12,7 +12,7 @@ from footfall import keys
 from footfall.catalogue.tables import PUBLISHED, Table
 from footfall.file_cache import FileCache
 from footfall.published.documents import DamagedSnapshot, PublishedTable, Snapshot
-from footfall.published.layout import INDEX, OF_VISITORS, Span
+from footfall.published.layout import INDEX, MONTH_ROWS, OF_VISITORS, Span
 from footfall.published.opening import Pointer, read_pointer, read_snapshot, readable, turned
 from footfall.sql import Connection, Sql, names, run, sql, text
 from footfall.sql import name as name_of
@@ -36,6 +36,8 @@ class Terms:
 
     single_days: int
     grace: timedelta
+    #: Rows up to which an old month of a table is one file.
+    month_rows: int = MONTH_ROWS
 
 
 def publish_client(
@@ -119,7 +121,7 @@ def _made(writer: Writer, before: Snapshot | None, notes: Notes, terms: Terms, n
             continue
         is_compared = notes.is_everything or table.name in MADE_WHOLE
         days = None if is_compared else notes.days.get(table.name, set())
-        made, spans = publish_days(writer, table, known, days, today, terms.single_days)
+        made, spans = publish_days(writer, table, known, days, today, terms.single_days, terms.month_rows)
         tables[table.name] = made
         if table in OF_VISITORS:
             changed |= spans

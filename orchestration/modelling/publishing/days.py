@@ -1,11 +1,12 @@
 """A published table that lies by day: a file a local day, or a month of old ones."""
 
+from collections import Counter
 from collections.abc import Iterable
 from datetime import date
 
 from footfall.catalogue.tables import Table
 from footfall.published.documents import DataFile, PublishedTable
-from footfall.published.layout import Span, span_of
+from footfall.published.layout import Span, is_old, month_of, span_of
 from footfall.sql import Sql, joined, name, names, run, sql, text
 from orchestration.modelling.publishing.files import Digest, Writer
 
@@ -17,10 +18,12 @@ def publish_days(
     days: set[date] | None,
     today: date,
     single_days: int,
+    month_rows: int,
 ) -> tuple[PublishedTable, set[Span]]:
     """The table as it is now, and the spans whose rows are others than before.
 
-    `days`: those whose rows may have changed; None: all are looked at. `single_days`: see layout.span_of.
+    `days`: those whose rows may have changed; None: all are looked at. `single_days`, `month_rows`:
+    see layout.span_of.
     """
     day, columns = str(table.published_day), writer.columns[table.name]
     order = table.published_order or table.order
@@ -37,11 +40,16 @@ def publish_days(
     )
     if days is None or not was:
         found = _digests(writer, source, columns, day, None)
-        stale = {span_of(each, today, single_days, was) for each in found} | set(was)
+        large = _large(((each, digest.count) for each, digest in found.items()), month_rows)
+        stale = {span_of(each, today, single_days, was, large) for each in found} | set(was)
     else:
         lost = {span for span, file in was.items() if not writer.has([file])}
-        moved = {span_of(span.first, today, single_days, was) for span in was} - set(was)
-        stale = {span_of(each, today, single_days, was) for each in days} | lost | moved
+        # How large the months are whose rows may be others, only the warehouse knows.
+        asked = {month for month in map(month_of, days) if is_old(month, today, single_days)} - set(was)
+        kept = [(span.first, file.rows) for span, file in was.items() if month_of(span.first) not in asked]
+        large = _large([*kept, *_counts(writer, source, day, asked)], month_rows)
+        moved = {span_of(span.first, today, single_days, was, large) for span in was} - set(was)
+        stale = {span_of(each, today, single_days, was, large) for each in days} | lost | moved
         found = _digests(writer, source, columns, day, stale)
     files = {span: file for span, file in was.items() if not any(span.touches(each) for each in stale)}
     changed = set()
@@ -90,6 +98,26 @@ def _joined_up(spans: Iterable[Span]) -> list[Span]:
         else:
             found.append(span)
     return found
+
+
+def _large(rows: Iterable[tuple[date, int]], most: int) -> set[Span]:
+    """Months that have more than `most` rows. `rows`: of days, and how many."""
+    months: Counter[Span] = Counter()
+    for day, count in rows:
+        months[month_of(day)] += count
+    return {month for month, count in months.items() if count > most}
+
+
+def _counts(writer: Writer, source: Sql, day: str, spans: set[Span]) -> list[tuple[date, int]]:
+    if not spans:
+        return []
+    return run(
+        writer.connection,
+        "SELECT {day}, count(*) FROM ({source}) WHERE {within} GROUP BY 1",
+        day=name(day),
+        source=source,
+        within=within(spans, day),
+    ).fetchall()
 
 
 def _digests(

@@ -66,7 +66,7 @@ def _published_pairs(
     for table in OF_VISITORS:
         published = before[table.name]
         paths = [
-            str(writer.cache.path(writer.store, file.key, file.sha256))
+            str(writer.cache.path(writer.store, file.key, file.sha256, file.bytes))
             for file in published.files
             if file.span and any(file.span.touches(span) for span in spans)
         ]

@@ -124,7 +124,7 @@ def _with_changed(writer: Writer, table: PublishedTable, files: tuple[DataFile, 
 
 
 def _files(writer: Writer, table: PublishedTable, files: tuple[DataFile, ...], is_newer: bool = False) -> Sql:
-    paths = [str(writer.cache.path(writer.store, file.key, file.sha256)) for file in files]
+    paths = [str(writer.cache.path(writer.store, file.key, file.sha256, file.bytes)) for file in files]
     return files_as_table(table, paths, is_newer=is_newer)
 
 

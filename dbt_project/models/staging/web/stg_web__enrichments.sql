@@ -20,12 +20,37 @@ taken_apart as (
         {%- for field in fields %}
         {{ json_text('fields', field) }} as {{ field }},
         {%- endfor %}
+        {{ json_text('fields', 'properties') }} as properties,
         place
     from placed
 
 ),
 
-final as (
+-- of each property the latest value; null takes it back
+properties as (
+
+    select
+        taken_apart.client_id,
+        taken_apart.event_id,
+        members.name,
+        max_by(members.value, taken_apart.place) as value
+    from taken_apart
+    cross join {{ json_members('taken_apart.properties', 'members') }}
+    where taken_apart.properties is not null
+    group by taken_apart.client_id, taken_apart.event_id, members.name
+
+),
+
+learnt as (
+
+    select client_id, event_id, {{ json_object_of('name', 'value') }} as learnt
+    from properties
+    where cast(value as varchar) <> 'null'
+    group by client_id, event_id
+
+),
+
+corrected as (
 
     select
         client_id,
@@ -35,6 +60,14 @@ final as (
         {%- endfor %}
     from taken_apart
     group by client_id, event_id
+
+),
+
+final as (
+
+    select corrected.*, learnt.learnt
+    from corrected
+    left join learnt on corrected.client_id = learnt.client_id and corrected.event_id = learnt.event_id
 
 )
 

@@ -22,10 +22,11 @@ parsed as (
         {%- endfor %}
         coalesce(enrichments.page, received.page) as known_page,
         coalesce(cast(enrichments.is_bot as boolean), received.is_bot, false) as known_is_bot,
+        enrichments.learnt,
         {{ url_query('received.url') }} as query,
-        {{ referrer_host('received.referrer') }} as referrer_host,
-        -- a number that does not fit, or is none, is no revenue
-        try_cast({{ json_text('received.props', 'revenue') }} as decimal(18, 4)) as revenue
+        -- most addresses have no tag, and need not be looked through for each
+        position('utm_' in lower(received.url)) > 0 as is_tagged,
+        {{ referrer_host('received.referrer') }} as referrer_host
 
     from received
     left join enrichments
@@ -33,6 +34,8 @@ parsed as (
         and received.event_id = enrichments.event_id
 
 ),
+
+{{ reading_amounts('parsed') }},
 
 final as (
 
@@ -64,15 +67,18 @@ final as (
         referrer_host,
         known_referrer_class as referrer_class,
         known_referrer_source as referrer_source,
-        {{ normalised(query_parameter('query', 'utm_source')) }} as utm_source,
-        {{ normalised(query_parameter('query', 'utm_medium')) }} as utm_medium,
-        {{ normalised(query_parameter('query', 'utm_campaign')) }} as utm_campaign,
+        {%- for tag in ('source', 'medium', 'campaign', 'term', 'content') %}
+        case
+            when is_tagged then {{ normalised(query_parameter('query', 'utm_' ~ tag)) }}
+        end as utm_{{ tag }},
+        {%- endfor %}
         {{ click_network('query') }} as click_network,
         known_country as country,
         known_region as region,
         known_city as city,
         known_language as language,
         screen,
+        viewport,
         known_device as device,
         known_browser as browser,
         known_browser_version as browser_version,
@@ -84,14 +90,15 @@ final as (
         bot_signals,
         clock,
         coalesce(source, 'web') as origin,
+        method,
         edge_location,
         edge_result,
         enrichment_version,
-        case
-            when revenue is not null
-                then nullif(regexp_extract(upper(trim({{ json_text('props', 'currency') }})), '^([A-Z]{3})$', 1), '')
-        end as currency,
+        amount_currency as currency,
+        {{ order_id() }} as order_id,
         props,
+        payload,
+        learnt,
         redactions,
         -- where the event stands in its moment (macros/event_order.sql)
         case
@@ -103,7 +110,7 @@ final as (
         -- numbers
         consent_tier,
         consent_declared,
-        revenue,
+        amount as revenue,
         case
             when event_type = 'engagement'
                 then {{ engagement_number('engaged_ms', 0, 86400000) }}
@@ -120,6 +127,7 @@ final as (
         line_number,
 
         -- booleans
+        is_amount_unreadable,
         is_declared_host,
         known_is_bot as is_bot,
         coalesce(is_referrer_spam, false) as is_referrer_spam,
@@ -131,7 +139,7 @@ final as (
         received_at,
         received_hour
 
-    from parsed
+    from priced
 
 )
 

@@ -4,6 +4,7 @@ with lines as (
         client_id,
         site_id,
         case when is_duplicate then 'duplicate' else 'kept' end as fate,
+        cast(null as varchar) as reason,
         lost,
         received_hour
     from {{ source('ingest', 'event_index') }}
@@ -14,6 +15,7 @@ with lines as (
         client_id,
         site_id,
         'quarantined' as fate,
+        reason,
         cast(null as integer) as lost,
         received_hour
     from {{ source('ingest', 'quarantine') }}

@@ -7,9 +7,16 @@ with sites as (
         coalesce(timeout_minutes, {{ var('session_timeout_minutes') | int }}) as timeout_minutes,
         coalesce(cut_at_midnight, false) as cut_at_midnight,
         coalesce(cut_on_campaign, false) as cut_on_campaign,
-        coalesce(conversions, '{{ purchase_event_types() | join(",") }}') as conversions
+        coalesce(conversions, '{{ purchase_event_types() | join(",") }}') as conversions,
+        properties
 
     from {{ source('ingest', 'sites') }}
+
+),
+
+currencies as (
+
+    select client_id, site_id, currency from {{ source('ingest', 'site_currencies') }}
 
 ),
 
@@ -30,13 +37,17 @@ final as (
         concat(
             sites.timezone, ' ', cast(timeout_minutes as varchar), ' ', cast(cut_at_midnight as varchar), ' ',
             cast(cut_on_campaign as varchar), ' ', conversions,
-            coalesce(concat(' ', changes.version), '')
+            coalesce(concat(' ', currencies.currency), ''),
+            coalesce(concat(' ', changes.version), ''),
+            coalesce(concat(' by ', properties), '')
         ) as settings,
+        currencies.currency,
         sites.timeout_minutes,
         sites.cut_at_midnight,
         sites.cut_on_campaign
 
     from sites
+    left join currencies on sites.client_id = currencies.client_id and sites.site_id = currencies.site_id
     left join changes on sites.timezone = changes.zone
 
 )

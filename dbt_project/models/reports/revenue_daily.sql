@@ -1,0 +1,3 @@
+{{ config(meta={'rebuilt_by': 'revenue'}) }}
+
+{{ revenue_by([]) }}

@@ -1,0 +1,1 @@
+select client_id, reporting_currency, currency, date, rate, settings from {{ source('ingest', 'exchange_rates') }}

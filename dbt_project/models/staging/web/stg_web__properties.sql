@@ -1,0 +1,6 @@
+select
+    client_id,
+    site_id,
+    property
+
+from {{ source('ingest', 'properties') }}
