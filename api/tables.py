@@ -228,8 +228,15 @@ class Reading:
                 ", ", (sql("CAST(NULL AS {k}) AS {n}", k=kind(c.kind), n=name(c.name)) for c in columns)
             )
             return sql("(SELECT {columns} LIMIT 0)", columns=empty)
-        days = (first, last) if self.snapshot.tables[table].day is not None else (None, None)
-        return self.tables.select(self.client_id, self.snapshot, table, *days, visitor)
+        published = self.snapshot.tables[table]
+        days = (first, last) if published.day is not None else (None, None)
+        rows = self.tables.select(self.client_id, self.snapshot, table, *days, visitor)
+        # Columns that came with an upgrade, until the next run publishes them.
+        later = [c for c in table_columns(table).values() if c.name not in published.columns]
+        if not later:
+            return rows
+        nulls = joined(", ", (sql("CAST(NULL AS {k}) AS {n}", k=kind(c.kind), n=name(c.name)) for c in later))
+        return sql("(SELECT *, {nulls} FROM {rows} AS published)", nulls=nulls, rows=rows)
 
     def complete_through(self) -> datetime | None:
         """Up to where ingest has come, UTC: by what is published, or by the lake. None where neither says."""

@@ -147,7 +147,7 @@ def _started(place: Path, port: int) -> "subprocess.Popen[str]":
     }
     return subprocess.Popen(
         [sys.executable, "-m", "commands.entry", "api"],
-        env=environ, stdout=subprocess.DEVNULL, stderr=(place / "api.log").open("w"), text=True,
+        env=environ, stdout=subprocess.DEVNULL, stderr=(place / "answers.log").open("w"), text=True,
         cwd=Path(__file__).resolve().parents[1],
     )  # fmt: skip
 
@@ -160,7 +160,7 @@ def _wait(process: "subprocess.Popen[str]", port: int) -> None:
             return
         except OSError:
             if process.poll() is not None:
-                raise RuntimeError("footfall api ended; its api.log says why") from None
+                raise RuntimeError("footfall api ended; its answers.log says why") from None
             time.sleep(0.005)
 
 

@@ -1,12 +1,14 @@
 """One visitor, funnels, retention, quality, the last minutes: as the tables and the lake have them."""
 
 import json
+from dataclasses import replace
 
 from support.api_builders import NOW
 
 from footfall.frames import frames
 from footfall.keys import raw_object
 from footfall.raw_object import compress_lines
+from footfall.sql import run
 
 ELEVEN = NOW.replace(hour=11)
 VIEW = {"visitor_id": "v", "session_id": "s1", "date": "2026-11-19"}
@@ -192,3 +194,16 @@ def test_events_are_counted_of_all_days_and_sites(api):
 
     assert api.ask("GET", "/events/count").json["sites"] == {"shop": 5, "blog": 6}
     assert api.ask("GET", "/events/count", role="site").json["count"] == 5
+
+
+def test_a_column_that_came_with_an_upgrade_is_null_until_it_is_published(api):
+    api.publish("sessions", [{"session_id": "s", "visitor_id": "v", "date": "2026-11-19", "country": "DE"}])
+    found = api.service.tables.of("one")
+    sessions = found.snapshot.tables["sessions"]
+    columns = {name: kind for name, kind in sessions.columns.items() if name != "country"}
+    older = {**found.snapshot.tables, "sessions": replace(sessions, columns=columns)}
+    reading = replace(found, snapshot=replace(found.snapshot, tables=older))
+
+    with reading.database() as database:
+        query = "SELECT session_id, country FROM {rows} AS rows"
+        assert run(database, query, rows=reading.relation("sessions")).fetchall() == [("s", None)]
