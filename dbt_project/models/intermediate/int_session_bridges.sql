@@ -107,7 +107,9 @@ lengths as (
         min(events.occurred_at) as started_at,
         max(events.occurred_at) as ended_at,
         -- a session that begins with a campaign is not continued into where campaigns cut
-        max(case when events.cut_on_campaign and events.utm_campaign is not null then 1 else 0 end) as has_campaign
+        max(
+            case when {{ is_act('events.event_type') }} and events.cut_on_campaign and events.utm_campaign is not null then 1 else 0 end
+        ) as has_campaign
     from {{ ref('int_events_sessionised') }} as events
     where (events.lasts_until is not null or {{ is_act('events.event_type') }})
         and events.session_id in (select session_id from pairs union select continues_session_id from pairs)
