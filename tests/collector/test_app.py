@@ -217,7 +217,10 @@ KEPT = {
         ("PUT", "/events/evt_a1b2/enrich/", b'{"additional_properties":{}}', {"x-api-key": KEYS["write"]}),
         Refusal.ENRICHMENT,
     ),
-    "another's bucket": (post(b'{"bucket":"theirs","eventType":"x"}', NAMED_TRACK), Refusal.BUCKET_MISMATCH),
+    "another's bucket": (
+        post(b'{"bucket":"theirs","eventType":"x","timestamp":"2026-11-20T10:00:00Z"}', NAMED_TRACK),
+        Refusal.BUCKET_MISMATCH,
+    ),
     "no events": (post(b'{"events":[]}'), Refusal.EMPTY_BATCH),
     "too many": (post(b'{"events":[' + b"{}," * MAX_BATCH_EVENTS + b"{}]}"), Refusal.TOO_MANY_EVENTS),
     "too large": (post(b"x" * (MAX_BODY_BYTES + 1)), Refusal.BODY_TOO_LARGE),

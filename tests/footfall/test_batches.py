@@ -39,7 +39,7 @@ def test_a_body_without_events_is_one_event_that_may_name_its_site():
         (b'{"events":[{}]', Refusal.MALFORMED_JSON),
         (b'{"events":[{}]}{}', Refusal.MALFORMED_JSON),
         (b'{"events":{}}', Refusal.MALFORMED_JSON),
-        (b'{"events":[NaN]}', Refusal.MALFORMED_JSON),
+        (b'{"events":oops}', Refusal.MALFORMED_JSON),
         (b'{"events":[nothing,here]}', Refusal.MALFORMED_JSON),
         (b'{"events":[{"a":"}]}', Refusal.MALFORMED_JSON),
         (b'{"events":[{]}', Refusal.MALFORMED_JSON),
@@ -73,7 +73,7 @@ SOUND = b'{"type":"b"}'
         (b'\xef\xbb\xbf {"site":"x","events":[%b]}' % SOUND, ("x", None, [SOUND])),
         (b"\xef\xbb\xbf%b" % SOUND, (None, None, [SOUND])),
         (b'{"site":"x","events":[{"a":"\\ud83d"}, %b]}' % SOUND, ("x", None, [b'{"a":"\\ud83d"}', SOUND])),
-        (b'{"site":"x","events":[{"a":NaN},%b,oops]}' % SOUND, ("x", None, [b'{"a":NaN}', SOUND, b"oops"])),
+        (b'{"site":"x","events":[{"a":NaN},%b,oops]}' % SOUND, ("x", None, [b'{"a":null}', SOUND, b"oops"])),
         (b'{"site":"x","events":[%b,]}' % SOUND, ("x", None, [SOUND])),
     ],
 )

@@ -18,7 +18,7 @@ from footfall.raw_object import compress
 from footfall.salts import Salts
 from footfall.store import LocalStore
 from sources.event_names import EventNames
-from sources.import_events import import_events
+from sources.import_events import EventReceiver, import_events
 from sources.intake import convert_into, receiver_of, take_in
 from sources.log_columns import LEGACY
 from sources.log_import import import_log
@@ -183,7 +183,11 @@ COMBINED = '198.51.100.7 - - [20/Nov/2026:14:00:0{n} +0000] "GET /{n} HTTP/1.1" 
 NDJSON = '{{"type": "page_view", "url": "https://demo.example/", "occurred_at": "2026-11-20T14:00:0{n}Z"}}\n'
 
 
-@pytest.mark.parametrize(("intake", "form"), [(import_log, COMBINED), (import_events, NDJSON)])
+def import_lines(path, owner, site, lake, salts, names):
+    return import_events(path, EventReceiver(owner, site, lake, salts, names))
+
+
+@pytest.mark.parametrize(("intake", "form"), [(import_log, COMBINED), (import_lines, NDJSON)])
 def test_an_import_of_which_the_lake_keeps_less_fails_and_names_the_object(tmp_path, intake, form):
     path = tmp_path / "a.log"
     path.write_text("".join(form.format(n=n) for n in range(3)))
