@@ -26,6 +26,7 @@ LATER = [
         "occurred_at": f"2026-11-29T14:0{n}:00Z",
         "url": f"https://shop.example/later/{n}",
         "visitor_id": "on-both-machines",
+        "consent": 3,  # a visitor of a day would depend on the machine's salts
     }
     for n in range(3)
 ]
