@@ -28,6 +28,10 @@ class IngestedHours:
         found = run(connection, "SELECT COLUMNS('^(received_hour|had_ended)$') FROM ingest.hours").fetchall()
         return cls((hour for hour, *ended in found if ended != [False]), first_hour)
 
+    def may_hold(self, end: datetime) -> bool:
+        """Whether a period that ends then has an hour of this installation's history."""
+        return end.timestamp() > self._first_hour.timestamp()
+
     def complete_through(self, start: datetime) -> datetime | None:
         """The time up to which every hour since `start` is ingested; None where the first one is not."""
         return self._whole_until.get(floor(max(start, self._first_hour)))

@@ -1,11 +1,14 @@
 """What the client files say of sites and funnels, as tables that models can join."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime
+from typing import Any
 
 import duckdb
 
 from footfall.clients import Registry
+from footfall.day_zones import clock_of
+from footfall.site import Site
 from footfall.sql import run
 from orchestration import zone_days
 
@@ -16,7 +19,9 @@ _ALWAYS = date(1, 1, 1)
 def replace_sites(connection: duckdb.DuckDBPyConnection, registry: Registry) -> int:
     """Replace sites, properties, funnels, currencies and rates by what the registry says. Returns the sites.
 
-    A site whose client file is gone or was set aside keeps its row: its history still needs a time zone.
+    A site whose client file is gone or was set aside keeps its row: its history still needs a time zone. One
+    that its client's file names no more has one on a new machine too, with the client's own zone and the
+    usual rules.
     A funnel that its client's file does not name any more is gone.
     """
     sites = [
@@ -65,6 +70,10 @@ def replace_sites(connection: duckdb.DuckDBPyConnection, registry: Registry) -> 
         )
     ]
     run(connection, "BEGIN")
+    for row in _former_sites(registry):
+        known = "SELECT 1 FROM ingest.sites WHERE client_id = ? AND site_id = ?"
+        if run(connection, known, row[:2]).fetchone() is None:
+            run(connection, "INSERT INTO ingest.sites VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
     for row in sites:
         run(connection, "DELETE FROM ingest.sites WHERE client_id = ? AND site_id = ?", row[:2])
         run(connection, "INSERT INTO ingest.sites VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
@@ -87,6 +96,26 @@ def replace_sites(connection: duckdb.DuckDBPyConnection, registry: Registry) -> 
     run(connection, "COMMIT")
     found = run(connection, "SELECT count(*) FROM ingest.sites").fetchone()
     return int(found[0]) if found else 0
+
+
+def _former_sites(registry: Registry) -> Iterator[tuple[Any, ...]]:
+    """Rows of sites that a client had, as its identity knows them: nobody knows their rules any more."""
+    rules = {name: each.get_default(call_default_factory=True) for name, each in Site.model_fields.items()}
+    by_name = {history.name: history.current for history in registry.histories.values()}
+    for client in registry.clients:
+        identity = by_name.get(client.client_id)
+        named = {site.site_id for site in client.sites}
+        for site_id in sorted((identity.sites if identity else frozenset[str]()) - named):
+            yield (
+                client.client_id,
+                site_id,
+                clock_of(client.earlier_timezones, client.timezone, site_id),
+                rules["timeout_minutes"],
+                rules["cut_at_midnight"],
+                rules["cut_on_campaign"],
+                ",".join(rules["conversions"]),
+                None,
+            )
 
 
 def replace_zone_days(

@@ -33,6 +33,12 @@ def test_a_period_that_began_before_the_installation_counts_from_its_first_hour(
     assert _hours(0, 1).complete_through(HOUR - 14 * ONE) == HOUR + 2 * ONE
 
 
+def test_a_period_that_was_over_before_the_first_hour_holds_nothing_to_deliver():
+    hours = _hours(0, 1)
+
+    assert [hours.may_hold(HOUR + n * ONE / 2) for n in (-1, 0, 1, 2)] == [False, False, True, True]
+
+
 def test_a_whole_period_is_whole():
     _hours(0, 1).require(HOUR, HOUR + 2 * ONE)
     _hours(0, 1).require(HOUR - 5 * ONE, HOUR + 2 * ONE)

@@ -39,15 +39,15 @@ class FrozenState:
             "FOOTFALL_ALERT_WEBHOOK": "http://127.0.0.1:9/",
         }
 
-    def footfall(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        """Run a command to its end."""
+    def footfall(self, *arguments: str, seconds: float = 600) -> "subprocess.CompletedProcess[str]":
+        """Run a command to its end, which comes within so many seconds."""
         return subprocess.run(
             [sys.executable, "-m", "commands.entry", *arguments],
             cwd=ROOT,
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=600,
+            timeout=seconds,
             check=False,
         )
 

@@ -256,7 +256,9 @@ def _order(
 
     `is_open`: also what has not ended.
     """
-    periods = [client.calendar(export).named(partition) for partition in partitions]
+    named = (client.calendar(export).named(partition) for partition in partitions)
+    # Of a zone that the client has left, a day of the same date may be over before the first hour.
+    periods = [period for period in named if hours.may_hold(period.end)]
     if export.name.endswith(LIVE):
         now = datetime.now(UTC)
         ordered = client.export(export.name.removesuffix(LIVE)) or export
