@@ -258,7 +258,7 @@ def _order(
     """
     named = (client.calendar(export).named(partition) for partition in partitions)
     # Of a zone that the client has left, a day of the same date may be over before the first hour.
-    periods = [period for period in named if hours.may_hold(period.end)]
+    periods = [period for period in named if not export.kind.is_day or hours.may_hold(period.end)]
     if export.name.endswith(LIVE):
         now = datetime.now(UTC)
         ordered = client.export(export.name.removesuffix(LIVE)) or export
