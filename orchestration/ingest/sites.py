@@ -70,9 +70,9 @@ def replace_sites(connection: duckdb.DuckDBPyConnection, registry: Registry) -> 
         )
     ]
     run(connection, "BEGIN")
+    known = set(run(connection, "SELECT client_id, site_id FROM ingest.sites").fetchall())
     for row in _former_sites(registry):
-        known = "SELECT 1 FROM ingest.sites WHERE client_id = ? AND site_id = ?"
-        if run(connection, known, row[:2]).fetchone() is None:
+        if row[:2] not in known:
             run(connection, "INSERT INTO ingest.sites VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
     for row in sites:
         run(connection, "DELETE FROM ingest.sites WHERE client_id = ? AND site_id = ?", row[:2])
