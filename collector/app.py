@@ -255,7 +255,7 @@ class Collector:
         try:
             if target is None:
                 target = self._target(site_in_query(request.query))
-            host = target.site.domains[0].removeprefix("*.")
+            host = target.site.page_host
             sent_at, raw = gif_event(request.query, referer, host, proxy)
         except Refused as refused:
             return self._intake.keep_unreadable(refused, request, target, received_at, request.query)

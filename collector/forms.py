@@ -79,7 +79,7 @@ class Forms:
             kept = _without(secrets, content)
             known = _keyed(request.headers, sites, received_at)
             return self._intake.keep_unreadable(refused, request, known, received_at, kept)
-        host = target.site.domains[0].removeprefix("*.")
+        host = target.site.page_host
         origin = page_origin(request.headers)
 
         def read(raw: bytes) -> bytes:

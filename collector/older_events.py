@@ -15,7 +15,7 @@ def older(raw: bytes, refused: Refused, request: Request, target: Target) -> tup
     page = of_app(raw, apps) if apps else None
     if page is not None:
         return check_event(page), None
-    host = target.site.domains[0].removeprefix("*.")
+    host = target.site.page_host
     translated = older_event(raw, refused, page_origin(request.headers), host)
     if translated.shape == "track" and request.route != "events":
         require_fields(raw)

@@ -141,7 +141,7 @@ def receipt_of_person(
 
     A person without an id is told apart as a page's visitor is, by address and user agent: both are one.
     """
-    who = (person.token, "") if person.token is not None else (person.address, person.user_agent)
+    who = person.told_apart_by
     visitor = previous = None
     if visitors is not None and who[0]:
         visitor = visitors.of(site.site_id, *who)

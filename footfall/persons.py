@@ -50,6 +50,11 @@ class Person(NamedTuple):
     token: str | None = None
     place: Place = NOWHERE
 
+    @property
+    def told_apart_by(self) -> tuple[str, str]:
+        """What a visitor's hash is made of: the id, or address and user agent as of a page's visitor."""
+        return (self.token, "") if self.token is not None else (self.address, self.user_agent)
+
 
 NOBODY = Person()
 

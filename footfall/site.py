@@ -98,6 +98,11 @@ class Site(Strict):
                 raise ValueError(f"legacy_domains: {domain} is no host that `domains` declares")
         return self
 
+    @property
+    def page_host(self) -> str:
+        """The host of a page that names none."""
+        return self.domains[0].removeprefix("*.")
+
     def declares(self, host: str) -> bool:
         """Whether `host` is one of the domains, below a wildcard one, or one of the apps."""
         return host in self.domains or any(fnmatchcase(host, each) for each in (*self.domains, *self.apps))

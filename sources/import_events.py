@@ -70,15 +70,10 @@ class EventReceiver:
     names: EventNames
     place: Callable[[str], Place] = lambda _: NOWHERE
 
-    @property
-    def host(self) -> str:
-        """What stands for a page that names no host."""
-        return self.site.domains[0].removeprefix("*.")
-
     def receipt(self, given: "_Given") -> Receipt:
         """What is stored beside an event. A person without an id is told apart by address and user agent."""
         person = given.person
-        who = (person.token, "") if person.token is not None else (person.address, person.user_agent)
+        who = person.told_apart_by
         visitor = None
         if who[0]:
             salt = self.salts.of(self.client.client_id, self.client.clock(self.site), given.at)
@@ -124,7 +119,7 @@ def import_events(
     def reading(file_name: str = "") -> Reading:
         return Lines(file_name) if tool is None else ToolRows(tool, to.names)
 
-    survey = _survey(path, reading(), tool, latest, to.host)
+    survey = _survey(path, reading(), tool, latest, to.site.page_host)
     file_name = to.names.of_file(survey.sha256, to.store, to.client.client_id, survey.first_good)
     kept = KeptLines(path, max_kept_bytes)
     taken = refusals = left_out = 0
@@ -133,7 +128,7 @@ def import_events(
     read = reading(file_name)
     for row in read.rows(path, digest.update):
         count = 0
-        for given in _of_row(row, read, latest, to.host):
+        for given in _of_row(row, read, latest, to.site.page_host):
             count += 1
             if isinstance(given, Refused):
                 refusals += 1

@@ -129,5 +129,5 @@ def _event(raw: bytes, site: Site) -> Event:
     try:
         return check_event(raw)
     except Refused as refused:
-        older = older_event(raw, refused, None, site.domains[0].removeprefix("*."))
+        older = older_event(raw, refused, None, site.page_host)
         return check_event(older.raw)

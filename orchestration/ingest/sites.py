@@ -6,8 +6,7 @@ from typing import Any
 
 import duckdb
 
-from footfall.clients import Registry
-from footfall.day_zones import clock_of
+from footfall.clients import Client, Registry
 from footfall.site import Site
 from footfall.sql import run
 from orchestration import zone_days
@@ -24,20 +23,7 @@ def replace_sites(connection: duckdb.DuckDBPyConnection, registry: Registry) -> 
     usual rules.
     A funnel that its client's file does not name any more is gone.
     """
-    sites = [
-        (
-            c.client_id,
-            site.site_id,
-            c.clock(site),
-            site.timeout_minutes,
-            site.cut_at_midnight,
-            site.cut_on_campaign,
-            ",".join(site.conversions),
-            ",".join(site.properties) or None,
-        )
-        for c in registry.clients
-        for site in c.sites
-    ]
+    sites = [_row(client, site) for client in registry.clients for site in client.sites]
     properties = [
         (c.client_id, site.site_id, each)
         for c in registry.clients
@@ -98,24 +84,28 @@ def replace_sites(connection: duckdb.DuckDBPyConnection, registry: Registry) -> 
     return int(found[0]) if found else 0
 
 
+def _row(client: Client, site: Site) -> tuple[Any, ...]:
+    """A row of `ingest.sites`."""
+    return (
+        client.client_id,
+        site.site_id,
+        client.clock(site),
+        site.timeout_minutes,
+        site.cut_at_midnight,
+        site.cut_on_campaign,
+        ",".join(site.conversions),
+        ",".join(site.properties) or None,
+    )
+
+
 def _former_sites(registry: Registry) -> Iterator[tuple[Any, ...]]:
     """Rows of sites that a client had, as its identity knows them: nobody knows their rules any more."""
-    rules = {name: each.get_default(call_default_factory=True) for name, each in Site.model_fields.items()}
     by_name = {history.name: history.current for history in registry.histories.values()}
     for client in registry.clients:
         identity = by_name.get(client.client_id)
         named = {site.site_id for site in client.sites}
         for site_id in sorted((identity.sites if identity else frozenset[str]()) - named):
-            yield (
-                client.client_id,
-                site_id,
-                clock_of(client.earlier_timezones, client.timezone, site_id),
-                rules["timeout_minutes"],
-                rules["cut_at_midnight"],
-                rules["cut_on_campaign"],
-                ",".join(rules["conversions"]),
-                None,
-            )
+            yield _row(client, Site.model_construct(site_id=site_id))
 
 
 def replace_zone_days(

@@ -99,6 +99,8 @@ def _deliveries(
             hours = IngestedHours.read(connection, state.first_hour())
             registry = clients.registry()
             orders = []
+            #: Exports of which a period that was asked for cannot be tried.
+            partial: set[dg.AssetKey] = set()
             partitions = keys_of(context)
             for client, export in exports:
                 if asset_key(client.client_id, export.name) not in context.selected_asset_keys:
@@ -116,6 +118,8 @@ def _deliveries(
                 is_open = OPEN_TAG in context.run.tags
                 order, refused = _order(current, export, partitions, hours, ledger, is_open)
                 orders.append(order)
+                if refused:
+                    partial.add(asset_key(client.client_id, export.name))
                 failed += [(client.client_id, export.name, each) for each in refused]
 
             def places(client: Client) -> Places:
@@ -148,7 +152,9 @@ def _deliveries(
                         (report.order.client.client_id, report.order.export.name, each)
                         for each in report.failed
                     ]
-                    yield from _tell(context, report, is_whole=len(report.asked) == len(partitions))
+                    order = report.order
+                    is_whole = asset_key(order.client.client_id, order.export.name) not in partial
+                    yield from _tell(context, report, is_whole and len(report.asked) == len(order.periods))
             except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
                 reports.close()
                 # The retry policy is for destinations that fail, not for people who change their minds.
