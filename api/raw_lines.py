@@ -49,6 +49,7 @@ class RawLines:
         self._behind = timedelta(seconds=segment_seconds + UPLOAD_SECONDS)
         self._lock = threading.Lock()
         self._kept: OrderedDict[str, bytes] = OrderedDict()
+        self._kept_bytes = 0
 
     def since(self, client_id: str, start: datetime, now: datetime) -> Seen:
         """Events of a client that were received at `start` or later. Raises StoreError."""
@@ -119,9 +120,11 @@ class RawLines:
 
     def _remember(self, key: str, text: bytes) -> bytes:
         with self._lock:
+            self._kept_bytes += len(text) - len(self._kept.pop(key, b""))
             self._kept[key] = text
-            while sum(map(len, self._kept.values())) > MOST_KEPT:
-                self._kept.popitem(last=False)
+            while self._kept_bytes > MOST_KEPT:
+                _, oldest = self._kept.popitem(last=False)
+                self._kept_bytes -= len(oldest)
         return text
 
 

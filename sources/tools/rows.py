@@ -18,12 +18,14 @@ import msgspec
 
 from footfall.errors import FootfallError
 from footfall.event import Refusal, Refused
-from sources.contents import MAX_LINE_BYTES, content_pieces, examined, numbered_lines
+from sources.contents import MAX_LINE_BYTES, content_pieces, numbered_lines
 from sources.tools.export import Tool
 
 #: Bytes of an array of JSON, which is read as a whole. Matomo gives 1,000 visits in some 5 MB.
 MAX_ARRAY_BYTES = 256 << 20
 _PARQUET = b"PAR1"
+#: White space, and the zero bytes of a file that was cut while it was written.
+_BLANK = b" \t\r\n\0"
 _decode = msgspec.json.Decoder().decode
 
 
@@ -48,25 +50,27 @@ def tool_rows(path: Path, tool: Tool, seen: Callable[[bytes], None]) -> Iterator
 
     Raises FootfallError where it cannot be read, or is a table of something else.
     """
-    content = examined(path)
-    if content.head.startswith(_PARQUET):
+    head = next(content_pieces(path), b"")
+    if head.startswith(_PARQUET):
         return _of_parquet(path, tool, seen)
-    start = content.head.removeprefix(codecs.BOM_UTF8).lstrip()[:1]
+    start = head.removeprefix(codecs.BOM_UTF8).lstrip(_BLANK)[:1]
     if start == b"[":
-        return _of_array(path, content.size, seen)
+        return _of_array(path, seen)
     if start == b"{":
         return json_rows(path, seen)
     return _of_table(path, tool, seen)
 
 
-def _of_array(path: Path, size: int, seen: Callable[[bytes], None]) -> Iterator[Row]:
-    if size > MAX_ARRAY_BYTES:
-        raise FootfallError(
-            f"{path} is one JSON array of {size} bytes, and {MAX_ARRAY_BYTES} is the most: export it in "
-            "parts, or as a JSON object a line; nothing was imported"
-        )
-    text = b"".join(content_pieces(path))
-    seen(text)
+def _of_array(path: Path, seen: Callable[[bytes], None]) -> Iterator[Row]:
+    text = bytearray()
+    for piece in content_pieces(path):
+        seen(piece)
+        text += piece
+        if len(text) > MAX_ARRAY_BYTES:
+            raise FootfallError(
+                f"{path} is one JSON array of more than {MAX_ARRAY_BYTES} bytes: export it in parts, or as a "
+                "JSON object a line; nothing was imported"
+            )
     try:
         values = msgspec.json.decode(text.removeprefix(codecs.BOM_UTF8), type=list[msgspec.Raw])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

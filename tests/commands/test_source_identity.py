@@ -3,13 +3,21 @@
 import json
 from datetime import UTC, datetime, timedelta
 
-import boto3
+import dagster as dg
 import pytest
 from support.imported_logs import Imports
 from support.s3_server import USER, s3_server
 
-LINE = '198.51.100.11 - - [20/Nov/2026:10:00:07 +0000] "GET /bread HTTP/1.1" 200 512 "-" "Mozilla/5.0"\n'
-HOUR = datetime.now(UTC) - timedelta(hours=1)
+from footfall.catalogue.periods import HOUR_FORMAT
+from footfall.hours import floor
+from orchestration.defs.sources.assets import access_logs
+from orchestration.partitions import each_hour
+from orchestration.resources.clients import Clients
+from orchestration.resources.lake import Lake
+from orchestration.resources.state import State
+
+HOUR = floor(datetime.now(UTC)) - timedelta(hours=1)
+LINE = f'198.51.100.11 - - [{HOUR:%d/%b/%Y:%H}:00:07 +0000] "GET /bread HTTP/1.1" 200 512 "-" "Mozilla/5.0"\n'
 CLIENT = """\
 client_id: shop
 name: Shop
@@ -33,13 +41,7 @@ sources:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     with s3_server(tmp_path_factory.mktemp("s3")) as server:
-        client = boto3.client(
-            "s3",
-            endpoint_url=server.endpoint,
-            aws_access_key_id=USER[0],
-            aws_secret_access_key=USER[1],
-            region_name="us-east-1",
-        )
+        client = server.client()
         client.put_object(Bucket=server.bucket, Key=f"logs/access-{HOUR:%Y-%m-%d-%H}.log", Body=LINE.encode())
         client.close()
         yield server
@@ -118,3 +120,27 @@ def test_a_role_without_an_external_id_and_half_a_pair_of_keys_are_refused(footf
         done = footfall("clients")
         assert done.returncode == 1
         assert said in json.dumps(done.stdout + done.stderr)
+
+
+def test_the_run_of_an_hour_reads_the_bucket_as_the_client_file_says(
+    imports, footfall, monkeypatch, tmp_path
+):
+    for name, value in footfall.settings.items():
+        monkeypatch.setenv(name, value)
+    with dg.DagsterInstance.ephemeral() as instance:
+        done = dg.materialize(
+            [each_hour(access_logs, HOUR)],
+            instance=instance,
+            partition_key=HOUR.strftime(HOUR_FORMAT),
+            resources={
+                "lake": Lake(url=(footfall.home / "lake").as_uri()),
+                "clients": Clients(
+                    folder=str(tmp_path / "clients"),
+                    rules={"home": str(footfall.home), "hosts": ["127.0.0.1"]},
+                ),
+                "state": State(home=str(footfall.home), ledger_path="", dbt_folder=""),
+            },
+        )
+
+    assert done.success
+    assert [line["event"]["url"] for line in imports.views()] == ["https://shop.example/bread"]

@@ -7,9 +7,9 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-import duckdb
 import pytest
 from support.collectors import CollectorProcess
+from support.told_visits import rows_of
 
 SITES = ("shop", "reload", "office", "back", "apart")
 CLIENT = """\
@@ -117,12 +117,7 @@ def rows(installation_of_module) -> Rows:
     done = installation.run("run", "--from", "2026-11-18T08", "--to", "2026-11-18T10")
     assert done.returncode == 0, done.stdout + done.stderr
 
-    def read(query: str) -> list[tuple[object, ...]]:
-        with duckdb.connect(str(installation.home / "warehouse.duckdb"), read_only=True) as warehouse:
-            warehouse.execute("SET TimeZone = 'UTC'")
-            return warehouse.execute(query).fetchall()
-
-    return read
+    return rows_of(installation)
 
 
 def _sessions(rows: Rows, site: str) -> list[tuple[object, ...]]:

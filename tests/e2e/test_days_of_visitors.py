@@ -9,10 +9,10 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-import duckdb
 import pytest
 import zstandard
 from support.collectors import CollectorProcess
+from support.told_visits import rows_of
 
 from footfall.keys import salt_object_of_utc_day
 from footfall.salts import new_salt
@@ -129,12 +129,7 @@ def rows(installation_of_module) -> Rows:
     done = installation.run("run", "--from", "2026-11-17T22", "--to", "2026-11-19T03")
     assert done.returncode == 0, done.stdout + done.stderr
 
-    def read(query: str) -> list[tuple[object, ...]]:
-        with duckdb.connect(str(installation.home / "warehouse.duckdb"), read_only=True) as warehouse:
-            warehouse.execute("SET TimeZone = 'UTC'")
-            return warehouse.execute(query).fetchall()
-
-    return read
+    return rows_of(installation)
 
 
 def _lines(path: Path) -> list[dict[str, str]]:

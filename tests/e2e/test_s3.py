@@ -3,8 +3,7 @@
 import json
 import re
 
-import boto3
-from support.s3_server import USER, S3Server, s3_server
+from support.s3_server import S3Server, s3_server
 
 from footfall.keys import MANIFEST_NAME
 
@@ -44,13 +43,7 @@ def test_the_whole_path_works_with_the_lake_and_the_backup_on_s3(installation, t
 
 def _manifests(server: S3Server) -> int:
     """How many manifests lie in the backup, counted by the server's own listing."""
-    client = boto3.client(
-        "s3",
-        endpoint_url=server.endpoint,
-        aws_access_key_id=USER[0],
-        aws_secret_access_key=USER[1],
-        region_name="us-east-1",
-    )
+    client = server.client()
     pages = client.get_paginator("list_objects_v2").paginate(Bucket=server.bucket, Prefix="backup/")
     names = [found["Key"] for page in pages for found in page.get("Contents", [])]
     client.close()

@@ -6,7 +6,6 @@ import shutil
 from datetime import timedelta
 from types import SimpleNamespace
 
-import boto3
 import pytest
 from support.damages import AT, DAMAGES, GONE, HOURS, OF_OTHERS, drop, folder, keys, resign, segments
 from support.logged import ONE, Logged
@@ -299,13 +298,7 @@ def test_a_handful_of_them_on_an_s3_server(footfall, tmp_path):
         "leaf": (lambda b: drop(b, segments(b)[1]), "_log/entries/: leaves 11 to 12 are missing"),
     }
     with s3_server(tmp_path / "s3") as server:
-        s3 = boto3.client(
-            "s3",
-            endpoint_url=server.endpoint,
-            aws_access_key_id=ADMIN[0],
-            aws_secret_access_key=ADMIN[1],
-            region_name="us-east-1",
-        )
+        s3 = server.client(ADMIN)
         footfall.settings = {**server.environment, "FOOTFALL_S3_ENDPOINT": server.endpoint}
         for name, planted in some.items():
             root = tmp_path / name

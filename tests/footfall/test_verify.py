@@ -5,7 +5,6 @@ import json
 import os
 from datetime import timedelta
 
-import boto3
 import pytest
 from support.manifests import HOUR, deliver, signer
 from support.oddities import FOLDER, KEY, ODDITIES, STRANGER, raw, unsigned
@@ -262,13 +261,7 @@ def test_a_readme_and_schemas_are_known_and_no_stray_files(bucket, verify):
 def test_the_same_on_an_s3_server(footfall, tmp_path):
     (tmp_path / "s3").mkdir()
     with s3_server(tmp_path / "s3") as server:
-        raw_client = boto3.client(
-            "s3",
-            endpoint_url=server.endpoint,
-            aws_access_key_id=ADMIN[0],
-            aws_secret_access_key=ADMIN[1],
-            region_name="us-east-1",
-        )
+        raw_client = server.client(ADMIN)
         good = LocalStore(tmp_path / "good")
         for hours in (0, 2):
             deliver(good, start=HOUR + timedelta(hours=hours))

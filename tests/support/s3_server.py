@@ -12,9 +12,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 #: An administrator makes buckets; what is tested acts as an ordinary user of one bucket.
 ADMIN = ("admin-key", "admin-secret")
@@ -35,6 +39,10 @@ class S3Server:
     endpoint: str
     bucket: str
     environment: dict[str, str]
+
+    def client(self, keys: tuple[str, str] = USER) -> "S3Client":
+        """A client of boto3 as one of the two; to be closed."""
+        return _client(self.endpoint, keys)
 
 
 @contextmanager
@@ -97,14 +105,18 @@ def credentials(keys: tuple[str, str]) -> dict[str, str]:
     }
 
 
-def _make_bucket(endpoint: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    client = boto3.client(
+def _client(endpoint: str, keys: tuple[str, str]) -> "S3Client":
+    return boto3.client(
         "s3",
         endpoint_url=endpoint,
-        aws_access_key_id=ADMIN[0],
-        aws_secret_access_key=ADMIN[1],
+        aws_access_key_id=keys[0],
+        aws_secret_access_key=keys[1],
         region_name="us-east-1",
     )
+
+
+def _make_bucket(endpoint: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    client = _client(endpoint, ADMIN)
     give_up = time.monotonic() + _START_SECONDS
     while True:
         try:

@@ -53,6 +53,17 @@ def shared_cases(*names: str) -> str:
     return "".join(json.dumps(row) + "\n" for name in names for row in getattr(made, name)())
 
 
+def rows_of(installation: Any) -> Rows:
+    """What the models of an installation say to a query, in UTC."""
+
+    def read(query: str) -> list[tuple[object, ...]]:
+        with duckdb.connect(str(installation.home / "warehouse.duckdb"), read_only=True) as warehouse:
+            warehouse.execute("SET TimeZone = 'UTC'")
+            return warehouse.execute(query).fetchall()
+
+    return read
+
+
 def read_after(installation: Any, clients: Mapping[str, str], files: Mapping[str, tuple[str, str]]) -> Rows:
     """Rows of the models after one run over what was imported on 2026-11-10.
 
@@ -73,12 +84,7 @@ def read_after(installation: Any, clients: Mapping[str, str], files: Mapping[str
     done = installation.run("run", "--from", "2026-11-10", "--to", "2026-11-11T10")
     assert done.returncode == 0, done.stdout + done.stderr
 
-    def read(query: str) -> list[tuple[object, ...]]:
-        with duckdb.connect(str(installation.home / "warehouse.duckdb"), read_only=True) as warehouse:
-            warehouse.execute("SET TimeZone = 'UTC'")
-            return warehouse.execute(query).fetchall()
-
-    return read
+    return rows_of(installation)
 
 
 def with_shared_cases(rows: Rows) -> Rows:
