@@ -1,5 +1,6 @@
 {#-
-    What DuckDB and Spark write differently, one macro each. Models use these and otherwise keep to SQL that
+    What DuckDB and Spark write differently, one macro each. DuckDB's own arithmetic on moments asks a calendar at
+    each row, twenty to sixty times as slow as microseconds. Models use these and otherwise keep to SQL that
     both engines read alike, so that a client who outgrows one machine keeps the same models.
 -#}
 
@@ -16,7 +17,7 @@
 {#- Seconds from one moment to another, to the microsecond, as decimal(18, 6): exact, so sums do not depend on order. -#}
 {% macro seconds_between(start, end) %}{{ return(adapter.dispatch('seconds_between')(start, end)) }}{% endmacro %}
 {% macro default__seconds_between(start, end) -%}
-    cast(date_diff('microsecond', {{ start }}, {{ end }}) * 0.000001 as decimal(18, 6))
+    cast((epoch_us({{ end }}) - epoch_us({{ start }})) * 0.000001 as decimal(18, 6))
 {%- endmacro %}
 {% macro spark__seconds_between(start, end) -%}
     cast(timestampdiff(microsecond, {{ start }}, {{ end }}) * 0.000001 as decimal(18, 6))
@@ -25,7 +26,7 @@
 {#- How many whole spans of so many seconds fit between two moments; below one where the end is before the start. -#}
 {% macro whole_spans_between(start, end, seconds) %}{{ return(adapter.dispatch('whole_spans_between')(start, end, seconds)) }}{% endmacro %}
 {% macro default__whole_spans_between(start, end, seconds) -%}
-    floor(date_diff('microsecond', {{ start }}, {{ end }}) / {{ seconds * 1000000 }})
+    floor((epoch_us({{ end }}) - epoch_us({{ start }})) / {{ seconds * 1000000 }})
 {%- endmacro %}
 {% macro spark__whole_spans_between(start, end, seconds) -%}
     floor(timestampdiff(microsecond, {{ start }}, {{ end }}) / {{ seconds * 1000000 }})
@@ -33,7 +34,7 @@
 
 {#- A moment some minutes later; `minutes` is a column or a number. -#}
 {% macro minutes_later(moment, minutes) %}{{ return(adapter.dispatch('minutes_later')(moment, minutes)) }}{% endmacro %}
-{% macro default__minutes_later(moment, minutes) %}{{ return("(" ~ moment ~ " + " ~ minutes ~ " * interval '1 minute')") }}{% endmacro %}
+{% macro default__minutes_later(moment, minutes) %}{{ return("make_timestamptz(epoch_us(" ~ moment ~ ") + 60000000 * cast(" ~ minutes ~ " as bigint))") }}{% endmacro %}
 {% macro spark__minutes_later(moment, minutes) %}{{ return("timestampadd(minute, " ~ minutes ~ ", " ~ moment ~ ")") }}{% endmacro %}
 
 {#- A date some days later, or earlier where `days` is negative. -#}

@@ -16,10 +16,5 @@
     begins another session.
 -#}
 {% macro first_event(event_id, occurred_at) -%}
-    concat({{ event_id }}, '|', cast(cast({{ occurred_at }} as date) as varchar))
-{%- endmacro %}
-
-{#- One row of an event: its id may come again in another hour, a week later. -#}
-{% macro event_at() -%}
-    concat(event_key, '|', cast(received_hour as varchar))
+    concat({{ event_id }}, '|', cast({{ utc_date(occurred_at) }} as varchar))
 {%- endmacro %}

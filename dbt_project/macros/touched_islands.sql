@@ -36,7 +36,7 @@
     {%- for rows in ('arriving', 'outdated') %}
         {%- for step in range(-report_days(), report_days() + 1) %}
     {{ 'union' if not (loop.first and rows == 'arriving') }}
-    select {{ days_later('cast(occurred_at as date)', step) }} as occurred_on from {{ rows }} where view_key is not null
+    select {{ days_later(utc_date('occurred_at'), step) }} as occurred_on from {{ rows }} where view_key is not null
         {%- endfor %}
     {%- endfor %};
 
@@ -64,7 +64,7 @@
     create or replace temp table neighbourhoods as
     {%- for hours in (-24, -12, 0, 12, 24) %}
     {{ 'union' if not loop.first }}
-    select client_id, site_id, visitor_key, cast(changes_at + interval '{{ hours }} hours' as date) as occurred_on from changes
+    select client_id, site_id, visitor_key, {{ utc_date(minutes_later('changes_at', hours * 60)) }} as occurred_on from changes
     {%- endfor %};
 
     -- each stored island near a change, a day at a time: as few rows as a busy visitor can be joined with

@@ -369,13 +369,13 @@ def _few_stories(models) -> None:
 
 
 #: How dbt compiles attention_ends.
-ATTENTION_ENDS = "(occurred_at + 240 * interval '1 minute')"
+ATTENTION_ENDS = "make_timestamptz(epoch_us(occurred_at) + 60000000 * cast(240 as bigint))"
 
 #: What somebody could write instead, in place of which text, and what it breaks.
 MUTANTS = {
     "a gap of exactly the timeout ends a session": (
-        "occurred_at <= (previous_at",
-        "occurred_at < (previous_at",
+        "occurred_at <= make_timestamptz(epoch_us(previous_at)",
+        "occurred_at < make_timestamptz(epoch_us(previous_at)",
         _few_stories,
     ),
     "the rules of a site are joined without its client": (
@@ -405,8 +405,8 @@ MUTANTS = {
         _a_late_event_joins_the_two_sessions_that_it_bridges,
     ),
     "events of one moment are in the order of their ids": (
-        "occurred_at, view_begun, seq, received_at, object_key, line_number, event_id",
-        "occurred_at, event_id, view_begun, seq, received_at, object_key, line_number",
+        "known.occurred_at, known.view_begun, known.seq, known.received_at,",
+        "known.occurred_at, known.event_id,",
         _few_stories,
     ),
     "a request is an act": ("'request')", "'nothing')", _few_stories),

@@ -21,6 +21,7 @@ with warnings.catch_warnings():
 DISPATCHED = {
     "date_diff",
     "make_timestamp",
+    "make_timestamptz",
     "epoch_us",
     "json_valid",
     "json_extract_string",

@@ -67,7 +67,7 @@ to_group as (
 {% endif %}
 
 -- only what the rules read, so that sorting stays cheap; a site that has left the registry counts in UTC
-moments as (
+known as (
 
     select
         to_group.event_key,
@@ -100,26 +100,63 @@ moments as (
 
 ),
 
--- the views around each report that have its number, of its visitor and of anybody: the last before it, the first after
+-- visitors have numbers, and the moments of each: sorting and joining by text costs several times as much
+visitors as (
+
+    select client_id, site_id, visitor_key, row_number() over (order by client_id, site_id, visitor_key) as who
+    from (select distinct client_id, site_id, visitor_key from known) as of_known
+
+),
+
+moments as (
+
+    select
+        known.*,
+        visitors.who,
+        row_number() over (partition by visitors.who order by {{ event_order('known') }}) as place
+    from known
+    left join visitors
+        on known.client_id = visitors.client_id
+        and known.site_id = visitors.site_id
+        and known.visitor_key = visitors.visitor_key
+
+),
+
+views as (
+
+    select client_id, site_id, view_key, count(*) as views, min(who) as who, min(place) as place, min(occurred_at) as view_at
+    from moments
+    where view_key is not null and event_type = 'page_view'
+    group by client_id, site_id, view_key
+
+),
+
+-- a number that several views have: those around each report, of its visitor and of anybody; the last before it, the first after
 around_reports as (
 
     select
         *,
-        {%- for of_whom, whose in (('own', ', visitor_key'), ('any', '')) %}
+        {%- for of_whom, whose in (('own', ', who'), ('any', '')) %}
         {%- for side, order in (('before', 'occurred_at, is_report, ' ~ event_order()), ('after', 'occurred_at desc, is_report desc, ' ~ event_order(direction='desc'))) %}
-        {{ last_known('view_at', 'client_id, site_id, view_key' ~ whose, order, 'current row') }} as {{ of_whom }}_{{ side }}_at,
-        {{ last_known('view_event', 'client_id, site_id, view_key' ~ whose, order, 'current row') }} as {{ of_whom }}_{{ side }},
+        {%- for value in ('view_at', 'view_who', 'view_place') %}
+        {{ last_known(value, 'client_id, site_id, view_key' ~ whose, order, 'current row') }} as {{ of_whom }}_{{ side }}_{{ value | replace('view_', '') }},
+        {%- endfor %}
         {%- endfor %}
         {%- endfor %}
         1 as is_seen
     from (
         select
-            client_id, site_id, visitor_key, view_key, event_key, received_hour, {{ event_order() }},
-            case when event_type = 'page_view' then 0 else 1 end as is_report,
-            case when event_type = 'page_view' then occurred_at end as view_at,
-            case when event_type = 'page_view' then {{ event_at() }} end as view_event
+            moments.client_id, moments.site_id, moments.view_key, moments.who, moments.place, {{ event_order('moments') }},
+            case when moments.event_type = 'page_view' then 0 else 1 end as is_report,
+            case when moments.event_type = 'page_view' then moments.occurred_at end as view_at,
+            case when moments.event_type = 'page_view' then moments.who end as view_who,
+            case when moments.event_type = 'page_view' then moments.place end as view_place
         from moments
-        where view_key is not null
+        inner join views
+            on moments.client_id = views.client_id
+            and moments.site_id = views.site_id
+            and moments.view_key = views.view_key
+        where views.views > 1
     ) as of_views
 
 ),
@@ -127,30 +164,43 @@ around_reports as (
 -- a report belongs to the nearest of them, and to none that is further away than late events are waited for
 reports as (
 
-    select
-        event_key,
-        received_hour,
-        occurred_at,
-        coalesce(
-            case when occurred_at <= {{ minutes_later('own_before_at', tolerance) }} then own_before end,
-            case when own_after_at <= {{ minutes_later('occurred_at', tolerance) }} then own_after end,
-            case when occurred_at <= {{ minutes_later('any_before_at', tolerance) }} then any_before end,
-            case when any_after_at <= {{ minutes_later('occurred_at', tolerance) }} then any_after end
-        ) as view_event
-    from around_reports
-    where is_report = 1
-
-),
-
--- what people did, numbered in its order: cheaper to sort by from here on
-acts as (
-
-    select
-        *,
-        {{ event_at() }} as event,
-        row_number() over (partition by {{ in_order }} order by {{ event_order() }}) as place
+    select moments.who as report_who, moments.place as report_place, moments.occurred_at, views.who, views.place
     from moments
-    where is_act
+    inner join views
+        on moments.client_id = views.client_id
+        and moments.site_id = views.site_id
+        and moments.view_key = views.view_key
+    where moments.event_type <> 'page_view'
+        and views.views = 1
+        and moments.occurred_at <= {{ minutes_later('views.view_at', tolerance) }}
+        and views.view_at <= {{ minutes_later('moments.occurred_at', tolerance) }}
+
+    union all
+
+    {%- set nearest = {
+        'own_before': 'occurred_at <= ' ~ minutes_later('own_before_at', tolerance),
+        'own_after': 'own_after_at <= ' ~ minutes_later('occurred_at', tolerance),
+        'any_before': 'occurred_at <= ' ~ minutes_later('any_before_at', tolerance),
+        'any_after': 'any_after_at <= ' ~ minutes_later('occurred_at', tolerance),
+    } %}
+
+    select report_who, report_place, occurred_at, who, place
+    from (
+        select
+            who as report_who,
+            place as report_place,
+            occurred_at,
+            {%- for part in ('who', 'place') %}
+            case
+                {%- for side, is_near in nearest.items() %}
+                when {{ is_near }} then {{ side }}_{{ part }}
+                {%- endfor %}
+            end as {{ part }}{{ ',' if not loop.last }}
+            {%- endfor %}
+        from around_reports
+        where is_report = 1
+    ) as of_several
+    where who is not null
 
 ),
 
@@ -158,29 +208,26 @@ acts as (
 read as (
 
     select
-        reports.event_key,
-        reports.received_hour,
+        reports.report_who,
+        reports.report_place,
         reports.occurred_at,
-        acts.event,
-        acts.client_id,
-        acts.site_id,
-        acts.visitor_key,
-        acts.place,
+        reports.who,
+        reports.place,
         case
             when reports.occurred_at > acts.occurred_at and reports.occurred_at <= {{ attention_ends('acts.occurred_at') }} then 1
             else 0
         end as is_attention
     from reports
-    inner join acts on reports.view_event = acts.event
+    left join moments as acts on reports.who = acts.who and reports.place = acts.place
 
 ),
 
 attended as (
 
-    select event, max(occurred_at) as read_until
+    select who, place, max(occurred_at) as read_until
     from read
     where is_attention = 1
-    group by event
+    group by who, place
 
 ),
 
@@ -188,66 +235,56 @@ attended as (
 timeline as (
 
     select
-        acts.client_id,
-        acts.site_id,
-        acts.visitor_key,
-        acts.event,
-        acts.event_key,
-        acts.received_hour,
+        acts.who,
+        acts.place,
         acts.occurred_at,
         0 as is_attention,
-        acts.place,
-        acts.visitor_id,
-        acts.event_id,
+        null as report_who,
+        null as report_place,
         acts.utm_campaign,
         acts.date,
         acts.timeout_minutes,
         acts.cut_at_midnight,
         acts.cut_on_campaign,
-        acts.is_conversion,
         coalesce(attended.read_until, acts.occurred_at) as lasts_until
-    from acts
-    left join attended on acts.event = attended.event
+    from moments as acts
+    left join attended on acts.who = attended.who and acts.place = attended.place
+    where acts.is_act
 
     union all
 
     select
-        client_id,
-        site_id,
-        visitor_key,
-        event,
-        event_key,
-        received_hour,
+        who,
+        place,
         occurred_at,
         1 as is_attention,
-        place,
-        null as visitor_id,
-        null as event_id,
+        report_who,
+        report_place,
         null as utm_campaign,
         null as date,
         null as timeout_minutes,
         null as cut_at_midnight,
         null as cut_on_campaign,
-        null as is_conversion,
         null as lasts_until
     from read
     where is_attention = 1
 
 ),
 
-{%- set along = 'occurred_at, is_attention desc, place' %}
+{%- set in_time = 'occurred_at, is_attention desc, place' %}
 
 gaps as (
 
     select
         *,
-        {{ last_known('case when is_attention = 0 then occurred_at end', in_order, along, '1 preceding') }} as previous_at,
-        {{ last_known('date', in_order, along, '1 preceding') }} as previous_date,
+        row_number() over (partition by who order by {{ in_time }}) as turn,
+        {{ last_known('case when is_attention = 0 then occurred_at end', 'who', in_time, '1 preceding') }} as previous_at,
+        {{ last_known('date', 'who', in_time, '1 preceding') }} as previous_date,
         max(lasts_until) over (
-            partition by {{ in_order }} order by {{ along }} rows between unbounded preceding and 1 preceding
+            partition by who order by {{ in_time }} rows between unbounded preceding and 1 preceding
         ) as reached_at,
-        {{ last_known('case when is_attention = 1 then occurred_at end', in_order, along, '1 preceding') }} as attention_at,
-        {{ last_known('case when is_attention = 1 then place end', in_order, along, '1 preceding') }} as attention_place
+        {{ last_known('case when is_attention = 1 then occurred_at end', 'who', in_time, '1 preceding') }} as attention_at,
+        {{ last_known('case when is_attention = 1 then place end', 'who', in_time, '1 preceding') }} as attention_place
     from timeline
 
 ),
@@ -280,7 +317,7 @@ runs_{{ time }} as (
             when {{ so_far }} = 1
                 and coalesce(
                     continued_place < max(case when {{ so_far }} = 1 then place end) over (
-                        partition by {{ in_order }} order by {{ along }} rows between unbounded preceding and 1 preceding
+                        partition by who order by turn rows between unbounded preceding and 1 preceding
                     ),
                     true
                 )
@@ -297,11 +334,9 @@ islands as (
 
     select
         *,
-        {{ last_known('case when starts_island = 1 then occurred_at end', in_order, along, 'current row') }} as island_started_at,
-        {{ last_known('case when starts_island = 1 then ' ~ first_event('event_id', 'occurred_at') ~ ' end', in_order, along, 'current row') }}
-            as island_first_event,
-        {{ last_known('case when ' ~ starts_run ~ ' = 1 then occurred_at end', in_order, along, 'current row') }} as run_started_at,
-        {{ last_known('case when ' ~ starts_run ~ ' = 1 then place end', in_order, along, 'current row') }} as run_place
+        {{ last_known('case when starts_island = 1 then place end', 'who', 'turn', 'current row') }} as island_place,
+        {{ last_known('case when ' ~ starts_run ~ ' = 1 then occurred_at end', 'who', 'turn', 'current row') }} as run_started_at,
+        {{ last_known('case when ' ~ starts_run ~ ' = 1 then place end', 'who', 'turn', 'current row') }} as run_place
     from runs_{{ returns }}
 
 ),
@@ -313,8 +348,8 @@ cells as (
         *,
         {{ whole_spans_between('run_started_at', 'occurred_at', max_seconds) }} as cell,
         {{ whole_spans_between('run_started_at', 'previous_at', max_seconds) }} as previous_cell,
-        {{ last_known('utm_campaign', in_order, along, '1 preceding') }} as previous_campaign,
-        {{ last_known('case when utm_campaign is not null then run_place end', in_order, along, '1 preceding') }}
+        {{ last_known('utm_campaign', 'who', 'turn', '1 preceding') }} as previous_campaign,
+        {{ last_known('case when utm_campaign is not null then run_place end', 'who', 'turn', '1 preceding') }}
             as previous_campaign_run
     from islands
 
@@ -336,7 +371,7 @@ cuts as (
                         and (coalesce(previous_campaign_run, 0) <> run_place or utm_campaign <> previous_campaign)
                     )
                 )
-                then {{ first_event('event_id', 'occurred_at') }}
+                then place
         end as starts_session
     from cells
 
@@ -345,52 +380,108 @@ cuts as (
 sessionised as (
 
     select
-        *,
-        {{ last_known('starts_session', in_order, along, 'current row') }} as session_first_event
+        who,
+        place,
+        is_attention,
+        report_who,
+        report_place,
+        lasts_until,
+        island_place,
+        {{ last_known('starts_session', 'who', 'turn', 'current row') }} as session_place
     from cuts
+
+),
+
+-- what a session or an island is called, by the act that it begins with
+names as (
+
+    select
+        firsts.who,
+        firsts.place,
+        {{ session_id('firsts.client_id', 'firsts.site_id', 'firsts.visitor_id', first_event('firsts.event_id', 'firsts.occurred_at')) }} as name,
+        firsts.occurred_at as started_at
+    from (
+        select who, island_place as place from sessionised
+        union
+        select who, session_place from sessionised
+    ) as begun
+    left join moments as firsts on begun.who = firsts.who and begun.place = firsts.place
+
+),
+
+visits as (
+
+    select
+        acts.who,
+        acts.place,
+        acts.lasts_until,
+        acts.session_place,
+        of_session.name as session_id,
+        of_island.name as island_id,
+        of_island.started_at as island_started_at
+    from sessionised as acts
+    left join names as of_session on acts.who = of_session.who and acts.session_place = of_session.place
+    left join names as of_island on acts.who = of_island.who and acts.island_place = of_island.place
+    where acts.is_attention = 0
+
+),
+
+-- a report is where its view is; it lengthens the session where that is the one going on
+of_views as (
+
+    select
+        read.report_who,
+        read.report_place,
+        visits.who,
+        visits.place,
+        visits.session_id,
+        visits.island_id,
+        visits.island_started_at,
+        case when attention.session_place = visits.session_place then read.occurred_at end as lasts_until
+    from read
+    left join visits on read.who = visits.who and read.place = visits.place
+    left join sessionised as attention
+        on read.report_who = attention.report_who
+        and read.report_place = attention.report_place
 
 ),
 
 settled as (
 
     select
-        event_key,
-        received_hour,
-        visitor_key,
-        {{ session_id('client_id', 'site_id', 'visitor_id', 'session_first_event') }} as session_id,
-        {{ session_id('client_id', 'site_id', 'visitor_id', 'island_first_event') }} as island_id,
-        timeout_minutes,
-        cut_at_midnight,
-        cut_on_campaign,
-        is_conversion,
-        date,
-        island_started_at,
-        lasts_until
-    from sessionised
-    where is_attention = 0
+        moments.event_key,
+        moments.received_hour,
+        moments.visitor_key,
+        visits.session_id,
+        visits.island_id,
+        moments.timeout_minutes,
+        moments.cut_at_midnight,
+        moments.cut_on_campaign,
+        moments.is_conversion,
+        moments.date,
+        visits.island_started_at,
+        visits.lasts_until
+    from visits
+    left join moments on visits.who = moments.who and visits.place = moments.place
 
     union all
 
-    -- a report is where its view is; it lengthens the session where that is the one going on
     select
-        read.event_key,
-        read.received_hour,
-        views.visitor_key,
-        {{ session_id('views.client_id', 'views.site_id', 'views.visitor_id', 'views.session_first_event') }} as session_id,
-        {{ session_id('views.client_id', 'views.site_id', 'views.visitor_id', 'views.island_first_event') }} as island_id,
-        views.timeout_minutes,
-        views.cut_at_midnight,
-        views.cut_on_campaign,
+        reports.event_key,
+        reports.received_hour,
+        viewed.visitor_key,
+        of_views.session_id,
+        of_views.island_id,
+        viewed.timeout_minutes,
+        viewed.cut_at_midnight,
+        viewed.cut_on_campaign,
         false as is_conversion,
-        views.date,
-        views.island_started_at,
-        case when attention.session_first_event = views.session_first_event then read.occurred_at end as lasts_until
-    from read
-    inner join sessionised as views on read.event = views.event and views.is_attention = 0
-    left join sessionised as attention
-        on read.event_key = attention.event_key
-        and read.received_hour = attention.received_hour
-        and attention.is_attention = 1
+        viewed.date,
+        of_views.island_started_at,
+        of_views.lasts_until
+    from of_views
+    left join moments as reports on of_views.report_who = reports.who and of_views.report_place = reports.place
+    left join moments as viewed on of_views.who = viewed.who and of_views.place = viewed.place
 
     union all
 
@@ -409,8 +500,8 @@ settled as (
         null as island_started_at,
         null as lasts_until
     from moments
-    left join read on moments.event_key = read.event_key and moments.received_hour = read.received_hour
-    where not moments.is_act and read.event_key is null
+    left join read on moments.who = read.report_who and moments.place = read.report_place
+    where not moments.is_act and read.report_place is null
 
 ),
 
@@ -429,7 +520,7 @@ final as (
         settled.is_conversion,
         sites.currency as site_currency,
         settled.date,
-        cast(to_group.occurred_at as date) as occurred_on,
+        {{ utc_date('to_group.occurred_at') }} as occurred_on,
         settled.island_started_at,
         settled.lasts_until
     from to_group

@@ -31,7 +31,7 @@ kinds as (
         is_amount_unreadable,
         is_repeated_order,
         {{ is_passive() }} and session_id is null as is_unattributed,
-        not {{ is_request() }} and date_trunc('hour', occurred_at) < received_hour as is_late,
+        not {{ is_request() }} and occurred_at < received_hour as is_late,
         count(*) as lines
     from {{ ref('events') }}
     where {% if is_partial() %}received_hour in ({{ hours_anew() }}){% else %}true{% endif %}
@@ -39,7 +39,7 @@ kinds as (
         client_id, site_id, received_hour, is_bot, coalesce(bot_class, '(unknown)'), coalesce(consent_tier, 1),
         coalesce(clock, '(unknown)'), host, is_amount_unreadable, is_repeated_order,
         {{ is_passive() }} and session_id is null,
-        not {{ is_request() }} and date_trunc('hour', occurred_at) < received_hour
+        not {{ is_request() }} and occurred_at < received_hour
 
 ),
 

@@ -54,7 +54,7 @@ looking as (
 -- each event with the dates on which the one before it can be
 seeking as (
 
-    select carrying.*, cast(carrying.occurred_at - interval '12 hours' as date) as found_on
+    select carrying.*, {{ utc_date(minutes_later('carrying.occurred_at', -720)) }} as found_on
     from carrying
     inner join looking on carrying.session_id = looking.session_id
     union

@@ -22,7 +22,7 @@ timed as (
     left join sites on events.client_id = sites.client_id and events.site_id = sites.site_id
     {{ join_zone_days('tomorrow', "coalesce(sites.timezone, 'UTC')", days_later('events.date', 1)) }}
     -- late: received in a later hour than the one it occurred in, whose files are out already
-    where date_trunc('hour', events.occurred_at) < events.received_hour
+    where events.occurred_at < events.received_hour
 
 ),
 
