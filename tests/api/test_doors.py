@@ -2,10 +2,10 @@
 
 import json
 import logging
-import time
 
 import pytest
 from support.api_builders import KEYS, api_key, served, two_clients
+from support.waiting import wait_until
 
 JSON_PROBLEM = "application/problem+json"
 
@@ -141,22 +141,13 @@ def test_the_page_of_the_api_loads_nothing_from_anywhere(api):
 def test_the_log_has_the_name_of_the_key_and_no_key_no_query_and_no_visitor(api, caplog):
     with caplog.at_level(logging.INFO, logger="footfall.api"):
         api.ask("GET", "/v1/visitors/a-visitors-id?site_id=shop")
-        line = json.loads(_written_about("visitors", caplog))
 
+        # The line is written once the answer is on its way.
+        written = wait_until(lambda: [r.message for r in caplog.records if "visitors" in r.message])
+    line = json.loads(written[0])
     assert (line["api_key_name"], line["route"], line["status_code"]) == (
         "one/read",
         "/v1/visitors/{visitor_id}",
         404,
     )
     assert "a-visitors-id" not in caplog.text and KEYS["read"] not in caplog.text and "shop" not in line
-
-
-def _written_about(word: str, caplog, seconds: float = 60) -> str:
-    """The log's line with a word: it is written after the answer is sent."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        for record in tuple(caplog.records):
-            if word in record.message:
-                return record.message
-        time.sleep(0.01)
-    raise AssertionError(f"no line with {word} within {seconds:.0f} s: {caplog.text}")
