@@ -8,8 +8,9 @@ values, and put back from there.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 import dagster as dg
 
@@ -43,28 +44,45 @@ def show(instance: dg.DagsterInstance, partitions: Mapping[dg.AssetKey, dg.Parti
 
     An asset that no event was ever written of has no bar yet.
     """
-    for key, spans in _known(instance, partitions).items():
-        definition = partitions[key]
-        if not spans or not isinstance(definition, dg.TimeWindowPartitionsDefinition):
-            continue
-        instance.get_status_by_partition(key, [], definition)  # Dagster then adds the newest events
-        record = next(iter(instance.get_asset_records([key])), None)
-        shown = record.asset_entry.cached_status if record else None
-        if shown is None:
-            continue
-        whole = before = shown.deserialize_materialized_partition_subsets(definition)
-        for begin, end in spans:
-            begin = max(begin, definition.start.timestamp())
-            if begin < end:
-                window = dg.TimeWindow(datetime.fromtimestamp(begin, UTC), datetime.fromtimestamp(end, UTC))
-                whole |= definition.get_partition_subset_in_time_window(window)
-        if whole != before:
+    wanted = {
+        key: (definition, spans)
+        for key, spans in _known(instance, partitions).items()
+        if spans and isinstance(definition := partitions[key], dg.TimeWindowPartitionsDefinition)
+    }
+    # An asset costs Dagster a dozen looks into its store, all of them together seconds.
+    shown = _summaries(instance, wanted)
+    lacking = [
+        key
+        for key, (definition, spans) in wanted.items()
+        if key not in shown
+        or shown[key].partitions_def_id != definition.get_serializable_unique_identifier()
+        or _whole(shown[key], definition, spans)
+    ]
+    for key in lacking:
+        instance.get_status_by_partition(key, [], wanted[key][0])  # Dagster then adds the newest events
+    for key, summary in _summaries(instance, lacking).items():
+        if whole := _whole(summary, *wanted[key]):
             instance.update_asset_cached_status_data(
-                key,
-                shown._replace(
-                    serialized_materialized_partition_subset=whole.serialize(),
-                ),
+                key, summary._replace(serialized_materialized_partition_subset=whole.serialize())
             )
+
+
+def _summaries(instance: dg.DagsterInstance, keys: Collection[dg.AssetKey]) -> dict[dg.AssetKey, Any]:
+    """What Dagster has at hand of each asset's partitions, where it has that."""
+    records = instance.get_asset_records(list(keys)) if keys else []
+    entries = (record.asset_entry for record in records)
+    return {entry.asset_key: entry.cached_status for entry in entries if entry.cached_status}
+
+
+def _whole(summary: Any, definition: dg.TimeWindowPartitionsDefinition, spans: Iterable[Span]) -> Any:
+    """The partitions of a summary and of these spans together; None where the summary has them all."""
+    whole = before = summary.deserialize_materialized_partition_subsets(definition)
+    for begin, end in spans:
+        begin = max(begin, definition.start.timestamp())
+        if begin < end:
+            window = dg.TimeWindow(datetime.fromtimestamp(begin, UTC), datetime.fromtimestamp(end, UTC))
+            whole |= definition.get_partition_subset_in_time_window(window)
+    return None if whole == before else whole
 
 
 def merged(spans: Iterable[Span]) -> list[Span]:
