@@ -5,6 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 from footfall import bucket_log, keys, notes
 from footfall.bucket_log import FOLDER, POINTER, REMOVALS, STATEMENTS, Leaf, Removal, RemovedKey, Statement
@@ -90,11 +91,13 @@ def read_log(
     """The log below a root; None where no checkpoint of it can be believed. What is odd is said."""
     mine = [key.removeprefix(above) for key in sizes if key.startswith(above + FOLDER)]
     kept = _kept(above, mine, trusted, read, say)
-    newest = _newest(above, sizes, trusted, kept, read, say)
+    pointed = _open(above, POINTER, trusted, read, say) if above + POINTER in sizes else None
+    newest = _newest(above, sizes, pointed, kept, say)
     if newest is None:
         return None
     log = FoundLog(above, newest)
     _read_leaves(log, mine, {each for _, each in kept}, read, say)
+    _look_for_forks(log, [*kept, *([(POINTER, pointed)] if pointed else [])], say)
     for _, leaf in sorted(log.leaves.items()):
         log.newest[leaf.key] = leaf
     _read_records(log, sizes, trusted, read)
@@ -135,20 +138,16 @@ def _kept(
 def _newest(
     above: str,
     sizes: Mapping[str, int],
-    trusted: Mapping[str, bytes],
+    pointed: Checkpoint | None,
     kept: list[tuple[str, Checkpoint]],
-    read: Read,
     say: Say,
 ) -> Checkpoint | None:
-    pointed = None
-    if above + POINTER in sizes:
-        pointed = _open(above, POINTER, trusted, read, say)
-    else:
+    if above + POINTER not in sizes:
         say(f"{above}{POINTER}: is missing, and other parts of the log are there")
     if kept and pointed is not None and kept[-1][1].size > pointed.size:
         key, longer = kept[-1]
         say(f"{above}{POINTER}: has {pointed.size} leaves and is older than {key} with {longer.size}")
-    known = [each for _, each in kept] + ([pointed] if pointed else [])
+    known = ([pointed] if pointed else []) + [each for _, each in kept]
     for key, each in kept:
         if pointed is not None and each.origin != pointed.origin:
             say(f"{above}{key}: is of the log {each.origin}, and this is {pointed.origin}")
@@ -204,6 +203,24 @@ def _read_leaves(log: FoundLog, mine: Iterable[str], kept: set[Checkpoint], read
         entries = _entries(above, key, read, say)
         if len(beyond) == 1 and entries is not None and entries[0] != tip:
             say(f"{above}{key}: does not go on where the log ends, and is no part of it")
+
+
+def _look_for_forks(log: FoundLog, checkpoints: Iterable[tuple[str, Checkpoint]], say: Say) -> None:
+    """Is every checkpoint that was ever signed one of this history? Another was shown to somebody else."""
+    known = sorted(
+        (each.size, key, each.root)
+        for key, each in checkpoints
+        if each.origin == log.checkpoint.origin and each.size <= log.checkpoint.size
+    )
+    tip = Frontier()
+    for size, key, root in known if log.is_whole else ():
+        tip = tip.extended(log.leaves[number].hash for number in range(tip.size, size))
+        if tip.root != root:
+            say(f"{log.above}{key}: its {size} leaves are others than the log's: there are two histories")
+    for (size, key, root), (also, beside, other) in pairwise(known if not log.is_whole else ()):
+        if size == also and root != other:
+            said = f"its {size} leaves are others than {beside} says"
+            say(f"{log.above}{key}: {said}: there are two histories")
 
 
 def _entries(above: str, key: str, read: Read, say: Say) -> tuple[Frontier, list[Leaf]] | None:

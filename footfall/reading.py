@@ -162,9 +162,11 @@ def _bound(said: Bound, what: str) -> date | datetime | None:
 
 
 def _given(key: Keys) -> dict[str, bytes]:
-    several = [key] if isinstance(key, bytes | str | Path) else list(key or ())
+    several = [key] if isinstance(key, bytes | str | Path) or not isinstance(key, Iterable) else list(key)
     found = {}
     for each in several:
+        if not isinstance(each, bytes | str | Path):
+            raise FootfallError(f"key: {each!r} is no public key: give its PEM, the path of one, or several")
         try:
             name, pem = public_key(each if isinstance(each, bytes) else Path(each).read_bytes())
         except (OSError, ValueError) as error:

@@ -267,6 +267,8 @@ def test_only_a_key_that_is_trusted_counts(at, tmp_path):
     assert "which is not known here" in refused(without_log(folder), "events", key=other, unlogged=True)
     assert "is no public key" in refused(folder, "events", key=b"x")
     assert "No such file" in refused(folder, "events", key=tmp_path / "none.pem")
+    for odd in (5, [None], {"a": 5}.values()):
+        assert "is no public key: give its PEM" in refused(folder, "events", key=odd)
 
 
 def test_mistakes_of_the_caller_are_one_line(at, tmp_path):

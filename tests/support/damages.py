@@ -107,6 +107,13 @@ def put_back_pointer(bucket, _):
     bucket.put("events/_latest.json", json.dumps(said).encode())
 
 
+def fork(bucket, size, key):
+    """A checkpoint of so many leaves that our own key signed, and that is not how the log was then."""
+    checkpoint = Checkpoint("footfall/acme/main", size, hashlib.sha256(b"another history").digest())
+    note = notes.signed(checkpoint, signer())
+    bucket.put(key or bucket_log.checkpoint_key(checkpoint, note, "2026-11-21"), note)
+
+
 def older_newest_checkpoint(bucket, then):
     bucket.put("_log/checkpoint", then.get("_log/checkpoint"))
 
@@ -215,6 +222,22 @@ DAMAGES = {
         "_log/checkpoint: is of the client beta, not of acme",
     ),
     "an older checkpoint": (older_newest_checkpoint, "_log/checkpoint: has 61 leaves and is older than"),
+    "a checkpoint of another history beside the newest": (
+        lambda b, _: fork(b, 113, None),
+        "its 113 leaves are others than the log's: there are two histories",
+    ),
+    "a checkpoint of another history in the place of the newest": (
+        lambda b, _: fork(b, 113, "_log/checkpoint"),
+        "_log/checkpoint: its 113 leaves are others than _log/checkpoints/dt=",
+    ),
+    "an older checkpoint of another history": (
+        lambda b, _: fork(b, 61, None),
+        "its 61 leaves are others than the log's: there are two histories",
+    ),
+    "a checkpoint of another history in the midst of a run's leaves": (
+        lambda b, _: fork(b, 60, None),
+        "its 60 leaves are others than the log's: there are two histories",
+    ),
     "the kept checkpoints deleted": (
         lambda b, _: drop(b, "_log/checkpoints/"),
         "_log/checkpoints/: the checkpoint of 11 leaves is missing",
