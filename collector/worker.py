@@ -10,7 +10,7 @@ import resource
 import signal
 import socket
 import threading
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -31,6 +31,7 @@ from collector.watch import LakeWatch, OwnersWatch, RegistryWatch
 from collector.worker_folders import open_spool
 from footfall import installed
 from footfall.address import networks
+from footfall.agent_keys import AgentKeys
 from footfall.allowed import Allowed
 from footfall.durable import require_known_lake
 from footfall.errors import FootfallError
@@ -49,8 +50,8 @@ LAKE_ANSWER_SECONDS = 3.0
 REGISTRY_SECONDS = 2.0
 #: Seconds between two lines in the log that say what was answered.
 SUMMARY_SECONDS = 60.0
-#: Seconds between two looks at the file of places.
-GEO_SECONDS = 2.0
+#: Seconds between two looks at the table of places, and at the keys of agents.
+FILES_SECONDS = 2.0
 #: Seconds between two questions to a lake that was away, and to it about salts that are our own. Lower: more
 #: knocking, and fewer events under a salt that only we know.
 LAKE_SECONDS = 10.0
@@ -77,7 +78,8 @@ def run(settings: Settings, *, number: int = 0, descriptor: int | None = None) -
     """
     give_back_freed()
     geo = GeoFile.of(settings.geoip, settings.home)
-    senders = Senders(networks(settings.trusted_proxies), settings.address_header, geo.place)
+    agents = AgentKeys(settings.agents)
+    senders = Senders(networks(settings.trusted_proxies), settings.address_header, geo.place, agents.of)
     if not settings.clients.is_dir():
         raise FootfallError(
             f"the folder of client files {settings.clients} does not exist; set FOOTFALL_CLIENTS"
@@ -125,7 +127,7 @@ def run(settings: Settings, *, number: int = 0, descriptor: int | None = None) -
                         LakeWatch(lake, shipper, collector),
                         salts,
                         number,
-                        geo,
+                        (geo.reload, agents.reload),
                         clock,
                     )
                 )
@@ -184,7 +186,7 @@ async def _serve(
     lake: LakeWatch,
     salts: KeptSalts,
     number: int,
-    geo: GeoFile,
+    files: Sequence[Callable[[], None]],
     clock: LiveClock,
 ) -> None:
     stop = asyncio.Event()
@@ -210,7 +212,7 @@ async def _serve(
         asyncio.create_task(
             _every(SALT_SECONDS, lambda: destroy_salts(salts, collector, clock()), at_once=True)
         ),
-        asyncio.create_task(_every(GEO_SECONDS, geo.reload)),
+        *(asyncio.create_task(_every(FILES_SECONDS, reload)) for reload in files),
     ]
     server = Server(collector, Limits(MAX_BODY_BYTES, connections=min(CONNECTIONS, _descriptors())))
     # What is here now stays for ever: no collection need look at it again.

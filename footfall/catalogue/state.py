@@ -182,6 +182,14 @@ HOME: tuple[Place, ...] = (
         has_version=True,
     ),
     Place(
+        "agents",
+        "the keys by which AI agents sign their requests, a file an agent",
+        "`footfall agents`",
+        Keep.AGAIN,
+        Kind.FOLDER,
+        again="`footfall agents fetch`",
+    ),
+    Place(
         "geoip",
         "the table that says where addresses are, with its licence; `now` is a link to the one in force",
         "`footfall geoip install`",
