@@ -107,8 +107,8 @@ HOME: tuple[Place, ...] = (
     ),
     Place(
         "access.sqlite",
-        "the operator's API keys as hashes, when each key was last used at the API, answers to acts",
-        "`footfall keys`, `footfall api`",
+        "the operator's API keys as hashes, when each key was last used, answers to acts",
+        "`footfall keys`, `footfall api`, the collector",
         Keep.BACKUP,
         Kind.SQLITE,
         remedy="put it back from your backup, or move it away and make the operator's keys anew",
