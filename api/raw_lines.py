@@ -15,7 +15,7 @@ import zstandard
 
 from footfall.hours import HOUR, floor
 from footfall.keys import client_of_raw_object, raw_prefix
-from footfall.spool_tail import Segment, is_here, segments
+from footfall.spool_tail import Segment, is_here, last_life, segments
 from footfall.store import NotFound, ObjectInfo, ObjectStore
 
 #: Bytes of objects as they are read for one answer, and those kept inflated. More: older minutes of busy
@@ -25,6 +25,8 @@ MOST_BYTES, MOST_KEPT = 32 << 20, 64 << 20
 MOST_INFLATED = 64 << 20
 #: Seconds from the end of a segment until the lake has it, unless one of the two is in trouble.
 UPLOAD_SECONDS = 15
+#: A collector shows every two seconds that it lives; one that has not for so long takes nothing any more.
+ALIVE = timedelta(seconds=20)
 
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
@@ -76,7 +78,11 @@ class RawLines:
                     seen.add(event_id)
                     found.append(line)
         others = any(not self._is_ours(info.key) for info in objects)
-        return Seen(found, is_whole, now if here and not others else now - self._behind)
+        if not here or others:
+            return Seen(found, is_whole, now - self._behind)
+        life = last_life(self._spool)
+        is_dead = life is not None and now - life > ALIVE
+        return Seen(found, is_whole, life if is_dead and life is not None else now)
 
     def _objects(self, client_id: str, start: datetime, now: datetime) -> Iterator[ObjectInfo]:
         """Those that may hold lines of the client, the newest hour first."""

@@ -12,7 +12,7 @@ from api.raw_lines import RawLines
 from api.tables import Tables
 from api.tasks import Tasks
 from footfall.access.holders import Holders
-from footfall.access.register import NAME, note_use, operator_keys
+from footfall.access.register import NAME, note_uses, operator_keys
 from footfall.access.request_limits import RequestLimits
 from footfall.clients import Client, Registry, registry_of
 from footfall.errors import FootfallError
@@ -84,7 +84,7 @@ class Service:
             return
         self._used[sha256] = at
         try:
-            note_use(self.settings.home, sha256, self.now())
+            note_uses(self.settings.home, {sha256: self.now()})
         except (FootfallError, OSError) as error:
             log.warning("that a key was used cannot be noted: %s", error)
 

@@ -84,6 +84,8 @@ class Collector:
         clock = self._now = now or LiveClock()
         has_jumped = (lambda: clock.has_jumped) if isinstance(clock, LiveClock) else None
         self.counters = Counters()
+        #: SHA-256 of an API key → when it was last used, of those that nobody has noted down yet.
+        self.key_uses: dict[str, datetime] = {}
         self._limits = Limits(
             address_rate=options.address_rate, site_rate=options.site_rate, key_rate=options.key_rate
         )
@@ -354,6 +356,7 @@ class Collector:
         limited = self._limits.of_key(holder.key.sha256, holder.key.requests_per_minute, request.started)
         if limited is not None:
             raise limited
+        self.key_uses[holder.key.sha256] = self._now()
 
     def _reader(self, request: Request) -> KeyHolder:
         holder = holder_of(request.headers, self._sites, "read", self._now())

@@ -164,6 +164,7 @@ class Intake:
                 sender._replace(place=NOWHERE) if is_shared else sender,
                 salt,
                 previous,
+                None if is_shared else self._senders.claim(request, received_at),
             )
             for n, event in enumerate(events):
                 is_declared = site.declares(event.host)

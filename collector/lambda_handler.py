@@ -29,6 +29,7 @@ from collector.spool import NotDurable, SpoolState
 from collector.targets import targets
 from footfall import installed
 from footfall.address import networks
+from footfall.agent_keys import AgentKeys
 from footfall.allowed import Allowed
 from footfall.clients import load_registry
 from footfall.durable import open_lake
@@ -120,7 +121,7 @@ class Function:
             log.error("client file set aside: %s", mistake)
         geo = GeoFile.of(settings.geoip, settings.home)
         trusted = networks(settings.trusted_proxies)
-        senders = Senders(trusted, settings.address_header, geo.place)
+        senders = Senders(trusted, settings.address_header, geo.place, AgentKeys(settings.agents).of)
         self._loop = asyncio.new_event_loop()
         self._collector = Collector(
             spool=LakeAppends(lake, settings.collector_id),

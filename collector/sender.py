@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from collector.server.message import Request
 from collector.targets import KeyHolder
 from footfall import consent
 from footfall.address import Network, client_address, forwarded_hops, is_trusted, single_hop
@@ -21,6 +22,7 @@ from footfall.persons import Person
 from footfall.privacy import VisitorHash
 from footfall.scrub import scrub_user_agent
 from footfall.setting_kinds import ADDRESS_HEADERS
+from footfall.web_bot_auth import Claim, KeyOf, claim_of
 
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
@@ -43,8 +45,12 @@ class Senders:
         trusted: Sequence[Network] = (),
         header: str = ADDRESS_HEADERS[0],
         locate: Callable[[str], Place] | None = None,
+        agent_key: KeyOf = lambda _agent, _key_id: None,
     ) -> None:
-        """`header` is the one that says the address; `locate` finds the place of an address."""
+        """`header` is the one that says the address; `locate` finds the place of an address, `agent_key` the
+        key of an agent that signs.
+        """
+        self._agent_key = agent_key
         self._trusted = trusted
         self._header = header.encode()
         self._locate = locate
@@ -64,6 +70,12 @@ class Senders:
         if place is None:
             place = self._locate(address) if self._locate is not None else NOWHERE
         return Sender(address, place)
+
+    def claim(self, request: Request, now: datetime) -> Claim | None:
+        """What a request says of the agent that sent it."""
+        if b"signature-agent" not in request.headers:
+            return None
+        return claim_of(request.method, request.path, request.query, request.headers, self._agent_key, now)
 
     def place_of(self, address: str) -> Place:
         """Where an address is that somebody states."""
@@ -99,6 +111,7 @@ def receipt(
     sender: Sender,
     visitors: VisitorHash | None,
     previous_visitors: VisitorHash | None = None,
+    claim: Claim | None = None,
 ) -> Receipt:
     """What is stored of a request beside its events. Without `visitors` nobody is recognised."""
     agent = agent_of(headers)
@@ -125,6 +138,7 @@ def receipt(
         gpc_policy=site.gpc_policy,
         dnt_policy=site.dnt_policy,
         links_consent=site.consent_link == "session",
+        agent=claim.text if claim is not None else None,
     )
 
 

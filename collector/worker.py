@@ -10,9 +10,11 @@ import resource
 import signal
 import socket
 import threading
-from collections.abc import Callable, Coroutine, Generator
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine, Generator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import datetime
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from collector.app import Collector
@@ -30,13 +32,16 @@ from collector.spool import Spool
 from collector.watch import LakeWatch, OwnersWatch, RegistryWatch
 from collector.worker_folders import open_spool
 from footfall import installed
+from footfall.access.register import note_uses
 from footfall.address import networks
+from footfall.agent_keys import AgentKeys
 from footfall.allowed import Allowed
 from footfall.durable import require_known_lake
 from footfall.errors import FootfallError
 from footfall.event import MAX_BODY_BYTES
 from footfall.geo import GeoFile
 from footfall.settings import Settings
+from footfall.spool_tail import show_life
 from footfall.store import ObjectStore, StoreError, open_store
 
 log = logging.getLogger("collector")
@@ -49,8 +54,10 @@ LAKE_ANSWER_SECONDS = 3.0
 REGISTRY_SECONDS = 2.0
 #: Seconds between two lines in the log that say what was answered.
 SUMMARY_SECONDS = 60.0
-#: Seconds between two looks at the file of places.
-GEO_SECONDS = 2.0
+#: Seconds between two notes of which API keys were used. Longer: fewer writes, and less is known of a crash.
+USES_SECONDS = 60.0
+#: Seconds between two signs of life, and two looks at the table of places, and at the keys of agents.
+FILES_SECONDS = 2.0
 #: Seconds between two questions to a lake that was away, and to it about salts that are our own. Lower: more
 #: knocking, and fewer events under a salt that only we know.
 LAKE_SECONDS = 10.0
@@ -77,7 +84,8 @@ def run(settings: Settings, *, number: int = 0, descriptor: int | None = None) -
     """
     give_back_freed()
     geo = GeoFile.of(settings.geoip, settings.home)
-    senders = Senders(networks(settings.trusted_proxies), settings.address_header, geo.place)
+    agents = AgentKeys(settings.agents)
+    senders = Senders(networks(settings.trusted_proxies), settings.address_header, geo.place, agents.of)
     if not settings.clients.is_dir():
         raise FootfallError(
             f"the folder of client files {settings.clients} does not exist; set FOOTFALL_CLIENTS"
@@ -97,6 +105,7 @@ def run(settings: Settings, *, number: int = 0, descriptor: int | None = None) -
             segment_bytes=settings.segment_bytes,
             spool_bytes=settings.spool_bytes,
         )
+        show_life(spool.folder)
         # One for all: what is stamped, closed and destroyed goes by the same time.
         clock = LiveClock()
         shipper = Shipper(spool, lake, closer=Closer(spool, lake, settings.collector_id, now=clock))
@@ -125,7 +134,7 @@ def run(settings: Settings, *, number: int = 0, descriptor: int | None = None) -
                         LakeWatch(lake, shipper, collector),
                         salts,
                         number,
-                        geo,
+                        (geo.reload, agents.reload, partial(show_life, spool.folder)),
                         clock,
                     )
                 )
@@ -184,7 +193,7 @@ async def _serve(
     lake: LakeWatch,
     salts: KeptSalts,
     number: int,
-    geo: GeoFile,
+    files: Sequence[Callable[[], None]],
     clock: LiveClock,
 ) -> None:
     stop = asyncio.Event()
@@ -210,7 +219,8 @@ async def _serve(
         asyncio.create_task(
             _every(SALT_SECONDS, lambda: destroy_salts(salts, collector, clock()), at_once=True)
         ),
-        asyncio.create_task(_every(GEO_SECONDS, geo.reload)),
+        *(asyncio.create_task(_every(FILES_SECONDS, work)) for work in files),
+        asyncio.create_task(_every(USES_SECONDS, lambda: note_key_uses(settings.home, collector))),
     ]
     server = Server(collector, Limits(MAX_BODY_BYTES, connections=min(CONNECTIONS, _descriptors())))
     # What is here now stays for ever: no collection need look at it again.
@@ -226,6 +236,8 @@ async def _serve(
     finally:
         for task in upkeep:
             task.cancel()
+        with suppress(FootfallError, OSError):
+            note_key_uses(settings.home, collector)
 
 
 def _descriptors() -> int:
@@ -241,6 +253,18 @@ def _log_kind(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None
     """What went wrong outside of any request: its kind, never its text, which may quote a visitor."""
     error = context.get("exception")
     log.error("unexpected %s in the event loop", type(error).__name__ if error else "message")
+
+
+def note_key_uses(home: Path, collector: Collector) -> None:
+    """Note down when API keys were last used. Raises FootfallError; then they are noted the next time."""
+    uses, collector.key_uses = collector.key_uses, {}
+    if not uses:
+        return
+    try:
+        note_uses(home, uses)
+    except (FootfallError, OSError):
+        collector.key_uses = uses | collector.key_uses
+        raise
 
 
 def destroy_salts(salts: KeptSalts, collector: Collector, now: datetime) -> None:

@@ -162,7 +162,7 @@ def lines(settings: Settings, client_id: str | None) -> list[str]:
     for owner, keys in whose:
         for key in keys:
             at = used.get(key.sha256)
-            said = f"last used {at:%Y-%m-%d %H:%M}" if at else "never used at the API"
+            said = f"last used {at:%Y-%m-%d %H:%M}" if at else "never used"
             until = f", valid until {key.expires_at:%Y-%m-%d %H:%M}" if key.expires_at else ""
             until = until if key.is_valid(now) else ", over"
             found.append(

@@ -76,7 +76,7 @@ def new(
 @client()
 @with_state
 def list_(settings: Settings, client_id: str | None) -> int:
-    """Every key: whose, what it may do, when it was last used at the API."""
+    """Every key: whose, what it may do, when it was last used."""
     lines = list(key_changes.lines(settings, client_id))
     print("\n".join(lines) or "no key yet: `footfall keys new` makes one")
     return 0

@@ -1,14 +1,18 @@
-"""`footfall mcp`: the API's questions as tools of the Model Context Protocol, for who starts this process."""
+"""`footfall mcp`: the API's questions as tools of the Model Context Protocol: for who starts this process, or
+over HTTP for whoever sends a key.
+"""
 
 import json
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from typing import Any
 
 import click
 
 from api.assistants import Tool, answer_of, tools_of
 from commands.state import with_settings
+from footfall.access.presented import presented_key
 from footfall.errors import FootfallError
 from footfall.settings import Settings
 
@@ -21,14 +25,17 @@ _INSTRUCTIONS = (
 
 
 @click.command()
+@click.option("--port", type=click.IntRange(1, 65535), help="Serve over HTTP on this port, at /mcp.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on, with --port.")
 @with_settings
-def command(settings: Settings) -> int:
-    """Let an assistant ask the API, over standard input and output: docs/api.md.
+def command(settings: Settings, port: int | None, host: str) -> int:
+    """Let an assistant ask the API, over standard input and output or over HTTP: docs/api.md.
 
     FOOTFALL_ASSISTANT_KEY is a key that may `assist` (or `read`), FOOTFALL_ASSISTANT_URL the API's address.
+    Over HTTP each request brings its own key, as to the API.
     """
-    key = settings.assistant_key
-    if not key:
+    key = settings.assistant_key or ""
+    if not key and port is None:
         raise FootfallError(
             "FOOTFALL_ASSISTANT_KEY is not set: `footfall keys new CLIENT --permission assist` makes one"
         )
@@ -38,16 +45,64 @@ def command(settings: Settings) -> int:
         raise FootfallError("the package mcp is missing: pip install 'footfall[mcp]'") from None
     address = settings.assistant_url or f"http://127.0.0.1:{settings.api_port}"
     found = tools_of(json.loads(_ask(address, key, "GET", "/openapi.json", None)[1]))
-    _serve(address, key, {each.name: each for each in found})
+    known = {each.name: each for each in found}
+    if port is None:
+        _serve(_server(address, known, lambda _request: key))
+    else:
+        _serve_http(_server(address, known, _key_of), host, port)
     return 0
 
 
-def _serve(address: str, key: str, known: dict[str, Tool]) -> None:
+def _serve(server: Any) -> None:
     """Answer until standard input ends."""
+    import anyio
+    from mcp.server.stdio import stdio_server
+
+    async def serve() -> None:
+        async with stdio_server() as (incoming, outgoing):
+            await server.run(incoming, outgoing, server.create_initialization_options())
+
+    anyio.run(serve)
+
+
+def _serve_http(server: Any, host: str, port: int) -> None:
+    """Answer over HTTP until the end: each request by itself, and none without a key."""
+    import uvicorn
+    from mcp.server.transport_security import TransportSecuritySettings
+
+    # Nothing here has a key, so a page that reaches this machine by a name of its own gains nothing.
+    safe = TransportSecuritySettings(enable_dns_rebinding_protection=False)
+    app = server.streamable_http_app(
+        json_response=True, stateless_http=True, transport_security=safe, host=host
+    )
+    print(f"MCP: http://{host}:{port}/mcp", flush=True)
+    uvicorn.run(_keyed(app), host=host, port=port, log_level="warning", access_log=False, server_header=False)
+
+
+def _keyed(app: Any) -> Any:
+    """The application, for requests that bring a key; the API looks whether it is one."""
+
+    async def asked(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http" and presented_key(dict(scope["headers"])) is None:
+            body = b'{"error": "send a key that may assist, as Authorization: Bearer KEY"}'
+            headers = [(b"content-type", b"application/json"), (b"www-authenticate", b"Bearer")]
+            await send({"type": "http.response.start", "status": 401, "headers": headers})
+            await send({"type": "http.response.body", "body": body})
+            return
+        await app(scope, receive, send)
+
+    return asked
+
+
+def _key_of(request: Any) -> str:
+    return presented_key(dict(request.headers.raw)) or ""
+
+
+def _server(address: str, known: dict[str, Tool], key_of: Callable[[Any], str]) -> Any:
+    """A server of tools. `key_of`: the key of an HTTP request; None stands for standard input."""
     import anyio
     import mcp_types as types
     from mcp.server.lowlevel import Server
-    from mcp.server.stdio import stdio_server
 
     async def list_tools(_context: Any, _params: Any) -> types.ListToolsResult:
         return types.ListToolsResult(
@@ -62,13 +117,15 @@ def _serve(address: str, key: str, known: dict[str, Tool]) -> None:
             ]
         )
 
-    async def call_tool(_context: Any, params: types.CallToolRequestParams) -> types.CallToolResult:
+    async def call_tool(context: Any, params: types.CallToolRequestParams) -> types.CallToolResult:
         tool = known.get(params.name)
         if tool is None:
             return said(f"there is no tool {params.name!r}; there are {', '.join(sorted(known))}")
         path, body = tool.request(params.arguments or {})
         try:
-            status, text = await anyio.to_thread.run_sync(_ask, address, key, tool.method, path, body)
+            status, text = await anyio.to_thread.run_sync(
+                _ask, address, key_of(context.request), tool.method, path, body
+            )
         except FootfallError as error:
             return said(str(error))
         if status != 200:
@@ -80,22 +137,14 @@ def _serve(address: str, key: str, known: dict[str, Tool]) -> None:
     def said(problem: str) -> types.CallToolResult:
         return types.CallToolResult(content=[types.TextContent(type="text", text=problem)], is_error=True)
 
-    server: Any = Server(
-        "footfall", instructions=_INSTRUCTIONS, on_list_tools=list_tools, on_call_tool=call_tool
-    )
-
-    async def serve() -> None:
-        async with stdio_server() as (incoming, outgoing):
-            await server.run(incoming, outgoing, server.create_initialization_options())
-
-    anyio.run(serve)
+    return Server("footfall", instructions=_INSTRUCTIONS, on_list_tools=list_tools, on_call_tool=call_tool)
 
 
 def _ask(address: str, key: str, method: str, path: str, body: bytes | None) -> tuple[int, str]:
     """Status and text of an answer. Raises FootfallError where there is none."""
     if not address.startswith(("http://", "https://")):
         raise FootfallError(f"FOOTFALL_ASSISTANT_URL is {address!r}: write http://… or https://…")
-    headers = {"authorization": f"Bearer {key}", "accept": "application/json"}
+    headers = {"accept": "application/json"} | ({"authorization": f"Bearer {key}"} if key else {})
     if body is not None:
         headers["content-type"] = "application/json"
     try:

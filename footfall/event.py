@@ -234,7 +234,7 @@ class Receipt(msgspec.Struct, frozen=True):
     `city` are where the address was; `source` is how the event came. `consent_default`, `gpc_policy` and
     `dnt_policy` are the site's. `token`: the id by which a program with a key knows the person, where the
     event has no `visitor`. `links_consent`: whether an event that begins a first-party id carries the daily
-    one too.
+    one too. `agent`: which agent the request names, behind what its signature is worth.
     """
 
     client_id: str
@@ -255,6 +255,7 @@ class Receipt(msgspec.Struct, frozen=True):
     dnt_policy: consent.DntPolicy = "tier1"
     token: str | None = None
     links_consent: bool = False
+    agent: str | None = None
 
 
 _loss_decoder = msgspec.json.Decoder(_Loss)
@@ -516,7 +517,11 @@ def true_time(received: datetime, sent_at: int | None, occurred: datetime | None
     return min(corrected, received)
 
 
-_EventEnvelope = msgspec.defstruct("_EventEnvelope", [field.name for field in fields_of("event")])
+_EventEnvelope = msgspec.defstruct(
+    "_EventEnvelope",
+    [(each.name, Any, msgspec.UNSET) if each.is_rare else each.name for each in fields_of("event")],
+    kw_only=True,
+)
 _RefusedEnvelope = msgspec.defstruct("_RefusedEnvelope", [field.name for field in fields_of("refused")])
 
 #: Version of the stored line. A reader meets lines of every version that was ever written.
@@ -589,6 +594,7 @@ def event_line(
         sent_at=sent_at if sent_at is not None and EARLIEST_TIME <= sent_at <= LATEST_TIME else None,
         source=receipt.source,
         redactions=event.redactions,
+        agent=receipt.agent or msgspec.UNSET,
         event=msgspec.Raw(raw),
     )
     return _encode(envelope)

@@ -446,6 +446,11 @@ class Settings(BaseSettings):
         return self.home / "ledger.sqlite"
 
     @property
+    def agents(self) -> Path:
+        """Folder of the keys by which AI agents sign (footfall.agent_keys)."""
+        return self.home / "agents"
+
+    @property
     def audit(self) -> Path:
         """The file of what administrators did (footfall.access.audit)."""
         return self.home / "audit.jsonl"

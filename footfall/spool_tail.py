@@ -1,6 +1,8 @@
 """What a collector on this machine has taken and not put into the lake yet: looked at, never touched."""
 
+import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +29,25 @@ class Segment:
         except OSError:
             # Sealed since, which has the same lines under another name; or shipped, and in the lake.
             return b"" if self.is_sealed else Segment(self.path.with_suffix(SEALED), True).lines()
+
+
+#: In the folder of a worker, and touched by it as long as it lives.
+LIFE = ".lock"
+
+
+def show_life(folder: Path) -> None:
+    """Leave a sign in the folder of a worker that it lives. Raises OSError."""
+    os.utime(folder / LIFE)
+
+
+def last_life(spool: Path) -> datetime | None:
+    """When a worker of that spool last showed that it lives; None where none ever did."""
+    found = []
+    for folder in spool.iterdir() if spool.is_dir() else ():
+        if folder.name.isdecimal():
+            with suppress(OSError):
+                found.append((folder / LIFE).stat().st_mtime)
+    return datetime.fromtimestamp(max(found), UTC) if found else None
 
 
 def is_here(spool: Path) -> bool:

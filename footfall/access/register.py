@@ -4,7 +4,7 @@ Keys of a client are in its file, for the collector may be on another machine. W
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -62,10 +62,14 @@ def remove_operator_key(home: Path, name: str) -> None:
             raise FootfallError(f"the operator has no key {name!r}; `footfall keys list` shows them")
 
 
-def note_use(home: Path, sha256: str, now: datetime) -> None:
-    """Remember that a key was used."""
+def note_uses(home: Path, uses: Mapping[str, datetime]) -> None:
+    """Remember when keys (SHA-256) were used; of two times the later counts. Raises FootfallError."""
+    rows = [(sha256, timestamp(at)) for sha256, at in uses.items()]
     with key_register(home) as database:
-        database.execute("INSERT OR REPLACE INTO last_use VALUES (?, ?)", (sha256, timestamp(now)))
+        database.executemany(
+            "INSERT INTO last_use VALUES (?, ?) ON CONFLICT (sha256) DO UPDATE SET at = max(at, excluded.at)",
+            rows,
+        )
 
 
 def last_uses(home: Path) -> dict[str, datetime]:

@@ -33,6 +33,8 @@ class Field:
     of: tuple[LineKind, ...] = _EVENT
     is_required: bool = False
     becomes: str = ""
+    #: Left out of lines that have nothing to say in it.
+    is_rare: bool = False
 
 
 #: The fields of a stored line, of every version, in the order in which they are written: part of its bytes.
@@ -67,6 +69,12 @@ LINE: tuple[Field, ...] = (
     Field("detail", TEXT, _REFUSED),
     Field("body", TEXT, _REFUSED),
     Field("redactions", JSON, _BOTH),
+    Field(
+        "agent",
+        TEXT,
+        becomes="bot_class, bot_name and bot_signals, of an agent whose signature was verified",
+        is_rare=True,
+    ),
     Field("event", JSON, becomes="the columns that come from it, and payload"),
 )
 
@@ -125,7 +133,7 @@ _RECEIVED_HOUR = Column("received_hour", TIME, "Hour of receipt; decides which r
 _CLIENT = _line("client_id", TEXT, "Client who owns the site.")
 _RECEIVED = _line("received_at", TIME, "When the collector took it.")
 _OBJECT = Column("object_key", TEXT, "Raw object the line is in.")
-_BOTS = "search, ai_crawler, ai_assistant, monitor, library, headless or other; null for people."
+_BOTS = "search, ai_crawler, ai_assistant, ai_agent, monitor, library, headless or other; null for people."
 _REFERRERS = (
     "search, social, ai_assistant, email, shopping, video, ads, internal, payment, sign_in, spam or other."
 )

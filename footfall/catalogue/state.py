@@ -107,8 +107,8 @@ HOME: tuple[Place, ...] = (
     ),
     Place(
         "access.sqlite",
-        "the operator's API keys as hashes, when each key was last used at the API, answers to acts",
-        "`footfall keys`, `footfall api`",
+        "the operator's API keys as hashes, when each key was last used, answers to acts",
+        "`footfall keys`, `footfall api`, the collector",
         Keep.BACKUP,
         Kind.SQLITE,
         remedy="put it back from your backup, or move it away and make the operator's keys anew",
@@ -180,6 +180,14 @@ HOME: tuple[Place, ...] = (
         Kind.FOLDER,
         is_personal=True,
         has_version=True,
+    ),
+    Place(
+        "agents",
+        "the keys by which AI agents sign their requests, a file an agent",
+        "`footfall agents`",
+        Keep.AGAIN,
+        Kind.FOLDER,
+        again="`footfall agents fetch`",
     ),
     Place(
         "geoip",

@@ -144,7 +144,9 @@ def _columns(columns: Iterable[str], values: Mapping[str, Sql]) -> Sql:
 def _values(place: dict[str, Sql]) -> dict[str, Sql]:
     """Column → its expression. `place`: where a field of the event is."""
     # A program by its user agent, unless the site says that it is an app of its own.
+    signed = sql("coalesce(starts_with(l.agent, 'verified '), false)")
     named = sql("CASE WHEN w.user_agent IS NULL THEN a.bot_class END")
+    named = sql("CASE WHEN {signed} THEN 'ai_agent' ELSE {named} END", signed=signed, named=named)
     is_bot = sql("({named} IS NOT NULL OR is_driven OR b.visitor_id IS NOT NULL)", named=named)
     return {
         **{column: names([field], "l") for column, field in _OF_LINE.items()},
@@ -180,12 +182,16 @@ def _values(place: dict[str, Sql]) -> dict[str, Sql]:
             "WHEN b.visitor_id IS NOT NULL THEN 'other' END)",
             named=named,
         ),
-        "bot_name": sql("CASE WHEN w.user_agent IS NULL THEN a.bot_name END"),
+        "bot_name": sql(
+            "CASE WHEN {signed} THEN substr(l.agent, 10) WHEN w.user_agent IS NULL THEN a.bot_name END",
+            signed=signed,
+        ),
         "bot_signals": sql(
-            "nullif(concat_ws(',', CASE WHEN {named} IS NOT NULL THEN 'user_agent' END, "
+            "nullif(concat_ws(',', CASE WHEN {signed} THEN 'signature' END, "
+            "CASE WHEN w.user_agent IS NULL AND a.bot_class IS NOT NULL THEN 'user_agent' END, "
             "CASE WHEN is_driven THEN 'webdriver' END, "
             "CASE WHEN b.visitor_id IS NOT NULL THEN 'behaviour' END), '')",
-            named=named,
+            signed=signed,
         ),
         "referrer_class": sql("r.referrer_class"),
         "referrer_source": sql("r.referrer_source"),

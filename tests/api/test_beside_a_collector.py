@@ -3,10 +3,14 @@
 import json
 import threading
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from support.api_builders import KEYS
 from support.collectors import CollectorProcess, wire_event
+
+from footfall.access.api_keys import key_hash
+from footfall.access.register import last_uses
 
 
 @pytest.fixture
@@ -35,6 +39,23 @@ def test_an_event_is_told_as_soon_as_it_is_taken_and_long_before_the_lake_has_it
     assert said["as_of"] == said["now"]
     assert list(api.lake.list("raw/")) == [], "it was the spool that knew"
     assert [e["event_id"] for e in api.ask("GET", "/events/recent").json["events"]] == ["just-now-1"]
+
+
+def test_what_has_stopped_is_told_as_of_its_last_sign_of_life_and_its_keys_by_their_last_use(api, collector):
+    body = {"site": "pk_shop_1234", "events": [wire_event("by-a-key")]}
+    headers = {"x-api-key": KEYS["write"], "content-type": "application/json"}
+    reply = collector.ask("POST", "/events/", json.dumps(body).encode(), headers)
+    assert reply.status == 201, reply.body
+    alive = datetime.now(UTC)
+    collector.end()
+    api.now = datetime.now(UTC) + timedelta(minutes=10)
+
+    said = api.ask("GET", "/v1/realtime?site_id=shop").json
+
+    as_of = datetime.fromisoformat(said["as_of"])
+    assert alive - timedelta(minutes=5) < as_of < datetime.now(UTC)
+    assert said["now"] > said["as_of"]
+    assert alive - timedelta(minutes=5) < last_uses(api.settings.home)[key_hash(KEYS["write"])] < api.now
 
 
 def test_an_event_counts_once_while_it_goes_into_the_lake(api, collector):

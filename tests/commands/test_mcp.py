@@ -2,13 +2,18 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
+import time
 
 import anyio
+import httpx2
 import mcp
 import pytest
+from mcp.client.streamable_http import streamable_http_client
 from support.api_builders import KEYS, served
+from support.collectors import free_port
 
 DAYS = ["2026-11-18", "2026-11-19"]
 QUESTION = {
@@ -97,3 +102,47 @@ def test_without_a_key_it_says_how_to_get_one():
     assert done.returncode != 0
     assert "--permission assist" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def is_listening(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.fixture
+def over_http(api):
+    """The address of `footfall mcp --port`, which has no key of its own."""
+    port = free_port()
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("FOOTFALL_")}
+    more = {"FOOTFALL_ENV_FILE": os.devnull, "FOOTFALL_ASSISTANT_URL": f"http://127.0.0.1:{api.port}"}
+    command = [sys.executable, "-m", "commands.entry", "mcp", "--port", str(port)]
+    process = subprocess.Popen(command, env=environ | more, stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline().startswith("MCP: http://")
+    until = time.monotonic() + 120
+    while not is_listening(port) and time.monotonic() < until:
+        time.sleep(0.1)
+    yield f"http://127.0.0.1:{port}/mcp"
+    process.terminate()
+    process.communicate(timeout=60)
+
+
+def test_over_http_each_request_asks_with_its_own_key_and_none_without(api, over_http):
+    async def ask(role):
+        headers = {"authorization": f"Bearer {KEYS[role]}"}
+        async with (
+            httpx2.AsyncClient(headers=headers, timeout=60) as web,
+            mcp.Client(streamable_http_client(over_http, http_client=web)) as client,
+        ):
+            tools = await client.list_tools()
+            return len(tools.tools), await client.call_tool("query", QUESTION)
+
+    count, said = anyio.run(ask, "assist")
+    _, other = anyio.run(ask, "other")
+    nobody = httpx2.post(over_http, json={"jsonrpc": "2.0", "id": 1, "method": "tools/list"}, timeout=60)
+
+    assert count <= 8
+    assert (
+        json.loads(said.content[0].text)["answer"]["results"] == api.query(**QUESTION).json["results"] != []
+    )
+    assert other.is_error, "a key of another client asks for its own sites"
+    assert nobody.status_code == 401

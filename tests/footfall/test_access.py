@@ -11,7 +11,7 @@ from footfall.access.holders import Holders
 from footfall.access.register import (
     key_of,
     last_uses,
-    note_use,
+    note_uses,
     operator_keys,
     put_operator_key,
     remove_operator_key,
@@ -45,7 +45,8 @@ def test_a_key_is_none_from_the_moment_on_at_which_it_expires():
 
 def test_what_is_kept_of_an_operators_key_is_its_hash_and_when_it_was_used(tmp_path):
     put_operator_key(tmp_path, key_of(a_key("ops", "a-very-secret-text")))
-    note_use(tmp_path, key_hash("a-very-secret-text"), NOW)
+    note_uses(tmp_path, {key_hash("a-very-secret-text"): NOW})
+    note_uses(tmp_path, {key_hash("a-very-secret-text"): NOW - timedelta(days=1)})
 
     assert [key.name for key in operator_keys(tmp_path)] == ["ops"]
     assert last_uses(tmp_path) == {key_hash("a-very-secret-text"): NOW}

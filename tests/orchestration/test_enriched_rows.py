@@ -307,3 +307,18 @@ def test_a_referrer_without_its_scheme_is_a_host_and_other_texts_are_none(lake, 
     rows = _ingested(lake, connection, *lines, columns="referrer_source")
 
     assert rows == [("chatgpt",), ("chatgpt",), (None,), (None,), (None,), (None,)]
+
+
+def test_an_agent_of_a_verified_signature_is_a_class_of_its_own_and_one_that_claims_is_none(lake, connection):
+    firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+    said = [None, "verified agent.example", "invalid agent.example", "unknown_key agent.example"]
+    lines = []
+    for n, agent in enumerate(said):
+        raw = json.dumps({"id": f"event-{n:04d}", "type": "page_view", "url": "https://shop.example/"})
+        receipt = Receipt(client().client_id, "shop", HOUR, f"v{n}", firefox, agent=agent)
+        lines.append(event_line(check_event(raw.encode()), receipt, sent_at=None, is_declared_host=True))
+
+    rows = _ingested(lake, connection, *lines, columns="is_bot, bot_class, bot_name, bot_signals, device")
+
+    person = (False, None, None, None, "desktop")
+    assert rows == [person, (True, "ai_agent", "agent.example", "signature", "bot"), person, person]

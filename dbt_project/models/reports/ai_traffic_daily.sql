@@ -7,20 +7,20 @@ with referred as (
 
 ),
 
--- assistants that fetch a page for somebody who asks, and crawlers that gather
+-- assistants that fetch a page for somebody who asks, agents that have signed, and crawlers that gather
 fetched as (
 
     select
         client_id,
         site_id,
         date,
-        case when bot_class = 'ai_assistant' then 'fetch' else 'crawl' end as kind,
+        case bot_class when 'ai_assistant' then 'fetch' when 'ai_agent' then 'agent' else 'crawl' end as kind,
         coalesce(bot_name, '(unknown)') as name,
         0 as visits,
         1 as requests,
         page
     from {{ ref('events') }}
-    where bot_class in ('ai_assistant', 'ai_crawler') and session_id is not null and {{ is_touched('day') }}
+    where bot_class in ('ai_assistant', 'ai_crawler', 'ai_agent') and session_id is not null and {{ is_touched('day') }}
 
 ),
 
