@@ -23,6 +23,7 @@ from footfall.sql import Sql, names, sql
 from footfall.store import NotFound
 from orchestration.delivery import datasets, states
 from orchestration.delivery.beside import sender_of
+from orchestration.delivery.changed import changed
 from orchestration.delivery.desk import Desk
 from orchestration.delivery.digests import EMPTY, Digests
 from orchestration.delivery.ledger import LONGEST_WAIT, Ledger, LedgerRow
@@ -31,11 +32,12 @@ from orchestration.delivery.places import BACKUP, Places
 from orchestration.delivery.progress import IngestedHours
 from orchestration.delivery.receipts import Receipts
 from orchestration.delivery.render import Files, Rendered, preview
+from orchestration.delivery.report_pages import render_pages
 from orchestration.delivery.selection import Marts, Selection, select
 from orchestration.delivery.send import Outcome, Sender, Taken, manifest_there
 from orchestration.delivery.slices import Slices
 from orchestration.delivery.states import Facts, Seen, Step, next_step
-from orchestration.delivery.turn import Turn, has_moved
+from orchestration.delivery.turn import Turn
 
 #: A delivery whose number is taken is tried under the next one; a lost ledger can take many turns.
 _TURNS = 200
@@ -102,20 +104,10 @@ class Deliverer:
         """
         since = self._digests.since
         recent = self._desk.now() - datasets.LATE_TOLERANCE
+        if since and self._export.is_page:
+            since -= self._export.kind.longest  # one that began before has days since
         delivered = self._ledger.latest_delivered(self._client.client_id, self._export.name, since)
-        if not delivered:
-            return []
-        selection = self._selection()
-        digests = self._digests.of(selection)
-        return [
-            self._calendar.at(start)
-            for start, row in sorted(delivered.items())
-            if (
-                row.digest != digests.get(start, "0") or has_moved(row, self._calendar.at(start))
-                if row.schema_id in (None, selection.schema_id)
-                else start >= recent
-            )
-        ]
+        return [*changed(delivered, self._selection(), self._digests, recent)] if delivered else []
 
     def open(self, now: datetime) -> list[Period]:
         """Periods whose delivery came to no end and is due again."""
@@ -232,8 +224,7 @@ class Deliverer:
         folder = self._desk.outbox(self._client.client_id, self._export.name, turn.period.start, number)
         shutil.rmtree(folder, ignore_errors=True)
         prefix = folder_of(self._client.client_id, self._export, turn.period, number)
-        has_rows, table = turn.digest != EMPTY, self._table(turn.period)
-        rendered = self._files.render(self._selection(), turn.period, prefix, folder, table, has_rows)
+        rendered = self._rendered(turn, prefix, folder)
         if newest and turn.has_changed_nothing(rendered.files):
             shutil.rmtree(folder, ignore_errors=True)
             newest = self._ledger.record(newest, newest.state, digest=turn.digest, schema_id=turn.schema_id)
@@ -257,6 +248,14 @@ class Deliverer:
             manifest=self._manifest(row, rendered, turn).decode(),
         )
         return row, False
+
+    def _rendered(self, turn: Turn, prefix: str, folder: Path) -> Rendered:
+        selection = self._selection()
+        if self._export.is_page:
+            through = self._progress(turn.period).complete_through
+            return render_pages(self._connection, selection, turn.period, prefix, folder, through)
+        has_rows, table = turn.digest != EMPTY, self._table(turn.period)
+        return self._files.render(selection, turn.period, prefix, folder, table, has_rows)
 
     def _seen(self, row: LedgerRow | None) -> Seen:
         """Who may have the manifest of an open revision already."""
