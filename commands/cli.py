@@ -40,6 +40,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "rebuild": "every model anew, after a change of the models",
         "published": "the tables that programs read: list, read",
         "ask": "saved questions of these tables, and what each answers",
+        "report": "the page of a report as it is now, without delivering it",
         "deliveries": "the ledger: list, replay, restate, rebuild, usage",
         "verify": "a bucket against its manifests",
     },

@@ -11,7 +11,7 @@ from commands.parameters import CLIENT, DAY
 from commands.registry import known_client
 from commands.state import with_installation, with_settings
 from footfall.allowed import Allowed
-from footfall.catalogue.formats import CSV, FORMATS
+from footfall.catalogue.formats import CSV, OF_TABLES
 from footfall.clients import Client, registry_of
 from footfall.hours import HOUR, floor
 from footfall.owners import require_owner
@@ -66,7 +66,7 @@ def _clients(settings: Settings, schema: bool) -> int:
     metavar="DATASET[:CADENCE]",
     help="What is delivered; as often as needed.",
 )
-@click.option("--format", "form", type=click.Choice([*FORMATS]), default=CSV.name, show_default=True)
+@click.option("--format", "form", type=click.Choice([*OF_TABLES]), default=CSV.name, show_default=True)
 @with_settings
 def new(
     settings: Settings,

@@ -1,5 +1,6 @@
 """What `footfall deliveries` does with the ledger, and what it says of it."""
 
+import os
 import sys
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from footfall.identity_files import read_histories, synchronise
 from footfall.owners import named, note_delivered
 from footfall.settings import Settings
 from footfall.store import ObjectStore, StoreError
+from orchestration.alerting.letters import mailing_for
 from orchestration.delivery.batch import Order, deliver_all
 from orchestration.delivery.desk import Desk, posting_for
 from orchestration.delivery.ledger import Ledger
@@ -36,7 +38,13 @@ class Installation:
         self.ledger = Ledger(settings.ledger)
         self.state = State(home=str(settings.home), ledger_path=str(settings.ledger), dbt_folder="")
         allowed = Allowed.of(settings)
-        self.desk = Desk(settings.home, self.state.signer(), software(), post=posting_for(allowed))
+        self.desk = Desk(
+            settings.home,
+            self.state.signer(),
+            software(),
+            post=posting_for(allowed),
+            mail=mailing_for(settings.alert_routes, os.environ),
+        )
         self._destinations = Destinations(
             home=str(settings.home),
             backup_url=settings.backup,

@@ -19,7 +19,7 @@ from commands.installation import prepare_models
 from commands.narration import Narration, Progress
 from commands.processes import stop_on_signals
 from commands.stretches import Pace, stretches
-from footfall.catalogue.periods import HOUR_FORMAT, Calendar, days
+from footfall.catalogue.periods import DAILY, HOUR_FORMAT, Calendar, calendar
 from footfall.clients import registry_of
 from footfall.durable import open_lake
 from footfall.errors import FootfallError
@@ -63,15 +63,17 @@ def run_hours(settings: Settings, start: datetime, end: datetime, *, is_open: bo
         over = max(start, min(end, floor(datetime.now(UTC))))
         for schedule in definitions.schedules or []:
             assert isinstance(schedule, dg.ScheduleDefinition)
-            if schedule.name.startswith("daily_"):
-                zone = schedule.execution_timezone or "UTC"
-                calendars = [
-                    calendar
-                    for client in registry.clients
-                    for export in client.exports
-                    if export.kind.is_day and (calendar := client.calendar(export)).last_zone == zone
-                ]
-                ended = _whole(settings, calendars, ended_days(start, over, zone), start, schedule.name)
+            cadence, zone = schedule.name.partition("_")[0], schedule.execution_timezone or "UTC"
+            calendars = [
+                own
+                for client in registry.clients
+                for export in client.exports
+                if (own := client.calendar(export)).kind.is_day
+                and (own.kind.cadence, own.last_zone) == (cadence, zone)
+            ]
+            if calendars:
+                days = ended_days(start, over, zone, cadence)
+                ended = _whole(settings, calendars, days, start, schedule.name)
                 if ended:
                     runs.add(schedule.name, ended[0], ended[-1], periods=len(calendars) * len(ended))
 
@@ -186,9 +188,12 @@ def _has_sources(settings: Settings) -> bool:
     return any(client.sources for client in registry_of(settings).clients)
 
 
-def ended_days(start: datetime, end: datetime, timezone: str) -> list[str]:
-    """Local days (`2026-11-20`) that have a moment in [start, end) and ended no later than `end`."""
-    return [day.partition for day in days(timezone).ended(start, end)]
+def ended_days(start: datetime, end: datetime, timezone: str, cadence: str = DAILY) -> list[str]:
+    """Local days (`2026-11-20`) that have a moment in [start, end) and ended no later than `end`.
+
+    `cadence`: or the first days of weeks, or of months, that do.
+    """
+    return [each.partition for each in calendar(cadence, timezone).ended(start, end)]
 
 
 def _run(

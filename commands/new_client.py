@@ -15,7 +15,9 @@ import click
 import yaml
 
 from footfall.allowed import Allowed
+from footfall.catalogue.formats import CSV, HTML
 from footfall.catalogue.periods import kind_of
+from footfall.catalogue.tables import DATASETS
 from footfall.clients import Client, load_registry, read_client
 from footfall.errors import FootfallError
 from footfall.exports import CADENCES
@@ -100,6 +102,12 @@ def _ordered(text: str) -> tuple[str, str]:
     return dataset, cadence or usual
 
 
+def _format(dataset: str, form: str) -> str:
+    """What the file says of it; nothing where it is the usual one."""
+    name = HTML.name if DATASETS[dataset].is_page else form
+    return "" if name == CSV.name else f", format: {name}"
+
+
 def _text(
     client_id: str,
     name: str,
@@ -111,7 +119,7 @@ def _text(
 ) -> str:
     exports = "".join(
         f"  - {{name: {dataset.replace('_', '-')}, dataset: {dataset}, cadence: {cadence}"
-        f"{'' if form == 'csv' else f', format: {form}'}}}\n"
+        f"{_format(dataset, form)}}}\n"
         for dataset, cadence in ordered
     )
     return (

@@ -15,6 +15,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from footfall import collecting, funnel, log_source, page_rules, zones
 from footfall.allowed import Allowed
+from footfall.brand import Brand
 from footfall.catalogue.periods import Calendar
 from footfall.clashes import Candidate, Places, own_clashes, places_of, standing
 from footfall.client_segments import ClientSegment
@@ -96,6 +97,8 @@ class Client(Strict):
     """Keys for programs; `footfall keys new` makes one."""
     sources: list[LogSource] = Field(default_factory=list)
     """Access logs that are read every hour."""
+    brand: Brand | None = None
+    """How reports look ([reports.md](reports.md))."""
     plan: Plan | None = None
     """What the client pays for; without it nobody is told how much of a month is used."""
     unverified_domains: Literal["deliver", "hold"] = "deliver"

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from footfall.clients import Client
 
 _NEWEST = (
-    "SELECT manifest FROM revisions WHERE client_id = ? AND export = ? AND cadence = 'daily' "
+    "SELECT manifest FROM revisions WHERE client_id = ? AND export = ? AND cadence = ? "
     "AND manifest IS NOT NULL AND state <> 'superseded' ORDER BY period_start DESC LIMIT 1"
 )
 
@@ -41,12 +41,14 @@ class DeliveredDay:
 
 
 def newest_days(ledger: Path, client: "Client") -> Iterator[DeliveredDay]:
-    """Of each daily export the newest day that was delivered, or that may have been."""
+    """Of each export of local days the newest one that was delivered, or that may have been."""
     try:
         with closing(sqlite3.connect(f"{ledger.absolute().as_uri()}?mode=ro", uri=True)) as database:
             for export in client.exports:
                 if export.kind.is_day:
-                    row = database.execute(_NEWEST, (client.client_id, export.name)).fetchone()
+                    row = database.execute(
+                        _NEWEST, (client.client_id, export.name, export.kind.cadence)
+                    ).fetchone()
                     if row:
                         yield _day(json.loads(row[0]))
     except sqlite3.Error:
@@ -58,7 +60,7 @@ def _day(document: dict[str, Any]) -> DeliveredDay:
     sites = (document.get("receipt") or {}).get("sites") or {}
     return DeliveredDay(
         export=read.export,
-        day=date.fromisoformat(period_of(read).date),
+        day=period_of(read).last_day,
         zone=read.period.timezone,
         sites=dict(document["period"].get("sites") or {}),
         seen=frozenset(sites),

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from footfall.catalogue.formats import CSV, FORMATS
+from footfall.catalogue.formats import CSV, FORMATS, HTML
 from footfall.catalogue.periods import Calendar, Kind, calendar, has_hours, kind_of, part_cadence
 from footfall.catalogue.tables import DATASETS, Cadence
 from footfall.fields import (
+    CHANNEL,
     KEY_TEMPLATE,
     NOTIFY,
     TOKEN,
@@ -20,6 +21,7 @@ from footfall.fields import (
 )
 from footfall.filters import parse_filter, require_times
 from footfall.locations import filled_in
+from footfall.report.words import Language
 from footfall.store_identity import StoreIdentity
 from footfall.strict import Strict
 
@@ -40,6 +42,12 @@ MAIN = "main"
 LIVE = ".live"
 #: How many bytes one file may have when the client file does not say: loads in one piece everywhere.
 MAX_FILE_BYTES = 512 * 1024 * 1024
+
+
+#: What orders rows, columns and cells, of which a page has none.
+_OF_ROWS = frozenset(
+    {"columns", "compression", "drop", "filter", "formula_guard", "hash", "max_file_bytes", "rename"}
+)
 
 
 class Destination(StoreIdentity):
@@ -131,13 +139,18 @@ class Export(Strict):
     destinations: list[Name] = Field(default=[MAIN], min_length=1)
     """Names of destinations, `main` being the client's `destination`."""
     notify: list[Annotated[str, Field(pattern=NOTIFY)]] = Field(default_factory=list)
-    """Addresses that get one signed POST for each revision that was delivered."""
+    """Who is told of each revision that was delivered: an address gets one signed POST, `channel:NAME` is a
+    route of alerts that gets a report itself ([reports.md](reports.md#by-mail)).
+    """
+    language: Language = "en"
+    """Of a report: what it is written in."""
 
     @model_validator(mode="after")
     def _fits_together(self) -> "Export":
         allowed = CADENCES[self.dataset]
         if self.cadence not in allowed:
             raise ValueError(f"{self.dataset} can be delivered {' or '.join(allowed)}")
+        self._check_page()
         if "live_minutes" in self.model_fields_set and not self.is_live:
             raise ValueError("live_minutes: only with cadence: live")
         for what, names in (("columns", self.columns), ("destinations", self.destinations)):
@@ -156,6 +169,21 @@ class Export(Strict):
             self._check_key(self.key)
         return self
 
+    def _check_page(self) -> None:
+        if not self.is_page:
+            if FORMATS[self.format].is_page:
+                raise ValueError(f"format: {self.dataset} has rows; html is for dataset: report alone")
+            if "language" in self.model_fields_set:
+                raise ValueError("language: only with dataset: report")
+            if any(each.startswith(CHANNEL) for each in self.notify):
+                raise ValueError(f"notify: {CHANNEL}… only with dataset: report")
+            return
+        if not FORMATS[self.format].is_page:
+            raise ValueError(f"format: a report is a page: write format: {HTML.name}")
+        strange = sorted(self.model_fields_set & _OF_ROWS)
+        if strange:
+            raise ValueError(f"{', '.join(strange)}: a report is a page and has no rows to choose")
+
     def _check_key(self, template: str) -> None:
         needed = ["{export}", "{date}", "{revision}", *(["{hour}"] if self.kind.is_hour else [])]
         missing = [name for name in needed if name not in template]
@@ -170,6 +198,11 @@ class Export(Strict):
     def kind(self) -> Kind:
         """What the periods are that it is delivered by."""
         return kind_of(self.cadence)
+
+    @property
+    def is_page(self) -> bool:
+        """Whether a page is delivered, and no rows."""
+        return DATASETS[self.dataset].is_page
 
     @property
     def is_live(self) -> bool:

@@ -23,7 +23,10 @@ COLUMN = r"^[a-z_][a-z0-9_]{0,62}$"
 KEY_TEMPLATE = r"^([A-Za-z0-9=_.-]|/|\{(export|dataset|client|date|hour|revision)\})+$"
 TOKEN = r"^[0-9a-f]{32}$"
 CURRENCY = r"^[A-Z]{3}$"
-NOTIFY = r"^https?://[^\s@]+$"
+#: How a route of alerts is named where somebody is to be told.
+CHANNEL = "channel:"
+NOTIFY = r"^(https?://[^\s@]+|channel:[a-z0-9][a-z0-9_-]{0,47})$"
+COLOR = r"^#[0-9a-fA-F]{6}$"
 
 #: What a person is told who breaks a pattern.
 EXPECTED = {
@@ -44,7 +47,8 @@ EXPECTED = {
     ),
     TOKEN: "expected the 32 hex digits under `_challenge/`",
     CURRENCY: "expected the three capital letters of a currency, such as EUR",
-    NOTIFY: "expected an address such as https://hooks.example/footfall",
+    NOTIFY: "expected an address such as https://hooks.example/footfall, or channel:NAME",
+    COLOR: "expected a colour such as '#2563a8', in quotes",
 }
 
 Name = Annotated[str, Field(pattern=NAME)]

@@ -100,15 +100,16 @@ def period_of(document: ReadManifest) -> Period:
 
 
 def _day(document: ReadManifest, zone: ZoneInfo, start: datetime, end: datetime) -> Period:
-    """The local day that a manifest is of, from where to where it says.
+    """The local day, or the days, that a manifest is of, from where to where it says.
 
     Clocks of the time of its making may have been those of an older database, or of an earlier zone; so its
     middle tells the date, and its own start the midnight.
     """
-    if not timedelta() < end - start < timedelta(days=2):
-        raise ValueError(f"{start} to {end} is no day")
-    middle = (start + (end - start) / 2).astimezone(zone)
-    midnight = datetime(middle.year, middle.month, middle.day, tzinfo=UTC)
+    span = kind_of(document.cadence).span
+    if not timedelta() < end - start < timedelta(days=span.days + 1):
+        raise ValueError(f"{start} to {end} is no period of {document.cadence}")
+    first = span.first((start + (end - start) / 2).astimezone(zone).date())
+    midnight = datetime(first.year, first.month, first.day, tzinfo=UTC)
     # At most a day, as clocks are ahead of UTC or behind; a time zone of Python refuses more.
     own = timezone(midnight - start)
     return Period(midnight.replace(tzinfo=own), end.astimezone(zone), zone.key, document.cadence)

@@ -1,9 +1,9 @@
 """The only place where a partitions definition is made.
 
-Hours are UTC hours of receipt, days are local days of a client's time zone. Hours include the one that is
-still running (`end_offset=1`), because parts of live exports lie in it and a person can look at it with
-`footfall run --open`. Days end with the last one that is over: nobody can deliver the running one, which
-would be shown as missing until midnight.
+Hours are UTC hours of receipt; days, weeks from Monday on and months are those of a client's time zone. Hours
+include the one that is still running (`end_offset=1`), because parts of live exports lie in it and a person
+can look at it with `footfall run --open`. Days, weeks and months end with the last one that is over: nobody
+can deliver the running one, which would be shown as missing until midnight.
 
 A run over many of them is, to Dagster, a run of the last one with a tag of ours that names the first: for a
 range of its own it would write an event for each asset and each partition, in hours without data too. What
@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from footfall.catalogue.periods import DAY_FORMAT, HOUR_FORMAT, days
+from footfall.catalogue.periods import DAY_FORMAT, HOUR_FORMAT, calendar, days, kind_of
 
 
 def hourly(first_hour: datetime) -> dg.HourlyPartitionsDefinition:
@@ -37,6 +37,17 @@ def daily(timezone: str, first_hour: datetime) -> dg.DailyPartitionsDefinition:
     """Every local day of a time zone that has an hour since the first one and is over."""
     first = days(timezone).at(first_hour)
     return dg.DailyPartitionsDefinition(start_date=first.partition, fmt=DAY_FORMAT, timezone=timezone)
+
+
+def local(cadence: str, timezone: str, first_hour: datetime) -> dg.TimeWindowPartitionsDefinition:
+    """Every local day, week or month of a time zone that has an hour since the first one and is over."""
+    kind = kind_of(cadence)
+    if kind.span.days == 1:
+        return daily(timezone, first_hour)
+    first = calendar(cadence, timezone).at(first_hour)
+    return dg.TimeWindowPartitionsDefinition(
+        start=first.partition, fmt=DAY_FORMAT, timezone=timezone, cron_schedule=f"0 0 {kind.span.cron}"
+    )
 
 
 #: Tag of a run that may deliver a period before it has ended, as far as it goes and marked incomplete.

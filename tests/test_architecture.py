@@ -269,8 +269,10 @@ def test_kernel_and_collector_stand_without_dagster_a_server_or_sql(package):
     alone = {"httptools": ["collector/server/connection.py"], "duckdb": ["footfall/sql.py"]}
     assert importers == alone.get(package, [])
     # Rows of published tables are read through DuckDB, by those who ask for this module.
-    assert _importers("footfall.sql", "footfall", "collector") == ["footfall/published/tables.py"]
-    assert _importers("footfall.published.tables", "footfall", "collector") == []
+    asking = ["footfall/published/tables.py", "footfall/report/asking.py"]
+    assert _importers("footfall.sql", "footfall", "collector") == asking
+    for module in ("footfall.published.tables", "footfall.report.asking"):
+        assert _importers(module, "footfall", "collector") == []
 
 
 def test_nothing_imports_tests():

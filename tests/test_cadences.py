@@ -6,7 +6,7 @@ import re
 import pytest
 from support.repository import CODE, name_of, python_files
 
-CADENCES = ("hourly", "daily", "live")
+CADENCES = ("hourly", "daily", "weekly", "monthly", "live")
 #: Who looks at a cadence beside the catalogue, how often, and why.
 LOOKS = {
     # A client file's own field, against what its dataset offers.

@@ -30,7 +30,7 @@ _EXPOSURE = """\
     maturity: high
     description: >-
       {grain} Delivered {cadences} to the client's bucket.
-    depends_on: [ref('{name}')]
+    depends_on: [{models}]
     owner: {{name: Footfall data, email: data@footfall.example}}
 """
 SOURCES_HEAD = """\
@@ -75,7 +75,11 @@ def exposures() -> str:
     """dbt_project/models/_exposures.yml."""
     entries = [
         _EXPOSURE.format(
-            name=table.name, label=table.label, grain=table.grain, cadences=_either(table.cadences)
+            name=table.name,
+            label=table.label,
+            grain=table.grain,
+            cadences=_either(table.cadences),
+            models=", ".join(f"ref('{model}')" for model in table.models),
         )
         for table in DATASETS.values()
     ]
@@ -158,7 +162,8 @@ def formats() -> str:
     """The table of docs/delivery.md: what a client file calls a format, and how names of its files end."""
     rows = []
     for each in FORMATS.values():
-        endings = dict.fromkeys(f"`.{each.extension(compression)}`" for compression in ENDINGS)
+        compressions = ["none"] if each.is_page else ENDINGS
+        endings = dict.fromkeys(f"`.{each.extension(compression)}`" for compression in compressions)
         rows.append((f"`{each.name}`", ", ".join(endings), str(each.dialect["timestamps"])))
     return _table(("Format", "Its files end in", "Times"), rows)
 

@@ -35,7 +35,8 @@ class Cells:
 
 @dataclass(frozen=True)
 class Loading:
-    """How engines load a file: pieces of the statements that `orchestration/delivery/ddl.py` makes.
+    """How engines load a file: pieces of the statements that `orchestration/delivery/ddl.py` makes. Of a page
+    they are empty.
 
     `athena`: the format of a table; `athena_casts`: whether its view gives the types, because the table has
     text alone. `bigquery`: options of LOAD DATA. `snowflake`: the options of a file format;
@@ -65,6 +66,8 @@ class Format:
     cells: Cells
     loading: Loading
     codecs: Mapping[str, str] = field(default_factory=dict)
+    #: Whether it is for people, and not for programs: no table is written so.
+    is_page: bool = False
 
     def extension(self, compression: str) -> str:
         """The end of a file's name: `csv.gz`, `jsonl.zst`, `parquet`."""
@@ -167,5 +170,15 @@ PARQUET = Format(
     ),
     codecs={"none": "zstd", "gzip": "gzip", "zstd": "zstd"},
 )
+HTML = Format(
+    "html",
+    dialect={"encoding": "utf-8", "timestamps": "local, as the page says"},
+    copy={},
+    cells=Cells(),
+    loading=Loading(athena="", bigquery="", snowflake="", redshift="", duckdb=""),
+    is_page=True,
+)
 #: What a client file may ask for, the first where it asks for none.
-FORMATS: dict[str, Format] = {each.name: each for each in (CSV, JSONL, PARQUET)}
+FORMATS: dict[str, Format] = {each.name: each for each in (CSV, JSONL, PARQUET, HTML)}
+#: Those of tables.
+OF_TABLES: dict[str, Format] = {name: each for name, each in FORMATS.items() if not each.is_page}

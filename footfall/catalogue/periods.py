@@ -1,4 +1,4 @@
-"""A period: the UTC hour, the part of an hour, or the local day that one delivery covers.
+"""A period: the UTC hour, the part of an hour, or the local day, week or month that one delivery covers.
 
 The only place that looks at a cadence. A `Calendar` makes the periods of an export, and each says what it is
 called: in keys, in file names, in Dagster, to a person.
@@ -6,9 +6,10 @@ called: in keys, in file names, in Dagster, to a person.
 Where days begin and end, `footfall.zones` says. Each follows the one before without a gap: a day has 23 or
 25 hours where clocks are put forward or back, begins at one o'clock where midnight is skipped, and is short
 or long where its zone becomes another one. Whatever it is, its name is its date, and no date names two.
+A week (from Monday on) or a month is the local days in it, and is named by the first of them.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
@@ -18,18 +19,48 @@ from footfall.zones import clock
 HOUR_FORMAT = "%Y-%m-%d-%H:%M"
 DAY_FORMAT = "%Y-%m-%d"
 
+#: A property may be called as its type is.
+Date = date
 _DAY = timedelta(days=1)
 #: Two dates that tell which of two zones lies further west, whatever their clocks do in summer.
 _PROBES = (datetime(2026, 1, 15, tzinfo=UTC), datetime(2026, 7, 15, tzinfo=UTC))
+
+
+def _monday(day: date) -> date:
+    return day - timedelta(days=day.weekday())
+
+
+def _first_of_month(day: date) -> date:
+    return day.replace(day=1)
+
+
+@dataclass(frozen=True)
+class Span:
+    """Which local days one period has. `first`: a day → the first of its period; `days`: how many at most;
+    `cron`: on which days one begins, as day of the month, month and day of the week.
+    """
+
+    first: Callable[[date], date]
+    days: int
+    cron: str
+
+    def following(self, first: date) -> date:
+        """The first day of the period after the one that begins on `first`."""
+        return self.first(first + timedelta(days=self.days))
+
+
+_ONE_DAY = Span(lambda day: day, 1, "* * *")
+_WEEK = Span(_monday, 7, "* * 1")
+_MONTH = Span(_first_of_month, 31, "1 * *")
 
 
 @dataclass(frozen=True)
 class Kind:
     """What the periods of a cadence have in common.
 
-    `minutes`: how long one is; None of a local day. `label`, `name` and `partition` are for strftime: in file
-    names, for a person, for Dagster (which knows no part of an hour). `folder`: of one delivery, below the
-    destination's root, where the client file names no other.
+    `minutes`: how long one is; None where it is of local days. `label`, `name` and `partition` are for
+    strftime: in file names, for a person, for Dagster (which knows no part of an hour). `folder`: of one
+    delivery, below the destination's root, where the client file names no other.
     """
 
     cadence: str
@@ -40,11 +71,18 @@ class Kind:
     folder: str
     #: Whether its parts were delivered before it.
     is_live: bool = False
+    #: Of local days.
+    span: Span = _ONE_DAY
 
     @property
     def is_day(self) -> bool:
-        """Whether it is a local day."""
+        """Whether it is of local days: one, or those of a week or a month."""
         return self.minutes is None
+
+    @property
+    def longest(self) -> timedelta:
+        """From the first midnight of one to its last, at sites from one end of the world to the other."""
+        return timedelta(days=self.span.days, hours=28)
 
     @property
     def pace(self) -> str:
@@ -96,13 +134,22 @@ def part_cadence(minutes: int) -> str:
     return f"{minutes}min"
 
 
-_DAYS = Kind("daily", None, "%Y%m%d", DAY_FORMAT, DAY_FORMAT, "{export}/dt={date}/rev={revision}")
+def _days(cadence: str, span: Span) -> Kind:
+    folder = "{export}/dt={date}/rev={revision}"
+    return Kind(cadence, None, "%Y%m%d", DAY_FORMAT, DAY_FORMAT, folder, span=span)
+
+
+#: The cadence of local days.
+DAILY = "daily"
+_DAYS = _days(DAILY, _ONE_DAY)
 _KINDS = {
     kind.cadence: kind
     for kind in (
         _hour("hourly"),
         _hour("live", is_live=True),
         _DAYS,
+        _days("weekly", _WEEK),
+        _days("monthly", _MONTH),
         *(_part(minutes) for minutes in (5, 10, 15, 20, 30)),
     )
 }
@@ -145,7 +192,7 @@ def has_hours(cadences: Iterable[str]) -> bool:
 
 @dataclass(frozen=True)
 class Period:
-    """Half-open. `start` and `end` are in `zone`, which is UTC but for a local day.
+    """Half-open. `start` and `end` are in `zone`, which is UTC but for local days.
 
     `zone`: whose midnight ends it; the first day in a new zone begins where the last one in the old ended.
     `sites`: site → the clock of its days (footfall.zones), where the sites of an export do not share one.
@@ -184,6 +231,12 @@ class Period:
         return self.start.strftime(DAY_FORMAT)
 
     @property
+    def last_day(self) -> Date:
+        """Of local days the last one."""
+        # A day's end is a midnight of the calendar, also where the clocks of that day have none.
+        return self.end.date() - _DAY
+
+    @property
     def clock(self) -> str:
         """The hour, with the minute of a part of one; nothing of a day. So any folder of its names it."""
         return "" if self.kind.is_day else self.start.strftime("%H%M" if self.kind.is_part else "%H")
@@ -200,8 +253,8 @@ class Period:
 
     @property
     def zones_of_sites(self) -> dict[str, str]:
-        """Site → the zone of its day, where they do not share one on it."""
-        day = self.start.date()
+        """Site → the zone of its day, of several the last one, where they do not share one on it."""
+        day = self.last_day
         zones = {site: clock(text).zone_of(day) for site, text in self.sites.items()}
         return zones if len({*zones.values()}) > 1 else {}
 
@@ -232,7 +285,7 @@ class Calendar:
     def at(self, moment: datetime) -> Period:
         """The period that a moment lies in, or begins with."""
         if self.kind.minutes is None:
-            return self._day(clock(self.zone).day(moment))
+            return self._day(self.kind.span.first(clock(self.zone).day(moment)))
         moment = moment.astimezone(UTC).replace(second=0, microsecond=0)
         start = moment - timedelta(minutes=moment.minute % self.kind.minutes)
         return Period(start, start + timedelta(minutes=self.kind.minutes), self.zone, self.kind.cadence)
@@ -240,7 +293,11 @@ class Calendar:
     def named(self, partition: str) -> Period:
         """The period of a partition. Raises ValueError for what names none."""
         named = datetime.strptime(partition, self.kind.partition).replace(tzinfo=UTC)
-        return self._day(named.date()) if self.kind.is_day else self.at(named)
+        if not self.kind.is_day:
+            return self.at(named)
+        if self.kind.span.first(named.date()) != named.date():
+            raise ValueError(f"no {self.kind.cadence} period begins on {partition}")
+        return self._day(named.date())
 
     def within(self, start: datetime, end: datetime) -> Iterator[Period]:
         """The periods that begin in [start, end)."""
@@ -266,7 +323,7 @@ class Calendar:
         """The period that ended last."""
         period = self.at(moment)
         if self.kind.is_day:
-            return self._day(period.start.date() - _DAY)
+            return self._day(self.kind.span.first(period.start.date() - _DAY))
         return self.at(period.start - timedelta(minutes=1))
 
     @property
@@ -275,11 +332,11 @@ class Calendar:
         zones = {clock(text).zones[-1] for text in self.sites.values()} or {clock(self.zone).zones[-1]}
         return min(sorted(zones), key=lambda name: min(_offset(name, moment) for moment in _PROBES))
 
-    def _day(self, day: date) -> Period:
+    def _day(self, first: date) -> Period:
         # By the calendar, not by 24 hours: a day with a change of summer time has 23 or 25.
-        days = clock(self.zone)
-        start, end = days.start(day), days.start(day + _DAY)
-        return Period(start, end, days.zone_of(day), self.kind.cadence, self.sites)
+        days, following = clock(self.zone), self.kind.span.following(first)
+        start, end = days.start(first), days.start(following)
+        return Period(start, end, days.zone_of(following - _DAY), self.kind.cadence, self.sites)
 
 
 def calendar(cadence: str, zone: str = "UTC", sites: Mapping[str, str] | None = None) -> Calendar:

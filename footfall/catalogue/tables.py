@@ -10,7 +10,7 @@ from typing import Literal
 
 from footfall.catalogue.periods import kind_of
 
-Cadence = Literal["live", "hourly", "daily"]
+Cadence = Literal["live", "hourly", "daily", "weekly", "monthly"]
 #: What a rule about how long rows are kept goes by. `acts`: a row is something that one person did.
 #: `persons`: a row is a person or a device. `figures`: a row counts, and is about nobody.
 Retention = Literal["acts", "persons", "figures"]
@@ -52,6 +52,8 @@ FIRST_VISIT = Clock(
     day="first_date",
 )
 SITE_DAY = Clock("a local day of its site", ("daily",), day="date")
+#: A page about all days of a period; it shows the period before beside it.
+PERIOD = Clock("the local days of its period", ("daily", "weekly", "monthly"), day="date")
 COHORT = Clock(
     "the Monday of its cohort; each week that passes is a new revision of that Monday. A cohort whose Monday "
     "lies before the installation's first day is not delivered",
@@ -69,7 +71,8 @@ class Table:
     total order, so that the same data gives the same bytes. `personal`: its columns about a person or a
     device, which no page shows. `published`: whether each run publishes it in the lake. A published table
     lies by the day of its rows, or, where a row changes with every act of somebody, `is_by_row`: `order` is
-    then the key of a row. `published_order` where its files have another order than deliveries.
+    then the key of a row. `published_order` where its files have another order than deliveries. `made_of`:
+    what no model makes is a page for people, made of these tables when it is delivered.
     """
 
     name: str
@@ -82,6 +85,17 @@ class Table:
     published: bool = True
     published_order: tuple[str, ...] = ()
     is_by_row: bool = False
+    made_of: tuple[str, ...] = ()
+
+    @property
+    def is_page(self) -> bool:
+        """Whether it is delivered as a page, and has no columns."""
+        return bool(self.made_of)
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """dbt's models that it is, or is made of."""
+        return self.made_of or (self.name,)
 
     @property
     def cadences(self) -> tuple[Cadence, ...]:
@@ -306,6 +320,18 @@ TABLES: tuple[Table, ...] = (
         "Visitors of a week who came back in the weeks after it.",
         COHORT,
         ("site_id", "cohort_week", "weeks_later"),
+    ),
+    Table(
+        "report",
+        "report pages",
+        "A page for people: the figures of a period beside those of the period before, and what changed.",
+        PERIOD,
+        ("site_id", "date"),
+        published=False,
+        made_of=(
+            *("daily_metrics", "sources_daily", "pages_daily", "geo_daily", "devices_daily"),
+            *("revenue_daily", "late_events", "page_views"),
+        ),
     ),
 )
 

@@ -15,8 +15,6 @@ LOOK_BACK = timedelta(hours=48)
 #: How long a delivery that is tried again by itself may fail before somebody is told: the tries within a run
 #: span two and a half minutes.
 PATIENCE = timedelta(minutes=15)
-#: From the first midnight of a day to its last, at sites from one end of the world to the other.
-_LONGEST = timedelta(hours=52)
 
 #: Kinds of trouble that a bucket has, whatever is to be put into it.
 _OF_DESTINATIONS = frozenset({"retry", "auth", "bucket", "challenge"})
@@ -69,7 +67,7 @@ def expected(client: Client, export: Export, since: datetime, now: datetime) -> 
     oldest = now - LOOK_BACK
     calendar = client.calendar(export)
     due = []
-    for period in calendar.within(max(since, oldest - _LONGEST), now):
+    for period in calendar.within(max(since, oldest - calendar.kind.longest), now):
         # In UTC: a local day with a change of summer time has 23 or 25 hours.
         end = period.window[1].astimezone(UTC)
         if oldest < end <= now:

@@ -8,6 +8,9 @@
         to: env:ACCOUNTS_URL
         kinds: [new_domain, domain_verified]
         clients: [agency]
+      - name: reports
+        to: env:REPORTS_URL
+        alerts: false                # only for reports, whose exports name it in `notify`
 
 An address holds a secret more often than not, so it is a reference to an environment variable.
 """
@@ -35,6 +38,8 @@ class Route(BaseModel):
     severities: list[Severity] = Field(default_factory=list)
     kinds: list[str] = Field(default_factory=list)
     clients: list[str] = Field(default_factory=list)
+    alerts: bool = True
+    """False: for reports alone, whose exports name it as `channel:NAME`."""
 
     @field_validator("kinds")
     @classmethod
@@ -47,7 +52,8 @@ class Route(BaseModel):
     def takes(self, alert: Alert) -> bool:
         """Whether this receiver is told of `alert`. A route for some clients is not told of the whole."""
         return (
-            (not self.severities or alert.severity in self.severities)
+            self.alerts
+            and (not self.severities or alert.severity in self.severities)
             and (not self.kinds or alert.kind in self.kinds)
             and (not self.clients or bool({alert.client_id, written_id(alert.client_id)} & set(self.clients)))
         )

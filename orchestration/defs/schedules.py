@@ -1,5 +1,6 @@
-"""The clock: an hourly run for everything, and a daily run for each time zone that has daily exports;
-a run every few minutes where a client has live exports.
+"""The clock: an hourly run for everything; a daily run for each time zone that has daily exports, and one for
+its weeks and months, which are looked at each day for what came late; a run every few minutes where a client
+has live exports.
 """
 
 import math
@@ -7,12 +8,12 @@ from datetime import UTC
 
 import dagster as dg
 
-from footfall.catalogue.periods import HOUR_FORMAT, days
+from footfall.catalogue.periods import HOUR_FORMAT, Kind, calendar, days, kind_of
 from footfall.clients import Registry
 from footfall.hours import HOUR, floor
 from orchestration.defs.delivery.showing import asset_key
 from orchestration.given import given
-from orchestration.partitions import daily, hourly, zone_name
+from orchestration.partitions import hourly, local, zone_name
 
 #: Minutes past the hour. The collector ships a segment after FOOTFALL_SEGMENT_SECONDS (60) and retries;
 #: earlier would find hours that are not whole yet, later delays every file.
@@ -21,6 +22,8 @@ HOURLY_CRON = "5 * * * *"
 #: (India, Nepal, Adelaide), that hour ends up to 45 minutes later and runs five minutes after that.
 #: Earlier fails, because a day is delivered whole or not at all; later delays every daily file.
 DAILY_CRON = "10 1 * * *"
+#: Weeks and months, behind the days. Every day: what came late for one is delivered the day after.
+LONGER_CRON = "25 1 * * *"
 #: Before the hourly run, so that what lies in the log buckets already is part of it.
 ACCESS_LOGS_CRON = "2 * * * *"
 
@@ -62,13 +65,19 @@ def live_selection(registry: Registry) -> dg.AssetSelection:
     return dg.AssetSelection.assets(*keys).without_checks()
 
 
-def daily_selection(registry: Registry, timezone: str | None = None) -> dg.AssetSelection:
-    """The daily exports, of all clients or of those in one time zone."""
+def daily_selection(
+    registry: Registry, timezone: str | None = None, kind: Kind | None = None
+) -> dg.AssetSelection:
+    """The exports of local days, weeks and months: of all clients or of those in one time zone, of all
+    kinds or of one.
+    """
     keys = [
         asset_key(client.client_id, export.name)
         for client in registry.clients
         for export in client.exports
-        if export.kind.is_day and timezone in (None, client.calendar(export).last_zone)
+        if export.kind.is_day
+        and timezone in (None, client.calendar(export).last_zone)
+        and kind in (None, export.kind)
     ]
     return dg.AssetSelection.assets(*keys).without_checks()
 
@@ -95,6 +104,15 @@ def day_to_run(timezone: str, tick: dg.ScheduleEvaluationContext) -> dg.RunReque
     """The local day that ended last before the tick."""
     key = days(timezone).before(tick.scheduled_execution_time).partition
     return dg.RunRequest(run_key=key, partition_key=key)
+
+
+def span_to_run(cadence: str, timezone: str, tick: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    """The local day, week or month that ended last before the tick; of the latter two each day again."""
+    if kind_of(cadence).span.days == 1:
+        return day_to_run(timezone, tick)
+    at = tick.scheduled_execution_time
+    key = calendar(cadence, timezone).before(at).partition
+    return dg.RunRequest(run_key=f"{key} on {at:%Y-%m-%d}", partition_key=key)
 
 
 @dg.definitions
@@ -193,30 +211,41 @@ def schedules() -> dg.Definitions:
                 description=f"Every {each} minutes: the parts of live exports, two minutes behind.",
             )
         )
-    zones = {c.calendar(e).last_zone for c in registry.clients for e in c.exports if e.kind.is_day}
-    for timezone in sorted(zones):
-        name = f"daily_{zone_name(timezone)}"
+    spans = {
+        (e.kind.cadence, c.calendar(e).last_zone)
+        for c in registry.clients
+        for e in c.exports
+        if e.kind.is_day
+    }
+    for cadence, timezone in sorted(spans):
+        name = f"{cadence}_{zone_name(timezone)}"
         of_zone = dg.define_asset_job(
             name,
-            selection=daily_selection(registry, timezone),
-            partitions_def=daily(timezone, first_hour),
+            selection=daily_selection(registry, timezone, kind_of(cadence)),
+            partitions_def=local(cadence, timezone, first_hour),
             executor_def=dg.in_process_executor,
             description=(
-                f"Daily files of the clients in {timezone}, once their day is over. When it is red: "
-                "where hours are missing, run them first (`hourly`); else the failure names the bucket. "
-                "Then run the day again: nothing is sent twice."
+                f"{cadence.capitalize()} files of the clients in {timezone}, once their period is over. When "
+                "it is red: where hours are missing, run them first (`hourly`); else the failure names the "
+                "bucket. Then run the period again: nothing is sent twice."
             ),
         )
         jobs.append(of_zone)
+        is_daily = kind_of(cadence).span.days == 1
+        when, what = (
+            ("ten", "the day that just ended")
+            if is_daily
+            else ("25", "the period that ended last, and what came late for earlier ones")
+        )
         made.append(
             dg.ScheduleDefinition(
                 name=name,
                 job=of_zone,
-                cron_schedule=DAILY_CRON,
+                cron_schedule=DAILY_CRON if is_daily else LONGER_CRON,
                 execution_timezone=timezone,
-                execution_fn=lambda tick, timezone=timezone: day_to_run(timezone, tick),
+                execution_fn=lambda tick, cadence=cadence, zone=timezone: span_to_run(cadence, zone, tick),
                 default_status=dg.DefaultScheduleStatus.RUNNING,
-                description=f"At ten past one in {timezone}: the day that just ended.",
+                description=f"At {when} past one in {timezone}: {what}.",
             )
         )
     return dg.Definitions(jobs=jobs, schedules=made)

@@ -5,7 +5,7 @@ from footfall.clients import Client, Export
 from orchestration.delivery import ddl
 from orchestration.delivery.desk import Desk
 from orchestration.delivery.ledger import Ledger
-from orchestration.delivery.pages import columns_page
+from orchestration.delivery.pages import columns_page, page_about_page
 from orchestration.delivery.places import Places
 from orchestration.delivery.selection import Selection
 from orchestration.delivery.send import Sender
@@ -25,7 +25,10 @@ def sender_of(
     """
     beside = {keys.public_key(desk.signer.key_id): desk.signer.public_pem}
     pages = {}
-    if selection is not None:
+    if selection is not None and export.is_page:
+        beside |= ddl.described(selection)
+        pages[f"{keys.schema_folder(export.name, selection.schema_id)}columns.md"] = page_about_page(export)
+    elif selection is not None:
         folder = keys.schema_folder(export.name, selection.schema_id)
         loading, documents = ddl.documents(selection, client.destinations()[export.destinations[0]].url)
         beside |= documents

@@ -35,11 +35,13 @@ def documents(selection: Selection, url: str) -> tuple[str, dict[str, bytes]]:
     """The folder of the statements, and key → bytes of all that describes an export's files to programs."""
     texts = ddl(selection, url)
     loading = folder(selection, texts)
+    return loading, {f"{loading}{name}": text.encode() for name, text in texts.items()} | described(selection)
+
+
+def described(selection: Selection) -> dict[str, bytes]:
+    """Key → bytes of what says as facts how an export's files are written."""
     facts = json.dumps(schema(selection), indent=2) + "\n"
-    described = {
-        f"{keys.schema_folder(selection.export.name, selection.schema_id)}schema.json": facts.encode()
-    }
-    return loading, {f"{loading}{name}": text.encode() for name, text in texts.items()} | described
+    return {f"{keys.schema_folder(selection.export.name, selection.schema_id)}schema.json": facts.encode()}
 
 
 def folder(selection: Selection, texts: Mapping[str, str]) -> str:

@@ -31,6 +31,7 @@ from orchestration.delivery.places import BACKUP, Places
 from orchestration.delivery.progress import IngestedHours
 from orchestration.delivery.receipts import Receipts
 from orchestration.delivery.render import Files, Rendered, preview
+from orchestration.delivery.report_pages import render_pages
 from orchestration.delivery.restated import MOVED_DAYS, Restated
 from orchestration.delivery.selection import Marts, Selection, select
 from orchestration.delivery.send import Outcome, Sender, Taken, manifest_there
@@ -218,8 +219,7 @@ class Deliverer:
         folder = self._desk.outbox(self._client.client_id, self._export.name, turn.period.start, number)
         shutil.rmtree(folder, ignore_errors=True)
         prefix = folder_of(self._client.client_id, self._export, turn.period, number)
-        has_rows, table = turn.digest != EMPTY, self._table(turn.period)
-        rendered = self._files.render(self._selection(), turn.period, prefix, folder, table, has_rows)
+        rendered = self._rendered(turn, prefix, folder)
         if newest and turn.has_changed_nothing(rendered.files):
             shutil.rmtree(folder, ignore_errors=True)
             newest = self._ledger.record(newest, newest.state, digest=turn.digest, schema_id=turn.schema_id)
@@ -243,6 +243,14 @@ class Deliverer:
             manifest=self._manifest(row, rendered, turn).decode(),
         )
         return row, False
+
+    def _rendered(self, turn: Turn, prefix: str, folder: Path) -> Rendered:
+        selection = self._selection()
+        if self._export.is_page:
+            through = self._progress(turn.period).complete_through
+            return render_pages(self._connection, selection, turn.period, prefix, folder, through)
+        has_rows, table = turn.digest != EMPTY, self._table(turn.period)
+        return self._files.render(selection, turn.period, prefix, folder, table, has_rows)
 
     def _seen(self, row: LedgerRow | None) -> Seen:
         """Who may have the manifest of an open revision already."""

@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from footfall.allowed import Allowed
+from footfall.errors import FootfallError
 from footfall.exchange import Unanswered, exchange
 from footfall.guard import Unresolved, checked
+from footfall.report.letter import Letter, Mail
 from footfall.signatures import Signer, own_keys
 
 Post = Callable[[str, bytes, Mapping[str, str]], None]
@@ -46,6 +48,11 @@ def posting_for(allowed: Allowed | None = None) -> Post:
     return post
 
 
+def no_mail(name: str, _client_id: str, _letter: Letter) -> None:
+    """Sends nothing: whoever sends reports gives the desk another one."""
+    raise FootfallError(f"no report can be sent by {name} from here")
+
+
 @dataclass(frozen=True)
 class Desk:
     """The outbox holds rendered files until they have arrived everywhere."""
@@ -57,6 +64,7 @@ class Desk:
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     spread: Callable[[float, float], float] = random.uniform
     post: Post = field(default_factory=posting_for)
+    mail: Mail = no_mail
 
     @property
     def folders(self) -> tuple[Path, Path]:

@@ -1,11 +1,14 @@
 """Which delivered periods have changed: one scan of a table says it for all clients at once."""
 
+import hashlib
 import threading
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
 
 import duckdb
 
 from footfall.catalogue.periods import Calendar, Period
+from footfall.report.asking import COLUMNS
 from footfall.sql import Sql, name, names, number, run, sql
 from footfall.sql import kind as kind_of
 from orchestration.delivery.datasets import utc_cursor
@@ -28,6 +31,8 @@ class Digests:
         self._lock = threading.Lock()
         self.since = since
         self._found: dict[tuple[object, ...], dict[str, dict[datetime, str]]] = {}
+        #: Table → since when its days were read, and client → day → digest.
+        self._days: dict[str, tuple[date, dict[str, dict[date, str]]]] = {}
 
     def of(self, selection: Selection) -> dict[datetime, str]:
         """Start of period (UTC) → digest, for one export, from `since` on; of periods that have rows."""
@@ -48,6 +53,8 @@ class Digests:
 
     def one(self, selection: Selection, period: Period) -> str:
         """The digest of one period, of any age."""
+        if selection.dataset.is_page:
+            return self._of_page(selection, period)
         if self.since is None or period.window[0] >= self.since:
             return self.of(selection).get(period.start.astimezone(UTC), EMPTY)
         columns = names(selection.sources, "source")
@@ -64,6 +71,36 @@ class Digests:
                 not_held=selection.not_held,
             ).fetchone()
         return f"{found[0]}:{found[1]}:{found[2]}" if found and found[0] else EMPTY
+
+    def _of_page(self, selection: Selection, period: Period) -> str:
+        """Of all that a page shows: the rows of its days, and of the days of the period before."""
+        first, last = selection.calendar.before(period.start).start.date(), period.last_day
+        said = []
+        for table, columns in COLUMNS.items():
+            days = self._by_day(table, columns, first).get(selection.client.client_id, {})
+            said += [
+                f"{table} {day} {digest}" for day, digest in sorted(days.items()) if first <= day <= last
+            ]
+        return hashlib.sha256("\n".join(said).encode()).hexdigest()[:32] if said else EMPTY
+
+    def _by_day(self, table: str, columns: Sequence[str], first: date) -> dict[str, dict[date, str]]:
+        """Client → day → digest of a table's rows, from a day on, read once for all clients."""
+        with self._lock:
+            since, found = self._days.get(table, (date.max, {}))
+            if first < since:
+                rows = run(
+                    self._connection,
+                    "SELECT client_id, date, count(*), bit_xor(hash({columns})), "
+                    "sum(hash({columns}) % 1000003) FROM main.{table} WHERE date >= ? GROUP BY 1, 2",
+                    [first],
+                    columns=names(columns),
+                    table=name(table),
+                ).fetchall()
+                found = {}
+                for client_id, day, count, exclusive, total in rows:
+                    found.setdefault(client_id, {})[day] = f"{count}:{exclusive}:{total}"
+                self._days[table] = first, found
+            return found
 
     def _bucket(self, selection: Selection) -> Sql:
         """SQL of what the rows of a period have in common: its local day, or its start."""

@@ -1,7 +1,7 @@
 """What a bucket says of itself to a person: README.txt, and columns.md beside each schema."""
 
 from footfall import keys
-from footfall.clients import Client
+from footfall.clients import Client, Export
 from footfall.described import Described, table_columns
 from orchestration.delivery.described import meaning
 from orchestration.delivery.selection import Selection
@@ -109,3 +109,11 @@ def columns_page(selection: Selection, loading: str) -> bytes:
         said = meaning(export, known.get(source, Described(source, kind, ""))).replace("|", "\\|")
         lines.append(f"| `{name}` | {kind} | {said} |")
     return ("\n".join(lines) + "\n").encode()
+
+
+def page_about_page(export: Export) -> bytes:
+    """columns.md of an export that has none."""
+    return (
+        f"<!-- {MARK} -->\n\n# Columns of {export.name}\n\nNone: each file is a page for people, "
+        f"{export.cadence}, to be opened in a browser. It loads nothing and runs nothing.\n"
+    ).encode()

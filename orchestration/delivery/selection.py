@@ -15,6 +15,9 @@ from footfall.catalogue.tables import DATASETS, Table
 from footfall.clients import Client, Export
 from footfall.failures import ConfigError
 from footfall.filters import columns_of, parse_filter
+from footfall.report.asking import COLUMNS
+from footfall.report.page import VERSION
+from footfall.report.style import ACCENT
 from footfall.sql import Sql, joined, name, names, number, sql, text
 from orchestration import zone_days
 from orchestration.delivery.conditions import to_sql
@@ -122,6 +125,8 @@ def select(
     """Resolve an export. Raises ConfigError where it asks for what the dataset does not have."""
     dataset = DATASETS[export.dataset]
     calendar = client.calendar(export)
+    if dataset.is_page:
+        return _page(connection, client, export, calendar, marts or Marts())
     if calendar.kind.is_day and not dataset.day:
         zone_days.ensure(connection, {calendar.zone, *calendar.sites.values()})
     marts = marts or Marts()
@@ -157,6 +162,31 @@ def select(
         dialect=dialect,
         schema_id=_schema_id(export, named, dialect),
         not_held=free,
+    )
+
+
+def _page(
+    connection: duckdb.DuckDBPyConnection, client: Client, export: Export, calendar: Calendar, marts: Marts
+) -> Selection:
+    """A page has no columns; what it is made of has to be there."""
+    for table, wanted in COLUMNS.items():
+        require_columns(marts.of(connection, DATASETS[table]), wanted, "report", table)
+    color = client.brand.color if client.brand else ACCENT
+    looks = [client.name, color, export.language, export.split, VERSION]
+    facts = json.dumps([export.dataset, export.format, looks])
+    return Selection(
+        client=client,
+        export=export,
+        calendar=calendar,
+        dataset=DATASETS[export.dataset],
+        columns=(),
+        cells=(),
+        sources=(),
+        condition=ALL,
+        values=(),
+        order=ALL,
+        dialect=FORMATS[export.format].dialect,
+        schema_id=hashlib.sha256(facts.encode()).hexdigest()[:12],
     )
 
 

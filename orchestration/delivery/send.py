@@ -18,8 +18,10 @@ from footfall.catalogue.periods import kind_of
 from footfall.clients import Client, Export
 from footfall.errors import FootfallError
 from footfall.failures import ConfigError, Kind, Trouble, sorted_out
+from footfall.fields import CHANNEL
 from footfall.found import ours
 from footfall.manifest import MAX_BYTES, DeliveredFile, ReadManifest
+from footfall.report.letter import Letter
 from footfall.store import (
     DifferentBytes,
     NotFound,
@@ -149,8 +151,11 @@ class Sender:
         }
         message_id = hashlib.sha256(repr(row.identity).encode()).hexdigest()[:32]
         try:
-            for url in self.export.notify:
-                self.desk.announce(url, message_id, facts)
+            for whom in self.export.notify:
+                if whom.startswith(CHANNEL):
+                    self._mail(row, whom.removeprefix(CHANNEL))
+                else:
+                    self.desk.announce(whom, message_id, facts)
         except (OSError, ValueError, FootfallError) as error:
             # What must not be asked waits for a person, who mends the client file or lists the host.
             kind: Kind = "config" if isinstance(error, FootfallError) else "retry"
@@ -158,6 +163,12 @@ class Sender:
             self.ledger.record(row, row.state, **self._held(row, trouble))
         else:
             self.ledger.record(row, states.NOTIFIED, hold="", kind=None, error=None, next_at=None)
+
+    def _mail(self, row: LedgerRow, route: str) -> None:
+        """The pages of a report, as they lie in the buckets, by a route of alerts."""
+        for file in row.files:
+            letter = Letter(Path(file.key).name, self._from_a_bucket(row, file))
+            self.desk.mail(route, row.client_id, letter)
 
     def failed(self, row: LedgerRow, errors: list[Exception]) -> Outcome:
         """Note a failure and when it is tried again. What needs a person counts more than what heals."""

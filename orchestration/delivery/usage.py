@@ -45,8 +45,8 @@ def usage_daily(
     is told to `not_counted`, in a line.
 
     Received is counted once from each hour's newest receipt, however many exports carry it; a client with
-    daily exports alone is counted from its local day of that date. What was delivered is counted for each
-    export, the parts of live ones included.
+    daily exports alone is counted from its local day of that date, and by weeks or months from none. What was
+    delivered is counted for each export, the parts of live ones included.
     """
     newest: dict[tuple[str, str, str], dict[str, Any]] = {}
     for document in _manifests(backup, day, own_keys, not_counted):
@@ -60,7 +60,7 @@ def usage_daily(
     by_age = sorted(newest.items(), key=lambda item: (item[1].get("planned_at") or "", item[0]))
     for (client_id, export, start), document in by_age:
         cadence = kind_of(document["cadence"])
-        if cadence.is_day:
+        if cadence.is_day and cadence.span.days == 1:
             days[client_id] = document["receipt"]
         elif cadence.is_hour:
             hours[client_id][start] = document["receipt"]

@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from footfall.catalogue.tables import DATASETS
 from footfall.clients import Client, registry_of
 from footfall.installed import DBT_PROJECT, IS_INSTALLED
 from footfall.settings import Settings
@@ -40,7 +41,7 @@ def exposures(clients: Iterable[Client]) -> str:
                     "type": "application",
                     "maturity": "high",
                     "description": _plain(what),
-                    "depends_on": [f"ref('{export.dataset}')"],
+                    "depends_on": [f"ref('{model}')" for model in DATASETS[export.dataset].models],
                     "owner": {"name": client.client_id},
                 }
             )

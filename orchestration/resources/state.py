@@ -23,6 +23,8 @@ class State(dg.ConfigurableResource[None]):
     """The SQLite file of deliveries."""
     dbt_folder: str
     """Where each dbt invocation leaves its logs and artefacts, one folder a run."""
+    routes_path: str | None = None
+    """The file of alert routes, by which reports go too."""
 
     geoip: str | None = None
     """A table of places in place of the one that is installed."""
@@ -53,6 +55,10 @@ class State(dg.ConfigurableResource[None]):
     def ledger(self) -> Path:
         """The ledger's file."""
         return Path(self.ledger_path)
+
+    def routes(self) -> Path | None:
+        """The file of alert routes."""
+        return Path(self.routes_path) if self.routes_path else None
 
     def folder(self) -> Path:
         """The state folder."""

@@ -45,7 +45,7 @@ def test_clients_lists_the_valid_ones_and_every_mistake_of_the_others(footfall, 
     footfall.clients.mkdir()
     (footfall.clients / "good.yaml").write_text(CLIENT.format("good"))
     (footfall.clients / "bad.yaml").write_text(
-        CLIENT.format("bad").replace("hourly", "weekly") + "color: red\n"
+        CLIENT.format("bad").replace("hourly", "yearly") + "color: red\n"
     )
 
     done = footfall("clients")
@@ -53,7 +53,8 @@ def test_clients_lists_the_valid_ones_and_every_mistake_of_the_others(footfall, 
     assert (done.returncode, done.stderr) == (1, "")
     assert done.stdout.splitlines() == [
         "good: A Client, UTC; sites: good; exports: events (hourly)",
-        "SET ASIDE  bad.yaml: exports.1.cadence, line 5: expected 'live', 'hourly' or 'daily'",
+        "SET ASIDE  bad.yaml: exports.1.cadence, line 5: expected 'live', 'hourly', 'daily', "
+        "'weekly' or 'monthly'",
         "SET ASIDE  bad.yaml: color, line 6: is no field here",
     ]
 

@@ -1,5 +1,7 @@
 """`footfall run` over real hours: Dagster, dbt and buckets, one of them blocked at first."""
 
+import csv
+import io
 import json
 import os
 import re
@@ -16,6 +18,7 @@ from support.orchestration_builders import event, land
 from support.publishing import Shelf
 
 from footfall.catalogue.periods import HOUR_FORMAT
+from footfall.catalogue.tables import DATASETS
 from footfall.exports import CADENCES
 from footfall.hours import HOUR
 from footfall.store import LocalStore
@@ -48,8 +51,11 @@ FORMATS = ("csv", "jsonl", "parquet")
 EVERY = [
     {"name": f"{dataset}-{form}", "dataset": dataset, "format": form, "cadence": cadences[-2:][0]}
     for dataset, cadences in CADENCES.items()
+    if not DATASETS[dataset].is_page
     for form in FORMATS
 ]
+#: And a page about the day.
+EVERY.append({"name": "report", "dataset": "report", "format": "html", "cadence": "daily"})
 WHOLE_OF_EVERY = sum(2 if export["cadence"] == "hourly" else 1 for export in EVERY)
 
 
@@ -244,8 +250,10 @@ def test_every_dataset_arrives_in_every_format_with_the_same_columns_and_rows(me
         for key, data in mended.buckets["buckets/every"].items()
         if key.endswith("/_manifest.json")
     ]
-    found = {dataset: {} for dataset in CADENCES}
+    found = {dataset: {} for dataset in CADENCES if not DATASETS[dataset].is_page}
     for document in documents:
+        if document["dataset"] not in found:
+            continue
         columns = [(column["name"], column["type"]) for column in document["columns"]]
         rows = sum(file["rows"] for file in document["files"])
         of_dataset = found[document["dataset"]].setdefault(document["period"]["start"], {})
@@ -270,6 +278,43 @@ def test_every_dataset_arrives_in_every_format_with_the_same_columns_and_rows(me
         "late_events",
         "retention_weekly",
     }
+
+
+def test_a_report_arrives_verified_and_is_what_the_command_shows_with_the_figures_of_the_daily_files(mended):
+    bucket = mended.buckets["buckets/every"]
+    [manifest] = [json.loads(d) for k, d in bucket.items() if k == f"report/dt={DAY}/rev=0001/_manifest.json"]
+    [file] = manifest["files"]
+    page = bucket[file["key"]]
+    [metrics] = [d for k, d in bucket.items() if k.startswith(f"daily_metrics-csv/dt={DAY}/rev=0001/d")]
+    [row] = csv.DictReader(io.StringIO(metrics.decode()))
+
+    shown = _footfall(
+        mended.home, mended.home.parent / "clients", "report", "every", "report", "--period", DAY
+    )
+
+    assert file["key"].endswith(".html")
+    assert (manifest["format"], manifest["columns"], file["rows"]) == ("html", [], 1)
+    for figure in ("visitors", "sessions", "page_views"):
+        name = figure.replace("_", " ").capitalize()
+        assert f'<dt>{name}</dt><dd class="is">{row[figure]}</dd>' in page.decode()
+    assert shown == page
+    assert verify_bucket(mended.bucket("buckets/every")).problems == []
+
+
+def _footfall(home, clients, *arguments):
+    """What a command prints."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("FOOTFALL_", "DAGSTER_"))}
+    environment |= {"FOOTFALL_HOME": str(home), "FOOTFALL_CLIENTS": str(clients)}
+    done = subprocess.run(
+        [sys.executable, "-m", "commands.entry", *arguments],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout
 
 
 def _materialisations(home):

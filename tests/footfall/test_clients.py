@@ -100,12 +100,12 @@ URL = "expected s3://bucket/prefix or file:///folder"
         (
             {"exports": [{"name": "e", "dataset": "events", "cadence": "hourly", "format": "xlsx"}]},
             "exports.1.format",
-            "expected 'csv', 'jsonl' or 'parquet'",
+            "expected 'csv', 'jsonl', 'parquet' or 'html'",
         ),
         (
             {"exports": [{"name": "e", "dataset": "events", "cadence": "hourli"}]},
             "exports.1.cadence",
-            "expected 'live', 'hourly' or 'daily', not hourli",
+            "expected 'live', 'hourly', 'daily', 'weekly' or 'monthly', not hourli",
         ),
         ({"timezon": "UTC"}, "timezon", "is no field here; timezone is one"),
         (

@@ -15,7 +15,7 @@ AT = datetime(2026, 11, 20, 14, 7, tzinfo=UTC)
 ZONES = ["UTC", BERLIN, KOLKATA, HAVANA, "America/New_York", "Australia/Lord_Howe", "Pacific/Chatham"]
 MOMENTS = st.builds(datetime.fromtimestamp, st.integers(946_684_800, 4_102_444_800), st.just(UTC))
 CALENDARS = st.one_of(
-    st.builds(days, st.sampled_from(ZONES)),
+    st.builds(calendar, st.sampled_from(["daily", "weekly", "monthly"]), st.sampled_from(ZONES)),
     st.builds(calendar, st.sampled_from(["hourly", "live", "5min", "10min", "15min", "20min", "30min"])),
 )
 
@@ -30,6 +30,8 @@ CALENDARS = st.one_of(
             "dt=2026-11-20/hour=14/minute=05",
         ),
         ("daily", "UTC", "20261120", "2026-11-20", "2026-11-20", "dt=2026-11-20"),
+        ("weekly", "UTC", "20261116", "2026-11-16", "2026-11-16", "dt=2026-11-16"),
+        ("monthly", BERLIN, "20261101", "2026-11-01", "2026-11-01", "dt=2026-11-01"),
         ("daily", "Pacific/Apia", "20261121", "2026-11-21", "2026-11-21", "dt=2026-11-21"),
     ],
 )  # fmt: skip
@@ -38,6 +40,29 @@ def test_what_a_period_is_called(cadence, zone, label, name, partition, folder):
 
     assert (period.label, period.name, period.partition) == (label, name, partition)
     assert keys.revision_prefix("e", period, 1) == f"e/{folder}/rev=0001/"
+
+
+@pytest.mark.parametrize(
+    ("cadence", "partition", "start", "end"),
+    [
+        ("weekly", "2026-10-19", "2026-10-18T22:00", "2026-10-25T23:00"),
+        ("weekly", "2026-12-28", "2026-12-27T23:00", "2027-01-03T23:00"),
+        ("monthly", "2026-02-01", "2026-01-31T23:00", "2026-02-28T23:00"),
+        ("monthly", "2026-10-01", "2026-09-30T22:00", "2026-10-31T23:00"),
+        ("monthly", "2026-12-01", "2026-11-30T23:00", "2026-12-31T23:00"),
+    ],
+)
+def test_a_week_or_a_month_is_the_local_days_in_it(cadence, partition, start, end):
+    period = calendar(cadence, BERLIN).named(partition)
+
+    assert f"{period.start.astimezone(UTC):%Y-%m-%dT%H:%M}" == start
+    assert f"{period.end.astimezone(UTC):%Y-%m-%dT%H:%M}" == end
+
+
+@pytest.mark.parametrize(("cadence", "day"), [("weekly", "2026-11-17"), ("monthly", "2026-11-02")])
+def test_only_its_first_day_names_a_week_or_a_month(cadence, day):
+    with pytest.raises(ValueError, match=f"no {cadence} period begins on {day}"):
+        calendar(cadence).named(day)
 
 
 @pytest.mark.parametrize(
@@ -112,7 +137,7 @@ def test_a_folder_of_the_client_s_own_names_the_minute_where_there_is_one():
     assert calendar("5min").at(AT).folder(own) == "{export}/2026-11-20T1405/{revision}"
 
 
-@pytest.mark.parametrize("cadence", ["", "weekly", "7min", "60min", "hourly "])
+@pytest.mark.parametrize("cadence", ["", "yearly", "7min", "60min", "hourly "])
 def test_what_is_no_cadence_is_refused(cadence):
     with pytest.raises(ValueError, match="is no cadence"):
         calendar(cadence)

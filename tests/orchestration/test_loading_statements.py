@@ -13,7 +13,7 @@ from support.delivering import Setting
 from support.loading import as_folder, statements
 from support.orchestration_builders import DAILY_METRICS, EVENTS, HOUR, add_event, client, warehouse
 
-from footfall.catalogue.formats import FORMATS
+from footfall.catalogue.formats import OF_TABLES
 from orchestration.delivery import ddl
 from orchestration.delivery.ddl_names import type_in
 from orchestration.delivery.selection import select
@@ -94,7 +94,7 @@ def test_duckdb_makes_an_empty_table_where_all_periods_have_other_columns_by_now
     assert query(at, at.manifest(1)["schema"]) == []
 
 
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("form", OF_TABLES)
 @pytest.mark.parametrize("how", COMPRESSIONS)
 def test_duckdb_takes_an_hour_that_became_empty(at, form, how):
     ordered = export(format=form, compression=how)
@@ -163,7 +163,7 @@ def _parsed(engine, text):
 _UNKNOWN = {"MSCK REPAIR": "athena"}
 
 
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("form", OF_TABLES)
 @pytest.mark.parametrize("how", COMPRESSIONS)
 @pytest.mark.parametrize("engine", ENGINES)
 def test_every_statement_is_of_its_engines_dialect(marts, engine, form, how):

@@ -123,7 +123,9 @@ def test_columns_say_name_type_and_meaning_under_the_names_of_the_file(at):
     assert rows[1][2] == "Title of the page."
 
 
-@pytest.mark.parametrize("dataset", DATASETS.values(), ids=DATASETS)
+@pytest.mark.parametrize(
+    "dataset", [each for each in DATASETS.values() if not each.is_page], ids=lambda dataset: dataset.name
+)
 def test_every_column_that_can_be_delivered_has_a_meaning(dataset):
     [path] = [*(ROOT / "dbt_project" / "models").glob(f"[mr]*/{dataset.name}.yml")]
     [model] = yaml.safe_load(path.read_text())["models"]

@@ -70,6 +70,9 @@ class Setting:
             post=self._post,
         )
 
+    def ingested(self):
+        return IngestedHours(self.hours, HOUR - timedelta(hours=48))
+
     def _post(self, url, body, headers):
         if self.hook_is_down:
             raise OSError("nobody answers")
@@ -89,7 +92,7 @@ class Setting:
             self.places(),
             self.ledger,
             self.desk(),
-            hours=IngestedHours(self.hours, HOUR - timedelta(hours=48)),
+            hours=self.ingested(),
             digests=Digests(self.connection, since),
             receipts=Receipts(self.connection),
         )

@@ -6,6 +6,7 @@ up no other; the run fails when all the others are done. The parts of live expor
 `deliveries/<client>/<export>/live`, with a partition for each hour that they lie in.
 """
 
+import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -13,12 +14,13 @@ from operator import attrgetter
 
 import dagster as dg
 
-from footfall.catalogue.periods import Period
+from footfall.catalogue.periods import Period, kind_of
 from footfall.clients import Client, Export
 from footfall.errors import FootfallError
 from footfall.exports import LIVE
 from footfall.failures import NotWhole, OwnerChanged, sorted_out
 from footfall.owners import note_delivered
+from orchestration.alerting.letters import mailing_for
 from orchestration.bars import note, note_run
 from orchestration.defs.delivery.showing import (
     asset_key,
@@ -42,10 +44,10 @@ from orchestration.delivery.versions import software
 from orchestration.given import given
 from orchestration.partitions import (
     OPEN_TAG,
-    daily,
     hourly,
     is_span,
     keys_of,
+    local,
     span_of,
     window_named,
     zone_name,
@@ -92,7 +94,13 @@ def _deliveries(
         failed: list[tuple[str, str, Outcome]] = []
         states: Counter[str] = Counter()
         try:
-            desk = Desk(state.folder(), state.signer(), software(), post=posting_for(clients.allowed()))
+            desk = Desk(
+                state.folder(),
+                state.signer(),
+                software(),
+                post=posting_for(clients.allowed()),
+                mail=mailing_for(state.routes(), os.environ),
+            )
         except FootfallError as error:
             raise dg.Failure(str(error), allow_retries=False) from None
         with warehouse.connect(*desk.folders) as connection:
@@ -293,10 +301,16 @@ def _require_whole(hours: IngestedHours, period: Period, is_open: bool) -> None:
         )
 
 
+def _op_name(cadence: str, zone: str) -> str:
+    """`deliveries_europe_berlin` of days, `deliveries_weekly_europe_berlin` of weeks."""
+    which = "" if kind_of(cadence).span.days == 1 else f"{cadence}_"
+    return f"deliveries_{which}{zone_name(zone)}"
+
+
 @dg.definitions
 def deliveries() -> dg.Definitions:
-    """A multi-asset for the hourly exports, one for the parts of live ones, and one for the daily exports of
-    each time zone.
+    """A multi-asset for the hourly exports, one for the parts of live ones, and one for those of the local
+    days, weeks or months of each time zone.
     """
     first_hour = given().first_hour
     ordered = [(client, export) for client in given().registry.clients for export in client.exports]
@@ -305,12 +319,12 @@ def deliveries() -> dg.Definitions:
     by_zone = defaultdict(list)
     for client, export in ordered:
         if export.kind.is_day:
-            by_zone[client.calendar(export).last_zone].append((client, export))
+            by_zone[export.kind.cadence, client.calendar(export).last_zone].append((client, export))
     assets = [_deliveries("deliveries", by_hour, hourly(first_hour))] if by_hour else []
     if parts:
         assets.append(_deliveries(LIVE_OP, parts, hourly(first_hour)))
     assets += [
-        _deliveries(f"deliveries_{zone_name(zone)}", exports, daily(zone, first_hour))
-        for zone, exports in sorted(by_zone.items())
+        _deliveries(_op_name(cadence, zone), exports, local(cadence, zone, first_hour))
+        for (cadence, zone), exports in sorted(by_zone.items())
     ]
     return dg.Definitions(assets=assets)

@@ -1,5 +1,6 @@
 """Deliveries without the warehouse: what waits is sent by itself, and one click sends what did not arrive."""
 
+import os
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -8,6 +9,7 @@ from footfall.clients import Client, registry_of
 from footfall.hours import parse
 from footfall.owners import named, note_delivered
 from footfall.settings import Settings
+from orchestration.alerting.letters import mailing_for
 from orchestration.defs.delivery.showing import (
     GROUP,
     LEDGER,
@@ -53,7 +55,13 @@ def redeliver_op(
     state: State,
 ) -> None:
     ledger = Ledger(state.ledger())
-    desk = Desk(state.folder(), state.signer(), software(), post=posting_for(clients.allowed()))
+    desk = Desk(
+        state.folder(),
+        state.signer(),
+        software(),
+        post=posting_for(clients.allowed()),
+        mail=mailing_for(state.routes(), os.environ),
+    )
     registry = clients.registry()
 
     def places(client: Client) -> Places:

@@ -4,6 +4,7 @@ import re
 
 import dagster as dg
 
+from footfall.catalogue.tables import DATASETS
 from footfall.clients import Client, Export
 from orchestration.defs.columns import column_schema
 from orchestration.defs.delivery.showing import asset_key, group_of
@@ -41,6 +42,7 @@ def spec(client: Client, export: Export) -> dg.AssetSpec:
 
 
 def _made_of(client: Client, export: Export) -> list[dg.AssetKey]:
-    """The export's table; where rows are held back, also what says which."""
-    table = dg.AssetKey([export.dataset])
-    return [table, dg.AssetKey(["discovery", "domains"])] if client.unverified_domains == "hold" else [table]
+    """The export's tables; where rows are held back, also what says which."""
+    tables = [dg.AssetKey([model]) for model in DATASETS[export.dataset].models]
+    is_holding = client.unverified_domains == "hold"
+    return [*tables, dg.AssetKey(["discovery", "domains"])] if is_holding else tables
