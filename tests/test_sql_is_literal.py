@@ -24,6 +24,7 @@ OF_SQLITE = {
     "orchestration/delivery/log_tables.py",
     "orchestration/discovery/domain_rows.py",
     "orchestration/ingest/listing.py",
+    "orchestration/privacy/erasure_local.py",
     "orchestration/upkeep/prune.py",
     "orchestration/webhooks/outbox.py",
 }

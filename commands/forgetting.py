@@ -1,0 +1,107 @@
+"""Erasures and backups: where backups lie is remembered, an erasure reaches them, and a restore applies it.
+
+<backup>/tombstones/<name>.jsonl      hashes of who was erased, whenever the backup was made
+<backup>/tombstones/tombstone-key     what they are made with
+"""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from footfall import keys
+from footfall.errors import FootfallError
+from footfall.settings import Settings
+from footfall.snapshots import stores
+from footfall.store import NotFound, ObjectStore, open_store
+from footfall.tombstones import FILE, KEY, Tombstone, Tombstones, as_lines, from_lines, load_key, read_local
+from footfall.whole_files import written_beside
+from orchestration.ingest.erased import rewrite
+from orchestration.ingest.late_fields import clean_enrichments
+
+#: Below the state folder: the addresses that backups were written to.
+BACKUPS = "backups.json"
+_FOLDER = "tombstones/"
+_KEY = f"{_FOLDER}tombstone-key"
+
+
+def remember(home: Path, url: str) -> None:
+    """Note where a backup was written."""
+    known = remembered(home)
+    if url not in known:
+        path = home / BACKUPS
+        written_beside(path, json.dumps([*known, url], indent=1).encode() + b"\n").replace(path)
+
+
+def remembered(home: Path) -> list[str]:
+    """Where backups were written, as far as anybody noted it."""
+    try:
+        return [str(each) for each in json.loads((home / BACKUPS).read_text())]
+    except (FileNotFoundError, ValueError):
+        return []
+
+
+def put_hashes(settings: Settings, url: str) -> None:
+    """Put all hashes that hold, and their key, beside a backup. Raises FootfallError."""
+    stones = read_local(settings.home)
+    key = load_key(settings.home) if stones else None
+    if key is None:
+        return
+    store = open_store(url, s3_endpoint=settings.s3_endpoint)
+    data = as_lines(stones)
+    store.put(f"{_FOLDER}{hashlib.sha256(data).hexdigest()[:16]}.jsonl", data)
+    store.put(_KEY, (settings.home / KEY).read_bytes())
+
+
+def forget_backups(settings: Settings, stones: Tombstones, hours: Sequence[datetime]) -> list[str]:
+    """Let every backup know, and take the persons out of its copy of the lake. Returns what is left to do."""
+    left = []
+    for url in remembered(settings.home):
+        try:
+            put_hashes(settings, url)
+            _, copies = stores(url, settings.s3_endpoint)
+            for hour in hours:
+                named = [info.key for info in copies.list(keys.raw_prefix(hour))]
+                rewrite(copies, named, hour, stones)
+                clean_enrichments(copies, hour, stones)
+        except FootfallError as error:
+            left.append(f"the backup {url}: {error}")
+    return left
+
+
+def hashes_of(url: str, s3_endpoint: str | None, home: Path, lake: ObjectStore) -> Tombstones:
+    """All hashes that a restore has to apply: of the snapshot in `home`, beside the backup, and of the lake.
+
+    They and their key are in `home` when this returns. Raises FootfallError.
+    """
+    store = open_store(url, s3_endpoint=s3_endpoint)
+    found: list[Tombstone] = read_local(home)
+    for info in store.list(_FOLDER):
+        if info.key.endswith(".jsonl"):
+            found += from_lines(store.get(info.key), store.url(info.key))
+    for info in lake.list(keys.TOMBSTONES):
+        found += from_lines(lake.get(info.key), lake.url(info.key))
+    if not found:
+        return Tombstones()
+    if not (home / KEY).exists():
+        try:
+            data = store.get(_KEY)
+        except NotFound:
+            raise FootfallError(
+                f"persons were erased since this snapshot, and {store.url(_KEY)} is missing: without the key "
+                "they would come back; take a later snapshot with --at"
+            ) from None
+        (home / KEY).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        written_beside(home / KEY, data).replace(home / KEY)
+    written_beside(home / FILE, as_lines(set(found))).replace(home / FILE)
+    return Tombstones(load_key(home), found)
+
+
+def drop_waiting(home: Path, clients: Iterable[str]) -> None:
+    """Remove rendered files of clients with erased persons: those that are due are rendered anew."""
+    bases = set(clients)
+    for folder in (home / "outbox").iterdir() if (home / "outbox").is_dir() else ():
+        if folder.name.partition(".")[0] in bases:
+            shutil.rmtree(folder)
