@@ -7,24 +7,46 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Iterable, Sequence
+import sqlite3
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from footfall import keys
 from footfall.errors import FootfallError
 from footfall.settings import Settings
 from footfall.snapshots import stores
 from footfall.store import NotFound, ObjectStore, open_store
-from footfall.tombstones import FILE, KEY, Tombstone, Tombstones, as_lines, from_lines, load_key, read_local
+from footfall.tombstones import (
+    FILE,
+    KEY,
+    KINDS,
+    WORD,
+    Tombstone,
+    Tombstones,
+    as_lines,
+    from_lines,
+    load_key,
+    read_local,
+)
 from footfall.whole_files import written_beside
 from orchestration.ingest.erased import rewrite
 from orchestration.ingest.late_fields import clean_enrichments
+from orchestration.privacy.erasure_local import GONE
 
 #: Below the state folder: the addresses that backups were written to.
 BACKUPS = "backups.json"
 _FOLDER = "tombstones/"
 _KEY = f"{_FOLDER}tombstone-key"
+#: SQLite files with texts that people or failures wrote → the columns that hold them; none: all.
+_TEXTS: Mapping[str, tuple[str, ...]] = {
+    "alerts.sqlite": (),
+    "registry.sqlite": (),
+    "access.sqlite": (),
+    "ledger.sqlite": ("error",),
+}
 
 
 def remember(home: Path, url: str) -> None:
@@ -97,6 +119,50 @@ def hashes_of(url: str, s3_endpoint: str | None, home: Path, lake: ObjectStore) 
         written_beside(home / KEY, data).replace(home / KEY)
     written_beside(home / FILE, as_lines(set(found))).replace(home / FILE)
     return Tombstones(load_key(home), found)
+
+
+def clean_texts(home: Path, stones: Tombstones) -> None:
+    """Take erased persons out of texts of a state folder that was put back: alerts, errors, answers.
+
+    Each word of a text that is an id of theirs becomes `[erased]`.
+    """
+    named = {(kind, each.digest) for (_, kind, _), each in stones.stones.items()}
+    key, clients = stones.key, stones.clients
+    if not named or key is None:
+        return
+
+    def cleaned(text: Any) -> Any:
+        if not isinstance(text, str):
+            return text
+        words = set(WORD.findall(text))
+        for word in sorted(words, key=len, reverse=True):
+            if any((kind, key.digest(client, kind, word)) in named for client in clients for kind in KINDS):
+                text = text.replace(word, GONE)
+        return text
+
+    for name, only in _TEXTS.items():
+        if (home / name).exists():
+            _clean(home / name, only, cleaned)
+
+
+def _clean(path: Path, only: Collection[str], cleaned: Callable[[Any], Any]) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.create_function("cleaned", 1, cleaned, deterministic=True)
+        connection.execute("PRAGMA secure_delete = ON")
+        for table, column in connection.execute(
+            "SELECT m.name, c.name FROM sqlite_master AS m, pragma_table_info(m.name) AS c "
+            "WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%' AND m.sql NOT LIKE 'CREATE VIRTUAL%'"
+        ).fetchall():
+            if only and column not in only:
+                continue
+            place, of = (f'"{each.replace(chr(34), chr(34) * 2)}"' for each in (column, table))
+            connection.execute(
+                f"UPDATE OR REPLACE {of} SET {place} = cleaned({place}) "
+                f"WHERE typeof({place}) = 'text' AND cleaned({place}) <> {place}"
+            )
+        connection.commit()
+        connection.execute("VACUUM")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def drop_waiting(home: Path, clients: Iterable[str]) -> None:

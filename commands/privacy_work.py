@@ -1,13 +1,17 @@
 """What `footfall privacy` does about erasures: the parts of an installation, given to the job."""
 
+import fcntl
 import functools
 import importlib.metadata
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, get_args
 
+from commands.erasure_status import status
 from commands.forgetting import forget_backups
 from commands.ledger_work import Installation
 from commands.processes import stop_on_signals
@@ -23,7 +27,7 @@ from orchestration.delivery.ledger import Ledger
 from orchestration.modelling.project import prepare
 from orchestration.privacy.certificate import checked, looks_for
 from orchestration.privacy.erasure import carry_out
-from orchestration.privacy.erasure_book import DEADLINE, Erasure, ErasureBook
+from orchestration.privacy.erasure_book import Erasure, ErasureBook
 from orchestration.privacy.erasure_delivered import rows_to_search
 from orchestration.privacy.erasure_steps import House
 from orchestration.privacy.person import Asked, Person, resolve
@@ -188,8 +192,26 @@ def carry_out_all(settings: Settings, name: str | None) -> int:
             print(f"erasure {name}: is finished")
             return 0
         raise FootfallError(f"there is no erasure {name!r}; `footfall privacy erasures` lists them")
+    with _alone(settings.home):
+        return _carried_out(settings, book, waiting)
+
+
+@contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    """One erasure goes on at a time; a process that dies lets go."""
+    folder = home / "claims"
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder / ".erasures", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _carried_out(settings: Settings, book: ErasureBook, waiting: Sequence[Erasure]) -> int:
     code = 0
-    for erasure in waiting:
+    for erasure in (book.get(each.id) for each in waiting):
         left = carry_out(book, house_of(settings), erasure, lambda text: print(f"  {text}", flush=True))
         note(settings, erasure, "erased" if not left else "erasure", erasure.asked_by, _outcome(left))
         for line in left:
@@ -210,26 +232,6 @@ def listing(settings: Settings) -> list[dict[str, Any]]:
     """Every erasure as plain values, the oldest first. Nothing of persons."""
     book = ErasureBook(settings.home)
     return [status(book, each) for each in book.all()]
-
-
-def status(book: ErasureBook, erasure: Erasure) -> dict[str, Any]:
-    """One erasure as plain values."""
-    steps = book.steps(erasure.id)
-    left = {each.name: each.outstanding for each in steps.values() if each.outstanding}
-    now = datetime.now(UTC)
-    state = "finished" if erasure.finished_at else "outstanding" if left else "open"
-    return {
-        "id": erasure.id,
-        "client_id": erasure.client_id,
-        "state": state,
-        "asked_at": erasure.asked_at.isoformat(),
-        "asked_by": erasure.asked_by,
-        "due_by": (erasure.asked_at + DEADLINE).isoformat(),
-        "is_overdue": erasure.finished_at is None and now > erasure.deadline,
-        "finished_at": erasure.finished_at.isoformat() if erasure.finished_at else None,
-        "steps": [each.name for each in steps.values() if each.is_done],
-        "outstanding": left,
-    }
 
 
 def as_line(found: Mapping[str, Any]) -> str:

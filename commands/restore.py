@@ -10,7 +10,7 @@ from shutil import rmtree
 import click
 
 from commands.backup import is_whole
-from commands.forgetting import drop_waiting, hashes_of
+from commands.forgetting import clean_texts, drop_waiting, hashes_of
 from commands.state import with_settings
 from footfall import keys
 from footfall.catalogue.state import HOME, Kind
@@ -81,6 +81,7 @@ def restore(
         theirs = _client_files(settings, staging, keeps_clients)
         stones = hashes_of(url, settings.s3_endpoint, staging / OF_HOME, lake)
         drop_waiting(staging / OF_HOME, stones.clients)
+        clean_texts(staging / OF_HOME, stones)
         put_back, damaged = _put_back_lake(beside, lake, snapshot, stones) if wants_lake else (0, [])
         _put_in_place(staging / OF_HOME, settings.home)
         for source, target in theirs:

@@ -15,7 +15,7 @@ from orchestration.privacy.erasure_book import Erasure, ErasureBook
 from orchestration.privacy.erasure_delivered import hashed_forms
 from orchestration.privacy.erasure_search import Needles
 from orchestration.privacy.erasure_steps import NEEDED, STEPS, House, Work
-from orchestration.privacy.person import Person
+from orchestration.privacy.person import Person, resolve
 
 
 def carry_out(
@@ -29,6 +29,10 @@ def carry_out(
     if person is None:
         return []
     client = house.client(person.client)
+    if not person.is_resolved:
+        with house.warehouse.connect() as connection:
+            person = resolve(connection, client, person.asked, is_linked=person.is_linked)
+        erasure = book.know(erasure.id, person)
     _suppress(house, book, erasure, person, say)
     hash_key = house.desk.signer.derived(f"hash:{client.client_id}")
     plain = person.needles

@@ -123,6 +123,14 @@ class ErasureBook:
             )
         return self.get(name)
 
+    def know(self, name: str, person: Person) -> Erasure:
+        """Who is meant was looked up."""
+        with self._open() as connection:
+            connection.execute(
+                "UPDATE erasures SET person = ? WHERE id = ?", (msgspec.json.encode(person).decode(), name)
+            )
+        return self.get(name)
+
     def all(self) -> list[Erasure]:
         """Every erasure, the oldest first."""
         if not self._path.exists():

@@ -150,7 +150,7 @@ def _clean_column(connection: sqlite3.Connection, table: str, column: str, texts
     cells = 0
     for each in texts:
         done = connection.execute(
-            f"UPDATE {of} SET {place} = replace({place}, ?, ?) "
+            f"UPDATE OR REPLACE {of} SET {place} = replace({place}, ?, ?) "
             f"WHERE typeof({place}) = 'text' AND instr({place}, ?) > 0",
             (each, GONE, each),
         )

@@ -48,6 +48,9 @@ class Person(msgspec.Struct):
     first: datetime | None = None
     last: datetime | None = None
     quarantined: int = 0
+    #: With the ids that lead to the same person; and whether all of this was looked up.
+    is_linked: bool = True
+    is_resolved: bool = True
 
     @property
     def needles(self) -> list[str]:
@@ -66,6 +69,12 @@ class Person(msgspec.Struct):
         named = [stone(kind, each, until) for kind in kinds for each in self.ids.get(kind, ())]
         events = {*self.events, *self.ids.get("event", ())}
         return [*named, *(stone("event", each, None) for each in sorted(events))]
+
+
+def unresolved(client_id: str, asked: Iterable[tuple[str, str]], *, is_linked: bool) -> Person:
+    """Somebody who was named, and whom nobody looked up yet."""
+    named = [msgspec.convert({"kind": kind, "value": value}, Asked) for kind, value in asked]
+    return Person(client_id, list(dict.fromkeys(named)), {}, is_linked=is_linked, is_resolved=False)
 
 
 def resolve(
@@ -121,6 +130,7 @@ def resolve(
         min((min(row[0], row[1]) for row in found), default=None),
         max((max(row[0], row[2]) for row in found), default=None),
         sum(row[1] for row in refused),
+        is_linked=is_linked,
     )
 
 
