@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.access import path_digest
 from api.bodies import place_of
 from api.problems import CODES, MEDIA, SCHEMA, Problem
-from api.routes import acts, details, info, ledger, older, questions, realtime, samples
+from api.routes import acts, details, info, ledger, older, privacy, questions, realtime, samples
 from api.routing import REACH
 from api.service import Service
 from footfall.errors import FootfallError
@@ -29,7 +29,9 @@ log = logging.getLogger("footfall.api")
 MOST_BYTES = 65536
 #: What a request of any route with a key may be answered, beside what the route says.
 _ALWAYS = (401, 403, 404, 408, 413, 422, 429, 503)
-ROUTES = tuple(each.routes for each in (info, questions, details, realtime, ledger, acts, samples, older))
+ROUTES = tuple(
+    each.routes for each in (info, questions, details, realtime, ledger, acts, privacy, samples, older)
+)
 
 
 def build_app(service: Service) -> FastAPI:

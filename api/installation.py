@@ -79,6 +79,27 @@ class Installation(Protocol):
         """How far such a run is; None where the client has none of that id. Raises Refusal."""
         ...
 
+    def erase(
+        self,
+        client: Client,
+        asked: Sequence[tuple[str, str]],
+        *,
+        is_linked: bool,
+        is_for_good: bool,
+        reason: str,
+        acting: Acting,
+    ) -> Row:
+        """Begin an erasure of whom these (kind, id) name. Returns what `erasures` says of it."""
+        ...
+
+    def erasures(self, client_id: str) -> list[Row]:
+        """Erasures of a client's persons, the newest first."""
+        ...
+
+    def certificate(self, client_id: str, erasure: str) -> Row | None:
+        """The signed certificate of an erasure; None while it is not finished."""
+        ...
+
     def verify(self, client: Client, export: Export) -> Row:
         """Check what was delivered to the client's buckets. May take minutes. Raises FootfallError."""
         ...

@@ -90,7 +90,7 @@ class Collector:
             address_rate=options.address_rate, site_rate=options.site_rate, key_rate=options.key_rate
         )
         self._salts = VisitorSalts(agree_salt, find_salt, own_salt)
-        self._intake = Intake(spool, self._salts, senders or Senders(), self._limits, self.counters)
+        self.intake = Intake(spool, self._salts, senders or Senders(), self._limits, self.counters)
         self._import_key = import_key.encode() if import_key else None
         self._origins = Origins(options.cors_origins)
         self._pixel = PixelFiles(pixel)
@@ -99,7 +99,7 @@ class Collector:
         self.operation = Operation(
             spool, shipper, self.counters, self._limits, self._now(), has_jumped or (lambda: False)
         )
-        forms = Forms(self._intake, self._receipt_time, self._whole, self._limit_key, lambda: self._sites)
+        forms = Forms(self.intake, self._receipt_time, self._whole, self._limit_key, lambda: self._sites)
         self._routes = Routes(self._table() | forms.table(), options.paths, STAGED)
 
     def _table(self) -> Table:
@@ -245,8 +245,8 @@ class Collector:
                 target = self._keyless(request, raws[0])
         except Refused as refused:
             target = target or self._sites.get(refused.site or "")
-            return self._intake.keep_unreadable(refused, request, target, received_at, content)
-        return self._intake.take(request, target, received_at, sent_at, raws, lost=lost, holder=holder)
+            return self.intake.keep_unreadable(refused, request, target, received_at, content)
+        return self.intake.take(request, target, received_at, sent_at, raws, lost=lost, holder=holder)
 
     def _pixel_gif(self, request: Request, target: Target | None = None) -> Route:
         if request.method == "HEAD" or is_ahead(request.headers):
@@ -260,8 +260,8 @@ class Collector:
             host = target.site.page_host
             sent_at, raw = gif_event(request.query, referer, host, proxy)
         except Refused as refused:
-            return self._intake.keep_unreadable(refused, request, target, received_at, request.query)
-        return self._intake.take(
+            return self.intake.keep_unreadable(refused, request, target, received_at, request.query)
+        return self.intake.take(
             request, target, received_at, sent_at, [raw], taken=IMAGE, is_shared=proxy is not None
         )
 
@@ -278,9 +278,9 @@ class Collector:
             if target is None:  # the client file's rules rule this out
                 raise Refused(Refusal.MISSING_SITE)
         except Refused as refused:
-            return self._intake.keep_unreadable(refused, request, target, received_at, content)
+            return self.intake.keep_unreadable(refused, request, target, received_at, content)
         left = self._limits.headers_of_key(holder.key.sha256, holder.key.requests_per_minute, request.started)
-        return self._intake.take(
+        return self.intake.take(
             request, target, received_at, sent_at, raws, lost=lost, holder=holder, more=left
         )
 
@@ -290,7 +290,7 @@ class Collector:
         holder = holder_of(request.headers, self._sites, "write", self._now())
         self._limit_key(holder, request)
         kept = request.path.encode() + b"\n" + request.body
-        return self._intake.keep_unreadable(
+        return self.intake.keep_unreadable(
             Refused(Refusal.ENRICHMENT), request, holder.target, received_at, kept
         )
 
@@ -301,9 +301,9 @@ class Collector:
         encoding = request.headers.get(b"content-encoding")
         if encoding is None:
             return request.body
-        self._intake.admit(request)  # who has used up its share is not even inflated
+        self.intake.admit(request)  # who has used up its share is not even inflated
         whole = inflated(request.body, encoding)
-        self._intake.admit(request, len(whole) // BYTES_OF_ONE)
+        self.intake.admit(request, len(whole) // BYTES_OF_ONE)
         return whole
 
     def _target(self, key: str | None) -> Target:

@@ -40,6 +40,7 @@ from footfall.privacy import VisitorHash
 from footfall.scrub_addresses import without_own_address
 from footfall.scrub_work import MAX_EVENT_WORK, affordable, work
 from footfall.shapes import Shape
+from footfall.tombstones import Tombstones
 
 #: Routes for programs, which read a refusal as JSON.
 JSON_ROUTES = frozenset({"track", "events", "count", "recent", "info", *get_args(FormName)})
@@ -115,6 +116,7 @@ class Intake:
         self._unclaimed = Buckets(UNCLAIMED_WINDOW)
         self._salts = salts
         self._senders = senders
+        self.stones = Tombstones()  # replaced as a whole when somebody is erased
 
     def take(
         self,
@@ -137,7 +139,6 @@ class Intake:
         `holder` is whose key a program sent them with: then they are about the persons that they name.
         `is_shared`: what sent them stands between us and many people, so that nobody is recognised by it.
         `reading` makes an event of ours of each; `answering` the answer, of how many were taken and refused.
-
         `lost` is the loss that the batch reports; its first event carries it.
         `taken` is the answer where all is well, unless the body has an older shape; `more` are headers of
         that answer. Raises Limited.
@@ -345,7 +346,8 @@ class Intake:
         address: str,
     ) -> Pending:
         hour = received_at.replace(minute=0, second=0, microsecond=0)
-        payload = without_own_address(b"".join(line + b"\n" for line in lines), address)
+        written = without_own_address(b"".join(line + b"\n" for line in lines), address)
+        payload, _ = self.stones.without(written, hour)
         durable = self._spool.append(hour, payload) if lines else _nothing_to_keep()
         taken = Taken(events, refusals, target, payload, request.route, request.started, request.origin)
         return Pending(durable, answer, taken)

@@ -22,6 +22,7 @@ from footfall.errors import FootfallError
 from footfall.identity_files import names_in
 from footfall.last_good import keep
 from footfall.store import ObjectStore, StoreError
+from footfall.tombstones import FILE, Tombstones, in_force
 
 log = logging.getLogger("collector")
 
@@ -87,6 +88,32 @@ class OwnersWatch:
         """Ask the lake; LakeWatch tells where it is away."""
         with contextlib.suppress(StoreError):
             self.names = {each: name for each, name in names_in(self._lake).items() if each != name}
+
+
+class Forgets(Protocol):
+    """What is told about erased persons."""
+
+    stones: Tombstones
+
+
+class ErasedWatch:
+    """Knows who was erased, by the hashes in the state folder; ingest asks the lake as well."""
+
+    def __init__(self, home: Path, intake: Forgets) -> None:
+        self._home = home
+        self._intake = intake
+        self._seen: object = None
+
+    def look(self) -> None:
+        """Read the hashes again if there are more. Raises FootfallError where they cannot be used."""
+        try:
+            facts = (self._home / FILE).stat()
+        except OSError:
+            return
+        seen = facts.st_mtime_ns, facts.st_size
+        if seen != self._seen:
+            self._intake.stones = in_force(self._home)
+            self._seen = seen
 
 
 class RegistryWatch:

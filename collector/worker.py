@@ -29,7 +29,7 @@ from collector.server.http import CONNECTIONS, Limits, Server
 from collector.server.listening import BACKLOG, listen, say_listening
 from collector.shipper import Shipper
 from collector.spool import Spool
-from collector.watch import LakeWatch, OwnersWatch, RegistryWatch
+from collector.watch import ErasedWatch, LakeWatch, OwnersWatch, RegistryWatch
 from collector.worker_folders import open_spool
 from footfall import installed
 from footfall.access.register import note_uses
@@ -212,6 +212,9 @@ async def _serve(
     watch.look()
     upkeep = [
         asyncio.create_task(_every(REGISTRY_SECONDS, watch.look)),
+        asyncio.create_task(
+            _every(REGISTRY_SECONDS, ErasedWatch(settings.home, collector.intake).look, at_once=True)
+        ),
         asyncio.create_task(_every(OWNERS_SECONDS, owners.look, at_once=True)),
         asyncio.create_task(_every(SUMMARY_SECONDS, Summary(collector.counters).tell)),
         asyncio.create_task(_every(LAKE_SECONDS, lake.look, at_once=True)),

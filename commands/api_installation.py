@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from api.installation import Acting, Agent, Refusal, Row
+from commands.erasure_status import start_resume, status
 from commands.sample_data import send_sample
 from footfall.clients import Client, Export, Site
 from footfall.errors import FootfallError
@@ -23,6 +24,8 @@ from orchestration.delivery.ledger import Ledger, LedgerRow, text_of
 from orchestration.discovery import domain_rows, domains
 from orchestration.discovery.database import registry, transaction
 from orchestration.discovery.hosts import Host, normal
+from orchestration.privacy.erasure_book import ErasureBook
+from orchestration.privacy.person import unresolved
 
 _BACKFILL = """
 mutation($of: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $of) {
@@ -160,6 +163,39 @@ class HereInstallation:
             "started_at": timestamp(datetime.fromtimestamp(said["timestamp"], UTC)),
             "error": str(error["message"]).splitlines()[0][:300] if error else None,
         }
+
+    def erase(
+        self,
+        client: Client,
+        asked: Sequence[tuple[str, str]],
+        *,
+        is_linked: bool,
+        is_for_good: bool,
+        reason: str,
+        acting: Acting,
+    ) -> Row:
+        """See the protocol. A process of its own does it, and outlives this one."""
+        book = ErasureBook(self._settings.home)
+        begun = book.begin(
+            unresolved(client.client_id, asked, is_linked=is_linked),
+            reason=reason,
+            asked_by=acting.by,
+            now=acting.now,
+            is_for_good=is_for_good,
+        )
+        start_resume(self._settings, begun.id)
+        return status(book, begun)
+
+    def erasures(self, client_id: str) -> list[Row]:
+        """See the protocol."""
+        book = ErasureBook(self._settings.home)
+        return [status(book, each) for each in reversed(book.all()) if each.client_id == client_id]
+
+    def certificate(self, client_id: str, erasure: str) -> Row | None:
+        """See the protocol."""
+        found = [each for each in ErasureBook(self._settings.home).all() if each.id == erasure]
+        said = next((each.certificate for each in found if each.client_id == client_id), None)
+        return json.loads(said) if said else None
 
     def verify(self, client: Client, export: Export) -> Row:
         """See the protocol."""

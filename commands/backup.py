@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from commands.forgetting import put_hashes, remember
 from commands.state import with_state
 from footfall.catalogue.state import HOME, LAKE, Keep, Kind, Place, is_passing
 from footfall.clients import registry_of
@@ -71,6 +72,9 @@ def backup(settings: Settings, url: str, *, lake: bool = False) -> int:
         said["objects"], copied, damaged = _copy_lake(source, beside)
     versions = {place.name: known_version(place.name) for place in HOME if _has_version(place)}
     writer.finish(signer, versions, said)
+    # So that an erasure finds it, and a restore of an earlier snapshot beside it knows who was erased.
+    remember(settings.home, url)
+    put_hashes(settings, url)
     size = sum(each.bytes for each in writer.files)
     print(f"snapshot {name}: {len(writer.files)} files, {size} bytes, signed with the key {signer.key_id}")
     if lake:

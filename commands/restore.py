@@ -10,7 +10,9 @@ from shutil import rmtree
 import click
 
 from commands.backup import is_whole
+from commands.forgetting import clean_texts, drop_waiting, hashes_of
 from commands.state import with_settings
+from footfall import keys
 from footfall.catalogue.state import HOME, Kind
 from footfall.durable import FILE_STEPS, STEPS, known_version, open_lake, require_known, require_known_state
 from footfall.errors import FootfallError
@@ -23,6 +25,9 @@ from footfall.signatures import load_signer, public_key
 from footfall.snapshots import CLIENTS, ROUTES, Snapshot, fetch, names, read, stores
 from footfall.snapshots import HOME as OF_HOME
 from footfall.store import ObjectStore, address_of
+from footfall.tombstones import Tombstones
+from orchestration.ingest.erased import rewrite
+from orchestration.ingest.late_fields import clean_enrichments
 
 #: What may lie in a state folder before: neither is made by a restore.
 KEPT = ("lake", "buckets")
@@ -74,7 +79,10 @@ def restore(
         (staging / OF_HOME).mkdir(exist_ok=True, mode=0o700)
         _require_sound(staging / OF_HOME, snapshot.key_id)
         theirs = _client_files(settings, staging, keeps_clients)
-        put_back, damaged = _put_back_lake(beside, lake, snapshot) if wants_lake else (0, [])
+        stones = hashes_of(url, settings.s3_endpoint, staging / OF_HOME, lake)
+        drop_waiting(staging / OF_HOME, stones.clients)
+        clean_texts(staging / OF_HOME, stones)
+        put_back, damaged = _put_back_lake(beside, lake, snapshot, stones) if wants_lake else (0, [])
         _put_in_place(staging / OF_HOME, settings.home)
         for source, target in theirs:
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -153,8 +161,13 @@ def _wants_lake(settings: Settings, snapshot: Snapshot, lake: ObjectStore) -> bo
     return False
 
 
-def _put_back_lake(copies: ObjectStore, lake: ObjectStore, snapshot: Snapshot) -> tuple[int, list[str]]:
-    """Returns (objects, keys of those that are damaged in the backup; ingest reports their hours)."""
+def _put_back_lake(
+    copies: ObjectStore, lake: ObjectStore, snapshot: Snapshot, stones: Tombstones
+) -> tuple[int, list[str]]:
+    """Returns (objects, keys of those that are damaged in the backup; ingest reports their hours).
+
+    Whoever was erased since does not come back.
+    """
     found = [info.key for info in copies.list("")]
     if len(found) < int(snapshot.lake["objects"]):
         raise FootfallError(
@@ -166,6 +179,11 @@ def _put_back_lake(copies: ObjectStore, lake: ObjectStore, snapshot: Snapshot) -
         if not is_whole(key, data):
             damaged.append(key)
         lake.put(key, data)
+        hour = keys.hour_of(key) if stones else None
+        if hour is not None and key.startswith("raw/"):
+            rewrite(lake, [key], hour, stones)
+        elif hour is not None and key.startswith(keys.ENRICHMENTS):
+            clean_enrichments(lake, hour, stones)
     return len(found), damaged
 
 

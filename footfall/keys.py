@@ -119,6 +119,39 @@ def enrichment_object(taken_at: datetime, sha256: str) -> str:
     return f"{ENRICHMENTS}{hour_path(taken_at)}/{sha256[:32]}.ndjson.zst"
 
 
+TOMBSTONES = "tombstones/"
+#: Signed certificates of erasure, one a job.
+CERTIFICATES = "certificates/"
+
+
+def tombstones_object(client_id: str, erasure: str, sha256: str) -> str:
+    """Key of the hashed ids of one erasure (footfall.tombstones)."""
+    return f"{TOMBSTONES}client={client_id}/{erasure}-{sha256[:16]}.jsonl"
+
+
+def certificate_object(client_id: str, erasure: str) -> str:
+    """Key of the certificate of an erasure."""
+    return f"{CERTIFICATES}client={client_id}/{erasure}.json"
+
+
+def erasure_notice(day: date, erasure: str) -> str:
+    """Key, in a client's bucket, of what an erasure removed and leaves to its owner."""
+    return f"_erasures/{day_path(day)}/{erasure}.json"
+
+
+_REWRITTEN = re.compile(r"\.e-[0-9a-f]{16}(?=\.ndjson\.zst$)")
+
+
+def rewritten_object(key: str, sha256: str) -> str:
+    """Key of a raw object that was written anew without erased lines: in the order of keys where it was."""
+    return f"{original_of(key).removesuffix('.ndjson.zst')}.e-{sha256[:16]}.ndjson.zst"
+
+
+def original_of(key: str) -> str:
+    """The key that a raw object had when it came in."""
+    return _REWRITTEN.sub("", key)
+
+
 _ADDRESSED = re.compile(r"(?:raw/[^/]+/[^/]+/[^/]+-|enrichments/[^/]+/[^/]+/)([0-9a-f]{16,32})\.ndjson\.zst")
 
 

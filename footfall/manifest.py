@@ -39,7 +39,7 @@ class DeliveredFile:
 class Receipt:
     """What became of everything that was received for a client in a period.
 
-    received = kept + duplicate + the sum of quarantined; rows of the dataset = delivered + excluded.
+    received = kept + duplicate + the sum of quarantined + erased; rows of the dataset = delivered + excluded.
     """
 
     received: int = 0
@@ -52,11 +52,13 @@ class Receipt:
     excluded: int = 0
     #: Site → kept, duplicate and quarantined of it; `""` for what names none. Empty for parts of an hour.
     sites: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    #: Lines of persons who were erased. A manifest says it where there are any.
+    erased: int = 0
 
     @property
     def is_balanced(self) -> bool:
         """Whether nothing is unaccounted for."""
-        through = self.kept + self.duplicate + sum(self.quarantined.values())
+        through = self.kept + self.duplicate + sum(self.quarantined.values()) + self.erased
         of_sites = sum(sum(fates.values()) for fates in self.sites.values())
         return (
             self.received == through
@@ -162,12 +164,19 @@ def build(
         "schema": contents.schema,
         "columns": [{"name": name, "type": kind} for name, kind in contents.columns],
         "files": [_file(file) for file in contents.files],
-        "receipt": asdict(contents.receipt),
+        "receipt": _receipt(contents.receipt),
         **({} if revision.closes is None else {"closes": list(revision.closes)}),
         "software": dict(software),
     }
     # The bytes of `json.dumps` with an indent, in a twentieth of its time.
     return msgspec.json.format(msgspec.json.encode(signer.sign(document)), indent=2) + b"\n"
+
+
+def _receipt(receipt: Receipt) -> dict[str, Any]:
+    said = asdict(receipt)
+    if not receipt.erased:
+        del said["erased"]  # as manifests were before there were erasures
+    return said
 
 
 def _file(file: DeliveredFile) -> dict[str, Any]:

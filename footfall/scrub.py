@@ -176,6 +176,12 @@ def _value(name: str, text: str, found: Redactions, *, cut: bool = True) -> str:
     return new
 
 
+def hidden_user(text: str) -> str | None:
+    """What is stored in place of a user id that is personal by its looks; None where it stays."""
+    stored = _value("user", text, Counter())
+    return stored if stored != text else None
+
+
 def _number(name: str, text: str, found: Redactions) -> str:
     if kind_of(name) in ("secret", "weak_secret", "pin", "phone", "card", "card_code", "ssn", "address"):
         return _by_name(name, text, found) or text

@@ -46,6 +46,14 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "orchestration.alerting": ("footfall",),
     "orchestration.webhooks": ("footfall",),
     "orchestration.discovery": ("footfall", "orchestration.webhooks"),
+    # An erasure goes through what all of these made, in their order.
+    "orchestration.privacy": (
+        "footfall",
+        "orchestration.ingest",
+        "orchestration.modelling",
+        "orchestration.delivery",
+        "orchestration.stored_hours",
+    ),
     "orchestration.upkeep": ("footfall", "orchestration.alerting", "orchestration.discovery"),
     **{
         f"orchestration.defs.{domain}": (

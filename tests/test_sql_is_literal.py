@@ -17,6 +17,7 @@ SQL = "footfall/sql.py"
 LITERAL_AT = {"run": 1, "sql": 0, "joined": 0}
 #: SQLite: statements that are not one literal. Each is made of literals of its own module, and of `?`.
 OF_SQLITE = {
+    "commands/forgetting.py",
     "footfall/sqlite_files.py",
     "orchestration/alerting/book.py",
     "orchestration/delivery/ledger.py",
@@ -24,6 +25,7 @@ OF_SQLITE = {
     "orchestration/delivery/log_tables.py",
     "orchestration/discovery/domain_rows.py",
     "orchestration/ingest/listing.py",
+    "orchestration/privacy/erasure_local.py",
     "orchestration/upkeep/prune.py",
     "orchestration/webhooks/outbox.py",
 }

@@ -23,6 +23,7 @@ class Ingested:
 _HOUR = Column("received_hour", TIME, "Hour of receipt in UTC.")
 _KEPT = Column("kept", LARGE, "Lines that are events and no duplicates.")
 _DUPLICATES = Column("duplicates", LARGE, "Lines that repeat an event.")
+_ERASED = Column("erased", LARGE, "Lines of persons that were erased; null counts as none.")
 _OWNER = Column("client_id", TEXT, "Client whose event it is.")
 _EVENT_ID = Column("event_id", TEXT, "Event.", personal=True)
 
@@ -77,6 +78,7 @@ INGESTED: tuple[Ingested, ...] = (
             _KEPT,
             _DUPLICATES,
             Column("quarantined", LARGE, "Lines that could not become an event."),
+            _ERASED,
             Column(
                 "digest", TEXT, "Digest of the list of objects; another one means that an object landed late."
             ),
@@ -101,6 +103,7 @@ INGESTED: tuple[Ingested, ...] = (
             _KEPT,
             _DUPLICATES,
             Column("quarantined", LARGE, "Lines that could not become an event, or 1 for the whole object."),
+            _ERASED,
         ),
     ),
     Ingested(
@@ -115,6 +118,7 @@ INGESTED: tuple[Ingested, ...] = (
             Column("kept", LARGE, "Events."),
             _DUPLICATES,
             Column("quarantined", LARGE, "Lines that could not become an event for this reason."),
+            _ERASED,
         ),
     ),
     Ingested(

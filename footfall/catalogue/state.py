@@ -36,6 +36,14 @@ class Keep(Enum):
 
 
 @dataclass(frozen=True)
+class Erase:
+    """How a person goes from a place. `step`: of orchestration.privacy.erasure; `what`: what it does."""
+
+    step: str
+    what: str
+
+
+@dataclass(frozen=True)
 class Place:
     """A file or folder. `name`: what it is called below the state folder or the lake; `*`: any text."""
 
@@ -48,6 +56,8 @@ class Place:
     again: str = ""
     #: Whether it says something about visitors.
     is_personal: bool = False
+    #: How a person is erased from it; a place about people has a rule.
+    erase: Erase | None = None
     #: Whether it has a version of its own (footfall.durable). SQLite files and the warehouse always have.
     has_version: bool = False
     #: What to do where it is damaged (docs/runbook.md#broken-state).
@@ -73,7 +83,7 @@ HOME: tuple[Place, ...] = (
     Place(
         "keys",
         "the key that signs, and makes hashed columns, bucket challenges and ids of imported lines what they "
-        "are; `keys/public/`: what earlier keys of ours signed",
+        "are; `keys/public/`: what earlier keys of ours signed; `keys/tombstone-key`: who was erased",
         "the first delivery or import",
         Keep.BACKUP,
         Kind.FOLDER,
@@ -120,6 +130,30 @@ HOME: tuple[Place, ...] = (
         Keep.BACKUP,
     ),
     Place(
+        "tombstones.jsonl",
+        "who was erased, as keyed hashes: what keeps them erased; only added to",
+        "`footfall privacy erase`",
+        Keep.BACKUP,
+        again="the lake",
+        remedy="put it back from your backup or the lake: without it erased persons could come back",
+    ),
+    Place(
+        "erasures.sqlite",
+        "erasures, and how far each came; while one goes on, the ids that it looks for",
+        "`footfall privacy erase`",
+        Keep.HISTORY,
+        Kind.SQLITE,
+        is_personal=True,
+        erase=Erase("certificate", "the ids are wiped with the certificate"),
+        remedy="move it away, and ask again for the erasures that were not finished",
+    ),
+    Place(
+        "backups.json",
+        "where backups were written, so that an erasure reaches them",
+        "`footfall backup`",
+        Keep.HISTORY,
+    ),
+    Place(
         "outbox",
         "rendered files of deliveries that have not arrived everywhere",
         "deliveries",
@@ -127,6 +161,7 @@ HOME: tuple[Place, ...] = (
         Kind.FOLDER,
         again="rendered anew where nobody has seen it",
         is_personal=True,
+        erase=Erase("waiting", "files that hold him go, and are rendered anew"),
         has_version=True,
     ),
     Place(
@@ -179,6 +214,10 @@ HOME: tuple[Place, ...] = (
         Keep.NEVER,
         Kind.FOLDER,
         is_personal=True,
+        erase=Erase(
+            "spool",
+            "segments that nobody writes are written anew; a running collector ships its own first",
+        ),
         has_version=True,
     ),
     Place(
@@ -214,6 +253,10 @@ HOME: tuple[Place, ...] = (
         Kind.DUCKDB,
         again="the lake: run all hours",
         is_personal=True,
+        erase=Erase(
+            "warehouse",
+            "his hours are made anew, and what is left is copied into a new file, for free blocks keep bytes",
+        ),
         remedy="move it away with its .wal, and run the hours again: it is made from the lake",
     ),
     Place(
@@ -223,6 +266,7 @@ HOME: tuple[Place, ...] = (
         Keep.AGAIN,
         again="the next rebuild",
         is_personal=True,
+        erase=Erase("warehouse", "takes the place of the warehouse, or goes"),
     ),
     Place(
         "slices",
@@ -232,6 +276,7 @@ HOME: tuple[Place, ...] = (
         Kind.FOLDER,
         again="each run",
         is_personal=True,
+        erase=Erase("local", "files that hold him go"),
     ),
     Place(
         "cache",
@@ -242,6 +287,7 @@ HOME: tuple[Place, ...] = (
         Kind.FOLDER,
         again="the lake",
         is_personal=True,
+        erase=Erase("local", "all copies go"),
     ),
     Place(
         "dbt-project",
@@ -271,6 +317,10 @@ HOME: tuple[Place, ...] = (
         Keep.THEIRS,
         Kind.FOLDER,
         is_personal=True,
+        erase=Erase(
+            "delivered",
+            "a new revision without him; files of older ones go, by a signed record in the log",
+        ),
     ),
     Place(
         "lake",
@@ -279,6 +329,7 @@ HOME: tuple[Place, ...] = (
         Keep.LAKE,
         Kind.FOLDER,
         is_personal=True,
+        erase=Erase("raw", "as its places below"),
     ),
 )
 
@@ -287,26 +338,44 @@ LAKE: tuple[Place, ...] = (
     Place("_footfall.json", "the version of the lake", "the collector, ingest", Keep.LAKE),
     Place(
         "raw",
-        "raw objects, the source of everything; they never change",
+        "raw objects, the source of everything; they never change, but that an erasure writes them anew",
         "the collector, imports",
         Keep.LAKE,
         Kind.FOLDER,
         is_personal=True,
+        erase=Erase(
+            "raw", "objects are written anew with a line that says nothing in the place of each of his"
+        ),
     ),
     Place("closed", "which collector has shipped an hour whole", "the collector", Keep.LAKE, Kind.FOLDER),
     Place(
         "enrichments",
-        "what was learnt later; never changes",
+        "what was learnt later; never changes, but that an erasure writes it anew",
         "`footfall enrich`",
         Keep.LAKE,
         Kind.FOLDER,
         is_personal=True,
+        erase=Erase("raw", "objects are written anew without lines of his events"),
     ),
     Place("sources", "which log objects were taken in", "`access_logs`", Keep.LAKE, Kind.FOLDER),
     Place(
         "identities",
         "who each client id is, and was, in signed versions; they never change",
         "ingest, `footfall clients`",
+        Keep.LAKE,
+        Kind.FOLDER,
+    ),
+    Place(
+        "tombstones",
+        "who was erased, as keyed hashes, an object an erasure; they never change",
+        "`footfall privacy erase`",
+        Keep.LAKE,
+        Kind.FOLDER,
+    ),
+    Place(
+        "certificates",
+        "signed certificates of erasures",
+        "`footfall privacy erase`",
         Keep.LAKE,
         Kind.FOLDER,
     ),
@@ -326,6 +395,7 @@ LAKE: tuple[Place, ...] = (
         Keep.NEVER,
         Kind.FOLDER,
         is_personal=True,
+        erase=Erase("salts", "destroyed 48 hours after their day; a hash without its salt names nobody"),
     ),
     Place(
         "events",
@@ -335,6 +405,7 @@ LAKE: tuple[Place, ...] = (
         Kind.FOLDER,
         again="each hour's run",
         is_personal=True,
+        erase=Erase("raw", "his hours are ingested anew; the objects before go"),
     ),
     Place(
         "quarantine",
@@ -344,6 +415,7 @@ LAKE: tuple[Place, ...] = (
         Kind.FOLDER,
         again="each hour's run",
         is_personal=True,
+        erase=Erase("raw", "his hours are ingested anew"),
     ),
     Place(
         "marts",
@@ -353,6 +425,7 @@ LAKE: tuple[Place, ...] = (
         Kind.FOLDER,
         again="every run",
         is_personal=True,
+        erase=Erase("published", "his days are published anew; earlier snapshots go at once"),
     ),
     Place(
         "compute-logs",

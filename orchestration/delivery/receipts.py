@@ -14,11 +14,12 @@ from footfall.sql import has_table, run
 from orchestration.delivery.datasets import utc_cursor
 
 #: Fates that are no reason of quarantine.
-KEPT, DUPLICATE = "kept", "duplicate"
+KEPT, DUPLICATE, ERASED = "kept", "duplicate", "erased"
+_FATES = (KEPT, DUPLICATE, ERASED)
 
 _OF_HOURS = """
     SELECT received_hour, coalesce(client_id, ''), coalesce(site_id, ''), coalesce(reason, ''), sum(kept),
-        sum(duplicates), sum(quarantined)
+        sum(duplicates), sum(quarantined), sum(coalesce(erased, 0))
     FROM ingest.receipts WHERE received_hour >= ? AND received_hour < ? GROUP BY ALL
 """
 #: Lines without a time of receipt, which are damaged, are in the receipt of their hour and of no part of it.
@@ -63,16 +64,17 @@ class Receipts:
         sites: dict[str, Counter[str]] = {}
         for (site, fate), lines in sorted(found.items()):
             fates[fate] += lines
-            word = fate if fate in (KEPT, DUPLICATE) else "quarantined"
+            word = fate if fate in _FATES else "quarantined"
             sites.setdefault(site, Counter())[word] += lines
         return Receipt(
             received=fates.total(),
             kept=fates[KEPT],
             duplicate=fates[DUPLICATE],
-            quarantined={name: n for name, n in sorted(fates.items()) if name not in (KEPT, DUPLICATE)},
+            quarantined={name: n for name, n in sorted(fates.items()) if name not in _FATES},
             rows=rows,
             delivered=delivered,
             excluded=excluded,
+            erased=fates[ERASED],
             sites={} if is_part else {site: dict(lines) for site, lines in sites.items()},
         )
 
@@ -101,10 +103,11 @@ class Receipts:
         while hour < end:
             self._hours.setdefault(hour, {})
             hour += HOUR
-        for hour, client_id, site, reason, kept, duplicate, quarantined in run(
+        for hour, client_id, site, reason, kept, duplicate, quarantined, erased in run(
             self._connection, _OF_HOURS, [start, end]
         ).fetchall():
             fates = self._hours[hour.astimezone(UTC)].setdefault(client_id, Counter())
-            for fate, lines in ((KEPT, kept), (DUPLICATE, duplicate), (reason, quarantined)):
+            found = (KEPT, kept), (DUPLICATE, duplicate), (reason, quarantined), (ERASED, erased)
+            for fate, lines in found:
                 if lines:
                     fates[site, fate] += int(lines)

@@ -13,7 +13,7 @@ from orchestration.ingest.decode import DAMAGED, UNREADABLE
 
 @dataclass(frozen=True)
 class HourCounts:
-    """The sums of an hour. Conservation: lines = kept + duplicates + quarantined.
+    """The sums of an hour. Conservation: lines = kept + duplicates + quarantined + erased.
 
     `uneven`: objects for which that does not hold. `unreadable`: objects that were set aside, each with why.
     `damaged`: objects of which some lines were, each with how many and why the first.
@@ -36,15 +36,18 @@ class HourCounts:
     restated: tuple[datetime, ...] = ()
     unreadable: tuple[tuple[str, str], ...] = ()
     damaged: tuple[tuple[str, str], ...] = ()
+    erased: int = 0
 
     @property
     def is_conserved(self) -> bool:
         """Whether every line is accounted for, in the hour and in each object of it."""
-        return self.lines == self.kept + self.duplicates + self.quarantined and not self.uneven
+        through = self.kept + self.duplicates + self.quarantined + self.erased
+        return self.lines == through and not self.uneven
 
 
 def count_fates(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make the temporary table `fates`, the hour's receipt, of `judged` and `repeats`; `judged` is dropped.
+    """Make the temporary tables `fates`, the hour's receipt, and `erased`, by object, of `judged` and
+    `repeats`; `judged` is dropped.
 
     It is the largest of the tables, and what is sorted next needs the memory.
     """
@@ -53,14 +56,21 @@ def count_fates(connection: duckdb.DuckDBPyConnection) -> None:
         """
         CREATE OR REPLACE TEMP TABLE fates AS
         SELECT client_id, site_id, reason, count_if(is_event AND d.n IS NULL) AS kept,
-            count_if(d.n IS NOT NULL) AS duplicates, count_if(NOT is_event) AS quarantined
+            count_if(d.n IS NOT NULL) AS duplicates, count_if(NOT is_event AND NOT is_erased) AS quarantined,
+            count_if(is_erased) AS erased
         FROM (
-            SELECT object, n, client_id, site_id, is_event, CASE WHEN NOT is_event THEN reason END AS reason
+            SELECT object, n, client_id, site_id, is_event, is_erased,
+                CASE WHEN NOT is_event THEN reason END AS reason
             FROM judged
         )
         LEFT JOIN repeats AS d USING (object, n)
         GROUP BY client_id, site_id, reason
         """,
+    )
+    run(
+        connection,
+        "CREATE OR REPLACE TEMP TABLE erased AS SELECT object, count(*) AS erased FROM judged "
+        "WHERE is_erased GROUP BY object",
     )
     run(connection, "DROP TABLE judged")
 
@@ -90,8 +100,9 @@ def write_accounts(
         SELECT
             $hour AS received_hour, object_key, any_value(o.bytes) AS bytes, any_value(o.lines) AS lines,
             coalesce(sum(kept), 0) AS kept, coalesce(sum(duplicates), 0) AS duplicates,
-            coalesce(sum(quarantined), 0) AS quarantined
-        FROM objects AS o LEFT JOIN fates USING (object_key) GROUP BY object_key
+            coalesce(sum(quarantined), 0) AS quarantined, coalesce(any_value(erased), 0) AS erased
+        FROM objects AS o LEFT JOIN fates USING (object_key) LEFT JOIN erased USING (object)
+        GROUP BY object_key
         """,
         {"hour": hour},
     )
@@ -110,7 +121,8 @@ def write_accounts(
         SELECT $hour AS received_hour, count(*) AS objects, coalesce(sum(bytes), 0) AS bytes,
             coalesce(sum(lines), 0) AS lines, coalesce(sum(kept), 0) AS kept,
             coalesce(sum(duplicates), 0) AS duplicates, coalesce(sum(quarantined), 0) AS quarantined,
-            $digest AS digest, $degraded AS is_degraded, $ended AS had_ended
+            coalesce(sum(erased), 0) AS erased, $digest AS digest, $degraded AS is_degraded,
+            $ended AS had_ended
         FROM ingest.objects WHERE received_hour = $hour
         """,
         {
@@ -195,7 +207,7 @@ def read_counts(
     row = run(
         connection,
         "SELECT objects, bytes, lines, kept, duplicates, quarantined, digest, coalesce(is_degraded, false), "
-        "coalesce(had_ended, true) "
+        "coalesce(had_ended, true), coalesce(erased, 0) "
         "FROM ingest.hours WHERE received_hour = ?",
         [hour],
     ).fetchone()
@@ -203,7 +215,8 @@ def read_counts(
     uneven = run(
         connection,
         "SELECT object_key FROM ingest.objects "
-        "WHERE received_hour = ? AND lines <> kept + duplicates + quarantined ORDER BY 1",
+        "WHERE received_hour = ? AND lines <> kept + duplicates + quarantined + coalesce(erased, 0) "
+        "ORDER BY 1",
         [hour],
     ).fetchall()
     reasons = run(
@@ -224,7 +237,7 @@ def read_counts(
         "WHERE received_hour = ? AND reason = ? GROUP BY object_key ORDER BY object_key",
         [hour, DAMAGED],
     ).fetchall()
-    objects, size, lines, kept, duplicates, quarantined, digest, is_degraded, had_ended = row
+    objects, size, lines, kept, duplicates, quarantined, digest, is_degraded, had_ended, erased = row
     return HourCounts(
         hour,
         objects,
@@ -241,6 +254,7 @@ def read_counts(
         restated=restated,
         unreadable=tuple((key, detail or "") for key, detail in unreadable),
         damaged=tuple((key, f"{n} damaged lines, the first: {detail}") for key, n, detail in damaged),
+        erased=erased,
     )
 
 

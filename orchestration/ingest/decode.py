@@ -21,6 +21,7 @@ import zstandard
 from footfall.catalogue.columns import FLAG, JSON, LARGE, LINE, SMALL, TEXT, TIME
 from footfall.event import MAX_BODY_BYTES, timestamp
 from footfall.keys import client_of_raw_object
+from footfall.tombstones import ERASED
 
 #: Bytes one raw object may decompress to. Segments are capped far below (FOOTFALL_SEGMENT_BYTES, at most
 #: 1 GiB); zstd reaches 32,000:1, so an object beyond this is damage or an attack.
@@ -172,6 +173,14 @@ def _inflated(decompressor: Any, data: bytes, chunk: int) -> Iterator[bytes]:
         raise _Unreadable("the compressed data ends early")
 
 
+def content_of(data: bytes, max_bytes: int = MAX_OBJECT_BYTES) -> bytes | None:
+    """The lines of a raw object; None where it cannot be read, and is set aside whole."""
+    try:
+        return b"".join(_decompressed(data, max_bytes))
+    except (_Unreadable, zstandard.ZstdError, zlib.error):
+        return None
+
+
 def _whole_lines(pieces: Iterator[bytes]) -> Iterator[bytes]:
     """The same bytes in pieces that end at a line's end. Raises _Unreadable where the last line has none.
 
@@ -295,6 +304,8 @@ def _missing(line: Any) -> str:
     """The first field that a line of its kind must have and has not; empty where nothing is missing."""
     if line.kind == "refused":
         return "" if line.reason else "reason"
+    if line.kind == ERASED:
+        return ""
     if line.kind != "event":
         return "a known kind"
     for name in EVENT_FIELDS:

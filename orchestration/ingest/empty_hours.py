@@ -55,7 +55,7 @@ def ingest_empty(connection: duckdb.DuckDBPyConnection, hours: Sequence[datetime
             "INSERT INTO ingest.hours BY NAME "
             "SELECT unnest($hours) AS received_hour, unnest($ended) AS had_ended, $digest AS digest, "
             "0 AS objects, 0 AS bytes, 0 AS lines, 0 AS kept, 0 AS duplicates, 0 AS quarantined, "
-            "false AS is_degraded",
+            "0 AS erased, false AS is_degraded",
             given,
         )
         run(connection, "COMMIT")

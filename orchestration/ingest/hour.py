@@ -10,6 +10,7 @@ would turn a bad line into NULLs and lose the tail of a truncated object without
 """
 
 import hashlib
+import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -24,6 +25,7 @@ from footfall.clients import Registry
 from footfall.hour_files import HourFile, HourFiles
 from footfall.sql import name, names, run, scratch
 from footfall.store import ObjectInfo, ObjectStore
+from footfall.tombstones import Tombstones
 from orchestration.ingest import decode
 from orchestration.ingest.accounts import (
     HourCounts,
@@ -36,6 +38,7 @@ from orchestration.ingest.accounts import (
 from orchestration.ingest.decode import DecodedObject
 from orchestration.ingest.duplicates import find_duplicates
 from orchestration.ingest.enrichment.tables import enrichment_version, make_tables
+from orchestration.ingest.erased import objects_with_erased, rewrite
 from orchestration.ingest.event_rows import ORDER, PARQUET, event_rows
 from orchestration.ingest.lines import files_of, judge_lines, refused_lines
 from orchestration.ingest.owners import owner_of
@@ -50,6 +53,7 @@ DUCKDB_MEMORY = "700MB"
 #: What DuckDB raises for a line that is no JSON or of other types. All else is no fault of the lines.
 _BAD_LINE = (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.OutOfRangeException)
 NO_CLIENTS = Registry((), ())
+NOBODY_ERASED = Tombstones()
 #: Table of the warehouse → whose rows in the hour's Parquet it is made of.
 _OF_HOUR = {"event_index": "events", "quarantine": "quarantine"}
 
@@ -62,6 +66,7 @@ def ingest_hours(
     *,
     files: HourFiles | None = None,
     max_object_bytes: int = decode.MAX_OBJECT_BYTES,
+    stones: Tombstones = NOBODY_ERASED,
 ) -> list[HourCounts]:
     """Rebuild each hour and its Parquet in the lake. Returns the counts of the hours asked for.
 
@@ -69,13 +74,20 @@ def ingest_hours(
     is one transaction: a failure leaves earlier hours whole and later ones as they were. An object that
     decompresses to more than `max_object_bytes` is set aside. `registry` knows the sites' rules for pages.
     `files`: the lake's Parquet as local files; without it what is read again of a far lake is not kept.
+    `stones`: persons who were erased; what raw objects hold of them is taken out of the objects first.
     """
     make_schema(connection)
     if files is None:
         with TemporaryDirectory(prefix="footfall-hours-", dir=scratch(connection)) as cache:
             files = HourFiles(lake, Path(cache), 0)
             return ingest_hours(
-                connection, lake, hours, registry, files=files, max_object_bytes=max_object_bytes
+                connection,
+                lake,
+                hours,
+                registry,
+                files=files,
+                max_object_bytes=max_object_bytes,
+                stones=stones,
             )
     # Of a run that ended between its commit and this.
     remove_replaced(connection, files)
@@ -86,7 +98,7 @@ def ingest_hours(
             _bounded(connection),
         ):
             restated[hour] = _replace_hour(
-                connection, lake, files, hour, registry, Path(folder), max_object_bytes
+                connection, lake, files, hour, registry, Path(folder), max_object_bytes, stones
             )
     return [read_counts(connection, hour, tuple(others)) for hour, others in restated.items()]
 
@@ -125,14 +137,14 @@ def _replace_hour(
     registry: Registry,
     folder: Path,
     max_object_bytes: int,
+    stones: Tombstones,
 ) -> list[datetime]:
     """Replace the hour's rows and Parquet. Returns the other hours whose duplicates changed with it.
 
     Objects of events are put before the commit that names them: what fails between leaves one that nobody
     names, and the hour as it was.
     """
-    objects = sorted(lake.list(keys.raw_prefix(hour)), key=lambda each: each.key)
-    decoded = unpack(lake, objects, hour, folder, max_object_bytes)
+    objects, decoded = _unpacked(connection, lake, hour, folder, max_object_bytes, stones)
     made = _local_parquet(connection, decoded, hour, registry, folder)
     problems = {each.key: each.problem for each in decoded if each.problem}
     run(connection, "BEGIN")
@@ -164,6 +176,32 @@ def _replace_hour(
     remove_replaced(connection, files)
     _remove_strangers(lake, hour, file)
     return restated
+
+
+def _unpacked(
+    connection: duckdb.DuckDBPyConnection,
+    lake: ObjectStore,
+    hour: datetime,
+    folder: Path,
+    max_object_bytes: int,
+    stones: Tombstones,
+) -> tuple[list[ObjectInfo], list[DecodedObject]]:
+    """The hour's objects and their lines; none of them of an erased person any more."""
+
+    def unpacked(where: Path) -> tuple[list[ObjectInfo], list[DecodedObject]]:
+        where.mkdir()
+        objects = sorted(lake.list(keys.raw_prefix(hour)), key=lambda each: each.key)
+        return objects, unpack(lake, objects, hour, where, max_object_bytes)
+
+    objects, decoded = unpacked(folder / "lines")
+    try:
+        named = objects_with_erased(connection, decoded, stones)
+    except _BAD_LINE:
+        named = [each.key for each in decoded]  # some line is damaged: each object is looked at by itself
+    if not named or not rewrite(lake, named, hour, stones):
+        return objects, decoded
+    shutil.rmtree(folder / "lines")
+    return unpacked(folder / "lines anew")
 
 
 def _local_parquet(

@@ -9,6 +9,7 @@ An hour's objects become rows of `ingest.event_enrichments` when the hour is ing
 is: the table can always be made anew from the lake.
 """
 
+import hashlib
 from datetime import datetime
 from typing import Any
 
@@ -18,26 +19,35 @@ import zstandard
 
 from footfall import keys
 from footfall.enrichments import StoredEnrichment
+from footfall.raw_object import compress_lines
 from footfall.sql import run, sql
-from footfall.store import ObjectStore
+from footfall.store import ObjectStore, put_once
+from footfall.tombstones import Tombstones
 from orchestration.ingest.accounts import record_changes
+
+NOBODY_ERASED = Tombstones()
 
 _OF_HOUR = sql(
     "FROM ingest.event_enrichments WHERE enriched_at >= $hour AND enriched_at < $hour + INTERVAL 1 HOUR"
 )
 
 
-def replace_enrichments(connection: duckdb.DuckDBPyConnection, lake: ObjectStore, hour: datetime) -> int:
+def replace_enrichments(
+    connection: duckdb.DuckDBPyConnection,
+    lake: ObjectStore,
+    hour: datetime,
+    stones: Tombstones = NOBODY_ERASED,
+) -> int:
     """Replace the rows that were taken in during `hour`. Returns how many there are now.
+
+    What is said of erased persons, or names them, is taken out of the objects first.
 
     The events of what goes and of what comes are remembered as changes, before the first row goes: the models
     make them anew with the hour, wherever they were received.
     """
-    decode = msgspec.json.Decoder(StoredEnrichment).decode
     rows: list[StoredEnrichment] = []
-    for info in lake.list(f"{keys.ENRICHMENTS}{keys.hour_path(hour)}/"):
-        content = zstandard.ZstdDecompressor().decompressobj().decompress(lake.get(info.key))
-        rows += [decode(line) for line in content.splitlines()]
+    for info in list(lake.list(f"{keys.ENRICHMENTS}{keys.hour_path(hour)}/")):
+        rows += [_decode(line) for line in _cleaned(lake, info.key, hour, stones)]
     events = sql("SELECT client_id, event_id {of_hour}", of_hour=_OF_HOUR)
     record_changes(connection, hour, events)
     run(connection, "DELETE {of_hour}", {"hour": hour}, of_hour=_OF_HOUR)
@@ -57,3 +67,34 @@ def replace_enrichments(connection: duckdb.DuckDBPyConnection, lake: ObjectStore
         )
         record_changes(connection, hour, events)
     return len(rows)
+
+
+_decode = msgspec.json.Decoder(StoredEnrichment).decode
+
+
+def _cleaned(lake: ObjectStore, key: str, hour: datetime, stones: Tombstones) -> list[bytes]:
+    """The lines of an object that nobody was erased from; where some were, it is written anew before it goes.
+
+    One without any line left is written too: a backup counts objects.
+    """
+    content = zstandard.ZstdDecompressor().decompressobj().decompress(lake.get(key))
+    lines = content.splitlines()
+    kept = [line for line in lines if not (stones and _is_erased(_decode(line), stones))]
+    if len(kept) < len(lines):
+        data = compress_lines(kept)
+        put_once(lake, keys.enrichment_object(hour, hashlib.sha256(data).hexdigest()), data)
+        lake.delete(key)
+    return kept
+
+
+def clean_enrichments(lake: ObjectStore, hour: datetime, stones: Tombstones) -> None:
+    """Take erased persons out of the objects that were taken in during `hour`. Raises StoreError."""
+    for info in list(lake.list(f"{keys.ENRICHMENTS}{keys.hour_path(hour)}/")):
+        _cleaned(lake, info.key, hour, stones)
+
+
+def _is_erased(row: StoredEnrichment, stones: Tombstones) -> bool:
+    user = msgspec.json.decode(row.fields).get("user_id")
+    return stones.covers(row.client_id, "event", row.event_id, row.at) or (
+        isinstance(user, str) and stones.covers(row.client_id, "user", user, row.at)
+    )

@@ -79,10 +79,10 @@ def judge_lines(
 ) -> bool:
     """Make the temporary tables `objects` (object, object_key, bytes, lines) and `judged`, a row a line.
 
-    judged: object, n, is_event, client_id, site_id, event_id, received_at, reason, and what enrichment asks
-    for. Returns whether every line became a row, and every row is an event or something refused. DuckDB
-    passes over an empty line, and makes a row of NULLs from an object without our fields. Raises duckdb.Error
-    where some line is not what the contract promises.
+    judged: object, n, is_event, is_erased, client_id, site_id, event_id, received_at, reason, and what
+    enrichment asks for. Returns whether every line became a row, and every row is an event, refused or
+    erased. DuckDB passes over an empty line, and makes a row of NULLs from an object without our fields.
+    Raises duckdb.Error where some line is not what the contract promises.
     """
     run(
         connection,
@@ -116,7 +116,7 @@ def judge_lines(
         CREATE OR REPLACE TEMP TABLE judged AS
         SELECT
             object, n, kind = 'event' AND {missing} AS is_event,
-            kind = 'refused' AND reason IS NOT NULL AS is_refused,
+            kind = 'refused' AND reason IS NOT NULL AS is_refused, kind = 'erased' AS is_erased,
             client_id, site_id, event_id, received_at, reason,
             type = 'page_view' AS is_page_view, occurred_at, visitor_id, source,
             coalesce(user_agent, '') AS user_agent, coalesce(client_hints, '') AS client_hints,
@@ -128,7 +128,9 @@ def judge_lines(
         authority=authority(sql("event.referrer")),
         lines=read_lines(columns, owner) if paths else _nothing(columns),
     )
-    found = run(connection, "SELECT count(*), count_if(is_event OR is_refused) FROM judged").fetchone()
+    found = run(
+        connection, "SELECT count(*), count_if(is_event OR is_refused OR is_erased) FROM judged"
+    ).fetchone()
     lines = sum(each.lines for each in decoded)
     return found == (lines, lines)
 

@@ -72,7 +72,8 @@ def review(
         found += implausible.get(hour.hour, ())
         if not hour.is_conserved:
             keys_ = ", ".join(hour.uneven) or "the hour as a whole"
-            detail = f"{hour.lines} lines, but {hour.kept} + {hour.duplicates} + {hour.quarantined}: {keys_}"
+            sums = f"{hour.kept} + {hour.duplicates} + {hour.quarantined} + {hour.erased}"
+            detail = f"{hour.lines} lines, but {sums}: {keys_}"
             found.append(Finding(hour.hour, LOST, hour.hour.isoformat(), detail))
     record_incidents(connection, [(each.hour, each.kind, each.key, each.detail) for each in found])
     return found
@@ -93,7 +94,8 @@ def _unclosed(lake: ObjectStore, markers: _Markers, hour: datetime) -> list[Find
     ]
     if not present:
         return found
-    listed = {info.key for info in lake.list(keys.raw_prefix(hour))}
+    # One that was written anew without an erased person's lines has all the others.
+    listed = {keys.original_of(info.key) for info in lake.list(keys.raw_prefix(hour))}
     for name in sorted(present):
         try:
             marker = msgspec.json.decode(lake.get(keys.closed_marker(hour, name)))

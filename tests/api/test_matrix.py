@@ -21,11 +21,13 @@ VALUES = {
     "num_events": "5",
     "event_id": "0192f3c8-abcd",
     "visitor_id": "v1",
+    "erasure_id": "erasure-of-one",
 }
 BODIES = {
     "/v1/query": {"site_id": "shop", "metrics": ["visitors"], "date_range": "7d"},
     "/v1/exports/{name}/run": {"from": "2026-11-20T10:00:00Z", "to": "2026-11-20T11:00:00Z"},
     "/v1/alerts/{key}/ack": {},
+    "/v1/privacy/erasures": {"ids": [{"kind": "user", "value": "4711"}]},
     "/v1/sample-data": {"events": 5, "site_id": "shop"},
     "/v1/events/{event_id}/enrichment": {"fields": {"country": "SE"}},
     "/events/{event_id}/enrich/": {"additional_properties": {"country": "SE"}},

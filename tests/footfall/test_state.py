@@ -8,6 +8,7 @@ from support.frozen_state import PACKED
 from footfall import keys
 from footfall.catalogue.state import BESIDE, HOME, LAKE, Keep, is_passing, place_of, unknown
 from footfall.hours import parse
+from orchestration.privacy.erasure_steps import STEPS
 
 HOUR = parse("2026-11-29T13")
 
@@ -93,3 +94,14 @@ def test_no_salt_is_in_any_backup():
         place = place_of(path, places)
         assert place.keep in (Keep.NEVER, Keep.LAKE)
     assert place_of("salts/a", LAKE).keep is Keep.NEVER
+
+
+PERSONAL = [place for place in (*HOME, *LAKE) if place.is_personal]
+
+
+@pytest.mark.parametrize("place", PERSONAL, ids=[place.name for place in PERSONAL])
+def test_a_place_about_people_says_how_a_person_goes_from_it(place):
+    others = ("certificate", "salts")
+
+    assert place.erase is not None
+    assert place.erase.step in (*STEPS, *others)

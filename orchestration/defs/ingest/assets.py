@@ -16,6 +16,7 @@ from footfall.clients import Registry
 from footfall.described import source_columns
 from footfall.hours import HOUR, between
 from footfall.owners import settled
+from footfall.tombstones import in_force
 from orchestration.bars import note_run
 from orchestration.defs.columns import column_schema
 from orchestration.given import given
@@ -88,7 +89,7 @@ _OWNER = "team:data"
         dg.AssetCheckSpec(
             "every_line_is_accounted_for",
             asset=EVENTS,
-            description="Lines in the raw objects = kept + duplicate + quarantined, for every hour.",
+            description="Lines in the raw objects = kept + duplicate + quarantined + erased, for every hour.",
             blocking=True,
         ),
         dg.AssetCheckSpec(
@@ -130,9 +131,10 @@ def ingest(
         hours = list(between(window.start, window.end))
         empty = set(empty_hours(connection, store, hours))
         held = (hour for hour in hours if hour not in empty)
-        filled = ingest_hours(connection, store, held, registry, files=files)
+        stones = in_force(state.folder(), store)
+        filled = ingest_hours(connection, store, held, registry, files=files, stones=stones)
         for hour in filled:
-            replace_enrichments(connection, store, hour.hour)
+            replace_enrichments(connection, store, hour.hour, stones)
         counts = sorted([*filled, *ingest_empty(connection, sorted(empty))], key=attrgetter("hour"))
         # Of an hour that still runs nobody can say yet what it lacks, nor what came late.
         over = [hour for hour in counts if hour.had_ended]
@@ -263,6 +265,7 @@ def _made_in(hour: HourCounts) -> Iterator[dg.AssetMaterialization]:
             "kept": hour.kept,
             "duplicates": hour.duplicates,
             "quarantined": hour.quarantined,
+            "erased": hour.erased,
             "lag_minutes": lag_minutes(hour.hour + HOUR),
             "is_degraded": hour.is_degraded,
             "restated_hours": ", ".join(f"{other:%Y-%m-%dT%H}" for other in hour.restated) or "none",

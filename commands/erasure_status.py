@@ -1,0 +1,44 @@
+"""What `footfall privacy erasures` and the API say of an erasure, and what starts one in the background."""
+
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+from footfall.settings import Settings
+from orchestration.privacy.erasure_book import Erasure, ErasureBook
+
+
+def status(book: ErasureBook, erasure: Erasure) -> dict[str, Any]:
+    """One erasure as plain values. Nothing of persons."""
+    steps = book.steps(erasure.id)
+    left = {each.name: each.outstanding for each in steps.values() if each.outstanding}
+    state = "finished" if erasure.finished_at else "outstanding" if left else "open"
+    return {
+        "id": erasure.id,
+        "client_id": erasure.client_id,
+        "state": state,
+        "asked_at": erasure.asked_at.isoformat(),
+        "asked_by": erasure.asked_by,
+        "due_by": erasure.deadline.isoformat(),
+        "is_overdue": erasure.finished_at is None and datetime.now(UTC) > erasure.deadline,
+        "finished_at": erasure.finished_at.isoformat() if erasure.finished_at else None,
+        "steps": [each.name for each in steps.values() if each.is_done],
+        "outstanding": left,
+    }
+
+
+def start_resume(settings: Settings, name: str) -> None:
+    """Go on with an erasure in a process of its own, which outlives whoever starts it."""
+    log = settings.home / "logs" / f"erasure-{name}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as said:
+        subprocess.Popen(
+            [sys.executable, "-m", "commands.entry", "privacy", "resume", name],
+            env=os.environ | {"FOOTFALL_HOME": str(settings.home)},
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=said,
+            start_new_session=True,
+        )

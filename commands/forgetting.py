@@ -1,0 +1,173 @@
+"""Erasures and backups: where backups lie is remembered, an erasure reaches them, and a restore applies it.
+
+<backup>/tombstones/<name>.jsonl      hashes of who was erased, whenever the backup was made
+<backup>/tombstones/tombstone-key     what they are made with
+"""
+
+import hashlib
+import json
+import shutil
+import sqlite3
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from footfall import keys
+from footfall.errors import FootfallError
+from footfall.settings import Settings
+from footfall.snapshots import stores
+from footfall.store import NotFound, ObjectStore, open_store
+from footfall.tombstones import (
+    FILE,
+    KEY,
+    KINDS,
+    WORD,
+    Tombstone,
+    Tombstones,
+    as_lines,
+    from_lines,
+    load_key,
+    read_local,
+)
+from footfall.whole_files import written_beside
+from orchestration.ingest.erased import rewrite
+from orchestration.ingest.late_fields import clean_enrichments
+from orchestration.privacy.erasure_local import GONE
+
+#: Below the state folder: the addresses that backups were written to.
+BACKUPS = "backups.json"
+_FOLDER = "tombstones/"
+_KEY = f"{_FOLDER}tombstone-key"
+#: SQLite files with texts that people or failures wrote → the columns that hold them; none: all.
+_TEXTS: Mapping[str, tuple[str, ...]] = {
+    "alerts.sqlite": (),
+    "registry.sqlite": (),
+    "access.sqlite": (),
+    "ledger.sqlite": ("error",),
+}
+
+
+def remember(home: Path, url: str) -> None:
+    """Note where a backup was written."""
+    known = remembered(home)
+    if url not in known:
+        path = home / BACKUPS
+        written_beside(path, json.dumps([*known, url], indent=1).encode() + b"\n").replace(path)
+
+
+def remembered(home: Path) -> list[str]:
+    """Where backups were written, as far as anybody noted it."""
+    try:
+        return [str(each) for each in json.loads((home / BACKUPS).read_text())]
+    except (FileNotFoundError, ValueError):
+        return []
+
+
+def put_hashes(settings: Settings, url: str) -> None:
+    """Put all hashes that hold, and their key, beside a backup. Raises FootfallError."""
+    stones = read_local(settings.home)
+    key = load_key(settings.home) if stones else None
+    if key is None:
+        return
+    store = open_store(url, s3_endpoint=settings.s3_endpoint)
+    data = as_lines(stones)
+    store.put(f"{_FOLDER}{hashlib.sha256(data).hexdigest()[:16]}.jsonl", data)
+    store.put(_KEY, (settings.home / KEY).read_bytes())
+
+
+def forget_backups(settings: Settings, stones: Tombstones, hours: Sequence[datetime]) -> list[str]:
+    """Let every backup know, and take the persons out of its copy of the lake. Returns what is left to do."""
+    left = []
+    for url in remembered(settings.home):
+        try:
+            put_hashes(settings, url)
+            _, copies = stores(url, settings.s3_endpoint)
+            for hour in hours:
+                named = [info.key for info in copies.list(keys.raw_prefix(hour))]
+                rewrite(copies, named, hour, stones)
+                clean_enrichments(copies, hour, stones)
+        except FootfallError as error:
+            left.append(f"the backup {url}: {error}")
+    return left
+
+
+def hashes_of(url: str, s3_endpoint: str | None, home: Path, lake: ObjectStore) -> Tombstones:
+    """All hashes that a restore has to apply: of the snapshot in `home`, beside the backup, and of the lake.
+
+    They and their key are in `home` when this returns. Raises FootfallError.
+    """
+    store = open_store(url, s3_endpoint=s3_endpoint)
+    found: list[Tombstone] = read_local(home)
+    for info in store.list(_FOLDER):
+        if info.key.endswith(".jsonl"):
+            found += from_lines(store.get(info.key), store.url(info.key))
+    for info in lake.list(keys.TOMBSTONES):
+        found += from_lines(lake.get(info.key), lake.url(info.key))
+    if not found:
+        return Tombstones()
+    if not (home / KEY).exists():
+        try:
+            data = store.get(_KEY)
+        except NotFound:
+            raise FootfallError(
+                f"persons were erased since this snapshot, and {store.url(_KEY)} is missing: without the key "
+                "they would come back; take a later snapshot with --at"
+            ) from None
+        (home / KEY).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        written_beside(home / KEY, data).replace(home / KEY)
+    written_beside(home / FILE, as_lines(set(found))).replace(home / FILE)
+    return Tombstones(load_key(home), found)
+
+
+def clean_texts(home: Path, stones: Tombstones) -> None:
+    """Take erased persons out of texts of a state folder that was put back: alerts, errors, answers.
+
+    Each word of a text that is an id of theirs becomes `[erased]`.
+    """
+    named = {(kind, each.digest) for (_, kind, _), each in stones.stones.items()}
+    key, clients = stones.key, stones.clients
+    if not named or key is None:
+        return
+
+    def cleaned(text: Any) -> Any:
+        if not isinstance(text, str):
+            return text
+        words = set(WORD.findall(text))
+        for word in sorted(words, key=len, reverse=True):
+            if any((kind, key.digest(client, kind, word)) in named for client in clients for kind in KINDS):
+                text = text.replace(word, GONE)
+        return text
+
+    for name, only in _TEXTS.items():
+        if (home / name).exists():
+            _clean(home / name, only, cleaned)
+
+
+def _clean(path: Path, only: Collection[str], cleaned: Callable[[Any], Any]) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.create_function("cleaned", 1, cleaned, deterministic=True)
+        connection.execute("PRAGMA secure_delete = ON")
+        for table, column in connection.execute(
+            "SELECT m.name, c.name FROM sqlite_master AS m, pragma_table_info(m.name) AS c "
+            "WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%' AND m.sql NOT LIKE 'CREATE VIRTUAL%'"
+        ).fetchall():
+            if only and column not in only:
+                continue
+            place, of = (f'"{each.replace(chr(34), chr(34) * 2)}"' for each in (column, table))
+            connection.execute(
+                f"UPDATE OR REPLACE {of} SET {place} = cleaned({place}) "
+                f"WHERE typeof({place}) = 'text' AND cleaned({place}) <> {place}"
+            )
+        connection.commit()
+        connection.execute("VACUUM")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def drop_waiting(home: Path, clients: Iterable[str]) -> None:
+    """Remove rendered files of clients with erased persons: those that are due are rendered anew."""
+    bases = set(clients)
+    for folder in (home / "outbox").iterdir() if (home / "outbox").is_dir() else ():
+        if folder.name.partition(".")[0] in bases:
+            shutil.rmtree(folder)

@@ -1,0 +1,138 @@
+"""Lines of persons who were erased: found as an hour is ingested, and taken out of its raw objects.
+
+So whatever brings them again (a late segment, a collector that was away, an import, an old backup) ends like
+the first time, and a rebuild reads nothing of them.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+import duckdb
+
+from footfall import keys
+from footfall.raw_object import compress
+from footfall.sql import joined, name, number, run, sql, text
+from footfall.store import NotFound, ObjectStore, put_once
+from footfall.tombstones import DIGITS, KINDS, NAMED, Tombstones
+from orchestration.ingest.decode import DecodedObject, content_of
+from orchestration.ingest.lines import LINE_COLUMNS, files_of, read_lines
+
+_BASE = sql("split_part(client_id, '.', 1)")
+#: What an id is hashed as; footfall.tombstones.TombstoneKey does the same.
+_DIGEST = sql(
+    "sha256($outer || unhex(sha256($inner || encode(concat(base, chr(0), kind, chr(0), id)))))[:{digits}]",
+    digits=number(DIGITS),
+)
+_WORD = "[0-9A-Za-z_-]{8,128}"
+
+
+def objects_with_erased(
+    connection: duckdb.DuckDBPyConnection, decoded: Sequence[DecodedObject], stones: Tombstones
+) -> list[str]:
+    """Keys of the objects that hold a line of an erased person. Raises duckdb.Error for bad lines."""
+    paths = files_of(decoded)
+    if not stones or not paths:
+        return []
+    _put_stones(connection, stones)
+    columns = {
+        each: LINE_COLUMNS[each]
+        for each in ("kind", "client_id", "received_at", "occurred_at", *NAMED, "body")
+    }
+    ids = joined(
+        ", ",
+        (
+            sql("{{'kind': {kind}, 'id': {field}}}", kind=text(kind), field=name(field))
+            for field, kind in NAMED.items()
+        ),
+    )
+    assert stones.key is not None, "there are hashes"
+    inner, outer = stones.key.pads
+    found = run(
+        connection,
+        """
+        WITH lines AS (
+            SELECT object, {base} AS base, "kind" AS line_kind,
+                coalesce(CASE WHEN "kind" = 'event' THEN occurred_at END, received_at) AS happened,
+                {fields}, body
+            FROM {lines}
+            WHERE {base} IN (SELECT client FROM stones)
+        ),
+        said AS (
+            SELECT object, base, happened, unnest([{ids}], recursive := true)
+            FROM lines WHERE line_kind = 'event'
+            UNION ALL
+            SELECT object, base, happened, k.kind, w.id
+            FROM (
+                SELECT object, base, happened, unnest(list_distinct(regexp_extract_all(body, $word))) AS id
+                FROM lines WHERE line_kind = 'refused' AND body IS NOT NULL
+            ) AS w
+            CROSS JOIN (SELECT unnest({kinds}) AS kind) AS k
+        ),
+        hashed AS (
+            SELECT base, kind, id, {digest} AS digest
+            FROM (SELECT DISTINCT base, kind, id FROM said WHERE id IS NOT NULL)
+        )
+        SELECT DISTINCT object
+        FROM said
+        JOIN hashed USING (base, kind, id)
+        JOIN stones ON stones.client = base AND stones.kind = said.kind AND stones.digest = hashed.digest
+        WHERE stones.until IS NULL OR happened <= stones.until
+        ORDER BY object
+        """,
+        {"files": paths, "inner": inner, "outer": outer, "word": _WORD},
+        base=_BASE,
+        fields=joined(", ", (name(field) for field in NAMED)),
+        lines=read_lines(columns),
+        ids=ids,
+        kinds=sql("[{all}]", all=joined(", ", map(text, KINDS))),
+        digest=_DIGEST,
+    ).fetchall()
+    return [decoded[n].key for (n,) in found]
+
+
+def _put_stones(connection: duckdb.DuckDBPyConnection, stones: Tombstones) -> None:
+    run(
+        connection,
+        "CREATE OR REPLACE TEMP TABLE stones "
+        "(client VARCHAR, kind VARCHAR, digest VARCHAR, until TIMESTAMPTZ)",
+    )
+    held = list(stones.stones.values())
+    run(
+        connection,
+        "INSERT INTO stones SELECT unnest($clients), unnest($kinds), unnest($digests), "
+        "unnest(CAST($until AS TIMESTAMPTZ[]))",
+        {
+            "clients": [each.client for each in held],
+            "kinds": [each.kind for each in held],
+            "digests": [each.digest for each in held],
+            "until": [each.until for each in held],
+        },
+    )
+
+
+def rewrite(
+    lake: ObjectStore, named: Iterable[str], hour: datetime, stones: Tombstones
+) -> Mapping[str, tuple[str, int]]:
+    """Write raw objects anew without the lines of erased persons; the old ones go. Raises StoreError.
+
+    Returns old key → new key and how many lines went. The new object lies there before the old one goes: a
+    run that dies between leaves both, and the next one makes the same of the old one again.
+    """
+    done = {}
+    for key in named:
+        try:
+            content = content_of(lake.get(key))
+        except NotFound:
+            continue
+        if content is None:
+            continue
+        kept, erased = stones.without(content, hour)
+        if not erased:
+            continue
+        data = compress(kept)
+        new = keys.rewritten_object(key, hashlib.sha256(data).hexdigest())
+        put_once(lake, new, data)
+        lake.delete(key)
+        done[key] = new, erased
+    return done

@@ -1,0 +1,249 @@
+"""What was delivered of a person: older revisions go, with a signed record in the log of each bucket.
+
+A new revision without the person is there before (`deliver_all`, reason `erasure`). The record is a leaf of
+the log before the first file goes. What we may not remove is named to the client as work to do: a signed
+list in `_erasures/`, with keyed digests of the ids and how to look for them, and never the ids.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from footfall.bucket_log import RemovedKey, removal
+from footfall.catalogue.periods import kind_of
+from footfall.catalogue.tables import DATASETS
+from footfall.clients import Client
+from footfall.event import timestamp
+from footfall.exports import LIVE
+from footfall.hours import floor
+from footfall.keys import erasure_notice
+from footfall.store import NotFound, ObjectStore, StoreError
+from orchestration.delivery import states
+from orchestration.delivery.desk import Desk
+from orchestration.delivery.ledger import Ledger, LedgerRow
+from orchestration.delivery.log_book import LogBook
+from orchestration.delivery.log_writing import bring, ordered_of
+from orchestration.delivery.places import Place, Places
+from orchestration.privacy.erasure_search import Needles
+
+#: Days by which a period may lie apart from what it is about: a session of a day is delivered when it closed.
+_APART = timedelta(days=2)
+
+
+@dataclass(frozen=True)
+class OldFile:
+    """A delivered file with rows of the person. `is_newest`: no newer revision takes its place."""
+
+    export: str
+    period: str
+    revision: int
+    key: str
+    sha256: str
+    rows: int
+    is_newest: bool
+
+
+def hashed_forms(texts: Iterable[str], hash_key: str) -> Iterator[str]:
+    """The texts as exports write them whose columns are hashed (orchestration.delivery.selection)."""
+    for each in texts:
+        inner = hashlib.sha256(f"{hash_key}{each}".encode()).hexdigest()
+        yield hashlib.sha256(f"{hash_key}{inner}".encode()).hexdigest()
+
+
+def rows_to_search(ledger: Ledger, client: Client, first: datetime | None) -> list[LedgerRow]:
+    """Revisions that may hold the person: of all periods that ended after `first`, whoever has seen them."""
+    found = []
+    for row in ledger.all("WHERE client_id = ?", (client.client_id,)):
+        end = row.period_start + (timedelta(days=1) if kind_of(row.cadence).is_day else timedelta(hours=1))
+        if row.files and (first is None or end + _APART >= first):
+            found.append(row)
+    return found
+
+
+def find_files(
+    ledger: Ledger, rows: Sequence[LedgerRow], places: Places, needles: Needles
+) -> Iterator[OldFile]:
+    """Files of these revisions in which the person stands. Raises StoreError where none can be read."""
+    newest: dict[tuple[str, datetime], int] = {}
+    for row in rows:
+        if row.is_delivered:
+            at = row.export, row.period_start
+            newest[at] = max(newest.get(at, 0), row.revision)
+    for row in rows:
+        if not ledger.copies(row):
+            continue
+        # The hour of a live export holds the rows of its parts, and takes their place.
+        whole = row.export.removesuffix(LIVE), floor(row.period_start)
+        is_closed = row.export.endswith(LIVE) and whole in newest
+        is_newest = row.revision >= newest.get((row.export, row.period_start), 0) and not is_closed
+        for file in row.files:
+            data = _read(ledger, row, places, file.key, file.bytes)
+            if data is not None and needles.are_in(data):
+                yield OldFile(
+                    row.export,
+                    timestamp(row.period_start),
+                    row.revision,
+                    file.key,
+                    file.sha256,
+                    file.rows,
+                    is_newest,
+                )
+
+
+def _read(ledger: Ledger, row: LedgerRow, places: Places, key: str, size: int) -> bytes | None:
+    """A delivered file from whichever place has it, our own first; None where none has it."""
+    trouble: StoreError | None = None
+    for name in sorted(ledger.copies(row), key=lambda each: each != "backup"):
+        if name not in places:
+            continue
+        try:
+            return places[name].store().get(key, limit=size)
+        except NotFound:
+            continue
+        except StoreError as error:
+            trouble = error
+    if trouble is not None:
+        raise trouble
+    return None
+
+
+def remove(
+    ledger: Ledger,
+    desk: Desk,
+    client: Client,
+    place: Place,
+    erasure: str,
+    files: Sequence[OldFile],
+    *,
+    decided_at: datetime,
+    decided_by: str,
+    until: datetime,
+) -> list[str]:
+    """Remove files from one bucket, record first. Returns what is still there, a line each.
+
+    Raises FootfallError where the bucket cannot be asked, or its log not be written: then nothing went.
+    """
+    store = place.store()
+    key, data = removal(
+        "erasure",
+        erasure,
+        client.client_id,
+        [RemovedKey(each.key, each.sha256, timestamp(until)) for each in files],
+        decided_at=decided_at,
+        decided_by=decided_by,
+        rows=sum(each.rows for each in files),
+        signer=desk.signer,
+    )
+    book = LogBook(ledger, client.client_id, place.name)
+    book.note(key, data)
+    bring(book, place, desk, ordered_of(client, place.name))
+    left = []
+    for each in files:
+        try:
+            store.delete(each.key)
+            if store.head(each.key) is not None:
+                left.append(f"{store.url(each.key)}: is still there")
+        except StoreError as error:
+            left.append(f"{store.url(each.key)}: {error}")
+    return left
+
+
+def notice(
+    client: Client,
+    erasure: str,
+    files: Sequence[OldFile],
+    left: Sequence[str],
+    ids: Mapping[str, Sequence[str]],
+    salt: str,
+    decided_at: datetime,
+    desk: Desk,
+) -> bytes:
+    """What a client is told: what went, what is left to do, how to find the person in tables of his own.
+
+    An id stands there as the sha256 of the salt and the id, which any engine computes.
+    """
+    datasets = {export.name: export.dataset for export in client.exports}
+    said: dict[str, Any] = {
+        "record": "erasure",
+        "id": erasure,
+        "client": client.client_id,
+        "decided_at": timestamp(decided_at),
+        "files": [
+            {
+                "key": each.key,
+                "sha256": each.sha256,
+                "export": each.export,
+                "period": each.period,
+                "revision": each.revision,
+            }
+            for each in files
+        ],
+        "left_to_you": list(left),
+        "digest": "sha256(salt || id), in hex",
+        "salt": salt,
+        "ids": {
+            kind: sorted(hashlib.sha256(f"{salt}{each}".encode()).hexdigest() for each in some)
+            for kind, some in ids.items()
+        },
+        "find": {
+            name: [
+                f"DELETE FROM {dataset} WHERE sha256(concat('{salt}', {column})) IN (ids.{kind})"
+                for kind, column in (
+                    ("visitor", "visitor_id"),
+                    ("user", "user_id"),
+                    ("event", "event_id"),
+                    ("session", "session_id"),
+                )
+                if column in DATASETS[dataset].personal
+            ]
+            for name, dataset in sorted(datasets.items())
+            if DATASETS[dataset].retention != "figures"
+        },
+        "hashed_columns": "load the newest revision of each period anew: it is without the person",
+    }
+    return (json.dumps(desk.signer.sign(said), indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def put_notice(
+    ledger: Ledger, desk: Desk, client: Client, place: Place, erasure: str, now: datetime, data: bytes
+) -> None:
+    """Put it into a client's bucket, known to the bucket's log. Raises FootfallError."""
+    store: ObjectStore = place.store()
+    key = erasure_notice(now.astimezone(UTC).date(), erasure)
+    store.put(key, data)
+    book = LogBook(ledger, client.client_id, place.name)
+    book.note(key, data)
+    bring(book, place, desk, ordered_of(client, place.name))
+
+
+def drop_open(ledger: Ledger, desk: Desk, client: Client, needles: Needles) -> list[str]:
+    """Rendered files that wait, and hold the person. Returns what could not be dropped, a line each.
+
+    Those that nobody has seen are rendered anew by the next run. Those that a bucket may have
+    seen in part are finished first, and then superseded.
+    """
+    left = []
+    root = desk.folder / "outbox" / client.client_id
+    for path in sorted(root.rglob("*")) if root.exists() else ():
+        if path.is_file() and needles.are_in_file(path):
+            path.unlink(missing_ok=True)
+    for row in ledger.all("WHERE client_id = ?", (client.client_id,)):
+        if (
+            row.is_open
+            and row.state == states.RENDERED
+            and any(
+                state in (states.VERIFIED, states.COMMITTED)
+                for place, state in ledger.copies(row).items()
+                if place != "backup"
+            )
+        ):
+            folder = desk.outbox(row.client_id, row.export, row.period_start, row.revision)
+            if not all((folder / file.key.rpartition("/")[2]).exists() for file in row.files):
+                left.append(
+                    f"{row.export} {row.period_start:%Y-%m-%dT%H:%MZ} revision {row.revision} waits for its "
+                    "bucket, and holds the person"
+                )
+    return left
