@@ -28,8 +28,10 @@ _MAPPED = bytes(10) + b"\xff\xff"
 def needles(address: Address) -> set[str]:
     """What base64 that holds the address has somewhere in it, in one of its looks."""
     found = {_of_bytes(address)[1], *(sure for sure, _ in _looks(address))}
-    in_addresses = {each.replace("/", way).replace("+", plus) for each in found for way, plus in _ENCODED}
-    return found | in_addresses | {each.translate(_URL_SAFE) for each in found}
+    # Most have neither sign; each address of a log is asked for.
+    signed = [each for each in found if "/" in each or "+" in each]
+    in_addresses = {each.replace("/", way).replace("+", plus) for each in signed for way, plus in _ENCODED}
+    return found | in_addresses | {each.translate(_URL_SAFE) for each in signed}
 
 
 def in_base64(text: str, addresses: Sequence[Address], pattern: re.Pattern[str], instead: str) -> str:
