@@ -108,7 +108,11 @@ def _find(
         raise FootfallError(f"end {end} does not come after start {start}: it is the first that is left out")
     if not isinstance(export, str) or not is_key(export):
         raise FootfallError(f"{export!r} is no name of an export")
-    if not isinstance(url, str | Path):
+    if client is not None and (not isinstance(client, str) or not is_key(client)):
+        raise FootfallError(f"client: {client!r} is no id of a client")
+    if endpoint is not None and not isinstance(endpoint, str):
+        raise FootfallError(f"endpoint: {endpoint!r} is no URL")
+    if not isinstance(url, str | Path) or "\0" in str(url):
         raise FootfallError(f"{url!r} is no bucket: write s3://bucket/prefix, file:///folder or a folder")
     store = open_store(address_of(str(url)), s3_endpoint=endpoint, is_confined=True)
     trusted = _keys_in(store) if key is None else _given(key)
@@ -170,7 +174,7 @@ def _given(key: Keys) -> dict[str, bytes]:
         try:
             name, pem = public_key(each if isinstance(each, bytes) else Path(each).read_bytes())
         except (OSError, ValueError) as error:
-            shown = "bytes" if isinstance(each, bytes) else each
+            shown = "bytes" if isinstance(each, bytes) else repr(str(each))
             raise FootfallError(f"key {shown}: {error}") from None
         found[name] = pem
     return found

@@ -80,10 +80,14 @@ class Restated:
         moved: list[Period] = []
         told: list[tuple[Period, Newest]] = []
         for row in self._newest(None):
+            if row.tzdata == release:
+                continue
             period = self._calendar.at(row.period_start)
-            if row.tzdata != release and is_elsewhere(row.said, period):
+            changed_in = self.zones.within(period)
+            if is_elsewhere(row.said, period):
                 moved.append(period)
-            elif row.tzdata != release and (self.zones.within(period) or "") > row.tzdata:
+            # Of a release that came back after a newer one nobody knows which days are as before.
+            elif changed_in is not None and (changed_in > row.tzdata or release < row.tzdata):
                 told.append((period, row))
         if told:
             selection = self.selection()

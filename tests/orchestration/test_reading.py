@@ -267,6 +267,7 @@ def test_only_a_key_that_is_trusted_counts(at, tmp_path):
     assert "which is not known here" in refused(without_log(folder), "events", key=other, unlogged=True)
     assert "is no public key" in refused(folder, "events", key=b"x")
     assert "No such file" in refused(folder, "events", key=tmp_path / "none.pem")
+    assert "\n" not in refused(folder, "events", key="no\nsuch")
     for odd in (5, [None], {"a": 5}.values()):
         assert "is no public key: give its PEM" in refused(folder, "events", key=odd)
 
@@ -286,7 +287,11 @@ def test_mistakes_of_the_caller_are_one_line(at, tmp_path):
     assert "in the time asked for" in refused(folder, "events", "2020-01-01", "2020-01-02")
     assert "is no name of an export" in refused(folder, "../events")
     assert "is no name of an export" in refused(folder, None)
-    assert "is no bucket" in refused(None, "events")
+    for odd in (None, b"x", "\0", Path("\0")):
+        assert "is no bucket" in refused(odd, "events")
+    for odd in ("", "demo\n", 5, []):
+        assert "is no id of a client" in refused(folder, "events", client=odd)
+    assert "is no URL" in refused(folder, "events", endpoint=5)
     assert "'events' of agency: it is of demo" in refused(folder, "events", client="agency")
     assert "neither 'raise' nor 'report'" in refused(folder, "events", missing="no")
 

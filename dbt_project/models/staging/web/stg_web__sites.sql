@@ -20,10 +20,18 @@ currencies as (
 
 ),
 
--- a release of the time zone database that told past days of a zone otherwise
+-- a release of the time zone database that told past days of a zone otherwise; days that were told more than once
+-- are counted, because a release may come back after a newer one
 changes as (
 
-    select zone, max(version) as version from {{ source('ingest', 'zone_changes') }} group by zone
+    select
+        zone,
+        concat(
+            max(version),
+            case when count(*) > count(distinct date) then concat('.', cast(count(*) as varchar)) else '' end
+        ) as version
+    from {{ source('ingest', 'zone_changes') }}
+    group by zone
 
 ),
 
