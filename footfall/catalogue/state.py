@@ -114,9 +114,15 @@ HOME: tuple[Place, ...] = (
         remedy="put it back from your backup, or move it away and make the operator's keys anew",
     ),
     Place(
+        "audit.head.json",
+        "how many lines the audit log has, signed: one that was cut ends before it",
+        "whoever adds a line",
+        Keep.BACKUP,
+    ),
+    Place(
         "audit.jsonl",
-        "what administrators did by command or API, a line each; only added to",
-        "`footfall keys`, `footfall api`",
+        "what people and programs did and looked at, a signed line each, chained; only added to",
+        "commands, `footfall api`, the job `retention`",
         Keep.BACKUP,
     ),
     Place(
@@ -294,6 +300,29 @@ LAKE: tuple[Place, ...] = (
         Keep.LAKE,
         Kind.FOLDER,
     ),
+    Place(
+        "retention",
+        "what was decided of each client's data and what went by it, in signed records; they never change",
+        "the job `retention`",
+        Keep.LAKE,
+        Kind.FOLDER,
+    ),
+    Place(
+        "frozen",
+        "figures of days whose events are gone, and the first visits of who is still seen, Parquet",
+        "the job `retention`",
+        Keep.LAKE,
+        Kind.FOLDER,
+        is_personal=True,
+    ),
+    Place(
+        "holds",
+        "what nobody may remove, and when it was let go, signed; they never change",
+        "`footfall privacy hold`",
+        Keep.LAKE,
+        Kind.FOLDER,
+    ),
+    Place("audit", "the head of the audit log of each day", "the job `retention`", Keep.LAKE, Kind.FOLDER),
     Place(
         "usage",
         "what each client received and was delivered on a day",

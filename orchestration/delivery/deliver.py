@@ -15,6 +15,7 @@ import duckdb
 
 from footfall import keys
 from footfall.catalogue.periods import Period
+from footfall.catalogue.tables import DATASETS
 from footfall.clients import Client, Export
 from footfall.errors import FootfallError
 from footfall.failures import Trouble
@@ -25,6 +26,7 @@ from orchestration.delivery import datasets, states
 from orchestration.delivery.beside import sender_of
 from orchestration.delivery.desk import Desk
 from orchestration.delivery.digests import EMPTY, Digests
+from orchestration.delivery.horizons import horizons_of
 from orchestration.delivery.ledger import LONGEST_WAIT, Ledger, LedgerRow
 from orchestration.delivery.moved_days import ZoneChanges
 from orchestration.delivery.places import BACKUP, Places
@@ -101,6 +103,7 @@ class Deliverer:
         because of one more column. `footfall deliveries restate` does that when it is wanted.
         """
         since = self._digests.since
+        horizons = horizons_of(self._connection, self._client.client_id)
         recent = self._desk.now() - datasets.LATE_TOLERANCE
         delivered = self._ledger.latest_delivered(self._client.client_id, self._export.name, since)
         if not delivered:
@@ -110,7 +113,8 @@ class Deliverer:
         return [
             self._calendar.at(start)
             for start, row in sorted(delivered.items())
-            if (
+            if horizons.is_compared(start)
+            and (
                 row.digest != digests.get(start, "0") or has_moved(row, self._calendar.at(start))
                 if row.schema_id in (None, selection.schema_id)
                 else start >= recent
@@ -135,6 +139,9 @@ class Deliverer:
 
         `reason`: why data that was delivered may have changed: `late`, `correction` or `erasure`.
         """
+        gone = self._gone(period)
+        if gone is not None:
+            return gone
         with self._desk.claim(self._client.client_id, self._export.name):
             for _ in range(_TURNS):
                 outcome = self._bring_on(period, reason)
@@ -142,6 +149,20 @@ class Deliverer:
                     return outcome
         whose = f"{self._client.client_id} {self._export.name}"
         raise FootfallError(f"{whose} {period.name}: more than {_TURNS} turns")
+
+    def _gone(self, period: Period) -> Outcome | None:
+        """The outcome of a period whose rows are not kept any more: what was delivered stays what it is."""
+        horizons = horizons_of(self._connection, self._client.client_id)
+        if not horizons.is_gone(DATASETS[self._export.dataset], period):
+            return None
+        rows = self._ledger.revisions(self._client.client_id, self._export.name, period.start)
+        newest = next((row for row in reversed(rows) if row.is_delivered), None)
+        if newest is not None:
+            return self._sender().outcome(newest, "unchanged")
+        said = (
+            f"its events are kept since {horizons.events_from:%Y-%m-%d} only (retention of the client file)"
+        )
+        return Outcome(period.start, "failed", trouble=Trouble("config", said))
 
     def _bring_on(self, period: Period, reason: str) -> Outcome | None:
         """One revision brought on. None: there is a further one to do."""
