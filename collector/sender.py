@@ -120,7 +120,7 @@ def receipt(
         visitor = visitors.of(site.site_id, sender.address, agent)
         if previous_visitors is not None:
             previous = previous_visitors.of(site.site_id, sender.address, agent)
-    country, region, city = sender.place
+    country, region, city = _kept(sender.place, site)
     return Receipt(
         client_id=client_id,
         site_id=site.site_id,
@@ -142,6 +142,11 @@ def receipt(
     )
 
 
+def _kept(place: Place, site: Site) -> Place:
+    """Where somebody is, as far as the site wants to know it."""
+    return Place(place.country) if site.place == "country" else place
+
+
 def receipt_of_person(
     holder: KeyHolder,
     site: Site,
@@ -161,7 +166,7 @@ def receipt_of_person(
         visitor = visitors.of(site.site_id, *who)
         if previous_visitors is not None:
             previous = previous_visitors.of(site.site_id, *who)
-    country, region, city = person.place if any(person.place) else place
+    country, region, city = person.place if any(person.place) else _kept(place, site)
     return Receipt(
         client_id=holder.client_id,
         site_id=site.site_id,

@@ -47,7 +47,8 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
     "Alerts, messages, the installation": {
         "alerts": "what is wrong, and who knows of it: list, show, ack, mute, test",
         "webhooks": "billing messages: list, replay, send",
-        "privacy": "persons: erase, export, what keeps them erased",
+        "privacy": "persons: erase, export, hold; what is kept and how long",
+        "audit": "who did and looked at what: list, export, verify",
         "backup": "what must not be lost, as a snapshot, while all runs",
         "restore": "a snapshot of `backup` into an empty state folder",
         "completion": "the script that completes all this in bash, zsh or fish",

@@ -50,6 +50,7 @@ def _examine(settings: Settings) -> int:
         ("backup bucket", lambda s: _store(s.backup, s.s3_endpoint)),
         ("ports", _ports),
         ("places", lambda s: in_force(s.geoip, s.home, datetime.now(UTC))),
+        ("lifecycle rules", _lifecycle),
     ]
     registry = registry_of(settings)
     checks += [
@@ -118,6 +119,22 @@ def _buckets(client: Client, registry: Registry, settings: Settings) -> str:
                 missing = f"; missing: {step.missing}" if step.missing else ""
                 raise FootfallError(f"{name} {destination.url}: {step.name}: {step.said}{missing}")
     return ", ".join(f"{each.url} can be delivered to" for each in client.destinations().values())
+
+
+def _lifecycle(settings: Settings) -> str:
+    """What buckets remove by themselves: too early would be a loss; what they lack is said."""
+    from commands.bucket_rules import compare
+
+    found = compare(settings)
+    early = [
+        f"{each.rules.bucket}: {line}" for each in found for line in each.wrong if "nothing here" in line
+    ]
+    if early:
+        raise FootfallError("; ".join(early))
+    lacking = [each.rules.bucket for each in found if each.wrong or each.unknown]
+    if lacking:
+        return f"not as they should be in {', '.join(lacking)}: `footfall privacy lifecycle` says what"
+    return f"as they should be in {len(found)} buckets" if found else "no bucket is on S3"
 
 
 def _ports(settings: Settings) -> str:

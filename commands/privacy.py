@@ -1,4 +1,4 @@
-"""`footfall privacy`: erase a person, see what became of it, give out what is held."""
+"""`footfall privacy`: erase a person, see what became of it, give out what is held; what is kept how long."""
 
 import getpass
 import json
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from commands import privacy_retention
 from commands.apart import run_apart
 from commands.parameters import client, who
 from commands.state import with_installation, with_state
@@ -173,3 +174,7 @@ def certificate(
     for line in lines:
         print(line)
     return 0 if is_good else 1
+
+
+for _each in privacy_retention.COMMANDS:
+    command.add_command(_each)

@@ -9,8 +9,11 @@ from typing import Any
 
 import click
 
+from commands.noting import noted
 from commands.parameters import CLIENT, DAY, client
 from commands.state import with_state
+from footfall.access import audit
+from footfall.catalogue.tables import PUBLISHED
 from footfall.clients import Registry, registry_of
 from footfall.durable import open_lake
 from footfall.errors import FootfallError
@@ -19,6 +22,9 @@ from footfall.published.documents import PublishedTable
 from footfall.published.opening import NothingPublished, open_snapshot, read_pointer
 from footfall.settings import Settings
 from footfall.store import ObjectStore
+
+#: Tables that say nothing of a person: to read them is nobody's affair.
+_FIGURES = frozenset(table.name for table in PUBLISHED if table.retention == "figures")
 
 
 @click.group()
@@ -108,6 +114,11 @@ def read(settings: Settings, client_id: str, table: str, **how: Any) -> int:
         if how["is_sql"]:
             print(f"{tables.select(table, first, last, how['visitor'])};")
             return 0
+        if table not in _FIGURES:
+            subject = f"{table}, {how['first'] or 'all'} to {how['last'] or 'now'}"
+            if how["visitor"]:
+                subject += f", visitor {audit.person(settings.audit, name, how['visitor'])}"
+            noted(settings, "published.read", name, subject)
         try:
             rows = tables.relation(table, first, last, how["visitor"])
             if how["limit"]:

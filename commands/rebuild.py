@@ -3,6 +3,8 @@
 import os
 import sys
 import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import click
 
@@ -11,6 +13,8 @@ from commands.processes import stop_on_signals
 from commands.state import with_installation
 from footfall.errors import FootfallError
 from footfall.settings import Settings
+from footfall.signatures import load_signer, own_keys
+from footfall.sql import scratch
 
 
 @click.command()
@@ -31,6 +35,8 @@ def command(settings: Settings, events: int | None) -> int:
 
 def _rebuild(settings: Settings, events: int | None) -> int:
     from orchestration.ingest.events_before import take_up_events
+    from orchestration.ingest.schema import make_schema
+    from orchestration.modelling.frozen import take_up
     from orchestration.modelling.project import prepare
     from orchestration.modelling.rebuild import PIECE, rebuild
     from orchestration.resources.lake import Lake
@@ -47,6 +53,10 @@ def _rebuild(settings: Settings, events: int | None) -> int:
         if settings.warehouse.exists():
             with warehouse.connect(files.folder) as connection:
                 take_up_events(connection, files)
+                make_schema(connection)
+                load_signer(settings.home / "keys")
+                with TemporaryDirectory(prefix="footfall-horizons-", dir=scratch(connection)) as folder:
+                    take_up(connection, files.lake, own_keys(settings.home / "keys"), Path(folder))
         with warehouse.exclusive():
             target, known = settings.home / "dbt" / "rebuild", prepare(settings.home, say)
             rebuild(settings.warehouse, target, say, events or PIECE, known, files)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -31,6 +31,8 @@ from footfall.mistake_words import field_of, reason_of
 from footfall.mistakes import Mistake
 from footfall.owners import identified
 from footfall.plan import Plan
+from footfall.profiles import with_profile
+from footfall.retention import rules
 from footfall.settings import Settings
 from footfall.site import EXPECTED as SITE_EXPECTED
 from footfall.site import Site
@@ -61,6 +63,7 @@ PATTERNS = {
     **collecting.EXPECTED,
     **page_rules.EXPECTED,
     **funnel.EXPECTED,
+    **rules.EXPECTED,
 }
 
 
@@ -101,10 +104,19 @@ class Client(Strict):
     """How reports look ([reports.md](reports.md))."""
     plan: Plan | None = None
     """What the client pays for; without it nobody is told how much of a month is used."""
+    profile: Literal["eu-strict"] | None = None
+    """Settings that go together ([privacy.md](privacy.md#eu-strict)), where the file says nothing."""
+    retention: rules.Retention = rules.Retention()
+    """How long what is kept of the client stays ([privacy.md](privacy.md#retention))."""
     unverified_domains: Literal["deliver", "hold"] = "deliver"
     """Events of hosts whose domain nobody has vouched for: `deliver` them like others, or `hold` their rows
     back until the domain is verified, and then deliver its history as revisions.
     """
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_its_profile_says(cls, document: Any) -> Any:
+        return with_profile(document)
 
     @model_validator(mode="after")
     def _api_keys_know_their_site(self) -> "Client":

@@ -75,6 +75,14 @@ class HourFiles:
             raise _lost(file, f"has {size} bytes and not {file.bytes}")
         return path
 
+    def fetched(self, key: str) -> Path:
+        """A local file with an object's bytes, whatever they are; it stays as long as a copy does."""
+        if isinstance(self.lake, LocalStore):
+            return self.lake.root / key
+        data = self.lake.get(key)
+        sha256 = hashlib.sha256(data).hexdigest()
+        return self._cache.path(self.lake, key, sha256, len(data))
+
     def locals(self, files: Iterable[HourFile]) -> list[Path]:
         """The same of several, all of which stay until the next are asked for; others go for want of room."""
         if not self._is_near:

@@ -85,3 +85,17 @@ def lower_first_hour(path: Path, hour: datetime) -> bool:
     part.write_text(hour.strftime("%Y-%m-%dT%H") + "\n")
     part.replace(path)
     return True
+
+
+def raise_first_hour(path: Path, hour: datetime) -> bool:
+    """Make `hour` the first one where an earlier one is recorded: of those before nothing is kept any more.
+
+    Returns whether it changed.
+    """
+    recorded = _recorded(path)
+    if recorded is None or recorded >= hour:
+        return False
+    part = path.with_suffix(".part")
+    part.write_text(hour.strftime("%Y-%m-%dT%H") + "\n")
+    part.replace(path)
+    return True

@@ -237,6 +237,52 @@ def published_links(client_id: str, table: str) -> str:
     return f"{published_prefix(client_id)}links/{table}/files"
 
 
+RETENTION = "retention/"
+_RETENTION = re.compile(r"retention/client=([a-z0-9._-]+)/([0-9]{6})-(decided|removed)-[0-9a-f]{16}\.json")
+
+
+def retention_prefix(client_id: str) -> str:
+    """Where the records of what a client's retention decided and removed lie."""
+    return f"{RETENTION}client={client_id}/"
+
+
+def retention_record(client_id: str, number: int, kind: str, sha256: str) -> str:
+    """Key of one such record. `kind`: `decided` or `removed`."""
+    return f"{retention_prefix(client_id)}{number:06d}-{kind}-{sha256[:16]}.json"
+
+
+def retention_of(key: str) -> tuple[str, int, str] | None:
+    """Client, number and kind of such a record; None of any other key."""
+    found = _RETENTION.fullmatch(key)
+    return (found[1], int(found[2]), found[3]) if found else None
+
+
+def frozen_prefix(client_id: str) -> str:
+    """Where the frozen figures of a client's days lie."""
+    return f"frozen/client={client_id}/"
+
+
+def frozen_object(client_id: str, name: str, sha256: str, ending: str) -> str:
+    """Key of one object of them: figures of a month, the list of all, what is carried of visitors."""
+    return f"{frozen_prefix(client_id)}{name}-{sha256[:16]}.{ending}"
+
+
+AUDIT_HEADS = "audit/"
+
+
+def audit_head(day: str, sha256: str) -> str:
+    """Key of the head of the audit log as it was on a day (`2026-11-20`)."""
+    return f"{AUDIT_HEADS}dt={day}/{sha256[:16]}.json"
+
+
+HOLDS = "holds/"
+
+
+def hold_object(client_id: str, name: str, kind: str) -> str:
+    """Key of a hold on a client's data, or of its release. `kind`: `held` or `released`."""
+    return f"{HOLDS}client={client_id}/{name}-{kind}.json"
+
+
 def usage_object(day: str) -> str:
     """Key of what every client received and was delivered on a UTC day (`2026-11-20`)."""
     return f"usage/dt={day}/usage.csv"

@@ -91,6 +91,9 @@ class Site(Strict):
     `off` ends it there ([privacy.md](privacy.md#consent-in-the-middle-of-a-visit)).
     """
 
+    place: Literal["city", "country"] = "city"
+    """What is made of an address, where the collector can: country, region and `city`, or the `country`."""
+
     @model_validator(mode="after")
     def _legacy_domains_are_its_own(self) -> "Site":
         for domain in self.legacy_domains:

@@ -622,6 +622,17 @@ class S3Store:
         except Exception as error:
             raise self._translated("delete", key, error) from error
 
+    def lifecycle(self) -> "tuple[dict[str, Any], ...]":
+        """The lifecycle rules of the whole bucket; none where it has none. Raises StoreError."""
+        try:
+            answer = self._client.get_bucket_lifecycle_configuration(Bucket=self.bucket, **self._always)
+        except Exception as error:
+            translated = self._translated("read the lifecycle rules of", "", error)
+            if translated.code == "NoSuchLifecycleConfiguration":
+                return ()
+            raise translated from error
+        return tuple({**rule} for rule in answer.get("Rules", []))
+
     def read_tagged(self, key: str, *, limit: int | None = None) -> tuple[bytes, str] | None:
         try:
             return self._read(key, limit)

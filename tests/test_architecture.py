@@ -10,7 +10,7 @@ from support.repository import CODE, PARTS, ROOT, files, imports_of, module_of, 
 
 #: A part → what of ours it may import beside itself. The longest name that fits counts. A new arrow is
 #: a decision about the design: take it there first, then here.
-PLAIN = ("ingest", "modelling", "delivery", "alerting", "discovery", "webhooks", "upkeep")
+PLAIN = ("ingest", "modelling", "delivery", "alerting", "discovery", "webhooks", "upkeep", "retention")
 DOMAINS = tuple(f"orchestration.{part}" for part in PLAIN)
 ARROWS: dict[str, tuple[str, ...]] = {
     "footfall": (),
@@ -43,6 +43,13 @@ ARROWS: dict[str, tuple[str, ...]] = {
     # The docs are built on an empty warehouse, whose tables ingest knows.
     "orchestration.modelling": ("footfall", "orchestration.ingest.schema", "orchestration.stored_hours"),
     "orchestration.delivery": ("footfall", "orchestration.zone_days"),
+    # What retention removes, it removes by the rules of those who made it.
+    "orchestration.retention": (
+        "footfall",
+        "orchestration.ingest",
+        "orchestration.modelling",
+        "orchestration.delivery",
+    ),
     "orchestration.alerting": ("footfall",),
     "orchestration.webhooks": ("footfall",),
     "orchestration.discovery": ("footfall", "orchestration.webhooks"),
@@ -93,6 +100,7 @@ LONG_FILES = {
     "footfall/settings.py": "every setting, with all that is said of it",
     "footfall/event.py": "the contract, from the wire to the stored line",
     "commands/demo/traffic.py": "the demo's visitors and what is expected of them, side by side",
+    "orchestration/delivery/deliver.py": "the steps of a period, to be read against the table of states.py",
     "orchestration/delivery/ledger.py": "every statement about a revision, beside the rows it is made of",
     "footfall/store.py": "the port and its two adapters, to be read against each other",
     "tests/sources/test_cloudfront.py": "one test for each version of a log and each flaw",

@@ -235,8 +235,9 @@ def acting(service: Service, caller: Caller, act: str, subject: str) -> Acting:
             subject=subject,
             outcome="asked",
         )
-    except OSError as error:
-        raise Problem("unavailable", f"the act cannot be noted: {error.strerror}") from None
+    except (OSError, FootfallError) as error:
+        said = error.strerror if isinstance(error, OSError) else error
+        raise Problem("unavailable", f"the act cannot be noted: {said}") from None
     return Acting(caller.name, now, caller.holder.is_operator)
 
 

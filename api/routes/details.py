@@ -7,10 +7,12 @@ from fastapi import Path, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.access import Caller
 from api.answers import csv_answer, instant, json_answer, wants_csv
 from api.asking import finality, first_day, meta_of
 from api.problems import Problem
 from api.ranges import Days, days_of
+from api.routes.acts import acting
 from api.routes.questions import META, Range, SiteId, today_of
 from api.routing import (
     MAYBE_OBJECT,
@@ -24,6 +26,7 @@ from api.routing import (
 )
 from api.service import Service
 from api.tables import Reading
+from footfall.access import audit
 from footfall.clients import Client, Site
 from footfall.described import table_columns
 from footfall.sql import Sql, joined, name, run, sql
@@ -48,6 +51,8 @@ def visitor(
     sites = [caller.site(site_id).site_id] if site_id else [each.site_id for each in caller.sites()]
     if "\0" in visitor_id:
         raise Problem("unknown_visitor", "no id has a NUL byte")
+    # Who looks at a person leaves a line, before anything is shown.
+    acting(service, caller, "visitors.read", f"visitor {_digest(service, caller, visitor_id)}")
     tables = service.tables.of(client.client_id)
     found: dict[str, list[dict[str, Any]]] = {}
     for table, order in (
@@ -75,6 +80,10 @@ def visitor(
             "stale_since": instant(tables.stale_since) if tables.stale_since else None,
         }
     )
+
+
+def _digest(service: Service, caller: Caller, visitor_id: str) -> str:
+    return audit.person(service.settings.audit, caller.owner.client_id, visitor_id)
 
 
 def funnel(request: Request, name: str, site_id: SiteId = None, date_range: Range = "30d") -> Response:

@@ -9,6 +9,7 @@
 {% materialization rebuilt, default %}
     {%- if not is_partial() -%}
         {% do forget_published() %}
+        {% do forget_restored() %}
         {{ return(context['materialization_table_' ~ adapter.type()]()) }}
     {%- endif -%}
     {%- set stored = this.incorporate(type='table') -%}

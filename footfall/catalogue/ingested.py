@@ -126,7 +126,11 @@ INGESTED: tuple[Ingested, ...] = (
         "One row per thing of an hour that somebody should look at; only ever added to.",
         (
             _HOUR,
-            Column("kind", TEXT, "unreadable_object, unclosed_hour, implausible_volume or lost_lines."),
+            Column(
+                "kind",
+                TEXT,
+                "unreadable_object, unclosed_hour, implausible_volume, lost_lines or expired_lines.",
+            ),
             Column("key", TEXT, "What it is about: an object, a collector, or the hour."),
             Column("detail", TEXT, "What was found."),
             Column("first_seen_at", TIME, "When ingest saw it first."),
@@ -226,6 +230,38 @@ INGESTED: tuple[Ingested, ...] = (
                 TEXT,
                 "The fields it gives as JSON text; in `properties` what is no column of an event.",
             ),
+        ),
+        written_with="events",
+    ),
+    Ingested(
+        "horizons",
+        "One row per client of whom something is not kept any more (docs/lifecycle.md).",
+        (
+            Column("client_id", TEXT, "Client."),
+            Column("number", LARGE, "Number of the decision in the lake."),
+            Column("raw_from", TIME, "Lines received before are not read any more; null: all are."),
+            Column("quarantine_from", TIME, "Bytes of refused lines received before are gone."),
+            Column("events_from", TIME, "Events received before are gone."),
+            Column(
+                "frozen_until", DAY, "First local day whose figures are computed; those before are frozen."
+            ),
+        ),
+        written_with="events",
+    ),
+    Ingested(
+        "carried_visitors",
+        "One row per visitor who is still seen and was first seen on a day whose events are gone.",
+        (
+            Column("client_id", TEXT, "Client."),
+            Column("site_id", TEXT, "Site."),
+            Column("visitor_id", TEXT, "Visitor.", personal=True),
+            Column("first_source", TEXT, "Source of the first session."),
+            Column("first_medium", TEXT, "Its medium."),
+            Column("first_campaign", TEXT, "Its campaign."),
+            Column("first_channel", TEXT, "Its channel."),
+            Column("first_page", TEXT, "Its first page."),
+            Column("first_date", DAY, "Local day of the first session."),
+            Column("first_seen_at", TIME, "When it began."),
         ),
         written_with="events",
     ),

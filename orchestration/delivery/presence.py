@@ -5,8 +5,8 @@ listing tells what is there.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from os.path import commonprefix
 from typing import TypeVar
@@ -59,11 +59,16 @@ def look(
     recent: int = RECENT,
     turn: int = IN_TURN,
     read_bytes: int = READ_BYTES,
+    gone: Collection[tuple[str, str]] = (),
 ) -> Presence:
     """Hold a bucket against delivered revisions, one a period. Raises StoreError where it does not let us.
 
     `held`: the newest first. `row_of`: the row of one of them, with its manifest. `day`: whose turn it is.
+    `gone`: key and sha256 of what a record of removal lets go, which nobody misses.
     """
+    if gone:
+        keys = {key for key, _ in gone}
+        held = [replace(h, objects=tuple(each for each in h.objects if each[0] not in keys)) for h in held]
     older = held[recent:]
     read = {each.period_start: each for each in (*held[:recent], *in_turn(older, turn, day))}
     near = {key for each in read.values() for key, _ in each.objects}
@@ -76,7 +81,7 @@ def look(
         elif (size := unseen.pop(info.key, info.size)) != info.size:
             sizes.append(_other_size(info.key, info.size, size))
     budget = [read_bytes]
-    wrong = [line for each in read.values() for line in _read(store, row_of(each), listed, budget)]
+    wrong = [line for each in read.values() for line in _read(store, row_of(each), listed, budget, gone)]
     missing = list(unseen.items())
     wrong += sizes
     wrong += [line for key, size in missing[:ASKED] if (line := asked_for(store, key, size))]
@@ -103,12 +108,18 @@ def asked_for(store: ObjectStore, key: str, size: int) -> str:
     return "" if found == size else _other_size(key, found, size)
 
 
-def _read(store: ObjectStore, row: LedgerRow, listed: Mapping[str, int], budget: list[int]) -> Iterator[str]:
+def _read(
+    store: ObjectStore,
+    row: LedgerRow,
+    listed: Mapping[str, int],
+    budget: list[int],
+    gone: Collection[tuple[str, str]],
+) -> Iterator[str]:
     key, manifest = str(row.manifest_key), str(row.manifest).encode()
     line = differs(store, key, len(manifest), hashlib.sha256(manifest).hexdigest())
     if line:
         yield line
-    for file in row.files:
+    for file in (each for each in row.files if (each.key, each.sha256) not in gone):
         yield from _read_file(store, file, listed, budget)
 
 

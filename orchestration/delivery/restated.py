@@ -11,6 +11,7 @@ from footfall.catalogue.periods import Calendar, Period
 from footfall.clients import Client, Export
 from orchestration.delivery.datasets import LATE_TOLERANCE
 from orchestration.delivery.digests import EMPTY, Digests
+from orchestration.delivery.horizons import Horizons
 from orchestration.delivery.ledger import Ledger, Newest
 from orchestration.delivery.moved_days import ZoneChanges
 from orchestration.delivery.selection import Selection
@@ -24,7 +25,8 @@ MOVED_DAYS = 366
 class Restated:
     """What is compared: what was delivered of an export with what would be now.
 
-    `selection`: the export against today's tables; raises ConfigError. `most`: so many moved days at a time.
+    `selection`: the export against today's tables; raises ConfigError. `horizons`: what retention let go.
+    `most`: so many moved days at a time.
     """
 
     client: Client
@@ -33,6 +35,7 @@ class Restated:
     digests: Digests
     zones: ZoneChanges
     selection: Callable[[], Selection]
+    horizons: Callable[[], Horizons]
     most: int
 
     def periods(self, now: datetime) -> list[Period]:
@@ -108,5 +111,9 @@ class Restated:
         return self.client.calendar(self.export)
 
     def _newest(self, since: datetime | None) -> Iterator[Newest]:
+        """Of each period that is compared its newest delivered revision."""
         is_day = self.export.kind.is_day
-        return self.ledger.newest(self.client.client_id, self.export.name, since, is_day=is_day)
+        horizons = self.horizons()
+        for row in self.ledger.newest(self.client.client_id, self.export.name, since, is_day=is_day):
+            if horizons.is_compared(row.period_start):
+                yield row

@@ -8,7 +8,7 @@ hold many objects, DuckDB may read the files in any order, on all cores, and eve
 import re
 import struct
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -281,6 +281,21 @@ def mend_lines(path: Path, hour: datetime, keys: Sequence[str]) -> None:
             owner = client_of_raw_object(keys[int(place[1])])
             out.write(_mended(b"{" + line[place.end() : -1], place[0], hour, owner))
     mended.replace(path)
+
+
+_NUMBERED_LINE = re.compile(rb'\{"#":(\d+),"@":(\d+),')
+
+
+def without_lines(path: Path, gone: Mapping[int, Collection[int]]) -> None:
+    """Take lines out of such a file, in place. `gone`: number of an object → numbers of its lines."""
+    rest = path.with_suffix(".rest")
+    with path.open("rb") as lines, rest.open("wb") as out:
+        for line in lines:
+            place = _NUMBERED_LINE.match(line)
+            assert place, "every line was numbered"
+            if int(place[1]) not in gone.get(int(place[2]), ()):
+                out.write(line)
+    rest.replace(path)
 
 
 def _mended(line: bytes, place: bytes, hour: datetime, client_id: str | None) -> bytes:

@@ -40,6 +40,14 @@ from orchestration.ingest.duplicates import find_duplicates
 from orchestration.ingest.enrichment.tables import enrichment_version, make_tables
 from orchestration.ingest.erased import objects_with_erased, rewrite
 from orchestration.ingest.event_rows import ORDER, PARQUET, event_rows
+from orchestration.ingest.horizons import (
+    EXPIRED,
+    Kept,
+    expired_lines,
+    kept_of,
+    with_stored,
+    without_expired,
+)
 from orchestration.ingest.lines import files_of, judge_lines, refused_lines
 from orchestration.ingest.owners import owner_of
 from orchestration.ingest.schema import columns_of, make_schema
@@ -145,7 +153,10 @@ def _replace_hour(
     names, and the hour as it was.
     """
     objects, decoded = _unpacked(connection, lake, hour, folder, max_object_bytes, stones)
-    made = _local_parquet(connection, decoded, hour, registry, folder)
+    kept = kept_of(connection, hour)
+    made, expired = _local_parquet(connection, decoded, hour, registry, folder, kept)
+    if not kept.is_all:
+        made = with_stored(connection, files, hour, made, kept, folder)
     problems = {each.key: each.problem for each in decoded if each.problem}
     run(connection, "BEGIN")
     try:
@@ -162,6 +173,7 @@ def _replace_hour(
         write_accounts(connection, hour, listing_digest(objects), problems)
         restated = apply_flips(connection, hour)
         record_incidents(connection, [(hour, decode.UNREADABLE, *each) for each in problems.items()])
+        record_incidents(connection, [(hour, EXPIRED, client, f"{n} lines") for client, n in expired.items()])
         # Before the commit: when this fails, doing the hour again finds the same changes again.
         file = _put_events(connection, files, hour, made["events"])
         record_file(connection, hour, file)
@@ -210,8 +222,10 @@ def _local_parquet(
     hour: datetime,
     registry: Registry,
     folder: Path,
-) -> dict[str, Path | None]:
-    """Table → its rows of the hour as a local Parquet file, None where there are none.
+    kept: Kept,
+) -> tuple[dict[str, Path | None], dict[str, int]]:
+    """Table → its rows of the hour as a local Parquet file, None where there are none; and client → lines
+    that were not read, because what they are of is not kept any more.
 
     Where some line is not what the contract promises, it is found line by line, and becomes a quarantined
     line in its place, so that the numbers of the others stay true.
@@ -219,13 +233,29 @@ def _local_parquet(
     owner = owner_of(registry.histories.values())
     try:
         if judge_lines(connection, decoded, owner):
-            return _write_rows(connection, decoded, hour, registry, folder)
+            return _rest_of(connection, decoded, hour, registry, folder, kept)
     except _BAD_LINE:
         pass  # which line it was, only a look at each can tell
     for file in files_of(decoded):
         decode.mend_lines(Path(file), hour, [each.key for each in decoded])
     judge_lines(connection, decoded, owner)
-    return _write_rows(connection, decoded, hour, registry, folder)
+    return _rest_of(connection, decoded, hour, registry, folder, kept)
+
+
+def _rest_of(
+    connection: duckdb.DuckDBPyConnection,
+    decoded: Sequence[DecodedObject],
+    hour: datetime,
+    registry: Registry,
+    folder: Path,
+    kept: Kept,
+) -> tuple[dict[str, Path | None], dict[str, int]]:
+    """The rows of judged lines, but for those that are not to be read."""
+    expired = expired_lines(connection, kept) if kept.refused else {}
+    if expired:
+        decoded = without_expired(connection, decoded, kept)
+        judge_lines(connection, decoded, owner_of(registry.histories.values()))
+    return _write_rows(connection, decoded, hour, registry, folder), expired
 
 
 def _write_rows(

@@ -8,6 +8,7 @@ from footfall.hour_files import HourFiles
 from footfall.sql import confine, open_database, run
 from orchestration.ingest.schema import make_schema
 from orchestration.modelling.command import window_environment
+from orchestration.modelling.frozen import restore
 from orchestration.modelling.invoke import NodeResult, failures, invoke
 from orchestration.stored_hours import show_all_events, show_events
 
@@ -28,7 +29,8 @@ def build(
 
     `files`: None where `ingest.events` is to stay what it is. `known`: the folder of the prepared models.
     Where models turn out to make more anew than was foreseen (their rules are of a newer program), dbt runs
-    once more over every hour. Raises FootfallError, StoreError.
+    once more over every hour. Figures of frozen days are what they were, whatever it made. Raises
+    FootfallError, StoreError.
     """
     environment = window_environment(warehouse, *window, files.folder if files else None)
     if files is not None:
@@ -37,6 +39,9 @@ def build(
     if files is not None and any(_NOT_SHOWN in said for said in failures(results)):
         _show(warehouse, files, None)
         results = invoke(arguments, environment, target, known=known)
+    with open_database(warehouse) as connection:
+        run(connection, "SET TimeZone = 'UTC'")
+        restore(connection)
     return results
 
 

@@ -130,6 +130,7 @@ def test_everything_builds_on_a_warehouse_without_rows_and_its_columns_are_the_d
         ("intermediate", "unpublished_days"),
         ("intermediate", "unpublished_visitors"),
         ("intermediate", "published_snapshots"),
+        ("intermediate", "restored"),
     }
     documents = {path.stem: _document(path.with_suffix(".yml"))["models"][0] for path in MODELS}
     assert columns == {name: [c["name"] for c in model["columns"]] for name, model in documents.items()}

@@ -10,6 +10,7 @@ from support.salted import salt_of_day
 
 from collector.app import Collector
 from collector.options import Options
+from collector.sender import Senders
 from collector.server.message import Answer, Pending, Request
 from collector.spool import SpoolState
 from collector.targets import targets
@@ -57,7 +58,12 @@ class IdleShipper:
     last_error: str | None = None
 
 
-def a_collector(spool: StatedSpool | None = None, pixel: Path = Path("nowhere"), **options: Any) -> Collector:
+def a_collector(
+    spool: StatedSpool | None = None,
+    pixel: Path = Path("nowhere"),
+    senders: Senders | None = None,
+    **options: Any,
+) -> Collector:
     """A collector of one site with the key SITE, and with these Options."""
     collector = Collector(
         spool=spool or StatedSpool(),
@@ -65,6 +71,7 @@ def a_collector(spool: StatedSpool | None = None, pixel: Path = Path("nowhere"),
         agree_salt=lambda _client, clock, moment: salt_of_day(b"s" * 32, clock, moment),
         pixel=pixel,
         now=lambda: NOON,
+        senders=senders,
         options=Options(**options),
     )
     client = Client.model_validate(

@@ -23,6 +23,13 @@ mains as (
 
 ),
 
+-- the first visit of who is still seen, where its events are gone (docs/lifecycle.md)
+carried as (
+
+    select * from {{ ingested('carried_visitors') }}
+
+),
+
 final as (
 
     select
@@ -33,11 +40,11 @@ final as (
 
         -- strings
         case when max(consent_tier) = 3 then 'first_party' else 'daily' end as id_kind,
-        max(case when place = 1 then source end) as first_source,
-        max(case when place = 1 then medium end) as first_medium,
-        max(case when place = 1 then campaign end) as first_campaign,
-        max(case when place = 1 then channel end) as first_channel,
-        max(case when place = 1 then landing_page end) as first_page,
+        {{ first_of('first_source', "max(case when place = 1 then source end)") }} as first_source,
+        {{ first_of('first_medium', "max(case when place = 1 then medium end)") }} as first_medium,
+        {{ first_of('first_campaign', "max(case when place = 1 then campaign end)") }} as first_campaign,
+        {{ first_of('first_channel', "max(case when place = 1 then channel end)") }} as first_channel,
+        {{ first_of('first_page', "max(case when place = 1 then landing_page end)") }} as first_page,
         max(case when place_from_end = 1 then exit_page end) as last_page,
         max(case when place_from_end = 1 then country end) as country,
         max(case when place_from_end = 1 then device end) as device,
@@ -52,19 +59,23 @@ final as (
         {{ other_currency_amounts('sessions', 'mains', 'other_currency_amounts') }} as other_currency_amounts,
         cast(sum(engaged_seconds) as decimal(18, 3)) as engaged_seconds,
         count(distinct date) as active_days,
-        cast({{ seconds_between('min(started_at)', 'max(ended_at)') }} as decimal(18, 3)) as lifetime_seconds,
+        cast({{ seconds_between(first_of('first_seen_at', 'min(started_at)'), 'max(ended_at)') }} as decimal(18, 3)) as lifetime_seconds,
 
         -- booleans
         max(case when is_bot then 1 else 0 end) = 1 as is_bot,
 
         -- dates and timestamps
-        min(date) as first_date,
-        min(started_at) as first_seen_at,
+        {{ first_of('first_date', 'min(date)') }} as first_date,
+        {{ first_of('first_seen_at', 'min(started_at)') }} as first_seen_at,
         max(ended_at) as last_seen_at
 
     from sessions
     left join mains
         on sessions.client_id = mains.client_id and sessions.site_id = mains.site_id and sessions.visitor_id = mains.visitor_id
+    left join carried
+        on sessions.client_id = carried.client_id
+        and sessions.site_id = carried.site_id
+        and sessions.visitor_id = carried.visitor_id
     group by sessions.client_id, sessions.site_id, sessions.visitor_id
 
 )

@@ -11,10 +11,20 @@ with weeks as (
 
 ),
 
+-- the first week of who is still seen, where its events are gone (docs/lifecycle.md)
+firsts as (
+
+    select client_id, site_id, visitor_id, week from weeks
+    union all
+    select client_id, site_id, visitor_id, cast(date_trunc('week', first_date) as date) as week
+    from {{ ingested('carried_visitors') }}
+
+),
+
 cohorts as (
 
     select client_id, site_id, visitor_id, min(week) as cohort_week
-    from weeks
+    from firsts
     group by client_id, site_id, visitor_id
 
 ),

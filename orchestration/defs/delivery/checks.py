@@ -110,7 +110,8 @@ class _Look:
             return self._ledger.row(identity)
 
         store = place.store()
-        found = look(store, held, row_of, self._today)
+        gone = LogBook(self._ledger, self._client.client_id, place.name).gone()
+        found = look(store, held, row_of, self._today, gone=gone)
         if place.is_backup:
             return found
         line = astray(store, export, row_of(held[0]), self._own_keys)

@@ -8,6 +8,8 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from operator import attrgetter
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import dagster as dg
 
@@ -16,9 +18,11 @@ from footfall.clients import Registry
 from footfall.described import source_columns
 from footfall.hours import HOUR, between
 from footfall.owners import settled
+from footfall.sql import scratch
 from footfall.tombstones import in_force
 from orchestration.bars import note_run
 from orchestration.defs.columns import column_schema
+from orchestration.delivery.desk import Desk
 from orchestration.given import given
 from orchestration.ingest.accounts import HourCounts
 from orchestration.ingest.empty_hours import empty_hours, ingest_empty
@@ -27,9 +31,11 @@ from orchestration.ingest.hour import ingest_hours
 from orchestration.ingest.late_fields import replace_enrichments
 from orchestration.ingest.listing import record_degraded, record_digests
 from orchestration.ingest.review import LOST, UNCLOSED, VOLUME, Finding, review
+from orchestration.ingest.schema import make_schema
 from orchestration.ingest.sites import replace_sites, replace_zone_days
 from orchestration.ingest.versions import ingest_version
 from orchestration.ingest.volume import volume_by_hour
+from orchestration.modelling.frozen import take_up
 from orchestration.partitions import each_hour, is_span, lag_minutes, window_of
 from orchestration.resources.clients import Clients
 from orchestration.resources.lake import Lake
@@ -128,6 +134,10 @@ def ingest(
     files = lake.files()
     with warehouse.connect(files.folder) as connection:
         take_up_events(connection, files)
+        # What is not kept any more, before anything of it could be read again.
+        make_schema(connection)
+        with TemporaryDirectory(prefix="footfall-horizons-", dir=scratch(connection)) as folder:
+            take_up(connection, store, Desk(state.folder(), state.signer()).own_keys, Path(folder))
         hours = list(between(window.start, window.end))
         empty = set(empty_hours(connection, store, hours))
         held = (hour for hour in hours if hour not in empty)

@@ -1,0 +1,96 @@
+"""The stores of an installation for a run of retention, by its settings: for Dagster and for commands."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from footfall.allowed import Allowed
+from footfall.clients import Client, registry_of
+from footfall.errors import FootfallError
+from footfall.owners import running, settled
+from footfall.settings import Settings
+from footfall.sql import set_memory
+from footfall.store import LocalStore
+from orchestration.delivery.desk import Desk, posting_for
+from orchestration.delivery.ledger import Ledger
+from orchestration.delivery.places import Places, places_of
+from orchestration.delivery.versions import software
+from orchestration.modelling.build import Window, build
+from orchestration.modelling.command import build_whole, build_windowed
+from orchestration.modelling.invoke import failures
+from orchestration.modelling.project import prepare
+from orchestration.modelling.publishing.client import MEMORY, Terms, publish_client
+from orchestration.modelling.untouched import note_begun
+from orchestration.resources.destinations import Destinations
+from orchestration.resources.lake import Lake
+from orchestration.resources.state import State
+from orchestration.resources.warehouse import Warehouse
+from orchestration.retention.house import House
+
+
+def house_of(
+    settings: Settings,
+    by: str,
+    say: Callable[[str], object] = lambda _text: None,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> House:
+    """Raises FootfallError, StoreError."""
+    lake = Lake.of(settings)
+    store, files = lake.store(), lake.files()
+    warehouse = Warehouse(database=str(settings.warehouse))
+    state = State(home=str(settings.home), ledger_path=str(settings.ledger), dbt_folder="")
+    allowed = Allowed.of(settings)
+    desk = Desk(settings.home, state.signer(), software(), now=now, post=posting_for(allowed))
+    registry = settled(settings.home, store, lambda: registry_of(settings), now())
+    destinations = Destinations(
+        home=str(settings.home),
+        backup_url=settings.backup,
+        s3_endpoint=settings.s3_endpoint,
+        rules=allowed.as_config(),
+    )
+
+    def places(client: Client) -> Places:
+        return places_of(
+            destinations.openings(
+                client,
+                lambda url: desk.signer.derived(f"challenge:{url}"),
+                taken=registry.places_of_others(client.client_id),
+            )
+        )
+
+    def make(windows: list[Window]) -> None:
+        target, known = settings.home / "dbt" / "retention", prepare(settings.home, say)
+        with warehouse.connect(files.folder) as connection:
+            note_begun(connection)
+        whole = (windows[0][0], windows[-1][1])
+        with warehouse.exclusive():
+            for arguments, window, shown in (
+                *((build_windowed(), window, files) for window in windows),
+                (build_whole(), whole, None),
+            ):
+                bad = failures(build(arguments, settings.warehouse, window, target, shown, known))
+                if bad:
+                    raise FootfallError(f"{len(bad)} models and tests failed: " + "; ".join(bad))
+
+    def publish() -> None:
+        terms = Terms(settings.published_days, timedelta(minutes=settings.published_grace_minutes))
+        readable = [store.root / "marts"] if isinstance(store, LocalStore) else [settings.cache]
+        with warehouse.connect(*readable) as connection:
+            set_memory(connection, MEMORY)
+            for client in running(registry):
+                cache = settings.cache_of(client.client_id)
+                publish_client(connection, store, client.client_id, cache, terms, now())
+
+    return House(
+        store,
+        files,
+        registry,
+        Ledger(settings.ledger),
+        desk,
+        places,
+        warehouse.connect,
+        make,
+        publish,
+        settings.first_hour_file,
+        by,
+        say,
+    )

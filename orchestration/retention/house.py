@@ -1,0 +1,49 @@
+"""What a run of retention works on: the stores of an installation, and who opens them."""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+
+from footfall.clients import Client, Registry
+from footfall.hour_files import HourFiles
+from footfall.store import ObjectStore
+from orchestration.delivery.desk import Desk
+from orchestration.delivery.ledger import Ledger
+from orchestration.delivery.places import Places
+
+Connect = Callable[..., AbstractContextManager[duckdb.DuckDBPyConnection]]
+
+
+@dataclass
+class House:
+    """`connect` opens the warehouse, which reads files in the folders it is given beside its own. `build`
+    makes the models of hours in [start, end) anew, then those that are made whole. `publish` brings the
+    published tables up. `by`: who began the run.
+    """
+
+    lake: ObjectStore
+    files: HourFiles
+    registry: Registry
+    ledger: Ledger
+    desk: Desk
+    places_of: Callable[[Client], Places]
+    connect: Connect
+    build: Callable[[list[tuple[datetime, datetime]]], None]
+    publish: Callable[[], None]
+    first_hour: Path
+    by: str = "schedule"
+    say: Callable[[str], object] = field(default=lambda _text: None)
+
+    @property
+    def trusted(self) -> Mapping[str, bytes]:
+        """Keys whose records are ours."""
+        return self.desk.own_keys
+
+    @property
+    def now(self) -> datetime:
+        """The time of the run."""
+        return self.desk.now()

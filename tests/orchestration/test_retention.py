@@ -1,0 +1,132 @@
+"""Retention over four hundred days, and with a death at each step: by what lies in lake and warehouse."""
+
+from datetime import timedelta
+
+import pytest
+from support.orchestration_builders import event, land
+from support.retaining import DAY, START, Dies, Keeping, Mortal, hours_of
+
+from footfall.hours import HOUR
+
+#: A day on which something is received, every so many days.
+EVERY = 16
+
+
+@pytest.fixture
+def keeping(tmp_path):
+    made = Keeping(tmp_path)
+    yield made
+    made.database.close()
+
+
+def _at(n):
+    return START + n * DAY + timedelta(hours=2, minutes=50)
+
+
+def test_in_four_hundred_days_nothing_goes_early_or_late(keeping):
+    received = []
+    for n in range(0, 400, 8):
+        if n % EVERY == 0:
+            received += hours_of([n])
+            keeping.receive(received[-1])
+        keeping.now = _at(n + 1)
+        # The newest hour counts as the end of what was ingested; a day without one is as ingested as others.
+        keeping.database.execute("DELETE FROM ingest.hours WHERE objects = 0")
+        keeping.database.execute(
+            "INSERT INTO ingest.hours BY NAME SELECT CAST(? AS TIMESTAMPTZ) AS received_hour, 0 AS objects, "
+            "0 AS lines, 0 AS kept, 0 AS duplicates, 0 AS quarantined, true AS had_ended",
+            [keeping.now.replace(minute=0) - HOUR],
+        )
+
+        done = keeping.retain()
+
+        today = keeping.now.replace(hour=0, minute=0)
+        assert done.get("goes") is None or done["goes"].left == ()
+        kept = {days: {hour for hour in received if hour >= today - days * DAY} for days in (12, 20, 60)}
+        lines = keeping.lines()
+        assert {hour for name, hour in lines if name == "goes"} == kept[20]
+        assert [hour for name, hour in lines if name == "keeps"] == received
+        events = keeping.rows("events/")
+        assert {hour for name, hour in events if name == "goes"} == kept[60]
+        assert [hour for name, hour in events if name == "keeps"] == received
+        bodies = keeping.rows("quarantine/", "received_hour, body IS NOT NULL")
+        assert bodies == sorted((hour, hour in kept[12]) for hour in kept[60])
+        index = keeping.database.execute(
+            "SELECT client_id, received_hour FROM ingest.event_index ORDER BY ALL"
+        )
+        assert index.fetchall() == events
+
+
+def _filled(folder):
+    made = Keeping(folder)
+    for hour in hours_of((0, 30, 70, 88)):
+        made.receive(hour)
+    made.now = _at(89)
+    return made
+
+
+def test_a_death_at_any_step_is_finished_by_the_next_run(tmp_path):
+    clean = _filled(tmp_path / "clean")
+    counted = Mortal(clean.lake, 10**6, after=True)
+    clean.retain(counted)
+    wanted, steps = clean.everything(), 10**6 - counted._left
+    clean.database.close()
+    assert steps > 8
+
+    for step in range(1, steps + 1):
+        for after in (False, True):
+            made = _filled(tmp_path / f"{step}-{after}")
+            with pytest.raises(Dies):
+                made.retain(Mortal(made.lake, step, after=after))
+            made.retain()
+            found = made.everything()
+            made.database.close()
+            assert found == wanted, f"step {step}, {'after' if after else 'before'} it"
+
+
+def test_a_late_line_of_an_hour_that_went_is_counted_and_not_read(keeping):
+    first, *_ = hours_of((0,))
+    for hour in hours_of((0, 30, 70, 88)):
+        keeping.receive(hour)
+    keeping.now = _at(89)
+    keeping.retain()
+    before = [each for each in keeping.rows("events/") if each[0] == "goes"]
+    thirty = hours_of((30,))[0]
+
+    for hour in (first, thirty):
+        late = [
+            event(f"late-{name}-{hour:%d%H}", hour + timedelta(minutes=50), client_id=name)
+            for name in ("goes", "keeps")
+        ]
+        land(keeping.lake, hour, *late, origin="c9-1-1")
+        keeping.ingest(hour)
+
+    rows = keeping.rows("events/")
+    assert [each for each in rows if each[0] == "goes"] == before
+    assert [hour for name, hour in rows if name == "keeps"].count(first) == 2
+    told = keeping.database.execute("SELECT received_hour, key FROM ingest.incidents ORDER BY 1").fetchall()
+    assert told == [(first, "goes"), (thirty, "goes")]
+    keeping.retain()
+    assert {hour for name, hour in keeping.lines() if name == "goes"} == set(hours_of((70, 88)))
+
+
+def test_rows_whose_lines_are_gone_stay_through_a_new_warehouse(keeping):
+    for hour in hours_of((30, 70, 88)):
+        keeping.receive(hour)
+    keeping.now = _at(89)
+    keeping.retain()
+    rows, bodies = keeping.rows("events/"), keeping.rows("quarantine/")
+    receipts = keeping.database.execute("SELECT * FROM ingest.receipts ORDER BY ALL").fetchall()
+
+    for table in ("hour_files", "event_index", "quarantine", "receipts", "hours", "objects"):
+        keeping.database.execute(f"DELETE FROM ingest.{table}")
+    for hour in hours_of((30, 70, 88)):
+        keeping.ingest(hour)
+
+    assert keeping.rows("events/") == rows
+    assert keeping.rows("quarantine/") == bodies
+    assert keeping.database.execute("SELECT * FROM ingest.receipts ORDER BY ALL").fetchall() == receipts
+    uneven = keeping.database.execute(
+        "SELECT object_key FROM ingest.objects WHERE lines <> kept + duplicates + quarantined"
+    )
+    assert uneven.fetchall() == []
