@@ -31,6 +31,11 @@ NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 ROLES = ("read", "write", "admin", "site", "assist", "other", "operator")
 KEYS = {role: f"ffk_key-of-a-test-{role}" for role in ROLES}
 FUNNEL = {"name": "buy", "steps": [{"name": "seen", "page": "/"}, {"name": "bought", "event": "purchase"}]}
+SEGMENTS = [
+    {"name": "mobile", "filters": [["is", "visit:device", ["mobile"]]]},
+    {"name": "buyers", "filters": [["has_done", ["is", "event:goal", ["purchase"]]]]},
+    {"name": "wrong", "filters": [["is", "visit:colour", ["red"]]]},
+]
 
 
 def api_key(role: str, *permissions: str, **more: Any) -> dict[str, Any]:
@@ -56,7 +61,7 @@ def two_clients() -> list[dict[str, Any]]:
         api_key("assist", "assist"),
     ]
     return [
-        client("one", sites=sites, api_keys=keys, funnels=[FUNNEL]),
+        client("one", sites=sites, api_keys=keys, funnels=[FUNNEL], segments=SEGMENTS),
         client("two", api_keys=[api_key("other", "read", "admin")]),
     ]
 
