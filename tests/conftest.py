@@ -12,14 +12,27 @@ from support.command_line import CommandLine, command_line
 from support.fault_proxy import FaultProxy
 from support.s3_server import s3_server
 
-# A busy machine pauses any example for a while; slowness is no failure here.
-settings.register_profile("footfall", deadline=None)
+# A busy machine pauses any example for a while; slowness is no failure here. The same examples each time, so
+# that nothing fails by chance that others wrote; `make proof` looks for new ones.
+settings.register_profile("footfall", deadline=None, derandomize=True)
+settings.register_profile("proof", deadline=None, derandomize=False, max_examples=1000)
 settings.load_profile("footfall")
+
+#: Folders whose files take minutes. Side by side these go first, or one core waits for the last of them.
+LONG = ("e2e", "dbt", "commands", "collector", "pixel")
 
 # The .env of a person who works here may name a real lake: no test reads it.
 os.environ["FOOTFALL_ENV_FILE"] = os.devnull
 
 _prefixes = count()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where files go to several processes, the long ones first; alone, in their usual order."""
+    if hasattr(config, "workerinput"):
+        here = Path(__file__).parent
+        folders = {item: item.path.relative_to(here).parts[0] for item in items}
+        items.sort(key=lambda item: LONG.index(folders[item]) if folders[item] in LONG else len(LONG))
 
 
 @pytest.fixture(scope="module")

@@ -106,9 +106,8 @@ def _tell(models, seed: int, stories: int = TOGETHER, is_followed: bool = True) 
     connection.close()
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_any_order_of_arrival_gives_the_tables_of_a_rebuild(models, seed):
-    _tell(models, seed)
+def test_any_order_of_arrival_gives_the_tables_of_a_rebuild(models):
+    _tell(models, seed=0)
 
 
 def _sessions(connection: duckdb.DuckDBPyConnection) -> list[list[str]]:
@@ -443,7 +442,21 @@ MUTANTS = {
 }
 
 
-@pytest.mark.parametrize("mutant", MUTANTS)
+#: Of those that whole stories find, as many as show that these can fail; the others with the long proofs.
+ALWAYS = {
+    "a gap of exactly the timeout ends a session",
+    "four hours are looked back in place of the islands that are near",
+    "a report that waits for its view is forgotten",
+}
+
+
+@pytest.mark.parametrize(
+    "mutant",
+    [
+        pytest.param(name, marks=() if finds is not _few_stories or name in ALWAYS else pytest.mark.proof)
+        for name, (_, _, finds) in MUTANTS.items()
+    ],
+)
 def test_a_planted_mistake_is_found(models, mutant):
     old, new, finds = MUTANTS[mutant]
     changed = models.with_mutant(INT_EVENTS, old, new)
@@ -453,12 +466,12 @@ def test_a_planted_mistake_is_found(models, mutant):
 
 
 @pytest.mark.proof
-@pytest.mark.parametrize("seed", range(2, 22))
+@pytest.mark.parametrize("seed", range(1, 22))
 def test_any_of_many_orders_of_arrival_gives_the_tables_of_a_rebuild(models, seed):
     _tell(models, seed)
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.proof)])
 def test_dbt_itself_gives_the_tables_of_a_rebuild(dbt, models, warehouse, hour_text, seed):
     """The same with dbt in place of its SQL: windows from the environment, transactions, --full-refresh.
 

@@ -51,8 +51,8 @@ def test_two_days_of_traffic_arrive_in_verified_files(installation):
 
 
 def test_a_demo_stopped_at_any_step_is_completed_by_the_next(installation, processes_of):
-    for step in (r"sending \d+ hours", "materialising", r"  ingest …", r"  models …", r"  deliveries …"):
-        stopped = installation.start("demo", "--hours", "5", "--no-serve")
+    for step in (r"sending \d+ hours", r"  ingest …", r"  models …", r"  deliveries …"):
+        stopped = installation.start("demo", "--hours", "3", "--no-serve")
         stopped.wait_until_it_says(step)
 
         code = stopped.press_control_c()
@@ -61,7 +61,7 @@ def test_a_demo_stopped_at_any_step_is_completed_by_the_next(installation, proce
         assert "Traceback" not in stopped.said
         assert processes_of(installation.home) == []
 
-    done = installation.run("demo", "--hours", "5", "--no-serve")
+    done = installation.run("demo", "--hours", "3", "--no-serve")
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "every event that was acknowledged is in a verified file" in done.stdout

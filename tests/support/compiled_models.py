@@ -51,11 +51,12 @@ def hour_text(moment: datetime) -> str:
 
 
 class Dbt:
-    """dbt in this process, on one warehouse file, with one target folder so that it parses once."""
+    """dbt in this process, on one warehouse file. It parses once, and each command is given what it parsed."""
 
     def __init__(self, folder: Path) -> None:
         self.warehouse = folder / "warehouse.duckdb"
         self.target = folder / "target"
+        self._parsed: Any = None
 
     def __call__(self, *arguments: str, window: tuple[str, str] = ("", "")) -> dbtRunnerResult:
         """Run a dbt command. The file is closed again before this returns."""
@@ -67,9 +68,11 @@ class Dbt:
             patch.setenv("DBT_LOG_PATH", str(self.target / "logs"))
             warnings.simplefilter("ignore", DeprecationWarning)
             warnings.simplefilter("ignore", ResourceWarning)
-            folders = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
+            fixed = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT), "--quiet"]
+            if arguments[0] != "parse" and self._parsed is None:
+                self._parsed = dbtRunner().invoke(["parse", *fixed]).result
             try:
-                return dbtRunner().invoke([*arguments, *folders, "--quiet"])
+                return dbtRunner(manifest=self._parsed).invoke([*arguments, *fixed])
             finally:
                 DuckDBConnectionManager.close_all_connections()
 
