@@ -259,16 +259,28 @@ def read_local(home: Path) -> list[Tombstone]:
         raise FootfallError(f"{path} cannot be read: {error.strerror}") from None
 
 
-def read_lake(lake: ObjectStore) -> list[Tombstone]:
-    """Those of the lake. Raises StoreError, FootfallError."""
+def read_lake(lake: ObjectStore, known: Iterable[Tombstone] = ()) -> list[Tombstone]:
+    """Those of the lake, but for objects that hold what is `known`. Raises StoreError, FootfallError."""
+    by_place: dict[tuple[str, str], list[Tombstone]] = {}
+    for each in known:
+        by_place.setdefault((each.client, each.erasure), []).append(each)
+    named = {_object(client, erasure, as_lines(some)) for (client, erasure), some in by_place.items()}
     return [
-        each for info in lake.list(TOMBSTONES) for each in from_lines(lake.get(info.key), lake.url(info.key))
+        each
+        for info in lake.list(TOMBSTONES)
+        if info.key not in named
+        for each in from_lines(lake.get(info.key), lake.url(info.key))
     ]
+
+
+def _object(client: str, erasure: str, data: bytes) -> str:
+    return tombstones_object(client, erasure, hashlib.sha256(data).hexdigest())
 
 
 def in_force(home: Path, lake: ObjectStore | None = None) -> Tombstones:
     """All that hold: of the state folder, and of the lake where it is given. Raises FootfallError."""
-    stones = read_local(home) + (read_lake(lake) if lake is not None else [])
+    stones = read_local(home)
+    stones += read_lake(lake, stones) if lake is not None else []
     return Tombstones(load_key(home) if stones else None, stones)
 
 
@@ -279,8 +291,7 @@ def add(home: Path, lake: ObjectStore, stones: Iterable[Tombstone]) -> None:
         by_place.setdefault((each.client, each.erasure), []).append(each)
     for (client, erasure), some in by_place.items():
         data = as_lines(some)
-        key = tombstones_object(client, erasure, hashlib.sha256(data).hexdigest())
-        put_once(lake, key, data)
+        put_once(lake, _object(client, erasure, data), data)
         _add_local(home, some)
 
 

@@ -1,0 +1,125 @@
+"""What an erasure does beside lake and warehouse, each rule by itself."""
+
+import fcntl
+import gzip
+import os
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from support.orchestration_builders import HOUR, event
+from support.small_installation import Place
+
+from commands.backup import backup
+from footfall.errors import FootfallError
+from footfall.frames import frames, scan
+from footfall.store import LocalStore
+from footfall.tombstones import ERASED, Tombstone, Tombstones, load_key
+from orchestration.privacy.erasure_local import GONE, clean_databases, clean_spool
+from orchestration.privacy.erasure_search import Needles
+from orchestration.privacy.erasure_warehouse import windows
+
+ANNA, BERT = "a" * 32, "b" * 32
+
+
+@pytest.fixture
+def stones(tmp_path):
+    key = load_key(tmp_path, make=True)
+    digest = key.digest("demo", "visitor", ANNA)
+    return Tombstones(key, [Tombstone("demo", "visitor", digest, "e1", key.name, HOUR + timedelta(days=1))])
+
+
+def segment(spool, name):
+    path = spool / "1" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = [event("anna-event-1", visitor_id=ANNA) + b"\n", event("bert-event-1", visitor_id=BERT) + b"\n"]
+    path.write_bytes(frames(lines))
+    return path
+
+
+@pytest.mark.parametrize("end", ["open", "sealed"])
+def test_a_segment_that_nobody_writes_loses_the_person_and_keeps_the_others(tmp_path, stones, end):
+    path = segment(tmp_path / "spool", f"20261120T14-c1-1-1700000000000-000001.{end}")
+
+    hours, left = clean_spool(tmp_path / "spool", stones, datetime.now(UTC), seconds=0)
+
+    lines = b"".join(scan(path.read_bytes()).payloads).splitlines()
+    assert (hours, left) == ({HOUR}, [])
+    assert b"anna" not in path.read_bytes()
+    assert [ERASED.encode() in line for line in lines] == [True, False]
+    assert b"bert-event-1" in lines[1]
+
+
+def test_a_segment_of_a_running_collector_is_waited_for_and_named(tmp_path, stones):
+    path = segment(tmp_path / "spool", "20261120T14-c1-1-1700000000000-000001.sealed")
+    held = os.open(path.parent / ".lock", os.O_RDWR | os.O_CREAT)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    try:
+        _, left = clean_spool(tmp_path / "spool", stones, datetime.now(UTC), seconds=0)
+        assert left == [path]
+        shipped = clean_spool(
+            tmp_path / "spool", stones, datetime.now(UTC), seconds=60, wait=lambda _: path.unlink()
+        )
+    finally:
+        os.close(held)
+
+    assert shipped == ({HOUR}, [])
+
+
+def test_texts_of_databases_lose_the_id_and_keep_the_rest(tmp_path):
+    path = tmp_path / "alerts.sqlite"
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("CREATE TABLE said (id INTEGER, words TEXT)")
+        database.execute("INSERT INTO said VALUES (1, 'about anna-4711, again'), (2, 'about others')")
+
+    assert clean_databases(tmp_path, Needles(["anna-4711"])) == {"alerts.sqlite": 1}
+
+    assert b"anna-4711" not in path.read_bytes()
+    with closing(sqlite3.connect(path)) as database:
+        rows = database.execute("SELECT * FROM said ORDER BY 1").fetchall()
+    assert rows == [(1, f"about {GONE}, again"), (2, "about others")]
+
+
+@pytest.mark.parametrize(
+    ("text", "data", "is_there"),
+    [
+        ("anna-4711", b"x,anna-4711,y", True),
+        ("anna-4711", b"x,anna-47112,y", False),
+        ("anna-4711", gzip.compress(b"of anna-4711"), True),
+        ("anna smith", b"by anna smith.", True),
+        ("42", b"42", False),
+    ],
+    ids=["a word", "a part of another word", "packed", "two words", "too short to say anything"],
+)
+def test_a_text_is_found_however_it_is_packed(text, data, is_there):
+    assert Needles([text]).are_in(data) is is_there
+
+
+def test_the_models_run_by_what_was_touched_and_not_by_all_that_lies_between():
+    hours = [HOUR, HOUR + timedelta(hours=2), HOUR + timedelta(days=60)]
+    events = {HOUR + timedelta(hours=n): 1000 for n in range(24 * 61)}
+
+    found = windows(hours, events)
+
+    assert found == [
+        (HOUR, HOUR + timedelta(hours=3)),
+        (HOUR + timedelta(days=60), HOUR + timedelta(days=60, hours=1)),
+    ]
+
+
+def test_no_backup_takes_a_salt_so_a_hash_names_nobody_once_its_day_is_over(tmp_path):
+    place = Place(tmp_path)
+    assert list(LocalStore(place.settings.home / "lake").list("salts/"))
+
+    backup(place.settings, place.url, lake=True)
+
+    taken = [path for path in place.backups.rglob("*") if "salts" in path.name or "salts" in str(path.parent)]
+    assert taken == []
+
+
+def test_hashes_of_another_key_are_refused_and_not_passed_over(tmp_path, stones):
+    other = load_key(tmp_path / "other", make=True)
+
+    with pytest.raises(FootfallError, match="another key"):
+        Tombstones(other, stones.stones.values())
