@@ -26,7 +26,7 @@ from orchestration.delivery import datasets, states
 from orchestration.delivery.beside import sender_of
 from orchestration.delivery.desk import Desk
 from orchestration.delivery.digests import EMPTY, Digests
-from orchestration.delivery.horizons import Horizons, horizons_of
+from orchestration.delivery.horizons import horizons_of
 from orchestration.delivery.ledger import LONGEST_WAIT, Ledger, LedgerRow
 from orchestration.delivery.moved_days import ZoneChanges
 from orchestration.delivery.places import BACKUP, Places
@@ -83,8 +83,9 @@ class Deliverer:
         self._sending: Sender | None = None
         self._files = Files(connection)
         self._zones = ZoneChanges(connection, client)
+        self._horizons = horizons_of(connection, client.client_id)
         self._restated = Restated(
-            client, export, ledger, digests, self._zones, self._selection, self._horizons, most=moved_days
+            client, export, ledger, digests, self._zones, self._selection, moved_days, self._horizons
         )
 
     def _selection(self) -> Selection:
@@ -135,21 +136,16 @@ class Deliverer:
         whose = f"{self._client.client_id} {self._export.name}"
         raise FootfallError(f"{whose} {period.name}: more than {_TURNS} turns")
 
-    def _horizons(self) -> Horizons:
-        return horizons_of(self._connection, self._client.client_id)
-
     def _gone(self, period: Period) -> Outcome | None:
         """The outcome of a period whose rows are not kept any more: what was delivered stays what it is."""
-        horizons = self._horizons()
-        if not horizons.is_gone(DATASETS[self._export.dataset], period):
+        if not self._horizons.is_gone(DATASETS[self._export.dataset], period):
             return None
         rows = self._ledger.revisions(self._client.client_id, self._export.name, period.start)
         newest = next((row for row in reversed(rows) if row.is_delivered), None)
         if newest is not None:
             return self._sender().outcome(newest, "unchanged")
-        said = (
-            f"its events are kept since {horizons.events_from:%Y-%m-%d} only (retention of the client file)"
-        )
+        since = self._horizons.events_from
+        said = f"its events are kept since {since:%Y-%m-%d} only (retention of the client file)"
         return Outcome(period.start, "failed", trouble=Trouble("config", said))
 
     def _bring_on(self, period: Period, reason: str) -> Outcome | None:

@@ -25,8 +25,7 @@ MOVED_DAYS = 366
 class Restated:
     """What is compared: what was delivered of an export with what would be now.
 
-    `selection`: the export against today's tables; raises ConfigError. `horizons`: what retention let go.
-    `most`: so many moved days at a time.
+    `selection`: the export against today's tables; raises ConfigError. `most`: so many moved days at a time.
     """
 
     client: Client
@@ -35,8 +34,9 @@ class Restated:
     digests: Digests
     zones: ZoneChanges
     selection: Callable[[], Selection]
-    horizons: Callable[[], Horizons]
     most: int
+    #: What began before is not compared: its rows, or what they were made of, are gone.
+    horizons: Horizons
 
     def periods(self, now: datetime) -> list[Period]:
         """Those whose rows or columns have changed, as far back as digests go; moved days of any age.
@@ -113,7 +113,5 @@ class Restated:
     def _newest(self, since: datetime | None) -> Iterator[Newest]:
         """Of each period that is compared its newest delivered revision."""
         is_day = self.export.kind.is_day
-        horizons = self.horizons()
-        for row in self.ledger.newest(self.client.client_id, self.export.name, since, is_day=is_day):
-            if horizons.is_compared(row.period_start):
-                yield row
+        rows = self.ledger.newest(self.client.client_id, self.export.name, since, is_day=is_day)
+        return (row for row in rows if self.horizons.is_compared(row.period_start))

@@ -281,3 +281,17 @@ def test_a_rebuild_and_a_new_machine_make_the_same_tables(place):
     ]
     assert place.bucket("goes").keys() >= bucket.keys()
     place("verify", f"file://{place.home}/buckets/goes")
+
+
+def test_the_audit_log_has_every_act_and_proves_itself(place, tmp_path):
+    said = place("audit", "list", "--act", "privacy")
+    assert [act in said for act in ("privacy.hold", "privacy.release", "privacy.retain")] == [True] * 3
+    assert "nothing wrong" in place("audit", "verify")
+    assert "written" in place("audit", "export", tmp_path / "audit.jsonl")
+    path = place.home / "audit.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+
+    path.write_bytes(b"".join(lines[:-1]))
+
+    assert "WRONG" in place("audit", "verify", code=1)
+    path.write_bytes(b"".join(lines))

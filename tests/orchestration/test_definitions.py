@@ -153,6 +153,7 @@ def test_one_job_an_hour_and_one_a_day_for_each_time_zone(load):
         ("access_logs", "UTC"),
         ("verify_domains", "UTC"),
         ("upkeep", "UTC"),
+        ("retention", "UTC"),
         ("probe_destinations", "UTC"),
         ("usage_daily", "UTC"),
         ("check_buckets", "UTC"),
@@ -166,6 +167,7 @@ def test_one_job_an_hour_and_one_a_day_for_each_time_zone(load):
         "hourly",
         "verify_domains",
         "upkeep",
+        "retention",
         "probe_destinations",
         "usage_daily",
         "check_buckets",
@@ -262,6 +264,7 @@ def test_without_any_client_the_code_location_loads(load, tmp_path):
     assert "ingest/events" in _nodes(definitions.resolve_asset_graph())
     assert {schedule.name for schedule in definitions.schedules} - {
         "upkeep",
+        "retention",
         "probe_destinations",
         "usage_daily",
     } == {

@@ -10,8 +10,6 @@ from footfall.settings import Settings
 from orchestration.defs.retention.making import house_of
 from orchestration.retention.retain import Retained, retain
 
-KEPT = dg.AssetKey(["retention", "daily"])
-
 
 @dg.op(
     description="Removes what is past its time, and looks whether anything older is left.", pool="warehouse"
@@ -31,7 +29,7 @@ def retain_op(context: dg.OpExecutionContext, settings: dg.ResourceParam[Setting
         done = retain(house_of(settings, "schedule", context.log.info))
     except (FootfallError, OSError) as error:
         raise dg.Failure(str(error), allow_retries=False) from None
-    context.log_event(dg.AssetMaterialization(KEPT, metadata=_shown(done)))
+    context.add_output_metadata(_shown(done))
     left = [f"{each.client_id}: {line}" for each in done for line in each.left]
     if left:
         raise dg.Failure(
@@ -64,18 +62,6 @@ def retention() -> None:
 
 @dg.definitions
 def retaining() -> dg.Definitions:
-    shown = dg.AssetSpec(
-        KEPT,
-        description=(
-            "What each client's rule has removed, since when each class is kept, and what is blocked, and "
-            "why. Written by the job `retention`, which freezes the figures of days that leave, signs what "
-            "goes into the lake and into the buckets' logs, and looks into the stores for anything older."
-            "\n\nWhen it is red: see the job."
-        ),
-        group_name="retention",
-        owners=["team:data"],
-        kinds={"parquet"},
-    )
     each_day = dg.ScheduleDefinition(
         name="retention",
         job=retention,
@@ -84,4 +70,4 @@ def retaining() -> dg.Definitions:
         default_status=dg.DefaultScheduleStatus.RUNNING,
         description="At ten to three, UTC: before `upkeep`.",
     )
-    return dg.Definitions(assets=[shown], jobs=[retention], schedules=[each_day])
+    return dg.Definitions(jobs=[retention], schedules=[each_day])
