@@ -15,7 +15,10 @@ _log = logging.getLogger(__name__)
 
 
 def mailing_for(routes: Path | None, environ: Mapping[str, str]) -> Mail:
-    """What sends reports by the routes of a file, whose addresses are in the environment. See footfall.report.letter.Mail."""
+    """What sends reports by the routes of a file, whose addresses are in the environment.
+
+    See footfall.report.letter.Mail.
+    """
 
     def mail(name: str, client_id: str, letter: Letter) -> None:
         route = _route(routes, name, client_id)

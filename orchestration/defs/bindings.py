@@ -42,6 +42,7 @@ def resources() -> dg.Definitions:
                 ledger_path=str(settings.ledger),
                 dbt_folder=str(settings.home / "dbt"),
                 routes_path=str(settings.alert_routes) if settings.alert_routes else None,
+                geoip=str(settings.geoip) if settings.geoip is not None else None,
             ),
             "settings": dg.ResourceDefinition.hardcoded_resource(
                 settings, description="The settings, as they were when the code location was loaded."

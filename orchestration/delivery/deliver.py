@@ -23,7 +23,6 @@ from footfall.sql import Sql, names, sql
 from footfall.store import NotFound
 from orchestration.delivery import datasets, states
 from orchestration.delivery.beside import sender_of
-from orchestration.delivery.changed import changed
 from orchestration.delivery.desk import Desk
 from orchestration.delivery.digests import EMPTY, Digests
 from orchestration.delivery.ledger import LONGEST_WAIT, Ledger, LedgerRow
@@ -33,6 +32,7 @@ from orchestration.delivery.progress import IngestedHours
 from orchestration.delivery.receipts import Receipts
 from orchestration.delivery.render import Files, Rendered, preview
 from orchestration.delivery.report_pages import render_pages
+from orchestration.delivery.restated import MOVED_DAYS, Restated
 from orchestration.delivery.selection import Marts, Selection, select
 from orchestration.delivery.send import Outcome, Sender, Taken, manifest_there
 from orchestration.delivery.slices import Slices
@@ -63,6 +63,7 @@ class Deliverer:
         receipts: Receipts,
         slices: Slices | None = None,
         marts: Marts | None = None,
+        moved_days: int = MOVED_DAYS,
     ) -> None:
         self._connection = connection
         self._client = client
@@ -80,6 +81,9 @@ class Deliverer:
         self._sending: Sender | None = None
         self._files = Files(connection)
         self._zones = ZoneChanges(connection, client)
+        self._restated = Restated(
+            client, export, ledger, digests, self._zones, self._selection, most=moved_days
+        )
 
     def _selection(self) -> Selection:
         """The export against today's tables. Raises ConfigError where they do not fit."""
@@ -97,17 +101,8 @@ class Deliverer:
         return self._sending
 
     def restated(self) -> list[Period]:
-        """Periods delivered before whose rows or columns have changed since, as far back as digests go.
-
-        Other columns are a reason only for periods that can still change: nobody wants years of files again
-        because of one more column. `footfall deliveries restate` does that when it is wanted.
-        """
-        since = self._digests.since
-        recent = self._desk.now() - datasets.LATE_TOLERANCE
-        if since and self._export.is_page:
-            since -= self._export.kind.longest  # one that began before has days since
-        delivered = self._ledger.latest_delivered(self._client.client_id, self._export.name, since)
-        return [*changed(delivered, self._selection(), self._digests, recent)] if delivered else []
+        """Periods delivered before that have changed since."""
+        return self._restated.periods(self._desk.now())
 
     def open(self, now: datetime) -> list[Period]:
         """Periods whose delivery came to no end and is due again."""
