@@ -1,6 +1,6 @@
 """Which periods of an export were delivered and are others now."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -47,29 +47,30 @@ class Restated:
         since = self.digests.since
         told = self._told_otherwise() if since and self.export.kind.is_day else []
         if since and self.export.is_page:
-            since -= self.export.kind.longest  # one that began before has days since
+            since -= self.export.kind.longest  # a page that began before has days since
         delivered = list(self._newest(since))
         if not delivered:
             return told
         selection, recent = self.selection(), now - LATE_TOLERANCE
-        scanned = {} if self.export.is_page else self.digests.of(selection)
+        digest_of = self._digests_of(selection)
         return told + [
             period
             for row in delivered
             for period in [self._calendar.at(row.period_start)]
             if is_elsewhere(row.said, period)
             or (
-                row.digest != self._digest(period, selection, scanned)
+                row.digest != digest_of(period)
                 if row.schema_id in (None, selection.schema_id)
                 else (period.window[1] if self.export.is_page else row.period_start) >= recent
             )
         ]
 
-    def _digest(self, period: Period, selection: Selection, scanned: Mapping[datetime, str]) -> str:
-        """What the rows of a period are now: as a scan found them, or of all that a page shows."""
+    def _digests_of(self, selection: Selection, first: datetime | None = None) -> Callable[[Period], str]:
+        """Period → digest of what it is made of now. `first`: since when they are needed, where long ago."""
         if self.export.is_page:
-            return self.digests.one(selection, period)
-        return scanned.get(period.start.astimezone(UTC), EMPTY)
+            return lambda period: self.digests.one(selection, period)
+        found = self.digests.of_years(selection, first) if first else self.digests.of(selection)
+        return lambda period: found.get(period.start.astimezone(UTC), EMPTY)
 
     def _told_otherwise(self) -> list[Period]:
         """Days of any age that the release of the time zone database tells otherwise than theirs did.
@@ -95,12 +96,11 @@ class Restated:
         if told:
             selection = self.selection()
             first = min(period.window[0].astimezone(UTC) for period, _ in told)
-            scanned = {} if self.export.is_page else self.digests.of_years(selection, first)
+            digest_of = self._digests_of(selection, first)
             moved += [
                 period
                 for period, row in told
-                if row.schema_id != selection.schema_id
-                or row.digest != self._digest(period, selection, scanned)
+                if row.digest != digest_of(period) or row.schema_id != selection.schema_id
             ]
         if not moved:
             self.ledger.note_days_compared(*key, release)

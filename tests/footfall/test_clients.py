@@ -52,6 +52,7 @@ def mistakes(registry):
 
 NAME = "expected 1 to 48 of a-z 0-9 _ -, a letter or digit first"
 URL = "expected s3://bucket/prefix or file:///folder"
+REPORT = {"name": "e", "dataset": "report", "cadence": "daily", "format": "html"}
 
 
 @pytest.mark.parametrize(
@@ -107,6 +108,45 @@ URL = "expected s3://bucket/prefix or file:///folder"
             "exports.1.cadence",
             "expected 'live', 'hourly', 'daily', 'weekly' or 'monthly', not hourli",
         ),
+        (
+            {"exports": [{"name": "e", "dataset": "events", "cadence": "weekly"}]},
+            "exports.1",
+            "events can be delivered live or hourly or daily",
+        ),
+        (
+            {"exports": [{"name": "e", "dataset": "report", "cadence": "hourly", "format": "html"}]},
+            "exports.1",
+            "report can be delivered daily or weekly or monthly",
+        ),
+        (
+            {"exports": [{"name": "e", "dataset": "report", "cadence": "daily"}]},
+            "exports.1",
+            "format: a report is a page: write format: html",
+        ),
+        (
+            {"exports": [{"name": "e", "dataset": "events", "cadence": "daily", "format": "html"}]},
+            "exports.1",
+            "format: events has rows; html is for dataset: report alone",
+        ),
+        (
+            {"exports": [{**REPORT, "columns": ["url"], "filter": "is_bot = false", "compression": "gzip"}]},
+            "exports.1",
+            "columns, compression, filter: a report is a page and has no rows to choose",
+        ),
+        ({"exports": [{**REPORT, "language": "fr"}]}, "exports.1.language", "expected 'en' or 'de'"),
+        (
+            {"exports": [{"name": "e", "dataset": "events", "cadence": "daily", "language": "de"}]},
+            "exports.1",
+            "language: only with dataset: report",
+        ),
+        (
+            {"exports": [{"name": "e", "dataset": "events", "cadence": "daily", "notify": ["channel:x"]}]},
+            "exports.1",
+            "notify: channel:… only with dataset: report",
+        ),
+        ({"exports": [{**REPORT, "notify": ["channel:A b"]}]}, "exports.1.notify.1", "or channel:NAME"),
+        ({"brand": {"color": "red"}}, "brand.color", "expected a colour such as '#2563a8', in quotes"),
+        ({"brand": {"color": "#fff;}*{"}}, "brand.color", "expected a colour such as '#2563a8', in quotes"),
         ({"timezon": "UTC"}, "timezon", "is no field here; timezone is one"),
         (
             {"exports": [{"name": "e", "dataset": "events", "cadence": "hourly"}] * 2},

@@ -17,7 +17,7 @@ from support.orchestration_builders import (
 
 from footfall.allowed import Allowed
 from footfall.catalogue.periods import calendar
-from footfall.clients import Destination, Registry
+from footfall.clients import Destination, Export, Registry
 from footfall.store import LocalStore, StoreError
 from orchestration.alerting import conditions
 from orchestration.alerting.book import alert_book
@@ -152,6 +152,16 @@ def test_a_day_is_overdue_three_hours_after_its_local_midnight(day, hours):
     end = start.astimezone(UTC) + timedelta(hours=hours)
     due = {each.period: each.deadline for each in expected(berlin, DAILY_METRICS, start, end + 4 * HOURS)}
     assert due == {day: end + 3 * HOURS}
+
+
+@pytest.mark.parametrize(("cadence", "first"), [("weekly", "2026-11-16"), ("monthly", "2026-11-01")])
+def test_a_week_or_a_month_is_overdue_three_hours_after_its_last_midnight(cadence, first):
+    report = Export(name="report", dataset="report", format="html", cadence=cadence)
+    berlin = client(timezone="Europe/Berlin", exports=[report])
+    end = berlin.calendar(report).named(first).end.astimezone(UTC)
+    due = {each.period: each.deadline for each in expected(berlin, report, end - 1440 * HOURS, end + HOURS)}
+
+    assert due == {first: end + 3 * HOURS}
 
 
 def test_an_undelivered_local_day_is_told_and_ends_with_its_delivery(at):

@@ -7,11 +7,20 @@ import dagster as dg
 import pytest
 from support.orchestration_builders import EVENTS, client
 
+from footfall.catalogue.periods import calendar, kind_of
 from footfall.clients import Registry
 from footfall.hours import HOUR, between
 from orchestration.defs.delivery.specs import spec
-from orchestration.defs.schedules import DAILY_CRON, HOURLY_CRON, daily_selection, day_to_run, hour_to_run
+from orchestration.defs.schedules import (
+    DAILY_CRON,
+    HOURLY_CRON,
+    daily_selection,
+    day_to_run,
+    hour_to_run,
+    span_to_run,
+)
 from orchestration.delivery.progress import IngestedHours
+from orchestration.partitions import local
 
 
 def _tick(text, timezone="UTC"):
@@ -92,3 +101,57 @@ def test_the_daily_files_of_an_ids_second_owner_are_made_by_the_days_run():
     asset = dg.AssetsDefinition(specs=[spec(second, export)])
 
     assert daily_selection(Registry((second,), ())).resolve([asset]) == {asset.key}
+
+
+@pytest.mark.parametrize(
+    ("cadence", "tick", "partition"),
+    [
+        ("weekly", "2026-11-23T01:25", "2026-11-16"),
+        ("weekly", "2026-11-29T01:25", "2026-11-16"),
+        ("weekly", "2026-11-30T01:25", "2026-11-23"),
+        ("monthly", "2026-12-01T01:25", "2026-11-01"),
+        ("monthly", "2026-12-31T01:25", "2026-11-01"),
+        ("daily", "2026-12-31T01:25", "2026-12-30"),
+    ],
+)
+def test_each_day_the_week_and_the_month_that_ended_last_are_asked_for(cadence, tick, partition):
+    assert span_to_run(cadence, "Europe/Berlin", _tick(tick, "Europe/Berlin")).partition_key == partition
+
+
+def test_what_came_late_for_a_month_is_a_run_of_its_own_the_day_after():
+    """Dagster starts no second run of one key."""
+    ticks = ("2026-12-01T01:25", "2026-12-02T01:25")
+
+    assert len({span_to_run("monthly", "UTC", _tick(tick)).run_key for tick in ticks}) == 2
+
+
+@pytest.mark.parametrize("timezone", ["UTC", "Europe/Berlin", "America/Havana"])
+@pytest.mark.parametrize("cadence", ["daily", "weekly", "monthly"])
+def test_partitions_are_the_periods_of_the_calendar(cadence, timezone):
+    first, now = datetime(2026, 2, 11, 5, tzinfo=UTC), datetime(2026, 12, 9, tzinfo=UTC)
+    partitions = local(cadence, timezone, first)
+
+    with dg.partition_loading_context(effective_dt=now):
+        keys = partitions.get_partition_keys()
+    periods = list(calendar(cadence, timezone).ended(first, now))
+
+    assert keys == [each.partition for each in periods]
+    windows = [partitions.time_window_for_partition_key(key) for key in keys]
+    days = [(each.start.date(), each.end.date()) for each in periods]
+    assert [(each.start.date(), each.end.date()) for each in windows] == days
+
+
+def test_weeks_and_months_have_runs_of_their_own_and_none_is_part_of_an_hour():
+    exports = [
+        EVENTS.model_copy(update={"name": cadence, "cadence": cadence, "dataset": "report", "format": "html"})
+        for cadence in ("daily", "weekly", "monthly")
+    ]
+    registry = Registry((client(exports=exports),), ())
+    assets = [dg.AssetsDefinition(specs=[spec(registry.clients[0], each)]) for each in exports]
+
+    def chosen(*how):
+        return {key.path[-1] for key in daily_selection(registry, *how).resolve(assets)}
+
+    assert chosen() == {"daily", "weekly", "monthly"}
+    assert chosen("UTC", kind_of("weekly")) == {"weekly"}
+    assert chosen("UTC", kind_of("monthly")) == {"monthly"}
