@@ -164,7 +164,9 @@ def _log(scope: Scope, said: Mapping[str, int], seconds: float) -> None:
         "bytes": said["bytes"],
         "processing_time_ms": round(seconds * 1000, 1),
     }
-    log.info("%s", json.dumps(line))
+    more = {"client": state.get("client_id"), "duration_ms": line["processing_time_ms"]}
+    said = f"{scope['method']} {state.get('route', '')}"
+    log.info("%s", json.dumps(line), extra={"fields": line | more, "said": said})
 
 
 def _handler(act: Callable[[Request, Any], Problem]) -> Callable[[Request, Exception], Response]:
