@@ -47,6 +47,8 @@ def test_our_side_of_the_table_names_what_there_is():
     for _, ours in rows():
         for target in re.findall(r"\bmake ([a-z]+)", ours):
             assert target in targets
+        for script in re.findall(r"`(deploy/\w+\.sh)", ours):
+            assert (ROOT / script).is_file()
         for command in re.findall(r"`footfall ([a-z]+)", ours):
             assert command in COMMANDS
 
