@@ -15,6 +15,7 @@ from footfall.allowed import Allowed
 from footfall.clients import Client, Registry, registry_of
 from footfall.environments import require_safe
 from footfall.errors import FootfallError
+from footfall.geo_tables import in_force
 from footfall.hours import HOUR, read_first_hour
 from footfall.owners import running
 from footfall.probe import probe
@@ -51,6 +52,7 @@ def _examine(settings: Settings) -> int:
         ("lake", lambda s: _store(s.lake, s.s3_endpoint)),
         ("backup bucket", lambda s: _store(s.backup, s.s3_endpoint)),
         ("ports", _ports),
+        ("places", lambda s: in_force(s.geoip, s.home, datetime.now(UTC))),
     ]
     registry = registry_of(settings)
     checks += [

@@ -182,6 +182,14 @@ HOME: tuple[Place, ...] = (
         has_version=True,
     ),
     Place(
+        "geoip",
+        "the table that says where addresses are, with its licence; `now` is a link to the one in force",
+        "`footfall geoip install`",
+        Keep.AGAIN,
+        Kind.FOLDER,
+        again="`footfall geoip install`",
+    ),
+    Place(
         "listings.sqlite",
         "what lay in each hour when it was ingested",
         "ingest",
