@@ -165,8 +165,8 @@ def _log(scope: Scope, said: Mapping[str, int], seconds: float) -> None:
         "processing_time_ms": round(seconds * 1000, 1),
     }
     more = {"client": state.get("client_id"), "duration_ms": line["processing_time_ms"]}
-    said = f"{scope['method']} {state.get('route', '')}"
-    log.info("%s", json.dumps(line), extra={"fields": line | more, "said": said})
+    short = f"{line['method']} {line['route']}"
+    log.info("%s", json.dumps(line), extra={"fields": line | more, "said": short})
 
 
 def _handler(act: Callable[[Request, Any], Problem]) -> Callable[[Request, Exception], Response]:

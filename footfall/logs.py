@@ -19,6 +19,14 @@ SCHEMA = ("time", "level", "part", "run", "client", "message", "duration_ms")
 _NOT_MORE = (
     frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"} | {"fields", "said"}
 )
+#: The least that is told → the number of `logging`; the roots of our loggers.
+_NUMBERS = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+}
+_OURS = ("collector", "footfall")
 #: A word in the beginning of a foreign line that says how bad it is.
 _LEVEL = re.compile(r"\b(DEBUG|INFO|WARNING|ERROR|CRITICAL)\b")
 _WITHIN = 120
@@ -76,7 +84,10 @@ def configure(
     """Send the log of this process to stderr. `text`: the form of lines for a person, as `logging` has it."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines(part, more) if log_format == "json" else logging.Formatter(text))
-    logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
+    # What libraries say for their makers quotes requests, addresses and signatures: never below INFO.
+    logging.basicConfig(handlers=[handler], level=max(logging.INFO, _NUMBERS[level]), force=True)
+    for name in _OURS:
+        logging.getLogger(name).setLevel(_NUMBERS[level])
 
 
 def translated(raw: str, part: str, now: datetime) -> str:

@@ -78,14 +78,8 @@ def setting(name: str, default: str | int, meaning: str, *, is_secret: bool = Fa
 
     `is_secret`: its value may be where the secret is kept (footfall.secrets.kept).
     """
-    return Field(
-        default=default,
-        validation_alias=name,
-        description=meaning,
-        validate_default=True,
-        json_schema_extra={"is_secret": is_secret},
-        **limits,  # type: ignore[arg-type]
-    )
+    known: dict[str, Any] = {"validation_alias": name, "description": meaning, "validate_default": True}
+    return Field(default=default, json_schema_extra={"is_secret": is_secret}, **known, **limits)  # type: ignore[call-overload]
 
 
 @dataclass(frozen=True)

@@ -28,8 +28,8 @@ def instance_file(template: str, settings: Settings) -> str:
             yaml.safe_load(text) | {"run_launcher": _launcher(settings.run_launcher)}, sort_keys=False
         )
     if settings.postgres:
-        section = {"storage": {"postgres": {"postgres_url": {"env": "FOOTFALL_POSTGRES"}}}}
-        text += _ON_POSTGRES + yaml.safe_dump(section, sort_keys=False)
+        storage = {"storage": {"postgres": {"postgres_url": {"env": "FOOTFALL_POSTGRES"}}}}
+        text += _ON_POSTGRES + yaml.safe_dump(storage, sort_keys=False)
     parts = urlsplit(settings.lake)
     if parts.scheme != "s3":
         return text

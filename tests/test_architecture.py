@@ -74,8 +74,8 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "api": ("footfall",),
     # The roof.
     "commands": ("footfall", "sources", "collector", "orchestration", "api"),
-    # What stands around an installation: images, templates, figures of costs.
-    "deploy": ("footfall",),
+    # What stands around an installation: images and templates, which name the collector as a function.
+    "deploy": ("footfall", "collector"),
     # Of the tests it borrows the real servers that they start.
     "bench": ("footfall", "sources", "collector", "orchestration", "commands", "pixel", "tests"),
 }

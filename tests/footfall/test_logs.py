@@ -62,6 +62,30 @@ def test_what_children_write_is_relayed_line_by_line_and_told_as_words(tmp_path)
     assert {each["part"] for each in lines} == {"thing"}
 
 
+def test_the_lowest_level_is_of_our_own_words_alone():
+    """boto3 and urllib3 tell their makers of requests, with addresses and signatures."""
+    program = (
+        "import logging, sys\n"
+        "from footfall.logs import configure\n"
+        "configure('json', 'collector', level=sys.argv[1], text='%(message)s')\n"
+        "for name in ('collector', 'footfall.api', 'botocore.auth', 'urllib3'):\n"
+        "    for level in (10, 20, 30, 40):\n"
+        "        logging.getLogger(name).log(level, 'x')\n"
+    )
+
+    def told(level: str) -> dict[str, list[str]]:
+        done = subprocess.run(
+            [sys.executable, "-c", program, level], capture_output=True, text=True, timeout=120, check=True
+        )
+        lines = [json.loads(each) for each in done.stderr.splitlines()]
+        names = ("collector", "footfall.api", "botocore.auth", "urllib3")
+        return {name: [each["level"] for each in lines if each["logger"] == name] for name in names}
+
+    all_of_it = ["DEBUG", "INFO", "WARNING", "ERROR"]
+    assert list(told("debug").values()) == [all_of_it, all_of_it, all_of_it[1:], all_of_it[1:]]
+    assert list(told("warning").values()) == [all_of_it[2:]] * 4
+
+
 RUN = "4b0a9ba7-e6ed-4c76-a327-df76580cc4cc"
 
 
