@@ -86,7 +86,8 @@ def test_production_refuses_each_unsafe_setting_with_one_line_of_its_own(prod):
     prod.settings |= variables
     (prod.clients / "demo.yaml").write_text((ROOT / "clients" / "demo.yaml").read_text())
     prod.home.chmod(0o755)
-    (prod.home / "keys").mkdir(mode=0o755)
+    (prod.home / "keys").mkdir()
+    (prod.home / "keys").chmod(0o755)  # whatever the umask
     env_file = prod.home.parent / "settings.env"
     env_file.write_text("")
     env_file.chmod(0o644)
