@@ -1,6 +1,6 @@
 # Five verbs and a few more. Each sets up what it needs; nothing but git, make and Python 3.11-3.13 is assumed.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check proof bench docs generate pixel clean
+.PHONY: help setup demo test check proof bench docs generate pixel clean build up logs down
 
 PYTHON ?= python3
 UV_VERSION := 0.13.8
@@ -13,6 +13,7 @@ help:
 	@echo "make demo     two days of traffic to verified files, then serve it (SERVE=0: exit after the summary)"
 	@echo "make test     every test (make check: lint and types, make proof: the long proofs, make bench)"
 	@echo "make docs     the dbt docs with lineage, one file: dbt_project/target/static_index.html"
+	@echo "make build    the container image; make up, make logs, make down: deploy/compose.yaml (docs/deployment.md)"
 	@echo "make pixel    build pixel/dist (needs node and npm)"
 
 setup: $(VENV)/.ready
@@ -61,6 +62,23 @@ generate: setup
 # Needs node 20 and npm; the built files are committed, so that nothing else does.
 pixel:
 	@cd pixel && npm ci --silent --no-audit --no-fund && npm run --silent build
+
+# Containers (docs/deployment.md). FOOTFALL_ENVIRONMENT=prod, PROFILES="tls s3 demo".
+COMPOSE := docker compose -f deploy/compose.yaml $(foreach each,$(PROFILES),--profile $(each))
+
+build:
+	@$(COMPOSE) build
+
+up:
+	@deploy/make_secrets.sh
+	@$(COMPOSE) up -d --wait
+
+logs:
+	@$(COMPOSE) logs -f
+
+# Volumes stay: `docker compose -f deploy/compose.yaml down -v` removes what was collected.
+down:
+	@$(COMPOSE) down
 
 clean:
 	rm -rf $(VENV) .uv .pytest_cache .mypy_cache .ruff_cache dbt_project/target

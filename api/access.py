@@ -85,6 +85,7 @@ def enter(service: Service, rule: Rule, request: Request) -> Caller | None:
     if rule.reach == "open":
         return None
     holder = _holder(service, request)
+    request.state.client_id = holder.client_id
     request.state.key_name = f"{holder.client_id or 'operator'}/{holder.key.name}"
     quota = _quota(service, holder)
     limited = service.limits.of_key(holder.key.sha256, quota, now)

@@ -166,7 +166,9 @@ def _log(scope: Scope, said: Mapping[str, int], seconds: float) -> None:
         "bytes": said["bytes"],
         "processing_time_ms": round(seconds * 1000, 1),
     }
-    log.info("%s", json.dumps(line))
+    more = {"client": state.get("client_id"), "duration_ms": line["processing_time_ms"]}
+    short = f"{line['method']} {line['route']}"
+    log.info("%s", json.dumps(line), extra={"fields": line | more, "said": short})
 
 
 def _handler(act: Callable[[Request, Any], Problem]) -> Callable[[Request, Exception], Response]:

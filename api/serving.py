@@ -11,6 +11,7 @@ import uvicorn
 from api.app import build_app
 from api.installation import Installation
 from api.service import Service
+from footfall import logs
 from footfall.durable import open_lake, require_known_lake
 from footfall.errors import FootfallError
 from footfall.settings import Settings
@@ -27,8 +28,8 @@ _UNUSED = ("pandas", "pyarrow")
 
 def serve(settings: Settings, installation: Installation) -> None:
     """Answer until a signal comes. Raises FootfallError where the lake is of another version."""
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr, force=True
+    logs.configure(
+        settings.log_format, "api", level=settings.log_level, text="%(asctime)s %(levelname)s %(message)s"
     )
     for name in _UNUSED:
         sys.modules.setdefault(name, None)  # type: ignore[arg-type]

@@ -11,6 +11,7 @@ import sys
 from collector import logs
 from footfall.durable import take_up
 from footfall.environment import add_env_file, unread
+from footfall.environments import require_safe
 from footfall.errors import FootfallError
 from footfall.private import keep_private
 from footfall.settings import Settings
@@ -27,8 +28,9 @@ def main() -> int:
         if not options.worker:
             sys.stderr.writelines(f"collector: {line}\n" for line in unread(os.environ))
         settings = Settings.from_environ(os.environ)
-        logs.configure(settings.log_format, options.worker)
+        logs.configure(settings.log_format, options.worker, settings.log_level)
         if not options.worker:
+            require_safe(settings, os.environ)
             keep_private(settings, is_first=take_up(settings.home))
         # Either is imported alone: the supervisor stays small, and a worker needs none.
         if settings.collector_workers > 1 and not options.worker:
@@ -39,7 +41,8 @@ def main() -> int:
 
         run(settings, number=options.worker, descriptor=options.listener)
     except FootfallError as error:
-        sys.stderr.write(f"collector: {' '.join(str(error).split())}\n")
+        lines = [" ".join(line.split()) for line in str(error).splitlines()]
+        sys.stderr.writelines(f"collector: {line}\n" for line in lines)
         return 1
     except KeyboardInterrupt:  # while starting; once it serves, the signal is the ordinary end
         return 130

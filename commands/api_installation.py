@@ -229,7 +229,7 @@ class HereInstallation:
     def _ask(self, query: str, variables: Mapping[str, Any]) -> dict[str, Any]:
         """One question to Dagster's server on this machine. Raises Refusal where it is away."""
         request = urllib.request.Request(
-            f"http://127.0.0.1:{self._settings.ui_port}/graphql",
+            f"{self._settings.dagster_url}/graphql",
             json.dumps({"query": query, "variables": variables}).encode(),
             {"content-type": "application/json"},
         )

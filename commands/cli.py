@@ -21,6 +21,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "demo": "two days of traffic, from HTTP to verified files; then serve",
         "up": "collector, API, Dagster UI and daemon, until Ctrl-C",
         "api": "the API alone, until Ctrl-C",
+        "dagster": "Dagster's parts alone: code, webserver, daemon; migrate",
         "mcp": "the API's questions as tools for an assistant",
         "doctor": "is this installation able to do its work? --watch: is it alive?",
     },

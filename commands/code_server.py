@@ -36,6 +36,7 @@ def command(settings: Settings) -> list[str]:
         *("--socket", str(address(settings)), "--startup-timeout", seconds, "--log-level", "warning"),
         # What is below must not take a machine that is busy for a proxy that is gone.
         *("--heartbeat-ttl", seconds),
+        *log_options(settings),
     ]
 
 
@@ -62,12 +63,22 @@ def write_workspace(settings: Settings) -> Path:
             "it, or set FOOTFALL_HOME to a folder with a shorter name"
         )
     where.unlink(missing_ok=True)
-    path = settings.dagster_home / "workspace.yaml"
+    path = workspace(settings)
     path.write_text(
-        "# Written by `footfall up`.\n"
+        "# Written by whoever starts the code server.\n"
         f"load_from:\n  - grpc_server: {{socket: {str(where)!r}, location_name: footfall}}\n"
     )
     return path
+
+
+def log_options(settings: Settings) -> list[str]:
+    """How each of Dagster's programs is told to write its log."""
+    return ["--log-format", "json"] if settings.log_format == "json" else []
+
+
+def workspace(settings: Settings) -> Path:
+    """The file that says where it is."""
+    return settings.dagster_home / "workspace.yaml"
 
 
 def answers(settings: Settings) -> bool:
@@ -80,29 +91,40 @@ def answers(settings: Settings) -> bool:
     return True
 
 
-class Watch:
-    """Ends the code server where what it started below itself has died, which it does not notice itself.
+class Loss:
+    """Whether a code server has lost what it started below itself, which it does not notice itself.
 
-    As a child that has ended it is then started again. Without /proc nothing of this is seen.
+    Without /proc nothing of this is seen.
     """
+
+    def __init__(self) -> None:
+        self._full = 0
+        self._missed_since: float | None = None
+
+    def is_lost(self, pid: int) -> bool:
+        """One look: True once its child is missing for a while, though it had one."""
+        if has_below(pid):
+            self._full, self._missed_since = pid, None
+            return False
+        if self._full != pid:
+            return False  # it has not loaded yet
+        now = time.monotonic()
+        self._missed_since = self._missed_since or now
+        return now - self._missed_since >= _MISSED_SECONDS
+
+
+class Watch:
+    """Ends the code server that has lost what it started: a child that has ended is started again."""
 
     def __init__(self, children: Children) -> None:
         self._children = children
-        self._full = 0
-        self._missed_since: float | None = None
+        self._loss = Loss()
 
     def look(self) -> None:
         """One look, with every look at the children."""
         pid = self._children.pid(NAME)
-        if pid is None:
-            return
-        if has_below(pid):
-            self._full, self._missed_since = pid, None
-        elif self._full == pid:  # it has loaded once
-            now = time.monotonic()
-            self._missed_since = self._missed_since or now
-            if now - self._missed_since >= _MISSED_SECONDS:
-                self._children.kill(NAME)
+        if pid is not None and self._loss.is_lost(pid):
+            self._children.kill(NAME)
 
 
 def has_below(pid: int) -> bool:

@@ -1,5 +1,6 @@
 """`footfall doctor`: is this installation able to do its work? One line a check."""
 
+import os
 import secrets
 import socket
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from commands import installation
 from commands.state import with_installation, with_state
 from footfall.allowed import Allowed
 from footfall.clients import Client, Registry, registry_of
+from footfall.environments import require_safe
 from footfall.errors import FootfallError
 from footfall.geo_tables import in_force
 from footfall.hours import HOUR, read_first_hour
@@ -43,6 +45,7 @@ def _examine(settings: Settings) -> int:
     """Print every check's result. Returns 1 when one failed."""
     checks: list[tuple[str, Callable[[Settings], str]]] = [
         ("versions", _versions),
+        ("settings", _safe),
         ("state folder", _state_folder),
         ("first hour", _first_hour),
         ("clients", _clients),
@@ -68,6 +71,11 @@ def _examine(settings: Settings) -> int:
 
 def _versions(_settings: Settings) -> str:
     return ", ".join(f"{name} {version}" for name, version in installation.versions().items())
+
+
+def _safe(settings: Settings) -> str:
+    require_safe(settings, os.environ)
+    return f"safe for FOOTFALL_ENVIRONMENT={settings.environment}"
 
 
 def _state_folder(settings: Settings) -> str:

@@ -49,6 +49,10 @@ def prepare(settings: Settings) -> None:
         settings.dagster_home.mkdir(parents=True, exist_ok=True)
         template = (DATA / "dagster.yaml").read_text()
         (settings.dagster_home / "dagster.yaml").write_text(instance_file(template, settings))
+        if settings.postgres:
+            from orchestration.history import require_answer  # only who has a database pays for its driver
+
+            require_answer(settings.postgres)
     except OSError as error:
         raise FootfallError(
             f"the state folder {settings.home} cannot be written ({error.strerror}); "
@@ -108,6 +112,8 @@ def environment(settings: Settings, environ: Mapping[str, str]) -> dict[str, str
         "PYTHONUNBUFFERED": "1",
         "PYTHONSAFEPATH": "1",
         "PYTHONTZPATH": "",  # Dagster's own processes take time zones from the package too (footfall.zones)
+        # Dagster reads it of the environment: no file of ours has the password.
+        **({"FOOTFALL_POSTGRES": settings.postgres} if settings.postgres else {}),
         # Compatible stores refuse the checksums that newer clients of S3 add unasked, as Dagster's own does.
         **(dict.fromkeys(_CHECKSUMS, "when_required") if settings.s3_endpoint else {}),
     }
@@ -139,7 +145,7 @@ def start_dagster(children: Children, settings: Settings, tend: Callable[[], Non
     `tend`: see Children.
     """
     require_free_port("127.0.0.1", settings.ui_port, "FOOTFALL_UI_PORT")
-    workspace = ("-w", str(code_server.write_workspace(settings)))
+    code_server.write_workspace(settings)
     children.start(code_server.NAME, code_server.command(settings))
     children.wait_until(
         code_server.NAME,
@@ -149,23 +155,30 @@ def start_dagster(children: Children, settings: Settings, tend: Callable[[], Non
         tend,
     )
     # The UI has no login: it listens on this machine only.
-    binaries = Path(sys.prefix) / "bin"
-    port = str(settings.ui_port)
-    children.start(
-        "dagster-webserver",
-        [
-            *(str(binaries / "dagster-webserver"), "-h", "127.0.0.1", "-p", port, *workspace),
-            *("--dagster-log-level", "warning"),
-        ],
-    )
+    children.start("dagster-webserver", webserver(settings, "127.0.0.1"))
     url = f"http://127.0.0.1:{settings.ui_port}"
     children.wait_for("dagster-webserver", f"{url}/server_info", DAGSTER_SECONDS, tend)
     # Only now: two that make Dagster's databases at once leave them broken.
-    # Its level is that of all it says: a line for each tick of a sensor is 8 MB a day.
-    children.start(
-        "dagster-daemon", [str(binaries / "dagster-daemon"), "run", *workspace, "--log-level", "warning"]
-    )
+    children.start("dagster-daemon", daemon(settings))
     return url
+
+
+def webserver(settings: Settings, host: str) -> list[str]:
+    """How Dagster's webserver is started, once the code server has written where it is."""
+    program = str(Path(sys.prefix) / "bin" / "dagster-webserver")
+    workspace = ("-w", str(code_server.workspace(settings)))
+    listens = ("-h", host, "-p", str(settings.ui_port))
+    return [
+        *(program, *listens, *workspace, "--dagster-log-level", "warning"),
+        *code_server.log_options(settings),
+    ]
+
+
+def daemon(settings: Settings) -> list[str]:
+    """How Dagster's daemon is started. Its level is that of all it says: a line a tick is 8 MB a day."""
+    program = str(Path(sys.prefix) / "bin" / "dagster-daemon")
+    workspace = ("-w", str(code_server.workspace(settings)))
+    return [program, "run", *workspace, "--log-level", "warning", *code_server.log_options(settings)]
 
 
 def start_demo_site(children: Children, settings: Settings, collector: str, site_key: str) -> str:

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,12 +19,16 @@ from typing import Protocol
 
 from commands.orphans import ends_with_parent
 from footfall.errors import FootfallError
+from footfall.logs import plain
 
 #: Seconds that a child has to end after SIGTERM before it is killed: the collector drains for up to 10.
 STOP_SECONDS = 20
 
 #: Bytes of a log at which it begins anew; there are two of each child. Weeks of one that has nothing to tell.
 LOG_BYTES = 10_000_000
+
+#: Seconds in which the last words of a child that has ended are in its log.
+RELAY_SECONDS = 2
 
 #: Bytes of the end of a log in which a child's last lines are looked for.
 _TAIL_BYTES = 65536
@@ -81,6 +86,15 @@ class _ComesAgain:
             self.others(unraisable)
 
 
+def is_answering(url: str) -> bool:
+    """Whether `url` answers 200."""
+    try:
+        with _direct.open(url, timeout=2) as answer:
+            return bool(answer.status == 200)
+    except (OSError, http.client.HTTPException):
+        return False
+
+
 @contextmanager
 def uninterrupted() -> Iterator[None]:
     """Hold Ctrl-C and SIGTERM back for a moment: a child that was just started must not lose its owner."""
@@ -101,7 +115,16 @@ def uninterrupted() -> Iterator[None]:
 class Children:
     """A set of child processes that live and end together. Use as a context manager."""
 
-    def __init__(self, folder: Path, environment: Mapping[str, str], logs: Path) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        environment: Mapping[str, str],
+        logs: Path,
+        relay: Callable[[str, str], str] | None = None,
+    ) -> None:
+        """`relay`: what becomes of a child's line, by its name; without it, it goes to its log as it is."""
+        self._relay = relay
+        self._relaying: dict[str, threading.Thread] = {}
         self._folder = folder
         self._environment = dict(environment)
         self._logs = logs
@@ -132,13 +155,31 @@ class Children:
                     cwd=self._folder,
                     env=self._environment,
                     stdin=subprocess.DEVNULL,
-                    stdout=log,
+                    stdout=log if self._relay is None else subprocess.PIPE,
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
                     preexec_fn=ends_with_parent(),
                 )
         except OSError as error:
             raise FootfallError(f"cannot start {name}: {error.strerror}: {error.filename}") from None
+        if self._relay is not None:
+            thread = threading.Thread(target=self._pass_on, args=(name, self._running[name]), daemon=True)
+            self._relaying[name] = thread
+            thread.start()
+
+    def _pass_on(self, name: str, process: "subprocess.Popen[bytes]") -> None:
+        """Every line of a child into its log, until it and what it started have closed their output."""
+        assert process.stdout is not None and self._relay is not None
+        with process.stdout:
+            for raw in process.stdout:
+                text = raw.decode(errors="replace").rstrip("\r\n")
+                if not text:
+                    continue
+                try:
+                    with self.log(name).open("a", encoding="utf-8") as log:
+                        log.write(self._relay(name, text) + "\n")
+                except OSError:
+                    pass  # a full disk: the child must not wait for it
 
     def log(self, name: str) -> Path:
         """Where a child's output goes."""
@@ -179,14 +220,7 @@ class Children:
         `tend` looks after the other children meanwhile; without it, the end of any of them is an error.
         """
 
-        def answers() -> bool:
-            try:
-                with _direct.open(url, timeout=2) as answer:
-                    return bool(answer.status == 200)
-            except (OSError, http.client.HTTPException):
-                return False
-
-        self.wait_until(name, answers, f"answer at {url}", seconds, tend)
+        self.wait_until(name, lambda: is_answering(url), f"answer at {url}", seconds, tend)
 
     def wait_until(
         self,
@@ -217,6 +251,8 @@ class Children:
     def _check_one(self, name: str) -> None:
         process = self._running.get(name)
         if process is not None and process.poll() is not None:
+            if (relaying := self._relaying.get(name)) is not None:
+                relaying.join(RELAY_SECONDS)
             lines = self.last_lines(name, 1)
             raise FootfallError(f"{name} ended ({process.returncode}): {lines[0]}")
 
@@ -238,10 +274,12 @@ class Children:
 
     def last_lines(self, name: str, count: int) -> list[str]:
         """The last lines, at least one, that a child has written in its present or last life."""
+        if (relaying := self._relaying.get(name)) is not None and name not in self._running:
+            relaying.join(RELAY_SECONDS)
         path = self.log(name)
         with path.open("rb") as log:
             log.seek(max(self._begun_at.get(name, 0), path.stat().st_size - _TAIL_BYTES))
-            lines = [line for line in log.read().decode(errors="replace").splitlines() if line.strip()]
+            lines = [plain(line) for line in log.read().decode(errors="replace").splitlines() if line.strip()]
         return lines[-count:] or [f"it wrote nothing to {path}"]
 
     def stop(self, name: str | None = None) -> None:
@@ -252,6 +290,8 @@ class Children:
         give_up = time.monotonic() + STOP_SECONDS
         for each in names:
             end_group(self._running.pop(each), max(0.1, give_up - time.monotonic()))
+            if (relaying := self._relaying.pop(each, None)) is not None:
+                relaying.join(RELAY_SECONDS)
 
     def _signal(self, name: str, number: signal.Signals) -> None:
         process = self._running[name]

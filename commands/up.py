@@ -13,7 +13,9 @@ from commands.keeping import Keeper, Teller
 from commands.preflight import Part, require_ready
 from commands.processes import Children
 from commands.registry import put_in_force
+from commands.speaking import banner, relay, speaker
 from commands.state import enter, with_settings
+from footfall.environments import require_safe
 from footfall.errors import FootfallError
 from footfall.hours import lower_first_hour
 from footfall.settings import Settings
@@ -23,6 +25,7 @@ from footfall.settings import Settings
 @with_settings
 def command(settings: Settings) -> int:
     """Serve: collector, API, Dagster UI and daemon, until Ctrl-C. One that ends is started again."""
+    require_safe(settings, os.environ)
     require_ready(settings, Part.COLLECTOR, Part.API, Part.DAGSTER)
     enter(settings)
     installation.prepare(settings)
@@ -31,39 +34,34 @@ def command(settings: Settings) -> int:
     lower_first_hour(
         settings.first_hour_file, datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     )
+    say = speaker(settings, "up")
     environment = installation.environment(settings, os.environ)
     with (
         installation.sole_instance(settings),
-        Children(Path.cwd(), environment, settings.home / "logs") as children,
+        Children(Path.cwd(), environment, settings.home / "logs", relay(settings)) as children,
     ):
-        print("starting the collector, the API, the Dagster UI and the daemon …", flush=True)
-        teller = Teller(Path.cwd(), environment, _log)
-        keeper = Keeper(
-            children, teller, _log, tend=(code_server.Watch(children).look, children.shorten_logs)
-        )
+        show = banner(settings, "up")
+        show("starting the collector, the API, the Dagster UI and the daemon …")
+        teller = Teller(Path.cwd(), environment, say)
+        keeper = Keeper(children, teller, say, tend=(code_server.Watch(children).look, children.shorten_logs))
         try:
             collector = installation.start_collector(children, settings)
             api = installation.start_api(children, settings, keeper.look)
             interface = installation.start_dagster(children, settings, keeper.look)
-            print(
+            show(
                 f"collector   {collector}\nAPI         {api or '(off: FOOTFALL_API_PORT is 0)'}\n"
-                f"Dagster UI  {interface}\nCtrl-C ends all of it",
-                flush=True,
+                f"Dagster UI  {interface}\nCtrl-C ends all of it"
             )
-            reloader = Reloader(settings, _log)
+            reloader = Reloader(settings, say)
             while True:
                 keeper.look()
                 reloader.look()
                 time.sleep(0.5)
         except KeyboardInterrupt:
-            print("\nstopping …", flush=True)
+            show("\nstopping …")
         except FootfallError as error:
             keeper.give_up(error)
             raise
         finally:
             keeper.close()
     return 0
-
-
-def _log(line: str) -> None:
-    print(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {line}", flush=True)

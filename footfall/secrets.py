@@ -3,8 +3,10 @@
 import json
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from footfall.errors import FootfallError
 from footfall.store import StoreError
 
 
@@ -22,6 +24,27 @@ def resolve(reference: str, environ: Mapping[str, str] | None = None, *, region:
         return _from_parameter_store(name, region)
     except KeyError:
         raise _missing(reference, "it is not set", retryable=False) from None
+
+
+def kept(variable: str, value: str) -> str:
+    """The value of a secret setting: itself, or what it names: `file:/run/secrets/x`, `secretsmanager:`,
+    `ssm:`.
+
+    Only the operator's settings may name files; client files may not. Raises FootfallError naming the
+    variable.
+    """
+    scheme, _, name = value.partition(":")
+    try:
+        if scheme == "file":
+            return Path(name).read_text(encoding="utf-8").strip()
+        if scheme in ("secretsmanager", "ssm"):
+            return resolve(value)
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise FootfallError(f"{variable}: the file {name} cannot be read: {why}") from None
+    except StoreError as error:
+        raise FootfallError(f"{variable}: {error}") from None
+    return value
 
 
 def _from_secrets_manager(name: str, region: str | None) -> str:

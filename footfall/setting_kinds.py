@@ -73,9 +73,13 @@ Hosts = Annotated[tuple[str, ...], BeforeValidator(client_permits.hosts)]
 Paths = Annotated[tuple[tuple[str, str], ...], BeforeValidator(_paths)]
 
 
-def setting(name: str, default: str | int, meaning: str, **limits: int) -> Any:
-    """A variable. `{home}` in a default stands for FOOTFALL_HOME; `meaning` is Markdown of docs/."""
-    return Field(default=default, validation_alias=name, description=meaning, validate_default=True, **limits)  # type: ignore[call-overload]
+def setting(name: str, default: str | int, meaning: str, *, is_secret: bool = False, **limits: int) -> Any:
+    """A variable. `{home}` in a default stands for FOOTFALL_HOME; `meaning` is Markdown of docs/.
+
+    `is_secret`: its value may be where the secret is kept (footfall.secrets.kept).
+    """
+    known: dict[str, Any] = {"validation_alias": name, "description": meaning, "validate_default": True}
+    return Field(default=default, json_schema_extra={"is_secret": is_secret}, **known, **limits)  # type: ignore[call-overload]
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,8 @@ class Variable:
     limits: tuple[int, int] | None
     #: All that it may be, where these are few.
     words: tuple[str, ...]
+    #: Whether its value may be where it is kept.
+    is_secret: bool
 
     def expected(self) -> str:
         """The range in words, for a message."""
@@ -108,5 +114,6 @@ def variables(model: type[BaseModel]) -> dict[str, Variable]:
             meaning=field.description or "",
             limits=(int(str(low[0])), int(str(high[0]))) if low else None,
             words=words[0] if words else (),
+            is_secret=bool((field.json_schema_extra or {}).get("is_secret")),  # type: ignore[union-attr]
         )
     return found

@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDic
 
 from footfall.errors import FootfallError
 from footfall.file_cache import FileCache
+from footfall.secrets import kept
 from footfall.setting_kinds import (
     ADDRESS_HEADERS,
     File,
@@ -38,6 +39,12 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", case_sensitive=True, enable_decoding=False)
 
+    environment: Annotated[str, OneOf(("dev", "prod"))] = setting(
+        "FOOTFALL_ENVIRONMENT",
+        "dev",
+        "what this installation is for; prod: whoever serves refuses [unsafe "
+        "settings](deployment.md#environments)",
+    )
     home: Folder = setting(
         "FOOTFALL_HOME",
         ".footfall",
@@ -105,9 +112,43 @@ class Settings(BaseSettings):
     ui_port: Whole = setting(
         "FOOTFALL_UI_PORT",
         3000,
-        "port of the Dagster UI, always on 127.0.0.1",
+        "port of the Dagster UI",
         ge=1,
         le=65535,
+    )
+    ui_host: str = setting(
+        "FOOTFALL_UI_HOST",
+        "127.0.0.1",
+        "address that `footfall dagster webserver` listens on; `footfall up` always takes 127.0.0.1: "
+        "the UI has no "
+        "login",
+    )
+    ui_login: Annotated[str, OneOf(("none", "proxy"))] = setting(
+        "FOOTFALL_UI_LOGIN",
+        "none",
+        "who asks for a login where the UI listens on more than this machine; proxy: one that alone "
+        "can reach "
+        "it ([how](deployment.md#the-ui-behind-a-login))",
+    )
+    dagster_url: str = setting(
+        "FOOTFALL_DAGSTER_URL",
+        "",
+        "where commands and the API ask Dagster's webserver; empty: on this machine",
+    )
+    postgres: Text = setting(
+        "FOOTFALL_POSTGRES",
+        "",
+        "postgresql://user:password@host/database, or where this is kept: Dagster's runs, events and "
+        "schedules "
+        "lie there ([how](deployment.md#dagster-on-postgres)); empty: in {home}/dagster",
+        is_secret=True,
+    )
+    run_launcher: File = setting(
+        "FOOTFALL_RUN_LAUNCHER",
+        "",
+        "YAML file that says how runs are started, as `deploy/launchers/docker.yaml`; empty: as "
+        "processes beside "
+        "the code server",
     )
     site_port: Whole = setting(
         "FOOTFALL_SITE_PORT",
@@ -141,6 +182,7 @@ class Settings(BaseSettings):
         "FOOTFALL_IMPORT_KEY",
         "",
         "secret that lets a sender state its own receipt time (bulk imports, the demo); empty: nobody may",
+        is_secret=True,
     )
     collector_paths: Paths = setting(
         "FOOTFALL_COLLECTOR_PATHS",
@@ -235,7 +277,10 @@ class Settings(BaseSettings):
         "address of the API that `footfall mcp` asks; empty: that of this machine",
     )
     assistant_key: Text = setting(
-        "FOOTFALL_ASSISTANT_KEY", "", "API key of `footfall mcp`, that may `assist` or `read`"
+        "FOOTFALL_ASSISTANT_KEY",
+        "",
+        "API key of `footfall mcp`, that may `assist` or `read`",
+        is_secret=True,
     )
     api_stale_seconds: Whole = setting(
         "FOOTFALL_API_STALE_SECONDS",
@@ -269,10 +314,22 @@ class Settings(BaseSettings):
         "127.0.0.1",
         "address that /metrics listens on; it has no login",
     )
+    state_metrics_port: Whole = setting(
+        "FOOTFALL_STATE_METRICS_PORT",
+        0,
+        "port of /metrics of runs, deliveries, lag, queues and storage, served by the API; 0: off",
+        ge=0,
+        le=65535,
+    )
     log_format: Annotated[str, OneOf(("text", "json"))] = setting(
         "FOOTFALL_LOG_FORMAT",
         "text",
-        "how the collector writes its log; json: one object a line",
+        "how every part writes its log; json: one object a line ([fields](deployment.md#logs))",
+    )
+    log_level: Annotated[str, OneOf(("debug", "info", "warning", "error"))] = setting(
+        "FOOTFALL_LOG_LEVEL",
+        "info",
+        "the least that collector and API tell; debug: each step, for looking for a fault",
     )
     segment_seconds: Whole = setting(
         "FOOTFALL_SEGMENT_SECONDS",
@@ -312,6 +369,7 @@ class Settings(BaseSettings):
         "FOOTFALL_BILLING_SECRET",
         "",
         "secret that signs billing messages (whsec_…, base64); two with a comma while changing to a new one",
+        is_secret=True,
     )
     billing_grace_hours: Whole = setting(
         "FOOTFALL_BILLING_GRACE_HOURS",
@@ -330,6 +388,7 @@ class Settings(BaseSettings):
         "FOOTFALL_ALERT_WEBHOOK",
         "",
         "URL that gets every alert as one JSON POST; empty: none",
+        is_secret=True,
     )
     alert_routes: File = setting(
         "FOOTFALL_ALERT_ROUTES",
@@ -411,10 +470,12 @@ class Settings(BaseSettings):
         values["FOOTFALL_COLLECTOR_URLS"] = (
             values["FOOTFALL_COLLECTOR_URLS"].strip(", ") or f"http://{host}:{port}"
         )
-        values["FOOTFALL_UI_URL"] = (
-            values["FOOTFALL_UI_URL"] or f"http://127.0.0.1:{values['FOOTFALL_UI_PORT']}"
-        )
+        here = f"http://127.0.0.1:{values['FOOTFALL_UI_PORT']}"
+        for name in ("FOOTFALL_UI_URL", "FOOTFALL_DAGSTER_URL"):
+            values[name] = values[name] or here
         for name, variable in VARIABLES.items():
+            if variable.is_secret:
+                values[name] = kept(name, values[name])
             if variable.words:
                 values[name] = values[name].lower()
                 if values[name] not in variable.words:

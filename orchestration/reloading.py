@@ -23,7 +23,7 @@ def reload(settings: Settings) -> str:
         "... on WorkspaceLocationEntry { loadStatus locationOrLoadError { __typename "
         "... on PythonError { message } } } ... on UnauthorizedError { message } } }"
     )
-    url = f"http://127.0.0.1:{settings.ui_port}/graphql"
+    url = f"{settings.dagster_url}/graphql"
     request = urllib.request.Request(
         url, data=json.dumps({"query": query}).encode(), headers={"content-type": "application/json"}
     )

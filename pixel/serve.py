@@ -1,8 +1,8 @@
 """Serves the demo site: python pixel/serve.py --collector http://127.0.0.1:8080 --site-key KEY [--port 8090].
 
 Two placeholders in its HTML are filled in, {{COLLECTOR}} and {{SITE_KEY}}; nothing else is dynamic. It
-listens on 127.0.0.1 only, ends with exit code 0 on SIGTERM and SIGINT, and with one line and exit code 1
-where it cannot start. Only the standard library.
+listens on 127.0.0.1 unless told, ends with exit code 0 on SIGTERM and SIGINT, and with one line and exit
+code 1 where it cannot start. Only the standard library.
 
 The site comes with a strict Content-Security-Policy: what the pixel needs on a real site is exactly what is
 allowed here, its script and its endpoint.
@@ -46,12 +46,12 @@ def find(path: str, site: Path = SITE) -> Path | None:
 
 
 class DemoSite(ThreadingHTTPServer):
-    """The demo site on 127.0.0.1:`port` (0: any free one), with the pixel of `collector` (an origin)."""
+    """The demo site on `host`:`port` (0: any free one), with the pixel of `collector` (an origin)."""
 
-    def __init__(self, port: int, collector: str, site_key: str) -> None:
+    def __init__(self, port: int, collector: str, site_key: str, host: str = "127.0.0.1") -> None:
         self.collector = collector
         self.site_key = site_key
-        super().__init__(("127.0.0.1", port), _Handler)
+        super().__init__((host, port), _Handler)
 
     @property
     def url(self) -> str:
@@ -124,15 +124,16 @@ def _interrupt(*_: object) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="pixel/serve.py", description="Serves the demo site on 127.0.0.1.")
+    parser = argparse.ArgumentParser(prog="pixel/serve.py", description="Serves the demo site.")
     parser.add_argument("--port", type=int, default=8090, help="0 takes any free one (default: 8090)")
+    parser.add_argument("--host", default="127.0.0.1", help="the address it listens on (default: 127.0.0.1)")
     parser.add_argument("--collector", type=_origin, default="http://127.0.0.1:8080", help="its origin")
     parser.add_argument("--site-key", required=True, help="a site key from clients/*.yaml")
     options = parser.parse_args(arguments)
     try:
         signal.signal(signal.SIGTERM, _interrupt)
         signal.signal(signal.SIGINT, _interrupt)
-        with DemoSite(options.port, options.collector, options.site_key) as server:
+        with DemoSite(options.port, options.collector, options.site_key, options.host) as server:
             sys.stdout.write(f"demo site: {server.url}\n")
             sys.stdout.flush()
             server.serve_forever(poll_interval=0.2)
@@ -140,7 +141,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     except (OSError, OverflowError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not between 0 and 65535"
-        sys.stderr.write(f"pixel/serve.py: cannot listen on 127.0.0.1:{options.port}: {reason}\n")
+        sys.stderr.write(f"pixel/serve.py: cannot listen on {options.host}:{options.port}: {reason}\n")
         return 1
     return 0
 

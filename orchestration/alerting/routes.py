@@ -25,6 +25,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from footfall.errors import FootfallError
 from footfall.identities import written_id
 from footfall.mistake_words import field_of, reason_of
+from footfall.secrets import kept
 from orchestration.alerting.alert import KINDS, Alert, Severity
 
 
@@ -59,9 +60,12 @@ class Route(BaseModel):
         )
 
     def address(self, environ: Mapping[str, str]) -> str:
-        """The address itself. Raises FootfallError where the variable is not set."""
+        """The address itself, or what the variable names as its place, read anew each time.
+
+        Raises FootfallError where there is none.
+        """
         name = self.to.removeprefix("env:")
-        address = environ.get(name, "")
+        address = kept(name, environ.get(name, ""))
         if not address:
             raise FootfallError(f"alert route {self.name}: the environment variable {name} is not set")
         return address

@@ -131,6 +131,7 @@ def test_doctor_finds_a_healthy_installation_healthy(footfall):
     lines = done.stdout.splitlines()
     assert [line.split(":")[0] for line in lines] == [
         "ok    versions",
+        "ok    settings",
         "ok    state folder",
         "ok    first hour",
         "ok    clients",

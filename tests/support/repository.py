@@ -10,8 +10,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = (
-    "footfall", "sources", "collector", "orchestration", "api", "commands", "pixel", "dbt_project", "bench",
-    "tests",
+    "footfall", "sources", "collector", "orchestration", "api", "commands", "pixel", "dbt_project", "deploy",
+    "bench", "tests",
 )  # fmt: skip
 
 #: The floors: our Python that is installed.

@@ -1,0 +1,69 @@
+"""`python -m deploy.cdk.app OPTIONS [CODE]`: all stacks of one environment; the CDK runs it (cdk.json)."""
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import aws_cdk as cdk
+from cdk_nag import AwsSolutionsChecks
+
+from deploy.cdk.footfall_aws.client_role import ClientRole
+from deploy.cdk.footfall_aws.collect import Collect
+from deploy.cdk.footfall_aws.machine import Machine
+from deploy.cdk.footfall_aws.options import Options, load
+from deploy.cdk.footfall_aws.storage import Storage
+from footfall.clients import registry_of
+from footfall.errors import FootfallError
+from footfall.settings import Settings
+
+FOLDER = Path(__file__).resolve().parent
+
+
+def build(app: cdk.App, options: Options, code: Path, **more: object) -> dict[str, cdk.Stack]:
+    """The stacks of one environment, with AWS's own list of good practice as a check of each."""
+    name = f"Footfall-{options.environment}"
+    storage = Storage(app, f"{name}-Storage", options, **more)
+    stacks = {
+        "storage": storage,
+        "collect": Collect(app, f"{name}-Collect", options, storage, code, **more),
+        "machine": Machine(app, f"{name}-Machine", options, storage, **more),
+        "client": ClientRole(app, "Footfall-ClientRole"),
+    }
+    for each in (stacks["storage"], stacks["collect"], stacks["machine"]):  # the fourth is of no environment
+        cdk.Tags.of(each).add("footfall", options.environment)
+    cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    return stacks
+
+
+def client_template(template: Mapping[str, object]) -> str:
+    """What a client gives to CloudFormation: deploy/cdk/client-role.json."""
+    return json.dumps(template, indent=2, sort_keys=True) + "\n"
+
+
+def main() -> int:
+    """See the module."""
+    try:
+        options = load(Path(sys.argv[1]))
+        settings = Settings.from_environ(os.environ)
+        misfits = options.misfits(list(registry_of(settings).clients))
+        if misfits:
+            raise FootfallError("; ".join(misfits))
+    except FootfallError as error:
+        sys.stderr.write(f"deploy/cdk: {error}\n")
+        return 1
+    app = cdk.App(outdir=os.environ.get("CDK_OUTDIR", str(FOLDER / "cdk.out")))
+    code = Path(sys.argv[2]) if len(sys.argv) > 2 else FOLDER.parent / "build" / "function"
+    where = cdk.Environment(
+        account=os.environ.get("CDK_DEFAULT_ACCOUNT"), region=os.environ.get("CDK_DEFAULT_REGION")
+    )
+    stacks = build(app, options, code, env=where)
+    made = app.synth()
+    template = made.get_stack_by_name(stacks["client"].stack_name).template
+    (FOLDER / "client-role.json").write_text(client_template(template))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,119 @@
+"""`python -m deploy.costs` in a checkout: the table of docs/costs.md by events a month, made anew.
+
+Bytes of an event and requests of a month are read from the page's own tables, the latter of which
+tests/orchestration/test_costs.py compares with what the code asks of a store. Prices: deploy/prices.yaml.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+FOLDER = Path(__file__).resolve().parent
+PAGE = FOLDER.parent / "docs" / "costs.md"
+BEGIN, END = "<!-- costs: made by deploy/costs.py -->", "<!-- end of costs -->"
+#: Events in a batch of the pixel; seconds and gigabytes of a call of the function. It makes two requests of
+#: S3, one of them a PUT (docs/operations.md).
+BATCH, CALL_SECONDS, CALL_GB = 4, 0.1, 0.25
+#: Events a session.
+SESSION = 6
+#: Part of the page's row for the collector, which a function does in its own way.
+COLLECTOR = "collector"
+
+
+@dataclass(frozen=True)
+class Size:
+    """Machines by name, gigabytes of disk. `outside`: those that collect, which a function replaces."""
+
+    events: int
+    inside: tuple[str, ...]
+    outside: tuple[str, ...]
+    disk: int
+
+    @property
+    def shown(self) -> str:
+        """The number of events in words."""
+        for unit, name in ((1_000_000_000, "1 B"), (1_000_000, "M"), (1_000, "k")):
+            if self.events >= unit:
+                return name if name == "1 B" else f"{self.events // unit} {name}"
+        return str(self.events)
+
+
+#: Events a month → machines. The last is at the end of what the models of one machine can do.
+SIZES = (
+    Size(10_000, ("t4g.small",), (), 20),
+    Size(100_000, ("t4g.small",), (), 20),
+    Size(10_000_000, ("t4g.medium",), (), 50),
+    Size(1_000_000_000, ("r7g.2xlarge",), ("c7g.large", "c7g.large"), 500),
+)
+
+
+def prices() -> dict[str, Any]:
+    """What deploy/prices.yaml says."""
+    found: dict[str, Any] = yaml.safe_load((FOLDER / "prices.yaml").read_text())
+    return found
+
+
+def stored_bytes(page: str) -> float:
+    """Bytes in the lake and the backup bucket for each event, by the page's table of bytes."""
+    rows = dict(re.findall(r"^\| ([^|]+?) \|[^|]*\|[^|]*\| (\d+) \|$", page, re.MULTILINE))
+    taken = {name: int(value) for name, value in rows.items()}
+    sessions = sum(value for name, value in taken.items() if "for each session" in name)
+    return sum(taken.values()) - sessions + sessions / SESSION
+
+
+def requests(page: str) -> dict[str, tuple[int, int]]:
+    """(PUT and LIST, GET and HEAD) of a month, by the page's table of requests."""
+    table = page.partition("## Requests in a month")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (\w+)[^|]*\| ([\d,]+) \| ([\d,]+) \| [\d.]+ \|$", table, re.MULTILINE)
+    return {name: (int(puts.replace(",", "")), int(gets.replace(",", ""))) for name, puts, gets in rows}
+
+
+def table(page: str) -> str:
+    """Markdown: a row for each number of events a month."""
+    price, each = prices(), requests(page)
+    machine = price["machine_month"]
+
+    def asked(names: list[str]) -> float:
+        puts, gets = (sum(each[name][kind] for name in names) for kind in (0, 1))
+        return puts / 1000 * price["puts_thousand"] + gets / 1000 * price["gets_thousand"]
+
+    rows = [
+        "| Events a month | Machine | Its disk, address | Storage after a year | Requests | **One "
+        "machine** | "
+        "Collector as a function instead | **With it** |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for size in SIZES:
+        inside = sum(machine[name] for name in size.inside)
+        outside = sum(machine[name] for name in size.outside)
+        disk = size.disk * price["disk_gb_month"] + price["address_month"]
+        storage = size.events * 12 * stored_bytes(page) / 1e9 * price["storage_gb_month"]
+        all_requests, others = asked(list(each)), asked([name for name in each if name != COLLECTOR])
+        calls = size.events / BATCH
+        function = calls / 1e6 * (price["api_million"] + price["calls_million"])
+        function += calls * CALL_SECONDS * CALL_GB * price["gb_second"]
+        function += calls / 1000 * (price["puts_thousand"] + price["gets_thousand"])
+        one = inside + outside + disk + storage + all_requests
+        split = inside + disk + storage + others + function
+        names = " + ".join((*size.inside, *size.outside))
+        cells = (inside + outside, disk, storage, all_requests, one, function, split)
+        money = [f"{cell:,.2f}" if cell < 1000 else f"{cell:,.0f}" for cell in cells]
+        money[4], money[6] = f"**{money[4]}**", f"**{money[6]}**"
+        rows.append(f"| {size.shown} | {names}: {money[0]} | " + " | ".join(money[1:]) + " |")
+    return "\n".join(rows)
+
+
+def with_table(page: str) -> str:
+    """The page with the table of today between its markers."""
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise SystemExit(f"{PAGE} has no markers")
+    return f"{before}{BEGIN}\n{table(page)}\n{END}{after}"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(with_table(PAGE.read_text()))

@@ -1,0 +1,223 @@
+"""The AWS templates, synthesised without an account: what they promise, and a list of good practice."""
+
+import json
+from pathlib import Path
+
+import pytest
+from support.repository import ROOT
+
+from footfall.errors import FootfallError
+
+cdk = pytest.importorskip("aws_cdk", reason="the AWS templates need `uv sync --group cdk`")
+pytest.importorskip("cdk_nag")
+pytestmark = pytest.mark.proof
+
+from aws_cdk.assertions import Match, Template  # noqa: E402
+
+from deploy.cdk.app import build, client_template  # noqa: E402
+from deploy.cdk.footfall_aws.options import Options, load  # noqa: E402
+
+FOLDER = ROOT / "deploy" / "cdk"
+
+
+@pytest.fixture(scope="module", params=["dev-small", "prod-small", "prod-larger"])
+def stacks(request, tmp_path_factory):
+    """(options, name → template) of each layout; synthesis fails where a rule is broken without a reason."""
+    folder = tmp_path_factory.mktemp("cdk")
+    environment, layout = request.param.split("-")
+    code = folder / "function"
+    code.mkdir()
+    (code / "collector.py").write_text("")
+    options = load(FOLDER / f"{environment}.yaml").model_copy(
+        update={"layout": layout, "alarmEmail": "ops@acme.example"}
+    )
+    made = build(cdk.App(outdir=str(folder / "out")), options, code)
+    return options, {name: Template.from_stack(stack) for name, stack in made.items()}
+
+
+def statements(template: Template) -> dict[str, dict]:
+    """Statements of all policies by their Sid."""
+    policies = template.find_resources("AWS::IAM::Policy").values()
+    return {
+        each["Sid"]: each
+        for policy in policies
+        for each in policy["Properties"]["PolicyDocument"]["Statement"]
+        if "Sid" in each
+    }
+
+
+def test_buckets_are_closed_sealed_and_outlive_a_production_stack(stacks):
+    options, templates = stacks
+    buckets = templates["storage"].find_resources("AWS::S3::Bucket")
+
+    assert len(buckets) == 2
+    for bucket in buckets.values():
+        said = bucket["Properties"]
+        assert all(said["PublicAccessBlockConfiguration"].values())
+        rule = said["BucketEncryption"]["ServerSideEncryptionConfiguration"][0]
+        assert rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms"
+        assert bucket["DeletionPolicy"] == ("Retain" if options.is_prod else "Delete")
+    versions = sorted(
+        each["Properties"].get("VersioningConfiguration", {}).get("Status", "") for each in buckets.values()
+    )
+    assert versions == ["", "Enabled"], "a destroyed salt must be gone; the backup can be undone"
+    templates["storage"].has_resource_properties(
+        "AWS::S3::BucketPolicy",
+        {
+            "PolicyDocument": {
+                "Statement": Match.array_with(
+                    [
+                        Match.object_like(
+                            {"Effect": "Deny", "Condition": {"Bool": {"aws:SecureTransport": "false"}}}
+                        )
+                    ]
+                )
+            }
+        },
+    )
+
+
+def test_the_collector_is_a_bounded_function_that_may_put_and_destroys_salts_alone(stacks):
+    options, templates = stacks
+    template = templates["collect"]
+
+    template.has_resource_properties(
+        "AWS::Lambda::Function",
+        {
+            "Architectures": ["arm64"],
+            "Timeout": options.lambdaTimeout,
+            "MemorySize": options.lambdaMemory,
+            "FunctionName": f"{options.functionPrefix}-collector",
+            "Environment": {
+                "Variables": Match.object_like(
+                    {"FOOTFALL_CORS_ORIGINS": options.corsOrigin, "FOOTFALL_ENVIRONMENT": options.environment}
+                )
+            },
+        },
+    )
+    template.has_resource_properties(
+        "AWS::ApiGatewayV2::Stage", {"StageName": "$default", "DefaultRouteSettings": Match.any_value()}
+    )
+    template.resource_properties_count_is(
+        "AWS::ApiGatewayV2::Api", {"CorsConfiguration": Match.any_value()}, 0
+    )
+    allowed = statements(template)
+    assert allowed["DestroyOldSalts"]["Action"] == "s3:DeleteObject"
+    assert "salts/*" in json.dumps(allowed["DestroyOldSalts"]["Resource"])
+    assert not [each for each in allowed.values() if "*" in each["Action"]]
+    template.resource_count_is("AWS::CloudWatch::Alarm", 4 if options.enableMetrics else 0)
+    template.resource_count_is("AWS::CloudWatch::Dashboard", 1 if options.enableMetrics else 0)
+    template.has_resource_properties(
+        "AWS::CloudFront::Distribution",
+        {
+            "DistributionConfig": {
+                "DefaultCacheBehavior": Match.object_like({"ViewerProtocolPolicy": "https-only"}),
+                "CacheBehaviors": [Match.object_like({"PathPattern": "*.js"})],
+            }
+        },
+    )
+
+
+def test_the_machine_has_no_door_no_gateway_and_a_database_in_the_larger_layout_alone(stacks):
+    options, templates = stacks
+    template = templates["machine"]
+    is_larger = options.layout == "larger"
+
+    template.resource_count_is("AWS::EC2::NatGateway", 0)
+    template.resource_count_is("AWS::RDS::DBInstance", 1 if is_larger else 0)
+    groups = template.find_resources(
+        "AWS::EC2::SecurityGroup", {"Properties": {"GroupDescription": "no door"}}
+    )
+    (machine,) = groups.values()
+    assert "SecurityGroupIngress" not in machine["Properties"]
+    template.has_resource_properties(
+        "AWS::EC2::LaunchTemplate", {"LaunchTemplateData": {"MetadataOptions": {"HttpTokens": "required"}}}
+    )
+    (instance,) = template.find_resources("AWS::EC2::Instance").values()
+    (disk,) = instance["Properties"]["BlockDeviceMappings"]
+    assert disk["Ebs"]["Encrypted"] is True
+    assert disk["Ebs"]["DeleteOnTermination"] is not options.is_prod
+    template.has_resource_properties(
+        "AWS::Budgets::Budget",
+        {"Budget": {"BudgetLimit": {"Amount": options.monthlyBudget, "Unit": "USD"}}},
+    )
+    assert (
+        statements(template)["DeliverAsClientsAllow"]["Resource"] == "arn:aws:iam::*:role/FootfallDelivery-*"
+    )
+    if is_larger:
+        template.has_resource_properties(
+            "AWS::RDS::DBInstance",
+            {"PubliclyAccessible": False, "StorageEncrypted": True, "DeletionProtection": True},
+        )
+
+
+def test_the_role_of_a_client_wants_the_external_id_and_allows_what_onboarding_says(stacks):
+    _, templates = stacks
+    template = templates["client"].to_json()
+
+    (role,) = [each for each in template["Resources"].values() if each["Type"] == "AWS::IAM::Role"]
+    (trust,) = role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Condition"] == {"StringEquals": {"sts:ExternalId": {"Ref": "ExternalId"}}}
+    (policy,) = role["Properties"]["Policies"]
+    actions = [each["Action"] for each in policy["PolicyDocument"]["Statement"]]
+    assert actions == [["s3:PutObject", "s3:GetObject"], "s3:DeleteObject", "s3:ListBucket"]
+    assert set(template["Parameters"]) == {"Sender", "ExternalId", "Bucket", "Prefix", "ClientId"}, (
+        "no bootstrap"
+    )
+
+
+def test_the_template_for_clients_is_the_one_that_is_made(stacks):
+    _, templates = stacks
+
+    assert (FOLDER / "client-role.json").read_text() == client_template(templates["client"].to_json())
+
+
+def test_another_api_may_be_let_in(tmp_path):
+    (tmp_path / "f").mkdir()
+    (tmp_path / "f" / "x.py").write_text("")
+    stacks = build(cdk.App(outdir=str(tmp_path / "out")), load(FOLDER / "dev.yaml"), tmp_path / "f")
+    arn = "arn:aws:execute-api:us-east-1:123456789012:other/*"
+    stacks["collect"].grant_invoke_to_api_gateway(arn)
+
+    Template.from_stack(stacks["collect"]).has_resource_properties(
+        "AWS::Lambda::Permission", {"SourceArn": arn, "Principal": "apigateway.amazonaws.com"}
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"environment": "prod", "corsOrigin": "*"}, "prod refuses"),
+        ({"lambdaTimeout": 31}, "lambdaTimeout"),
+        ({"functionPrefix": "Bad Name"}, "functionPrefix"),
+        ({"allowedBucket": []}, "allowedBucket"),
+    ],
+)
+def test_a_wrong_option_is_named(tmp_path, change, said):
+    import yaml
+
+    path = tmp_path / "options.yaml"
+    path.write_text(yaml.safe_dump(yaml.safe_load((FOLDER / "dev.yaml").read_text()) | change))
+
+    with pytest.raises(FootfallError, match=said):
+        load(path)
+
+
+def test_buckets_of_clients_must_fit_the_patterns(tmp_path):
+    from footfall.clients import registry_of
+    from footfall.settings import Settings
+
+    (tmp_path / "acme.yaml").write_text(
+        "client_id: acme\nname: A\nsites: [{site_id: a, key: pk_acme_1234, domains: [a.example]}]\n"
+        'destination: {url: "s3://acme-analytics/x"}\n'
+        "exports: [{name: events, dataset: events, cadence: hourly}]\n"
+    )
+    settings = Settings.from_environ(
+        {"FOOTFALL_HOME": str(tmp_path / "h"), "FOOTFALL_CLIENTS": str(tmp_path)}
+    )
+    clients = list(registry_of(settings).clients)
+    options = load(Path(FOLDER / "dev.yaml"))
+
+    assert options.misfits(clients) == []
+    narrow: Options = options.model_copy(update={"allowedBuckets": ["*-events", "other"]})
+    assert narrow.misfits(clients) == ["acme: main: acme-analytics is not in allowedBuckets"]

@@ -1,0 +1,130 @@
+"""deploy/Dockerfile without an engine: lint, what its final stages have, and what they are made of."""
+
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import distribution
+from pathlib import Path
+
+import pytest
+from support.repository import ROOT, files, name_of
+
+TEXT = (ROOT / "deploy" / "Dockerfile").read_text()
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+#: What the collector and the function load, and what they load when it is wanted.
+PROGRAM = """
+import sys
+import collector.__main__, collector.worker, collector.supervisor, collector.lambda_handler
+import boto3, botocore.config, boto3.exceptions, uvloop, prometheus_client
+from importlib.metadata import packages_distributions
+names = packages_distributions()
+loaded = {each for module in sys.modules for each in names.get(module.partition(".")[0], [])}
+print("\\n".join(sorted(loaded)))
+"""
+
+
+def stages() -> dict[str, list[str]]:
+    """Name → instructions."""
+    found: dict[str, list[str]] = {}
+    for line in re.sub(r"\\\n", " ", re.sub(r"^\s*#.*\n", "", TEXT, flags=re.MULTILINE)).splitlines():
+        if line.startswith("FROM "):
+            found[line.split()[-1]] = [line]
+        elif line.strip():
+            found[list(found)[-1]].append(line.strip())
+    return found
+
+
+def normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def needed(names: list[str]) -> set[str]:
+    """These packages and all that they need here."""
+    found: set[str] = set()
+    waiting = [normal(re.split(r"[^\w.-]", name)[0]) for name in names]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            requires = distribution(name).requires or []
+            waiting += [normal(re.split(r"[^\w.-]", each)[0]) for each in requires if "extra ==" not in each]
+    return found
+
+
+def test_it_is_well_written():
+    program = shutil.which("hadolint", path=str(Path(sys.executable).parent))
+    if program is None:
+        pytest.skip("hadolint is not installed here")
+
+    done = subprocess.run(
+        [program, "--config", ROOT / "deploy" / ".hadolint.yaml", ROOT / "deploy" / "Dockerfile"],
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+@pytest.mark.parametrize("name", ["collector", "footfall"])
+def test_a_final_stage_runs_as_nobody_in_particular_is_watched_and_builds_nothing(name):
+    stage = stages()[name]
+
+    assert stage[0] == f"FROM base AS {name}"
+    assert "USER 10001:10001" in stage
+    assert any(line.startswith("HEALTHCHECK") for line in stage)
+    assert any("FOOTFALL_ENVIRONMENT=prod" in line for line in stage)
+    both = " ".join([*stages()["base"], *stage])
+    assert not re.search(r"\b(uv|pip|gcc|build-essential|python3-dev)\b", both)
+    copied = [line.split()[2] for line in stage if line.startswith("COPY")]
+    assert copied == ["/opt/footfall"], "nothing but the packages"
+
+
+def test_packages_come_from_the_lock_file_and_are_listed():
+    for name in ("build", "build-collector"):
+        steps = " ".join(stages()[name])
+        assert "uv sync --quiet --frozen" in steps
+        assert "cyclonedx1.5" in steps
+        assert "--no-deps" in steps, "what the wheel names is there by then"
+
+
+def test_the_group_of_the_collector_has_all_that_it_loads():
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM], cwd=ROOT, capture_output=True, text=True, timeout=300, check=True
+    )
+    loaded = {normal(name) for name in done.stdout.split()}
+
+    group = needed(PROJECT["dependency-groups"]["collector"])
+    # Loaded by others of the environment, where they are there.
+    elsewhere = {"footfall", "setuptools", "brotli"}
+    assert loaded - group - elsewhere == set()
+
+
+def test_the_context_holds_what_the_wheel_is_made_of_and_no_more():
+    sys.path.insert(0, str(ROOT / "deploy"))
+    try:
+        from rehearse_image import ignored
+    finally:
+        sys.path.remove(str(ROOT / "deploy"))
+    rules = [
+        line.strip()
+        for line in (ROOT / ".dockerignore").read_text().splitlines()
+        if line.strip() and not line.startswith("#")
+    ]
+    sent = {name_of(path) for path in files() if not ignored(name_of(path), rules)}
+    wheel = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["only-include"]
+    needs = {
+        name_of(path)
+        for path in files()
+        if any(name_of(path) == each or name_of(path).startswith(f"{each}/") for each in wheel)
+    } | {
+        "pyproject.toml",
+        "uv.lock",
+        "README.md",
+        "LICENSE",
+        "hatch_build.py",
+        "dagster.yaml",
+        "workspace.yaml",
+    }
+
+    assert sent == needs

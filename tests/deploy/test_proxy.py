@@ -1,0 +1,132 @@
+"""deploy/Caddyfile in a real Caddy: TLS for each part, and no way to Dagster's UI without the login."""
+
+import base64
+import http.client
+import os
+import re
+import shutil
+import socket
+import ssl
+import subprocess
+import threading
+import time
+from contextlib import ExitStack, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+import yaml
+from support.repository import ROOT
+
+FILE = ROOT / "deploy" / "Caddyfile"
+SECONDS = 120
+
+
+@contextmanager
+def part(name):
+    """A part that says who it is, by which method it was asked and what reached it of the login."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            said = f"{name} {self.command} {self.headers.get('authorization')}".encode()
+            self.send_response(200)
+            self.send_header("content-length", str(len(said)))
+            self.end_headers()
+            self.wfile.write(said)
+
+        do_POST = do_GET
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    try:
+        yield f"127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def free_ports(count):
+    probes = [socket.socket() for _ in range(count)]
+    for probe in probes:
+        probe.bind(("127.0.0.1", 0))
+    found = [probe.getsockname()[1] for probe in probes]
+    for probe in probes:
+        probe.close()
+    return found
+
+
+@pytest.fixture
+def ask(tmp_path):
+    """Asks a name of the proxy over TLS that is checked: (status, body)."""
+    program = shutil.which("caddy")
+    if program is None:
+        pytest.skip("caddy is not installed (Debian: apt-get install caddy)")
+    port, admin = free_ports(2)
+    hashed = subprocess.run(
+        [program, "hash-password", "--plaintext", "the password"], capture_output=True, text=True, check=True
+    ).stdout.strip()
+    with ExitStack() as stack:
+        names = {"FOOTFALL_COLLECTOR": "collector", "FOOTFALL_API": "api", "FOOTFALL_UI": "webserver"}
+        parts = {variable: stack.enter_context(part(name)) for variable, name in names.items()}
+        environment = {
+            "PATH": os.environ["PATH"], "HOME": str(tmp_path), "XDG_DATA_HOME": str(tmp_path / "data"),
+            "XDG_CONFIG_HOME": str(tmp_path / "config"), "FOOTFALL_DOMAIN": "localhost",
+            "FOOTFALL_PROXY_PORT": f":{port}", "FOOTFALL_PROXY_ADMIN": f"127.0.0.1:{admin}",
+            "FOOTFALL_UI_USER": "admin", "FOOTFALL_UI_PASSWORD_HASH": hashed, **parts,
+        }  # fmt: skip
+        with (tmp_path / "log").open("wb") as log:
+            caddy = subprocess.Popen(
+                [program, "run", "--config", FILE, "--adapter", "caddyfile"],
+                env=environment, cwd=tmp_path, stdout=log, stderr=log,
+            )  # fmt: skip
+        authority = tmp_path / "data" / "caddy" / "pki" / "authorities" / "local" / "root.crt"
+
+        def call(name, method="GET", path="/", password=None):
+            context = ssl.create_default_context(cafile=authority)
+            headers = {"host": f"{name}.localhost"}
+            if password:
+                headers["authorization"] = "Basic " + base64.b64encode(f"admin:{password}".encode()).decode()
+            with socket.create_connection(("127.0.0.1", port), timeout=60) as plain:
+                connection = http.client.HTTPConnection("127.0.0.1", port)
+                connection.sock = context.wrap_socket(plain, server_hostname=f"{name}.localhost")
+                with connection.sock:
+                    connection.request(method, path, headers=headers)
+                    answer = connection.getresponse()
+                    return answer.status, answer.read().decode()
+
+        try:
+            give_up = time.monotonic() + SECONDS
+            while True:
+                try:
+                    call("collect")
+                    break
+                except OSError:
+                    assert caddy.poll() is None and time.monotonic() < give_up, (tmp_path / "log").read_text()
+                    time.sleep(0.1)
+            yield call
+        finally:
+            caddy.terminate()
+            caddy.wait(30)
+
+
+def test_each_name_leads_to_its_part_and_the_ui_asks_for_a_login(ask):
+    assert ask("collect", "POST", "/collect") == (200, "collector POST None")
+    assert ask("api") == (200, "api GET None")
+
+    for method, path in (("GET", "/"), ("POST", "/graphql"), ("GET", "/runs/../server_info")):
+        assert ask("ui", method, path) == (401, "")
+        assert ask("ui", method, path, password="a guess") == (401, "")
+
+    # Dagster has no use for the password.
+    assert ask("ui", "POST", "/graphql", password="the password") == (200, "webserver POST None")
+
+
+def test_compose_gives_the_proxy_what_its_file_asks_for():
+    service = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text())["services"]["proxy"]
+    asked = set(re.findall(r"\{\$(\w+)\}", FILE.read_text()))
+
+    assert asked - {"FOOTFALL_PROXY_PORT"} == set(service["environment"])
