@@ -51,7 +51,7 @@ def hour_text(moment: datetime) -> str:
 
 
 class Dbt:
-    """dbt in this process, on one warehouse file. It parses once, for all its commands."""
+    """dbt in this process, on one warehouse file. Parses once: each command is given what was parsed."""
 
     def __init__(self, folder: Path) -> None:
         self.warehouse = folder / "warehouse.duckdb"
