@@ -75,7 +75,7 @@ def erase(
         return 1
     name = work.begin(settings, plan, reason=reason, by=by or getpass.getuser(), is_for_good=opt_out)
     print(f"erasure {name}: due by {work.due(settings, name)}; if it is stopped: footfall privacy resume")
-    return run_apart(dict(os.environ), lambda: work.carry_out_all(settings, name))
+    return run_apart(dict(os.environ), lambda: work.apart(settings, name))
 
 
 @command.command()
@@ -85,7 +85,7 @@ def resume(settings: Settings, name: str | None) -> int:
     """Go on with erasures that are not finished: all of them, or one."""
     from commands import privacy_work as work
 
-    return run_apart(dict(os.environ), lambda: work.carry_out_all(settings, name))
+    return run_apart(dict(os.environ), lambda: work.apart(settings, name))
 
 
 @command.command()

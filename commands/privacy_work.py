@@ -4,6 +4,7 @@ import fcntl
 import functools
 import importlib.metadata
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -182,9 +183,21 @@ def house_of(settings: Settings, edge: Callable[[str], None] = lambda _: None) -
     )
 
 
+def apart(settings: Settings, name: str | None) -> int:
+    """`carry_out_all` in a process of its own: what goes wrong is said in one line. Returns the exit code."""
+    stop_on_signals()
+    try:
+        return carry_out_all(settings, name)
+    except FootfallError as error:
+        print(f"footfall privacy: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("footfall privacy: stopped; `footfall privacy resume` goes on", file=sys.stderr)
+        return 130
+
+
 def carry_out_all(settings: Settings, name: str | None) -> int:
     """Go on with every erasure that is not finished, or with one. Returns the exit code."""
-    stop_on_signals()
     book = ErasureBook(settings.home)
     waiting = [each for each in book.all() if each.finished_at is None and name in (None, each.id)]
     if name is not None and not waiting:

@@ -10,7 +10,7 @@ import duckdb
 from footfall.catalogue.periods import Period, calendar
 from footfall.hours import HOUR, floor
 from footfall.manifest import Receipt
-from footfall.sql import has_table, run
+from footfall.sql import has_table, run, sql
 from orchestration.delivery.datasets import utc_cursor
 
 #: Fates that are no reason of quarantine.
@@ -19,7 +19,7 @@ _FATES = (KEPT, DUPLICATE, ERASED)
 
 _OF_HOURS = """
     SELECT received_hour, coalesce(client_id, ''), coalesce(site_id, ''), coalesce(reason, ''), sum(kept),
-        sum(duplicates), sum(quarantined), sum(coalesce(erased, 0))
+        sum(duplicates), sum(quarantined), {erased}
     FROM ingest.receipts WHERE received_hour >= ? AND received_hour < ? GROUP BY ALL
 """
 #: Lines without a time of receipt, which are damaged, are in the receipt of their hour and of no part of it.
@@ -47,6 +47,13 @@ class Receipts:
         #: Hour → client → (site, fate) → lines.
         self._hours: dict[datetime, dict[str, _Fates]] = {}
         self._has_tables = has_table(self._connection, "ingest", "receipts")
+        # A warehouse that no hour was ingested into since there are erasures has not the column.
+        found = run(
+            self._connection,
+            "SELECT 1 FROM duckdb_columns() "
+            "WHERE schema_name = 'ingest' AND table_name = 'receipts' AND column_name = 'erased'",
+        ).fetchone()
+        self._erased = sql("sum(coalesce(erased, 0))") if found else sql("0")
 
     def load(self, starts: Iterable[datetime]) -> None:
         """Read the hours of several periods in one scan."""
@@ -104,7 +111,7 @@ class Receipts:
             self._hours.setdefault(hour, {})
             hour += HOUR
         for hour, client_id, site, reason, kept, duplicate, quarantined, erased in run(
-            self._connection, _OF_HOURS, [start, end]
+            self._connection, _OF_HOURS, [start, end], erased=self._erased
         ).fetchall():
             fates = self._hours[hour.astimezone(UTC)].setdefault(client_id, Counter())
             found = (KEPT, kept), (DUPLICATE, duplicate), (reason, quarantined), (ERASED, erased)

@@ -32,6 +32,7 @@ from orchestration.ingest.erased import rewrite
 from orchestration.ingest.hour import ingest_hours, listing_digest
 from orchestration.ingest.late_fields import replace_enrichments
 from orchestration.ingest.listing import record_digests
+from orchestration.ingest.schema import make_schema
 from orchestration.modelling.publishing.client import MEMORY, Terms, publish_client
 from orchestration.privacy import erasure_delivered as delivered
 from orchestration.privacy import erasure_local as local
@@ -151,6 +152,7 @@ def _raw(work: Work) -> list[str]:
     objects += more
     hours = sorted({*person.hours, *recent, *person.enriched})
     with house.warehouse.connect(house.files.folder) as connection:
+        make_schema(connection)  # of an earlier version: it counts no erased lines yet
         for hour in hours:
             if hour.isoformat() in done:
                 continue

@@ -112,6 +112,9 @@ def test_a_person_goes_from_every_layer_though_the_process_dies_at_each_edge(hom
     assert main(["privacy", "certificate", name, "--verify", "--looked-for", USER]) == 0
     assert "its signature is right" in capfd.readouterr().out
     assert main(["privacy", "certificate", name, "--looked-for", "bert-user-4711"]) == 1
+    assert main(["privacy", "resume", name]) == 0
+    assert main(["privacy", "resume", "nobody"]) == 1
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_what_is_left_is_what_a_home_without_the_person_has(home, tmp_path):
