@@ -105,7 +105,10 @@ def plan(client: Client, site: Site, question: Question, days: Days) -> Plan:
                 field=f"metrics.{place}",
                 possible=near(written, metrics()),
             )
-        chosen = choose(metric, grouped, filtered, pinned(found), is_by_day=is_by_day)
+        # A name of Plausible's may be a column of a report too: `visits` of assistants.
+        chosen = choose(metric, grouped, filtered, pinned(found), is_by_day=is_by_day) or choose(
+            written, grouped, filtered, pinned(found), is_by_day=is_by_day
+        )
         if chosen is None:
             can = sorted(
                 each

@@ -1,4 +1,4 @@
-"""`footfall up`: collector, API, Dagster UI and daemon on the state folder, kept alive until Ctrl-C."""
+"""`footfall up`: collector, API, dashboard, Dagster UI and daemon on the state folder, kept alive."""
 
 import os
 import time
@@ -22,8 +22,8 @@ from footfall.settings import Settings
 @click.command()
 @with_settings
 def command(settings: Settings) -> int:
-    """Serve: collector, API, Dagster UI and daemon, until Ctrl-C. One that ends is started again."""
-    require_ready(settings, Part.COLLECTOR, Part.API, Part.DAGSTER)
+    """Serve: collector, API, dashboard, Dagster UI and daemon until Ctrl-C; what ends is started again."""
+    require_ready(settings, Part.COLLECTOR, Part.API, Part.DASHBOARD, Part.DAGSTER)
     enter(settings)
     installation.prepare(settings)
     installation.prepare_models(settings)
@@ -36,7 +36,7 @@ def command(settings: Settings) -> int:
         installation.sole_instance(settings),
         Children(Path.cwd(), environment, settings.home / "logs") as children,
     ):
-        print("starting the collector, the API, the Dagster UI and the daemon …", flush=True)
+        print("starting the collector, the API, the dashboard, the Dagster UI and the daemon …", flush=True)
         teller = Teller(Path.cwd(), environment, _log)
         keeper = Keeper(
             children, teller, _log, tend=(code_server.Watch(children).look, children.shorten_logs)
@@ -44,8 +44,10 @@ def command(settings: Settings) -> int:
         try:
             collector = installation.start_collector(children, settings)
             api = installation.start_api(children, settings, keeper.look)
+            dashboard = installation.start_dashboard(children, settings, keeper.look)
             interface = installation.start_dagster(children, settings, keeper.look)
             print(
+                f"dashboard   {dashboard or '(off: FOOTFALL_DASHBOARD_PORT is 0)'}\n"
                 f"collector   {collector}\nAPI         {api or '(off: FOOTFALL_API_PORT is 0)'}\n"
                 f"Dagster UI  {interface}\nCtrl-C ends all of it",
                 flush=True,

@@ -1,7 +1,7 @@
 """What people and programs decided, a line of JSON each, in a file that is only ever added to.
 
-A line: `at` (UTC), `who` (a key's name, or a user of the machine), `door` (`api`, `command`), `act`, `client`
-(empty: of the installation), `subject` (what was acted upon), `outcome`.
+A line: `at` (UTC), `who` (a key's name, a person, or a user of the machine), `door` (`api`, `command`,
+`dashboard`), `act`, `client` (empty: of the installation), `subject` (what was acted upon), `outcome`.
 """
 
 import json
@@ -13,7 +13,7 @@ from typing import Literal
 
 from footfall.event import timestamp
 
-Door = Literal["api", "command"]
+Door = Literal["api", "command", "dashboard"]
 
 
 def note(

@@ -107,11 +107,12 @@ HOME: tuple[Place, ...] = (
     ),
     Place(
         "access.sqlite",
-        "the operator's API keys as hashes, when each key was last used at the API, answers to acts",
-        "`footfall keys`, `footfall api`",
+        "the operator's API keys as hashes, when each key was last used at the API, answers to acts; people "
+        "and share links of the dashboard",
+        "`footfall keys`, `footfall api`, `footfall dashboard`",
         Keep.BACKUP,
         Kind.SQLITE,
-        remedy="put it back from your backup, or move it away and make the operator's keys anew",
+        remedy="put it back from your backup, or move it away and make the operator's keys and shares anew",
     ),
     Place(
         "audit.jsonl",
