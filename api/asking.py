@@ -11,6 +11,8 @@ from pydantic import Field
 
 from api.answers import instant
 from api.conditions import Both, conditions, filters_of, pinned, where
+from api.done import TABLES, is_asked, require_known, sessions_that
+from api.hours_of_days import shown_hour
 from api.measures import (
     TIMES,
     Source,
@@ -81,6 +83,8 @@ class Plan:
     #: Table → its source, and the places of metrics that it gives with their expressions.
     asked: Mapping[str, tuple[Source, Mapping[int, Sql]]]
     width: int
+    #: All tables that are read.
+    tables: frozenset[str]
 
 
 def plan(client: Client, site: Site, question: Question, days: Days) -> Plan:
@@ -90,11 +94,24 @@ def plan(client: Client, site: Site, question: Question, days: Days) -> Plan:
         raise Problem("invalid", "a dimension is given twice", field="dimensions")
     if sum(each in TIMES for each in grouped) > 1:
         raise Problem("invalid", "one time dimension at most", field="dimensions")
-    found = filters_of(question.filters)
+    found = filters_of(question.filters, {each.name: each.filters for each in client.segments})
+    require_known(found, site)
+    by_session = is_asked(found)
     filtered = {each.dimension for each in conditions(found)}
     for each in sorted({*grouped, *filtered}):
         _require_counted(each, site)
     is_by_day = "time:day" in grouped or days[0] == days[1]
+
+    def able(metric: str) -> tuple[Source, Sql] | None:
+        return choose(
+            metric,
+            grouped,
+            filtered,
+            pinned(found),
+            is_by_day=is_by_day,
+            is_by_session=by_session,
+        )
+
     asked: dict[str, tuple[Source, dict[int, Sql]]] = {}
     for place, written in enumerate(question.metrics):
         metric = metric_of(written)
@@ -106,15 +123,9 @@ def plan(client: Client, site: Site, question: Question, days: Days) -> Plan:
                 possible=near(written, metrics()),
             )
         # A name of Plausible's may be a column of a report too: `visits` of assistants.
-        chosen = choose(metric, grouped, filtered, pinned(found), is_by_day=is_by_day) or choose(
-            written, grouped, filtered, pinned(found), is_by_day=is_by_day
-        )
+        chosen = able(metric) or able(written)
         if chosen is None:
-            can = sorted(
-                each
-                for each in metrics()
-                if choose(each, grouped, filtered, pinned(found), is_by_day=is_by_day) is not None
-            )
+            can = sorted(each for each in metrics() if able(each) is not None)
             raise Problem(
                 "not_together",
                 f"{written} is not to be had with these dimensions and filters over these days",
@@ -122,16 +133,17 @@ def plan(client: Client, site: Site, question: Question, days: Days) -> Plan:
                 possible=can,
             )
         asked.setdefault(chosen[0].table, (chosen[0], {}))[1][place] = chosen[1]
-    return Plan(client, site, grouped, found, asked, len(question.metrics))
+    tables = {*asked, *(TABLES if by_session else ())}
+    return Plan(client, site, grouped, found, asked, len(question.metrics), frozenset(tables))
 
 
 def rows_of(tables: Reading, found: Plan, days: Days) -> dict[tuple[Any, ...], list[Any]]:
     """Values of dimensions → metrics, in the order of the question. Raises Problem."""
     rows: dict[tuple[Any, ...], list[Any]] = {}
+    relations = {table: tables.relation(table, *days) for table in sorted(found.tables)}
     with tables.database() as database:
         for source, metrics_of_it in found.asked.values():
-            relation = tables.relation(source.table, *days)
-            for dims, values in _ask(database, relation, source, metrics_of_it, found, days):
+            for dims, values in _ask(database, relations, source, metrics_of_it, found, days):
                 row = rows.setdefault(dims, [None] * found.width)
                 for place, value in zip(metrics_of_it, values, strict=True):
                     row[place] = value
@@ -140,17 +152,20 @@ def rows_of(tables: Reading, found: Plan, days: Days) -> dict[tuple[Any, ...], l
 
 def _ask(
     database: duckdb.DuckDBPyConnection,
-    relation: Sql,
+    relations: Mapping[str, Sql],
     source: Source,
     asked: Mapping[int, Sql],
     found: Plan,
     days: Days,
 ) -> Sequence[tuple[tuple[Any, ...], tuple[Any, ...]]]:
-    condition, values = where(source, found.filter)
-    grouped = [
-        sql("{e} AS {n}", e=expression(source, each), n=name(f"d{n}"))
-        for n, each in enumerate(found.dimensions)
-    ]
+    condition, values = where(source, found.filter, sessions_that(relations, found.site, days))
+
+    def shown(dimension: str) -> Sql:
+        if dimension == "time:hour":
+            return shown_hour(source.moment, found.client.clock(found.site), days)
+        return expression(source, dimension)
+
+    grouped = [sql("{e} AS {n}", e=shown(each), n=name(f"d{n}")) for n, each in enumerate(found.dimensions)]
     measured = [sql("{e} AS {n}", e=each, n=name(f"m{place}")) for place, each in asked.items()]
     groups = [name(f"d{n}") for n in range(len(found.dimensions))]
     inner = [sql("*"), *grouped]
@@ -162,7 +177,7 @@ def _ask(
             [found.site.site_id, *days, *values, MOST_GROUPS + 1],
             shown=joined(", ", [*groups, *measured]),
             inner=joined(", ", inner),
-            relation=relation,
+            relation=relations[source.table],
             rows=source.rows,
             condition=condition,
             group=sql("GROUP BY {groups}", groups=joined(", ", groups)) if groups else sql(""),

@@ -1,8 +1,9 @@
 """Filters of a question, in the grammar of Plausible's Stats API v2, as conditions with parameters."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from api.measures import Source, dimension_of, dimensions, expression, is_dimension
 from api.near import near
@@ -11,6 +12,9 @@ from footfall.sql import Sql, joined, sql
 
 #: How deep filters may lie in one another, how many there may be, and values in one.
 DEPTH, MOST, VALUES = 6, 50, 200
+#: What may be asked of an act, in our names.
+ACTS = ("event_type", "page", "page_group", "host")
+_WORDS = ("and", "or", "not", "has_done", "has_not_done")
 _OPERATORS = ("is", "is_not", "contains", "contains_not", "matches", "matches_not")
 
 
@@ -29,27 +33,49 @@ class Both:
     """`and`, `or` or `not` of others."""
 
     word: str
-    parts: tuple["Condition | Both", ...]
+    parts: tuple["Condition | Both | Done", ...]
 
 
-Filter = Condition | Both
+@dataclass(frozen=True)
+class Done:
+    """Sessions in which something was done, or not: a filter over what is done."""
+
+    inside: "Condition | Both"
+    is_not: bool
 
 
-def filters_of(written: list[Any]) -> Both:
-    """All filters of a question. Raises Problem."""
-    found = Both("and", tuple(_filter(each, f"filters.{n}", 1) for n, each in enumerate(written)))
-    if sum(1 for _ in conditions(found)) > MOST:
+Filter = Condition | Both | Done
+#: Name → the filters of a segment, as the client file has them.
+Segments = Mapping[str, list[Any]]
+
+
+def filters_of(written: list[Any], segments: Segments = MappingProxyType({})) -> Both:
+    """All filters of a question, segments as what they stand for. Raises Problem."""
+    found = Both(
+        "and",
+        tuple(_filter(each, f"filters.{n}", 1, _Place(segments)) for n, each in enumerate(written)),
+    )
+    if sum(1 for _ in conditions(found)) + sum(1 for _ in _done(found)) > MOST:
         raise Problem("too_large", f"at most {MOST} filters", field="filters")
     return found
 
 
 def conditions(found: Filter) -> Iterator[Condition]:
-    """Every comparison in a filter."""
+    """Every comparison in a filter, but for those of what was done."""
     if isinstance(found, Condition):
         yield found
-    else:
+    elif isinstance(found, Both):
         for part in found.parts:
             yield from conditions(part)
+
+
+def _done(found: Filter) -> Iterator[Condition]:
+    """Every comparison of what was done."""
+    if isinstance(found, Done):
+        yield from conditions(found.inside)
+    elif isinstance(found, Both):
+        for part in found.parts:
+            yield from _done(part)
 
 
 def pinned(found: Both) -> set[str]:
@@ -61,11 +87,18 @@ def pinned(found: Both) -> set[str]:
     }
 
 
-def where(source: Source, found: Filter) -> tuple[Sql, list[str]]:
+#: Makes of `has_done` a condition, with the values of its parameters.
+OfDone = Callable[[Done], tuple[Sql, list[object]]]
+
+
+def where(source: Source, found: Filter, done: OfDone | None = None) -> tuple[Sql, list[object]]:
     """A filter over a row of a source, and the values of its parameters in order."""
     if isinstance(found, Condition):
         return _compared(source, found)
-    parts = [where(source, part) for part in found.parts]
+    if isinstance(found, Done):
+        assert done is not None, "has_done does not stand in itself"
+        return done(found)
+    parts = [where(source, part, done) for part in found.parts]
     values = [value for _, each in parts for value in each]
     if not parts:
         return sql("true"), []
@@ -76,7 +109,7 @@ def where(source: Source, found: Filter) -> tuple[Sql, list[str]]:
     return sql("({inside})", inside=inside), values
 
 
-def _compared(source: Source, found: Condition) -> tuple[Sql, list[str]]:
+def _compared(source: Source, found: Condition) -> tuple[Sql, list[object]]:
     column = expression(source, found.dimension)
     if found.operator == "is":
         one = sql("{c} = ?", c=column)
@@ -90,7 +123,15 @@ def _compared(source: Source, found: Condition) -> tuple[Sql, list[str]]:
     return sql("({inside})", inside=inside), list(found.values)
 
 
-def _filter(written: Any, field: str, depth: int) -> Filter:
+class _Place(NamedTuple):
+    """Where a filter stands: which segments it may name, and whether in one of them, or in `has_done`."""
+
+    segments: Segments
+    is_in_segment: bool = False
+    is_in_done: bool = False
+
+
+def _filter(written: Any, field: str, depth: int, at: _Place) -> Filter:
     if depth > DEPTH:
         raise Problem("too_large", f"filters lie at most {DEPTH} deep in one another", field=field)
     if not isinstance(written, list) or not written or not isinstance(written[0], str):
@@ -102,19 +143,34 @@ def _filter(written: Any, field: str, depth: int) -> Filter:
         if len(written[1]) > MOST:
             raise Problem("too_large", f"at most {MOST} filters", field=field)
         return Both(
-            word, tuple(_filter(each, f"{field}.{n}", depth + 1) for n, each in enumerate(written[1]))
+            word, tuple(_filter(each, f"{field}.1.{n}", depth + 1, at) for n, each in enumerate(written[1]))
         )
     if word == "not":
         if len(written) != 2:
             raise _wrong(field)
-        return Both(word, (_filter(written[1], f"{field}.1", depth + 1),))
+        return Both(word, (_filter(written[1], f"{field}.1", depth + 1, at),))
+    if word in ("has_done", "has_not_done"):
+        if len(written) != 2:
+            raise _wrong(field)
+        if at.is_in_done:
+            raise Problem("invalid", f"{word} does not stand in another", field=field)
+        inside = _filter(written[1], f"{field}.1", depth + 1, at._replace(is_in_done=True))
+        assert not isinstance(inside, Done)
+        return Done(inside, is_not=word == "has_not_done")
     if word not in _OPERATORS:
-        raise Problem(
-            "invalid", f"{word[:40]!r} is no filter", field=field, possible=[*_OPERATORS, "and", "or", "not"]
-        )
+        raise Problem("invalid", f"{word[:40]!r} is no filter", field=field, possible=[*_OPERATORS, *_WORDS])
     if len(written) != 3 or not isinstance(written[1], str) or not isinstance(written[2], list):
         raise _wrong(field)
+    if written[1] == "segment":
+        return _segment(written, field, depth, at)
     dimension = dimension_of(written[1])
+    if at.is_in_done and (dimension not in ACTS or written[1].startswith("visit:")):
+        raise Problem(
+            "unknown_dimension",
+            f"{written[1][:80]!r} is nothing that is done",
+            field=field,
+            possible=["event:name", "event:goal", "event:page", "event:page_group", "event:host"],
+        )
     if not is_dimension(dimension) or dimension.startswith("time:"):
         raise Problem(
             "unknown_dimension",
@@ -130,6 +186,35 @@ def _filter(written: Any, field: str, depth: int) -> Filter:
     ):
         raise Problem("invalid", f"1 to {VALUES} texts", field=f"{field}.2")
     return Condition(dimension, word.removesuffix("_not"), word.endswith("_not"), tuple(values))
+
+
+def _segment(written: list[Any], field: str, depth: int, at: _Place) -> Filter:
+    """`["is", "segment", ["germans"]]`, of several any."""
+    if at.is_in_segment or at.is_in_done:
+        raise Problem("invalid", "a segment does not stand in another, nor in has_done", field=field)
+    if written[0] not in ("is", "is_not") or not written[2]:
+        raise Problem("invalid", "a segment is asked for by `is` or `is_not` and its name", field=field)
+    parts = []
+    for each in written[2][:VALUES]:
+        if not isinstance(each, str) or each not in at.segments:
+            raise Problem(
+                "invalid",
+                f"there is no segment {str(each)[:80]!r} in the client file",
+                field=f"{field}.2",
+                possible=near(str(each), at.segments) if at.segments else [],
+            )
+        inside = at._replace(is_in_segment=True)
+        name = f"segments.{each}.filters"
+        parts.append(
+            Both(
+                "and",
+                tuple(
+                    _filter(one, f"{name}.{n}", depth + 1, inside) for n, one in enumerate(at.segments[each])
+                ),
+            )
+        )
+    either = Both("or", tuple(parts))
+    return Both("not", (either,)) if written[0] == "is_not" else either
 
 
 def _wrong(field: str) -> Problem:

@@ -34,7 +34,8 @@ DIMENSION_NAMES: Mapping[str, str] = {
     "visit:utm_content": "content",
     "visit:country_name": "country",
 }
-TIMES = ("time:day", "time:week", "time:month")
+#: By day, week and month of the column `date`; by hour of a moment (api.hours_of_days).
+TIMES = ("time:hour", "time:day", "time:week", "time:month")
 _OF_TIME: Mapping[str, Sql] = {
     "time:day": sql("date"),
     "time:week": sql("CAST(date_trunc('week', date) AS DATE)"),
@@ -84,6 +85,8 @@ class Source:
     delivered: Mapping[str, Sql] = field(default_factory=dict)
     #: Beside site and day, what makes a row.
     keys: frozenset[str] = frozenset()
+    #: The column that says when, where a row has one moment.
+    moment: str = ""
     #: Which rows count.
     rows: Sql = field(default_factory=lambda: sql("true"))
 
@@ -135,6 +138,7 @@ _SESSIONS = Source(
         "exits": sql("count(exit_page)"),
         "revenue": _REVENUE,
     },
+    moment="started_at",
     rows=_PEOPLE,
 )
 _PAGE_VIEWS = Source(
@@ -151,6 +155,7 @@ _PAGE_VIEWS = Source(
         "sessions": sql("count(DISTINCT session_id)"),
         "engaged_seconds": sql("CAST(sum(engaged_seconds) AS DECIMAL(18, 3))"),
     },
+    moment="occurred_at",
     rows=sql("NOT is_bot AND page IS NOT NULL"),
 )
 
@@ -269,17 +274,24 @@ def dimensions() -> dict[str, str]:
 
 
 def expression(source: Source, dimension: str) -> Sql:
-    """A dimension over a row of a source."""
+    """A dimension over a row of a source; `time:hour` is said by api.hours_of_days."""
     return _OF_TIME[dimension] if dimension in _OF_TIME else source.dimensions[dimension]
 
 
 def choose(
-    metric: str, grouped: Iterable[str], filtered: Iterable[str], pinned: Iterable[str], *, is_by_day: bool
+    metric: str,
+    grouped: Iterable[str],
+    filtered: Iterable[str],
+    pinned: Iterable[str],
+    *,
+    is_by_day: bool,
+    is_by_session: bool = False,
 ) -> tuple[Source, Sql] | None:
     """The source that answers for a metric, and its expression; None where there is none.
 
     `grouped`, `filtered`: dimensions that rows are told apart or chosen by; `pinned`: those of one value.
-    `is_by_day`: whether each group is of one day.
+    `is_by_day`: whether each group is of one day; `is_by_session`: whether sessions are chosen by what was
+    done in them.
     """
     needed = {each for each in (*grouped, *filtered) if each not in TIMES}
     one = {*grouped, *pinned}
@@ -287,6 +299,8 @@ def choose(
     among = (
         sources() if not properties else tuple(map(_of_property, properties)) if len(properties) == 1 else ()
     )
+    if is_by_session or "time:hour" in grouped:
+        among = tuple(source for source in among if source.moment)
     able = [source for source in among if needed <= set(source.dimensions)]
     for source in able:
         if is_by_day and source.keys <= one and metric in source.delivered:

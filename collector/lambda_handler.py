@@ -118,9 +118,9 @@ class Function:
             owners = names_in(lake)
         for mistake in registry.mistakes:
             log.error("client file set aside: %s", mistake)
-        geo = GeoFile(settings.geoip) if settings.geoip is not None else None
+        geo = GeoFile.of(settings.geoip, settings.home)
         trusted = networks(settings.trusted_proxies)
-        senders = Senders(trusted, settings.address_header, geo.place if geo is not None else None)
+        senders = Senders(trusted, settings.address_header, geo.place)
         self._loop = asyncio.new_event_loop()
         self._collector = Collector(
             spool=LakeAppends(lake, settings.collector_id),

@@ -50,7 +50,7 @@ REGISTRY_SECONDS = 2.0
 #: Seconds between two lines in the log that say what was answered.
 SUMMARY_SECONDS = 60.0
 #: Seconds between two looks at the file of places.
-GEO_SECONDS = 10.0
+GEO_SECONDS = 2.0
 #: Seconds between two questions to a lake that was away, and to it about salts that are our own. Lower: more
 #: knocking, and fewer events under a salt that only we know.
 LAKE_SECONDS = 10.0
@@ -76,10 +76,8 @@ def run(settings: Settings, *, number: int = 0, descriptor: int | None = None) -
     supervisor and ends when its stdin does.
     """
     give_back_freed()
-    geo = GeoFile(settings.geoip) if settings.geoip is not None else None
-    senders = Senders(
-        networks(settings.trusted_proxies), settings.address_header, geo.place if geo is not None else None
-    )
+    geo = GeoFile.of(settings.geoip, settings.home)
+    senders = Senders(networks(settings.trusted_proxies), settings.address_header, geo.place)
     if not settings.clients.is_dir():
         raise FootfallError(
             f"the folder of client files {settings.clients} does not exist; set FOOTFALL_CLIENTS"
@@ -186,7 +184,7 @@ async def _serve(
     lake: LakeWatch,
     salts: KeptSalts,
     number: int,
-    geo: GeoFile | None,
+    geo: GeoFile,
     clock: LiveClock,
 ) -> None:
     stop = asyncio.Event()
@@ -212,9 +210,8 @@ async def _serve(
         asyncio.create_task(
             _every(SALT_SECONDS, lambda: destroy_salts(salts, collector, clock()), at_once=True)
         ),
+        asyncio.create_task(_every(GEO_SECONDS, geo.reload)),
     ]
-    if geo is not None:
-        upkeep.append(asyncio.create_task(_every(GEO_SECONDS, geo.reload)))
     server = Server(collector, Limits(MAX_BODY_BYTES, connections=min(CONNECTIONS, _descriptors())))
     # What is here now stays for ever: no collection need look at it again.
     gc.collect()

@@ -34,6 +34,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
     "Data in, tables, deliveries": {
         "import": "access logs, events, or the export of another tool",
         "enrich": "what was learnt later of stored events",
+        "geoip": "the table that says where addresses are: install, show",
         "replay": "quarantined lines again, under the rules of today",
         "run": "hours, from raw objects to files in the clients' buckets",
         "rebuild": "every model anew, after a change of the models",

@@ -112,6 +112,8 @@ def _values(each: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
 
 def _plain(each: Mapping[str, Any]) -> str:
     kinds = {"integer": "a number", "boolean": "`true`, `false`", "string": "text", "number": "a number"}
+    if "type" not in each:
+        return "values"
     said = "a day" if each.get("format") == "date" else kinds[each["type"]]
     low, high = each.get("minimum", each.get("minLength")), each.get("maximum", each.get("maxLength"))
     if low is None and high is None:

@@ -13,6 +13,7 @@ from commands.state import with_installation, with_state
 from footfall.allowed import Allowed
 from footfall.clients import Client, Registry, registry_of
 from footfall.errors import FootfallError
+from footfall.geo_tables import in_force
 from footfall.hours import HOUR, read_first_hour
 from footfall.owners import running
 from footfall.probe import probe
@@ -48,6 +49,7 @@ def _examine(settings: Settings) -> int:
         ("lake", lambda s: _store(s.lake, s.s3_endpoint)),
         ("backup bucket", lambda s: _store(s.backup, s.s3_endpoint)),
         ("ports", _ports),
+        ("places", lambda s: in_force(s.geoip, s.home, datetime.now(UTC))),
     ]
     registry = registry_of(settings)
     checks += [

@@ -3,8 +3,8 @@
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import chain, islice
@@ -22,12 +22,12 @@ from footfall.clients import Client, Site
 from footfall.destinations import source_access
 from footfall.durable import open_lake
 from footfall.errors import FootfallError
-from footfall.geo import GeoFile
+from footfall.geo import GeoFile, Place
 from footfall.hours import HOUR, floor, lower_first_hour, run_command
 from footfall.salts import Salts
 from footfall.settings import Settings
 from footfall.signatures import load_signer
-from footfall.store import ObjectStore, open_store
+from footfall.store import ObjectStore, StoreError, open_store
 from sources.event_names import EventNames
 from sources.import_events import EventReceiver, import_events
 from sources.import_files import LocalFile, local_files
@@ -97,18 +97,24 @@ class _Place:
     lake: ObjectStore
     salts: Salts
     names: EventNames
+    #: Where an address is.
+    place: Callable[[str], Place]
 
-    def events(self, files: Iterator[LocalFile], tool: str | None, geoip: Path | None) -> Iterator[_Said]:
+    def events(self, files: Iterator[LocalFile], tool: str | None, *, is_only: bool) -> Iterator[_Said]:
         """Events as lines of JSON, or the exports of a tool, each file by itself."""
-        geo = GeoFile(geoip) if geoip is not None else None
-        receiver = EventReceiver(self.client, self.site, self.lake, self.salts, self.names)
-        if geo is not None:
-            receiver = replace(receiver, place=geo.place)
+        receiver = EventReceiver(self.client, self.site, self.lake, self.salts, self.names, self.place)
         for file in files:
             try:
                 report = import_events(file.path, receiver, None if tool is None else tools()[tool])
-            except FootfallError as error:
+            except StoreError as error:
                 raise file.named_in(error) from None
+            except FootfallError as error:
+                problem = file.named_in(error)
+                if is_only:
+                    raise problem from None
+                file.let_go()
+                yield _Said(file.name, "events", _Taken(damaged={file.name: str(problem)}))
+                continue
             file.let_go()
             taken = _Taken(
                 report.lines,
@@ -144,6 +150,7 @@ class _Place:
             page_rule=USUAL_PAGES if page_views else None,
             keeps_requests=True if requests or not page_views else None,
             trusted=networks(proxies),
+            place=self.place,
         )
         for done in import_logs(files, receiver, self.lake, log_format, notation, is_only=is_only):
             counts, stored = done.counts, done.landed.stored
@@ -243,9 +250,10 @@ def _import(
         files, is_only = _counted(given)
         lake = open_lake(settings.lake, settings.s3_endpoint)
         names = EventNames.of(load_signer(settings.home / "keys"))
-        place = _Place(known, of_site, lake, Salts(lake), names)
+        geo = GeoFile.of(settings.geoip, settings.home)
+        place = _Place(known, of_site, lake, Salts(lake), names, geo.place)
         if log_format == "ndjson" or log_format in tools():
-            said = place.events(files, None if log_format == "ndjson" else log_format, settings.geoip)
+            said = place.events(files, None if log_format == "ndjson" else log_format, is_only=is_only)
         else:
             said = place.logs(
                 files,

@@ -77,12 +77,12 @@ def _known_owners(settings: Settings) -> Registry:
 def list_deliveries(at: Installation, wanted: Wanted, *, is_all: bool, is_json: bool) -> int:
     """What has not arrived, or everything, a line each."""
     wanted = _require_known(at, wanted)
-    rows = [row for row in at.ledger.all() if wanted.has(row)]
-    if not is_all:
-        rows = [row for row in rows if row.is_open or row.hold]
-    for row in rows:
-        print(as_json(row) if is_json else as_line(row))
-    if not rows and not is_json:
+    is_empty = True
+    for row in wanted.among(at.ledger):
+        if is_all or row.is_open or row.hold:
+            print(as_json(row) if is_json else as_line(row))
+            is_empty = False
+    if is_empty and not is_json:
         print("nothing waits" if not is_all else "nothing was delivered yet")
     return 0
 
@@ -165,10 +165,10 @@ def restate(at: Installation, wanted: Wanted, reason: str) -> int:
             for export in client.exports:
                 if wanted.client_id in (None, client.client_id) and wanted.export in (None, export.name):
                     follow(at.ledger, at.desk, client, export)
-                    rows = at.ledger.latest_delivered(client.client_id, export.name).values()
-                    starts = [row.period_start for row in rows if wanted.has(row) and row.period_start < now]
-                    calendar = client.calendar(export)
-                    periods = {calendar.at(start) for start in starts}
+                    key, calendar = (client.client_id, export.name), client.calendar(export)
+                    rows = at.ledger.newest(*key, wanted.start)
+                    starts = [row.period_start for row in rows if row.period_start < now]
+                    periods = {calendar.at(start) for start in starts if wanted.covers(*key, start)}
                     orders.append(Order(client, export, tuple(periods)))
         hours = IngestedHours.read(connection, at.state.first_hour())
         for report in deliver_all(
@@ -202,13 +202,13 @@ def _require_known(at: Installation, wanted: Wanted) -> Wanted:
     client = at.registry.client(wanted.client_id) if wanted.client_id else None
     known = [client] if client else at.registry.clients if not wanted.client_id else []
     # What was delivered once stays known when its file is gone.
-    rows = [row for row in at.ledger.all() if wanted.client_id in (None, row.client_id)]
-    if wanted.client_id and not known and not rows:
+    delivered = at.ledger.exports(wanted.client_id)
+    if wanted.client_id and not known and not delivered:
         raise FootfallError(
             f"no client {wanted.client_id!r} has a valid file or was ever delivered to; "
             "`footfall clients` lists them"
         )
-    names = {row.export for row in rows}
+    names = {export for _, export in delivered}
     if wanted.export and wanted.export not in names and not any(c.export(wanted.export) for c in known):
         raise FootfallError(f"no export {wanted.export!r} is ordered or was ever delivered")
     return wanted

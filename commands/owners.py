@@ -133,10 +133,13 @@ def _since(at: Installation, history: History) -> datetime:
     """
     current = history.current
     assert current is not None, "it has not ended"
-    rows = [row for row in at.ledger.all() if row.client_id == current.name and row.committed_at]
-    newest = max((row.committed_at for row in rows if row.committed_at), default=current.made_at)
-    ended = max((row.period_start + _least(row.cadence) for row in rows), default=newest)
-    return floor(min(newest, ended))
+    newest = ended = None
+    for row in at.ledger.walk(current.name):
+        if row.committed_at:
+            newest = max(newest or row.committed_at, row.committed_at)
+            end = row.period_start + _least(row.cadence)
+            ended = max(ended or end, end)
+    return floor(min(newest, ended) if newest and ended else current.made_at)
 
 
 def _least(cadence: str) -> timedelta:
@@ -167,13 +170,8 @@ def _catch_up(settings: Settings, since: datetime, now: datetime) -> None:
 
 def _tell_the_end(settings: Settings, at: Installation, name: str, given_up: int) -> None:
     newest: dict[str, LedgerRow] = {}
-    for row in at.ledger.all():
-        known = newest.get(row.export)
-        if (
-            row.client_id == name
-            and row.is_delivered
-            and (not known or known.period_start <= row.period_start)
-        ):
+    for row in at.ledger.walk(name):
+        if row.is_delivered:
             newest[row.export] = row
     print(
         f"{name} has ended, and nothing more is delivered for it"

@@ -33,7 +33,9 @@ PERIODS: Mapping[str, str] = {
     "all": "A",
 }
 COMPARISONS = ("", "previous_period", "year_over_year")
-INTERVALS = ("day", "week", "month")
+INTERVALS = ("hour", "day", "week", "month")
+#: Days that a chart by hour may have.
+MOST_BY_HOUR = 7
 Word = Literal["is", "is_not", "contains", "contains_not"]
 WORDS: tuple[Word, ...] = ("is", "is_not", "contains", "contains_not")
 MOST_FILTERS, MOST_VALUES = 10, 20
@@ -166,8 +168,10 @@ class View:
         return replace(self, period=f"{days[0] + length},{days[1] + length}")
 
     def by(self, days: Days) -> str:
-        """Day, week or month: what a chart of these days is by."""
+        """Hour, day, week or month: what a chart of these days is by."""
         length = (days[1] - days[0]).days + 1
+        if not self.interval and length <= 2:
+            return "hour"
         return self.interval or ("day" if length <= 92 else "week" if length <= 400 else "month")
 
 

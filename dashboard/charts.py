@@ -7,6 +7,7 @@ from typing import Any, Literal
 import altair as alt
 
 from api.ranges import Days
+from dashboard.shown import in_charts
 from dashboard.words import language, say, title_of
 
 #: What Altair gives; its own types say more, and differ from one method to the next.
@@ -27,7 +28,12 @@ def _numbers(metric: str) -> str:
 
 
 def over_time(
-    rows: Sequence[Mapping[str, Any]], metric: str, notes: Sequence[Mapping[str, Any]], *, height: int = 280
+    rows: Sequence[Mapping[str, Any]],
+    metric: str,
+    notes: Sequence[Mapping[str, Any]],
+    *,
+    is_by_hour: bool = False,
+    height: int = 280,
 ) -> Chart:
     """A line by day, week or month, dotted where it may still change, with the compared one in grey.
 
@@ -41,7 +47,12 @@ def over_time(
     x = alt.X(
         "date:T",
         title=None,
-        axis=alt.Axis(format=_day_format(), labelOverlap="greedy", labelSeparation=12, grid=False),
+        axis=alt.Axis(
+            format="%H:%M" if is_by_hour else _day_format(),
+            labelOverlap="greedy",
+            labelSeparation=12,
+            grid=False,
+        ),
     )
     y = alt.Y(
         "value:Q", title=None, axis=alt.Axis(format=_numbers(metric), tickCount=5), scale=alt.Scale(zero=True)
@@ -263,7 +274,9 @@ def periods(rows: Sequence[Mapping[str, Any]], *, height: int = 46) -> Chart:
 
 def stacked(rows: Sequence[Mapping[str, Any]], days: Days, *, height: int = 220) -> Chart:
     """Bars by day, one part above the other, over all of these days. `rows`: date, name, value."""
-    ends = [days[0].isoformat(), (days[1] + timedelta(days=1)).isoformat()]
+    after = days[1] + timedelta(days=1)
+    ends = [alt.DateTime(year=each.year, month=each.month, date=each.day) for each in (days[0], after)]
+    rows = [{**row, "date": in_charts(row["date"])} for row in rows]
     return (
         alt.Chart(_values(rows))
         .mark_bar()
@@ -271,8 +284,8 @@ def stacked(rows: Sequence[Mapping[str, Any]], days: Days, *, height: int = 220)
             x=alt.X(
                 "date:T",
                 title=None,
-                timeUnit="utcyearmonthdate",
-                scale=alt.Scale(domain=ends, type="utc"),
+                timeUnit="yearmonthdate",
+                scale=alt.Scale(domain=ends),
                 axis=alt.Axis(format=_day_format(), labelOverlap="greedy", grid=False),
             ),
             y=alt.Y("sum(value):Q", title=None, axis=alt.Axis(format="~s", tickCount=4)),

@@ -11,18 +11,23 @@ from typing import Any
 import streamlit as st
 
 from api.asking import Question, first_day
+from api.conditions import conditions, filters_of, pinned
+from api.done import is_asked
 from api.inside import Inside
 from api.measures import choose, is_dimension
 from api.ranges import Days
 from api.routes.questions import today_of
 from api.service import Service
-from dashboard.address import Filter, View
+from dashboard.address import MOST_BY_HOUR, Filter, View
 from dashboard.sandbox import Answer, answer_of
 from dashboard.visitors import Visitor
+from footfall import zones
 from footfall.clients import Client, Site
 
 #: Answers that a session keeps, of tables that are still those that were asked.
 MOST_KEPT = 200
+#: What a filter by a segment of the client file is called.
+SEGMENT = "segment"
 #: Rows that a list may have: what is longer says so.
 MOST_ROWS = 10_000
 
@@ -74,6 +79,16 @@ class Desk:
         return self.view.before(self.days)
 
     @property
+    def is_short(self) -> bool:
+        """Whether a chart of these days may be by hour."""
+        return (self.days[1] - self.days[0]).days < MOST_BY_HOUR
+
+    @property
+    def now_here(self) -> str:
+        """The moment that it is at the site, as labels of hours and days are written."""
+        return f"{self.service.now().astimezone(zones.zone(self.zone)):%Y-%m-%d %H:%M:%S}"
+
+    @property
     def zone(self) -> str:
         """The site's time zone."""
         return self.site.timezone or self.client.timezone
@@ -86,18 +101,30 @@ class Desk:
     @cached_property
     def filters(self) -> tuple[Filter, ...]:
         """Those of the address that are about something there is."""
+        segments = {each.name for each in self.client.segments}
         return tuple(
             each
             for each in self.view.filters
-            if is_dimension(each.dimension) and not each.dimension.startswith("time:")
+            if (each.dimension == SEGMENT and segments >= set(each.values) and each.word in ("is", "is_not"))
+            or (is_dimension(each.dimension) and not each.dimension.startswith("time:"))
         )
 
     def can(self, metric: str, dimensions: Iterable[str] = (), *, is_by_day: bool = False) -> bool:
         """Whether a table has a metric by these dimensions and with the filters that are set."""
-        filtered = {each.dimension for each in self.filters}
-        pinned = {each.dimension for each in self.filters if each.word == "is" and len(each.values) == 1}
-        is_one_day = is_by_day or self.days[0] == self.days[1]
-        return choose(metric, tuple(dimensions), filtered, pinned, is_by_day=is_one_day) is not None
+        found = filters_of(
+            [each.asked for each in self.filters], {each.name: each.filters for each in self.client.segments}
+        )
+        return (
+            choose(
+                metric,
+                tuple(dimensions),
+                {each.dimension for each in conditions(found)},
+                pinned(found),
+                is_by_day=is_by_day or self.days[0] == self.days[1],
+                is_by_session=is_asked(found),
+            )
+            is not None
+        )
 
     def rows(
         self,

@@ -1,5 +1,6 @@
 """Notes on days: those that people wrote, and those that follow from what the installation knows."""
 
+from datetime import date
 from typing import Any
 
 from api.ranges import Days
@@ -7,6 +8,9 @@ from dashboard import shown
 from dashboard.desk import Desk
 from dashboard.words import say
 from footfall import zones
+from footfall.access import audit
+from footfall.access.day_notes import DayNote, add_day_note, day_notes, remove_day_note
+from footfall.errors import FootfallError
 
 
 def notes_of(desk: Desk, days: Days) -> list[dict[str, Any]]:
@@ -18,13 +22,62 @@ def notes_of(desk: Desk, days: Days) -> list[dict[str, Any]]:
         for row in quality["rows"]
         if row["late_added"]
     ]
-    if desk.visitor.grant.site_id is None:
+    if desk.visitor.grant.role != "viewer":
         found += _of_the_client(desk)
+    found += [(note.day.isoformat(), note.text) for note in written(desk)]
     return [
-        {"date": date, "label": shown.day(date), "note": note}
+        {"date": shown.in_charts(date), "label": shown.day(date), "note": note}
         for date, note in sorted(set(found))
         if str(days[0]) <= date <= str(days[1])
     ]
+
+
+def written(desk: Desk) -> list[DayNote]:
+    """The notes that people wrote on days of the site."""
+    return day_notes(desk.service.settings.home, desk.client.client_id, desk.site.site_id)
+
+
+def may_write(desk: Desk) -> bool:
+    """Whether the visitor may write notes: whoever is no mere viewer."""
+    return desk.visitor.grant.role != "viewer"
+
+
+def write(desk: Desk, day: date, text: str) -> None:
+    """Keep a note in the name of the visitor. Raises FootfallError."""
+    _note(desk, "notes.add", f"{day} {text}")
+    add_day_note(
+        desk.service.settings.home,
+        client_id=desk.client.client_id,
+        site_id=desk.site.site_id,
+        day=day,
+        text=text,
+        by=desk.visitor.name,
+        now=desk.service.now(),
+    )
+
+
+def remove(desk: Desk, note: DayNote) -> None:
+    """Take a note away. Raises FootfallError."""
+    _note(desk, "notes.remove", f"{note.day} {note.text}")
+    remove_day_note(desk.service.settings.home, desk.client.client_id, desk.site.site_id, note.id)
+
+
+def _note(desk: Desk, act: str, subject: str) -> None:
+    if not may_write(desk):
+        raise FootfallError("notes are written by operators and clients")
+    try:
+        audit.note(
+            desk.service.settings.audit,
+            desk.service.now(),
+            who=desk.visitor.name,
+            door="dashboard",
+            act=act,
+            client=desk.client.client_id,
+            subject=f"{desk.site.site_id} {subject}",
+            outcome="asked",
+        )
+    except OSError as error:
+        raise FootfallError(f"the act cannot be noted: {error.strerror}") from None
 
 
 def _of_the_client(desk: Desk) -> list[tuple[str, str]]:

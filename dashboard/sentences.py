@@ -162,10 +162,6 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "Keys: D E W F T N M P Y S L A periods · ← → move · X comparison · Esc leaves a field",
         "Tasten: D E W F T N M P Y S L A Zeiträume · ← → verschieben · X Vergleich",
     ),
-    "single_day": (
-        "Figures are by day: one day is one point, shown with the days before it.",
-        "Zahlen gibt es je Tag: ein Tag ist ein Punkt, gezeigt mit den Tagen davor.",
-    ),
     "share_hint": (
         "Make a link with `footfall dashboard share`",
         "Einen Link macht `footfall dashboard share`",

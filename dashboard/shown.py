@@ -146,3 +146,13 @@ def value_of(dimension: str, value: Any) -> str:
 def local(value: str, zone: tzinfo) -> date:
     """The day of a moment, by the clocks of a zone."""
     return datetime.fromisoformat(value).astimezone(zone).date()
+
+
+def time(label: str) -> str:
+    """A day, or an hour of it: `20 Nov 2026`, `20 Nov 2026 14:00`."""
+    return f"{day(label[:10])} {label[11:16]}".strip()
+
+
+def in_charts(label: str) -> str:
+    """A day or hour for a chart. With a time of day, for a browser takes a mere day to be UTC's."""
+    return f"{label[:10]}T{label[11:] or '00:00:00'}"

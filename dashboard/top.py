@@ -7,7 +7,7 @@ import streamlit as st
 
 from dashboard import parts, shown
 from dashboard.address import COMPARISONS, PERIODS, WORDS, Filter
-from dashboard.desk import Desk
+from dashboard.desk import SEGMENT, Desk
 from dashboard.shown import plain
 from dashboard.words import say, title_of
 from footfall.clients import Client
@@ -138,13 +138,21 @@ def _pick_days(key: str) -> None:
 
 
 def _filter_form(desk: Desk) -> None:
-    dimension = st.selectbox(say("filter"), FILTERABLE, format_func=title_of, key="w_f_dimension")
+    segments = [each.name for each in desk.client.segments]
+    among = (*((SEGMENT,) if segments else ()), *FILTERABLE)
+    dimension = st.selectbox(say("filter"), among, format_func=title_of, key="w_f_dimension")
     word = st.selectbox(" ", WORDS, format_func=lambda each: say(f"w_{each}"), key="w_f_word")
+    if dimension == SEGMENT and word not in ("is", "is_not"):
+        word = "is"
     unfiltered = desk.at(filters=())
     known = (
-        [str(row.of[0]) for row in unfiltered.rows(["visitors"], [dimension], limit=500)]
-        if word in ("is", "is_not") and unfiltered.can("visitors", [dimension])
-        else []
+        segments
+        if dimension == SEGMENT
+        else (
+            [str(row.of[0]) for row in unfiltered.rows(["visitors"], [dimension], limit=500)]
+            if word in ("is", "is_not") and unfiltered.can("visitors", [dimension])
+            else []
+        )
     )
     values = st.multiselect(
         say("value"),

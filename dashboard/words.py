@@ -109,6 +109,8 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "c_year_over_year": ("Year before", "Jahr davor"),
     "weekday": ("Match weekdays", "Wochentage angleichen"),
     "interval": ("By", "Je"),
+    "i_hour": ("Hour", "Stunde"),
+    "segment": ("Segment", "Segment"),
     "i_day": ("Day", "Tag"),
     "i_week": ("Week", "Woche"),
     "i_month": ("Month", "Monat"),

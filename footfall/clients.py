@@ -17,6 +17,7 @@ from footfall import collecting, funnel, log_source, page_rules, zones
 from footfall.allowed import Allowed
 from footfall.catalogue.periods import Calendar
 from footfall.clashes import Candidate, Places, own_clashes, places_of, standing
+from footfall.client_segments import ClientSegment
 from footfall.day_zones import EarlierTimezone, Timezone, clock_of
 from footfall.delivered_days import mistake_of
 from footfall.exchange_rates import Rates
@@ -85,6 +86,8 @@ class Client(Strict):
     """What is delivered."""
     funnels: list[funnel.Funnel] = Field(default_factory=list, max_length=50)
     """Steps to be counted, for the datasets `funnels` and the reports."""
+    segments: list[ClientSegment] = Field(default_factory=list, max_length=200)
+    """Choices of sessions that questions to the API may name."""
     reporting: Rates | None = None
     """A currency that revenue is turned into as well, by rates of one's own
     ([sessions.md](sessions.md#money)).
@@ -142,6 +145,7 @@ class Client(Strict):
             ("export name", [e.name for e in self.exports]),
             ("destination name", [MAIN, *(d.name for d in self.further_destinations)]),
             ("funnel name", [f.name for f in self.funnels]),
+            ("segment name", [s.name for s in self.segments]),
             ("path", [s.path for s in self.sites if s.path]),
             ("API key name", [k.name for k in self.api_keys]),
             ("source name", [s.name for s in self.sources]),

@@ -13,6 +13,9 @@ import maxminddb
 
 log = logging.getLogger("footfall.geo")
 
+#: Below the state folder: where `footfall geoip install` puts tables, and what the one in force is called.
+TABLES_FOLDER = "geoip"
+TABLE = "places.mmdb"
 #: Characters of a city's name that are kept.
 MAX_CITY = 100
 
@@ -73,12 +76,18 @@ class GeoFile:
     It is mapped, not read into memory: replace it by renaming a new one over it, as geoipupdate does.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, may_be_missing: bool = False) -> None:
         self._path = path
+        self._may_be_missing = may_be_missing
         self._signature: object = None
         self._reader: maxminddb.Reader | None = None
         self._warned = False
         self.reload()
+
+    @classmethod
+    def of(cls, named: Path | None, home: Path) -> "GeoFile":
+        """The file that a setting names, else the table that is, or will be, in the state folder."""
+        return cls(named or home / TABLES_FOLDER / "now" / TABLE, may_be_missing=named is None)
 
     def reload(self) -> None:
         """Open the file again where it has changed. Safe in a thread: the reader changes as a whole."""
@@ -95,7 +104,8 @@ class GeoFile:
         self._warned = False
         self._reader = None
         if problem:
-            self._warn(problem)
+            if not self._may_be_missing:
+                self._warn(problem)
             return
         try:
             self._reader = maxminddb.open_database(str(self._path))
@@ -108,7 +118,7 @@ class GeoFile:
         if reader is None:
             return NOWHERE
         try:
-            return _place(reader.get(address))
+            return place_of(reader.get(address))
         except Exception as error:  # its text would quote the address
             # A plain ValueError: no address (a Unix socket), or IPv6 in a file of IPv4.
             if type(error) is not ValueError:
@@ -117,20 +127,30 @@ class GeoFile:
 
     def _warn(self, problem: str) -> None:
         if not self._warned:
-            log.warning("FOOTFALL_GEOIP %s: %s; places stay empty", self._path, problem)
+            log.warning("table of places %s: %s; places stay empty", self._path, problem)
         self._warned = True
 
 
-def _place(record: Any) -> Place:
+def place_of(record: Any) -> Place:
+    """What a record of a table says: as MaxMind and DB-IP write it, or flat (`country_code`, `city`)."""
     if not isinstance(record, dict):
         return NOWHERE
     country = _member(record.get("country"), "iso_code")
     if country is None:
-        return NOWHERE
+        return _flat(record)
     subdivisions = record.get("subdivisions")
     region = _member(subdivisions[0], "iso_code") if isinstance(subdivisions, list) and subdivisions else None
     city = record.get("city")
     return Place(country, region, _member(city.get("names"), "en") if isinstance(city, dict) else None)
+
+
+def _flat(record: dict[str, Any]) -> Place:
+    for name in ("country_code", "country"):
+        code = record.get(name)
+        if isinstance(code, str) and len(code) == 2 and code.isascii() and code.isalpha():
+            city = record.get("city")
+            return Place(code.upper(), None, city[:MAX_CITY] if isinstance(city, str) and city else None)
+    return NOWHERE
 
 
 def _member(part: Any, name: str) -> str | None:

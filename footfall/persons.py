@@ -11,7 +11,7 @@ import msgspec
 
 from footfall.address import parse
 from footfall.event import MAX_ID_LENGTH
-from footfall.geo import MAX_CITY, NOWHERE, Place
+from footfall.geo import MAX_CITY, NO_COUNTRIES, NOWHERE, Place
 from footfall.json_text import without_unreadable
 
 #: Our name of a field → the names under which programs send it; the first that is given counts.
@@ -129,7 +129,7 @@ def _place(said: dict[str, str]) -> Place:
     region = _REGION.fullmatch(said.get("region", "").strip().upper())
     city = said.get("city", "").strip()[:MAX_CITY]
     return Place(
-        country if _COUNTRY.fullmatch(country) else None,
+        country if _COUNTRY.fullmatch(country) and country not in NO_COUNTRIES else None,
         region[1] if region else None,
         city if city and city.isprintable() else None,
     )

@@ -134,7 +134,8 @@ class Settings(BaseSettings):
     geoip: File = setting(
         "FOOTFALL_GEOIP",
         "",
-        "mmdb file of countries or cities (MaxMind, DB-IP); empty: places only from headers of trusted CDNs",
+        "mmdb file of countries or cities (MaxMind, DB-IP) in place of the one that `footfall geoip install` "
+        "put into the state folder; without both: places only from headers of trusted CDNs",
     )
     import_key: Text = setting(
         "FOOTFALL_IMPORT_KEY",

@@ -107,6 +107,21 @@ def changes(connection: duckdb.DuckDBPyConnection, texts: Iterable[str]) -> list
     ).fetchall()
 
 
+def are_modelled(connection: duckdb.DuckDBPyConnection, client_id: str) -> bool:
+    """Whether the models have made a client's sites by these days, where there are models of sites."""
+    if not (
+        has_table(connection, "staging", "stg_web__sites")
+        and has_table(connection, "intermediate", "modelled_settings")
+    ):
+        return True
+    return not run(
+        connection,
+        "SELECT 1 FROM staging.stg_web__sites WHERE client_id = ? AND (client_id, site_id, settings) NOT IN "
+        "(SELECT client_id, name, settings FROM intermediate.modelled_settings WHERE kind = 'site') LIMIT 1",
+        [client_id],
+    ).fetchall()
+
+
 def _known(connection: duckdb.DuckDBPyConnection) -> dict[str, tuple[str, date, date]]:
     run(connection, "CREATE SCHEMA IF NOT EXISTS ingest")
     for table, columns in TABLES.items():

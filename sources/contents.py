@@ -13,6 +13,7 @@ import re
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
@@ -204,7 +205,8 @@ def _cut(text: bytes, longest: int) -> bytes:
 def content_pieces(path: Path, *, is_plain_read: bool = True) -> Iterator[bytes]:
     """The file's content, decompressed, piece by piece. Raises FootfallError where it cannot be had.
 
-    `is_plain_read` false: nothing of a file that is not compressed.
+    UTF-16 behind its mark, as spreadsheets and Matomo write it, becomes UTF-8. `is_plain_read` false: nothing
+    of a file that is not compressed.
     """
     try:
         with path.open("rb") as file:
@@ -213,13 +215,13 @@ def content_pieces(path: Path, *, is_plain_read: bool = True) -> Iterator[bytes]
             _require_plain(path, magic, _PACKED)
             pieces = _decompressed(file, magic)
             if pieces is not None:
-                yield from _within(path, pieces)
+                yield from _as_utf8(_within(path, pieces))
             elif magic and path.suffix in _NAMED:
                 raise FootfallError(
                     f"{path} is named {path.suffix} but is not compressed that way: rename or export it again"
                 )
             elif is_plain_read:
-                yield from _pieces(file)
+                yield from _as_utf8(_pieces(file))
     except FileNotFoundError:
         raise FootfallError(f"{path} does not exist: check the path of the file") from None
     except lzma.LZMAError as error:
@@ -249,6 +251,19 @@ def _decompressed(file: BinaryIO, magic: bytes) -> Iterator[bytes] | None:
     if magic.startswith(_XZ):
         return _xz_pieces(file)
     return None
+
+
+def _as_utf8(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    first = next(pieces, b"")
+    while 0 < len(first) < 2 and (more := next(pieces, b"")):
+        first += more
+    if first[:2] not in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        yield from chain([first] if first else [], pieces)
+        return
+    decoder = codecs.getincrementaldecoder("utf-16")("replace")
+    for piece in chain([first], pieces):
+        yield decoder.decode(piece).encode()
+    yield decoder.decode(b"", final=True).encode()
 
 
 def _within(path: Path, pieces: Iterator[bytes]) -> Iterator[bytes]:

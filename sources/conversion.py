@@ -25,16 +25,18 @@ from footfall.clients import Client, Site
 from footfall.consent import reduced_user_agent
 from footfall.errors import FootfallError
 from footfall.event import MAX_USER_AGENT, Refusal, Refused
+from footfall.geo import NOWHERE, Place
 from footfall.hours import floor
 from footfall.salts import Salts
 from footfall.scrub import scrub_user_agent
-from footfall.scrub_addresses import Look, Signs, address_signs, look, may_say, without_own_address
+from footfall.scrub_addresses import Look, Signs, look, may_say, without_own_address
 from footfall.sql import run, sql
 from sources.bad_lines import BadLines
 from sources.event_names import EventNames
 from sources.layouts import Layout
 from sources.log_formats import LogFormat
 from sources.log_privacy import take_out_own_addresses, take_out_personal_data
+from sources.log_senders import find_senders
 from sources.repeated_lines import RepeatedLines
 from sources.request_lines import (
     OF_CLOUDFRONT,
@@ -45,7 +47,7 @@ from sources.request_lines import (
     request_ids,
     stored_line,
 )
-from sources.requests import NO_ADDRESS, TOO_LARGE, begin, judge, sender
+from sources.requests import TOO_LARGE, begin, judge
 from sources.staged_hours import StagedHours, runs_of
 from sources.temporary_tables import make_table
 from sources.visitor_turns import VisitorTurns
@@ -71,6 +73,8 @@ class Receiver:
     page_rule: PageRule | None = USUAL_PAGES
     keeps_requests: bool | None = None
     trusted: tuple[Network, ...] = ()
+    #: Where an address is, as far as the log does not say it itself.
+    place: Callable[[str], Place] = lambda _: NOWHERE
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
@@ -177,7 +181,7 @@ class Conversion:
             "objects",
             {"object": (list(self._keys), pa.int64()), "object_key": list(self._keys.values())},
         )
-        self._find_senders()
+        self._signs = find_senders(connection, self._to.trusted, self._to.place)
         self._count()
         take_out_personal_data(connection)
         take_out_own_addresses(connection, self._signs)
@@ -191,49 +195,6 @@ class Conversion:
         self._staged.end_round()
         last = max(self._keys)
         self._keys = {last: self._keys[last]}
-
-    def _find_senders(self) -> None:
-        """The temporary table `senders`: what is written → the address. Who says none, has a problem.
-
-        And two views: `requests`, the rows of `judged` without one, and `sent_requests`, with addresses.
-        """
-        rows = run(
-            self._connection, "SELECT DISTINCT sender, forwarded FROM judged WHERE problem IS NULL"
-        ).fetchall()
-        found = [_known_sender(written, forwarded, self._to.trusted) for written, forwarded in rows]
-        self._signs = {address: address_signs(address) for address in found if address is not None}
-        signs = [None if address is None else self._signs[address] for address in found]
-        make_table(
-            self._connection,
-            "senders",
-            {
-                "sender": [row[0] for row in rows],
-                "forwarded": [row[1] for row in rows],
-                "address": found,
-                "decimals": ([each and each.fewest_decimal for each in signs], pa.int32()),
-                "hexadecimals": ([each and each.fewest_hexadecimal for each in signs], pa.int32()),
-            },
-        )
-        if None in found:
-            run(
-                self._connection,
-                "UPDATE judged SET problem = $problem FROM senders WHERE judged.sender = senders.sender "
-                "AND judged.forwarded IS NOT DISTINCT FROM senders.forwarded AND senders.address IS NULL "
-                "AND judged.problem IS NULL",
-                {"problem": NO_ADDRESS},
-            )
-
-        run(
-            self._connection,
-            "CREATE OR REPLACE TEMP VIEW requests AS "
-            "SELECT judged.* EXCLUDE (problem) FROM judged WHERE problem IS NULL",
-        )
-        run(
-            self._connection,
-            "CREATE OR REPLACE TEMP VIEW sent_requests AS SELECT requests.*, address, decimals, hexadecimals "
-            "FROM requests JOIN senders ON requests.sender = senders.sender "
-            "AND requests.forwarded IS NOT DISTINCT FROM senders.forwarded",
-        )
 
     def _count(self) -> None:
         found = run(
@@ -381,11 +342,6 @@ class Conversion:
 
 
 _TYPES = sql("CASE WHEN is_page_view THEN ['request', 'page_view'] ELSE ['request'] END")
-
-
-@lru_cache(maxsize=1 << 15)
-def _known_sender(written: str, forwarded: str | None, trusted: tuple[Network, ...]) -> str | None:
-    return sender(written, forwarded, trusted)
 
 
 @lru_cache(maxsize=4096)

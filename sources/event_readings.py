@@ -17,10 +17,19 @@ from sources.tools.rows import Row, json_rows, tool_rows
 
 @dataclass(frozen=True)
 class Found:
-    """An event of a row; `own_id`: what is unique of it, for one that brings no id."""
+    """An event of a row; `own_id`: what is unique of it, for one that brings no id. `raw`: see Unread."""
 
     event: dict[str, Any]
     own_id: str
+    raw: bytes | None = None
+
+
+@dataclass(frozen=True)
+class Unread:
+    """What of a row is no event. `raw`: its text, where it is one of several that a row holds."""
+
+    refused: Refused
+    raw: bytes | None = None
 
 
 class Reading(Protocol):
@@ -30,7 +39,7 @@ class Reading(Protocol):
         """Its rows; `seen` gets all of its bytes. Raises FootfallError where it is no such file."""
         ...
 
-    def events(self, row: Row, host: str) -> Iterator[Found | Refused]:
+    def events(self, row: Row, host: str) -> Iterator[Found | Unread]:
         """What a row holds. `host` stands for a page that names none."""
         ...
 
@@ -48,7 +57,7 @@ class Lines:
         """See Reading."""
         return json_rows(path, seen)
 
-    def events(self, row: Row, host: str) -> Iterator[Found | Refused]:
+    def events(self, row: Row, host: str) -> Iterator[Found | Unread]:
         """See Reading."""
         event = row.fields or {}
         own_id = f"import-{self.file_name[:24]}-{row.number}"
@@ -56,7 +65,7 @@ class Lines:
             try:
                 older = translate(row.raw, None, host)
             except Refused as refused:
-                yield refused
+                yield Unread(refused)
                 return
             if older is not None:
                 event = msgspec.json.decode(older.raw)
@@ -75,17 +84,18 @@ class ToolRows:
         """See Reading."""
         return tool_rows(path, self.tool, seen)
 
-    def events(self, row: Row, host: str) -> Iterator[Found | Refused]:
+    def events(self, row: Row, host: str) -> Iterator[Found | Unread]:
         """See Reading."""
         for part in self.tool.parts(row.fields or {}):
             name = self.names.of_row(msgspec.json.encode([self.tool.name, *part], order="deterministic"))
             self.seen[name] += 1
+            raw = msgspec.json.encode(part.own) if part.around else None
             try:
                 event = self.tool.event(part, host)
             except Refused as refused:
-                yield refused
+                yield Unread(refused, raw)
                 continue
             except RecursionError:
-                yield Refused(Refusal.TOO_DEEP)
+                yield Unread(Refused(Refusal.TOO_DEEP), raw)
                 continue
-            yield Found(event, f"import-{name[:32]}-{self.seen[name]}")
+            yield Found(event, f"import-{name[:32]}-{self.seen[name]}", raw)

@@ -44,7 +44,7 @@ from footfall.scrub_names import kind_of
 from footfall.store import ObjectStore
 from sources.contents import require_bounded
 from sources.event_names import EventNames
-from sources.event_readings import Found, Lines, Reading, ToolRows
+from sources.event_readings import Found, Lines, Reading, ToolRows, Unread
 from sources.importer import MAX_KEPT_BYTES, ImportReport, KeptLines
 from sources.tools.export import Tool, tools
 from sources.tools.rows import Row
@@ -128,12 +128,16 @@ def import_events(
     read = reading(file_name)
     for row in read.rows(path, digest.update):
         count = 0
+        whole = row.raw
         for given in _of_row(row, read, latest, to.site.page_host):
             count += 1
-            if isinstance(given, Refused):
+            if isinstance(given, Unread):
                 refusals += 1
                 receipt = Receipt(to.client.client_id, to.site.site_id, last_good, None, "")
-                line = refused_line(given, receipt, row.raw)
+                # What surrounds the events of a row stands with the first that is refused, and once.
+                raw = whole or given.raw or row.raw
+                whole = b"" if given.raw is not None else row.raw
+                line = refused_line(given.refused, receipt, raw)
                 kept.add(last_good, _without_addresses(line, _addresses(row.raw)))
                 continue
             last_good = given.at
@@ -185,8 +189,8 @@ def _survey(path: Path, reading: Reading, tool: Tool | None, latest: datetime, h
                 _require_export(path, tool, head)
         if first_good is None:
             for given in _of_row(row, reading, latest, host):
-                if isinstance(given, Refused):
-                    first_problem = first_problem or given
+                if isinstance(given, Unread):
+                    first_problem = first_problem or given.refused
                 else:
                     first_good = first_good or given.at
     if rows == 0:
@@ -227,16 +231,16 @@ class _Given:
     addresses: tuple[str, ...]
 
 
-def _of_row(row: Row, reading: Reading, latest: datetime, host: str) -> Iterator[_Given | Refused]:
+def _of_row(row: Row, reading: Reading, latest: datetime, host: str) -> Iterator[_Given | Unread]:
     """The events of a row, each by itself."""
     if row.problem is not None:
-        yield row.problem
+        yield Unread(row.problem)
         return
     for found in reading.events(row, host):
         try:
-            yield found if isinstance(found, Refused) else _given(found, latest)
+            yield found if isinstance(found, Unread) else _given(found, latest)
         except Refused as refused:
-            yield refused
+            yield Unread(refused, found.raw)
 
 
 def _given(found: Found, latest: datetime) -> _Given:

@@ -8,7 +8,7 @@ and of LATENESS before them, and takes in what its record does not list yet, or 
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,6 +18,7 @@ import duckdb
 
 from footfall.clients import Client, LogSource, Site
 from footfall.errors import FootfallError
+from footfall.geo import NOWHERE, Place
 from footfall.hours import between
 from footfall.keys import SAFE_KEY, source_record
 from footfall.salts import Salts
@@ -86,14 +87,17 @@ def take_in(
     names: EventNames,
     start: datetime,
     end: datetime,
+    *,
+    place: Callable[[str], Place] = lambda _: NOWHERE,
 ) -> TakenIn:
     """Convert every log object named for an hour in [start - LATENESS, end) that is new, or has grown.
 
     The record is written after the raw objects: a crash between the two brings the same events once more,
-    which ingest marks as duplicates. Raises StoreError when either store fails; what was done is done.
+    which ingest marks as duplicates. `place`: where an address is, of lines that say no
+    country. Raises StoreError when either store fails; what was done is done.
     """
     taken = TakenIn()
-    receiver = receiver_of(client, site, source, Salts(lake), names)
+    receiver = replace(receiver_of(client, site, source, Salts(lake), names), place=place)
     for hour in between(start - LATENESS, end):
         known = _record(lake, client, source, hour)
         found = {info.key: info.size for info in _named(bucket, source, hour)}

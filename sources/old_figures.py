@@ -68,8 +68,6 @@ def _text(path: Path) -> str:
         data += piece
         if len(data) > MAX_BYTES:
             raise FootfallError(f"{path} holds more than {MAX_BYTES} bytes, as no table of days does")
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return data.decode("utf-16", "replace")
     return data.decode("utf-8-sig", "replace")
 
 
@@ -101,8 +99,9 @@ def _day(cell: str) -> date | None:
 
 def _number(cell: str) -> float | None:
     text = cell.strip().replace("\u00a0", "").replace(" ", "")
-    if re.fullmatch(r"\d{1,3}(,\d{3})+", text):
-        text = text.replace(",", "")
+    # Counts are whole: what stands between three digits each is no decimal point.
+    if re.fullmatch(r"\d{1,3}([.,'’]\d{3})+", text):
+        text = re.sub(r"[.,'’]", "", text)
     try:
         value = float(text)
     except ValueError:

@@ -24,7 +24,7 @@ from api.asking import (
     rows_of,
 )
 from api.bodies import check_json, place_of
-from api.comparing import labels, partners
+from api.comparing import Label, labels, partners
 from api.cursors import cursor_of, offset_of
 from api.measures import TIMES, dimensions, metrics
 from api.problems import Problem
@@ -73,11 +73,11 @@ def timeseries(
     metrics: Metrics = "visitors,page_views",
     site_id: SiteId = None,
     date_range: Range = "30d",
-    interval: Annotated[str, Query(pattern="^(day|week|month)$")] = "day",
+    interval: Annotated[str, Query(pattern="^(hour|day|week|month)$")] = "day",
     filters: Filters = None,
     compare: Compare = None,
 ) -> Response:
-    """Metrics by day, week or month."""
+    """Metrics by hour, day, week or month."""
     return answered(
         request, _question(metrics, site_id, date_range, [f"time:{interval}"], filters, compare, None, 10_000)
     )
@@ -164,7 +164,7 @@ def answered(request: Request, question: Question) -> Response:
     found = plan(client, site, question, days)
     time = next((each for each in found.dimensions if each in TIMES), None)
     beside = _beside(time, question, days, before)
-    sources = {table: tables.source(table) for table in sorted({*found.asked, "daily_metrics"})}
+    sources = {table: tables.source(table) for table in sorted({*found.tables, "daily_metrics"})}
     reached = tables.complete_through()
     asked = question.model_dump_json()
     about = (site.site_id, client.client_id, str(days), str(before), str(sources))
@@ -207,7 +207,7 @@ def answered(request: Request, question: Question) -> Response:
 
 def _beside(
     time: str | None, question: Question, days: Days, before: Days | None
-) -> Mapping[date, date] | None:
+) -> Mapping[Label, Label] | None:
     """Each day, week or month → that of the other time; None where no other is asked for."""
     if before is None or question.compare is None:
         return None
@@ -220,17 +220,17 @@ def _row(
     found: Plan,
     question: Question,
     row: tuple[tuple[Any, ...], list[Any]],
-    beside: Mapping[date, date] | None,
+    beside: Mapping[Label, Label] | None,
     earlier: dict[tuple[Any, ...], list[Any]],
     final: Any,
     is_all_final: bool,
 ) -> dict[str, Any]:
     dims, values = row
-    is_final = (
-        bool(final.get(dims[found.dimensions.index("time:day")], False))
-        if "time:day" in found.dimensions
-        else is_all_final
-    )
+    is_final = is_all_final
+    for name, each in zip(found.dimensions, dims, strict=True):
+        if name in ("time:day", "time:hour"):
+            day = each if name == "time:day" else date.fromisoformat(each[:10])
+            is_final = bool(final.get(day, False))
     said: dict[str, Any] = {
         "dimensions": [_shown(each) for each in dims],
         "metrics": values,

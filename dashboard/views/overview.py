@@ -9,11 +9,12 @@ import streamlit as st
 from api.comparing import labels, partners
 from api.ranges import Days
 from dashboard import charts, parts, shown
-from dashboard.address import FIGURES
+from dashboard.address import FIGURES, INTERVALS
 from dashboard.app_paths import SHAPES
 from dashboard.desk import Desk, Row
-from dashboard.notes import notes_of
+from dashboard.notes import may_write, notes_of, remove, write, written
 from dashboard.words import say, title_of
+from footfall.access.day_notes import MOST_TEXT
 
 #: Panel → list → the dimension that it is of.
 PANELS: dict[str, dict[str, str]] = {
@@ -37,8 +38,6 @@ PANELS: dict[str, dict[str, str]] = {
 }
 #: What the table of a list has beside visitors, where there is such a thing.
 MORE = ("visitors", "sessions", "page_views", "bounce_rate", "avg_session_seconds", "conversion_rate")
-#: Days that are shown of a period of one day.
-AROUND = 14
 
 
 def show(desk: Desk) -> None:
@@ -71,28 +70,27 @@ def show(desk: Desk) -> None:
 
 def _chart(desk: Desk, able: Sequence[str], finals: dict[str, bool]) -> None:
     metric = desk.view.measure if desk.view.measure in able else able[0]
-    is_one = desk.days[0] == desk.days[1]
-    days = (desk.days[0] - timedelta(days=AROUND - 1), desk.days[1]) if is_one else desk.days
-    if is_one:
-        more = desk.get("/v1/quality", site_id=desk.site.site_id, date_range=f"{days[0]},{days[1]}")
-        finals = {row["date"]: bool(row["is_final"]) for row in more["rows"]}
-    interval = desk.view.by(days)
+    intervals = [each for each in INTERVALS if each != "hour" or desk.can(metric, ["time:hour"])]
+    intervals = [each for each in intervals if each != "hour" or desk.is_short]
+    interval = desk.view.by(desk.days)
+    interval = interval if interval in intervals else "day"
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        st.markdown(f"**{say(metric)}**" + (f"  :gray[{say('single_day')}]" if is_one else ""))
+        st.markdown(f"**{say(metric)}**")
         key = f"w_interval_{interval}"
         st.segmented_control(
             say("interval"),
-            ("day", "week", "month"),
+            intervals,
             default=interval,
             key=key,
             format_func=lambda each: say(f"i_{each}"),
             label_visibility="collapsed",
             on_change=lambda: parts.go(interval=st.session_state[key] or ""),
         )
-    rows = series(desk, metric, days, interval, finals)
-    notes = notes_of(desk, days)
-    text = say("chart_text", measure=say(metric), interval=say(f"i_{interval}"), days=shown.days(*days))
-    parts.draw(charts.over_time(rows, metric, notes), key=f"chart_{metric}_{interval}", text=text)
+    rows = series(desk, metric, interval, finals)
+    notes = notes_of(desk, desk.days)
+    text = say("chart_text", measure=say(metric), interval=say(f"i_{interval}"), days=shown.days(*desk.days))
+    chart = charts.over_time(rows, metric, notes, is_by_hour=interval == "hour")
+    parts.draw(chart, key=f"chart_{metric}_{interval}", text=text)
     parts.behind(
         [
             {"date": row["label"], metric: row["value"], "then": row["before"], "state": row["state"]}
@@ -101,71 +99,88 @@ def _chart(desk: Desk, able: Sequence[str], finals: dict[str, bool]) -> None:
         ("date", metric, "then", "state"),
         name="chart",
     )
+    if notes or may_write(desk):
+        with st.expander(say("notes"), key="x_notes"):
+            _notes(desk, notes)
+
+
+def _notes(desk: Desk, notes: Sequence[dict[str, Any]]) -> None:
     if notes:
-        with st.expander(say("notes")):
-            parts.plain_table(
-                [{"date": each["label"], "note": each["note"]} for each in notes], ("date", "note")
+        parts.plain_table([{"date": each["label"], "note": each["note"]} for each in notes], ("date", "note"))
+    if not may_write(desk):
+        return
+    with st.form("note", border=False, clear_on_submit=True):
+        left, middle, right = st.columns([1, 3, 1], vertical_alignment="bottom")
+        left.date_input(say("date"), desk.days[1], max_value=desk.today, key="w_note_day")
+        middle.text_input(say("note"), key="w_note_text", max_chars=MOST_TEXT)
+        right.form_submit_button(say("add_note"), width="stretch", on_click=_write, args=(desk,))
+    for note in written(desk):
+        if desk.days[0] <= note.day <= desk.days[1]:
+            st.button(
+                f"{say('remove')}: {parts.plain(shown.day(note.day))} {parts.plain(note.text)}",
+                key=f"w_note_{note.id}",
+                type="tertiary",
+                on_click=remove,
+                args=(desk, note),
             )
 
 
-def series(
-    desk: Desk, metric: str, days: Days, interval: str, finals: dict[str, bool]
-) -> list[dict[str, Any]]:
-    """Each day, week or month: its value, that beside it in the compared days, and whether it is final.
+def _write(desk: Desk) -> None:
+    """In a callback. An empty note is none."""
+    text = st.session_state["w_note_text"].strip()
+    if text:
+        write(desk, st.session_state["w_note_day"], text)
+
+
+def series(desk: Desk, metric: str, interval: str, finals: dict[str, bool]) -> list[dict[str, Any]]:
+    """Each hour, day, week or month: its value, that beside it in the compared days, whether it is final.
 
     A count that no row has is zero from the first day of the site on; a share is nothing.
     """
-    time = f"time:{interval}"
-    found = {row.of[0]: row.figures[metric] for row in desk.rows([metric], [time], days=days)}
-    before = desk.before if days == desk.days else None
+    time, days, before = f"time:{interval}", desk.days, desk.before
+    found = {row.of[0]: row.figures[metric] for row in desk.rows([metric], [time])}
     earlier: dict[str, Any] = {}
-    beside: dict[date, date] = {}
+    beside: dict[str, str] = {}
     if before is not None:
         earlier = {row.of[0]: row.figures[metric] for row in desk.rows([metric], [time], days=before)}
-        beside = dict(partners(time, desk.view.compare, days, before, is_by_weekday=desk.view.is_by_weekday))
-    is_count = metric in ("visitors", "sessions", "page_views")
-    reached = desk.complete_through
+        pairs = partners(time, desk.view.compare, days, before, is_by_weekday=desk.view.is_by_weekday)
+        beside = {str(label): str(there) for label, there in pairs.items()}
     rows = []
-    for label in labels(time, days):
-        if label > desk.today:
+    for label in map(str, labels(time, days)):
+        if label > desk.now_here:
             break
         there = beside.get(label)
-        value = found.get(label.isoformat(), 0 if is_count and label >= desk.first else None)
-        then = (
-            earlier.get(there.isoformat(), 0 if is_count and there >= desk.first else None) if there else None
-        )
-        is_final = _is_final(label, interval, days, finals)
+        value = found.get(label, _none(desk, metric, label))
+        then = earlier.get(there, _none(desk, metric, there)) if there else None
+        is_final = _is_final(date.fromisoformat(label[:10]), interval, days, finals)
         rows.append(
             {
-                "date": label.isoformat(),
-                "label": shown.day(label),
+                "date": shown.in_charts(label),
+                "label": shown.time(label),
                 "value": value,
                 "before": then,
                 "shown": shown.figure(metric, value),
-                "shown_before": f"{shown.figure(metric, then)} ({shown.day(there)})"
-                if there
-                else shown.NOTHING,
+                "shown_before": f"{shown.figure(metric, then)} ({shown.time(there)})" if there else "",
                 "is_final": is_final,
                 "state": say("final" if is_final else "provisional"),
             }
         )
-    return rows if reached else [{**row, "is_final": False, "state": say("provisional")} for row in rows]
+    return rows
 
 
-def _is_final(label: date, interval: str, days: Days, finals: dict[str, bool]) -> bool:
-    """Whether each day of a day, week or month is final; a day of which there is no row counts for nothing
-    where it is not the last."""
-    if interval == "day":
-        return finals.get(label.isoformat(), label < days[1])
-    length = 7 if interval == "week" else 31
-    inside = [
-        label + timedelta(days=n)
-        for n in range(length)
-        if interval == "week" or (label + timedelta(days=n)).month == label.month
-    ]
-    return all(finals.get(each.isoformat(), each < days[1]) for each in inside if each <= days[1]) and (
-        inside[-1] <= days[1]
-    )
+def _none(desk: Desk, metric: str, label: str) -> int | None:
+    """What a metric is where no row is."""
+    is_count = metric in ("visitors", "sessions", "page_views")
+    return 0 if is_count and label[:10] >= desk.first.isoformat() else None
+
+
+def _is_final(day: date, interval: str, days: Days, finals: dict[str, bool]) -> bool:
+    """Whether each day of what begins with `day` is final. One without a row is, unless it is the last."""
+    length = {"week": 7, "month": 31}.get(interval, 1)
+    inside = [day + timedelta(days=n) for n in range(length)]
+    if interval == "month":
+        inside = [each for each in inside if each.month == day.month]
+    return all(finals.get(each.isoformat(), each < days[1]) for each in inside)
 
 
 def _panel(desk: Desk, panel: str, total: float | None) -> None:

@@ -107,8 +107,8 @@ HOME: tuple[Place, ...] = (
     ),
     Place(
         "access.sqlite",
-        "the operator's API keys as hashes, when each key was last used at the API, answers to acts; people "
-        "and share links of the dashboard",
+        "the operator's API keys as hashes, when each key was last used at the API, answers to acts; people, "
+        "share links and notes of the dashboard",
         "`footfall keys`, `footfall api`, `footfall dashboard`",
         Keep.BACKUP,
         Kind.SQLITE,
@@ -181,6 +181,14 @@ HOME: tuple[Place, ...] = (
         Kind.FOLDER,
         is_personal=True,
         has_version=True,
+    ),
+    Place(
+        "geoip",
+        "the table that says where addresses are, with its licence; `now` is a link to the one in force",
+        "`footfall geoip install`",
+        Keep.AGAIN,
+        Kind.FOLDER,
+        again="`footfall geoip install`",
     ),
     Place(
         "listings.sqlite",

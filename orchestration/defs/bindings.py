@@ -41,6 +41,7 @@ def resources() -> dg.Definitions:
                 home=str(settings.home),
                 ledger_path=str(settings.ledger),
                 dbt_folder=str(settings.home / "dbt"),
+                geoip=str(settings.geoip) if settings.geoip is not None else None,
             ),
             "settings": dg.ResourceDefinition.hardcoded_resource(
                 settings, description="The settings, as they were when the code location was loaded."

@@ -27,6 +27,7 @@ from orchestration.delivery.moved_days import follow
 from orchestration.delivery.places import Places
 from orchestration.delivery.progress import IngestedHours
 from orchestration.delivery.receipts import Receipts
+from orchestration.delivery.restated import MOVED_DAYS
 from orchestration.delivery.selection import Marts
 from orchestration.delivery.send import Outcome
 from orchestration.delivery.slices import Slices, sliced
@@ -34,7 +35,8 @@ from orchestration.delivery.slices import Slices, sliced
 #: Clients delivered to at a time. More wait less for slow buckets and take more memory: a file of each is
 #: held while it is sent.
 WORKERS = 4
-#: How far back each run looks for changed periods, beside the one sweep a day over everything.
+#: How far back each run looks for changed periods, beside the one sweep a day over everything, and days that
+#: a newer time zone database tells otherwise.
 LOOK_BACK = LATE_TOLERANCE + timedelta(days=2)
 
 
@@ -79,11 +81,13 @@ def deliver_all(
     workers: int = WORKERS,
     reason: str = "late",
     is_with_restated: bool = True,
+    moved_days: int = MOVED_DAYS,
 ) -> Generator[Report, None, None]:
     """Deliver every order, in the order given, each report as soon as it and those before it are done.
 
-    `is_sweep`: look for changes in periods of any age. An exception that is no failure of a delivery (a
-    person stops the run) ends the pool after the deliveries that are under way.
+    `is_sweep`: look for changes in periods of any age; `moved_days`: so many of those that a newer time zone
+    database tells otherwise, of an export. An exception that is no failure of a delivery (a person stops the
+    run) ends the pool after the deliveries that are under way.
     """
     todo = list(orders)
     asked = [period.start for order in todo for period in order.periods]
@@ -117,6 +121,7 @@ def deliver_all(
                     receipts=receipts,
                     slices=slices,
                     marts=marts,
+                    moved_days=moved_days,
                 )
                 reports.append(_deliver(deliverer, order, desk, reason, is_with_restated, stopped))
         troubles = publish(ledger, desk, mine[0].client, places)

@@ -31,11 +31,12 @@ from orchestration.delivery.places import BACKUP, Places
 from orchestration.delivery.progress import IngestedHours
 from orchestration.delivery.receipts import Receipts
 from orchestration.delivery.render import Files, Rendered, preview
+from orchestration.delivery.restated import MOVED_DAYS, Restated
 from orchestration.delivery.selection import Marts, Selection, select
 from orchestration.delivery.send import Outcome, Sender, Taken, manifest_there
 from orchestration.delivery.slices import Slices
 from orchestration.delivery.states import Facts, Seen, Step, next_step
-from orchestration.delivery.turn import Turn, has_moved
+from orchestration.delivery.turn import Turn
 
 #: A delivery whose number is taken is tried under the next one; a lost ledger can take many turns.
 _TURNS = 200
@@ -61,6 +62,7 @@ class Deliverer:
         receipts: Receipts,
         slices: Slices | None = None,
         marts: Marts | None = None,
+        moved_days: int = MOVED_DAYS,
     ) -> None:
         self._connection = connection
         self._client = client
@@ -78,6 +80,9 @@ class Deliverer:
         self._sending: Sender | None = None
         self._files = Files(connection)
         self._zones = ZoneChanges(connection, client)
+        self._restated = Restated(
+            client, export, ledger, digests, self._zones, self._selection, most=moved_days
+        )
 
     def _selection(self) -> Selection:
         """The export against today's tables. Raises ConfigError where they do not fit."""
@@ -95,27 +100,8 @@ class Deliverer:
         return self._sending
 
     def restated(self) -> list[Period]:
-        """Periods delivered before whose rows or columns have changed since, as far back as digests go.
-
-        Other columns are a reason only for periods that can still change: nobody wants years of files again
-        because of one more column. `footfall deliveries restate` does that when it is wanted.
-        """
-        since = self._digests.since
-        recent = self._desk.now() - datasets.LATE_TOLERANCE
-        delivered = self._ledger.latest_delivered(self._client.client_id, self._export.name, since)
-        if not delivered:
-            return []
-        selection = self._selection()
-        digests = self._digests.of(selection)
-        return [
-            self._calendar.at(start)
-            for start, row in sorted(delivered.items())
-            if (
-                row.digest != digests.get(start, "0") or has_moved(row, self._calendar.at(start))
-                if row.schema_id in (None, selection.schema_id)
-                else start >= recent
-            )
-        ]
+        """Periods delivered before that have changed since."""
+        return self._restated.periods(self._desk.now())
 
     def open(self, now: datetime) -> list[Period]:
         """Periods whose delivery came to no end and is due again."""

@@ -27,16 +27,23 @@ class Digests:
         self._connection = utc_cursor(connection)
         self._lock = threading.Lock()
         self.since = since
-        self._found: dict[tuple[str, ...], dict[str, dict[datetime, str]]] = {}
+        self._found: dict[tuple[object, ...], dict[str, dict[datetime, str]]] = {}
 
     def of(self, selection: Selection) -> dict[datetime, str]:
         """Start of period (UTC) → digest, for one export, from `since` on; of periods that have rows."""
+        return self._of(selection, self.since)
+
+    def of_years(self, selection: Selection, first: datetime) -> dict[datetime, str]:
+        """The same from the year on that a time lies in: many exports ask for the same."""
+        return self._of(selection, datetime(first.year, 1, 1, tzinfo=UTC))
+
+    def _of(self, selection: Selection, since: datetime | None) -> dict[datetime, str]:
         bucket = self._bucket(selection)
         zone = selection.calendar.zone
-        query = (selection.dataset.name, bucket, zone, selection.not_held, *selection.sources)
+        query = (since, selection.dataset.name, bucket, zone, selection.not_held, *selection.sources)
         with self._lock:
             if query not in self._found:
-                self._found[query] = self._scan(selection, bucket)
+                self._found[query] = self._scan(selection, bucket, since)
         return self._found[query].get(selection.client.client_id, {})
 
     def one(self, selection: Selection, period: Period) -> str:
@@ -73,16 +80,18 @@ class Digests:
             moment=names([str(dataset.moment)], "source"),
         )
 
-    def _scan(self, selection: Selection, bucket: Sql) -> dict[str, dict[datetime, str]]:
+    def _scan(
+        self, selection: Selection, bucket: Sql, since: datetime | None
+    ) -> dict[str, dict[datetime, str]]:
         columns = names(selection.sources, "source")
         dataset = selection.dataset
         bound = selection.clock
         where, values = sql("true"), []
-        if self.since is not None:
+        if since is not None:
             kind = "DATE" if dataset.day else "TIMESTAMPTZ"
             where = sql("{bound} >= CAST(? AS {kind})", bound=names([bound], "source"), kind=kind_of(kind))
             # A period that began before is cut by this, and nobody may take its digest from here.
-            values = [self.since.strftime("%Y-%m-%d") if dataset.day else self.since.isoformat()]
+            values = [since.strftime("%Y-%m-%d") if dataset.day else since.isoformat()]
         found = run(
             self._connection,
             "SELECT source.client_id, {bucket}, count(*), bit_xor(hash({columns})), "

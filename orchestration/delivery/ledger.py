@@ -106,6 +106,21 @@ class Held:
     objects: tuple[tuple[str, int], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Newest:
+    """What says whether the newest delivered revision of a period is still right; of any number of periods.
+
+    `said`: where its manifest says that a day begins and ends, as a manifest writes it; `tzdata`: by which
+    release of the time zone database. Of an hour nothing.
+    """
+
+    period_start: datetime
+    digest: str | None
+    schema_id: str | None
+    said: tuple[str | None, str | None] = (None, None)
+    tzdata: str = ""
+
+
 class Ledger:
     """Rows of deliveries, durable after each call. One object may be used by several threads."""
 
@@ -173,16 +188,34 @@ class Ledger:
             (client_id, export, text_of(start), text_of(end)),
         )
 
-    def latest_delivered(
-        self, client_id: str, export: str, since: datetime | None = None
-    ) -> dict[datetime, LedgerRow]:
-        """Period → its newest delivered revision, for an export's periods from `since` on."""
-        rows = self._select(
-            "WHERE client_id = ? AND export = ? AND period_start >= ? "
-            "AND state IN ('committed', 'notified') ORDER BY revision",
-            (client_id, export, text_of(since) if since else ""),
+    def newest(
+        self, client_id: str, export: str, since: datetime | None = None, *, is_day: bool = False
+    ) -> Iterator[Newest]:
+        """Of each period from `since` on its newest delivered revision, oldest period first."""
+        found = self.connection().execute(
+            _NEWEST, (client_id, export, text_of(since) if since else "", is_day)
         )
-        return {row.period_start: row for row in rows}
+        for start, digest, schema_id, said in found:
+            begin, end, tzdata = json.loads(said) if said else (None, None, None)
+            yield Newest(datetime.fromisoformat(start), digest, schema_id, (begin, end), tzdata or "")
+
+    def were_days_compared(self, client_id: str, export: str, release: str) -> bool:
+        """Whether all days of an export are as a release of the time zone database tells them."""
+        found = self.connection().execute(
+            "SELECT 1 FROM compared_days WHERE client_id = ? AND export = ? AND release = ?",
+            (client_id, export, release),
+        )
+        return bool(found.fetchone())
+
+    def note_days_compared(self, client_id: str, export: str, release: str) -> None:
+        """They are now; by what an earlier release told nobody goes any more."""
+        self._write(
+            (
+                "INSERT INTO compared_days VALUES (?, ?, ?) "
+                "ON CONFLICT (client_id, export) DO UPDATE SET release = excluded.release",
+                (client_id, export, release),
+            )
+        )
 
     def held(self, client_id: str, export: str, place: str) -> list[Held]:
         """Of each period the newest delivered revision, where it arrived in a bucket; the newest first."""
@@ -254,6 +287,53 @@ class Ledger:
             (f"UPDATE revisions SET period_start = ? {_WHERE}", (start, *row.identity)),
             (f"UPDATE copies SET period_start = ? {_WHERE}", (start, *row.identity)),
         )
+
+    def walk(
+        self,
+        client_id: str | None = None,
+        export: str | None = None,
+        start: datetime | None = None,
+        end: datetime | None = None,
+    ) -> Iterator[LedgerRow]:
+        """The rows of periods that begin in [start, end), in the order of their keys; None is all.
+
+        A few are held at a time, whatever their number, and the rows may be changed meanwhile.
+        """
+        wanted = [
+            (condition, value)
+            for condition, value in (
+                ("client_id = ?", client_id),
+                ("export = ?", export),
+                ("period_start >= ?", text_of(start) if start else None),
+                ("period_start < ?", text_of(end) if end else None),
+            )
+            if value is not None
+        ]
+        where = " AND ".join([f"({_KEY}) > (?, ?, ?, ?)", *(condition for condition, _ in wanted)])
+        last: tuple[str, str, str, int] | None = ("", "", "", 0)
+        while last is not None:
+            values = (*last, *(value for _, value in wanted))
+            rows = self._select(f"WHERE {where} ORDER BY {_KEY} LIMIT {_AT_A_TIME}", values)
+            yield from rows
+            last = rows[-1].identity if len(rows) == _AT_A_TIME else None
+
+    def exports(self, client_id: str | None = None) -> set[tuple[str, str]]:
+        """(client, export) of all that was ever planned."""
+        found = self.connection().execute(
+            "SELECT DISTINCT client_id, export FROM revisions WHERE client_id = coalesce(?, client_id)",
+            (client_id,),
+        )
+        return {(client, export) for client, export in found.fetchall()}
+
+    def newest_in(self, client_id: str, export: str, place: str) -> LedgerRow | None:
+        """The newest delivered revision of the newest period of which a bucket has, or is to have, a copy."""
+        rows = self._select(
+            "JOIN (SELECT client_id, export, period_start, revision FROM copies WHERE client_id = ? "
+            "AND export = ? AND place = ?) USING (client_id, export, period_start, revision) "
+            "WHERE state IN ('committed', 'notified') ORDER BY period_start DESC, revision DESC LIMIT 1",
+            (client_id, export, place),
+        )
+        return rows[0] if rows else None
 
     def all(self, where: str = "", values: Iterable[Any] = ()) -> list[LedgerRow]:
         """Every row, by client, export, period and revision."""
@@ -422,6 +502,16 @@ def _due(now: datetime) -> tuple[str, tuple[str, str]]:
     return due, (text_of(now), text_of(now + LONGEST_WAIT))
 
 
+_NEWEST = """
+WITH newest AS (
+    SELECT client_id, export, period_start, max(revision) AS revision FROM revisions
+    WHERE client_id = ? AND export = ? AND period_start >= ? AND state IN ('committed', 'notified')
+    GROUP BY period_start
+)
+SELECT period_start, digest, schema_id,
+    CASE WHEN ? THEN json_extract(manifest, '$.period.start', '$.period.end', '$.software.tzdata') END
+FROM newest JOIN revisions USING (client_id, export, period_start, revision) ORDER BY period_start
+"""
 _HELD = """
 WITH newest AS (
     SELECT client_id, export, period_start, max(revision) AS revision FROM revisions
@@ -432,6 +522,9 @@ FROM newest JOIN revisions USING (client_id, export, period_start, revision)
 JOIN copies USING (client_id, export, period_start, revision)
 WHERE copies.place = ? AND copies.state = 'committed' ORDER BY period_start DESC
 """
+_KEY = "client_id, export, period_start, revision"
+#: Rows with their manifests that are held at a time: two megabytes.
+_AT_A_TIME = 200
 _WHERE = "WHERE client_id = ? AND export = ? AND period_start = ? AND revision = ?"
 _NAMES = {field.name for field in fields(LedgerRow)}
 

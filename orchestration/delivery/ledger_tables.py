@@ -42,4 +42,10 @@ CREATE TABLE IF NOT EXISTS copies (
 CREATE TABLE IF NOT EXISTS written (
     url TEXT PRIMARY KEY
 );
+CREATE TABLE IF NOT EXISTS compared_days (
+    client_id TEXT NOT NULL,
+    export TEXT NOT NULL,
+    release TEXT NOT NULL,
+    PRIMARY KEY (client_id, export)
+);
 """

@@ -7,6 +7,7 @@ next number.
 
 import json
 from datetime import UTC, date, datetime, timedelta
+from operator import itemgetter
 
 import duckdb
 
@@ -28,10 +29,12 @@ def follow(ledger: Ledger, desk: Desk, client: Client, export: Export) -> None:
     if not export.kind.is_day:
         return
     calendar = client.calendar(export)
-    if not any(_is_elsewhere(calendar, start) for start in ledger.starts(client.client_id, export.name)):
+    starts = ledger.starts(client.client_id, export.name)
+    elsewhere = [start for start in starts if _is_elsewhere(calendar, start)]
+    if not elsewhere:
         return
     with desk.claim(client.client_id, export.name):
-        for row in ledger.all("WHERE client_id = ? AND export = ?", (client.client_id, export.name)):
+        for row in (row for at in elsewhere for row in ledger.revisions(client.client_id, export.name, at)):
             period = _period(calendar, row)
             if period.start.timestamp() == row.period_start.timestamp():
                 continue
@@ -47,17 +50,25 @@ class ZoneChanges:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, client: Client) -> None:
         self._connection = connection
+        self._client_id = client.client_id
         self._texts = {client.clock(site) for site in client.sites}
         self._texts |= {client.calendar(export).zone for export in client.exports if export.kind.is_day}
-        self._found: dict[str, list[tuple[date, str]]] = {}
+        #: Zone → day → the newest release that told it otherwise.
+        self._found: dict[str, dict[date, str]] = {}
+
+    def are_modelled(self) -> bool:
+        """Whether the models have made the client's rows by what is known of its days now."""
+        return zone_days.are_modelled(self._connection, self._client_id)
 
     def within(self, period: Period) -> str | None:
         """The newest release that told days of a period's rows otherwise."""
         if period.zone not in self._found:
-            self._found[period.zone] = zone_days.changes(self._connection, {period.zone, *self._texts})
+            found = zone_days.changes(self._connection, {period.zone, *self._texts})
+            self._found[period.zone] = dict(sorted(found, key=itemgetter(1)))
         begin, end = (moment.astimezone(UTC).date() for moment in period.window)
-        versions = (version for day, version in self._found[period.zone] if begin - _DAY <= day <= end + _DAY)
-        return max(versions, default=None)
+        days = (begin + n * _DAY for n in range(-1, (end - begin).days + 2))
+        told = self._found[period.zone]
+        return max((told[day] for day in days if day in told), default=None)
 
 
 def _is_elsewhere(calendar: Calendar, start: datetime) -> bool:

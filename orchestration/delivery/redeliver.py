@@ -35,9 +35,9 @@ class Wanted:
     start: datetime | None = None
     end: datetime | None = None
 
-    def has(self, row: LedgerRow) -> bool:
-        """Whether a row is one of them."""
-        return self.covers(row.client_id, row.export, row.period_start)
+    def among(self, ledger: Ledger) -> Iterator[LedgerRow]:
+        """Their rows, a few at a time."""
+        return ledger.walk(self.client_id, self.export, self.start, self.end)
 
     def covers(self, client_id: str, export: str, period_start: datetime) -> bool:
         """Whether a period is one of them."""
@@ -81,8 +81,10 @@ class Redelivery:
         self._ledger = ledger
         self._desk = desk
         self._places: dict[str, Places] = {}
-        #: Client and bucket → key → size of what lies there, and what is to be gone: key and sha256.
-        self._sizes: dict[tuple[str, str], tuple[dict[str, int], set[tuple[str, str]]]] = {}
+        #: Of the client of `_sizes_of`: bucket → key → size of what lies there, and what is to be gone: key
+        #: and sha256. Years of one client's keys fit into memory, and those of all may not.
+        self._sizes: dict[str, tuple[dict[str, int], set[tuple[str, str]]]] = {}
+        self._sizes_of = ""
 
     def due(self) -> Iterator[tuple[LedgerRow, Outcome]]:
         """Try again what is due by now, as the hourly run would."""
@@ -99,8 +101,8 @@ class Redelivery:
     def replay(self, wanted: Wanted) -> Iterator[tuple[LedgerRow, Outcome]]:
         """Try at once whatever did not arrive, and send again what its bucket has lost."""
         told: set[str] = set()
-        for row in self._ledger.all():
-            if not wanted.has(row) or row.state == states.SUPERSEDED:
+        for row in wanted.among(self._ledger):
+            if row.state == states.SUPERSEDED:
                 continue
             if row.client_id in self._registry.stopped:
                 if row.client_id not in told:
@@ -150,11 +152,9 @@ class Redelivery:
         """Make each pointer name the newest period again."""
         store = place.store()
         for export in (each for ordered in client.exports for each in ordered.series()):
-            delivered = self._ledger.latest_delivered(client.client_id, export.name)
-            rows = [row for row in delivered.values() if place.name in self._ledger.copies(row)]
-            if not rows:
+            newest = self._ledger.newest_in(client.client_id, export.name, place.name)
+            if newest is None:
                 continue
-            newest = max(rows, key=lambda row: row.period_start)
             before = store.read_tagged(keys.latest(export.name))
             point(store, export, newest, str(newest.manifest).encode(), self._desk.own_keys)
             if store.read_tagged(keys.latest(export.name)) != before:
@@ -308,10 +308,12 @@ class Redelivery:
 
     def _looked_for_files(self, row: LedgerRow, name: str, store: ObjectStore) -> Iterator[str]:
         """Files of another size than was delivered. Raises NotFound where one is gone without a record."""
-        if (row.client_id, name) not in self._sizes:
+        if row.client_id != self._sizes_of:
+            self._sizes, self._sizes_of = {}, row.client_id
+        if name not in self._sizes:
             sizes = {info.key: info.size for info in store.list("")}
-            self._sizes[row.client_id, name] = sizes, LogBook(self._ledger, row.client_id, name).gone()
-        sizes, gone = self._sizes[row.client_id, name]
+            self._sizes[name] = sizes, LogBook(self._ledger, row.client_id, name).gone()
+        sizes, gone = self._sizes[name]
         for file in row.files:
             if file.key not in sizes and (file.key, file.sha256) not in gone:
                 raise NotFound(store.url(file.key))

@@ -57,20 +57,17 @@ class Turn:
 
     def why(self, schema_id: str | None) -> str:
         """The reason of a further revision, with columns of `schema_id` where they are known."""
-        if self.newest is None:
+        newest, may_be_zone = self.newest, self.reason in ("late", "correction")
+        if newest is None:
             return "initial"
-        if self.newest.is_incomplete and not self.is_incomplete and self.reason == "late":
+        if newest.is_incomplete and not self.is_incomplete and self.reason == "late":
             return "completed"
-        if schema_id and self.newest.schema_id not in (None, schema_id):
+        if may_be_zone and has_moved(newest, self.period):
+            return "zone"
+        if schema_id and newest.schema_id not in (None, schema_id):
             return "schema"
-        return (
-            "zone" if self.reason in ("late", "correction") and self._is_by_zone(self.newest) else self.reason
-        )
-
-    def _is_by_zone(self, newest: LedgerRow) -> bool:
-        """Whether its days were told otherwise since the newest revision."""
         made_by = json.loads(newest.manifest or "{}").get("software", {}).get("tzdata", "")
-        return has_moved(newest, self.period) or (self.zones_changed_in or "") > made_by
+        return "zone" if may_be_zone and (self.zones_changed_in or "") > made_by else self.reason
 
 
 def has_moved(row: LedgerRow, period: Period) -> bool:
@@ -78,4 +75,9 @@ def has_moved(row: LedgerRow, period: Period) -> bool:
     if not period.kind.is_day or row.manifest is None:
         return False
     said = json.loads(row.manifest)["period"]
-    return (said["start"], said["end"]) != (timestamp(period.start), timestamp(period.end))
+    return is_elsewhere((said["start"], said["end"]), period)
+
+
+def is_elsewhere(said: tuple[str | None, str | None], period: Period) -> bool:
+    """Whether a day begins or ends elsewhere than a manifest says, if one says it."""
+    return None not in said and said != (timestamp(period.start), timestamp(period.end))

@@ -2,11 +2,16 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from footfall.errors import FootfallError
 from footfall.hours import read_first_hour
 from footfall.signatures import Signer, load_signer
+
+if TYPE_CHECKING:
+    from footfall.geo import GeoFile
 
 
 class State(dg.ConfigurableResource[None]):
@@ -18,6 +23,24 @@ class State(dg.ConfigurableResource[None]):
     """The SQLite file of deliveries."""
     dbt_folder: str
     """Where each dbt invocation leaves its logs and artefacts, one folder a run."""
+
+    geoip: str | None = None
+    """A table of places in place of the one that is installed."""
+
+    def geo(self) -> "GeoFile":
+        """Where addresses are, as far as a table says."""
+        from footfall.geo import GeoFile  # for those alone who read logs
+
+        return GeoFile.of(Path(self.geoip) if self.geoip else None, self.folder())
+
+    def places(self) -> str:
+        """What table says where addresses are, or that none does, in a line."""
+        from footfall.geo_tables import in_force
+
+        try:
+            return in_force(Path(self.geoip) if self.geoip else None, self.folder(), datetime.now(UTC))
+        except FootfallError as error:
+            return str(error)
 
     def listings(self) -> Path:
         """The SQLite file of what lay in each hour when it was ingested."""

@@ -16,7 +16,8 @@ from pydantic import Field
 from footfall.forms.form import FieldMapping, FormName, event_of, forms
 from footfall.strict import Strict
 from footfall.strict_yaml import read_yaml
-from sources.tools.parts import listed_pairs, side_by_side
+from sources.tools.countries import country_code
+from sources.tools.parts import folded, listed_pairs, side_by_side
 
 FOLDER = Path(__file__).parent
 
@@ -44,6 +45,10 @@ class ToolExport(FieldMapping):
     pairs: list[str] = Field(default_factory=list)
     #: An object made of two lists, under a name of its own.
     arrays: dict[str, Arrays] = Field(default_factory=dict)
+    #: An object under a name of its own, made of the members whose names begin so.
+    flattened: dict[str, str] = Field(default_factory=dict)
+    #: The member that names what such an object of one member is.
+    flattened_name: str = ""
     #: Where a row has its events; without it a row is one event. What surrounds them is `^`.
     events: str = ""
     #: Fields of the first event of a row alone.
@@ -109,8 +114,13 @@ class Tool:
             listed_pairs(own, path)
         for name, lists in self.export.arrays.items():
             side_by_side(own, name, lists.names, lists.values)
+        for name, start in self.export.flattened.items():
+            folded(own, name, start, self.export.flattened_name)
         mapping = self.of_first if part.is_first else self.mapping
-        return event_of(self.name, mapping, own, part.around, host=host, is_keyed=True)
+        event = event_of(self.name, mapping, own, part.around, host=host, is_keyed=True)
+        if len(event.get("country", "")) > 2 and (code := country_code(event["country"])):
+            event["country"] = code
+        return event
 
 
 @cache

@@ -29,6 +29,27 @@ def side_by_side(row: dict[str, Any], name: str, names: str, values: str) -> Non
     row[name] = dict(zip(keys, texts, strict=True))
 
 
+def folded(row: dict[str, Any], name: str, start: str, named_by: str) -> None:
+    """`{unstruct_event_com_acme_buy_1: {…}}` becomes `{unstruct_event: {name: …, data: {…}}}`, with the name
+    that another member says; `{contexts_com_acme_page_1: [{…}]}` becomes `{contexts: {com_acme_page_1:
+    {…}}}`.
+    """
+    if name in row:
+        return
+    found = {key: row[key] for key in row if key.startswith(start) and len(key) > len(start)}
+    lists = {key: value for key, value in found.items() if isinstance(value, list)}
+    objects = [key for key, value in found.items() if isinstance(value, dict)]
+    if lists:
+        firsts = {
+            key: value[0] for key, value in lists.items() if len(value) == 1 and isinstance(value[0], dict)
+        }
+        row[name] = {key.removeprefix(start): value for key, value in firsts.items()}
+        for key in firsts:
+            del row[key]
+    elif len(objects) == 1 and isinstance(row.get(named_by), str):
+        row[name] = {"name": row[named_by], "data": row.pop(objects[0])}
+
+
 def unwrapped(value: Any) -> Any:
     """A list that Parquet of BigQuery wraps: `{list: [{element: …}]}`."""
     while isinstance(value, dict) and set(value) == {"list"} and isinstance(value["list"], list):

@@ -7,22 +7,30 @@ value.
 import codecs
 import csv
 import json
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from footfall.errors import FootfallError
 from footfall.event import Refusal, Refused
+from footfall.json_text import without_unreadable
+from footfall.odd_json import as_json
 from sources.contents import MAX_LINE_BYTES, content_pieces, numbered_lines
 from sources.tools.export import Tool
 
 #: Bytes of an array of JSON, which is read as a whole. Matomo gives 1,000 visits in some 5 MB.
 MAX_ARRAY_BYTES = 256 << 20
+#: Characters of the lines of one row of a table, and rows with a quote that is not closed of which the lines
+#: behind it are read once more; after so many nobody can say what is a row.
+MAX_ROW_CHARACTERS, MAX_OPEN_QUOTES = 256 << 10, 1000
+#: How databases write that there is nothing: Postgres, MySQL and ClickHouse, and the client of MySQL.
+_NULLS = frozenset(("", "\\N", "NULL"))
 _PARQUET = b"PAR1"
 #: White space, and the zero bytes of a file that was cut while it was written.
 _BLANK = b" \t\r\n\0"
@@ -51,6 +59,8 @@ def tool_rows(path: Path, tool: Tool, seen: Callable[[bytes], None]) -> Iterator
     Raises FootfallError where it cannot be read, or is a table of something else.
     """
     head = next(content_pieces(path), b"")
+    if not head.strip(_BLANK):
+        return _of_nothing(path, seen)
     if head.startswith(_PARQUET):
         return _of_parquet(path, tool, seen)
     start = head.removeprefix(codecs.BOM_UTF8).lstrip(_BLANK)[:1]
@@ -59,6 +69,15 @@ def tool_rows(path: Path, tool: Tool, seen: Callable[[bytes], None]) -> Iterator
     if start == b"{":
         return json_rows(path, seen)
     return _of_table(path, tool, seen)
+
+
+def _of_nothing(path: Path, seen: Callable[[bytes], None]) -> Iterator[Row]:
+    """Of an empty file nothing; one that begins with a long blank is read as a table."""
+    for piece in content_pieces(path):
+        seen(piece)
+        if piece.strip(_BLANK):
+            raise FootfallError(f"{path} begins with {len(piece)} blank bytes: export it again")
+    yield from ()
 
 
 def _of_array(path: Path, seen: Callable[[bytes], None]) -> Iterator[Row]:
@@ -81,34 +100,80 @@ def _of_array(path: Path, seen: Callable[[bytes], None]) -> Iterator[Row]:
 
 def _of_table(path: Path, tool: Tool, seen: Callable[[bytes], None]) -> Iterator[Row]:
     """CSV or TSV with a line of names, or with the columns that the tool's file says."""
-    lines = _texts(path, seen)
-    first = next(lines, "")
+    lines = _Lines(_texts(path, seen))
+    first = next((line for line in lines if line.strip()), "")
     delimiter = max("\t,;", key=first.count)
-    names = next(csv.reader([first], delimiter=delimiter), [])
+    try:
+        names = next(csv.reader([first], delimiter=delimiter), [])
+    except csv.Error as error:
+        raise FootfallError(f"{path} is no table: its first line is no line of CSV ({error})") from None
     if tool.export.columns and not tool.export.is_known(names):
         names = tool.export.columns
         yield _table_row(1, next(csv.reader([first], delimiter=delimiter, quoting=csv.QUOTE_NONE)), names)
-        reader = csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_NONE)
+        quoting: Literal[0, 3] = csv.QUOTE_NONE
     else:
         require_known(path, tool, names)
-        reader = csv.reader(lines, delimiter=delimiter)
-    number = 1
+        quoting = csv.QUOTE_MINIMAL
+    reader = csv.reader(lines, delimiter=delimiter, quoting=quoting)
+    number, again = 1, 0
     while True:
         number += 1
+        lines.begin()
+        problem = ""
         try:
             cells = next(reader)
         except StopIteration:
             return
-        except csv.Error as problem:
-            yield Row(number, b"", None, Refused(Refusal.MALFORMED_LOG_LINE, f"no line of CSV: {problem}"))
-            continue
-        if cells:
-            yield _table_row(number, cells, names)
+        except csv.Error as error:
+            cells, problem = [], f"no line of CSV: {error}"
+        if len(lines.taken) > 1 and len(cells) != len(names) and again < MAX_OPEN_QUOTES:
+            # A quote that nobody closed: its line is bad, those that it took along are read by themselves.
+            again += 1
+            bad = lines.give_back()
+            reader = csv.reader(lines, delimiter=delimiter, quoting=quoting)
+            cells = next(csv.reader([bad], delimiter=delimiter, quoting=csv.QUOTE_NONE))
+            problem = "a quote is opened in it and not closed"
+        if cells or problem:
+            yield _table_row(number, cells, names, problem)
 
 
-def _table_row(number: int, cells: list[str], names: list[str]) -> Row:
-    fields: dict[str, Any] = {name: cell for name, cell in zip(names, cells, strict=False) if cell != ""}
+class _Lines:
+    """Lines of a table, which can be given back when a row has taken too many."""
+
+    def __init__(self, lines: Iterator[str]) -> None:
+        self._lines = lines
+        self._back: deque[str] = deque()
+        self.taken: list[str] = []
+        self._size = 0
+
+    def begin(self) -> None:
+        """A row begins."""
+        self.taken, self._size = [], 0
+
+    def __iter__(self) -> "_Lines":
+        return self
+
+    def __next__(self) -> str:
+        line = self._back.popleft() if self._back else next(self._lines)
+        self.taken.append(line)
+        self._size += len(line)
+        if len(self.taken) > 1 and self._size > MAX_ROW_CHARACTERS:
+            raise csv.Error("longer than any row")
+        return line
+
+    def give_back(self) -> str:
+        """The first line of those that were taken; the others come again."""
+        first, *others = self.taken
+        self._back.extendleft(reversed(others))
+        return first
+
+
+def _table_row(number: int, cells: list[str], names: list[str], problem: str = "") -> Row:
+    cut = zip(names, cells, strict=False)
+    fields: dict[str, Any] = {name: cell for name, cell in cut if cell not in _NULLS}
     raw = msgspec.json.encode(fields)
+    if problem:
+        return Row(number, raw, None, Refused(Refusal.MALFORMED_LOG_LINE, problem))
     if len(cells) != len(names):
         detail = f"{len(cells)} columns, expected {len(names)}"
         return Row(number, raw, None, Refused(Refusal.MALFORMED_LOG_LINE, detail))
@@ -119,8 +184,12 @@ def _texts(path: Path, seen: Callable[[bytes], None]) -> Iterator[str]:
     """The lines with their ends: a cell may hold one."""
     rest = b""
     is_first = True
+    is_old = None
     for piece in content_pieces(path):
         seen(piece)
+        if is_old is None:
+            is_old = b"\r" in piece and b"\n" not in piece  # lines end as on an old Macintosh
+        piece = piece.replace(b"\r", b"\n") if is_old else piece
         *whole, rest = (rest + piece).split(b"\n")
         for line in whole:
             yield _text(line, is_first)
@@ -170,13 +239,20 @@ def _row(number: int, raw: bytes) -> Row:
     if len(raw) > MAX_LINE_BYTES:
         detail = f"longer than {MAX_LINE_BYTES} bytes"
         return Row(number, raw, None, Refused(Refusal.EVENT_TOO_LARGE, detail))
-    try:
-        fields = _decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        fields = None
+    fields = _read(raw)
+    if fields is None:
+        raw = as_json(without_unreadable(raw))
+        fields = _read(raw)
     if not isinstance(fields, dict):
         return Row(number, raw, None, Refused(Refusal.MALFORMED_JSON, "not one JSON object on the line"))
     return Row(number, raw, fields)
+
+
+def _read(raw: bytes) -> Any:
+    try:
+        return _decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
 
 
 def require_known(path: Path, tool: Tool, names: list[str]) -> None:

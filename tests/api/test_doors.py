@@ -5,6 +5,7 @@ import logging
 
 import pytest
 from support.api_builders import KEYS, api_key, served, two_clients
+from support.waiting import wait_until
 
 JSON_PROBLEM = "application/problem+json"
 
@@ -141,7 +142,9 @@ def test_the_log_has_the_name_of_the_key_and_no_key_no_query_and_no_visitor(api,
     with caplog.at_level(logging.INFO, logger="footfall.api"):
         api.ask("GET", "/v1/visitors/a-visitors-id?site_id=shop")
 
-    line = next(json.loads(r.message) for r in caplog.records if "visitors" in r.message)
+        # The line is written once the answer is on its way.
+        written = wait_until(lambda: [r.message for r in caplog.records if "visitors" in r.message])
+    line = json.loads(written[0])
     assert (line["api_key_name"], line["route"], line["status_code"]) == (
         "one/read",
         "/v1/visitors/{visitor_id}",

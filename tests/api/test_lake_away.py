@@ -3,13 +3,13 @@
 import os
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 
 import pytest
 from support.api_builders import NOW, served
 from support.collectors import free_port
+from support.waiting import wait_until_it_works
 
 from footfall.store import LocalStore, StoreError
 
@@ -127,16 +127,13 @@ def test_the_api_begins_while_the_lake_is_away(tmp_path):
         stderr=subprocess.PIPE,
     )
     try:
-        give_up = time.monotonic() + 120
-        while True:
-            try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=60) as answer:
-                    said = answer.read()
-                break
-            except (urllib.error.URLError, ConnectionError):
-                assert process.poll() is None, process.stderr.read()
-                assert time.monotonic() < give_up
-                time.sleep(0.2)
+
+        def health() -> bytes:
+            assert process.poll() is None, process.stderr.read()
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=60) as answer:
+                return answer.read()
+
+        said = wait_until_it_works(health, (urllib.error.URLError, ConnectionError), every=0.2)
     finally:
         process.terminate()
         process.communicate(timeout=60)

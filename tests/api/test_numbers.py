@@ -1,7 +1,7 @@
 """Each number is that of the delivered files to its last digit: random tables, against SQL on their CSV."""
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import duckdb
@@ -101,6 +101,101 @@ def test_every_number_is_that_of_the_delivered_csv_to_the_last_digit(
     width = len(grouped)
     wanted = {row[:width]: [Decimal(str(value)) for value in row[width:]] for row in expected if row[width]}
     assert {tuple(row["dimensions"]): [Decimal(value) for value in row["metrics"]] for row in found} == wanted
+
+
+VISITS = [f"v{n}" for n in range(6)]
+GOALS, PAGES = ("purchase", "page_view"), ("/a", "/b")
+#: Before the end of summer time in Berlin, at 01:00 UTC.
+BEGIN, ENDS = datetime(2026, 10, 24, 20, tzinfo=UTC), datetime(2026, 10, 25, 1, tzinfo=UTC)
+a_visit = st.fixed_dictionaries(
+    {
+        "started_at": st.integers(0, 27 * 60).map(lambda minutes: BEGIN + timedelta(minutes=minutes)),
+        "device": st.sampled_from(DEVICES),
+        "is_bot": st.booleans(),
+        "page_views": st.integers(0, 9),
+    }
+)
+an_act = st.tuples(st.sampled_from(VISITS), st.sampled_from(PAGES), st.booleans())
+HOURS = """
+SELECT strftime(
+           started_at + to_hours(CASE WHEN started_at >= TIMESTAMP '2026-10-25 01:00' THEN 1 ELSE 2 END),
+           '%Y-%m-%d %H:00:00'),
+       count(*), sum(page_views)
+FROM visits WHERE NOT is_bot AND {where} GROUP BY ALL
+"""
+DONE = "session_id IN (SELECT session_id FROM acts WHERE NOT is_bot AND {rule})"
+
+
+@given(
+    visits=st.lists(a_visit, min_size=1, max_size=len(VISITS)),
+    viewed=st.lists(an_act, max_size=8),
+    bought=st.lists(an_act, max_size=4),
+    goal=st.sampled_from(GOALS),
+    page=st.sampled_from(PAGES),
+    is_not=st.booleans(),
+)
+@settings(max_examples=15, deadline=None, phases=QUICK)
+def test_hours_and_what_was_done_are_counted_as_in_the_delivered_rows(
+    one_api, visits, viewed, bought, goal, page, is_not
+):
+    def acts(given, **more):
+        return [
+            {
+                "event_id": f"{n}",
+                "session_id": session,
+                "page": on,
+                "is_bot": is_bot,
+                "site_id": "blog",
+                "date": ENDS.date(),
+                "received_hour": ENDS,
+                **more,
+            }
+            for n, (session, on, is_bot) in enumerate(given)
+        ]
+
+    rows = [
+        {
+            **each,
+            "session_id": VISITS[n],
+            "site_id": "blog",
+            "date": (each["started_at"] + timedelta(hours=1 if each["started_at"] >= ENDS else 2)).date(),
+        }
+        for n, each in enumerate(visits)
+    ]
+    one_api.publish("sessions", rows)
+    one_api.publish("page_views", acts(viewed))
+    one_api.publish("conversions", acts(bought, conversion="purchase"))
+    with duckdb.connect() as database:
+        database.execute("SET TimeZone = 'UTC'")
+        database.execute(
+            "CREATE TABLE visits "
+            "(session_id VARCHAR, started_at TIMESTAMP, is_bot BOOLEAN, device VARCHAR, page_views INT)"
+        )
+        database.executemany(
+            "INSERT INTO visits VALUES (?, ?, ?, ?, ?)",
+            [
+                (VISITS[n], e["started_at"].replace(tzinfo=None), e["is_bot"], e["device"], e["page_views"])
+                for n, e in enumerate(visits)
+            ],
+        )
+        database.execute("CREATE TABLE acts (session_id VARCHAR, page VARCHAR, is_bot BOOLEAN, goal VARCHAR)")
+        done = [(*each, "page_view") for each in viewed] + [(*each, "purchase") for each in bought]
+        if done:
+            database.executemany("INSERT INTO acts VALUES (?, ?, ?, ?)", done)
+        rule = DONE.format(rule=f"goal = '{goal}' AND page = '{page}'")
+        where = f"{'NOT ' if is_not else ''}{rule} AND device = 'mobile'"
+        expected = database.execute(HOURS.format(where=where)).fetchall()
+
+    inside = ["and", [["is", "event:goal", [goal]], ["is", "event:page", [page]]]]
+    reply = one_api.query(
+        site_id="blog",
+        metrics=["sessions", "page_views"],
+        dimensions=["time:hour"],
+        filters=[["has_not_done" if is_not else "has_done", inside], ["is", "segment", ["mobile"]]],
+        date_range=["2026-10-24", "2026-10-26"],
+    )
+
+    assert sorted(results(reply)) == sorted(((hour,), (count, int(views))) for hour, count, views in expected)
 
 
 day_rows = st.lists(

@@ -144,7 +144,7 @@ def refusing_port():
 def test_a_refusal_ends_the_load_and_is_not_counted(refusing_port):
     command = [sys.executable, "-m", "bench.load", "--port", str(refusing_port), "--connections", "2"]
 
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
 
     assert done.returncode == 1
     assert done.stderr.startswith("load: the server answered 'HTTP/1.1 503")

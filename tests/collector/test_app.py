@@ -9,6 +9,7 @@ import uuid
 
 import pytest
 from support.collectors import KEYS, SITE, CollectorProcess, batch, free_port, wire_event
+from support.waiting import wait_until
 
 from footfall.event import MAX_BATCH_EVENTS, MAX_BODY_BYTES, MAX_EVENT_BYTES, MAX_PROPERTIES, Refusal
 
@@ -288,13 +289,7 @@ def test_a_body_that_ends_early_is_kept_as_far_as_it_came(collector):
         head = f"POST {NAMED} HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\n"
         connection.sendall(head.encode() + mark.encode())
 
-    until = time.monotonic() + 5
-    while True:
-        kept = [line for line in refused_lines(collector) if line["body"] == mark]
-        if kept:
-            break
-        assert time.monotonic() < until
-        time.sleep(0.05)
+    kept = wait_until(lambda: [line for line in refused_lines(collector) if line["body"] == mark])
     assert kept[0]["reason"] == "body_unfinished"
 
 
@@ -372,10 +367,7 @@ def test_a_client_file_that_appears_is_taken_up_and_a_broken_one_harms_nobody(tm
         .replace("/t/shop", "/t/late")
         .replace("buckets/demo", "buckets/late")
     )
-    until = time.monotonic() + 8
-    while collector.metric("sites") < 2:
-        assert time.monotonic() < until
-        time.sleep(0.1)
+    wait_until(lambda: collector.metric("sites") >= 2)
 
     event = json.dumps(wire_event(new_id())).encode()
     assert collector.ask("POST", "/collect?site=pk_late_12345678", event).status == 204

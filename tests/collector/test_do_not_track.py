@@ -1,12 +1,12 @@
 """A site that keeps nothing of who sends Do Not Track (`dnt_policy: tier0`), over HTTP."""
 
 import json
-import time
 import urllib.parse
 import uuid
 
 import pytest
 from support.collectors import CLIENT_FILE, KEYS, SITE, CollectorProcess, batch, free_port, wire_event
+from support.waiting import wait_until
 
 SIGNAL = {"dnt": "1"}
 
@@ -24,11 +24,11 @@ def strict(tmp_path_factory):
 
 def ids(collector, *, until):
     """Ids of all that is stored, once this one is."""
-    end = time.monotonic() + 60
-    while until not in (found := {line.get("event_id") for line in collector.stored()}):
-        assert time.monotonic() < end
-        time.sleep(0.05)
-    return found
+
+    def found():
+        return {line.get("event_id") for line in collector.stored()}
+
+    return wait_until(lambda: until in (ids := found()) and ids, found)
 
 
 def new_event(**fields):

@@ -3,13 +3,13 @@
 import base64
 import gzip
 import json
-import time
 import uuid
 from collections.abc import Iterator
 from urllib.parse import urlencode
 
 import pytest
 from support.collectors import KEYS, CollectorProcess
+from support.waiting import wait_until
 
 from footfall.access.api_keys import key_hash
 
@@ -79,13 +79,14 @@ def send(tools, path, body=None, headers=None, method="POST"):
 
 def lines_with(tools, mark: str, count: int = 1) -> list[dict]:
     """The stored lines that hold a mark, as many as are waited for."""
-    until = time.monotonic() + 20
-    while True:
-        found = [line for line in tools.stored() if mark in json.dumps(line)]
-        if len(found) >= count or time.monotonic() > until:
-            assert len(found) == count, found
-            return found
-        time.sleep(0.05)
+
+    def found() -> list[dict]:
+        return [line for line in tools.stored() if mark in json.dumps(line)]
+
+    wait_until(lambda: len(found()) >= count, found)
+    lines = found()
+    assert len(lines) == count, lines
+    return lines
 
 
 def basic(key: str) -> str:

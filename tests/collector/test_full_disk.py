@@ -3,13 +3,13 @@
 import json
 import signal
 import subprocess
-import time
 from collections import Counter
 from pathlib import Path
 
 import pytest
 from support.collectors import CollectorProcess, batch, lake_lines, wire_event
 from support.small_disk import BALLAST, MountedDisk, SmallDisk, mounted
+from support.waiting import wait_until
 
 MIB = 1 << 20
 
@@ -32,7 +32,7 @@ class Scene:
         """A collector that is killed before its first such call on a segment that the lake holds."""
         dying = self.made(DISK_DIES=step)
         done = subprocess.run(
-            dying.command(), env=dying.environ, capture_output=True, timeout=60, check=False
+            dying.command(), env=dying.environ, capture_output=True, timeout=300, check=False
         )
         assert done.returncode == -signal.SIGKILL
 
@@ -69,12 +69,12 @@ class Scene:
             assert reply.headers["retry-after"] == "5"
         return reply.status
 
-    def send_until(self, status: int, seconds: float = 60) -> None:
-        until = time.monotonic() + seconds
-        while self.send() != status:
-            assert time.monotonic() < until, f"never {status}: {self.told()}"
-            if status == 204:
-                time.sleep(0.1)
+    def send_until(self, status: int) -> None:
+        wait_until(
+            lambda: self.send() == status,
+            lambda: f"never {status}: {self.told()}",
+            every=0.1 if status == 204 else 0,
+        )
 
     def told(self) -> object:
         assert self.process is not None
@@ -86,10 +86,10 @@ class Scene:
 
     def await_all_stored(self) -> None:
         """All that was acknowledged is in the lake, once, and nothing of it is left on the disk."""
-        until = time.monotonic() + 60
-        while self.stored() != Counter(self.acknowledged) or self.left():
-            assert time.monotonic() < until, (self.left(), self.stored() - Counter(self.acknowledged))
-            time.sleep(0.1)
+        wait_until(
+            lambda: self.stored() == Counter(self.acknowledged) and not self.left(),
+            lambda: (self.left(), self.stored() - Counter(self.acknowledged)),
+        )
 
     def left(self) -> list[str]:
         return [path.name for path in self.disk.home.glob("spool/*/2*") if path.suffix != ".tally"]
@@ -121,10 +121,7 @@ def fills_and_recovers(scene: Scene) -> None:
     scene.send_until(204)
     scene.await_all_stored()
     keys = {path.relative_to(scene.lake).as_posix() for path in scene.lake.glob("raw/**/*.zst")}
-    until = time.monotonic() + 30
-    while scene.counted() != keys:
-        assert time.monotonic() < until, "an object is in no tally"
-        time.sleep(0.1)
+    wait_until(lambda: scene.counted() == keys, "an object is in no tally")
     assert (scene.disk.home / "spool" / BALLAST).exists() or (scene.disk.home / BALLAST).exists()
 
 
@@ -174,10 +171,7 @@ def test_a_collector_starts_without_its_lake_keeps_events_and_ships_them_when_it
         scene.take_lake_away()
         first = scene.start()
         scene.send_until(204)
-        until = time.monotonic() + 10
-        while json.loads(first.ask("GET", "/readyz").body)["lake"] != "away":
-            assert time.monotonic() < until
-            time.sleep(0.1)
+        wait_until(lambda: json.loads(first.ask("GET", "/readyz").body)["lake"] == "away")
         assert first.ask("GET", "/readyz").status == 200
         told = first.end(kill=True)
         scene.start()
@@ -187,10 +181,8 @@ def test_a_collector_starts_without_its_lake_keeps_events_and_ships_them_when_it
         scene.bring_lake_back()
 
         scene.await_all_stored()
-        until = time.monotonic() + 60
-        while not (agreed := list((scene.lake / "salts").rglob("*.json"))):
-            assert time.monotonic() < until, "the salt never came to the lake"
-            time.sleep(0.1)
+        salts = scene.lake / "salts"
+        agreed = wait_until(lambda: list(salts.rglob("*.json")), "the salt never came to the lake")
         scene.send_until(204)
         scene.await_all_stored()
     finally:

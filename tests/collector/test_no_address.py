@@ -74,7 +74,7 @@ def test_no_raw_address_is_in_any_file_or_log(tmp_path, ship):
     statuses = set()
     for address, claimed in SENDERS.items():
         for method, path, body in requests(address):
-            connection = http.client.HTTPConnection("127.0.0.1", collector.port, timeout=20)
+            connection = http.client.HTTPConnection("127.0.0.1", collector.port, timeout=120)
             connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
             for name in HEADERS:
                 connection.putheader(name, f"{claimed}")
@@ -199,7 +199,7 @@ def carrying(text, number):
 
 
 def sent(collector, address, events):
-    connection = http.client.HTTPConnection("127.0.0.1", collector.port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", collector.port, timeout=120)
     body = json.dumps({"site": SITE, "events": events}).encode()
     connection.request(
         "POST", "/collect", body, {"X-Forwarded-For": address, "Sec-CH-UA": '"x"', "User-Agent": "Test/1"}

@@ -3,7 +3,6 @@
 import json
 import re
 import shlex
-import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from support.collectors import CollectorProcess
+from support.waiting import wait_until
 
 from footfall.access.api_keys import key_hash
 
@@ -51,13 +51,8 @@ def post(collector: CollectorProcess, path: str, body, **headers: str):
 
 def stored_with(collector: CollectorProcess, mark: str) -> dict:
     """The one stored line that holds a mark."""
-    until = time.monotonic() + 20
-    while True:
-        found = [line for line in collector.stored() if mark in json.dumps(line)]
-        if found or time.monotonic() > until:
-            [line] = found
-            return line
-        time.sleep(0.05)
+    [line] = wait_until(lambda: [line for line in collector.stored() if mark in json.dumps(line)])
+    return line
 
 
 @pytest.fixture

@@ -188,7 +188,7 @@ def test_no_site_can_take_a_path_of_the_collectors_own():
 
 
 def metrics_of(port: int) -> dict[tuple[str, frozenset], float]:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=120) as answer:
         text = answer.read().decode()
     return {
         (sample.name.removeprefix("footfall_collector_"), frozenset(sample.labels.items())): sample.value
@@ -209,7 +209,7 @@ def test_metrics_of_a_real_collector_count_what_happened_and_name_no_visitor(tmp
         process.ask("POST", "/collect?site=pk_nobody_1", b"{}")
         process.ask("GET", "/events/count", headers={"x-api-key": KEYS["read"]})
         found = metrics_of(port)
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=120) as answer:
             text = answer.read()
     finally:
         log = process.end()

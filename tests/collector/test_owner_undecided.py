@@ -1,10 +1,9 @@
 """A collector that takes events while nobody has said whose a client's id is."""
 
-import time
-
 import yaml
 from support.client_files import client
 from support.collectors import CLIENT_FILE, SITE, CollectorProcess, batch, wire_event
+from support.waiting import wait_until
 
 from commands.registry import put_in_force
 from footfall.clients import registry_of
@@ -33,11 +32,9 @@ def test_events_of_the_new_files_sites_are_kept_under_the_id_while_nothing_is_de
             event = wire_event(event_id, url="https://studio.example/")
             return at.ask("POST", f"/collect?site={key}", batch(event, site=key)).status
 
-        until = time.monotonic() + 60
-        while sent("pk_studio_1234", "event-0001") != 204:
-            assert time.monotonic() < until, "the collector has not read the new file"
-            time.sleep(0.2)
-        line = at.await_stored("event-0001", seconds=60)
+        never = "the collector has not read the new file"
+        wait_until(lambda: sent("pk_studio_1234", "event-0001") == 204, never)
+        line = at.await_stored("event-0001")
 
         assert (line["client_id"], line["site_id"]) == ("demo", "studio")
         assert sent(SITE, "event-0002") >= 400, "the file names the old site no more"

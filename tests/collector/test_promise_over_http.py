@@ -15,7 +15,7 @@ def test_promised_texts_sent_over_http_are_in_no_stored_line(tmp_path):
             SITE.encode(),
             b",".join(c.raw for c in cases[at : at + 200]),
         )
-        connection = http.client.HTTPConnection("127.0.0.1", collector.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", collector.port, timeout=120)
         connection.request("POST", "/collect", body)
         assert connection.getresponse().status == 204
         connection.close()

@@ -2,12 +2,12 @@
 
 import asyncio
 import hashlib
-import time
 from pathlib import Path
 
 import pytest
 import zstandard
 from support.spools import HOUR, frame
+from support.waiting import PATIENCE, wait_until
 
 from collector.closing import Closer
 from collector.shipper import BACKOFF_CAP, Shipper, backoff
@@ -59,16 +59,13 @@ def ship_all(spool: Spool, lake: LocalStore) -> Shipper:
     """Run a shipper until nothing is left."""
     shipper = shipper_of(spool, lake)
     shipper.start()
-    until = time.monotonic() + 10
-    while spool.sealed() or shipper.last_error:
-        assert time.monotonic() < until, shipper.last_error
-        time.sleep(0.005)
+    wait_until(lambda: not spool.sealed() and not shipper.last_error, lambda: shipper.last_error, every=0.005)
     return shipper
 
 
 def end(spool: Spool, shipper: Shipper) -> None:
     spool.close()
-    assert shipper.finish(5) == 0
+    assert shipper.finish(PATIENCE) == 0
     spool.release()
 
 
@@ -113,8 +110,7 @@ def test_a_fault_is_told_without_the_words_of_foreign_exceptions(tmp_path, caplo
     spool = spool_with(tmp_path / "spool", b"one\n")
     shipper = shipper_of(spool, Moody(tmp_path / "lake", *["crash"] * 10_000))
     shipper.start()
-    while shipper.last_error is None:
-        time.sleep(0.005)
+    wait_until(lambda: shipper.last_error is not None, every=0.005)
 
     assert "20261120T14-c1-1700000000000-000001.sealed: RuntimeError" in shipper.last_error
     assert "visitor@example.org" not in caplog.text
@@ -136,10 +132,7 @@ def test_one_segment_that_cannot_go_does_not_hold_up_the_others(tmp_path):
     shipper = shipper_of(spool, lake)
     shipper.start()
 
-    until = time.monotonic() + 5
-    while len(objects(lake)) < 3:
-        assert time.monotonic() < until
-        time.sleep(0.005)
+    wait_until(lambda: len(objects(lake)) == 3, every=0.005)
 
     assert sorted(objects(lake).values()) == [b"0\n", b"1\n", b"2\n"]
     spool.close()

@@ -1,12 +1,12 @@
 """The shipper in front of a real S3 server that fails: nothing is lost, and nothing lies there twice."""
 
 import random
-import time
 
 import pytest
 import zstandard
 from support.fault_proxy import CATALOGUE, BlackHole, Reset, Status
 from support.spools import HOUR, frame
+from support.waiting import PATIENCE, wait_until
 
 from collector.closing import Closer
 from collector.shipper import Shipper
@@ -32,14 +32,15 @@ def ship(folder, lake, segments):
     closer = Closer(spool, lake, "c1", now=lambda: HOUR)
     shipper = Shipper(spool, lake, closer=closer, wait=lambda _failures: 0.01)
     shipper.start()
-    shipped, until = 0, time.monotonic() + 120
-    while spool.sealed():
-        if shipper.shipped > shipped:
-            shipped, until = shipper.shipped, time.monotonic() + 120
-        assert time.monotonic() < until, f"no progress: {shipper.last_error}"
-        time.sleep(0.01)
+    while left := spool.sealed():
+        shipped = shipper.shipped
+        wait_until(
+            lambda before=left, shipped=shipped: shipper.shipped > shipped or spool.sealed() != before,
+            lambda: f"no progress: {shipper.last_error}",
+            every=0.01,
+        )
     spool.close()
-    assert shipper.finish(10) == 0
+    assert shipper.finish(PATIENCE) == 0
     spool.release()
     return shipper.failures
 

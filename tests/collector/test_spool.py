@@ -6,12 +6,12 @@ import resource
 import subprocess
 import sys
 import threading
-import time
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from support.spools import HOUR, BadDisk, append_all, kept, open_spool, shut
+from support.waiting import PATIENCE, wait_until
 
 from collector.segments import segment_place
 from collector.spool import NotDurable
@@ -97,7 +97,7 @@ def test_a_segment_is_sealed_by_age_and_by_size(tmp_path, changes):
 
     append_all(spool, b"long enough\n")
 
-    assert told.wait(5)
+    assert told.wait(PATIENCE)
     assert [scan(p.read_bytes()).payloads for p in spool.sealed()] == [[b"long enough\n"]]
     shut(spool)
 
@@ -227,10 +227,7 @@ def test_sealing_that_fails_is_tried_again(tmp_path):
     spool = open_spool(tmp_path, files=disk, segment_seconds=0.05)
     append_all(spool, b"x\n")
 
-    until = time.monotonic() + 5
-    while not spool.sealed() or spool.state().last_error:
-        assert time.monotonic() < until
-        time.sleep(0.02)
+    wait_until(lambda: spool.sealed() and not spool.state().last_error)
 
     assert "rename" in disk.calls and disk.refuse["rename"] == 0
     shut(spool)
@@ -278,8 +275,7 @@ def test_a_spool_at_its_limit_refuses_until_the_lake_has_taken_something(tmp_pat
 
     with pytest.raises(NotDurable, match="full"):
         append_all(spool, b"y" * 200 + b"\n")
-    while not spool.sealed():
-        time.sleep(0.01)
+    wait_until(spool.sealed)
     spool.remove(spool.sealed()[0])
 
     assert append_all(spool, b"y" * 200 + b"\n") == [None]

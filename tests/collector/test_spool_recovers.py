@@ -7,17 +7,10 @@ from types import SimpleNamespace
 
 import pytest
 from support.spools import HOUR, BadDisk, append_all, frame, kept, open_spool, shut
+from support.waiting import wait_until
 
 from collector import spool as module
 from collector.spool import NotDurable
-
-
-def await_that(condition, seconds=10):
-    """Wait until a condition of another thread holds."""
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, "it never came to be"
-        time.sleep(0.01)
 
 
 @pytest.mark.parametrize("step", ["create", "sync"])
@@ -31,7 +24,7 @@ def test_a_disk_that_is_well_again_is_found_out_without_an_event(tmp_path, step)
     assert isinstance(failed, NotDurable)
     assert spool.state().last_error is not None
 
-    await_that(lambda: spool.state().last_error is None)
+    wait_until(lambda: spool.state().last_error is None)
     assert not list(tmp_path.glob(".probe*"))
     assert append_all(spool, b"taken\n") == [None]
     shut(spool)
@@ -43,7 +36,7 @@ def test_a_disk_that_stays_ill_is_not_called_well(tmp_path, caplog):
     disk.refuse["sync"] = 10_000
     append_all(spool, b"refused\n")
 
-    await_that(lambda: disk.calls.count("sync") >= 2)
+    wait_until(lambda: disk.calls.count("sync") >= 2)
 
     assert spool.state().last_error is not None
     assert len(caplog.records) == 1, "told once, not every second"
@@ -79,7 +72,7 @@ def test_a_segment_that_could_not_be_put_aside_is_recovered_later(tmp_path):
     disk.refuse["rename"] = 2
     append_all(spool, b"refused\n")
 
-    await_that(lambda: len(spool.sealed()) == 1)
+    wait_until(lambda: len(spool.sealed()) == 1)
 
     assert b"kept\n" in kept(tmp_path)
     shut(spool)
@@ -100,7 +93,7 @@ def test_one_segment_that_cannot_be_read_does_not_keep_the_others_from_a_start(t
     spool = open_spool(tmp_path, files=disk)
 
     assert append_all(spool, b"new\n") == [None]
-    await_that(lambda: len(spool.sealed()) == 2)
+    wait_until(lambda: len(spool.sealed()) == 2)
     assert sorted(kept(tmp_path)) == [b"1\n", b"2\n", b"new\n"]
     shut(spool)
 
@@ -119,7 +112,7 @@ def test_a_segment_is_sealed_soon_after_its_hour_and_an_import_is_not(tmp_path, 
 
     now = hour.timestamp() + 3600
 
-    await_that(lambda: len(spool.sealed()) == 1)
+    wait_until(lambda: len(spool.sealed()) == 1)
     assert spool.sealed()[0].name.startswith(f"{hour:%Y%m%dT%H}-")
     shut(spool)
 

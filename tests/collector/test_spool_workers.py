@@ -6,6 +6,7 @@ import sys
 import time
 
 from support.collectors import ids, lake_lines
+from support.waiting import wait_until
 
 PROGRAM = """
 import asyncio, os, sys
@@ -39,7 +40,7 @@ async def main():
 
 asyncio.run(main())
 spool.close()
-print(shipper.finish(20))
+print(shipper.finish(180))
 spool.release()
 """
 
@@ -60,16 +61,13 @@ def test_workers_killed_at_random_lose_nothing_and_double_nothing(tmp_path):
             workers[number] = start()
         # The last to die leaves its folder to its neighbours.
         last = tmp_path / f"promised-{workers[0].pid}"
-        while not last.exists() or not last.read_text():
-            time.sleep(0.05)
+        wait_until(lambda: last.exists() and last.read_text())
         workers[0].kill()
         workers[0].communicate()
-        until = time.monotonic() + 30
-        while not set(last.read_text().split()) <= ids(lake_lines(tmp_path / "lake")):
-            assert time.monotonic() < until, "nobody takes over"
-            time.sleep(0.1)
+        promised = set(last.read_text().split())
+        wait_until(lambda: promised <= ids(lake_lines(tmp_path / "lake")), "nobody takes over")
         (tmp_path / "stop").touch()
-        left = [int(worker.communicate(timeout=60)[0] or 0) for worker in workers[1:]]
+        left = [int(worker.communicate(timeout=300)[0] or 0) for worker in workers[1:]]
     finally:
         for worker in workers:
             worker.kill()

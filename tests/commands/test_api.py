@@ -4,12 +4,12 @@ import json
 import shutil
 import subprocess
 import sys
-import time
 from datetime import UTC, datetime
 
 import pytest
 from support.collectors import request
 from support.command_line import ROOT, command_line
+from support.waiting import wait_until_it_works
 
 from footfall.access import audit
 from footfall.clients import load_registry
@@ -57,15 +57,12 @@ def served(footfall):
         stderr=subprocess.PIPE,
         text=True,
     )
-    give_up = time.monotonic() + 120
-    while True:
-        try:
-            assert request(port, "GET", "/health").status == 200
-            break
-        except OSError:
-            assert process.poll() is None, process.stderr.read()
-            assert time.monotonic() < give_up
-            time.sleep(0.1)
+
+    def health():
+        assert process.poll() is None, process.stderr.read()
+        return request(port, "GET", "/health").status
+
+    assert wait_until_it_works(health, OSError) == 200
 
     def ask(method, path, key="ops", body=None):
         headers = {"x-api-key": keys[key], "content-type": "application/json"}

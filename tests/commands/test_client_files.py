@@ -2,6 +2,8 @@
 
 import time
 
+from support.waiting import wait_until
+
 from commands.client_files import Reloader
 from footfall.errors import FootfallError
 from footfall.settings import Settings
@@ -30,11 +32,12 @@ def looks(tmp_path, dagster):
 
 
 def look_until(reloader, holds):
-    give_up = time.monotonic() + 30
-    while not holds():
-        assert time.monotonic() < give_up
+    def looks_and_holds():
         reloader.look()
-        time.sleep(0.005)
+        return holds()
+
+    if not holds():
+        wait_until(looks_and_holds, every=0.005)
 
 
 def test_each_change_of_the_folder_is_loaded_once(tmp_path):

@@ -2,11 +2,11 @@
 
 import os
 import signal
-import time
 from pathlib import Path
 
 import pytest
 import yaml
+from support.waiting import wait_until
 
 from commands import code_server
 from commands.processes import Children, python
@@ -18,10 +18,10 @@ from orchestration.reloading import LOAD_SECONDS
 #: Stands for the proxy: starts what has the command line of the process below it, and says its number.
 PROXY = """
 import subprocess, sys, time
-below = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", "api", "grpc", "."])
+below = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)", "api", "grpc", "."])
 open(sys.argv[1], "w").write(str(below.pid) + "\\n")
 below.wait()
-time.sleep(60)
+time.sleep(600)
 """
 
 
@@ -65,21 +65,20 @@ def test_where_what_is_below_it_dies_it_is_ended_so_that_it_is_started_again(tmp
     with Children(tmp_path, {}, tmp_path / "logs") as children:
         watch = code_server.Watch(children)
         children.start(code_server.NAME, python("-c", PROXY, str(tmp_path / "below")))
-        while not (tmp_path / "below").exists() or not (tmp_path / "below").read_text().endswith("\n"):
-            time.sleep(0.01)
+        below = tmp_path / "below"
+        wait_until(lambda: below.exists() and below.read_text().endswith("\n"))
         pid = children.pid(code_server.NAME)
-        while not code_server.has_below(pid):
-            time.sleep(0.01)
+        wait_until(lambda: code_server.has_below(pid))
         watch.look()
         assert children.take_ended() == []
 
         os.kill(int((tmp_path / "below").read_text()), signal.SIGKILL)
 
-        give_up = time.monotonic() + 60
-        while not (ended := children.take_ended()):
-            assert time.monotonic() < give_up
+        def taken():
             watch.look()
-            time.sleep(0.05)
+            return children.take_ended()
+
+        ended = wait_until(taken)
     assert ended == [(code_server.NAME, -signal.SIGKILL)]
 
 

@@ -1,15 +1,14 @@
 """Children that end by themselves are started again, ever more slowly, and at last no more."""
 
-import time
-
 import pytest
+from support.waiting import wait_until
 
 from commands.keeping import Keeper, exit_text
 from commands.processes import Children, python
 from footfall.errors import FootfallError
 
 COUNTS = "import sys; open(sys.argv[1], 'a').write('x'); print('no such lake'); sys.exit(3)"
-SLEEPS = "import time; time.sleep(60)"
+SLEEPS = "import time; time.sleep(600)"
 
 
 class Heard:
@@ -29,12 +28,13 @@ def children(tmp_path):
         yield started
 
 
-def look_until(keeper, holds, seconds=20):
-    give_up = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < give_up
+def look_until(keeper, holds):
+    def looks_and_holds():
         keeper.look()
-        time.sleep(0.01)
+        return holds()
+
+    if not holds():
+        wait_until(looks_and_holds, every=0.01)
 
 
 def test_a_child_that_ends_each_time_is_started_after_each_wait_and_then_ends_the_keeping(children, tmp_path):
@@ -68,11 +68,9 @@ def test_one_child_that_ends_leaves_the_others_alone(children, tmp_path):
 
 def test_the_last_lines_are_those_of_the_life_that_ended(children):
     children.start("one", python("-c", "print('first life')"))
-    while not children.take_ended():
-        time.sleep(0.01)
+    wait_until(children.take_ended)
     children.start("one", python("-c", ""))
-    while not children.take_ended():
-        time.sleep(0.01)
+    wait_until(children.take_ended)
 
     assert children.last_lines("one", 5) == [f"it wrote nothing to {children.log('one')}"]
 

@@ -5,10 +5,10 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from support.waiting import wait_until
 
 from commands.processes import Children, end_group, python, require_free_port
 from footfall.errors import FootfallError
@@ -20,7 +20,7 @@ lock = open(sys.argv[1], "w")
 fcntl.flock(lock, fcntl.LOCK_EX)
 lock.write("held")
 lock.flush()
-time.sleep(60)
+time.sleep(600)
 """
 #: Starts a holder and waits for it. The holder does not get the SIGTERM.
 PARENT = """
@@ -48,7 +48,7 @@ from pathlib import Path
 from commands.processes import Children
 children = Children(Path.cwd(), dict(os.environ), Path(sys.argv[3]))
 children.start("holder", [sys.executable, "-c", sys.argv[1], sys.argv[2]])
-time.sleep(60)
+time.sleep(600)
 """
 SERVER = """
 import http.server, sys
@@ -70,10 +70,7 @@ def free_port():
 
 
 def wait_until_held(path: Path) -> None:
-    give_up = time.monotonic() + 10
-    while not path.exists() or path.read_text() != "held":
-        assert time.monotonic() < give_up, "the child did not start"
-        time.sleep(0.02)
+    wait_until(lambda: path.exists() and path.read_text() == "held", "the child did not start")
 
 
 def is_held(path: Path) -> bool:
@@ -87,10 +84,7 @@ def is_held(path: Path) -> bool:
 
 def wait_until_free(path: Path) -> None:
     """A grandchild was killed, but is not ours to wait for: its end takes a moment."""
-    give_up = time.monotonic() + 60
-    while is_held(path):
-        assert time.monotonic() < give_up, "it still runs"
-        time.sleep(0.02)
+    wait_until(lambda: not is_held(path), "it still runs")
 
 
 def test_leaving_ends_every_child_and_what_the_children_started(tmp_path):
@@ -288,17 +282,16 @@ def test_a_log_that_has_grown_begins_anew_and_what_it_held_stays_once(tmp_path):
     with Children(tmp_path, {}, tmp_path / "logs") as children:
         children.start("daemon", python("-c", says))
         log, before = children.log("daemon"), tmp_path / "logs" / "daemon.log.1"
-        give_up = time.monotonic() + 60
+
+        def shortened() -> bool:
+            children.shorten_logs(2000)
+            return before.exists()
+
         for _ in range(2):
             before.unlink(missing_ok=True)
-            while not before.exists():
-                assert time.monotonic() < give_up
-                children.shorten_logs(2000)
-                time.sleep(0.01)
+            wait_until(shortened, every=0.01)
             assert 2000 <= before.stat().st_size < 20_000
-        while log.stat().st_size == 0:
-            assert time.monotonic() < give_up
-            time.sleep(0.01)
+        wait_until(lambda: log.stat().st_size > 0, every=0.01)
 
         assert children.last_lines("daemon", 1) == ["x" * 99]
         assert log.stat().st_size < 20_000

@@ -55,7 +55,7 @@ def test_a_click_on_a_row_filters_all_and_the_address_says_so(place, page):
 
     assert parse_qs(urlsplit(page.url).query)["f"] == ["device:is:mobile"]
     expect(_card(page)).not_to_have_text(before, timeout=PATIENCE)
-    # The chart and the map are drawn, by keyboard the figure is another, and the address opens the same again.
+    # Chart and map are drawn, the keyboard picks another figure, and the address opens the same again.
     expect(page.locator("[data-testid=stVegaLiteChart]")).to_have_count(2, timeout=PATIENCE)
     page.locator(".st-key-w_card_sessions button").focus()
     page.keyboard.press("Enter")

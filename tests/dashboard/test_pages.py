@@ -155,8 +155,8 @@ def test_a_figure_is_chosen_by_its_card_and_the_chart_dots_what_may_change(dashb
     assert {
         value["date"] for value in values if value["part"] == "provisional" and not value["is_final"]
     } == {
-        "2026-11-19",
-        "2026-11-20",
+        "2026-11-19T00:00:00",
+        "2026-11-20T00:00:00",
     }
     assert all(value["is_final"] for value in values if value["part"] == "final")
 
@@ -165,6 +165,36 @@ def test_freshness_and_late_events_are_always_said(dashboard):
     said = [each.value.replace("\\", "") for each in dashboard.look().caption]
 
     assert any("Complete through 20 Nov 2026 12:00 (UTC) · 3 late events since" in each for each in said)
+
+
+def test_a_day_is_shown_by_its_hours_up_to_now(dashboard):
+    rows = [row for row in values_of(dashboard.look(period="day")) if "is_final" in row and "part" not in row]
+
+    assert {row["date"] for row in rows} == {f"2026-11-20T{hour:02}:00:00" for hour in range(13)}
+    visitors = {row["date"][11:13]: row["value"] for row in rows}
+    assert visitors["00"] == 0 and visitors["01"] > 0
+
+
+def test_a_note_that_somebody_writes_on_a_day_is_in_the_chart_until_it_is_removed(dashboard):
+    put_person(dashboard.api.settings.home, "carl@one.example", Grant("client", "one"))
+    dashboard.door = Door("person", "carl@one.example")
+    test = dashboard.look()
+
+    test.text_input(key="w_note_text").set_value("Sale of *all* socks")
+    next(each for each in test.button if each.label == "Add a note").click().run()
+
+    assert [row["note"] for row in values_of(test) if "socks" in str(row.get("note"))] == [
+        "Sale of *all* socks"
+    ]
+    # Whoever only looks reads it, and cannot take it away.
+    dashboard.door = Door("share", dashboard.share())
+    shared = dashboard.look()
+    assert "Sale of" in texts(shared)
+    assert not [each for each in shared.button if "note" in str(each.key).lower()]
+    dashboard.door = Door("person", "carl@one.example")
+    again = dashboard.look()
+    next(each for each in again.button if str(each.key).startswith("w_note_")).click().run()
+    assert "socks" not in texts(again)
 
 
 def test_filters_that_no_table_has_together_are_said_and_do_not_fail(dashboard):

@@ -7,12 +7,12 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from support.waiting import PATIENCE, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -74,22 +74,25 @@ class Running:
         except ValueError:
             pass  # closed at the end of a test that failed
 
-    def wait_until_it_says(self, pattern: str, seconds: float = 400) -> str:
+    def wait_until_it_says(self, pattern: str, seconds: float = 900) -> str:
         """Wait for a line that matches; returns the first group, or the match."""
-        give_up = time.monotonic() + seconds
-        while time.monotonic() < give_up:
-            found = re.search(pattern, self.said)
-            if found:
-                return found.group(found.lastindex or 0)
-            assert self.process.poll() is None, f"ended early:\n{self.said}"
-            time.sleep(0.05)
-        raise AssertionError(f"never said {pattern!r}:\n{self.said}")
 
-    def press_control_c(self, seconds: float = 120) -> int:
+        def said() -> re.Match[str] | None:
+            is_over = self.process.poll() is not None
+            if is_over:
+                self._reader.join(PATIENCE)
+            found = re.search(pattern, self.said)
+            assert found or not is_over, f"ended early:\n{self.said}"
+            return found
+
+        found = wait_until(said, lambda: f"never said {pattern!r}:\n{self.said}", seconds=seconds)
+        return found.group(found.lastindex or 0)
+
+    def press_control_c(self, seconds: float = 300) -> int:
         """What a terminal does: SIGINT to the whole foreground group. Returns the exit code."""
         os.killpg(self.process.pid, signal.SIGINT)
         code = self.process.wait(seconds)
-        self._reader.join(5)
+        self._reader.join(PATIENCE)
         return code
 
     def close(self) -> None:

@@ -7,12 +7,12 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from pathlib import Path
 
 import pytest
 from support.repository import files, name_of
+from support.waiting import wait_until
 
 BINARIES = Path(sys.executable).parent
 LOCATIONS = """
@@ -72,11 +72,12 @@ def test_dagster_dev_serves_the_definitions_in_a_fresh_clone(clone, tmp_path):
             cwd=clone, env=environment(clone), stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
     try:
-        give_up = time.monotonic() + 400
-        while not (loaded := _locations(port)):
-            said = (tmp_path / "dev.log").read_text()
-            assert dev.poll() is None and time.monotonic() < give_up, said
-            time.sleep(1)
+
+        def loads() -> dict[str, str]:
+            assert dev.poll() is None, (tmp_path / "dev.log").read_text()
+            return _locations(port)
+
+        loaded = wait_until(loads, lambda: (tmp_path / "dev.log").read_text(), seconds=600, every=0.5)
         assert loaded == {"footfall": "RepositoryLocation"}, (tmp_path / "dev.log").read_text()
         dev.terminate()
         dev.wait(300)

@@ -2,12 +2,12 @@
 
 import os
 import signal
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from support.dagster_api import backfill, runs_of
+from support.waiting import wait_until
 
 from footfall.catalogue.periods import HOUR_FORMAT
 from footfall.hours import floor
@@ -38,11 +38,7 @@ def test_a_run_whose_process_died_with_its_code_server_is_found_dead_and_done_ag
 
 def wait_for(what, seconds):
     """What is found, once something is."""
-    give_up = time.monotonic() + seconds
-    while not (found := _quietly(what)):
-        assert time.monotonic() < give_up
-        time.sleep(0.2)
-    return found
+    return wait_until(lambda: _quietly(what), seconds=seconds, every=0.2)
 
 
 def _quietly(what):

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import duckdb
 import pytest
 from support.collectors import CollectorProcess, free_port
+from support.waiting import wait_until
 
 SITE_KEY = "pk_acme_Kd83hDs2"
 CLIENT = f"""\
@@ -167,10 +168,10 @@ def _send(installation, clients):
         body = {"site": SITE_KEY, "sent_at": now, "events": [SENT | {"occurred_at": now}]}
         reply = collector.ask("POST", "/collect", json.dumps(body).encode(), {"user-agent": AGENT})
         assert reply.status == 204
-        give_up = time.monotonic() + 120
-        while not any(b"sent-event-0001" in line for line in _lake_lines(installation.home)):
-            assert time.monotonic() < give_up, "the segment is not shipped"
-            time.sleep(0.2)
+        wait_until(
+            lambda: any(b"sent-event-0001" in line for line in _lake_lines(installation.home)),
+            "the segment is not shipped",
+        )
     finally:
         collector.end()
 

@@ -14,6 +14,7 @@ from itertools import pairwise
 
 import pytest
 from support.services import Services
+from support.waiting import wait_until
 
 from commands.demo.delivered import files
 from footfall.hours import HOUR, floor
@@ -80,7 +81,7 @@ def send(services, hour, ids):
         while True:
             assert time.monotonic() < give_up, "the collector takes nothing"
             services.tend()
-            connection = http.client.HTTPConnection("127.0.0.1", services.collector_port, timeout=20)
+            connection = http.client.HTTPConnection("127.0.0.1", services.collector_port, timeout=60)
             try:
                 connection.request(
                     "POST",
@@ -104,15 +105,13 @@ def send(services, hour, ids):
                 connection.close()
 
 
-def wait_until_shipped(services, seconds=120):
-    give_up = time.monotonic() + seconds
-    while time.monotonic() < give_up:
+def wait_until_shipped(services):
+    def is_shipped() -> bool:
         services.tend()
         spool = services.home / "spool"
-        if not [*spool.glob("*/*.open"), *spool.glob("*/*.sealed")]:
-            return
-        time.sleep(0.3)
-    raise AssertionError("not shipped")
+        return not [*spool.glob("*/*.open"), *spool.glob("*/*.sealed")]
+
+    wait_until(is_shipped, "not shipped", every=0.3)
 
 
 def key(hour):

@@ -3,7 +3,6 @@
 import csv
 import json
 import re
-import time
 import urllib.request
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +18,7 @@ from support.dagster_ui import (
     sees_what_an_asset_is,
     sees_which_hours_a_run_by_hand_took,
 )
+from support.waiting import wait_until
 
 from footfall.clients import load_registry
 from footfall.hours import HOUR, floor
@@ -110,7 +110,7 @@ def _wait_until_shipped(metrics_port: str) -> None:
         assert len(segments) == 2
         return set(segments) == {b"0"}
 
-    _wait_until(holds_nothing)
+    wait_until(holds_nothing, every=0.2)
 
 
 def _exports_in(interface: str) -> set[str]:
@@ -130,15 +130,6 @@ def _exports_in(interface: str) -> set[str]:
     }
 
 
-def _wait_until(holds, seconds=120):
-    give_up = time.monotonic() + seconds
-    while time.monotonic() < give_up:
-        if holds():
-            return
-        time.sleep(0.5)
-    raise AssertionError("it did not come true")
-
-
 def test_up_serves_the_existing_state_and_new_clients_until_control_c(installation, processes_of, tmp_path):
     clients = tmp_path / "clients"
     clients.mkdir()
@@ -152,18 +143,18 @@ def test_up_serves_the_existing_state_and_new_clients_until_control_c(installati
     for url in (f"{collector}/health", f"{interface}/server_info"):
         with urllib.request.urlopen(url) as answer:
             assert answer.status == 200
-    reloaded = installation.run("reload", seconds=120)
+    reloaded = installation.run("reload")
     assert reloaded.returncode == 0, "the code location loads as a whole: " + reloaded.stderr
 
     # A client file that comes is seen by itself, one that goes at once by the command.
     new = NEW_CLIENT.format(name="latecomer")
     (clients / "latecomer.yaml").write_text(new)
-    _wait_until(lambda: "latecomer/events" in _exports_in(interface))
+    wait_until(lambda: "latecomer/events" in _exports_in(interface))
     (clients / "latecomer.yaml").unlink()
     assert installation.run("reload").returncode == 0
     assert "latecomer/events" not in _exports_in(interface)
 
-    second = installation.run("up", seconds=60)
+    second = installation.run("up")
 
     assert second.returncode == 1
     assert "is in use by process" in second.stderr

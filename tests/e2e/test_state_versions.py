@@ -41,7 +41,7 @@ def state(tmp_path):
 def collect(state):
     return subprocess.run(
         [sys.executable, "-m", "collector"],
-        cwd=ROOT, env=state.environment, capture_output=True, text=True, timeout=60, check=False,
+        cwd=ROOT, env=state.environment, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
 
 

@@ -4,11 +4,11 @@ import json
 import os
 import signal
 import socket
-import time
 import urllib.request
 from pathlib import Path
 
 from support.receiver import Receiver, receiver
+from support.waiting import wait_until, wait_until_it_works
 
 #: What to look for in the command line of each child.
 CHILDREN = {
@@ -36,7 +36,7 @@ def test_a_killed_child_is_started_again_and_told_and_one_that_cannot_be_ends_up
         for pid in first.values():
             os.kill(pid, signal.SIGKILL)
         for name in first:
-            alert = _told(receives, f"process_died::{name}", seconds=60)
+            alert = _told(receives, f"process_died::{name}")
             assert alert["title"] == f"{name} ended by itself: killed by SIGKILL"
             assert alert["facts"]["exit"] == "killed by SIGKILL"
             up.wait_until_it_says(rf"{name} ended \(killed by SIGKILL\): .+; it is started again in 1 s", 5)
@@ -55,7 +55,7 @@ def test_a_killed_child_is_started_again_and_told_and_one_that_cannot_be_ends_up
         assert code == 1, up.said
         assert "collector cannot be kept alive: it ended" in up.said
         assert "nobody could be told" not in up.said
-        ending = _told(receives, "process_died::up", seconds=5)["facts"]["error"]
+        ending = _told(receives, "process_died::up")["facts"]["error"]
 
     last = up.said.rpartition("Its last lines:")[2]
     assert port in last and "in use" in last, up.said
@@ -64,7 +64,7 @@ def test_a_killed_child_is_started_again_and_told_and_one_that_cannot_be_ends_up
     assert processes_of(installation.home) == []
 
 
-def _told(receives: Receiver, key: str, seconds: float) -> dict:
+def _told(receives: Receiver, key: str) -> dict:
     """The alert of a key in the first message that tells of its beginning, alone or with others."""
 
     def messages() -> list[dict]:
@@ -72,19 +72,14 @@ def _told(receives: Receiver, key: str, seconds: float) -> dict:
         told = [alert for body in bodies if body["event"] == "firing" for alert in body["alerts"]]
         return [alert for alert in told if alert["key"] == key]
 
-    give_up = time.monotonic() + seconds
-    with receives.changed:
-        while not messages():
-            left = give_up - time.monotonic()
-            assert left > 0, f"nothing was told of {key}: {[p.body for p in receives.posted]}"
-            receives.changed.wait(left)
-        return messages()[0]
+    never = f"nothing was told of {key}"
+    return wait_until(messages, lambda: f"{never}: {[p.body for p in receives.posted]}")[0]
 
 
 def _child(parent: int, mark: bytes) -> int:
     """The process id of a child, once it is there."""
-    give_up = time.monotonic() + 60
-    while time.monotonic() < give_up:
+
+    def found() -> int | None:
         for entry in Path("/proc").glob("[0-9]*"):
             try:
                 is_child = int((entry / "stat").read_text().rpartition(")")[2].split()[1]) == parent
@@ -92,27 +87,15 @@ def _child(parent: int, mark: bytes) -> int:
                     return int(entry.name)
             except OSError:
                 continue
-        time.sleep(0.1)
-    raise AssertionError(f"no child {mark!r} of {parent}")
+        return None
+
+    return wait_until(found, f"no child {mark!r} of {parent}")
 
 
 def _wait_for(url: str) -> None:
-    give_up = time.monotonic() + 120
-    while True:
-        try:
-            with urllib.request.urlopen(url, timeout=5):
-                return
-        except OSError:
-            assert time.monotonic() < give_up, f"{url} does not answer"
-            time.sleep(0.2)
+    wait_until_it_works(lambda: urllib.request.urlopen(url, timeout=60).close(), OSError)
 
 
 def _taken(host: str, port: int) -> socket.socket:
     """The port, held by somebody else from the moment at which it is free."""
-    give_up = time.monotonic() + 10
-    while True:
-        try:
-            return socket.create_server((host, port))
-        except OSError:
-            assert time.monotonic() < give_up, f"port {port} does not become free"
-            time.sleep(0.01)
+    return wait_until_it_works(lambda: socket.create_server((host, port)), OSError, every=0.002)

@@ -1,10 +1,13 @@
-"""A newer database of time zones, through the whole path: days that it tells otherwise are delivered anew."""
+"""A newer database of time zones, through the whole path: days that it tells otherwise are delivered anew, of
+whatever age, and as a new machine makes them.
+"""
 
 import csv
 import io
 import json
 import os
 import shutil
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from importlib import resources
 from pathlib import Path
@@ -20,21 +23,22 @@ exports:
   - {name: views, dataset: page_views, cadence: daily}
   - {name: figures, dataset: daily_metrics, cadence: daily}
 """
-#: Days that can still change. What is older follows `footfall deliveries restate`.
-DAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=4)
+TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+#: One day that can still change by late events, and one that is final.
+OLD, NEW = (TODAY - timedelta(days=n) for n in (14, 4))
 #: Eight in the evening UTC is evening in Berlin, and the next day in Kolkata.
-TIMES = (DAY + timedelta(hours=12), DAY + timedelta(hours=20), DAY + timedelta(hours=36))
-FIRST, SECOND = (f"{DAY + timedelta(days=n):%Y-%m-%d}" for n in (0, 1))
+HOURS = (12, 20, 36)
+PATH = "buckets/days"
 
 
-def hour(days, hours):
+def hour(day, hours):
     """As `footfall run` takes it."""
-    return f"{DAY + timedelta(days=days, hours=hours):%Y-%m-%dT%H}"
+    return f"{day + timedelta(hours=hours):%Y-%m-%dT%H}"
 
 
-def manifests(installation, export):
-    """Day → (reason, release, event ids) of each revision, in their order."""
-    root = installation.home / "buckets" / "days"
+def manifests(home, export):
+    """Day → (reason, release, rows, checksums) of each revision, in their order."""
+    root = home / PATH
     found = {}
     for path in sorted(root.glob(f"{export}/*/*/_manifest.json")):
         document = json.loads(path.read_text())
@@ -43,9 +47,18 @@ def manifests(installation, export):
             for file in document["files"]
             for row in csv.DictReader(io.StringIO((root / file["key"]).read_text()))
         ]
-        said = document["reason"], document["software"]["tzdata"], [row.get("event_id") for row in rows]
+        checksums = [file["sha256"] for file in document["files"]]
+        said = document["reason"], document["software"]["tzdata"], rows, checksums
         found.setdefault(path.parts[-3].removeprefix("dt="), []).append(said)
     return found
+
+
+def ids(revisions):
+    return [[row["event_id"] for row in rows] for _, _, rows, _ in revisions]
+
+
+def newest_bytes(found):
+    return {day: revisions[-1][3] for day, revisions in found.items()}
 
 
 def test_the_next_days_run_with_a_newer_database_delivers_what_it_tells_otherwise_with_reason_zone(
@@ -63,12 +76,13 @@ def test_the_next_days_run_with_a_newer_database_delivers_what_it_tells_otherwis
     log = tmp_path / "events.ndjson"
     events = [
         {
-            "occurred_at": at.isoformat(),
+            "occurred_at": (day + timedelta(hours=hours)).isoformat(),
             "type": "page_view",
             "url": "https://days.example/",
-            "id": f"event-{n}-00",
+            "id": f"event-{age}-{hours}",
         }
-        for n, at in enumerate(TIMES)
+        for age, day in (("old", OLD), ("new", NEW))
+        for hours in HOURS
     ]
     log.write_text("".join(f"{json.dumps(event)}\n" for event in events))
     paths = installation.environment.get("PYTHONPATH", "")
@@ -79,16 +93,34 @@ def test_the_next_days_run_with_a_newer_database_delivers_what_it_tells_otherwis
 
     installation.environment["PYTHONPATH"] = os.pathsep.join([str(old.parent), paths])
     done("import", str(log), "--client", "days", "--format", "ndjson")
-    done("run", "--from", hour(-1, 18), "--to", hour(2, 2))
-    before = manifests(installation, "views")
+    done("run", "--from", hour(OLD, -6), "--to", hour(NEW, 50))
+    before = manifests(installation.home, "views")
     installation.environment["PYTHONPATH"] = paths
-    done("run", "--from", hour(2, 2), "--to", hour(3, 0))  # to the end of a day in Berlin
+    done("run", "--from", hour(NEW, 50), "--to", hour(NEW, 72))  # to the end of a day in Berlin
 
-    first, second, third = (f"event-{n}-00" for n in range(3))
-    assert before[FIRST] == [("initial", "2026e", [first])]
-    assert before[SECOND] == [("initial", "2026e", [second, third])]
-    after = manifests(installation, "views")
-    assert after[FIRST] == [*before[FIRST], ("zone", "2026f", [first, second])]
-    assert after[SECOND] == [*before[SECOND], ("zone", "2026f", [third])]
-    assert {found[-1][:2] for found in manifests(installation, "figures").values()} >= {("zone", "2026f")}
-    done("verify", str(installation.home / "buckets" / "days"), "--at", hour(3, 0))
+    after = manifests(installation.home, "views")
+    for age, day in (("old", OLD), ("new", NEW)):
+        noon, evening, next_noon = (f"event-{age}-{hours}" for hours in HOURS)
+        first, second = f"{day:%Y-%m-%d}", f"{day + timedelta(days=1):%Y-%m-%d}"
+        assert ids(before[first]) == [[noon]]
+        assert ids(before[second]) == [[evening, next_noon]]
+        assert ids(after[first]) == [[noon], [noon, evening]]
+        assert ids(after[second]) == [[evening, next_noon], [next_noon]]
+    newest = Counter(event for revisions in after.values() for event in ids(revisions)[-1])
+    assert newest == Counter(event["id"] for event in events)
+    figures = manifests(installation.home, "figures")
+    for found in (after, figures):
+        made = {day: [said[:2] for said in revisions] for day, revisions in found.items()}
+        again = [("initial", "2026e"), ("zone", "2026f")]
+        assert made == {day: again if day in before else [("initial", "2026f")] for day in made}
+        assert len(made) == len(before) + 1 == 14
+    done("verify", str(installation.home / PATH), "--at", hour(NEW, 72))
+
+    anew = tmp_path / "anew"
+    for name in ("lake/raw", "lake/identities", "keys"):
+        shutil.copytree(installation.home / name, anew / name)
+    shutil.copy(installation.home / "first_hour", anew)
+    installation.environment["FOOTFALL_HOME"] = str(anew)
+    done("run", "--from", hour(OLD, -6), "--to", hour(NEW, 72))
+    for export, found in (("views", after), ("figures", figures)):
+        assert newest_bytes(manifests(anew, export)) == newest_bytes(found)

@@ -274,7 +274,7 @@ def test_a_place_that_is_another_for_each_process_is_nobodys_bucket(footfall, tm
         | {"FOOTFALL_HOME": str(footfall.home), "FOOTFALL_CLIENTS": str(clients), "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
 

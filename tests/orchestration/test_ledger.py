@@ -13,7 +13,7 @@ from support.repository import ROOT
 
 from footfall.errors import FootfallError
 from footfall.manifest import DeliveredFile
-from orchestration.delivery.ledger import Ledger
+from orchestration.delivery.ledger import Ledger, text_of
 
 NOW = HOUR + timedelta(hours=1, minutes=5)
 
@@ -92,16 +92,44 @@ def _deliver(ledger, **of):
     return ledger.record(row, "committed")
 
 
-def test_the_latest_delivered_revision_of_each_period_is_found(ledger):
+def test_the_newest_delivered_revision_of_each_period_is_found(ledger):
     for revision in (1, 2):
-        _deliver(ledger, revision=revision)
+        row = _deliver(ledger, revision=revision)
+        ledger.record(row, "committed", digest=f"of {revision}")
     _plan(ledger, revision=3)
     _plan(ledger, start=HOUR + timedelta(hours=1))
 
-    latest = ledger.latest_delivered("demo", "events")
+    newest = ledger.newest("demo", "events")
 
-    assert {start: row.revision for start, row in latest.items()} == {HOUR: 2}
-    assert ledger.latest_delivered("demo", "events", HOUR + timedelta(hours=1)) == {}
+    assert [(row.period_start, row.digest) for row in newest] == [(HOUR, "of 2")]
+    assert list(ledger.newest("demo", "events", HOUR + timedelta(hours=1))) == []
+
+
+def test_rows_are_walked_in_order_though_more_than_are_read_at_a_time_and_changed_meanwhile(ledger):
+    with ledger.transaction() as connection:
+        connection.executemany(
+            "INSERT INTO revisions (client_id, export, period_start, revision, state, reason, cadence, "
+            "planned_at) VALUES (?, ?, ?, ?, 'planned', 'initial', 'hourly', '2026-11-20')",
+            [
+                (client, export, text_of(HOUR + timedelta(hours=n)), revision)
+                for client in ("agency", "demo")
+                for export in ("events", "sessions")
+                for n in range(70)
+                for revision in (1, 2)
+            ],
+        )
+
+    walked = []
+    for row in ledger.walk():
+        walked.append(row.identity)
+        ledger.record(row, "rendered")
+
+    assert walked == sorted(set(walked))
+    assert len(walked) == 2 * 2 * 70 * 2
+    wanted = ledger.walk("demo", "events", HOUR + timedelta(hours=1), HOUR + timedelta(hours=3))
+    assert [row.identity[2:] for row in wanted] == [
+        (text_of(HOUR + timedelta(hours=n)), revision) for n in (1, 2) for revision in (1, 2)
+    ]
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import duckdb
 import pytest
 from support.collectors import SITE, CollectorProcess, batch, lake_lines, wire_event
 from support.stored_events import events_object
+from support.waiting import wait_until
 
 from footfall import keys
 from footfall.catalogue.columns import EVENT, QUARANTINE, OfEvent, OfLine, fields_of, sources
@@ -67,10 +68,8 @@ def stored(home):
         ]
         answers = [collector.ask("POST", "/collect", body, HEADERS).status for body in bodies]
         assert answers == [204, 400]
-        until = time.monotonic() + 60
-        while len(lines := _lines(home)) < 3:
-            assert time.monotonic() < until, "the segments are not shipped"
-            time.sleep(0.1)
+        wait_until(lambda: len(_lines(home)) >= 3, "the segments are not shipped")
+        lines = _lines(home)
     finally:
         collector.end()
     lake = LocalStore(home / "lake")

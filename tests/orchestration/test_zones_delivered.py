@@ -14,10 +14,11 @@ from pathlib import Path
 
 import pytest
 from support.repository import ROOT
-from support.zone_story import SITES, event_id, moments
+from support.zone_story import LAST, SITES, event_id, moments
 
 from footfall.store import LocalStore
 from footfall.verify import verify_bucket
+from orchestration.delivery.ledger import Ledger
 
 HOUR = timedelta(hours=1)
 FILE = """\
@@ -68,8 +69,8 @@ class Story:
             check=False,
         )
 
-    def deliver(self, *days: str) -> str:
-        done = self._run("support.zone_story", str(self.folder), *days)
+    def deliver(self, *days: str, now: datetime = LAST) -> str:
+        done = self._run("support.zone_story", str(self.folder), now.isoformat(), *days)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
@@ -225,9 +226,15 @@ def test_days_follow_one_another_and_that_of_the_change_is_long_or_short(rezoned
     assert all(len(revisions) == 1 for revisions in at.manifests(name, "days").values())
 
 
-@pytest.fixture(scope="module")
-def updated(tmp_path_factory):
+#: When the runs with the newer release take place, each of which looks at what changed in nine days; and how
+#: much each of them delivers.
+NEWER = {"in time": (LAST, [15, 0, 0]), "months later": (LAST + timedelta(days=90), [12, 3, 0])}
+
+
+@pytest.fixture(scope="module", params=NEWER)
+def updated(tmp_path_factory, request):
     """Days delivered by an older release, in which Berlin's clocks are Helsinki's; then by the pinned one."""
+    now, most = NEWER[request.param]
     at = Story(tmp_path_factory.mktemp("updated"))
     package = Path(str(resources.files("tzdata")))
     old = at.folder / "packages" / "tzdata"
@@ -237,29 +244,52 @@ def updated(tmp_path_factory):
     init.write_text(init.read_text().replace("2026f", "2026e"))
     at.client("berlin", "Europe/Berlin")
     at.client("paris", "Europe/Paris")
+    at.client("mixed", "UTC", own="Europe/Berlin")
     at.packages = [str(at.folder / "packages")]
-    at.deliver("2026-11-18", "2026-11-19")
+    at.deliver("2026-11-17", "2026-11-18", "2026-11-19")
     at.before = at.rows("berlin", "days")
     at.packages = []
-    said = at.deliver("2026-11-20")
-    return at, said, at.deliver("2026-11-20")
+    return at, [len(at.deliver("2026-11-20", now=now).splitlines()) for _ in most], most
 
 
 def test_a_newer_database_restates_the_days_that_it_tells_otherwise_with_reason_zone(updated):
-    at, _, again = updated
+    at, *_ = updated
 
     helsinki, berlin = (dict.fromkeys(SITES, counted("2026-11-20", hours, hours)) for hours in (2, 1))
-    assert at.before == expected(helsinki, "2026-11-18", "2026-11-19")
+    assert at.before == expected(helsinki, "2026-11-17", "2026-11-19")
     for export in ("days", "split"):
         found = at.manifests("berlin", export)
         made = [[(m["reason"], m["software"]["tzdata"]) for m in revisions] for revisions in found.values()]
-        assert made == [[("initial", "2026e"), ("zone", "2026f")]] * 2 + [[("initial", "2026f")]]
-        assert at.rows("berlin", export) == expected(berlin, "2026-11-18", "2026-11-20")
-    assert again == ""
+        assert made == [[("initial", "2026e"), ("zone", "2026f")]] * 3 + [[("initial", "2026f")]]
+        assert at.rows("berlin", export) == expected(berlin, "2026-11-17", "2026-11-20")
     assert at.problems("berlin") == []
 
 
-def test_days_of_a_zone_that_it_tells_as_before_stay(updated):
-    at, _, _ = updated
+def test_days_of_one_site_whose_zone_is_told_otherwise_are_restated_and_no_others(updated):
+    at, *_ = updated
 
-    assert [len(revisions) for revisions in at.manifests("paris", "days").values()] == [1, 1, 1]
+    split = at.manifests("mixed", "split")
+    made = [[m["reason"] for m in revisions] for revisions in split.values()]
+    assert made == [["initial", "zone"]] * 3 + [["initial"]]
+    sites = {"a": counted("2026-11-20", 0, 0), "b": counted("2026-11-20", 1, 1)}
+    assert at.rows("mixed", "split") == expected(sites, "2026-11-17", "2026-11-20")
+    assert [len(revisions) for revisions in at.manifests("mixed", "days").values()] == [1, 1, 1, 1]
+    assert at.problems("mixed") == []
+
+
+def test_a_run_restates_some_moved_days_of_an_export_and_the_next_one_goes_on_until_none_is_left(updated):
+    at, delivered, most = updated
+
+    assert delivered == most
+    with Ledger(at.folder / "ledger.sqlite").connection() as ledger:
+        noted = ledger.execute(
+            "SELECT client_id, export, release FROM compared_days ORDER BY 1, 2"
+        ).fetchall()
+    exports = [(client, export) for client in ("berlin", "mixed", "paris") for export in ("days", "split")]
+    assert [tuple(row) for row in noted] == [(*each, "2026f") for each in exports]
+
+
+def test_days_of_a_zone_that_it_tells_as_before_stay(updated):
+    at, *_ = updated
+
+    assert [len(revisions) for revisions in at.manifests("paris", "days").values()] == [1, 1, 1, 1]

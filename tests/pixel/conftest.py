@@ -4,7 +4,6 @@ Two kinds of endpoint: `stored` is the real collector, for what reaches the spoo
 that misbehaves as told, for what the pixel does about it.
 """
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from playwright.sync_api import Browser, BrowserContext, Page
 from support.browser import chromium
 from support.collectors import CollectorProcess
 from support.receiver import SITE_KEY, Receiver, receiver
+from support.waiting import PATIENCE, wait_until
 
 HERE = Path(__file__).resolve().parent
 #: What all tests of this folder share, started by the first that asks. Not session fixtures: playwright
@@ -131,19 +131,20 @@ class Site:
             return self.collector.all_events
         return list({line["event_id"]: line["event"] for line in self.lines()}.values())
 
-    def wait(self, count: int, type: str | None = None, seconds: float = 10) -> list[dict[str, Any]]:
+    def wait(self, count: int, type: str | None = None) -> list[dict[str, Any]]:
         """The events (of one type) once there are `count` of them."""
-        deadline = time.monotonic() + seconds
-        while True:
-            found = [event for event in self.events() if type in (None, event["type"])]
-            if len(found) >= count:
-                return found
-            assert time.monotonic() < deadline, f"not {count} after {seconds} s: {found}"
-            time.sleep(0.04)
+
+        def found() -> list[dict[str, Any]]:
+            return [event for event in self.events() if type in (None, event["type"])]
+
+        return wait_until(
+            lambda: len(events := found()) >= count and events, lambda: f"not {count}: {found()}"
+        )
 
 
 def _running(browser: Browser, endpoint: str, settings: dict[str, Any], **more: Any) -> Iterator[Site]:
     context = browser.new_context(viewport={"width": 1000, "height": 700}, locale="de-DE", **settings)
+    context.set_default_timeout(PATIENCE * 1000)
     try:
         with receiver() as server:
             running = Site(server, endpoint, context, **more)

@@ -68,7 +68,7 @@ def test_a_built_file_that_differs_is_named(tools, tmp_path):
     (copy / "dist" / "pixel-0.1.0.js").write_text("// of no release")
 
     done = subprocess.run(
-        ["node", "build.mjs", "--check"], cwd=copy, capture_output=True, text=True, timeout=60, check=False
+        ["node", "build.mjs", "--check"], cwd=copy, capture_output=True, text=True, timeout=300, check=False
     )
 
     assert done.returncode == 1

@@ -2,13 +2,13 @@
 
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
 from support.receiver import SITE_KEY
+from support.waiting import wait_until
 
 pytestmark = pytest.mark.browser
 
@@ -35,10 +35,7 @@ def shop(collector) -> Iterator[str]:
 
 def until(tab, condition):
     """As wait_for_function, which the demo site's policy forbids: it evaluates text in the page."""
-    deadline = time.monotonic() + 8
-    while not tab.evaluate(condition):
-        assert time.monotonic() < deadline, condition
-        time.sleep(0.03)
+    wait_until(lambda: tab.evaluate(condition), condition)
 
 
 def seen(site, type, count=1):

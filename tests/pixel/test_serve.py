@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from support.waiting import PATIENCE
 
 SERVE = Path(__file__).resolve().parents[2] / "pixel" / "serve.py"
 KEY = "pk_shop_Hn40rBy6"
@@ -31,7 +32,7 @@ def demo_site(collector: str = "http://127.0.0.1:8080") -> Iterator[tuple[subpro
 
 
 def get(port: int, path: str, method: str = "GET") -> tuple[http.client.HTTPResponse, bytes]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     try:
         connection.request(method, path)
         answer = connection.getresponse()
@@ -116,14 +117,14 @@ def test_it_ends_when_told_to(ending):
 
         process.send_signal(ending)
 
-        assert process.wait(timeout=5) == 0
+        assert process.wait(PATIENCE) == 0
         assert process.stderr is not None
         assert process.stderr.read() == ""
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, SERVE, *arguments], capture_output=True, text=True, timeout=10, check=False
+        [sys.executable, SERVE, *arguments], capture_output=True, text=True, timeout=PATIENCE, check=False
     )
 
 

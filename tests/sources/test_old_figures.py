@@ -31,8 +31,11 @@ def test_the_sums_of_each_tool_are_read(tmp_path, text, encoding):
     }
 
 
-def test_thousands_with_a_comma_are_read(tmp_path):
-    assert read(tmp_path, 'date,pageviews\n2026-11-20,"1,234,567"\n')[DAY] == {"page_views": 1234567}
+@pytest.mark.parametrize(
+    "written", ["1,234,567", "1.234.567", "1'234'567", "1 234 567", "1\u00a0234\u00a0567"]
+)
+def test_thousands_are_read_as_each_country_parts_them(tmp_path, written):
+    assert read(tmp_path, f'date,pageviews\n2026-11-20,"{written}"\n')[DAY] == {"page_views": 1234567}
 
 
 @pytest.mark.parametrize(

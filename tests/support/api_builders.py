@@ -3,7 +3,6 @@
 import http.client
 import json
 import threading
-import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,6 +13,7 @@ import uvicorn
 import yaml
 from support.client_files import client
 from support.mart_rows import reports_of, table_of
+from support.waiting import wait_until
 
 from api.app import build_app
 from api.installation import Agent, Refusal
@@ -31,6 +31,11 @@ NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 ROLES = ("read", "write", "admin", "site", "assist", "other", "operator")
 KEYS = {role: f"ffk_key-of-a-test-{role}" for role in ROLES}
 FUNNEL = {"name": "buy", "steps": [{"name": "seen", "page": "/"}, {"name": "bought", "event": "purchase"}]}
+SEGMENTS = [
+    {"name": "mobile", "filters": [["is", "visit:device", ["mobile"]]]},
+    {"name": "buyers", "filters": [["has_done", ["is", "event:goal", ["purchase"]]]]},
+    {"name": "wrong", "filters": [["is", "visit:colour", ["red"]]]},
+]
 
 
 def api_key(role: str, *permissions: str, **more: Any) -> dict[str, Any]:
@@ -56,7 +61,7 @@ def two_clients() -> list[dict[str, Any]]:
         api_key("assist", "assist"),
     ]
     return [
-        client("one", sites=sites, api_keys=keys, funnels=[FUNNEL]),
+        client("one", sites=sites, api_keys=keys, funnels=[FUNNEL], segments=SEGMENTS),
         client("two", api_keys=[api_key("other", "read", "admin")]),
     ]
 
@@ -315,10 +320,12 @@ def served(folder, **settings: str):
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    give_up = time.monotonic() + 60
-    while not server.started:
-        assert thread.is_alive() and time.monotonic() < give_up
-        time.sleep(0.01)
+
+    def has_started() -> bool:
+        assert thread.is_alive()
+        return server.started
+
+    wait_until(has_started, every=0.01)
     api.port = server.servers[0].sockets[0].getsockname()[1]
     try:
         yield api

@@ -7,7 +7,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 import urllib.request
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from typing import Any
 
 import zstandard
 from prometheus_client.parser import text_string_to_metric_families
+from support.waiting import PATIENCE, wait_until
 
 from collector.segments import OPEN, SEALED
 from footfall.access.api_keys import key_hash
@@ -84,7 +84,7 @@ def request(
     headers: dict[str, str] | None = None,
 ) -> Reply:
     """One request on a connection of its own."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     try:
         connection.request(method, path, body, headers or {})
         answer = connection.getresponse()
@@ -151,14 +151,14 @@ class CollectorProcess:
                 process.kill()
             else:
                 process.terminate()
-        _, errors = process.communicate(timeout=30)
+        _, errors = process.communicate(timeout=PATIENCE)
         self.exit_code = process.returncode
         return errors
 
     def fails_to_start(self) -> tuple[int, str]:
         """Exit code and stderr of a start that is meant to fail."""
         done = subprocess.run(
-            self.command(), env=self.environ, capture_output=True, text=True, timeout=30, check=False
+            self.command(), env=self.environ, capture_output=True, text=True, timeout=PATIENCE, check=False
         )
         return done.returncode, done.stderr
 
@@ -202,15 +202,13 @@ class CollectorProcess:
                     pass  # it was shipped or sealed under our hands
         return parts
 
-    def await_stored(self, event_id: str, seconds: float = 5) -> dict[str, Any]:
+    def await_stored(self, event_id: str) -> dict[str, Any]:
         """The stored line of an event. A segment being renamed may hide it for an instant."""
-        until = time.monotonic() + seconds
-        while True:
-            for line in self.stored():
-                if line.get("event_id") == event_id:
-                    return line
-            assert time.monotonic() < until, f"{event_id} is not stored"
-            time.sleep(0.05)
+        never = f"{event_id} is not stored"
+        (line, *_) = wait_until(
+            lambda: [line for line in self.stored() if line.get("event_id") == event_id], never
+        )
+        return line
 
 
 def lake_lines(lake: Path) -> list[bytes]:
@@ -239,6 +237,11 @@ class Load:
             thread.start()
         return self
 
+    def until(self, acknowledged: int) -> "Load":
+        """Wait until so many events are acknowledged."""
+        wait_until(lambda: len(self.acknowledged) >= acknowledged)
+        return self
+
     def stop(self) -> set[str]:
         """End sending; the ids of every event that was answered with 204."""
         self._stop.set()
@@ -247,7 +250,7 @@ class Load:
         return self.acknowledged
 
     def _send(self, sender: int) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=3)
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE)
         number = 0
         while not self._stop.is_set():
             ids = [f"{self._prefix}-{sender}-{number}-{n}" for n in range(1 + number % 5)]

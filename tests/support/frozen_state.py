@@ -4,11 +4,11 @@ import os
 import subprocess
 import sys
 import tarfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from support.collectors import free_port
+from support.waiting import PATIENCE, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKED = ROOT / "tests" / "fixtures" / "frozen_state" / "state.tar.xz"
@@ -60,13 +60,15 @@ class FrozenState:
         """Let a collector put into the lake what lies in the spool."""
         collector = subprocess.Popen([sys.executable, "-m", "collector"], cwd=ROOT, env=self.environment)
         try:
-            give_up = time.monotonic() + 60
-            while segments := [*self.home.glob("spool/**/*.open"), *self.home.glob("spool/**/*.sealed")]:
-                assert time.monotonic() < give_up and collector.poll() is None, segments
-                time.sleep(0.1)
+
+            def is_empty() -> bool:
+                assert collector.poll() is None, "the collector ended"
+                return not [*self.home.glob("spool/**/*.open"), *self.home.glob("spool/**/*.sealed")]
+
+            wait_until(is_empty, "the spool is not shipped")
         finally:
             collector.terminate()
-            collector.wait(30)
+            collector.wait(PATIENCE)
 
 
 def unpack(folder: Path) -> FrozenState:

@@ -23,6 +23,7 @@ class Imports:
 
     def __init__(self, footfall: Any, folder: Path) -> None:
         self._footfall = footfall
+        self._home = footfall.home
         clients = folder / "clients"
         clients.mkdir()
         (clients / "shop.yaml").write_text(CLIENT)
@@ -39,9 +40,16 @@ class Imports:
         path.write_bytes(text.encode() if isinstance(text, str) else text)
         return self(path, *options)
 
+    @classmethod
+    def of(cls, home: Path) -> "Imports":
+        """What lies in the lake of a state folder, whoever imported it."""
+        found = cls.__new__(cls)
+        found._home = home
+        return found
+
     def lines(self) -> list[dict[str, Any]]:
         """Every stored line."""
-        paths = sorted((self._footfall.home / "lake" / "raw").rglob("*.zst"))
+        paths = sorted((self._home / "lake" / "raw").rglob("*.zst"))
         texts = (zstandard.decompress(path.read_bytes()).splitlines() for path in paths)
         return [json.loads(line) for each in texts for line in each]
 

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from support.waiting import PATIENCE
+
 from footfall.event import check_event, parse_batch
 
 DIST = Path(__file__).resolve().parents[2] / "pixel" / "dist"
@@ -67,20 +69,15 @@ class Receiver:
             taken = [post for post in self.posted if post.answer and post.answer[0] < 300]
         return [event for post in taken for event in post.events]
 
-    def wait_for(self, condition: Callable[["Receiver"], object], seconds: float = 8) -> None:
-        """Until `condition` holds; fails where it still does not after `seconds`."""
-        deadline = time.monotonic() + seconds
+    def wait_for(self, condition: Callable[["Receiver"], object]) -> None:
+        """Until `condition` holds."""
         with self.changed:
-            while not condition(self):
-                left = deadline - time.monotonic()
-                assert left > 0, (
-                    f"not after {seconds} s; received: {[e['type'] for p in self.posted for e in p.events]}"
-                )
-                self.changed.wait(left)
+            holds = self.changed.wait_for(lambda: condition(self), PATIENCE)
+            assert holds, f"received: {[event['type'] for post in self.posted for event in post.events]}"
 
-    def wait_for_events(self, count: int, seconds: float = 8) -> list[dict[str, Any]]:
+    def wait_for_events(self, count: int) -> list[dict[str, Any]]:
         """The events, once there are `count`."""
-        self.wait_for(lambda receiver: len(receiver.events) >= count, seconds)
+        self.wait_for(lambda receiver: len(receiver.events) >= count)
         return self.events
 
     def check_contract(self) -> None:

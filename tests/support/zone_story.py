@@ -1,7 +1,8 @@
 """Daily files of made-up events in a process of its own, so that a test can give it another `tzdata`.
 
-`python -m support.zone_story FOLDER DAY …` (with tests/ and the repository in PYTHONPATH) delivers these days
-of all clients in FOLDER/clients, and whatever was restated, into folders below FOLDER.
+`python -m support.zone_story FOLDER NOW DAY …` (with tests/ and the repository in PYTHONPATH) delivers these
+days of all clients in FOLDER/clients, and whatever was restated, into folders below FOLDER; moved days two of
+an export at a time.
 """
 
 import sys
@@ -41,8 +42,8 @@ def event_id(site: str, moment: datetime) -> str:
     return f"{site}-{moment:%d%H%M}"
 
 
-def main(folder: Path, days: list[str]) -> int:
-    """Deliver. Prints each outcome that is not `unchanged`."""
+def main(folder: Path, now: datetime, days: list[str]) -> int:
+    """Deliver at a time. Prints each outcome that is not `unchanged`."""
     ledger = Ledger(folder / "ledger.sqlite")
     before = folder / "last-good-clients"
     registry = registry_at(folder / "clients", Allowed.unknown(), before, folder / "ledger.sqlite")
@@ -85,8 +86,9 @@ def main(folder: Path, days: list[str]) -> int:
             )
         },
         ledger,
-        Desk(folder, signer, software(), now=lambda: LAST),
+        Desk(folder, signer, software(), now=lambda: now),
         IngestedHours(hours, FIRST),
+        moved_days=2,
     ):
         for outcome in (*report.asked, *report.others):
             failed += outcome.status == "failed"
@@ -106,4 +108,4 @@ def _opened(path: Path):
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), sys.argv[2:]))
+    sys.exit(main(Path(sys.argv[1]), datetime.fromisoformat(sys.argv[2]), sys.argv[3:]))

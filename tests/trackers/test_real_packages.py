@@ -10,7 +10,6 @@ import shutil
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,6 +18,7 @@ from pathlib import Path
 import pytest
 from support.browser import chromium
 from support.collectors import KEYS, CollectorProcess
+from support.waiting import wait_until
 
 from footfall.access.api_keys import key_hash
 
@@ -91,13 +91,10 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def events(collector: CollectorProcess, wanted: Callable[[list[dict]], bool]) -> list[dict]:
     """The stored lines, once they are what is wanted."""
-    until = time.monotonic() + 60
-    while True:
-        lines = collector.stored()
-        if wanted(lines) or time.monotonic() > until:
-            assert {line["kind"] for line in lines} == {"event"}, lines
-            return lines
-        time.sleep(0.2)
+    wait_until(lambda: wanted(collector.stored()), collector.stored, every=0.2)
+    lines = collector.stored()
+    assert {line["kind"] for line in lines} == {"event"}, lines
+    return lines
 
 
 class _Page(BaseHTTPRequestHandler):

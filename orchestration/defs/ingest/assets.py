@@ -154,7 +154,9 @@ def ingest(
             for made in _made_in(hour):
                 if made.asset_key == EVENTS or hour.quarantined:
                     context.log_event(made)
-    context.add_asset_metadata({"volume_by_hour": dg.MetadataValue.md(volume)}, asset_key=EVENTS)
+    context.add_asset_metadata(
+        {"volume_by_hour": dg.MetadataValue.md(volume), "places": state.places()}, asset_key=EVENTS
+    )
     yield dg.MaterializeResult(
         asset_key=EVENTS, check_results=list(_checks(counts, findings)), data_version=lake_version
     )

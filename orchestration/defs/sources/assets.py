@@ -48,6 +48,7 @@ def access_logs(
     window = window_of(context)
     store = lake.store()
     rows, failed = [], []
+    geo = state.geo()
     registry = clients.registry()
     for client in registry.clients:
         sites = {site.site_id: site for site in client.sites}
@@ -69,6 +70,7 @@ def access_logs(
                     EventNames.of(state.signer()),
                     window.start,
                     window.end,
+                    place=geo.place,
                 )
             except FootfallError as error:
                 # One client's bucket holds up no other client; the run fails when all are done.
@@ -82,6 +84,7 @@ def access_logs(
         "log_objects": sum(taken.objects for _, taken in rows),
         "requests": sum(taken.requests for _, taken in rows),
         "malformed_lines": sum(taken.malformed for _, taken in rows),
+        "places": state.places(),
         "sources": dg.MetadataValue.md(_table(rows)),
     }
     if failed:
