@@ -11,6 +11,7 @@ from starlette.requests import Request
 from api.problems import Problem
 from api.service import Service
 from footfall.access.api_keys import key_hash
+from footfall.access.audit import Door
 from footfall.access.holders import Holder
 from footfall.access.presented import presented_key
 from footfall.access.request_limits import Quota, headers
@@ -43,10 +44,15 @@ class Caller:
     quota: Quota
     #: None where it is about no client or about all.
     client: Client | None
+    #: How it came in, and who it is where that is a person.
+    door: Door = "api"
+    person: str = ""
 
     @property
     def name(self) -> str:
-        """For records: the key's name and whose it is."""
+        """For records: the person, or the key's name and whose it is."""
+        if self.person:
+            return self.person
         return f"{self.holder.client_id or 'operator'}/{self.holder.key.name}"
 
     @property
@@ -93,6 +99,11 @@ def enter(service: Service, rule: Rule, request: Request) -> Caller | None:
     if limited is not None:
         raise Problem("rate_limited", limited.detail, headers={"retry-after": _retry(limited.headers)})
     service.note_use(holder.key.sha256)
+    return permit(service, rule, holder, quota, request.query_params.get("client"))
+
+
+def permit(service: Service, rule: Rule, holder: Holder, quota: Quota, named: str | None) -> Caller:
+    """Apply the rule of a route to whoever asks; `named`: the client that is asked about. Raises Problem."""
     is_assistant = rule.is_for_assistants and holder.key.may("assist")
     if rule.permission is not None and not is_assistant and not holder.key.may(rule.permission):
         raise Problem("permission_denied", f"the key {holder.key.name} has no {rule.permission} permission")
@@ -100,7 +111,7 @@ def enter(service: Service, rule: Rule, request: Request) -> Caller | None:
         raise Problem("operator_only")
     if rule.reach in ("client", "whole") and holder.key.site_id is not None and _is_narrow(service, holder):
         raise Problem("site_key", f"the key {holder.key.name} is for the site {holder.key.site_id}")
-    return Caller(holder, quota, _client(service, rule, holder, request))
+    return Caller(holder, quota, _client(service, rule, holder, named))
 
 
 def _is_narrow(service: Service, holder: Holder) -> bool:
@@ -123,10 +134,9 @@ def _holder(service: Service, request: Request) -> Holder:
     return holder
 
 
-def _client(service: Service, rule: Rule, holder: Holder, request: Request) -> Client | None:
+def _client(service: Service, rule: Rule, holder: Holder, named: str | None) -> Client | None:
     if rule.reach in ("key", "operator"):
         return None
-    named = request.query_params.get("client")
     if holder.client_id is not None:
         client = service.client(holder.client_id)
         # Whether another client exists is nobody's business.

@@ -122,7 +122,8 @@ def plan(client: Client, site: Site, question: Question, days: Days) -> Plan:
                 field=f"metrics.{place}",
                 possible=near(written, metrics()),
             )
-        chosen = able(metric)
+        # A name of Plausible's may be a column of a report too: `visits` of assistants.
+        chosen = able(metric) or able(written)
         if chosen is None:
             can = sorted(each for each in metrics() if able(each) is not None)
             raise Problem(

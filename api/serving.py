@@ -33,7 +33,7 @@ def serve(settings: Settings, installation: Installation) -> None:
     )
     for name in _UNUSED:
         sys.modules.setdefault(name, None)  # type: ignore[arg-type]
-    service = Service(settings, _lake(settings), installation)
+    service = Service(settings, lake_of(settings), installation)
     config = uvicorn.Config(
         build_app(service),
         host=settings.api_host,
@@ -53,7 +53,7 @@ def serve(settings: Settings, installation: Installation) -> None:
         service.close()
 
 
-def _lake(settings: Settings) -> ObjectStore:
+def lake_of(settings: Settings) -> ObjectStore:
     """The lake; one that does not answer too, for each question is told so, and it may come back."""
     try:
         return open_lake(settings.lake, settings.s3_endpoint)

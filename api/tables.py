@@ -145,7 +145,7 @@ class Tables:
             self._databases.clear()
 
     def _opened(self, client_id: str) -> duckdb.DuckDBPyConnection:
-        folder = self._readable(client_id)
+        folder = self.folder(client_id)
         folder.mkdir(parents=True, exist_ok=True)
         database = open_database(
             memory_limit=f"{self._memory_bytes}B", threads="2", max_temp_directory_size="0B"
@@ -156,7 +156,7 @@ class Tables:
         run(database, "SET lock_configuration = true")
         return database
 
-    def _readable(self, client_id: str) -> Path:
+    def folder(self, client_id: str) -> Path:
         """Where the client's files lie, and nothing else."""
         if isinstance(self._lake, LocalStore):
             return self._lake.root / keys.published_prefix(client_id)

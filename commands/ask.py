@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
+from api.saved_questions import Asked, Question, questions
 from commands.parameters import DAY, client
 from commands.published import FORMATS
-from commands.saved_questions import Asked, Question, questions
 from commands.state import with_state
 from footfall.clients import Client, Registry, registry_of
 from footfall.durable import open_lake

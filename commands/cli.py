@@ -19,9 +19,10 @@ from footfall.errors import FootfallError
 SECTIONS: Mapping[str, Mapping[str, str]] = {
     "Begin": {
         "demo": "two days of traffic, from HTTP to verified files; then serve",
-        "up": "collector, API, Dagster UI and daemon, until Ctrl-C",
+        "up": "collector, API, dashboard, Dagster, until Ctrl-C",
         "api": "the API alone, until Ctrl-C",
         "dagster": "Dagster's parts alone: code, webserver, daemon; migrate",
+        "dashboard": "the pages alone; who may see them: share, allow",
         "mcp": "the API's questions as tools for an assistant",
         "doctor": "is this installation able to do its work? --watch: is it alive?",
     },

@@ -149,6 +149,7 @@ def _ports(settings: Settings) -> str:
     ports = {
         "collector": settings.collector_port,
         "API": settings.api_port,
+        "dashboard": settings.dashboard_port,
         "Dagster UI": settings.ui_port,
         "demo site": settings.site_port,
     }

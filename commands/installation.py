@@ -139,6 +139,17 @@ def start_api(children: Children, settings: Settings, tend: Callable[[], None] |
     return url
 
 
+def start_dashboard(children: Children, settings: Settings, tend: Callable[[], None] | None = None) -> str:
+    """Start the dashboard and wait until it answers. Returns its address; empty where it is switched off."""
+    if not settings.dashboard_port:
+        return ""
+    require_free_port(settings.dashboard_host, settings.dashboard_port, "FOOTFALL_DASHBOARD_PORT")
+    url = f"http://{settings.dashboard_host}:{settings.dashboard_port}"
+    children.start("dashboard", python("-m", "commands.entry", "dashboard"))
+    children.wait_for("dashboard", f"{url}/health", COLLECTOR_SECONDS, tend)
+    return url
+
+
 def start_dagster(children: Children, settings: Settings, tend: Callable[[], None] | None = None) -> str:
     """Start Dagster's code server, webserver and daemon, and wait for the UI. Returns its address.
 

@@ -30,6 +30,7 @@ class Part(enum.Enum):
     COLLECTOR = "collector"
     DAGSTER = "Dagster UI"
     API = "API"
+    DASHBOARD = "dashboard"
     SITE = "demo site"
 
 
@@ -85,6 +86,8 @@ def _ports(settings: Settings, parts: tuple[Part, ...]) -> list[tuple[str, int, 
         wanted.append(("127.0.0.1", settings.ui_port, "FOOTFALL_UI_PORT"))
     if Part.API in parts and settings.api_port:
         wanted.append((settings.api_host, settings.api_port, "FOOTFALL_API_PORT"))
+    if Part.DASHBOARD in parts and settings.dashboard_port:
+        wanted.append((settings.dashboard_host, settings.dashboard_port, "FOOTFALL_DASHBOARD_PORT"))
     if Part.SITE in parts:
         wanted.append(("127.0.0.1", settings.site_port, "FOOTFALL_SITE_PORT"))
     return wanted

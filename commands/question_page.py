@@ -5,8 +5,8 @@ from pathlib import Path
 
 import yaml
 
+from api.saved_questions import Asked, questions
 from commands.client_file_page import EXAMPLE
-from commands.saved_questions import Asked, questions
 from footfall.clients import Client
 
 _HEAD = """\

@@ -1,4 +1,4 @@
-"""`footfall up`: collector, API, Dagster UI and daemon on the state folder, kept alive until Ctrl-C."""
+"""`footfall up`: collector, API, dashboard, Dagster UI and daemon on the state folder, kept alive."""
 
 import os
 import time
@@ -24,9 +24,9 @@ from footfall.settings import Settings
 @click.command()
 @with_settings
 def command(settings: Settings) -> int:
-    """Serve: collector, API, Dagster UI and daemon, until Ctrl-C. One that ends is started again."""
+    """Serve: collector, API, dashboard, Dagster UI and daemon until Ctrl-C; what ends is started again."""
     require_safe(settings, os.environ)
-    require_ready(settings, Part.COLLECTOR, Part.API, Part.DAGSTER)
+    require_ready(settings, Part.COLLECTOR, Part.API, Part.DASHBOARD, Part.DAGSTER)
     enter(settings)
     installation.prepare(settings)
     installation.prepare_models(settings)
@@ -41,14 +41,16 @@ def command(settings: Settings) -> int:
         Children(Path.cwd(), environment, settings.home / "logs", relay(settings)) as children,
     ):
         show = banner(settings, "up")
-        show("starting the collector, the API, the Dagster UI and the daemon …")
+        show("starting the collector, the API, the dashboard, the Dagster UI and the daemon …")
         teller = Teller(Path.cwd(), environment, say)
         keeper = Keeper(children, teller, say, tend=(code_server.Watch(children).look, children.shorten_logs))
         try:
             collector = installation.start_collector(children, settings)
             api = installation.start_api(children, settings, keeper.look)
+            dashboard = installation.start_dashboard(children, settings, keeper.look)
             interface = installation.start_dagster(children, settings, keeper.look)
             show(
+                f"dashboard   {dashboard or '(off: FOOTFALL_DASHBOARD_PORT is 0)'}\n"
                 f"collector   {collector}\nAPI         {api or '(off: FOOTFALL_API_PORT is 0)'}\n"
                 f"Dagster UI  {interface}\nCtrl-C ends all of it"
             )

@@ -302,6 +302,40 @@ class Settings(BaseSettings):
         "no",
         "yes: the API also takes a key as `?api_key=`, which ends up in logs: for development only",
     )
+    dashboard_host: str = setting(
+        "FOOTFALL_DASHBOARD_HOST",
+        "127.0.0.1",
+        "address the [dashboard](dashboard.md) listens on",
+    )
+    dashboard_port: Whole = setting(
+        "FOOTFALL_DASHBOARD_PORT",
+        8060,
+        "port of the dashboard; 0: `footfall up` and the demo start none",
+        ge=0,
+        le=65535,
+    )
+    dashboard_url: Text = setting(
+        "FOOTFALL_DASHBOARD_URL",
+        "",
+        "address at which people reach the dashboard, such as https://figures.example: in share links, and "
+        "where a provider sends them back to; empty: host and port",
+    )
+    dashboard_user_header: Text = setting(
+        "FOOTFALL_DASHBOARD_USER_HEADER",
+        "",
+        "header in which proxies of `FOOTFALL_TRUSTED_PROXIES` say who has signed in, such as "
+        "x-forwarded-email; empty: none is believed",
+    )
+    dashboard_oidc_url: Text = setting(
+        "FOOTFALL_DASHBOARD_OIDC_URL",
+        "",
+        "address of an OIDC provider's metadata (…/.well-known/openid-configuration), where people sign "
+        "in; empty: none",
+    )
+    dashboard_oidc_client: Text = setting(
+        "FOOTFALL_DASHBOARD_OIDC_CLIENT", "", "id of the dashboard at that provider"
+    )
+    dashboard_oidc_secret: Text = setting("FOOTFALL_DASHBOARD_OIDC_SECRET", "", "its secret there")
     metrics_port: Whole = setting(
         "FOOTFALL_METRICS_PORT",
         0,

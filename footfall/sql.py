@@ -51,8 +51,13 @@ def text(value: str) -> Sql:
 
 
 def shipped(query: str) -> Sql:
-    """A query made of files that lie with the models. For commands/saved_questions.py alone."""
+    """A query made of files that lie with the models. For api/saved_questions.py alone."""
     return Sql(query)
+
+
+def shipped_relation(rows: str) -> Sql:
+    """Rows of a published table as the starting process made them. For dashboard/sandbox_worker.py alone."""
+    return Sql(rows)
 
 
 def name(value: str) -> Sql:
@@ -104,6 +109,20 @@ def run(
 ) -> duckdb.DuckDBPyConnection:
     """Execute a literal statement, with a piece at each `{place}` and `values` as its parameters."""
     return connection.execute(_filled(statement, pieces), values or None)
+
+
+def run_foreign(connection: duckdb.DuckDBPyConnection, query: str, values: Values = (), /) -> Connection:
+    """Execute what a person wrote, one SELECT. Raises ValueError where it is anything else.
+
+    Only for a process of its own, whose database is confined to files that this person may read anyhow.
+    """
+    statements = duckdb.extract_statements(query)
+    if len(statements) != 1 or statements[0].type not in (
+        duckdb.StatementType.SELECT,
+        duckdb.StatementType.EXPLAIN,
+    ):
+        raise ValueError("one SELECT, and nothing else")
+    return connection.execute(statements[0], values or None)
 
 
 def relation(connection: Connection, query: Sql) -> Relation:

@@ -87,8 +87,10 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "orchestration.defs.bindings": ("footfall", "orchestration.given", "orchestration.resources", *DOMAINS),
     # Questions over published tables, and acts that the roof gives it.
     "api": ("footfall",),
+    # Pages, which ask what the API answers.
+    "dashboard": ("footfall", "api"),
     # The roof.
-    "commands": ("footfall", "sources", "collector", "orchestration", "api"),
+    "commands": ("footfall", "sources", "collector", "orchestration", "api", "dashboard"),
     # What stands around an installation: images and templates, which name the collector as a function.
     "deploy": ("footfall", "collector"),
     # Of the tests it borrows the real servers that they start.
@@ -165,6 +167,8 @@ def test_no_import_goes_against_the_arrows():
         ("api.routes.acts", "orchestration.discovery.domains.decide"),
         ("api.app", "collector.app.Collector"),
         ("collector.server.connection", "collector.targets.Target"),
+        ("dashboard.views.deliveries", "orchestration.delivery.ledger.Ledger"),
+        ("api.inside", "dashboard.asking.Asking"),
     ],
 )
 def test_an_arrow_the_wrong_way_would_be_seen(module, imported):

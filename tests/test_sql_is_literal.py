@@ -71,7 +71,7 @@ def _made_otherwise(tree: ast.Module, *, is_of_sqlite: bool) -> Iterator[int]:
 
 def test_one_module_gives_sql_to_duckdb_and_statements_are_literals():
     found = []
-    for part in ("orchestration", "collector", "footfall", "sources", "api", "commands"):
+    for part in ("orchestration", "collector", "footfall", "sources", "api", "dashboard", "commands"):
         for path in sorted((ROOT / part).rglob("*.py")):
             name, tree = path.relative_to(ROOT).as_posix(), ast.parse(path.read_text())
             lines = _made_otherwise(tree, is_of_sqlite=name in OF_SQLITE)
@@ -83,18 +83,18 @@ def test_one_module_gives_sql_to_duckdb_and_statements_are_literals():
 def test_what_lies_with_the_models_becomes_sql_in_one_module_alone():
     making = [
         path.relative_to(ROOT).as_posix()
-        for part in ("orchestration", "collector", "footfall", "sources", "api", "commands")
+        for part in ("orchestration", "collector", "footfall", "sources", "api", "dashboard", "commands")
         for path in sorted((ROOT / part).rglob("*.py"))
         if re.search(r"\bshipped\(", path.read_text())
     ]
 
-    assert making == [SQL, "commands/saved_questions.py"]
+    assert making == [SQL, "api/saved_questions.py"]
 
 
 def test_one_module_opens_databases_of_duckdb_so_that_none_loads_or_downloads_an_extension():
     opening = [
         path.relative_to(ROOT).as_posix()
-        for part in ("orchestration", "collector", "footfall", "sources", "api", "commands")
+        for part in ("orchestration", "collector", "footfall", "sources", "api", "dashboard", "commands")
         for path in sorted((ROOT / part).rglob("*.py"))
         if "duckdb.connect(" in path.read_text()
     ]

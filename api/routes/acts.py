@@ -229,7 +229,7 @@ def acting(service: Service, caller: Caller, act: str, subject: str) -> Acting:
             service.settings.audit,
             now,
             who=caller.name,
-            door="api",
+            door=caller.door,
             act=act,
             client=client,
             subject=subject,

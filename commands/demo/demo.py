@@ -51,7 +51,7 @@ def run_demo(
     """Send, materialise, check, print; then serve until Ctrl-C. Returns 0 when everything arrived."""
     console = Console(highlight=False, soft_wrap=True)
     begun = time.monotonic()
-    served = (Part.DAGSTER, Part.API, Part.SITE) if serve else ()
+    served = (Part.DAGSTER, Part.API, Part.DASHBOARD, Part.SITE) if serve else ()
     require_ready(settings, Part.COLLECTOR, *served, needs_lake=True)
     if not environ.get("FOOTFALL_CLIENTS") and not settings.clients.exists():
         _example_clients(console, settings.clients)
@@ -346,14 +346,17 @@ def _serve(
     client = registry.client(_SITE[0])
     assert client is not None, "checked at the start"
     key = next(site.key for site in client.sites if site.site_id == _SITE[1])
-    with _step(console, "starting the demo site, the API, the Dagster UI and the daemon"):
+    with _step(console, "starting the demo site, the API, the dashboard, the Dagster UI and the daemon"):
         site = installation.start_demo_site(children, settings, collector, key)
         api = installation.start_api(children, settings)
+        dashboard = installation.start_dashboard(children, settings)
         interface = installation.start_dagster(children, settings)
     # From now on people may visit: the next demo in this folder finds more than it sent.
     (settings.home / "served").touch()
     console.print(
-        f"\n[bold]demo site   {site}[/]   visit it; the hour is delivered at five past\n"
+        f"\n[bold]dashboard   {dashboard or '(off: FOOTFALL_DASHBOARD_PORT is 0)'}[/]   "
+        "all clients, for this machine alone\n"
+        f"[bold]demo site   {site}[/]   visit it; the hour is delivered at five past\n"
         f"[bold]Dagster UI  {interface}[/]\n[bold]collector   {collector}/health[/]\n"
         f"{_asked(settings, api)}files       {settings.home / 'buckets'}\n"
         f"to see the hour as far as it goes: footfall run --open --from {_text(floor(datetime.now(UTC)))} "

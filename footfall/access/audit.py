@@ -1,7 +1,8 @@
 """What people and programs decided and looked at, a line of JSON each, in a file that is only ever added to.
 
-A line: `at` (UTC), `who` (a key's name, a user of the machine, or `schedule`), `door` (`api`, `command`,
-`job`), `act`, `client` (empty: of the installation), `subject` (what was acted upon), `outcome`.
+A line: `at` (UTC), `who` (a key's name, a user of the machine, a person, or `schedule`), `door` (`api`,
+`command`, `dashboard`, `job`), `act`, `client` (empty: of the installation), `subject` (what was acted upon),
+`outcome`.
 
 And what makes changes seen: `number` from 1 on, `previous` (the SHA-256 of the line before as it lies there;
 of the first, of nothing) and `signature`, by the installation's key. Beside it `audit.head.json`, signed,
@@ -25,7 +26,7 @@ from footfall.signatures import Signer, load_signer, signed_by
 from footfall.store import ObjectStore, put_once
 from footfall.whole_files import written_beside
 
-Door = Literal["api", "command", "job"]
+Door = Literal["api", "command", "dashboard", "job"]
 HEAD = "audit.head.json"
 #: What a line says, without what proves it.
 FIELDS = ("at", "who", "door", "act", "client", "subject", "outcome")

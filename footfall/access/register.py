@@ -1,4 +1,5 @@
-"""The operator's API keys, when each key was last used, answers to acts: `access.sqlite` in the state folder.
+"""The operator's API keys, when each key was last used, answers to acts; people, share links and notes
+of the dashboard: `access.sqlite` in the state folder.
 
 Keys of a client are in its file, for the collector may be on another machine. What is kept is the hash.
 """
@@ -22,6 +23,12 @@ CREATE TABLE IF NOT EXISTS operator_keys (name TEXT PRIMARY KEY, key TEXT NOT NU
 CREATE TABLE IF NOT EXISTS last_use (sha256 TEXT PRIMARY KEY, at TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS answers (
     name TEXT PRIMARY KEY, asked TEXT NOT NULL, status INTEGER NOT NULL, body BLOB NOT NULL, at TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS people (name TEXT PRIMARY KEY, document TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS shares (id TEXT PRIMARY KEY, document TEXT NOT NULL, revoked_at TEXT);
+CREATE TABLE IF NOT EXISTS day_notes (
+    id TEXT PRIMARY KEY, client_id TEXT NOT NULL, site_id TEXT NOT NULL, day TEXT NOT NULL,
+    text TEXT NOT NULL, by TEXT NOT NULL, at TEXT NOT NULL
 );
 """
 

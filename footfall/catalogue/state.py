@@ -117,11 +117,12 @@ HOME: tuple[Place, ...] = (
     ),
     Place(
         "access.sqlite",
-        "the operator's API keys as hashes, when each key was last used, answers to acts",
-        "`footfall keys`, `footfall api`, the collector",
+        "the operator's API keys as hashes, when each key was last used, answers to acts; people, share links "
+        "and notes of the dashboard",
+        "`footfall keys`, `footfall api`, `footfall dashboard`, the collector",
         Keep.BACKUP,
         Kind.SQLITE,
-        remedy="put it back from your backup, or move it away and make the operator's keys anew",
+        remedy="put it back from your backup, or move it away and make the operator's keys and shares anew",
     ),
     Place(
         "audit.head.json",

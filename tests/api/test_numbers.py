@@ -8,7 +8,8 @@ import duckdb
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
-from support.api_builders import NOW, served, table_of
+from support.api_builders import NOW, served
+from support.mart_rows import table_of
 
 TODAY = NOW.date()
 DAYS = [TODAY - timedelta(days=n) for n in range(6)]

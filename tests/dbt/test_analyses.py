@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from commands.saved_questions import Asked, questions
+from api.saved_questions import Asked, questions
 from footfall.catalogue.tables import PUBLISHED
 from footfall.clients import Client
 

@@ -143,6 +143,7 @@ def _installation(folder: Path) -> Iterator[Installation]:
         "FOOTFALL_UI_PORT": str(_free_port()),
         "FOOTFALL_SITE_PORT": str(_free_port()),
         "FOOTFALL_API_PORT": str(_free_port()),
+        "FOOTFALL_DASHBOARD_PORT": str(_free_port()),
         "PYTHONUNBUFFERED": "1",
     }
     made = Installation(folder / "state", environment)

@@ -12,6 +12,7 @@ import duckdb
 import uvicorn
 import yaml
 from support.client_files import client
+from support.mart_rows import reports_of, table_of
 from support.waiting import wait_until
 
 from api.app import build_app
@@ -20,7 +21,6 @@ from api.service import Service
 from footfall.access.api_keys import key_hash
 from footfall.access.register import key_of, put_operator_key
 from footfall.catalogue.tables import PUBLISHED
-from footfall.described import table_columns
 from footfall.settings import Settings
 from footfall.sql import open_database
 from footfall.store import LocalStore
@@ -217,71 +217,6 @@ def an_alert(key="delivery_failing:one:events", client_id="one", **more):
     }
 
 
-#: What a row of these tables has unless told.
-DEFAULTS: dict[str, dict[str, Any]] = {
-    "daily_metrics": {"timezone": "UTC", "model_version": "2", "is_final": True},
-    "sessions": {
-        "is_bot": False,
-        "is_bounce": False,
-        "is_engaged": True,
-        "channel": "Direct",
-        "source": "(direct)",
-        "medium": "(none)",
-        "page_views": 1,
-        "events": 1,
-        "conversions": 0,
-        "revenue": 0,
-        "engaged_seconds": 0,
-        "duration_seconds": 0,
-    },
-    "page_views": {"is_bot": False, "page": "/"},
-}
-
-
-#: Reports of sessions → their dimensions, as SQL says them.
-_REPORTS = {
-    "sources_daily": {
-        "channel": "channel",
-        "source": "source",
-        "medium": "medium",
-        **{each: f"coalesce({each}, '(not set)')" for each in ("campaign", "term", "content")},
-    },
-    "geo_daily": {each: f"coalesce({each}, '(unknown)')" for each in ("country", "region", "city")},
-    "devices_daily": {each: f"coalesce({each}, '(unknown)')" for each in ("device", "browser", "os")},
-}
-_OF_SESSIONS = (
-    "sessions",
-    "visitors",
-    "page_views",
-    "conversions",
-    "bounces",
-    "bounce_rate",
-    "revenue",
-    "currency",
-)
-_COUNTED = """
-SELECT site_id, date, {groups}, count(*), count(DISTINCT visitor_id), sum(page_views)::BIGINT,
-       sum(conversions)::BIGINT, count(*) FILTER (is_bounce),
-       round(count(*) FILTER (is_bounce)::DOUBLE / count(*), 4), sum(revenue)::DECIMAL(38, 4), max(currency)
-FROM sessions WHERE NOT is_bot GROUP BY ALL
-"""
-
-
-def table_of(database, table, client_id, rows):
-    """A table of DuckDB with the columns of a mart and these rows."""
-    columns = table_columns(table)
-    listed = ", ".join(f'"{c.name}" {c.kind}' for c in columns.values())
-    database.execute(f'CREATE OR REPLACE TABLE "{table}" ({listed})')
-    given = [{"client_id": client_id, "site_id": "shop", **DEFAULTS.get(table, {}), **row} for row in rows]
-    used = sorted({name for row in given for name in row})
-    assert set(used) <= set(columns), set(used) - set(columns)
-    if given:
-        names = ", ".join(f'"{each}"' for each in used)
-        marks = ", ".join(["(" + ", ".join("?" * len(used)) + ")"] * len(given))
-        values = [row.get(name) for row in given for name in used]
-        database.execute(f'INSERT INTO "{table}" ({names}) VALUES {marks}', values)
-
-
 _TERMS = Terms(single_days=35, grace=timedelta(hours=2))
 
 
@@ -371,15 +306,18 @@ class Api:
         )
         self.service.tables.forget()
 
+    def publish_all(self, tables: dict[str, list[dict[str, Any]]], client_id: str = "one") -> None:
+        """Publish several tables at once."""
+        database = self._warehouses.setdefault(client_id, _warehouse())
+        for table, rows in tables.items():
+            table_of(database, table, client_id, rows)
+        self._publish(client_id)
+
     def publish_sessions(self, rows: list[dict[str, Any]], client_id: str = "one") -> None:
         """Publish sessions, and the reports that are made of them."""
         self.publish("sessions", rows, client_id)
-        for report, dimensions in _REPORTS.items():
-            with duckdb.connect() as database:
-                table_of(database, "sessions", client_id, rows)
-                found = database.execute(_COUNTED.format(groups=", ".join(dimensions.values()))).fetchall()
-            names = ("site_id", "date", *dimensions, *_OF_SESSIONS)
-            self.publish(report, [dict(zip(names, row, strict=True)) for row in found], client_id)
+        for report, found in reports_of(client_id, rows).items():
+            self.publish(report, found, client_id)
 
     def ask(self, method, path, *, role="read", body=None, headers=None) -> Reply:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)

@@ -46,10 +46,11 @@ class CommandLine:
 
 def command_line(home: Path) -> CommandLine:
     """The command line on a state folder, with the example clients and ports that were free."""
-    probes = [socket.socket() for _ in range(4)]
+    probes = [socket.socket() for _ in range(5)]
     for probe in probes:
         probe.bind(("127.0.0.1", 0))
-    names = ("FOOTFALL_COLLECTOR_PORT", "FOOTFALL_UI_PORT", "FOOTFALL_SITE_PORT", "FOOTFALL_API_PORT")
+    parts = ("COLLECTOR", "UI", "SITE", "API", "DASHBOARD")
+    names = [f"FOOTFALL_{each}_PORT" for each in parts]
     ports = {name: str(probe.getsockname()[1]) for name, probe in zip(names, probes, strict=True)}
     for probe in probes:
         probe.close()

@@ -10,12 +10,12 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = (
-    "footfall", "sources", "collector", "orchestration", "api", "commands", "pixel", "dbt_project", "deploy",
-    "bench", "tests",
+    "footfall", "sources", "collector", "orchestration", "api", "dashboard", "commands", "pixel",
+    "dbt_project", "deploy", "bench", "tests",
 )  # fmt: skip
 
 #: The floors: our Python that is installed.
-CODE = PARTS[:6]
+CODE = PARTS[:7]
 
 
 @cache

@@ -1,0 +1,195 @@
+"""The pages there are, who may see which, and one run of the one that is open."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import streamlit as st
+
+from api.problems import CODES, Problem
+from dashboard import parts, top
+from dashboard.address import View
+from dashboard.desk import Desk
+from dashboard.doors import Door
+from dashboard.house import house
+from dashboard.page_names import OF_SITE
+from dashboard.views import (
+    acquisition,
+    agency,
+    alerts,
+    ask,
+    commerce,
+    content,
+    debug,
+    deliveries,
+    journeys,
+    live,
+    overview,
+    people,
+    quality,
+    usage,
+)
+from dashboard.visitors import Visitor, visitor_of
+from dashboard.words import LANGUAGES, say
+from footfall.clients import Client, Site
+from footfall.errors import FootfallError
+
+
+@dataclass(frozen=True)
+class Page:
+    """`roles`: who may see it, beside viewers, who see pages about one site."""
+
+    name: str
+    show: Callable[[Desk], None]
+    roles: tuple[str, ...] = ("operator", "client")
+    has_period: bool = True
+
+    @property
+    def is_of_site(self) -> bool:
+        """Whether it is about one site, and may be shared by a link."""
+        return self.name in OF_SITE
+
+
+PAGES = (
+    Page("overview", overview.show),
+    Page("live", live.show, has_period=False),
+    Page("acquisition", acquisition.show),
+    Page("content", content.show),
+    Page("journeys", journeys.show),
+    Page("commerce", commerce.show),
+    Page("quality", quality.show),
+    Page("people", people.show, has_period=False),
+    Page("ask", ask.show, has_period=False),
+    Page("agency", agency.show, ("operator",), has_period=False),
+    Page("deliveries", deliveries.show, has_period=False),
+    Page("usage", usage.show, has_period=False),
+    Page("alerts", alerts.show, has_period=False),
+    Page("debug", debug.show, has_period=False),
+)
+_SECTIONS = {"figures": PAGES[:9], "operations": PAGES[9:]}
+
+
+def pages_of(visitor: Visitor) -> list[Page]:
+    """The pages that somebody may see, in order."""
+    grant = visitor.grant
+    return [
+        page
+        for page in PAGES
+        if (grant.role in page.roles if grant.role != "viewer" else page.is_of_site)
+        and (not grant.pages or page.name in grant.pages)
+    ]
+
+
+def run() -> None:
+    """One run of the script."""
+    st.set_page_config(page_title="Footfall", layout="wide", page_icon=parts.ICON)
+    view = parts.view()
+    st.session_state["language"] = view.language or _spoken()
+    here = house()
+    door = here.door()
+    visitor = visitor_of(here, door)
+    parts.style()
+    if visitor is None:
+        _at_the_door(door)
+        return
+    clients = visitor.clients(here.service)
+    place = _place(visitor, clients, view)
+    if place is None:
+        st.info(say("no_clients"))
+        return
+    desk = Desk(
+        here.service, visitor, *place, replace(view, client=place[0].client_id, site=place[1].site_id)
+    )
+    allowed = pages_of(visitor)
+    shown = {
+        page.name: st.Page(
+            partial(_open, page, desk, clients),
+            title=say(page.name),
+            url_path=page.name,
+            default=page is allowed[0],
+        )
+        for page in allowed
+    }
+    sections = {
+        say(name): [shown[page.name] for page in pages if page.name in shown]
+        for name, pages in _SECTIONS.items()
+    }
+    found = st.navigation({name: pages for name, pages in sections.items() if pages}, expanded=True)
+    wanted = st.session_state.pop(parts.OPEN, "")
+    if wanted in shown:
+        st.switch_page(shown[wanted], query_params=desk.view.query)
+    parts.keep(desk.view)
+    _sidebar(desk, door)
+    found.run()
+
+
+def _open(page: Page, desk: Desk, clients: list[Client]) -> None:
+    """Show a page; what goes wrong is said in a line."""
+    st.title(say(page.name), anchor=False)
+    try:
+        if page.name != "agency":
+            top.show(desk, clients, has_period=page.has_period)
+        page.show(desk)
+    except Problem as problem:
+        code, _, todo = CODES[problem.code]
+        (st.info if code == 422 else st.error)(say("problem", detail=parts.plain(problem.detail), todo=todo))
+    except FootfallError as error:
+        st.warning(say("lake_away", why=parts.plain(error)))
+
+
+def _place(visitor: Visitor, clients: list[Client], view: View) -> tuple[Client, Site] | None:
+    """The client and site of the address where the visitor may see them; else the first that they may."""
+    wanted = [each for each in clients if each.client_id == view.client] + clients
+    for client in wanted:
+        sites = visitor.sites(client)
+        found = next((site for site in sites if site.site_id == view.site), sites[0] if sites else None)
+        if found is not None:
+            return client, found
+    return None
+
+
+def _sidebar(desk: Desk, door: Door) -> None:
+    with st.sidebar:
+        if desk.visitor.is_shared:
+            st.caption(say("shared_view", site=parts.plain(desk.site.site_id)))
+            st.markdown(f"[{say('leave_share')}](/?share=)")
+        elif door.kind == "oidc":
+            st.caption(parts.plain(desk.visitor.name))
+            st.button(say("sign_out"), on_click=st.logout)
+        elif door.kind == "person":
+            st.caption(parts.plain(desk.visitor.name))
+        st.segmented_control(
+            "Language / Sprache",
+            LANGUAGES,
+            key="w_language",
+            default=st.session_state["language"],
+            format_func=str.upper,
+            on_change=_speak,
+            label_visibility="collapsed",
+        )
+
+
+def _speak() -> None:
+    parts.go(language=st.session_state["w_language"] or "")
+
+
+def _spoken() -> str:
+    """The language that the browser asks for, where we have it."""
+    return "de" if str(st.context.locale or "").lower().startswith("de") else "en"
+
+
+def _at_the_door(door: Door) -> None:
+    if door.kind == "share":
+        st.warning(say("share_over"))
+        st.markdown(f"[{say('leave_share')}](/?share=)")
+        return
+    if door.kind == "oidc":
+        user: Mapping[str, Any] = st.user.to_dict()
+        if not user.get("is_logged_in"):
+            st.button(say("sign_in"), on_click=st.login, type="primary")
+            return
+        st.warning(say("closed_person", name=parts.plain(user.get("email") or "?")))
+        st.button(say("sign_out"), on_click=st.logout)
+        return
+    st.warning(say("closed_person", name=parts.plain(door.said)) if door.kind == "person" else say("closed"))

@@ -1,0 +1,202 @@
+"""The top of a page: client, site, period, comparison and filters."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import streamlit as st
+
+from dashboard import parts, shown
+from dashboard.address import COMPARISONS, PERIODS, WORDS, Filter
+from dashboard.desk import SEGMENT, Desk
+from dashboard.shown import plain
+from dashboard.words import say, title_of
+from footfall.clients import Client
+
+#: Dimensions that can be filtered by in the form.
+FILTERABLE = (
+    *("channel", "source", "medium", "campaign", "page", "landing_page", "exit_page", "country", "region"),
+    *("city", "device", "browser", "os", "language", "referrer_host"),
+)
+
+
+def show(desk: Desk, clients: Sequence[Client], *, has_period: bool) -> None:
+    """Site, period, comparison, filters, and how fresh the figures are."""
+    _pickers(desk, clients, has_period=has_period)
+    if has_period:
+        _periods(desk)
+        _filters(desk)
+
+
+def _pickers(desk: Desk, clients: Sequence[Client], *, has_period: bool) -> None:
+    with st.container(key="pickers"):
+        columns = st.columns(
+            [2, 2, 1.4, 1.6, 1.6] if has_period else [2, 2, 4.6], vertical_alignment="bottom"
+        )
+    names = {each.client_id: each.name or each.client_id for each in clients}
+    if len(names) > 1:
+        columns[0].selectbox(
+            say("client"),
+            list(names),
+            index=list(names).index(desk.client.client_id),
+            format_func=lambda each: str(names[each]),
+            key=f"w_client_{desk.client.client_id}",
+            on_change=lambda: parts.go(client=st.session_state[f"w_client_{desk.client.client_id}"], site=""),
+        )
+    else:
+        columns[0].markdown(f"**{plain(desk.client.name or desk.client.client_id)}**")
+    sites = [each.site_id for each in desk.visitor.sites(desk.client)]
+    key = f"w_site_{desk.client.client_id}_{desk.site.site_id}"
+    if len(sites) > 1:
+        columns[1].selectbox(
+            say("site"),
+            sites,
+            index=sites.index(desk.site.site_id),
+            key=key,
+            on_change=lambda: parts.go(site=st.session_state[key]),
+        )
+    else:
+        columns[1].markdown(
+            f"{plain(desk.site.site_id)} · {plain(desk.site.domains[0] if desk.site.domains else '')}"
+        )
+    if not has_period:
+        return
+    columns[2].selectbox(
+        say("compare"),
+        COMPARISONS,
+        index=COMPARISONS.index(desk.view.compare),
+        format_func=lambda each: say(f"c_{each}"),
+        key=f"w_compare_{desk.view.compare}",
+        on_change=lambda: parts.go(compare=st.session_state[f"w_compare_{desk.view.compare}"]),
+    )
+    columns[3].checkbox(
+        say("weekday"),
+        value=desk.view.is_by_weekday,
+        key=f"w_weekday_{desk.view.is_by_weekday}",
+        on_change=lambda: parts.go(is_by_weekday=not desk.view.is_by_weekday),
+        disabled=not desk.view.compare,
+    )
+    with columns[4].popover(say("add_filter"), width="stretch"):
+        _filter_form(desk)
+
+
+def _periods(desk: Desk) -> None:
+    with st.container(horizontal=True, key="periods", gap="small"):
+        for period, letter in PERIODS.items():
+            st.button(
+                say(f"p_{period}"),
+                key=f"w_period_{period}",
+                type="primary" if desk.view.period == period else "tertiary",
+                shortcut=letter,
+                on_click=parts.go,
+                kwargs={"period": period},
+            )
+        is_custom = "," in desk.view.period
+        with st.popover(shown.days(*desk.days) if is_custom else say("custom")):
+            st.date_input(
+                say("period"),
+                value=desk.days,
+                max_value=desk.today,
+                key=f"w_days_{desk.days[0]}_{desk.days[1]}",
+                on_change=_pick_days,
+                args=(f"w_days_{desk.days[0]}_{desk.days[1]}",),
+                format="DD.MM.YYYY" if st.session_state["language"] == "de" else "YYYY-MM-DD",
+            )
+        st.button("←", key="w_earlier", help=say("earlier"), shortcut="Left", on_click=_move, args=(desk, -1))
+        st.button(
+            "→",
+            key="w_later",
+            help=say("later"),
+            shortcut="Right",
+            on_click=_move,
+            args=(desk, 1),
+            disabled=desk.days[1] >= desk.today,
+        )
+        st.button(
+            "⇄",
+            key="w_no_compare",
+            help=say("compare_help"),
+            shortcut="X",
+            type="tertiary",
+            on_click=_toggle,
+            args=(desk,),
+        )
+
+
+def _move(desk: Desk, by: int) -> None:
+    moved = desk.view.moved(desk.days, by)
+    parts.goto(replace(moved, client=desk.client.client_id, site=desk.site.site_id))
+
+
+def _toggle(desk: Desk) -> None:
+    parts.go(compare="" if desk.view.compare else "previous_period")
+
+
+def _pick_days(key: str) -> None:
+    picked = st.session_state[key]
+    if isinstance(picked, tuple) and len(picked) == 2:
+        parts.go(period=f"{picked[0]},{picked[1]}")
+
+
+def _filter_form(desk: Desk) -> None:
+    segments = [each.name for each in desk.client.segments]
+    among = (*((SEGMENT,) if segments else ()), *FILTERABLE)
+    dimension = st.selectbox(say("filter"), among, format_func=title_of, key="w_f_dimension")
+    word = st.selectbox(" ", WORDS, format_func=lambda each: say(f"w_{each}"), key="w_f_word")
+    if dimension == SEGMENT and word not in ("is", "is_not"):
+        word = "is"
+    unfiltered = desk.at(filters=())
+    known = (
+        segments
+        if dimension == SEGMENT
+        else (
+            [str(row.of[0]) for row in unfiltered.rows(["visitors"], [dimension], limit=500)]
+            if word in ("is", "is_not") and unfiltered.can("visitors", [dimension])
+            else []
+        )
+    )
+    values = st.multiselect(
+        say("value"),
+        known,
+        key=f"w_f_values_{dimension}_{word}",
+        accept_new_options=True,
+        format_func=lambda each: shown.value_of(dimension, each),
+    )
+    st.button(
+        say("apply"),
+        key="w_f_apply",
+        type="primary",
+        disabled=not values,
+        on_click=_add_filter,
+        args=(desk, Filter(dimension, tuple(values), word)),
+    )
+
+
+def _add_filter(desk: Desk, added: Filter) -> None:
+    rest = tuple(
+        each for each in desk.filters if each.dimension != added.dimension or each.word != added.word
+    )
+    parts.go(filters=(*rest, added))
+
+
+def _filters(desk: Desk) -> None:
+    """What is filtered, each to be taken off."""
+    if not desk.filters:
+        return
+    with st.container(horizontal=True, key="filters", gap="small"):
+        for number, each in enumerate(desk.filters):
+            values = ", ".join(
+                shown.short(shown.value_of(each.dimension, value), 40) for value in each.values
+            )
+            st.button(
+                f"{title_of(each.dimension)} {say(f'w_{each.word}')} **{plain(values)}**  ✕",
+                key=f"w_filter_{number}",
+                on_click=lambda taken=each: parts.go(filters=desk.view.without(taken).filters),
+            )
+        if len(desk.filters) > 1:
+            st.button(
+                say("clear_filters"),
+                key="w_filters_clear",
+                type="tertiary",
+                on_click=parts.go,
+                kwargs={"filters": ()},
+            )

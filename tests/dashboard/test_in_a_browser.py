@@ -1,0 +1,106 @@
+"""The first screen in a real browser: drawn, filtered by a click, shared by a link, narrow, and alone."""
+
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from playwright.sync_api import expect
+from support.browser import chromium
+from support.dashboard_builders import served_dashboard
+
+#: Milliseconds that a page may take on a busy machine.
+PATIENCE = 120_000
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    with served_dashboard(tmp_path_factory.mktemp("browser")) as (made, url), chromium() as browser:
+        yield made, url, browser
+
+
+@pytest.fixture
+def page(place):
+    """A page whose requests to other hosts, and errors of its policy, fail the test."""
+    _, url, browser = place
+    context = browser.new_context(viewport={"width": 1400, "height": 1000}, locale="en-GB")
+    opened = context.new_page()
+    opened.set_default_timeout(PATIENCE)
+    foreign, refused = [], []
+    opened.on(
+        "request", lambda request: foreign.append(request.url) if _is_foreign(request.url, url) else None
+    )
+    opened.on(
+        "console", lambda said: refused.append(said.text) if "Content Security Policy" in said.text else None
+    )
+    yield opened
+    context.close()
+    assert foreign == [] and refused == []
+
+
+def _is_foreign(asked, url):
+    parts = urlsplit(asked)
+    return parts.scheme not in ("data", "blob") and parts.netloc != urlsplit(url).netloc
+
+
+def _card(page, name="visitors"):
+    return page.locator(f".st-key-w_card_{name} button strong")
+
+
+def test_a_click_on_a_row_filters_all_and_the_address_says_so(place, page):
+    page.goto(place[1], wait_until="commit")
+    before = _card(page).inner_text(timeout=PATIENCE)
+
+    page.locator(".st-key-row_devices_0 button").click()
+    expect(page.locator(".st-key-w_filter_0 button")).to_be_visible(timeout=PATIENCE)
+
+    assert parse_qs(urlsplit(page.url).query)["f"] == ["device:is:mobile"]
+    expect(_card(page)).not_to_have_text(before, timeout=PATIENCE)
+    # Chart and map are drawn, the keyboard picks another figure, and the address opens the same again.
+    expect(page.locator("[data-testid=stVegaLiteChart]")).to_have_count(2, timeout=PATIENCE)
+    page.locator(".st-key-w_card_sessions button").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".st-key-w_card_sessions button[kind=primary]")).to_be_visible(timeout=PATIENCE)
+    filtered = _card(page).inner_text()
+    page.goto(page.url, wait_until="commit")
+    expect(_card(page)).to_have_text(filtered, timeout=PATIENCE)
+
+
+def test_a_key_picks_the_period(place, page):
+    page.goto(place[1], wait_until="commit")
+    _card(page).wait_for()
+
+    page.keyboard.press("w")
+
+    expect(page.locator(".st-key-w_period_7d button[kind=primary]")).to_be_visible(timeout=PATIENCE)
+    assert "period=7d" in page.url
+
+
+def test_a_shared_link_shows_its_page_and_keeps_its_token_out_of_the_address(place, page):
+    made, url, _ = place
+    token = made.share("overview")
+
+    page.goto(f"{url}/?share={token}&period=7d", wait_until="commit")
+    _card(page).wait_for()
+
+    assert token not in page.url and "period=7d" in page.url
+    assert token not in page.content()
+    # One page and no menu; another page's address leads back to it.
+    assert page.locator("[data-testid=stSidebarNavLink]").count() <= 1
+    page.goto(f"{url}/deliveries", wait_until="commit")
+    _card(page).wait_for()
+    assert page.get_by_text("Verify the bucket").count() == 0
+
+
+def test_on_a_phone_nothing_is_wider_than_the_screen(place, page):
+    page.set_viewport_size({"width": 390, "height": 850})
+    page.goto(place[1], wait_until="commit")
+    _card(page).wait_for()
+    page.locator(".st-key-row_devices_0 button").wait_for()
+
+    wide = page.evaluate(
+        "[...document.querySelectorAll('[data-testid=stMain] button, canvas, svg')]"
+        ".filter(e => e.getClientRects().length && e.getBoundingClientRect().right > innerWidth + 1)"
+        ".filter(e => !e.closest('.st-key-periods, [data-testid=stButtonGroup]')).length"
+    )
+    assert wide == 0
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390

@@ -1,0 +1,284 @@
+"""Pages as Streamlit runs them: who sees which, and that what they say is what the API answers."""
+
+import json
+
+import pytest
+from support.dashboard_builders import texts, values_of
+
+from dashboard.doors import Door
+from dashboard.page_names import OF_SITE
+from dashboard.pages import PAGES, pages_of
+from dashboard.visitors import Visitor
+from footfall.access.dashboard import Grant, put_person, revoke_share, shares
+
+EVERY = {page.name for page in PAGES}
+#: What each may see.
+MAY = {
+    "operator": (Grant("operator"), EVERY),
+    "client": (Grant("client", "one"), EVERY - {"agency"}),
+    "viewer": (Grant("viewer", "one"), set(OF_SITE)),
+    "viewer of a site": (Grant("viewer", "one", "shop"), set(OF_SITE)),
+    "viewer of a page": (Grant("viewer", "one", "shop", ("live",)), {"live"}),
+    "viewer who was given too much": (Grant("viewer", "one", "shop", ("ask", "overview")), {"overview"}),
+    "client of two pages": (Grant("client", "one", None, ("ask", "deliveries")), {"ask", "deliveries"}),
+}
+
+
+@pytest.fixture(autouse=True)
+def _at_this_machine(dashboard):
+    dashboard.door = Door("open")
+
+
+@pytest.mark.parametrize("who", list(MAY))
+def test_somebody_sees_the_pages_of_their_role_and_no_others(who):
+    grant, expected = MAY[who]
+
+    assert {page.name for page in pages_of(Visitor(who, grant))} == expected
+
+
+#: Page → words that stand on it over the small state.
+SAID = {
+    "overview": ("Complete through", "Organic Search", "/pricing", "Germany", "mobile"),
+    "live": ("As of", "Nobody in the last 30 minutes"),
+    "acquisition": ("Organic Search", "Paid Search", "ChatGPT"),
+    "content": ("/blog/a-post", "2300"),
+    "journeys": ("/pricing", "12"),
+    "commerce": ("EUR", "Email", "120"),
+    "quality": ("bad_json", "3 late events since"),
+    "people": ("The id as delivered files have it",),
+    "ask": ("Run",),
+    "agency": ("One", "Two", "delivered 55 min ago"),
+    "deliveries": ("events", "Verify the bucket", "committed"),
+    "usage": ("new-of-one.example", "Approve"),
+    "alerts": ("a title", "a cause", "a fix", "Acknowledge"),
+    "debug": ("Nothing came in the last hour", "bad_json"),
+}
+
+
+def test_every_page_has_its_words():
+    assert set(SAID) == EVERY
+
+
+@pytest.mark.parametrize("page", sorted(EVERY))
+def test_a_page_opens_for_the_operator_and_shows_what_there_is(dashboard, page):
+    test = dashboard.look(page)
+
+    said = texts(test).replace("\\", "")
+    assert [each.value for each in test.exception] == []
+    assert [each.value for each in test.error] == []
+    assert [word for word in SAID[page] if word not in said] == []
+
+
+def _shown(test):
+    """Figure → what its card says."""
+    return {
+        each.key.removeprefix("w_card_"): each.label.split("**")[1].replace("\\", "")
+        for each in test.button
+        if each.key.startswith("w_card_")
+    }
+
+
+def test_the_six_figures_are_those_that_the_api_answers(dashboard):
+    asked = {
+        "site_id": "shop",
+        "metrics": ["visitors", "sessions", "page_views", "views_per_session", "bounce_rate"],
+        "date_range": "30d",
+    }
+    test = dashboard.look()
+    visitor = Visitor("x", Grant("client", "one"))
+    from api.asking import Question
+
+    inside = visitor.inside(dashboard.service, dashboard.service.client("one"))
+    answer = inside.ask("POST", "/v1/query", question=Question.model_validate(asked))
+    visitors, sessions, views, per_visit, bounce = answer["results"][0]["metrics"]
+
+    shown = _shown(test)
+    assert shown["visitors"] == f"{visitors:,}"
+    assert shown["sessions"] == f"{sessions:,}"
+    assert shown["page_views"] == f"{views:,}"
+    assert shown["views_per_session"] == f"{per_visit:.2f}"
+    assert shown["bounce_rate"] == f"{bounce * 100:.1f} %"
+
+
+def test_a_click_on_a_row_filters_all_and_a_second_one_takes_it_off(dashboard):
+    test = dashboard.look(p_places="country")
+    everybody = _shown(test)["visitors"]
+
+    test.button(key="row_places_0").click().run()
+    filtered = _shown(test)["visitors"]
+    said = test.query_params["f"]
+
+    assert said in ("country:is:DE", ["country:is:DE"])
+    assert int(filtered) < int(everybody)
+    assert test.button(key="w_filter_0").label.startswith("Country is **Germany**")
+    test.button(key="w_filter_0").click().run()
+    assert _shown(test)["visitors"] == everybody
+    assert "f" not in test.query_params
+
+
+def test_the_address_is_the_whole_view(dashboard):
+    test = dashboard.look(
+        client="one",
+        site="blog",
+        period="7d",
+        compare="none",
+        measure="page_views",
+        f=["device:is:mobile", "country:is_not:FR"],
+        p_devices="browser",
+    )
+
+    assert test.button(key="w_period_7d").proto.type == "primary"
+    assert test.button(key="w_card_page_views").proto.type == "primary"
+    assert [test.button(key=f"w_filter_{n}").label.split("**")[1] for n in (0, 1)] == ["mobile", "France"]
+    assert "Safari" in texts(test) and "desktop" not in [each.label.split(" ")[0] for each in test.button]
+
+
+def test_an_address_that_somebody_made_up_shows_what_there_is(dashboard):
+    test = dashboard.look(
+        client="nobody",
+        site="x",
+        period="'; DROP",
+        measure="secrets",
+        f=["nothing:is:1", "::", "time:day:is:x"],
+    )
+
+    assert not test.exception and not test.error
+    assert _shown(test)["visitors"] != "–"
+
+
+def test_a_figure_is_chosen_by_its_card_and_the_chart_dots_what_may_change(dashboard):
+    test = dashboard.look()
+    test.button(key="w_card_bounce_rate").click().run()
+
+    values = [value for value in values_of(test) if "part" in value]
+    assert test.query_params["measure"] in ("bounce_rate", ["bounce_rate"])
+    assert {
+        value["date"] for value in values if value["part"] == "provisional" and not value["is_final"]
+    } == {
+        "2026-11-19T00:00:00",
+        "2026-11-20T00:00:00",
+    }
+    assert all(value["is_final"] for value in values if value["part"] == "final")
+
+
+def test_freshness_and_late_events_are_always_said(dashboard):
+    said = [each.value.replace("\\", "") for each in dashboard.look().caption]
+
+    assert any("Complete through 20 Nov 2026 12:00 (UTC) · 3 late events since" in each for each in said)
+
+
+def test_a_day_is_shown_by_its_hours_up_to_now(dashboard):
+    rows = [row for row in values_of(dashboard.look(period="day")) if "is_final" in row and "part" not in row]
+
+    assert {row["date"] for row in rows} == {f"2026-11-20T{hour:02}:00:00" for hour in range(13)}
+    visitors = {row["date"][11:13]: row["value"] for row in rows}
+    assert visitors["00"] == 0 and visitors["01"] > 0
+
+
+def test_a_note_that_somebody_writes_on_a_day_is_in_the_chart_until_it_is_removed(dashboard):
+    put_person(dashboard.api.settings.home, "carl@one.example", Grant("client", "one"))
+    dashboard.door = Door("person", "carl@one.example")
+    test = dashboard.look()
+
+    test.text_input(key="w_note_text").set_value("Sale of *all* socks")
+    next(each for each in test.button if each.label == "Add a note").click().run()
+
+    assert [row["note"] for row in values_of(test) if "socks" in str(row.get("note"))] == [
+        "Sale of *all* socks"
+    ]
+    # Whoever only looks reads it, and cannot take it away.
+    dashboard.door = Door("share", dashboard.share())
+    shared = dashboard.look()
+    assert "Sale of" in texts(shared)
+    assert not [each for each in shared.button if "note" in str(each.key).lower()]
+    dashboard.door = Door("person", "carl@one.example")
+    again = dashboard.look()
+    next(each for each in again.button if str(each.key).startswith("w_note_")).click().run()
+    assert "socks" not in texts(again)
+
+
+def test_filters_that_no_table_has_together_are_said_and_do_not_fail(dashboard):
+    test = dashboard.look(f=["page:is:/pricing", "channel:is:Direct"])
+
+    assert not test.exception and not test.error
+    assert "no table has both" in texts(test)
+
+
+def test_one_language_speaks_throughout(dashboard):
+    said = texts(dashboard.look(lang="de"))
+
+    assert "Besucher" in said and "Seitenaufrufe" in said and "Vollständig bis" in said
+    assert "Visitors" not in said
+
+
+@pytest.mark.parametrize("page", ["overview", "acquisition", "content", "quality"])
+def test_nobody_sees_anything_of_another_client_whatever_the_address_says(dashboard, page):
+    put_person(dashboard.api.settings.home, "eve@two.example", Grant("client", "two"))
+    dashboard.door = Door("person", "Eve@two.example")
+
+    test = dashboard.look(page, client="one", site="shop", p_pages="entry_pages")
+
+    said = texts(test)
+    assert not test.exception
+    assert dashboard.canary["one"] not in said and "shop" not in said
+    if page == "overview":
+        assert dashboard.canary["two"].replace("-", "\\-") in said
+
+
+def test_a_client_may_not_act_where_only_operators_do(dashboard):
+    put_person(dashboard.api.settings.home, "carl@one.example", Grant("client", "one"))
+    dashboard.door = Door("person", "carl@one.example")
+
+    keys = {
+        each.key
+        for page in ("deliveries", "alerts", "usage")
+        for each in dashboard.look(page).button
+        if each.key
+    }
+
+    assert not [
+        key for key in keys if key.startswith(("w_verify", "w_run", "w_approve", "FormSubmitter:ack"))
+    ]
+
+
+def test_the_operator_verifies_approves_and_acknowledges_and_the_audit_says_who(dashboard):
+    put_person(dashboard.api.settings.home, "olga@agency.example", Grant("operator"))
+    dashboard.door = Door("person", "olga@agency.example")
+
+    dashboard.look("usage").button(key="w_approve_new-of-one.example").click().run()
+    alerts = dashboard.look("alerts")
+    next(each for each in alerts.button if "ack_0" in str(each.key)).click().run()
+
+    assert [each[0] for each in dashboard.api.installation.done] == ["approve", "ack"]
+    lines = [json.loads(line) for line in dashboard.api.settings.audit.read_text().splitlines()]
+    assert {(line["who"], line["door"]) for line in lines} == {("olga@agency.example", "dashboard")}
+
+
+def test_somebody_whom_nobody_let_in_is_told_so(dashboard):
+    dashboard.door = Door("person", "stranger@x.example")
+
+    test = dashboard.look()
+
+    assert not test.button and "nobody let you in" in test.warning[0].value
+
+
+def test_a_share_link_shows_its_site_and_pages_until_it_is_revoked(dashboard):
+    dashboard.door = Door("share", dashboard.share("overview", "live"))
+    test = dashboard.look(client="two", site="blog")
+
+    assert not test.exception
+    assert dashboard.canary["two"].replace("-", "\\-") not in texts(test)
+    assert "shop" in texts(test) and "blog" not in [each.label for each in test.selectbox]
+
+    made = shares(dashboard.api.settings.home)[-1]
+    revoke_share(dashboard.api.settings.home, made.id, dashboard.service.now())
+    test.run()
+    assert "shows nothing any more" in test.warning[0].value
+    assert not [each for each in test.button if each.key.startswith("w_card")]
+
+
+@pytest.mark.parametrize("token", ["", "x", "a.1797768000.0000", "a.b.c", "🦆.1.2"])
+def test_a_link_that_we_did_not_sign_shows_nothing(dashboard, token):
+    dashboard.door = Door("share", token)
+
+    assert dashboard.look().warning

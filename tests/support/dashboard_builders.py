@@ -1,0 +1,307 @@
+"""A small published state with a little of everything, and the dashboard over it: in process, on a socket."""
+
+import random
+import threading
+import time
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+
+import pyarrow as pa
+import uvicorn
+from streamlit.testing.v1 import AppTest
+from support.api_builders import Api, a_delivery, a_domain, an_alert
+from support.mart_rows import reports_of
+
+from dashboard.app import HERE, build_app
+from dashboard.doors import Door
+from dashboard.house import House, open_house
+from dashboard.links import share_secret
+from dashboard.parts import OPEN
+from footfall.access.dashboard import new_share
+
+#: Days of the state; the last of them is not final.
+DAYS = 40
+LAST = date(2026, 11, 20)
+_SOURCES = (
+    ("Organic Search", "Google", "organic", None),
+    ("Direct", "(direct)", "(none)", None),
+    ("Paid Search", "Google", "cpc", "autumn"),
+    ("Email", "newsletter", "email", "november"),
+    ("AI", "ChatGPT", "referral", None),
+)
+_PLACES = (
+    ("DE", "Berlin", "Berlin"),
+    ("US", "California", "San Francisco"),
+    ("FR", "Île-de-France", "Paris"),
+    ("BR", "São Paulo", "São Paulo"),
+)
+_DEVICES = (("desktop", "Firefox", "Linux"), ("mobile", "Safari", "iOS"), ("mobile", "Chrome", "Android"))
+_PAGES = ("/", "/pricing", "/blog/a-post", "/basket", "/thanks")
+
+
+def _sessions(site: str, seed: int) -> list[dict]:
+    rng = random.Random(seed)
+    rows = []
+    for n in range(DAYS):
+        day = LAST - timedelta(days=DAYS - 1 - n)
+        for k in range(6 + n // 4 + rng.randrange(5)):
+            channel, source, medium, campaign = rng.choices(_SOURCES, (5, 3, 2, 1, 1))[0]
+            country, region, city = rng.choices(_PLACES, (6, 3, 2, 1))[0]
+            device, browser, os = rng.choice(_DEVICES)
+            views = rng.choice((1, 1, 2, 3, 5))
+            started = datetime.combine(day, datetime.min.time(), UTC) + timedelta(minutes=7 * k + 60)
+            rows.append(
+                {
+                    "site_id": site,
+                    "session_id": f"{site}-s{n}-{k}",
+                    "visitor_id": f"{site}-v{n}-{k % (5 + n // 4)}",
+                    "date": day,
+                    "started_at": started,
+                    "ended_at": started + timedelta(minutes=views),
+                    "channel": channel,
+                    "source": source,
+                    "medium": medium,
+                    "campaign": campaign,
+                    "country": country,
+                    "region": region,
+                    "city": city,
+                    "device": device,
+                    "browser": browser,
+                    "os": os,
+                    "landing_page": rng.choice(_PAGES[:3]),
+                    "exit_page": rng.choice(_PAGES),
+                    "page_views": views,
+                    "events": views + 1,
+                    "is_bounce": views == 1,
+                    "duration_seconds": 0 if views == 1 else 40 * views,
+                    "conversions": int(views == 5),
+                    "consent_tier": 2,
+                }
+            )
+    return rows
+
+
+def _views(sessions: list[dict]) -> list[dict]:
+    shared = (
+        "site_id",
+        "session_id",
+        "visitor_id",
+        "date",
+        "country",
+        "region",
+        "city",
+        "device",
+        "browser",
+        "os",
+    )
+    return [
+        {
+            **{each: row[each] for each in shared},
+            "event_id": f"{row['session_id']}-{n}",
+            "page": row["landing_page"] if n == 0 else _PAGES[n % len(_PAGES)],
+            "occurred_at": row["started_at"] + timedelta(minutes=n),
+        }
+        for row in sessions
+        for n in range(row["page_views"])
+    ]
+
+
+def _days(sessions: list[dict]) -> list[dict]:
+    rows = []
+    for day in sorted({row["date"] for row in sessions}):
+        of_day = [row for row in sessions if row["date"] == day]
+        views = sum(row["page_views"] for row in of_day)
+        bounces = sum(row["is_bounce"] for row in of_day)
+        is_final = day < LAST - timedelta(days=1)
+        rows.append(
+            {
+                "site_id": of_day[0]["site_id"],
+                "date": day,
+                "visitors": len({row["visitor_id"] for row in of_day}),
+                "sessions": len(of_day),
+                "page_views": views,
+                "bounces": bounces,
+                "bounce_rate": round(bounces / len(of_day), 4),
+                "events": views * 2,
+                "received": views * 2 + 3,
+                "duplicates": 2,
+                "quarantined": 1,
+                "late_added": 3 if day == LAST - timedelta(days=3) else 0,
+                "pixel_lost": 0,
+                "bot_events": 4,
+                "revision": 1,
+                "is_final": is_final,
+            }
+        )
+    return rows
+
+
+def _more(sessions: list[dict]) -> dict[str, list[dict]]:
+    """The other reports of a site, some rows each."""
+    site, day = sessions[0]["site_id"], LAST - timedelta(days=2)
+    at = {"site_id": site, "date": day}
+    money = {"currency": "EUR", "orders": 3, "gross": 120, "refunds": 20}
+    return {
+        "pages_daily": [
+            {**at, "page": page, "title": f"Title of {page}", "page_views": 9 - n, "entrances": 4,
+             "bounces": 1,
+             "bounce_rate": 0.25, "exits": 2, "engaged_seconds": 90, "avg_engaged_seconds": 10.0,
+             "avg_scroll_pct": 55.0, "scrolled_100": 2}
+            for n, page in enumerate(_PAGES)
+        ],
+        "journeys": [
+            {**at, "from_page": "/", "to_page": "/pricing", "transitions": 12, "sessions": 10, "visitors": 9},
+            {**at, "from_page": "/", "to_page": "/blog/a-post", "transitions": 5, "visitors": 4},
+            {**at, "from_page": "/pricing", "to_page": "/basket", "transitions": 4, "visitors": 4},
+        ],
+        "funnels": [
+            {**at, "funnel": "buy", "step": 1, "step_name": "seen", "counted_by": "visitor", "entered": 20,
+             "reached": 20, "share_of_entered": 1.0},
+            {**at, "funnel": "buy", "step": 2, "step_name": "bought", "counted_by": "visitor", "entered": 20,
+             "reached": 5, "share_of_entered": 0.25, "median_seconds": 90.0},
+        ],
+        "retention_weekly": [
+            {"site_id": site, "cohort_week": date(2026, 10, 26), "weeks_later": n, "cohort_visitors": 20,
+             "visitors": 20 // (n + 1), "retention": 1 / (n + 1)}
+            for n in range(3)
+        ],
+        "revenue_daily": [{**at, **money}],
+        "revenue_sources_daily": [
+            {**at, **money, "channel": "Email", "source": "newsletter", "medium": "email",
+             "campaign": "november"}
+        ],
+        "ai_traffic_daily": [
+            {**at, "kind": "assistant", "name": "ChatGPT", "visits": 7, "requests": 0, "pages": 3}
+        ],
+        "web_vitals_daily": [
+            {**at, "page": "/", "device": "mobile", "measurements": 40, "lcp_p75_ms": 2300.0,
+             "inp_p75_ms": 120.0,
+             "cls_p75": 0.08}
+        ],
+        "quality_daily": [
+            {**at, "step": step, "detail": detail, "lines": lines}
+            for step, detail, lines in (("received", "", 50), ("kept", "", 47), ("bad", "bad_json", 1))
+        ],
+        "consent_daily": [{**at, "consent_tier": 2, "events": 40, "page_views": 20, "sessions": 10}],
+        "visitors": [],
+    }  # fmt: skip
+
+
+class Dashboard:
+    """The API's state, and the dashboard over it. `door`: by which whoever looks came in."""
+
+    def __init__(self, folder, **settings: str) -> None:
+        self.api = Api(folder, **settings)
+        self.service = self.api.service
+        self.door = Door("open")
+        self.secret = share_secret(self.api.settings)
+        self.canary = {"one": "/only-of-one", "two": "/only-of-two"}
+
+    def fill(self) -> "Dashboard":
+        """Publish a little of everything for `one`; for `two` sessions that nobody else may see."""
+        tables: dict[str, list[dict]] = {}
+        for site, seed in (("shop", 1), ("blog", 2)):
+            sessions = _sessions(site, seed)
+            sessions[0]["landing_page"] = self.canary["one"]
+            made = {"sessions": sessions, "page_views": _views(sessions), "daily_metrics": _days(sessions)}
+            for table, rows in {**made, **reports_of("one", sessions), **_more(sessions)}.items():
+                tables.setdefault(table, []).extend(rows)
+        self.api.publish_all(tables, "one")
+        of_two = [{**row, "landing_page": self.canary["two"]} for row in _sessions("two", 3)]
+        self.api.publish_all(
+            {"sessions": of_two, "daily_metrics": _days(of_two), **reports_of("two", of_two)}, "two"
+        )
+        for client in ("one", "two"):
+            self.api.reach(client, datetime(2026, 11, 20, 12, tzinfo=UTC))
+            self.api.installation.rows[client] = [
+                a_delivery(start=f"2026-11-20T{hour:02d}:00:00.000Z", committed_at="2026-11-20T11:05:00.000Z")
+                for hour in range(10)
+            ]
+            self.api.installation.of_domains[client] = [a_domain(f"new-of-{client}.example")]
+        self.api.installation.of_alerts = [an_alert(), an_alert("delivery_failing:two:events", "two")]
+        return self
+
+    def open(self) -> None:
+        """Let this be what pages of this process show."""
+        open_house(House(self.service, self.secret, lambda: self.door))
+
+    def share(self, *pages: str, client="one", site="shop", days=30) -> str:
+        """A share link's token."""
+        now = self.service.now()
+        return new_share(
+            self.api.settings.home,
+            self.secret,
+            client_id=client,
+            site_id=site,
+            pages=pages or ("overview",),
+            label="",
+            made_by="test",
+            now=now,
+            expires_at=now + timedelta(days=days),
+        )[1]
+
+    def look(self, page: str = "overview", **query) -> AppTest:
+        """Whoever is at the door opens a page."""
+        self.open()
+        test = AppTest.from_file(HERE / "main.py", default_timeout=120)
+        test.query_params.update(query)
+        test.session_state[OPEN] = page
+        return test.run()
+
+    def close(self) -> None:
+        self.service.close()
+
+
+def texts(test: AppTest) -> str:
+    """All that a page says, whatever it is said by."""
+    kinds = (
+        "title",
+        "markdown",
+        "caption",
+        "info",
+        "warning",
+        "error",
+        "button",
+        "table",
+        "dataframe",
+        "metric",
+    )
+    found = []
+    for kind in kinds:
+        for each in test.get(kind):
+            value = getattr(each, "value", None)
+            found.append(str(getattr(each, "label", "") or ""))
+            found.append(value.to_string() if hasattr(value, "to_string") else str(value))
+    found += [str(row) for row in values_of(test)]
+    return "\n".join(found)
+
+
+def values_of(test: AppTest) -> list[dict]:
+    """Every row of data that the charts of a page draw."""
+
+    protos = [chart.proto for chart in test.get("vega_lite_chart")]
+    data = [dataset.data.data for proto in protos for dataset in proto.datasets]
+    return [row for each in data for row in pa.ipc.open_stream(each).read_all().to_pylist()]
+
+
+@contextmanager
+def served_dashboard(folder, **settings: str):
+    """The dashboard on a free port of this machine; a process has one."""
+    made = Dashboard(folder, **settings).fill()
+    config = uvicorn.Config(
+        build_app(made.service), host="127.0.0.1", port=0, log_config=None, access_log=False
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    give_up = time.monotonic() + 120
+    while not server.started:
+        assert thread.is_alive() and time.monotonic() < give_up
+        time.sleep(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    try:
+        yield made, f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join(60)
+        made.close()
