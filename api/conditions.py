@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -55,27 +56,28 @@ def filters_of(written: list[Any], segments: Segments = MappingProxyType({})) ->
         "and",
         tuple(_filter(each, f"filters.{n}", 1, _Place(segments)) for n, each in enumerate(written)),
     )
-    if sum(1 for _ in conditions(found)) + sum(1 for _ in _done(found)) > MOST:
+    every = chain(conditions(found), *(conditions(each.inside) for each in dones(found)))
+    if sum(1 for _ in every) > MOST:
         raise Problem("too_large", f"at most {MOST} filters", field="filters")
     return found
 
 
 def conditions(found: Filter) -> Iterator[Condition]:
     """Every comparison in a filter, but for those of what was done."""
-    if isinstance(found, Condition):
+    return (each for each in _parts(found) if isinstance(each, Condition))
+
+
+def dones(found: Filter) -> Iterator[Done]:
+    """Every `has_done` and `has_not_done` in a filter."""
+    return (each for each in _parts(found) if isinstance(each, Done))
+
+
+def _parts(found: Filter) -> Iterator[Condition | Done]:
+    if isinstance(found, Both):
+        for part in found.parts:
+            yield from _parts(part)
+    else:
         yield found
-    elif isinstance(found, Both):
-        for part in found.parts:
-            yield from conditions(part)
-
-
-def _done(found: Filter) -> Iterator[Condition]:
-    """Every comparison of what was done."""
-    if isinstance(found, Done):
-        yield from conditions(found.inside)
-    elif isinstance(found, Both):
-        for part in found.parts:
-            yield from _done(part)
 
 
 def pinned(found: Both) -> set[str]:

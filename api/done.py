@@ -1,9 +1,9 @@
 """`has_done`: sessions in which something was done, by the views and conversions that are published."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 
-from api.conditions import ACTS, Both, Done, Filter, conditions, where
+from api.conditions import ACTS, Done, Filter, conditions, dones, where
 from api.measures import Source
 from api.problems import Problem
 from footfall.clients import Site
@@ -37,7 +37,7 @@ TABLES = tuple(source.table for source in _ACTS)
 
 def require_known(found: Filter, site: Site) -> None:
     """Raises Problem for what no published row says: it would look like what nobody has done."""
-    for each in _dones(found):
+    for each in dones(found):
         for condition in conditions(each.inside):
             if condition.dimension != "event_type" or condition.operator != "is":
                 continue
@@ -54,15 +54,7 @@ def require_known(found: Filter, site: Site) -> None:
 
 def is_asked(found: Filter) -> bool:
     """Whether a filter asks for what was done."""
-    return next(_dones(found), None) is not None
-
-
-def _dones(found: Filter) -> Iterator[Done]:
-    if isinstance(found, Done):
-        yield found
-    elif isinstance(found, Both):
-        for part in found.parts:
-            yield from _dones(part)
+    return next(dones(found), None) is not None
 
 
 def sessions_that(

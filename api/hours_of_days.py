@@ -1,6 +1,6 @@
 """`time:hour`: the hour that clocks at a site show at a moment, by the pinned zones and not the engine's."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from api.ranges import Days
 from footfall import zones
@@ -13,7 +13,8 @@ _DAY = timedelta(days=1)
 
 def shown_hour(column: str, clock: str, days: Days) -> Sql:
     """SQL for the hour of a moment that lies in `days` of a clock (footfall.zones)."""
-    first, last = max(days[0], type(days[0]).min + 3 * _DAY), min(days[1], type(days[1]).max - 3 * _DAY)
+    # Clocks are looked at for some days around: at the ends of the calendar there are none.
+    first, last = (min(max(each, date.min + 7 * _DAY), date.max - 7 * _DAY) for each in days)
     offsets: list[tuple[datetime, int]] = []
     for day in zones.zone_days(zones.clock(clock), first - 2 * _DAY, last + 2 * _DAY):
         begins = datetime(day.date.year, day.date.month, day.date.day, tzinfo=UTC)

@@ -73,6 +73,8 @@ def test_days_at_the_ends_of_the_calendar_are_answered_or_refused(api):
     refused(api.query(date_range=first, compare="previous_period"), "compare")
     assert api.query(date_range=first, compare="year_over_year").status == 200
     assert api.query(date_range=first, dimensions=["time:week"], include={"time_labels": True}).status == 200
+    for each in (first, ["9999-12-30", "9999-12-31"]):
+        assert api.query(metrics=["sessions"], date_range=each, dimensions=["time:hour"]).status == 200, each
     assert api.ask("GET", "/v1/usage?to=0001-01-01").json["usage"] == []
 
 
