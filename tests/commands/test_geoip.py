@@ -131,7 +131,7 @@ def test_a_collector_takes_a_table_that_is_installed_while_it_runs(footfall):
             collector.ask(
                 "POST", "/collect", batch(wire_event(f"place-{n:04}")), {"X-Forwarded-For": BOXFORD}
             )
-            found = collector.await_stored(f"place-{n:04}", 30).get("city")
+            found = collector.await_stored(f"place-{n:04}").get("city")
             time.sleep(0.1)
     finally:
         collector.end()
