@@ -84,7 +84,7 @@ class Peer:
     async def answer(self, *, head=False):
         """Status, headers and body of the next answer; None where the connection has ended."""
         try:
-            first = await asyncio.wait_for(self.reader.readline(), 5)
+            first = await asyncio.wait_for(self.reader.readline(), 120)
         except ConnectionError:
             first = b""
         if not first:
@@ -122,7 +122,7 @@ def serving(test, limits=LIMITS, loop=uvloop.run):
             return peers[-1]
 
         try:
-            await asyncio.wait_for(test(application, server, connect), 20)
+            await asyncio.wait_for(test(application, server, connect), 300)
         finally:
             for peer in peers:
                 peer.writer.transport.abort()

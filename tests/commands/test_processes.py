@@ -159,7 +159,7 @@ def test_a_child_that_answers_is_waited_for_whatever_proxy_the_environment_names
     monkeypatch.delenv("no_proxy", raising=False)
     children.start("server", python("-c", SERVER, str(free_port)))
 
-    children.wait_for("server", f"http://127.0.0.1:{free_port}/", 10)
+    children.wait_for("server", f"http://127.0.0.1:{free_port}/", 120)
 
     children.check()
 
@@ -168,14 +168,14 @@ def test_a_child_that_dies_at_start_is_reported_with_its_last_line(children, fre
     children.start("server", python("-c", "print('reading\\nno such lake'); raise SystemExit(3)"))
 
     with pytest.raises(FootfallError, match=r"^server ended \(3\): no such lake$"):
-        children.wait_for("server", f"http://127.0.0.1:{free_port}/", 10)
+        children.wait_for("server", f"http://127.0.0.1:{free_port}/", 120)
 
 
 def test_a_child_that_dies_without_a_word_is_reported_with_its_log(children, tmp_path):
     children.start("server", python("-c", "raise SystemExit(1)"))
 
     with pytest.raises(FootfallError, match=r"it wrote nothing to .*server\.log"):
-        children.wait_for("server", "http://127.0.0.1:9/", 10)
+        children.wait_for("server", "http://127.0.0.1:9/", 120)
 
     assert (tmp_path / "logs" / "server.log").read_bytes() == b""
 
