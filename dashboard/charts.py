@@ -244,16 +244,17 @@ def squares(rows: Sequence[Mapping[str, Any]], x: str, y: str, value: str, shown
     return alt.layer(field, text).properties(height=max(120, 26 * len({row[y] for row in rows}) + 40))
 
 
-def periods(rows: Sequence[Mapping[str, Any]], *, height: int = 46) -> Chart:
+def periods(rows: Sequence[Mapping[str, Any]], *, height: int = 60) -> Chart:
     """A bar of an export's periods, coloured by how each is. `rows`: start, end (milliseconds since 1970),
-    state, label, rows.
+    state, label, rows; lane, the same of all.
     """
     return (
         alt.Chart(_values(rows))
-        .mark_rect(stroke="#fff6", strokeWidth=0.5)
+        .mark_bar(stroke="#fff8", strokeWidth=1)
         .encode(
-            x=alt.X("start:T", title=None, axis=alt.Axis(format=_day_format(), grid=False, tickCount=7)),
+            x=alt.X("start:T", title=None, axis=alt.Axis(grid=False, tickCount=7)),
             x2="end",
+            y=alt.Y("lane:N", axis=None),
             color=alt.Color(
                 "state:N",
                 scale=alt.Scale(

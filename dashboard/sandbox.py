@@ -68,7 +68,7 @@ def answer_of(
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        cwd=folder,
+        cwd="/",
         env={"PYTHONSAFEPATH": "1", "LC_ALL": "C.UTF-8"},
         start_new_session=True,
     )

@@ -43,7 +43,7 @@ def _answer(asked: dict[str, Any]) -> dict[str, Any]:
     database = open_database(
         memory_limit=f"{asked['memory']}B",
         threads="1",
-        max_temp_directory_size="0B",
+        temp_directory="",
         python_enable_replacements="false",
     )
     run(database, "SET TimeZone = 'UTC'")

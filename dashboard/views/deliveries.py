@@ -69,6 +69,7 @@ def _bar(desk: Desk, export: Export, row: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "start": int(period.start.timestamp() * 1000),
         "end": int(period.end.timestamp() * 1000),
+        "lane": export.name,
         "state": state_of(row),
         "label": shown.moment(row["period_start"], desk.zone),
         "rows": row["rows"] or 0,
