@@ -11,6 +11,7 @@ from typing import Any
 import duckdb
 import uvicorn
 import yaml
+from support.api_erasures import FakeErasures
 from support.client_files import client
 from support.mart_rows import reports_of, table_of
 from support.waiting import wait_until
@@ -66,32 +67,15 @@ def two_clients() -> list[dict[str, Any]]:
     ]
 
 
-def an_erasure(client_id: str) -> dict[str, Any]:
-    """An erasure that has just begun."""
-    return {
-        "id": f"erasure-of-{client_id}",
-        "client_id": client_id,
-        "state": "open",
-        "asked_at": "2026-11-20T12:00:00+00:00",
-        "asked_by": "admin",
-        "due_by": "2026-12-20T12:00:00+00:00",
-        "is_overdue": False,
-        "finished_at": None,
-        "steps": [],
-        "outstanding": {},
-    }
-
-
-class FakeInstallation:
+class FakeInstallation(FakeErasures):
     """Ledger, registry, alerts and Dagster as rows in memory; remembers what it was asked to do."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.rows: dict[str, list[dict[str, Any]]] = {}
         self.manifests: dict[tuple[str, str], bytes] = {}
         self.of_domains: dict[str, list[dict[str, Any]]] = {}
         self.of_alerts: list[dict[str, Any]] = []
-        self.done: list[tuple[Any, ...]] = []
-        self.of_erasures: list[dict[str, Any]] = []
         self.is_away = False
 
     def deliveries(self, client_id, export, start, end):
@@ -139,17 +123,6 @@ class FakeInstallation:
     def run_state(self, client, run_id):
         started = [f"run{n}" for n, each in enumerate(self.done, 1) if each[:2] == ("run", client.client_id)]
         return {"id": run_id, "what": "run", "state": "running"} if run_id in started else None
-
-    def erase(self, client, asked, *, is_linked, is_for_good, reason, acting):
-        self.done.append(("erase", client.client_id, tuple(asked), is_linked, is_for_good, reason, acting.by))
-        self.of_erasures.append(an_erasure(client.client_id))
-        return self.of_erasures[-1]
-
-    def erasures(self, client_id):
-        return [each for each in self.of_erasures if each["client_id"] == client_id]
-
-    def certificate(self, _client_id, _erasure):
-        return None
 
     def sample_data(self, client, site, count, _now):
         self.done.append(("sample", client.client_id, site.site_id, count))

@@ -1,0 +1,38 @@
+"""Erasures as rows in memory, for an API without an installation."""
+
+from typing import Any
+
+
+def an_erasure(client_id: str) -> dict[str, Any]:
+    """An erasure that has just begun."""
+    return {
+        "id": f"erasure-of-{client_id}",
+        "client_id": client_id,
+        "state": "open",
+        "asked_at": "2026-11-20T12:00:00+00:00",
+        "asked_by": "admin",
+        "due_by": "2026-12-20T12:00:00+00:00",
+        "is_overdue": False,
+        "finished_at": None,
+        "steps": [],
+        "outstanding": {},
+    }
+
+
+class FakeErasures:
+    """Remembers who was to be erased."""
+
+    def __init__(self) -> None:
+        self.done: list[tuple[Any, ...]] = []
+        self.of_erasures: list[dict[str, Any]] = []
+
+    def erase(self, client, asked, *, is_linked, is_for_good, reason, acting):
+        self.done.append(("erase", client.client_id, tuple(asked), is_linked, is_for_good, reason, acting.by))
+        self.of_erasures.append(an_erasure(client.client_id))
+        return self.of_erasures[-1]
+
+    def erasures(self, client_id):
+        return [each for each in self.of_erasures if each["client_id"] == client_id]
+
+    def certificate(self, _client_id, _erasure):
+        return None
