@@ -137,6 +137,7 @@ def test_doctor_finds_a_healthy_installation_healthy(footfall):
         "ok    lake",
         "ok    backup bucket",
         "ok    ports",
+        "ok    places",
         "ok    buckets of agency",
         "ok    buckets of demo",
     ]
