@@ -2,7 +2,6 @@
 
 import http.server
 import threading
-import time
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
@@ -10,6 +9,7 @@ import pytest
 from support.collectors import CollectorProcess, batch, wire_event
 from support.command_line import command_line
 from support.signing_agent import KEYS, SigningAgent
+from support.waiting import wait_until
 
 WELL_KNOWN = "/.well-known/http-message-signatures-directory"
 
@@ -61,9 +61,7 @@ def test_an_agent_is_verified_by_keys_that_come_while_the_collector_runs_and_oth
         before = send(agent)["agent"]
         fetched = footfall("agents", "fetch", url)
         assert fetched.returncode == 0, fetched
-        until = time.monotonic() + 60
-        while not (after := send(agent)["agent"]).startswith("verified") and time.monotonic() < until:
-            time.sleep(0.2)
+        after = wait_until(lambda: (said := send(agent)["agent"]).startswith("verified") and said)
 
     assert before == "unknown_key 127.0.0.1"
     assert after == "verified 127.0.0.1"

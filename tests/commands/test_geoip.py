@@ -6,17 +6,18 @@ import json
 import shutil
 import tarfile
 import threading
-import time
 import zipfile
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from itertools import count
 from pathlib import Path
 
 import dagster as dg
 import pytest
 from support.collectors import CollectorProcess, batch, wire_event
 from support.imported_logs import Imports
+from support.waiting import wait_until
 
 from footfall.errors import FootfallError
 from footfall.geo_tables import in_force, install
@@ -124,15 +125,14 @@ def test_a_collector_takes_a_table_that_is_installed_while_it_runs(footfall):
     collector = CollectorProcess(footfall.home).start()
     try:
         footfall("geoip", "install", str(CITIES))
-        until = time.monotonic() + 60
-        found, n = None, 0
-        while found is None and time.monotonic() < until:
-            n += 1
-            collector.ask(
-                "POST", "/collect", batch(wire_event(f"place-{n:04}")), {"X-Forwarded-For": BOXFORD}
-            )
-            found = collector.await_stored(f"place-{n:04}", 30).get("city")
-            time.sleep(0.1)
+        numbers = count()
+
+        def city():
+            name = f"place-{next(numbers):04}"
+            collector.ask("POST", "/collect", batch(wire_event(name)), {"X-Forwarded-For": BOXFORD})
+            return collector.await_stored(name, 30).get("city")
+
+        found = wait_until(city, "the collector never took the table")
     finally:
         collector.end()
 
