@@ -54,7 +54,7 @@ def test_an_agent_is_verified_by_keys_that_come_while_the_collector_runs_and_oth
         headers = {name.decode(): value.decode() for name, value in signed.items()} | changed
         reply = collector.ask("POST", "/collect", batch(wire_event(f"agent-{sent:04}")), headers)
         assert reply.status == 204
-        return collector.await_stored(f"agent-{sent:04}", 30)
+        return collector.await_stored(f"agent-{sent:04}")
 
     with publishing() as url:
         agent = SigningAgent(datetime.now(UTC), named=f'"{url}"', seconds=3600)

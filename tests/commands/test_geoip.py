@@ -130,7 +130,7 @@ def test_a_collector_takes_a_table_that_is_installed_while_it_runs(footfall):
         def city():
             name = f"place-{next(numbers):04}"
             collector.ask("POST", "/collect", batch(wire_event(name)), {"X-Forwarded-For": BOXFORD})
-            return collector.await_stored(name, 30).get("city")
+            return collector.await_stored(name).get("city")
 
         found = wait_until(city, "the collector never took the table")
     finally:
