@@ -2,7 +2,6 @@
 
 import http.server
 import threading
-import time
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
@@ -10,6 +9,7 @@ import pytest
 from support.collectors import CollectorProcess, batch, wire_event
 from support.command_line import command_line
 from support.signing_agent import KEYS, SigningAgent
+from support.waiting import wait_until
 
 WELL_KNOWN = "/.well-known/http-message-signatures-directory"
 
@@ -54,16 +54,14 @@ def test_an_agent_is_verified_by_keys_that_come_while_the_collector_runs_and_oth
         headers = {name.decode(): value.decode() for name, value in signed.items()} | changed
         reply = collector.ask("POST", "/collect", batch(wire_event(f"agent-{sent:04}")), headers)
         assert reply.status == 204
-        return collector.await_stored(f"agent-{sent:04}", 30)
+        return collector.await_stored(f"agent-{sent:04}")
 
     with publishing() as url:
         agent = SigningAgent(datetime.now(UTC), named=f'"{url}"', seconds=3600)
         before = send(agent)["agent"]
         fetched = footfall("agents", "fetch", url)
         assert fetched.returncode == 0, fetched
-        until = time.monotonic() + 60
-        while not (after := send(agent)["agent"]).startswith("verified") and time.monotonic() < until:
-            time.sleep(0.2)
+        after = wait_until(lambda: (said := send(agent)["agent"]).startswith("verified") and said)
 
     assert before == "unknown_key 127.0.0.1"
     assert after == "verified 127.0.0.1"

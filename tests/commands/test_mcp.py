@@ -5,7 +5,6 @@ import os
 import socket
 import subprocess
 import sys
-import time
 
 import anyio
 import httpx2
@@ -14,6 +13,7 @@ import pytest
 from mcp.client.streamable_http import streamable_http_client
 from support.api_builders import KEYS, served
 from support.collectors import free_port
+from support.waiting import wait_until
 
 DAYS = ["2026-11-18", "2026-11-19"]
 QUESTION = {
@@ -118,9 +118,7 @@ def over_http(api):
     command = [sys.executable, "-m", "commands.entry", "mcp", "--port", str(port)]
     process = subprocess.Popen(command, env=environ | more, stdout=subprocess.PIPE, text=True)
     assert process.stdout.readline().startswith("MCP: http://")
-    until = time.monotonic() + 120
-    while not is_listening(port) and time.monotonic() < until:
-        time.sleep(0.1)
+    wait_until(lambda: is_listening(port))
     yield f"http://127.0.0.1:{port}/mcp"
     process.terminate()
     process.communicate(timeout=60)

@@ -44,6 +44,7 @@ HEADERS = {
     "sec-ch-ua-platform": '"Linux"',
     "sec-ch-ua": '"Chromium";v="142"',
     "sec-ch-ua-mobile": "?0",
+    "signature-agent": '"https://agent.example"',
     "cloudfront-viewer-country": "DE",
     "cloudfront-viewer-country-region": "BE",
     "cloudfront-viewer-city": "Berlin",
