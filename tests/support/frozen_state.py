@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from support.collectors import free_port
+from support.preloaded import ROOT, run_command
 from support.waiting import PATIENCE, wait_until
 
-ROOT = Path(__file__).resolve().parents[2]
 PACKED = ROOT / "tests" / "fixtures" / "frozen_state" / "state.tar.xz"
 #: The first hour that is not run yet: what is in it lies in the lake and in the spool.
 NEXT_HOUR = ("2026-11-29T13", "2026-11-29T14")
@@ -41,15 +41,7 @@ class FrozenState:
 
     def footfall(self, *arguments: str, seconds: float = 600) -> "subprocess.CompletedProcess[str]":
         """Run a command to its end, which comes within so many seconds."""
-        return subprocess.run(
-            [sys.executable, "-m", "commands.entry", *arguments],
-            cwd=ROOT,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=seconds,
-            check=False,
-        )
+        return run_command(arguments, self.environment, seconds=seconds)
 
     def rebuild(self) -> None:
         """Make the models anew, whose columns have changed since: what the list of changes asks for."""
