@@ -1,13 +1,16 @@
 """The state of an earlier version (tests/fixtures/frozen_state), unpacked, and the commands on it."""
 
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 from support.collectors import free_port
+from support.once import once
 from support.preloaded import ROOT, run_command
 from support.waiting import PATIENCE, wait_until
 
@@ -67,4 +70,11 @@ def unpack(folder: Path) -> FrozenState:
     """The state as it was left, below `folder`."""
     with tarfile.open(PACKED) as packed:
         packed.extractall(folder, filter="data")
+    return FrozenState(folder)
+
+
+def rebuilt(factory: pytest.TempPathFactory, folder: Path) -> FrozenState:
+    """The state below `folder` after its models were made anew, which takes a while."""
+    made = once(factory, "frozen-rebuilt", lambda place: unpack(place).rebuild())
+    shutil.copytree(made, folder, symlinks=True, dirs_exist_ok=True)
     return FrozenState(folder)

@@ -23,9 +23,13 @@ ENTRY = "commands.entry"
 #: What commands load, roughly from the slowest.
 PRELOADED = (
     "dagster",
+    "dagster_postgres",  # and with it, all that keeps Dagster's history
     "dagster_dbt",
     "dbt.cli.main",
+    "dbt.task.build",
     "dbt.adapters.duckdb.connections",
+    "fsspec",
+    "upath.core",
     "pandas",
     "pyarrow.parquet",
     "boto3",
@@ -34,6 +38,8 @@ PRELOADED = (
     "commands.materialising",
     "orchestration.definitions",
 )
+#: Packages of which commands load nearly all.
+PRELOADED_WHOLE = ("orchestration", "footfall")
 #: Read by Python itself when it starts.
 _OF_PYTHON = ("PYTHON", "LD_", "OPENBLAS_", "OMP_")
 _UNBUFFERED = "PYTHONUNBUFFERED"
@@ -189,11 +195,16 @@ def _as_if_started(environment: Mapping[str, str]) -> None:
 def _main() -> None:
     import gc
     import importlib
+    import pkgutil
     import runpy
 
     sys.path[0] = str(ROOT)
     for name in PRELOADED:
         importlib.import_module(name)
+    for name in PRELOADED_WHOLE:
+        for module in pkgutil.walk_packages(importlib.import_module(name).__path__, f"{name}."):
+            if not module.name.endswith("__main__"):
+                importlib.import_module(module.name)
     # Nothing of it is looked at again, or each copy would have pages of its own.
     gc.collect()
     gc.freeze()
