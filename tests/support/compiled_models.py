@@ -57,7 +57,7 @@ def hour_text(moment: datetime) -> str:
 
 
 class Dbt:
-    """dbt in this process, on one warehouse file. Begins with what `make setup` parsed, and parses no more."""
+    """dbt in this process, on one warehouse file. What `make setup` parsed is not parsed again."""
 
     def __init__(self, folder: Path) -> None:
         self.warehouse = folder / "warehouse.duckdb"
