@@ -9,10 +9,12 @@ from typing import Any
 
 from api.installation import Acting, Agent, Place, Refusal, Row
 from commands.erasure_status import start_resume, status
+from commands.privacy_work import holds_against
 from commands.sample_data import send_sample
 from footfall.clients import Client, Export, Site
 from footfall.errors import FootfallError
 from footfall.event import timestamp
+from footfall.retention.holds import refusal
 from footfall.settings import Settings
 from footfall.store import open_store
 from footfall.verify import verify_bucket
@@ -186,6 +188,10 @@ class HereInstallation:
         acting: Acting,
     ) -> Row:
         """See the protocol. A process of its own does it, and outlives this one."""
+        # Whose hours a hold keeps the job finds out; one of the client's whole data is an answer now.
+        whole = [each for each in holds_against(self._settings, client.client_id, ()) if each.since is None]
+        if whole:
+            raise FootfallError(refusal(whole))
         book = ErasureBook(self._settings.home)
         begun = book.begin(
             unresolved(client.client_id, asked, is_linked=is_linked),
