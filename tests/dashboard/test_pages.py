@@ -251,7 +251,9 @@ def test_the_operator_verifies_approves_and_acknowledges_and_the_audit_says_who(
 
     assert [each[0] for each in dashboard.api.installation.done] == ["approve", "ack"]
     lines = [json.loads(line) for line in dashboard.api.settings.audit.read_text().splitlines()]
-    assert {(line["who"], line["door"]) for line in lines} == {("olga@agency.example", "dashboard")}
+    acts = [line for line in lines if line["act"] in ("domains.approve", "alerts.ack")]
+    assert len(acts) >= 2
+    assert {(line["who"], line["door"]) for line in acts} == {("olga@agency.example", "dashboard")}
 
 
 def test_somebody_whom_nobody_let_in_is_told_so(dashboard):
