@@ -1,5 +1,6 @@
 """What tests of several packages need: the command line, and an S3 server that fails on demand."""
 
+import gc
 import os
 import socket
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ settings.register_profile("proof", deadline=None, derandomize=False, max_example
 settings.load_profile("footfall")
 
 #: Folders whose files take minutes. Side by side these go first, or one core waits for the last of them.
-LONG = ("e2e", "dbt", "commands", "collector", "pixel")
+LONG = ("e2e", "dbt", "commands", "dashboard", "orchestration", "collector", "pixel")
 
 # The .env of a person who works here may name a real lake: no test reads it.
 os.environ["FOOTFALL_ENV_FILE"] = os.devnull
@@ -57,6 +58,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         here = Path(__file__).parent
         folders = {item: item.path.relative_to(here).parts[0] for item in items}
         items.sort(key=lambda item: LONG.index(folders[item]) if folders[item] in LONG else len(LONG))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays: nobody need look through it for garbage again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="module")
