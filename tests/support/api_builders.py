@@ -208,9 +208,6 @@ def an_alert(key="delivery_failing:one:events", client_id="one", **more):
     }
 
 
-_TERMS = Terms(single_days=35, grace=timedelta(hours=2))
-
-
 def _warehouse():
     """A warehouse in which every published table is empty and no hour is ingested."""
     database = open_database()
@@ -267,6 +264,7 @@ class Api:
         self.now = NOW
         self.app = build_app(self.service)
         self.port = 0
+        self.terms = Terms(single_days=35, grace=timedelta(hours=2))
 
     def write(self, document: dict[str, Any]) -> None:
         path = self.folder / "clients" / f"{document['client_id']}.yaml"
@@ -292,17 +290,17 @@ class Api:
             self.lake,
             client_id,
             self.settings.cache_of(client_id),
-            _TERMS,
+            self.terms,
             datetime.now(UTC),
         )
         self.service.tables.forget()
 
-    def publish_all(self, tables: dict[str, list[dict[str, Any]]], client_id: str = "one") -> None:
-        """Publish several tables at once."""
-        database = self._warehouses.setdefault(client_id, _warehouse())
+    def publish_all(self, tables: dict[str, list[dict[str, Any]]], client_id: str, end: datetime) -> None:
+        """Publish several tables at once, ingest having come up to a moment."""
+        database = self._warehouses[client_id] = _warehouse()
         for table, rows in tables.items():
             table_of(database, table, client_id, rows)
-        self._publish(client_id)
+        self.reach(client_id, end)
 
     def publish_sessions(self, rows: list[dict[str, Any]], client_id: str = "one") -> None:
         """Publish sessions, and the reports that are made of them."""
