@@ -19,14 +19,13 @@ from support.erased_home import ANNA, BERT, HASH, TEXTS, USER, DyingHouse, Home
 from support.orchestration_builders import Crash
 from support.searched import files_with, layers_of
 
-from api.installation import Acting
+from api.installation import Acting, Refusal
 from commands.api_installation import HereInstallation
 from commands.backup import backup
 from commands.cli import main
 from commands.erasure_status import status
 from commands.privacy_work import asked_of, house_of, plan
 from commands.restore import restore
-from footfall.errors import FootfallError
 from footfall.retention import holds
 from footfall.settings import Settings
 from footfall.store import LocalStore, StoreError
@@ -199,7 +198,7 @@ def environ(home, monkeypatch):
 
 def test_retention_leaves_each_figure_and_first_visit_and_delivers_nothing_anew(home):
     assert (home.retained.left, home.retained.blocked) == ((), {})
-    assert {each["class"] for each in home.retained.removed} == {"raw", "events", "quarantine"}
+    assert {each["class"] for each in home.retained.removed} == {"raw", "events"}
     assert home.after_retention == home.before_retention
     assert home.rows("SELECT min(received_hour) FROM main.events WHERE client_id = 'acme'") == [(STORED,)]
     assert home.rows("SELECT min(received_hour) FROM ingest.event_index WHERE client_id = 'beta'") == [
@@ -224,7 +223,7 @@ def test_a_hold_refuses_an_erasure_in_one_line_at_each_door_and_nothing_is_done(
     of_api = Acting("api", datetime.now(UTC))
     assert main(["privacy", "hold", "add", "--client", "acme", "--reason", "case 18"]) == 0
     whole = capfd.readouterr().out.split()[1].strip(",")
-    with pytest.raises(FootfallError, match="case 18"):
+    with pytest.raises(Refusal, match="case 18"):
         HereInstallation(home.settings).erase(
             house_of(home.settings).client("acme"),
             [("user", USER)],
