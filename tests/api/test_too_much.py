@@ -1,4 +1,4 @@
-"""A question that needs more memory than a client has: one clear answer, nothing on disk, and the next is answered."""
+"""A question that needs more memory than a client has: one clear answer, and the next is answered."""
 
 import uuid
 from datetime import date, timedelta

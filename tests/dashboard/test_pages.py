@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from support.dashboard_builders import texts, values_of
+from support.dashboard_builders import Dashboard, texts, values_of
 
 from dashboard.doors import Door
 from dashboard.page_names import OF_SITE
@@ -290,6 +290,31 @@ def test_somebody_whom_nobody_let_in_is_told_so(dashboard):
     test = dashboard.look()
 
     assert not test.button and "nobody let you in" in test.warning[0].value
+
+
+@pytest.mark.parametrize(
+    ("claims", "said"),
+    [
+        ({"email": "stranger@x.example"}, "nobody let you in yet"),
+        ({"email_verified": False}, "has not verified that olga"),
+        ({"email": None}, "gave no e-mail address"),
+        ({"aud": "another", "azp": "this"}, "something else than this dashboard"),
+        ({"aud": ["another"]}, "something else than this dashboard"),
+    ],
+)
+def test_whoever_signed_in_elsewhere_or_with_an_address_of_others_is_told_why_not(tmp_path, claims, said):
+    made = Dashboard(tmp_path, FOOTFALL_DASHBOARD_OIDC_CLIENT="this")
+    put_person(made.api.settings.home, "olga@agency.example", Grant("operator"))
+    made.door = Door("oidc")
+    right = {"is_logged_in": True, "aud": ["this"], "email": "olga@agency.example", "email_verified": True}
+
+    refused = made.look(user={**right, **claims})
+    let_in = made.look("alerts", user=right)
+
+    assert said in refused.warning[0].value.replace("\\", "")
+    assert [each.label for each in refused.button] == ["Sign out"]
+    assert [each.value for each in let_in.title] == ["Alerts"]
+    made.close()
 
 
 def test_a_share_link_shows_its_site_and_pages_until_it_is_revoked(dashboard):

@@ -252,11 +252,12 @@ class Dashboard:
             expires_at=now + timedelta(days=days),
         )[1]
 
-    def look(self, page: str = "overview", **query) -> AppTest:
-        """Whoever is at the door opens a page."""
+    def look(self, page: str = "overview", user: dict | None = None, **query) -> AppTest:
+        """Whoever is at the door opens a page. `user`: what a provider said of them."""
         self.open()
         test = AppTest.from_file(HERE / "main.py", default_timeout=120)
         test._bidi_component_manager = _COMPONENTS
+        test.user = user or {}
         test.query_params.update(query)
         test.session_state[OPEN] = page
         return test.run()
