@@ -143,7 +143,7 @@ class Deliverer:
 
     def _gone(self, period: Period) -> Outcome | None:
         """The outcome of a period whose rows are not kept any more: what was delivered stays what it is."""
-        if not self._horizons.is_gone(DATASETS[self._export.dataset], period):
+        if not self._horizons.is_gone(DATASETS[self._export.dataset], period.start):
             return None
         rows = self._ledger.revisions(self._client.client_id, self._export.name, period.start)
         newest = next((row for row in reversed(rows) if row.is_delivered), None)

@@ -60,7 +60,9 @@ def test_the_demo_prints_an_answer_whose_numbers_are_those_of_the_delivered_file
     follow = json.loads(wait_until(taken, every=0.2))["follow"]
 
     def ended() -> str:
-        state = json.loads(ask(f"{follow}?client=demo", key=ops)[1])["state"]
+        status, text = ask(f"{follow}?client=demo", key=ops)
+        assert status == 200, text
+        state = json.loads(text)["state"]
         return "" if state == "running" else state
 
     state = wait_until(ended, seconds=600, every=0.5)
