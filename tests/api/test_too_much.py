@@ -1,4 +1,4 @@
-"""A question that needs more memory than a client has: one clear answer, and the next is answered."""
+"""A question that needs more memory than a client has: one clear answer, no byte on disk; the next works."""
 
 import uuid
 from datetime import date, timedelta
