@@ -134,6 +134,23 @@ def test_the_address_is_the_whole_view(dashboard):
     assert "Safari" in texts(test) and "desktop" not in [each.label.split(" ")[0] for each in test.button]
 
 
+def test_days_of_ones_own_are_compared_in_figures_chart_and_address(dashboard):
+    test = dashboard.look(period="2026-11-14,2026-11-20", compare="2026-11-01,2026-11-07")
+    before = dashboard.look(period="2026-11-01,2026-11-07", compare="none")
+
+    now, then = (int(_shown(each)["page_views"].replace(",", "")) for each in (test, before))
+    card = test.button(key="w_card_page_views").label.replace("\\", "")
+    assert f"{abs(round((now - then) / then * 100))} %" in card
+    points = [value for value in values_of(test) if value.get("shown_before")]
+    assert "(1 Nov 2026)" in points[0]["shown_before"]
+    assert test.query_params["compare"] in ("2026-11-01,2026-11-07", ["2026-11-01,2026-11-07"])
+    # Chosen in the list, they begin as the period before.
+    other = dashboard.look(period="2026-11-14,2026-11-20")
+    other.selectbox(key="w_compare_previous_period").select("own").run()
+    assert not other.exception
+    assert other.query_params["compare"] in ("2026-11-07,2026-11-13", ["2026-11-07,2026-11-13"])
+
+
 def test_an_address_that_somebody_made_up_shows_what_there_is(dashboard):
     test = dashboard.look(
         client="nobody",
