@@ -240,10 +240,11 @@ def _filters(desk: Desk) -> None:
                 key=f"w_filter_{number}",
                 on_click=lambda taken=each: parts.go(filters=desk.view.without(taken).filters),
             )
-        if len(desk.filters) > 1:
+        with st.container(key="clear"):
             st.button(
                 say("clear_filters"),
                 key="w_filters_clear",
+                shortcut="Esc",
                 type="tertiary",
                 on_click=parts.go,
                 kwargs={"filters": ()},
