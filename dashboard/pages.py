@@ -1,9 +1,8 @@
 """The pages there are, who may see which, and one run of the one that is open."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 import streamlit as st
 
@@ -11,7 +10,7 @@ from api.problems import CODES, Problem
 from dashboard import parts, top
 from dashboard.address import View
 from dashboard.desk import Desk
-from dashboard.doors import Door
+from dashboard.doors import FAILED, Door
 from dashboard.house import house
 from dashboard.page_names import OF_SITE
 from dashboard.views import (
@@ -30,7 +29,7 @@ from dashboard.views import (
     quality,
     usage,
 )
-from dashboard.visitors import Visitor, visitor_of
+from dashboard.visitors import Visitor, signed_in, visitor_of
 from dashboard.words import LANGUAGES, say
 from footfall.clients import Client, Site
 from footfall.errors import FootfallError
@@ -207,11 +206,16 @@ def _at_the_door(door: Door) -> None:
         st.markdown(f"[{say('leave_share')}](/?share=)")
         return
     if door.kind == "oidc":
-        user: Mapping[str, Any] = st.user.to_dict()
-        if not user.get("is_logged_in"):
+        user = signed_in(house().service.settings.dashboard_oidc_client)
+        if user is None:
+            if FAILED in st.query_params:
+                st.warning(say("sign_in_failed"))
             st.button(say("sign_in"), on_click=st.login, type="primary")
             return
-        st.warning(_unknown(str(user.get("email") or "?")))
+        if user.refused:
+            st.warning(say(user.refused, name=parts.plain(user.email or "?")))
+        else:
+            st.warning(_unknown(user.email))
         st.button(say("sign_out"), on_click=st.logout)
         return
     st.warning(_unknown(door.said) if door.kind == "person" else say("closed"))

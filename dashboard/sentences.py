@@ -48,6 +48,25 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "Sie sind als {name} angemeldet, aber noch nicht zugelassen. Der Betreiber kann es: "
         "`footfall dashboard allow {name} --role client --client ID`.",
     ),
+    "sign_in_failed": (
+        "Signing in did not work: what the provider answered was too old, not for this dashboard, or not its "
+        "own. Try again, or tell the operator.",
+        "Die Anmeldung ging nicht: Die Antwort des Anbieters war zu alt, nicht für dieses Dashboard oder "
+        "nicht von ihm. Versuchen Sie es noch einmal, oder sagen Sie es dem Betreiber.",
+    ),
+    "not_for_us": (
+        "{name} signed in for something else than this dashboard. Sign out, and in again here.",
+        "{name} ist für etwas anderes als dieses Dashboard angemeldet. Melden Sie sich ab und hier neu an.",
+    ),
+    "no_email": (
+        "The provider gave no e-mail address of whoever signed in, so nobody can be let in by it.",
+        "Der Anbieter nannte keine E-Mail-Adresse; ohne sie kann er niemanden anmelden.",
+    ),
+    "unverified": (
+        "The provider has not verified that {name} is yours. Verify the address there, then sign in again.",
+        "Der Anbieter hat nicht geprüft, dass {name} Ihre Adresse ist. Bestätigen Sie sie dort, und melden "
+        "Sie sich neu an.",
+    ),
     "share_over": (
         "This link shows nothing any more: its time is over, or it was taken back. Ask for a new one.",
         "Dieser Link zeigt nichts mehr: Er ist abgelaufen oder wurde zurückgezogen. Bitten Sie um "

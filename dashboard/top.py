@@ -6,6 +6,7 @@ from dataclasses import replace
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from api.ranges import compared
 from dashboard import parts, shown
 from dashboard.address import COMPARISONS, PERIODS, WORDS, Filter
 from dashboard.desk import SEGMENT, Desk
@@ -13,6 +14,8 @@ from dashboard.shown import plain
 from dashboard.words import say, title_of
 from footfall.clients import Client
 
+#: The comparison with days that somebody chooses.
+OWN = "own"
 #: Dimensions that can be filtered by in the form.
 FILTERABLE = (
     *("channel", "source", "medium", "campaign", "page", "landing_page", "exit_page", "country", "region"),
@@ -76,14 +79,30 @@ def _site(desk: Desk, at: DeltaGenerator) -> None:
 
 
 def _comparison(desk: Desk, which: DeltaGenerator, how: DeltaGenerator) -> None:
+    is_own = desk.view.has_own_comparison
+    among = (*COMPARISONS, OWN)
+    key = f"w_compare_{desk.view.compare}"
     which.selectbox(
         say("compare"),
-        COMPARISONS,
-        index=COMPARISONS.index(desk.view.compare),
+        among,
+        index=among.index(OWN if is_own else desk.view.compare),
         format_func=lambda each: say(f"c_{each}"),
-        key=f"w_compare_{desk.view.compare}",
-        on_change=lambda: parts.go(compare=st.session_state[f"w_compare_{desk.view.compare}"]),
+        key=key,
+        on_change=_compare,
+        args=(desk, key),
     )
+    if is_own and desk.before:
+        key = f"w_compare_days_{desk.view.compare}"
+        how.date_input(
+            say("compared_days"),
+            value=desk.before,
+            max_value=desk.today,
+            key=key,
+            on_change=_pick_days,
+            args=(key, "compare"),
+            format=_date_format(),
+        )
+        return
     how.checkbox(
         say("weekday"),
         value=desk.view.is_by_weekday,
@@ -112,8 +131,8 @@ def _periods(desk: Desk, *, is_compared: bool) -> None:
                 max_value=desk.today,
                 key=f"w_days_{desk.days[0]}_{desk.days[1]}",
                 on_change=_pick_days,
-                args=(f"w_days_{desk.days[0]}_{desk.days[1]}",),
-                format="DD.MM.YYYY" if st.session_state["language"] == "de" else "YYYY-MM-DD",
+                args=(f"w_days_{desk.days[0]}_{desk.days[1]}", "period"),
+                format=_date_format(),
             )
         st.button("←", key="w_earlier", help=say("earlier"), shortcut="Left", on_click=_move, args=(desk, -1))
         st.button(
@@ -146,10 +165,24 @@ def _toggle(desk: Desk) -> None:
     parts.go(compare="" if desk.view.compare else "previous_period")
 
 
-def _pick_days(key: str) -> None:
+def _pick_days(key: str, name: str) -> None:
+    """In a callback: two days that were picked, as what the view calls `name`."""
     picked = st.session_state[key]
     if isinstance(picked, tuple) and len(picked) == 2:
-        parts.go(period=f"{picked[0]},{picked[1]}")
+        parts.go(**{name: f"{picked[0]},{picked[1]}"})
+
+
+def _compare(desk: Desk, key: str) -> None:
+    """In a callback: days of one's own begin as those of the period before."""
+    picked = st.session_state[key]
+    if picked == OWN:
+        first, last = desk.before or compared("previous_period", desk.days, is_by_weekday=False)
+        picked = f"{first},{last}"
+    parts.go(compare=picked)
+
+
+def _date_format() -> str:
+    return "DD.MM.YYYY" if st.session_state["language"] == "de" else "YYYY-MM-DD"
 
 
 def _filter_form(desk: Desk) -> None:
@@ -207,10 +240,11 @@ def _filters(desk: Desk) -> None:
                 key=f"w_filter_{number}",
                 on_click=lambda taken=each: parts.go(filters=desk.view.without(taken).filters),
             )
-        if len(desk.filters) > 1:
+        with st.container(key="clear"):
             st.button(
                 say("clear_filters"),
                 key="w_filters_clear",
+                shortcut="Esc",
                 type="tertiary",
                 on_click=parts.go,
                 kwargs={"filters": ()},

@@ -105,6 +105,8 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "c_": ("Nothing", "Nichts"),
     "c_previous_period": ("Previous period", "Zeitraum davor"),
     "c_year_over_year": ("Year before", "Jahr davor"),
+    "c_own": ("Days of your choice", "Gewählte Tage"),
+    "compared_days": ("Compared days", "Verglichene Tage"),
     "weekday": ("Match weekdays", "Wochentage angleichen"),
     "interval": ("By", "Je"),
     "i_hour": ("Hour", "Stunde"),

@@ -72,6 +72,10 @@ def test_the_first_screen_by_clicks_and_keys_and_on_a_phone(place, page):
     expect(_card(page)).to_have_text(filtered, timeout=PATIENCE)
     expect(page.locator("[role=dialog]")).to_have_count(0)
 
+    page.keyboard.press("Escape")
+    expect(page.locator(".st-key-w_filter_0 button")).to_have_count(0, timeout=PATIENCE)
+    assert "f=" not in page.url
+
     page.keyboard.press("w")
     expect(page.locator(".st-key-w_period_7d button[kind=primary]")).to_be_visible(timeout=PATIENCE)
     assert "period=7d" in page.url

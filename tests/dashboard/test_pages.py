@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from support.dashboard_builders import texts, values_of
+from support.dashboard_builders import Dashboard, texts, values_of
 
 from dashboard.doors import Door
 from dashboard.page_names import OF_SITE
@@ -132,6 +132,23 @@ def test_the_address_is_the_whole_view(dashboard):
     assert test.button(key="w_card_page_views").proto.type == "primary"
     assert [test.button(key=f"w_filter_{n}").label.split("**")[1] for n in (0, 1)] == ["mobile", "France"]
     assert "Safari" in texts(test) and "desktop" not in [each.label.split(" ")[0] for each in test.button]
+
+
+def test_days_of_ones_own_are_compared_in_figures_chart_and_address(dashboard):
+    test = dashboard.look(period="2026-11-14,2026-11-20", compare="2026-11-01,2026-11-07")
+    before = dashboard.look(period="2026-11-01,2026-11-07", compare="none")
+
+    now, then = (int(_shown(each)["page_views"].replace(",", "")) for each in (test, before))
+    card = test.button(key="w_card_page_views").label.replace("\\", "")
+    assert f"{abs(round((now - then) / then * 100))} %" in card
+    points = [value for value in values_of(test) if value.get("shown_before")]
+    assert "(1 Nov 2026)" in points[0]["shown_before"]
+    assert test.query_params["compare"] in ("2026-11-01,2026-11-07", ["2026-11-01,2026-11-07"])
+    # Chosen in the list, they begin as the period before.
+    other = dashboard.look(period="2026-11-14,2026-11-20")
+    other.selectbox(key="w_compare_previous_period").select("own").run()
+    assert not other.exception
+    assert other.query_params["compare"] in ("2026-11-07,2026-11-13", ["2026-11-07,2026-11-13"])
 
 
 def test_an_address_that_somebody_made_up_shows_what_there_is(dashboard):
@@ -290,6 +307,31 @@ def test_somebody_whom_nobody_let_in_is_told_so(dashboard):
     test = dashboard.look()
 
     assert not test.button and "nobody let you in" in test.warning[0].value
+
+
+@pytest.mark.parametrize(
+    ("claims", "said"),
+    [
+        ({"email": "stranger@x.example"}, "nobody let you in yet"),
+        ({"email_verified": False}, "has not verified that olga"),
+        ({"email": None}, "gave no e-mail address"),
+        ({"aud": "another", "azp": "this"}, "something else than this dashboard"),
+        ({"aud": ["another"]}, "something else than this dashboard"),
+    ],
+)
+def test_whoever_signed_in_elsewhere_or_with_an_address_of_others_is_told_why_not(tmp_path, claims, said):
+    made = Dashboard(tmp_path, FOOTFALL_DASHBOARD_OIDC_CLIENT="this")
+    put_person(made.api.settings.home, "olga@agency.example", Grant("operator"))
+    made.door = Door("oidc")
+    right = {"is_logged_in": True, "aud": ["this"], "email": "olga@agency.example", "email_verified": True}
+
+    refused = made.look(user={**right, **claims})
+    let_in = made.look("alerts", user=right)
+
+    assert said in refused.warning[0].value.replace("\\", "")
+    assert [each.label for each in refused.button] == ["Sign out"]
+    assert [each.value for each in let_in.title] == ["Alerts"]
+    made.close()
 
 
 def test_a_share_link_shows_its_site_and_pages_until_it_is_revoked(dashboard):

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 import pyarrow as pa
 import uvicorn
 from streamlit.components.v2.component_manager import BidiComponentManager
+from streamlit.runtime import Runtime
 from streamlit.testing.v1 import AppTest
 from support.api_builders import Api, a_delivery, a_domain, an_alert
 from support.mart_rows import reports_of
@@ -252,11 +253,12 @@ class Dashboard:
             expires_at=now + timedelta(days=days),
         )[1]
 
-    def look(self, page: str = "overview", **query) -> AppTest:
-        """Whoever is at the door opens a page."""
+    def look(self, page: str = "overview", user: dict | None = None, **query) -> AppTest:
+        """Whoever is at the door opens a page. `user`: what a provider said of them."""
         self.open()
         test = AppTest.from_file(HERE / "main.py", default_timeout=120)
         test._bidi_component_manager = _COMPONENTS
+        test.user = user or {}
         test.query_params.update(query)
         test.session_state[OPEN] = page
         return test.run()
@@ -321,5 +323,9 @@ def served_dashboard(made: Dashboard):
     try:
         yield f"http://127.0.0.1:{port}"
     finally:
+        sessions = [each.session for each in Runtime.instance()._session_mgr.list_sessions()]
         server.should_exit = True
         thread.join(60)
+        # A session whose script ran to the last leaves its loop open, and Python warns of that at some time.
+        for session in sessions:
+            session._script_event_loop.close()
