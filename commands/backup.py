@@ -49,7 +49,7 @@ def backup(settings: Settings, url: str, *, lake: bool = False) -> int:
     if not settings.home.is_dir():
         raise FootfallError(f"there is no installation in {settings.home}; set FOOTFALL_HOME")
     snapshots, beside = stores(url, settings.s3_endpoint)
-    _require_own_place(settings, snapshots.url(""), beside.url(""))
+    require_own_place(settings, snapshots.url(""), beside.url(""))
     signer = load_signer(settings.home / "keys")
     require_private(snapshots)
     source = open_lake(settings.lake, settings.s3_endpoint)
@@ -91,7 +91,7 @@ def _has_version(place: Place) -> bool:
     return place.keep is Keep.BACKUP and (place.has_version or place.kind is Kind.SQLITE)
 
 
-def _require_own_place(settings: Settings, *urls: str) -> None:
+def require_own_place(settings: Settings, *urls: str) -> None:
     """Raise FootfallError where a backup would lie in what it is a backup of, or in what others read."""
     taken = {"the state folder, and is lost with it": folder(settings.home)}
     for what, url in (("the lake", settings.lake), ("the backup bucket", settings.backup)):
