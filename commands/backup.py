@@ -17,7 +17,7 @@ from commands.forgetting import put_hashes, remember
 from commands.state import with_state
 from footfall.catalogue.state import HOME, LAKE, Keep, Kind, Place, is_passing
 from footfall.clients import registry_of
-from footfall.durable import BrokenState, known_version, open_lake
+from footfall.durable import BrokenState, found_versions, open_lake
 from footfall.errors import FootfallError
 from footfall.keys import digest_in
 from footfall.locations import folder, location
@@ -70,7 +70,8 @@ def backup(settings: Settings, url: str, *, lake: bool = False) -> int:
     if lake:  # after the ledger: whatever it says was delivered is of objects that are copied now
         require_private(beside)
         said["objects"], copied, damaged = _copy_lake(source, beside)
-    versions = {place.name: known_version(place.name) for place in HOME if _has_version(place)}
+    found = found_versions(settings.home)
+    versions = {place.name: found.get(place.name, 0) for place in HOME if _has_version(place)}
     writer.finish(signer, versions, said)
     # So that an erasure finds it, and a restore of an earlier snapshot beside it knows who was erased.
     remember(settings.home, url)

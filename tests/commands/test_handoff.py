@@ -53,6 +53,8 @@ class Machines:
             "FOOTFALL_CLIENTS": str(self.clients),
             "FOOTFALL_LAKE": self.lake.root.as_uri(),
             "FOOTFALL_BACKUP": (place / "backup").as_uri(),
+            # Folders of tests may lie where no client has a bucket unasked.
+            "FOOTFALL_BUCKET_FOLDERS": str(self.folder),
             "FOOTFALL_ENV_FILE": "/dev/null",
             "FOOTFALL_UI_PORT": "1",
         }
