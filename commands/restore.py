@@ -21,13 +21,15 @@ from footfall.keys import LAKE_VERSION
 from footfall.mounts import remote_here
 from footfall.private import keep_private
 from footfall.settings import Settings
-from footfall.signatures import load_signer, public_key
+from footfall.signatures import load_signer, own_keys, public_key
 from footfall.snapshots import CLIENTS, ROUTES, Snapshot, fetch, names, read, stores
 from footfall.snapshots import HOME as OF_HOME
+from footfall.sql import confined
 from footfall.store import ObjectStore, address_of
 from footfall.tombstones import Tombstones
 from orchestration.ingest.erased import rewrite
 from orchestration.ingest.late_fields import clean_enrichments
+from orchestration.privacy.erasure_carried import forget_carried
 
 #: What may lie in a state folder before: neither is made by a restore.
 KEPT = ("lake", "buckets")
@@ -83,6 +85,8 @@ def restore(
         drop_waiting(staging / OF_HOME, stones.clients)
         clean_texts(staging / OF_HOME, stones)
         put_back, damaged = _put_back_lake(beside, lake, snapshot, stones) if wants_lake else (0, [])
+        if put_back and stones:
+            _forget_carried(lake, staging / OF_HOME / "keys", stones)
         _put_in_place(staging / OF_HOME, settings.home)
         for source, target in theirs:
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -185,6 +189,20 @@ def _put_back_lake(
         elif hour is not None and key.startswith(keys.ENRICHMENTS):
             clean_enrichments(lake, hour, stones)
     return len(found), damaged
+
+
+def _forget_carried(lake: ObjectStore, keys_folder: Path, stones: Tombstones) -> None:
+    with confined("footfall-restore-") as (connection, folder):
+        forget_carried(
+            connection,
+            lake,
+            load_signer(keys_folder),
+            own_keys(keys_folder),
+            stones,
+            by="footfall restore",
+            now=datetime.now(UTC),
+            folder=folder,
+        )
 
 
 def _require_sound(home: Path, key_id: str) -> None:

@@ -38,12 +38,18 @@ from footfall.errors import FootfallError
 
 @dataclass(frozen=True)
 class Page:
-    """`roles`: who may see it, beside viewers, who see pages about one site."""
+    """`roles`: who may see it, beside viewers, who see pages about one site.
+
+    `has_period`, `has_filters`, `has_site`: whether what it shows is of the period that is picked, of what is
+    filtered and compared, and of the site.
+    """
 
     name: str
     show: Callable[[Desk], None]
     roles: tuple[str, ...] = ("operator", "client")
     has_period: bool = True
+    has_filters: bool = True
+    has_site: bool = True
 
     @property
     def is_of_site(self) -> bool:
@@ -56,15 +62,15 @@ PAGES = (
     Page("live", live.show, has_period=False),
     Page("acquisition", acquisition.show),
     Page("content", content.show),
-    Page("journeys", journeys.show),
+    Page("journeys", journeys.show, has_filters=False),
     Page("commerce", commerce.show),
-    Page("quality", quality.show),
+    Page("quality", quality.show, has_filters=False),
     Page("people", people.show, has_period=False),
-    Page("ask", ask.show, has_period=False),
+    Page("ask", ask.show, has_period=False, has_site=False),
     Page("agency", agency.show, ("operator",), has_period=False),
-    Page("deliveries", deliveries.show, has_period=False),
-    Page("usage", usage.show, has_period=False),
-    Page("alerts", alerts.show, has_period=False),
+    Page("deliveries", deliveries.show, has_period=False, has_site=False),
+    Page("usage", usage.show, has_period=False, has_site=False),
+    Page("alerts", alerts.show, has_period=False, has_site=False),
     Page("debug", debug.show, has_period=False),
 )
 _SECTIONS = {"figures": PAGES[:9], "operations": PAGES[9:]}
@@ -102,12 +108,14 @@ def run() -> None:
         here.service, visitor, *place, replace(view, client=place[0].client_id, site=place[1].site_id)
     )
     allowed = pages_of(visitor)
+    if not allowed:
+        st.warning(_unknown(visitor.name))
+        return
     shown = {
         page.name: st.Page(
             partial(_open, page, desk, clients),
             title=say(page.name),
             url_path=page.name,
-            default=page is allowed[0],
         )
         for page in allowed
     }
@@ -115,8 +123,12 @@ def run() -> None:
         say(name): [shown[page.name] for page in pages if page.name in shown]
         for name, pages in _SECTIONS.items()
     }
-    found = st.navigation({name: pages for name, pages in sections.items() if pages}, expanded=True)
-    wanted = st.session_state.pop(parts.OPEN, "")
+    # Streamlit knows its default page by no name: it is one of its own, so that every page has an address.
+    start = st.Page(_start, title="Footfall", url_path="start", default=True, visibility="hidden")
+    found = st.navigation(
+        {"": [start], **{name: each for name, each in sections.items() if each}}, expanded=True
+    )
+    wanted = st.session_state.pop(parts.OPEN, allowed[0].name if found is start else "")
     if wanted in shown:
         st.switch_page(shown[wanted], query_params=desk.view.query)
     parts.keep(desk.view)
@@ -124,12 +136,22 @@ def run() -> None:
     found.run()
 
 
+def _start() -> None:
+    """Where somebody is who named no page: never shown."""
+
+
 def _open(page: Page, desk: Desk, clients: list[Client]) -> None:
     """Show a page; what goes wrong is said in a line."""
     st.title(say(page.name), anchor=False)
     try:
         if page.name != "agency":
-            top.show(desk, clients, has_period=page.has_period)
+            top.show(
+                desk,
+                clients,
+                has_period=page.has_period,
+                has_filters=page.has_period and page.has_filters,
+                has_site=page.has_site,
+            )
         page.show(desk)
     except Problem as problem:
         code, _, todo = CODES[problem.code]
@@ -189,7 +211,12 @@ def _at_the_door(door: Door) -> None:
         if not user.get("is_logged_in"):
             st.button(say("sign_in"), on_click=st.login, type="primary")
             return
-        st.warning(say("closed_person", name=parts.plain(user.get("email") or "?")))
+        st.warning(_unknown(str(user.get("email") or "?")))
         st.button(say("sign_out"), on_click=st.logout)
         return
-    st.warning(say("closed_person", name=parts.plain(door.said)) if door.kind == "person" else say("closed"))
+    st.warning(_unknown(door.said) if door.kind == "person" else say("closed"))
+
+
+def _unknown(name: str) -> str:
+    """To somebody who signed in, and whom nobody let in."""
+    return parts.coded(say("closed_person", name=name.replace("`", "")))

@@ -47,7 +47,6 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "errors_404": ("Not found (404)", "Nicht gefunden (404)"),
     "visits": ("Visits", "Besuche"),
     "requests": ("Requests", "Abrufe"),
-    "pages_count": ("Pages", "Seiten"),
     "transitions": ("Transitions", "Übergänge"),
     # Dimensions.
     "channel": ("Channel", "Kanal"),
@@ -85,7 +84,6 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "share": ("Share", "Anteil"),
     "change": ("Change", "Änderung"),
     "table": ("Table", "Tabelle"),
-    "csv": ("CSV", "CSV"),
     # Periods.
     "period": ("Period", "Zeitraum"),
     "p_day": ("Today", "Heute"),
@@ -117,7 +115,6 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "site": ("Site", "Website"),
     "client": ("Client", "Kunde"),
     "date": ("Day", "Tag"),
-    "now": ("This period", "Dieser Zeitraum"),
     "then": ("Compared", "Vergleich"),
     "final": ("final", "endgültig"),
     "provisional": ("provisional", "vorläufig"),
@@ -178,7 +175,6 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "lines": ("Lines", "Zeilen"),
     "consent_tier": ("Consent tier", "Einwilligungsstufe"),
     "visitor_id": ("Visitor id", "Besucher-Id"),
-    "search": ("Look up", "Nachschlagen"),
     "question": ("Question", "Frage"),
     "query": ("SQL", "SQL"),
     "run": ("Run", "Ausführen"),

@@ -211,6 +211,9 @@ def _panel(desk: Desk, panel: str, total: float | None) -> None:
 
 
 def _map(desk: Desk, rows: Sequence[Row]) -> None:
+    if not any(row.of[0] in shown.countries() for row in rows):
+        st.caption(say("no_countries"))
+        return
     values = [
         {
             "country": row.of[0],

@@ -117,8 +117,8 @@ HOME: tuple[Place, ...] = (
     ),
     Place(
         "access.sqlite",
-        "the operator's API keys as hashes, when each key was last used, answers to acts; people, share links "
-        "and notes of the dashboard",
+        "the operator's API keys as hashes, when each key was last used, answers to acts; people, share "
+        "links and notes of the dashboard",
         "`footfall keys`, `footfall api`, `footfall dashboard`, the collector",
         Keep.BACKUP,
         Kind.SQLITE,

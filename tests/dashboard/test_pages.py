@@ -8,6 +8,7 @@ from support.dashboard_builders import texts, values_of
 from dashboard.doors import Door
 from dashboard.page_names import OF_SITE
 from dashboard.pages import PAGES, pages_of
+from dashboard.shown import coded
 from dashboard.visitors import Visitor
 from footfall.access.dashboard import Grant, put_person, revoke_share, shares
 
@@ -61,7 +62,7 @@ def test_every_page_has_its_words():
 
 @pytest.mark.parametrize("page", sorted(EVERY))
 def test_a_page_opens_for_the_operator_and_shows_what_there_is(dashboard, page):
-    test = dashboard.look(page)
+    test = dashboard.seen(page)
 
     said = texts(test).replace("\\", "")
     assert [each.value for each in test.exception] == []
@@ -84,7 +85,7 @@ def test_the_six_figures_are_those_that_the_api_answers(dashboard):
         "metrics": ["visitors", "sessions", "page_views", "views_per_session", "bounce_rate"],
         "date_range": "30d",
     }
-    test = dashboard.look()
+    test = dashboard.seen("overview")
     visitor = Visitor("x", Grant("client", "one"))
     from api.asking import Question
 
@@ -162,7 +163,7 @@ def test_a_figure_is_chosen_by_its_card_and_the_chart_dots_what_may_change(dashb
 
 
 def test_freshness_and_late_events_are_always_said(dashboard):
-    said = [each.value.replace("\\", "") for each in dashboard.look().caption]
+    said = [each.value.replace("\\", "") for each in dashboard.seen("overview").caption]
 
     assert any("Complete through 20 Nov 2026 12:00 (UTC) · 3 late events since" in each for each in said)
 
@@ -195,6 +196,33 @@ def test_a_note_that_somebody_writes_on_a_day_is_in_the_chart_until_it_is_remove
     again = dashboard.look()
     next(each for each in again.button if str(each.key).startswith("w_note_")).click().run()
     assert "socks" not in texts(again)
+
+
+def test_a_page_that_no_filter_applies_to_says_so_where_one_is_set(dashboard):
+    test = dashboard.look("quality", f=["device:is:mobile"])
+
+    assert "do not apply to this page" in texts(test)
+    assert not [each for each in test.selectbox if each.label == "Compare"]
+
+
+def test_what_was_refused_is_only_that_and_steps_are_in_their_order(dashboard):
+    refused = next(each.value for each in dashboard.seen("debug").dataframe if "Detail" in each.value)
+    steps = next(each.value for each in dashboard.seen("quality").dataframe if "Step" in each.value)
+
+    assert list(refused["Detail"]) == ["bad_json"]
+    assert list(steps["Step"]) == ["received", "kept", "quarantined", "consent"]
+
+
+@pytest.mark.parametrize(
+    ("said", "markdown"),
+    [
+        ("`footfall x *y*`, or wait.", "`footfall x *y*`, or wait\\."),
+        ("*a* and\n`b", "\\*a\\* and \\`b"),
+        ("``x``", "x"),
+    ],
+)
+def test_a_command_in_a_sentence_is_code_and_the_rest_is_text(said, markdown):
+    assert coded(said) == markdown
 
 
 def test_filters_that_no_table_has_together_are_said_and_do_not_fail(dashboard):
@@ -251,7 +279,9 @@ def test_the_operator_verifies_approves_and_acknowledges_and_the_audit_says_who(
 
     assert [each[0] for each in dashboard.api.installation.done] == ["approve", "ack"]
     lines = [json.loads(line) for line in dashboard.api.settings.audit.read_text().splitlines()]
-    assert {(line["who"], line["door"]) for line in lines} == {("olga@agency.example", "dashboard")}
+    acts = [line for line in lines if line["act"] in ("domains.approve", "alerts.ack")]
+    assert len(acts) >= 2
+    assert {(line["who"], line["door"]) for line in acts} == {("olga@agency.example", "dashboard")}
 
 
 def test_somebody_whom_nobody_let_in_is_told_so(dashboard):

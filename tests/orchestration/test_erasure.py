@@ -23,6 +23,7 @@ from orchestration.privacy.erasure import carry_out
 from orchestration.privacy.erasure_book import ErasureBook
 from orchestration.privacy.person import unresolved
 
+HOURS = [HOUR + n * ONE for n in range(3)]
 THREE = HOUR + 3 * ONE
 LAYERS = {
     *("lake/raw", "lake/events", "lake/quarantine", "lake/marts", "warehouse.duckdb"),
@@ -49,9 +50,9 @@ def settled_home(folder, people=("anna", "bert")):
     for n in range(3):
         home.land(HOUR + n * ONE)
     home.land_odd(HOUR + ONE)
-    home.run(HOUR, THREE, is_live=True)
+    home.run(*HOURS, live=HOURS)
     home.land(HOUR + ONE, minute=40, origin="c1-9-1")
-    home.run(HOUR + ONE, HOUR + 2 * ONE)
+    home.run(HOUR + ONE)
     return home
 
 
@@ -125,7 +126,7 @@ def test_what_is_left_is_what_a_home_without_the_person_has(home, tmp_path):
     for n in range(3):
         other.land(HOUR + n * ONE)
     other.land(HOUR + ONE, minute=40, origin="c1-9-1")
-    other.run(HOUR, THREE)
+    other.run(*HOURS)
 
     assert home.newest() == other.newest()
 
@@ -148,7 +149,7 @@ def test_a_backup_of_before_brings_nobody_back(home, tmp_path):
 def test_a_bucket_that_refuses_is_outstanding_and_named_and_taken_again(tmp_path):
     home = Home(tmp_path, ("anna", "bert"))
     home.land(HOUR)
-    home.run(HOUR, HOUR + ONE)
+    home.run(HOUR)
     book, house = ErasureBook(home.home), house_of(home.settings)
     # As the API begins it: who is meant is looked up by the job.
     asked = unresolved("acme", [("visitor", "anna-first-party-id")], is_linked=True)

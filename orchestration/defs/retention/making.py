@@ -10,6 +10,7 @@ from footfall.owners import running, settled
 from footfall.settings import Settings
 from footfall.sql import set_memory
 from footfall.store import LocalStore
+from footfall.tombstones import in_force
 from orchestration.delivery.desk import Desk, posting_for
 from orchestration.delivery.ledger import Ledger
 from orchestration.delivery.places import Places, places_of
@@ -91,6 +92,7 @@ def house_of(
         make,
         publish,
         settings.first_hour_file,
+        lambda: in_force(settings.home, store),
         by,
         say,
     )
