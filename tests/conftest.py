@@ -27,30 +27,6 @@ os.environ["FOOTFALL_ENV_FILE"] = os.devnull
 
 _prefixes = count()
 
-#: Memory for the folders of a whole run (2 GB) and for the tests themselves, in bytes: free in each of both.
-ROOM = 6 * 2**30
-
-
-def _in_memory() -> str | None:
-    """Where the folders of tests lie in memory: what tests sync, they would wait for a disk to take.
-
-    What claims that something outlives a power cut has a disk of its own (tests/support/power_cut.py).
-    None where there is too little, or where no program may be started from there.
-    """
-    place = "/dev/shm"
-    try:
-        found = os.statvfs(place)
-        said = Path("/proc/meminfo").read_text()
-    except OSError:
-        return None
-    available = 1024 * int(said.partition("MemAvailable:")[2].split()[0])
-    has_room = found.f_bavail * found.f_frsize >= ROOM and available >= 2 * ROOM
-    return place if has_room and not found.f_flag & os.ST_NOEXEC and os.access(place, os.W_OK) else None
-
-
-if place := _in_memory():
-    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", place)
-
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Where files go to several processes, the long ones first; alone, in their usual order."""
