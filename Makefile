@@ -33,10 +33,10 @@ $(VENV)/.ready: $(UV) pyproject.toml uv.lock
 demo: setup
 	@$(RUN)/footfall demo $(if $(filter 0,$(SERVE)),--no-serve)
 
-# A file of tests on each core, two at least and four at most: some wait, and some hold a gigabyte. In the order
-# of tests/conftest.py, and not those with the most tests first: the longest files have the fewest.
+# A file of tests on each core and one more, three at least and four at most: some wait, and some hold a gigabyte.
+# In the order of tests/conftest.py, and not those with the most tests first: the longest files have the fewest.
 test: setup
-	@$(RUN)/pytest --dist loadfile --no-loadscope-reorder -n $$(n=$$(nproc); echo $$((n < 2 ? 2 : n > 4 ? 4 : n)))
+	@$(RUN)/pytest --dist loadfile --no-loadscope-reorder -n $$(n=$$(($$(nproc) + 1)); echo $$((n < 3 ? 3 : n > 4 ? 4 : n)))
 
 check: setup
 	@$(RUN)/ruff format --check .

@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TypeVar
 
 from api.problems import Problem
@@ -21,25 +21,24 @@ def offset_of(cursor: str | None, state: str) -> int:
         return 0
     offset, _, found = _text_of(cursor).partition(".")
     if not offset.isdecimal() or not offset.isascii() or len(offset) > 9:
-        raise _no_cursor()
+        raise no_cursor()
     place = int(offset)
     if found != state:
         raise Problem("invalid", "the list has changed since: begin again without a cursor", field="cursor")
     return place
 
 
-def page_after(
-    rows: Sequence[T], key: Callable[[T], str], limit: int, cursor: str | None
-) -> tuple[list[T], str | None]:
-    """The same of a list that grows at its head, by the key of the last row that was seen.
+def key_cursor(key: str) -> str:
+    """Where the next page begins, of a list that grows at its head: after the row of a key.
 
-    Rows are in the order of their keys, the highest first, so that none comes twice. Raises Problem.
+    So none comes twice, whatever is added meanwhile.
     """
-    seen = _text_of(cursor) if cursor else None
-    left = [row for row in rows if seen is None or key(row) < seen]
-    shown = left[:limit]
-    more = len(left) > limit
-    return shown, base64.urlsafe_b64encode(key(shown[-1]).encode()).decode().rstrip("=") if more else None
+    return base64.urlsafe_b64encode(key.encode()).decode().rstrip("=")
+
+
+def key_of(cursor: str) -> str:
+    """The key that such a cursor names. Raises Problem where it is none."""
+    return _text_of(cursor)
 
 
 def page(rows: Sequence[T], limit: int, cursor: str | None, state: str) -> tuple[list[T], str | None]:
@@ -53,8 +52,9 @@ def _text_of(cursor: str) -> str:
     try:
         return base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
     except (ValueError, binascii.Error):
-        raise _no_cursor() from None
+        raise no_cursor() from None
 
 
-def _no_cursor() -> Problem:
+def no_cursor() -> Problem:
+    """What is said of a cursor that nobody gave out."""
     return Problem("invalid", "that is no cursor of ours", field="cursor")

@@ -8,6 +8,8 @@ from typing import Any, Protocol
 from footfall.clients import Client, Export, Site
 
 Row = dict[str, Any]
+#: Where a delivery stands in a list: start of its period, export, revision.
+Place = tuple[datetime, str, int]
 
 
 class Refusal(Exception):
@@ -40,9 +42,20 @@ class Installation(Protocol):
     """The ledger, the registry of domains, the book of alerts, Dagster. Documents are as they go out."""
 
     def deliveries(
-        self, client_id: str, export: str | None, start: datetime | None, end: datetime | None
+        self,
+        client_id: str,
+        export: str | None,
+        start: datetime | None,
+        end: datetime | None,
+        *,
+        before: Place | None = None,
+        limit: int,
     ) -> list[Row]:
-        """Rows of the ledger, the newest period first."""
+        """At most so many rows of the ledger, the newest period first, of those that come after `before`."""
+        ...
+
+    def standing(self, client_id: str, export: str) -> Row:
+        """How an export is: what arrived, what waits, and why."""
         ...
 
     def manifest(self, client_id: str, export: str, start: datetime, revision: int | None) -> bytes | None:
@@ -89,7 +102,10 @@ class Installation(Protocol):
         reason: str,
         acting: Acting,
     ) -> Row:
-        """Begin an erasure of whom these (kind, id) name. Returns what `erasures` says of it."""
+        """Begin an erasure of whom these (kind, id) name. Returns what `erasures` says of it.
+
+        Raises Refusal while somebody holds the client's data.
+        """
         ...
 
     def erasures(self, client_id: str) -> list[Row]:

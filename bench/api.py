@@ -3,7 +3,6 @@
 `python -m bench.api FOLDER PAGE_VIEWS` measures another history, whose published files are used again.
 """
 
-import json
 import os
 import random
 import signal
@@ -45,7 +44,7 @@ def measured(folder: Path, history: int) -> list[Row]:
     """The same in a folder, where what is there is used again."""
     place = folder / str(history)
     prepare(place, history)
-    _write_client(place)
+    write_client(place)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -53,7 +52,7 @@ def measured(folder: Path, history: int) -> list[Row]:
     begun = time.perf_counter()
     process = _started(place, port)
     try:
-        _wait(process, port)
+        wait_for(process, port, place / "answers.log")
         start, least = time.perf_counter() - begun, _memory(process.pid, "VmRSS")
         ask = _asker(port)
         visitors = _visitors(history)
@@ -123,7 +122,8 @@ def _visitors(history: int) -> list[str]:
         return [row[0] for row in connection.execute(query, [numbers]).fetchall()]
 
 
-def _write_client(place: Path) -> None:
+def write_client(place: Path) -> None:
+    """The file of the one client of a history."""
     document = {
         "client_id": "bench",
         "name": "Bench",
@@ -152,15 +152,16 @@ def _started(place: Path, port: int) -> "subprocess.Popen[str]":
     )  # fmt: skip
 
 
-def _wait(process: "subprocess.Popen[str]", port: int) -> None:
+def wait_for(process: "subprocess.Popen[str]", port: int, log: Path, health: str = "/health") -> None:
+    """Return once a process answers. Raises RuntimeError where it ends."""
     while True:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=60) as answer:
-                json.load(answer)
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{health}", timeout=60) as answer:
+                answer.read()
             return
         except OSError:
             if process.poll() is not None:
-                raise RuntimeError("footfall api ended; its answers.log says why") from None
+                raise RuntimeError(f"it ended: {log.read_text()[-500:]}") from None
             time.sleep(0.005)
 
 

@@ -14,7 +14,20 @@ from pathlib import Path
 # Before this file's folder, which Python puts first and where `collector` is bench/collector.py.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bench import api, collector, delivery, hour, ingest, models, published, soak, sources, startup, ui
+from bench import (
+    api,
+    collector,
+    dashboard,
+    delivery,
+    hour,
+    ingest,
+    models,
+    published,
+    soak,
+    sources,
+    startup,
+    ui,
+)
 from bench.measure import say, setting, table
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -27,6 +40,7 @@ BENCHMARKS = {
     "models": models.run,
     "published": published.run,
     "api": api.run,
+    "dashboard": dashboard.run,
     "pixel": startup.run,
     "ui": ui.run,
 }

@@ -5,13 +5,12 @@ The sender's address lives here as long as the request (collector/sender.py); no
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol, get_args
 
 from collector.answers import TAKEN, older_answer, refusal_answer
+from collector.checking import Checked, check
 from collector.counters import Counters
-from collector.older_events import older
 from collector.sender import Senders, receipt, receipt_of_person, with_sender
 from collector.server.message import Answer, Headers, Pending, Request
 from collector.spool import NotDurable, SpoolState
@@ -21,25 +20,20 @@ from collector.turns import Steps, Turns
 from collector.visitor_salts import VisitorSalts
 from footfall.access.limits import BYTES_OF_ONE, WORK_OF_ONE, Buckets, Limits
 from footfall.event import (
-    MAX_EVENT_BYTES,
     MAX_QUARANTINE_BYTES,
     Event,
     Receipt,
     Refusal,
     Refused,
-    check_event,
     event_line,
     is_kept,
     refused_line,
 )
 from footfall.forms.form import FormName
 from footfall.geo import NOWHERE
-from footfall.persons import NOBODY as NOBODY_KNOWN
-from footfall.persons import Person, told_apart
 from footfall.privacy import VisitorHash
 from footfall.scrub_addresses import without_own_address
-from footfall.scrub_work import MAX_EVENT_WORK, affordable, work
-from footfall.shapes import Shape
+from footfall.scrub_work import affordable, work
 from footfall.tombstones import Tombstones
 
 #: Routes for programs, which read a refusal as JSON.
@@ -83,19 +77,6 @@ class Appends(Protocol):
     def state(self) -> SpoolState:
         """See Spool.state."""
         ...
-
-
-@dataclass(slots=True)
-class _Checked:
-    """What the events of a request came to."""
-
-    shape: Shape | None
-    events: list[Event] = field(default_factory=list)
-    refusals: list[Refused] = field(default_factory=list)
-    rejected: list[bytes] = field(default_factory=list)
-    #: Whom each event, and each refused one, is about, where a program with a key sent them.
-    persons: list[Person] = field(default_factory=list)
-    rejected_persons: list[Person] = field(default_factory=list)
 
 
 class Intake:
@@ -148,7 +129,7 @@ class Intake:
             needed = self._charge(sender.address, target, raws, request.started)
         else:
             needed = _work_of(raws)
-        checked = _Checked("events" if request.route == "events" else None)
+        checked = Checked("events" if request.route == "events" else None)
         events, refusals = checked.events, checked.refusals
         lines: list[bytes] = []
         refused_lines: list[bytes] = []
@@ -224,7 +205,7 @@ class Intake:
                 request, target, received_at, kept, answer, len(lines), refusals, sender.address
             )
 
-        steps = _check(raws, checked, request, target, reading, is_keyed=holder is not None)
+        steps = check(raws, checked, request, target, reading, is_keyed=holder is not None)
         whose = (target.owner or target.client_id, target.clock)
 
         async def store_in_turns() -> Pending:
@@ -361,39 +342,6 @@ def _nothing_to_keep() -> "asyncio.Future[None]":
 
 def _work_of(raws: list[bytes]) -> int:
     return sum(map(work, raws))
-
-
-def _check(
-    raws: list[bytes],
-    into: _Checked,
-    request: Request,
-    target: Target,
-    reading: Callable[[bytes], bytes] | None,
-    *,
-    is_keyed: bool,
-) -> Steps:
-    """Check events, one a step."""
-    for sent in raws:
-        raw, person = sent, NOBODY_KNOWN
-        try:
-            if reading is not None:
-                raw = reading(sent)
-            if is_keyed and len(raw) <= MAX_EVENT_BYTES and work(raw) <= MAX_EVENT_WORK:
-                raw, person = told_apart(raw)
-            event = check_event(raw)
-        except Refused as refused:
-            try:
-                event, shape = older(raw, refused, request, target)
-                into.shape = into.shape or shape
-            except Refused as final:
-                into.refusals.append(final)
-                into.rejected.append(sent)
-                into.rejected_persons.append(person)
-                yield
-                continue
-        into.events.append(event)
-        into.persons.append(person)
-        yield
 
 
 def _do(steps: Steps) -> None:

@@ -7,12 +7,14 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from api.installation import Acting, Agent, Refusal, Row
+from api.installation import Acting, Agent, Place, Refusal, Row
 from commands.erasure_status import start_resume, status
+from commands.privacy_work import holds_against
 from commands.sample_data import send_sample
 from footfall.clients import Client, Export, Site
 from footfall.errors import FootfallError
 from footfall.event import timestamp
+from footfall.retention.holds import refusal
 from footfall.settings import Settings
 from footfall.store import open_store
 from footfall.verify import verify_bucket
@@ -20,7 +22,8 @@ from orchestration.alerting.book import alert_book, note_history, silence
 from orchestration.alerting.known import Known, known_alerts
 from orchestration.alerting.routes import usable_routes
 from orchestration.alerting.silences import Silence
-from orchestration.delivery.ledger import Ledger, LedgerRow, text_of
+from orchestration.delivery import ledger_pages
+from orchestration.delivery.ledger import Ledger, LedgerRow
 from orchestration.discovery import domain_rows, domains
 from orchestration.discovery.database import registry, transaction
 from orchestration.discovery.hosts import Host, normal
@@ -62,21 +65,31 @@ class HereInstallation:
         self._ledger = Ledger(settings.ledger)
 
     def deliveries(
-        self, client_id: str, export: str | None, start: datetime | None, end: datetime | None
+        self,
+        client_id: str,
+        export: str | None,
+        start: datetime | None,
+        end: datetime | None,
+        *,
+        before: Place | None = None,
+        limit: int,
     ) -> list[Row]:
         """See the protocol."""
-        where, values = "WHERE client_id = ?", [client_id]
-        for condition, value in (
-            ("export = ?", export),
-            ("period_start >= ?", text_of(start) if start else None),
-            ("period_start < ?", text_of(end) if end else None),
-        ):
-            if value is not None:
-                where += f" AND {condition}"
-                values.append(value)
-        rows = self._ledger.all(where, values)
-        rows.sort(key=lambda row: (row.period_start, row.export, row.revision), reverse=True)
+        rows = ledger_pages.page(
+            self._ledger, client_id, export=export, start=start, end=end, before=before, limit=limit
+        )
         return [_delivery(row) for row in rows]
+
+    def standing(self, client_id: str, export: str) -> Row:
+        """See the protocol."""
+        found = ledger_pages.standing(self._ledger, client_id, export)
+        return {
+            "delivered": found.delivered,
+            "newest": _text(found.newest),
+            "newest_committed_at": _text(found.newest_committed_at),
+            "waiting": found.waiting,
+            "problems": list(found.problems),
+        }
 
     def manifest(self, client_id: str, export: str, start: datetime, revision: int | None) -> bytes | None:
         """See the protocol."""
@@ -175,6 +188,10 @@ class HereInstallation:
         acting: Acting,
     ) -> Row:
         """See the protocol. A process of its own does it, and outlives this one."""
+        # Whose hours a hold keeps the job finds out; one of the client's whole data is an answer now.
+        whole = [each for each in holds_against(self._settings, client.client_id, ()) if each.since is None]
+        if whole:
+            raise Refusal("held", refusal(whole))
         book = ErasureBook(self._settings.home)
         begun = book.begin(
             unresolved(client.client_id, asked, is_linked=is_linked),
@@ -253,10 +270,11 @@ def _agent_of(user_agent: str) -> Agent | None:
     return Agent(found.bot_class, found.name) if found else None
 
 
-def _delivery(row: LedgerRow) -> Row:
-    def at(moment: datetime | None) -> str | None:
-        return timestamp(moment) if moment else None
+def _text(moment: datetime | None) -> str | None:
+    return timestamp(moment) if moment else None
 
+
+def _delivery(row: LedgerRow) -> Row:
     return {
         "export": row.export,
         "period_start": timestamp(row.period_start),
@@ -270,10 +288,10 @@ def _delivery(row: LedgerRow) -> Row:
         "manifest_key": row.manifest_key,
         "error": row.error,
         "attempts": row.attempts,
-        "failing_since": at(row.failing_since),
-        "next_at": at(row.next_at),
+        "failing_since": _text(row.failing_since),
+        "next_at": _text(row.next_at),
         "planned_at": timestamp(row.planned_at),
-        "committed_at": at(row.committed_at),
+        "committed_at": _text(row.committed_at),
     }
 
 

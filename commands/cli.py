@@ -52,6 +52,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "privacy": "persons: erase, export, hold; what is kept and how long",
         "audit": "who did and looked at what: list, export, verify",
         "backup": "what must not be lost, as a snapshot, while all runs",
+        "upgrade": "the state of an earlier release, after a backup",
         "restore": "a snapshot of `backup` into an empty state folder",
         "completion": "the script that completes all this in bash, zsh or fish",
     },
@@ -81,6 +82,9 @@ class _Footfall(click.Group):
             ctx.fail(f"there is no command {args[0]!r}; {hint}")
         return super().resolve_command(ctx, args)
 
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        self.format_commands(ctx, formatter)  # the options are in the last line: all fits on a screen
+
     def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         width = max(map(len, COMMANDS))
         for section, commands in SECTIONS.items():
@@ -91,7 +95,7 @@ class _Footfall(click.Group):
 @click.group(
     cls=_Footfall,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Hours are UTC. `footfall COMMAND --help` says more.",
+    epilog="Hours are UTC. `footfall COMMAND --help` says more; --version: which it is.",
 )
 @click.version_option(package_name="footfall", message="footfall %(version)s")
 def footfall() -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from footfall import keys
+from footfall.durable import open_lake
 from footfall.errors import FootfallError
 from footfall.settings import Settings
 from footfall.snapshots import stores
@@ -34,6 +35,7 @@ from footfall.tombstones import (
 from footfall.whole_files import written_beside
 from orchestration.ingest.erased import rewrite
 from orchestration.ingest.late_fields import clean_enrichments
+from orchestration.privacy.erasure_carried import bring_copies
 from orchestration.privacy.erasure_local import GONE
 
 #: Below the state folder: the addresses that backups were written to.
@@ -80,10 +82,13 @@ def put_hashes(settings: Settings, url: str) -> None:
 def forget_backups(settings: Settings, stones: Tombstones, hours: Sequence[datetime]) -> list[str]:
     """Let every backup know, and take the persons out of its copy of the lake. Returns what is left to do."""
     left = []
+    lake = open_lake(settings.lake, settings.s3_endpoint)
+    clients = {found[0] for info in lake.list(keys.RETENTION) if (found := keys.retention_of(info.key))}
     for url in remembered(settings.home):
         try:
             put_hashes(settings, url)
             _, copies = stores(url, settings.s3_endpoint)
+            bring_copies(lake, copies, clients)
             for hour in hours:
                 named = [info.key for info in copies.list(keys.raw_prefix(hour))]
                 rewrite(copies, named, hour, stones)

@@ -69,8 +69,14 @@ def erase(
     for line in plan.lines:
         print(line)
     if dry_run:
-        return 0
-    if not yes and not click.confirm("erase all of it? It does not come back", default=False):
+        if plan.held:
+            print(f"HELD  {plan.held}")
+        return 1 if plan.held else 0
+    if (
+        not plan.held
+        and not yes
+        and not click.confirm("erase all of it? It does not come back", default=False)
+    ):
         print("nothing was done")
         return 1
     name = work.begin(settings, plan, reason=reason, by=by or getpass.getuser(), is_for_good=opt_out)

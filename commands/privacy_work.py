@@ -5,7 +5,7 @@ import functools
 import importlib.metadata
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,22 +15,26 @@ from typing import Any, get_args
 from commands.erasure_status import status
 from commands.forgetting import forget_backups
 from commands.ledger_work import Installation
+from commands.noting import noted
 from commands.processes import stop_on_signals
 from footfall.access import audit
 from footfall.clients import Client
+from footfall.durable import open_lake
 from footfall.errors import FootfallError
 from footfall.owners import named
+from footfall.retention.holds import Hold, against_erasure, read, refusal
 from footfall.settings import Settings
 from footfall.signatures import own_keys, public_key
 from footfall.store import NotFound
-from footfall.tombstones import Kind, base_of, in_force
+from footfall.tombstones import Kind, in_force
+from orchestration.delivery.horizons import Horizons, horizons_of
 from orchestration.delivery.ledger import Ledger
 from orchestration.modelling.project import prepare
 from orchestration.privacy.certificate import checked, looks_for
 from orchestration.privacy.erasure import carry_out
 from orchestration.privacy.erasure_book import Erasure, ErasureBook
 from orchestration.privacy.erasure_delivered import rows_to_search
-from orchestration.privacy.erasure_steps import House
+from orchestration.privacy.erasure_house import House
 from orchestration.privacy.person import Asked, Person, resolve
 from orchestration.privacy.person_export import gather, recipients, write
 from orchestration.resources.lake import Lake
@@ -42,10 +46,11 @@ _SHOWN = 20
 
 @dataclass(frozen=True)
 class Plan:
-    """Who is meant, and what an erasure would do, a line each."""
+    """Who is meant, and what an erasure would do, a line each. `held`: why nothing is done; empty: it is."""
 
     person: Person
     lines: tuple[str, ...]
+    held: str = ""
 
 
 def asked_of(named_ids: Mapping[str, Sequence[str]], file: Path | None) -> list[Asked]:
@@ -90,10 +95,18 @@ def plan(settings: Settings, client_id: str, asked: Sequence[Asked], *, is_linke
     client = client_of(at, client_id)
     with Warehouse(database=str(settings.warehouse)).connect() as connection:
         person = resolve(connection, client, asked, is_linked=is_linked)
-    return Plan(person, tuple(_said(at, client, person)))
+        horizons = horizons_of(connection, client.client_id)
+    held = refusal(holds_against(settings, client.client_id, person.received))
+    return Plan(person, tuple(_said(at, client, person, horizons)), held)
 
 
-def _said(at: Installation, client: Client, person: Person) -> Iterator[str]:
+def holds_against(settings: Settings, client_id: str, received: Collection[datetime] | None) -> list[Hold]:
+    """Holds by which nobody who was received then is erased. Raises FootfallError, StoreError."""
+    found = read(open_lake(settings.lake, settings.s3_endpoint), own_keys(settings.home / "keys"))
+    return against_erasure(found, client_id, received)
+
+
+def _said(at: Installation, client: Client, person: Person, horizons: Horizons) -> Iterator[str]:
     for kind, ids in person.ids.items():
         shown = ", ".join(ids[:_SHOWN]) + (f" and {len(ids) - _SHOWN} more" if len(ids) > _SHOWN else "")
         yield f"{kind} ids: {shown}"
@@ -103,7 +116,7 @@ def _said(at: Installation, client: Client, person: Person) -> Iterator[str]:
     yield f"events: {len(person.events)} in {len(person.sessions)} sessions{span}"
     yield f"quarantined lines: {person.quarantined}"
     yield f"hours to be written anew: {len({*person.hours, *person.enriched})}"
-    rows = rows_to_search(at.ledger, client, person.first) if person.first else []
+    rows = rows_to_search(at.ledger, client, person.first, horizons)
     periods = {(row.export, row.period_start) for row in rows}
     size = sum(file.bytes for row in rows for file in row.files)
     yield (
@@ -116,40 +129,17 @@ def _said(at: Installation, client: Client, person: Person) -> Iterator[str]:
 
 def begin(settings: Settings, found: Plan, *, reason: str, by: str, is_for_good: bool) -> str:
     """Write an erasure down. Returns its name. Raises FootfallError."""
+    if found.held:
+        client_id, asked = found.person.client, f"{len(found.person.asked)} ids"
+        noted(settings, "privacy.erase", client_id, asked, by, f"refused: {found.held}")
+        raise FootfallError(found.held)
     now = datetime.now(UTC)
     erasure = ErasureBook(settings.home).begin(
         found.person, reason=reason, asked_by=by, now=now, is_for_good=is_for_good
     )
-    note(
-        settings,
-        erasure,
-        "erase",
-        by,
-        f"asked for {len(found.person.asked)} ids{': ' + reason if reason else ''}",
-    )
+    asked = f"asked for {len(found.person.asked)} ids{': ' + reason if reason else ''}"
+    noted(settings, "privacy.erase", erasure.client_id, erasure.id, by, asked)
     return erasure.id
-
-
-def note(settings: Settings, erasure: Erasure, act: str, by: str, outcome: str) -> None:
-    """A line of the audit log, which names the erasure and no person. Raises FootfallError."""
-    note_act(settings, act, erasure.client_id, by, erasure.id, outcome)
-
-
-def note_act(settings: Settings, act: str, client_id: str, by: str, subject: str, outcome: str) -> None:
-    """A line of the audit log. Raises FootfallError where it cannot be kept: then nothing is done."""
-    try:
-        audit.note(
-            settings.home / "audit.jsonl",
-            datetime.now(UTC),
-            who=by,
-            door="command",
-            act=act,
-            client=base_of(client_id),
-            subject=subject,
-            outcome=outcome,
-        )
-    except OSError as error:
-        raise FootfallError(f"the audit log cannot be written ({error}), so nothing is done") from None
 
 
 def due(settings: Settings, name: str) -> str:
@@ -226,7 +216,8 @@ def _carried_out(settings: Settings, book: ErasureBook, waiting: Sequence[Erasur
     code = 0
     for erasure in (book.get(each.id) for each in waiting):
         left = carry_out(book, house_of(settings), erasure, lambda text: print(f"  {text}", flush=True))
-        note(settings, erasure, "erased" if not left else "erasure", erasure.asked_by, _outcome(left))
+        by, outcome = erasure.asked_by, _outcome(left)
+        noted(settings, "privacy.erased", erasure.client_id, erasure.id, by, outcome)
         for line in left:
             print(f"OUTSTANDING  {line}")
         if left:
@@ -278,9 +269,11 @@ def export(
     with Warehouse(database=str(settings.warehouse)).connect() as connection:
         person = resolve(connection, client, asked, is_linked=is_linked)
         tables = gather(connection, person)
+        horizons = horizons_of(connection, client.client_id)
     hash_key = at.desk.signer.derived(f"hash:{client.client_id}")
-    delivered = recipients(at.ledger, client, at.places(client), person, hash_key)
-    note_act(settings, "export", client.client_id, by, "a person", f"{len(asked)} ids")
+    delivered = recipients(at.ledger, client, at.places(client), person, hash_key, horizons)
+    whom = [audit.person(settings.audit, client.client_id, each.value) for each in asked]
+    noted(settings, "privacy.export", client.client_id, ", ".join(whom[:_SHOWN]), by, f"{len(asked)} ids")
     try:
         write(path, client, person, tables, delivered, datetime.now(UTC))
     except OSError as error:
@@ -290,7 +283,16 @@ def export(
 
 
 def certificate_of(settings: Settings, name: str) -> bytes:
-    """The certificate of an erasure, or a file that holds one. Raises FootfallError."""
+    """The certificate of an erasure, or a file that holds one; that it was read is noted.
+
+    Raises FootfallError.
+    """
+    data = _certificate_of(settings, name)
+    noted(settings, "privacy.certificate", "", name, outcome="read")
+    return data
+
+
+def _certificate_of(settings: Settings, name: str) -> bytes:
     path = Path(name)
     if path.suffix == ".json" or path.is_file():
         try:

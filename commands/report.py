@@ -12,12 +12,14 @@ import click
 
 from commands.parameters import CLIENT
 from commands.state import with_state
+from footfall.access.day_notes import day_notes
 from footfall.catalogue.periods import Period
 from footfall.clients import Client, Export, registry_of
 from footfall.durable import open_lake
 from footfall.errors import FootfallError
 from footfall.owners import named
 from footfall.report.looks import looks_of
+from footfall.report.noted import noted
 from footfall.report.page import page
 from footfall.settings import Settings
 
@@ -142,6 +144,7 @@ def _facts(settings: Settings, whose: Client, period: Period, export: Export, si
             {each.site_id: whose.clock(each) for each in whose.sites},
             site,
             datetime.fromisoformat(through) if through else None,
+            noted(day_notes(settings.home, client_id), whose, site),
         )
         try:
             return ask(tables.connection, _rows_of(tables), wanted)

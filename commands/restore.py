@@ -21,13 +21,15 @@ from footfall.keys import LAKE_VERSION
 from footfall.mounts import remote_here
 from footfall.private import keep_private
 from footfall.settings import Settings
-from footfall.signatures import load_signer, public_key
+from footfall.signatures import load_signer, own_keys, public_key
 from footfall.snapshots import CLIENTS, ROUTES, Snapshot, fetch, names, read, stores
 from footfall.snapshots import HOME as OF_HOME
+from footfall.sql import confined
 from footfall.store import ObjectStore, address_of
 from footfall.tombstones import Tombstones
 from orchestration.ingest.erased import rewrite
 from orchestration.ingest.late_fields import clean_enrichments
+from orchestration.privacy.erasure_carried import forget_carried
 
 #: What may lie in a state folder before: neither is made by a restore.
 KEPT = ("lake", "buckets")
@@ -62,9 +64,9 @@ def restore(
 ) -> int:
     """Put a snapshot back, or leave everything as it is. Returns the exit code. Raises FootfallError."""
     url = address_of(url)
-    _require_empty(settings)
+    require_empty(settings)
     snapshots, beside = stores(url, settings.s3_endpoint)
-    snapshot = read(snapshots, _chosen(snapshots, at), _trusted(key))
+    snapshot = read(snapshots, _chosen(snapshots, at), trusted_of(key))
     for name, version in snapshot.versions.items():
         known = known_version(name) if name in STEPS or name in FILE_STEPS else 0
         require_known(name, snapshots.url(f"{snapshot.name}/"), version, known)
@@ -83,7 +85,9 @@ def restore(
         drop_waiting(staging / OF_HOME, stones.clients)
         clean_texts(staging / OF_HOME, stones)
         put_back, damaged = _put_back_lake(beside, lake, snapshot, stones) if wants_lake else (0, [])
-        _put_in_place(staging / OF_HOME, settings.home)
+        if put_back and stones:
+            _forget_carried(lake, staging / OF_HOME / "keys", stones)
+        put_in_place(staging / OF_HOME, settings.home)
         for source, target in theirs:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(source.read_bytes())
@@ -109,7 +113,7 @@ def restore(
     return 1 if damaged else 0
 
 
-def _require_empty(settings: Settings) -> None:
+def require_empty(settings: Settings) -> None:
     home = settings.home
     kind = remote_here(home)
     if kind is not None:
@@ -136,7 +140,7 @@ def _chosen(snapshots: ObjectStore, at: str | None) -> str:
     return at or whole[-1]
 
 
-def _trusted(key: Path | None) -> dict[str, bytes] | None:
+def trusted_of(key: Path | None) -> dict[str, bytes] | None:
     if key is None:
         return None
     try:
@@ -187,6 +191,20 @@ def _put_back_lake(
     return len(found), damaged
 
 
+def _forget_carried(lake: ObjectStore, keys_folder: Path, stones: Tombstones) -> None:
+    with confined("footfall-restore-") as (connection, folder):
+        forget_carried(
+            connection,
+            lake,
+            load_signer(keys_folder),
+            own_keys(keys_folder),
+            stones,
+            by="footfall restore",
+            now=datetime.now(UTC),
+            folder=folder,
+        )
+
+
 def _require_sound(home: Path, key_id: str) -> None:
     """Raise FootfallError where a file is damaged or of a newer program, or the key is another one."""
     for place in HOME:
@@ -227,7 +245,7 @@ def _client_files(settings: Settings, staging: Path, keeps: bool) -> list[tuple[
     return wanted
 
 
-def _put_in_place(restored: Path, home: Path) -> None:
+def put_in_place(restored: Path, home: Path) -> None:
     """At once where the folder is new; else entry by entry, what is most precious first."""
     if not home.exists() or not any(home.iterdir()):
         if home.exists():

@@ -71,7 +71,10 @@ class Filter:
 
 @dataclass(frozen=True)
 class View:
-    """What is looked at. `shown`: panel → the list it shows."""
+    """What is looked at. `compare`: one of COMPARISONS, or the first and the last day with a comma between.
+
+    `shown`: panel → the list it shows.
+    """
 
     client: str = ""
     site: str = ""
@@ -104,7 +107,9 @@ class View:
             client=any_("client"),
             site=any_("site"),
             period=period if period in PERIODS or _custom(period) else "30d",
-            compare=one("compare", (*COMPARISONS, "none"), "previous_period").replace("none", ""),
+            compare=against
+            if _custom(against := any_("compare"))
+            else one("compare", (*COMPARISONS, "none"), "previous_period").replace("none", ""),
             is_by_weekday=any_("weekday") == "1",
             measure=one("measure", FIGURES, "visitors"),
             interval=one("interval", INTERVALS, ""),
@@ -160,7 +165,18 @@ class View:
 
     def before(self, days: Days) -> Days | None:
         """The days that these are compared with; None where nothing is compared."""
-        return compared(self.compare, days, is_by_weekday=self.is_by_weekday) if self.compare else None
+        against = self.compared_with
+        return compared(against, days, is_by_weekday=self.is_by_weekday) if against else None
+
+    @property
+    def has_own_comparison(self) -> bool:
+        """Whether somebody chose the days that are compared."""
+        return _custom(self.compare) is not None
+
+    @property
+    def compared_with(self) -> str | list[str] | None:
+        """The comparison as the API takes it; None where nothing is compared."""
+        return self.compare.split(",") if self.has_own_comparison else self.compare or None
 
     def moved(self, days: Days, by: int) -> "View":
         """As many days, before these or after them."""

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any, Literal
 
 import altair as alt
+import streamlit as st
 
 from api.ranges import Days
 from dashboard.shown import in_charts
@@ -13,6 +14,16 @@ from dashboard.words import language, say, title_of
 #: What Altair gives; its own types say more, and differ from one method to the next.
 Chart = Any
 MAIN, OTHER = "#3b5bdb", "#9aa5b1"
+#: How a period may be, and its colour.
+STATES = {
+    "delivered": "#2f9e44",
+    "empty": "#b2d8ba",
+    "revised": "#1971c2",
+    "waiting": "#f59f00",
+    "failing": "#e03131",
+}
+#: Days of which each can have its tick.
+MOST_DAY_TICKS = 31
 #: ISO code of a place → what the map finds it by.
 SELECTED = "country"
 
@@ -49,6 +60,7 @@ def over_time(
         title=None,
         axis=alt.Axis(
             format="%H:%M" if is_by_hour else _day_format(),
+            tickCount=_ticks(len(rows), is_by_hour=is_by_hour),
             labelOverlap="greedy",
             labelSeparation=12,
             grid=False,
@@ -108,6 +120,16 @@ def _provisional(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return found
 
 
+def _ticks(days: int, *, is_by_hour: bool = False) -> Any:
+    """No more than one a day, so that no day stands there twice."""
+    return "day" if days <= MOST_DAY_TICKS and not is_by_hour else alt.Undefined
+
+
+def _ink() -> str:
+    """The colour of words in a drawing."""
+    return "#fafafa" if st.context.theme.type == "dark" else "#31333f"
+
+
 def _day_format() -> str:
     return "%d.%m." if language() == "de" else "%-d %b"
 
@@ -159,7 +181,9 @@ def sankey(rows: Sequence[Mapping[str, Any]]) -> Chart:
     """Flows between two columns of pages. `rows`: from_page, to_page, transitions, the largest first."""
     left, right = _stacked(rows, "from_page"), _stacked(rows, "to_page")
     total = sum(row["transitions"] for row in rows) or 1
-    gap = 0.02 * total
+    # So that each label has a line of its own in the height below.
+    most = max(len(left), len(right))
+    gap = total * 14 / (12 * most + 14)
     at = {("l", name): low for name, low, _ in _placed(left, gap)} | {
         ("r", name): low for name, low, _ in _placed(right, gap)
     }
@@ -199,11 +223,11 @@ def sankey(rows: Sequence[Mapping[str, Any]]) -> Chart:
     sides: tuple[tuple[float, Literal["left", "right"], int], ...] = ((0.0, "right", -6), (1.0, "left", 6))
     texts = [
         alt.Chart(_values([each for each in labels if each["x"] == side]))
-        .mark_text(align=align, dx=dx, limit=260, fontSize=12)
+        .mark_text(align=align, dx=dx, limit=260, fontSize=12, color=_ink())
         .encode(x=x, y="y:Q", text="page:N")
         for side, align, dx in sides
     ]
-    return alt.layer(flows, *texts).properties(height=max(260, 26 * max(len(left), len(right))))
+    return alt.layer(flows, *texts).properties(height=max(260, 26 * most))
 
 
 def _stacked(rows: Sequence[Mapping[str, Any]], side: str) -> list[tuple[str, float]]:
@@ -245,22 +269,29 @@ def squares(rows: Sequence[Mapping[str, Any]], x: str, y: str, value: str, shown
 
 
 def periods(rows: Sequence[Mapping[str, Any]], *, height: int = 60) -> Chart:
-    """A bar of an export's periods, coloured by how each is. `rows`: start, end (milliseconds since 1970),
+    """A bar of an export's periods, coloured by how each is. `rows`: start, end (as in_charts),
     state, label, rows; lane, the same of all.
     """
     return (
         alt.Chart(_values(rows))
         .mark_bar(stroke="#fff8", strokeWidth=1)
         .encode(
-            x=alt.X("start:T", title=None, axis=alt.Axis(grid=False, tickCount=7)),
-            x2="end",
+            x=alt.X(
+                "start:T",
+                title=None,
+                axis=alt.Axis(
+                    grid=False,
+                    tickCount=7,
+                    labelExpr=f"timeFormat(datum.value, hours(datum.value) ? '%H:%M' : '{_day_format()}')",
+                    labelOverlap="greedy",
+                    labelSeparation=12,
+                ),
+            ),
+            x2=alt.X2("end:T"),
             y=alt.Y("lane:N", axis=None),
             color=alt.Color(
                 "state:N",
-                scale=alt.Scale(
-                    domain=["delivered", "empty", "revised", "waiting", "failing"],
-                    range=["#2f9e44", "#b2d8ba", "#1971c2", "#f59f00", "#e03131"],
-                ),
+                scale=alt.Scale(domain=list(STATES), range=list(STATES.values())),
                 legend=None,
             ),
             tooltip=[
@@ -270,6 +301,15 @@ def periods(rows: Sequence[Mapping[str, Any]], *, height: int = 60) -> Chart:
             ],
         )
         .properties(height=height)
+    )
+
+
+def legend(words: Mapping[str, str]) -> str:
+    """HTML of what the colours of periods mean. `words`: state → what it is called, of ours."""
+    return " &ensp; ".join(
+        f'<span style="white-space:nowrap"><span aria-hidden="true" style="color:{STATES[state]}">■</span> '
+        f"{called}</span>"
+        for state, called in words.items()
     )
 
 
@@ -287,7 +327,13 @@ def stacked(rows: Sequence[Mapping[str, Any]], days: Days, *, height: int = 220)
                 title=None,
                 timeUnit="yearmonthdate",
                 scale=alt.Scale(domain=ends),
-                axis=alt.Axis(format=_day_format(), labelOverlap="greedy", grid=False),
+                axis=alt.Axis(
+                    format=_day_format(),
+                    tickCount=_ticks((after - days[0]).days),
+                    labelOverlap="greedy",
+                    labelSeparation=12,
+                    grid=False,
+                ),
             ),
             y=alt.Y("sum(value):Q", title=None, axis=alt.Axis(format="~s", tickCount=4)),
             color=alt.Color(

@@ -147,7 +147,7 @@ class Desk:
             "order_by": [list(each) for each in order_by],
             "pagination": {"limit": limit},
             "match_weekday": self.view.is_by_weekday,
-            "compare": self.view.compare or None if is_compared else None,
+            "compare": self.view.compared_with if is_compared else None,
         }
         answer = self._remembered("POST", "/v1/query", {"question": asked})
         return [_row(each, metrics) for each in answer["results"]]

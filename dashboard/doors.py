@@ -23,6 +23,9 @@ HEADER = "x-footfall-door"
 #: The cookie of somebody who came by a share link, and the parameter that the link has.
 COOKIE, PARAMETER = "footfall_share", "share"
 Kind = Literal["share", "person", "oidc", "open", "closed"]
+#: Where an OIDC provider sends people back to, what the cookie of those who signed in is called, and the
+#: parameter that tells a page that one did not.
+CALLBACK, SIGNED_IN, FAILED = "/oauth2callback", b"_streamlit_user=", "sign_in_failed"
 #: Paths that show nothing of a client, for probes.
 FREE = frozenset({"/health", "/_stcore/health", "/healthz"})
 _OF_PROXIES = ("x-forwarded-for", "forwarded", "x-forwarded-host", "via", "x-real-ip")
@@ -109,7 +112,7 @@ class Doors:
         headers = {name.lower(): value for name, value in Headers(scope=scope).items()}
         client = scope.get("client")
         door = door_of(self._ways, client[0] if client else "", headers)
-        said = _with_policy(send)
+        said = _with_policy(_telling(send) if scope["path"] == CALLBACK else send)
         if scope["type"] == "http" and scope["path"] not in FREE:
             answer = self._by_link(scope, headers) or (_closed() if door.kind == "closed" else None)
             if answer is not None:
@@ -147,6 +150,21 @@ def _with_policy(send: Send) -> Send:
             kept = [each for each in message["headers"] if each[0].decode().lower() not in dict(_SAFE)]
             more = [(name.encode(), value.encode()) for name, value in _SAFE]
             message = {**message, "headers": [*kept, *more]}
+        await send(message)
+
+    return said
+
+
+def _telling(send: Send) -> Send:
+    """Streamlit sends whoever could not be signed in to the first page, as if nothing had been: say it."""
+
+    async def said(message: Message) -> None:
+        if message["type"] == "http.response.start" and message["status"] == 302:
+            headers = message["headers"]
+            values = [value for name, value in headers if name.lower() == b"set-cookie"]
+            if not any(value.startswith(SIGNED_IN) and b"max-age=0" not in value.lower() for value in values):
+                kept = [each for each in headers if each[0].lower() != b"location"]
+                message = {**message, "headers": [*kept, (b"location", f"/?{FAILED}=1".encode())]}
         await send(message)
 
     return said

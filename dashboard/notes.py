@@ -91,8 +91,10 @@ def _of_the_client(desk: Desk) -> list[tuple[str, str]]:
         for row in ledger
         if row["revision"] > 1 and row["committed_at"]
     ]
+    declared = {domain for site in desk.client.sites for domain in site.domains}
     domains = [
         (str(shown.local(row["first_seen_hour"], zone)), say("n_domain", domain=row["domain"]))
         for row in desk.get("/v1/domains")["domains"]
+        if row["domain"] not in declared
     ]
     return [*restated, *domains]

@@ -1,9 +1,8 @@
 """The pages there are, who may see which, and one run of the one that is open."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 import streamlit as st
 
@@ -11,7 +10,7 @@ from api.problems import CODES, Problem
 from dashboard import parts, top
 from dashboard.address import View
 from dashboard.desk import Desk
-from dashboard.doors import Door
+from dashboard.doors import FAILED, Door
 from dashboard.house import house
 from dashboard.page_names import OF_SITE
 from dashboard.views import (
@@ -30,7 +29,7 @@ from dashboard.views import (
     quality,
     usage,
 )
-from dashboard.visitors import Visitor, visitor_of
+from dashboard.visitors import Visitor, signed_in, visitor_of
 from dashboard.words import LANGUAGES, say
 from footfall.clients import Client, Site
 from footfall.errors import FootfallError
@@ -38,12 +37,18 @@ from footfall.errors import FootfallError
 
 @dataclass(frozen=True)
 class Page:
-    """`roles`: who may see it, beside viewers, who see pages about one site."""
+    """`roles`: who may see it, beside viewers, who see pages about one site.
+
+    `has_period`, `has_filters`, `has_site`: whether what it shows is of the period that is picked, of what is
+    filtered and compared, and of the site.
+    """
 
     name: str
     show: Callable[[Desk], None]
     roles: tuple[str, ...] = ("operator", "client")
     has_period: bool = True
+    has_filters: bool = True
+    has_site: bool = True
 
     @property
     def is_of_site(self) -> bool:
@@ -56,15 +61,15 @@ PAGES = (
     Page("live", live.show, has_period=False),
     Page("acquisition", acquisition.show),
     Page("content", content.show),
-    Page("journeys", journeys.show),
+    Page("journeys", journeys.show, has_filters=False),
     Page("commerce", commerce.show),
-    Page("quality", quality.show),
+    Page("quality", quality.show, has_filters=False),
     Page("people", people.show, has_period=False),
-    Page("ask", ask.show, has_period=False),
+    Page("ask", ask.show, has_period=False, has_site=False),
     Page("agency", agency.show, ("operator",), has_period=False),
-    Page("deliveries", deliveries.show, has_period=False),
-    Page("usage", usage.show, has_period=False),
-    Page("alerts", alerts.show, has_period=False),
+    Page("deliveries", deliveries.show, has_period=False, has_site=False),
+    Page("usage", usage.show, has_period=False, has_site=False),
+    Page("alerts", alerts.show, has_period=False, has_site=False),
     Page("debug", debug.show, has_period=False),
 )
 _SECTIONS = {"figures": PAGES[:9], "operations": PAGES[9:]}
@@ -102,12 +107,14 @@ def run() -> None:
         here.service, visitor, *place, replace(view, client=place[0].client_id, site=place[1].site_id)
     )
     allowed = pages_of(visitor)
+    if not allowed:
+        st.warning(_unknown(visitor.name))
+        return
     shown = {
         page.name: st.Page(
             partial(_open, page, desk, clients),
             title=say(page.name),
             url_path=page.name,
-            default=page is allowed[0],
         )
         for page in allowed
     }
@@ -115,8 +122,12 @@ def run() -> None:
         say(name): [shown[page.name] for page in pages if page.name in shown]
         for name, pages in _SECTIONS.items()
     }
-    found = st.navigation({name: pages for name, pages in sections.items() if pages}, expanded=True)
-    wanted = st.session_state.pop(parts.OPEN, "")
+    # Streamlit knows its default page by no name: it is one of its own, so that every page has an address.
+    start = st.Page(_start, title="Footfall", url_path="start", default=True, visibility="hidden")
+    found = st.navigation(
+        {"": [start], **{name: each for name, each in sections.items() if each}}, expanded=True
+    )
+    wanted = st.session_state.pop(parts.OPEN, allowed[0].name if found is start else "")
     if wanted in shown:
         st.switch_page(shown[wanted], query_params=desk.view.query)
     parts.keep(desk.view)
@@ -124,12 +135,22 @@ def run() -> None:
     found.run()
 
 
+def _start() -> None:
+    """Where somebody is who named no page: never shown."""
+
+
 def _open(page: Page, desk: Desk, clients: list[Client]) -> None:
     """Show a page; what goes wrong is said in a line."""
     st.title(say(page.name), anchor=False)
     try:
         if page.name != "agency":
-            top.show(desk, clients, has_period=page.has_period)
+            top.show(
+                desk,
+                clients,
+                has_period=page.has_period,
+                has_filters=page.has_period and page.has_filters,
+                has_site=page.has_site,
+            )
         page.show(desk)
     except Problem as problem:
         code, _, todo = CODES[problem.code]
@@ -185,11 +206,21 @@ def _at_the_door(door: Door) -> None:
         st.markdown(f"[{say('leave_share')}](/?share=)")
         return
     if door.kind == "oidc":
-        user: Mapping[str, Any] = st.user.to_dict()
-        if not user.get("is_logged_in"):
+        user = signed_in(house().service.settings.dashboard_oidc_client)
+        if user is None:
+            if FAILED in st.query_params:
+                st.warning(say("sign_in_failed"))
             st.button(say("sign_in"), on_click=st.login, type="primary")
             return
-        st.warning(say("closed_person", name=parts.plain(user.get("email") or "?")))
+        if user.refused:
+            st.warning(say(user.refused, name=parts.plain(user.email or "?")))
+        else:
+            st.warning(_unknown(user.email))
         st.button(say("sign_out"), on_click=st.logout)
         return
-    st.warning(say("closed_person", name=parts.plain(door.said)) if door.kind == "person" else say("closed"))
+    st.warning(_unknown(door.said) if door.kind == "person" else say("closed"))
+
+
+def _unknown(name: str) -> str:
+    """To somebody who signed in, and whom nobody let in."""
+    return parts.coded(say("closed_person", name=name.replace("`", "")))

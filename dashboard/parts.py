@@ -14,10 +14,10 @@ from api.answers import csv_answer
 from dashboard import charts, shown
 from dashboard.address import View
 from dashboard.desk import Desk, Row
-from dashboard.shown import plain
+from dashboard.shown import coded, plain
 from dashboard.words import say, title_of
 
-__all__ = ["plain"]
+__all__ = ["coded", "plain"]
 _SVG = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16">'
     '<path fill="#3b5bdb" d="M1 9h3v6H1zm5-4h3v10H6zm5-4h3v14h-3z"/></svg>'
@@ -162,31 +162,39 @@ def table(
     if not rows:
         st.caption(say("no_rows"))
         return
+    columns = [c for c in columns if c != "change" or any(row.get(c) is not None for row in rows)]
     frame = pd.DataFrame([{title_of(c): _cell(c, row.get(c)) for c in columns} for row in rows])
     st.dataframe(
         frame,
         hide_index=True,
         width="stretch",
         key=f"t_{key}",
-        column_config=_formats(columns) if figures else None,
+        column_config=_formats(rows, columns) if figures else None,
+        placeholder=shown.NOTHING,
     )
     download(rows, columns, key)
 
 
 def _cell(column: str, value: Any) -> Any:
     if column in shown.SHARES and value is not None:
-        return float(value)
+        return float(value) * 100
     return shown.value_of(column, value) if isinstance(value, str) else value
 
 
-def _formats(columns: Sequence[str]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for each in columns:
-        if each in shown.SHARES or each == "share":
-            found[title_of(each)] = st.column_config.NumberColumn(format="percent")
-        elif each in shown.SECONDS:
-            found[title_of(each)] = st.column_config.NumberColumn(format="%.0f s")
-    return found
+def _formats(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> dict[str, Any]:
+    """How numbers are written: they stay numbers, so that a click on the head sorts them."""
+    formats = {
+        each: "%.1f %%"
+        if each in shown.SHARES
+        else "%.0f s"
+        if each in shown.SECONDS
+        else "%+.1f %%"
+        if each == "change"
+        else "localized"
+        for each in columns
+        if any(_is_number(row.get(each)) for row in rows)
+    }
+    return {title_of(name): st.column_config.NumberColumn(format=how) for name, how in formats.items()}
 
 
 def download(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], name: str) -> None:

@@ -38,7 +38,6 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "not counted together with these filters",
         "mit diesen Filtern zusammen nicht gezählt",
     ),
-    "not_for_you": ("This is not open to you.", "Das ist für Sie nicht offen."),
     "closed": (
         "Nothing is open here. Follow a share link, or ask the operator to let you in.",
         "Hier ist nichts offen. Folgen Sie einem geteilten Link, oder bitten Sie den Betreiber um Zugang.",
@@ -48,6 +47,25 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "`footfall dashboard allow {name} --role client --client ID`.",
         "Sie sind als {name} angemeldet, aber noch nicht zugelassen. Der Betreiber kann es: "
         "`footfall dashboard allow {name} --role client --client ID`.",
+    ),
+    "sign_in_failed": (
+        "Signing in did not work: what the provider answered was too old, not for this dashboard, or not its "
+        "own. Try again, or tell the operator.",
+        "Die Anmeldung ging nicht: Die Antwort des Anbieters war zu alt, nicht für dieses Dashboard oder "
+        "nicht von ihm. Versuchen Sie es noch einmal, oder sagen Sie es dem Betreiber.",
+    ),
+    "not_for_us": (
+        "{name} signed in for something else than this dashboard. Sign out, and in again here.",
+        "{name} ist für etwas anderes als dieses Dashboard angemeldet. Melden Sie sich ab und hier neu an.",
+    ),
+    "no_email": (
+        "The provider gave no e-mail address of whoever signed in, so nobody can be let in by it.",
+        "Der Anbieter nannte keine E-Mail-Adresse; ohne sie kann er niemanden anmelden.",
+    ),
+    "unverified": (
+        "The provider has not verified that {name} is yours. Verify the address there, then sign in again.",
+        "Der Anbieter hat nicht geprüft, dass {name} Ihre Adresse ist. Bestätigen Sie sie dort, und melden "
+        "Sie sich neu an.",
     ),
     "share_over": (
         "This link shows nothing any more: its time is over, or it was taken back. Ask for a new one.",
@@ -84,12 +102,6 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     ),
     "waits": ("waits: {why}", "wartet: {why}"),
     "newest": ("newest {at}", "neueste {at}"),
-    "receipt": (
-        "received {received} = kept {kept} + duplicates {duplicates} + quarantined {quarantined}",
-        "empfangen {received} = behalten {kept} + doppelt {duplicates} + Quarantäne {quarantined}",
-    ),
-    "started": ("Begun: {run}", "Begonnen: {run}"),
-    "task": ("{what}: {state}", "{what}: {state}"),
     "no_alerts": ("Nothing is wrong.", "Nichts ist falsch."),
     "no_domains": (
         "No domain was seen yet. It appears with the first hour of events.",
@@ -146,6 +158,14 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "Events come from {hosts}, which the client file does not name: check `domains` of the site.",
         "Ereignisse kommen von {hosts}, die der Kunde nicht nennt: prüfen Sie `domains` der Website.",
     ),
+    "filters_not_here": (
+        "Filters and comparison do not apply to this page.",
+        "Filter und Vergleich gelten auf dieser Seite nicht.",
+    ),
+    "no_countries": (
+        "The country of no visitor here is known. The operator installs places: `footfall geoip install`.",
+        "Von keinem Besucher ist das Land bekannt. Der Betreiber richtet Orte ein: `footfall geoip install`.",
+    ),
     "no_events": ("No event in the last hour.", "Kein Ereignis in der letzten Stunde."),
     "map_note": (
         "Outlines: Natural Earth. Places smaller than a dot are in the list.",
@@ -157,14 +177,6 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     "chart_text": (
         "{measure} by {interval}, {days}. The table below has every value.",
         "{measure} je {interval}, {days}. Die Tabelle darunter hat jeden Wert.",
-    ),
-    "keys_hint": (
-        "Keys: D E W F T N M P Y S L A periods · ← → move · X comparison · Esc leaves a field",
-        "Tasten: D E W F T N M P Y S L A Zeiträume · ← → verschieben · X Vergleich",
-    ),
-    "share_hint": (
-        "Make a link with `footfall dashboard share`",
-        "Einen Link macht `footfall dashboard share`",
     ),
     "compare_help": ("Compare, or not (X)", "Vergleichen oder nicht (X)"),
     "first_touch_help": (
@@ -191,12 +203,11 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     "d_good": ("delivered {ago} ago", "vor {ago} geliefert"),
     "d_none": ("nothing yet", "noch nichts"),
     "d_failing": ("{count} waiting with an error", "{count} warten mit Fehler"),
-    "legend": (
-        ":green[■] delivered · :green[□] without rows · :blue[■] delivered again · :orange[■] "
-        "waiting · :red[■] failing",
-        ":green[■] geliefert · :green[□] ohne Zeilen · :blue[■] neu geliefert · :orange[■] wartet · "
-        ":red[■] fehlerhaft",
-    ),
+    "s_delivered": ("delivered", "geliefert"),
+    "s_empty": ("delivered, without rows", "geliefert, ohne Zeilen"),
+    "s_revised": ("delivered again", "neu geliefert"),
+    "s_waiting": ("waiting", "wartet"),
+    "s_failing": ("failing", "fehlerhaft"),
     "bar_text": (
         "{count} periods, {done} revisions delivered",
         "{count} Zeiträume, {done} Revisionen geliefert",
@@ -210,6 +221,4 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "Der Bucket ist nicht, wie die Manifeste versprechen: `footfall verify` sagt mehr.",
     ),
     "sql_failed": ("The query failed: {why}", "Die Abfrage scheiterte: {why}"),
-    "dates_hint": ("Days are those of the period above.", "Die Tage sind die des Zeitraums oben."),
-    "agency_open": ("Opened on the next page", "Auf der nächsten Seite geöffnet"),
 }

@@ -114,6 +114,17 @@ def plain(text: Any) -> str:
     return _PUNCTUATION.sub(r"\\\1", one_line)
 
 
+def coded(text: str) -> str:
+    """A sentence of ours in Markdown, whatever names are in it: what stands in backticks is shown as code."""
+    pieces = " ".join(text.split()).split("`")
+    if len(pieces) % 2 == 0:
+        return plain(text)
+    return "".join(
+        f"`{piece}`" if number % 2 and piece else _PUNCTUATION.sub(r"\\\1", piece)
+        for number, piece in enumerate(pieces)
+    )
+
+
 def short(text: Any, most: int = 60) -> str:
     """The beginning of a text that is too long for a row."""
     found = str(text)

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
+from api.ranges import compared
 from dashboard import parts, shown
 from dashboard.address import COMPARISONS, PERIODS, WORDS, Filter
 from dashboard.desk import SEGMENT, Desk
@@ -12,6 +14,8 @@ from dashboard.shown import plain
 from dashboard.words import say, title_of
 from footfall.clients import Client
 
+#: The comparison with days that somebody chooses.
+OWN = "own"
 #: Dimensions that can be filtered by in the form.
 FILTERABLE = (
     *("channel", "source", "medium", "campaign", "page", "landing_page", "exit_page", "country", "region"),
@@ -19,22 +23,33 @@ FILTERABLE = (
 )
 
 
-def show(desk: Desk, clients: Sequence[Client], *, has_period: bool) -> None:
-    """Site, period, comparison, filters, and how fresh the figures are."""
-    _pickers(desk, clients, has_period=has_period)
-    if has_period:
-        _periods(desk)
-        _filters(desk)
-
-
-def _pickers(desk: Desk, clients: Sequence[Client], *, has_period: bool) -> None:
+def show(
+    desk: Desk, clients: Sequence[Client], *, has_period: bool, has_filters: bool, has_site: bool
+) -> None:
+    """Client, and what of site, period, comparison and filters a page is about."""
     with st.container(key="pickers"):
         columns = st.columns(
-            [2, 2, 1.4, 1.6, 1.6] if has_period else [2, 2, 4.6], vertical_alignment="bottom"
+            [2, 2, 1.4, 1.6, 1.6] if has_filters else [2, 2, 4.6], vertical_alignment="bottom"
         )
+    _client(desk, clients, columns[0])
+    if has_site:
+        _site(desk, columns[1])
+    if has_filters:
+        _comparison(desk, columns[2], columns[3])
+        with columns[4].popover(say("add_filter"), width="stretch"):
+            _filter_form(desk)
+    if has_period:
+        _periods(desk, is_compared=has_filters)
+    if has_filters:
+        _filters(desk)
+    elif has_period and desk.filters:
+        st.caption(say("filters_not_here"))
+
+
+def _client(desk: Desk, clients: Sequence[Client], at: DeltaGenerator) -> None:
     names = {each.client_id: each.name or each.client_id for each in clients}
     if len(names) > 1:
-        columns[0].selectbox(
+        at.selectbox(
             say("client"),
             list(names),
             index=list(names).index(desk.client.client_id),
@@ -43,11 +58,14 @@ def _pickers(desk: Desk, clients: Sequence[Client], *, has_period: bool) -> None
             on_change=lambda: parts.go(client=st.session_state[f"w_client_{desk.client.client_id}"], site=""),
         )
     else:
-        columns[0].markdown(f"**{plain(desk.client.name or desk.client.client_id)}**")
+        at.markdown(f"**{plain(desk.client.name or desk.client.client_id)}**")
+
+
+def _site(desk: Desk, at: DeltaGenerator) -> None:
     sites = [each.site_id for each in desk.visitor.sites(desk.client)]
     key = f"w_site_{desk.client.client_id}_{desk.site.site_id}"
     if len(sites) > 1:
-        columns[1].selectbox(
+        at.selectbox(
             say("site"),
             sites,
             index=sites.index(desk.site.site_id),
@@ -55,31 +73,46 @@ def _pickers(desk: Desk, clients: Sequence[Client], *, has_period: bool) -> None
             on_change=lambda: parts.go(site=st.session_state[key]),
         )
     else:
-        columns[1].markdown(
+        at.markdown(
             f"{plain(desk.site.site_id)} · {plain(desk.site.domains[0] if desk.site.domains else '')}"
         )
-    if not has_period:
-        return
-    columns[2].selectbox(
+
+
+def _comparison(desk: Desk, which: DeltaGenerator, how: DeltaGenerator) -> None:
+    is_own = desk.view.has_own_comparison
+    among = (*COMPARISONS, OWN)
+    key = f"w_compare_{desk.view.compare}"
+    which.selectbox(
         say("compare"),
-        COMPARISONS,
-        index=COMPARISONS.index(desk.view.compare),
+        among,
+        index=among.index(OWN if is_own else desk.view.compare),
         format_func=lambda each: say(f"c_{each}"),
-        key=f"w_compare_{desk.view.compare}",
-        on_change=lambda: parts.go(compare=st.session_state[f"w_compare_{desk.view.compare}"]),
+        key=key,
+        on_change=_compare,
+        args=(desk, key),
     )
-    columns[3].checkbox(
+    if is_own and desk.before:
+        key = f"w_compare_days_{desk.view.compare}"
+        how.date_input(
+            say("compared_days"),
+            value=desk.before,
+            max_value=desk.today,
+            key=key,
+            on_change=_pick_days,
+            args=(key, "compare"),
+            format=_date_format(),
+        )
+        return
+    how.checkbox(
         say("weekday"),
         value=desk.view.is_by_weekday,
         key=f"w_weekday_{desk.view.is_by_weekday}",
         on_change=lambda: parts.go(is_by_weekday=not desk.view.is_by_weekday),
         disabled=not desk.view.compare,
     )
-    with columns[4].popover(say("add_filter"), width="stretch"):
-        _filter_form(desk)
 
 
-def _periods(desk: Desk) -> None:
+def _periods(desk: Desk, *, is_compared: bool) -> None:
     with st.container(horizontal=True, key="periods", gap="small"):
         for period, letter in PERIODS.items():
             st.button(
@@ -98,8 +131,8 @@ def _periods(desk: Desk) -> None:
                 max_value=desk.today,
                 key=f"w_days_{desk.days[0]}_{desk.days[1]}",
                 on_change=_pick_days,
-                args=(f"w_days_{desk.days[0]}_{desk.days[1]}",),
-                format="DD.MM.YYYY" if st.session_state["language"] == "de" else "YYYY-MM-DD",
+                args=(f"w_days_{desk.days[0]}_{desk.days[1]}", "period"),
+                format=_date_format(),
             )
         st.button("←", key="w_earlier", help=say("earlier"), shortcut="Left", on_click=_move, args=(desk, -1))
         st.button(
@@ -111,15 +144,16 @@ def _periods(desk: Desk) -> None:
             args=(desk, 1),
             disabled=desk.days[1] >= desk.today,
         )
-        st.button(
-            "⇄",
-            key="w_no_compare",
-            help=say("compare_help"),
-            shortcut="X",
-            type="tertiary",
-            on_click=_toggle,
-            args=(desk,),
-        )
+        if is_compared:
+            st.button(
+                "⇄",
+                key="w_no_compare",
+                help=say("compare_help"),
+                shortcut="X",
+                type="tertiary",
+                on_click=_toggle,
+                args=(desk,),
+            )
 
 
 def _move(desk: Desk, by: int) -> None:
@@ -131,10 +165,24 @@ def _toggle(desk: Desk) -> None:
     parts.go(compare="" if desk.view.compare else "previous_period")
 
 
-def _pick_days(key: str) -> None:
+def _pick_days(key: str, name: str) -> None:
+    """In a callback: two days that were picked, as what the view calls `name`."""
     picked = st.session_state[key]
     if isinstance(picked, tuple) and len(picked) == 2:
-        parts.go(period=f"{picked[0]},{picked[1]}")
+        parts.go(**{name: f"{picked[0]},{picked[1]}"})
+
+
+def _compare(desk: Desk, key: str) -> None:
+    """In a callback: days of one's own begin as those of the period before."""
+    picked = st.session_state[key]
+    if picked == OWN:
+        first, last = desk.before or compared("previous_period", desk.days, is_by_weekday=False)
+        picked = f"{first},{last}"
+    parts.go(compare=picked)
+
+
+def _date_format() -> str:
+    return "DD.MM.YYYY" if st.session_state["language"] == "de" else "YYYY-MM-DD"
 
 
 def _filter_form(desk: Desk) -> None:
@@ -192,10 +240,11 @@ def _filters(desk: Desk) -> None:
                 key=f"w_filter_{number}",
                 on_click=lambda taken=each: parts.go(filters=desk.view.without(taken).filters),
             )
-        if len(desk.filters) > 1:
+        with st.container(key="clear"):
             st.button(
                 say("clear_filters"),
                 key="w_filters_clear",
+                shortcut="Esc",
                 type="tertiary",
                 on_click=parts.go,
                 kwargs={"filters": ()},

@@ -59,13 +59,33 @@ def visitor_of(house: House, door: Door) -> Visitor | None:
     if door.kind == "share":
         share = share_of(settings.home, house.secret, door.said, now)
         return Visitor(f"share {share.id}", share.grant, is_shared=True) if share else None
-    name = door.said if door.kind == "person" else _signed_in() if door.kind == "oidc" else ""
+    name = door.said if door.kind == "person" else ""
+    if door.kind == "oidc" and (found := signed_in(settings.dashboard_oidc_client)) and not found.refused:
+        name = found.email
     grant = grant_of(settings.home, name) if name else None
     return Visitor(name.lower(), grant) if grant else None
 
 
-def _signed_in() -> str:
-    """The address of whoever signed in by OIDC, where the provider says that it is theirs."""
+@dataclass(frozen=True)
+class SignedIn:
+    """Who signed in by OIDC. `refused`: the sentence that says why it counts for nothing."""
+
+    email: str
+    refused: str = ""
+
+
+def signed_in(client_id: str | None) -> SignedIn | None:
+    """Whoever signed in; None where nobody did. `client_id`: of the dashboard at the provider."""
     user = st.user.to_dict()
-    is_known = user.get("is_logged_in") and user.get("email_verified", True) in (True, "true")
-    return str(user.get("email") or "") if is_known else ""
+    if not user.get("is_logged_in"):
+        return None
+    email, audience = str(user.get("email") or ""), user.get("aud")
+    # Who is called the authorised party of a token for somebody else passes the library.
+    if client_id not in (audience if isinstance(audience, list) else [audience]):
+        return SignedIn(email, "not_for_us")
+    if not email:
+        return SignedIn(email, "no_email")
+    # A provider that says nothing of it lets nobody choose an address.
+    if user.get("email_verified", True) not in (True, "true"):
+        return SignedIn(email, "unverified")
+    return SignedIn(email)

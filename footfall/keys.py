@@ -262,6 +262,11 @@ def frozen_prefix(client_id: str) -> str:
     return f"frozen/client={client_id}/"
 
 
+def carried_prefix(client_id: str) -> str:
+    """How keys begin of what is carried of a client's visitors."""
+    return f"{frozen_prefix(client_id)}carried-"
+
+
 def frozen_object(client_id: str, name: str, sha256: str, ending: str) -> str:
     """Key of one object of them: figures of a month, the list of all, what is carried of visitors."""
     return f"{frozen_prefix(client_id)}{name}-{sha256[:16]}.{ending}"

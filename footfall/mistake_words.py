@@ -49,13 +49,14 @@ def reason_of(error: "ErrorDetails", patterns: Mapping[str, str], fields: Iterab
     context: dict[str, Any] = error.get("ctx", {})
     kind = error["type"]
     if kind == "extra_forbidden":
-        near = difflib.get_close_matches(str(error["loc"][-1]), list(fields), 1)
+        said = str(error["loc"][-1])  # a field of another part of the file says nothing of this one
+        near = difflib.get_close_matches(said, [name for name in fields if name != said], 1)
         return f"is no field here; {near[0]} is one" if near else "is no field here"
     if kind == "literal_error":
         # Nothing else is quoted: it could be a secret in a wrong place.
-        said = str(error.get("input"))
-        is_near = difflib.get_close_matches(said, _CHOICES.findall(context["expected"]), 1)
-        return f"expected {context['expected']}" + (f", not {said}" if is_near else "")
+        given = str(error.get("input"))
+        is_near = difflib.get_close_matches(given, _CHOICES.findall(context["expected"]), 1)
+        return f"expected {context['expected']}" + (f", not {given}" if is_near else "")
     if kind in _WORDS:
         return _WORDS[kind].format(**context)
     return patterns.get(context.get("pattern", "")) or error["msg"].removeprefix("Value error, ")

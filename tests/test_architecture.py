@@ -42,7 +42,13 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "orchestration.stored_hours": ("footfall",),
     "orchestration.ingest": ("footfall", "orchestration.stored_hours", "orchestration.zone_days"),
     # The docs are built on an empty warehouse, whose tables ingest knows.
-    "orchestration.modelling": ("footfall", "orchestration.ingest.schema", "orchestration.stored_hours"),
+    # First visits are carried over the horizon without persons whom ingest takes out of its hours.
+    "orchestration.modelling": (
+        "footfall",
+        "orchestration.ingest.schema",
+        "orchestration.ingest.erased",
+        "orchestration.stored_hours",
+    ),
     "orchestration.delivery": ("footfall", "orchestration.zone_days"),
     # What retention removes, it removes by the rules of those who made it.
     "orchestration.retention": (

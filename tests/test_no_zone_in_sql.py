@@ -47,7 +47,7 @@ def test_no_model_macro_or_document_names_a_zone():
 def compiled(tmp_path_factory):
     """Everything that dbt gives to DuckDB: models whole and in a window, and the saved questions."""
     dbt = Dbt(tmp_path_factory.mktemp("dbt"))
-    models = compiled_models(dbt)
+    models = compiled_models(dbt, tmp_path_factory)
     texts = {m.name: " ".join((m.whole, m.before, m.window, m.statements)) for m in models.models}
     done = dbt.must("compile", "--select", "path:analyses")
     return texts | {result.node.name: result.node.compiled_code for result in done.result.results}

@@ -104,16 +104,9 @@ def export_status(request: Request, name: str) -> Response:
 
 def status_of(service: Service, caller: Caller, export: Export) -> dict[str, Any]:
     """What the ledger says of an export."""
-    rows = service.installation.deliveries(caller.owner.client_id, export.name, None, None)
-    done = [row for row in rows if row["state"] in ("committed", "notified")]
-    waiting = [row for row in rows if row["state"] in ("planned", "rendered")]
     return {
         "export": export.name,
-        "delivered": len(done),
-        "newest": done[0]["period_start"] if done else None,
-        "newest_committed_at": done[0]["committed_at"] if done else None,
-        "waiting": len(waiting),
-        "problems": sorted({str(row["error"]) for row in waiting if row["error"]}),
+        **service.installation.standing(caller.owner.client_id, export.name),
     }
 
 

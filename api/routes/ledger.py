@@ -9,7 +9,8 @@ from starlette.responses import Response
 
 from api.access import Caller
 from api.answers import csv_answer, json_answer, wants_csv
-from api.cursors import page, page_after
+from api.cursors import key_cursor, key_of, no_cursor, page
+from api.installation import Place
 from api.moments import day_of, maybe_moment, moment_of
 from api.problems import Problem
 from api.routing import (
@@ -77,10 +78,13 @@ def deliveries(
     caller = caller_of(request)
     first, last = maybe_moment(start, "from"), maybe_moment(end, "to")
     service = request.app.state.service
-    rows = service.installation.deliveries(caller.owner.client_id, export, first, last)
+    rows = service.installation.deliveries(
+        caller.owner.client_id, export, first, last, before=_place_of(cursor), limit=limit + 1
+    )
     if export is not None and not rows and caller.owner.export(export) is None:
         raise unknown_export(caller, export)
-    shown, following = page_after(rows, _place, limit, cursor)
+    shown = rows[:limit]
+    following = key_cursor(_place(shown[-1])) if len(rows) > limit else None
     if wants_csv(request):
         headers = {"link": f'<?cursor={following}>; rel="next"'} if following else {}
         return csv_answer(list(_DELIVERY), [[row[name] for name in _DELIVERY] for row in shown], headers)
@@ -89,6 +93,19 @@ def deliveries(
 
 def _place(row: dict[str, Any]) -> str:
     return f"{row['period_start']} {row['export']} {row['revision']:09d}"
+
+
+def _place_of(cursor: str | None) -> Place | None:
+    if not cursor:
+        return None
+    start, _, rest = key_of(cursor).partition(" ")
+    export, _, revision = rest.rpartition(" ")
+    if not (revision.isascii() and revision.isdecimal() and len(revision) == 9):
+        raise no_cursor()
+    try:
+        return moment_of(start, "cursor"), export, int(revision)
+    except Problem:
+        raise no_cursor() from None
 
 
 def manifest(request: Request, export: str, period_start: str, revision: int | None = None) -> Response:

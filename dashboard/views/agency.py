@@ -36,6 +36,7 @@ def show(desk: Desk) -> None:
         on_select="rerun",
         selection_mode="single-row",
         key="w_agency",
+        placeholder=shown.NOTHING,
         column_config={
             say("trend"): st.column_config.AreaChartColumn(say("trend"), y_min=0),
             say("change"): st.column_config.NumberColumn(say("change"), format="%+.0f %%"),

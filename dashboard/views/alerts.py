@@ -27,8 +27,9 @@ def show(desk: Desk) -> None:
                 f"{say('since')} {shown.moment(alert['since'], desk.zone)} · {parts.plain(alert['state'])} · "
                 f"`{alert['key'].replace('`', '')}`"
             )
-            st.markdown(f"**{say('cause')}** {parts.plain(alert['cause'])}")
-            st.markdown(f"**{say('fix')}** {parts.plain(alert['fix'])}")
+            for name in ("cause", "fix"):
+                if alert[name]:
+                    st.markdown(f"**{say(name)}** {parts.coded(alert[name])}")
             for silence in alert["silences"]:
                 st.caption(parts.plain(silence))
             if desk.inside.may("POST", "/v1/alerts/{key}/ack"):

@@ -21,10 +21,10 @@ def show(desk: Desk) -> None:
     events = [each for each in answer["events"] if each.get("site_id") == desk.site.site_id]
     _installation(desk, events)
     week = (desk.today - timedelta(days=6), desk.today)
-    rows = [row for row in steps_of(desk, week) if row["detail"]]
+    rows = [row for row in steps_of(desk, week) if row["step"] == "quarantined"]
     st.subheader(say("refused_title"), anchor=False)
     if rows:
-        parts.table(rows, ("step", "detail", "lines"), key="refused")
+        parts.table(rows, ("detail", "lines"), key="refused")
     else:
         st.caption(say("no_rows"))
     st.subheader(say("stream_title"), anchor=False)
@@ -76,7 +76,7 @@ def _installation(desk: Desk, events: list[dict[str, Any]]) -> None:
     hosts = {_host(each) for each in events} - {""}
     strange = sorted(host for host in hosts if host not in desk.site.domains)
     if strange:
-        st.warning(parts.plain(say("tag_host", hosts=", ".join(strange[:5]))))
+        st.warning(say("tag_host", hosts=parts.plain(", ".join(strange[:5]))))
 
 
 def _host(line: dict[str, Any]) -> str:

@@ -11,6 +11,7 @@ from api.routes.acts import Span
 from dashboard import charts, parts, shown
 from dashboard.desk import Desk
 from dashboard.words import say
+from footfall import zones
 from footfall.clients import Export
 
 #: Periods of a bar.
@@ -23,7 +24,7 @@ def show(desk: Desk) -> None:
     if not desk.client.exports:
         st.info(say("no_exports"))
         return
-    st.markdown(say("legend"))
+    st.html(charts.legend({state: say(f"s_{state}") for state in charts.STATES}))
     for export in desk.client.exports:
         with st.container(border=True):
             _export(desk, export)
@@ -33,10 +34,11 @@ def _export(desk: Desk, export: Export) -> None:
     rows = desk.fresh("/v1/deliveries", export=export.name, limit=1000)["deliveries"]
     done = [row for row in rows if row["state"] in _DONE]
     waiting = [row for row in rows if row["state"] not in _DONE and row["error"]]
-    said = [f"**{parts.plain(export.name)}**", f"{export.dataset} · {export.cadence} · {export.format}"]
+    kind = parts.plain(f"{export.dataset} · {export.cadence} · {export.format}")
+    said = [f"**{parts.plain(export.name)}**", kind]
     if done:
-        said.append(say("newest", at=shown.moment(done[0]["period_start"], desk.zone)))
-    st.markdown("  ".join(said))
+        said.append(say("newest", at=_name(desk, export, done[0])))
+    st.markdown(" · ".join(said))
     for row in waiting[:3]:
         st.warning(say("waits", why=parts.plain(row["error"])))
     if not rows:
@@ -67,13 +69,23 @@ def newest_revisions(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any
 def _bar(desk: Desk, export: Export, row: Mapping[str, Any]) -> dict[str, Any]:
     period = desk.client.calendar(export).at(datetime.fromisoformat(row["period_start"]))
     return {
-        "start": int(period.start.timestamp() * 1000),
-        "end": int(period.end.timestamp() * 1000),
+        "start": _in_chart(desk, period.start),
+        "end": _in_chart(desk, period.end),
         "lane": export.name,
         "state": state_of(row),
-        "label": shown.moment(row["period_start"], desk.zone),
+        "label": _name(desk, export, row),
         "rows": row["rows"] or 0,
     }
+
+
+def _name(desk: Desk, export: Export, row: Mapping[str, Any]) -> str:
+    """A period as people call it: its day, or the moment at which it begins."""
+    start = desk.client.calendar(export).at(datetime.fromisoformat(row["period_start"])).start
+    return shown.day(start.date()) if export.kind.is_day else shown.moment(start, desk.zone)
+
+
+def _in_chart(desk: Desk, moment: datetime) -> str:
+    return f"{moment.astimezone(zones.zone(desk.zone)):%Y-%m-%dT%H:%M:%S}"
 
 
 def state_of(row: Mapping[str, Any]) -> str:
@@ -90,7 +102,7 @@ def _periods(
 ) -> None:
     listed = [
         {
-            "period": shown.moment(row["period_start"], desk.zone),
+            "period": _name(desk, export, row),
             "state": row["shown"],
             "rows": row["rows"],
             "bytes": row["bytes"],
@@ -114,7 +126,7 @@ def _periods(
     _files(desk, export, picked[0])
     if desk.visitor.is_operator:
         st.button(
-            f"{say('run_again')}: {shown.moment(picked[0]['period_start'], desk.zone)}",
+            f"{say('run_again')}: {_name(desk, export, picked[0])}",
             key=f"w_run_{export.name}",
             on_click=_run,
             args=(desk, export, picked[0]["period_start"]),
@@ -136,7 +148,7 @@ def _files(desk: Desk, export: Export, row: Mapping[str, Any]) -> None:
         if problem.code != "unknown_delivery":
             raise
         return
-    st.markdown(f"**{shown.moment(row['period_start'], desk.zone)}**  `{row['manifest_key']}`")
+    st.markdown(f"**{_name(desk, export, row)}**  `{row['manifest_key']}`")
     files = [
         {
             "file": each["key"],

@@ -143,7 +143,8 @@ def series(desk: Desk, metric: str, interval: str, finals: dict[str, bool]) -> l
     beside: dict[str, str] = {}
     if before is not None:
         earlier = {row.of[0]: row.figures[metric] for row in desk.rows([metric], [time], days=before)}
-        pairs = partners(time, desk.view.compare, days, before, is_by_weekday=desk.view.is_by_weekday)
+        against = desk.view.compared_with or ""
+        pairs = partners(time, against, days, before, is_by_weekday=desk.view.is_by_weekday)
         beside = {str(label): str(there) for label, there in pairs.items()}
     rows = []
     for label in map(str, labels(time, days)):
@@ -211,6 +212,9 @@ def _panel(desk: Desk, panel: str, total: float | None) -> None:
 
 
 def _map(desk: Desk, rows: Sequence[Row]) -> None:
+    if not any(row.of[0] in shown.countries() for row in rows):
+        st.caption(say("no_countries"))
+        return
     values = [
         {
             "country": row.of[0],

@@ -10,6 +10,11 @@ from dashboard import charts, parts, shown
 from dashboard.desk import Desk
 from dashboard.words import say
 
+#: Steps of the data in their order; what else there is comes after them.
+STEPS = (
+    *("received", "kept", "duplicate", "quarantined", "people", "bots", "internal", "late", "consent"),
+    *("clock", "unattributed", "unreadable_money", "repeated_order"),
+)
 SUMS = ("received", "events", "duplicates", "quarantined", "late_added", "bot_events", "pixel_lost")
 
 
@@ -47,7 +52,11 @@ def show(desk: Desk) -> None:
     ]
     parts.draw(charts.stacked(days, desk.days), key="quality_days", text=say("quality_text"))
     columns = ("date", *SUMS, "revision", "is_final", "final_at")
-    parts.table(rows, columns, key="quality_days")
+    parts.table(
+        [{**row, "final_at": shown.moment(row["final_at"], desk.zone)} for row in rows],
+        columns,
+        key="quality_days",
+    )
 
 
 def steps_of(desk: Desk, days: Days) -> list[dict[str, Any]]:
@@ -55,4 +64,9 @@ def steps_of(desk: Desk, days: Days) -> list[dict[str, Any]]:
     sums: dict[tuple[str, str], int] = defaultdict(int)
     for row in desk.rows(["lines"], ["time:day", "step", "detail"], days=days, is_filtered=False):
         sums[row.of[1], row.of[2] or ""] += row.figures["lines"] or 0
-    return [{"step": step, "detail": detail, "lines": lines} for (step, detail), lines in sums.items()]
+    listed = [{"step": step, "detail": detail, "lines": lines} for (step, detail), lines in sums.items()]
+    return sorted(listed, key=lambda row: (_place(row["step"]), -row["lines"]))
+
+
+def _place(step: str) -> int:
+    return STEPS.index(step) if step in STEPS else len(STEPS)

@@ -1,4 +1,4 @@
-"""Notes that people write on a day of a site, for charts: kept in the register (`access.sqlite`)."""
+"""Notes that people write on a day of a site, for charts and reports: kept in `access.sqlite`."""
 
 import secrets
 from dataclasses import dataclass
@@ -26,15 +26,15 @@ class DayNote:
     at: str
 
 
-def day_notes(home: Path, client_id: str, site_id: str) -> list[DayNote]:
-    """The notes of a site by day."""
+def day_notes(home: Path, client_id: str, site_id: str | None = None) -> list[DayNote]:
+    """The notes of a site, or of all sites of a client, by day. Raises FootfallError."""
     if not (home / NAME).exists():
         return []
     with key_register(home) as database:
         rows = database.execute(
             "SELECT id, client_id, site_id, day, text, by, at FROM day_notes"
-            " WHERE client_id = ? AND site_id = ? ORDER BY day, at",
-            (client_id, site_id),
+            " WHERE client_id = ? AND (site_id = ? OR ? IS NULL) ORDER BY day, at, id",
+            (client_id, site_id, site_id),
         ).fetchall()
     return [
         DayNote(id_, client, site, date.fromisoformat(day), text, by, at)

@@ -117,8 +117,8 @@ HOME: tuple[Place, ...] = (
     ),
     Place(
         "access.sqlite",
-        "the operator's API keys as hashes, when each key was last used, answers to acts; people, share links "
-        "and notes of the dashboard",
+        "the operator's API keys as hashes, when each key was last used, answers to acts; people, share "
+        "links and notes of the dashboard",
         "`footfall keys`, `footfall api`, `footfall dashboard`, the collector",
         Keep.BACKUP,
         Kind.SQLITE,
@@ -159,6 +159,13 @@ HOME: tuple[Place, ...] = (
         "where backups were written, so that an erasure reaches them",
         "`footfall backup`",
         Keep.HISTORY,
+    ),
+    Place(
+        "handoffs",
+        "which clients were handed over to another installation, and the manifest of each bundle",
+        "`footfall clients handoff`",
+        Keep.BACKUP,
+        Kind.FOLDER,
     ),
     Place(
         "outbox",

@@ -14,4 +14,9 @@ def looks_of(client: Client, export: Export, site: str | None = None) -> Looks:
         zone=client.zone().key,
         language=export.language,
         color=client.brand.color if client.brand else ACCENT,
+        zones=tuple(
+            (each.site_id, each.timezone or client.timezone)
+            for each in client.sites
+            if site in (None, each.site_id)
+        ),
     )

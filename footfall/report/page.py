@@ -18,7 +18,7 @@ from footfall.report.style import ACCENT, css, policy
 from footfall.report.words import WORDS, Language, Words, shown
 
 #: Raised where the same facts make another page: those of periods that can still change are delivered anew.
-VERSION = 1
+VERSION = 2
 #: After its end a period can change by ordinary late events for so long (footfall.event.MAX_AGE).
 _LATE = timedelta(days=7)
 #: Rankings, two beside each other.
@@ -32,13 +32,17 @@ _MARK = "<!-- chart -->"
 
 @dataclass(frozen=True)
 class Looks:
-    """Whose report it is, and how it is to look. `color`: `#rrggbb`; `zone`: of the times that it names."""
+    """Whose report it is, and how it is to look.
+
+    `color`: `#rrggbb`; `zone`: of the times that it names; `zones`: each site with the zone of its days.
+    """
 
     name: str
     sites: tuple[str, ...]
     zone: str
     language: Language = "en"
     color: str = ACCENT
+    zones: tuple[tuple[str, str], ...] = ()
 
 
 def page(facts: Facts, looks: Looks) -> bytes:
@@ -265,8 +269,19 @@ class _Page:
             ),
             words.say("bots", bots=words.number(now.bot_events), events=words.number(now.events)),
             words.say("visitor_note"),
+            *self._whose_days(),
         ]
         return f'<h2>{_text(words.say("quality"))}</h2><div class="soft">{_list(said)}</div>'
+
+    def _whose_days(self) -> Iterator[str]:
+        """By which clocks days are: those of sites differ."""
+        say, named = self.words.say, self.looks.zones
+        if len({zone for _, zone in named}) == 1:
+            yield say("days_of", zone=named[0][1])
+        elif named:
+            listed = [f"{site} {zone}" for site, zone in named[:12]]
+            more = [say("and_more", n=len(named) - 12)] if len(named) > 12 else []
+            yield say("days_of_sites", sites=", ".join([*listed, *more]))
 
     def _notes(self) -> str:
         facts, words = self.facts, self.words

@@ -202,6 +202,8 @@ _EN = Words(
         "bots": "{bots} events of bots are in no other figure of this page; {events} events of people are.",
         "visitor_note": "A visitor is one device on one site and one day: who comes on two days counts "
         "twice.",
+        "days_of": "Days are those of {zone}.",
+        "days_of_sites": "Days are those of each site: {sites}.",
         "notes": "Notes",
         "late": "{day}: {n} events came after the day had ended; they are in the figures.",
         "note": "{day}: {text}",
@@ -306,6 +308,8 @@ _DE = Words(
         "von Menschen sind es.",
         "visitor_note": "Ein Besucher ist ein Gerät auf einer Website an einem Tag: Wer an zwei Tagen kommt, "
         "zählt zweimal.",
+        "days_of": "Tage sind die von {zone}.",
+        "days_of_sites": "Tage sind die jeder Website: {sites}.",
         "notes": "Anmerkungen",
         "late": "{day}: {n} Ereignisse kamen, nachdem der Tag zu Ende war; sie sind in den Zahlen.",
         "note": "{day}: {text}",

@@ -9,7 +9,7 @@ Neither is ever replaced or removed, so that years later it can be seen what was
 import json
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -101,6 +101,38 @@ def read(lake: ObjectStore, trusted: Mapping[str, bytes]) -> list[Hold]:
     return sorted(
         (_hold(key, said, released.get(key, {})) for key, said in held.items()),
         key=lambda each: (each.client_id, each.at),
+    )
+
+
+def against_erasure(
+    holds: Iterable[Hold], client_id: str, received: Collection[datetime] | None
+) -> list[Hold]:
+    """Active holds that keep something of a person. `received`: when his lines were; None: nobody knows."""
+    return [
+        each
+        for each in holds
+        if each.client_id == client_id
+        and each.is_active
+        and (
+            each.since is None
+            or received is None
+            or any(moment.astimezone(UTC).date() >= each.since for moment in received)
+        )
+    ]
+
+
+def refusal(holds: Iterable[Hold]) -> str:
+    """Why nobody is erased while these hold, in one line; empty where none does."""
+    said = [
+        f"{each.client_id} is held ({each.id}, {each.at[:10]} by {each.by}"
+        f"{f', received since {each.since}' if each.since else ''}: {each.reason})"
+        for each in holds
+    ]
+    if not said:
+        return ""
+    return (
+        f"{'; '.join(said)}: nothing of the person is erased. Whoever holds it releases it "
+        "(`footfall privacy hold release ID`), or the person is told why it is kept"
     )
 
 

@@ -17,7 +17,14 @@ from typing import Any
 
 from footfall.errors import FootfallError
 from footfall.event import timestamp
-from footfall.keys import RETENTION, frozen_object, retention_of, retention_prefix, retention_record
+from footfall.keys import (
+    RETENTION,
+    frozen_object,
+    frozen_prefix,
+    retention_of,
+    retention_prefix,
+    retention_record,
+)
 from footfall.signatures import Signer, signed_by
 from footfall.store import ObjectStore, put_once
 
@@ -105,6 +112,29 @@ def decide(
         after.frozen,
         after.carried,
     )
+
+
+def decide_again(
+    lake: ObjectStore, signer: Signer, trusted: Mapping[str, bytes], after: State, now: datetime, by: str
+) -> State:
+    """The newest decision once more, with other objects. Raises FootfallError, StoreError."""
+    return decide(lake, signer, after, _newest(lake, after.client_id, trusted)["rule"], now, by)
+
+
+def drop_unnamed(lake: ObjectStore, trusted: Mapping[str, bytes], state: State) -> None:
+    """Remove frozen objects in whose place a newer decision has put others. Raises StoreError."""
+    objects = [info.key for info in lake.list(frozen_prefix(state.client_id))]
+    if not objects:
+        return
+    named = {each.key for each in state.frozen} | ({state.carried[0]} if state.carried else set())
+    index = _newest(lake, state.client_id, trusted)["frozen"]
+    for key in objects:
+        if key not in named and (index is None or key != index["key"]):
+            lake.delete(key)
+
+
+def _newest(lake: ObjectStore, client_id: str, trusted: Mapping[str, bytes]) -> dict[str, Any]:
+    return [each for each in ledger(lake, client_id, trusted) if each["record"] == "retention"][-1]
 
 
 def note_removed(

@@ -14,6 +14,7 @@ from typing import Any
 import duckdb
 
 from footfall import keys
+from footfall.access.day_notes import day_notes
 from footfall.catalogue.periods import Period
 from footfall.catalogue.tables import DATASETS
 from footfall.clients import Client, Export
@@ -89,10 +90,14 @@ class Deliverer:
         )
 
     def _selection(self) -> Selection:
-        """The export against today's tables. Raises ConfigError where they do not fit."""
+        """The export against today's tables. Raises ConfigError where they do not fit, FootfallError."""
         if self._selected is None:
             hash_key = self._desk.signer.derived(f"hash:{self._client.client_id}")
-            self._selected = select(self._connection, self._client, self._export, hash_key, self._marts)
+            found = select(self._connection, self._client, self._export, hash_key, self._marts)
+            if self._export.is_page:
+                notes = day_notes(self._desk.folder, self._client.client_id)
+                found = replace(found, notes=tuple(notes))
+            self._selected = found
             self._sending = None  # what lies beside the data is known now
         return self._selected
 
@@ -138,7 +143,7 @@ class Deliverer:
 
     def _gone(self, period: Period) -> Outcome | None:
         """The outcome of a period whose rows are not kept any more: what was delivered stays what it is."""
-        if not self._horizons.is_gone(DATASETS[self._export.dataset], period):
+        if not self._horizons.is_gone(DATASETS[self._export.dataset], period.start):
             return None
         rows = self._ledger.revisions(self._client.client_id, self._export.name, period.start)
         newest = next((row for row in reversed(rows) if row.is_delivered), None)

@@ -73,9 +73,13 @@ class Digests:
         return f"{found[0]}:{found[1]}:{found[2]}" if found and found[0] else EMPTY
 
     def _of_page(self, selection: Selection, period: Period) -> str:
-        """Of all that a page shows: the rows of its days, and of the days of the period before."""
+        """Of all that a page shows: the rows of its days, those of the period before, notes on its days."""
         first, last = selection.calendar.before(period.start).start.date(), period.last_day
-        said = []
+        said = [
+            f"note {each.day} {each.site_id} {each.text}"
+            for each in selection.notes
+            if period.start.date() <= each.day <= last
+        ]
         for table, columns in COLUMNS.items():
             days = self._by_day(table, columns, first).get(selection.client.client_id, {})
             said += [

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 
 import duckdb
 
-from footfall.catalogue.periods import Period
 from footfall.catalogue.tables import Table
 from footfall.sql import has_table, run
 
@@ -23,10 +22,14 @@ class Horizons:
         """Whether a period that begins then may have changed."""
         return self.compared_from is None or start >= self.compared_from
 
-    def is_gone(self, dataset: Table, period: Period) -> bool:
-        """Whether rows of a period are gone, so that it can be delivered no more."""
+    def has_events(self, start: datetime) -> bool:
+        """Whether all events of a period that begins then are kept."""
+        return self.events_from is None or start >= self.events_from
+
+    def is_gone(self, dataset: Table, start: datetime) -> bool:
+        """Whether rows of a period that begins then are gone, so that it can be delivered no more."""
         is_figure = dataset.retention == "figures"
-        return not is_figure and self.events_from is not None and period.start < self.events_from
+        return not is_figure and not self.has_events(start)
 
 
 def horizons_of(connection: duckdb.DuckDBPyConnection, client_id: str) -> Horizons:

@@ -493,7 +493,7 @@ class Ledger:
 
     def _select(self, where: str, values: Iterable[Any]) -> list[LedgerRow]:
         found = self.connection().execute(f"SELECT * FROM revisions {where}", tuple(values)).fetchall()
-        return [_row(dict(item)) for item in found]
+        return [row_of(dict(item)) for item in found]
 
 
 def _due(now: datetime) -> tuple[str, tuple[str, str]]:
@@ -529,7 +529,8 @@ _WHERE = "WHERE client_id = ? AND export = ? AND period_start = ? AND revision =
 _NAMES = {field.name for field in fields(LedgerRow)}
 
 
-def _row(facts: dict[str, Any]) -> LedgerRow:
+def row_of(facts: dict[str, Any]) -> LedgerRow:
+    """A row of `revisions`, as SQLite gives it by name."""
     for name in _TIMES:
         if facts[name]:
             facts[name] = datetime.fromisoformat(facts[name])

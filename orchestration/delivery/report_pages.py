@@ -12,6 +12,7 @@ from footfall.manifest import DeliveredFile
 from footfall.report.asking import Wanted, ask
 from footfall.report.facts import Counts, Facts
 from footfall.report.looks import looks_of
+from footfall.report.noted import noted
 from footfall.report.page import page
 from footfall.sql import Sql, name, run, sql, text
 from orchestration.delivery.datasets import utc_cursor
@@ -49,7 +50,9 @@ def render_pages(
     files, paths = [], []
     with utc_cursor(connection) as cursor:
         for site in _sites(cursor, selection, period):
-            facts = ask(cursor, rows, Wanted(selection.calendar, period, clocks, site, complete_through))
+            notes = noted(selection.notes, client, site)
+            wanted = Wanted(selection.calendar, period, clocks, site, complete_through, notes)
+            facts = ask(cursor, rows, wanted)
             data = page(facts, looks_of(client, export, site))
             path = folder / f"{site or 'all'}.0"
             path.write_bytes(data)

@@ -9,6 +9,7 @@ from typing import Any
 
 import duckdb
 
+from footfall.access.day_notes import DayNote
 from footfall.catalogue.formats import FORMATS
 from footfall.catalogue.periods import Calendar, Period
 from footfall.catalogue.tables import DATASETS, Table
@@ -16,8 +17,8 @@ from footfall.clients import Client, Export
 from footfall.failures import ConfigError
 from footfall.filters import columns_of, parse_filter
 from footfall.report.asking import COLUMNS
+from footfall.report.looks import looks_of
 from footfall.report.page import VERSION
-from footfall.report.style import ACCENT
 from footfall.sql import Sql, joined, name, names, number, sql, text
 from orchestration import zone_days
 from orchestration.delivery.conditions import to_sql
@@ -42,7 +43,8 @@ class Selection:
 
     `columns`: name and type in the file, in order. `sources`: the columns of the table that they, and the
     filter, are made of. `schema_id` names everything about the files that is not their rows. `not_held`: SQL
-    that leaves out rows which wait for their domain; part of `condition`, and of a period's digest.
+    that leaves out rows which wait for their domain; part of `condition`, and of a period's digest. `notes`:
+    what a page says of days beside its rows.
     """
 
     client: Client
@@ -58,6 +60,7 @@ class Selection:
     dialect: Mapping[str, Any]
     schema_id: str
     not_held: Sql = ALL
+    notes: tuple[DayNote, ...] = ()
 
     def within(self, period: Period) -> tuple[Sql, list[Any]]:
         """SQL that is true for the client's rows of a period, and its values."""
@@ -171,9 +174,9 @@ def _page(
     """A page has no columns; what it is made of has to be there."""
     for table, wanted in COLUMNS.items():
         require_columns(marts.of(connection, DATASETS[table]), wanted, "report", table)
-    color = client.brand.color if client.brand else ACCENT
-    looks = [client.name, color, export.language, export.split, VERSION]
-    facts = json.dumps([export.dataset, export.format, looks])
+    looks = looks_of(client, export)
+    said = [client.name, looks.color, export.language, export.split, VERSION, looks.zones]
+    facts = json.dumps([export.dataset, export.format, said])
     return Selection(
         client=client,
         export=export,

@@ -7,12 +7,14 @@ the first time, and a rebuild reads nothing of them.
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import duckdb
 
 from footfall import keys
+from footfall.catalogue.columns import EVENT, OfLine, sources
 from footfall.raw_object import compress
-from footfall.sql import joined, name, number, run, sql, text
+from footfall.sql import Sql, joined, name, number, run, sql, text
 from footfall.store import NotFound, ObjectStore, put_once
 from footfall.tombstones import DIGITS, KINDS, NAMED, Tombstones
 from orchestration.ingest.decode import DecodedObject, content_of
@@ -25,6 +27,8 @@ _DIGEST = sql(
     digits=number(DIGITS),
 )
 _WORD = "[0-9A-Za-z_-]{8,128}"
+#: Column of a stored event that names somebody, by the field of its line.
+_COLUMN = {field: column for column, field in sources(EVENT, OfLine).items()}
 
 
 def objects_with_erased(
@@ -34,11 +38,88 @@ def objects_with_erased(
     paths = files_of(decoded)
     if not stones or not paths:
         return []
-    _put_stones(connection, stones)
     columns = {
         each: LINE_COLUMNS[each]
         for each in ("kind", "client_id", "received_at", "occurred_at", *NAMED, "body")
     }
+    lines = sql(
+        """
+        SELECT object AS place, client_id,
+            coalesce(CASE WHEN "kind" = 'event' THEN occurred_at END, received_at) AS happened,
+            {fields}, CASE WHEN "kind" = 'refused' THEN body END AS body
+        FROM {lines}
+        """,
+        fields=joined(
+            ", ",
+            (sql("CASE WHEN \"kind\" = 'event' THEN {f} END AS {f}", f=name(field)) for field in NAMED),
+        ),
+        lines=read_lines(columns),
+    )
+    return [decoded[n].key for n in erased_places(connection, lines, stones, {"files": paths})]
+
+
+def drop_erased_events(connection: duckdb.DuckDBPyConnection, table: str, stones: Tombstones) -> int:
+    """Drop the rows of erased persons from a temporary table of stored events. Returns how many."""
+    lines = sql(
+        "SELECT rowid AS place, client_id, coalesce(occurred_at, received_at) AS happened, {fields}, "
+        "CAST(NULL AS VARCHAR) AS body FROM {table}",
+        fields=joined(", ", (sql("{c} AS {f}", c=name(_COLUMN[field]), f=name(field)) for field in NAMED)),
+        table=name(table),
+    )
+    return _drop(connection, table, lines, stones)
+
+
+def drop_erased_refused(connection: duckdb.DuckDBPyConnection, table: str, stones: Tombstones) -> int:
+    """The same of stored rows of quarantine: by the words of what was sent."""
+    lines = sql(
+        "SELECT rowid AS place, client_id, received_at AS happened, {fields}, body FROM {table}",
+        fields=_no_ids(NAMED),
+        table=name(table),
+    )
+    return _drop(connection, table, lines, stones)
+
+
+def drop_erased_visitors(connection: duckdb.DuckDBPyConnection, table: str, stones: Tombstones) -> int:
+    """The same of rows of visitors who were first seen at a time."""
+    lines = sql(
+        "SELECT rowid AS place, client_id, first_seen_at AS happened, visitor_id, {fields}, "
+        "CAST(NULL AS VARCHAR) AS body FROM {table}",
+        fields=_no_ids(field for field in NAMED if field != "visitor_id"),
+        table=name(table),
+    )
+    return _drop(connection, table, lines, stones)
+
+
+def _no_ids(fields: Iterable[str]) -> Sql:
+    return joined(", ", (sql("CAST(NULL AS VARCHAR) AS {f}", f=name(field)) for field in fields))
+
+
+def _drop(connection: duckdb.DuckDBPyConnection, table: str, lines: Sql, stones: Tombstones) -> int:
+    gone = erased_places(connection, lines, stones)
+    if gone:
+        run(
+            connection,
+            "DELETE FROM {table} WHERE rowid IN (SELECT unnest($gone))",
+            {"gone": gone},
+            table=name(table),
+        )
+    return len(gone)
+
+
+def erased_places(
+    connection: duckdb.DuckDBPyConnection,
+    lines: Sql,
+    stones: Tombstones,
+    given: Mapping[str, object] | None = None,
+) -> list[Any]:
+    """The places of lines that are an erased person's, each once.
+
+    `lines`: a query for place, client_id, happened, the fields of NAMED, and body: what was refused, else
+    null; `given`: its parameters.
+    """
+    if not stones:
+        return []
+    _put_stones(connection, stones)
     ids = joined(
         ", ",
         (
@@ -52,20 +133,15 @@ def objects_with_erased(
         connection,
         """
         WITH lines AS (
-            SELECT object, {base} AS base, "kind" AS line_kind,
-                coalesce(CASE WHEN "kind" = 'event' THEN occurred_at END, received_at) AS happened,
-                {fields}, body
-            FROM {lines}
-            WHERE {base} IN (SELECT client FROM stones)
+            SELECT *, {base} AS base FROM ({lines}) WHERE {base} IN (SELECT client FROM stones)
         ),
         said AS (
-            SELECT object, base, happened, unnest([{ids}], recursive := true)
-            FROM lines WHERE line_kind = 'event'
+            SELECT place, base, happened, unnest([{ids}], recursive := true) FROM lines
             UNION ALL
-            SELECT object, base, happened, k.kind, w.id
+            SELECT place, base, happened, k.kind, w.id
             FROM (
-                SELECT object, base, happened, unnest(list_distinct(regexp_extract_all(body, $word))) AS id
-                FROM lines WHERE line_kind = 'refused' AND body IS NOT NULL
+                SELECT place, base, happened, unnest(list_distinct(regexp_extract_all(body, $word))) AS id
+                FROM lines WHERE body IS NOT NULL
             ) AS w
             CROSS JOIN (SELECT unnest({kinds}) AS kind) AS k
         ),
@@ -73,22 +149,21 @@ def objects_with_erased(
             SELECT base, kind, id, {digest} AS digest
             FROM (SELECT DISTINCT base, kind, id FROM said WHERE id IS NOT NULL)
         )
-        SELECT DISTINCT object
+        SELECT DISTINCT place
         FROM said
         JOIN hashed USING (base, kind, id)
         JOIN stones ON stones.client = base AND stones.kind = said.kind AND stones.digest = hashed.digest
         WHERE stones.until IS NULL OR happened <= stones.until
-        ORDER BY object
+        ORDER BY place
         """,
-        {"files": paths, "inner": inner, "outer": outer, "word": _WORD},
+        {**(given or {}), "inner": inner, "outer": outer, "word": _WORD},
         base=_BASE,
-        fields=joined(", ", (name(field) for field in NAMED)),
-        lines=read_lines(columns),
+        lines=lines,
         ids=ids,
         kinds=sql("[{all}]", all=joined(", ", map(text, KINDS))),
         digest=_DIGEST,
     ).fetchall()
-    return [decoded[n].key for (n,) in found]
+    return [place for (place,) in found]
 
 
 def _put_stones(connection: duckdb.DuckDBPyConnection, stones: Tombstones) -> None:

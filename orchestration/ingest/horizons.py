@@ -16,13 +16,16 @@ from footfall.catalogue.ingested import COLUMN_TYPES
 from footfall.hour_files import HourFile, HourFiles
 from footfall.sql import Sql, joined, names, run, sql, text
 from footfall.store import NotFound, ObjectStore
+from footfall.tombstones import Tombstones
 from footfall.whole_files import sha256_of
 from orchestration.ingest.decode import DecodedObject, without_lines
+from orchestration.ingest.erased import drop_erased_events, drop_erased_refused
 from orchestration.ingest.event_rows import ORDER, PARQUET
 from orchestration.stored_hours import read_files, rows_of
 
 #: Kind of incident: lines of days that are not kept came, and were not read.
 EXPIRED = "expired_lines"
+_DROP_ERASED = {"events": drop_erased_events, "quarantine": drop_erased_refused}
 
 
 @dataclass(frozen=True)
@@ -96,10 +99,12 @@ def with_stored(
     made: dict[str, Path | None],
     kept: Kept,
     folder: Path,
+    stones: Tombstones,
 ) -> dict[str, Path | None]:
     """What was made of an hour's lines, and the rows that it has of clients whose lines are gone.
 
-    The temporary tables `fates`, `objects` and `flips` are completed.
+    Rows of erased persons are left out: no raw object says any more that they were theirs. The temporary
+    tables `fates`, `objects` and `flips` are completed.
     """
     before = {
         "events": _stored_events(connection, files, hour) if kept.stored else None,
@@ -117,6 +122,7 @@ def with_stored(
             )
             given = {"stored": sorted(kept.stored)}
             run(connection, "CREATE OR REPLACE TEMP TABLE stored_rows AS {rows}", given, rows=stored)
+            _DROP_ERASED[table](connection, "stored_rows", stones)
             _count(connection, table)
             sources.append(sql("SELECT {columns} FROM stored_rows", columns=names(columns)))
         found[table] = _written(connection, table, sources, kept, folder) if sources else None
@@ -186,12 +192,12 @@ def _written(
 
 def _count(connection: duckdb.DuckDBPyConnection, table: str) -> None:
     """Add `stored_rows` to the receipts and to the objects that they are of, which may be gone."""
-    fate = sql("reason, 0, 0, count(*)")
+    fate = sql("reason, 0, 0, count(*), 0")
     if table == "events":
-        fate = sql("NULL, count_if(NOT is_duplicate), count_if(is_duplicate), 0")
+        fate = sql("NULL, count_if(NOT is_duplicate), count_if(is_duplicate), 0, 0")
     run(
         connection,
-        "INSERT INTO fates (client_id, site_id, reason, kept, duplicates, quarantined) "
+        "INSERT INTO fates (client_id, site_id, reason, kept, duplicates, quarantined, erased) "
         "SELECT client_id, site_id, {fate} FROM stored_rows GROUP BY ALL",
         fate=fate,
     )

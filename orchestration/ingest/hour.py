@@ -156,7 +156,7 @@ def _replace_hour(
     kept = kept_of(connection, hour)
     made, expired = _local_parquet(connection, decoded, hour, registry, folder, kept)
     if not kept.is_all:
-        made = with_stored(connection, files, hour, made, kept, folder)
+        made = with_stored(connection, files, hour, made, kept, folder, stones)
     problems = {each.key: each.problem for each in decoded if each.problem}
     run(connection, "BEGIN")
     try:

@@ -9,6 +9,7 @@ first run on a new machine makes anew.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -21,7 +22,9 @@ from footfall.keys import frozen_object
 from footfall.retention.records import FrozenFile, State, read_states
 from footfall.sql import Sql, has_table, joined, kind, name, names, run, sql, table_statement, text
 from footfall.store import ObjectStore, put_once
+from footfall.tombstones import Tombstones
 from footfall.whole_files import sha256_of
+from orchestration.ingest.erased import drop_erased_visitors
 
 #: Table of figures → its day. A day is a local one of the site, or the Monday of a cohort.
 FIGURES: Mapping[str, str] = {
@@ -206,17 +209,53 @@ def carry(
     client_id: str,
     events_from: datetime,
     folder: Path,
+    stones: Tombstones,
 ) -> tuple[str, str, int] | None:
-    """Put down the first visit of each visitor who was seen before a moment and after it, too."""
+    """Put down the first visit of each visitor who was seen before a moment and after it, too.
+
+    But for erased persons, of whom the models may still have rows.
+    """
     if not has_table(connection, "main", "visitors"):
         return None
+    rows = sql(
+        "SELECT {columns} FROM main.visitors WHERE client_id = $client AND first_seen_at < $from "
+        "AND last_seen_at >= $from",
+        columns=names(_CARRIED),
+    )
+    _select_carried(connection, rows, {"client": client_id, "from": events_from.astimezone(UTC)})
+    drop_erased_visitors(connection, "carried_rows", stones)
+    return _put_carried(connection, lake, client_id, folder)
+
+
+def without_erased(
+    connection: duckdb.DuckDBPyConnection, lake: ObjectStore, state: State, stones: Tombstones, folder: Path
+) -> State:
+    """The same, with first visits carried on without those of erased persons; their object is put."""
+    if state.carried is None:
+        return state
+    path = _fetched(lake, state.carried[0], state.carried[1], folder)
+    rows = sql("SELECT {columns} FROM read_parquet($path)", columns=names(_CARRIED))
+    _select_carried(connection, rows, {"path": str(path)})
+    path.unlink()
+    if not drop_erased_visitors(connection, "carried_rows", stones):
+        return state
+    return replace(state, carried=_put_carried(connection, lake, state.client_id, folder))
+
+
+def _select_carried(connection: duckdb.DuckDBPyConnection, rows: Sql, given: dict[str, object]) -> None:
+    run(connection, "CREATE OR REPLACE TEMP TABLE carried_rows AS {rows}", given, rows=rows)
+
+
+def _put_carried(
+    connection: duckdb.DuckDBPyConnection, lake: ObjectStore, client_id: str, folder: Path
+) -> tuple[str, str, int] | None:
+    """Put `carried_rows`. Returns key, sha256 and rows; None where there are none."""
     path = folder / "carried.parquet"
     run(
         connection,
-        "COPY (SELECT {columns} FROM main.visitors WHERE client_id = $client AND first_seen_at < $from "
-        "AND last_seen_at >= $from ORDER BY site_id, visitor_id) TO $path (FORMAT parquet, COMPRESSION zstd)",
-        {"client": client_id, "from": events_from.astimezone(UTC), "path": str(path)},
-        columns=names(_CARRIED),
+        "COPY (SELECT * FROM carried_rows ORDER BY site_id, visitor_id) "
+        "TO $path (FORMAT parquet, COMPRESSION zstd)",
+        {"path": str(path)},
     )
     found = run(connection, "SELECT num_rows FROM parquet_file_metadata(?)", [str(path)]).fetchone()
     rows = int(found[0]) if found else 0

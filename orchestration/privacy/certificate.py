@@ -19,7 +19,7 @@ from orchestration.privacy.person import Person
 #: Facts of steps that name nobody and tell what was done.
 _SAID = (
     *("hashes", "lines", "objects", "windows", "snapshot", "bytes_before", "bytes_after", "revisions"),
-    *("removed", "files", "cells"),
+    *("removed", "files", "cells", "carried", "left_to_client"),
 )
 
 
@@ -32,6 +32,7 @@ def certificate(
     def digests(ids: Any) -> list[str]:
         return sorted(hashlib.sha256(f"{salt}{each}".encode()).hexdigest() for each in ids)
 
+    files = steps["delivered"].facts.get("files", []) if "delivered" in steps else []
     document = {
         "record": "certificate of erasure",
         "id": erasure.id,
@@ -61,11 +62,12 @@ def certificate(
             }
             for each in steps.values()
         ],
-        "files_removed": [
-            {"key": each["key"], "sha256": each["sha256"], "revision": each["revision"]}
-            for each in (steps["delivered"].facts.get("files", []) if "delivered" in steps else [])
-            if not each["is_newest"]
-        ],
+        "files_removed": [_named(each) for each in files if not each["is_newest"]],
+        "left_to_client": {
+            "why": "what these files were made of is not kept any more, so none can take their place: our "
+            "copies are removed, and _erasures/ in the bucket names them to the client",
+            "files": [_named(each) for each in files if each.get("is_gone")],
+        },
         "layers": {place.title: place.erase.what for place in (*HOME, *LAKE) if place.erase is not None},
         "not_covered": [
             "what a running process holds in memory goes with its next restart, at most a day",
@@ -75,6 +77,10 @@ def certificate(
         "version": version,
     }
     return (json.dumps(signer.sign(document), indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def _named(file: Mapping[str, Any]) -> dict[str, Any]:
+    return {"key": file["key"], "sha256": file["sha256"], "revision": file["revision"]}
 
 
 def checked(data: bytes, trusted: Mapping[str, bytes]) -> dict[str, Any]:

@@ -1,20 +1,22 @@
 """An erasure as a job: each step is written down before and after, and may be taken again without harm.
 
 What a step could not do (a bucket that refuses) is outstanding: the others go on, and `resume` takes it
-again. A job that died goes on the same way.
+again. A job that died goes on the same way. While somebody holds what is known of the person nothing is done.
 """
 
 from collections.abc import Callable
 
 from footfall import keys
 from footfall.errors import FootfallError
+from footfall.retention.holds import against_erasure, read, refusal
 from footfall.store import StoreError
 from footfall.tombstones import add, in_force, load_key
 from orchestration.privacy.certificate import certificate
 from orchestration.privacy.erasure_book import Erasure, ErasureBook
 from orchestration.privacy.erasure_delivered import hashed_forms
+from orchestration.privacy.erasure_house import House, Work
 from orchestration.privacy.erasure_search import Needles
-from orchestration.privacy.erasure_steps import NEEDED, STEPS, House, Work
+from orchestration.privacy.erasure_steps import NEEDED, STEPS
 from orchestration.privacy.person import Person, resolve
 
 
@@ -33,6 +35,8 @@ def carry_out(
         with house.warehouse.connect() as connection:
             person = resolve(connection, client, person.asked, is_linked=person.is_linked)
         erasure = book.know(erasure.id, person)
+    if held := _held(house, book, erasure, person):
+        return [f"hold: {held}"]
     _suppress(house, book, erasure, person, say)
     hash_key = house.desk.signer.derived(f"hash:{client.client_id}")
     plain = person.needles
@@ -68,6 +72,16 @@ def carry_out(
     house.edge("put certificate")
     book.finish(erasure.id, text.decode(), house.now)
     return []
+
+
+def _held(house: House, book: ErasureBook, erasure: Erasure, person: Person) -> str:
+    """Why the erasure waits, where somebody holds the client's data; noted as a step of it."""
+    found = against_erasure(read(house.lake, house.desk.own_keys), person.client, person.received)
+    why = refusal(found)
+    if why or "hold" in book.steps(erasure.id):
+        book.begin_step(erasure.id, "hold", house.now)
+        book.end_step(erasure.id, "hold", house.now, why)
+    return why
 
 
 def _suppress(

@@ -7,7 +7,7 @@ list in `_erasures/`, with keyed digests of the ids and how to look for them, an
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -23,6 +23,7 @@ from footfall.keys import erasure_notice
 from footfall.store import NotFound, ObjectStore, StoreError
 from orchestration.delivery import states
 from orchestration.delivery.desk import Desk
+from orchestration.delivery.horizons import Horizons
 from orchestration.delivery.ledger import Ledger, LedgerRow
 from orchestration.delivery.log_book import LogBook
 from orchestration.delivery.log_writing import bring, ordered_of
@@ -35,7 +36,9 @@ _APART = timedelta(days=2)
 
 @dataclass(frozen=True)
 class OldFile:
-    """A delivered file with rows of the person. `is_newest`: no newer revision takes its place."""
+    """A delivered file with rows of the person. `is_newest`: no newer revision takes its place. `is_gone`:
+    none can, for what it was made of is not kept any more.
+    """
 
     export: str
     period: str
@@ -44,6 +47,7 @@ class OldFile:
     sha256: str
     rows: int
     is_newest: bool
+    is_gone: bool = False
 
 
 def hashed_forms(texts: Iterable[str], hash_key: str) -> Iterator[str]:
@@ -53,20 +57,33 @@ def hashed_forms(texts: Iterable[str], hash_key: str) -> Iterator[str]:
         yield hashlib.sha256(f"{hash_key}{inner}".encode()).hexdigest()
 
 
-def rows_to_search(ledger: Ledger, client: Client, first: datetime | None) -> list[LedgerRow]:
-    """Revisions that may hold the person: of all periods that ended after `first`, whoever has seen them."""
+def rows_to_search(
+    ledger: Ledger, client: Client, first: datetime | None, horizons: Horizons
+) -> list[LedgerRow]:
+    """Revisions that may hold the person: of all periods that ended after `first`, whoever has seen them.
+
+    And of those before the horizon: nobody knows any more who was in them.
+    """
     found = []
     for row in ledger.all("WHERE client_id = ?", (client.client_id,)):
         end = row.period_start + (timedelta(days=1) if kind_of(row.cadence).is_day else timedelta(hours=1))
-        if row.files and (first is None or end + _APART >= first):
+        is_after = first is None or end + _APART >= first
+        if row.files and (is_after or not horizons.has_events(row.period_start)):
             found.append(row)
     return found
 
 
 def find_files(
-    ledger: Ledger, rows: Sequence[LedgerRow], places: Places, needles: Needles
+    ledger: Ledger,
+    rows: Sequence[LedgerRow],
+    places: Places,
+    needles: Needles,
+    is_gone: Callable[[LedgerRow], bool] = lambda _row: False,
 ) -> Iterator[OldFile]:
-    """Files of these revisions in which the person stands. Raises StoreError where none can be read."""
+    """Files of these revisions in which the person stands. Raises StoreError where none can be read.
+
+    `is_gone`: whether a period cannot be delivered anew.
+    """
     newest: dict[tuple[str, datetime], int] = {}
     for row in rows:
         if row.is_delivered:
@@ -90,6 +107,7 @@ def find_files(
                     file.sha256,
                     file.rows,
                     is_newest,
+                    is_newest and is_gone(row),
                 )
 
 

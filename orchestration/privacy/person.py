@@ -58,6 +58,11 @@ class Person(msgspec.Struct):
         said = {each.value for each in self.asked}
         return sorted({*said, *(i for ids in self.ids.values() for i in ids), *self.events, *self.sessions})
 
+    @property
+    def received(self) -> list[datetime]:
+        """Hours in which something of them was received."""
+        return [*self.hours, *self.enriched]
+
     def stones(self, key: TombstoneKey, erasure: str, until: datetime | None) -> list[Tombstone]:
         """What keeps them erased. Their events are never kept again, whatever happens later."""
         base = base_of(self.client)

@@ -23,6 +23,7 @@ from footfall.clients import Client
 from footfall.described import Described, source_columns, table_columns
 from footfall.event import timestamp
 from footfall.sql import has_table, joined, name, run, sql, text
+from orchestration.delivery.horizons import Horizons
 from orchestration.delivery.ledger import Ledger
 from orchestration.delivery.places import Places
 from orchestration.privacy.erasure_delivered import find_files, hashed_forms, rows_to_search
@@ -105,12 +106,12 @@ def _plain(value: Any) -> Any:
 
 
 def recipients(
-    ledger: Ledger, client: Client, places: Places, person: Person, hash_key: str
+    ledger: Ledger, client: Client, places: Places, person: Person, hash_key: str, horizons: Horizons
 ) -> list[dict[str, Any]]:
     """Deliveries whose files hold the person: of which export and period, to where. Raises StoreError."""
     plain = person.needles
     needles = Needles([*plain, *hashed_forms(plain, hash_key)])
-    rows = rows_to_search(ledger, client, person.first)
+    rows = rows_to_search(ledger, client, person.first, horizons)
     where = {
         export.name: [client.destinations()[each].url for each in export.destinations]
         for export in client.exports

@@ -50,9 +50,10 @@ def expire_lines(
     hours = sorted(gone | set(_lying_hours(house, events)))
     if hours:
         house.say(f"{len(hours)} hours are written anew")
-        ingest_hours(connection, house.lake, hours, house.registry, files=house.files)
+        stones = house.stones()
+        ingest_hours(connection, house.lake, hours, house.registry, files=house.files, stones=stones)
         for hour in hours:
-            replace_enrichments(connection, house.lake, hour)
+            replace_enrichments(connection, house.lake, hour, stones)
     for client in states:
         for kind in ("events", "quarantine"):
             mine = [count for _, who, what, count in rows if (who, what) == (client, kind)]

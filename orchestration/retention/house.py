@@ -11,6 +11,7 @@ import duckdb
 from footfall.clients import Client, Registry
 from footfall.hour_files import HourFiles
 from footfall.store import ObjectStore
+from footfall.tombstones import Tombstones
 from orchestration.delivery.desk import Desk
 from orchestration.delivery.ledger import Ledger
 from orchestration.delivery.places import Places
@@ -22,7 +23,7 @@ Connect = Callable[..., AbstractContextManager[duckdb.DuckDBPyConnection]]
 class House:
     """`connect` opens the warehouse, which reads files in the folders it is given beside its own. `build`
     makes the models of hours in [start, end) anew, then those that are made whole. `publish` brings the
-    published tables up. `by`: who began the run.
+    published tables up. `stones`: who was erased. `by`: who began the run.
     """
 
     lake: ObjectStore
@@ -35,6 +36,7 @@ class House:
     build: Callable[[list[tuple[datetime, datetime]]], None]
     publish: Callable[[], None]
     first_hour: Path
+    stones: Callable[[], Tombstones]
     by: str = "schedule"
     say: Callable[[str], object] = field(default=lambda _text: None)
 

@@ -14,12 +14,11 @@ from typing import Any
 
 import duckdb
 
-from footfall import keys
 from footfall.access import audit
 from footfall.clients import Client
 from footfall.hours import raise_first_hour
 from footfall.retention import holds
-from footfall.retention.records import State, decide, ledger, note_removed
+from footfall.retention.records import State, decide, drop_unnamed, note_removed
 from footfall.retention.rules import frozen_until
 from footfall.sql import has_table, name, run, scratch
 from orchestration.delivery.expiry import expire_delivered, undelivered
@@ -143,7 +142,8 @@ def _decide(
             found[client.client_id] = state
     take_up(connection, house.lake, house.trusted, folder)
     for state in found.values():
-        _drop_unnamed(house, state)
+        if state.number:
+            drop_unnamed(house.lake, house.trusted, state)
     return found, plans
 
 
@@ -163,7 +163,7 @@ def _decided(
             after,
             frozen_until=until,
             frozen=freeze(connection, house.lake, before, until, folder),
-            carried=carry(connection, house.lake, client.client_id, events_from, folder),
+            carried=carry(connection, house.lake, client.client_id, events_from, folder, house.stones()),
         )
     rule = client.retention.model_dump()
     return decide(house.lake, house.desk.signer, after, rule, house.now, house.by)
@@ -200,23 +200,6 @@ def _unmodelled(connection: duckdb.DuckDBPyConnection) -> str:
         return "the models were never made"
     waiting = run(connection, "SELECT EXISTS (SELECT 1 FROM intermediate.touched)").fetchone()
     return "the models of an hour have failed, and are made first" if waiting == (True,) else ""
-
-
-def _drop_unnamed(house: House, state: State) -> None:
-    """Frozen objects in whose place a newer decision has put others."""
-    named = {each.key for each in state.frozen} | ({state.carried[0]} if state.carried else set())
-    for info in list(house.lake.list(keys.frozen_prefix(state.client_id))):
-        is_list = info.key.startswith(f"{keys.frozen_prefix(state.client_id)}list-")
-        if info.key not in named and not (is_list and _is_of(house, state, info.key)):
-            house.lake.delete(info.key)
-
-
-def _is_of(house: House, state: State, key: str) -> bool:
-    newest = [
-        each for each in ledger(house.lake, state.client_id, house.trusted) if each["record"] == "retention"
-    ]
-    named = newest[-1]["frozen"] if newest else None
-    return named is not None and named["key"] == key
 
 
 def _foreseen(

@@ -85,6 +85,7 @@ def _fill(footfall):
     ledger = Ledger(footfall.home / "ledger.sqlite")
     plan = {"cadence": "hourly", "reason": "initial", "supersedes": None, "places": ("main",), "now": HOUR}
     ledger.plan("demo", "events", HOUR, 1, **plan)
+    ledger.plan("demo", "events", HOUR.replace(hour=9), 1, **plan)
     ledger.plan("agency", "events", HOUR, 1, **plan)
     ledger.close()
     clients = load_registry(footfall.clients, None, is_delivering=False)
@@ -98,12 +99,16 @@ def _fill(footfall):
 
 
 def test_what_the_commands_know_is_told_and_what_is_decided_is_what_they_know(served, footfall):
-    status, said = served("GET", "/v1/deliveries", "demo")
+    status, said = served("GET", "/v1/deliveries?limit=1", "demo")
     assert (status, [(row["export"], row["state"]) for row in said["deliveries"]]) == (
         200,
         [("events", "planned")],
     )
-    assert served("GET", "/v1/exports/events/status", "demo")[1]["waiting"] == 1
+    _, rest = served("GET", f"/v1/deliveries?limit=1&cursor={said['next']}", "demo")
+    starts = [row["period_start"][:13] for row in said["deliveries"] + rest["deliveries"]]
+    assert (starts, rest["next"]) == (["2026-11-20T10", "2026-11-20T09"], None)
+    assert served("GET", "/v1/deliveries?cursor=bm9uZQ", "demo")[0] == 422
+    assert served("GET", "/v1/exports/events/status", "demo")[1]["waiting"] == 2
     assert [row["domain"] for row in served("GET", "/v1/domains", "demo")[1]["domains"]] == ["new.example"]
     [alert] = served("GET", "/v1/alerts", "demo")[1]["alerts"]
 

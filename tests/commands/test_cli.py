@@ -139,6 +139,7 @@ def test_doctor_finds_a_healthy_installation_healthy(footfall):
         "ok    backup bucket",
         "ok    ports",
         "ok    places",
+        "ok    lifecycle rules",
         "ok    buckets of agency",
         "ok    buckets of demo",
     ]

@@ -1,11 +1,12 @@
 """`footfall report`, as a person runs it on tables that a run has published."""
 
 import dataclasses
+import shutil
 
 import pytest
 from support.command_line import command_line
 from support.publishing import Shelf
-from support.reported import LAST, MONTHLY, Reporting, live_through, shop_warehouse
+from support.reported import LAST, MONTHLY, NOVEMBER, Reporting, live_through, note, shop_warehouse
 
 from footfall.store import LocalStore
 
@@ -34,7 +35,9 @@ def delivered(tmp_path_factory):
         connection.execute("INSERT INTO ingest.hours VALUES ('2026-12-01T23:00:00Z', true)")
         Shelf(home, LocalStore(home / "lake")).publish(connection, "demo")
         at = Reporting(folder / "delivered", connection)
+        note(at, NOVEMBER[4], "Sale of all socks")
         page = at.page(at.report())
+    shutil.copy(at.folder / "access.sqlite", home / "access.sqlite")
     return dataclasses.replace(command_line(home), clients=clients), page
 
 
@@ -50,6 +53,8 @@ def test_it_shows_the_very_bytes_that_were_delivered_and_delivers_nothing(delive
 
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == page
+    assert "5 November 2026: Sale of all socks" in page
+    assert "Days are those of Europe/Berlin." in page
     assert not (footfall.home / "ledger.sqlite").exists()
     assert not (footfall.home / "buckets").exists()
 

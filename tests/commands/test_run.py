@@ -5,8 +5,6 @@ import io
 import json
 import os
 import re
-import subprocess
-import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,6 +13,7 @@ import dagster as dg
 import duckdb
 import pytest
 from support.orchestration_builders import event, land
+from support.preloaded import run_command
 from support.publishing import Shelf
 
 from footfall.catalogue.periods import HOUR_FORMAT
@@ -25,9 +24,6 @@ from footfall.store import LocalStore
 from footfall.verify import verify_bucket
 from orchestration.delivery.ledger import Ledger
 from orchestration.partitions import hourly
-
-ROOT = Path(__file__).resolve().parents[2]
-
 
 #: Two hours of which the later one ends a day in UTC, and the earlier one a day an hour east of it.
 MIDNIGHT = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -81,15 +77,7 @@ def _run(home, clients, *arguments):
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("FOOTFALL_", "DAGSTER_"))}
     environment |= {"FOOTFALL_HOME": str(home), "FOOTFALL_CLIENTS": str(clients)}
     window = arguments or ("--from", f"{HOURS[0]:%Y-%m-%dT%H}", "--to", f"{MIDNIGHT:%Y-%m-%dT%H}")
-    done = subprocess.run(
-        [sys.executable, "-m", "commands.entry", "run", *window],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=900,
-        check=False,
-    )
+    done = run_command(["run", *window], environment, seconds=900)
     buckets = {
         name: {info.key: store.get(info.key) for info in store.list("")}
         for name in ("buckets/open", "buckets/backup", "buckets/blocked/demo", "buckets/every")
@@ -305,16 +293,9 @@ def _footfall(home, clients, *arguments):
     """What a command prints."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("FOOTFALL_", "DAGSTER_"))}
     environment |= {"FOOTFALL_HOME": str(home), "FOOTFALL_CLIENTS": str(clients)}
-    done = subprocess.run(
-        [sys.executable, "-m", "commands.entry", *arguments],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr.decode()
-    return done.stdout
+    done = run_command(arguments, environment)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.encode()
 
 
 def _materialisations(home):

@@ -1,14 +1,12 @@
 """`footfall run` over hours of which some are empty: as one range, and hour by hour."""
 
 import os
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import dagster as dg
 import pytest
 from support.orchestration_builders import event, land
+from support.preloaded import run_command
 
 from footfall.catalogue.periods import HOUR_FORMAT
 from footfall.hours import HOUR
@@ -17,7 +15,6 @@ from footfall.verify import verify_bucket
 from orchestration.delivery.ledger import Ledger
 from orchestration.partitions import hourly
 
-ROOT = Path(__file__).resolve().parents[2]
 #: Of the second and the third hour one ends a day in UTC, and the other one an hour west of it.
 BEGIN = datetime.now(UTC).replace(hour=22, minute=0, second=0, microsecond=0) - timedelta(days=2)
 HOURS = [BEGIN + n * HOUR for n in range(5)]
@@ -43,15 +40,7 @@ exports:
 def _run(home, clients, *arguments):
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("FOOTFALL_", "DAGSTER_"))}
     environment |= {"FOOTFALL_HOME": str(home), "FOOTFALL_CLIENTS": str(clients)}
-    return subprocess.run(
-        [sys.executable, "-m", "commands.entry", "run", *arguments],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=900,
-        check=False,
-    )
+    return run_command(["run", *arguments], environment, seconds=900)
 
 
 def _named(hour):

@@ -1,10 +1,10 @@
-"""A dashboard over a small published state, for the tests of a file."""
+"""A dashboard over a small published state, for all tests of a process."""
 
 import pytest
 from support.dashboard_builders import Dashboard
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def dashboard(tmp_path_factory):
     made = Dashboard(tmp_path_factory.mktemp("dashboard")).fill()
     yield made

@@ -3,11 +3,12 @@
 import json
 
 import pytest
-from support.dashboard_builders import texts, values_of
+from support.dashboard_builders import Dashboard, texts, values_of
 
 from dashboard.doors import Door
 from dashboard.page_names import OF_SITE
 from dashboard.pages import PAGES, pages_of
+from dashboard.shown import coded
 from dashboard.visitors import Visitor
 from footfall.access.dashboard import Grant, put_person, revoke_share, shares
 
@@ -61,7 +62,7 @@ def test_every_page_has_its_words():
 
 @pytest.mark.parametrize("page", sorted(EVERY))
 def test_a_page_opens_for_the_operator_and_shows_what_there_is(dashboard, page):
-    test = dashboard.look(page)
+    test = dashboard.seen(page)
 
     said = texts(test).replace("\\", "")
     assert [each.value for each in test.exception] == []
@@ -84,7 +85,7 @@ def test_the_six_figures_are_those_that_the_api_answers(dashboard):
         "metrics": ["visitors", "sessions", "page_views", "views_per_session", "bounce_rate"],
         "date_range": "30d",
     }
-    test = dashboard.look()
+    test = dashboard.seen("overview")
     visitor = Visitor("x", Grant("client", "one"))
     from api.asking import Question
 
@@ -133,6 +134,23 @@ def test_the_address_is_the_whole_view(dashboard):
     assert "Safari" in texts(test) and "desktop" not in [each.label.split(" ")[0] for each in test.button]
 
 
+def test_days_of_ones_own_are_compared_in_figures_chart_and_address(dashboard):
+    test = dashboard.look(period="2026-11-14,2026-11-20", compare="2026-11-01,2026-11-07")
+    before = dashboard.look(period="2026-11-01,2026-11-07", compare="none")
+
+    now, then = (int(_shown(each)["page_views"].replace(",", "")) for each in (test, before))
+    card = test.button(key="w_card_page_views").label.replace("\\", "")
+    assert f"{abs(round((now - then) / then * 100))} %" in card
+    points = [value for value in values_of(test) if value.get("shown_before")]
+    assert "(1 Nov 2026)" in points[0]["shown_before"]
+    assert test.query_params["compare"] in ("2026-11-01,2026-11-07", ["2026-11-01,2026-11-07"])
+    # Chosen in the list, they begin as the period before.
+    other = dashboard.look(period="2026-11-14,2026-11-20")
+    other.selectbox(key="w_compare_previous_period").select("own").run()
+    assert not other.exception
+    assert other.query_params["compare"] in ("2026-11-07,2026-11-13", ["2026-11-07,2026-11-13"])
+
+
 def test_an_address_that_somebody_made_up_shows_what_there_is(dashboard):
     test = dashboard.look(
         client="nobody",
@@ -162,7 +180,7 @@ def test_a_figure_is_chosen_by_its_card_and_the_chart_dots_what_may_change(dashb
 
 
 def test_freshness_and_late_events_are_always_said(dashboard):
-    said = [each.value.replace("\\", "") for each in dashboard.look().caption]
+    said = [each.value.replace("\\", "") for each in dashboard.seen("overview").caption]
 
     assert any("Complete through 20 Nov 2026 12:00 (UTC) · 3 late events since" in each for each in said)
 
@@ -195,6 +213,33 @@ def test_a_note_that_somebody_writes_on_a_day_is_in_the_chart_until_it_is_remove
     again = dashboard.look()
     next(each for each in again.button if str(each.key).startswith("w_note_")).click().run()
     assert "socks" not in texts(again)
+
+
+def test_a_page_that_no_filter_applies_to_says_so_where_one_is_set(dashboard):
+    test = dashboard.look("quality", f=["device:is:mobile"])
+
+    assert "do not apply to this page" in texts(test)
+    assert not [each for each in test.selectbox if each.label == "Compare"]
+
+
+def test_what_was_refused_is_only_that_and_steps_are_in_their_order(dashboard):
+    refused = next(each.value for each in dashboard.seen("debug").dataframe if "Detail" in each.value)
+    steps = next(each.value for each in dashboard.seen("quality").dataframe if "Step" in each.value)
+
+    assert list(refused["Detail"]) == ["bad_json"]
+    assert list(steps["Step"]) == ["received", "kept", "quarantined", "consent"]
+
+
+@pytest.mark.parametrize(
+    ("said", "markdown"),
+    [
+        ("`footfall x *y*`, or wait.", "`footfall x *y*`, or wait\\."),
+        ("*a* and\n`b", "\\*a\\* and \\`b"),
+        ("``x``", "x"),
+    ],
+)
+def test_a_command_in_a_sentence_is_code_and_the_rest_is_text(said, markdown):
+    assert coded(said) == markdown
 
 
 def test_filters_that_no_table_has_together_are_said_and_do_not_fail(dashboard):
@@ -251,7 +296,9 @@ def test_the_operator_verifies_approves_and_acknowledges_and_the_audit_says_who(
 
     assert [each[0] for each in dashboard.api.installation.done] == ["approve", "ack"]
     lines = [json.loads(line) for line in dashboard.api.settings.audit.read_text().splitlines()]
-    assert {(line["who"], line["door"]) for line in lines} == {("olga@agency.example", "dashboard")}
+    acts = [line for line in lines if line["act"] in ("domains.approve", "alerts.ack")]
+    assert len(acts) >= 2
+    assert {(line["who"], line["door"]) for line in acts} == {("olga@agency.example", "dashboard")}
 
 
 def test_somebody_whom_nobody_let_in_is_told_so(dashboard):
@@ -260,6 +307,31 @@ def test_somebody_whom_nobody_let_in_is_told_so(dashboard):
     test = dashboard.look()
 
     assert not test.button and "nobody let you in" in test.warning[0].value
+
+
+@pytest.mark.parametrize(
+    ("claims", "said"),
+    [
+        ({"email": "stranger@x.example"}, "nobody let you in yet"),
+        ({"email_verified": False}, "has not verified that olga"),
+        ({"email": None}, "gave no e-mail address"),
+        ({"aud": "another", "azp": "this"}, "something else than this dashboard"),
+        ({"aud": ["another"]}, "something else than this dashboard"),
+    ],
+)
+def test_whoever_signed_in_elsewhere_or_with_an_address_of_others_is_told_why_not(tmp_path, claims, said):
+    made = Dashboard(tmp_path, FOOTFALL_DASHBOARD_OIDC_CLIENT="this")
+    put_person(made.api.settings.home, "olga@agency.example", Grant("operator"))
+    made.door = Door("oidc")
+    right = {"is_logged_in": True, "aud": ["this"], "email": "olga@agency.example", "email_verified": True}
+
+    refused = made.look(user={**right, **claims})
+    let_in = made.look("alerts", user=right)
+
+    assert said in refused.warning[0].value.replace("\\", "")
+    assert [each.label for each in refused.button] == ["Sign out"]
+    assert [each.value for each in let_in.title] == ["Alerts"]
+    made.close()
 
 
 def test_a_share_link_shows_its_site_and_pages_until_it_is_revoked(dashboard):

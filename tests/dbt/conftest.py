@@ -26,8 +26,8 @@ def warehouse(dbt: Dbt) -> Path:
 
 
 @pytest.fixture(scope="session")
-def models(dbt: Dbt) -> Models:
-    return compiled_models(dbt)
+def models(dbt: Dbt, tmp_path_factory: pytest.TempPathFactory) -> Models:
+    return compiled_models(dbt, tmp_path_factory)
 
 
 @pytest.fixture(scope="session")

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from support.preloaded import ENTRY, ROOT, run_command
 from support.waiting import PATIENCE, wait_until
 
-ROOT = Path(__file__).resolve().parents[2]
+COMMAND = (sys.executable, "-m", ENTRY)
 
 
 @dataclass
@@ -23,12 +24,14 @@ class Installation:
 
     home: Path
     environment: dict[str, str]
-    command: tuple[str, ...] = (sys.executable, "-m", "commands.entry")
+    command: tuple[str, ...] = COMMAND
     folder: Path = ROOT
     running: list["Running"] = field(default_factory=list)
 
     def run(self, *arguments: str, seconds: float = 900) -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""
+        if self.command == COMMAND:
+            return run_command(arguments, self.environment, seconds=seconds)
         return subprocess.run(
             [*self.command, *arguments],
             cwd=self.folder,

@@ -8,13 +8,17 @@ from footfall.catalogue.state import unknown
 from footfall.store import LocalStore
 from footfall.verify import verify_bucket
 
+#: Lines that a slow machine has more of.
+PROGRESS = re.compile(r"  \d+ of 48 hours, ")
+
 
 def test_two_days_of_traffic_arrive_in_verified_files(installation):
     done = installation.run("demo", "--no-serve")
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "every event that was acknowledged is in a verified file" in done.stdout
-    assert len(done.stdout.splitlines()) < 80, "it fits on two screens; the list of files is in a file"
+    said = [line for line in done.stdout.splitlines() if not PROGRESS.match(line)]
+    assert len(said) < 75, "it fits on two screens; the list of files is in a file"
     listed = Path(re.search(r"^each with its sha256: (.+)$", done.stdout, re.MULTILINE)[1]).read_text()
     for client in ("agency", "demo"):
         seen = verify_bucket(LocalStore(installation.home / "buckets" / client))

@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 import pytest
-from support.frozen_state import NEXT_HOUR, FrozenState, unpack
+from support.frozen_state import NEXT_HOUR, FrozenState, rebuilt
 
 from commands.demo.delivered import files
 from footfall.store import LocalStore
@@ -78,8 +78,7 @@ class Machines:
 @pytest.fixture(scope="module")
 def machines(tmp_path_factory):
     folder = tmp_path_factory.mktemp("machines")
-    first = unpack(folder / "first")
-    first.rebuild()
+    first = rebuilt(tmp_path_factory, folder / "first")
     clients = first.folder / "clients" / "demo.yaml"
     clients.write_text(clients.read_text() + HASHED)
     first.ship_the_spool()

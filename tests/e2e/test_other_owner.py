@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import yaml
-from support.frozen_state import NEXT_HOUR, FrozenState, unpack
+from support.frozen_state import NEXT_HOUR, FrozenState, rebuilt
 from support.orchestration_builders import event, land
 
 from commands.demo.delivered import files
@@ -52,8 +52,7 @@ class Story:
 
 @pytest.fixture(scope="module")
 def story(tmp_path_factory):
-    state = unpack(tmp_path_factory.mktemp("owner"))
-    state.rebuild()
+    state = rebuilt(tmp_path_factory, tmp_path_factory.mktemp("owner"))
     story = Story(state, objects(state, "agency"))
     lake = LocalStore(state.home / "lake")
     lines = [

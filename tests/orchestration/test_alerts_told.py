@@ -4,16 +4,14 @@ import json
 import os
 import re
 import shutil
-import subprocess
-import sys
 import time
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import dagster as dg
 import pytest
 from support.delivering import with_receipts
 from support.orchestration_builders import add_event, warehouse
+from support.preloaded import run_command
 from support.receiver import receiver
 from support.s3_server import s3_server
 
@@ -29,7 +27,6 @@ from orchestration.delivery.progress import IngestedHours
 from orchestration.loading import build_defs
 from orchestration.modelling.project import prepare
 
-ROOT = Path(__file__).resolve().parents[2]
 CLIENT = """\
 client_id: {name}
 name: {name}
@@ -215,12 +212,7 @@ def test_a_replay_that_sends_again_what_a_bucket_lost_is_not_overdue(operator, t
 
     assert on_call.looks() == []
 
-    done = subprocess.run(
-        [sys.executable, "-m", "commands.entry", "deliveries", "replay"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
+    done = run_command(["deliveries", "replay"], os.environ)
     assert done.returncode == 1, done.stdout + done.stderr
     assert [each["kind"] for each in on_call.looks()] == ["delivery_failed"]
 

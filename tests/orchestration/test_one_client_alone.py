@@ -5,7 +5,7 @@ import re
 
 import duckdb
 import pytest
-from support.frozen_state import NEXT_HOUR, unpack
+from support.frozen_state import NEXT_HOUR, rebuilt
 
 from footfall import zones
 from footfall.clients import load_registry
@@ -44,8 +44,7 @@ def test_no_two_zones_have_one_name_in_dagster():
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory):
     """After a run over a warehouse in which one client left an unknown zone, and its file names one."""
-    state = unpack(tmp_path_factory.mktemp("one"))
-    state.rebuild()
+    state = rebuilt(tmp_path_factory, tmp_path_factory.mktemp("one"))
     with duckdb.connect(str(state.home / "warehouse.duckdb")) as connection:
         connection.execute("UPDATE ingest.sites SET timezone = 'localtime' WHERE client_id = 'agency'")
     agency = state.folder / "clients" / "agency.yaml"

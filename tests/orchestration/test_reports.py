@@ -7,9 +7,11 @@ import re
 from datetime import date, timedelta
 
 import pytest
-from support.reported import LAST, MONTHLY, NOVEMBER, OCTOBER, Reporting, live_through, put
+from support.reported import LAST, MONTHLY, NOVEMBER, OCTOBER, Reporting, live_through, note, put
 
+from footfall.access.day_notes import remove_day_note
 from footfall.brand import Brand
+from footfall.clients import Site
 from footfall.exports import Export
 from footfall.verify import verify_bucket
 from orchestration.delivery.log_writing import publish
@@ -137,6 +139,50 @@ def test_late_events_are_a_note_of_their_day(at):
     put(at.connection, "late_events", NOVEMBER[4], received_hour=LAST, events=20, after_the_day=12)
 
     assert "5 November 2026: 12 events came after the day had ended" in at.page(at.report())
+
+
+def test_a_note_on_a_day_of_it_makes_a_report_another_revision_and_its_removal_too(at):
+    at.report()
+
+    made = note(at, NOVEMBER[4], "Sale of <all> socks")
+    assert [start.date() for start in at.restated(MONTHLY, owner=at.owner)] == [NOVEMBER[0]]
+    noted = at.report()
+    page = at.page(noted)
+    remove_day_note(at.folder, "demo", "shop", made.id)
+    after = at.report()
+
+    assert "<li>5 November 2026: Sale of &lt;all&gt; socks</li>" in page
+    assert (noted.status, noted.revision, after.revision) == ("delivered", 2, 3)
+    assert "socks" not in at.page(after)
+
+
+def test_notes_on_other_days_and_of_other_clients_change_nothing(at):
+    at.report()
+
+    note(at, OCTOBER[30], "the month before")
+    note(at, LAST.date(), "the month after")
+    note(at, NOVEMBER[4], "another's", client_id="other")
+
+    assert at.restated(MONTHLY, owner=at.owner) == []
+    assert at.report().status == "unchanged"
+
+
+def test_of_several_sites_a_note_says_whose_it_is_and_the_page_whose_days_they_are(at):
+    blog = Site(site_id="blog", key="pk_blog_0000", domains=["b.example"], timezone="America/New_York")
+    at.owner = at.owner.model_copy(update={"sites": [*at.owner.sites, blog]})
+    live_through(at.connection, NOVEMBER[0], 5, site="blog")
+    note(at, NOVEMBER[4], "Sale")
+    note(at, NOVEMBER[5], "Post", site_id="blog")
+
+    page = at.page(at.report())
+    split = at.report(MONTHLY.model_copy(update={"name": "split", "split": "site"}))
+    pages = {file.site: at.page(split, n) for n, file in enumerate(split.files)}
+
+    assert "5 November 2026: shop: Sale" in page and "6 November 2026: blog: Post" in page
+    assert "Days are those of each site: shop Europe/Berlin, blog America/New_York." in page
+    assert "Days are those of America/New_York." in pages["blog"]
+    assert "6 November 2026: Post" in pages["blog"] and "Sale" not in pages["blog"]
+    assert "5 November 2026: Sale" in pages["shop"] and "Post" not in pages["shop"]
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,15 @@
 from datetime import timedelta
 
 import pytest
-from support.orchestration_builders import event, land
+from support.orchestration_builders import event, land, refused
 from support.retaining import DAY, START, Dies, Keeping, Mortal, hours_of
 
 from footfall.hours import HOUR
+from footfall.tombstones import Tombstone, add, load_key
 
 #: A day on which something is received, every so many days.
 EVERY = 16
+ANNA = "a" * 32
 
 
 @pytest.fixture
@@ -130,3 +132,38 @@ def test_rows_whose_lines_are_gone_stay_through_a_new_warehouse(keeping):
         "SELECT object_key FROM ingest.objects WHERE lines <> kept + duplicates + quarantined"
     )
     assert uneven.fetchall() == []
+
+
+def test_rows_whose_lines_are_gone_lose_an_erased_person_and_nobody_else(keeping):
+    """By whichever ingest comes next, on a new machine too, and whatever retention does meanwhile."""
+    hours = hours_of((30, 70, 88))
+    for hour in hours:
+        who = [
+            event(f"anna-{hour:%Y%m%d}", hour, client_id="goes", visitor_id=ANNA, consent=2, session="s" * 9)
+        ]
+        bad = refused(ANNA.encode() + b" was here", hour).replace(b'"demo"', b'"goes"')
+        land(keeping.lake, hour, *who, bad, event(f"anna-of-others-{hour:%d}", hour, client_id="keeps"))
+        keeping.receive(hour)
+    keeping.now = _at(89)
+    keeping.retain()
+    names = "event_id, client_id, visitor_id"
+    others = [row for row in keeping.rows("events/", names) if row[2] != ANNA]
+    assert {hour for name, hour in keeping.lines() if name == "goes"} == set(hours[1:])
+
+    key = load_key(keeping.folder, make=True)
+    stone = Tombstone("goes", "visitor", key.digest("goes", "visitor", ANNA), "e1", key.name, hours[1])
+    add(keeping.folder, keeping.lake, [stone])
+    counts = [keeping.ingest(hour)[0] for hour in hours]
+
+    assert [each.is_conserved for each in counts] == [True, True, True]
+    of_her = [row for row in keeping.rows("events/", names) if row[2] == ANNA]
+    assert [row[0] for row in of_her] == [f"anna-{hours[2]:%Y%m%d}"]  # what she did after it
+    assert [row for row in keeping.rows("events/", names) if row[2] != ANNA] == others
+    bodies = [row for row in keeping.rows("quarantine/", "received_hour, body") if row[1] and ANNA in row[1]]
+    assert [hour for hour, _ in bodies] == [hours[2]]
+    rows = keeping.rows("events/", names)
+    for table in ("hour_files", "event_index", "quarantine", "receipts", "hours", "objects"):
+        keeping.database.execute(f"DELETE FROM ingest.{table}")
+    for hour in hours:
+        keeping.ingest(hour)
+    assert keeping.rows("events/", names) == rows

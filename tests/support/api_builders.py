@@ -67,6 +67,10 @@ def two_clients() -> list[dict[str, Any]]:
     ]
 
 
+def place(row: dict[str, Any]) -> tuple[datetime, str, int]:
+    return datetime.fromisoformat(row["period_start"]), row["export"], row["revision"]
+
+
 class FakeInstallation(FakeErasures):
     """Ledger, registry, alerts and Dagster as rows in memory; remembers what it was asked to do."""
 
@@ -78,15 +82,29 @@ class FakeInstallation(FakeErasures):
         self.of_alerts: list[dict[str, Any]] = []
         self.is_away = False
 
-    def deliveries(self, client_id, export, start, end):
+    def deliveries(self, client_id, export, start, end, *, before=None, limit):
         found = [
             row
             for row in self.rows.get(client_id, [])
             if export in (None, row["export"])
             and (start is None or row["period_start"] >= start.isoformat())
             and (end is None or row["period_start"] < end.isoformat())
+            and (before is None or place(row) < before)
         ]
-        return sorted(found, key=lambda row: (row["period_start"], row["export"]), reverse=True)
+        return sorted(found, key=place, reverse=True)[:limit]
+
+    def standing(self, client_id, export):
+        found = [row for row in self.rows.get(client_id, []) if row["export"] == export]
+        done = [row for row in found if row["state"] in ("committed", "notified")]
+        newest = max(done, key=lambda row: row["period_start"], default={})
+        waiting = [row for row in found if row["state"] in ("planned", "rendered")]
+        return {
+            "delivered": len(done),
+            "newest": newest.get("period_start"),
+            "newest_committed_at": newest.get("committed_at"),
+            "waiting": len(waiting),
+            "problems": sorted({row["error"] for row in waiting if row["error"]}),
+        }
 
     def manifest(self, client_id, export, _start, _revision):
         return self.manifests.get((client_id, export))
@@ -190,9 +208,6 @@ def an_alert(key="delivery_failing:one:events", client_id="one", **more):
     }
 
 
-_TERMS = Terms(single_days=35, grace=timedelta(hours=2))
-
-
 def _warehouse():
     """A warehouse in which every published table is empty and no hour is ingested."""
     database = open_database()
@@ -249,6 +264,7 @@ class Api:
         self.now = NOW
         self.app = build_app(self.service)
         self.port = 0
+        self.terms = Terms(single_days=35, grace=timedelta(hours=2))
 
     def write(self, document: dict[str, Any]) -> None:
         path = self.folder / "clients" / f"{document['client_id']}.yaml"
@@ -274,17 +290,17 @@ class Api:
             self.lake,
             client_id,
             self.settings.cache_of(client_id),
-            _TERMS,
+            self.terms,
             datetime.now(UTC),
         )
         self.service.tables.forget()
 
-    def publish_all(self, tables: dict[str, list[dict[str, Any]]], client_id: str = "one") -> None:
-        """Publish several tables at once."""
-        database = self._warehouses.setdefault(client_id, _warehouse())
+    def publish_all(self, tables: dict[str, list[dict[str, Any]]], client_id: str, end: datetime) -> None:
+        """Publish several tables at once, ingest having come up to a moment."""
+        database = self._warehouses[client_id] = _warehouse()
         for table, rows in tables.items():
             table_of(database, table, client_id, rows)
-        self._publish(client_id)
+        self.reach(client_id, end)
 
     def publish_sessions(self, rows: list[dict[str, Any]], client_id: str = "one") -> None:
         """Publish sessions, and the reports that are made of them."""

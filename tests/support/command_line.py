@@ -3,11 +3,10 @@
 import os
 import socket
 import subprocess
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from support.preloaded import ROOT, run_command
 
 
 @dataclass
@@ -33,15 +32,7 @@ class CommandLine:
 
     def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""
-        return subprocess.run(
-            [sys.executable, "-m", "commands.cli", *arguments],
-            cwd=ROOT,
-            env=self.environment(),
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
+        return run_command(arguments, self.environment())
 
 
 def command_line(home: Path) -> CommandLine:

@@ -6,7 +6,9 @@ executed on any in-memory database. What that proves of SQL, `test_incremental_e
 for fewer orders, with dbt itself.
 """
 
+import pickle
 import re
+import shutil
 import warnings
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
@@ -17,10 +19,12 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import pytest
+from support.once import once
 from support.stored_events import events_as_a_table
 
 from footfall.zones import clock, zone_days
 from orchestration.ingest.schema import create_statements
+from orchestration.modelling.project import prepare
 
 with warnings.catch_warnings():
     # dbt's own dependencies use names that Python and click have deprecated; nothing we could change.
@@ -31,6 +35,8 @@ with warnings.catch_warnings():
 PROJECT = Path(__file__).parents[2] / "dbt_project"
 #: A window that no data lies in; its text is replaced by the window that is meant.
 PLACE_OF_WINDOW = ("1900-01-01T00:00:00Z", "1900-01-01T01:00:00Z")
+#: What dbt keeps of what it has parsed.
+PARSED = "partial_parse.msgpack"
 INT_EVENTS = "int_events_sessionised"
 
 
@@ -51,7 +57,7 @@ def hour_text(moment: datetime) -> str:
 
 
 class Dbt:
-    """dbt in this process, on one warehouse file. Parses once: each command is given what was parsed."""
+    """dbt in this process, on one warehouse file. What `make setup` parsed is not parsed again."""
 
     def __init__(self, folder: Path) -> None:
         self.warehouse = folder / "warehouse.duckdb"
@@ -70,7 +76,12 @@ class Dbt:
             warnings.simplefilter("ignore", ResourceWarning)
             fixed = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT), "--quiet"]
             if arguments[0] != "parse" and self._parsed is None:
-                self._parsed = dbtRunner().invoke(["parse", *fixed]).result
+                self.target.mkdir(parents=True, exist_ok=True)
+                shutil.copy(prepare(self.target) / PARSED, self.target / PARSED)
+                with pytest.MonkeyPatch.context() as as_prepared:
+                    # For another warehouse than the one it knows, dbt parses all anew.
+                    as_prepared.delenv("FOOTFALL_WAREHOUSE")
+                    self._parsed = dbtRunner().invoke(["parse", *fixed]).result
             try:
                 return dbtRunner(manifest=self._parsed).invoke([*arguments, *fixed])
             finally:
@@ -203,7 +214,17 @@ class Models:
         connection.execute(self._read_touched)
 
 
-def compiled_models(dbt: Dbt) -> Models:
+def compiled_models(dbt: Dbt, factory: pytest.TempPathFactory) -> Models:
+    """The models as `dbt` ran them, which it does once in a session."""
+
+    def keep(folder: Path) -> None:
+        (folder / "models.pickle").write_bytes(pickle.dumps(_compiled(dbt)))
+
+    made: Models = pickle.loads((once(factory, "models", keep) / "models.pickle").read_bytes())
+    return made
+
+
+def _compiled(dbt: Dbt) -> Models:
     """Let dbt run everything, on a warehouse of its own."""
     dbt.fresh_warehouse()
     first = dbt.must("build", "--exclude-resource-type", "unit_test", "test")

@@ -8,6 +8,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import pyarrow as pa
 import uvicorn
+from streamlit.components.v2.component_manager import BidiComponentManager
+from streamlit.runtime import Runtime
 from streamlit.testing.v1 import AppTest
 from support.api_builders import Api, a_delivery, a_domain, an_alert
 from support.mart_rows import reports_of
@@ -18,10 +20,14 @@ from dashboard.house import House, open_house
 from dashboard.links import share_secret
 from dashboard.parts import OPEN
 from footfall.access.dashboard import new_share
+from orchestration.modelling.publishing.client import Terms
 
 #: Days of the state; the last of them is not final.
 DAYS = 40
 LAST = date(2026, 11, 20)
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+#: Those that are installed are looked for by each AppTest anew, in every package; there are none.
+_COMPONENTS = BidiComponentManager()
 _SOURCES = (
     ("Organic Search", "Google", "organic", None),
     ("Direct", "(direct)", "(none)", None),
@@ -36,6 +42,12 @@ _PLACES = (
     ("BR", "São Paulo", "São Paulo"),
 )
 _DEVICES = (("desktop", "Firefox", "Linux"), ("mobile", "Safari", "iOS"), ("mobile", "Chrome", "Android"))
+_STEPS = (
+    ("consent", "tier2", 47),
+    ("kept", "", 47),
+    ("quarantined", "bad_json", 1),
+    ("received", "", 50),
+)
 _PAGES = ("/", "/pricing", "/blog/a-post", "/basket", "/thanks")
 
 
@@ -180,7 +192,7 @@ def _more(sessions: list[dict]) -> dict[str, list[dict]]:
         ],
         "quality_daily": [
             {**at, "step": step, "detail": detail, "lines": lines}
-            for step, detail, lines in (("received", "", 50), ("kept", "", 47), ("bad", "bad_json", 1))
+            for step, detail, lines in _STEPS
         ],
         "consent_daily": [{**at, "consent_tier": 2, "events": 40, "page_views": 20, "sessions": 10}],
         "visitors": [],
@@ -192,7 +204,10 @@ class Dashboard:
 
     def __init__(self, folder, **settings: str) -> None:
         self.api = Api(folder, **settings)
+        # Months in one file each: a file a day is for others to test.
+        self.api.terms = Terms(single_days=1, grace=timedelta(hours=2))
         self.service = self.api.service
+        self._seen: dict[str, AppTest] = {}
         self.door = Door("open")
         self.secret = share_secret(self.api.settings)
         self.canary = {"one": "/only-of-one", "two": "/only-of-two"}
@@ -206,13 +221,11 @@ class Dashboard:
             made = {"sessions": sessions, "page_views": _views(sessions), "daily_metrics": _days(sessions)}
             for table, rows in {**made, **reports_of("one", sessions), **_more(sessions)}.items():
                 tables.setdefault(table, []).extend(rows)
-        self.api.publish_all(tables, "one")
+        self.api.publish_all(tables, "one", NOON)
         of_two = [{**row, "landing_page": self.canary["two"]} for row in _sessions("two", 3)]
-        self.api.publish_all(
-            {"sessions": of_two, "daily_metrics": _days(of_two), **reports_of("two", of_two)}, "two"
-        )
+        two = {"sessions": of_two, "daily_metrics": _days(of_two), **reports_of("two", of_two)}
+        self.api.publish_all(two, "two", NOON)
         for client in ("one", "two"):
-            self.api.reach(client, datetime(2026, 11, 20, 12, tzinfo=UTC))
             self.api.installation.rows[client] = [
                 a_delivery(start=f"2026-11-20T{hour:02d}:00:00.000Z", committed_at="2026-11-20T11:05:00.000Z")
                 for hour in range(10)
@@ -240,13 +253,22 @@ class Dashboard:
             expires_at=now + timedelta(days=days),
         )[1]
 
-    def look(self, page: str = "overview", **query) -> AppTest:
-        """Whoever is at the door opens a page."""
+    def look(self, page: str = "overview", user: dict | None = None, **query) -> AppTest:
+        """Whoever is at the door opens a page. `user`: what a provider said of them."""
         self.open()
         test = AppTest.from_file(HERE / "main.py", default_timeout=120)
+        test._bidi_component_manager = _COMPONENTS
+        test.user = user or {}
         test.query_params.update(query)
         test.session_state[OPEN] = page
         return test.run()
+
+    def seen(self, page: str) -> AppTest:
+        """A page as whoever sits at this machine sees it, to be read only: opened once."""
+        if page not in self._seen:
+            self.door = Door("open")
+            self._seen[page] = self.look(page)
+        return self._seen[page]
 
     def close(self) -> None:
         self.service.close()
@@ -285,9 +307,8 @@ def values_of(test: AppTest) -> list[dict]:
 
 
 @contextmanager
-def served_dashboard(folder, **settings: str):
-    """The dashboard on a free port of this machine; a process has one."""
-    made = Dashboard(folder, **settings).fill()
+def served_dashboard(made: Dashboard):
+    """The dashboard on a free port of this machine: its address. A process has one."""
     config = uvicorn.Config(
         build_app(made.service), host="127.0.0.1", port=0, log_config=None, access_log=False
     )
@@ -300,8 +321,11 @@ def served_dashboard(folder, **settings: str):
         time.sleep(0.01)
     port = server.servers[0].sockets[0].getsockname()[1]
     try:
-        yield made, f"http://127.0.0.1:{port}"
+        yield f"http://127.0.0.1:{port}"
     finally:
+        sessions = [each.session for each in Runtime.instance()._session_mgr.list_sessions()]
         server.should_exit = True
         thread.join(60)
-        made.close()
+        # A session whose script ran to the last leaves its loop open, and Python warns of that at some time.
+        for session in sessions:
+            session._script_event_loop.close()

@@ -74,24 +74,27 @@ def lines_of(name, hour, first, *, client="acme", **more):
 
 
 class Home:
-    """A home below a folder. `people`: whose lines it gets."""
+    """A home below a folder. `people`: whose lines it gets. `first`: its first hour. `rule`: what acme's
+    client file has at its end.
+    """
 
-    def __init__(self, folder, people=("anna", "bert")):
-        self.folder, self.people = folder, people
+    def __init__(self, folder, people=("anna", "bert"), *, first=HOUR, rule=""):
+        self.folder, self.people, self.first = folder, people, first
         clients = folder / "clients"
         clients.mkdir(parents=True)
         for client in ("acme", "beta"):
-            (clients / f"{client}.yaml").write_text(CLIENT.format(client=client))
+            text = CLIENT.format(client=client) + (rule if client == "acme" else "")
+            (clients / f"{client}.yaml").write_text(text)
         self.home = folder / "home"
         for client in ("acme", "beta"):
             (self.home / "buckets" / client).mkdir(parents=True)
         environ = {"FOOTFALL_HOME": str(self.home), "FOOTFALL_CLIENTS": str(clients)}
         self.environ = {**os.environ, **environ}
         self.settings = Settings.from_environ(environ)
-        (self.home / "first_hour").write_text(f"{HOUR - ONE:%Y-%m-%dT%H}\n")
+        (self.home / "first_hour").write_text(f"{first - ONE:%Y-%m-%dT%H}\n")
         take_up(self.home)
         self.lake = Lake.of(self.settings).store()
-        settled(self.home, self.lake, partial(registry_of, self.settings), HOUR)
+        settled(self.home, self.lake, partial(registry_of, self.settings), first)
 
     def land(self, hour, *, minute=5, origin="c1-1-1"):
         """An hour's object, with the lines of whoever is told of here."""
@@ -125,9 +128,8 @@ class Home:
             began["previous_visitor_id"] = HASH
             land(self.lake, hour, refused_line, before, json.dumps(began).encode(), origin="c1-2-1")
 
-    def run(self, start, end, *, is_live=False):
-        """Ingest, model, publish and deliver the hours of [start, end), as a run does."""
-        hours = [start + n * ONE for n in range(int((end - start) / ONE))]
+    def run(self, *hours, live=()):
+        """Ingest, model, publish and deliver these hours, as a run does; of those in `live` parts, too."""
         at, lake = Installation(self.settings), Lake.of(self.settings)
         files, store = lake.files(), lake.store()
         warehouse = Warehouse(database=str(self.settings.warehouse))
@@ -145,19 +147,33 @@ class Home:
             for client in at.registry.clients:
                 cache = self.settings.cache_of(client.client_id)
                 publish_client(connection, store, client.client_id, cache, terms, at.desk.now())
-            ingested = IngestedHours.read(connection, HOUR - ONE)
-            orders = []
-            for client in at.registry.clients:
-                for export in client.exports:
-                    some = [client.calendar(export).at(hour) for hour in hours]
-                    if is_live and export.is_live:
-                        parts = tuple(part for each in some for part in each.parts(30))
-                        orders.append(Order(client, export.parts(), parts))
-                for export in client.exports:
-                    calendar = client.calendar(export)
-                    orders.append(Order(client, export, tuple({calendar.at(hour) for hour in hours})))
-            for report in deliver_all(connection, orders, at.places, at.ledger, at.desk, ingested):
-                assert not report.failed, report.failed
+            self._deliver(at, connection, hours, live)
+
+    def correct(self, hour):
+        """Tell Anna's events of an hour otherwise, and deliver it once more."""
+        at, warehouse = Installation(self.settings), Warehouse(database=str(self.settings.warehouse))
+        with warehouse.connect(*at.desk.folders) as connection:
+            connection.execute(
+                "UPDATE intermediate.int_events_sessionised SET title = 'corrected' "
+                "WHERE received_hour = ? AND visitor_id = ?",
+                [hour, ANNA],
+            )
+            self._deliver(at, connection, [hour], ())
+
+    def _deliver(self, at, connection, hours, live):
+        ingested = IngestedHours.read(connection, self.first - ONE)
+        orders = []
+        for client in at.registry.clients:
+            for export in client.exports:
+                some = [client.calendar(export).at(hour) for hour in live]
+                if some and export.is_live:
+                    parts = tuple(part for each in some for part in each.parts(30))
+                    orders.append(Order(client, export.parts(), parts))
+            for export in client.exports:
+                calendar = client.calendar(export)
+                orders.append(Order(client, export, tuple({calendar.at(hour) for hour in hours})))
+        for report in deliver_all(connection, orders, at.places, at.ledger, at.desk, ingested):
+            assert not report.failed, report.failed
 
     def plant(self):
         """The person where a run leaves nobody for long: slices, artefacts, logs, waiting files."""
@@ -177,12 +193,12 @@ class Home:
             return connection.execute(query).fetchall()
 
     def newest(self, client="acme"):
-        """(export, period) → sha256 of the files of the newest revision, but of parts of hours."""
+        """(export, period) → number and sha256 of files of the newest revision, but of parts of hours."""
         ledger = Installation(self.settings).ledger
         found = {}
         for row in ledger.all("WHERE client_id = ?", (client,)):
             if row.is_delivered and not row.export.endswith(".live"):
-                found[row.export, row.period_start] = [file.sha256 for file in row.files]
+                found[row.export, row.period_start] = row.revision, [file.sha256 for file in row.files]
         return found
 
 

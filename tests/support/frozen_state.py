@@ -1,16 +1,19 @@
 """The state of an earlier version (tests/fixtures/frozen_state), unpacked, and the commands on it."""
 
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 from support.collectors import free_port
+from support.once import once
+from support.preloaded import ROOT, run_command
 from support.waiting import PATIENCE, wait_until
 
-ROOT = Path(__file__).resolve().parents[2]
 PACKED = ROOT / "tests" / "fixtures" / "frozen_state" / "state.tar.xz"
 #: The first hour that is not run yet: what is in it lies in the lake and in the spool.
 NEXT_HOUR = ("2026-11-29T13", "2026-11-29T14")
@@ -41,15 +44,7 @@ class FrozenState:
 
     def footfall(self, *arguments: str, seconds: float = 600) -> "subprocess.CompletedProcess[str]":
         """Run a command to its end, which comes within so many seconds."""
-        return subprocess.run(
-            [sys.executable, "-m", "commands.entry", *arguments],
-            cwd=ROOT,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=seconds,
-            check=False,
-        )
+        return run_command(arguments, self.environment, seconds=seconds)
 
     def rebuild(self) -> None:
         """Make the models anew, whose columns have changed since: what the list of changes asks for."""
@@ -75,4 +70,11 @@ def unpack(folder: Path) -> FrozenState:
     """The state as it was left, below `folder`."""
     with tarfile.open(PACKED) as packed:
         packed.extractall(folder, filter="data")
+    return FrozenState(folder)
+
+
+def rebuilt(factory: pytest.TempPathFactory, folder: Path) -> FrozenState:
+    """The state below `folder` after its models were made anew, which takes a while."""
+    made = once(factory, "frozen-rebuilt", lambda place: unpack(place).rebuild())
+    shutil.copytree(made, folder, symlinks=True, dirs_exist_ok=True)
     return FrozenState(folder)

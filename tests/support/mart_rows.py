@@ -3,6 +3,7 @@
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 
 from footfall.described import table_columns
 
@@ -27,6 +28,8 @@ DEFAULTS: dict[str, dict[str, Any]] = {
 }
 
 
+#: Rows from which on they are given as a table.
+MANY = 100
 #: Reports of sessions → their dimensions, as SQL says them.
 _REPORTS = {
     "sources_daily": {
@@ -66,18 +69,28 @@ def table_of(database, table, client_id, rows):
     assert set(used) <= set(columns), set(used) - set(columns)
     if given:
         names = ", ".join(f'"{each}"' for each in used)
+        if len(given) > MANY:
+            _insert_many(database, table, names, [{name: row.get(name) for name in used} for row in given])
+            return
         marks = ", ".join(["(" + ", ".join("?" * len(used)) + ")"] * len(given))
         values = [row.get(name) for row in given for name in used]
         database.execute(f'INSERT INTO "{table}" ({names}) VALUES {marks}', values)
 
 
+def _insert_many(database, table, names, rows):
+    """So many at once: a value each as a parameter takes seconds. Each column has values of one type."""
+    database.register("rows_of_a_test", pa.Table.from_pylist(rows))
+    database.execute(f'INSERT INTO "{table}" ({names}) SELECT {names} FROM rows_of_a_test')
+    database.unregister("rows_of_a_test")
+
+
 def reports_of(client_id, sessions):
     """The reports that are made of sessions: name → rows."""
     made = {}
-    for report, dimensions in _REPORTS.items():
-        with duckdb.connect() as database:
-            table_of(database, "sessions", client_id, sessions)
+    with duckdb.connect() as database:
+        table_of(database, "sessions", client_id, sessions)
+        for report, dimensions in _REPORTS.items():
             found = database.execute(_COUNTED.format(groups=", ".join(dimensions.values()))).fetchall()
-        names = ("site_id", "date", *dimensions, *_OF_SESSIONS)
-        made[report] = [dict(zip(names, row, strict=True)) for row in found]
+            names = ("site_id", "date", *dimensions, *_OF_SESSIONS)
+            made[report] = [dict(zip(names, row, strict=True)) for row in found]
     return made

@@ -7,6 +7,7 @@ from support.delivering import Setting
 from support.orchestration_builders import client
 from support.publishing import mart_warehouse
 
+from footfall.access.day_notes import DayNote, add_day_note
 from footfall.exports import Export
 from footfall.hours import between
 from orchestration.delivery.progress import IngestedHours
@@ -49,6 +50,13 @@ def live_through(connection, day, sessions, site="shop", page="/", **names):
         connection, "pages_daily", day, site,
         page=page, page_views=3 * sessions, entrances=sessions, exits=sessions,
     )  # fmt: skip
+
+
+def note(at, day, said, client_id="demo", site_id="shop") -> DayNote:
+    """What somebody wrote on a day, in the state folder of a setting."""
+    return add_day_note(
+        at.folder, client_id=client_id, site_id=site_id, day=day, text=said, by="anna", now=LAST
+    )
 
 
 def shop_warehouse():

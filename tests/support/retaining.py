@@ -14,6 +14,7 @@ from footfall.hours import HOUR
 from footfall.retention.rules import Retention
 from footfall.sql import open_database
 from footfall.store import LocalStore
+from footfall.tombstones import in_force
 from orchestration.delivery.desk import Desk
 from orchestration.delivery.ledger import Ledger
 from orchestration.ingest.hour import ingest_hours
@@ -80,8 +81,11 @@ class Keeping:
         land(self.lake, hour, *lines, bad, origin=origin)
         self.ingest(hour)
 
+    def stones(self):
+        return in_force(self.folder, self.lake)
+
     def ingest(self, hour):
-        ingest_hours(self.database, self.lake, [hour], self.registry)
+        return ingest_hours(self.database, self.lake, [hour], self.registry, stones=self.stones())
 
     def retain(self, lake=None):
         @contextmanager
@@ -100,6 +104,7 @@ class Keeping:
             lambda _windows: None,
             lambda: None,
             self.folder / "first_hour",
+            self.stones,
         )
         return {each.client_id: each for each in retain(house)}
 

@@ -1,0 +1,43 @@
+"""A question that needs more memory than a client has: one clear answer, no byte on disk; the next works."""
+
+import uuid
+from datetime import date, timedelta
+
+from support.api_builders import served
+
+DAYS = [date(2026, 11, 14) + timedelta(days=n) for n in range(6)]
+EACH = 20_000
+
+
+def publish(api):
+    """Sessions whose pages are all different, so that groups and sorts are as large as the table."""
+    rows = [
+        {
+            "session_id": f"{day}-{n}",
+            "visitor_id": uuid.UUID(int=n).hex * 4,
+            "landing_page": f"/{day}/{n}/" + "x" * 200,
+            "date": day,
+        }
+        for day in DAYS
+        for n in range(EACH)
+    ]
+    api.publish("sessions", rows)
+
+
+def test_a_question_that_would_spill_is_refused_with_what_to_do_and_the_next_is_answered(tmp_path):
+    with served(tmp_path, FOOTFALL_API_QUERY_BYTES=str(32 << 20)) as api:
+        publish(api)
+        before = {path for path in tmp_path.rglob("*") if path.is_file()}
+
+        large = api.query(
+            metrics=["visitors", "sessions"],
+            dimensions=["visit:entry_page", "time:day"],
+            date_range=[f"{DAYS[0]}", f"{DAYS[-1]}"],
+        )
+        small = api.query(metrics=["sessions"], date_range=[f"{DAYS[0]}", f"{DAYS[0]}"])
+
+    assert (large.status, large.json["code"]) == (413, "too_large")
+    assert large.json["detail"] == "it takes more than 32 MB of memory"
+    assert "fewer days" in large.json["todo"]
+    assert small.status == 200
+    assert {path for path in tmp_path.rglob("*") if path.is_file()} - before == set()
