@@ -101,7 +101,9 @@ def _rendered(
         value = variables.get(name, otherwise)
         return value if isinstance(value, str) else value()
 
-    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)
+    environment = jinja2.Environment(
+        undefined=jinja2.StrictUndefined, autoescape=False, extensions=["jinja2.ext.do"]
+    )
     made = environment.from_string(_macros() + template)
     rendered = made.render(
         adapter={"dispatch": jinja2.pass_context(dispatched)},
