@@ -102,7 +102,10 @@ class Installation(Protocol):
         reason: str,
         acting: Acting,
     ) -> Row:
-        """Begin an erasure of whom these (kind, id) name. Returns what `erasures` says of it."""
+        """Begin an erasure of whom these (kind, id) name. Returns what `erasures` says of it.
+
+        Raises Refusal while somebody holds the client's data.
+        """
         ...
 
     def erasures(self, client_id: str) -> list[Row]:

@@ -40,6 +40,7 @@ CODES: Mapping[str, tuple[int, str, str]] = {
         "Not to be had together",
         "Ask for fewer metrics or dimensions at once, or by day.",
     ),
+    "held": (409, "Held", "Have the hold released, or tell the person why it is kept."),
     "not_decided": (409, "Not in this state", "Read the detail: what is there does not allow it now."),
     "key_reused": (
         409,

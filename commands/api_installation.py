@@ -191,7 +191,7 @@ class HereInstallation:
         # Whose hours a hold keeps the job finds out; one of the client's whole data is an answer now.
         whole = [each for each in holds_against(self._settings, client.client_id, ()) if each.since is None]
         if whole:
-            raise FootfallError(refusal(whole))
+            raise Refusal("held", refusal(whole))
         book = ErasureBook(self._settings.home)
         begun = book.begin(
             unresolved(client.client_id, asked, is_linked=is_linked),

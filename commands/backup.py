@@ -17,7 +17,7 @@ from commands.forgetting import put_hashes, remember
 from commands.state import with_state
 from footfall.catalogue.state import HOME, LAKE, Keep, Kind, Place, is_passing
 from footfall.clients import registry_of
-from footfall.durable import BrokenState, known_version, open_lake
+from footfall.durable import BrokenState, found_versions, open_lake
 from footfall.errors import FootfallError
 from footfall.keys import digest_in
 from footfall.locations import folder, location
@@ -49,7 +49,7 @@ def backup(settings: Settings, url: str, *, lake: bool = False) -> int:
     if not settings.home.is_dir():
         raise FootfallError(f"there is no installation in {settings.home}; set FOOTFALL_HOME")
     snapshots, beside = stores(url, settings.s3_endpoint)
-    _require_own_place(settings, snapshots.url(""), beside.url(""))
+    require_own_place(settings, snapshots.url(""), beside.url(""))
     signer = load_signer(settings.home / "keys")
     require_private(snapshots)
     source = open_lake(settings.lake, settings.s3_endpoint)
@@ -70,7 +70,8 @@ def backup(settings: Settings, url: str, *, lake: bool = False) -> int:
     if lake:  # after the ledger: whatever it says was delivered is of objects that are copied now
         require_private(beside)
         said["objects"], copied, damaged = _copy_lake(source, beside)
-    versions = {place.name: known_version(place.name) for place in HOME if _has_version(place)}
+    found = found_versions(settings.home)
+    versions = {place.name: found.get(place.name, 0) for place in HOME if _has_version(place)}
     writer.finish(signer, versions, said)
     # So that an erasure finds it, and a restore of an earlier snapshot beside it knows who was erased.
     remember(settings.home, url)
@@ -91,7 +92,7 @@ def _has_version(place: Place) -> bool:
     return place.keep is Keep.BACKUP and (place.has_version or place.kind is Kind.SQLITE)
 
 
-def _require_own_place(settings: Settings, *urls: str) -> None:
+def require_own_place(settings: Settings, *urls: str) -> None:
     """Raise FootfallError where a backup would lie in what it is a backup of, or in what others read."""
     taken = {"the state folder, and is lost with it": folder(settings.home)}
     for what, url in (("the lake", settings.lake), ("the backup bucket", settings.backup)):

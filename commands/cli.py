@@ -52,6 +52,7 @@ SECTIONS: Mapping[str, Mapping[str, str]] = {
         "privacy": "persons: erase, export, hold; what is kept and how long",
         "audit": "who did and looked at what: list, export, verify",
         "backup": "what must not be lost, as a snapshot, while all runs",
+        "upgrade": "the state of an earlier release, after a backup",
         "restore": "a snapshot of `backup` into an empty state folder",
         "completion": "the script that completes all this in bash, zsh or fish",
     },

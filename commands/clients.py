@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 import click
 
@@ -41,7 +42,8 @@ def _clients(settings: Settings, schema: bool) -> int:
     for client_id, history in registry.histories.items():
         for each in history.identities:
             if each.ended_at:
-                print(f"ended      {each.name}: on {each.ended_at:%Y-%m-%d %H:%M} UTC; {each.last}")
+                how = "handed over" if each.is_handed_over else "ended     "
+                print(f"{how} {each.name}: on {each.ended_at:%Y-%m-%d %H:%M} UTC; {each.last}")
         if history.current and not (settings.clients / f"{client_id}.yaml").exists():
             print(f"no file    {history.name}: the id is its own until `footfall clients end {client_id}`")
     for mistake in registry.mistakes:
@@ -104,6 +106,40 @@ def end(settings: Settings, client_id: str, gives_up: bool) -> int:
     from commands import owners
 
     return owners.end(settings, client_id, gives_up=gives_up)
+
+
+@command.command()
+@click.argument("client_id", metavar="ID", type=CLIENT)
+@click.argument("url")
+@with_installation
+def handoff(settings: Settings, client_id: str, url: str) -> int:
+    """Write a bundle by which another installation goes on with a client, and end it here.
+
+    URL is a new folder, file:///folder or s3://bucket/prefix. Said again into another one, it writes what
+    came here since.
+    """
+    from commands.handoff import handoff as give
+
+    return give(settings, client_id, url)
+
+
+# Not with_state: taking up would write into the folder, which must be empty.
+@command.command()
+@click.argument("client_id", metavar="ID")
+@click.argument("url")
+@click.option(
+    "--key", type=click.Path(path_type=Path), metavar="PEM", help="Public key that must have signed it."
+)
+@with_settings
+def take(settings: Settings, client_id: str, url: str, key: Path | None) -> int:
+    """Go on with a client from a bundle of `handoff`, in an installation of its own.
+
+    URL is what `footfall clients handoff` was given. The state folder, the lake and the folder of client
+    files must be new; a later bundle is added to what is there.
+    """
+    from commands.take_over import take as begin
+
+    return begin(settings, client_id, url, key=key)
 
 
 @command.command()

@@ -1,6 +1,7 @@
 """`footfall dashboard`: the pages alone, and who may see them. `footfall up` starts it beside the rest."""
 
 import getpass
+import os
 from datetime import UTC, datetime, timedelta
 
 import click
@@ -11,6 +12,7 @@ from commands.state import with_state
 from footfall.access import audit, dashboard
 from footfall.access.dashboard import Grant
 from footfall.clients import Client, registry_of
+from footfall.environments import require_safe
 from footfall.errors import FootfallError
 from footfall.settings import Settings
 
@@ -26,6 +28,7 @@ def command(context: click.Context) -> int | None:
 def _serve(settings: Settings) -> int:
     if not settings.dashboard_port:
         raise FootfallError("FOOTFALL_DASHBOARD_PORT is 0, which is no port to listen on")
+    require_safe(settings, os.environ)
     require_free_port(settings.dashboard_host, settings.dashboard_port, "FOOTFALL_DASHBOARD_PORT")
     from commands.api_installation import HereInstallation
     from dashboard.serving import serve

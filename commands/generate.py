@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 from api.app import openapi_document
@@ -39,6 +40,12 @@ MADE: Mapping[str, Callable[[str], str]] = {
     "docs/architecture.md": _parts({"state": documents.state, "state-of-lake": documents.state_of_lake}),
     "docs/delivery.md": _parts({"datasets": documents.datasets, "formats": documents.formats}),
     "docs/enrichment.md": _parts({"enrichable": documents.enrichable_fields}),
+    "docs/handing-over.md": _parts(
+        {
+            f"handing-over-{name}": partial(documents.handing_over_of, name)
+            for name in ("home", "lake", "beside")
+        }
+    ),
     "docs/manifest.schema.json": documents.manifest_schema,
     "docs/migration.md": _parts({"exports": exports_table}),
     "docs/operations.md": _parts({"backup": documents.backup}),

@@ -30,8 +30,8 @@ _SHORTEST_DAY = 23 * HOUR
 
 def moved(settings: Settings, client_id: str) -> int:
     """The same owner has other sites and buckets: its identity takes them. Returns the exit code."""
-    lake, at = _entered(settings)
-    history = _history(at, client_id)
+    lake, at = entered(settings)
+    history = history_of(at, client_id)
     client = at.registry.client(history.name)
     if client is None or history.name not in at.registry.stopped:
         raise FootfallError(f"{client_id} waits for no decision; `footfall clients` shows who does")
@@ -39,7 +39,7 @@ def moved(settings: Settings, client_id: str) -> int:
     change(
         settings.home,
         history.client_id,
-        lambda found: _unless_newer(found, history).with_file(Had.of(client), now),
+        lambda found: unless_newer(found, history).with_file(Had.of(client), now),
     )
     synchronise(settings.home, lake)
     print(f"{history.name} has moved: {Had.of(client)}")
@@ -50,8 +50,8 @@ def moved(settings: Settings, client_id: str) -> int:
 
 def end(settings: Settings, client_id: str, *, gives_up: bool) -> int:
     """The owner's time is over: nothing more is delivered, and the id is free. Returns the exit code."""
-    lake, at = _entered(settings)
-    history = _history(at, client_id)
+    lake, at = entered(settings)
+    history = history_of(at, client_id)
     current = history.current
     if current is None:
         raise FootfallError(f"{client_id} has ended, and no file of that id came since")
@@ -67,7 +67,7 @@ def end(settings: Settings, client_id: str, *, gives_up: bool) -> int:
         )
         return 1
     since, now = _since(at, history), datetime.now(UTC)
-    change(settings.home, history.client_id, lambda found: _ended(_unless_newer(found, history), client, now))
+    change(settings.home, history.client_id, lambda found: _ended(unless_newer(found, history), client, now))
     synchronise(settings.home, lake)
     for row in unfinished:  # those that are no deliveries are notices that nobody took
         at.ledger.record(row, states.SUPERSEDED if row.is_open else row.state, hold="", next_at=None)
@@ -81,14 +81,14 @@ def end(settings: Settings, client_id: str, *, gives_up: bool) -> int:
     return 0
 
 
-def _entered(settings: Settings) -> tuple[ObjectStore, Installation]:
+def entered(settings: Settings) -> tuple[ObjectStore, Installation]:
     """The lake, which must answer for a decision to be taken, and the installation as it knows it."""
     lake = open_lake(settings.lake, settings.s3_endpoint)
     synchronise(settings.home, lake)
     return lake, Installation(settings)
 
 
-def _history(at: Installation, client_id: str) -> History:
+def history_of(at: Installation, client_id: str) -> History:
     history = at.registry.histories.get(written_id(client_id))
     if history is None:
         known = ", ".join(sorted(at.registry.histories)) or "none yet"
@@ -115,7 +115,7 @@ def _file_of_another(settings: Settings, at: Installation, history: History) -> 
     return client
 
 
-def _unless_newer(found: History, seen: History) -> History:
+def unless_newer(found: History, seen: History) -> History:
     if found.version != seen.version:
         raise FootfallError(f"{seen.client_id} was changed meanwhile; say it again")
     return found

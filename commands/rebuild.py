@@ -24,12 +24,17 @@ from footfall.sql import scratch
     metavar="N",
     help="Events of a piece, 2000000 unless told; each million takes up to 3 GB of memory.",
 )
-@with_installation
-def command(settings: Settings, events: int | None) -> int:
+def command(events: int | None) -> int:
     """Make every model anew, piece by piece, beside the warehouse, which stays as it is until all is made.
 
     Runs wait for it. What the exports would now say differently is delivered as revisions by the next run.
     """
+    return rebuild_all(events)
+
+
+@with_installation
+def rebuild_all(settings: Settings, events: int | None = None) -> int:
+    """Make every model of the installation anew. Returns the exit code."""
     return run_apart(dict(os.environ), lambda: _rebuild(settings, events))
 
 
@@ -39,6 +44,7 @@ def _rebuild(settings: Settings, events: int | None) -> int:
     from orchestration.modelling.frozen import take_up
     from orchestration.modelling.project import prepare
     from orchestration.modelling.rebuild import PIECE, rebuild
+    from orchestration.modelling.untouched import WHOLE_BUILD, WINDOWED_BUILD, note_built
     from orchestration.resources.lake import Lake
     from orchestration.resources.warehouse import Warehouse
 
@@ -60,6 +66,9 @@ def _rebuild(settings: Settings, events: int | None) -> int:
         with warehouse.exclusive():
             target, known = settings.home / "dbt" / "rebuild", prepare(settings.home, say)
             rebuild(settings.warehouse, target, say, events or PIECE, known, files)
+        with warehouse.connect() as connection:
+            for build in (WINDOWED_BUILD, WHOLE_BUILD):
+                note_built(connection, build, known.name)
     except FootfallError as error:
         print(f"footfall rebuild: {error}", file=sys.stderr)
         return 1

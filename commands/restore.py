@@ -64,9 +64,9 @@ def restore(
 ) -> int:
     """Put a snapshot back, or leave everything as it is. Returns the exit code. Raises FootfallError."""
     url = address_of(url)
-    _require_empty(settings)
+    require_empty(settings)
     snapshots, beside = stores(url, settings.s3_endpoint)
-    snapshot = read(snapshots, _chosen(snapshots, at), _trusted(key))
+    snapshot = read(snapshots, _chosen(snapshots, at), trusted_of(key))
     for name, version in snapshot.versions.items():
         known = known_version(name) if name in STEPS or name in FILE_STEPS else 0
         require_known(name, snapshots.url(f"{snapshot.name}/"), version, known)
@@ -87,7 +87,7 @@ def restore(
         put_back, damaged = _put_back_lake(beside, lake, snapshot, stones) if wants_lake else (0, [])
         if put_back and stones:
             _forget_carried(lake, staging / OF_HOME / "keys", stones)
-        _put_in_place(staging / OF_HOME, settings.home)
+        put_in_place(staging / OF_HOME, settings.home)
         for source, target in theirs:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(source.read_bytes())
@@ -113,7 +113,7 @@ def restore(
     return 1 if damaged else 0
 
 
-def _require_empty(settings: Settings) -> None:
+def require_empty(settings: Settings) -> None:
     home = settings.home
     kind = remote_here(home)
     if kind is not None:
@@ -140,7 +140,7 @@ def _chosen(snapshots: ObjectStore, at: str | None) -> str:
     return at or whole[-1]
 
 
-def _trusted(key: Path | None) -> dict[str, bytes] | None:
+def trusted_of(key: Path | None) -> dict[str, bytes] | None:
     if key is None:
         return None
     try:
@@ -245,7 +245,7 @@ def _client_files(settings: Settings, staging: Path, keeps: bool) -> list[tuple[
     return wanted
 
 
-def _put_in_place(restored: Path, home: Path) -> None:
+def put_in_place(restored: Path, home: Path) -> None:
     """At once where the folder is new; else entry by entry, what is most precious first."""
     if not home.exists() or not any(home.iterdir()):
         if home.exists():

@@ -1,7 +1,6 @@
 """The process: uvicorn on one port, ended by a signal."""
 
 import logging
-import sys
 
 import uvicorn
 
@@ -9,17 +8,28 @@ from api.installation import Installation
 from api.service import Service
 from api.serving import DRAIN_SECONDS, lake_of
 from dashboard.app import build_app
+from footfall import logs
 from footfall.settings import Settings
+
+_TEXT = "%(asctime)s %(levelname)s %(message)s"
+
+
+def _take_over_logs() -> None:
+    """Streamlit gives its loggers, and uvicorn's, a form of their own: all is said in one."""
+    for each in logging.root.manager.loggerDict.values():
+        if isinstance(each, logging.Logger) and each.name.startswith(("streamlit", "uvicorn", "websockets")):
+            each.handlers.clear()
+            each.propagate = True
 
 
 def serve(settings: Settings, installation: Installation) -> None:
     """Show pages until a signal comes. Raises FootfallError where it cannot begin."""
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr, force=True
-    )
+    logs.configure(settings.log_format, "dashboard", level=settings.log_level, text=_TEXT)
     service = Service(settings, lake_of(settings), installation)
+    app = build_app(service)
+    _take_over_logs()
     config = uvicorn.Config(
-        build_app(service),
+        app,
         host=settings.dashboard_host,
         port=settings.dashboard_port,
         log_config=None,
@@ -31,5 +41,7 @@ def serve(settings: Settings, installation: Installation) -> None:
     )
     try:
         uvicorn.Server(config).run()
+    except KeyboardInterrupt:
+        pass  # it has drained, and was told to end
     finally:
         service.close()

@@ -48,6 +48,12 @@ FILE_STEPS: Mapping[str, tuple[Callable[[Path], None], ...]] = {
     name: (_FIRST_FILE_STEPS.get(name, _nothing), *_LATER_FILE_STEPS.get(name, ()))
     for name in state.versioned()
 }
+#: (Name, version) → what the step to that version does, for `footfall upgrade`; the first only gives one.
+DOES: Mapping[tuple[str, int], str] = {
+    ("ledger.sqlite", 2): "pages of buckets are looked at once more, to be known in the logs",
+    ("warehouse.duckdb", 2): "events go to the lake alone, an index of them stays",
+    ("identities", 1): "an identity for each client that was in force, under its id",
+}
 #: Version of the lake: how its keys and objects are made.
 LAKE = 1
 VERSIONS_FILE = "versions.json"
@@ -95,6 +101,17 @@ def require_known_state(home: Path) -> None:
     for name in STEPS:
         if name.endswith(".sqlite") and (home / name).exists():
             require_known(name, home / name, _user_version(name, home / name), known_version(name))
+
+
+def found_versions(home: Path) -> dict[str, int]:
+    """Name → the version that a file or folder of a state folder says, of those that are there or were.
+
+    Not of the warehouse, which says its own when it is opened. Raises FootfallError, BrokenState.
+    """
+    said = _read_versions(home)
+    files = {name: said.get(name, 0) for name in FILE_STEPS if name in said or (home / name).exists()}
+    databases = [name for name in STEPS if name.endswith(".sqlite") and (home / name).exists()]
+    return files | {name: _user_version(name, home / name) for name in databases}
 
 
 def take_up(home: Path) -> bool:

@@ -10,8 +10,11 @@ from dotenv.parser import parse_stream
 from footfall.errors import FootfallError
 from footfall.settings import VARIABLES
 
-#: Read by the dbt project; Footfall itself sets them (dbt_project/profiles.yml).
-OF_DBT = ("FOOTFALL_WAREHOUSE", "FOOTFALL_WINDOW_START", "FOOTFALL_WINDOW_END", "FOOTFALL_HOUR_FILES")
+#: Read by the dbt project; Footfall itself sets those of its warehouse (dbt_project/profiles.yml).
+OF_DBT = (
+    *("FOOTFALL_WAREHOUSE", "FOOTFALL_WINDOW_START", "FOOTFALL_WINDOW_END", "FOOTFALL_HOUR_FILES"),
+    *("FOOTFALL_SPARK_REMOTE", "FOOTFALL_SPARK_TABLES"),
+)
 #: How alike a name must be to one of ours to be taken for it, 0 to 1, where it does not begin as ours do.
 _LIKENESS = 0.85
 #: The same where it does begin so, which is half of a short name.

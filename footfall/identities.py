@@ -63,7 +63,8 @@ class Had:
 @dataclass(frozen=True)
 class Identity:
     """One owner of an id. `last`: what it had when it was last delivered to, or at first; `sites`: the ids of
-    all sites it ever had, by which what a collector wrote is told apart.
+    all sites it ever had, by which what a collector wrote is told apart. `is_handed_over`: another
+    installation goes on with it since it ended here.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Identity:
     last: Had = Had()
     sites: frozenset[str] = frozenset()
     ended_at: datetime | None = None
+    is_handed_over: bool = False
 
     def with_file(self, had: Had) -> Self:
         """The same owner with what its file names now."""
@@ -108,10 +110,22 @@ class History:
             return self.changed(*self.identities, Identity(self.name, now).with_file(had))
         return self.changed(*self.identities[:-1], current.with_file(had))
 
-    def ended(self, now: datetime) -> "History":
+    def ended(self, now: datetime, *, is_handed_over: bool = False) -> "History":
         """The next version, in which the current identity has ended."""
         assert self.current is not None, "there is one to end"
-        return self.changed(*self.identities[:-1], replace(self.current, ended_at=now))
+        over = replace(self.current, ended_at=now, is_handed_over=is_handed_over)
+        return self.changed(*self.identities[:-1], over)
+
+    def handed_over(self, had: Had, home: Path) -> Identity | None:
+        """The identity that was handed over, where a file of the id still names what it had."""
+        last = self.identities[-1] if self.identities else None
+        is_it = last is not None and last.is_handed_over and last.last.has_in_common(had, home)
+        return last if is_it else None
+
+    def alone(self) -> "History":
+        """The same without what owners before the last one had: what another installation may know."""
+        before = (Identity(each.name, each.made_at, ended_at=each.ended_at) for each in self.identities[:-1])
+        return History(self.client_id, self.version, (*before, *self.identities[-1:]))
 
     def as_document(self) -> dict[str, Any]:
         """As it is stored, without its signature."""
@@ -123,6 +137,7 @@ class History:
                     "identity": each.name,
                     "made_at": _written(each.made_at),
                     "ended_at": _written(each.ended_at) if each.ended_at else None,
+                    **({"handed_over": True} if each.is_handed_over else {}),
                     "sites": sorted(each.sites),
                     "last": {
                         "sites": [{"site_id": s, "key": key} for s, key in sorted(each.last.sites)],
@@ -154,6 +169,7 @@ def _identity(document: Mapping[str, Any]) -> Identity:
         ),
         frozenset(document["sites"]),
         datetime.fromisoformat(ended_at) if ended_at else None,
+        document.get("handed_over") is True,
     )
 
 

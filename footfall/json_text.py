@@ -23,6 +23,8 @@ _decode_string = msgspec.json.Decoder(str).decode
 
 def is_utf8(raw: bytes) -> bool:
     """Whether all of it is UTF-8."""
+    if raw.isascii():
+        return True
     try:
         raw.decode()
     except UnicodeDecodeError:

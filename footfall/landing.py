@@ -15,21 +15,20 @@ from footfall.store import ObjectStore, put_once
 REFUSED = "refused line"
 
 
-class _Line(msgspec.Struct):
+class _Line(msgspec.Struct, gc=False):
     kind: str
     type: str = ""
 
 
-_decode = msgspec.json.Decoder(_Line).decode
+_decode_lines = msgspec.json.Decoder(_Line).decode_lines
 
 
 def count_stored(content: bytes) -> Counter[str]:
     """Event type, or REFUSED → how many of the newline-terminated stored lines are that."""
-    counts: Counter[str] = Counter()
-    for text in content.removesuffix(b"\n").split(b"\n") if content else ():
-        line = _decode(text)
-        counts[REFUSED if line.kind == "refused" else line.type] += 1
-    return counts
+    found = _decode_lines(content)
+    if len(found) != content.count(b"\n") + (not content.endswith(b"\n") and bool(content)):
+        raise msgspec.DecodeError("a line that is not one stored line")
+    return Counter([REFUSED if line.kind == "refused" else line.type for line in found])
 
 
 def land(

@@ -29,6 +29,13 @@ def identified(registry: "Registry", home: Path) -> "Registry":
     for client in registry.clients:
         history = histories.get(client.client_id, History(client.client_id))
         current, had = history.current, Had.of(client)
+        gone = history.handed_over(had, home) if current is None else None
+        if gone is not None:
+            stopped[history.name] = (
+                f"{gone.name} was handed over to another installation on {gone.ended_at:%Y-%m-%d %H:%M} UTC, "
+                f"so nothing is delivered; remove clients/{client.client_id}.yaml. What came here since then "
+                f"goes there by `footfall clients handoff {client.client_id} URL` once more"
+            )
         if current is not None and not current.last.has_in_common(had, home):
             stopped[history.name] = (
                 f"clients/{client.client_id}.yaml has no site and no bucket of those that "

@@ -8,13 +8,14 @@ a name, a host or a path, does not matter. Other addresses stay: nobody can tell
 import ipaddress
 import re
 import unicodedata
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import unquote
 
 from footfall.address import USUAL_FOUR
 from footfall.json_text import quoted, rewrite
-from footfall.scrub_base64 import in_base64, needles
+from footfall.scrub_base64 import decoded_runs, in_base64, needles
 from footfall.scrub_encodings import rewrite_decoded
 
 _REDACTED = "redacted-address"
@@ -27,12 +28,17 @@ _UNSEEN = "\u00ad\u200b-\u200d\u2060\ufeff"
 _BESIDE = rf"[\s+{_UNSEEN}]?"
 _SEPARATOR = rf"(?:{_BESIDE}[\[(]?(?:[._,;:/+·-]|dot|&(?:#46|#x2e|period);|\\{{1,4}}x2e)[\])]?{_BESIDE}|\s)"
 #: Percent signs and JSON escapes behind which digits and letters hide, and those behind which separators do.
+_ESCAPES = (
+    rb"\\u(?:0025|005c|003|004[1-9a-f]|006[1-9a-f]|005[0-9a]|007[0-9a]|00ad|00b[2379]|0[69]|200[b-d]"
+    rb"|2024|2060|20[78]|24[6-9]|d835|fe|ff|3002)"
+)
 _HIDDEN = re.compile(
     rb"%(?:25){0,8}(?:3[0-9]|[46][1-9a-f]|[57][0-9a]|5c|ef|e0|d9|db|e3%(?:25){0,8}80"
     rb"|26%(?:25){0,8}23|26period|c2%(?:25){0,8}(?:ad|b[2379])"
     rb"|e2%(?:25){0,8}(?:8[12]|91|80%(?:25){0,8}(?:8[b-d]|a4))|f0%(?:25){0,8}9d)"
-    rb"|\\u(?:0025|005c|003|004[1-9a-f]|006[1-9a-f]|005[0-9a]|007[0-9a]|00ad|00b[2379]|0[69]|200[b-d]|2024|2060|20[78]|24[6-9]|d835|fe|ff|3002)"
+    rb"|" + _ESCAPES
 )
+_HIDDEN_BY_ESCAPES = re.compile(_ESCAPES)
 _HIDDEN_SEPARATORS = re.compile(
     rb"%(?:25){0,8}(?:2[0b-f]|3[ab]|5[bdf])|\\{1,16}u00(?:2[0b-f]|3[ab]|5[bdf])|\\{1,16}x2e|&#(?:46|x2e);|&period;"
 )
@@ -130,17 +136,34 @@ _BASE64_OF_BYTES = re.compile(
 @lru_cache(maxsize=1 << 15)
 def look(text: str) -> Look:
     """What `may_say` asks of a text."""
-    stored = quoted(text).encode("utf-8", "surrogateescape")
-    may_hide = not text.isascii() and bool(
-        _STRANGE.search(stored.translate(None, _ASCII).decode("utf-8", "replace"))
-    )
-    if "%" in text or "&" in text or "\\" in text:
-        lower = stored.lower()
-        may_hide = may_hide or bool(_HIDDEN.search(lower)) or b"%2b" in lower or b"%2f" in lower
-        stored = _HIDDEN_SEPARATORS.sub(b"", lower)
-    may_hide = may_hide or bool(_BASE64_OF_TEXT.search(text) or _BASE64_OF_BYTES.search(text))
-    digits = stored.translate(_LOWER, _NOT_HEXADECIMAL)
+    may_hide = False
+    digits = b""
+    for each in _decodings(text):
+        stored = quoted(each).encode("utf-8", "surrogateescape")
+        may_hide = may_hide or (not each.isascii() and _is_strange(stored))
+        if "%" in each or "&" in each or "\\" in each:
+            stored = stored.lower()
+            may_hide = may_hide or _HIDDEN_BY_ESCAPES.search(stored) is not None
+            stored = _HIDDEN_SEPARATORS.sub(b"", stored)
+        digits += stored.translate(_LOWER, _NOT_HEXADECIMAL)
+        for held in decoded_runs(each, (_BASE64_OF_TEXT, _BASE64_OF_BYTES)):
+            may_hide = may_hide or "\\" in each  # what stands escaped beside base64 may belong to it
+            read = _HIDDEN_SEPARATORS.sub(b"", held.lower()) + held.hex().encode()
+            digits += read.translate(_LOWER, _NOT_HEXADECIMAL)
     return Look(may_hide, digits.translate(None, _NOT_DECIMAL).decode(), digits.decode())
+
+
+def _is_strange(stored: bytes) -> bool:
+    return _STRANGE.search(stored.translate(None, _ASCII).decode("utf-8", "replace")) is not None
+
+
+def _decodings(text: str) -> Iterator[str]:
+    """A text, and what its percent signs make of it, as often as one stands behind another."""
+    yield text
+    for _ in range(_DECODINGS):
+        if "%" not in text or (decoded := unquote(text)) == text:
+            return
+        yield (text := decoded)
 
 
 @lru_cache(maxsize=1 << 14)
@@ -198,9 +221,7 @@ class _Own:
             if _HIDDEN.search(stored):
                 return True
             stored = _HIDDEN_SEPARATORS.sub(b"", stored)
-        if not stored.isascii() and _STRANGE.search(
-            stored.translate(None, _ASCII).decode("utf-8", "replace")
-        ):
+        if not stored.isascii() and _is_strange(stored):
             return True
         for needle in self._needles:
             if needle in written:

@@ -51,6 +51,21 @@ def in_base64(text: str, addresses: Sequence[Address], pattern: re.Pattern[str],
     return _RUN.sub(change, text)
 
 
+def decoded_runs(text: str, looks: Sequence[re.Pattern[str]]) -> Iterator[bytes]:
+    """Whatever `in_base64` could find something in: each run, from each of its first four characters on.
+
+    `looks`: one of them is in every run that holds something.
+    """
+    for run in _RUN.findall(text):
+        if not any(each.search(run) for each in looks):
+            continue
+        held = run.translate(_STANDARD).rstrip("=")
+        for begin in range(min(4, len(held))):
+            part = held[begin:]
+            part = part[: len(part) - (len(part) % 4 == 1)]
+            yield base64.b64decode(part + "=" * (-len(part) % 4))
+
+
 @lru_cache(maxsize=512)
 def _looks(address: Address) -> tuple[tuple[str, int], ...]:
     """Each look of its texts: what is sure of it, and how many characters of the group stand before that."""

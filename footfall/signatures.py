@@ -31,8 +31,10 @@ from footfall.whole_files import written_beside
 class Signer:
     """The key of one installation."""
 
-    def __init__(self, key: Ed25519PrivateKey) -> None:
+    def __init__(self, key: Ed25519PrivateKey, given: Mapping[str, str] | None = None) -> None:
+        """`given`: purpose → secret, of a client who was taken over, as the key before derived it."""
         self._key = key
+        self._given = given or {}
         self.public_pem = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
         self.key_id = key_id(self.public_pem)
 
@@ -48,6 +50,8 @@ class Signer:
 
     def derived(self, purpose: str) -> str:
         """A secret of 32 hex digits for one purpose, always the same for this key."""
+        if purpose in self._given:
+            return self._given[purpose]
         seed = self._key.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())
         return hmac.new(seed, purpose.encode(), hashlib.sha256).hexdigest()[:32]
 
@@ -69,6 +73,7 @@ def load_signer(folder: Path) -> Signer:
         if not path.exists():
             _make(path)
         key = load_pem_private_key(path.read_bytes(), None)
+        given = _given(folder / GIVEN)
     except (OSError, ValueError, UnsupportedAlgorithm) as error:
         raise FootfallError(
             f"the signing key {path} cannot be used ({error}); put it back from your backup, or move it away "
@@ -76,12 +81,22 @@ def load_signer(folder: Path) -> Signer:
         ) from None
     if not isinstance(key, Ed25519PrivateKey):
         raise FootfallError(f"{path} is no Ed25519 key")
-    signer = Signer(key)
+    signer = Signer(key, given)
     try:
         _remember(folder, signer.key_id, signer.public_pem)
     except OSError:
         pass  # a folder that may only be read; a person puts keys there
     return signer
+
+
+def _given(path: Path) -> dict[str, str]:
+    """Raises OSError, ValueError."""
+    if not path.exists():
+        return {}
+    found = json.loads(path.read_bytes())
+    if not isinstance(found, dict):
+        raise ValueError(f"{path.name} is damaged")
+    return {str(purpose): str(secret) for purpose, secret in found.items()}
 
 
 def _remember(folder: Path, name: str, public_pem: bytes) -> None:
@@ -173,6 +188,8 @@ def public_key(pem: bytes) -> tuple[str, bytes]:
     return key_id(pem), pem
 
 
+#: Beside the key: secrets of clients who were taken over from another installation, by purpose.
+GIVEN = "taken-over.json"
 #: Folder of the public halves of every key that ever signed here, beside the key.
 PUBLIC = "public"
 

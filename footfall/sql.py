@@ -183,11 +183,11 @@ def confine(connection: duckdb.DuckDBPyConnection, *folders: Path) -> None:
 
 
 @contextmanager
-def confined(prefix: str) -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
+def confined(prefix: str, **settings: str) -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
     """A database in memory, in UTC, and the one folder it may use, which is gone behind the block."""
     with (
         TemporaryDirectory(prefix=prefix) as made,
-        open_database(temp_directory=f"{made}/spill") as connection,
+        open_database(is_read_only=False, temp_directory=f"{made}/spill", **settings) as connection,
     ):
         run(connection, "SET TimeZone = 'UTC'")
         confine(connection, Path(made))

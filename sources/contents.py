@@ -92,7 +92,9 @@ def examined(path: Path, *, max_bytes: int | None = None, max_lines: int | None 
             headers.update(dict.fromkeys(_HEADER.findall(rest + piece)))
         rest = (piece[end - 1 :] if end else rest + piece)[:MAX_LINE_BYTES]
         size += len(piece)
-        lines += piece.count(b"\n") + piece.count(b"\r") - piece.count(b"\r\n")
+        lines += piece.count(b"\n")
+        if b"\r" in piece:
+            lines += piece.count(b"\r") - piece.count(b"\r\n")
         has_nul = has_nul or b"\0" in piece
         if len(head) < HEAD_BYTES:
             head += piece[: HEAD_BYTES - len(head)]
@@ -196,10 +198,13 @@ def line_chunks(
 
 def _cut(text: bytes, longest: int) -> bytes:
     """The same lines, of which none is longer."""
-    lines = text.split(b"\n")
-    if max(map(len, lines)) <= longest:
-        return text
-    return b"\n".join(line[: longest + 1] for line in lines)
+    end = 0
+    while end < len(text):
+        # The last line end that is not too far from the one before.
+        end = text.rfind(b"\n", end, end + longest + 1) + 1
+        if not end:
+            return b"\n".join(line[: longest + 1] for line in text.split(b"\n"))
+    return text
 
 
 def content_pieces(path: Path, *, is_plain_read: bool = True) -> Iterator[bytes]:

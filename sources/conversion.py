@@ -45,15 +45,17 @@ from sources.request_lines import (
     PageRule,
     clean_hosts,
     request_ids,
-    stored_line,
+    stored_lines,
 )
 from sources.requests import TOO_LARGE, begin, judge
-from sources.staged_hours import StagedHours, runs_of
+from sources.staged_hours import StagedHours, in_order, runs_of
 from sources.temporary_tables import make_table
 from sources.visitor_turns import VisitorTurns
 
 #: Bytes of lines that are converted together. Higher: fewer statements, and ten times as much more memory.
 PIECE_BYTES = 8 << 20
+#: Visitors of earlier pieces that are remembered, a few hundred bytes each.
+MOST_KNOWN_VISITORS = 1 << 15
 #: Bad lines, in bytes, that are held until a good one says what hour it is.
 MAX_WAITING_BYTES = 32 << 20
 
@@ -137,6 +139,7 @@ class Conversion:
         self._bad = BadLines(self._staged, receiver.client, receiver.site, form)
         self._repeated = RepeatedLines(folder)
         self._signs: dict[str, Signs] = {}
+        self._known_visitors: dict[tuple[int, str, str], tuple[str | None, str]] = {}
         self._turns = VisitorTurns(receiver.client, receiver.site, receiver.salts)
         self._default_host = next(
             (domain for domain in receiver.site.domains if not domain.startswith("*.")), None
@@ -219,6 +222,24 @@ class Conversion:
         rows = run(
             self._connection, "SELECT DISTINCT turn, address, coalesce(agent, '') FROM turned_requests"
         ).fetchall()
+        known = self._known_visitors
+        if len(known) > MOST_KNOWN_VISITORS:
+            known.clear()
+        self._look_at_visitors([row for row in rows if row not in known])
+        make_table(
+            self._connection,
+            "visitors",
+            {
+                "turn": ([row[0] for row in rows], pa.int64()),
+                "whose": [row[1] for row in rows],
+                "written": [row[2] for row in rows],
+                "visitor_id": [known[row][0] for row in rows],
+                "user_agent_json": [known[row][1] for row in rows],
+            },
+        )
+
+    def _look_at_visitors(self, rows: list[tuple[int, str, str]]) -> None:
+        """Remember the visitor id and the agent as JSON of each (turn, address, agent as written)."""
         site, tier = self._to.site, self._to.site.consent_default
         read = user_agent if self._form.writing == "percent" else str
         agents = {written: read(written) for written in {row[2] for row in rows}}
@@ -229,25 +250,13 @@ class Conversion:
             for written, agent in agents.items()
         }
         looks: dict[str, Look] = {written: look(text) for written, text in shown.items()}
-        make_table(
-            self._connection,
-            "visitors",
-            {
-                "turn": ([row[0] for row in rows], pa.int64()),
-                "whose": [row[1] for row in rows],
-                "written": [row[2] for row in rows],
-                "visitor_id": [
-                    self._turns.visitors(turn).of(site.site_id, address, agents[agent]) if tier else None
-                    for turn, address, agent in rows
-                ],
-                "user_agent_json": [
-                    without_own_address(shown[agent].encode(), address).decode()
-                    if may_say(looks[agent], self._signs[address])
-                    else shown[agent]
-                    for _, address, agent in rows
-                ],
-            },
-        )
+        for row in rows:
+            turn, address, agent = row
+            visitor = self._turns.visitors(turn).of(site.site_id, address, agents[agent]) if tier else None
+            text = shown[agent]
+            if may_say(looks[agent], self._signs[address]):
+                text = without_own_address(text.encode(), address).decode()
+            self._known_visitors[row] = (visitor, text)
 
     def _add_ids(self) -> None:
         """The temporary table `ids`; a file that an earlier version imported keeps its own."""
@@ -313,35 +322,39 @@ class Conversion:
 
     def _stage_requests(self) -> None:
         """Both events of each request, in the order of the log."""
-        reader = run(
+        lines = stored_lines(self._to.client, self._to.site, self._form)
+        page_view = lines.line("page_view")
+        found = run(
             self._connection,
             """
             WITH named AS (
-                SELECT requests.* EXCLUDE (request_id), clean_host, visitor_id, user_agent_json,
-                    ids.request_id, unnest({types}) AS type
+                SELECT CAST(epoch_ms(requested_at) // 3600000 AS BIGINT) AS hour, requests.object,
+                    requests.line_number, is_page_view, ids.request_id,
+                    {envelope} AS envelope, {event} AS event
                 FROM turned_requests AS requests
                 JOIN hosts ON hosts.written = coalesce(requests.host, '')
                 JOIN visitors ON visitors.turn = requests.turn
                     AND visitors.whose = requests.address AND visitors.written = coalesce(agent, '')
                 JOIN ids ON ids.object = requests.object AND ids.line_number = requests.line_number
-            ),
-            identified AS (
-                SELECT *, CASE WHEN starts_with(request_id, 'log-') THEN request_id
-                    ELSE concat(substr(type, 1, 4), '-', request_id) END AS event_id
-                FROM named
             )
-            SELECT CAST(epoch_ms(requested_at) // 3600000 AS BIGINT) AS hour, {line} || chr(10) AS text
-            FROM identified ORDER BY hour, object, line_number, type DESC
+            SELECT hour, object, line_number, {count} AS lines, {text} AS text FROM named
             """,
-            types=_TYPES if self._keeps_requests else sql("['page_view']"),
-            line=stored_line(self._to.client, self._to.site, self._form),
-        ).to_arrow_reader(1 << 14)
-        for batch in reader:
-            for hour, lines, count in runs_of(batch):
-                self._staged.add(hour, lines, count)
-
-
-_TYPES = sql("CASE WHEN is_page_view THEN ['request', 'page_view'] ELSE ['request'] END")
+            envelope=lines.envelope,
+            event=lines.event,
+            count=sql("CAST(1 + CAST(is_page_view AS INTEGER) AS BIGINT)")
+            if self._keeps_requests
+            else sql("CAST(1 AS BIGINT)"),
+            text=sql(
+                "concat({request}, CASE WHEN is_page_view THEN {page_view} END)",
+                request=lines.line("request"),
+                page_view=page_view,
+            )
+            if self._keeps_requests
+            else page_view,
+        ).to_arrow_table()
+        for batch in in_order(found).to_batches():
+            for hour, texts, count in runs_of(batch):
+                self._staged.add(hour, texts, count)
 
 
 @lru_cache(maxsize=4096)

@@ -49,11 +49,10 @@ def of_pattern(form: LogFormat, pattern: log_notation.Pattern, *, is_behind_sysl
     if is_behind_syslog:
         pattern = log_notation.behind_syslog(pattern)
     groups = [f"g{n}" for n in range(len(pattern.fields))]
-    source = sql(
-        "(SELECT *, regexp_extract(line, {pattern}, [{groups}]) AS cut FROM chunk)",
-        pattern=text(pattern.line),
-        groups=texts(groups),
+    whole = sql(
+        "regexp_extract(line, {pattern}, [{groups}])", pattern=text(pattern.line), groups=texts(groups)
     )
+    source = _by_stretches(pattern, groups, whole)
     found: dict[str, list[Sql]] = defaultdict(list)
     for group, field in zip(groups, pattern.fields, strict=True):
         value = sql("nullif(nullif(cut.{group}, ''), '-')", group=name(group))
@@ -73,6 +72,59 @@ def of_pattern(form: LogFormat, pattern: log_notation.Pattern, *, is_behind_sysl
     return Layout(form, source, _first(found), wrong, said)
 
 
+def _by_stretches(pattern: log_notation.Pattern, groups: Sequence[str], whole: Sql) -> Sql:
+    """The relation of lines with their `cut`: stretch by stretch where a line is usual, else as a whole.
+
+    A line with quotes in the usual number has no other way to be cut: each quote of the pattern is one of it.
+    """
+    if not pattern.usual:
+        return sql("(SELECT *, {whole} AS cut FROM chunk)", whole=whole)
+    ungiven = iter(groups)
+    found, values = [], []
+    count = len(pattern.usual)
+    is_usual = [sql("NOT contains(line, '\\')")]
+    for n, stretch in enumerate(pattern.usual, 1):
+        piece = sql("stretches[{n}]", n=number(n))
+        own = [next(ungiven) for _ in range(stretch.groups)]
+        if not stretch.pattern:
+            values += [sql("{group} := {piece}", group=name(own[0]), piece=piece)]
+        elif own:
+            at = name(f"s{n}")
+            cut = sql(
+                "regexp_extract({it}, {like}, [{groups}])",
+                it=piece,
+                like=text(stretch.pattern),
+                groups=texts(own),
+            )
+            found.append(sql("{cut} AS {at}", cut=cut, at=at))
+            is_usual.append(sql("{at}.{group} <> ''", at=at, group=name(own[0])))
+            values += [sql("{group} := {at}.{group}", group=name(each), at=at) for each in own]
+        elif n < count:
+            is_usual.append(sql("{piece} = {text}", piece=piece, text=text(stretch.pattern[1:-1])))
+    last = sql("stretches[{n}]", n=number(count))
+    if pattern.usual[-1].groups:
+        is_usual.append(sql("len(stretches) = {n}", n=number(count)))
+    elif pattern.may_have_more:
+        is_usual.append(
+            sql(
+                "(starts_with({last}, ' ') OR {last} = '' AND len(stretches) = {n})",
+                last=last,
+                n=number(count),
+            )
+        )
+    else:
+        is_usual.append(sql("{last} = '' AND len(stretches) = {n}", last=last, n=number(count)))
+    return sql(
+        "(SELECT * EXCLUDE (stretches), "
+        "CASE WHEN {is_usual} THEN struct_pack({values}) ELSE {whole} END AS cut "
+        "FROM (SELECT *, {found} FROM (SELECT *, string_split(line, '\"') AS stretches FROM chunk)))",
+        is_usual=joined(" AND ", is_usual),
+        values=joined(", ", values),
+        whole=whole,
+        found=joined(", ", found),
+    )
+
+
 _TIMES = ("clf", "iso", "seconds", "millis", "micros", "spoken", "clock")
 #: Fields in which a server escapes what it was sent.
 _WRITTEN = ("target", "url", "path", "query", "referrer", "agent", "host")
@@ -81,12 +133,18 @@ _WRITTEN = ("target", "url", "path", "query", "referrer", "agent", "host")
 @lru_cache(maxsize=64)
 def of_columns(form: LogFormat, columns: tuple[str, ...], delimiter: str) -> Layout:
     """The layout of lines whose columns (plain names) are separated by `delimiter`."""
-    source = sql("(SELECT *, string_split(line, {delimiter}) AS cut FROM chunk)", delimiter=text(delimiter))
+    # `trim` looks for blanks of every script; most lines have none at all.
+    source = sql(
+        "(SELECT *, string_split(line, {delimiter}) AS cut, strlen(line) <> length(line) "
+        "OR {delimiter} <> ' ' AND contains(line, ' ') AS is_loose FROM chunk)",
+        delimiter=text(delimiter),
+    )
     found: dict[str, list[Sql]] = defaultdict(list)
     for column, field in form.fields.items():
         if column in columns:
             cell = sql("cut[{n}]", n=number(columns.index(column) + 1))
-            found[field].append(_cell(form, field, cell))
+            trimmed = sql("CASE WHEN is_loose THEN trim({cell}) ELSE {cell} END", cell=cell)
+            found[field].append(_cell(form, field, trimmed))
     wrong = sql(
         "CASE WHEN len(cut) <> {n} THEN 'expected {n} columns, found ' || len(cut) END",
         n=number(len(columns)),
@@ -95,7 +153,7 @@ def of_columns(form: LogFormat, columns: tuple[str, ...], delimiter: str) -> Lay
 
 
 def _cell(form: LogFormat, field: str, value: Sql) -> Sql:
-    value = sql("nullif(trim({value}), '-')", value=value)
+    value = sql("nullif({value}, '-')", value=value)
     return (
         sql("replace({value}, '+', ' ')", value=value)
         if (form.writing, field) == ("plus", "agent")
@@ -109,7 +167,7 @@ def of_table(form: LogFormat, columns: Sequence[str]) -> Layout:
     plain = {plain_name(column): column for column in reversed(columns)}
     for column, field in form.fields.items():
         if (own := plain.get(plain_name(column))) is not None:
-            found[field].append(_cell(form, field, sql("CAST({column} AS VARCHAR)", column=name(own))))
+            found[field].append(_cell(form, field, sql("trim(CAST({column} AS VARCHAR))", column=name(own))))
     return Layout(form, sql("chunk"), _first(found), sql("NULL"), f"{form.name} as Parquet")
 
 

@@ -71,15 +71,31 @@ _PASSED: Mapping[str, str] = {
 
 
 @dataclass(frozen=True)
+class Stretch:
+    """What stands between two quotes of a usual line: a pattern of the whole of it with `groups` groups.
+
+    `pattern` empty: all of it is one field.
+    """
+
+    pattern: str
+    groups: int = 1
+
+
+@dataclass(frozen=True)
 class Pattern:
     """What cuts a line. `line`: the whole of it, from `^` to `$`; `fields`: what its groups are.
 
     `clock`: how the field of that name is written, in words of strftime.
+    `usual`: the same for lines in which nothing is odd, stretch by stretch, which RE2 reads in a third of the
+    time; empty where the notation is no row of words and quoted texts. What fits it has the same fields by
+    `line`, and no backslash. `may_have_more`: whether other fields may stand behind it.
     """
 
     line: str
     fields: tuple[str, ...]
     clock: str = ""
+    usual: tuple[Stretch, ...] = ()
+    may_have_more: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,8 +176,41 @@ def compiled(notation: str, words: Mapping[str, str], tail: str = "") -> Pattern
         added, added_fields = _joined(list(_pieces(tail, words)), tail)
         body, fields = f"{body}(?:{added})?", fields + added_fields
     # What has no quotes is no torn line of a format that has more.
-    more = ".*" if "agent" in fields else '[^"]*'
-    return Pattern(rf"^{body}(?:{_SPACE}{more})?$", tuple(fields), clock)
+    has_agent = "agent" in fields
+    more = ".*" if has_agent else '[^"]*'
+    usual = () if tail or clock else _usual(notation, words)
+    return Pattern(rf"^{body}(?:{_SPACE}{more})?$", tuple(fields), clock, usual, has_agent)
+
+
+#: Words of usual lines by what they mean, and what may stand between two. No word has a blank or a quote.
+_USUAL_WORDS: Mapping[str, str] = {
+    "address": r"([^\s,\"]+)", "status": r"(\d{1,3}|-)", "bytes": r"(\d+|-)", "clf": rf"\[({_CLF})\]",
+    "host": r"([^ \t]+)", "": r"[^ \t\[]+",
+}  # fmt: skip
+_USUAL_BETWEEN = (" ", " - ")
+_USUAL_REQUEST = r"^([A-Za-z]+) ([^ ]*) HTTP/[0-9.]+$"
+
+
+def _usual(notation: str, words: Mapping[str, str]) -> tuple[Stretch, ...]:
+    """The stretches of a notation like `$word - $word [$time] "$text" $word "$text"`; else none."""
+    meanings = {**APACHE, **OWN}
+    found = []
+    for number, between in enumerate(notation.split('"')):
+        pieces = _pieces(between.replace("[$time_local]", "$time_local"), words)
+        meant = [meanings.get(text, "") for is_field, text in pieces if is_field]
+        if number % 2:
+            if len(pieces) != 1 or not meant or meant[0] in ("", "clf", "spoken"):
+                return ()
+            is_request = meant[0] in ("request", "request_of_url")
+            found.append(Stretch(_USUAL_REQUEST, 2) if is_request else Stretch(""))
+            continue
+        if any(text not in _USUAL_BETWEEN for is_field, text in pieces if not is_field):
+            return ()
+        if any(each not in _USUAL_WORDS for each in meant):
+            return ()
+        parts = (_USUAL_WORDS[meanings.get(text, "")] if is_field else text for is_field, text in pieces)
+        found.append(Stretch(f"^{''.join(parts)}$", sum(each != "" for each in meant)))
+    return tuple(found) if len(found) > 1 else ()
 
 
 def behind_syslog(pattern: Pattern) -> Pattern:

@@ -68,14 +68,38 @@ class PageRule:
 USUAL_PAGES = PageRule()
 
 
-def stored_line(client: Client, site: Site, form: LogFormat) -> Sql:
-    """SQL for the stored line of an event (footfall.event) from a row of `requests`, joined to its objects,
-    hosts, visitors and ids, and its `type`.
+@dataclass(frozen=True)
+class StoredLines:
+    """SQL for the stored lines of a request's events (footfall.event), from a row of `requests` that is
+    joined to its hosts, visitors and ids.
+
+    `envelope`, `event`: what all events of a request have in common; `begin`: what all events do.
     """
+
+    begin: Sql
+    envelope: Sql
+    event: Sql
+
+    def line(self, of_type: str) -> Sql:
+        """A line with its end, from columns `envelope`, `event` and `request_id`."""
+        event_id = sql(
+            "CASE WHEN starts_with(request_id, 'log-') THEN request_id ELSE concat({short}, request_id) END",
+            short=text(f"{of_type[:4]}-"),
+        )
+        return sql(
+            'concat({begin}, {event_id}, {type}, envelope, \',"event":{{"id":"\', {event_id}, {type}, event, '
+            "'}}}}', chr(10))",
+            begin=self.begin,
+            event_id=event_id,
+            type=text(f'","type":"{of_type}"'),
+        )
+
+
+def stored_lines(client: Client, site: Site, form: LogFormat) -> StoredLines:
+    """The lines of a client's site and a format."""
     owner = {"v": LINE_VERSION, "kind": "event", "client_id": client.client_id, "site_id": site.site_id}
     declared = joined(" OR ", (_host_is(domain) for domain in site.domains))
     received = sql("'\"' || strftime(requested_at, '%Y-%m-%dT%H:%M:%S.%gZ') || '\"'")
-    longest = number(MAX_URL_BYTES)
     nothing = not form.keeps_requests
     # An expression each; those that need no escaping are of our own making: digits, names, times.
     envelope = (
@@ -104,11 +128,11 @@ def stored_line(client: Client, site: Site, form: LogFormat) -> Sql:
             "url",
             sql(
                 "to_json(CASE WHEN scheme = 'http' THEN 'http' ELSE 'https' END || '://' || clean_host "
-                "|| left(path || coalesce('?' || query, ''), {longest}))",
-                longest=longest,
+                "|| {place})",
+                place=_no_longer(sql("(path || coalesce('?' || query, ''))")),
             ),
         ),
-        _member("referrer", sql("to_json(left(referrer, {longest}))", longest=longest), is_left_out=nothing),
+        _member("referrer", sql("to_json({text})", text=_no_longer(sql("referrer"))), is_left_out=nothing),
         _member("method", sql("'\"' || method || '\"'"), is_left_out=nothing),
         _member("status", sql("CAST(try_cast(status AS INTEGER) AS VARCHAR)"), is_left_out=nothing),
         _member("edge_location", sql("to_json(edge_location)"), is_left_out=nothing),
@@ -117,12 +141,10 @@ def stored_line(client: Client, site: Site, form: LogFormat) -> Sql:
         _member("time_taken", sql("to_json(time_taken)"), is_left_out=nothing),
         _member("bytes_sent", sql("CAST(try_cast(bytes_sent AS BIGINT) AS VARCHAR)"), is_left_out=nothing),
     )
-    return sql(
-        'concat({begin}, event_id, \'","type":"\', type, \'"\', {envelope}, \',"event":{{"id":"\', '
-        "event_id, '\",\"type\":\"', type, '\"', {event}, '}}}}')",
-        begin=text(msgspec.json.encode(owner).decode().removesuffix("}") + ',"event_id":"'),
-        envelope=joined(", ", envelope),
-        event=joined(", ", event),
+    return StoredLines(
+        text(msgspec.json.encode(owner).decode().removesuffix("}") + ',"event_id":"'),
+        sql("concat({members})", members=joined(", ", envelope)),
+        sql("concat({members})", members=joined(", ", event)),
     )
 
 
@@ -132,6 +154,15 @@ _COUNTRY = sql(
     "THEN '\"' || upper(country) || '\"' END",
     none=texts(sorted(NO_COUNTRIES)),
 )
+
+
+def _no_longer(value: Sql) -> Sql:
+    """As many characters of a text as are kept; counted where it has more bytes, which takes longer."""
+    return sql(
+        "CASE WHEN strlen({value}) <= {most} THEN {value} ELSE left({value}, {most}) END",
+        value=value,
+        most=number(MAX_URL_BYTES),
+    )
 
 
 def _place(column: str) -> Sql:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 
 from footfall.raw_object import compress
@@ -87,15 +88,25 @@ def hour_of(moment: datetime) -> int:
     return int((moment - _EPOCH) // _HOUR)
 
 
+def in_order(rows: pa.Table) -> pa.Table:
+    """Rows by hour, object and line_number. A log is in order but for a few lines, and so mostly are they."""
+    keys = [rows[each].to_numpy() for each in ("line_number", "object", "hour")]
+    order = np.lexsort(keys)
+    return rows if (order[1:] > order[:-1]).all() else rows.take(pa.array(order))
+
+
 def runs_of(batch: pa.RecordBatch) -> Iterator[tuple[int, memoryview, int]]:
-    """Hour, the bytes of its lines, how many. Texts of Arrow lie behind one another, as a file has them."""
-    hours = batch.column(0).to_numpy(zero_copy_only=False)
-    texts = batch.column(1)
+    """Hour, the bytes of its lines, how many. Texts of Arrow lie behind one another, as a file has them.
+
+    `batch` has hour, text, and lines: how many a text is.
+    """
+    hours, lines = (batch.column(each).to_numpy(zero_copy_only=False) for each in ("hour", "lines"))
+    texts = batch.column("text")
     _, offsets, data = texts.buffers()
     places = memoryview(offsets).cast("i")[texts.offset : texts.offset + len(texts) + 1]
     content = memoryview(data)
     begin = 0
     changes = (hours[1:] != hours[:-1]).nonzero()[0] + 1
     for end in [*changes.tolist(), len(hours)]:
-        yield int(hours[begin]), content[places[begin] : places[end]], end - begin
+        yield int(hours[begin]), content[places[begin] : places[end]], int(lines[begin:end].sum())
         begin = end

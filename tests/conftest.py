@@ -1,5 +1,6 @@
 """What tests of several packages need: the command line, and an S3 server that fails on demand."""
 
+import gc
 import os
 import socket
 from collections.abc import Iterator
@@ -19,36 +20,12 @@ settings.register_profile("proof", deadline=None, derandomize=False, max_example
 settings.load_profile("footfall")
 
 #: Folders whose files take minutes. Side by side these go first, or one core waits for the last of them.
-LONG = ("e2e", "dbt", "commands", "collector", "pixel")
+LONG = ("e2e", "dbt", "commands", "dashboard", "orchestration", "collector", "pixel")
 
 # The .env of a person who works here may name a real lake: no test reads it.
 os.environ["FOOTFALL_ENV_FILE"] = os.devnull
 
 _prefixes = count()
-
-#: Memory for the folders of a whole run (2 GB) and for the tests themselves, in bytes: free in each of both.
-ROOM = 6 * 2**30
-
-
-def _in_memory() -> str | None:
-    """Where the folders of tests lie in memory: what tests sync, they would wait for a disk to take.
-
-    What claims that something outlives a power cut has a disk of its own (tests/support/power_cut.py).
-    None where there is too little, or where no program may be started from there.
-    """
-    place = "/dev/shm"
-    try:
-        found = os.statvfs(place)
-        said = Path("/proc/meminfo").read_text()
-    except OSError:
-        return None
-    available = 1024 * int(said.partition("MemAvailable:")[2].split()[0])
-    has_room = found.f_bavail * found.f_frsize >= ROOM and available >= 2 * ROOM
-    return place if has_room and not found.f_flag & os.ST_NOEXEC and os.access(place, os.W_OK) else None
-
-
-if place := _in_memory():
-    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", place)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -57,6 +34,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         here = Path(__file__).parent
         folders = {item: item.path.relative_to(here).parts[0] for item in items}
         items.sort(key=lambda item: LONG.index(folders[item]) if folders[item] in LONG else len(LONG))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays: nobody need look through it for garbage again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,7 @@ SQL = "footfall/sql.py"
 LITERAL_AT = {"run": 1, "sql": 0, "joined": 0}
 #: SQLite: statements that are not one literal. Each is made of literals of its own module, and of `?`.
 OF_SQLITE = {
+    "commands/client_rows.py",
     "commands/forgetting.py",
     "commands/state_metrics.py",
     "footfall/sqlite_files.py",

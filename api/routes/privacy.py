@@ -92,6 +92,7 @@ routes.add(
     reach="client",
     gives=obj({**_STATUS, "follow": TEXT}),
     status=202,
+    problems=(409,),
     example={"ids": [{"kind": "user", "value": "4711"}]},
 )
 routes.add(

@@ -120,7 +120,7 @@ priced as (
     select
         *,
         -- money that goes back is less, whatever its sign
-        case when {{ is_refund() }} then -abs(read_value) else read_value end as amount,
+        case when {{ is_refund() }} then cast(0 - abs(read_value) as decimal(18, 4)) else read_value end as amount,
         case when read_value is not null then coalesce(told_currency, unit_currency) end as amount_currency,
         said_revenue is not null and read_value is null as is_amount_unreadable
     from decided

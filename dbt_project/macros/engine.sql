@@ -20,7 +20,7 @@
     cast((epoch_us({{ end }}) - epoch_us({{ start }})) * 0.000001 as decimal(18, 6))
 {%- endmacro %}
 {% macro spark__seconds_between(start, end) -%}
-    cast(timestampdiff(microsecond, {{ start }}, {{ end }}) * 0.000001 as decimal(18, 6))
+    cast((unix_micros({{ end }}) - unix_micros({{ start }})) * 0.000001 as decimal(18, 6))
 {%- endmacro %}
 
 {#- How many whole spans of so many seconds fit between two moments; below one where the end is before the start. -#}
@@ -29,7 +29,7 @@
     floor((epoch_us({{ end }}) - epoch_us({{ start }})) / {{ seconds * 1000000 }})
 {%- endmacro %}
 {% macro spark__whole_spans_between(start, end, seconds) -%}
-    floor(timestampdiff(microsecond, {{ start }}, {{ end }}) / {{ seconds * 1000000 }})
+    floor((unix_micros({{ end }}) - unix_micros({{ start }})) / {{ seconds * 1000000 }})
 {%- endmacro %}
 
 {#- A moment some minutes later; `minutes` is a column or a number. -#}
@@ -86,13 +86,24 @@
 {%- endmacro %}
 {% macro spark__json_member(json, name) %}{{ return("get_json_object(" ~ json ~ ", concat('$.', " ~ name ~ "))") }}{% endmacro %}
 
-{#- The members of JSON text as rows of `members`, with name and value; none where it is no object. -#}
-{% macro json_members(json, members) %}{{ return(adapter.dispatch('json_members')(json, members)) }}{% endmacro %}
-{% macro default__json_members(json, members) -%}
-    (select key as name, value from json_each(case when json_valid({{ json }}) then {{ json }} end)) as {{ members }}
+{#- Joins the members of JSON text as rows of `members`, with name and value; none where it is no object. -#}
+{% macro join_json_members(json, members) %}{{ return(adapter.dispatch('join_json_members')(json, members)) }}{% endmacro %}
+{% macro default__join_json_members(json, members) -%}
+    cross join (select key as name, value from json_each(case when json_valid({{ json }}) then {{ json }} end)) as {{ members }}
 {%- endmacro %}
-{% macro spark__json_members(json, members) -%}
-    lateral (select key as name, to_json(value) as value from variant_explode(try_parse_json({{ json }}))) as {{ members }}
+{% macro spark__join_json_members(json, members) -%}
+    {%- if target.name == 'sail' -%}
+    {#- It takes no variant apart row by row: a text is what has its quote in the normal form. -#}
+    {%- set quoted = "substr(to_json(map('', said)), 5, length(to_json(map('', said))) - 5)" -%}
+    lateral view explode(from_json({{ json }}, 'map<string,string>')) as name, said
+    lateral view explode(array(case
+        when said is null then 'null'
+        when position(concat({{ json_name('name') }}, '"') in to_json(try_parse_json({{ json }}))) > 0 then {{ quoted }}
+        else said
+    end)) as value
+    {%- else -%}
+    cross join lateral (select key as name, to_json(value) as value from variant_explode(try_parse_json({{ json }}))) as {{ members }}
+    {%- endif -%}
 {%- endmacro %}
 
 {#- JSON text of an object with a member of each row, in the order of names. `value`: JSON. -#}
@@ -101,8 +112,10 @@
     concat('{', array_to_string(array_agg(concat(to_json({{ name }}), ':', {{ value }}) order by {{ name }}), ','), '}')
 {%- endmacro %}
 {% macro spark__json_object_of(name, value) -%}
-    concat('{', array_join(sort_array(collect_list(concat(to_json({{ name }}), ':', {{ value }}))), ','), '}')
+    concat('{', array_join(transform(sort_array(collect_list(named_struct('name', {{ name }}, 'member', concat({{ json_name(name) }}, {{ value }})))), each -> each.member), ','), '}')
 {%- endmacro %}
+{#- A name with quotes and colon, as in an object of one member: Spark's to_json takes no text alone. -#}
+{% macro json_name(name) %}{{ return("substr(to_json(map(" ~ name ~ ", '')), 2, length(to_json(map(" ~ name ~ ", ''))) - 4)") }}{% endmacro %}
 
 {#- Whether a top-level field of JSON text is a text itself, and no number; null likewise. -#}
 {% macro json_is_text(json, field) %}{{ return(adapter.dispatch('json_is_text')(json, field)) }}{% endmacro %}
@@ -110,8 +123,18 @@
     case when json_valid({{ json }}) then json_type({{ json }}, '$.{{ field }}') = 'VARCHAR' end
 {%- endmacro %}
 {% macro spark__json_is_text(json, field) -%}
+    {%- if target.name == 'sail' -%}
+    {#- It makes no text of a number. -#}
+    try_variant_get(try_parse_json({{ json }}), '$.{{ field }}', 'string') is not null
+    {%- else -%}
     schema_of_variant(try_variant_get(try_parse_json({{ json }}), '$.{{ field }}', 'variant')) = 'STRING'
+    {%- endif -%}
 {%- endmacro %}
+
+{#- A bracket that opens, in a pattern. -#}
+{% macro bracket_pattern() %}{{ return(adapter.dispatch('bracket_pattern')()) }}{% endmacro %}
+{% macro default__bracket_pattern() %}{{ return('[[]') }}{% endmacro %}
+{% macro spark__bracket_pattern() %}{{ return('\\\\[') }}{% endmacro %}
 
 {#- Percent signs and plus signs decoded; the text as it came where that yields no UTF-8. -#}
 {% macro url_decoded(text) %}{{ return(adapter.dispatch('url_decoded')(text)) }}{% endmacro %}
@@ -119,7 +142,15 @@
     coalesce(try(url_decode(replace({{ text }}, '+', '%20'))), {{ text }})
 {%- endmacro %}
 {% macro spark__url_decoded(text) -%}
-    coalesce(try_url_decode(replace({{ text }}, '+', '%20')), {{ text }})
+    {#- Spark has a sign of its own for what is no UTF-8, which a text may also hold itself. -#}
+    {%- set decoded = "try_url_decode(replace(" ~ text ~ ", '+', '%20'))" -%}
+    case
+        when {{ decoded }} is null then {{ text }}
+        when position('{{ "\ufffd" }}' in {{ decoded }}) > 0
+            and position('%EF%BF%BD' in upper({{ text }})) = 0 and position('{{ "\ufffd" }}' in {{ text }}) = 0
+            then {{ text }}
+        else {{ decoded }}
+    end
 {%- endmacro %}
 
 {#- The last value that is not null, of the rows up to and with `rows_end` (such as `current row`). -#}
@@ -139,7 +170,14 @@
 {% macro short_hash(text) %}{{ return(adapter.dispatch('short_hash')(text)) }}{% endmacro %}
 {% macro default__short_hash(text) %}{{ return("cast(md5_number_lower(" ~ text ~ ") >> 1 as bigint)") }}{% endmacro %}
 {% macro spark__short_hash(text) -%}
-    cast(floor(cast(conv(substr(md5({{ text }}), 17, 16), 16, 10) as decimal(20, 0)) / 2) as bigint)
+    {#- DuckDB takes the last eight bytes from the last to the first. -#}
+    {%- set parts = [] -%}
+    {%- for places in ((31, 29, 27, 25), (23, 21, 19, 17)) -%}
+        {%- set bytes = [] -%}
+        {%- for place in places %}{% do bytes.append('substr(md5(' ~ text ~ '), ' ~ place ~ ', 2)') %}{% endfor -%}
+        {%- do parts.append('cast(conv(concat(' ~ bytes | join(', ') ~ '), 16, 10) as bigint)') -%}
+    {%- endfor -%}
+    ({{ parts[0] }} * 2147483648 + shiftright({{ parts[1] }}, 1))
 {%- endmacro %}
 
 {#- The value that three quarters of the rows do not exceed, between two rows where need be. -#}

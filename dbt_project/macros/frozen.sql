@@ -17,7 +17,7 @@
 {%- endmacro %}
 
 {% macro create_restored() %}
-    create table if not exists {{ unpublished('restored') }} (model varchar, client_id varchar, number bigint);
+    create table if not exists {{ unpublished('restored') }} (model string, client_id string, number bigint){{ stored_as() }};
 {% endmacro %}
 
 {#- A table that was made whole: frozen days of it are not what is frozen. -#}

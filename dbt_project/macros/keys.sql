@@ -16,5 +16,5 @@
     begins another session.
 -#}
 {% macro first_event(event_id, occurred_at) -%}
-    concat({{ event_id }}, '|', cast({{ utc_date(occurred_at) }} as varchar))
+    concat({{ event_id }}, '|', cast({{ utc_date(occurred_at) }} as string))
 {%- endmacro %}

@@ -28,12 +28,12 @@
     A query for the main currency of each group of `keys`: the site's own, where its file names one, else that of most
     amounts; of as many, the first by name. `site_currency`: the column, or null.
 -#}
-{% macro main_currencies(relation, keys, site_currency='cast(null as varchar)') -%}
+{% macro main_currencies(relation, keys, site_currency='cast(null as string)') -%}
     select
         {{ keys }},
         coalesce(
             max(site_currency),
-            substr(min(case when currency is not null then concat(lpad(cast(999999999999 - amounts as varchar), 12, '0'), currency) end), 13)
+            substr(min(case when currency is not null then concat(lpad(cast(999999999999 - amounts as string), 12, '0'), currency) end), 13)
         ) as main_currency
     from (
         select {{ keys }}, currency, count(*) as amounts, max({{ site_currency }}) as site_currency
@@ -54,6 +54,6 @@
     {%- endset -%}
     case
         when position('"order' in props) > 0 or position('"transaction_id"' in props) > 0
-            then nullif(regexp_replace({{ said }}, '(?i)^(null|undefined|none|nan|false|true|0|[(]not set[)]|[{[].*)$', ''), '')
+            then nullif(regexp_replace({{ said }}, '(?i)^(null|undefined|none|nan|false|true|0|[(]not set[)]|([{]|{{ bracket_pattern() }}).*)$', ''), '')
     end
 {%- endmacro %}

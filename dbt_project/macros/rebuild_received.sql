@@ -28,7 +28,7 @@
 {% macro is_own_machine(host) -%}
     coalesce(regexp_extract(
         {{ host }},
-        '^(localhost|0[.]0[.]0[.]0|127[.][0-9.]+|10[.][0-9.]+|192[.]168[.][0-9.]+|169[.]254[.][0-9.]+|172[.](1[6-9]|2[0-9]|3[01])[.][0-9.]+|[[]?::1[]]?|.*[.](localhost|local|localdomain|internal|intranet|lan|home|corp|test|invalid))$',
+        '^(localhost|0[.]0[.]0[.]0|127[.][0-9.]+|10[.][0-9.]+|192[.]168[.][0-9.]+|169[.]254[.][0-9.]+|172[.](1[6-9]|2[0-9]|3[01])[.][0-9.]+|{{ bracket_pattern() }}?::1]?|.*[.](localhost|local|localdomain|internal|intranet|lan|home|corp|test|invalid))$',
         0
     ), '') <> ''
 {%- endmacro %}

@@ -10,7 +10,9 @@
     {%- if not is_partial() -%}
         {% do forget_published() %}
         {% do forget_restored() %}
-        {{ return(context['materialization_table_' ~ adapter.type()]()) }}
+        {%- set made = context['materialization_table_' ~ adapter.type()]() -%}
+        {% do drop_kept(compiled_code) %}
+        {{ return(made) }}
     {%- endif -%}
     {%- set stored = this.incorporate(type='table') -%}
     {%- set made = adapter.dispatch('made_relation', 'footfall')(stored) -%}
@@ -39,7 +41,7 @@
 
 {#- Whether this run makes a part of the table: it is there, and no rebuild was asked for. -#}
 {% macro is_partial() %}
-    {%- if not execute or model.config.materialized != 'rebuilt' or should_full_refresh() -%}
+    {%- if not execute or model.config.materialized != 'rebuilt' or should_full_refresh() or not makes_parts() -%}
         {{ return(false) }}
     {%- endif -%}
     {%- set stored = adapter.get_relation(this.database, this.schema, this.identifier) -%}

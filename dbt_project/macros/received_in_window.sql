@@ -21,6 +21,9 @@
     {% set start = env_var('FOOTFALL_WINDOW_START', '') %}
     {% set end = env_var('FOOTFALL_WINDOW_END', '') %}
     {% if not start and not end %}{{ return(none) }}{% endif %}
+    {% if not makes_parts() %}
+        {{ exceptions.raise_compiler_error("Spark makes whole tables alone: run with --full-refresh, or without FOOTFALL_WINDOW_START and FOOTFALL_WINDOW_END") }}
+    {% endif %}
     {% set whole_hour = '^\\d{4}-\\d{2}-\\d{2}T\\d{2}:00:00(Z|\\+00:00)$' %}
     {% if not modules.re.match(whole_hour, start) or not modules.re.match(whole_hour, end) or start[:13] >= end[:13] %}
         {{ exceptions.raise_compiler_error(

@@ -7,19 +7,19 @@
     `intermediate.modelled_settings` is what the client files said when the models last read them. A site whose
     settings differ from it is rebuilt whole, and so is a funnel.
 -#}
-{% macro touched() %}{{ return(api.Relation.create(database=target.database, schema='intermediate', identifier='touched')) }}{% endmacro %}
+{% macro touched() %}{{ return(relation_in('intermediate', 'touched')) }}{% endmacro %}
 {#- A table that ingest wrote before dbt began: no model, so not one that a test has to be given. -#}
-{% macro ingested(name) %}{{ return(api.Relation.create(database=target.database, schema='ingest', identifier=name)) }}{% endmacro %}
-{% macro modelled_settings() %}{{ return(api.Relation.create(database=target.database, schema='intermediate', identifier='modelled_settings')) }}{% endmacro %}
+{% macro ingested(name) %}{{ return(relation_in('ingest', name)) }}{% endmacro %}
+{% macro modelled_settings() %}{{ return(relation_in('intermediate', 'modelled_settings')) }}{% endmacro %}
 
 {% macro create_touched() %}
-    create schema if not exists intermediate;
+    {{ create_schemas() }}
     create table if not exists {{ touched() }} (
-        client_id varchar, site_id varchar, visitor_id varchar, session_id varchar, date date, received_hour timestamptz
-    );
+        client_id string, site_id string, visitor_id string, session_id string, date date, received_hour {{ moment_type() }}
+    ){{ stored_as() }};
     create table if not exists {{ modelled_settings() }} (
-        kind varchar, client_id varchar, name varchar, settings varchar
-    );
+        kind string, client_id string, name string, settings string
+    ){{ stored_as() }};
     {{ create_unpublished() }}
     {{ create_restored() }}
 {% endmacro %}

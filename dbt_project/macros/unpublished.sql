@@ -5,14 +5,14 @@
     run that fails before it leaves them to the next one. `intermediate.published_snapshots` says which snapshot of a
     client holds all that is not noted. A client without one is published whole, so nothing is noted for it.
 -#}
-{% macro unpublished(name) %}{{ return(api.Relation.create(database=target.database, schema='intermediate', identifier=name)) }}{% endmacro %}
+{% macro unpublished(name) %}{{ return(relation_in('intermediate', name)) }}{% endmacro %}
 
 {% macro create_unpublished() %}
-    create table if not exists {{ unpublished('unpublished_days') }} (model varchar, client_id varchar, day date);
+    create table if not exists {{ unpublished('unpublished_days') }} (model string, client_id string, day date){{ stored_as() }};
     create table if not exists {{ unpublished('unpublished_visitors') }} (
-        client_id varchar, site_id varchar, visitor_id varchar
-    );
-    create table if not exists {{ unpublished('published_snapshots') }} (client_id varchar, snapshot varchar);
+        client_id string, site_id string, visitor_id string
+    ){{ stored_as() }};
+    create table if not exists {{ unpublished('published_snapshots') }} (client_id string, snapshot string){{ stored_as() }};
 {% endmacro %}
 
 {#- A mart or report is what leaves the building; it alone is published. -#}

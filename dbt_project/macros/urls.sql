@@ -45,8 +45,8 @@
     floor(try_cast(coalesce({{ json_text('props', field) }}, {{ json_text('payload', field) }}) as double))
     {%- endset -%}
     case
-        when {{ number }} < {{ lowest }} then {{ lowest }}
-        when {{ number }} > {{ highest }} then {{ highest }}
+        when {{ number }} < {{ lowest }} then cast({{ lowest }} as bigint)
+        when {{ number }} > {{ highest }} then cast({{ highest }} as bigint)
         else cast({{ number }} as bigint)
     end
 {%- endmacro %}

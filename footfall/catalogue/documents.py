@@ -9,6 +9,7 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
+from footfall.catalogue import handing_over
 from footfall.catalogue.columns import ENRICHABLE, EVENT
 from footfall.catalogue.event_types import PASSIVE, PURCHASES, REFUNDS, REQUEST
 from footfall.catalogue.formats import ENDINGS, FORMATS
@@ -190,6 +191,18 @@ def backup() -> str:
         (", ".join(name for each, name in named if each is keep), text) for keep, text in _TREATED.items()
     ]
     return _table(("What", "How"), rows)
+
+
+def handing_over_of(rules: str) -> str:
+    """A table of docs/handing-over.md: what of each place goes. `rules`: home, lake or beside."""
+    places, said = {
+        "home": (HOME, handing_over.HOME),
+        "lake": (LAKE, handing_over.LAKE),
+        "beside": (BESIDE, handing_over.BESIDE),
+    }[rules]
+    titles = {place.name: place.title for place in places}
+    rows = [(f"`{titles[name]}`", rule.goes.value, rule.how) for name, rule in said.items()]
+    return _table(("Name", "Goes", "How, or why not"), rows)
 
 
 _TREATED = {

@@ -129,7 +129,8 @@ INGESTED: tuple[Ingested, ...] = (
             Column(
                 "kind",
                 TEXT,
-                "unreadable_object, unclosed_hour, implausible_volume, lost_lines or expired_lines.",
+                "unreadable_object, unclosed_hour, implausible_volume, lost_lines, expired_lines or "
+                "handed_over.",
             ),
             Column("key", TEXT, "What it is about: an object, a collector, or the hour."),
             Column("detail", TEXT, "What was found."),

@@ -161,6 +161,13 @@ HOME: tuple[Place, ...] = (
         Keep.HISTORY,
     ),
     Place(
+        "handoffs",
+        "which clients were handed over to another installation, and the manifest of each bundle",
+        "`footfall clients handoff`",
+        Keep.BACKUP,
+        Kind.FOLDER,
+    ),
+    Place(
         "outbox",
         "rendered files of deliveries that have not arrived everywhere",
         "deliveries",

@@ -66,7 +66,7 @@ def expire_raw(
             found[owner] = found.get(owner, Went()) + Went(1, 0, info.size)
             if may_remove:
                 lake.delete(info.key)
-    gone = _lines_of(connection, lake, mixed, hour, registry, clients, folder) if mixed else {}
+    gone = lines_of(connection, lake, mixed, hour, registry, clients, folder) if mixed else {}
     for number, by_client in sorted(gone.items()):
         info = mixed[number]
         lines = {line for each in by_client.values() for line in each}
@@ -76,12 +76,12 @@ def expire_raw(
             found[client] = found.get(client, Went()) + Went(1, len(mine), share)
         if may_remove:
             if rest:
-                put_once(lake, _key_of(info, hour, rest), rest)
+                put_once(lake, key_of(info, hour, rest), rest)
             lake.delete(info.key)
     return found
 
 
-def _lines_of(
+def lines_of(
     connection: duckdb.DuckDBPyConnection,
     lake: ObjectStore,
     objects: list[ObjectInfo],
@@ -90,7 +90,7 @@ def _lines_of(
     clients: Collection[str],
     folder: Path,
 ) -> dict[int, dict[str, set[int]]]:
-    """Number of an object → client → numbers of its lines in it."""
+    """Number of an object → client → numbers of its lines in it. None of an object that cannot be read."""
     owner = owner_of(registry.histories.values())
     decoded = unpack(lake, objects, hour, folder, decode.MAX_OBJECT_BYTES)
     try:
@@ -118,16 +118,22 @@ def _lines_of(
 
 def _without(data: bytes, gone: set[int]) -> tuple[bytes, int]:
     """An object without some of its lines, empty where none is left; and its size."""
-    is_gzip = data[:2] == b"\x1f\x8b"
-    content = (
-        gzip.decompress(data) if is_gzip else zstandard.ZstdDecompressor().decompressobj().decompress(data)
-    )
-    kept = [line for n, line in enumerate(content[:-1].split(b"\n"), 1) if n not in gone]
+    kept = [line for n, line in enumerate(lines_in(data), 1) if n not in gone]
     rest = compress_lines(kept) if kept else b""
     return rest, len(rest)
 
 
-def _key_of(info: ObjectInfo, hour: datetime, data: bytes) -> str:
+def lines_in(data: bytes) -> list[bytes]:
+    """The lines of a raw object that is whole."""
+    is_gzip = data[:2] == b"\x1f\x8b"
+    content = (
+        gzip.decompress(data) if is_gzip else zstandard.ZstdDecompressor().decompressobj().decompress(data)
+    )
+    return content[:-1].split(b"\n")
+
+
+def key_of(info: ObjectInfo, hour: datetime, data: bytes, client_id: str = "") -> str:
+    """The key of what of an object is written anew; `client_id`: whose all of its lines are."""
     found = _NAME.search(info.key)
     origin = found["origin"] if found else "kept"
-    return keys.raw_object(hour, origin, hashlib.sha256(data).hexdigest())
+    return keys.raw_object(hour, origin, hashlib.sha256(data).hexdigest(), client_id)

@@ -2,7 +2,7 @@
 add up.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -11,6 +11,7 @@ import msgspec
 
 from footfall import keys
 from footfall.hours import HOUR
+from footfall.identities import History, written_id
 from footfall.sql import run
 from footfall.store import NotFound, ObjectStore
 from orchestration.ingest.accounts import HourCounts, record_incidents
@@ -26,6 +27,7 @@ VOLUME_FACTOR = 10.0
 UNCLOSED = "unclosed_hour"
 VOLUME = "implausible_volume"
 LOST = "lost_lines"
+ELSEWHERE = "handed_over"
 
 
 @dataclass(frozen=True)
@@ -59,9 +61,12 @@ class _Markers:
 
 
 def review(
-    connection: duckdb.DuckDBPyConnection, lake: ObjectStore, counts: Sequence[HourCounts]
+    connection: duckdb.DuckDBPyConnection,
+    lake: ObjectStore,
+    counts: Sequence[HourCounts],
+    histories: Iterable[History] = (),
 ) -> list[Finding]:
-    """Look at each hour, and record what is found in `ingest.incidents`."""
+    """Look at each hour, and record what is found in `ingest.incidents`. `histories`: of client ids."""
     if not counts:
         return []
     found = []
@@ -79,8 +84,43 @@ def review(
             sums = f"{hour.kept} + {hour.duplicates} + {hour.quarantined} + {hour.erased}"
             detail = f"{hour.lines} lines, but {sums}: {keys_}"
             found.append(Finding(hour.hour, LOST, hour.hour.isoformat(), detail))
+    found += _elsewhere(connection, counts, histories)
     record_incidents(connection, [(each.hour, each.kind, each.key, each.detail) for each in found])
     return found
+
+
+def _elsewhere(
+    connection: duckdb.DuckDBPyConnection, counts: Sequence[HourCounts], histories: Iterable[History]
+) -> list[Finding]:
+    """Events that came here for clients who were handed over to another installation, since they were."""
+    gone = [each for history in histories for each in history.identities if each.is_handed_over]
+    if not gone:
+        return []
+    rows = run(
+        connection,
+        """
+        SELECT received_hour, gone.client_id, count(*) FROM ingest.event_index AS event
+        INNER JOIN (SELECT unnest($clients) AS client_id, unnest($since) AS since) AS gone
+            ON event.client_id = gone.client_id AND event.received_at >= gone.since
+        WHERE list_contains($hours, received_hour) GROUP BY ALL ORDER BY 1, 2
+        """,
+        {
+            "clients": [each.name for each in gone],
+            "since": [each.ended_at for each in gone],
+            "hours": [each.hour for each in counts],
+        },
+    ).fetchall()
+    return [
+        Finding(
+            hour.astimezone(UTC),
+            ELSEWHERE,
+            client_id,
+            f"{events} events of {client_id}, who was handed over to another installation: they "
+            f"are delivered by nobody until `footfall clients handoff {written_id(client_id)} URL` takes "
+            "them there",
+        )
+        for hour, client_id, events in rows
+    ]
 
 
 def _unclosed(lake: ObjectStore, markers: _Markers, hour: datetime) -> list[Finding]:

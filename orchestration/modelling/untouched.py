@@ -11,6 +11,8 @@ import duckdb
 
 from footfall.sql import has_table, run
 
+#: Names of the two builds that make all models: of the hours of a run, and whole.
+WINDOWED_BUILD, WHOLE_BUILD = "models", "whole_models"
 #: What a build writes down: its name, and the project that it built. Beside `intermediate.touched`.
 _BUILT = "CREATE TABLE IF NOT EXISTS intermediate.built (build VARCHAR PRIMARY KEY, project VARCHAR)"
 
@@ -83,6 +85,14 @@ def is_untouched(
 def let_time_pass(connection: duckdb.DuckDBPyConnection) -> None:
     """Bring the columns that follow the clock up to where ingest has come."""
     run(connection, _FINAL)
+
+
+def is_built(connection: duckdb.DuckDBPyConnection, project: str) -> bool:
+    """Whether the models were last made, whole, by this very project."""
+    if not has_table(connection, "intermediate", "built"):
+        return False
+    built = dict(run(connection, "SELECT build, project FROM intermediate.built").fetchall())
+    return all(built.get(build) == project for build in (WINDOWED_BUILD, WHOLE_BUILD))
 
 
 def note_begun(connection: duckdb.DuckDBPyConnection) -> None:

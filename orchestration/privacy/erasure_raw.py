@@ -37,8 +37,7 @@ def forget_lines(work: Work) -> list[str]:
     hours = sorted({*person.hours, *recent, *person.enriched})
     with house.warehouse.connect(house.files.folder) as connection:
         make_schema(connection)  # of an earlier version: it counts no erased lines yet
-        carried = int(facts.get("carried", 0)) + _forget_carried(work, connection)
-        work.note("raw", carried=carried)
+        _forget_carried(work, connection)
         for hour in hours:
             if hour.isoformat() in done:
                 continue
@@ -74,7 +73,7 @@ def _lines_in(connection: duckdb.DuckDBPyConnection, hour: datetime) -> tuple[in
     return (int(row[0]), int(row[1])) if row else (0, 0)
 
 
-def _forget_carried(work: Work, connection: duckdb.DuckDBPyConnection) -> int:
+def _forget_carried(work: Work, connection: duckdb.DuckDBPyConnection) -> None:
     house, keys_of_ours = work.house, work.house.desk.own_keys
     with TemporaryDirectory(prefix="footfall-carried-", dir=scratch(connection)) as folder:
         gone = forget_carried(
@@ -87,9 +86,9 @@ def _forget_carried(work: Work, connection: duckdb.DuckDBPyConnection) -> int:
             now=house.now,
             folder=Path(folder),
         )
+        work.note("raw", carried=int(work.facts("raw").get("carried", 0)) + gone)
         house.edge("carried on without")
         take_up(connection, house.lake, keys_of_ours, Path(folder))
-    return gone
 
 
 def _clean_recent(work: Work, hours: set[datetime]) -> tuple[list[datetime], int]:

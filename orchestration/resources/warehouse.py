@@ -69,12 +69,7 @@ class Warehouse(DuckDBResource):
         """Look at the version before anybody else opens the file; an older one is brought up to now."""
         name = "warehouse.duckdb"
         with open_database(self.database) as connection:
-            is_there = has_table(connection, "ingest", "state_version")
-            row = run(connection, "SELECT version FROM ingest.state_version").fetchone() if is_there else None
-            try:
-                found = version_in(row[0]) if row else 0
-            except ValueError as error:
-                raise BrokenState(name, self.database, error) from None
+            found = self._version(connection)
             require_known(name, self.database, found, known_version(name))
             if found == known_version(name):
                 return
@@ -85,6 +80,25 @@ class Warehouse(DuckDBResource):
             run_steps(connection, STEPS[name][found:])
             run(connection, "INSERT INTO ingest.state_version VALUES (?)", [known_version(name)])
             run(connection, "COMMIT")
+
+    def _version(self, connection: duckdb.DuckDBPyConnection) -> int:
+        is_there = has_table(connection, "ingest", "state_version")
+        row = run(connection, "SELECT version FROM ingest.state_version").fetchone() if is_there else None
+        try:
+            return version_in(row[0]) if row else 0
+        except ValueError as error:
+            raise BrokenState("warehouse.duckdb", self.database, error) from None
+
+    def found_version(self) -> int:
+        """The version that the file says, which nobody has brought up yet. Raises FootfallError, BrokenState.
+
+        Whoever asks knows that no run holds it.
+        """
+        try:
+            with self._told(), open_database(self.database, is_read_only=True) as connection:
+                return self._version(connection)
+        except duckdb.Error as error:
+            raise FootfallError(f"{self.database} cannot be read: {error}") from None
 
     @contextmanager
     def _told(self) -> Iterator[None]:

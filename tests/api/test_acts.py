@@ -245,3 +245,14 @@ def test_the_acts_of_a_client_are_listed_for_its_administrators(api):
 
     assert [line["act"] for line in api.ask("GET", "/v1/audit", role="admin").json["acts"]] == ["exports.run"]
     assert api.ask("GET", "/v1/audit", role="other").json["acts"] == []
+
+
+def test_nobody_is_erased_while_the_clients_data_is_held_and_the_answer_says_why(api):
+    api.installation.held = "one is held (1a2b3c4d, 2026-11-20 by court: case 17)"
+    asked = {"ids": [{"kind": "user", "value": "4711"}]}
+
+    reply = api.ask("POST", "/v1/privacy/erasures", role="admin", body=asked)
+
+    assert (reply.status, reply.json["code"]) == (409, "held")
+    assert "case 17" in reply.json["detail"]
+    assert api.installation.of_erasures == []

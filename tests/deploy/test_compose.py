@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ STATE = "/var/lib/footfall"
 #: Services of other images, which a test without an engine cannot run.
 FOREIGN = {"postgres", "s3", "proxy"}
 #: In the order in which they wait for each other.
-OURS = ("collector", "code", "webserver", "daemon", "api", "demo-site")
+OURS = ("collector", "code", "webserver", "daemon", "api", "dashboard", "demo-site")
 #: Seconds in which a service must be well; on an idle machine half a minute in all.
 SECONDS = 300
 
@@ -233,11 +234,13 @@ def test_every_service_runs_as_the_file_says_and_they_reach_one_another(tmp_path
     changes = {
         "http://127.0.0.1:8080": f"http://127.0.0.1:{ports['FOOTFALL_COLLECTOR_PORT']}",
         "http://127.0.0.1:8070": f"http://127.0.0.1:{ports['FOOTFALL_API_PORT']}",
+        "http://127.0.0.1:8060": f"http://127.0.0.1:{ports['FOOTFALL_DASHBOARD_PORT']}",
         "http://127.0.0.1:8090": f"http://127.0.0.1:{site}",
         "http://127.0.0.1:3000": url,
         "http://webserver:3000": url,
         "http://collector:8080": f"http://127.0.0.1:{ports['FOOTFALL_COLLECTOR_PORT']}",
         "--port=8090": f"--port={site}",
+        "172.30.117.2": "127.0.0.1",
         "0.0.0.0": "127.0.0.1",
         STATE: str(state),
         "/etc/footfall/clients": str(clients),
@@ -267,6 +270,8 @@ def test_every_service_runs_as_the_file_says_and_they_reach_one_another(tmp_path
             )
             assert there["workspaceOrError"]["locationEntries"] == [{"loadStatus": "LOADED"}]
             assert b"Footfall" in ask(f"http://127.0.0.1:{ports['FOOTFALL_API_PORT']}/docs")
+            with pytest.raises(urllib.error.HTTPError, match="403"):
+                ask(f"http://127.0.0.1:{ports['FOOTFALL_DASHBOARD_PORT']}/")
             collecting = samples(settings["FOOTFALL_METRICS_PORT"])
             assert collecting["footfall_collector_ready"] == 1
             state_of_it = samples(settings["FOOTFALL_STATE_METRICS_PORT"])

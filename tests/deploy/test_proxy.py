@@ -27,7 +27,8 @@ def part(name):
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
-            said = f"{name} {self.command} {self.headers.get('authorization')}".encode()
+            told = [self.headers.get(each) for each in ("authorization", "x-forwarded-user")]
+            said = f"{name} {self.command} {told[0]}{f' {told[1]}' if told[1] else ''}".encode()
             self.send_response(200)
             self.send_header("content-length", str(len(said)))
             self.end_headers()
@@ -70,7 +71,12 @@ def ask(tmp_path):
         [program, "hash-password", "--plaintext", "the password"], capture_output=True, text=True, check=True
     ).stdout.strip()
     with ExitStack() as stack:
-        names = {"FOOTFALL_COLLECTOR": "collector", "FOOTFALL_API": "api", "FOOTFALL_UI": "webserver"}
+        names = {
+            "FOOTFALL_COLLECTOR": "collector",
+            "FOOTFALL_API": "api",
+            "FOOTFALL_UI": "webserver",
+            "FOOTFALL_DASHBOARD": "dashboard",
+        }
         parts = {variable: stack.enter_context(part(name)) for variable, name in names.items()}
         environment = {
             "PATH": os.environ["PATH"], "HOME": str(tmp_path), "XDG_DATA_HOME": str(tmp_path / "data"),
@@ -85,9 +91,9 @@ def ask(tmp_path):
             )  # fmt: skip
         authority = tmp_path / "data" / "caddy" / "pki" / "authorities" / "local" / "root.crt"
 
-        def call(name, method="GET", path="/", password=None):
+        def call(name, method="GET", path="/", password=None, **more):
             context = ssl.create_default_context(cafile=authority)
-            headers = {"host": f"{name}.localhost"}
+            headers = {"host": f"{name}.localhost", **more}
             if password:
                 headers["authorization"] = "Basic " + base64.b64encode(f"admin:{password}".encode()).decode()
             with socket.create_connection(("127.0.0.1", port), timeout=60) as plain:
@@ -130,3 +136,27 @@ def test_compose_gives_the_proxy_what_its_file_asks_for():
     asked = set(re.findall(r"\{\$(\w+)\}", FILE.read_text()))
 
     assert asked - {"FOOTFALL_PROXY_PORT"} == set(service["environment"])
+
+
+def test_the_dashboard_is_told_who_has_logged_in_by_the_proxy_alone(ask):
+    forged = {"x-forwarded-user": "operator"}
+
+    assert ask("figures")[0] == 401
+    assert ask("figures", **forged)[0] == 401
+    assert ask("figures", password="another")[0] == 401
+    assert ask("figures", password="the password", **forged) == (200, "dashboard GET None admin")
+
+
+def test_a_share_link_opens_the_dashboard_without_a_login_and_says_nobody(ask):
+    forged = {"x-forwarded-user": "operator"}
+
+    assert ask("figures", path="/?share=abc", **forged) == (200, "dashboard GET None")
+    assert ask("figures", cookie="a=1; footfall_share=abc", **forged) == (200, "dashboard GET None")
+    assert ask("figures", path="/?shared=abc")[0] == 401
+
+
+def test_nobody_reports_by_the_ui_that_something_was_made(ask):
+    for what in ("materialization", "check", "observation"):
+        path = f"/report_asset_{what}/ingest/events"
+        assert ask("ui", "POST", path, password="the password")[0] == 403
+    assert ask("ui", "POST", "/graphql", password="the password")[0] == 200

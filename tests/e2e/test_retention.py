@@ -2,7 +2,9 @@
 makes it otherwise.
 
 One story, told once: two clients in one lake, of whom one lets events go after ninety days and raw lines
-after forty-five, and the other keeps all.
+after forty-five, and the other keeps all. It takes minutes, so `make proof` tells it. Its claims are told in
+process each time: of lake and warehouse by tests/orchestration/test_retention.py, of figures, first visits
+and deliveries by test_erasure.py beside it, of the command by tests/commands/test_retain.py.
 """
 
 import json
@@ -19,9 +21,11 @@ from support.command_line import ROOT
 from support.orchestration_builders import event, land, refused
 
 from footfall import keys
-from footfall.catalogue.tables import TABLES
 from footfall.hours import HOUR
 from footfall.store import LocalStore
+from orchestration.modelling.frozen import FIGURES
+
+pytestmark = pytest.mark.proof
 
 CLIENT = """\
 client_id: {name}
@@ -38,9 +42,6 @@ RULE = "retention: {raw: 45d, quarantine: 20d, events: 90d, backup: 60d, deliver
 TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 #: Days ago on which something was received, at ten o'clock.
 DAYS = (112, 105, 92, 89, 70, 46, 44, 25, 3, 2)
-FIGURES = [
-    table.name for table in TABLES if table.clock is not None and table.day and table.name != "visitors"
-]
 
 
 _SHOWN = {"intermediate.int_events_sessionised": "* EXCLUDE (object_key, line_number)"}

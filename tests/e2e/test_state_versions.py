@@ -30,6 +30,7 @@ DATABASES = {
     "alerts.sqlite": ("alerts", "list"),
     "listings.sqlite": RUN,
     "access.sqlite": ("keys", "list"),
+    "erasures.sqlite": ("privacy", "erasures"),
 }
 
 

@@ -27,6 +27,7 @@ def spellings(address: str) -> list[str]:
     number, packed = int(value), value.packed
     found = [address, value.exploded, value.reverse_pointer, str(number), f"{number:x}", f"0x{number:X}"]
     found += [base64.b64encode(address.encode()).decode(), base64.urlsafe_b64encode(packed).decode()]
+    found += [base64.b64encode(text).decode() for text in held_by_base64(address, packed)]
     if value.version == 4:
         parts = address.split(".")
         found += ["-".join(parts), " ".join(parts), "[.]".join(parts), ".".join(reversed(parts))]
@@ -35,6 +36,21 @@ def spellings(address: str) -> list[str]:
         found += ["".join(f"{int(part):03d}" for part in parts), f"{parts[0]}.{number & 0xFFFFFF}"]
         found += [address.translate({ord("0") + n: chr(0xFF10 + n) for n in range(10)})]
     return found
+
+
+def held_by_base64(address: str, packed: bytes) -> list[bytes]:
+    """What base64 holds an address in, at each place of its groups."""
+    return [
+        *(f'{before}{{"ip":"{address}"}}'.encode() for before in ("", "a", "ab")),
+        *(
+            f"{before}{address}{behind}".encode()
+            for before in ("", "x", "xy")
+            for behind in ("", "\xb8", " 1")
+        ),
+        address.replace(".", "&#46;").encode(),
+        b"::ffff:" + address.encode(),
+        bytes(10) + b"\xff\xff" + packed[-4:],
+    ]
 
 
 @st.composite
@@ -54,11 +70,11 @@ def texts(draw: st.DrawFn) -> tuple[str, str]:
                 )
             )
         )
-    around = st.text(alphabet="/?=&abc.-_ 0123456789%é", max_size=12)
+    around = st.text(alphabet="/?=&abc.-_ 0123456789%é+Agw", max_size=12)
     return draw(around) + draw(st.sampled_from((said, ""))) + draw(around), address
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=600, deadline=None)
 @given(texts())
 @example(("/p/198.51.100.11", "198.51.100.11"))
 @example(("/p/101", "1.0.0.1"))

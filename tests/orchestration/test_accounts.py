@@ -15,6 +15,7 @@ from footfall.clients import Registry
 from footfall.enrichments import land_enrichments
 from footfall.errors import FootfallError
 from footfall.event import Receipt, Refusal, Refused, refused_line
+from footfall.identities import History, Identity
 from footfall.keys import closed_marker, raw_prefix
 from footfall.store import LocalStore
 from orchestration.ingest.accounts import HourCounts
@@ -22,7 +23,7 @@ from orchestration.ingest.hour import ingest_hours, listing_digest
 from orchestration.ingest.late_fields import replace_enrichments
 from orchestration.ingest.listing import Cursor, find_late, hours_to_look_at, read_digests, record_digests
 from orchestration.ingest.replay import replay_quarantine
-from orchestration.ingest.review import LOST, UNCLOSED, VOLUME, review
+from orchestration.ingest.review import ELSEWHERE, LOST, UNCLOSED, VOLUME, review
 from orchestration.ingest.schema import make_schema
 
 ONE = timedelta(hours=1)
@@ -123,6 +124,24 @@ def test_an_object_that_a_marker_names_and_nobody_has_is_lost(lake, connection):
     counts = ingest_hours(connection, lake, [HOUR])
 
     assert [each.kind for each in review(connection, lake, counts)] == [LOST]
+
+
+def test_what_comes_for_a_client_after_it_was_handed_over_is_told_and_what_came_before_is_not(
+    lake, connection
+):
+    half = HOUR + timedelta(minutes=30)
+    times = {"before": HOUR, "after-one": half, "after-two": half + timedelta(minutes=9)}
+    land(lake, HOUR, *(event(f"event-{name}", at) for name, at in times.items()))
+    land(lake, HOUR, event("event-of-other", half, client_id="other"), origin="c2-1-1")
+    history = History("demo", 1, (Identity("demo", HOUR),))
+    counts = ingest_hours(connection, lake, [HOUR])
+
+    assert review(connection, lake, counts, [history.ended(half)]) == []
+    [found] = review(connection, lake, counts, [history.ended(half, is_handed_over=True)])
+
+    assert (found.hour, found.kind, found.key) == (HOUR, ELSEWHERE, "demo")
+    assert found.detail.startswith("2 events of demo") and "footfall clients handoff demo URL" in found.detail
+    assert _rows(connection, "incidents", "kind, key") == [(ELSEWHERE, "demo")]
 
 
 @pytest.mark.parametrize(("lines", "kinds"), [(5000, []), (500, [VOLUME]), (60_000, [VOLUME]), (50_000, [])])

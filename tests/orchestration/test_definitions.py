@@ -458,7 +458,7 @@ class _Delivering:
             connection.execute("INSERT INTO ingest.hours (received_hour) VALUES (?)", [FIRST_HOUR])
             add_event(connection, "event-0001", hour=FIRST_HOUR)
             connection.execute(
-                "INSERT INTO ingest.receipts VALUES (?, 'demo', 'shop', NULL, 1, 0, 0)", [FIRST_HOUR]
+                "INSERT INTO ingest.receipts VALUES (?, 'demo', 'shop', NULL, 1, 0, 0, 0)", [FIRST_HOUR]
             )
 
     def run(self, instance: dg.DagsterInstance, **how: bool) -> dg.ExecuteInProcessResult:

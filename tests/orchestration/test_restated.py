@@ -6,6 +6,10 @@ from datetime import timedelta
 import pytest
 from support.orchestration_builders import DAILY_METRICS, HOUR, add_event, client
 
+from footfall import zones
+from footfall.catalogue.ingested import COLUMN_TYPES
+from footfall.sql import table_statement
+
 ONE = timedelta(hours=1)
 
 
@@ -73,3 +77,30 @@ def test_a_day_is_a_local_day_when_it_is_delivered_and_when_it_is_restated(at, t
             "timezone": timezone,
         }
     assert at.problems() == []
+
+
+@pytest.mark.parametrize("is_sweep", [False, True])
+def test_a_newer_zone_database_restates_no_day_that_is_frozen(at, is_sweep):
+    owner = client(timezone="Europe/Berlin")
+    days = [f"2026-01-{n}" for n in range(10, 16)]
+    for day in days:
+        at.connection.execute("INSERT INTO main.daily_metrics VALUES ('demo', 'shop', ?, 7)", [day])
+        at.deliver(owner.local_midnight(day), DAILY_METRICS, owner=owner)
+    for table in ("zone_changes", "horizons"):
+        at.connection.execute(table_statement("ingest", table, COLUMN_TYPES[table]))
+    for day in days:
+        at.connection.execute(
+            "INSERT INTO ingest.zone_changes VALUES ('Europe/Berlin', ?, ?)", [day, zones.version()]
+        )
+    at.connection.execute("UPDATE main.daily_metrics SET visitors = 8")
+    asked = {"owner": owner, "since": None if is_sweep else at.now}
+    of_all = [owner.local_midnight(day) for day in days]
+    if not is_sweep:
+        assert at.restated(DAILY_METRICS, **asked) == of_all
+
+    at.connection.execute(
+        "INSERT INTO ingest.horizons VALUES ('demo', 1, NULL, NULL, TIMESTAMPTZ '2025-12-08 00:00:00Z', "
+        "DATE '2026-01-12')"
+    )
+
+    assert at.restated(DAILY_METRICS, **asked) == of_all[3:]  # a local day may begin before that of UTC

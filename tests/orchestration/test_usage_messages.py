@@ -38,7 +38,8 @@ class At:
         rows = [("", events, duplicates, 0), *([("too_old", 0, 0, quarantined)] if quarantined else [])]
         for reason, *counts in rows:
             self.connection.execute(
-                "INSERT INTO ingest.receipts VALUES (?, 'demo', 'shop', ?, ?, ?, ?)", [hour, reason, *counts]
+                "INSERT INTO ingest.receipts VALUES (?, 'demo', 'shop', ?, ?, ?, ?, 0)",
+                [hour, reason, *counts],
             )
 
     def tell(self, now=NEXT + timedelta(hours=1), first_hour=DAY, plans=None):

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from api.installation import Refusal
+
 
 def an_erasure(client_id: str) -> dict[str, Any]:
     """An erasure that has just begun."""
@@ -25,8 +27,11 @@ class FakeErasures:
     def __init__(self) -> None:
         self.done: list[tuple[Any, ...]] = []
         self.of_erasures: list[dict[str, Any]] = []
+        self.held = ""
 
     def erase(self, client, asked, *, is_linked, is_for_good, reason, acting):
+        if self.held:
+            raise Refusal("held", self.held)
         self.done.append(("erase", client.client_id, tuple(asked), is_linked, is_for_good, reason, acting.by))
         self.of_erasures.append(an_erasure(client.client_id))
         return self.of_erasures[-1]

@@ -147,19 +147,33 @@ class Home:
             for client in at.registry.clients:
                 cache = self.settings.cache_of(client.client_id)
                 publish_client(connection, store, client.client_id, cache, terms, at.desk.now())
-            ingested = IngestedHours.read(connection, self.first - ONE)
-            orders = []
-            for client in at.registry.clients:
-                for export in client.exports:
-                    some = [client.calendar(export).at(hour) for hour in live]
-                    if some and export.is_live:
-                        parts = tuple(part for each in some for part in each.parts(30))
-                        orders.append(Order(client, export.parts(), parts))
-                for export in client.exports:
-                    calendar = client.calendar(export)
-                    orders.append(Order(client, export, tuple({calendar.at(hour) for hour in hours})))
-            for report in deliver_all(connection, orders, at.places, at.ledger, at.desk, ingested):
-                assert not report.failed, report.failed
+            self._deliver(at, connection, hours, live)
+
+    def correct(self, hour):
+        """Tell Anna's events of an hour otherwise, and deliver it once more."""
+        at, warehouse = Installation(self.settings), Warehouse(database=str(self.settings.warehouse))
+        with warehouse.connect(*at.desk.folders) as connection:
+            connection.execute(
+                "UPDATE intermediate.int_events_sessionised SET title = 'corrected' "
+                "WHERE received_hour = ? AND visitor_id = ?",
+                [hour, ANNA],
+            )
+            self._deliver(at, connection, [hour], ())
+
+    def _deliver(self, at, connection, hours, live):
+        ingested = IngestedHours.read(connection, self.first - ONE)
+        orders = []
+        for client in at.registry.clients:
+            for export in client.exports:
+                some = [client.calendar(export).at(hour) for hour in live]
+                if some and export.is_live:
+                    parts = tuple(part for each in some for part in each.parts(30))
+                    orders.append(Order(client, export.parts(), parts))
+            for export in client.exports:
+                calendar = client.calendar(export)
+                orders.append(Order(client, export, tuple({calendar.at(hour) for hour in hours})))
+        for report in deliver_all(connection, orders, at.places, at.ledger, at.desk, ingested):
+            assert not report.failed, report.failed
 
     def plant(self):
         """The person where a run leaves nobody for long: slices, artefacts, logs, waiting files."""
@@ -179,12 +193,12 @@ class Home:
             return connection.execute(query).fetchall()
 
     def newest(self, client="acme"):
-        """(export, period) → sha256 of the files of the newest revision, but of parts of hours."""
+        """(export, period) → number and sha256 of files of the newest revision, but of parts of hours."""
         ledger = Installation(self.settings).ledger
         found = {}
         for row in ledger.all("WHERE client_id = ?", (client,)):
             if row.is_delivered and not row.export.endswith(".live"):
-                found[row.export, row.period_start] = [file.sha256 for file in row.files]
+                found[row.export, row.period_start] = row.revision, [file.sha256 for file in row.files]
         return found
 
 

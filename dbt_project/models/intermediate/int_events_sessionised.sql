@@ -66,6 +66,8 @@ to_group as (
 
 {% endif %}
 
+{{ kept('to_group') }}
+
 -- only what the rules read, so that sorting stays cheap; a site that has left the registry counts in UTC
 known as (
 
@@ -121,6 +123,7 @@ moments as (
         and known.visitor_key = visitors.visitor_key
 
 ),
+{{ kept('moments') }}
 
 views as (
 
@@ -221,6 +224,7 @@ read as (
     left join moments as acts on reports.who = acts.who and reports.place = acts.place
 
 ),
+{{ kept('read') }}
 
 attended as (
 
@@ -239,8 +243,8 @@ timeline as (
         acts.place,
         acts.occurred_at,
         0 as is_attention,
-        null as report_who,
-        null as report_place,
+        cast(null as bigint) as report_who,
+        cast(null as bigint) as report_place,
         acts.utm_campaign,
         acts.date,
         acts.timeout_minutes,
@@ -391,6 +395,7 @@ sessionised as (
     from cuts
 
 ),
+{{ kept('sessionised') }}
 
 -- what a session or an island is called, by the act that it begins with
 names as (
@@ -408,6 +413,7 @@ names as (
     left join moments as firsts on begun.who = firsts.who and begun.place = firsts.place
 
 ),
+{{ kept('names') }}
 
 visits as (
 

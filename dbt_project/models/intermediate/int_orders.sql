@@ -15,7 +15,7 @@ with sent as (
         session_id,
         -- purchases by each of their names are one; what is none, and refunds, repeat only themselves
         md5(concat(
-            site_id, '|', cast(is_bot as varchar), '|',
+            site_id, '|', cast(is_bot as string), '|',
             case when {{ goes_back }} then 'refund' when {{ is_purchase() }} then 'purchase' else event_type end, '|',
             case when {{ goes_back }} then {{ json_text('props', 'refund_id') }} else order_id end
         )) as order_key,

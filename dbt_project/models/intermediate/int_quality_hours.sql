@@ -53,7 +53,7 @@ steps as (
     union all
     select client_id, site_id, received_hour, 'people', '', lines from kinds where not is_bot
     union all
-    select client_id, site_id, received_hour, 'consent', concat('tier', cast(consent_tier as varchar)), lines from kinds where not is_bot
+    select client_id, site_id, received_hour, 'consent', concat('tier', cast(consent_tier as string)), lines from kinds where not is_bot
     union all
     select client_id, site_id, received_hour, 'internal', '', lines from kinds where not is_bot and {{ is_own_machine('host') }}
     union all

@@ -148,7 +148,7 @@ final as (
 
     select
         session_id, client_id, site_id, continues_session_id,
-        cast(null as varchar) as claimed_visitor_id, cast(null as varchar) as linked_visitor_id, cast(null as date) as claimed_on
+        cast(null as string) as claimed_visitor_id, cast(null as string) as linked_visitor_id, cast(null as date) as claimed_on
     from over_midnight
 
     union all

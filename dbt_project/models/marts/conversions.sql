@@ -153,9 +153,9 @@ final as (
         events.currency,
 
         -- numbers
-        row_number() over (
+        cast(row_number() over (
             partition by events.session_id order by events.place
-        ) as conversion_number,
+        ) as bigint) as conversion_number,
         events.revenue,
         cast({{ seconds_between('sessions.started_at', 'events.occurred_at') }} as decimal(18, 3)) as seconds_from_start,
 

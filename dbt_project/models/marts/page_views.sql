@@ -11,7 +11,7 @@ in_sequence as (
 
     select
         *,
-        row_number() over (partition by session_id order by {{ event_order() }}) as page_view_number,
+        cast(row_number() over (partition by session_id order by {{ event_order() }}) as bigint) as page_view_number,
         lag(page) over (partition by session_id order by {{ event_order() }}) as previous_page,
         lead(page) over (partition by session_id order by {{ event_order() }}) as next_page,
         lead(occurred_at) over (partition by session_id order by {{ event_order() }}) as next_at,

@@ -83,7 +83,7 @@ final as (
         channel,
 
         -- numbers
-        row_number() over (partition by session_id order by place) as touch_number,
+        cast(row_number() over (partition by session_id order by place) as bigint) as touch_number,
 
         -- booleans
         is_bot,

@@ -30,7 +30,7 @@ from orchestration.ingest.events_before import take_up_events
 from orchestration.ingest.hour import ingest_hours
 from orchestration.ingest.late_fields import replace_enrichments
 from orchestration.ingest.listing import record_degraded, record_digests
-from orchestration.ingest.review import LOST, UNCLOSED, VOLUME, Finding, review
+from orchestration.ingest.review import ELSEWHERE, LOST, UNCLOSED, VOLUME, Finding, review
 from orchestration.ingest.schema import make_schema
 from orchestration.ingest.sites import replace_sites, replace_zone_days
 from orchestration.ingest.versions import ingest_version
@@ -117,6 +117,14 @@ _OWNER = "team:data"
             description="An hour has not ten times more or fewer lines than that hour of the days before.",
         ),
         dg.AssetCheckSpec(
+            "nothing_is_of_a_client_handed_over",
+            asset=EVENTS,
+            description=(
+                "No event came here for a client who was handed over to another installation. "
+                "`footfall clients handoff CLIENT URL` takes there what came."
+            ),
+        ),
+        dg.AssetCheckSpec(
             "client_files_are_valid",
             asset=SITES,
             description="No client file was set aside. The others stay in force either way.",
@@ -148,7 +156,7 @@ def ingest(
         counts = sorted([*filled, *ingest_empty(connection, sorted(empty))], key=attrgetter("hour"))
         # Of an hour that still runs nobody can say yet what it lacks, nor what came late.
         over = [hour for hour in counts if hour.had_ended]
-        findings = review(connection, store, over)
+        findings = review(connection, store, over, registry.histories.values())
         sites = replace_sites(connection, registry)
         replace_zone_days(connection, registry, (hour.hour for hour in filled))
         volume = volume_by_hour(connection, counts[-1].hour) if counts else ""
@@ -237,7 +245,11 @@ def _checks(counts: Sequence[HourCounts], findings: Sequence[Finding]) -> Iterat
         },
     )
     conserved = {hour.hour for hour in counts if hour.is_conserved}
-    for name, kinds in (("every_hour_is_closed", (UNCLOSED, LOST)), ("volume_is_plausible", (VOLUME,))):
+    for name, kinds in (
+        ("every_hour_is_closed", (UNCLOSED, LOST)),
+        ("volume_is_plausible", (VOLUME,)),
+        ("nothing_is_of_a_client_handed_over", (ELSEWHERE,)),
+    ):
         found = [each for each in findings if each.kind in kinds and each.hour in conserved]
         yield dg.AssetCheckResult(
             check_name=name,

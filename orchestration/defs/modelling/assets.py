@@ -28,7 +28,14 @@ from orchestration.modelling.invoke import NodeResult, failures
 from orchestration.modelling.publishing.client import MEMORY, Terms, publish_client
 from orchestration.modelling.publishing.notes import forget_others
 from orchestration.modelling.row_counts import row_counts
-from orchestration.modelling.untouched import is_untouched, let_time_pass, note_begun, note_built
+from orchestration.modelling.untouched import (
+    WHOLE_BUILD,
+    WINDOWED_BUILD,
+    is_untouched,
+    let_time_pass,
+    note_begun,
+    note_built,
+)
 from orchestration.modelling.versions import model_version, variables
 from orchestration.partitions import each_hour, hourly, window_of
 from orchestration.resources.clients import Clients
@@ -36,7 +43,6 @@ from orchestration.resources.lake import Lake
 from orchestration.resources.state import State
 from orchestration.resources.warehouse import Warehouse
 
-WINDOWED_BUILD, WHOLE_BUILD = "models", "whole_models"
 #: Of a model in hours that touched nothing.
 _LEFT = "as it was: nothing of these hours touches it"
 

@@ -8,7 +8,7 @@ from footfall.clients import Client, registry_of
 from footfall.errors import FootfallError
 from footfall.owners import running, settled
 from footfall.settings import Settings
-from footfall.sql import set_memory
+from footfall.sql import has_table, set_memory
 from footfall.store import LocalStore
 from footfall.tombstones import in_force
 from orchestration.delivery.desk import Desk, posting_for
@@ -77,7 +77,9 @@ def house_of(
         readable = [store.root / "marts"] if isinstance(store, LocalStore) else [settings.cache]
         with warehouse.connect(*readable) as connection:
             set_memory(connection, MEMORY)
-            for client in running(registry):
+            # Of an installation that has run no hour yet nothing is published.
+            is_modelled = has_table(connection, "intermediate", "int_events_sessionised")
+            for client in running(registry) if is_modelled else ():
                 cache = settings.cache_of(client.client_id)
                 publish_client(connection, store, client.client_id, cache, terms, now())
 

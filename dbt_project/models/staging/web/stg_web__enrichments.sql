@@ -32,12 +32,12 @@ properties as (
     select
         taken_apart.client_id,
         taken_apart.event_id,
-        members.name,
-        max_by(members.value, taken_apart.place) as value
+        name,
+        max_by(value, taken_apart.place) as value
     from taken_apart
-    cross join {{ json_members('taken_apart.properties', 'members') }}
+    {{ join_json_members('taken_apart.properties', 'members') }}
     where taken_apart.properties is not null
-    group by taken_apart.client_id, taken_apart.event_id, members.name
+    group by taken_apart.client_id, taken_apart.event_id, name
 
 ),
 
@@ -45,7 +45,7 @@ learnt as (
 
     select client_id, event_id, {{ json_object_of('name', 'value') }} as learnt
     from properties
-    where cast(value as varchar) <> 'null'
+    where cast(value as string) <> 'null'
     group by client_id, event_id
 
 ),

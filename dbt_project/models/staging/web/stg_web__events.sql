@@ -103,7 +103,7 @@ final as (
         -- where the event stands in its moment (macros/event_order.sql)
         case
             when seq is null then ''
-            else concat('0', regexp_extract(view_id, '^([0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3})-', 1))
+            else concat('0', coalesce(regexp_extract(view_id, '^([0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3})-', 1), ''))
         end as view_begun,
         object_key,
 

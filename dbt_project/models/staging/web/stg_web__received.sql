@@ -4,7 +4,7 @@ with lines as (
         client_id,
         site_id,
         case when is_duplicate then 'duplicate' else 'kept' end as fate,
-        cast(null as varchar) as reason,
+        cast(null as string) as reason,
         lost,
         received_hour
     from {{ source('ingest', 'event_index') }}

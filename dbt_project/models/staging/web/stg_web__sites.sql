@@ -28,7 +28,7 @@ changes as (
         zone,
         concat(
             max(version),
-            case when count(*) > count(distinct date) then concat('.', cast(count(*) as varchar)) else '' end
+            case when count(*) > count(distinct date) then concat('.', cast(count(*) as string)) else '' end
         ) as version
     from {{ source('ingest', 'zone_changes') }}
     group by zone
@@ -43,11 +43,11 @@ final as (
         sites.timezone,
         sites.conversions,
         concat(
-            sites.timezone, ' ', cast(timeout_minutes as varchar), ' ', cast(cut_at_midnight as varchar), ' ',
-            cast(cut_on_campaign as varchar), ' ', conversions,
-            coalesce(concat(' ', currencies.currency), ''),
-            coalesce(concat(' ', changes.version), ''),
-            coalesce(concat(' by ', properties), '')
+            sites.timezone, ' ', cast(timeout_minutes as string), ' ', cast(cut_at_midnight as string), ' ',
+            cast(cut_on_campaign as string), ' ', conversions,
+            concat(' ', coalesce(currencies.currency, '')),
+            concat(' ', coalesce(changes.version, '')),
+            concat(' by ', coalesce(properties, ''))
         ) as settings,
         currencies.currency,
         sites.timeout_minutes,

@@ -1,0 +1,63 @@
+"""`footfall privacy retain` by the command: it says what would go, is held up by a hold, and lets go."""
+
+import json
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime
+
+import pytest
+from support.command_line import ROOT
+from support.erased_home import Home
+
+from commands.cli import main
+from footfall.hours import floor
+from footfall.store import LocalStore
+
+OLD = datetime(2025, 3, 1, 10, tzinfo=UTC)
+
+
+@pytest.fixture
+def home(tmp_path):
+    """Raw lines of two clients, of whom one keeps them for thirty days."""
+    made = Home(tmp_path, ("bert",), first=OLD, rule="retention: {raw: 30d}\n")
+    for hour in (OLD, floor(datetime.now(UTC))):
+        made.land(hour)
+    return made
+
+
+def footfall(home, *arguments, code=0):
+    done = subprocess.run(
+        [sys.executable, "-m", "commands.entry", "privacy", *arguments],
+        cwd=ROOT,
+        env=home.environ,
+        capture_output=True,
+        text=True,
+        timeout=900,
+        check=False,
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_what_is_past_its_time_is_said_then_held_then_goes(home, monkeypatch, capfd):
+    lake = LocalStore(home.home / "lake")
+    before = [info.key for info in lake.list("raw/")]
+
+    said = json.loads(footfall(home, "retain", "--dry-run", "--json").splitlines()[0])
+    assert [(each["class"], each["objects"], each["rows"]) for each in said["removed"]] == [("raw", 1, 3)]
+    monkeypatch.setattr(os, "environ", home.environ)
+    assert main(["privacy", "hold", "add", "--client", "acme", "--reason", "a court asks"]) == 0
+    hold = capfd.readouterr().out.split()[1].strip(",")
+    assert "raw is kept longer: a hold" in footfall(home, "retain")
+    assert [info.key for info in lake.list("raw/")] == before
+    assert main(["privacy", "hold", "release", hold]) == 0
+
+    assert "1 objects, 3 rows" in footfall(home, "retain")
+
+    now = [info.key for info in lake.list("raw/")]
+    assert len(set(before) - set(now)) == 1  # the other client's lines are in a new one
+    assert len(now) == len(before)
+    capfd.readouterr()
+    assert main(["privacy", "ledger", "acme"]) == 0
+    assert "removed: raw 1 objects 3 rows" in capfd.readouterr().out
