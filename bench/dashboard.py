@@ -132,7 +132,7 @@ def _bare(place: Path) -> Iterator[str]:
 @contextmanager
 def _process(place: Path, environ: dict[str, str], port: int, health: str, *module: str) -> Iterator[int]:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("FOOTFALL_")}
-    log = place / "dashboard.log"
+    log = place / "pages.log"
     process = subprocess.Popen(
         [sys.executable, "-m", *module],
         env=inherited | environ, stdout=subprocess.DEVNULL, stderr=log.open("w"), text=True,
