@@ -109,6 +109,7 @@ LONG_FILES = {
     "tests/commands/test_run.py": "one installation that ran, and what each part of it shows",
     "collector/spool.py": "the durability of a segment is one argument",
     "footfall/settings.py": "every setting, with all that is said of it",
+    "footfall/scrub_addresses.py": "the spellings of an address, and the quick look that rules them out",
     "footfall/event.py": "the contract, from the wire to the stored line",
     "commands/demo/traffic.py": "the demo's visitors and what is expected of them, side by side",
     "orchestration/delivery/deliver.py": "the steps of a period, to be read against the table of states.py",
