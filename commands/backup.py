@@ -21,8 +21,9 @@ from footfall.durable import BrokenState, found_versions, open_lake
 from footfall.errors import FootfallError
 from footfall.keys import digest_in
 from footfall.locations import folder, location
+from footfall.retention.records import read_states
 from footfall.settings import Settings
-from footfall.signatures import load_signer
+from footfall.signatures import load_signer, own_keys
 from footfall.snapshots import CLIENTS, ROUTES, Writer, require_private, stores
 from footfall.snapshots import HOME as OF_HOME
 from footfall.store import ObjectStore, address_of
@@ -82,10 +83,24 @@ def backup(settings: Settings, url: str, *, lake: bool = False) -> int:
         print(f"lake: {said['objects']} objects, {copied} of them new")
     elif settings.lake.startswith("file://") and said["has_raw"]:
         print(f"the lake {settings.lake} is a folder and is not in it: copy it too, or say --lake")
+    for line in _without_lines(settings, source):
+        print(line)
     print(f"back by: footfall restore {shlex.quote(url)} --at {name}")
     for key in damaged:
         print(f"DAMAGED  {source.url(key)} is not what was written; an earlier copy of it was kept")
     return 1 if damaged else 0
+
+
+def _without_lines(settings: Settings, lake: ObjectStore) -> Iterator[str]:
+    """What to say of hours that cannot be made again: their raw lines have gone before their events."""
+    for client_id, state in read_states(lake, own_keys(settings.home / "keys")).items():
+        raw, events = state.horizon("raw"), state.horizon("events")
+        if raw is not None and (events is None or events < raw):
+            span = f"{f'from {events:%Y-%m-%d} ' if events else ''}to {raw:%Y-%m-%d}"
+            yield (
+                f"NOT IN IT  events of {client_id} {span}, whose raw lines have gone: "
+                f"keep a copy of {lake.url('events/')} of this moment beside it"
+            )
 
 
 def _has_version(place: Place) -> bool:
