@@ -88,7 +88,8 @@ def told(instance):
             (event.run_id, event.timestamp, event.asset_materialization.metadata)
             for event in [instance.get_latest_materialization_event(delivered.key)]
         ],
-        "tags": instance.get_event_tags_for_asset(delivered.key),
+        # in no order that Dagster promises
+        "tags": sorted(sorted(each.items()) for each in instance.get_event_tags_for_asset(delivered.key)),
         "checks": [
             (key, record.run_id, record.status, record.event.timestamp)
             for key, record in instance.event_log_storage.get_latest_asset_check_execution_by_key(
