@@ -79,11 +79,9 @@ def test_dagster_dev_serves_the_definitions_in_a_fresh_clone(clone, tmp_path):
 
         loaded = wait_until(loads, lambda: (tmp_path / "dev.log").read_text(), seconds=600, every=0.5)
         assert loaded == {"footfall": "RepositoryLocation"}, (tmp_path / "dev.log").read_text()
-        dev.terminate()
-        dev.wait(300)
     finally:
         try:
-            os.killpg(dev.pid, signal.SIGKILL)
+            os.killpg(dev.pid, signal.SIGKILL)  # its own end takes minutes on a busy machine
         except ProcessLookupError:
             pass
         dev.wait()
