@@ -46,18 +46,22 @@ class Narration:
         begun: dict[str, float] = {}
         ended: set[str] = set()
         over = False
+        seen: str | None = None
         while not over:
             over = self._over.wait(self._EVERY)
-            for entry in self._instance.all_logs(
+            new = self._instance.get_records_for_run(
                 self._run_id,
+                cursor=seen,
                 of_type={
                     dg.DagsterEventType.STEP_START,
                     dg.DagsterEventType.STEP_SUCCESS,
                     dg.DagsterEventType.STEP_FAILURE,
                     dg.DagsterEventType.STEP_UP_FOR_RETRY,
                 },
-            ):
-                self._say(entry, begun, ended)
+            )
+            seen = new.cursor
+            for record in new.records:
+                self._say(record.event_log_entry, begun, ended)
             if any(step.startswith("deliveries") for step in {*begun} - ended):
                 self._say_how_far()
 

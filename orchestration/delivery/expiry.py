@@ -95,11 +95,10 @@ def _over(
     ledger: Ledger, client_id: str, place: str, horizon: datetime
 ) -> tuple[list[LedgerRow], tuple[str, ...]]:
     """The revisions in a bucket of periods that ended before; and periods of which a revision is open."""
-    rows = ledger.all("WHERE client_id = ? AND period_start < ?", (client_id, _text(horizon)))
-    open_ones = {(row.export, row.period_start) for row in rows if row.is_open}
+    open_ones = {(row.export, row.period_start) for row in ledger.walk(client_id, end=horizon) if row.is_open}
     found = [
         row
-        for row in rows
+        for row in ledger.walk(client_id, end=horizon)
         if row.manifest is not None
         and _end(row) <= horizon
         and (row.export, row.period_start) not in open_ones

@@ -65,7 +65,7 @@ def rows_to_search(
     And of those before the horizon: nobody knows any more who was in them.
     """
     found = []
-    for row in ledger.all("WHERE client_id = ?", (client.client_id,)):
+    for row in ledger.walk(client.client_id):
         end = row.period_start + (timedelta(days=1) if kind_of(row.cadence).is_day else timedelta(hours=1))
         is_after = first is None or end + _APART >= first
         if row.files and (is_after or not horizons.has_events(row.period_start)):
@@ -248,7 +248,7 @@ def drop_open(ledger: Ledger, desk: Desk, client: Client, needles: Needles) -> l
     for path in sorted(root.rglob("*")) if root.exists() else ():
         if path.is_file() and needles.are_in_file(path):
             path.unlink(missing_ok=True)
-    for row in ledger.all("WHERE client_id = ?", (client.client_id,)):
+    for row in ledger.walk(client.client_id):
         if (
             row.is_open
             and row.state == states.RENDERED

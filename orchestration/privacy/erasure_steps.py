@@ -219,10 +219,7 @@ def _of_place(
 ) -> list[delivered.OldFile]:
     """Those of the files that were put to a place."""
     put = {
-        file.key
-        for row in ledger.all("WHERE client_id = ?", (client.client_id,))
-        if place in ledger.copies(row)
-        for file in row.files
+        file.key for row in ledger.walk(client.client_id) if place in ledger.copies(row) for file in row.files
     }
     return [each for each in files if each.key in put]
 
