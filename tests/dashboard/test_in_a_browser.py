@@ -9,6 +9,8 @@ from support.dashboard_builders import served_dashboard
 
 #: Milliseconds that a page may take on a busy machine.
 PATIENCE = 120_000
+#: How long one press of a key is waited for.
+TRY = 10_000
 pytestmark = pytest.mark.browser
 #: How many things reach beyond the right edge, but those that scroll by themselves.
 TOO_WIDE = (
@@ -52,6 +54,17 @@ def _card(page, name="visitors"):
     return page.locator(f".st-key-w_card_{name} button strong")
 
 
+def _press(page, key, shown, many=1):
+    """Press a key until the page shows what it does: one that is pressed while a page is drawn anew is lost."""
+    for _ in range(PATIENCE // TRY):
+        page.keyboard.press(key)
+        try:
+            return expect(page.locator(shown)).to_have_count(many, timeout=TRY)
+        except AssertionError:
+            continue
+    raise AssertionError(f"{key} never led to {shown}")
+
+
 def test_the_first_screen_by_clicks_and_keys_and_on_a_phone(place, page):
     page.goto(place[1], wait_until="commit")
     before = _card(page).inner_text(timeout=PATIENCE)
@@ -65,19 +78,16 @@ def test_the_first_screen_by_clicks_and_keys_and_on_a_phone(place, page):
     # Chart and map are drawn, the keyboard picks another figure, and the address opens the same again.
     expect(page.locator("[data-testid=stVegaLiteChart]")).to_have_count(2, timeout=PATIENCE)
     page.locator(".st-key-w_card_sessions button").focus()
-    page.keyboard.press("Enter")
-    expect(page.locator(".st-key-w_card_sessions button[kind=primary]")).to_be_visible(timeout=PATIENCE)
+    _press(page, "Enter", ".st-key-w_card_sessions button[kind=primary]")
     filtered = _card(page).inner_text()
     page.goto(page.url, wait_until="commit")
     expect(_card(page)).to_have_text(filtered, timeout=PATIENCE)
     expect(page.locator("[role=dialog]")).to_have_count(0)
 
-    page.keyboard.press("Escape")
-    expect(page.locator(".st-key-w_filter_0 button")).to_have_count(0, timeout=PATIENCE)
+    _press(page, "Escape", ".st-key-w_filter_0 button", 0)
     assert "f=" not in page.url
 
-    page.keyboard.press("w")
-    expect(page.locator(".st-key-w_period_7d button[kind=primary]")).to_be_visible(timeout=PATIENCE)
+    _press(page, "w", ".st-key-w_period_7d button[kind=primary]")
     assert "period=7d" in page.url
 
     page.set_viewport_size({"width": 390, "height": 850})
