@@ -11,6 +11,9 @@ ATTACKS = {
     "a replacement scan": "SELECT * FROM '/etc/passwd'",
     "a copy": "COPY (SELECT 1) TO '{own}/x.csv'",
     "a copy behind a SELECT": "SELECT 1; COPY (SELECT 1) TO '{own}/x.csv'",
+    "a copy that is explained": "EXPLAIN ANALYZE COPY (SELECT 1) TO '{own}/x.csv' (USE_TMP_FILE false)",
+    "a published file": "EXPLAIN ANALYZE COPY (SELECT 1) TO '{published}' (USE_TMP_FILE false)",
+    "folders": "EXPLAIN ANALYZE COPY (SELECT 1 AS p) TO '{own}/f' (FORMAT csv, PARTITION_BY p)",
     "a database": "ATTACH '/tmp/x.db'",
     "an extension": "INSTALL httpfs",
     "the network": "SELECT * FROM read_csv('http://127.0.0.1:1/x.csv')",
@@ -48,9 +51,11 @@ def test_a_query_is_answered_from_the_clients_own_tables(ask):
 def test_nothing_but_that_is_reached(dashboard, ask, what):
     folders = {name: dashboard.service.tables.folder(name) for name in ("one", "two")}
     before = sorted(folders["one"].rglob("*"))
+    published = next(each for each in before if each.suffix == ".parquet")
+    query = ATTACKS[what].format(own=folders["one"], other=folders["two"], published=published)
 
     with pytest.raises(QueryFailed) as failed:
-        ask(ATTACKS[what].format(own=folders["one"], other=folders["two"]), seconds=1 if "end" in what else 4)
+        ask(query, seconds=1 if "end" in what else 4)
 
     assert ("took more" in str(failed.value)) == ("endless" in what)
     assert "\n" not in str(failed.value)
