@@ -3,14 +3,17 @@
 import json
 
 import pytest
-from support.dashboard_builders import Dashboard, texts, values_of
+from support.dashboard_builders import NOON, Dashboard, texts, values_of
 
+from dashboard.address import View
+from dashboard.desk import Desk, Gone
 from dashboard.doors import Door
+from dashboard.house import house
 from dashboard.page_names import OF_SITE
 from dashboard.pages import PAGES, pages_of
 from dashboard.shown import coded
-from dashboard.visitors import Visitor
-from footfall.access.dashboard import Grant, put_person, revoke_share, shares
+from dashboard.visitors import Visitor, visitor_of
+from footfall.access.dashboard import Grant, put_person, remove_person, revoke_share, shares
 
 EVERY = {page.name for page in PAGES}
 #: What each may see.
@@ -354,3 +357,40 @@ def test_a_link_that_we_did_not_sign_shows_nothing(dashboard, token):
     dashboard.door = Door("share", token)
 
     assert dashboard.look().warning
+
+
+def test_an_operator_who_was_refused_does_nothing_by_a_page_that_is_open_still(dashboard):
+    home = dashboard.api.settings.home
+    put_person(home, "otto@agency.example", Grant("operator"))
+    dashboard.door = Door("person", "otto@agency.example")
+    pages = {page: dashboard.look(page) for page in ("overview", "usage", "deliveries", "alerts")}
+    done = list(dashboard.api.installation.done)
+
+    remove_person(home, "otto@agency.example")
+    pages["overview"].text_input(key="w_note_text").set_value("by nobody")
+    for page, begins in {
+        "overview": "FormSubmitter:note",
+        "usage": "w_approve_",
+        "deliveries": "w_verify_",
+        "alerts": "FormSubmitter:ack_0",
+    }.items():
+        button = next(each for each in pages[page].button if str(each.key).startswith(begins))
+        button.click().run()
+        assert "nobody let you in" in pages[page].warning[0].value
+
+    assert dashboard.api.installation.done == done
+    assert "otto" not in dashboard.api.settings.audit.read_text()
+
+
+def test_what_is_asked_anew_by_itself_ends_with_the_link(dashboard):
+    dashboard.open()
+    dashboard.door = Door("share", dashboard.share("live"))
+    visitor = visitor_of(house(), dashboard.door)
+    client = dashboard.service.client("one")
+    desk = Desk(dashboard.service, visitor, client, visitor.sites(client)[0], View())
+    assert desk.fresh("/v1/realtime", site_id="shop")["visitors"] == 0
+
+    revoke_share(dashboard.api.settings.home, shares(dashboard.api.settings.home)[-1].id, NOON)
+
+    with pytest.raises(Gone):
+        desk.fresh("/v1/realtime", site_id="shop")
