@@ -1,6 +1,7 @@
 """Pages as Streamlit runs them: who sees which, and that what they say is what the API answers."""
 
 import json
+from datetime import date
 
 import pytest
 from support.dashboard_builders import NOON, Dashboard, texts, values_of
@@ -165,6 +166,30 @@ def test_an_address_that_somebody_made_up_shows_what_there_is(dashboard):
 
     assert not test.exception and not test.error
     assert _shown(test)["visitors"] != "–"
+
+
+@pytest.mark.parametrize(
+    ("query", "last"),
+    [
+        ({"period": "2026-10-31,2026-11-29"}, date(2026, 11, 20)),
+        ({"period": "2099-01-01,2099-01-31", "compare": "2099-02-01,2099-02-28"}, date(2026, 11, 20)),
+        ({"period": "0003-01-01,0005-01-01"}, date(5, 1, 1)),
+    ],
+)
+def test_days_that_are_not_yet_or_long_ago_leave_every_picker_there(dashboard, query, last):
+    test = dashboard.look(**query)
+
+    assert not test.exception and not test.error
+    assert [each.value[1] for each in test.date_input if each.key.startswith("w_days_")] == [last]
+
+
+def test_the_days_after_those_that_are_shown_end_today(dashboard):
+    test = dashboard.look(period="2026-10-10,2026-11-08")
+
+    test.button(key="w_later").click().run()
+
+    assert not test.exception and not test.error
+    assert test.button(key="w_later").disabled
 
 
 def test_a_figure_is_chosen_by_its_card_and_the_chart_dots_what_may_change(dashboard):
