@@ -141,6 +141,16 @@ def _change(metric: str, percent: float | None) -> str:
     return f":{colour}[{sign} {plain(shown.number(abs(percent)))} %]"
 
 
+def together(desk: Desk, metrics: Sequence[str], dimensions: Sequence[str] = ()) -> list[str]:
+    """Those of the metrics that are to be had with what is filtered; where none is, a line says so."""
+    is_by_day = "time:day" in dimensions
+    able = [each for each in metrics if desk.can(each, dimensions, is_by_day=is_by_day)]
+    if not able:
+        others = sorted({title_of(each.dimension) for each in desk.filters} - set(map(title_of, dimensions)))
+        st.caption(say("not_together", filters=plain(", ".join(others))))
+    return able
+
+
 def bars(
     desk: Desk,
     panel: str,

@@ -277,6 +277,20 @@ def test_filters_that_no_table_has_together_are_said_and_do_not_fail(dashboard):
     assert "no table has both" in texts(test)
 
 
+@pytest.mark.parametrize("page", ["commerce", "content", "acquisition"])
+def test_no_figure_stands_below_a_filter_that_it_does_not_go_by(dashboard, page):
+    unfiltered = {"commerce": "120.00", "content": "2300", "acquisition": "ChatGPT"}[page]
+    by_country, by_channel = ({"f": [each]} for each in ("country:is:DE", "channel:is:Email"))
+
+    test = dashboard.look(page, **by_country)
+
+    assert not test.exception and not test.error
+    assert "no table has both" in texts(test) and unfiltered in texts(dashboard.seen(page))
+    assert unfiltered not in texts(test)
+    if page == "commerce":
+        assert unfiltered in texts(dashboard.look(page, **by_channel))
+
+
 def test_one_language_speaks_throughout(dashboard):
     said = texts(dashboard.look(lang="de"))
 
