@@ -196,7 +196,10 @@ class Desk:
     def _remembered(self, method: str, path: str, given: Mapping[str, Any]) -> Any:
         reading = self.service.tables.of(self.client.client_id)
         published = reading.snapshot.number if reading.snapshot else None
-        stamp = (str(published), str(reading.complete_through()), str(reading.stale_since), str(self.today))
+        stamp = (
+            *(str(published), str(reading.complete_through()), str(reading.stale_since), str(self.today)),
+            str(self.client.segments),
+        )
         whose = (self.visitor.name, self.client.client_id, self.site.site_id)
         name = (*whose, method, path, json.dumps(given, sort_keys=True, default=str))
         kept: MutableMapping[Any, tuple[Any, Any]] = st.session_state.setdefault("answers", OrderedDict())
