@@ -180,7 +180,7 @@ def bars(
                 key=key,
                 width="stretch",
                 type="primary" if str(value) in chosen else "tertiary",
-                help=name if len(name) > 44 else None,
+                help=plain(name) if len(name) > 44 else None,
                 disabled=not is_clickable or value is None,
                 on_click=_filter_by,
                 args=(desk, dimension, str(value)),

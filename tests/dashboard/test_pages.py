@@ -4,6 +4,7 @@ import json
 from datetime import date
 
 import pytest
+from streamlit.testing.v1 import AppTest
 from support.dashboard_builders import NOON, Dashboard, texts, values_of
 
 from dashboard.address import View
@@ -289,6 +290,24 @@ def test_no_figure_stands_below_a_filter_that_it_does_not_go_by(dashboard, page)
     assert unfiltered not in texts(test)
     if page == "commerce":
         assert unfiltered in texts(dashboard.look(page, **by_channel))
+
+
+def _a_list_with_a_long_name():
+    from types import SimpleNamespace
+
+    import streamlit as st
+
+    from dashboard import parts
+
+    st.session_state["language"] = "en"
+    name = f"[win](https://evil.example/{'x' * 50})"
+    parts.bars(SimpleNamespace(filters=()), "x", [(name, 1)], "campaign", total=None)
+
+
+def test_what_strangers_wrote_is_text_in_the_help_of_a_row_too():
+    row = AppTest.from_function(_a_list_with_a_long_name).run().button[0]
+
+    assert row.help.startswith("\\[win\\]\\(https\\://evil")
 
 
 def test_one_language_speaks_throughout(dashboard):
