@@ -5,6 +5,7 @@ from datetime import date
 
 import pytest
 from streamlit.testing.v1 import AppTest
+from support.api_builders import a_delivery
 from support.dashboard_builders import NOON, Dashboard, texts, values_of
 
 from dashboard.address import View
@@ -308,6 +309,18 @@ def test_what_strangers_wrote_is_text_in_the_help_of_a_row_too():
     row = AppTest.from_function(_a_list_with_a_long_name).run().button[0]
 
     assert row.help.startswith("\\[win\\]\\(https\\://evil")
+
+
+def test_all_clients_are_shown_as_their_deliveries_are_now(dashboard):
+    rows, before = dashboard.api.installation.rows, dashboard.api.installation.rows["two"]
+    test = dashboard.look("agency")
+    old = a_delivery(start="2026-01-01T00:00:00.000Z", state="planned", error="no bucket", committed_at=None)
+
+    rows["two"] = [*before, *[a_delivery(start=f"2026-11-{n % 28 + 1:02}") for n in range(1000)], old]
+    test.run()
+    rows["two"] = before
+
+    assert "exports with an error: 1" in texts(test)
 
 
 def test_one_language_speaks_throughout(dashboard):
