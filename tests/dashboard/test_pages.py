@@ -2,12 +2,15 @@
 
 import json
 from datetime import date
+from functools import partial
+from types import SimpleNamespace
 
 import pytest
 from streamlit.testing.v1 import AppTest
 from support.api_builders import a_delivery
 from support.dashboard_builders import NOON, Dashboard, texts, values_of
 
+from api.service import Service
 from dashboard.address import View
 from dashboard.desk import Desk, Gone
 from dashboard.doors import Door
@@ -17,6 +20,7 @@ from dashboard.pages import PAGES, pages_of
 from dashboard.shown import coded
 from dashboard.visitors import Visitor, visitor_of
 from footfall.access.dashboard import Grant, put_person, remove_person, revoke_share, shares
+from footfall.clients import Registry
 
 EVERY = {page.name for page in PAGES}
 #: What each may see.
@@ -342,6 +346,16 @@ def test_nobody_sees_anything_of_another_client_whatever_the_address_says(dashbo
     assert dashboard.canary["one"] not in said and "shop" not in said
     if page == "overview":
         assert dashboard.canary["two"].replace("-", "\\-") in said
+
+
+def test_who_was_let_see_an_owner_of_an_id_does_not_see_the_next_one(dashboard):
+    next_owner = dashboard.service.client("one").model_copy(update={"client_id": "one.2"})
+    later = SimpleNamespace(registry=Registry((next_owner,), ()))
+    later.client = partial(Service.client, later)
+
+    assert later.client("one") == next_owner
+    assert Visitor("carl", Grant("client", "one")).clients(later) == []
+    assert Visitor("carl", Grant("client", "one.2")).clients(later) == [next_owner]
 
 
 def test_a_client_may_not_act_where_only_operators_do(dashboard):
