@@ -110,7 +110,11 @@ class Doors:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        headers = {name.lower(): value for name, value in Headers(scope=scope).items()}
+        said_by = Headers(scope=scope)
+        headers = {name.lower(): value for name, value in said_by.items()}
+        if len(said_by.getlist(self._ways.user_header or "")) > 1:
+            # One of the two is not the proxy's.
+            del headers[str(self._ways.user_header).lower()]
         client = scope.get("client")
         door = door_of(self._ways, client[0] if client else "", headers)
         said = _with_policy(_telling(send) if scope["path"] == CALLBACK else send)

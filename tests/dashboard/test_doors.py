@@ -74,6 +74,13 @@ def test_what_somebody_says_of_their_own_door_is_taken_away():
     assert Door.of(answer.text) == Door("open")
 
 
+def test_a_name_that_is_said_twice_is_nobodys():
+    twice = [("X-Forwarded-Email", "boss@agency.example"), ("x-forwarded-email", "eve@x.example")]
+
+    assert Door.of(_client(PROXY, peer="10.1.2.3").get("/", headers=twice[1:]).text).said == "eve@x.example"
+    assert _client(PROXY, peer="10.1.2.3").get("/", headers=twice).status_code == 403
+
+
 def test_without_a_door_nothing_is_shown_but_whether_the_process_answers():
     client = _client(LOCAL, peer="192.0.2.7")
 
