@@ -8,6 +8,7 @@ import zstandard
 from support.api_builders import a_delivery, a_domain, an_alert, two_clients
 from support.waiting import PATIENCE
 
+from api.tasks import MOST_WAITING
 from footfall.access import audit
 
 SPAN = {"from": "2026-11-20T09:00:00Z", "to": "2026-11-20T11:00:00Z"}
@@ -103,6 +104,20 @@ def test_an_act_that_takes_long_keeps_no_other_waiting(api):
             api.installation.goes_on.set()
 
     assert (other.status, slow.result().status) == (202, 202)
+
+
+def test_a_client_that_asks_for_many_checks_leaves_others_theirs(api):
+    api.installation.goes_on.clear()
+    try:
+        many = [
+            api.ask("POST", "/v1/exports/events/verify", role="admin").status for _ in range(MOST_WAITING + 1)
+        ]
+        other = api.ask("POST", "/v1/exports/events/verify", role="other").status
+    finally:
+        api.installation.goes_on.set()
+
+    assert many == [202] * MOST_WAITING + [409]
+    assert other == 202
 
 
 def test_a_check_of_a_bucket_goes_on_behind_and_its_result_is_asked_for(api):

@@ -153,6 +153,7 @@ class FakeInstallation(FakeErasures):
         return {"site_id": site.site_id, "events": count}
 
     def verify(self, client, export):
+        assert self.goes_on.wait(PATIENCE)
         self.done.append(("verify", client.client_id, export.name))
         return {"main": {"is_as_promised": True}}
 
