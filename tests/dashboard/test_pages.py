@@ -1,12 +1,10 @@
 """Pages as Streamlit runs them: which there are, and that what they say is what the API answers."""
 
 from datetime import date
-from types import SimpleNamespace
 
 import pytest
-from streamlit.testing.v1 import AppTest
 from support.api_builders import a_delivery, an_alert
-from support.dashboard_builders import texts, values_of
+from support.dashboard_builders import drawn, texts, values_of
 
 from dashboard.doors import Door
 from dashboard.page_names import OF_SITE
@@ -291,6 +289,7 @@ def test_no_figure_stands_below_a_filter_that_it_does_not_go_by(dashboard, page)
 
 
 def _a_list_with_a_long_name():
+    import types
 
     import streamlit as st
 
@@ -298,11 +297,11 @@ def _a_list_with_a_long_name():
 
     st.session_state["language"] = "en"
     name = f"[win](https://evil.example/{'x' * 50})"
-    parts.bars(SimpleNamespace(filters=()), "x", [(name, 1)], "campaign", total=None)
+    parts.bars(types.SimpleNamespace(filters=()), "x", [(name, 1)], "campaign", total=None)
 
 
 def test_what_strangers_wrote_is_text_in_the_help_of_a_row_too():
-    row = AppTest.from_function(_a_list_with_a_long_name).run().button[0]
+    row = drawn(_a_list_with_a_long_name).button[0]
 
     assert row.help.startswith("\\[win\\]\\(https\\://evil")
 
