@@ -21,9 +21,9 @@ Made by `make generate` from `dbt_project/analyses/`: SQL over the
     footfall ask top_pages --client acme --sql athena
 
 Days are local days of the site, both with them; without `--site` all of the client's sites answer, without
-days all days. A question that is missing is a file there: its first line is the question, `asked()` says
-which rows are meant (`dbt_project/macros/questions.sql`), and `tests/dbt/test_analyses.py` wants the
-answer of a history that is known.
+days all days. To add a question, add a file there: its first line is the question, `asked()` in its
+conditions says which rows are meant (`dbt_project/macros/questions.sql`), and `EXPECTED` of
+`tests/dbt/test_analyses.py` wants the answer of a history that is known.
 
 For Athena the tables are those of `python -m orchestration.modelling.athena s3://LAKE`. Its medians are
 approximations.

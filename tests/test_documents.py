@@ -66,11 +66,11 @@ def test_no_file_knows_the_machine_it_was_written_on():
 
 
 def _documented_commands() -> dict[str, str]:
-    """Command → how the table of commands writes it: `deliveries` → `deliveries list|replay|…`."""
+    """Command → how the rows of the table write it: `deliveries` → `deliveries list|replay|…`."""
     text = (ROOT / "docs" / "operations.md").read_text()
     table = text.partition("\n## Commands\n")[2].partition("\n## ")[0]
     lines = re.findall(r"^\| `footfall (([a-z]+).*?) \| ", table, re.MULTILINE)
-    return {name: line for line, name in lines}
+    return {name: " ".join(line for line, other in lines if other == name) for _, name in lines}
 
 
 def _command(name: str) -> click.Command:
