@@ -2,7 +2,8 @@
 
 import hashlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 from starlette.requests import Request
@@ -16,13 +17,20 @@ from footfall.event import timestamp
 
 #: How long an answer is remembered.
 KEPT = timedelta(days=1)
-_acting = threading.Lock()
+#: Seconds for which a repeat waits until the first has its answer.
+WAIT_SECONDS = 10
+#: What is being done, by its name: of one act at a time, and no act waits for that of others.
+_doing: set[str] = set()
+_ended = threading.Condition()
 
 
 def once(
     service: Service, request: Request, caller: Caller, body: str, act: Callable[[], Response]
 ) -> Response:
-    """Act, or give the answer of the first request with this Idempotency-Key. Raises Problem(key_reused)."""
+    """Act, or give the answer of the first request with this Idempotency-Key.
+
+    Raises Problem: key_reused, or unavailable where the first is not done yet.
+    """
     key = request.headers.get("idempotency-key", "").strip()
     if not key:
         return act()
@@ -33,7 +41,7 @@ def once(
         f"{request.method} {request.url.path}?{request.url.query}\0{body}".encode()
     ).hexdigest()
     now = service.now()
-    with _acting:
+    with _alone(name):
         with key_register(service.settings.home) as database:
             database.execute("DELETE FROM answers WHERE at < ?", (timestamp(now - KEPT),))
             row = database.execute(
@@ -50,3 +58,18 @@ def once(
                 (name, asked, answer.status_code, bytes(answer.body), timestamp(now)),
             )
         return answer
+
+
+@contextmanager
+def _alone(name: str) -> Iterator[None]:
+    """Nobody else acts under this name. Raises Problem where somebody does for too long."""
+    with _ended:
+        if not _ended.wait_for(lambda: name not in _doing, WAIT_SECONDS):
+            raise Problem("unavailable", "the first request with this Idempotency-Key is not done yet")
+        _doing.add(name)
+    try:
+        yield
+    finally:
+        with _ended:
+            _doing.discard(name)
+            _ended.notify_all()

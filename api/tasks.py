@@ -8,10 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
 
+from api.problems import Problem
 from footfall.errors import FootfallError
 
-#: Results that are kept.
-MOST = 200
+#: Results that are kept, and tasks of one client that are not done: all clients' are done one by one.
+MOST, MOST_WAITING = 200, 5
 
 
 class Tasks:
@@ -23,7 +24,7 @@ class Tasks:
         self._found: OrderedDict[str, dict[str, Any]] = OrderedDict()
 
     def start(self, client_id: str, what: str, work: Callable[[], Any], now: datetime) -> dict[str, Any]:
-        """Take work on. Returns what is known of it."""
+        """Take work on. Returns what is known of it. Raises Problem where the client has too much of it."""
         said: dict[str, Any] = {
             "id": f"task-{secrets.token_hex(8)}",
             "client_id": client_id,
@@ -34,6 +35,13 @@ class Tasks:
             "error": None,
         }
         with self._lock:
+            undone = [
+                each
+                for each in self._found.values()
+                if each["client_id"] == client_id and each["state"] in ("waiting", "running")
+            ]
+            if len(undone) >= MOST_WAITING:
+                raise Problem("not_decided", f"{MOST_WAITING} tasks of this client are not done yet")
             self._found[said["id"]] = said
             while len(self._found) > MOST:
                 self._found.popitem(last=False)

@@ -80,18 +80,42 @@ def _serve_http(server: Any, host: str, port: int) -> None:
 
 
 def _keyed(app: Any) -> Any:
-    """The application, for requests that bring a key; the API looks whether it is one."""
+    """The application, for requests that bring a key and are no larger than the API's; the API looks
+    whether it is a key.
+    """
+    from api.app import MOST_BYTES
 
     async def asked(scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "http" and presented_key(dict(scope["headers"])) is None:
-            body = b'{"error": "send a key that may assist, as Authorization: Bearer KEY"}'
-            headers = [(b"content-type", b"application/json"), (b"www-authenticate", b"Bearer")]
-            await send({"type": "http.response.start", "status": 401, "headers": headers})
-            await send({"type": "http.response.body", "body": body})
+        if scope["type"] != "http":
+            await app(scope, receive, send)
             return
-        await app(scope, receive, send)
+        if presented_key(dict(scope["headers"])) is None:
+            said = "send a key that may assist, as Authorization: Bearer KEY"
+            await _refuse(send, 401, said, (b"www-authenticate", b"Bearer"))
+            return
+        came, size = [], 0
+        while size <= MOST_BYTES:
+            message = await receive()
+            came.append(message)
+            size += len(message.get("body", b""))
+            if not message.get("more_body"):
+                break
+        if size > MOST_BYTES:
+            await _refuse(send, 413, f"a request has {MOST_BYTES} bytes at most", (b"connection", b"close"))
+            return
+
+        async def again() -> Any:
+            return came.pop(0) if came else await receive()
+
+        await app(scope, again, send)
 
     return asked
+
+
+async def _refuse(send: Any, status: int, why: str, header: tuple[bytes, bytes]) -> None:
+    headers = [(b"content-type", b"application/json"), header]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": json.dumps({"error": why}).encode()})
 
 
 def _key_of(request: Any) -> str:

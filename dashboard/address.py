@@ -154,14 +154,16 @@ class View:
         return replace(self, shown=tuple(sorted({**dict(self.shown), panel: name}.items())))
 
     def days(self, today: date, first: date) -> Days:
-        """First and last day. `today`: at the site; `first`: that of its figures."""
+        """First and last day, none after today. `today`: at the site; `first`: that of its figures."""
         if self.period == "yesterday":
             return today - timedelta(days=1), today - timedelta(days=1)
         if self.period == "last_month":
             last = today.replace(day=1) - timedelta(days=1)
             return last.replace(day=1), last
         custom = _custom(self.period)
-        return custom or days_of(self.period, today, first)
+        if custom:
+            return min(custom[0], today), min(custom[1], today)
+        return days_of(self.period, today, first)
 
     def before(self, days: Days) -> Days | None:
         """The days that these are compared with; None where nothing is compared."""
@@ -179,9 +181,12 @@ class View:
         return self.compare.split(",") if self.has_own_comparison else self.compare or None
 
     def moved(self, days: Days, by: int) -> "View":
-        """As many days, before these or after them."""
+        """As many days, before these or after them; the same where the calendar ends."""
         length = timedelta(days=((days[1] - days[0]).days + 1) * by)
-        return replace(self, period=f"{days[0] + length},{days[1] + length}")
+        try:
+            return replace(self, period=f"{days[0] + length},{days[1] + length}")
+        except OverflowError:
+            return self
 
     def by(self, days: Days) -> str:
         """Hour, day, week or month: what a chart of these days is by."""

@@ -15,12 +15,14 @@ from api.conditions import conditions, filters_of, pinned
 from api.done import is_asked
 from api.inside import Inside
 from api.measures import choose, is_dimension
+from api.problems import Problem
 from api.ranges import Days
 from api.routes.questions import today_of
 from api.service import Service
 from dashboard.address import MOST_BY_HOUR, Filter, View
+from dashboard.house import house
 from dashboard.sandbox import Answer, answer_of
-from dashboard.visitors import Visitor
+from dashboard.visitors import Visitor, visitor_of
 from footfall import zones
 from footfall.clients import Client, Site
 
@@ -30,6 +32,13 @@ MOST_KEPT = 200
 SEGMENT = "segment"
 #: Rows that a list may have: what is longer says so.
 MOST_ROWS = 10_000
+
+
+class Gone(Problem):
+    """Whoever looks may not any more, or something else than when the page was made."""
+
+    def __init__(self) -> None:
+        super().__init__("permission_denied", "what you may see has changed")
 
 
 @dataclass(frozen=True)
@@ -53,10 +62,17 @@ class Desk:
     site: Site
     view: View
 
-    @cached_property
+    @property
     def inside(self) -> Inside:
-        """The API, as the visitor may ask it."""
+        """The API, as the visitor may ask it. Raises Gone."""
+        self.require_still()
         return self.visitor.inside(self.service, self.client)
+
+    def require_still(self) -> None:
+        """Raises Gone. Clicks and what is asked anew by itself come later than the page was made."""
+        here = house()
+        if visitor_of(here, here.door()) != self.visitor:
+            raise Gone
 
     @cached_property
     def today(self) -> date:
@@ -166,6 +182,7 @@ class Desk:
 
     def answer(self, query: str, values: Mapping[str, object]) -> Answer:
         """Rows of a query over the client's tables. Raises QueryFailed, StoreError, Problem."""
+        self.require_still()
         tables, settings = self.service.tables, self.service.settings
         client_id = self.client.client_id
         folder = tables.folder(client_id)
@@ -179,7 +196,10 @@ class Desk:
     def _remembered(self, method: str, path: str, given: Mapping[str, Any]) -> Any:
         reading = self.service.tables.of(self.client.client_id)
         published = reading.snapshot.number if reading.snapshot else None
-        stamp = (str(published), str(reading.complete_through()), str(reading.stale_since), str(self.today))
+        stamp = (
+            *(str(published), str(reading.complete_through()), str(reading.stale_since), str(self.today)),
+            str(self.client.segments),
+        )
         whose = (self.visitor.name, self.client.client_id, self.site.site_id)
         name = (*whose, method, path, json.dumps(given, sort_keys=True, default=str))
         kept: MutableMapping[Any, tuple[Any, Any]] = st.session_state.setdefault("answers", OrderedDict())

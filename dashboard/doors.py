@@ -7,12 +7,12 @@ a page reads it there. Nothing is decided for good: each run of a page asks whet
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from http.cookies import CookieError, SimpleCookie
 from ipaddress import ip_address
 from typing import Literal
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from starlette.datastructures import Headers
+from starlette.requests import cookie_parser
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -28,7 +28,8 @@ Kind = Literal["share", "person", "oidc", "open", "closed"]
 CALLBACK, SIGNED_IN, FAILED = "/oauth2callback", b"_streamlit_user=", "sign_in_failed"
 #: Paths that show nothing of a client, for probes.
 FREE = frozenset({"/health", "/_stcore/health", "/healthz"})
-_OF_PROXIES = ("x-forwarded-for", "forwarded", "x-forwarded-host", "via", "x-real-ip")
+#: How headers begin that proxies add.
+_OF_PROXIES = ("x-forwarded", "forwarded", "via", "x-real-ip", "x-original-", "cf-", "true-client-ip")
 #: Streamlit's own bundle needs styles in elements; charts are compiled in the page.
 CSP = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
@@ -82,7 +83,7 @@ class Ways:
 
 def door_of(ways: Ways, peer: str, headers: Mapping[str, str]) -> Door:
     """The door of a request. `peer`: the address of the socket; `headers`: by names in small letters."""
-    shared = _cookie(headers.get("cookie", "")).get(COOKIE)
+    shared = cookie_parser(headers.get("cookie", "")).get(COOKIE)
     if shared:
         return Door("share", shared)
     if ways.user_header and _is_in(peer, ways.proxies):
@@ -92,7 +93,7 @@ def door_of(ways: Ways, peer: str, headers: Mapping[str, str]) -> Door:
     if ways.has_oidc:
         return Door("oidc")
     # A proxy on this machine makes strangers look like it; a name that is not ours may lead to us by a trick.
-    is_direct = not any(name in headers for name in _OF_PROXIES)
+    is_direct = not any(name.startswith(_OF_PROXIES) for name in headers)
     if ways.is_open and is_direct and _is_loopback(peer) and _is_our_name(headers.get("host", "")):
         return Door("open")
     return Door("closed")
@@ -109,7 +110,11 @@ class Doors:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        headers = {name.lower(): value for name, value in Headers(scope=scope).items()}
+        said_by = Headers(scope=scope)
+        headers = {name.lower(): value for name, value in said_by.items()}
+        if len(said_by.getlist(self._ways.user_header or "")) > 1:
+            # One of the two is not the proxy's.
+            del headers[str(self._ways.user_header).lower()]
         client = scope.get("client")
         door = door_of(self._ways, client[0] if client else "", headers)
         said = _with_policy(_telling(send) if scope["path"] == CALLBACK else send)
@@ -138,7 +143,8 @@ class Doors:
         answer = RedirectResponse(f"{path}?{rest}" if rest else path, 303)
         is_https = scope["scheme"] == "https" or headers.get("x-forwarded-proto") == "https"
         if tokens[-1]:
-            answer.set_cookie(COOKIE, tokens[-1], httponly=True, samesite="lax", secure=is_https)
+            # A token of ours is as it is; what somebody made up need be no text of a header.
+            answer.set_cookie(COOKIE, quote(tokens[-1]), httponly=True, samesite="lax", secure=is_https)
         else:
             answer.delete_cookie(COOKIE)
         return answer
@@ -178,13 +184,6 @@ def _closed() -> Response:
     )
 
 
-def _cookie(text: str) -> dict[str, str]:
-    try:
-        return {name: morsel.value for name, morsel in SimpleCookie(text).items()}
-    except CookieError:
-        return {}
-
-
 def _is_in(peer: str, networks: Iterable[Network]) -> bool:
     try:
         address = ip_address(peer)
@@ -214,4 +213,7 @@ def _is_our_name(host: str) -> bool:
 def _is_same_origin(headers: Mapping[str, str]) -> bool:
     """A page of another site may open a websocket to us, with our cookies."""
     origin = headers.get("origin")
-    return origin is None or urlsplit(origin).netloc == headers.get("host")
+    try:
+        return origin is None or urlsplit(origin).netloc == headers.get("host")
+    except ValueError:
+        return False

@@ -43,7 +43,7 @@ def may_write(desk: Desk) -> bool:
 
 
 def write(desk: Desk, day: date, text: str) -> None:
-    """Keep a note in the name of the visitor. Raises FootfallError."""
+    """Keep a note in the name of the visitor. Raises FootfallError, Gone."""
     _note(desk, "notes.add", f"{day} {text}")
     add_day_note(
         desk.service.settings.home,
@@ -57,12 +57,13 @@ def write(desk: Desk, day: date, text: str) -> None:
 
 
 def remove(desk: Desk, note: DayNote) -> None:
-    """Take a note away. Raises FootfallError."""
+    """Take a note away. Raises FootfallError, Gone."""
     _note(desk, "notes.remove", f"{note.day} {note.text}")
     remove_day_note(desk.service.settings.home, desk.client.client_id, desk.site.site_id, note.id)
 
 
 def _note(desk: Desk, act: str, subject: str) -> None:
+    desk.require_still()
     if not may_write(desk):
         raise FootfallError("notes are written by operators and clients")
     try:

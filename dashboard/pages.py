@@ -6,7 +6,6 @@ from functools import partial
 
 import streamlit as st
 
-from api.problems import CODES, Problem
 from dashboard import parts, top
 from dashboard.address import View
 from dashboard.desk import Desk
@@ -32,7 +31,6 @@ from dashboard.views import (
 from dashboard.visitors import Visitor, signed_in, visitor_of
 from dashboard.words import LANGUAGES, say
 from footfall.clients import Client, Site
-from footfall.errors import FootfallError
 
 
 @dataclass(frozen=True)
@@ -142,7 +140,7 @@ def _start() -> None:
 def _open(page: Page, desk: Desk, clients: list[Client]) -> None:
     """Show a page; what goes wrong is said in a line."""
     st.title(say(page.name), anchor=False)
-    try:
+    with parts.told():
         if page.name != "agency":
             top.show(
                 desk,
@@ -152,11 +150,6 @@ def _open(page: Page, desk: Desk, clients: list[Client]) -> None:
                 has_site=page.has_site,
             )
         page.show(desk)
-    except Problem as problem:
-        code, _, todo = CODES[problem.code]
-        (st.info if code == 422 else st.error)(say("problem", detail=parts.plain(problem.detail), todo=todo))
-    except FootfallError as error:
-        st.warning(say("lake_away", why=parts.plain(error)))
 
 
 def _place(visitor: Visitor, clients: list[Client], view: View) -> tuple[Client, Site] | None:

@@ -1,7 +1,8 @@
 """Parts of pages: the row on top, filters, cards, lists with bars, charts with their tables."""
 
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -11,11 +12,13 @@ import pandas as pd
 import streamlit as st
 
 from api.answers import csv_answer
+from api.problems import CODES, Problem
 from dashboard import charts, shown
 from dashboard.address import View
-from dashboard.desk import Desk, Row
+from dashboard.desk import Desk, Gone, Row
 from dashboard.shown import coded, plain
 from dashboard.words import say, title_of
+from footfall.errors import FootfallError
 
 __all__ = ["coded", "plain"]
 _SVG = (
@@ -61,6 +64,30 @@ def goto(found: View) -> None:
     """In a callback: show this view."""
     st.session_state["view"] = found
     st.query_params.from_dict(found.query)
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """What goes wrong inside is said in a line; who may not look any more sees the whole page anew."""
+    try:
+        yield
+    except Gone:
+        st.rerun()
+    except Problem as problem:
+        code, _, todo = CODES[problem.code]
+        (st.info if code == 422 else st.error)(say("problem", detail=plain(problem.detail), todo=todo))
+    except FootfallError as error:
+        st.warning(say("lake_away", why=plain(error)))
+
+
+def moving(show: Callable[[], None], seconds: int) -> None:
+    """A part of a page that is shown anew by itself, every so many seconds."""
+
+    def again() -> None:
+        with told():
+            show()
+
+    st.fragment(again, run_every=seconds)()
 
 
 def freshness(desk: Desk, late: int, *, is_final: bool) -> None:
@@ -114,6 +141,16 @@ def _change(metric: str, percent: float | None) -> str:
     return f":{colour}[{sign} {plain(shown.number(abs(percent)))} %]"
 
 
+def together(desk: Desk, metrics: Sequence[str], dimensions: Sequence[str] = ()) -> list[str]:
+    """Those of the metrics that are to be had with what is filtered; where none is, a line says so."""
+    is_by_day = "time:day" in dimensions
+    able = [each for each in metrics if desk.can(each, dimensions, is_by_day=is_by_day)]
+    if not able:
+        others = sorted({title_of(each.dimension) for each in desk.filters} - set(map(title_of, dimensions)))
+        st.caption(say("not_together", filters=plain(", ".join(others))))
+    return able
+
+
 def bars(
     desk: Desk,
     panel: str,
@@ -143,7 +180,7 @@ def bars(
                 key=key,
                 width="stretch",
                 type="primary" if str(value) in chosen else "tertiary",
-                help=name if len(name) > 44 else None,
+                help=plain(name) if len(name) > 44 else None,
                 disabled=not is_clickable or value is None,
                 on_click=_filter_by,
                 args=(desk, dimension, str(value)),

@@ -61,9 +61,20 @@ def _answer(asked: dict[str, Any]) -> dict[str, Any]:
     rows = found.fetchmany(asked["rows"] + 1)
     return {
         "columns": [column[0] for column in found.description or ()],
-        "rows": [[_value(value) for value in row] for row in rows[: asked["rows"]]],
+        "rows": _bounded(rows[: asked["rows"]], asked["bytes"]),
         "is_cut": len(rows) > asked["rows"],
     }
+
+
+def _bounded(rows: list[Any], most: int) -> list[list[Any]]:
+    """Rows as they are written. Raises ValueError where they have more than `most` bytes together."""
+    found, size = [], 0
+    for row in rows:
+        found.append([_value(value) for value in row])
+        size += len(json.dumps(found[-1]))
+        if size > most:
+            raise ValueError("its answer is too large")
+    return found
 
 
 def _values(said: dict[str, Any]) -> dict[str, object]:

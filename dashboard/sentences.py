@@ -202,7 +202,7 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     ),
     "d_good": ("delivered {ago} ago", "vor {ago} geliefert"),
     "d_none": ("nothing yet", "noch nichts"),
-    "d_failing": ("{count} waiting with an error", "{count} warten mit Fehler"),
+    "d_failing": ("exports with an error: {count}", "Exporte mit Fehler: {count}"),
     "s_delivered": ("delivered", "geliefert"),
     "s_empty": ("delivered, without rows", "geliefert, ohne Zeilen"),
     "s_revised": ("delivered again", "neu geliefert"),

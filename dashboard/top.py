@@ -96,7 +96,8 @@ def _comparison(desk: Desk, which: DeltaGenerator, how: DeltaGenerator) -> None:
         how.date_input(
             say("compared_days"),
             value=desk.before,
-            max_value=desk.today,
+            min_value=min(desk.first, desk.before[0]),
+            max_value=max(desk.today, desk.before[1]),
             key=key,
             on_change=_pick_days,
             args=(key, "compare"),
@@ -128,6 +129,7 @@ def _periods(desk: Desk, *, is_compared: bool) -> None:
             st.date_input(
                 say("period"),
                 value=desk.days,
+                min_value=min(desk.first, desk.days[0]),
                 max_value=desk.today,
                 key=f"w_days_{desk.days[0]}_{desk.days[1]}",
                 on_change=_pick_days,

@@ -32,7 +32,8 @@ class Visitor:
         """The clients that it may see."""
         if self.is_operator:
             return list(service.registry.clients)
-        found = service.client(self.grant.client_id or "")
+        # By its identity: an id may have another owner by now, whom nobody let this person see.
+        found = service.registry.client(self.grant.client_id or "")
         return [found] if found is not None else []
 
     def sites(self, client: Client) -> list[Site]:

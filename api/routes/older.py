@@ -182,12 +182,18 @@ def events_count(request: Request) -> Response:
     )
 
 
-def events_recent(request: Request, limit: Annotated[int, Query(ge=1, le=1000)] = 20) -> Response:
+def events_recent(
+    request: Request,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 20,
+    site_id: Annotated[
+        str | None, Query(max_length=200, description="One site, by id or domain; all unless told.")
+    ] = None,
+) -> Response:
     """The newest stored events of all collectors, of the last hour at most, as they are stored."""
     caller, service = caller_of(request), request.app.state.service
     now = service.now()
     found = service.raw_lines.since(caller.owner.client_id.split(".")[0], now - HOUR, now)
-    sites = {site.site_id for site in caller.sites()}
+    sites = {site.site_id for site in ([caller.site(site_id)] if site_id else caller.sites())}
     mine = [line for line in found.lines if line.get("site_id") in sites]
     mine.sort(key=lambda line: str(line.get("received_at")), reverse=True)
     return json_answer(

@@ -167,7 +167,8 @@ def answered(request: Request, question: Question) -> Response:
     sources = {table: tables.source(table) for table in sorted({*found.tables, "daily_metrics"})}
     reached = tables.complete_through()
     asked = question.model_dump_json()
-    about = (site.site_id, client.client_id, str(days), str(before), str(sources))
+    # Segments as they are now: what a name stands for changes with the client file.
+    about = (site.site_id, client.client_id, str(days), str(before), str(sources), str(found.filter))
     etag = etag_of(asked, *about, str(reached), str(tables.stale_since), str(wants_csv(request)))
     if is_known(request, etag):
         return not_modified(etag)

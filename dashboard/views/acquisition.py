@@ -59,9 +59,12 @@ def _columns(desk: Desk, dimension: str) -> tuple[str, ...]:
 
 def _assistants(desk: Desk) -> None:
     """Visits that an assistant sent, and what programs of AI fetched."""
-    rows = desk.rows(["visits", "requests"], ["kind", "name"], is_filtered=False)
+    able = parts.together(desk, ["visits", "requests"], ["kind", "name"])
+    if not able:
+        return
+    rows = desk.rows(able, ["kind", "name"])
     listed = [{"kind": row.of[0], "name": row.of[1], **row.figures} for row in rows]
     if not listed:
         st.caption(say("no_ai"))
         return
-    parts.table(listed, ("kind", "name", "visits", "requests"), key="ai")
+    parts.table(listed, ("kind", "name", *able), key="ai")

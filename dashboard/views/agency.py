@@ -100,11 +100,11 @@ def _row(desk: Desk, alerts: int) -> dict[str, Any]:
 
 def delivery_of(desk: Desk) -> str:
     """How the client's deliveries are, in a word."""
-    rows = desk.get("/v1/deliveries", limit=1000)["deliveries"]
-    failing = [row for row in rows if row["error"] and row["state"] in ("planned", "rendered")]
+    exports = desk.fresh("/export/status")["exports"]
+    failing = sum(bool(each["problems"]) for each in exports)
     if failing:
-        return say("d_failing", count=len(failing))
-    done = [row["committed_at"] for row in rows if row["committed_at"]]
+        return say("d_failing", count=failing)
+    done = [each["newest_committed_at"] for each in exports if each["newest_committed_at"]]
     if not done:
         return say("d_none")
     return say("d_good", ago=shown.ago(max(done), desk.service.now()))

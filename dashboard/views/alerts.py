@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from api.inside import Inside
 from api.problems import Problem
 from api.routes.acts import Known
 from dashboard import parts, shown
@@ -13,7 +14,9 @@ _COLOURS = {"error": "red", "critical": "red", "warning": "orange"}
 
 def show(desk: Desk) -> None:
     """The page."""
-    found = desk.fresh("/v1/alerts")["alerts"]
+    whose = ("", desk.client.client_id)
+    asked = _of_all(desk) if desk.visitor.is_operator else desk.inside
+    found = [each for each in asked.ask("GET", "/v1/alerts")["alerts"] if each["client_id"] in whose]
     if not found:
         st.success(say("no_alerts"))
         return
@@ -33,21 +36,30 @@ def show(desk: Desk) -> None:
             for silence in alert["silences"]:
                 st.caption(parts.plain(silence))
             if desk.inside.may("POST", "/v1/alerts/{key}/ack"):
-                _acknowledge(desk, number, alert["key"])
+                _acknowledge(desk, number, alert["key"], alert["client_id"])
     if said := st.session_state.pop("alert_said", None):
         st.error(parts.plain(said))
 
 
-def _acknowledge(desk: Desk, number: int, key: str) -> None:
+def _of_all(desk: Desk) -> Inside:
+    """The API asked about all clients, and the installation, whose alerts are the operator's. Raises Gone."""
+    desk.require_still()
+    return desk.visitor.inside(desk.service, None)
+
+
+def _acknowledge(desk: Desk, number: int, key: str, client_id: str) -> None:
     with st.form(f"ack_{number}", border=False):
         left, right = st.columns([4, 1], vertical_alignment="bottom")
         left.text_input(say("because"), key=f"w_because_{number}", max_chars=500)
-        right.form_submit_button(say("acknowledge"), on_click=_act, args=(desk, key, f"w_because_{number}"))
+        right.form_submit_button(
+            say("acknowledge"), on_click=_act, args=(desk, key, client_id, f"w_because_{number}")
+        )
 
 
-def _act(desk: Desk, key: str, because: str) -> None:
+def _act(desk: Desk, key: str, client_id: str, because: str) -> None:
     try:
         known = Known(because=st.session_state[because].strip())
-        desk.inside.ask("POST", "/v1/alerts/{key}/ack", key=key, said=known)
+        asked = desk.inside if client_id else _of_all(desk)
+        asked.ask("POST", "/v1/alerts/{key}/ack", key=key, said=known)
     except Problem as problem:
         st.session_state["alert_said"] = problem.detail

@@ -5,12 +5,14 @@ from typing import Any
 
 import streamlit as st
 
+from api.problems import Problem
 from api.saved_questions import Asked, questions
 from dashboard import parts, shown
 from dashboard.desk import Desk
-from dashboard.sandbox import MOST_ROWS, SECONDS, Answer, QueryFailed
+from dashboard.sandbox import MOST_ROWS, SECONDS, Answer
 from dashboard.words import say
 from footfall.described import table_columns
+from footfall.errors import FootfallError
 
 #: What stands in the field at first.
 EXAMPLE = """SELECT channel, count(*) AS sessions, count(DISTINCT visitor_id) AS visitors
@@ -85,8 +87,10 @@ def _run(desk: Desk, name: str, query: str, values: dict[str, Any]) -> None:
     text = st.session_state.get("w_sql", query) if name == "sql" else query
     try:
         answer: Answer | str = desk.answer(text, values)
-    except QueryFailed as failed:
+    except FootfallError as failed:
         answer = str(failed)
+    except Problem as problem:
+        answer = problem.detail
     st.session_state["answer"] = (name, desk.client.client_id, answer)
 
 

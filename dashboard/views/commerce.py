@@ -12,13 +12,16 @@ BY = ("channel", "source", "medium", "campaign")
 
 def show(desk: Desk) -> None:
     """The page."""
-    rows = desk.rows(AMOUNTS, ["currency"], is_filtered=False, is_compared=True)
+    counted = parts.together(desk, AMOUNTS, ["currency"])
+    if not counted:
+        return
+    rows = desk.rows(counted, ["currency"], is_compared=True)
     if not rows:
-        st.info(say("no_commerce"))
+        st.info(say("no_figures_filtered" if desk.filters else "no_commerce"))
         return
     for row in rows:
         st.markdown(f"**{parts.plain(row.of[0])}**")
-        for column, name in zip(st.columns(len(AMOUNTS)), AMOUNTS, strict=True):
+        for column, name in zip(st.columns(len(counted)), counted, strict=True):
             value = row.figures[name]
             column.metric(
                 say(name),
@@ -26,7 +29,7 @@ def show(desk: Desk) -> None:
                 shown.change(row.change[name]) or None,
                 border=True,
             )
-    days = desk.rows(["gross"], ["time:day", "currency"], is_filtered=False)
+    days = desk.rows(["gross"], ["time:day", "currency"])
     series = [{"date": row.of[0], "name": row.of[1], "value": row.figures["gross"] or 0} for row in days]
     parts.draw(charts.stacked(series, desk.days), key="commerce_days", text=say("gross"))
     parts.behind(
@@ -36,7 +39,9 @@ def show(desk: Desk) -> None:
     )
     st.markdown(f"**{say('sources_panel')}**")
     found = parts.choice(desk, "commerce", BY, title_of)
-    able = [metric for metric in AMOUNTS if desk.can(metric, [found, "currency"])]
+    able = parts.together(desk, AMOUNTS, [found, "currency"])
+    if not able:
+        return
     listed = desk.rows(able, [found, "currency"])
     parts.table(
         [{found: row.of[0], "currency": row.of[1], **row.figures} for row in listed],

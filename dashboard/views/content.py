@@ -22,9 +22,10 @@ VITALS = ("measurements", "lcp_p75_ms", "inp_p75_ms", "cls_p75")
 
 def show(desk: Desk) -> None:
     """The page."""
-    counted = desk.rows(COUNTS, is_filtered=False)
+    counts = parts.together(desk, COUNTS)
+    counted = desk.rows(counts) if counts else []
     if counted:
-        for column, metric in zip(st.columns(len(COUNTS)), COUNTS, strict=True):
+        for column, metric in zip(st.columns(len(counts)), counts, strict=True):
             column.metric(say(metric), counted[0].figures[metric] or 0, border=True)
     able = [metric for metric in PAGES if desk.can(metric, ["page"])]
     st.markdown(f"**{say('pages_panel')}**")
@@ -40,15 +41,16 @@ def show(desk: Desk) -> None:
     left, right = st.columns(2, gap="medium")
     with left.container(border=True):
         st.markdown(f"**{say('event_type')}**")
-        events = desk.rows(["events"], ["event_type"], is_filtered=False)
-        parts.bars(
-            desk,
-            "events",
-            [(row.of[0], row.figures["events"] or 0) for row in events[: parts.ROWS]],
-            "event_type",
-            total=None,
-            is_clickable=False,
-        )
+        if parts.together(desk, ["events"], ["event_type"]):
+            events = desk.rows(["events"], ["event_type"])
+            parts.bars(
+                desk,
+                "events",
+                [(row.of[0], row.figures["events"] or 0) for row in events[: parts.ROWS]],
+                "event_type",
+                total=None,
+                is_clickable=False,
+            )
     with right.container(border=True):
         st.markdown(f"**{say('vitals')}**", help=say("vitals_help"))
         _vitals(desk)
@@ -56,9 +58,11 @@ def show(desk: Desk) -> None:
 
 def _vitals(desk: Desk) -> None:
     """The newest day of each page: percentiles of days have no sum."""
-    rows = desk.rows(
-        VITALS, ["time:day", "page", "device"], is_filtered=False, order_by=[["time:day", "desc"]]
-    )
+    by = ["time:day", "page", "device"]
+    able = parts.together(desk, VITALS, by)
+    if not able:
+        return
+    rows = desk.rows(able, by, order_by=[["time:day", "desc"]])
     newest: dict[tuple[str, str], dict[str, object]] = {}
     for row in rows:
         day, page, device = row.of
@@ -66,4 +70,4 @@ def _vitals(desk: Desk) -> None:
     if not newest:
         st.caption(say("no_vitals"))
         return
-    parts.table(list(newest.values()), ("page", "device", "date", *VITALS), key="vitals")
+    parts.table(list(newest.values()), ("page", "device", "date", *able), key="vitals")

@@ -17,8 +17,7 @@ MOST = 100
 
 def show(desk: Desk) -> None:
     """The page."""
-    answer = desk.fresh("/events/recent", limit=MOST)
-    events = [each for each in answer["events"] if each.get("site_id") == desk.site.site_id]
+    events = desk.fresh("/events/recent", limit=MOST, site_id=desk.site.site_id)["events"]
     _installation(desk, events)
     week = (desk.today - timedelta(days=6), desk.today)
     rows = [row for row in steps_of(desk, week) if row["step"] == "quarantined"]

@@ -9,7 +9,7 @@ import streamlit as st
 from api.problems import Problem
 from api.routes.acts import Span
 from dashboard import charts, parts, shown
-from dashboard.desk import Desk
+from dashboard.desk import Desk, Gone
 from dashboard.words import say
 from footfall import zones
 from footfall.clients import Export
@@ -206,12 +206,14 @@ def _followed(desk: Desk, run: str) -> None:
     if run.startswith("! "):
         st.error(parts.plain(run[2:]))
         return
-    st.fragment(lambda: _state(desk, run), run_every=5)()
+    parts.moving(lambda: _state(desk, run), 5)
 
 
 def _state(desk: Desk, run: str) -> None:
     try:
         found = desk.fresh("/v1/runs/{run_id}", run_id=run)
+    except Gone:
+        raise
     except Problem as problem:
         st.error(parts.plain(problem.detail))
         return

@@ -16,7 +16,7 @@ SECONDS = 30
 def show(desk: Desk) -> None:
     """The page; what moves is asked anew by itself."""
     st.caption(say("live_note"))
-    st.fragment(lambda: _now(desk), run_every=SECONDS)()
+    parts.moving(lambda: _now(desk), SECONDS)
 
 
 def _now(desk: Desk) -> None:

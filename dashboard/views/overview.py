@@ -1,6 +1,7 @@
 """The first screen: six figures, a chart, four panels; every row filters."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import date, timedelta
 from typing import Any
 
@@ -11,10 +12,10 @@ from api.ranges import Days
 from dashboard import charts, parts, shown
 from dashboard.address import FIGURES, INTERVALS
 from dashboard.app_paths import SHAPES
-from dashboard.desk import Desk, Row
+from dashboard.desk import Desk, Gone, Row
 from dashboard.notes import may_write, notes_of, remove, write, written
 from dashboard.words import say, title_of
-from footfall.access.day_notes import MOST_TEXT
+from footfall.access.day_notes import MOST_TEXT, DayNote
 
 #: Panel → list → the dimension that it is of.
 PANELS: dict[str, dict[str, str]] = {
@@ -120,7 +121,7 @@ def _notes(desk: Desk, notes: Sequence[dict[str, Any]]) -> None:
                 f"{say('remove')}: {parts.plain(shown.day(note.day))} {parts.plain(note.text)}",
                 key=f"w_note_{note.id}",
                 type="tertiary",
-                on_click=remove,
+                on_click=_remove,
                 args=(desk, note),
             )
 
@@ -129,7 +130,14 @@ def _write(desk: Desk) -> None:
     """In a callback. An empty note is none."""
     text = st.session_state["w_note_text"].strip()
     if text:
-        write(desk, st.session_state["w_note_day"], text)
+        with suppress(Gone):
+            write(desk, st.session_state["w_note_day"], text)
+
+
+def _remove(desk: Desk, note: DayNote) -> None:
+    """In a callback."""
+    with suppress(Gone):
+        remove(desk, note)
 
 
 def series(desk: Desk, metric: str, interval: str, finals: dict[str, bool]) -> list[dict[str, Any]]:

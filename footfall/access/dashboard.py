@@ -87,6 +87,9 @@ def people(home: Path) -> dict[str, Grant]:
 
 def grant_of(home: Path, name: str) -> Grant | None:
     """What a person may see; None where nobody let them in."""
+    # The Kelvin sign becomes a `k`: nobody is let in as somebody else whose name their own only folds to.
+    if any(each.lower().isascii() and not each.isascii() for each in name):
+        return None
     return people(home).get(name.lower())
 
 

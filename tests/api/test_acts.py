@@ -1,11 +1,14 @@
 """Acts: each once, by whom may, with a line that says so; and the lists that go with them."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import zstandard
 from support.api_builders import a_delivery, a_domain, an_alert, two_clients
+from support.waiting import PATIENCE
 
+from api.tasks import MOST_WAITING
 from footfall.access import audit
 
 SPAN = {"from": "2026-11-20T09:00:00Z", "to": "2026-11-20T11:00:00Z"}
@@ -84,6 +87,37 @@ def test_an_act_that_failed_may_be_tried_again_with_the_same_key(api):
     api.installation.is_away = False
 
     assert api.ask("POST", "/v1/exports/events/run", role="admin", body=SPAN, headers=headers).status == 202
+
+
+def test_an_act_that_takes_long_keeps_no_other_waiting(api):
+    api.installation.goes_on.clear()
+
+    def ask(path, key, body=None):
+        return api.ask("POST", path, role="admin", body=body, headers={"Idempotency-Key": key})
+
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(ask, "/v1/exports/events/run", "mine-3", SPAN)
+        try:
+            assert api.installation.has_come.wait(PATIENCE)
+            other = ask("/v1/exports/events/verify", "mine-4")
+        finally:
+            api.installation.goes_on.set()
+
+    assert (other.status, slow.result().status) == (202, 202)
+
+
+def test_a_client_that_asks_for_many_checks_leaves_others_theirs(api):
+    api.installation.goes_on.clear()
+    try:
+        many = [
+            api.ask("POST", "/v1/exports/events/verify", role="admin").status for _ in range(MOST_WAITING + 1)
+        ]
+        other = api.ask("POST", "/v1/exports/events/verify", role="other").status
+    finally:
+        api.installation.goes_on.set()
+
+    assert many == [202] * MOST_WAITING + [409]
+    assert other == 202
 
 
 def test_a_check_of_a_bucket_goes_on_behind_and_its_result_is_asked_for(api):

@@ -188,6 +188,16 @@ def test_recent_events_are_the_newest_of_all_collectors_whatever_else_lies_there
     assert api.ask("GET", "/events/recent", role="other").json["count"] == 0
 
 
+def test_the_recent_events_of_a_site_are_those_however_busy_another_is(api):
+    busy = [a_line(58, event_id=f"busy{n}", site_id="blog") for n in range(5)]
+    put_lines(api, a_line(57, event_id="quiet"), *busy, name="c1")
+
+    said = api.ask("GET", "/events/recent?limit=2&site_id=shop.example").json
+
+    assert [each["event_id"] for each in said["events"]] == ["quiet"]
+    assert api.ask("GET", "/events/recent?site_id=blog", role="site").json["code"] == "unknown_site"
+
+
 def test_events_are_counted_of_all_days_and_sites(api):
     rows = [{"date": "2026-11-18", "events": 5}, {"date": "2026-11-19", "events": 6, "site_id": "blog"}]
     api.publish("daily_metrics", rows)

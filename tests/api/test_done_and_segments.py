@@ -3,7 +3,8 @@
 from datetime import date
 
 import pytest
-from support.api_builders import results
+from support.api_builders import results, two_clients
+from support.waiting import wait_until
 
 DAY = date(2026, 11, 19)
 WHOLE = {"metrics": ["sessions"], "date_range": [DAY.isoformat(), DAY.isoformat()]}
@@ -88,3 +89,13 @@ def test_what_a_report_alone_has_is_not_to_be_had_by_what_was_done(api):
 
     assert (reply.status, reply.json["code"]) == (422, "not_together")
     assert "sessions" in reply.json["possible"]
+
+
+def test_a_segment_that_means_something_else_by_now_is_another_answer(api):
+    of_segment = {"filters": [["is", "segment", ["mobile"]]]}
+    before = api.query(**of_segment).headers["etag"]
+
+    other = {"name": "mobile", "filters": [["is", "visit:device", ["desktop"]]]}
+    api.write({**two_clients()[0], "segments": [other]})
+
+    wait_until(lambda: api.query(**of_segment).headers["etag"] != before, "the old answer stays")

@@ -136,6 +136,9 @@ def test_over_http_each_request_asks_with_its_own_key_and_none_without(api, over
 
     count, said = anyio.run(ask, "assist")
     _, other = anyio.run(ask, "other")
+    much = httpx2.post(
+        over_http, content=b" " * 70_000, headers={"authorization": "Bearer anything"}, timeout=60
+    )
     nobody = httpx2.post(over_http, json={"jsonrpc": "2.0", "id": 1, "method": "tools/list"}, timeout=60)
 
     assert count <= 8
@@ -144,3 +147,4 @@ def test_over_http_each_request_asks_with_its_own_key_and_none_without(api, over
     )
     assert other.is_error, "a key of another client asks for its own sites"
     assert nobody.status_code == 401
+    assert much.status_code == 413, "whoever has no key at all has its bytes kept in memory"

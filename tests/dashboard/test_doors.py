@@ -29,6 +29,8 @@ ANNA = {"x-forwarded-email": "anna@agency.example"}
         (LOCAL, "127.0.0.1", {}, Door("closed")),
         (LOCAL, "127.0.0.1", {**HERE, "x-forwarded-for": "192.0.2.7"}, Door("closed")),
         (LOCAL, "127.0.0.1", {**HERE, "forwarded": "for=192.0.2.7"}, Door("closed")),
+        (LOCAL, "127.0.0.1", {**HERE, "x-forwarded-proto": "https"}, Door("closed")),
+        (LOCAL, "127.0.0.1", {**HERE, "cf-connecting-ip": "192.0.2.7"}, Door("closed")),
         # Whoever listens for others is never open, nor is what has a way to sign in.
         (Ways(is_local=False), "127.0.0.1", HERE, Door("closed")),
         (Ways(is_local=True, has_oidc=True), "127.0.0.1", HERE, Door("oidc")),
@@ -38,6 +40,8 @@ ANNA = {"x-forwarded-email": "anna@agency.example"}
         (OIDC, "192.0.2.7", {}, Door("oidc")),
         (PROXY, "192.0.2.7", {"cookie": f"a=b; {COOKIE}=t.1.s"}, Door("share", "t.1.s")),
         (LOCAL, "127.0.0.1", {**HERE, "cookie": f"{COOKIE}=t.1.s"}, Door("share", "t.1.s")),
+        # Another program of the host has cookies that no standard knows.
+        (PROXY, "192.0.2.7", {"cookie": f'a={{"b": [1, 2]}}; {COOKIE}=t.1.s'}, Door("share", "t.1.s")),
     ],
 )
 def test_the_door_follows_from_the_socket_and_from_who_may_speak_for_somebody(ways, peer, headers, expected):
@@ -70,6 +74,13 @@ def test_what_somebody_says_of_their_own_door_is_taken_away():
     assert Door.of(answer.text) == Door("open")
 
 
+def test_a_name_that_is_said_twice_is_nobodys():
+    twice = [("X-Forwarded-Email", "boss@agency.example"), ("x-forwarded-email", "eve@x.example")]
+
+    assert Door.of(_client(PROXY, peer="10.1.2.3").get("/", headers=twice[1:]).text).said == "eve@x.example"
+    assert _client(PROXY, peer="10.1.2.3").get("/", headers=twice).status_code == 403
+
+
 def test_without_a_door_nothing_is_shown_but_whether_the_process_answers():
     client = _client(LOCAL, peer="192.0.2.7")
 
@@ -90,6 +101,24 @@ def test_a_page_of_another_site_cannot_open_our_websocket():
         client.websocket_connect("ws://localhost:8060/s", headers={"origin": "https://evil.example"}),
     ):
         pass
+
+
+def test_an_origin_that_is_none_opens_no_websocket():
+    origin = {"origin": "http://["}
+
+    with (
+        pytest.raises(WebSocketDisconnect),
+        _client(LOCAL).websocket_connect("ws://localhost:8060/s", headers=origin),
+    ):
+        pass
+
+
+def test_a_token_that_nobody_gave_out_is_a_cookie_too_and_shows_nothing():
+    answer = _client(PROXY).get("/", params={"share": "☃\n;"}, follow_redirects=False)
+
+    assert answer.status_code == 303
+    kept = _client(PROXY).get("/", headers={"cookie": answer.headers["set-cookie"].partition(";")[0]})
+    assert Door.of(kept.text).kind == "share"
 
 
 def test_the_token_of_a_link_becomes_a_cookie_that_no_script_reads_and_leaves_the_address():

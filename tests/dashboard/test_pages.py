@@ -1,16 +1,17 @@
-"""Pages as Streamlit runs them: who sees which, and that what they say is what the API answers."""
+"""Pages as Streamlit runs them: which there are, and that what they say is what the API answers."""
 
-import json
+from datetime import date
 
 import pytest
-from support.dashboard_builders import Dashboard, texts, values_of
+from support.api_builders import a_delivery, an_alert
+from support.dashboard_builders import drawn, texts, values_of
 
 from dashboard.doors import Door
 from dashboard.page_names import OF_SITE
 from dashboard.pages import PAGES, pages_of
 from dashboard.shown import coded
 from dashboard.visitors import Visitor
-from footfall.access.dashboard import Grant, put_person, revoke_share, shares
+from footfall.access.dashboard import Grant, put_person
 
 EVERY = {page.name for page in PAGES}
 #: What each may see.
@@ -164,6 +165,30 @@ def test_an_address_that_somebody_made_up_shows_what_there_is(dashboard):
     assert _shown(test)["visitors"] != "–"
 
 
+@pytest.mark.parametrize(
+    ("query", "last"),
+    [
+        ({"period": "2026-10-31,2026-11-29"}, date(2026, 11, 20)),
+        ({"period": "2099-01-01,2099-01-31", "compare": "2099-02-01,2099-02-28"}, date(2026, 11, 20)),
+        ({"period": "0003-01-01,0005-01-01"}, date(5, 1, 1)),
+    ],
+)
+def test_days_that_are_not_yet_or_long_ago_leave_every_picker_there(dashboard, query, last):
+    test = dashboard.look(**query)
+
+    assert not test.exception and not test.error
+    assert [each.value[1] for each in test.date_input if each.key.startswith("w_days_")] == [last]
+
+
+def test_the_days_after_those_that_are_shown_end_today(dashboard):
+    test = dashboard.look(period="2026-10-10,2026-11-08")
+
+    test.button(key="w_later").click().run()
+
+    assert not test.exception and not test.error
+    assert test.button(key="w_later").disabled
+
+
 def test_a_figure_is_chosen_by_its_card_and_the_chart_dots_what_may_change(dashboard):
     test = dashboard.look()
     test.button(key="w_card_bounce_rate").click().run()
@@ -249,108 +274,70 @@ def test_filters_that_no_table_has_together_are_said_and_do_not_fail(dashboard):
     assert "no table has both" in texts(test)
 
 
+@pytest.mark.parametrize("page", ["commerce", "content", "acquisition"])
+def test_no_figure_stands_below_a_filter_that_it_does_not_go_by(dashboard, page):
+    unfiltered = {"commerce": "120.00", "content": "2300", "acquisition": "ChatGPT"}[page]
+    by_country, by_channel = ({"f": [each]} for each in ("country:is:DE", "channel:is:Email"))
+
+    test = dashboard.look(page, **by_country)
+
+    assert not test.exception and not test.error
+    assert "no table has both" in texts(test) and unfiltered in texts(dashboard.seen(page))
+    assert unfiltered not in texts(test)
+    if page == "commerce":
+        assert unfiltered in texts(dashboard.look(page, **by_channel))
+
+
+def _a_list_with_a_long_name():
+    import types
+
+    import streamlit as st
+
+    from dashboard import parts
+
+    st.session_state["language"] = "en"
+    name = f"[win](https://evil.example/{'x' * 50})"
+    parts.bars(types.SimpleNamespace(filters=()), "x", [(name, 1)], "campaign", total=None)
+
+
+def test_what_strangers_wrote_is_text_in_the_help_of_a_row_too():
+    row = drawn(_a_list_with_a_long_name).button[0]
+
+    assert row.help.startswith("\\[win\\]\\(https\\://evil")
+
+
+def test_alerts_of_the_installation_are_the_operators(dashboard):
+    installation = dashboard.api.installation
+    installation.of_alerts.append(an_alert("disk_full::lake", "", title="no room"))
+    put_person(dashboard.api.settings.home, "carl@one.example", Grant("client", "one"))
+
+    operators = dashboard.look("alerts")
+    dashboard.door = Door("person", "carl@one.example")
+    clients = dashboard.look("alerts")
+    last = [each for each in operators.button if "ack_" in str(each.key)][-1]
+    dashboard.door = Door("open")
+    last.click().run()
+    installation.of_alerts.pop()
+
+    assert "no room" in texts(operators) and "no room" not in texts(clients)
+    assert "two:events" not in texts(operators)
+    assert installation.done.pop()[:3] == ("ack", None, "disk_full::lake")
+
+
+def test_all_clients_are_shown_as_their_deliveries_are_now(dashboard):
+    rows, before = dashboard.api.installation.rows, dashboard.api.installation.rows["two"]
+    test = dashboard.look("agency")
+    old = a_delivery(start="2026-01-01T00:00:00.000Z", state="planned", error="no bucket", committed_at=None)
+
+    rows["two"] = [*before, *[a_delivery(start=f"2026-11-{n % 28 + 1:02}") for n in range(1000)], old]
+    test.run()
+    rows["two"] = before
+
+    assert "exports with an error: 1" in texts(test).replace("\\", "")
+
+
 def test_one_language_speaks_throughout(dashboard):
     said = texts(dashboard.look(lang="de"))
 
     assert "Besucher" in said and "Seitenaufrufe" in said and "Vollständig bis" in said
     assert "Visitors" not in said
-
-
-@pytest.mark.parametrize("page", ["overview", "acquisition", "content", "quality"])
-def test_nobody_sees_anything_of_another_client_whatever_the_address_says(dashboard, page):
-    put_person(dashboard.api.settings.home, "eve@two.example", Grant("client", "two"))
-    dashboard.door = Door("person", "Eve@two.example")
-
-    test = dashboard.look(page, client="one", site="shop", p_pages="entry_pages")
-
-    said = texts(test)
-    assert not test.exception
-    assert dashboard.canary["one"] not in said and "shop" not in said
-    if page == "overview":
-        assert dashboard.canary["two"].replace("-", "\\-") in said
-
-
-def test_a_client_may_not_act_where_only_operators_do(dashboard):
-    put_person(dashboard.api.settings.home, "carl@one.example", Grant("client", "one"))
-    dashboard.door = Door("person", "carl@one.example")
-
-    keys = {
-        each.key
-        for page in ("deliveries", "alerts", "usage")
-        for each in dashboard.look(page).button
-        if each.key
-    }
-
-    assert not [
-        key for key in keys if key.startswith(("w_verify", "w_run", "w_approve", "FormSubmitter:ack"))
-    ]
-
-
-def test_the_operator_verifies_approves_and_acknowledges_and_the_audit_says_who(dashboard):
-    put_person(dashboard.api.settings.home, "olga@agency.example", Grant("operator"))
-    dashboard.door = Door("person", "olga@agency.example")
-
-    dashboard.look("usage").button(key="w_approve_new-of-one.example").click().run()
-    alerts = dashboard.look("alerts")
-    next(each for each in alerts.button if "ack_0" in str(each.key)).click().run()
-
-    assert [each[0] for each in dashboard.api.installation.done] == ["approve", "ack"]
-    lines = [json.loads(line) for line in dashboard.api.settings.audit.read_text().splitlines()]
-    acts = [line for line in lines if line["act"] in ("domains.approve", "alerts.ack")]
-    assert len(acts) >= 2
-    assert {(line["who"], line["door"]) for line in acts} == {("olga@agency.example", "dashboard")}
-
-
-def test_somebody_whom_nobody_let_in_is_told_so(dashboard):
-    dashboard.door = Door("person", "stranger@x.example")
-
-    test = dashboard.look()
-
-    assert not test.button and "nobody let you in" in test.warning[0].value
-
-
-@pytest.mark.parametrize(
-    ("claims", "said"),
-    [
-        ({"email": "stranger@x.example"}, "nobody let you in yet"),
-        ({"email_verified": False}, "has not verified that olga"),
-        ({"email": None}, "gave no e-mail address"),
-        ({"aud": "another", "azp": "this"}, "something else than this dashboard"),
-        ({"aud": ["another"]}, "something else than this dashboard"),
-    ],
-)
-def test_whoever_signed_in_elsewhere_or_with_an_address_of_others_is_told_why_not(tmp_path, claims, said):
-    made = Dashboard(tmp_path, FOOTFALL_DASHBOARD_OIDC_CLIENT="this")
-    put_person(made.api.settings.home, "olga@agency.example", Grant("operator"))
-    made.door = Door("oidc")
-    right = {"is_logged_in": True, "aud": ["this"], "email": "olga@agency.example", "email_verified": True}
-
-    refused = made.look(user={**right, **claims})
-    let_in = made.look("alerts", user=right)
-
-    assert said in refused.warning[0].value.replace("\\", "")
-    assert [each.label for each in refused.button] == ["Sign out"]
-    assert [each.value for each in let_in.title] == ["Alerts"]
-    made.close()
-
-
-def test_a_share_link_shows_its_site_and_pages_until_it_is_revoked(dashboard):
-    dashboard.door = Door("share", dashboard.share("overview", "live"))
-    test = dashboard.look(client="two", site="blog")
-
-    assert not test.exception
-    assert dashboard.canary["two"].replace("-", "\\-") not in texts(test)
-    assert "shop" in texts(test) and "blog" not in [each.label for each in test.selectbox]
-
-    made = shares(dashboard.api.settings.home)[-1]
-    revoke_share(dashboard.api.settings.home, made.id, dashboard.service.now())
-    test.run()
-    assert "shows nothing any more" in test.warning[0].value
-    assert not [each for each in test.button if each.key.startswith("w_card")]
-
-
-@pytest.mark.parametrize("token", ["", "x", "a.1797768000.0000", "a.b.c", "🦆.1.2"])
-def test_a_link_that_we_did_not_sign_shows_nothing(dashboard, token):
-    dashboard.door = Door("share", token)
-
-    assert dashboard.look().warning

@@ -1,8 +1,11 @@
 """SQL of a person: what it may read, and that nothing else is reached, whatever it says."""
 
-import pytest
+from concurrent.futures import ThreadPoolExecutor
 
-from dashboard.sandbox import QueryFailed, answer_of, tables_in
+import pytest
+from support.waiting import wait_until
+
+from dashboard.sandbox import MOST_AT_ONCE, QueryFailed, answer_of, tables_in
 
 ATTACKS = {
     "another client's files": "SELECT * FROM read_parquet('{other}/**/*.parquet')",
@@ -23,6 +26,7 @@ ATTACKS = {
     "an endless one": "SELECT max(hash(a.range + b.range)) FROM range(1000000) a, range(1000000) b",
     "much to be sorted": "SELECT * FROM range(2000000000) ORDER BY hash(range)",
     "much memory": "SELECT length(repeat('x', 4000000000))",
+    "more than an answer may have": "SELECT repeat('x', 9999) AS a, a AS b FROM range(4000)",
     "nothing": "",
     "no SQL": "what is this",
 }
@@ -66,6 +70,20 @@ def test_a_long_answer_is_cut_and_says_so(ask):
     found = ask("SELECT * FROM range(6000)")
 
     assert (len(found.rows), found.is_cut) == (5000, True)
+
+
+def test_so_many_run_at_once_and_a_further_one_is_told(ask):
+    def is_told() -> bool:
+        with pytest.raises(QueryFailed) as failed:
+            ask("SELECT 1", seconds=0)
+        return "other queries run" in str(failed.value)
+
+    with ThreadPoolExecutor(MOST_AT_ONCE) as pool:
+        for _ in range(MOST_AT_ONCE):
+            pool.submit(ask, ATTACKS["an endless one"], seconds=4)
+        wait_until(is_told, "any number of queries ran at once")
+
+    assert ask("SELECT 1").rows == [[1]]
 
 
 def test_tables_that_a_query_does_not_name_are_not_opened():

@@ -76,6 +76,10 @@ def test_a_person_is_known_by_their_name_in_whatever_letters(tmp_path):
     put_person(tmp_path, "Anna@agency.example", Grant("viewer", "one", "shop"))
 
     assert grant_of(tmp_path, "anna@AGENCY.example") == Grant("viewer", "one", "shop")
+    put_person(tmp_path, "Karl@agency.example", Grant("operator"))
+    assert grant_of(tmp_path, "\N{KELVIN SIGN}arl@agency.example") is None
+    assert grant_of(tmp_path, "KARL@agency.example") == Grant("operator")
+    remove_person(tmp_path, "karl@agency.example")
     assert list(people(tmp_path)) == ["anna@agency.example"]
     remove_person(tmp_path, "ANNA@agency.example")
     assert grant_of(tmp_path, "anna@agency.example") is None

@@ -14,7 +14,7 @@ import yaml
 from support.api_erasures import FakeErasures
 from support.client_files import client
 from support.mart_rows import reports_of, table_of
-from support.waiting import wait_until
+from support.waiting import PATIENCE, wait_until
 
 from api.app import build_app
 from api.installation import Agent, Refusal
@@ -81,6 +81,10 @@ class FakeInstallation(FakeErasures):
         self.of_domains: dict[str, list[dict[str, Any]]] = {}
         self.of_alerts: list[dict[str, Any]] = []
         self.is_away = False
+        #: Cleared: Dagster takes its time with whoever has come.
+        self.goes_on = threading.Event()
+        self.goes_on.set()
+        self.has_come = threading.Event()
 
     def deliveries(self, client_id, export, start, end, *, before=None, limit):
         found = [
@@ -135,6 +139,8 @@ class FakeInstallation(FakeErasures):
     def run(self, client, export, partitions):
         if self.is_away:
             raise Refusal("unavailable", "Dagster does not answer")
+        self.has_come.set()
+        assert self.goes_on.wait(PATIENCE)
         self.done.append(("run", client.client_id, export.name, tuple(partitions)))
         return f"run{len(self.done)}"
 
@@ -147,6 +153,7 @@ class FakeInstallation(FakeErasures):
         return {"site_id": site.site_id, "events": count}
 
     def verify(self, client, export):
+        assert self.goes_on.wait(PATIENCE)
         self.done.append(("verify", client.client_id, export.name))
         return {"main": {"is_as_promised": True}}
 

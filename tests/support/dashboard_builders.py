@@ -274,6 +274,13 @@ class Dashboard:
         self.service.close()
 
 
+def drawn(script) -> AppTest:
+    """What a function draws that is a script of its own, imports included."""
+    test = AppTest.from_function(script, default_timeout=120)
+    test._bidi_component_manager = _COMPONENTS
+    return test.run()
+
+
 def texts(test: AppTest) -> str:
     """All that a page says, whatever it is said by."""
     kinds = (
