@@ -55,7 +55,7 @@ def _card(page, name="visitors"):
 
 
 def _press(page, key, shown, many=1):
-    """Press a key until the page shows what it does: one that is pressed while a page is drawn anew is lost."""
+    """Press a key until the page shows what it does: a page that is drawn anew loses it."""
     for _ in range(PATIENCE // TRY):
         page.keyboard.press(key)
         try:
