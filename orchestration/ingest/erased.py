@@ -60,13 +60,22 @@ def objects_with_erased(
 
 def drop_erased_events(connection: duckdb.DuckDBPyConnection, table: str, stones: Tombstones) -> int:
     """Drop the rows of erased persons from a temporary table of stored events. Returns how many."""
-    lines = sql(
-        "SELECT rowid AS place, client_id, coalesce(occurred_at, received_at) AS happened, {fields}, "
-        "CAST(NULL AS VARCHAR) AS body FROM {table}",
+    return _drop(connection, table, _of_events(sql("rowid"), name(table)), stones)
+
+
+def has_erased(connection: duckdb.DuckDBPyConnection, events: Sql, stones: Tombstones) -> bool:
+    """Whether one of these stored events is an erased person's. `events`: a query for them."""
+    return bool(erased_places(connection, _of_events(sql("0"), sql("({rows})", rows=events)), stones))
+
+
+def _of_events(place: Sql, rows: Sql) -> Sql:
+    return sql(
+        "SELECT {place} AS place, client_id, coalesce(occurred_at, received_at) AS happened, {fields}, "
+        "CAST(NULL AS VARCHAR) AS body FROM {rows}",
+        place=place,
         fields=joined(", ", (sql("{c} AS {f}", c=name(_COLUMN[field]), f=name(field)) for field in NAMED)),
-        table=name(table),
+        rows=rows,
     )
-    return _drop(connection, table, lines, stones)
 
 
 def drop_erased_refused(connection: duckdb.DuckDBPyConnection, table: str, stones: Tombstones) -> int:

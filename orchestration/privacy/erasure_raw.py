@@ -8,7 +8,7 @@ import duckdb
 
 from footfall import keys
 from footfall.sql import run, scratch
-from orchestration.ingest.erased import rewrite
+from orchestration.ingest.erased import has_erased, rewrite
 from orchestration.ingest.hour import ingest_hours, listing_digest
 from orchestration.ingest.late_fields import replace_enrichments
 from orchestration.ingest.listing import record_digests
@@ -17,6 +17,7 @@ from orchestration.modelling.frozen import take_up
 from orchestration.privacy import erasure_local as local
 from orchestration.privacy.erasure_carried import forget_carried
 from orchestration.privacy.erasure_house import Work
+from orchestration.stored_hours import read_files, rows_of
 
 #: Hours before now whose raw objects may lie in the lake and not be ingested as they are now.
 RECENT_HOURS = 48
@@ -92,13 +93,25 @@ def _forget_carried(work: Work, connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _clean_recent(work: Work, hours: set[datetime]) -> tuple[list[datetime], int]:
-    """Raw objects that no run has ingested yet. Returns hours that were ingested before, to be made anew."""
+    """Raw objects that no run has ingested yet. Returns hours that were ingested before, to be made anew.
+
+    Among them those that a run ingested and nobody modelled, or ingested before it knew of this erasure: who
+    is meant was looked up without them.
+    """
     house = work.house
-    with house.warehouse.connect() as connection:
+    with house.warehouse.connect(house.files.folder) as connection:
         rows = run(connection, "SELECT received_hour, digest FROM ingest.hours").fetchall()
+        named = {
+            file.hour
+            for file in read_files(connection, hours)
+            if has_erased(connection, rows_of(file, house.files), work.stones)
+        }
     known = {row[0]: row[1] for row in rows}
     again, objects = [], 0
     for hour in sorted(hours):
+        if hour in named:
+            again.append(hour)
+            continue
         listed = list(house.lake.list(keys.raw_prefix(hour)))
         if not listed or known.get(hour) == listing_digest(listed):
             continue

@@ -8,17 +8,26 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from support.erased_home import USER, Home
 from support.orchestration_builders import HOUR, event
+from support.searched import files_with, layers_of
 from support.small_installation import Place
 
 from commands.backup import backup
+from commands.privacy_work import house_of
 from footfall.errors import FootfallError
 from footfall.frames import frames, scan
+from footfall.hours import floor
 from footfall.store import LocalStore
-from footfall.tombstones import ERASED, Tombstone, Tombstones, load_key
+from footfall.tombstones import ERASED, Tombstone, Tombstones, add, in_force, load_key
+from orchestration.ingest.hour import ingest_hours
+from orchestration.privacy.erasure_book import ErasureBook
+from orchestration.privacy.erasure_house import Work
 from orchestration.privacy.erasure_local import GONE, clean_databases, clean_spool
+from orchestration.privacy.erasure_raw import forget_lines
 from orchestration.privacy.erasure_search import Needles
 from orchestration.privacy.erasure_warehouse import windows
+from orchestration.privacy.person import Asked, Person
 
 ANNA, BERT = "a" * 32, "b" * 32
 
@@ -123,3 +132,28 @@ def test_hashes_of_another_key_are_refused_and_not_passed_over(tmp_path, stones)
 
     with pytest.raises(FootfallError, match="another key"):
         Tombstones(other, stones.stones.values())
+
+
+def test_an_hour_that_a_run_ingested_before_it_knew_of_the_erasure_is_made_anew(tmp_path):
+    """Nobody modelled it, so who is meant was looked up without it; its objects are those that were read."""
+    hour = floor(datetime.now(UTC)) - timedelta(hours=2)
+    home = Home(tmp_path, first=hour)
+    home.land(hour)
+    house = house_of(home.settings, lambda _: None)
+    with house.warehouse.connect(house.files.folder) as connection:
+        ingest_hours(connection, house.lake, [hour], house.registry, files=house.files)
+    assert layers_of(files_with(home.home, USER)) >= {"lake/raw", "lake/events"}
+    person = Person("acme", [Asked("user", USER)], {"user": [USER]})
+    book = ErasureBook(home.home)
+    erasure = book.begin(person, reason="", asked_by="test", now=house.now, is_for_good=True)
+    add(home.home, house.lake, person.stones(load_key(home.home, make=True), erasure.id, None))
+    for step in ("spool", "raw"):
+        book.begin_step(erasure.id, step, house.now)
+    stones, needles = in_force(home.home, house.lake), Needles(person.needles)
+
+    left = forget_lines(Work(house, book, erasure, person, stones, needles, house.client("acme")))
+
+    assert left == []
+    assert files_with(home.home / "lake", USER) == {}
+    facts = book.steps(erasure.id)["raw"].facts
+    assert (facts["hours"], facts["lines"]) == ([hour.isoformat()], 1)
