@@ -9,7 +9,7 @@ import duckdb
 from footfall.clients import Client
 from footfall.errors import FootfallError
 from footfall.hours import HOUR
-from footfall.retention.records import State, ledger
+from footfall.retention.records import State, reached
 from footfall.retention.rules import Class
 from footfall.sql import has_table, name, run
 from footfall.store import StoreError
@@ -78,24 +78,12 @@ def _expire_raw(
     found: dict[str, Went] = {}
     if not raw:
         return found
-    reached = {client: _reached(house, client) for client in raw}
-    for hour in older_in_turn(house.lake, raw, reached, house.now, OLDER_AT_ONCE):
+    known = {client: reached(house.lake, client, house.trusted, "raw") for client in raw}
+    for hour in older_in_turn(house.lake, raw, known, house.now, OLDER_AT_ONCE):
         clients = {client for client, at in raw.items() if hour < at}
         for client, went in expire_raw(connection, house.lake, hour, house.registry, clients, folder).items():
             found[client] = found.get(client, Went()) + went
     return found
-
-
-def _reached(house: House, client_id: str) -> datetime | None:
-    """Up to where raw lines are known to be gone: by the newest run that left nothing."""
-    records = ledger(house.lake, client_id, house.trusted)
-    good = {each["by_decision"] for each in records if each["record"] == "removed" and not each["left"]}
-    reached = [
-        datetime.fromisoformat(each["horizons"]["raw"])
-        for each in records
-        if each["record"] == "retention" and each["number"] in good and "raw" in each["horizons"]
-    ]
-    return max(reached, default=None)
 
 
 def _older_rows(
