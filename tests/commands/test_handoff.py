@@ -233,6 +233,21 @@ def newer_ledger(at):
     at.put_document({**document, "versions": {**document["versions"], "ledger.sqlite": 99}})
 
 
+def without_member(at, path):
+    document = at.document()
+    members = [each for each in document["members"] if each["path"] != path]
+    at.put_document({**document, "members": members})
+    at.bundle.delete(path)
+
+
+def no_client_file(at):
+    without_member(at, "client/acme.yaml")
+
+
+def no_first_hour(at):
+    without_member(at, "home/first_hour")
+
+
 def no_manifest(at):
     at.bundle.delete(MANIFEST)
 
@@ -247,6 +262,8 @@ DAMAGES = [
     (above_the_folder, "which no bundle of acme has"),
     (newer, "is of version 2 of a bundle"),
     (newer_ledger, "is of version 99 of ledger.sqlite"),
+    (no_client_file, "names no client/acme.yaml"),
+    (no_first_hour, "names no home/first_hour"),
     (no_manifest, "there is no bundle in"),
 ]
 
@@ -316,6 +333,35 @@ def test_a_handoff_that_died_is_said_again_and_one_that_is_there_is_not_written_
     assert at.handoff()[0] == 0
     assert {info.key for info in at.bundle.list("")} == whole
     assert "holds a bundle already" in at.refused("clients", "handoff", "acme", str(at.folder / "bundle"))
+
+
+def test_a_handoff_that_died_behind_its_bundle_leaves_nothing_behind_when_it_is_said_again(at):
+    at.lake.put("marts/client=acme/current.json", b"{}")
+    waiting = at.home / "outbox" / "acme" / "events" / "202611201600-r0001" / "events.csv"
+    at.handoff()
+    # As who dies before the last step leaves it.
+    at.lake.put("marts/client=acme/current.json", b"{}")
+    waiting.parent.mkdir(parents=True)
+    waiting.write_text("event_id\n")
+
+    assert "nothing of acme came since" in at.handoff("again")[1]
+    assert not list(at.lake.list("marts/client=acme/"))
+    assert not waiting.exists()
+
+
+def test_a_take_that_died_before_it_put_the_client_file_is_said_again(at):
+    at.handoff()
+    take = ("clients", "take", "acme", str(at.folder / "bundle"))
+    assert at.on("new")(*take)[0] == 0
+    text = (at.clients / "acme.yaml").read_bytes()
+    (at.clients / "acme.yaml").unlink()
+
+    assert at(*take)[0] == 0
+    assert (at.clients / "acme.yaml").read_bytes() == text
+    # Whoever is there and is not of this bundle is not written over.
+    (at.clients / "acme.yaml").unlink()
+    (at.home / "keys" / "taken-over.json").write_text("{}")
+    assert "is not empty" in at.refused(*take)
 
 
 def test_what_waited_here_is_sent_from_there_and_never_from_both(at):
