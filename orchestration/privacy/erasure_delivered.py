@@ -30,6 +30,10 @@ from orchestration.delivery.log_writing import bring, ordered_of
 from orchestration.delivery.places import Place, Places
 from orchestration.privacy.erasure_search import Needles
 
+#: Columns of delivered tables in which ids stand.
+_ID_COLUMNS = frozenset(
+    ("visitor_id", "user_id", "stitched_id", "event_id", "session_id", "first_party_session_id")
+)
 #: Days by which a period may lie apart from what it is about: a session of a day is delivered when it closed.
 _APART = timedelta(days=2)
 
@@ -75,6 +79,7 @@ def rows_to_search(
 
 def find_files(
     ledger: Ledger,
+    client: Client,
     rows: Sequence[LedgerRow],
     places: Places,
     needles: Needles,
@@ -84,6 +89,7 @@ def find_files(
 
     `is_gone`: whether a period cannot be delivered anew.
     """
+    columns = _columns_of_ids(client)
     newest: dict[tuple[str, datetime], int] = {}
     for row in rows:
         if row.is_delivered:
@@ -98,7 +104,7 @@ def find_files(
         is_newest = row.revision >= newest.get((row.export, row.period_start), 0) and not is_closed
         for file in row.files:
             data = _read(ledger, row, places, file.key, file.bytes)
-            if data is not None and needles.are_in(data):
+            if data is not None and (needles.are_in(data) or needles.are_cells(data, columns)):
                 yield OldFile(
                     row.export,
                     timestamp(row.period_start),
@@ -109,6 +115,14 @@ def find_files(
                     is_newest,
                     is_newest and is_gone(row),
                 )
+
+
+def _columns_of_ids(client: Client) -> set[str]:
+    """Names of the columns in which ids stand, as the tables have them and as the exports call them."""
+    return {
+        *_ID_COLUMNS,
+        *(export.rename[each] for export in client.exports for each in _ID_COLUMNS & {*export.rename}),
+    }
 
 
 def _read(ledger: Ledger, row: LedgerRow, places: Places, key: str, size: int) -> bytes | None:
@@ -244,9 +258,9 @@ def drop_open(ledger: Ledger, desk: Desk, client: Client, needles: Needles) -> l
     seen in part are finished first, and then superseded.
     """
     left = []
-    root = desk.folder / "outbox" / client.client_id
+    root, columns = desk.folder / "outbox" / client.client_id, _columns_of_ids(client)
     for path in sorted(root.rglob("*")) if root.exists() else ():
-        if path.is_file() and needles.are_in_file(path):
+        if path.is_file() and (needles.are_in_file(path) or needles.are_cells_of_file(path, columns)):
             path.unlink(missing_ok=True)
     for row in ledger.walk(client.client_id):
         if (

@@ -144,7 +144,7 @@ def _periods_with_him(work: Work, horizons: Horizons) -> set[tuple[str, datetime
         for row in delivered.rows_to_search(house.ledger, client, work.person.first, horizons)
         if not horizons.is_compared(row.period_start) and not _is_gone(client, horizons, row)
     ]
-    found = delivered.find_files(house.ledger, rows, house.places(client), work.needles)
+    found = delivered.find_files(house.ledger, client, rows, house.places(client), work.needles)
     return {(each.export, datetime.fromisoformat(each.period)) for each in found}
 
 
@@ -168,7 +168,7 @@ def _delivered(work: Work) -> list[str]:
         rows = delivered.rows_to_search(house.ledger, client, work.person.first, horizons)
         found = list(
             delivered.find_files(
-                house.ledger, rows, places, work.needles, lambda row: _is_gone(client, horizons, row)
+                house.ledger, client, rows, places, work.needles, lambda row: _is_gone(client, horizons, row)
             )
         )
         facts = {"files": [vars(each) for each in found], "salt": secrets.token_hex(16)}

@@ -2,11 +2,14 @@
 
 import fcntl
 import gzip
+import io
 import os
 import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from support.erased_home import USER, Home
 from support.orchestration_builders import HOUR, event
@@ -103,6 +106,42 @@ def test_texts_of_databases_lose_the_id_and_keep_the_rest(tmp_path):
 )
 def test_a_text_is_found_however_it_is_packed(text, data, is_there):
     assert Needles([text]).are_in(data) is is_there
+
+
+TABLE = pa.table({"uid": ["4711", "x"], "n": ["1", "42"]})
+
+
+def parquet(table):
+    written = io.BytesIO()
+    pq.write_table(table, written)
+    return written.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("text", "data", "is_there"),
+    [
+        ("4711", b"uid,n\n4711,1\nx,42\n", True),
+        ("42", b"uid,n\n4711,1\nx,42\n", False),
+        ("4711", gzip.compress(b'{"uid":"4711","n":"1"}\n{"uid":null,"n":"42"}\n'), True),
+        ('anna "a" \\ smith', b'{"uid":"anna \\"a\\" \\\\ smith"}\n', True),
+        ('anna "a" smith', b'uid,n\n"anna ""a"" smith",1\n', True),
+        ("-12", b"uid,n\n'-12,1\n", True),
+        ("4711", parquet(TABLE), True),
+        ("42", parquet(TABLE), False),
+        ("4711", b"PAR1 and no table", False),
+        ("4711", b'{"uid": 4711', False),
+        ("4711", b'["4711"]\n', False),
+        ("4711", b'{"uid":"x"}\n["4711"]\n', False),
+        ("4711", b"", False),
+    ],
+    ids=[
+        *("csv", "of another column", "packed json", "escaped", "quoted", "guarded", "parquet"),
+        *("of another column of parquet", "no parquet", "half json", "no rows", "json of lists", "empty"),
+    ],
+)
+def test_an_id_that_bytes_do_not_show_is_found_as_a_cell_of_a_column_of_ids(text, data, is_there):
+    assert Needles([text]).are_in(data) is False
+    assert Needles([text]).are_cells(data, {"uid"}) is is_there
 
 
 def test_the_models_run_by_what_was_touched_and_not_by_all_that_lies_between():
