@@ -18,7 +18,7 @@ from footfall.catalogue.tables import DATASETS
 from footfall.clients import Client
 from footfall.event import timestamp
 from footfall.exports import LIVE
-from footfall.hours import floor
+from footfall.hours import HOUR, floor
 from footfall.keys import erasure_notice
 from footfall.store import NotFound, ObjectStore, StoreError
 from orchestration.delivery import states
@@ -70,8 +70,7 @@ def rows_to_search(
     """
     found = []
     for row in ledger.walk(client.client_id):
-        end = row.period_start + (timedelta(days=1) if kind_of(row.cadence).is_day else timedelta(hours=1))
-        is_after = first is None or end + _APART >= first
+        is_after = first is None or _end(row) + _APART >= first
         if row.files and (is_after or not horizons.has_events(row.period_start)):
             found.append(row)
     return found
@@ -84,10 +83,12 @@ def find_files(
     places: Places,
     needles: Needles,
     is_gone: Callable[[LedgerRow], bool] = lambda _row: False,
+    kept: tuple[datetime, Needles] | None = None,
 ) -> Iterator[OldFile]:
     """Files of these revisions in which the person stands. Raises StoreError where none can be read.
 
-    `is_gone`: whether a period cannot be delivered anew.
+    `is_gone`: whether a period cannot be delivered anew. `kept`: since when what the person does is kept, and
+    what is looked for in the newest revision of a period that reaches beyond.
     """
     columns = _columns_of_ids(client)
     newest: dict[tuple[str, datetime], int] = {}
@@ -102,9 +103,10 @@ def find_files(
         whole = row.export.removesuffix(LIVE), floor(row.period_start)
         is_closed = row.export.endswith(LIVE) and whole in newest
         is_newest = row.revision >= newest.get((row.export, row.period_start), 0) and not is_closed
+        wanted = kept[1] if kept and is_newest and _end(row) + HOUR > kept[0] else needles
         for file in row.files:
             data = _read(ledger, row, places, file.key, file.bytes)
-            if data is not None and (needles.are_in(data) or needles.are_cells(data, columns)):
+            if data is not None and (wanted.are_in(data) or wanted.are_cells(data, columns)):
                 yield OldFile(
                     row.export,
                     timestamp(row.period_start),
@@ -115,6 +117,11 @@ def find_files(
                     is_newest,
                     is_newest and is_gone(row),
                 )
+
+
+def _end(row: LedgerRow) -> datetime:
+    """When a period ends, but for an hour where clocks move."""
+    return row.period_start + (timedelta(days=1) if kind_of(row.cadence).is_day else HOUR)
 
 
 def _columns_of_ids(client: Client) -> set[str]:

@@ -28,6 +28,7 @@ from orchestration.privacy import erasure_warehouse as models
 from orchestration.privacy.erasure_carried import carried_left
 from orchestration.privacy.erasure_house import Work
 from orchestration.privacy.erasure_raw import forget_lines
+from orchestration.privacy.erasure_search import Needles
 
 #: Days by which a period may lie before what it is about.
 _APART = timedelta(days=2)
@@ -74,7 +75,7 @@ def _warehouse(work: Work) -> list[str]:
     house = work.house
     with house.warehouse.connect() as connection:
         models.purge(connection, work.person)
-        found = models.rows_left(connection, work.person)
+        found = models.rows_left(connection, work.person, work.erasure.until)
     left = [f"{table} has {rows} rows of the person" for table, rows in found.items()]
     left += carried_left(house.lake, work.person.client, work.needles)
     if left:
@@ -168,7 +169,13 @@ def _delivered(work: Work) -> list[str]:
         rows = delivered.rows_to_search(house.ledger, client, work.person.first, horizons)
         found = list(
             delivered.find_files(
-                house.ledger, client, rows, places, work.needles, lambda row: _is_gone(client, horizons, row)
+                house.ledger,
+                client,
+                rows,
+                places,
+                work.needles,
+                lambda row: _is_gone(client, horizons, row),
+                _kept(work),
             )
         )
         facts = {"files": [vars(each) for each in found], "salt": secrets.token_hex(16)}
@@ -208,6 +215,15 @@ def _delivered(work: Work) -> list[str]:
         left += still
     work.note("delivered", removed=len(old), left_to_client=len(gone))
     return left
+
+
+def _kept(work: Work) -> tuple[datetime, Needles] | None:
+    """Since when what the person does is kept, and what of before names its rows alone."""
+    if work.erasure.until is None:
+        return None
+    hash_key = work.house.desk.signer.derived(f"hash:{work.client.client_id}")
+    plain = [*work.person.events, *work.person.sessions]
+    return work.erasure.until, Needles([*plain, *delivered.hashed_forms(plain, hash_key)])
 
 
 def _named(file: delivered.OldFile) -> str:

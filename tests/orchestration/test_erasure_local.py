@@ -8,6 +8,7 @@ import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -29,7 +30,7 @@ from orchestration.privacy.erasure_house import Work
 from orchestration.privacy.erasure_local import GONE, clean_databases, clean_spool
 from orchestration.privacy.erasure_raw import forget_lines
 from orchestration.privacy.erasure_search import Needles
-from orchestration.privacy.erasure_warehouse import windows
+from orchestration.privacy.erasure_warehouse import rows_left, windows
 from orchestration.privacy.person import Asked, Person
 
 ANNA, BERT = "a" * 32, "b" * 32
@@ -106,6 +107,41 @@ def test_texts_of_databases_lose_the_id_and_keep_the_rest(tmp_path):
 )
 def test_a_text_is_found_however_it_is_packed(text, data, is_there):
     assert Needles([text]).are_in(data) is is_there
+
+
+def test_what_a_person_does_after_the_erasure_is_not_taken_for_what_is_left():
+    """Else an erasure that waited for a bucket or a hold would never end."""
+    with duckdb.connect() as connection:
+        connection.execute(
+            "SET TimeZone = 'UTC'; CREATE SCHEMA ingest; "
+            "CREATE TABLE ingest.event_index (client_id VARCHAR, visitor_id VARCHAR, event_id VARCHAR, "
+            "occurred_at TIMESTAMPTZ); CREATE TABLE visitors (client_id VARCHAR, visitor_id VARCHAR); "
+            "CREATE TABLE events (client_id VARCHAR, event_id VARCHAR, session_id VARCHAR, "
+            "visitor_id VARCHAR, user_id VARCHAR, first_party_session_id VARCHAR, occurred_at TIMESTAMPTZ)"
+        )
+
+        def happened(event_id, session, moment):
+            values = ["acme", event_id, session, ANNA, USER, None, moment]
+            connection.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?)", values)
+            connection.execute(
+                "INSERT INTO ingest.event_index VALUES ('acme', ?, ?, ?)", [ANNA, event_id, moment]
+            )
+
+        connection.execute("INSERT INTO visitors VALUES ('acme', ?)", [ANNA])
+        ids = {"visitor": [ANNA], "user": [USER]}
+        person = Person("acme", [], ids, events=["anna-event-1"], sessions=["5" * 32])
+        assert rows_left(connection, person, HOUR) == {"main.visitors": 1}
+
+        happened("anna-event-2", "6" * 32, HOUR + timedelta(minutes=1))
+        assert rows_left(connection, person, HOUR) == {}
+        assert rows_left(connection, person) == {
+            "ingest.event_index": 1,
+            "main.events": 1,
+            "main.visitors": 1,
+        }
+
+        happened("anna-event-1", "5" * 32, HOUR - timedelta(minutes=1))
+        assert rows_left(connection, person, HOUR) == {"ingest.event_index": 1, "main.events": 1}
 
 
 TABLE = pa.table({"uid": ["4711", "x"], "n": ["1", "42"]})
