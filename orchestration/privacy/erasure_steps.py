@@ -163,22 +163,28 @@ def _delivered(work: Work) -> list[str]:
     house, client = work.house, work.client
     places = house.places(client)
     facts = work.facts("delivered")
-    if "files" not in facts:
+    before = [delivered.OldFile(**each) for each in facts.get("files", [])]
+    final = {each.key: each for each in before if not _has_none_newer(each)}
+    if len(final) < len(before) and (left := _deliver(work)):  # its export may be ordered again
+        return left
+    if "files" not in facts or len(final) < len(before):
         with house.warehouse.connect() as connection:
             horizons = horizons_of(connection, client.client_id)
         rows = delivered.rows_to_search(house.ledger, client, work.person.first, horizons)
-        found = list(
-            delivered.find_files(
-                house.ledger,
-                client,
-                rows,
-                places,
-                work.needles,
-                lambda row: _is_gone(client, horizons, row),
-                _kept(work),
-            )
+        found = delivered.find_files(
+            house.ledger,
+            client,
+            rows,
+            places,
+            work.needles,
+            lambda row: _is_gone(client, horizons, row),
+            _kept(work),
         )
-        facts = {"files": [vars(each) for each in found], "salt": secrets.token_hex(16)}
+        known = final | {each.key: each for each in found}
+        facts = {
+            "files": [vars(each) for each in known.values()],
+            "salt": facts.get("salt", secrets.token_hex(16)),
+        }
         work.note("delivered", **facts)
         house.edge("found delivered")
     files = [delivered.OldFile(**each) for each in facts["files"]]
@@ -188,7 +194,7 @@ def _delivered(work: Work) -> list[str]:
         f"{each.export} {each.period}: the newest revision still holds the person; is its export ordered no "
         f"more? {each.key}"
         for each in files
-        if each.is_newest and not each.is_gone
+        if _has_none_newer(each)
     ]
     for place in places.values() if files else ():
         mine = _of_place(house.ledger, client, place.name, [*old, *(gone if place.is_backup else ())])
@@ -215,6 +221,10 @@ def _delivered(work: Work) -> list[str]:
         left += still
     work.note("delivered", removed=len(old), left_to_client=len(gone))
     return left
+
+
+def _has_none_newer(file: delivered.OldFile) -> bool:
+    return file.is_newest and not file.is_gone
 
 
 def _kept(work: Work) -> tuple[datetime, Needles] | None:
