@@ -209,6 +209,19 @@ def test_hashes_of_another_key_are_refused_and_not_passed_over(tmp_path, stones)
         Tombstones(other, stones.stones.values())
 
 
+def raw_step(home, house):
+    """The step of an erasure that takes the person out of the lake. Returns what it noted."""
+    person = Person("acme", [Asked("user", USER)], {"user": [USER]})
+    book = ErasureBook(home.home)
+    erasure = book.begin(person, reason="", asked_by="test", now=house.now, is_for_good=True)
+    add(home.home, house.lake, person.stones(load_key(home.home, make=True), erasure.id, None))
+    for step in ("spool", "raw"):
+        book.begin_step(erasure.id, step, house.now)
+    stones, needles = in_force(home.home, house.lake), Needles(person.needles)
+    assert forget_lines(Work(house, book, erasure, person, stones, needles, house.client("acme"))) == []
+    return book.steps(erasure.id)["raw"].facts
+
+
 def test_an_hour_that_a_run_ingested_before_it_knew_of_the_erasure_is_made_anew(tmp_path):
     """Nobody modelled it, so who is meant was looked up without it; its objects are those that were read."""
     hour = floor(datetime.now(UTC)) - timedelta(hours=2)
@@ -218,17 +231,19 @@ def test_an_hour_that_a_run_ingested_before_it_knew_of_the_erasure_is_made_anew(
     with house.warehouse.connect(house.files.folder) as connection:
         ingest_hours(connection, house.lake, [hour], house.registry, files=house.files)
     assert layers_of(files_with(home.home, USER)) >= {"lake/raw", "lake/events"}
-    person = Person("acme", [Asked("user", USER)], {"user": [USER]})
-    book = ErasureBook(home.home)
-    erasure = book.begin(person, reason="", asked_by="test", now=house.now, is_for_good=True)
-    add(home.home, house.lake, person.stones(load_key(home.home, make=True), erasure.id, None))
-    for step in ("spool", "raw"):
-        book.begin_step(erasure.id, step, house.now)
-    stones, needles = in_force(home.home, house.lake), Needles(person.needles)
 
-    left = forget_lines(Work(house, book, erasure, person, stones, needles, house.client("acme")))
+    facts = raw_step(home, house)
 
-    assert left == []
     assert files_with(home.home / "lake", USER) == {}
-    facts = book.steps(erasure.id)["raw"].facts
     assert (facts["hours"], facts["lines"]) == ([hour.isoformat()], 1)
+
+
+def test_raw_objects_that_no_run_has_ingested_for_days_lose_the_person(tmp_path):
+    hour = floor(datetime.now(UTC)) - timedelta(days=9)
+    home = Home(tmp_path, first=hour)
+    home.land(hour)
+
+    facts = raw_step(home, house_of(home.settings, lambda _: None))
+
+    assert files_with(home.home / "lake", USER) == {}
+    assert facts["objects"] == 1
