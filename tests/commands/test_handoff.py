@@ -15,7 +15,7 @@ from support.manifests import HOUR, deliver, signer
 from support.orchestration_builders import event, land
 
 from commands.cli import main
-from commands.client_rows import OURS
+from commands.client_rows import OURS, copy_rows
 from commands.registry import put_in_force
 from footfall import tombstones
 from footfall.catalogue import handing_over
@@ -395,6 +395,18 @@ def test_a_database_with_a_table_that_no_rule_knows_lets_nothing_go(at):
     assert "has a table that this program does not know (novelty)" in at.refused(
         "clients", "handoff", "acme", str(at.folder / "bundle")
     )
+
+
+@pytest.mark.parametrize("root", ["s3://ours/acme", "s3://ours/acme/"])
+def test_what_was_written_to_a_place_whose_name_begins_alike_stays(tmp_path, root):
+    with closing(Ledger(tmp_path / "ledger.sqlite")) as ledger:
+        for url in ("s3://ours/acme/_keys/a.pem", "s3://ours/acme-two/_keys/a.pem", "s3://ours/acme2/#log"):
+            ledger.note_written(url)
+
+    copy_rows(tmp_path / "ledger.sqlite", tmp_path / "copy.sqlite", "acme", [root])
+
+    with closing(sqlite3.connect(tmp_path / "copy.sqlite")) as copy:
+        assert copy.execute("SELECT url FROM written").fetchall() == [("s3://ours/acme/_keys/a.pem",)]
 
 
 def test_every_database_of_which_rows_go_says_whose_each_row_is():
