@@ -18,7 +18,7 @@ _WORD = re.compile(rb"[0-9A-Za-z_-]{8,128}")
 SHORTEST = 6
 #: What is raised of bytes that only look packed, or like Parquet; and of those that are no table at all.
 _NOT_PACKED = (OSError, EOFError, ValueError, NotImplementedError, zlib.error, zstandard.ZstdError)
-_NO_TABLE = (csv.Error, AttributeError, RecursionError)
+_NO_TABLE = (*_NOT_PACKED, csv.Error, AttributeError, RecursionError)
 
 
 class Needles:
@@ -49,7 +49,7 @@ class Needles:
             return False
         try:
             return any(each in self.cells for each in _texts_of(data, columns))
-        except (*_NO_TABLE, *_NOT_PACKED):
+        except _NO_TABLE:
             return False
 
     def are_cells_of_file(self, path: Path, columns: Collection[str]) -> bool:

@@ -9,6 +9,7 @@ import duckdb
 from footfall.clients import Client
 from footfall.errors import FootfallError
 from footfall.hours import HOUR
+from footfall.keys import ENRICHMENTS
 from footfall.retention.records import State, reached
 from footfall.retention.rules import Class
 from footfall.sql import has_table, name, run
@@ -41,7 +42,7 @@ def expire_lines(
     for client, went in _expire_raw(house, connection, raw, folder).items():
         removed[client].append(entry("raw", raw[client], went.objects, went.lines, went.bytes))
     events = {client: at for client, state in states.items() if (at := state.horizon("events"))}
-    for client, went in expire_enrichments(house.lake, events).items():
+    for client, went in _expire_enrichments(house, events).items():
         removed[client].append(entry("enrichments", events[client], went.objects, went.lines, went.bytes))
     rows = _older_rows(connection, states)
     gone = {hour for hour, client, _, _ in rows if hour < events.get(client, hour)}
@@ -84,6 +85,14 @@ def _expire_raw(
         for client, went in expire_raw(connection, house.lake, hour, house.registry, clients, folder).items():
             found[client] = found.get(client, Went()) + went
     return found
+
+
+def _expire_enrichments(house: House, events: dict[str, datetime]) -> dict[str, Went]:
+    if not events:
+        return {}
+    known = {client: reached(house.lake, client, house.trusted, "events") for client in events}
+    hours = older_in_turn(house.lake, events, known, house.now, OLDER_AT_ONCE, ENRICHMENTS)
+    return expire_enrichments(house.lake, events, hours)
 
 
 def _older_rows(

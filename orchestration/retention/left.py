@@ -65,8 +65,9 @@ def older_in_turn(
     reached: Mapping[str, datetime | None],
     now: datetime,
     many: int,
+    folder: str = "raw/",
 ) -> list[datetime]:
-    """Hours with raw objects before a horizon: all since what each client had reached, of the others some.
+    """Hours with objects before a horizon: all since what each client had reached, of the others some.
 
     Which of the others it is goes on from day to day, so that all have their turn. An object that its name
     says to be one client's counts whatever its hour.
@@ -74,7 +75,7 @@ def older_in_turn(
     latest = max(horizons.values())
     owned: set[datetime] = set()
     hours: set[datetime] = set()
-    for info in lake.list("raw/"):
+    for info in lake.list(folder):
         hour = keys.hour_of(f"/{info.key}")
         if hour is None or hour >= latest:
             continue

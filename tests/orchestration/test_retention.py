@@ -1,11 +1,13 @@
 """Retention over four hundred days, and with a death at each step: by what lies in lake and warehouse."""
 
+import json
 from datetime import timedelta
 
 import pytest
 from support.orchestration_builders import event, land, refused
 from support.retaining import DAY, START, Dies, Keeping, Mortal, hours_of
 
+from footfall.enrichments import land_enrichment
 from footfall.hours import HOUR
 from footfall.store import LocalStore
 from footfall.tombstones import Tombstone, add, load_key
@@ -191,6 +193,9 @@ def test_a_run_asks_a_lake_as_often_whether_others_keep_a_hundred_older_hours_or
         for n in range(many):
             hour = START + n * HOUR
             land(keeping.lake, hour, event(f"event-of-{n}", hour, client_id="keeps"))
+            learnt = json.dumps({"event_id": f"event-of-{n}", "fields": {"user_id": "bert"}}).encode()
+            land_enrichment(learnt, "keeps", keeping.lake, hour)
+        keeping.receive(_at(100).replace(minute=0) - HOUR)
         keeping.now = _at(100)
         assert keeping.retain()["goes"].left == ()
         lake = Counting(keeping.lake.root)
