@@ -16,12 +16,17 @@ _ALL = "true"
 _NONE = "false"
 _BY_CLIENT = "client_id = :client"
 _OF_LOG = "log IN (SELECT log FROM logs WHERE client_id = :client)"
+#: Below a bucket's place, and not beside it: `s3://ours/acme` is none of `s3://ours/acme-two`.
+_BELOW_ROOT = (
+    "EXISTS (SELECT 1 FROM json_each(:roots) WHERE substr(url, 1, length(value)) = value "
+    "AND substr(url, length(value) + 1, 1) IN ('', '/', '#'))"
+)
 #: File → table → which of its rows go. `:client`: the identity; `:roots`: where its buckets are, as JSON.
 OURS: Mapping[str, Mapping[str, str]] = {
     "ledger.sqlite": {
         "revisions": _BY_CLIENT,
         "copies": _BY_CLIENT,
-        "written": "EXISTS (SELECT 1 FROM json_each(:roots) WHERE substr(url, 1, length(value)) = value)",
+        "written": _BELOW_ROOT,
         "compared_days": _BY_CLIENT,
         "logs": _BY_CLIENT,
         "log_leaves": _OF_LOG,
@@ -65,7 +70,7 @@ def copy_rows(path: Path, copy: Path, client_id: str, roots: Collection[str]) ->
     """
     copy_database(path.name, path, copy)
     rules = OURS[path.name]
-    given = {"client": client_id, "roots": json.dumps(sorted(roots))}
+    given = {"client": client_id, "roots": json.dumps(sorted(each.rstrip("/") for each in roots))}
     with closing(sqlite3.connect(copy, isolation_level=None)) as database:
         database.execute("PRAGMA foreign_keys = OFF")
         tables = [

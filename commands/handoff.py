@@ -85,6 +85,7 @@ def handoff(settings: Settings, client_id: str, url: str) -> int:
         house = _House(settings, at, lake, last.name, Path(scratch), Writer(store, last.name, Path(scratch)))
         unread = house.put_lines(set().union(*(each.below(LAKE) for each in given)))
         if given and not house.writer.members:
+            _leave(settings, at, lake, last.name)  # who died after the bundle before did not
             print(f"nothing of {last.name} came since the bundle of {given[-1].made_at}")
             return _told(unread)
         if client is not None:

@@ -6,6 +6,8 @@ the client's file last: who dies in between says it again. A later bundle adds i
 
 import json
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from shutil import rmtree
@@ -23,15 +25,16 @@ from footfall.durable import (
 )
 from footfall.durable import LAKE as LAKE_STATE
 from footfall.errors import FootfallError
-from footfall.handoffs import BACKUP, CLIENT, HOME, LAKE, Bundle, Member, check, fetch, read
+from footfall.handoffs import BACKUP, CLIENT, HOME, LAKE, MANIFEST, Bundle, Member, check, fetch, read
 from footfall.hours import HOUR, floor, parse, run_command
 from footfall.identities import History
 from footfall.identity_files import change, read_histories, synchronise
 from footfall.keys import LAKE_VERSION, hour_of
 from footfall.private import keep_private
 from footfall.settings import Settings
-from footfall.signatures import load_signer, public_key, signed_by
+from footfall.signatures import GIVEN, load_signer, public_key, signed_by
 from footfall.store import ObjectStore, address_of, open_store, put_once
+from footfall.whole_files import sha256_of, written_beside
 
 
 def take(settings: Settings, client_id: str, url: str, *, key: Path | None = None) -> int:
@@ -44,46 +47,86 @@ def take(settings: Settings, client_id: str, url: str, *, key: Path | None = Non
     lake = open_lake(settings.lake, settings.s3_endpoint)
     if bundle.number > 1:
         return _add(settings, store, bundle, lake)
+    _require_whole(store, bundle)
+    client_file = settings.clients / f"{bundle.written_id}.yaml"
+    if not client_file.exists() and _is_in_place(settings, bundle):
+        with _writing(settings):
+            return _finish(settings, store, bundle, lake, client_file, url)
     require_empty(settings)
-    client_file = _require_alone(settings, lake, bundle)
+    _require_alone(settings, lake, bundle, client_file)
     backup = open_store(f"{settings.backup.rstrip('/')}/{bundle.client_id}", s3_endpoint=settings.s3_endpoint)
     settings.home.parent.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(prefix=f"{settings.home.name}.taking-", dir=settings.home.parent))
     try:
-        check(store, bundle, staging)
-        for folder, target in ((LAKE, lake), (BACKUP, backup)):
-            for key_, member in bundle.below(folder).items():
-                _copy(store, member, target, key_, staging)
-        mark_lake(lake)
-        home = staging / "home"
-        _make_home(home, store, bundle)
-        put_in_place(home, settings.home)
-        keep_private(settings, is_first=True)
-        synchronise(settings.home, lake)
-        noted(
-            settings,
-            "clients.take",
-            bundle.client_id,
-            f"{url}, signed with the key {bundle.key_id}",
-            outcome="done",
-        )
-        [file] = bundle.below(CLIENT).values()
-        fetch(store, file, staging / "client.yaml")
-        client_file.parent.mkdir(parents=True, exist_ok=True)
-        client_file.write_bytes((staging / "client.yaml").read_bytes())
+        with _writing(settings):
+            check(store, bundle, staging)
+            for folder, target in ((LAKE, lake), (BACKUP, backup)):
+                for key_, member in bundle.below(folder).items():
+                    _copy(store, member, target, key_, staging)
+            mark_lake(lake)
+            home = staging / "home"
+            _make_home(home, store, bundle)
+            put_in_place(home, settings.home)
+            return _finish(settings, store, bundle, lake, client_file, url)
+    finally:
+        rmtree(staging, ignore_errors=True)
+
+
+@contextmanager
+def _writing(settings: Settings) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise FootfallError(
             f"{error.filename or settings.home} cannot be written: {error.strerror}"
         ) from None
-    finally:
-        rmtree(staging, ignore_errors=True)
+
+
+def _is_in_place(settings: Settings, bundle: Bundle) -> bool:
+    """Whether the state folder is that of the bundle, as who dies before the client's file leaves it."""
+    members, given = bundle.below(HOME), settings.home / "keys" / GIVEN
+    secrets = members.get(f"keys/{GIVEN}")
+    entries = {VERSIONS_FILE, *(path.partition("/")[0] for path in members)}
+    return (
+        secrets is not None
+        and all((settings.home / each).exists() for each in entries)
+        and given.is_file()
+        and sha256_of(given) == secrets.sha256
+    )
+
+
+def _finish(
+    settings: Settings, store: ObjectStore, bundle: Bundle, lake: ObjectStore, client_file: Path, url: str
+) -> int:
+    """What follows the state folder, the client's file last."""
+    keep_private(settings, is_first=True)
+    synchronise(settings.home, lake)
+    noted(
+        settings,
+        "clients.take",
+        bundle.client_id,
+        f"{url}, signed with the key {bundle.key_id}",
+        outcome="done",
+    )
+    client_file.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="footfall-take-") as scratch:
+        fetch(store, bundle.below(CLIENT)[client_file.name], Path(scratch, "client.yaml"))
+        written_beside(client_file, Path(scratch, "client.yaml").read_bytes()).replace(client_file)
     _say(settings, bundle, client_file)
     return 0
 
 
-def _require_alone(settings: Settings, lake: ObjectStore, bundle: Bundle) -> Path:
-    """The path of the client's file. Raises FootfallError where another client, or an older lake, is here."""
-    path = settings.clients / f"{bundle.written_id}.yaml"
+def _require_whole(store: ObjectStore, bundle: Bundle) -> None:
+    """Raise FootfallError where a member is missing without which nobody can go on."""
+    name = bundle.written_id
+    there = {each.path for each in bundle.members}
+    for path in (f"{CLIENT}{name}.yaml", f"{HOME}identities/{name}.json", f"{HOME}first_hour"):
+        if path not in there:
+            raise FootfallError(f"{store.url(MANIFEST)} names no {path}: have the bundle made again")
+
+
+def _require_alone(settings: Settings, lake: ObjectStore, bundle: Bundle, path: Path) -> None:
+    """Raise FootfallError where another client than that of the file `path`, or an older lake, is here."""
     others = [str(each) for each in sorted(settings.clients.glob("*.yaml")) if each != path]
     if others:
         raise FootfallError(
@@ -102,7 +145,6 @@ def _require_alone(settings: Settings, lake: ObjectStore, bundle: Bundle) -> Pat
         raise FootfallError(
             f"the lake {settings.lake} is not empty (it has {strange}): set FOOTFALL_LAKE to a new place"
         )
-    return path
 
 
 def _copy(store: ObjectStore, member: Member, target: ObjectStore, key: str, staging: Path) -> None:
@@ -120,6 +162,10 @@ def _make_home(home: Path, store: ObjectStore, bundle: Bundle) -> None:
     versions = {name: version for name, version in bundle.versions.items() if name in FILE_STEPS}
     (home / VERSIONS_FILE).write_text(json.dumps(versions, indent=1) + "\n")
     load_signer(home / "keys")
+    try:
+        parse((home / "first_hour").read_text().strip())
+    except (ValueError, FootfallError):
+        raise FootfallError("first_hour of the bundle is no hour: have the bundle made again") from None
     theirs = home / "identities" / f"{bundle.written_id}.json"
     try:
         document = json.loads(theirs.read_bytes())

@@ -93,8 +93,10 @@ def read(lake: ObjectStore, trusted: Mapping[str, bytes]) -> list[Hold]:
             document = json.loads(lake.get(info.key, limit=_MAX_BYTES))
             if found[3] == "released":
                 signed_by(document, trusted)
+            else:
+                _hold((found[1], found[2]), document, {})
             (held if found[3] == "held" else released)[found[1], found[2]] = document
-        except (ValueError, TypeError, AttributeError) as error:
+        except (ValueError, TypeError, AttributeError, RecursionError) as error:
             raise FootfallError(
                 f"{lake.url(info.key)} is no hold of ours ({error}); nothing is removed until it is looked at"
             ) from None

@@ -134,7 +134,9 @@ def drop_unnamed(lake: ObjectStore, trusted: Mapping[str, bytes], state: State) 
 
 
 def _newest(lake: ObjectStore, client_id: str, trusted: Mapping[str, bytes]) -> dict[str, Any]:
-    return [each for each in ledger(lake, client_id, trusted) if each["record"] == "retention"][-1]
+    return _read(
+        lake, next(key for _, kind, key in _newest_first(lake, client_id) if kind == "decided"), trusted
+    )
 
 
 def note_removed(
@@ -159,19 +161,40 @@ def note_removed(
 
 def ledger(lake: ObjectStore, client_id: str, trusted: Mapping[str, bytes]) -> list[dict[str, Any]]:
     """All records of a client, in order. Raises FootfallError, StoreError."""
-    found = sorted(
-        (number[1], info.key)
-        for info in lake.list(retention_prefix(client_id))
-        if (number := retention_of(info.key))
+    return [_read(lake, key, trusted) for _, _, key in reversed(_newest_first(lake, client_id))]
+
+
+def reached(lake: ObjectStore, client_id: str, trusted: Mapping[str, bytes], name: str) -> datetime | None:
+    """Up to where a class is known to be gone: by the newest run that left nothing. Horizons never move back.
+
+    Raises FootfallError, StoreError.
+    """
+    found = _newest_first(lake, client_id)
+    decided = {number: key for number, kind, key in found if kind == "decided"}
+    for key in (key for _, kind, key in found if kind == "removed"):
+        said = _read(lake, key, trusted)
+        if not said["left"] and said["by_decision"] in decided:
+            horizons = _read(lake, decided[said["by_decision"]], trusted)["horizons"]
+            if name in horizons:
+                return datetime.fromisoformat(horizons[name])
+    return None
+
+
+def _newest_first(lake: ObjectStore, client_id: str) -> list[tuple[int, str, str]]:
+    """Number, kind and key of each record of a client. Years have thousands: few of them are read."""
+    return sorted(
+        (
+            (number, kind, info.key)
+            for info in lake.list(retention_prefix(client_id))
+            for _, number, kind in [retention_of(info.key) or ("", 0, "")]
+            if number
+        ),
+        reverse=True,
     )
-    return [_read(lake, key, trusted) for _, key in found]
 
 
 def _put(lake: ObjectStore, signer: Signer, client_id: str, kind: str, said: dict[str, Any]) -> int:
-    numbers = [
-        found[1] for info in lake.list(retention_prefix(client_id)) if (found := retention_of(info.key))
-    ]
-    number = max(numbers, default=0) + 1
+    number = max((number for number, _, _ in _newest_first(lake, client_id)), default=0) + 1
     data = json.dumps(signer.sign({**said, "number": number}), indent=1).encode() + b"\n"
     put_once(lake, retention_record(client_id, number, kind, hashlib.sha256(data).hexdigest()), data)
     return number

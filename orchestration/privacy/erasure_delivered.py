@@ -18,7 +18,7 @@ from footfall.catalogue.tables import DATASETS
 from footfall.clients import Client
 from footfall.event import timestamp
 from footfall.exports import LIVE
-from footfall.hours import floor
+from footfall.hours import HOUR, floor
 from footfall.keys import erasure_notice
 from footfall.store import NotFound, ObjectStore, StoreError
 from orchestration.delivery import states
@@ -30,6 +30,10 @@ from orchestration.delivery.log_writing import bring, ordered_of
 from orchestration.delivery.places import Place, Places
 from orchestration.privacy.erasure_search import Needles
 
+#: Columns of delivered tables in which ids stand.
+_ID_COLUMNS = frozenset(
+    ("visitor_id", "user_id", "stitched_id", "event_id", "session_id", "first_party_session_id")
+)
 #: Days by which a period may lie apart from what it is about: a session of a day is delivered when it closed.
 _APART = timedelta(days=2)
 
@@ -66,8 +70,7 @@ def rows_to_search(
     """
     found = []
     for row in ledger.walk(client.client_id):
-        end = row.period_start + (timedelta(days=1) if kind_of(row.cadence).is_day else timedelta(hours=1))
-        is_after = first is None or end + _APART >= first
+        is_after = first is None or _end(row) + _APART >= first
         if row.files and (is_after or not horizons.has_events(row.period_start)):
             found.append(row)
     return found
@@ -75,15 +78,19 @@ def rows_to_search(
 
 def find_files(
     ledger: Ledger,
+    client: Client,
     rows: Sequence[LedgerRow],
     places: Places,
     needles: Needles,
     is_gone: Callable[[LedgerRow], bool] = lambda _row: False,
+    kept: tuple[datetime, Needles] | None = None,
 ) -> Iterator[OldFile]:
     """Files of these revisions in which the person stands. Raises StoreError where none can be read.
 
-    `is_gone`: whether a period cannot be delivered anew.
+    `is_gone`: whether a period cannot be delivered anew. `kept`: since when what the person does is kept, and
+    what is looked for in the newest revision of a period that reaches beyond.
     """
+    columns = _columns_of_ids(client)
     newest: dict[tuple[str, datetime], int] = {}
     for row in rows:
         if row.is_delivered:
@@ -96,9 +103,10 @@ def find_files(
         whole = row.export.removesuffix(LIVE), floor(row.period_start)
         is_closed = row.export.endswith(LIVE) and whole in newest
         is_newest = row.revision >= newest.get((row.export, row.period_start), 0) and not is_closed
+        wanted = kept[1] if kept and is_newest and _end(row) + HOUR > kept[0] else needles
         for file in row.files:
             data = _read(ledger, row, places, file.key, file.bytes)
-            if data is not None and needles.are_in(data):
+            if data is not None and (wanted.are_in(data) or wanted.are_cells(data, columns)):
                 yield OldFile(
                     row.export,
                     timestamp(row.period_start),
@@ -109,6 +117,19 @@ def find_files(
                     is_newest,
                     is_newest and is_gone(row),
                 )
+
+
+def _end(row: LedgerRow) -> datetime:
+    """When a period ends, but for an hour where clocks move."""
+    return row.period_start + (timedelta(days=1) if kind_of(row.cadence).is_day else HOUR)
+
+
+def _columns_of_ids(client: Client) -> set[str]:
+    """Names of the columns in which ids stand, as the tables have them and as the exports call them."""
+    return {
+        *_ID_COLUMNS,
+        *(export.rename[each] for export in client.exports for each in _ID_COLUMNS & {*export.rename}),
+    }
 
 
 def _read(ledger: Ledger, row: LedgerRow, places: Places, key: str, size: int) -> bytes | None:
@@ -244,9 +265,9 @@ def drop_open(ledger: Ledger, desk: Desk, client: Client, needles: Needles) -> l
     seen in part are finished first, and then superseded.
     """
     left = []
-    root = desk.folder / "outbox" / client.client_id
+    root, columns = desk.folder / "outbox" / client.client_id, _columns_of_ids(client)
     for path in sorted(root.rglob("*")) if root.exists() else ():
-        if path.is_file() and needles.are_in_file(path):
+        if path.is_file() and (needles.are_in_file(path) or needles.are_cells_of_file(path, columns)):
             path.unlink(missing_ok=True)
     for row in ledger.walk(client.client_id):
         if (

@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 import duckdb
 
 from footfall import keys
+from footfall.retention.rules import SETTLING_DAYS
 from footfall.sql import run, scratch
 from orchestration.ingest.erased import has_erased, rewrite
 from orchestration.ingest.hour import ingest_hours, listing_digest
@@ -19,7 +20,10 @@ from orchestration.privacy.erasure_carried import forget_carried
 from orchestration.privacy.erasure_house import Work
 from orchestration.stored_hours import read_files, rows_of
 
-#: Hours before now whose raw objects may lie in the lake and not be ingested as they are now.
+#: Hours before now whose raw objects may lie in the lake and not be ingested as they are now: a later object
+#: is looked for so long.
+LISTED_HOURS = SETTLING_DAYS * 24
+#: Hours before now that may be ingested, and not be modelled or known to whoever looked the person up.
 RECENT_HOURS = 48
 
 
@@ -33,11 +37,10 @@ def forget_lines(work: Work) -> list[str]:
     done, erased = set(facts.get("hours", [])), int(facts.get("lines", 0))
     objects = int(facts.get("objects", 0))
     spooled = {datetime.fromisoformat(each) for each in work.facts("spool").get("hours", [])}
-    recent, more = _clean_recent(work, {*spooled, *local.recent(house.now, RECENT_HOURS)})
+    recent, more = _clean_recent(work, {*spooled, *local.recent(house.now, LISTED_HOURS)})
     objects += more
     hours = sorted({*person.hours, *recent, *person.enriched})
     with house.warehouse.connect(house.files.folder) as connection:
-        make_schema(connection)  # of an earlier version: it counts no erased lines yet
         _forget_carried(work, connection)
         for hour in hours:
             if hour.isoformat() in done:
@@ -100,10 +103,11 @@ def _clean_recent(work: Work, hours: set[datetime]) -> tuple[list[datetime], int
     """
     house = work.house
     with house.warehouse.connect(house.files.folder) as connection:
+        make_schema(connection)  # of an earlier version: it counts no erased lines yet
         rows = run(connection, "SELECT received_hour, digest FROM ingest.hours").fetchall()
         named = {
             file.hour
-            for file in read_files(connection, hours)
+            for file in read_files(connection, local.recent(house.now, RECENT_HOURS))
             if has_erased(connection, rows_of(file, house.files), work.stones)
         }
     known = {row[0]: row[1] for row in rows}

@@ -28,6 +28,7 @@ from orchestration.privacy import erasure_warehouse as models
 from orchestration.privacy.erasure_carried import carried_left
 from orchestration.privacy.erasure_house import Work
 from orchestration.privacy.erasure_raw import forget_lines
+from orchestration.privacy.erasure_search import Needles
 
 #: Days by which a period may lie before what it is about.
 _APART = timedelta(days=2)
@@ -74,7 +75,7 @@ def _warehouse(work: Work) -> list[str]:
     house = work.house
     with house.warehouse.connect() as connection:
         models.purge(connection, work.person)
-        found = models.rows_left(connection, work.person)
+        found = models.rows_left(connection, work.person, work.erasure.until)
     left = [f"{table} has {rows} rows of the person" for table, rows in found.items()]
     left += carried_left(house.lake, work.person.client, work.needles)
     if left:
@@ -144,7 +145,7 @@ def _periods_with_him(work: Work, horizons: Horizons) -> set[tuple[str, datetime
         for row in delivered.rows_to_search(house.ledger, client, work.person.first, horizons)
         if not horizons.is_compared(row.period_start) and not _is_gone(client, horizons, row)
     ]
-    found = delivered.find_files(house.ledger, rows, house.places(client), work.needles)
+    found = delivered.find_files(house.ledger, client, rows, house.places(client), work.needles)
     return {(each.export, datetime.fromisoformat(each.period)) for each in found}
 
 
@@ -162,16 +163,28 @@ def _delivered(work: Work) -> list[str]:
     house, client = work.house, work.client
     places = house.places(client)
     facts = work.facts("delivered")
-    if "files" not in facts:
+    before = [delivered.OldFile(**each) for each in facts.get("files", [])]
+    final = {each.key: each for each in before if not _has_none_newer(each)}
+    if len(final) < len(before) and (left := _deliver(work)):  # its export may be ordered again
+        return left
+    if "files" not in facts or len(final) < len(before):
         with house.warehouse.connect() as connection:
             horizons = horizons_of(connection, client.client_id)
         rows = delivered.rows_to_search(house.ledger, client, work.person.first, horizons)
-        found = list(
-            delivered.find_files(
-                house.ledger, rows, places, work.needles, lambda row: _is_gone(client, horizons, row)
-            )
+        found = delivered.find_files(
+            house.ledger,
+            client,
+            rows,
+            places,
+            work.needles,
+            lambda row: _is_gone(client, horizons, row),
+            _kept(work),
         )
-        facts = {"files": [vars(each) for each in found], "salt": secrets.token_hex(16)}
+        known = final | {each.key: each for each in found}
+        facts = {
+            "files": [vars(each) for each in known.values()],
+            "salt": facts.get("salt", secrets.token_hex(16)),
+        }
         work.note("delivered", **facts)
         house.edge("found delivered")
     files = [delivered.OldFile(**each) for each in facts["files"]]
@@ -181,7 +194,7 @@ def _delivered(work: Work) -> list[str]:
         f"{each.export} {each.period}: the newest revision still holds the person; is its export ordered no "
         f"more? {each.key}"
         for each in files
-        if each.is_newest and not each.is_gone
+        if _has_none_newer(each)
     ]
     for place in places.values() if files else ():
         mine = _of_place(house.ledger, client, place.name, [*old, *(gone if place.is_backup else ())])
@@ -208,6 +221,19 @@ def _delivered(work: Work) -> list[str]:
         left += still
     work.note("delivered", removed=len(old), left_to_client=len(gone))
     return left
+
+
+def _has_none_newer(file: delivered.OldFile) -> bool:
+    return file.is_newest and not file.is_gone
+
+
+def _kept(work: Work) -> tuple[datetime, Needles] | None:
+    """Since when what the person does is kept, and what of before names its rows alone."""
+    if work.erasure.until is None:
+        return None
+    hash_key = work.house.desk.signer.derived(f"hash:{work.client.client_id}")
+    plain = [*work.person.events, *work.person.sessions]
+    return work.erasure.until, Needles([*plain, *delivered.hashed_forms(plain, hash_key)])
 
 
 def _named(file: delivered.OldFile) -> str:

@@ -73,9 +73,17 @@ def purge(connection: duckdb.DuckDBPyConnection, person: Person) -> None:
     )
 
 
-def rows_left(connection: duckdb.DuckDBPyConnection, person: Person) -> dict[str, int]:
-    """Table → rows in which a cell is one of the person's ids; empty where nothing is left."""
+def rows_left(
+    connection: duckdb.DuckDBPyConnection, person: Person, until: datetime | None = None
+) -> dict[str, int]:
+    """Table → rows in which a cell is one of the person's ids; empty where nothing is left.
+
+    `until`: what happened after it is kept. Of an id that somebody has gone on with since then only what the
+    person did before is looked for, by its events and sessions.
+    """
     _put_needles(connection, person)
+    if until is not None:
+        _leave_those_in_use(connection, person, until)
     columns = run(
         connection,
         "SELECT c.schema_name, c.table_name, list(c.column_name ORDER BY c.column_index) "
@@ -107,6 +115,21 @@ def _put_needles(connection: duckdb.DuckDBPyConnection, person: Person) -> None:
     # Short ids (`42`) are in every table; rows of theirs are found by their events.
     ids = [each for each in person.needles if len(each) >= 8]
     run(connection, "INSERT INTO needles SELECT unnest($ids)", {"ids": ids})
+
+
+def _leave_those_in_use(connection: duckdb.DuckDBPyConnection, person: Person, until: datetime) -> None:
+    run(
+        connection,
+        """
+        DELETE FROM needles WHERE NOT list_contains($theirs, id) AND id IN (
+            SELECT visitor_id FROM ingest.event_index WHERE client_id = $client AND occurred_at > $until
+            UNION ALL
+            SELECT unnest([visitor_id, user_id, first_party_session_id]) FROM main.events
+            WHERE client_id = $client AND occurred_at > $until
+        )
+        """,
+        {"client": person.client, "until": until, "theirs": [*person.events, *person.sessions]},
+    )
 
 
 def compact(warehouse: Path) -> tuple[int, int]:

@@ -125,7 +125,7 @@ def recipients(
             "revision": each.revision,
             "file": each.key,
         }
-        for each in find_files(ledger, rows, places, needles)
+        for each in find_files(ledger, client, rows, places, needles)
     ]
 
 

@@ -9,7 +9,8 @@ import duckdb
 from footfall.clients import Client
 from footfall.errors import FootfallError
 from footfall.hours import HOUR
-from footfall.retention.records import State, ledger
+from footfall.keys import ENRICHMENTS
+from footfall.retention.records import State, reached
 from footfall.retention.rules import Class
 from footfall.sql import has_table, name, run
 from footfall.store import StoreError
@@ -41,7 +42,7 @@ def expire_lines(
     for client, went in _expire_raw(house, connection, raw, folder).items():
         removed[client].append(entry("raw", raw[client], went.objects, went.lines, went.bytes))
     events = {client: at for client, state in states.items() if (at := state.horizon("events"))}
-    for client, went in expire_enrichments(house.lake, events).items():
+    for client, went in _expire_enrichments(house, events).items():
         removed[client].append(entry("enrichments", events[client], went.objects, went.lines, went.bytes))
     rows = _older_rows(connection, states)
     gone = {hour for hour, client, _, _ in rows if hour < events.get(client, hour)}
@@ -78,24 +79,20 @@ def _expire_raw(
     found: dict[str, Went] = {}
     if not raw:
         return found
-    reached = {client: _reached(house, client) for client in raw}
-    for hour in older_in_turn(house.lake, raw, reached, house.now, OLDER_AT_ONCE):
+    known = {client: reached(house.lake, client, house.trusted, "raw") for client in raw}
+    for hour in older_in_turn(house.lake, raw, known, house.now, OLDER_AT_ONCE):
         clients = {client for client, at in raw.items() if hour < at}
         for client, went in expire_raw(connection, house.lake, hour, house.registry, clients, folder).items():
             found[client] = found.get(client, Went()) + went
     return found
 
 
-def _reached(house: House, client_id: str) -> datetime | None:
-    """Up to where raw lines are known to be gone: by the newest run that left nothing."""
-    records = ledger(house.lake, client_id, house.trusted)
-    good = {each["by_decision"] for each in records if each["record"] == "removed" and not each["left"]}
-    reached = [
-        datetime.fromisoformat(each["horizons"]["raw"])
-        for each in records
-        if each["record"] == "retention" and each["number"] in good and "raw" in each["horizons"]
-    ]
-    return max(reached, default=None)
+def _expire_enrichments(house: House, events: dict[str, datetime]) -> dict[str, Went]:
+    if not events:
+        return {}
+    known = {client: reached(house.lake, client, house.trusted, "events") for client in events}
+    hours = older_in_turn(house.lake, events, known, house.now, OLDER_AT_ONCE, ENRICHMENTS)
+    return expire_enrichments(house.lake, events, hours)
 
 
 def _older_rows(

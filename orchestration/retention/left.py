@@ -65,8 +65,9 @@ def older_in_turn(
     reached: Mapping[str, datetime | None],
     now: datetime,
     many: int,
+    folder: str = "raw/",
 ) -> list[datetime]:
-    """Hours with raw objects before a horizon: all since what each client had reached, of the others some.
+    """Hours with objects before a horizon: all since what each client had reached, of the others some.
 
     Which of the others it is goes on from day to day, so that all have their turn. An object that its name
     says to be one client's counts whatever its hour.
@@ -74,7 +75,7 @@ def older_in_turn(
     latest = max(horizons.values())
     owned: set[datetime] = set()
     hours: set[datetime] = set()
-    for info in lake.list("raw/"):
+    for info in lake.list(folder):
         hour = keys.hour_of(f"/{info.key}")
         if hour is None or hour >= latest:
             continue
@@ -98,27 +99,29 @@ def _raw(look: Look, client: Client, state: State) -> Iterator[str]:
     if horizon is None:
         return
     near = horizon - timedelta(hours=_OPENED)
-    for hour in hours_of(look.lake, "raw/"):
-        if hour >= horizon:
-            break
-        whole = [
-            info.key
-            for info in look.lake.list(keys.raw_prefix(hour))
-            if keys.client_of_raw_object(info.key) == client.client_id
-        ]
-        yield from (f"raw: {key}" for key in whole)
-        if hour >= near and not whole:
-            found = expire_raw(
-                look.connection,
-                look.lake,
-                hour,
-                look.registry,
-                {client.client_id},
-                look.folder,
-                may_remove=False,
-            )
-            for went in found.values():
-                yield f"raw: {went.lines} lines of {hour:%Y-%m-%dT%H}"
+    whole: set[datetime] = set()
+    opened: set[datetime] = set()
+    for info in look.lake.list("raw/"):  # once: of others there may be years below the horizon
+        hour = keys.hour_of(f"/{info.key}")
+        if hour is None or hour >= horizon:
+            continue
+        if keys.client_of_raw_object(info.key) == client.client_id:
+            whole.add(hour)
+            yield f"raw: {info.key}"
+        elif hour >= near:
+            opened.add(hour)
+    for hour in sorted(opened - whole):
+        found = expire_raw(
+            look.connection,
+            look.lake,
+            hour,
+            look.registry,
+            {client.client_id},
+            look.folder,
+            may_remove=False,
+        )
+        for went in found.values():
+            yield f"raw: {went.lines} lines of {hour:%Y-%m-%dT%H}"
 
 
 def _lake(look: Look, client: Client, state: State) -> Iterator[str]:

@@ -7,7 +7,7 @@ the stores, not by how far somebody came.
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -18,7 +18,7 @@ from footfall.access import audit
 from footfall.clients import Client
 from footfall.hours import raise_first_hour
 from footfall.retention import holds
-from footfall.retention.records import State, decide, drop_unnamed, note_removed
+from footfall.retention.records import State, decide, drop_unnamed, note_removed, reached
 from footfall.retention.rules import frozen_until
 from footfall.sql import has_table, name, run, scratch
 from orchestration.delivery.expiry import expire_delivered, undelivered
@@ -37,6 +37,8 @@ from orchestration.retention.house import House
 from orchestration.retention.left import Look, left_over, older_in_turn
 from orchestration.retention.plan import Facts, Plan, plan
 
+#: How far a horizon may move without a record of what went: so much each run looks through again.
+_LOOKED_THROUGH = timedelta(days=7)
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -93,7 +95,7 @@ def retain(house: House, client_ids: Iterable[str] | None = None, *, is_dry: boo
                 *left_over(_look(house, connection, folder), client, state),
             ]
             went = [each for each in removed[client.client_id] if each["objects"] or each["rows"]]
-            if state.number and (went or left):
+            if state.number and (went or left or _is_far(house, state)):
                 note_removed(house.lake, house.desk.signer, state, went, left, house.now)
             done.append(
                 Retained(
@@ -108,6 +110,15 @@ def retain(house: House, client_ids: Iterable[str] | None = None, *, is_dry: boo
         _move_first_hour(house, states)
     audit.anchor(house.desk.folder / "audit.jsonl", house.lake, f"{house.now:%Y-%m-%d}")
     return done
+
+
+def _is_far(house: House, state: State) -> bool:
+    """Whether it has to be written down that nothing is left, or each run would look through all since."""
+    raw = state.horizon("raw")
+    if raw is None:
+        return False
+    known = reached(house.lake, state.client_id, house.trusted, "raw")
+    return known is None or raw - known > _LOOKED_THROUGH
 
 
 @contextmanager

@@ -7,15 +7,13 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
-import yaml
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from support.client_files import client
-from support.manifests import HOUR, deliver, signer
+from support.manifests import HOUR, signer
 from support.orchestration_builders import event, land
+from support.two_machines import Machines
 
-from commands.cli import main
-from commands.client_rows import OURS
+from commands.client_rows import OURS, copy_rows
 from commands.registry import put_in_force
 from footfall import tombstones
 from footfall.catalogue import handing_over
@@ -23,84 +21,10 @@ from footfall.durable import take_up
 from footfall.handoffs import MANIFEST, is_member
 from footfall.identity_files import read_histories
 from footfall.keys import client_of_raw_object
-from footfall.settings import Settings
-from footfall.signatures import Signer, load_signer
+from footfall.signatures import load_signer
 from footfall.store import LocalStore
 from footfall.tombstones import Tombstone
 from orchestration.delivery.ledger import Ledger
-
-
-class Machines:
-    """Two machines that reach the same buckets; `on` says at which one a command is given."""
-
-    def __init__(self, folder, capsys, monkeypatch):
-        self.folder, self._capsys, self._monkeypatch = folder, capsys, monkeypatch
-        self.buckets = {name: LocalStore(folder / f"{name}-bucket") for name in ("acme", "bolt")}
-        self.bundle = LocalStore(folder / "bundle")
-        self.on("old")
-        for name, store in self.buckets.items():
-            store.root.mkdir()
-            self.write(client(name, store.root.as_uri()))
-            for n in range(2):
-                deliver(store, client_id=name, start=HOUR + timedelta(hours=n))
-
-    def on(self, name):
-        place = self.folder / name
-        self.home, self.clients, self.lake = place / "home", place / "clients", LocalStore(place / "lake")
-        self.clients.mkdir(parents=True, exist_ok=True)
-        environ = {
-            "FOOTFALL_HOME": str(self.home),
-            "FOOTFALL_CLIENTS": str(self.clients),
-            "FOOTFALL_LAKE": self.lake.root.as_uri(),
-            "FOOTFALL_BACKUP": (place / "backup").as_uri(),
-            # Folders of tests may lie where no client has a bucket unasked.
-            "FOOTFALL_BUCKET_FOLDERS": str(self.folder),
-            "FOOTFALL_ENV_FILE": "/dev/null",
-            "FOOTFALL_UI_PORT": "1",
-        }
-        for variable, value in environ.items():
-            self._monkeypatch.setenv(variable, value)
-        self.settings = Settings.from_environ(environ)
-        return self
-
-    def write(self, document):
-        (self.clients / f"{document['client_id']}.yaml").write_text(yaml.safe_dump(document))
-
-    def __call__(self, *words):
-        code = main([*words])
-        said = self._capsys.readouterr()
-        assert "Traceback" not in said.err
-        return code, said.out + said.err
-
-    def refused(self, *words):
-        """The one line in which a command was refused."""
-        code, said = self(*words)
-        assert code == 1, said
-        [line] = said.splitlines()
-        return line
-
-    def handoff(self, folder="bundle"):
-        return self("clients", "handoff", "acme", str(self.folder / folder))
-
-    def take(self, *more, folder="bundle"):
-        return self.on("new").refused("clients", "take", "acme", str(self.folder / folder), *more)
-
-    def rows(self):
-        with closing(sqlite3.connect(self.home / "ledger.sqlite")) as ledger:
-            return ledger.execute(
-                "SELECT client_id, period_start, revision, state FROM revisions ORDER BY 1, 2, 3"
-            ).fetchall()
-
-    def put_document(self, document, key=None):
-        """The bundle's manifest as somebody who has another key would write it."""
-        signed = Signer(key or Ed25519PrivateKey.generate())
-        data = json.dumps(signed.sign({k: v for k, v in document.items() if k != "signature"})).encode()
-        self.bundle.put(MANIFEST, data)
-        self.bundle.put(f"home/keys/public/{signed.key_id}.pem", signed.public_pem)
-        return signed
-
-    def document(self):
-        return json.loads(self.bundle.get(MANIFEST))
 
 
 @pytest.fixture
@@ -233,6 +157,21 @@ def newer_ledger(at):
     at.put_document({**document, "versions": {**document["versions"], "ledger.sqlite": 99}})
 
 
+def without_member(at, path):
+    document = at.document()
+    members = [each for each in document["members"] if each["path"] != path]
+    at.put_document({**document, "members": members})
+    at.bundle.delete(path)
+
+
+def no_client_file(at):
+    without_member(at, "client/acme.yaml")
+
+
+def no_first_hour(at):
+    without_member(at, "home/first_hour")
+
+
 def no_manifest(at):
     at.bundle.delete(MANIFEST)
 
@@ -247,6 +186,8 @@ DAMAGES = [
     (above_the_folder, "which no bundle of acme has"),
     (newer, "is of version 2 of a bundle"),
     (newer_ledger, "is of version 99 of ledger.sqlite"),
+    (no_client_file, "names no client/acme.yaml"),
+    (no_first_hour, "names no home/first_hour"),
     (no_manifest, "there is no bundle in"),
 ]
 
@@ -318,6 +259,35 @@ def test_a_handoff_that_died_is_said_again_and_one_that_is_there_is_not_written_
     assert "holds a bundle already" in at.refused("clients", "handoff", "acme", str(at.folder / "bundle"))
 
 
+def test_a_handoff_that_died_behind_its_bundle_leaves_nothing_behind_when_it_is_said_again(at):
+    at.lake.put("marts/client=acme/current.json", b"{}")
+    waiting = at.home / "outbox" / "acme" / "events" / "202611201600-r0001" / "events.csv"
+    at.handoff()
+    # As who dies before the last step leaves it.
+    at.lake.put("marts/client=acme/current.json", b"{}")
+    waiting.parent.mkdir(parents=True)
+    waiting.write_text("event_id\n")
+
+    assert "nothing of acme came since" in at.handoff("again")[1]
+    assert not list(at.lake.list("marts/client=acme/"))
+    assert not waiting.exists()
+
+
+def test_a_take_that_died_before_it_put_the_client_file_is_said_again(at):
+    at.handoff()
+    take = ("clients", "take", "acme", str(at.folder / "bundle"))
+    assert at.on("new")(*take)[0] == 0
+    text = (at.clients / "acme.yaml").read_bytes()
+    (at.clients / "acme.yaml").unlink()
+
+    assert at(*take)[0] == 0
+    assert (at.clients / "acme.yaml").read_bytes() == text
+    # Whoever is there and is not of this bundle is not written over.
+    (at.clients / "acme.yaml").unlink()
+    (at.home / "keys" / "taken-over.json").write_text("{}")
+    assert "is not empty" in at.refused(*take)
+
+
 def test_what_waited_here_is_sent_from_there_and_never_from_both(at):
     ledger = Ledger(at.home / "ledger.sqlite")
     start = HOUR + timedelta(hours=2)
@@ -349,6 +319,18 @@ def test_a_database_with_a_table_that_no_rule_knows_lets_nothing_go(at):
     assert "has a table that this program does not know (novelty)" in at.refused(
         "clients", "handoff", "acme", str(at.folder / "bundle")
     )
+
+
+@pytest.mark.parametrize("root", ["s3://ours/acme", "s3://ours/acme/"])
+def test_what_was_written_to_a_place_whose_name_begins_alike_stays(tmp_path, root):
+    with closing(Ledger(tmp_path / "ledger.sqlite")) as ledger:
+        for url in ("s3://ours/acme/_keys/a.pem", "s3://ours/acme-two/_keys/a.pem", "s3://ours/acme2/#log"):
+            ledger.note_written(url)
+
+    copy_rows(tmp_path / "ledger.sqlite", tmp_path / "copy.sqlite", "acme", [root])
+
+    with closing(sqlite3.connect(tmp_path / "copy.sqlite")) as copy:
+        assert copy.execute("SELECT url FROM written").fetchall() == [("s3://ours/acme/_keys/a.pem",)]
 
 
 def test_every_database_of_which_rows_go_says_whose_each_row_is():

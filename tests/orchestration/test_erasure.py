@@ -16,7 +16,7 @@ from types import SimpleNamespace
 import pytest
 from support.command_line import ROOT
 from support.erased_home import ANNA, BERT, HASH, TEXTS, USER, DyingHouse, Home
-from support.orchestration_builders import Crash
+from support.orchestration_builders import HOUR, Crash
 from support.searched import files_with, layers_of
 
 from api.installation import Acting, Refusal
@@ -364,3 +364,24 @@ def test_what_is_left_is_what_a_home_without_the_person_has(home, erased, tmp_pa
         return {at: files for at, (_, files) in of.newest().items() if at[1] >= STORED - DAY}
 
     assert files(home) == files(other)
+
+
+def test_an_erasure_ends_once_the_export_is_ordered_again_whose_newest_file_held_the_person(tmp_path):
+    home = Home(tmp_path)
+    home.land(HOUR)
+    home.run(HOUR)
+    file = tmp_path / "clients" / "acme.yaml"
+    ordered = file.read_text()
+    file.write_text("".join(line for line in ordered.splitlines(True) if "name: sessions" not in line))
+    book = ErasureBook(home.home)
+    person = unresolved("acme", [("user", USER)], is_linked=True)
+    erasure = book.begin(person, reason="", asked_by="test", now=datetime.now(UTC), is_for_good=False)
+
+    [left] = carry_out(book, house_of(home.settings), erasure)
+
+    assert "is its export ordered no more?" in left
+    file.write_text(ordered)
+    assert carry_out(book, house_of(home.settings), book.get(erasure.id)) == []
+    sessions = home.home / "buckets" / "acme" / "sessions"
+    assert files_with(sessions, ANNA) == {}
+    assert [path.name for path in sessions.rglob("*.csv.gz")]

@@ -2,11 +2,15 @@
 
 import fcntl
 import gzip
+import io
 import os
 import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from support.erased_home import USER, Home
 from support.orchestration_builders import HOUR, event
@@ -26,7 +30,7 @@ from orchestration.privacy.erasure_house import Work
 from orchestration.privacy.erasure_local import GONE, clean_databases, clean_spool
 from orchestration.privacy.erasure_raw import forget_lines
 from orchestration.privacy.erasure_search import Needles
-from orchestration.privacy.erasure_warehouse import windows
+from orchestration.privacy.erasure_warehouse import rows_left, windows
 from orchestration.privacy.person import Asked, Person
 
 ANNA, BERT = "a" * 32, "b" * 32
@@ -105,6 +109,77 @@ def test_a_text_is_found_however_it_is_packed(text, data, is_there):
     assert Needles([text]).are_in(data) is is_there
 
 
+def test_what_a_person_does_after_the_erasure_is_not_taken_for_what_is_left():
+    """Else an erasure that waited for a bucket or a hold would never end."""
+    with duckdb.connect() as connection:
+        connection.execute(
+            "SET TimeZone = 'UTC'; CREATE SCHEMA ingest; "
+            "CREATE TABLE ingest.event_index (client_id VARCHAR, visitor_id VARCHAR, event_id VARCHAR, "
+            "occurred_at TIMESTAMPTZ); CREATE TABLE visitors (client_id VARCHAR, visitor_id VARCHAR); "
+            "CREATE TABLE events (client_id VARCHAR, event_id VARCHAR, session_id VARCHAR, "
+            "visitor_id VARCHAR, user_id VARCHAR, first_party_session_id VARCHAR, occurred_at TIMESTAMPTZ)"
+        )
+
+        def happened(event_id, session, moment):
+            values = ["acme", event_id, session, ANNA, USER, None, moment]
+            connection.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?)", values)
+            connection.execute(
+                "INSERT INTO ingest.event_index VALUES ('acme', ?, ?, ?)", [ANNA, event_id, moment]
+            )
+
+        connection.execute("INSERT INTO visitors VALUES ('acme', ?)", [ANNA])
+        ids = {"visitor": [ANNA], "user": [USER]}
+        person = Person("acme", [], ids, events=["anna-event-1"], sessions=["5" * 32])
+        assert rows_left(connection, person, HOUR) == {"main.visitors": 1}
+
+        happened("anna-event-2", "6" * 32, HOUR + timedelta(minutes=1))
+        assert rows_left(connection, person, HOUR) == {}
+        assert rows_left(connection, person) == {
+            "ingest.event_index": 1,
+            "main.events": 1,
+            "main.visitors": 1,
+        }
+
+        happened("anna-event-1", "5" * 32, HOUR - timedelta(minutes=1))
+        assert rows_left(connection, person, HOUR) == {"ingest.event_index": 1, "main.events": 1}
+
+
+TABLE = pa.table({"uid": ["4711", "x"], "n": ["1", "42"]})
+
+
+def parquet(table):
+    written = io.BytesIO()
+    pq.write_table(table, written)
+    return written.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("text", "data", "is_there"),
+    [
+        ("4711", b"uid,n\n4711,1\nx,42\n", True),
+        ("42", b"uid,n\n4711,1\nx,42\n", False),
+        ("4711", gzip.compress(b'{"uid":"4711","n":"1"}\n{"uid":null,"n":"42"}\n'), True),
+        ('anna "a" \\ smith', b'{"uid":"anna \\"a\\" \\\\ smith"}\n', True),
+        ('anna "a" smith', b'uid,n\n"anna ""a"" smith",1\n', True),
+        ("-12", b"uid,n\n'-12,1\n", True),
+        ("4711", parquet(TABLE), True),
+        ("42", parquet(TABLE), False),
+        ("4711", b"PAR1 and no table", False),
+        ("4711", b'{"uid": 4711', False),
+        ("4711", b'["4711"]\n', False),
+        ("4711", b'{"uid":"x"}\n["4711"]\n', False),
+        ("4711", b"", False),
+    ],
+    ids=[
+        *("csv", "of another column", "packed json", "escaped", "quoted", "guarded", "parquet"),
+        *("of another column of parquet", "no parquet", "half json", "no rows", "json of lists", "empty"),
+    ],
+)
+def test_an_id_that_bytes_do_not_show_is_found_as_a_cell_of_a_column_of_ids(text, data, is_there):
+    assert Needles([text]).are_in(data) is False
+    assert Needles([text]).are_cells(data, {"uid"}) is is_there
+
+
 def test_the_models_run_by_what_was_touched_and_not_by_all_that_lies_between():
     hours = [HOUR, HOUR + timedelta(hours=2), HOUR + timedelta(days=60)]
     events = {HOUR + timedelta(hours=n): 1000 for n in range(24 * 61)}
@@ -134,6 +209,19 @@ def test_hashes_of_another_key_are_refused_and_not_passed_over(tmp_path, stones)
         Tombstones(other, stones.stones.values())
 
 
+def raw_step(home, house):
+    """The step of an erasure that takes the person out of the lake. Returns what it noted."""
+    person = Person("acme", [Asked("user", USER)], {"user": [USER]})
+    book = ErasureBook(home.home)
+    erasure = book.begin(person, reason="", asked_by="test", now=house.now, is_for_good=True)
+    add(home.home, house.lake, person.stones(load_key(home.home, make=True), erasure.id, None))
+    for step in ("spool", "raw"):
+        book.begin_step(erasure.id, step, house.now)
+    stones, needles = in_force(home.home, house.lake), Needles(person.needles)
+    assert forget_lines(Work(house, book, erasure, person, stones, needles, house.client("acme"))) == []
+    return book.steps(erasure.id)["raw"].facts
+
+
 def test_an_hour_that_a_run_ingested_before_it_knew_of_the_erasure_is_made_anew(tmp_path):
     """Nobody modelled it, so who is meant was looked up without it; its objects are those that were read."""
     hour = floor(datetime.now(UTC)) - timedelta(hours=2)
@@ -143,17 +231,19 @@ def test_an_hour_that_a_run_ingested_before_it_knew_of_the_erasure_is_made_anew(
     with house.warehouse.connect(house.files.folder) as connection:
         ingest_hours(connection, house.lake, [hour], house.registry, files=house.files)
     assert layers_of(files_with(home.home, USER)) >= {"lake/raw", "lake/events"}
-    person = Person("acme", [Asked("user", USER)], {"user": [USER]})
-    book = ErasureBook(home.home)
-    erasure = book.begin(person, reason="", asked_by="test", now=house.now, is_for_good=True)
-    add(home.home, house.lake, person.stones(load_key(home.home, make=True), erasure.id, None))
-    for step in ("spool", "raw"):
-        book.begin_step(erasure.id, step, house.now)
-    stones, needles = in_force(home.home, house.lake), Needles(person.needles)
 
-    left = forget_lines(Work(house, book, erasure, person, stones, needles, house.client("acme")))
+    facts = raw_step(home, house)
 
-    assert left == []
     assert files_with(home.home / "lake", USER) == {}
-    facts = book.steps(erasure.id)["raw"].facts
     assert (facts["hours"], facts["lines"]) == ([hour.isoformat()], 1)
+
+
+def test_raw_objects_that_no_run_has_ingested_for_days_lose_the_person(tmp_path):
+    hour = floor(datetime.now(UTC)) - timedelta(days=9)
+    home = Home(tmp_path, first=hour)
+    home.land(hour)
+
+    facts = raw_step(home, house_of(home.settings, lambda _: None))
+
+    assert files_with(home.home / "lake", USER) == {}
+    assert facts["objects"] == 1

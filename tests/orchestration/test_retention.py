@@ -1,12 +1,15 @@
 """Retention over four hundred days, and with a death at each step: by what lies in lake and warehouse."""
 
+import json
 from datetime import timedelta
 
 import pytest
 from support.orchestration_builders import event, land, refused
 from support.retaining import DAY, START, Dies, Keeping, Mortal, hours_of
 
+from footfall.enrichments import land_enrichment
 from footfall.hours import HOUR
+from footfall.store import LocalStore
 from footfall.tombstones import Tombstone, add, load_key
 
 #: A day on which something is received, every so many days.
@@ -167,3 +170,37 @@ def test_rows_whose_lines_are_gone_lose_an_erased_person_and_nobody_else(keeping
     for hour in hours:
         keeping.ingest(hour)
     assert keeping.rows("events/", names) == rows
+
+
+class Counting(LocalStore):
+    """A lake that counts how often it is asked."""
+
+    asked = 0
+
+    def get(self, key, **how):
+        self.asked += 1
+        return super().get(key, **how)
+
+    def list(self, prefix):
+        self.asked += 1
+        return super().list(prefix)
+
+
+def test_a_run_asks_a_lake_as_often_whether_others_keep_a_hundred_older_hours_or_two_hundred(tmp_path):
+    asked = []
+    for many in (100, 200):
+        keeping = Keeping(tmp_path / str(many))
+        for n in range(many):
+            hour = START + n * HOUR
+            land(keeping.lake, hour, event(f"event-of-{n}", hour, client_id="keeps"))
+            learnt = json.dumps({"event_id": f"event-of-{n}", "fields": {"user_id": "bert"}}).encode()
+            land_enrichment(learnt, "keeps", keeping.lake, hour)
+        keeping.receive(_at(100).replace(minute=0) - HOUR)
+        keeping.now = _at(100)
+        assert keeping.retain()["goes"].left == ()
+        lake = Counting(keeping.lake.root)
+        assert keeping.retain(lake)["goes"].removed == ()
+        keeping.database.close()
+        asked.append(lake.asked)
+
+    assert asked[0] == asked[1]
