@@ -95,7 +95,7 @@ def _over(
     ledger: Ledger, client_id: str, place: str, horizon: datetime
 ) -> tuple[list[LedgerRow], tuple[str, ...]]:
     """The revisions in a bucket of periods that ended before; and periods of which a revision is open."""
-    open_ones = {(row.export, row.period_start) for row in ledger.walk(client_id, end=horizon) if row.is_open}
+    open_ones = {(row.export, row.period_start) for row in _open_before(ledger, client_id, horizon)}
     found = [
         row
         for row in ledger.walk(client_id, end=horizon)
@@ -108,8 +108,13 @@ def _over(
     return found, tuple(waiting)
 
 
-def _text(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+def _open_before(ledger: Ledger, client_id: str, moment: datetime) -> list[LedgerRow]:
+    """A client's revisions that came to no end, of periods that begin before a moment; the oldest first."""
+    return [
+        row
+        for row in ledger.unfinished()
+        if row.is_open and row.client_id == client_id and row.period_start < moment
+    ]
 
 
 def _end(row: LedgerRow) -> datetime:
@@ -139,12 +144,10 @@ def undelivered(
     A period with a revision that came to no end; and one that was never planned, after the export's first
     one and from `since` on, in which something was received.
     """
-    found: list[tuple[datetime, str]] = []
-    for row in ledger.all(
-        "WHERE client_id = ? AND state IN ('planned', 'rendered') AND period_start < ?",
-        (client.client_id, _text(until)),
-    ):
-        found.append((row.period_start, f"{row.export} {row.period_start:%Y-%m-%dT%H:%M} is {row.shown}"))
+    found = [
+        (row.period_start, f"{row.export} {row.period_start:%Y-%m-%dT%H:%M} is {row.shown}")
+        for row in _open_before(ledger, client.client_id, until)
+    ]
     hours = [
         hour.astimezone(UTC)
         for (hour,) in run(
