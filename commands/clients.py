@@ -156,7 +156,7 @@ def test(settings: Settings, client_id: str) -> int:
     failed = False
     for name, destination in client.destinations().items():
         print(f"{client.client_id} {name}: {destination.url}")
-        token = signer.derived(f"challenge:{destination.url}")
+        token = signer.challenge(destination.url)
         failed = _fails(probe(destination, allowed, token, taken=taken)) or failed
     print("deliveries would arrive" if not failed else "deliveries would fail")
     unread = False

@@ -121,7 +121,7 @@ def _buckets(client: Client, registry: Registry, settings: Settings) -> str:
     signer = load_signer(settings.home / "keys")
     allowed, taken = Allowed.of(settings), registry.places_of_others(client.client_id)
     for name, destination in client.destinations().items():
-        token = signer.derived(f"challenge:{destination.url}")
+        token = signer.challenge(destination.url)
         for step in probe(destination, allowed, token, taken=taken):
             if step.is_needed and not step.is_good:
                 missing = f"; missing: {step.missing}" if step.missing else ""

@@ -47,7 +47,7 @@ from footfall.locations import HOME as HOME_VARIABLE
 from footfall.published.opening import remove_published
 from footfall.retention.records import read_states
 from footfall.settings import Settings
-from footfall.signatures import GIVEN, PUBLIC
+from footfall.signatures import GIVEN, PUBLIC, challenge_purpose, hash_purpose
 from footfall.snapshots import require_private
 from footfall.sql import open_database
 from footfall.store import ObjectStore, address_of, open_store
@@ -267,8 +267,8 @@ class _House:
         if client is None:
             return
         purposes = [
-            f"hash:{self._name}",
-            *(f"challenge:{each.url}" for each in client.destinations().values()),
+            hash_purpose(self._name),
+            *(challenge_purpose(each.url) for each in client.destinations().values()),
         ]
         secrets = {purpose: self._at.desk.signer.derived(purpose) for purpose in purposes}
         self.writer.add(f"{HOME}keys/{GIVEN}", json.dumps(secrets, indent=1).encode() + b"\n")

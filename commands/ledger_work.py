@@ -54,11 +54,10 @@ class Installation:
 
     def places(self, client: Client) -> Places:
         """A client's buckets and the backup."""
-        signer = self.desk.signer
         return places_of(
             self._destinations.openings(
                 client,
-                lambda url: signer.derived(f"challenge:{url}"),
+                self.desk.signer.challenge,
                 taken=self.registry.places_of_others(client.client_id),
             )
         )

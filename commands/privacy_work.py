@@ -270,7 +270,7 @@ def export(
         person = resolve(connection, client, asked, is_linked=is_linked)
         tables = gather(connection, person)
         horizons = horizons_of(connection, client.client_id)
-    hash_key = at.desk.signer.derived(f"hash:{client.client_id}")
+    hash_key = at.desk.signer.hash_key(client.client_id)
     delivered = recipients(at.ledger, client, at.places(client), person, hash_key, horizons)
     whom = [audit.person(settings.audit, client.client_id, each.value) for each in asked]
     noted(settings, "privacy.export", client.client_id, ", ".join(whom[:_SHOWN]), by, f"{len(asked)} ids")

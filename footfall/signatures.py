@@ -55,6 +55,24 @@ class Signer:
         seed = self._key.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())
         return hmac.new(seed, purpose.encode(), hashlib.sha256).hexdigest()[:32]
 
+    def challenge(self, url: str) -> str:
+        """The token by which the owner of a destination shows that deliveries are wanted there."""
+        return self.derived(challenge_purpose(url))
+
+    def hash_key(self, client_id: str) -> str:
+        """The key of the columns that a client has hashed in its exports."""
+        return self.derived(hash_purpose(client_id))
+
+
+def challenge_purpose(url: str) -> str:
+    """What the token of a destination is derived for."""
+    return f"challenge:{url}"
+
+
+def hash_purpose(client_id: str) -> str:
+    """What the key of a client's hashed columns is derived for."""
+    return f"hash:{client_id}"
+
 
 def key_id(public_pem: bytes) -> str:
     """The name of a public key: the first 16 hex digits of the SHA-256 of its DER bytes."""

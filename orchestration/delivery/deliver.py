@@ -92,7 +92,7 @@ class Deliverer:
     def _selection(self) -> Selection:
         """The export against today's tables. Raises ConfigError where they do not fit, FootfallError."""
         if self._selected is None:
-            hash_key = self._desk.signer.derived(f"hash:{self._client.client_id}")
+            hash_key = self._desk.signer.hash_key(self._client.client_id)
             found = select(self._connection, self._client, self._export, hash_key, self._marts)
             if self._export.is_page:
                 notes = day_notes(self._desk.folder, self._client.client_id)

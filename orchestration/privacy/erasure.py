@@ -38,7 +38,7 @@ def carry_out(
     if held := _held(house, book, erasure, person):
         return [f"hold: {held}"]
     _suppress(house, book, erasure, person, say)
-    hash_key = house.desk.signer.derived(f"hash:{client.client_id}")
+    hash_key = house.desk.signer.hash_key(client.client_id)
     plain = person.needles
     needles = Needles([*plain, *hashed_forms(plain, hash_key)])
     work = Work(house, book, erasure, person, in_force(house.home, house.lake), needles, client)

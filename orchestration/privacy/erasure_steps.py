@@ -231,7 +231,7 @@ def _kept(work: Work) -> tuple[datetime, Needles] | None:
     """Since when what the person does is kept, and what of before names its rows alone."""
     if work.erasure.until is None:
         return None
-    hash_key = work.house.desk.signer.derived(f"hash:{work.client.client_id}")
+    hash_key = work.house.desk.signer.hash_key(work.client.client_id)
     plain = [*work.person.events, *work.person.sessions]
     return work.erasure.until, Needles([*plain, *delivered.hashed_forms(plain, hash_key)])
 

@@ -134,7 +134,7 @@ def _deliveries(
                 return places_of(
                     destinations.openings(
                         client,
-                        lambda url: desk.signer.derived(f"challenge:{url}"),
+                        desk.signer.challenge,
                         taken=registry.places_of_others(client.client_id),
                         is_new=lambda root: not ledger.has_written(root),
                     )

@@ -84,7 +84,7 @@ class _Look:
     ) -> None:
         taken = registry.places_of_others(client.client_id)
         signer = state.signer()
-        openings = destinations.openings(client, lambda url: signer.derived(f"challenge:{url}"), taken=taken)
+        openings = destinations.openings(client, signer.challenge, taken=taken)
         self._client = client
         self._places = places_of(openings)
         self._own_keys = Desk(state.folder(), signer).own_keys

@@ -68,7 +68,7 @@ def redeliver_op(
         return places_of(
             destinations.openings(
                 client,
-                lambda url: desk.signer.derived(f"challenge:{url}"),
+                desk.signer.challenge,
                 taken=registry.places_of_others(client.client_id),
             )
         )

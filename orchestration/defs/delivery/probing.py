@@ -17,7 +17,7 @@ def probe_op(context: dg.OpExecutionContext, clients: Clients, state: State) -> 
         signer = state.signer()
     except FootfallError as error:
         raise dg.Failure(str(error), allow_retries=False) from None
-    results = probe_all(clients.registry(), clients.allowed(), lambda u: signer.derived(f"challenge:{u}"))
+    results = probe_all(clients.registry(), clients.allowed(), signer.challenge)
     write_probes(state.probes(), results)
     failing = [each for each in results if each.step]
     context.log_event(

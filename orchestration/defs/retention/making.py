@@ -53,7 +53,7 @@ def house_of(
         return places_of(
             destinations.openings(
                 client,
-                lambda url: desk.signer.derived(f"challenge:{url}"),
+                desk.signer.challenge,
                 taken=registry.places_of_others(client.client_id),
             )
         )
