@@ -80,6 +80,11 @@ class Kind:
         return self.minutes is None
 
     @property
+    def to_last_day(self) -> timedelta:
+        """From the begin of a period to that of its last local day; nothing of an hour or a day."""
+        return timedelta(days=self.span.days - 1)
+
+    @property
     def longest(self) -> timedelta:
         """From the first midnight of one to its last, at sites from one end of the world to the other."""
         return timedelta(days=self.span.days, hours=28)

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from footfall.bucket_log import RemovedKey, removal
-from footfall.catalogue.periods import kind_of
+from footfall.catalogue.periods import Kind, kind_of
 from footfall.catalogue.tables import DATASETS
 from footfall.clients import Client
 from footfall.event import timestamp
@@ -59,6 +59,11 @@ def hashed_forms(texts: Iterable[str], hash_key: str) -> Iterator[str]:
     for each in texts:
         inner = hashlib.sha256(f"{hash_key}{each}".encode()).hexdigest()
         yield hashlib.sha256(f"{hash_key}{inner}".encode()).hexdigest()
+
+
+def is_touched(kind: Kind, start: datetime, first: datetime | None) -> bool:
+    """Whether rows of a period may go with a person of whom there is something from `first` on."""
+    return first is not None and start + kind.to_last_day >= first - _APART
 
 
 def rows_to_search(
@@ -121,7 +126,8 @@ def find_files(
 
 def _end(row: LedgerRow) -> datetime:
     """When a period ends, but for an hour where clocks move."""
-    return row.period_start + (timedelta(days=1) if kind_of(row.cadence).is_day else HOUR)
+    kind = kind_of(row.cadence)
+    return row.period_start + kind.to_last_day + (timedelta(days=1) if kind.is_day else HOUR)
 
 
 def _columns_of_ids(client: Client) -> set[str]:

@@ -30,9 +30,6 @@ from orchestration.privacy.erasure_house import Work
 from orchestration.privacy.erasure_raw import forget_lines
 from orchestration.privacy.erasure_search import Needles
 
-#: Days by which a period may lie before what it is about.
-_APART = timedelta(days=2)
-
 
 def _spool(work: Work) -> list[str]:
     house = work.house
@@ -112,7 +109,7 @@ def _deliver(work: Work) -> list[str]:
             periods = {
                 calendar.at(start)
                 for start in house.ledger.starts(client.client_id, export.name)
-                if (first is not None and start >= first - _APART and horizons.is_compared(start))
+                if (delivered.is_touched(export.kind, start, first) and horizons.is_compared(start))
                 or (export.name, start) in his
             }
             orders.append(Order(client, export, tuple(periods)))

@@ -12,6 +12,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from support.client_files import client
 from support.erased_home import USER, Home
 from support.orchestration_builders import HOUR, event
 from support.searched import files_with, layers_of
@@ -19,13 +20,19 @@ from support.small_installation import Place
 
 from commands.backup import backup
 from commands.privacy_work import house_of
+from footfall.catalogue.periods import kind_of
+from footfall.clients import Client
 from footfall.errors import FootfallError
 from footfall.frames import frames, scan
 from footfall.hours import floor
+from footfall.manifest import DeliveredFile
 from footfall.store import LocalStore
 from footfall.tombstones import ERASED, Tombstone, Tombstones, add, in_force, load_key
+from orchestration.delivery.horizons import Horizons
+from orchestration.delivery.ledger import Ledger
 from orchestration.ingest.hour import ingest_hours
 from orchestration.privacy.erasure_book import ErasureBook
+from orchestration.privacy.erasure_delivered import is_touched, rows_to_search
 from orchestration.privacy.erasure_house import Work
 from orchestration.privacy.erasure_local import GONE, clean_databases, clean_spool
 from orchestration.privacy.erasure_raw import forget_lines
@@ -190,6 +197,25 @@ def test_the_models_run_by_what_was_touched_and_not_by_all_that_lies_between():
         (HOUR, HOUR + timedelta(hours=3)),
         (HOUR + timedelta(days=60), HOUR + timedelta(days=60, hours=1)),
     ]
+
+
+def test_a_week_or_month_that_began_long_before_somebody_was_seen_goes_with_him(tmp_path):
+    first = HOUR + timedelta(days=6)
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    for cadence in ("hourly", "daily", "weekly", "monthly"):
+        made = ledger.plan(
+            "acme", cadence, HOUR, 1,
+            cadence=cadence, reason="initial", supersedes=None, places=("main",), now=HOUR,
+        )  # fmt: skip
+        ledger.record(made, "rendered", files=(DeliveredFile(f"{cadence}.csv", 1, "0" * 64, 1),))
+
+    searched = rows_to_search(ledger, Client.model_validate(client("acme")), first, Horizons())
+
+    ledger.close()
+    assert [row.export for row in searched] == ["monthly", "weekly"]
+    touched = {name: is_touched(kind_of(name), HOUR, first) for name in ("hourly", "daily", "weekly")}
+    assert touched == {"hourly": False, "daily": False, "weekly": True}
+    assert not is_touched(kind_of("weekly"), HOUR, HOUR + timedelta(days=9))
 
 
 def test_no_backup_takes_a_salt_so_a_hash_names_nobody_once_its_day_is_over(tmp_path):
