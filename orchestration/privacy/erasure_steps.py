@@ -241,8 +241,13 @@ def _of_place(
     ledger: Ledger, client: Client, place: str, files: Sequence[delivered.OldFile]
 ) -> list[delivered.OldFile]:
     """Those of the files that were put to a place."""
+    periods = {(each.export, each.period) for each in files}
     put = {
-        file.key for row in ledger.walk(client.client_id) if place in ledger.copies(row) for file in row.files
+        file.key
+        for export, period in periods
+        for row in ledger.revisions(client.client_id, export, datetime.fromisoformat(period))
+        if place in ledger.copies(row)
+        for file in row.files
     }
     return [each for each in files if each.key in put]
 
