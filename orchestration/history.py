@@ -12,6 +12,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -81,7 +82,7 @@ class _Order:
     """The new number of each event. A place is a file and the row in it."""
 
     numbers: dict[tuple[str, int], int] = field(default_factory=dict)
-    #: Number in the index → new number, in order of the former.
+    #: Number in the index → new number; whole before anybody asks for one.
     of_index: dict[int, int] = field(default_factory=dict)
 
     def number(self, of_index: int) -> int | None:
@@ -90,9 +91,12 @@ class _Order:
 
     def before(self, of_index: int) -> int:
         """The new number of the newest event of the index up to one."""
-        known = sorted(self.of_index)
-        at = bisect.bisect_right(known, of_index)
-        return self.of_index[known[at - 1]] if at else 0
+        at = bisect.bisect_right(self._known, of_index)
+        return self.of_index[self._known[at - 1]] if at else 0
+
+    @cached_property
+    def _known(self) -> list[int]:
+        return sorted(self.of_index)
 
 
 def move(home: Path, url: str, progress: Progress) -> Mapping[str, int]:
