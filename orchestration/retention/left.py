@@ -1,8 +1,9 @@
 """What is older than it may be: asked of the stores themselves, never of the ledger of what was removed."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 
 import duckdb
@@ -11,6 +12,7 @@ from footfall import keys
 from footfall.catalogue.tables import TABLES
 from footfall.clients import Client, Registry
 from footfall.hour_files import HourFiles
+from footfall.hours import HOUR, floor
 from footfall.published.opening import read_pointer, read_snapshot
 from footfall.retention.records import State
 from footfall.sql import Sql, name, run, sql, text
@@ -30,8 +32,12 @@ _OPENED = 48
 
 @dataclass(frozen=True)
 class Look:
-    """Where to look."""
+    """Where to look, for all clients: the lake's folders are listed once, whatever their number.
 
+    `states`: client → what was decided.
+    """
+
+    states: Mapping[str, State]
     connection: duckdb.DuckDBPyConnection
     lake: ObjectStore
     files: HourFiles
@@ -41,9 +47,40 @@ class Look:
     folder: Path
     now: datetime
 
+    @cached_property
+    def raw_objects(self) -> tuple[Mapping[str, Sequence[tuple[datetime, str]]], Mapping[datetime, set[str]]]:
+        """Client → (hour, key) of its own raw objects below its horizon. And of hours that may be opened: of
+        whom there are objects, by their names; "" of several clients.
+        """
+        horizons = {client: at for client, state in self.states.items() if (at := state.horizon("raw"))}
+        near = {at - n * HOUR for at in map(floor, horizons.values()) for n in range(_OPENED + 1)}
+        own: dict[str, list[tuple[datetime, str]]] = {}
+        owners: dict[datetime, set[str]] = {}
+        for info in self.lake.list("raw/"):
+            hour = keys.hour_of(f"/{info.key}")
+            if hour is None:
+                continue
+            owner = keys.client_of_raw_object(info.key) or ""
+            if owner in horizons and hour < horizons[owner]:
+                own.setdefault(owner, []).append((hour, info.key))
+            if hour in near:
+                owners.setdefault(hour, set()).add(owner)
+        return own, owners
 
-def left_over(look: Look, client: Client, state: State) -> list[str]:
+    @cached_property
+    def events_hours(self) -> Sequence[datetime]:
+        """Hours with stored events in the lake."""
+        return hours_of(self.lake, "events/")
+
+    @cached_property
+    def quarantine_hours(self) -> Sequence[datetime]:
+        """Hours with quarantined lines in the lake."""
+        return hours_of(self.lake, "quarantine/")
+
+
+def left_over(look: Look, client: Client) -> list[str]:
     """A line for each thing of a client that is there and older than its horizon. Raises StoreError."""
+    state = look.states[client.client_id]
     return [
         *_raw(look, client, state),
         *_lake(look, client, state),
@@ -98,19 +135,13 @@ def _raw(look: Look, client: Client, state: State) -> Iterator[str]:
     horizon = state.horizon("raw")
     if horizon is None:
         return
-    near = horizon - timedelta(hours=_OPENED)
-    whole: set[datetime] = set()
-    opened: set[datetime] = set()
-    for info in look.lake.list("raw/"):  # once: of others there may be years below the horizon
-        hour = keys.hour_of(f"/{info.key}")
-        if hour is None or hour >= horizon:
-            continue
-        if keys.client_of_raw_object(info.key) == client.client_id:
-            whole.add(hour)
-            yield f"raw: {info.key}"
-        elif hour >= near:
-            opened.add(hour)
-    for hour in sorted(opened - whole):
+    own, owners = look.raw_objects
+    mine = own.get(client.client_id, ())
+    for _, key in mine:
+        yield f"raw: {key}"
+    near = horizon - _OPENED * HOUR
+    opened = {hour for hour, named in owners.items() if near <= hour < horizon and named - {client.client_id}}
+    for hour in sorted(opened - {hour for hour, _ in mine}):
         found = expire_raw(
             look.connection,
             look.lake,
@@ -127,14 +158,14 @@ def _raw(look: Look, client: Client, state: State) -> Iterator[str]:
 def _lake(look: Look, client: Client, state: State) -> Iterator[str]:
     events, quarantine = state.horizon("events"), state.horizon("quarantine")
     looks = [
-        ("events/", events, sql("true")),
-        ("quarantine/", events, sql("true")),
-        ("quarantine/", quarantine, sql("(body IS NOT NULL OR detail IS NOT NULL)")),
+        ("events/", look.events_hours, events, sql("true")),
+        ("quarantine/", look.quarantine_hours, events, sql("true")),
+        ("quarantine/", look.quarantine_hours, quarantine, sql("(body IS NOT NULL OR detail IS NOT NULL)")),
     ]
-    for folder, horizon, condition in looks:
+    for folder, hours, horizon, condition in looks:
         if horizon is None:
             continue
-        older = [hour for hour in hours_of(look.lake, folder) if hour < horizon]
+        older = [hour for hour in hours if hour < horizon]
         for hour in older[-_OPENED:]:
             for info in list(look.lake.list(f"{folder}{keys.hour_path(hour)}/")):
                 if rows := _rows(look, info.key, client.client_id, condition):

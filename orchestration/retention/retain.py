@@ -88,12 +88,10 @@ def retain(house: House, client_ids: Iterable[str] | None = None, *, is_dry: boo
         waiting[client.client_id] = troubles
     done = []
     with _open(house) as (connection, folder):
+        look = _look(house, connection, folder, states)
         for client in of_rule:
             state = states[client.client_id]
-            left = [
-                *waiting[client.client_id],
-                *left_over(_look(house, connection, folder), client, state),
-            ]
+            left = [*waiting[client.client_id], *left_over(look, client)]
             went = [each for each in removed[client.client_id] if each["objects"] or each["rows"]]
             if state.number and (went or left or _is_far(house, state)):
                 note_removed(house.lake, house.desk.signer, state, went, left, house.now)
@@ -129,9 +127,19 @@ def _open(house: House) -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
             yield connection, Path(folder)
 
 
-def _look(house: House, connection: duckdb.DuckDBPyConnection, folder: Path) -> Look:
+def _look(
+    house: House, connection: duckdb.DuckDBPyConnection, folder: Path, states: dict[str, State]
+) -> Look:
     return Look(
-        connection, house.lake, house.files, house.registry, house.ledger, house.places_of, folder, house.now
+        states,
+        connection,
+        house.lake,
+        house.files,
+        house.registry,
+        house.ledger,
+        house.places_of,
+        folder,
+        house.now,
     )
 
 

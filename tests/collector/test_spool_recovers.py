@@ -52,14 +52,13 @@ def test_a_disk_that_does_not_answer_is_told(tmp_path, monkeypatch):
     async def go():
         disk.hold.clear()
         waiter = spool.append(HOUR, b"waits\n")
-        await asyncio.sleep(0.2)
-        assert spool.state().last_error == "the disk does not answer"
+        await asyncio.to_thread(wait_until, lambda: spool.state().last_error == "the disk does not answer")
         assert spool.state().queued_bytes == len(frame(b"waits\n"))
         disk.hold.set()
         await waiter
 
     asyncio.run(go())
-    assert spool.state().last_error is None
+    wait_until(lambda: spool.state().last_error is None)
     assert spool.state().queued_bytes == 0
     shut(spool)
 

@@ -1,12 +1,14 @@
 """Retention over four hundred days, and with a death at each step: by what lies in lake and warehouse."""
 
 import json
+from collections import Counter
 from datetime import timedelta
 
 import pytest
-from support.orchestration_builders import event, land, refused
-from support.retaining import DAY, START, Dies, Keeping, Mortal, hours_of
+from support.orchestration_builders import client, event, land, refused
+from support.retaining import DAY, RULE, START, Dies, Keeping, Mortal, hours_of
 
+from footfall.clients import Registry
 from footfall.enrichments import land_enrichment
 from footfall.hours import HOUR
 from footfall.store import LocalStore
@@ -175,7 +177,10 @@ def test_rows_whose_lines_are_gone_lose_an_erased_person_and_nobody_else(keeping
 class Counting(LocalStore):
     """A lake that counts how often it is asked."""
 
-    asked = 0
+    def __init__(self, root):
+        super().__init__(root)
+        self.asked = 0
+        self.listed = Counter()
 
     def get(self, key, **how):
         self.asked += 1
@@ -183,7 +188,26 @@ class Counting(LocalStore):
 
     def list(self, prefix):
         self.asked += 1
+        self.listed[prefix] += 1
         return super().list(prefix)
+
+
+def test_a_run_lists_each_folder_of_the_lake_as_often_for_three_clients_as_for_one(tmp_path):
+    listed = []
+    for more in ((), ("goes-too", "goes-as-well")):
+        keeping = Keeping(tmp_path / str(len(more)))
+        of_rule = (client(name).model_copy(update={"retention": RULE}) for name in more)
+        keeping.registry = Registry((*keeping.registry.clients, *of_rule), ())
+        keeping.receive(START)
+        keeping.receive(_at(100).replace(minute=0) - HOUR)
+        keeping.now = _at(100)
+        keeping.retain()
+        lake = Counting(keeping.lake.root)
+        assert set(keeping.retain(lake)) == {"goes", *more}
+        keeping.database.close()
+        listed.append({folder: lake.listed[folder] for folder in ("raw/", "events/", "quarantine/")})
+
+    assert listed[0] == listed[1]
 
 
 def test_a_run_asks_a_lake_as_often_whether_others_keep_a_hundred_older_hours_or_two_hundred(tmp_path):
