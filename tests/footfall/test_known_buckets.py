@@ -4,11 +4,10 @@ import json
 import shutil
 
 import pytest
-import yaml
 from support.api_builders import api_key, served
-from support.client_files import client as client_file
 from support.damages import AT, drop
-from support.logged import ONE, Logged
+from support.delivered_home import DeliveredHome
+from support.logged import ONE
 from support.manifests import HOUR, signer
 from support.oddities import STRANGER
 
@@ -16,88 +15,61 @@ from commands import cli
 from commands.api_installation import HereInstallation
 
 
-class Here:
-    """An installation that delivered three hours to its one client, into `main` and the backup."""
-
-    def __init__(self, folder, verify):
-        self.at = Logged(folder)
-        for n in range(3):
-            assert self.at.run(n) == []
-        self.bucket = self.at.stores["main"]
-        self.home = folder / "home"
-        self.clients = folder / "clients"
-        self.clients.mkdir()
-        self.verify = verify
-        exports = [{"name": name, "dataset": name, "cadence": "hourly"} for name in ("events", "sessions")]
-        self.name(api_keys=[api_key("admin", "admin")], exports=exports)
-        self.sign_with(signer())
-
-    def name(self, **more):
-        """Write the client's file."""
-        document = client_file("acme", self.bucket.root.as_uri(), **more)
-        (self.clients / "acme.yaml").write_text(yaml.safe_dump(document))
-
-    def sign_with(self, key):
-        """What this installation says that it signs with."""
-        folder = self.home / "keys" / "public"
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        (folder / f"{key.key_id}.pem").write_bytes(key.public_pem)
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    found = DeliveredHome(tmp_path)
+    for name, value in found.environment.items():
+        monkeypatch.setenv(name, value)
+    return found
 
 
 @pytest.fixture
-def here(tmp_path, monkeypatch, capsys):
-    def verify(url, *options, at=HOUR + 3 * ONE):
+def verify(capsys):
+    def run(url, *options, at=HOUR + 3 * ONE):
         code = cli.main(["verify", url, "--at", f"{at:%Y-%m-%dT%H}", *options])
         return code, capsys.readouterr().out.splitlines()
 
-    for name, value in {
-        "HOME": tmp_path / "home",
-        "CLIENTS": tmp_path / "clients",
-        "BACKUP": (tmp_path / "backups").as_uri(),
-    }.items():
-        monkeypatch.setenv(f"FOOTFALL_{name}", str(value))
-    return Here(tmp_path, verify)
+    return run
 
 
-def test_a_bucket_that_is_whole_in_itself_and_signed_by_another_is_damage_where_it_is_ours(here, tmp_path):
+def test_a_bucket_that_is_whole_and_signed_by_another_is_damage_where_it_is_ours(here, verify, tmp_path):
     url = here.bucket.root.as_uri()
-    assert here.verify(url)[0] == 0
+    assert verify(url)[0] == 0
     here.sign_with(STRANGER)
     shutil.copytree(here.bucket.root, tmp_path / "copy")
 
-    code, lines = here.verify(url)
+    code, lines = verify(url)
 
     assert code == 1
     assert "PROBLEM  _log/checkpoint: is signed with no key that is known here" in lines
     assert sum(line.endswith("which is not known here") for line in lines) == 6
-    code, lines = here.verify((tmp_path / "copy").as_uri())
+    code, lines = verify((tmp_path / "copy").as_uri())
     assert code == 0, "of another place nothing is known"
     assert any(f"key      {signer().key_id} signed 6 of acme: found in the bucket" in line for line in lines)
 
 
-def test_our_own_key_needs_no_word_that_it_was_found_in_the_bucket(here):
-    _, lines = here.verify(here.bucket.root.as_uri())
+def test_our_own_key_needs_no_word_that_it_was_found_in_the_bucket(here, verify):
+    _, lines = verify(here.bucket.root.as_uri())
 
     assert f"key      {signer().key_id} signed 6 of acme" in lines
 
 
 @pytest.mark.parametrize("options", [(), ("--client", "acme")])
-def test_the_log_of_another_place_of_the_same_client_is_not_the_buckets(here, options):
+def test_the_log_of_another_place_of_the_same_client_is_not_the_buckets(here, verify, options):
     shutil.rmtree(here.bucket.root)
-    shutil.copytree(here.at.stores["backup"].root, here.bucket.root)
+    shutil.copytree(here.backup.root, here.bucket.root)
 
-    code, lines = here.verify(here.bucket.root.as_uri(), *options)
+    code, lines = verify(here.bucket.root.as_uri(), *options)
 
     assert code == 1
     said = "is of the log footfall/acme/backup, and this bucket's is footfall/acme/main"
     assert f"PROBLEM  _log/checkpoint: {said}" in lines
 
 
-def test_a_bucket_that_was_emptied_is_named_where_deliveries_arrived_in_it(here):
+def test_a_bucket_that_was_emptied_is_named_where_deliveries_arrived_in_it(here, verify):
     drop(here.bucket, "")
 
-    code, lines = here.verify(here.bucket.root.as_uri())
+    code, lines = verify(here.bucket.root.as_uri())
 
     assert code == 1
     assert lines[0] == "PROBLEM  this bucket: nothing of a client lies there, and deliveries arrived in it"
@@ -113,7 +85,7 @@ def _emptied(here):
 
 def _of_the_backup(here):
     shutil.rmtree(here.bucket.root)
-    shutil.copytree(here.at.stores["backup"].root, here.bucket.root)
+    shutil.copytree(here.backup.root, here.bucket.root)
 
 
 @pytest.mark.parametrize(
@@ -129,8 +101,8 @@ def _of_the_backup(here):
 def test_the_check_that_the_api_makes_names_the_same(here, tmp_path, plant, said):
     """Nothing was delivered since November 2026, which any check of today names."""
     plant(here)
-    places = {"FOOTFALL_HOME": str(here.home), "FOOTFALL_CLIENTS": str(here.clients)}
-    with served(tmp_path / "api", HereInstallation, **places) as api:
+    here.order("events", "sessions", api_keys=[api_key("admin", "admin")])
+    with served(tmp_path / "api", HereInstallation, **here.environment) as api:
         started = api.ask("POST", "/v1/exports/events/verify", role="admin").json
         for _ in range(600):
             found = api.ask("GET", started["follow"], role="admin").json
@@ -157,31 +129,31 @@ def planned(here, moment, key):
 
 
 @pytest.mark.parametrize("moment", ["2099-01-01T00:00:00.000Z", "2026-11-20T20:00:00.000Z"])
-def test_a_manifest_of_times_to_come_is_of_no_run_that_goes_on(here, moment):
+def test_a_manifest_of_times_to_come_is_of_no_run_that_goes_on(here, verify, moment):
     key = planned(here, moment, signer())
 
-    code, lines = here.verify(here.bucket.root.as_uri())
+    code, lines = verify(here.bucket.root.as_uri())
 
     assert code == 1
     assert f"PROBLEM  {key}: is in no leaf of the log" in lines
 
 
-def test_a_manifest_that_nobody_signed_is_of_no_run_that_goes_on(here):
+def test_a_manifest_that_nobody_signed_is_of_no_run_that_goes_on(here, verify):
     key = planned(here, "2026-11-20T16:55:00.000Z", None)
 
-    code, lines = here.verify(here.bucket.root.as_uri(), "--allow-unsigned")
+    code, lines = verify(here.bucket.root.as_uri(), "--allow-unsigned")
 
     assert code == 1
     assert f"PROBLEM  {key}: is in no leaf of the log" in lines
 
 
-def test_a_pointer_to_a_period_that_may_be_gone_may_point_to_nothing(here):
+def test_a_pointer_to_a_period_that_may_be_gone_may_point_to_nothing(here, verify):
     drop(here.bucket, "sessions/dt=")
 
     options = ("--from", "2026-11-20T17")
-    code, lines = here.verify(here.bucket.root.as_uri(), *options)
+    code, lines = verify(here.bucket.root.as_uri(), *options)
 
     assert code == 0, lines
-    code, lines = here.verify(here.bucket.root.as_uri(), "--from", "2026-11-20T16", at=AT)
+    code, lines = verify(here.bucket.root.as_uri(), "--from", "2026-11-20T16", at=AT)
     assert code == 1
     assert any(line.startswith("PROBLEM  sessions/_latest.json: points to") for line in lines)
