@@ -12,12 +12,12 @@ from api.installation import Acting, Agent, Place, Refusal, Row
 from commands.erasure_status import start_resume, status
 from commands.privacy_work import holds_against
 from commands.sample_data import send_sample
-from footfall.clients import Client, Export, Site
+from footfall.clients import Client, Export, Site, registry_of
 from footfall.errors import FootfallError
 from footfall.event import timestamp
+from footfall.known_buckets import expected_below, known_below, open_known
 from footfall.retention.holds import refusal
 from footfall.settings import Settings
-from footfall.store import open_store
 from footfall.verify import verify_bucket
 from orchestration.alerting.book import alert_book, note_history, silence
 from orchestration.alerting.known import Known, known_alerts
@@ -221,10 +221,17 @@ class HereInstallation:
     def verify(self, client: Client, export: Export) -> Row:
         """See the protocol."""
         found = {}
+        registry = registry_of(self._settings)
         for name in export.destinations:
-            at = client.destinations()[name]
-            store = open_store(at.resolved_url(self._settings.home), s3_endpoint=at.endpoint)
-            seen = verify_bucket(store, at=datetime.now(UTC), owner=lambda _above: client.client_id)
+            store = open_known(self._settings, registry, client, name)
+            url = store.url("")
+            seen = verify_bucket(
+                store,
+                known=known_below(self._settings, registry, url),
+                expected=expected_below(self._settings, registry, url),
+                needs_log=True,
+                at=datetime.now(UTC),
+            )
             problems = [*seen.problems, *seen.gaps]
             found[name] = {
                 "is_as_promised": not problems,

@@ -405,6 +405,28 @@ def test_what_lies_beside_the_deliveries_fails_the_check_of_the_clients_first_ex
     }
 
 
+def test_what_a_bucket_lost_of_an_export_that_is_ordered_no_more_fails_the_check_of_the_first(load, tmp_path):
+    delivering = _Delivering(load, tmp_path)
+    file = tmp_path / "clients" / "demo.yaml"
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert delivering.run(instance).success
+        lines = file.read_text().splitlines(keepends=True)
+        file.write_text("".join(line for line in lines if "name: sessions" not in line))
+        delivering.definitions = load(tmp_path / "clients")
+        assert all(check.passed for check in delivering.check(instance).values())
+        bucket = LocalStore(tmp_path / "buckets" / "demo")
+        [manifest] = [info.key for info in bucket.list("sessions/dt=") if info.key.endswith("_manifest.json")]
+        for each in (manifest, "sessions/_latest.json"):
+            bucket.delete(each)
+        found = {
+            name: check.metadata["wrong"].value
+            for name, check in delivering.check(instance).items()
+            if not check.passed
+        }
+
+    assert found == {"demo/events": f"main: {manifest}: is missing\nmain: sessions/_latest.json: is missing"}
+
+
 def test_where_a_file_is_another_owners_the_check_says_so_and_looks_into_none_of_its_buckets(load, tmp_path):
     from orchestration.resources.clients import Clients
 
