@@ -118,6 +118,29 @@ def test_referrers_are_classed_as_in_the_public_list():
             "tablet",
         ),
         ("Dalvik/2.1.0 (Linux; U; Android 13; Pixel 7 Build/TQ3A)", "mobile"),
+        # Without the word Mobile it is a tablet, whoever made it; and some makers' codes say it.
+        (
+            "Mozilla/5.0 (Linux; Android 13; Nokia T99) AppleWebKit/537.36 Chrome/140.0.0.0 Safari/537.36",
+            "tablet",
+        ),
+        (
+            "Mozilla/5.0 (Linux; Android 14; 25077RPQWZ) AppleWebKit/537.36 Chrome/140.0.0.0 Mobile",
+            "tablet",
+        ),
+        (
+            "Mozilla/5.0 (Linux; Android 12; QWZ-W09) AppleWebKit/537.36 Chrome/140.0.0.0 Mobile",
+            "tablet",
+        ),
+        # A screen's model begins with its inches, or has them behind its maker's letters.
+        (
+            "Mozilla/5.0 (Linux; Android 9; QW-24SR4715BS Build/PP) AppleWebKit/537.36 Mobile Safari/537.36",
+            "tv",
+        ),
+        ("Mozilla/5.0 (Linux; Android 12; qw. 4K Box) AppleWebKit/537.36 Mobile Safari/537.36", "tv"),
+        ("QwShop/1.2 CFNetwork/1568.200.51 Darwin/24.1.0", "mobile"),
+        ("QwShop/1.2 CFNetwork/454.9.8 Darwin/10.4.0 (x86_64) (MacBookPro7,1)", "desktop"),
+        ("QwShop/6.60 (example.shop; build:1; iOS 18.0.1)", "mobile"),
+        ("Lynx/2.9.0 libwww-FM/2.14 SSL-MM/1.4.1", "desktop"),
     ],
 )
 def test_a_device_is_the_kind_of_thing_in_front_of_a_person_whatever_it_calls_itself(user_agent, device):
@@ -158,7 +181,17 @@ ANDROID = (
 
 
 @pytest.mark.parametrize(
-    "text", ["Qwjkz", "node", "${jndi:ldap://a.example/x}", "Mozilla/5.0", "-", "x-tool/1.2.3"]
+    "text",
+    [
+        "Qwjkz",
+        "node",
+        "${jndi:ldap://a.example/x}",
+        '() { :; }; /bin/bash -c "echo hi"',
+        f"{CHROME} ' union select 1",
+        "Mozilla/5.0",
+        "-",
+        "x-tool/1.2.3",
+    ],
 )
 def test_what_shows_nothing_that_a_person_holds_is_a_program(text):
     assert bot_of(text) is not None
@@ -192,6 +225,10 @@ def test_the_model_of_a_telephone_makes_no_bot_of_its_owner(model):
         "QRScanner/4.1 CFNetwork/1408.0.4 Darwin/22.5.0",
         "HeartMonitor/2.0 (iPhone; iOS 17.1; Scale/3.00)",
         "com.example.reader/4.2 (Android 13; Pixel 7) OkHttp/4.9.1",
+        "okhttp/4.12.0 (Android 14; Pixel 8)",
+        "Overcast/3.0 (+http://overcast.example/; iOS podcast app)",
+        "Mozilla/5.0 (Linux; Android 13; Pixel 7; wv) AppleWebKit/537.36 Chrome/130.0 Mobile WhatsApp/2.24",
+        "Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 Notion/4.2.0 Chrome/130.0.1 Electron/33.3",
     ],
 )
 def test_an_app_on_a_device_is_a_persons_whatever_its_name_or_address(text):
@@ -281,6 +318,8 @@ def test_an_own_host_is_internal_in_unicode_and_in_punycode(authority):
         ("de.search.yahoo.com", ("search", "yahoo")),
         ("docs.google.com", ("other", "google-docs")),
         ("support.google.com", ("other", "support.google.com")),
+        ("myaccount.google.com", ("other", "myaccount.google.com")),
+        ("articulo.mercadolibre.com.mx", ("shopping", "mercadolibre")),
         ("news.example", ("other", "news.example")),
     ],
 )
@@ -301,6 +340,21 @@ def test_a_host_below_a_listed_one_is_its_owners_unless_it_is_no_search(authorit
         ("trc.taboola.com", "ads"),
         ("fosstodon.social", "social"),
         ("mail.example", "other"),
+        ("link.mail.letters.example", "email"),
+        ("deref-provider.example", "email"),
+        ("secure.pay.bank.example", "payment"),
+        ("checkout.provider.example", "payment"),
+        ("acs2.bank.example", "payment"),
+        ("3dsecure.bank.example", "payment"),
+        ("login.provider.example", "sign_in"),
+        ("sso.provider.example", "sign_in"),
+        ("oauth.vk.com", "sign_in"),
+        # What somebody registered has no form.
+        ("www.dailymail.co.uk", "other"),
+        ("pay.co.uk", "other"),
+        ("login.example", "other"),
+        ("pay-per-click.blog.example", "other"),
+        ("accountsdaily.news.example", "other"),
     ],
 )
 def test_a_host_that_nobody_listed_is_known_by_the_form_of_its_name(authority, expected):
