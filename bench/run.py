@@ -27,6 +27,7 @@ from bench import (
     sources,
     startup,
     ui,
+    verify,
 )
 from bench.measure import say, setting, table
 
@@ -36,6 +37,7 @@ BENCHMARKS = {
     "sources": sources.run,
     "ingest": ingest.run,
     "delivery": delivery.run,
+    "verify": verify.run,
     "hour": hour.run,
     "models": models.run,
     "published": published.run,
