@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from footfall import keys
+from footfall.bucket_log import origin
 from footfall.catalogue.periods import kind_of
 from footfall.clients import Client, Export
 from footfall.errors import FootfallError
@@ -36,6 +37,7 @@ from orchestration.delivery import states
 from orchestration.delivery.desk import Desk
 from orchestration.delivery.ledger import Ledger, LedgerRow
 from orchestration.delivery.log_book import LogBook
+from orchestration.delivery.log_writing import require_own_log
 from orchestration.delivery.pages import MARK, readme
 from orchestration.delivery.places import BACKUP, Place, Places
 from orchestration.delivery.pointer import point
@@ -294,6 +296,11 @@ class Sender:
         """Schemas, the public key and pages for people, once for each bucket."""
         if place.name in self._complete:
             return
+        name = origin(self.client.client_id, place.name)
+        own = f"{store.url('')}#log-of-{name}"
+        if not self.ledger.was_written(own):
+            require_own_log(store, self.desk.own_keys, name)
+            self.ledger.note_written(own)
         for key, data in self.beside.items():
             if place.is_backup and not key.startswith("_keys/"):
                 continue
