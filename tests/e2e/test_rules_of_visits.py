@@ -106,7 +106,7 @@ def test_shared_same_second_without_ids(shared_rows):
     )
 
     assert len(steps) == 3
-    assert landed == [("/cart", "/checkout", 1)]
+    assert landed == [("/cart", "/thanks", 1)]
 
 
 def test_shared_long_reading(shared_rows):
