@@ -102,6 +102,9 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     ),
     "waits": ("waits: {why}", "wartet: {why}"),
     "newest": ("newest {at}", "neueste {at}"),
+    "erasures": ("Erasures of persons", "Löschungen von Personen"),
+    "erasure_done": ("{id}: finished {at}", "{id}: beendet {at}"),
+    "erasure_due": ("{id}: not finished, due by {at}", "{id}: nicht beendet, fällig bis {at}"),
     "no_alerts": ("Nothing is wrong.", "Nichts ist falsch."),
     "no_domains": (
         "No domain was seen yet. It appears with the first hour of events.",
