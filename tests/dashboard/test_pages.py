@@ -4,7 +4,6 @@ from datetime import date
 
 import pytest
 from support.api_builders import a_delivery, an_alert
-from support.api_erasures import an_erasure
 from support.dashboard_builders import drawn, texts, values_of
 
 from dashboard.charts import bars
@@ -304,26 +303,6 @@ def test_what_strangers_wrote_is_text_in_the_help_of_a_row_too():
     row = drawn(_a_list_with_a_long_name).button[0]
 
     assert row.help.startswith("\\[win\\]\\(https\\://evil")
-
-
-def test_erasures_are_the_operators_and_say_until_when_they_are_due_and_what_is_left(dashboard):
-    installation = dashboard.api.installation
-    assert "Erasures" not in texts(dashboard.look("deliveries"))
-    late = {**an_erasure("one"), "state": "outstanding", "outstanding": {"delivered": "a bucket refuses"}}
-    done = {**an_erasure("one"), "id": "20261101T000000-done", "finished_at": "2026-11-02T10:00:00+00:00"}
-    installation.of_erasures += [late, done]
-    put_person(dashboard.api.settings.home, "carl@one.example", Grant("client", "one"))
-
-    operators = texts(dashboard.look("deliveries")).replace("\\", "")
-    dashboard.door = Door("person", "carl@one.example")
-    clients = texts(dashboard.look("deliveries"))
-    dashboard.door = Door("open")
-    installation.of_erasures.clear()
-
-    assert f"{late['id']}: not finished, due by" in operators
-    assert "delivered: a bucket refuses" in operators
-    assert f"{done['id']}: finished 2 Nov 2026" in operators
-    assert "Erasures" not in clients
 
 
 def test_alerts_of_the_installation_are_the_operators(dashboard):
