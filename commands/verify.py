@@ -1,7 +1,7 @@
 """`footfall verify`: a bucket against its manifests, for a person. One line for whatever is odd."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,15 +10,15 @@ import click
 from commands.parameters import HOUR, client
 from commands.state import with_settings
 from footfall import notes
-from footfall.clients import registry_of
-from footfall.delivered_places import delivered_places
+from footfall.clients import Registry, registry_of
 from footfall.errors import FootfallError
 from footfall.found import shown
+from footfall.known_buckets import expected_below, keys_of, known_below, open_address
 from footfall.owners import named
 from footfall.settings import Settings
 from footfall.signatures import public_key
-from footfall.store import LocalStore, address_of, open_store
-from footfall.verification import Verification
+from footfall.store import LocalStore, address_of
+from footfall.verification import Known, Verification
 from footfall.verify import verify_bucket
 
 
@@ -33,7 +33,8 @@ from footfall.verify import verify_bucket
     multiple=True,
     type=click.Path(path_type=Path),
     metavar="PEM",
-    help="Trust this public key alone, not those in the bucket; may be given again.",
+    help="Trust this public key alone, not those in the bucket; may be given again "
+    "(default: of a bucket that a client file names, those that ever signed here).",
 )
 @client(
     text="The client whose bucket it must be (default: as the client files say, else the one that most "
@@ -85,7 +86,8 @@ def command(
     promised, but what is to be removed is still there.
     """
     url = address_of(url)
-    store = open_store(url, s3_endpoint=endpoint or settings.s3_endpoint)
+    registry = registry_of(settings)
+    store = open_address(settings, registry, url, endpoint)
     if isinstance(store, LocalStore) and not store.root.is_dir():
         raise FootfallError(f"there is no folder {store.root}")
     trusted = None
@@ -97,19 +99,20 @@ def command(
             except (OSError, ValueError) as error:
                 raise FootfallError(f"--key {path}: {error}") from None
             trusted[name] = pem
+    known = known_below(settings, registry, store.url(""))
     seen = verify_bucket(
         store,
         public_keys=trusted,
         is_thorough=not quick,
         takes_unsigned=allow_unsigned,
         needs_log=not allow_unlogged,
-        expected=_expected(settings, store.url("")),
+        expected=expected_below(settings, registry, store.url("")),
         at=at or datetime.now(UTC),
         since=start,
-        owner=_told(settings, client_id) if client_id else _owner(settings, store.url("")),
+        known=_told(registry, client_id, known) if client_id else known,
     )
     grown = _grown_from(kept, seen) if kept else {}
-    return _print(seen, trusted, grown)
+    return _print(seen, keys_of(settings) if trusted is None else trusted, grown)
 
 
 def _grown_from(path: Path, seen: Verification) -> dict[str, str]:
@@ -130,41 +133,20 @@ def _grown_from(path: Path, seen: Verification) -> dict[str, str]:
     return {kept.origin: f", grown from {kept.size} since {path}"}
 
 
-def _told(settings: Settings, client_id: str) -> Callable[[str], str | None]:
-    """The client that was named, by identity."""
-    identity = named(registry_of(settings), client_id)
-    return lambda _above: identity
+def _told(
+    registry: Registry, client_id: str, known: Callable[[str], Known | None]
+) -> Callable[[str], Known | None]:
+    """The client that was named, by identity; and what is known of its own places."""
+    identity = named(registry, client_id)
+
+    def told(above: str) -> Known | None:
+        here = known(above)
+        return here if here is not None and here.client_id == identity else Known(identity)
+
+    return told
 
 
-def _owner(settings: Settings, url: str) -> Callable[[str], str | None]:
-    """Whose a root below `url` is: by the client files, and by the folders of the backup."""
-    roots = {}
-    for each in registry_of(settings).clients:
-        roots[_plain(f"{settings.backup}/{each.client_id}")] = each.client_id
-        for destination in each.destinations().values():
-            roots[_plain(destination.resolved_url(settings.home))] = each.client_id
-    return lambda above: roots.get(_plain(f"{url.rstrip('/')}/{above}"))
-
-
-def _expected(settings: Settings, url: str) -> list[str]:
-    """The roots below `url` in which something arrived, as seen from there: none may be gone as a whole."""
-    top = f"{_plain(url)}/"
-    found = delivered_places(
-        settings.ledger, registry_of(settings).clients, str(settings.backup), settings.home
-    )
-    roots = (f"{_plain(root)}/" for root in found)
-    return [root.removeprefix(top) for root in roots if root.startswith(top) and root != top]
-
-
-def _plain(url: str) -> str:
-    """An address in one spelling, as far as a store of that address would spell it."""
-    try:
-        return open_store(url).url("").rstrip("/")
-    except FootfallError:
-        return url.rstrip("/")
-
-
-def _print(seen: Verification, trusted: Mapping[str, bytes] | None, grown: Mapping[str, str]) -> int:
+def _print(seen: Verification, trusted: Container[str], grown: Mapping[str, str]) -> int:
     for problem in (*seen.problems, *seen.gaps):
         print(f"PROBLEM  {shown(problem)}")
     for key in seen.unsigned:
@@ -192,7 +174,7 @@ def _print(seen: Verification, trusted: Mapping[str, bytes] | None, grown: Mappi
             "found in the bucket and trusted on first use, so damage shows and a forger does not; --key FILE "
             "trusts that key alone"
         )
-        print(f"key      {key_id} signed {shown(first)}{'' if trusted is not None else f': {how}'}")
+        print(f"key      {key_id} signed {shown(first)}{'' if key_id in trusted else f': {how}'}")
     removed = sum((log.removed for log in seen.logs), Counter[str]())
     by_kind = "".join(f", {count} removals by {kind}" for kind, count in sorted(removed.items()))
     expired = f", {seen.expired} of before --from gone" if seen.expired else ""

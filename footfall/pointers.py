@@ -9,6 +9,7 @@ from footfall import keys
 from footfall.keys import MANIFEST_NAME
 from footfall.manifest import MAX_BYTES, as_manifest, parse
 
+_FIELDS = frozenset({"export", "period_start", "revision", "manifest", "sha256"})
 #: A period's start and a revision of it.
 Position = tuple[datetime, int]
 
@@ -32,6 +33,8 @@ def mistake(
     `delivered`: all manifests of the export. A pointer may be one behind: the manifest comes first. `logged`:
     those of them that are in the bucket's log, which comes last.
     """
+    if pointer.get("export") != export or not _FIELDS.issuperset(pointer):
+        return f"says other things than a pointer of {export}"
     if hashlib.sha256(data).hexdigest() != pointer.get("sha256"):
         return f"the sha256 of {to} is another"
     try:
@@ -69,14 +72,16 @@ class Pointers:
     """The pointers of a bucket, seen with what lies in it.
 
     `sizes`: key → size of what was listed. `delivered`: key of a pointer → all manifests of its export;
-    `logged`: those of them that are in the log. `is_there`: whether a key that was not listed is there now.
-    `read` gives an object of at most so many bytes; None where it cannot be had, which was told then.
+    `logged`: those of them that are in the log. `gone`: manifests that may be gone. `is_there`: whether a key
+    that was not listed is there now. `read` gives an object of at most so many bytes; None where it cannot be
+    had, which was told then.
     """
 
     sizes: Mapping[str, int]
     is_there: Callable[[str], bool]
     delivered: Mapping[str, list[Position]]
     logged: Mapping[str, list[Position]]
+    gone: Container[str]
     read: Callable[[str, int], bytes | None]
 
     def found(self, roots: Container[str]) -> Iterator[tuple[str, str, str]]:
@@ -100,7 +105,7 @@ class Pointers:
         if not isinstance(to, str) or not keys.is_key(to) or not to.endswith(f"/{MANIFEST_NAME}"):
             return "is no pointer"
         if above + to not in self.sizes and not self.is_there(above + to):
-            return f"points to {to}, which is missing"
+            return None if above + to in self.gone else f"points to {to}, which is missing"
         there = self.read(above + to, MAX_BYTES)
         if there is None:
             return None

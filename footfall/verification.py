@@ -1,9 +1,21 @@
-"""What a check of a bucket saw."""
+"""What a check of a bucket is told, and what it saw."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from footfall.log_check import FoundLog, Outstanding
+
+
+@dataclass(frozen=True)
+class Known:
+    """What somebody knows of a bucket from elsewhere: whose it is; the name of the log in it, empty where
+    nobody knows; key id → PEM of the keys that sign there, None: those that lie in it.
+    """
+
+    client_id: str
+    origin: str = ""
+    keys: Mapping[str, bytes] | None = None
 
 
 @dataclass

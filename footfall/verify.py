@@ -33,8 +33,8 @@ from footfall.settled_log import settled_log
 from footfall.signatures import public_key, signed_by
 from footfall.store import NotFound, ObjectStore, StoreError
 from footfall.survey import size_of, survey
-from footfall.verification import Verification
-from footfall.verify_log import check_log, check_logged, may_be_gone
+from footfall.verification import Known, Verification
+from footfall.verify_log import check_log, check_logged, gone_by, may_be_gone
 
 #: Objects that are no deliveries, by folder.
 _OURS = ("_keys/", "_schema/", "_challenge/", "_probe/", "_log/")
@@ -52,7 +52,7 @@ def verify_bucket(
     public_keys: Mapping[str, bytes] | None = None,
     is_thorough: bool = True,
     takes_unsigned: bool = False,
-    owner: Callable[[str], str | None] = lambda _above: None,
+    known: Callable[[str], Known | None] = lambda _above: None,
     needs_log: bool = False,
     expected: Iterable[str] = (),
     at: datetime | None = None,
@@ -62,14 +62,14 @@ def verify_bucket(
     sha256), its receipt; then every series of periods (no gap), of revisions (none missing that another
     supersedes), and the pointer to the newest.
 
-    `public_keys`: key id → PEM of the keys to trust; without them, those that lie in the bucket, which
-    proves that nothing was changed by accident, but not who wrote it. `is_thorough=False` takes the size of
-    a file for its content. `takes_unsigned` lets manifests of before signing pass. `owner`: a root, as seen
-    from here, → the client that it is of; None where nobody knows, then it is of the client that most of its
-    manifests name. `needs_log`: a bucket of before there were logs is not good. `expected`: roots, as seen
-    from here, that were delivered to. `at`: the moment for which
-    the newest period must be there, and removals done; without it neither is asked. `since`: periods before
-    it may be gone, by a lifecycle rule of the client's own.
+    `public_keys`: key id → PEM of the keys to trust; without them, those that are `known` to sign there; else
+    those that lie in the bucket, which proves that nothing was changed by accident, but not who wrote it.
+    `is_thorough=False` takes the size of a file for its content. `takes_unsigned` lets manifests of before
+    signing pass. `known`: a root, as seen from here, → what is known of it; where nothing is, it is of the
+    client that most of its manifests name. `needs_log`: a bucket of before there were logs is not good.
+    `expected`: roots, as seen from here, that were delivered to. `at`: the moment for which the newest period
+    must be there, and removals done; without it neither is asked. `since`: periods before it may be gone, by
+    a lifecycle rule of the client's own.
     """
     seen = Verification()
     lying = survey(store)
@@ -84,7 +84,13 @@ def verify_bucket(
         return _read(store, key, limit, seen)
 
     def trusted_in(above: str) -> Mapping[str, bytes]:
-        return in_bucket.get(above, {}) if public_keys is None else public_keys
+        here = known(above)
+        signing = public_keys if public_keys is not None else here.keys if here else None
+        return in_bucket.get(above, {}) if signing is None else signing
+
+    def owner(above: str) -> str | None:
+        here = known(above)
+        return here.client_id if here else None
 
     logs = {}
     for root in sorted(roots(sizes)):
@@ -112,10 +118,10 @@ def verify_bucket(
         clients[above][read.client_id].append(key)
         wrong = list(mistakes(read))
         seen.problems += [f"{key}: {mistake}" for mistake in wrong]
-        _check_signature(key, document, read, trusted_in(above), takes_unsigned, seen)
+        is_signed = _check_signature(key, document, read, trusted_in(above), takes_unsigned, seen)
         log = logs.get(above)
         if log is not None:
-            check_logged(log, key, data, read, at, seen)
+            check_logged(log, key, data, read, at if is_signed else None, seen)
         if wrong:
             continue
         revisions = series[above, read.client_id, read.export][_named(read)]
@@ -139,6 +145,10 @@ def verify_bucket(
         hours = series.get((above, client_id, export.removesuffix(LIVE)), {})
         _check_continuity(client_id, export, periods, {*hours} if export.endswith(LIVE) else set(), seen)
     for above, log in logs.items():
+        here = known(above)
+        if here and here.origin not in ("", log.checkpoint.origin):
+            mine, other = here.origin, log.checkpoint.origin
+            seen.problems.append(f"{above}{POINTER}: is of the log {other}, and this bucket's is {mine}")
         whose = owner(above) or _most(clients[above]) or log.client_id
         check_log(log, sizes, lambda: survey(store).sizes, fetch, at, since, whose, seen)
     if needs_log:
@@ -148,15 +158,16 @@ def verify_bucket(
         ]
     _check_nesting(clients, seen)
     named |= _check_pointers(
-        fetch, lambda key: size_of(store, key) is not None, clients, series, logs, sizes, seen
+        fetch, lambda key: size_of(store, key) is not None, clients, series, logs, sizes, since, seen
     )
     named |= {f"{above}{keys.README}" for above in clients}
     beside = tuple(above + ours for above in {"", *clients, *logs} for ours in _OURS)
     # What an erasure says in a bucket is a leaf of its log, and so are pages.
-    known = {log.above + key for log in logs.values() for key in log.newest}
-    seen.uncommitted = sorted(key for key in set(sizes) - named - known if not key.startswith(beside))
+    leaves = {log.above + key for log in logs.values() for key in log.newest}
+    seen.uncommitted = sorted(key for key in set(sizes) - named - leaves if not key.startswith(beside))
     for above in sorted(set(expected) - clients.keys() - logs.keys()):
-        seen.problems.append(f"{above}: nothing of a client lies there, and deliveries arrived in it")
+        where = above or "this bucket"
+        seen.problems.append(f"{where}: nothing of a client lies there, and deliveries arrived in it")
     seen.problems = list(dict.fromkeys(seen.problems))  # a log that is odd is read again
     return seen
 
@@ -222,19 +233,21 @@ def _check_signature(
     trusted: Mapping[str, bytes],
     takes_unsigned: bool,
     seen: Verification,
-) -> None:
+) -> bool:
+    """Note what is wrong with it; whether one that is trusted signed it."""
     is_old = is_of_before_signing(read) and "signature" not in document
     if is_old and takes_unsigned:
         seen.unsigned.append(key)
-        return
+        return False
     try:
         by = signed_by(document, trusted)
     except ValueError as error:
         hint = "; it says that it is of before signing, as anybody can (--allow-unsigned)" if is_old else ""
         seen.problems.append(f"{key}: {error}{hint}")
-    else:
-        seen.signed += 1
-        seen.signers[by, read.client_id] += 1
+        return False
+    seen.signed += 1
+    seen.signers[by, read.client_id] += 1
+    return True
 
 
 def _most(by_client: Mapping[str, list[str]]) -> str | None:
@@ -350,6 +363,7 @@ def _check_pointers(
     series: Mapping[_Series, Mapping[str, Mapping[int, ReadManifest]]],
     logs: Mapping[str, FoundLog],
     sizes: Mapping[str, int],
+    since: datetime | None,
     seen: Verification,
 ) -> set[str]:
     """Each pointer of a bucket: is it there, and does it say what it should? Returns their keys.
@@ -366,13 +380,14 @@ def _check_pointers(
                 if above in logs and each.key in logs[above].newest:
                     logged[key].append(position(each.period.start, revision))
     found = set()
-    pointers = Pointers(sizes, is_there, delivered, logged, read)
+    gone = {log.above + key for log in logs.values() for key in gone_by(log, since)}
+    pointers = Pointers(sizes, is_there, delivered, logged, gone, read)
     for key, above, export in pointers.found(roots):
         found.add(key)
         wrong = pointers.mistake(key, above, export)
         seen.problems += [f"{key}: {wrong}"] if wrong else []
     for above, log in logs.items():
         lost = sorted({f"{above}{key}" for key in pointers_of(log)} - found)
-        gone = [key for key in lost if not is_there(key)]
-        seen.problems += [f"{key}: is missing, the pointer to the newest period" for key in gone]
+        lost = [key for key in lost if not is_there(key)]
+        seen.problems += [f"{key}: is missing, the pointer to the newest period" for key in lost]
     return found

@@ -6,9 +6,16 @@ from datetime import datetime
 
 from footfall.bucket_log import POINTER
 from footfall.completeness import missing
-from footfall.event import timestamp
 from footfall.found import period_of
-from footfall.log_check import RUN, FoundLog, Outstanding, Read, check_leaves, check_unknown, until_of
+from footfall.log_check import (
+    FoundLog,
+    Outstanding,
+    Read,
+    check_leaves,
+    check_unknown,
+    is_under_way,
+    until_of,
+)
 from footfall.manifest import DeliveredFile, ReadManifest
 from footfall.verification import Verification
 
@@ -16,13 +23,16 @@ from footfall.verification import Verification
 def check_logged(
     log: FoundLog, key: str, data: bytes, read: ReadManifest, at: datetime | None, seen: Verification
 ) -> None:
-    """The manifest is a leaf, with these bytes; one of a run that is under way becomes one at its end."""
+    """The manifest is a leaf, with these bytes; one of a run that is under way becomes one at its end.
+
+    `at`: when it is looked at; None where no run of ours can have left it.
+    """
     leaf = log.newest.get(key.removeprefix(log.above))
     if leaf is not None:
         if hashlib.sha256(data).hexdigest() != leaf.sha256:
             seen.problems.append(f"{key}: its bytes are others than the log says")
     elif log.is_whole:
-        if at is not None and read.planned_at > timestamp(at - RUN):
+        if at is not None and is_under_way(read.planned_at, at):
             seen.in_progress.append(key)
         else:
             seen.problems.append(f"{key}: is in no leaf of the log")
@@ -36,6 +46,13 @@ def may_be_gone(
         seen.expired += 1
         return True
     return log is not None and log.goes(file.key, file.sha256) is not None
+
+
+def gone_by(log: FoundLog, since: datetime | None) -> set[str]:
+    """Keys of the manifests that may be gone because their periods are older than what was asked for."""
+    if since is None:
+        return set()
+    return {leaf.key for leaf in log.manifests if datetime.fromisoformat(str(leaf.start)) < since}
 
 
 def check_log(

@@ -96,7 +96,7 @@ class LedgerRow:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What one bucket has of a period: key and size in bytes of the manifest and of each file.
+    """What one bucket has of a revision: key and size in bytes of the manifest and of each file.
 
     Years of them fit into memory, where rows with their manifests do not.
     """
@@ -104,6 +104,11 @@ class Held:
     period_start: datetime
     revision: int
     objects: tuple[tuple[str, int], ...]
+
+    @property
+    def identity(self) -> tuple[datetime, int]:
+        """Which revision of an export it is."""
+        return self.period_start, self.revision
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +223,7 @@ class Ledger:
         )
 
     def held(self, client_id: str, export: str, place: str) -> list[Held]:
-        """Of each period the newest delivered revision, where it arrived in a bucket; the newest first."""
+        """All revisions that arrived in a bucket: the newest period first, in it the newest revision."""
         found = self.connection().execute(_HELD, (client_id, export, place))
         return [
             Held(
@@ -513,14 +518,10 @@ SELECT period_start, digest, schema_id,
 FROM newest JOIN revisions USING (client_id, export, period_start, revision) ORDER BY period_start
 """
 _HELD = """
-WITH newest AS (
-    SELECT client_id, export, period_start, max(revision) AS revision FROM revisions
-    WHERE client_id = ? AND export = ? AND state IN ('committed', 'notified') GROUP BY period_start
-)
 SELECT period_start, revision, manifest_key, length(CAST(manifest AS BLOB)), files
-FROM newest JOIN revisions USING (client_id, export, period_start, revision)
-JOIN copies USING (client_id, export, period_start, revision)
-WHERE copies.place = ? AND copies.state = 'committed' ORDER BY period_start DESC
+FROM revisions JOIN copies USING (client_id, export, period_start, revision)
+WHERE client_id = ? AND export = ? AND revisions.state IN ('committed', 'notified')
+AND copies.place = ? AND copies.state = 'committed' ORDER BY period_start DESC, revision DESC
 """
 _KEY = "client_id, export, period_start, revision"
 #: Rows with their manifests that are held at a time: two megabytes.

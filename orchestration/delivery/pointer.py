@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from footfall import keys
-from footfall.clients import Export
 from footfall.found import ours
 from footfall.manifest import MAX_BYTES, parse
 from footfall.store import NotFound, ObjectStore, TooLarge
@@ -17,14 +16,12 @@ from orchestration.delivery.ledger import LedgerRow
 _LIMIT = 64 * 1024
 
 
-def point(
-    store: ObjectStore, export: Export, row: LedgerRow, data: bytes, own_keys: Mapping[str, bytes]
-) -> None:
+def point(store: ObjectStore, row: LedgerRow, data: bytes, own_keys: Mapping[str, bytes]) -> None:
     """Make `_latest.json` name this manifest (`data`), unless it names a newer one of ours.
 
     Two writers never lose a turn. A pointer that anybody could have written holds up nothing.
     """
-    key, text = keys.latest(export.name), _text(export, row, data)
+    key, text = keys.latest(row.export), _text(row, data)
     # Of a store without conditions the last one counts: the manifests are the truth anyway.
     put_pointer(
         store,
@@ -35,9 +32,9 @@ def point(
     )
 
 
-def _text(export: Export, row: LedgerRow, data: bytes) -> bytes:
+def _text(row: LedgerRow, data: bytes) -> bytes:
     pointer = {
-        "export": export.name,
+        "export": row.export,
         "period_start": row.period_start.isoformat(),
         "revision": row.revision,
         "manifest": row.manifest_key,
@@ -46,16 +43,16 @@ def _text(export: Export, row: LedgerRow, data: bytes) -> bytes:
     return (json.dumps(pointer, indent=2) + "\n").encode()
 
 
-def astray(store: ObjectStore, export: Export, row: LedgerRow, own_keys: Mapping[str, bytes]) -> str:
+def astray(store: ObjectStore, row: LedgerRow, own_keys: Mapping[str, bytes]) -> str:
     """What is wrong with the pointer of an export whose newest delivery is `row`; empty: nothing."""
-    key = keys.latest(export.name)
+    key = keys.latest(row.export)
     try:
         there = store.get(key, limit=_LIMIT)
     except NotFound:
         return f"{key}: is missing"
     except TooLarge:
         there = b""
-    if there == _text(export, row, str(row.manifest).encode()) or _is_newer(store, there, row, own_keys):
+    if there == _text(row, str(row.manifest).encode()) or _is_newer(store, there, row, own_keys):
         return ""
     return f"{key}: does not name {row.manifest_key}, the newest"
 

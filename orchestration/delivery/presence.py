@@ -1,13 +1,13 @@
-"""What a bucket holds of an export, held against the newest revision of each period that arrived in it.
+"""What a bucket holds of an export, held against all revisions that arrived in it.
 
-At a bounded cost: the newest periods are read whole, and each day some of the others in turn; of the rest a
-listing tells what is there.
+At a bounded cost: the newest revisions of the newest periods are read whole, and each day some of all others
+in turn; of the rest a listing tells what is there.
 """
 
 import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from os.path import commonprefix
 from typing import TypeVar
 
@@ -19,7 +19,7 @@ from orchestration.delivery.ledger import Held, LedgerRow
 #: Periods of an export that are read whole, the newest ones: a day of hours. More: damage of older files is
 #: found, and each look reads more. 1 to 1000.
 RECENT = 24
-#: Older periods that a look reads whole, others each day: a year of hours has its turn once a year.
+#: Older periods and revisions that a look reads whole, others each day: a year of hours in a year.
 IN_TURN = 24
 #: Bytes of files that a look reads at most in one bucket. Of further files only the size is compared.
 READ_BYTES = 128 * 1024 * 1024
@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Presence:
-    """What was found: periods that were looked at, how many of them were read, and what is wrong.
+    """What was found: periods that were looked at, how many revisions were read, and what is wrong.
 
     A line of `wrong` names an object and says what is wrong with it.
     """
@@ -61,18 +61,24 @@ def look(
     read_bytes: int = READ_BYTES,
     gone: Collection[tuple[str, str]] = (),
 ) -> Presence:
-    """Hold a bucket against delivered revisions, one a period. Raises StoreError where it does not let us.
+    """Hold a bucket against delivered revisions. Raises StoreError where it does not let us.
 
-    `held`: the newest first. `row_of`: the row of one of them, with its manifest. `day`: whose turn it is.
-    `gone`: key and sha256 of what a record of removal lets go, which nobody misses.
+    `held`: the newest period first, of a period the newest revision. `row_of`: the row of one of them, with
+    its manifest. `day`: whose turn it is. `gone`: key and sha256 of what a record of removal lets go, which
+    nobody misses.
     """
     if gone:
         keys = {key for key, _ in gone}
         held = [replace(h, objects=tuple(each for each in h.objects if each[0] not in keys)) for h in held]
-    older = held[recent:]
-    read = {each.period_start: each for each in (*held[:recent], *in_turn(older, turn, day))}
+    current: dict[datetime, Held] = {}
+    for each in held:
+        current.setdefault(each.period_start, each)
+    first = list(current.values())[:recent]
+    newest = {each.identity for each in first}
+    older = [each for each in held if each.identity not in newest]
+    read = {each.identity: each for each in (*first, *in_turn(older, turn, day))}
     near = {key for each in read.values() for key, _ in each.objects}
-    unseen = {key: size for each in older if each.period_start not in read for key, size in each.objects}
+    unseen = {key: size for each in older if each.identity not in read for key, size in each.objects}
     listed: dict[str, int] = {}
     sizes: list[str] = []
     for info in store.list(_beginning(held)) if held else ():
@@ -86,7 +92,7 @@ def look(
     wrong += sizes
     wrong += [line for key, size in missing[:ASKED] if (line := asked_for(store, key, size))]
     wrong += [f"{key}: is missing" for key, _ in missing[ASKED:]]
-    return Presence(len(held), len(read), tuple(wrong))
+    return Presence(len(current), len(read), tuple(wrong))
 
 
 def _beginning(held: Sequence[Held]) -> str:

@@ -13,8 +13,9 @@ from footfall.clients import Client, Export, Registry
 from footfall.errors import FootfallError
 from footfall.failures import Trouble, sorted_out
 from footfall.found import ours, shown
+from footfall.manifest import DeliveredFile
 from footfall.owners import require_owner
-from footfall.store import DifferentBytes, NotFound, ObjectStore, StoreError, holds
+from footfall.store import DifferentBytes, NotFound, ObjectStore, StoreError, holds, put_once
 from footfall.survey import survey
 from orchestration.delivery import states
 from orchestration.delivery.desk import Desk
@@ -23,7 +24,7 @@ from orchestration.delivery.log_book import LogBook
 from orchestration.delivery.log_writing import publish, restore, take_up
 from orchestration.delivery.places import BACKUP, Place, Places
 from orchestration.delivery.pointer import point
-from orchestration.delivery.send import MOVE_IT, Outcome, Sender, Taken
+from orchestration.delivery.send import MOVE_IT, Outcome, Sender, Taken, from_a_bucket, put_file
 
 
 @dataclass(frozen=True)
@@ -118,9 +119,39 @@ class Redelivery:
                 yield row, Outcome(row.period_start, "failed", row.revision, trouble=trouble)
             elif lost:
                 self._ledger.forget_written(lost)
-                yield row, self._bring(self._ledger.reopen(self._ledger.release(row)))
+                yield row, self._again(row)
             elif row.hold:
                 yield row, self._bring(self._ledger.release(row))
+
+    def _again(self, row: LedgerRow) -> Outcome:
+        """Bring once more what a bucket has lost of a delivery.
+
+        What no client file orders any more, what went to a bucket that none names, and what was signed away
+        in part is no delivery now: what is missing is put back object by object; its row stays as it is.
+        """
+        client, names = self._registry.client(row.client_id), self._ledger.copies(row).keys()
+        places = self._of(client) if client else {}
+        is_ordered = client is not None and client.export(row.export) is not None and names <= places.keys()
+        if is_ordered and not any(self._gone_of(row, name, places) for name in names):
+            return self._bring(self._ledger.reopen(self._ledger.release(row)))
+        try:
+            for name in sorted(names & places.keys()):
+                self._put_back(row, name, places)
+        except FootfallError as error:
+            return Outcome(row.period_start, "failed", row.revision, trouble=sorted_out(error))
+        return Outcome(row.period_start, "delivered", row.revision, row.reason, row.rows or 0, row.bytes or 0)
+
+    def _put_back(self, row: LedgerRow, name: str, places: Places) -> None:
+        store, gone = places[name].store(), self._gone_of(row, name, places)
+        for file in row.files:
+            if file not in gone and store.head(file.key) is None:
+                put_file(store, file.key, from_a_bucket(self._ledger, places, row, file))
+        put_once(store, str(row.manifest_key), str(row.manifest).encode())
+
+    def _gone_of(self, row: LedgerRow, name: str, places: Places) -> list[DeliveredFile]:
+        """The files of a delivery that a record lets go in one bucket."""
+        _, gone = self._lying(row.client_id, name, places[name].store())
+        return [file for file in row.files if (file.key, file.sha256) in gone]
 
     def mend(self, wanted: Wanted) -> Iterator[Mended]:
         """Put back what buckets lost beside their deliveries: schemas, keys, pages, pointers and the log."""
@@ -149,16 +180,16 @@ class Redelivery:
                     yield Mended(client.client_id, name, tuple(put), trouble)
 
     def _point(self, client: Client, place: Place) -> Iterator[str]:
-        """Make each pointer name the newest period again."""
+        """Make each pointer name the newest period again, also of what is ordered no more."""
         store = place.store()
-        for export in (each for ordered in client.exports for each in ordered.series()):
-            newest = self._ledger.newest_in(client.client_id, export.name, place.name)
+        for _, export in sorted(self._ledger.exports(client.client_id)):
+            newest = self._ledger.newest_in(client.client_id, export, place.name)
             if newest is None:
                 continue
-            before = store.read_tagged(keys.latest(export.name))
-            point(store, export, newest, str(newest.manifest).encode(), self._desk.own_keys)
-            if store.read_tagged(keys.latest(export.name)) != before:
-                yield keys.latest(export.name)
+            before = store.read_tagged(keys.latest(export))
+            point(store, newest, str(newest.manifest).encode(), self._desk.own_keys)
+            if store.read_tagged(keys.latest(export)) != before:
+                yield keys.latest(export)
 
     def believe(self, wanted: Wanted) -> Iterator[LedgerRow | NotTaken]:
         """Take our own manifests in the clients' buckets into the ledger: a ledger that was lost is back.
@@ -288,37 +319,45 @@ class Redelivery:
     def _looked_for(self, row: LedgerRow) -> tuple[str, Trouble | None]:
         """The root of a bucket that has lost what was delivered to it, and what is wrong with another."""
         lost, trouble = "", None
-        for name in self._ledger.copies(row):
+        client = self._registry.client(row.client_id)
+        places = self._of(client) if client else {}
+        # A client or a bucket that no client file has any more nobody can look at.
+        for place in (places[name] for name in self._ledger.copies(row) if name in places):
             try:
-                place = self._sender(row).places[name]
                 store = place.store()
                 key, data = str(row.manifest_key), str(row.manifest).encode()
                 if not holds(store, key, data):
                     trouble = sorted_out(DifferentBytes(store.url(key), MOVE_IT))
-                for file in self._looked_for_files(row, name, store):
+                for file in self._looked_for_files(row, place.name, store):
                     trouble = sorted_out(DifferentBytes(store.url(file), MOVE_IT))
             except NotFound:
                 lost = store.url("")
             except StoreError as error:
                 place.note(error)
                 trouble = trouble or sorted_out(error)
-            except (FootfallError, KeyError):
-                pass  # a client, an export or a bucket that no client file has any more
+            except FootfallError:
+                pass  # a bucket that its client's file does not let us look at, which deliveries say
         return lost, trouble
 
     def _looked_for_files(self, row: LedgerRow, name: str, store: ObjectStore) -> Iterator[str]:
         """Files of another size than was delivered. Raises NotFound where one is gone without a record."""
-        if row.client_id != self._sizes_of:
-            self._sizes, self._sizes_of = {}, row.client_id
-        if name not in self._sizes:
-            sizes = {info.key: info.size for info in store.list("")}
-            self._sizes[name] = sizes, LogBook(self._ledger, row.client_id, name).gone()
-        sizes, gone = self._sizes[name]
+        sizes, gone = self._lying(row.client_id, name, store)
         for file in row.files:
             if file.key not in sizes and (file.key, file.sha256) not in gone:
                 raise NotFound(store.url(file.key))
             if sizes.get(file.key, file.bytes) != file.bytes:
                 yield file.key
+
+    def _lying(
+        self, client_id: str, name: str, store: ObjectStore
+    ) -> tuple[dict[str, int], set[tuple[str, str]]]:
+        """Sizes of what lay in a client's bucket when it was first asked, and what is to be gone there."""
+        if client_id != self._sizes_of:
+            self._sizes, self._sizes_of = {}, client_id
+        if name not in self._sizes:
+            sizes = {info.key: info.size for info in store.list("")}
+            self._sizes[name] = sizes, LogBook(self._ledger, client_id, name).gone()
+        return self._sizes[name]
 
     def _bring(self, row: LedgerRow, *, is_claimed: bool = False) -> Outcome:
         try:

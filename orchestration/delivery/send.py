@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from footfall import keys
+from footfall.bucket_log import origin
 from footfall.catalogue.periods import kind_of
 from footfall.clients import Client, Export
 from footfall.errors import FootfallError
@@ -36,6 +37,7 @@ from orchestration.delivery import states
 from orchestration.delivery.desk import Desk
 from orchestration.delivery.ledger import Ledger, LedgerRow
 from orchestration.delivery.log_book import LogBook
+from orchestration.delivery.log_writing import require_own_log
 from orchestration.delivery.pages import MARK, readme
 from orchestration.delivery.places import BACKUP, Place, Places
 from orchestration.delivery.pointer import point
@@ -167,7 +169,7 @@ class Sender:
     def _mail(self, row: LedgerRow, route: str) -> None:
         """The pages of a report, as they lie in the buckets, by a route of alerts."""
         for file in row.files:
-            letter = Letter(Path(file.key).name, self._from_a_bucket(row, file))
+            letter = Letter(Path(file.key).name, from_a_bucket(self.ledger, self.places, row, file))
             self.desk.mail(route, row.client_id, letter)
 
     def failed(self, row: LedgerRow, errors: list[Exception]) -> Outcome:
@@ -226,7 +228,7 @@ class Sender:
             if path.is_file() and path.stat().st_size == file.bytes:
                 continue
             folder.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(self._from_a_bucket(row, file))
+            path.write_bytes(from_a_bucket(self.ledger, self.places, row, file))
 
     def is_ready(self, row: LedgerRow) -> bool:
         """Whether the outbox still holds a delivery's files."""
@@ -235,20 +237,6 @@ class Sender:
             (path := folder / Path(file.key).name).is_file() and path.stat().st_size == file.bytes
             for file in row.files
         )
-
-    def _from_a_bucket(self, row: LedgerRow, file: DeliveredFile) -> bytes:
-        may_heal = None
-        for name in self.ledger.copies(row):
-            try:
-                data = self.places[name].store().get(file.key, limit=file.bytes)
-            except StoreError as error:
-                may_heal = error if error.retryable else may_heal
-                continue
-            except (FootfallError, KeyError):
-                continue
-            if hashlib.sha256(data).hexdigest() == file.sha256:
-                return data
-        raise may_heal or NotFound(f"{file.key} is in no bucket and not in the outbox: it")
 
     def _outbox(self, row: LedgerRow) -> Path:
         return self.desk.outbox(row.client_id, row.export, row.period_start, row.revision)
@@ -270,7 +258,7 @@ class Sender:
         assert row.manifest is not None and row.manifest_key is not None, "it was rendered"
         if state == states.RENDERED:
             for file in row.files:
-                _put_file(store, file.key, self._read(row, file))
+                put_file(store, file.key, self._read(row, file))
             self.ledger.record_copy(row, place.name, state, states.PUT)
             state = states.PUT
         if state == states.PUT:
@@ -285,7 +273,7 @@ class Sender:
             there, document = manifest_there(store, row, self.desk.own_keys)
             raise Taken(place, there, document) from None
         if not place.is_backup:
-            point(store, self.export, row, data, self.desk.own_keys)
+            point(store, row, data, self.desk.own_keys)
         self.ledger.record_copy(row, place.name, state, states.COMMITTED)
 
     def _read_back(self, row: LedgerRow, place: Place, store: ObjectStore) -> None:
@@ -308,6 +296,11 @@ class Sender:
         """Schemas, the public key and pages for people, once for each bucket."""
         if place.name in self._complete:
             return
+        name = origin(self.client.client_id, place.name)
+        own = f"{store.url('')}#log-of-{name}"
+        if not self.ledger.was_written(own):
+            require_own_log(store, self.desk.own_keys, name)
+            self.ledger.note_written(own)
         for key, data in self.beside.items():
             if place.is_backup and not key.startswith("_keys/"):
                 continue
@@ -361,7 +354,23 @@ class Sender:
         self.ledger.note_written(text)
 
 
-def _put_file(store: ObjectStore, key: str, data: bytes) -> None:
+def from_a_bucket(ledger: Ledger, places: Places, row: LedgerRow, file: DeliveredFile) -> bytes:
+    """A file of a delivery from one of the buckets that have it. Raises StoreError where none has."""
+    may_heal = None
+    for name in ledger.copies(row):
+        try:
+            data = places[name].store().get(file.key, limit=file.bytes)
+        except StoreError as error:
+            may_heal = error if error.retryable else may_heal
+            continue
+        except (FootfallError, KeyError):
+            continue
+        if hashlib.sha256(data).hexdigest() == file.sha256:
+            return data
+    raise may_heal or NotFound(f"{file.key} is in no bucket and not in the outbox: it")
+
+
+def put_file(store: ObjectStore, key: str, data: bytes) -> None:
     """Put a file whose key names its content. What differs there is read twice: reading can go wrong too."""
     try:
         put_once(store, key, data)

@@ -3,11 +3,13 @@
 import re
 import shutil
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import dagster as dg
+import duckdb
 import pytest
 from support.orchestration_builders import add_event, event, land, warehouse
 
@@ -403,6 +405,28 @@ def test_what_lies_beside_the_deliveries_fails_the_check_of_the_clients_first_ex
     }
 
 
+def test_what_a_bucket_lost_of_an_export_that_is_ordered_no_more_fails_the_check_of_the_first(load, tmp_path):
+    delivering = _Delivering(load, tmp_path)
+    file = tmp_path / "clients" / "demo.yaml"
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert delivering.run(instance).success
+        lines = file.read_text().splitlines(keepends=True)
+        file.write_text("".join(line for line in lines if "name: sessions" not in line))
+        delivering.definitions = load(tmp_path / "clients")
+        assert all(check.passed for check in delivering.check(instance).values())
+        bucket = LocalStore(tmp_path / "buckets" / "demo")
+        [manifest] = [info.key for info in bucket.list("sessions/dt=") if info.key.endswith("_manifest.json")]
+        for each in (manifest, "sessions/_latest.json"):
+            bucket.delete(each)
+        found = {
+            name: check.metadata["wrong"].value
+            for name, check in delivering.check(instance).items()
+            if not check.passed
+        }
+
+    assert found == {"demo/events": f"main: {manifest}: is missing\nmain: sessions/_latest.json: is missing"}
+
+
 def test_where_a_file_is_another_owners_the_check_says_so_and_looks_into_none_of_its_buckets(load, tmp_path):
     from orchestration.resources.clients import Clients
 
@@ -461,14 +485,20 @@ class _Delivering:
                 "INSERT INTO ingest.receipts VALUES (?, 'demo', 'shop', NULL, 1, 0, 0, 0)", [FIRST_HOUR]
             )
 
-    def run(self, instance: dg.DagsterInstance, **how: bool) -> dg.ExecuteInProcessResult:
-        """Deliver the first hour."""
-        key = dg.AssetKey(["deliveries", "demo", "events"])
+    def run(
+        self,
+        instance: dg.DagsterInstance,
+        export: str = "events",
+        partition: str = FIRST_HOUR.strftime(HOUR_FORMAT),
+        **how: bool,
+    ) -> dg.ExecuteInProcessResult:
+        """Deliver a period, the first hour."""
+        key = dg.AssetKey(["deliveries", "demo", export])
         deliveries = next(assets for assets in self.definitions.assets if key in assets.keys)
         return dg.materialize(
             [deliveries],
             instance=instance,
-            partition_key=FIRST_HOUR.strftime(HOUR_FORMAT),
+            partition_key=partition,
             resources=self.resources,
             run_config=QUIET,
             **how,
@@ -483,6 +513,32 @@ class _Delivering:
             each.asset_key.to_user_string().removeprefix("deliveries/"): each
             for each in done.get_asset_check_evaluations()
         }
+
+
+def test_a_day_of_any_age_that_changed_is_delivered_again_by_the_run_of_a_sunday(load, tmp_path):
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    sunday = today - timedelta(days=today.isoweekday())
+    days = [sunday - timedelta(days=n) for n in (14, 1, 0)]
+    (tmp_path / "first_hour").write_text(f"{days[0]:%Y-%m-%dT%H}\n")
+    delivering = _Delivering(partial(load, FOOTFALL_HOME=str(tmp_path)), tmp_path)
+    with duckdb.connect(tmp_path / "warehouse.duckdb") as connection:
+        for day in days:
+            hours = [(day + n * HOUR,) for n in range(24)]
+            connection.executemany("INSERT INTO ingest.hours (received_hour) VALUES (?)", hours)
+            connection.execute("INSERT INTO main.daily_metrics VALUES ('demo', 'shop', ?, 7)", [day])
+    bucket = LocalStore(tmp_path / "buckets" / "demo")
+
+    def revisions(delivered):
+        with dg.DagsterInstance.ephemeral() as instance:
+            assert delivering.run(instance, "daily-metrics", f"{delivered:%Y-%m-%d}").success
+        folder = f"daily-metrics/dt={days[0]:%Y-%m-%d}/"
+        return sum(each.key.endswith("/_manifest.json") for each in bucket.list(folder))
+
+    assert revisions(days[0]) == 1
+    with duckdb.connect(tmp_path / "warehouse.duckdb") as connection:
+        connection.execute("UPDATE main.daily_metrics SET visitors = 8 WHERE date = ?", [days[0]])
+
+    assert [revisions(day) for day in days[1:]] == [1, 2]
 
 
 def test_every_asset_and_job_says_what_to_do_when_it_is_red(load, graph):

@@ -98,15 +98,6 @@ def test_a_file_beyond_what_a_look_may_read_is_compared_by_size(delivered):
     assert _look(delivered, read_bytes=10).wrong == (f"{file}: has {size} bytes, {size - 4} were delivered",)
 
 
-def test_a_newer_revision_is_what_counts(delivered):
-    manifest, _ = _keys(delivered, 14)
-    add_event(delivered.connection, "event-0002")
-    assert delivered.deliver().revision == 2
-    del delivered.destination.objects[manifest]
-
-    assert _look(delivered) == Presence(periods=6, read=3, wrong=())
-
-
 def test_every_old_period_is_read_whole_in_its_turn(delivered):
     objects = delivered.destination.objects
     _, old = _keys(delivered, 9)
@@ -117,3 +108,14 @@ def test_every_old_period_is_read_whole_in_its_turn(delivered):
 
     assert sorted(each.wrong for each in looks) == [(), (), (f"{old}: other bytes than were delivered",)]
     assert {each.read for each in looks} == {4}
+
+
+@pytest.mark.parametrize("recent", [3, 0])
+def test_a_revision_that_another_took_the_place_of_is_missed_like_any_other(delivered, recent):
+    add_event(delivered.connection, "event-late", hour=HOUR)
+    delivered.deliver(HOUR)
+    assert _look(delivered, recent=recent) == Presence(periods=6, read=recent, wrong=())
+    manifest = MANIFEST.format(1)
+    del delivered.destination.objects[manifest]
+
+    assert _look(delivered, recent=recent).wrong == (f"{manifest}: is missing",)

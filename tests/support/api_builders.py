@@ -3,6 +3,7 @@
 import http.client
 import json
 import threading
+from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -245,9 +246,9 @@ def results(reply: Reply) -> list[tuple[tuple[Any, ...], tuple[Any, ...]]]:
 
 
 class Api:
-    """A served API. `role`: whose key a request carries, unless told."""
+    """A served API. `role`: whose key a request carries, unless told. `made`: settings → the installation."""
 
-    def __init__(self, folder, **settings: str) -> None:
+    def __init__(self, folder, made: Callable[[Settings], Any] | None = None, **settings: str) -> None:
         self.folder = folder
         self._warehouses: dict[str, duckdb.DuckDBPyConnection] = {}
         (folder / "clients").mkdir(parents=True)
@@ -266,7 +267,7 @@ class Api:
         self.settings.home.mkdir(exist_ok=True)
         put_operator_key(self.settings.home, key_of(api_key("operator", "admin")))
         self.lake = LocalStore(folder / "home" / "lake")
-        self.installation = FakeInstallation()
+        self.installation: Any = made(self.settings) if made else FakeInstallation()
         self.service = Service(self.settings, self.lake, self.installation, now=lambda: self.now)
         self.now = NOW
         self.app = build_app(self.service)
@@ -337,9 +338,9 @@ class Api:
 
 
 @contextmanager
-def served(folder, **settings: str):
+def served(folder, made: Callable[[Settings], Any] | None = None, **settings: str):
     """The API on a free port of this machine."""
-    api = Api(folder, **settings)
+    api = Api(folder, made, **settings)
     config = uvicorn.Config(api.app, host="127.0.0.1", port=0, log_config=None, access_log=False)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)

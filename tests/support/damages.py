@@ -152,6 +152,14 @@ DAMAGES = {
     ),
     "all but the data deleted": (lambda b, _: drop(b, "_log/"), "_log/checkpoint: there is no log"),
     "_latest rolled back": (put_back_pointer, "events/_latest.json: points to"),
+    "_latest says another export": (
+        lambda b, _: b.put("events/_latest.json", b.get("events/_latest.json").replace(b'"events"', b'"x"')),
+        "events/_latest.json: says other things than a pointer of events",
+    ),
+    "_latest says more": (
+        lambda b, _: b.put("events/_latest.json", b.get("events/_latest.json").replace(b"{", b'{"go": "x",')),
+        "events/_latest.json: says other things than a pointer of events",
+    ),
     "_latest deleted": (
         lambda b, _: drop(b, "events/_latest.json"),
         "events/_latest.json: is missing, the pointer",

@@ -39,10 +39,11 @@ def _specs(ordered: list[tuple[Client, Export]]) -> list[dg.AssetCheckSpec]:
             NAME,
             asset=asset_key(client.client_id, export.name),
             description=(
-                "Each bucket has the newest revision of every period: manifest and files of the newest "
-                f"{RECENT} periods byte by byte, of older ones by name and size, {IN_TURN} of them each day "
-                "byte by byte; and the pointer. With a client's first export schemas, keys, pages and the "
-                "log are looked at. What is missing is sent again with `footfall deliveries replay --client "
+                "Each bucket has every revision of every period: manifest and files of the newest "
+                f"{RECENT} periods byte by byte, of all others and of older revisions by name and size, "
+                f"{IN_TURN} of them each day byte by byte; and the pointer. With a client's first export "
+                "schemas, keys, pages, the log and exports that are ordered no more are looked at. What is "
+                "missing is sent again with `footfall deliveries replay --client "
                 f"{client.client_id} --export {export.name}`; what was changed of the deliveries stays as "
                 "it is until a person moves it."
             ),
@@ -70,7 +71,7 @@ def _checks(ordered: list[tuple[Client, Export]]) -> dg.AssetChecksDefinition:
             else:
                 look_at = _Look(client, registry, destinations, state, ledger)
                 beside = look_at.beside() if export == first[client.client_id] else {}
-                yield _result(key, look_at.deliveries(export), beside)
+                yield _result(key, look_at.deliveries(export.name), beside)
         ledger.close()
 
     return look_into_buckets
@@ -91,11 +92,11 @@ class _Look:
         self._ledger = ledger
         self._today = datetime.now(UTC).date()
 
-    def deliveries(self, export: Export) -> Found:
+    def deliveries(self, export: str) -> Found:
         """Place → what it holds of an export, or why nobody can say."""
         found: dict[str, Presence | str] = {}
         for name, place in self._places.items():
-            held = self._ledger.held(self._client.client_id, export.name, name)
+            held = self._ledger.held(self._client.client_id, export, name)
             if not held:
                 continue
             try:
@@ -104,9 +105,9 @@ class _Look:
                 found[name] = str(error)
         return found
 
-    def _presence(self, place: Place, export: Export, held: list[Held]) -> Presence:
+    def _presence(self, place: Place, export: str, held: list[Held]) -> Presence:
         def row_of(each: Held) -> LedgerRow:
-            identity = self._client.client_id, export.name, text_of(each.period_start), each.revision
+            identity = self._client.client_id, export, text_of(each.period_start), each.revision
             return self._ledger.row(identity)
 
         store = place.store()
@@ -114,11 +115,13 @@ class _Look:
         found = look(store, held, row_of, self._today, gone=gone)
         if place.is_backup:
             return found
-        line = astray(store, export, row_of(held[0]), self._own_keys)
+        line = astray(store, row_of(held[0]), self._own_keys)
         return replace(found, wrong=(*found.wrong, line)) if line else found
 
     def beside(self) -> dict[str, list[str] | str]:
-        """Place → what is wrong beside the deliveries, or why nobody can say."""
+        """Place → what is wrong beside the deliveries and of exports that are ordered no more, or why nobody
+        can say.
+        """
         found: dict[str, list[str] | str] = {}
         for name, place in self._places.items():
             try:
@@ -126,6 +129,12 @@ class _Look:
                 found[name] = list(look_beside(place.store(), book, self._own_keys, self._today))
             except FootfallError as error:
                 found[name] = str(error)
+        for _, export in sorted(self._ledger.exports(self._client.client_id)):
+            if self._client.export(export) is None:
+                for name, what in self.deliveries(export).items():
+                    lines = found[name]
+                    if isinstance(what, Presence) and isinstance(lines, list):
+                        lines += what.wrong
         return found
 
 
