@@ -167,7 +167,7 @@ def house_of(settings: Settings, edge: Callable[[str], None] = lambda _: None) -
         prepared=functools.partial(prepare, settings.home),
         published_days=settings.published_days,
         cache_of=settings.cache_of,
-        forget_backups=functools.partial(forget_backups, settings),
+        forget_backups=functools.partial(forget_backups, settings, at.registry),
         version=importlib.metadata.version("footfall"),
         edge=edge,
     )

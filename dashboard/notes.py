@@ -83,7 +83,7 @@ def _note(desk: Desk, act: str, subject: str) -> None:
 
 def _of_the_client(desk: Desk) -> list[tuple[str, str]]:
     zone = zones.zone(desk.zone)
-    ledger = desk.get("/v1/deliveries", limit=1000)["deliveries"]
+    ledger = desk.fresh("/v1/deliveries", limit=1000)["deliveries"]
     restated = [
         (
             str(shown.local(row["committed_at"], zone)),
@@ -95,7 +95,7 @@ def _of_the_client(desk: Desk) -> list[tuple[str, str]]:
     declared = {domain for site in desk.client.sites for domain in site.domains}
     domains = [
         (str(shown.local(row["first_seen_hour"], zone)), say("n_domain", domain=row["domain"]))
-        for row in desk.get("/v1/domains")["domains"]
+        for row in desk.fresh("/v1/domains")["domains"]
         if row["domain"] not in declared
     ]
     return [*restated, *domains]

@@ -283,7 +283,7 @@ def behind(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, name: s
 
 def draw(chart: charts.Chart, *, key: str, text: str, **how: Any) -> Any:
     """A chart, with what it shows in words for who does not see it."""
-    return st.altair_chart(chart.properties(description=text), key=key, width="stretch", **how)
+    return st.vega_lite_chart(spec={**chart, "description": text}, key=key, width="stretch", **how)
 
 
 def choice(desk: Desk, panel: str, lists: Sequence[str], names: Callable[[str], str]) -> str:

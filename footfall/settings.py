@@ -335,7 +335,9 @@ class Settings(BaseSettings):
     dashboard_oidc_client: Text = setting(
         "FOOTFALL_DASHBOARD_OIDC_CLIENT", "", "id of the dashboard at that provider"
     )
-    dashboard_oidc_secret: Text = setting("FOOTFALL_DASHBOARD_OIDC_SECRET", "", "its secret there")
+    dashboard_oidc_secret: Text = setting(
+        "FOOTFALL_DASHBOARD_OIDC_SECRET", "", "its secret there, or where this is kept", is_secret=True
+    )
     metrics_port: Whole = setting(
         "FOOTFALL_METRICS_PORT",
         0,

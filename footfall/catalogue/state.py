@@ -28,6 +28,7 @@ class Keep(Enum):
 
     BACKUP = "`footfall backup`"
     LAKE = "with the lake; `footfall backup --lake`"
+    HOURS = "of hours whose raw lines have expired: with the lake; `footfall backup --lake`"
     AGAIN = "no: made again"
     HISTORY = "no: history only"
     NEVER = "never"
@@ -439,7 +440,7 @@ LAKE: tuple[Place, ...] = (
         "events",
         "kept and duplicate events, an hour each, Parquet; the only copy of their columns",
         "ingest",
-        Keep.AGAIN,
+        Keep.HOURS,
         Kind.FOLDER,
         again="each hour's run",
         is_personal=True,
@@ -449,7 +450,7 @@ LAKE: tuple[Place, ...] = (
         "quarantine",
         "what could become no event, an hour each, Parquet",
         "ingest",
-        Keep.AGAIN,
+        Keep.HOURS,
         Kind.FOLDER,
         again="each hour's run",
         is_personal=True,

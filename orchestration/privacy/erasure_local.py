@@ -116,46 +116,38 @@ def clean_databases(home: Path, needles: Needles) -> dict[str, int]:
         path = home / place.name
         if place.kind is not Kind.SQLITE or place.name == NAME or not path.exists():
             continue
-        beside = [path, *(path.with_name(path.name + end) for end in ("-wal", "-journal"))]
-        if not any(needles.are_in_file(each) for each in beside if each.exists()):
-            continue
-        cells = _clean_database(path, needles)
-        done[place.name] = cells
+        if cells := _clean_database(path, needles):
+            done[place.name] = cells
     return done
 
 
 def _clean_database(path: Path, needles: Needles) -> int:
-    cells = 0
-    wal = path.with_name(f"{path.name}-wal")
-    data = path.read_bytes() + (wal.read_bytes() if wal.exists() else b"")
-    texts = [each for each in sorted(needles.cells, key=len, reverse=True) if len(each) >= SHORTEST]
-    texts = [each for each in texts if each.encode() in data]
+    """By cells and not by the file's bytes: a long text lies there in pieces. Returns the changed ones."""
+    beside = [path, *(path.with_name(path.name + end) for end in ("-wal", "-journal"))]
     with closing(sqlite3.connect(path, timeout=60)) as connection:
-        connection.execute("PRAGMA secure_delete = ON")
-        tables = connection.execute(
-            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
-        ).fetchall()
-        for (table,) in tables:
-            columns = [row[1] for row in connection.execute("SELECT * FROM pragma_table_info(?)", (table,))]
-            cells += sum(_clean_column(connection, table, each, texts) for each in columns)
-        connection.commit()
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        connection.execute("VACUUM")
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    return cells
-
-
-def _clean_column(connection: sqlite3.Connection, table: str, column: str, texts: list[str]) -> int:
-    place, of = (f'"{each.replace(chr(34), chr(34) * 2)}"' for each in (column, table))
-    cells = 0
-    for each in texts:
-        done = connection.execute(
-            f"UPDATE OR REPLACE {of} SET {place} = replace({place}, ?, ?) "
-            f"WHERE typeof({place}) = 'text' AND instr({place}, ?) > 0",
-            (each, GONE, each),
+        connection.create_function(
+            "cleaned", 1, lambda cell: needles.replaced(cell, GONE), deterministic=True
         )
-        cells += done.rowcount
+        connection.execute("PRAGMA secure_delete = ON")
+        columns = connection.execute(
+            "SELECT m.name, c.name FROM sqlite_master AS m, pragma_table_info(m.name) AS c "
+            "WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%' AND m.sql NOT LIKE 'CREATE VIRTUAL%'"
+        ).fetchall()
+        cells = sum(_clean_column(connection, table, column) for table, column in columns)
+        connection.commit()
+        if cells or any(needles.are_in_file(each) for each in beside):
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            connection.execute("VACUUM")
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return cells
+
+
+def _clean_column(connection: sqlite3.Connection, table: str, column: str) -> int:
+    place, of = (f'"{each.replace(chr(34), chr(34) * 2)}"' for each in (column, table))
+    return connection.execute(
+        f"UPDATE OR REPLACE {of} SET {place} = cleaned({place}) "
+        f"WHERE typeof({place}) = 'text' AND length({place}) >= {SHORTEST} AND cleaned({place}) <> {place}"
+    ).rowcount
 
 
 def recent(now: datetime, hours: int) -> list[datetime]:

@@ -164,10 +164,11 @@ def _delivered(work: Work) -> list[str]:
     final = {each.key: each for each in before if not _has_none_newer(each)}
     if len(final) < len(before) and (left := _deliver(work)):  # its export may be ordered again
         return left
-    if "files" not in facts or len(final) < len(before):
+    if "files" not in facts or len(final) < len(before) or facts.get("damaged"):
         with house.warehouse.connect() as connection:
             horizons = horizons_of(connection, client.client_id)
         rows = delivered.rows_to_search(house.ledger, client, work.person.first, horizons)
+        damaged = list[str]()
         found = delivered.find_files(
             house.ledger,
             client,
@@ -176,11 +177,13 @@ def _delivered(work: Work) -> list[str]:
             work.needles,
             lambda row: _is_gone(client, horizons, row),
             _kept(work),
+            damaged.append,
         )
         known = final | {each.key: each for each in found}
         facts = {
             "files": [vars(each) for each in known.values()],
             "salt": facts.get("salt", secrets.token_hex(16)),
+            "damaged": damaged,
         }
         work.note("delivered", **facts)
         house.edge("found delivered")
@@ -193,6 +196,7 @@ def _delivered(work: Work) -> list[str]:
         for each in files
         if _has_none_newer(each)
     ]
+    left += facts.get("damaged", [])
     for place in places.values() if files else ():
         mine = _of_place(house.ledger, client, place.name, [*old, *(gone if place.is_backup else ())])
         still: list[str] = []
@@ -290,8 +294,7 @@ def _local(work: Work) -> list[str]:
 
 
 def _backups(work: Work) -> list[str]:
-    touched = {datetime.fromisoformat(each) for each in work.facts("raw").get("hours", [])}
-    return work.house.forget_backups(work.stones, sorted(touched))
+    return work.house.forget_backups(work.stones)
 
 
 #: Step → what does it, in order.

@@ -86,6 +86,8 @@ def retain(house: House, client_ids: Iterable[str] | None = None, *, is_dry: boo
         found, troubles = expire_files(house, client, states[client.client_id])
         removed[client.client_id] += found
         waiting[client.client_id] = troubles
+    # A backup that is away is tried again each day; the ledger of the lake says nothing of it.
+    away = house.bring_backups() if of_rule else []
     done = []
     with _open(house) as (connection, folder):
         look = _look(house, connection, folder, states)
@@ -100,7 +102,7 @@ def retain(house: House, client_ids: Iterable[str] | None = None, *, is_dry: boo
                     client.client_id,
                     dict(state.horizons),
                     tuple(went),
-                    tuple(left),
+                    (*left, *away),
                     dict(plans[client.client_id].blocked),
                 )
             )

@@ -193,15 +193,13 @@ def test_a_figure_is_chosen_by_its_card_and_the_chart_dots_what_may_change(dashb
     test = dashboard.look()
     test.button(key="w_card_bounce_rate").click().run()
 
-    values = [value for value in values_of(test) if "part" in value]
+    values = [value for value in values_of(test) if "provisional" in value]
+    dotted = {value["date"][:10] for value in values if value["provisional"] is not None}
+    whole = {value["date"][:10] for value in values if value["final"] is not None}
     assert test.query_params["measure"] in ("bounce_rate", ["bounce_rate"])
-    assert {
-        value["date"] for value in values if value["part"] == "provisional" and not value["is_final"]
-    } == {
-        "2026-11-19T00:00:00",
-        "2026-11-20T00:00:00",
-    }
-    assert all(value["is_final"] for value in values if value["part"] == "final")
+    assert dotted == {"2026-11-18", "2026-11-19", "2026-11-20"}
+    # They meet in the last day that is final.
+    assert dotted & whole == {"2026-11-18"}
 
 
 def test_freshness_and_late_events_are_always_said(dashboard):
@@ -211,7 +209,7 @@ def test_freshness_and_late_events_are_always_said(dashboard):
 
 
 def test_a_day_is_shown_by_its_hours_up_to_now(dashboard):
-    rows = [row for row in values_of(dashboard.look(period="day")) if "is_final" in row and "part" not in row]
+    rows = [row for row in values_of(dashboard.look(period="day")) if "is_final" in row]
 
     assert {row["date"] for row in rows} == {f"2026-11-20T{hour:02}:00:00" for hour in range(13)}
     visitors = {row["date"][11:13]: row["value"] for row in rows}

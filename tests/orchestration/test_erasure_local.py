@@ -12,6 +12,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import zstandard
 from support.client_files import client
 from support.erased_home import USER, Home
 from support.orchestration_builders import HOUR, event
@@ -99,6 +100,31 @@ def test_texts_of_databases_lose_the_id_and_keep_the_rest(tmp_path):
     with closing(sqlite3.connect(path)) as database:
         rows = database.execute("SELECT * FROM said ORDER BY 1").fetchall()
     assert rows == [(1, f"about {GONE}, again"), (2, "about others")]
+
+
+def test_an_id_is_taken_out_of_a_text_that_a_database_keeps_in_pieces(tmp_path):
+    with closing(sqlite3.connect(tmp_path / "access.sqlite")) as database, database:
+        database.execute("CREATE TABLE answers (said TEXT)")
+        rows = [("." * length + " anna-4711 " + "." * 9000,) for length in range(4050, 4110)]
+        database.executemany("INSERT INTO answers VALUES (?)", rows)
+
+    assert clean_databases(tmp_path, Needles(["anna-4711"])) == {"access.sqlite": len(rows)}
+
+    with closing(sqlite3.connect(tmp_path / "access.sqlite")) as database:
+        assert database.execute("SELECT count(*) FROM answers WHERE said LIKE '%4711%'").fetchone() == (0,)
+
+
+PIECE = 1 << 20
+
+
+@pytest.mark.parametrize("before", [PIECE - n for n in range(12)])
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, zstandard.ZstdCompressor().compress])
+def test_a_text_is_found_where_two_pieces_of_a_large_file_meet_and_a_part_of_a_word_is_not(before, pack):
+    data = pack(b"." * before + b"anna-4711." + b"." * PIECE)
+    assert [Needles([each]).are_in(data) for each in ("anna-4711", "nna-4711", "4711.", "anna-471")] == [
+        *(True, False, False, False)
+    ]
+    assert Needles(["a-4711."]).are_in(data)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """A small published state with a little of everything, and the dashboard over it: in process, on a socket."""
 
+import json
 import random
 import threading
 import time
@@ -14,6 +15,7 @@ from streamlit.testing.v1 import AppTest
 from support.api_builders import Api, a_delivery, a_domain, an_alert
 from support.mart_rows import reports_of
 
+from dashboard.answers import Answers
 from dashboard.app import HERE, build_app
 from dashboard.doors import Door
 from dashboard.house import House, open_house
@@ -207,6 +209,7 @@ class Dashboard:
         # Months in one file each: a file a day is for others to test.
         self.api.terms = Terms(single_days=1, grace=timedelta(hours=2))
         self.service = self.api.service
+        self.answers = Answers()
         self._seen: dict[str, AppTest] = {}
         self.door = Door("open")
         self.secret = share_secret(self.api.settings)
@@ -236,7 +239,7 @@ class Dashboard:
 
     def open(self) -> None:
         """Let this be what pages of this process show."""
-        open_house(House(self.service, self.secret, lambda: self.door))
+        open_house(House(self.service, self.secret, lambda: self.door, self.answers))
 
     def share(self, *pages: str, client="one", site="shop", days=30) -> str:
         """A share link's token."""
@@ -271,6 +274,7 @@ class Dashboard:
         return self._seen[page]
 
     def close(self) -> None:
+        self.answers.close()
         self.service.close()
 
 
@@ -307,10 +311,22 @@ def texts(test: AppTest) -> str:
 
 def values_of(test: AppTest) -> list[dict]:
     """Every row of data that the charts of a page draw."""
+    found = []
+    for chart in test.get("vega_lite_chart"):
+        if chart.proto.data.data:
+            found += pa.ipc.open_stream(chart.proto.data.data).read_all().to_pylist()
+        found += _inside(json.loads(chart.proto.spec))
+    return found
 
-    protos = [chart.proto for chart in test.get("vega_lite_chart")]
-    data = [dataset.data.data for proto in protos for dataset in proto.datasets]
-    return [row for each in data for row in pa.ipc.open_stream(each).read_all().to_pylist()]
+
+def _inside(spec) -> list[dict]:
+    """Rows that stand in a document of Vega-Lite."""
+    if isinstance(spec, list):
+        return [row for each in spec for row in _inside(each)]
+    if not isinstance(spec, dict):
+        return []
+    values = spec.get("values")
+    return list(values) if isinstance(values, list) else _inside(list(spec.values()))
 
 
 @contextmanager

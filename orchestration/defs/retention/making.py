@@ -25,6 +25,7 @@ from orchestration.resources.destinations import Destinations
 from orchestration.resources.lake import Lake
 from orchestration.resources.state import State
 from orchestration.resources.warehouse import Warehouse
+from orchestration.retention.copies import bring_backups
 from orchestration.retention.house import House
 
 
@@ -97,4 +98,5 @@ def house_of(
         lambda: in_force(settings.home, store),
         by,
         say,
+        lambda: bring_backups(settings, store, registry, desk.own_keys, in_force(settings.home, store)),
     )
