@@ -56,7 +56,7 @@ QUICK: dict[str, dict[str, Any]] = {
     "sources": {"objects": 8, "repeats": 1},
     "ingest": {"events": 50_000, "objects": 5, "repeats": 1, "hours": 3},
     "delivery": {"rows": 50_000, "repeats": 1, "clients": 20},
-    "verify": {"periods": 1_500, "repeats": 1},
+    "verify": {"periods": 1_000, "repeats": 1},
     "hour": {"repeats": 1},
     "models": {"events": 100_000, "histories": (100_000, 300_000), "repeats": 1},
     "published": {"events": 10_000, "histories": (100_000, 300_000)},

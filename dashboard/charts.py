@@ -28,6 +28,8 @@ STATES = {
 MOST_DAY_TICKS = 31
 #: ISO code of a place → what the map finds it by.
 SELECTED = "country"
+#: Of names that have no colour of their own.
+_COLOURS: Chart = {"range": ["#3b5bdb", "#f59f00", "#e03131", "#868e96", "#2f9e44", "#9c36b5"]}
 #: What an axis of time does with labels that would touch.
 _APART: Chart = {"labelOverlap": "greedy", "labelSeparation": 12, "grid": False}
 
@@ -297,19 +299,42 @@ def legend(words: Mapping[str, str]) -> str:
     )
 
 
-def stacked(rows: Sequence[Mapping[str, Any]], days: Days, *, height: int = 220) -> Chart:
-    """Bars by day, one part above the other, over all of these days. `rows`: date, name, value."""
+def lines(rows: Sequence[Mapping[str, Any]], days: Days, metric: str, *, height: int = 220) -> Chart:
+    """A line by day for each name, over all of these days. `rows`: date, name, value, shown."""
+    colour = _of(
+        "name", "nominal", title=None, sort=None, legend={"orient": "bottom", "columns": 2}, scale=_COLOURS
+    )
+    encoding = {
+        "x": _days(days),
+        "y": _of("value", "quantitative", title=None, axis={"format": _numbers(metric), "tickCount": 4}),
+        "color": colour,
+        "tooltip": [
+            _tip("date", say("date"), "temporal", format=_day_format()),
+            _tip("name", " "),
+            _tip("shown", title_of(metric)),
+        ],
+    }
+    values = _data([{**row, "date": in_charts(row["date"])} for row in rows])
+    return {"height": height, "data": values, **_mark("line", encoding, point={"size": 38})}
+
+
+def _days(days: Days) -> Chart:
+    """The channel of the days of a range, all of them."""
     after = days[1] + timedelta(days=1)
     ends = [{"year": each.year, "month": each.month, "date": each.day} for each in (days[0], after)]
     axis: Chart = {"format": _day_format(), **_APART}
     if (after - days[0]).days <= MOST_DAY_TICKS:
         axis["tickCount"] = "day"
-    colours = {"range": ["#3b5bdb", "#f59f00", "#e03131", "#868e96", "#2f9e44", "#9c36b5"]}
+    return _of("date", "temporal", title=None, timeUnit="yearmonthdate", scale={"domain": ends}, axis=axis)
+
+
+def stacked(rows: Sequence[Mapping[str, Any]], days: Days, *, height: int = 220) -> Chart:
+    """Bars by day, one part above the other, over all of these days. `rows`: date, name, value."""
     sums = {"aggregate": "sum"}
     encoding = {
-        "x": _of("date", "temporal", title=None, timeUnit="yearmonthdate", scale={"domain": ends}, axis=axis),
+        "x": _days(days),
         "y": _of("value", "quantitative", title=None, axis={"format": "~s", "tickCount": 4}, **sums),
-        "color": _of("name", "nominal", title=None, sort=None, legend={"orient": "bottom"}, scale=colours),
+        "color": _of("name", "nominal", title=None, sort=None, legend={"orient": "bottom"}, scale=_COLOURS),
         "tooltip": [
             _tip("date", say("date"), "temporal", format=_day_format()),
             _tip("name", " "),

@@ -392,7 +392,7 @@ def test_an_erasure_ends_once_the_export_is_ordered_again_whose_newest_file_held
 
     assert "is its export ordered no more?" in left
     assert len(metrics) == 2
-    assert all(f"{path.as_uri()}: holds other bytes than were delivered" in left for path in metrics)
+    assert all(f"{path}: holds other bytes than were delivered" in left for path in metrics)
     for path in metrics:
         path.write_bytes(delivered)
     file.write_text(ordered)

@@ -124,6 +124,10 @@ def test_a_host_below_a_listed_one_is_its_owners_unless_it_is_no_search(authorit
         # What somebody registered has no form.
         ("www.dailymail.co.uk", "other"),
         ("pay.co.uk", "other"),
+        ("gate.qwpayments.example", "payment"),
+        ("www.qwpay.co.uk", "payment"),
+        ("chat.qwjkz.ai", "ai_assistant"),
+        ("payback.example", "other"),
         ("login.example", "other"),
         ("pay-per-click.blog.example", "other"),
         ("accountsdaily.news.example", "other"),

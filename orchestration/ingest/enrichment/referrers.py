@@ -9,7 +9,7 @@ import csv
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import idna
@@ -31,12 +31,15 @@ _MAILED = re.compile(r"^[\w-]+\.(?:e?mail|mg|em|newsletter|news-?mail)\.|^(?!voi
 #: Where pages have their visitors pay, or sign in: nobody comes from there, whosever it is.
 _PAYING = re.compile(
     r"^(?:[\w-]+\.)?(?:e?pay|pay-?page|e?-?payments?|pagos?|pagamentos?|paiements?|zahlung|betaling|platba|oplata|checkout|"
-    r"hpp|ipg|epg|acs\d*|3d-?s(?:ecure)?2?|secure-?pay(?:ments?)?|tpeweb|webpay)\d*(?:-(?:live|test|prod|secure|eu|us)\w*)?\."
+    r"hpp|ipg|epg|acs\d*|3d-?s(?:ecure)?2?|secure-?pay(?:ments?)?|tpeweb|webpay\w*|mpi|pos|cashier|payment-?page)\d*(?:-(?:live|test|prod|secure|eu|us)\w*)?\."
 )
+_PAYS = re.compile(r"^[a-z0-9-]+pay(?:ments?)?\.")
 _SIGNING_IN = re.compile(
-    r"^(?:[\w-]+\.)?(?:log-?[io]n|sign-?[io]n|sso|o?auth[n\d]*|openid|oidc|adfs|sts|saml|idp|accounts?|passport|"
+    r"^(?:[\w-]+\.)?(?:log-?[io]n|sign-?[io]n|sso|o?auth[n\d]*|openid|oidc|adfs|saml|idp|accounts?|passport|"
     r"shibboleth|keycloak)\d*\."
 )
+#: An assistant under the name of its maker.
+_ASSISTANT = re.compile(r"^(?:chat|ask|assistant|copilot)\.[^.]+\.(?:ai|chat)$")
 #: Pages of search engines and portals for searching.
 _SEARCH = re.compile(
     r"^(?:(?:web|image|meta)?search|suche?|recherche|ricerca|busca(?:dor|r)?|b[uú]squeda|szukaj|zoek(?:en)?|s[oö]k|"
@@ -136,7 +139,7 @@ def _named(host: str, plain: str) -> tuple[str, str] | None:
     if own:
         return own
     # A form says nothing of a name that somebody registered: dailymail.co.uk is a newspaper's.
-    is_below = not is_everybodys("*." + plain.partition(".")[2])
+    is_below = plain != _registered(plain)
     if plain.startswith("deref-") or (is_below and (_MAIL.match(plain) or _MAILED.match(plain))):
         above = next((known.exact[p] for p in _parents(plain) if p in known.exact), None)
         return above if above and above[1] == "email" else (plain, "email")
@@ -150,8 +153,17 @@ def _named(host: str, plain: str) -> tuple[str, str] | None:
     package = _PACKAGE.match(host)
     if package and f"{package[2]}.{package[1]}" in known.exact:
         return known.exact[f"{package[2]}.{package[1]}"]
-    forms = (("search", _SEARCH), ("ads", _ADS), ("social", _SOCIAL)) if is_below else (("social", _SOCIAL),)
+    if _PAYS.match(_registered(plain)):
+        return plain, "payment"
+    below = (("ai_assistant", _ASSISTANT), ("search", _SEARCH), ("ads", _ADS)) if is_below else ()
+    forms = (*below, ("social", _SOCIAL))
     return next(((plain, category) for category, form in forms if form.search(plain)), None)
+
+
+@lru_cache(maxsize=4096)
+def _registered(host: str) -> str:
+    """The part of a host that somebody registered; all of it where nobody can have."""
+    return next((p for p in _parents(host) if is_everybodys("*." + p.partition(".")[2])), host)
 
 
 def _of_parents(plain: str) -> tuple[str, str] | None:
