@@ -1,6 +1,6 @@
 # Five verbs and a few more. Each sets up what it needs; nothing but git, make and Python 3.11-3.13 is assumed.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check proof bench docs generate pixel clean build up logs down
+.PHONY: help setup demo test check proof bench bench-quick docs generate pixel clean build up logs down
 
 PYTHON ?= python3
 UV_VERSION := 0.13.8
@@ -11,7 +11,7 @@ RUN := $(VENV)/bin
 
 help:
 	@echo "make demo     two days of traffic to verified files, then serve it (SERVE=0: exit after the summary)"
-	@echo "make test     every test (make check: lint and types, make proof: the long proofs, make bench)"
+	@echo "make test     every test (make check: lint and types, make proof: the long proofs, make bench, make bench-quick)"
 	@echo "make docs     the dbt docs with lineage, one file: dbt_project/target/static_index.html"
 	@echo "make build    the container image; make up, make logs, make down: deploy/compose.yaml (docs/deployment.md)"
 	@echo "make pixel    build pixel/dist (needs node and npm)"
@@ -51,6 +51,11 @@ proof: setup
 bench: setup
 	-@$(UV) sync --frozen --quiet --group bench --no-python-downloads
 	@$(RUN)/python bench/run.py
+
+# The same with less of everything, in some five minutes: what broke, and not how fast it is.
+bench-quick: setup
+	-@$(UV) sync --frozen --quiet --group bench --no-python-downloads
+	@$(RUN)/python bench/run.py --quick
 
 docs: setup
 	@$(RUN)/python -m orchestration.modelling.docs

@@ -206,6 +206,10 @@ class Finality:
 
 def finality(tables: Reading, site_id: str, days: Days) -> Finality:
     """What the daily figures say of their days."""
+    return tables.once(("finality", site_id, days), lambda: _finality(tables, site_id, days))
+
+
+def _finality(tables: Reading, site_id: str, days: Days) -> Finality:
     relation = tables.relation("daily_metrics", *days)
     with tables.database() as database:
         rows = run(
@@ -236,12 +240,16 @@ def meta_of(
 
 def first_day(tables: Reading, site_id: str, today: date) -> date:
     """The first day of a site that has figures; today where none has."""
+    return tables.once(("first day", site_id), lambda: _first_day(tables, site_id)) or today
+
+
+def _first_day(tables: Reading, site_id: str) -> date | None:
     relation = tables.relation("daily_metrics")
     with tables.database() as database:
         row = run(
             database, "SELECT min(date) FROM {relation} WHERE site_id = ?", [site_id], relation=relation
         ).fetchone()
-    return row[0] if row and row[0] else today
+    return row[0] if row else None
 
 
 def ordered(

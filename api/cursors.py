@@ -2,12 +2,8 @@
 
 import base64
 import binascii
-from collections.abc import Sequence
-from typing import TypeVar
 
 from api.problems import Problem
-
-T = TypeVar("T")
 
 
 def cursor_of(offset: int, state: str) -> str:
@@ -39,13 +35,6 @@ def key_cursor(key: str) -> str:
 def key_of(cursor: str) -> str:
     """The key that such a cursor names. Raises Problem where it is none."""
     return _text_of(cursor)
-
-
-def page(rows: Sequence[T], limit: int, cursor: str | None, state: str) -> tuple[list[T], str | None]:
-    """Rows from a cursor on, and the cursor of those behind them."""
-    start = offset_of(cursor, state)
-    end = start + limit
-    return list(rows[start:end]), cursor_of(end, state) if end < len(rows) else None
 
 
 def _text_of(cursor: str) -> str:

@@ -33,6 +33,13 @@ def operations(document: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[
             yield method.upper(), path, operation
 
 
+def _by_tag(document: Mapping[str, Any]) -> list[tuple[str, str, Mapping[str, Any]]]:
+    """The same with those of a tag together."""
+    found = list(operations(document))
+    tags = list(dict.fromkeys(operation["tags"][0] for *_, operation in found))
+    return sorted(found, key=lambda each: tags.index(each[2]["tags"][0]))
+
+
 def described(operation: Mapping[str, Any]) -> str:
     """What an operation says of itself, whole."""
     return " ".join(filter(None, [f"{operation['summary']}.", operation.get("description", "")]))
@@ -71,7 +78,7 @@ def markdown_of(document: Mapping[str, Any]) -> str:
     """Every route: who may ask, what it takes, an example."""
     found: list[str] = []
     tag = ""
-    for method, path, operation in operations(document):
+    for method, path, operation in _by_tag(document):
         if operation["tags"][0] != tag:
             tag = operation["tags"][0]
             found.append(f"### {tag}\n")
@@ -104,7 +111,7 @@ def page_of(document: Mapping[str, Any]) -> str:
         '<a href="/openapi.json">/openapi.json</a>.</p>',
     ]
     tag = ""
-    for method, path, operation in operations(document):
+    for method, path, operation in _by_tag(document):
         if operation["tags"][0] != tag:
             tag = operation["tags"][0]
             parts.append(f"<h2>{html.escape(tag)}</h2>")

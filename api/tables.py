@@ -7,12 +7,12 @@ answer is made of one Reading, so that all of it is of one snapshot.
 import hashlib
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import duckdb
 
@@ -29,11 +29,14 @@ from footfall.published.tables import Tables as OpenTables
 from footfall.sql import Sql, confine, joined, kind, name, open_database, run, sql
 from footfall.store import LocalStore, ObjectStore, StoreError
 
+T = TypeVar("T")
 #: Seconds for which a snapshot is believed to be current. Shorter: fresher by that; on S3 two requests a
 #: question.
 SNAPSHOT_SECONDS = 5.0
 #: Days back in which the newest hour of the lake is looked for before the API says that it knows none.
 LOOK_DAYS = 35
+#: What is remembered of a snapshot at most.
+MOST_KNOWN = 1000
 NAMES = frozenset(table.name for table in PUBLISHED)
 
 
@@ -73,6 +76,7 @@ class Tables:
         self._looked: dict[str, _Looked] = {}
         self._reached: tuple[float, datetime | None] = (0.0, None)
         self._answered: tuple[float, bool] = (0.0, True)
+        self._known: dict[str, tuple[object, dict[Hashable, Any]]] = {}
 
     def of(self, client_id: str) -> "Reading":
         """The tables of a client as they are now. Raises StoreError, FootfallError."""
@@ -122,6 +126,14 @@ class Tables:
             except (Expired, DamagedFile):
                 self._looked.pop(client_id, None)
                 raise Problem("unavailable", "the tables are being published anew") from None
+
+    def known(self, client_id: str, snapshot: Snapshot | None) -> dict[Hashable, Any]:
+        """What was found out of this snapshot, to be added to; an earlier one's is forgotten."""
+        which = (snapshot.number, snapshot.previous) if snapshot else None
+        found = self._known.get(client_id)
+        if found is None or found[0] != which or len(found[1]) >= MOST_KNOWN:
+            found = self._known[client_id] = (which, {})
+        return found[1]
 
     def newest_hour(self) -> datetime | None:
         """The end of the newest hour whose events are in the lake. Raises StoreError."""
@@ -243,6 +255,14 @@ class Reading:
         if self.snapshot is not None and self.snapshot.complete_through:
             return datetime.fromisoformat(self.snapshot.complete_through)
         return self.tables.newest_hour()
+
+    def once(self, what: Hashable, find: Callable[[], T]) -> T:
+        """What `find` gives, which the tables alone decide: once of each snapshot. Raises as it does."""
+        known = self.tables.known(self.client_id, self.snapshot)
+        if what not in known:
+            known[what] = find()
+        found: T = known[what]
+        return found
 
     def database(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
         """A cursor on the client's database. Raises Problem where a question is too big, or too slow."""

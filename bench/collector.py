@@ -19,13 +19,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bench import generator, peers
-from bench.measure import Row, alternate, cores, megabytes, rate, say
+from bench.measure import Aim, Row, alternate, cores, megabytes, rate, say
 from bench.traffic import CLIENT_FILE, EVENT_BYTES
 
 #: A generator busier than this was perhaps the slower of the two.
 SATURATED = 0.95
 #: Share of the peak at which the delay of answers is measured.
 USUAL_SHARE = 0.7
+#: Events in a request → events a second that are wanted of one core.
+WANTED = {1: 20_000, 10: 60_000}
 WHAT = {1: "single events", 10: "batches of ten events"}
 
 Shape = tuple[int, int]  # events in a request, connections
@@ -143,6 +145,7 @@ def _row(
 ) -> Row:
     ours, theirs = ([pair[side] for pair in pairs] for side in (0, 1))
     remark = reference.remark
+    middle = statistics.median(each["events_per_second"] for each in ours)
     busiest = max(each["generator_busy"] for each in (*ours, *theirs))
     if busiest > SATURATED:
         remark += f"; the generator was {busiest:.0%} busy, so the faster may be faster than this"
@@ -154,6 +157,7 @@ def _row(
         _figures(theirs, peer_memory),
         [a["events_per_second"] / b["events_per_second"] for a, b in pairs],
         remark,
+        Aim(middle, WANTED[batch], "events/s"),
     )
 
 
@@ -177,6 +181,7 @@ def _usual(own: peers.Peer, send: Callable[..., dict[str, float]], taken: "_Take
         f"p99 {peak['p99_ms']:.1f} ms",
         [usual["events_per_second"] / peak["events_per_second"]],
         "the collector itself at its peak; the ratio is the share of it that was reached",
+        Aim(usual["p99_ms"], 10, "ms p99", is_most=True),
     )
 
 

@@ -18,6 +18,29 @@ from typing import TypeVar
 
 
 @dataclass(frozen=True)
+class Aim:
+    """What a figure, which is `value`, ought to be: no less than `bound`, or no more (`is_most`)."""
+
+    value: float
+    bound: float
+    unit: str
+    is_most: bool = False
+
+    @property
+    def shown(self) -> str:
+        """≥ 20,000 events/s."""
+        bound = f"{self.bound:,.0f}" if self.bound >= 100 else f"{self.bound:g}"
+        return f"{'≤' if self.is_most else '≥'} {bound} {self.unit}"
+
+    @property
+    def verdict(self) -> str:
+        """Whether it is, or how far from it."""
+        if self.value <= self.bound if self.is_most else self.value >= self.bound:
+            return "reached"
+        return f"**missed by {abs(self.value - self.bound) / self.bound:.0%}**"
+
+
+@dataclass(frozen=True)
 class Row:
     """One line of the table. `ratios`: Footfall's speed ÷ the reference's, one a repetition; 1 is as fast."""
 
@@ -26,6 +49,7 @@ class Row:
     reference: str
     ratios: Sequence[float]
     remark: str
+    aim: Aim | None = None
 
 
 T = TypeVar("T")
@@ -51,8 +75,19 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - begun
 
 
-def timed_row(what: str, pairs: Sequence[tuple[float, float]], amount: int, unit: str, remark: str) -> Row:
-    """The row of a benchmark whose pairs are wall seconds for the same `amount`."""
+def timed_row(
+    what: str,
+    pairs: Sequence[tuple[float, float]],
+    amount: int,
+    unit: str,
+    remark: str,
+    *,
+    most: float | None = None,
+) -> Row:
+    """The row of a benchmark whose pairs are wall seconds for the same `amount`.
+
+    `most`: so many times as long as the reference it may take.
+    """
     ours, reference = (statistics.median(side) for side in zip(*pairs, strict=True))
     return Row(
         what,
@@ -60,7 +95,13 @@ def timed_row(what: str, pairs: Sequence[tuple[float, float]], amount: int, unit
         f"{rate(amount / reference)} {unit}/s ({reference:.2f} s)",
         [theirs / mine for mine, theirs in pairs],
         remark,
+        most and times_aim(pairs, most),
     )
+
+
+def times_aim(pairs: Sequence[tuple[float, float]], most: float) -> Aim:
+    """That it takes no more than so many times as long as the reference: the median of (ours, theirs)."""
+    return Aim(statistics.median(mine / theirs for mine, theirs in pairs), most, "× the reference", True)
 
 
 def rate(value: float) -> str:
@@ -70,16 +111,19 @@ def rate(value: float) -> str:
 
 
 def table(rows: Iterable[Row]) -> str:
-    """The rows as Markdown: medians, and of the ratio also its least and greatest."""
-    lines = [
-        "| Benchmark | Footfall | Reference | Ratio (from, to) | The reference, and what it leaves out |",
-        "|---|---|---|---|---|",
-    ]
+    """The rows as Markdown: medians, and of the ratio also its least and greatest. Then the references."""
+    lines = ["| Benchmark | Footfall | Aim | | Reference | Ratio (from, to) |", "|---|---|---|---|---|---|"]
+    remarks: dict[str, int] = {}
     for row in rows:
         spread = f"{min(row.ratios):.2f}, {max(row.ratios):.2f}"
         ratio = f"**{statistics.median(row.ratios):.2f}** ({spread})"
-        lines.append(f"| {row.what} | {row.ours} | {row.reference} | {ratio} | {row.remark} |")
-    return "\n".join(lines)
+        aim, verdict = (row.aim.shown, row.aim.verdict) if row.aim else ("", "")
+        number = remarks.setdefault(row.remark, len(remarks) + 1)
+        lines.append(
+            f"| {row.what} | {row.ours} | {aim} | {verdict} | {row.reference} ({number}) | {ratio} |"
+        )
+    references = [f"{number}. {remark}" for remark, number in remarks.items()]
+    return "\n".join([*lines, "", "The references, and what they leave out:", "", *references])
 
 
 def setting(folder: Path) -> str:

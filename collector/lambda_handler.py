@@ -31,6 +31,7 @@ from footfall import installed
 from footfall.address import networks
 from footfall.agent_keys import AgentKeys
 from footfall.allowed import Allowed
+from footfall.asn import NetworkFile
 from footfall.clients import load_registry
 from footfall.durable import open_lake
 from footfall.errors import FootfallError
@@ -121,7 +122,9 @@ class Function:
             log.error("client file set aside: %s", mistake)
         geo = GeoFile.of(settings.geoip, settings.home)
         trusted = networks(settings.trusted_proxies)
-        senders = Senders(trusted, settings.address_header, geo.place, AgentKeys(settings.agents).of)
+        asn = NetworkFile.of(settings.asn)
+        agents = AgentKeys(settings.agents)
+        senders = Senders(trusted, settings.address_header, geo.place, agents.of, asn.asn_class)
         self._loop = asyncio.new_event_loop()
         self._collector = Collector(
             spool=LakeAppends(lake, settings.collector_id),

@@ -35,6 +35,7 @@ class Sender(NamedTuple):
 
     address: str
     place: Place = NOWHERE
+    asn_class: str | None = None
 
 
 class Senders:
@@ -46,10 +47,12 @@ class Senders:
         header: str = ADDRESS_HEADERS[0],
         locate: Callable[[str], Place] | None = None,
         agent_key: KeyOf = lambda _agent, _key_id: None,
+        asn_class: Callable[[str], str | None] = lambda _address: None,
     ) -> None:
-        """`header` is the one that says the address; `locate` finds the place of an address, `agent_key` the
-        key of an agent that signs.
+        """`header` is the one that says the address; `locate` finds the place of an address, `asn_class` the
+        class of its network, `agent_key` the key of an agent that signs.
         """
+        self._asn_class = asn_class
         self._agent_key = agent_key
         self._trusted = trusted
         self._header = header.encode()
@@ -69,7 +72,7 @@ class Senders:
             address = client_address(peer, (), ()) if ":" in peer else peer
         if place is None:
             place = self._locate(address) if self._locate is not None else NOWHERE
-        return Sender(address, place)
+        return Sender(address, place, self._asn_class(address))
 
     def claim(self, request: Request, now: datetime) -> Claim | None:
         """What a request says of the agent that sent it."""
@@ -139,6 +142,7 @@ def receipt(
         dnt_policy=site.dnt_policy,
         links_consent=site.consent_link == "session",
         agent=claim.text if claim is not None else None,
+        asn_class=sender.asn_class,
     )
 
 

@@ -36,6 +36,7 @@ from footfall.access.register import note_uses
 from footfall.address import networks
 from footfall.agent_keys import AgentKeys
 from footfall.allowed import Allowed
+from footfall.asn import NetworkFile
 from footfall.durable import require_known_lake
 from footfall.errors import FootfallError
 from footfall.event import MAX_BODY_BYTES
@@ -85,7 +86,9 @@ def run(settings: Settings, *, number: int = 0, descriptor: int | None = None) -
     give_back_freed()
     geo = GeoFile.of(settings.geoip, settings.home)
     agents = AgentKeys(settings.agents)
-    senders = Senders(networks(settings.trusted_proxies), settings.address_header, geo.place, agents.of)
+    asn = NetworkFile.of(settings.asn)
+    trusted = networks(settings.trusted_proxies)
+    senders = Senders(trusted, settings.address_header, geo.place, agents.of, asn.asn_class)
     if not settings.clients.is_dir():
         raise FootfallError(
             f"the folder of client files {settings.clients} does not exist; set FOOTFALL_CLIENTS"
@@ -134,7 +137,7 @@ def run(settings: Settings, *, number: int = 0, descriptor: int | None = None) -
                         LakeWatch(lake, shipper, collector),
                         salts,
                         number,
-                        (geo.reload, agents.reload, partial(show_life, spool.folder)),
+                        (geo.reload, asn.reload, agents.reload, partial(show_life, spool.folder)),
                         clock,
                     )
                 )

@@ -1,6 +1,7 @@
 """The installation as the API sees it: what commands do with ledger, registry and alerts, as documents."""
 
 import json
+import threading
 import urllib.request
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -8,8 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from api.installation import Acting, Agent, Place, Refusal, Row
-from commands.erasure_status import start_resume, status
-from commands.privacy_work import holds_against
+from commands.erasure_status import holds_against, start_resume, status
 from commands.sample_data import send_sample
 from footfall.clients import Client, Export, Site, registry_of
 from footfall.errors import FootfallError
@@ -42,6 +42,8 @@ query($id: String!) { partitionBackfillOrError(backfillId: $id) {
 TAG = "footfall/client"
 #: Seconds that Dagster's server may take to answer.
 SECONDS = 30
+#: Requests that wait for Dagster's server at a time; the API has 40 threads, and its answers are for all.
+WAITING = 8
 #: What Dagster calls it → what we do. `done` where it ended without a fault.
 _STATES = {
     "REQUESTED": "running",
@@ -63,6 +65,7 @@ class HereInstallation:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._ledger = Ledger(settings.ledger)
+        self._waiting = threading.BoundedSemaphore(WAITING)
 
     def deliveries(
         self,
@@ -251,7 +254,15 @@ class HereInstallation:
         return [each for each in found if client_id in (None, each.alert.client_id)]
 
     def _ask(self, query: str, variables: Mapping[str, Any]) -> dict[str, Any]:
-        """One question to Dagster's server on this machine. Raises Refusal where it is away."""
+        """One question to Dagster's server on this machine. Raises Refusal where it is away, or very slow."""
+        if not self._waiting.acquire(blocking=False):
+            raise Refusal("unavailable", f"Dagster is slow: {WAITING} requests wait for it already")
+        try:
+            return self._answer(query, variables)
+        finally:
+            self._waiting.release()
+
+    def _answer(self, query: str, variables: Mapping[str, Any]) -> dict[str, Any]:
         request = urllib.request.Request(
             f"{self._settings.dagster_url}/graphql",
             json.dumps({"query": query, "variables": variables}).encode(),

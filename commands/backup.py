@@ -13,7 +13,8 @@ from typing import Any
 
 import click
 
-from commands.forgetting import put_hashes, remember
+from commands.forgetting import put_hashes
+from commands.ledger_work import known_owners
 from commands.state import with_state
 from footfall.catalogue.state import HOME, LAKE, Keep, Kind, Place, is_passing
 from footfall.clients import registry_of
@@ -21,12 +22,13 @@ from footfall.durable import BrokenState, found_versions, open_lake
 from footfall.errors import FootfallError
 from footfall.keys import digest_in
 from footfall.locations import folder, location
-from footfall.retention.records import read_states
 from footfall.settings import Settings
 from footfall.signatures import load_signer, own_keys
-from footfall.snapshots import CLIENTS, ROUTES, Writer, require_private, stores
+from footfall.snapshots import CLIENTS, ROUTES, Writer, remember, require_private, stores
 from footfall.snapshots import HOME as OF_HOME
-from footfall.store import ObjectStore, address_of
+from footfall.store import NotFound, ObjectStore, address_of
+from footfall.tombstones import in_force
+from orchestration.retention.copies import bring_backup
 
 #: Of the lake: what is written anew under its key, so that its size does not say whether it is the same.
 _REWRITTEN = ("sources",)
@@ -55,7 +57,7 @@ def backup(settings: Settings, url: str, *, lake: bool = False) -> int:
     require_private(snapshots)
     source = open_lake(settings.lake, settings.s3_endpoint)
     said: dict[str, Any] = {"has_raw": next(iter(source.list("raw/")), None) is not None, "objects": 0}
-    copied, damaged = 0, list[str]()
+    copied, damaged, only_here = 0, list[str](), tuple[str, ...]()
     # Milliseconds keep the order of two in one second; the rest keeps them apart.
     now = datetime.now(UTC)
     name = f"{now:%Y%m%dT%H%M%S}{now.microsecond // 1000:03d}Z-{secrets.token_hex(2)}"
@@ -71,6 +73,10 @@ def backup(settings: Settings, url: str, *, lake: bool = False) -> int:
     if lake:  # after the ledger: whatever it says was delivered is of objects that are copied now
         require_private(beside)
         said["objects"], copied, damaged = _copy_lake(source, beside)
+        trusted, stones = own_keys(settings.home / "keys"), in_force(settings.home, source)
+        brought = bring_backup(settings, url, source, known_owners(settings), trusted, stones)
+        said["objects"] += brought.stored
+        copied, only_here = copied + brought.new, brought.only_here
     found = found_versions(settings.home)
     versions = {place.name: found.get(place.name, 0) for place in HOME if _has_version(place)}
     writer.finish(signer, versions, said)
@@ -81,26 +87,19 @@ def backup(settings: Settings, url: str, *, lake: bool = False) -> int:
     print(f"snapshot {name}: {len(writer.files)} files, {size} bytes, signed with the key {signer.key_id}")
     if lake:
         print(f"lake: {said['objects']} objects, {copied} of them new")
+        if brought.removed > 0:
+            print(f"lake: {brought.removed} objects of the copy went, as in the lake")
     elif settings.lake.startswith("file://") and said["has_raw"]:
         print(f"the lake {settings.lake} is a folder and is not in it: copy it too, or say --lake")
-    for line in _without_lines(settings, source):
-        print(line)
     print(f"back by: footfall restore {shlex.quote(url)} --at {name}")
     for key in damaged:
         print(f"DAMAGED  {source.url(key)} is not what was written; an earlier copy of it was kept")
-    return 1 if damaged else 0
-
-
-def _without_lines(settings: Settings, lake: ObjectStore) -> Iterator[str]:
-    """What to say of hours that cannot be made again: their raw lines have gone before their events."""
-    for client_id, state in read_states(lake, own_keys(settings.home / "keys")).items():
-        raw, events = state.horizon("raw"), state.horizon("events")
-        if raw is not None and (events is None or events < raw):
-            span = f"{f'from {events:%Y-%m-%d} ' if events else ''}to {raw:%Y-%m-%d}"
-            yield (
-                f"NOT IN IT  events of {client_id} {span}, whose raw lines have gone: "
-                f"keep a copy of {lake.url('events/')} of this moment beside it"
-            )
+    for key in only_here:
+        print(
+            f"LOST  {source.url(key)} is gone, and no rule removed it; {beside.url(key)} is kept: put it "
+            "back, or remove the copy where a person has removed the object"
+        )
+    return 1 if damaged or only_here else 0
 
 
 def _has_version(place: Place) -> bool:
@@ -177,7 +176,10 @@ def _copy_lake(lake: ObjectStore, copies: ObjectStore) -> tuple[int, int, list[s
         there = {info.key: info.size for info in copies.list(prefix)}
         for info in lake.list(prefix):
             if place.name in _REWRITTEN or there.get(info.key) != info.size:
-                data = lake.get(info.key)
+                try:
+                    data = lake.get(info.key)
+                except NotFound:
+                    continue  # written anew under another name meanwhile
                 is_damaged = not is_whole(info.key, data)
                 if is_damaged:
                     damaged.append(info.key)

@@ -5,20 +5,20 @@
 """
 
 import hashlib
-import json
 import shutil
 import sqlite3
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import closing
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from footfall import keys
+from footfall.clients import Registry
 from footfall.durable import open_lake
 from footfall.errors import FootfallError
 from footfall.settings import Settings
-from footfall.snapshots import stores
+from footfall.signatures import own_keys
+from footfall.snapshots import remembered
 from footfall.store import NotFound, ObjectStore, open_store
 from footfall.tombstones import (
     FILE,
@@ -33,13 +33,9 @@ from footfall.tombstones import (
     read_local,
 )
 from footfall.whole_files import written_beside
-from orchestration.ingest.erased import rewrite
-from orchestration.ingest.late_fields import clean_enrichments
-from orchestration.privacy.erasure_carried import bring_copies
 from orchestration.privacy.erasure_local import GONE
+from orchestration.retention.copies import bring_backups
 
-#: Below the state folder: the addresses that backups were written to.
-BACKUPS = "backups.json"
 _FOLDER = "tombstones/"
 _KEY = f"{_FOLDER}tombstone-key"
 #: SQLite files with texts that people or failures wrote → the columns that hold them; none: all.
@@ -49,22 +45,6 @@ _TEXTS: Mapping[str, tuple[str, ...]] = {
     "access.sqlite": (),
     "ledger.sqlite": ("error",),
 }
-
-
-def remember(home: Path, url: str) -> None:
-    """Note where a backup was written."""
-    known = remembered(home)
-    if url not in known:
-        path = home / BACKUPS
-        written_beside(path, json.dumps([*known, url], indent=1).encode() + b"\n").replace(path)
-
-
-def remembered(home: Path) -> list[str]:
-    """Where backups were written, as far as anybody noted it."""
-    try:
-        return [str(each) for each in json.loads((home / BACKUPS).read_text())]
-    except (FileNotFoundError, ValueError):
-        return []
 
 
 def put_hashes(settings: Settings, url: str) -> None:
@@ -79,23 +59,16 @@ def put_hashes(settings: Settings, url: str) -> None:
     store.put(_KEY, (settings.home / KEY).read_bytes())
 
 
-def forget_backups(settings: Settings, stones: Tombstones, hours: Sequence[datetime]) -> list[str]:
+def forget_backups(settings: Settings, registry: Registry, stones: Tombstones) -> list[str]:
     """Let every backup know, and take the persons out of its copy of the lake. Returns what is left to do."""
     left = []
-    lake = open_lake(settings.lake, settings.s3_endpoint)
-    clients = {found[0] for info in lake.list(keys.RETENTION) if (found := keys.retention_of(info.key))}
+    lake, trusted = open_lake(settings.lake, settings.s3_endpoint), own_keys(settings.home / "keys")
     for url in remembered(settings.home):
         try:
             put_hashes(settings, url)
-            _, copies = stores(url, settings.s3_endpoint)
-            bring_copies(lake, copies, clients)
-            for hour in hours:
-                named = [info.key for info in copies.list(keys.raw_prefix(hour))]
-                rewrite(copies, named, hour, stones)
-                clean_enrichments(copies, hour, stones)
         except FootfallError as error:
             left.append(f"the backup {url}: {error}")
-    return left
+    return left or bring_backups(settings, lake, registry, trusted, stones)
 
 
 def hashes_of(url: str, s3_endpoint: str | None, home: Path, lake: ObjectStore) -> Tombstones:

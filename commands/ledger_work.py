@@ -34,7 +34,7 @@ class Installation:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.registry = _known_owners(settings)
+        self.registry = known_owners(settings)
         self.ledger = Ledger(settings.ledger)
         self.state = State(home=str(settings.home), ledger_path=str(settings.ledger), dbt_folder="")
         allowed = Allowed.of(settings)
@@ -71,7 +71,7 @@ class Installation:
         return Redelivery(self.registry, self.places, self.ledger, self.desk)
 
 
-def _known_owners(settings: Settings) -> Registry:
+def known_owners(settings: Settings) -> Registry:
     """The clients, and whose each is by the lake too; it may be away where that is known here."""
     try:
         synchronise(settings.home, open_lake(settings.lake, settings.s3_endpoint))

@@ -42,7 +42,9 @@ def command(settings: Settings, port: int | None, host: str) -> int:
     try:
         import mcp  # noqa: F401
     except ImportError:
-        raise FootfallError("the package mcp is missing: pip install 'footfall[mcp]'") from None
+        raise FootfallError(
+            "the package mcp is missing: install Footfall's wheel with `[mcp]` behind its name (docs/api.md)"
+        ) from None
     address = settings.assistant_url or f"http://127.0.0.1:{settings.api_port}"
     found = tools_of(json.loads(_ask(address, key, "GET", "/openapi.json", None)[1]))
     known = {each.name: each for each in found}

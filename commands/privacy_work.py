@@ -5,24 +5,23 @@ import functools
 import importlib.metadata
 import os
 import sys
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, get_args
 
-from commands.erasure_status import status
+from commands.erasure_status import holds_against, status
 from commands.forgetting import forget_backups
 from commands.ledger_work import Installation
 from commands.noting import noted
 from commands.processes import stop_on_signals
 from footfall.access import audit
 from footfall.clients import Client
-from footfall.durable import open_lake
 from footfall.errors import FootfallError
 from footfall.owners import named
-from footfall.retention.holds import Hold, against_erasure, read, refusal
+from footfall.retention.holds import refusal
 from footfall.settings import Settings
 from footfall.signatures import own_keys, public_key
 from footfall.store import NotFound
@@ -100,12 +99,6 @@ def plan(settings: Settings, client_id: str, asked: Sequence[Asked], *, is_linke
     return Plan(person, tuple(_said(at, client, person, horizons)), held)
 
 
-def holds_against(settings: Settings, client_id: str, received: Collection[datetime] | None) -> list[Hold]:
-    """Holds by which nobody who was received then is erased. Raises FootfallError, StoreError."""
-    found = read(open_lake(settings.lake, settings.s3_endpoint), own_keys(settings.home / "keys"))
-    return against_erasure(found, client_id, received)
-
-
 def _said(at: Installation, client: Client, person: Person, horizons: Horizons) -> Iterator[str]:
     for kind, ids in person.ids.items():
         shown = ", ".join(ids[:_SHOWN]) + (f" and {len(ids) - _SHOWN} more" if len(ids) > _SHOWN else "")
@@ -167,7 +160,7 @@ def house_of(settings: Settings, edge: Callable[[str], None] = lambda _: None) -
         prepared=functools.partial(prepare, settings.home),
         published_days=settings.published_days,
         cache_of=settings.cache_of,
-        forget_backups=functools.partial(forget_backups, settings),
+        forget_backups=functools.partial(forget_backups, settings, at.registry),
         version=importlib.metadata.version("footfall"),
         edge=edge,
     )

@@ -22,7 +22,7 @@ from footfall.mounts import remote_here
 from footfall.private import keep_private
 from footfall.settings import Settings
 from footfall.signatures import load_signer, own_keys, public_key
-from footfall.snapshots import CLIENTS, ROUTES, Snapshot, fetch, names, read, stores
+from footfall.snapshots import CLIENTS, ROUTES, Snapshot, fetch, least_of, names, read, stores
 from footfall.snapshots import HOME as OF_HOME
 from footfall.sql import confined
 from footfall.store import ObjectStore, address_of
@@ -30,6 +30,7 @@ from footfall.tombstones import Tombstones
 from orchestration.ingest.erased import rewrite
 from orchestration.ingest.late_fields import clean_enrichments
 from orchestration.privacy.erasure_carried import forget_carried
+from orchestration.retention.copies import without_erased
 
 #: What may lie in a state folder before: neither is made by a restore.
 KEPT = ("lake", "buckets")
@@ -72,6 +73,7 @@ def restore(
         require_known(name, snapshots.url(f"{snapshot.name}/"), version, known)
     lake = open_lake(settings.lake, settings.s3_endpoint)
     wants_lake = _wants_lake(settings, snapshot, lake)
+    least = least_of(url, settings.s3_endpoint, snapshot) if wants_lake else 0
     settings.home.parent.mkdir(parents=True, exist_ok=True)
     # Beside the state folder, so that it can take its place at once.
     staging = Path(tempfile.mkdtemp(prefix=f"{settings.home.name}.restoring-", dir=settings.home.parent))
@@ -84,8 +86,9 @@ def restore(
         stones = hashes_of(url, settings.s3_endpoint, staging / OF_HOME, lake)
         drop_waiting(staging / OF_HOME, stones.clients)
         clean_texts(staging / OF_HOME, stones)
-        put_back, damaged = _put_back_lake(beside, lake, snapshot, stones) if wants_lake else (0, [])
+        put_back, damaged = _put_back_lake(beside, lake, least, stones) if wants_lake else (0, [])
         if put_back and stones:
+            without_erased(lake, stones)
             _forget_carried(lake, staging / OF_HOME / "keys", stones)
         put_in_place(staging / OF_HOME, settings.home)
         for source, target in theirs:
@@ -166,17 +169,15 @@ def _wants_lake(settings: Settings, snapshot: Snapshot, lake: ObjectStore) -> bo
 
 
 def _put_back_lake(
-    copies: ObjectStore, lake: ObjectStore, snapshot: Snapshot, stones: Tombstones
+    copies: ObjectStore, lake: ObjectStore, least: int, stones: Tombstones
 ) -> tuple[int, list[str]]:
     """Returns (objects, keys of those that are damaged in the backup; ingest reports their hours).
 
     Whoever was erased since does not come back.
     """
     found = [info.key for info in copies.list("")]
-    if len(found) < int(snapshot.lake["objects"]):
-        raise FootfallError(
-            f"{copies.url('')} holds {len(found)} objects of the lake, of {snapshot.lake['objects']} at least"
-        )
+    if len(found) < least:
+        raise FootfallError(f"{copies.url('')} holds {len(found)} objects of the lake, of {least} at least")
     damaged = []
     for key in sorted(found, key=lambda key: key == LAKE_VERSION):
         data = copies.get(key)

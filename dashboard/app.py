@@ -13,6 +13,7 @@ from starlette.routing import Route
 from streamlit import config
 
 from api.service import Service
+from dashboard.answers import Answers
 from dashboard.app_paths import SHAPES
 from dashboard.doors import HEADER, Door, Doors, Ways
 from dashboard.house import House, open_house
@@ -72,7 +73,7 @@ def build_app(service: Service) -> st.App:
     settings = service.settings
     ways = ways_of(settings)
     signer = load_signer(settings.home / "keys")
-    open_house(House(service, share_secret(settings), _door))
+    open_house(House(service, share_secret(settings), _door, Answers()))
     address = urlsplit(address_of(settings))
     for name, value in OPTIONS.items():
         config.set_option(name, value)

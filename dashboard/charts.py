@@ -1,19 +1,21 @@
-"""Charts as documents that the browser draws. None loads anything but the shapes of the map, from us."""
+"""Charts as documents of Vega-Lite, which the browser draws. None loads anything but our shapes of the map.
+
+They are written as they are: a library that makes and checks them took more time than all else of a page.
+"""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Any
 
-import altair as alt
 import streamlit as st
 
 from api.ranges import Days
 from dashboard.shown import in_charts
 from dashboard.words import language, say, title_of
 
-#: What Altair gives; its own types say more, and differ from one method to the next.
-Chart = Any
-MAIN, OTHER = "#3b5bdb", "#9aa5b1"
+#: A document of Vega-Lite.
+Chart = dict[str, Any]
+MAIN, OTHER, NOTE = "#3b5bdb", "#9aa5b1", "#e8590c"
 #: How a period may be, and its colour.
 STATES = {
     "delivered": "#2f9e44",
@@ -26,10 +28,27 @@ STATES = {
 MOST_DAY_TICKS = 31
 #: ISO code of a place → what the map finds it by.
 SELECTED = "country"
+#: Of names that have no colour of their own.
+_COLOURS: Chart = {"range": ["#3b5bdb", "#f59f00", "#e03131", "#868e96", "#2f9e44", "#9c36b5"]}
+#: What an axis of time does with labels that would touch.
+_APART: Chart = {"labelOverlap": "greedy", "labelSeparation": 12, "grid": False}
 
 
-def _values(rows: Sequence[Mapping[str, Any]]) -> alt.InlineData:
-    return alt.InlineData(values=[dict(row) for row in rows])
+def _of(field: str, kind: str, **how: Any) -> Chart:
+    """A channel: `kind` is nominal, ordinal, quantitative or temporal."""
+    return {"field": field, "type": kind, **how}
+
+
+def _tip(field: str, title: str, kind: str = "nominal", **how: Any) -> Chart:
+    return _of(field, kind, title=title, **how)
+
+
+def _mark(kind: str, encoding: Chart, **how: Any) -> Chart:
+    return {"mark": {"type": kind, **how}, "encoding": encoding}
+
+
+def _data(rows: Sequence[Mapping[str, Any]]) -> Chart:
+    return {"values": [dict(row) for row in rows]}
 
 
 def _numbers(metric: str) -> str:
@@ -48,81 +67,69 @@ def over_time(
 ) -> Chart:
     """A line by day, week or month, dotted where it may still change, with the compared one in grey.
 
-    `rows`: date, value, before, before_date, is_final, shown, shown_before. `notes`: date, note.
+    `rows`: date, label, value, before, is_final, shown, shown_before, state. `notes`: date, label, note.
     """
-    lines = [
-        {**row, "part": part}
-        for part, among in (("final", _final(rows)), ("provisional", _provisional(rows)))
-        for row in among
-    ]
-    x = alt.X(
-        "date:T",
-        title=None,
-        axis=alt.Axis(
-            format="%H:%M" if is_by_hour else _day_format(),
-            tickCount=_ticks(len(rows), is_by_hour=is_by_hour),
-            labelOverlap="greedy",
-            labelSeparation=12,
-            grid=False,
-        ),
-    )
-    y = alt.Y(
-        "value:Q", title=None, axis=alt.Axis(format=_numbers(metric), tickCount=5), scale=alt.Scale(zero=True)
-    )
+    axis: Chart = {"format": "%H:%M" if is_by_hour else _day_format(), **_APART}
+    if len(rows) <= MOST_DAY_TICKS and not is_by_hour:
+        # No more than one a day, so that no day stands there twice.
+        axis["tickCount"] = "day"
+    x = _of("date", "temporal", title=None, axis=axis)
+
+    def y(field: str) -> Chart:
+        numbers = {"format": _numbers(metric), "tickCount": 5}
+        return _of(field, "quantitative", title=None, axis=numbers, scale={"zero": True})
+
     tips = [
-        alt.Tooltip("label:N", title=say("date")),
-        alt.Tooltip("shown:N", title=title_of(metric)),
-        alt.Tooltip("shown_before:N", title=say("then")),
-        alt.Tooltip("state:N", title=" "),
+        _tip("label", say("date")),
+        _tip("shown", title_of(metric)),
+        _tip("shown_before", say("then")),
+        _tip("state", " "),
     ]
-    base = alt.Chart(_values(lines))
-    area = alt.Chart(_values(rows)).mark_area(color=MAIN, opacity=0.08).encode(x=x, y=y)
-    before = (
-        alt.Chart(_values([row for row in rows if row.get("before") is not None]))
-        .mark_line(color=OTHER, strokeWidth=1.5)
-        .encode(x=x, y=alt.Y("before:Q", title=None))
-    )
-    line = base.mark_line(color=MAIN, strokeWidth=2.2).encode(
-        x=x,
-        y=y,
-        detail="part:N",
-        strokeDash=alt.StrokeDash(
-            "part:N", scale=alt.Scale(domain=["final", "provisional"], range=[[1, 0], [2, 4]]), legend=None
-        ),
-    )
-    points = (
-        alt.Chart(_values(rows)).mark_point(color=MAIN, filled=True, size=38).encode(x=x, y=y, tooltip=tips)
-    )
-    layers: list[Any] = [area, before, line, points]
+    drawn = [
+        _mark("area", {"x": x, "y": y("value")}, color=MAIN, opacity=0.08),
+        _mark("line", {"x": x, "y": y("final")}, color=MAIN, strokeWidth=2.2),
+        _mark("line", {"x": x, "y": y("provisional")}, color=MAIN, strokeWidth=2.2, strokeDash=[2, 4]),
+        _mark("point", {"x": x, "y": y("value"), "tooltip": tips}, color=MAIN, filled=True, size=38),
+    ]
+    if any(row.get("before") is not None for row in rows):
+        drawn.insert(1, _mark("line", {"x": x, "y": y("before")}, color=OTHER, strokeWidth=1.5))
+    layers = [{"data": _data(_parts(rows)), "layer": drawn}]
     if notes:
-        marks = alt.Chart(_values(notes))
-        layers.append(marks.mark_rule(color="#e8590c", strokeDash=[3, 3], opacity=0.7).encode(x="date:T"))
-        layers.append(
-            marks.mark_point(shape="triangle-down", color="#e8590c", filled=True, size=70, y=4).encode(
-                x="date:T",
-                tooltip=[alt.Tooltip("label:N", title=say("date")), alt.Tooltip("note:N", title=say("note"))],
-            )
-        )
-    return alt.layer(*layers).properties(height=height)
+        told = [_tip("label", say("date")), _tip("note", say("note"))]
+        at = _of("date", "temporal")
+        marks = [
+            _mark("rule", {"x": at}, color=NOTE, strokeDash=[3, 3], opacity=0.7),
+            _mark(
+                "point",
+                {"x": at, "tooltip": told},
+                shape="triangle-down",
+                color=NOTE,
+                filled=True,
+                size=70,
+                y=4,
+            ),
+        ]
+        layers.append({"data": _data(notes), "layer": marks})
+    return {"height": height, "layer": layers}
 
 
-def _final(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    return [row for row in rows if row["is_final"]]
+def _parts(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Rows with the value of the whole line and of the dotted one, each None where it is not drawn.
 
-
-def _provisional(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Rows that may change, and those beside them, so that the lines meet."""
+    The dotted one begins and ends at the points beside it, so that the lines meet.
+    """
     found = []
     for number, row in enumerate(rows):
         near = rows[max(0, number - 1) : number + 2]
-        if not row["is_final"] or any(not each["is_final"] for each in near):
-            found.append(row)
+        is_dotted = any(not each["is_final"] for each in near)
+        found.append(
+            {
+                **row,
+                "final": row["value"] if row["is_final"] else None,
+                "provisional": row["value"] if is_dotted else None,
+            }
+        )
     return found
-
-
-def _ticks(days: int, *, is_by_hour: bool = False) -> Any:
-    """No more than one a day, so that no day stands there twice."""
-    return "day" if days <= MOST_DAY_TICKS and not is_by_hour else alt.Undefined
 
 
 def _ink() -> str:
@@ -136,45 +143,41 @@ def _day_format() -> str:
 
 def bars(rows: Sequence[Mapping[str, Any]], x: str, y: str, *, height: int = 220, colour: str = "") -> Chart:
     """Upright bars in the order of the rows."""
-    chart = alt.Chart(_values(rows)).mark_bar(color=MAIN)
-    encoded: dict[str, Any] = {
-        "x": alt.X(f"{x}:N", title=None, sort=None, axis=alt.Axis(labelOverlap=True, labelAngle=0)),
-        "y": alt.Y(f"{y}:Q", title=title_of(y), axis=alt.Axis(format="~s", tickCount=4)),
-        "tooltip": [
-            alt.Tooltip(f"{x}:N", title=title_of(x)),
-            alt.Tooltip(f"{y}:Q", title=title_of(y), format=","),
-        ],
+    encoding: Chart = {
+        "x": _of(x, "nominal", title=None, sort=None, axis={"labelOverlap": True, "labelAngle": 0}),
+        "y": _of(y, "quantitative", title=title_of(y), axis={"format": "~s", "tickCount": 4}),
+        "tooltip": [_tip(x, title_of(x)), _tip(y, title_of(y), "quantitative", format=",")],
     }
     if colour:
-        encoded["color"] = alt.Color(f"{colour}:N", title=None, legend=alt.Legend(orient="bottom"))
-    return chart.encode(**encoded).properties(height=height)
+        encoding["color"] = _of(colour, "nominal", title=None, legend={"orient": "bottom"})
+    return {"height": height, "data": _data(rows), **_mark("bar", encoding, color=MAIN)}
 
 
 def world(rows: Sequence[Mapping[str, Any]], shapes: str, metric: str) -> Chart:
     """Countries by a figure; a click chooses one. `rows`: country (ISO code), value, name, shown."""
-    land = alt.UrlData(url=shapes, format=alt.TopoDataFormat(type="topojson", feature="countries"))
-    pick = alt.selection_point(name=SELECTED, fields=["id"], empty=False)
-    ground = alt.Chart(land).mark_geoshape(fill="#8884", stroke="#8886", strokeWidth=0.4)
-    found = (
-        alt.Chart(land)
-        .mark_geoshape(stroke="#fff8", strokeWidth=0.4, cursor="pointer")
-        .transform_lookup(
-            lookup="id",
-            from_=alt.LookupData(data=_values(rows), key="country", fields=["value", "name", "shown"]),
-        )
-        .transform_filter("isValid(datum.value)")
-        .encode(
-            color=alt.Color(
-                "value:Q", scale=alt.Scale(range=["#bac8ff", "#364fc7"], type="sqrt"), legend=None
-            ),
-            tooltip=[
-                alt.Tooltip("name:N", title=title_of("country")),
-                alt.Tooltip("shown:N", title=title_of(metric)),
-            ],
-        )
-        .add_params(pick)
-    )
-    return alt.layer(ground, found).project("equalEarth").properties(height=270)
+    figures = {"data": _data(rows), "key": "country", "fields": ["value", "name", "shown"]}
+    shades = {"range": ["#bac8ff", "#364fc7"], "type": "sqrt"}
+    found = {
+        "name": "found",
+        "transform": [{"lookup": "id", "from": figures}, {"filter": "isValid(datum.value)"}],
+        **_mark(
+            "geoshape",
+            {
+                "color": _of("value", "quantitative", scale=shades, legend=None),
+                "tooltip": [_tip("name", title_of("country")), _tip("shown", title_of(metric))],
+            },
+            stroke="#fff8",
+            strokeWidth=0.4,
+            cursor="pointer",
+        ),
+    }
+    return {
+        "height": 270,
+        "data": {"url": shapes, "format": {"type": "topojson", "feature": "countries"}},
+        "projection": {"type": "equalEarth"},
+        "layer": [_mark("geoshape", {}, fill="#8884", stroke="#8886", strokeWidth=0.4), found],
+        "params": [{"name": SELECTED, "select": {"type": "point", "fields": ["id"]}, "views": ["found"]}],
+    }
 
 
 def sankey(rows: Sequence[Mapping[str, Any]]) -> Chart:
@@ -203,31 +206,33 @@ def sankey(rows: Sequence[Mapping[str, Any]]) -> Chart:
         for x, placed in ((0.0, _placed(left, gap)), (1.0, _placed(right, gap)))
         for name, low, width in placed
     ]
-    plain = alt.Axis(labels=False, ticks=False, domain=False, grid=False, title=None)
-    x = alt.X("x:Q", scale=alt.Scale(domain=[-0.35, 1.35], nice=False), axis=plain)
-    flows = (
-        alt.Chart(_values(ribbons))
-        .mark_area(opacity=0.35, color=MAIN)
-        .encode(
-            x=x,
-            y=alt.Y("low:Q", axis=plain),
-            y2="high:Q",
-            detail="n:N",
-            tooltip=[
-                alt.Tooltip("from_page:N", title=say("from_page")),
-                alt.Tooltip("to_page:N", title=say("to_page")),
-                alt.Tooltip("transitions:Q", title=say("transitions")),
+    plain = {"labels": False, "ticks": False, "domain": False, "grid": False, "title": None}
+    x = _of("x", "quantitative", scale={"domain": [-0.35, 1.35], "nice": False}, axis=plain)
+    flows = _mark(
+        "area",
+        {
+            "x": x,
+            "y": _of("low", "quantitative", axis=plain),
+            "y2": {"field": "high"},
+            "detail": _of("n", "nominal"),
+            "tooltip": [
+                _tip("from_page", say("from_page")),
+                _tip("to_page", say("to_page")),
+                _tip("transitions", say("transitions"), "quantitative"),
             ],
-        )
+        },
+        opacity=0.35,
+        color=MAIN,
     )
-    sides: tuple[tuple[float, Literal["left", "right"], int], ...] = ((0.0, "right", -6), (1.0, "left", 6))
+    written = {"x": x, "y": _of("y", "quantitative"), "text": _of("page", "nominal")}
     texts = [
-        alt.Chart(_values([each for each in labels if each["x"] == side]))
-        .mark_text(align=align, dx=dx, limit=260, fontSize=12, color=_ink())
-        .encode(x=x, y="y:Q", text="page:N")
-        for side, align, dx in sides
+        {
+            "data": _data([each for each in labels if each["x"] == side]),
+            **_mark("text", written, align=align, dx=dx, limit=260, fontSize=12, color=_ink()),
+        }
+        for side, align, dx in ((0.0, "right", -6), (1.0, "left", 6))
     ]
-    return alt.layer(flows, *texts).properties(height=max(260, 26 * most))
+    return {"height": max(260, 26 * most), "layer": [{"data": _data(ribbons), **flows}, *texts]}
 
 
 def _stacked(rows: Sequence[Mapping[str, Any]], side: str) -> list[tuple[str, float]]:
@@ -247,61 +252,42 @@ def _placed(sums: Sequence[tuple[str, float]], gap: float) -> list[tuple[str, fl
 
 def squares(rows: Sequence[Mapping[str, Any]], x: str, y: str, value: str, shown_as: str) -> Chart:
     """A field of squares: retention by week."""
-    base = alt.Chart(_values(rows)).encode(
-        x=alt.X(f"{x}:O", title=title_of(x), axis=alt.Axis(labelAngle=0, orient="top")),
-        y=alt.Y(f"{y}:N", title=None, sort=None),
-    )
-    field = base.mark_rect(cornerRadius=2).encode(
-        color=alt.Color(
-            f"{value}:Q", scale=alt.Scale(range=["#edf2ff", "#364fc7"], domain=[0, 1]), legend=None
-        ),
-        tooltip=[
-            alt.Tooltip(f"{y}:N"),
-            alt.Tooltip(f"{x}:O"),
-            alt.Tooltip(f"{shown_as}:N", title=title_of(value)),
-        ],
-    )
-    text = base.mark_text(fontSize=11).encode(
-        text=f"{shown_as}:N",
-        color=alt.condition(f"datum.{value} > 0.5", alt.value("#fff"), alt.value("#222")),
-    )
-    return alt.layer(field, text).properties(height=max(120, 26 * len({row[y] for row in rows}) + 40))
+    at = {
+        "x": _of(x, "ordinal", title=title_of(x), axis={"labelAngle": 0, "orient": "top"}),
+        "y": _of(y, "nominal", title=None, sort=None),
+    }
+    shades = {"range": ["#edf2ff", "#364fc7"], "domain": [0, 1]}
+    tips = [_of(y, "nominal"), _of(x, "ordinal"), _tip(shown_as, title_of(value))]
+    field = {**at, "color": _of(value, "quantitative", scale=shades, legend=None), "tooltip": tips}
+    ink = {"condition": {"test": f"datum.{value} > 0.5", "value": "#fff"}, "value": "#222"}
+    text = {**at, "text": _of(shown_as, "nominal"), "color": ink}
+    return {
+        "height": max(120, 26 * len({row[y] for row in rows}) + 40),
+        "data": _data(rows),
+        "layer": [_mark("rect", field, cornerRadius=2), _mark("text", text, fontSize=11)],
+    }
 
 
 def periods(rows: Sequence[Mapping[str, Any]], *, height: int = 60) -> Chart:
     """A bar of an export's periods, coloured by how each is. `rows`: start, end (as in_charts),
     state, label, rows; lane, the same of all.
     """
-    return (
-        alt.Chart(_values(rows))
-        .mark_bar(stroke="#fff8", strokeWidth=1)
-        .encode(
-            x=alt.X(
-                "start:T",
-                title=None,
-                axis=alt.Axis(
-                    grid=False,
-                    tickCount=7,
-                    labelExpr=f"timeFormat(datum.value, hours(datum.value) ? '%H:%M' : '{_day_format()}')",
-                    labelOverlap="greedy",
-                    labelSeparation=12,
-                ),
-            ),
-            x2=alt.X2("end:T"),
-            y=alt.Y("lane:N", axis=None),
-            color=alt.Color(
-                "state:N",
-                scale=alt.Scale(domain=list(STATES), range=list(STATES.values())),
-                legend=None,
-            ),
-            tooltip=[
-                alt.Tooltip("label:N", title=say("period")),
-                alt.Tooltip("state:N", title=say("state")),
-                alt.Tooltip("rows:Q", title=say("rows"), format=","),
-            ],
-        )
-        .properties(height=height)
-    )
+    label = f"timeFormat(datum.value, hours(datum.value) ? '%H:%M' : '{_day_format()}')"
+    encoding = {
+        "x": _of("start", "temporal", title=None, axis={**_APART, "tickCount": 7, "labelExpr": label}),
+        "x2": {"field": "end"},
+        "y": _of("lane", "nominal", axis=None),
+        "color": _of(
+            "state", "nominal", scale={"domain": list(STATES), "range": list(STATES.values())}, legend=None
+        ),
+        "tooltip": [
+            _tip("label", say("period")),
+            _tip("state", say("state")),
+            _tip("rows", say("rows"), "quantitative", format=","),
+        ],
+    }
+    bar = _mark("bar", encoding, stroke="#fff8", strokeWidth=1)
+    return {"height": height, "data": _data(rows), **bar}
 
 
 def legend(words: Mapping[str, str]) -> str:
@@ -313,41 +299,47 @@ def legend(words: Mapping[str, str]) -> str:
     )
 
 
+def lines(rows: Sequence[Mapping[str, Any]], days: Days, metric: str, *, height: int = 220) -> Chart:
+    """A line by day for each name, over all of these days. `rows`: date, name, value, shown."""
+    colour = _of(
+        "name", "nominal", title=None, sort=None, legend={"orient": "bottom", "columns": 2}, scale=_COLOURS
+    )
+    encoding = {
+        "x": _days(days),
+        "y": _of("value", "quantitative", title=None, axis={"format": _numbers(metric), "tickCount": 4}),
+        "color": colour,
+        "tooltip": [
+            _tip("date", say("date"), "temporal", format=_day_format()),
+            _tip("name", " "),
+            _tip("shown", title_of(metric)),
+        ],
+    }
+    values = _data([{**row, "date": in_charts(row["date"])} for row in rows])
+    return {"height": height, "data": values, **_mark("line", encoding, point={"size": 38})}
+
+
+def _days(days: Days) -> Chart:
+    """The channel of the days of a range, all of them."""
+    after = days[1] + timedelta(days=1)
+    ends = [{"year": each.year, "month": each.month, "date": each.day} for each in (days[0], after)]
+    axis: Chart = {"format": _day_format(), **_APART}
+    if (after - days[0]).days <= MOST_DAY_TICKS:
+        axis["tickCount"] = "day"
+    return _of("date", "temporal", title=None, timeUnit="yearmonthdate", scale={"domain": ends}, axis=axis)
+
+
 def stacked(rows: Sequence[Mapping[str, Any]], days: Days, *, height: int = 220) -> Chart:
     """Bars by day, one part above the other, over all of these days. `rows`: date, name, value."""
-    after = days[1] + timedelta(days=1)
-    ends = [alt.DateTime(year=each.year, month=each.month, date=each.day) for each in (days[0], after)]
-    rows = [{**row, "date": in_charts(row["date"])} for row in rows]
-    return (
-        alt.Chart(_values(rows))
-        .mark_bar()
-        .encode(
-            x=alt.X(
-                "date:T",
-                title=None,
-                timeUnit="yearmonthdate",
-                scale=alt.Scale(domain=ends),
-                axis=alt.Axis(
-                    format=_day_format(),
-                    tickCount=_ticks((after - days[0]).days),
-                    labelOverlap="greedy",
-                    labelSeparation=12,
-                    grid=False,
-                ),
-            ),
-            y=alt.Y("sum(value):Q", title=None, axis=alt.Axis(format="~s", tickCount=4)),
-            color=alt.Color(
-                "name:N",
-                title=None,
-                sort=None,
-                legend=alt.Legend(orient="bottom"),
-                scale=alt.Scale(range=["#3b5bdb", "#f59f00", "#e03131", "#868e96", "#2f9e44", "#9c36b5"]),
-            ),
-            tooltip=[
-                alt.Tooltip("date:T", title=say("date"), format=_day_format()),
-                alt.Tooltip("name:N", title=" "),
-                alt.Tooltip("sum(value):Q", title=" ", format=","),
-            ],
-        )
-        .properties(height=height)
-    )
+    sums = {"aggregate": "sum"}
+    encoding = {
+        "x": _days(days),
+        "y": _of("value", "quantitative", title=None, axis={"format": "~s", "tickCount": 4}, **sums),
+        "color": _of("name", "nominal", title=None, sort=None, legend={"orient": "bottom"}, scale=_COLOURS),
+        "tooltip": [
+            _tip("date", say("date"), "temporal", format=_day_format()),
+            _tip("name", " "),
+            _tip("value", " ", "quantitative", format=",", **sums),
+        ],
+    }
+    values = _data([{**row, "date": in_charts(row["date"])} for row in rows])
+    return {"height": height, "data": values, **_mark("bar", encoding)}

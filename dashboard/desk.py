@@ -1,14 +1,13 @@
 """One run of a page: who looks, at what, and the API's answers to what the page asks."""
 
 import json
-from collections import OrderedDict
-from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
-import streamlit as st
+import msgspec
 
 from api.asking import Question, first_day
 from api.conditions import conditions, filters_of, pinned
@@ -26,8 +25,7 @@ from dashboard.visitors import Visitor, visitor_of
 from footfall import zones
 from footfall.clients import Client, Site
 
-#: Answers that a session keeps, of tables that are still those that were asked.
-MOST_KEPT = 200
+_decode = msgspec.json.Decoder().decode
 #: What a filter by a segment of the client file is called.
 SEGMENT = "segment"
 #: Rows that a list may have: what is longer says so.
@@ -39,6 +37,15 @@ class Gone(Problem):
 
     def __init__(self) -> None:
         super().__init__("permission_denied", "what you may see has changed")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question to a route of the API. `given`: its parameters, by Python's names."""
+
+    method: str
+    path: str
+    given: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -142,7 +149,7 @@ class Desk:
             is not None
         )
 
-    def rows(
+    def question(
         self,
         metrics: Sequence[str],
         dimensions: Sequence[str] = (),
@@ -152,8 +159,8 @@ class Desk:
         is_filtered: bool = True,
         limit: int = MOST_ROWS,
         order_by: Sequence[Sequence[str]] = (),
-    ) -> list[Row]:
-        """What the API answers; the comparison is that of the address. Raises Problem."""
+    ) -> Asked:
+        """A question about the site, under the filters; the comparison is that of the address."""
         asked: dict[str, Any] = {
             "site_id": self.site.site_id,
             "metrics": list(metrics),
@@ -165,12 +172,31 @@ class Desk:
             "match_weekday": self.view.is_by_weekday,
             "compare": self.view.compared_with if is_compared else None,
         }
-        answer = self._remembered("POST", "/v1/query", {"question": asked})
-        return [_row(each, metrics) for each in answer["results"]]
+        return Asked("POST", "/v1/query", {"question": asked})
+
+    def rows(self, metrics: Sequence[str], dimensions: Sequence[str] = (), **how: Any) -> list[Row]:
+        """What the API answers to a `question`. Raises Problem."""
+        return self.rows_of(self.question(metrics, dimensions, **how))
+
+    def rows_of(self, asked: Asked) -> list[Row]:
+        """The same of one that was made."""
+        metrics = asked.given["question"]["metrics"]
+        return [_row(each, metrics) for each in self.answered(asked)["results"]]
 
     def get(self, path: str, **given: Any) -> Any:
-        """What a route of the API answers to this visitor, about this site where it is about one."""
-        return self._remembered("GET", path, given)
+        """What a route answers to this visitor of published tables, kept as long as they are the same."""
+        return self.answered(Asked("GET", path, given))
+
+    def answered(self, asked: Asked) -> Any:
+        """What the API answers to this visitor, kept as long as the tables are the same. Raises Problem."""
+        name, stamp = self._name(asked), self._stamp
+        return _decode(house().answers.ask(name, stamp, lambda: _made(self.inside, asked)))
+
+    def ahead(self, *questions: Asked) -> None:
+        """Have them answered meanwhile, all at once: the page comes to them later."""
+        inside, stamp = self.inside, self._stamp
+        for asked in questions:
+            house().answers.ahead(self._name(asked), stamp, partial(_made, inside, asked))
 
     def range(self) -> str:
         """The days that are looked at, as routes take them."""
@@ -193,27 +219,25 @@ class Desk:
         """The same person at another view."""
         return replace(self, view=replace(self.view, **changed))
 
-    def _remembered(self, method: str, path: str, given: Mapping[str, Any]) -> Any:
+    @property
+    def _stamp(self) -> object:
+        """What answers are made of: they are the same as long as it is."""
         reading = self.service.tables.of(self.client.client_id)
-        published = reading.snapshot.number if reading.snapshot else None
-        stamp = (
-            *(str(published), str(reading.complete_through()), str(reading.stale_since), str(self.today)),
-            str(self.client.segments),
-        )
-        whose = (self.visitor.name, self.client.client_id, self.site.site_id)
-        name = (*whose, method, path, json.dumps(given, sort_keys=True, default=str))
-        kept: MutableMapping[Any, tuple[Any, Any]] = st.session_state.setdefault("answers", OrderedDict())
-        found = kept.get(name)
-        if found is not None and found[0] == stamp:
-            return found[1]
-        made = dict(given)
-        if "question" in made:
-            made["question"] = Question.model_validate(made["question"])
-        answer = self.inside.ask(method, path, **made)
-        kept[name] = (stamp, answer)
-        while len(kept) > MOST_KEPT:
-            kept.pop(next(iter(kept)))
-        return answer
+        published = (reading.snapshot.number, reading.snapshot.previous) if reading.snapshot else None
+        return (published, reading.complete_through(), reading.stale_since, self.today, self.client)
+
+    def _name(self, asked: Asked) -> tuple[object, ...]:
+        """Who may ask, and what: whoever was granted the same has the same answer."""
+        given = json.dumps(asked.given, sort_keys=True, default=str)
+        whose = (self.visitor.grant, self.client.client_id, self.site.site_id)
+        return (*whose, asked.method, asked.path, given)
+
+
+def _made(inside: Inside, asked: Asked) -> bytes:
+    given = dict(asked.given)
+    if "question" in given:
+        given["question"] = Question.model_validate(given["question"])
+    return bytes(inside.answer(asked.method, asked.path, **given).body)
 
 
 def _row(said: Mapping[str, Any], metrics: Sequence[str]) -> Row:

@@ -4,16 +4,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from api.service import Service
+from dashboard.answers import Answers
 from dashboard.doors import Door
 
 
 @dataclass(frozen=True)
 class House:
-    """`door`: by which the session that runs came in. `secret`: share links are signed with it."""
+    """`door`: by which the session that runs came in. `secret`: share links are signed with it.
+
+    `answers`: what pages were answered.
+    """
 
     service: Service
     secret: str
     door: Callable[[], Door]
+    answers: Answers
 
 
 _open: list[House] = []

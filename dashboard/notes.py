@@ -12,6 +12,9 @@ from footfall.access import audit
 from footfall.access.day_notes import DayNote, add_day_note, day_notes, remove_day_note
 from footfall.errors import FootfallError
 
+#: Of what was received: as much lost on pages is an outage, on their way or of the collector.
+LOST = 0.01
+
 
 def notes_of(desk: Desk, days: Days) -> list[dict[str, Any]]:
     """Notes on days of a range, in order: date, label, note."""
@@ -21,6 +24,11 @@ def notes_of(desk: Desk, days: Days) -> list[dict[str, Any]]:
         (row["date"], say("n_late", count=shown.number(row["late_added"])))
         for row in quality["rows"]
         if row["late_added"]
+    ]
+    found += [
+        (row["date"], say("n_lost", count=shown.number(row["pixel_lost"])))
+        for row in quality["rows"]
+        if (row["pixel_lost"] or 0) > LOST * (row["received"] or 0)
     ]
     if desk.visitor.grant.role != "viewer":
         found += _of_the_client(desk)
@@ -83,7 +91,7 @@ def _note(desk: Desk, act: str, subject: str) -> None:
 
 def _of_the_client(desk: Desk) -> list[tuple[str, str]]:
     zone = zones.zone(desk.zone)
-    ledger = desk.get("/v1/deliveries", limit=1000)["deliveries"]
+    ledger = desk.fresh("/v1/deliveries", limit=1000)["deliveries"]
     restated = [
         (
             str(shown.local(row["committed_at"], zone)),
@@ -95,7 +103,7 @@ def _of_the_client(desk: Desk) -> list[tuple[str, str]]:
     declared = {domain for site in desk.client.sites for domain in site.domains}
     domains = [
         (str(shown.local(row["first_seen_hour"], zone)), say("n_domain", domain=row["domain"]))
-        for row in desk.get("/v1/domains")["domains"]
+        for row in desk.fresh("/v1/domains")["domains"]
         if row["domain"] not in declared
     ]
     return [*restated, *domains]

@@ -8,6 +8,7 @@ from api.installation import Installation
 from api.service import Service
 from api.serving import DRAIN_SECONDS, lake_of
 from dashboard.app import build_app
+from dashboard.house import house
 from footfall import logs
 from footfall.settings import Settings
 
@@ -44,4 +45,5 @@ def serve(settings: Settings, installation: Installation) -> None:
     except KeyboardInterrupt:
         pass  # it has drained, and was told to end
     finally:
+        house().answers.close()
         service.close()

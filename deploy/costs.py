@@ -5,6 +5,7 @@ tests/orchestration/test_costs.py compares with what the code asks of a store. P
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,17 @@ def requests(page: str) -> dict[str, tuple[int, int]]:
     return {name: (int(puts.replace(",", "")), int(gets.replace(",", ""))) for name, puts, gets in rows}
 
 
+def asked_by(peer: Mapping[str, Mapping[float, float]], events: int) -> float | None:
+    """Dollars a month that another service asks, or None where it names no price for so many events."""
+    if "plans" in peer:
+        return next((price for most, price in sorted(peer["plans"].items()) if events <= most), None)
+    found, below = 0.0, 0.0
+    for most, price in sorted(peer["tiers"].items()):
+        found += max(0.0, min(events, most) - below) * price
+        below = most
+    return found
+
+
 def table(page: str) -> str:
     """Markdown: a row for each number of events a month."""
     price, each = prices(), requests(page)
@@ -83,8 +95,8 @@ def table(page: str) -> str:
     rows = [
         "| Events a month | Machine | Its disk, address | Storage after a year | Requests | **One "
         "machine** | "
-        "Collector as a function instead | **With it** |",
-        "|---|---|---|---|---|---|---|---|",
+        f"Collector as a function instead | **With it** | {' | '.join(price['peers'])} |",
+        "|---|---|---|---|---|---|---|---|" + "---|" * len(price["peers"]),
     ]
     for size in SIZES:
         inside = sum(machine[name] for name in size.inside)
@@ -99,8 +111,12 @@ def table(page: str) -> str:
         one = inside + outside + disk + storage + all_requests
         split = inside + disk + storage + others + function
         names = " + ".join((*size.inside, *size.outside))
-        cells = (inside + outside, disk, storage, all_requests, one, function, split)
-        money = [f"{cell:,.2f}" if cell < 1000 else f"{cell:,.0f}" for cell in cells]
+        peers = [asked_by(each, size.events) for each in price["peers"].values()]
+        cells = (inside + outside, disk, storage, all_requests, one, function, split, *peers)
+        money = [
+            "ask them" if cell is None else f"{cell:,.2f}" if cell < 1000 else f"{cell:,.0f}"
+            for cell in cells
+        ]
         money[4], money[6] = f"**{money[4]}**", f"**{money[6]}**"
         rows.append(f"| {size.shown} | {names}: {money[0]} | " + " | ".join(money[1:]) + " |")
     return "\n".join(rows)

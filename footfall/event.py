@@ -234,7 +234,8 @@ class Receipt(msgspec.Struct, frozen=True):
     `city` are where the address was; `source` is how the event came. `consent_default`, `gpc_policy` and
     `dnt_policy` are the site's. `token`: the id by which a program with a key knows the person, where the
     event has no `visitor`. `links_consent`: whether an event that begins a first-party id carries the daily
-    one too. `agent`: which agent the request names, behind what its signature is worth.
+    one too. `agent`: which agent the request names, behind what its signature is worth. `asn_class`: of the
+    network that it came from, where one is known.
     """
 
     client_id: str
@@ -256,6 +257,7 @@ class Receipt(msgspec.Struct, frozen=True):
     token: str | None = None
     links_consent: bool = False
     agent: str | None = None
+    asn_class: str | None = None
 
 
 _loss_decoder = msgspec.json.Decoder(_Loss)
@@ -595,6 +597,7 @@ def event_line(
         source=receipt.source,
         redactions=event.redactions,
         agent=receipt.agent or msgspec.UNSET,
+        asn_class=receipt.asn_class or msgspec.UNSET,
         event=msgspec.Raw(raw),
     )
     return _encode(envelope)

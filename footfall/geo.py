@@ -70,13 +70,16 @@ def _city(value: bytes | None) -> str | None:
     return text[:MAX_CITY] if text.isprintable() and text and text != "?" else None
 
 
-class GeoFile:
-    """An mmdb file of countries or cities. A broken or missing one gives no places, and one warning.
+class AddressFile:
+    """An mmdb file of what addresses are. A broken or missing one says nothing of any, and gives one warning.
 
     It is mapped, not read into memory: replace it by renaming a new one over it, as geoipupdate does.
     """
 
-    def __init__(self, path: Path, *, may_be_missing: bool = False) -> None:
+    #: What the file is, and what follows where it cannot be read; for the warning.
+    _said = ("table of addresses", "it says nothing")
+
+    def __init__(self, path: Path | None, *, may_be_missing: bool = False) -> None:
         self._path = path
         self._may_be_missing = may_be_missing
         self._signature: object = None
@@ -84,13 +87,10 @@ class GeoFile:
         self._warned = False
         self.reload()
 
-    @classmethod
-    def of(cls, named: Path | None, home: Path) -> "GeoFile":
-        """The file that a setting names, else the table that is, or will be, in the state folder."""
-        return cls(named or home / TABLES_FOLDER / "now" / TABLE, may_be_missing=named is None)
-
     def reload(self) -> None:
         """Open the file again where it has changed. Safe in a thread: the reader changes as a whole."""
+        if self._path is None:
+            return
         signature: object
         problem = ""
         try:
@@ -112,23 +112,38 @@ class GeoFile:
         except Exception as error:  # whatever the parser meets in a damaged file
             self._warn(type(error).__name__)
 
-    def place(self, address: str) -> Place:
-        """Where an address is, as far as the file knows. Never raises."""
+    def record(self, address: str) -> Any:
+        """What the file says of an address, None where it says nothing. Never raises."""
         reader = self._reader
         if reader is None:
-            return NOWHERE
+            return None
         try:
-            return place_of(reader.get(address))
+            return reader.get(address)
         except Exception as error:  # its text would quote the address
             # A plain ValueError: no address (a Unix socket), or IPv6 in a file of IPv4.
             if type(error) is not ValueError:
                 self._warn(type(error).__name__)
-            return NOWHERE
+            return None
 
     def _warn(self, problem: str) -> None:
         if not self._warned:
-            log.warning("table of places %s: %s; places stay empty", self._path, problem)
+            log.warning("%s %s: %s; %s", self._said[0], self._path, problem, self._said[1])
         self._warned = True
+
+
+class GeoFile(AddressFile):
+    """An mmdb file of countries or cities."""
+
+    _said = ("table of places", "places stay empty")
+
+    @classmethod
+    def of(cls, named: Path | None, home: Path) -> "GeoFile":
+        """The file that a setting names, else the table that is, or will be, in the state folder."""
+        return cls(named or home / TABLES_FOLDER / "now" / TABLE, may_be_missing=named is None)
+
+    def place(self, address: str) -> Place:
+        """Where an address is, as far as the file knows. Never raises."""
+        return place_of(self.record(address))
 
 
 def place_of(record: Any) -> Place:

@@ -152,7 +152,10 @@ def original_of(key: str) -> str:
     return _REWRITTEN.sub("", key)
 
 
-_ADDRESSED = re.compile(r"(?:raw/[^/]+/[^/]+/[^/]+-|enrichments/[^/]+/[^/]+/)([0-9a-f]{16,32})\.ndjson\.zst")
+_ADDRESSED = re.compile(
+    r"(?:raw/[^/]+/[^/]+/[^/]+-|enrichments/[^/]+/[^/]+/|events/[^/]+/[^/]+/events-)"
+    r"([0-9a-f]{16,32})\.(?:ndjson\.zst|parquet)"
+)
 
 
 def digest_in(key: str) -> str | None:

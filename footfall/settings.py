@@ -178,6 +178,12 @@ class Settings(BaseSettings):
         "mmdb file of countries or cities (MaxMind, DB-IP) in place of the one that `footfall geoip install` "
         "put into the state folder; without both: places only from headers of trusted CDNs",
     )
+    asn: File = setting(
+        "FOOTFALL_ASN",
+        "",
+        "mmdb file of networks and whose they are (GeoLite2-ASN, DB-IP, IPinfo), which tells data centres: "
+        "one more sign of a program, and never the only one; empty: nothing is known of networks",
+    )
     import_key: Text = setting(
         "FOOTFALL_IMPORT_KEY",
         "",
@@ -335,7 +341,9 @@ class Settings(BaseSettings):
     dashboard_oidc_client: Text = setting(
         "FOOTFALL_DASHBOARD_OIDC_CLIENT", "", "id of the dashboard at that provider"
     )
-    dashboard_oidc_secret: Text = setting("FOOTFALL_DASHBOARD_OIDC_SECRET", "", "its secret there")
+    dashboard_oidc_secret: Text = setting(
+        "FOOTFALL_DASHBOARD_OIDC_SECRET", "", "its secret there, or where this is kept", is_secret=True
+    )
     metrics_port: Whole = setting(
         "FOOTFALL_METRICS_PORT",
         0,

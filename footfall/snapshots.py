@@ -3,6 +3,7 @@
     snapshots/NAME/0001-home.ledger.sqlite    a file; of more than 64 MiB in pieces, the next ending in .0002
     snapshots/NAME/manifest.json              written last: every file with its sha256, signed
     lake/raw/…                                objects of the lake, once for all snapshots
+    lake-objects.json                         how many of these there are at least, since some went by a rule
 
 A file's path begins with what it belongs to: `home/`, `clients/`, or `alert-routes` alone.
 """
@@ -19,6 +20,7 @@ from footfall.catalogue.state import Keep, place_of
 from footfall.errors import FootfallError
 from footfall.signatures import Signer, public_key, signed_by
 from footfall.store import LocalStore, NotFound, ObjectStore, StoreError, open_store
+from footfall.whole_files import written_beside
 
 VERSION = 1
 MANIFEST = "manifest.json"
@@ -27,6 +29,9 @@ PIECE_BYTES = 64 * 1024 * 1024
 #: Most bytes of a manifest: some 200 a file.
 _MANIFEST_BYTES = 256 * 1024 * 1024
 HOME, CLIENTS, ROUTES = "home/", "clients/", "alert-routes"
+#: Below the state folder: the addresses that backups were written to.
+BACKUPS = "backups.json"
+_LEAST = "lake-objects.json"
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,41 @@ def stores(url: str, s3_endpoint: str | None) -> tuple[ObjectStore, ObjectStore]
         open_store(f"{whole}/{each}", s3_endpoint=s3_endpoint) for each in ("snapshots", "lake")
     )
     return snapshots, lake
+
+
+def remember(home: Path, url: str) -> None:
+    """Note where a backup was written."""
+    known = remembered(home)
+    if url not in known:
+        path = home / BACKUPS
+        written_beside(path, json.dumps([*known, url], indent=1).encode() + b"\n").replace(path)
+
+
+def remembered(home: Path) -> list[str]:
+    """Where backups were written, as far as anybody noted it."""
+    try:
+        return [str(each) for each in json.loads((home / BACKUPS).read_text())]
+    except (FileNotFoundError, ValueError):
+        return []
+
+
+def note_least(url: str, s3_endpoint: str | None, objects: int) -> None:
+    """Note that the lake's copy in a backup has so many objects at least. Raises StoreError."""
+    data = json.dumps({"at_least": objects}).encode() + b"\n"
+    open_store(url, s3_endpoint=s3_endpoint).put(_LEAST, data)
+
+
+def least_of(url: str, s3_endpoint: str | None, snapshot: "Snapshot") -> int:
+    """How many objects of the lake a backup has at least, by a snapshot and by what went since.
+
+    Raises StoreError.
+    """
+    said = int(snapshot.lake["objects"])
+    try:
+        noted = json.loads(open_store(url, s3_endpoint=s3_endpoint).get(_LEAST))
+        return min(said, int(noted["at_least"]))
+    except (NotFound, ValueError, KeyError, TypeError):
+        return said
 
 
 def require_private(store: ObjectStore) -> None:

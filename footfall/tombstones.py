@@ -13,9 +13,11 @@ import os
 import re
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
+from urllib.parse import unquote
 
 import msgspec
 
@@ -23,6 +25,7 @@ from footfall.errors import FootfallError
 from footfall.event import LINE_VERSION, timestamp
 from footfall.hours import floor
 from footfall.keys import TOMBSTONES, tombstones_object
+from footfall.privacy import first_party_visitor_id
 from footfall.store import ObjectStore, put_once
 from footfall.whole_files import written_beside
 
@@ -40,8 +43,24 @@ NAMED: Mapping[str, Kind] = {
     "session_id": "session",
     "event_id": "event",
 }
-#: What may be an id in the body of something that was refused.
+#: What may be an id in a text: a word.
 WORD = re.compile(r"[0-9A-Za-z_-]{8,128}")
+#: And in the body of something that was refused: a text between quotes, or between signs that part others; a
+#: short one where its name says so.
+_IN_BODY = (
+    WORD,
+    re.compile(r"""[^\s"'&?=#<>,;\\{}()\[\]]{8,256}"""),
+    re.compile(r"""[^\s"'&?=#<>,;\\{}()\[\]/]{8,256}"""),
+    re.compile(r'"([^"\\]{8,256})'),
+    re.compile(
+        r"""(?:visitor|user|uid|session|event|id)[a-z_]{0,12}["'\\]*\s*[:=]\s*["'\\]*([^\s"'&?=#<>,;\\{}()\[\]]{1,7})"""
+        r"""(?=[\s"'&?=#<>,;\\{}()\[\]]|\Z)""",
+        re.IGNORECASE,
+    ),
+)
+#: How often one encoding may lie in another.
+_DEEPEST = 3
+_ESCAPED = re.compile(r"""\\(?:u([0-9a-fA-F]{4})|(["\\/]))""")
 #: The kind of line that stands for one that was erased.
 ERASED = "erased"
 
@@ -206,9 +225,38 @@ def _ids(line: _Line) -> Iterator[tuple[Kind, str, datetime]]:
             if value is not None:
                 yield kind, value, happened
     elif line.kind == "refused":
-        for word in set(WORD.findall(line.body or "")):
-            for kind in KINDS:
-                yield kind, word, line.received_at or happened
+        for kind, text in ids_in(line.body or "", line.site_id):
+            yield kind, text, line.received_at or happened
+
+
+def ids_in(body: str, site_id: str | None) -> Iterator[tuple[Kind, str]]:
+    """Every id that the body of a refused thing may name; of a browser also its visitor's on the site."""
+    for text in sorted(
+        {each for stage in _undone(body) for known in _IN_BODY for each in known.findall(stage)}
+    ):
+        for kind in KINDS:
+            yield kind, text
+        if site_id:
+            yield "visitor", first_party_visitor_id(site_id, text)
+
+
+def _undone(body: str) -> Iterator[str]:
+    """A text, and what it is without its percent-encoding and its JSON escapes; its bytes stand in it as they
+    came, a character each.
+    """
+    yield body
+    with suppress(UnicodeError):
+        body = body.encode("latin-1").decode()
+        yield body
+    for _ in range(_DEEPEST):
+        before, body = body, _ESCAPED.sub(_plain, unquote(body))
+        if body == before:
+            return
+        yield body
+
+
+def _plain(found: re.Match[str]) -> str:
+    return chr(int(found[1], 16)) if found[1] else found[2]
 
 
 def erased_line(client_id: str, site_id: str | None, moment: datetime) -> bytes:

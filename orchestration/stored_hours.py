@@ -19,7 +19,7 @@ _EVENTS = COLUMN_TYPES["events"]
 
 def no_events() -> Sql:
     """SQL that makes the view without an hour."""
-    return sql("CREATE OR REPLACE VIEW ingest.events AS {rows}", rows=_rows([], ""))
+    return sql("CREATE OR REPLACE VIEW ingest.events AS {rows}", rows=rows_in([], ""))
 
 
 def read_files(connection: duckdb.DuckDBPyConnection, hours: Iterable[datetime]) -> list[HourFile]:
@@ -65,7 +65,7 @@ def remove_replaced(connection: duckdb.DuckDBPyConnection, files: HourFiles) -> 
 
 def rows_of(file: HourFile, files: HourFiles) -> Sql:
     """SQL that reads an hour's object; a column that it lacks is null."""
-    return _rows([str(files.local(file))], file.columns)
+    return rows_in([str(files.local(file))], file.columns)
 
 
 def show_events(
@@ -90,10 +90,10 @@ def _show(connection: duckdb.DuckDBPyConnection, files: HourFiles, hours: set[da
     paths = dict(zip(found, files.locals(found), strict=True))
     # A file of an earlier version has other columns, and is read by a list of its own.
     lists = [
-        _rows([str(paths[each]) for each in alike], columns)
+        rows_in([str(paths[each]) for each in alike], columns)
         for columns, alike in groupby(found, lambda file: file.columns)
     ]
-    rows = joined(" UNION ALL ", lists or [_rows([], "")])
+    rows = joined(" UNION ALL ", lists or [rows_in([], "")])
     run(connection, "BEGIN")
     run(connection, "CREATE OR REPLACE VIEW ingest.events AS {rows}", rows=rows)
     run(
@@ -106,7 +106,8 @@ def _show(connection: duckdb.DuckDBPyConnection, files: HourFiles, hours: set[da
     return len(found)
 
 
-def _rows(paths: list[str], columns: str) -> Sql:
+def rows_in(paths: list[str], columns: str) -> Sql:
+    """SQL that reads local files of events with these columns, with commas between; any other is null."""
     known = set(columns.split(","))
     listed = joined(
         ", ",

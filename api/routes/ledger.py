@@ -1,6 +1,7 @@
 """What was delivered and seen: sites, deliveries, domains, usage, alerts, acts."""
 
 from datetime import UTC, timedelta
+from itertools import islice
 from typing import Annotated, Any
 
 from fastapi import Query
@@ -9,7 +10,7 @@ from starlette.responses import Response
 
 from api.access import Caller
 from api.answers import csv_answer, json_answer, wants_csv
-from api.cursors import key_cursor, key_of, no_cursor, page
+from api.cursors import cursor_of, key_cursor, key_of, no_cursor, offset_of
 from api.installation import Place
 from api.moments import day_of, maybe_moment, moment_of
 from api.problems import Problem
@@ -185,9 +186,11 @@ def audited(request: Request, limit: Limit = 1000, cursor: Cursor = None) -> Res
     """What administrators did by command or API, the oldest first."""
     caller = caller_of(request)
     service = request.app.state.service
-    found = list(audit.lines(service.settings.audit, caller.client.client_id if caller.client else None))
-    shown, following = page(found, limit, cursor, "audit")
-    return json_answer({"acts": shown, "next": following})
+    client_id = caller.client.client_id if caller.client else None
+    found = audit.lines_from(service.settings.audit, offset_of(cursor, "audit"), client_id)
+    shown = [said for _, said in islice(found, limit)]
+    following = next(found, None)
+    return json_answer({"acts": shown, "next": cursor_of(following[0], "audit") if following else None})
 
 
 def unknown_export(caller: Caller, name: str) -> Problem:

@@ -12,7 +12,7 @@ from api.ranges import Days
 from dashboard import charts, parts, shown
 from dashboard.address import FIGURES, INTERVALS
 from dashboard.app_paths import SHAPES
-from dashboard.desk import Desk, Gone, Row
+from dashboard.desk import Asked, Desk, Gone, Row
 from dashboard.notes import may_write, notes_of, remove, write, written
 from dashboard.words import say, title_of
 from footfall.access.day_notes import MOST_TEXT, DayNote
@@ -43,16 +43,17 @@ MORE = ("visitors", "sessions", "page_views", "bounce_rate", "avg_session_second
 
 def show(desk: Desk) -> None:
     """The page."""
-    quality = desk.get("/v1/quality", site_id=desk.site.site_id, date_range=desk.range())
+    able = [metric for metric in FIGURES if desk.can(metric)]
+    desk.ahead(*_questions(desk, able))
+    quality = desk.answered(_quality(desk))
     finals = {row["date"]: bool(row["is_final"]) for row in quality["rows"]}
     late = sum(row["late_added"] or 0 for row in quality["rows"])
     parts.freshness(desk, late, is_final=quality["meta"]["final"])
-    able = [metric for metric in FIGURES if desk.can(metric)]
     if not able:
         names = ", ".join(sorted({title_of(each.dimension) for each in desk.filters}))
         st.info(say("not_together", filters=parts.plain(names)))
         return
-    totals = desk.rows(able, is_compared=True)
+    totals = desk.rows_of(_totals(desk, able))
     total = totals[0] if totals else None
     parts.cards(desk, FIGURES, total)
     if total is None or not any(total.figures.values()):
@@ -69,12 +70,43 @@ def show(desk: Desk) -> None:
                 _panel(desk, name, visitors)
 
 
-def _chart(desk: Desk, able: Sequence[str], finals: dict[str, bool]) -> None:
+def _questions(desk: Desk, able: Sequence[str]) -> list[Asked]:
+    """All that the page asks."""
+    if not able:
+        return []
+    metric, interval, _ = _drawn(desk, able)
+    listed = [_listed(desk, panel) for panel in PANELS if _is_there(desk, _list_of(desk, panel)[1])]
+    return [_quality(desk), _totals(desk, able), *_points(desk, metric, interval), *listed]
+
+
+def _quality(desk: Desk) -> Asked:
+    return Asked("GET", "/v1/quality", {"site_id": desk.site.site_id, "date_range": desk.range()})
+
+
+def _totals(desk: Desk, able: Sequence[str]) -> Asked:
+    return desk.question(able, is_compared=True)
+
+
+def _drawn(desk: Desk, able: Sequence[str]) -> tuple[str, str, list[str]]:
+    """The metric of the chart, by what it is, and by what it may be."""
     metric = desk.view.measure if desk.view.measure in able else able[0]
     intervals = [each for each in INTERVALS if each != "hour" or desk.can(metric, ["time:hour"])]
     intervals = [each for each in intervals if each != "hour" or desk.is_short]
     interval = desk.view.by(desk.days)
-    interval = interval if interval in intervals else "day"
+    return metric, interval if interval in intervals else "day", intervals
+
+
+def _points(desk: Desk, metric: str, interval: str) -> list[Asked]:
+    """Its points, and those of the days that are compared."""
+    return [
+        desk.question([metric], [f"time:{interval}"], days=days)
+        for days in (desk.days, desk.before)
+        if days is not None
+    ]
+
+
+def _chart(desk: Desk, able: Sequence[str], finals: dict[str, bool]) -> None:
+    metric, interval, intervals = _drawn(desk, able)
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.markdown(f"**{say(metric)}**")
         key = f"w_interval_{interval}"
@@ -146,11 +178,14 @@ def series(desk: Desk, metric: str, interval: str, finals: dict[str, bool]) -> l
     A count that no row has is zero from the first day of the site on; a share is nothing.
     """
     time, days, before = f"time:{interval}", desk.days, desk.before
-    found = {row.of[0]: row.figures[metric] for row in desk.rows([metric], [time])}
+    found, *others = (
+        {row.of[0]: row.figures[metric] for row in desk.rows_of(asked)}
+        for asked in _points(desk, metric, interval)
+    )
     earlier: dict[str, Any] = {}
     beside: dict[str, str] = {}
     if before is not None:
-        earlier = {row.of[0]: row.figures[metric] for row in desk.rows([metric], [time], days=before)}
+        [earlier] = others
         against = desk.view.compared_with or ""
         pairs = partners(time, against, days, before, is_by_weekday=desk.view.is_by_weekday)
         beside = {str(label): str(there) for label, there in pairs.items()}
@@ -192,17 +227,33 @@ def _is_final(day: date, interval: str, days: Days, finals: dict[str, bool]) -> 
     return all(finals.get(each.isoformat(), each < days[1]) for each in inside)
 
 
-def _panel(desk: Desk, panel: str, total: float | None) -> None:
+def _list_of(desk: Desk, panel: str) -> tuple[str, str]:
+    """The list that a panel shows, and the dimension that it is of."""
     lists = PANELS[panel]
+    found = desk.view.list_of(panel, "")
+    found = found if found in lists else next(iter(lists))
+    return found, lists[found]
+
+
+def _is_there(desk: Desk, dimension: str) -> bool:
+    return desk.can("visitors", [dimension])
+
+
+def _listed(desk: Desk, panel: str) -> Asked:
+    found, dimension = _list_of(desk, panel)
+    return desk.question(["visitors"], [dimension], limit=300 if found == "map" else parts.ROWS)
+
+
+def _panel(desk: Desk, panel: str, total: float | None) -> None:
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.markdown(f"**{say(panel + '_panel')}**")
-        found = parts.choice(desk, panel, list(lists), title_of)
-    dimension = lists[found]
-    if not desk.can("visitors", [dimension]):
+        parts.choice(desk, panel, list(PANELS[panel]), title_of)
+    found, dimension = _list_of(desk, panel)
+    if not _is_there(desk, dimension):
         others = sorted({title_of(each.dimension) for each in desk.filters if each.dimension != dimension})
         st.caption(say("not_together", filters=parts.plain(", ".join(others))))
         return
-    rows = desk.rows(["visitors"], [dimension], limit=300 if found == "map" else parts.ROWS)
+    rows = desk.rows_of(_listed(desk, panel))
     if found == "map":
         _map(desk, rows)
     else:

@@ -28,7 +28,10 @@ def show(desk: Desk) -> None:
     if not wanted:
         return
     try:
-        found = desk.get("/v1/visitors/{visitor_id}", visitor_id=wanted, site_id=desk.site.site_id, limit=200)
+        # Never out of what is kept: each look is in the audit.
+        found = desk.fresh(
+            "/v1/visitors/{visitor_id}", visitor_id=wanted, site_id=desk.site.site_id, limit=200
+        )
     except Problem as problem:
         if problem.code != "unknown_visitor":
             raise

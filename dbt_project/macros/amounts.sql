@@ -10,7 +10,7 @@ said as (
         *,
         {{ only_with('revenue', json_text('props', 'revenue')) }} as said_revenue,
         coalesce({{ only_with('revenue', json_is_text('props', 'revenue')) }}, false) as is_text,
-        {{ only_with('revenue', json_text('props', 'currency')) }} as said_currency
+        {{ only_with('revenue', said_currency('props')) }} as said_currency
     from {{ relation }}
 
 ),
@@ -35,7 +35,7 @@ taken as (
         end as is_amount_text,
         case
             when not is_text and substr(said_revenue, 1, 1) = '{'
-                then coalesce({{ json_text('said_revenue', 'currency') }}, said_currency)
+                then coalesce({{ said_currency('said_revenue') }}, said_currency)
             else said_currency
         end as currency_text
     from said
@@ -43,16 +43,32 @@ taken as (
 ),
 
 -- one kind of space, apostrophe and minus
-spelled as (
+plainly as (
 
     select
         *,
         case
             when is_amount_text
                 then upper(trim(translate(said_amount, {{ odd_signs() }}, {{ plain_signs() }})))
-        end as spelling,
+        end as plain_spelling,
         {{ currency_code('upper(trim(currency_text))') }} as told_currency
     from taken
+
+),
+
+-- books of accounts have the minus behind, or brackets in its place
+spelled as (
+
+    select
+        *,
+        case
+            when plain_spelling = regexp_extract(plain_spelling, '^[(][^()+-]+[)]$', 0)
+                then concat('-', trim(substr(plain_spelling, 2, length(plain_spelling) - 2)))
+            when plain_spelling = regexp_extract(plain_spelling, '^[0-9][0-9., '']*[0-9]-$', 0)
+                then concat('-', substr(plain_spelling, 1, length(plain_spelling) - 1))
+            else plain_spelling
+        end as spelling
+    from plainly
 
 ),
 
@@ -67,12 +83,16 @@ apart as (
 
 ),
 
--- `1.996,-` is `1.996,00`
+-- `1.996,-` and `1.996:-` are `1.996,00`
 told as (
 
     select
         *,
-        case when no_cents = '' then trim(figure) else concat(trim(figure), substr(no_cents, 1, 1), '00') end as whole_figure,
+        case
+            when no_cents = '' then trim(figure)
+            when substr(no_cents, 1, 1) = ':' then concat(trim(figure), case when position('.' in figure) > 0 then ',00' else '.00' end)
+            else concat(trim(figure), substr(no_cents, 1, 1), '00')
+        end as whole_figure,
         {{ currency_code('unit_before') }} as currency_before,
         {{ currency_code('unit_behind') }} as currency_behind
     from apart
@@ -83,7 +103,13 @@ figured as (
 
     select
         *,
-        {{ decimal_text('whole_figure') }} as digits,
+        -- of a currency without cents thousands are divided, and nothing else
+        case
+            when coalesce(currency_behind, currency_before, told_currency) in ({{ quoted_list(without_cents()) }})
+                and whole_figure = regexp_extract(whole_figure, {{ may_be_thousands() }}, 0)
+                then translate(whole_figure, '.,', '')
+            else {{ decimal_text('whole_figure') }}
+        end as digits,
         case when unit_behind = '' then unit_before else unit_behind end as unit,
         coalesce(currency_behind, currency_before) as unit_currency
     from told
@@ -137,10 +163,14 @@ priced as (
 {% macro odd_signs() %}{{ return("'\u00a0\u202f\u2009\u2007\t\n\r\u2019\u02bc\u2212\u2013\u2014'") }}{% endmacro %}
 {% macro plain_signs() %}{{ return("'       ''''---'") }}{% endmacro %}
 
+{#- One divider, and three digits behind it. -#}
+{% macro may_be_thousands() %}{{ return("'^[1-9][0-9]{0,2}[.,][0-9]{3}$'") }}{% endmacro %}
+
 {#- Sign, unit, sign, figure, `,-` for no cents, unit: `-€ 49,90`, `EUR 1,996.00`, `49,- kr`. -#}
 {% macro amount_pattern() -%}
-    {%- set unit = "([A-Z]{3}|[A-Z]{0,3}[$€£¥₹₺₩₪₴₽₫₦₱฿]|KR[.]?|ZŁ|KČ|FT|FR[.]?)?" -%}
-    {{ return("'^([+-]?) ?" ~ unit ~ " ?([+-]?) ?([0-9][0-9 .,'']*|[.,][0-9]+)([.,]--?)? ?" ~ unit ~ "$'") }}
+    {%- set sign = "[$€£¥₹₺₩₪₴₽₫₦₱฿₸₡₲₵₨]" -%}
+    {%- set unit = "([A-Z]{3}|[A-Z]{3} " ~ sign ~ "|[A-Z]{0,3}" ~ sign ~ "|(?:KR|FR|RS|RP|RM)[.]?|S/[.]?|R|ZŁ|KČ|FT)?" -%}
+    {{ return("'^([+-]?) ?" ~ unit ~ " ?([+-]?) ?([0-9][0-9 .,'']*|[.,][0-9]+)([.,:]--?)? ?" ~ unit ~ "$'") }}
 {%- endmacro %}
 
 {#-
@@ -150,7 +180,6 @@ priced as (
 {% macro decimal_text(figure) -%}
     {%- set is_like = {
         'whole': '[0-9]+[.,]?',
-        'may_be_thousands': '[1-9][0-9]{0,2}[.,][0-9]{3}',
         'decimal': '[0-9]*[.,][0-9]+',
         'commas': '[1-9][0-9]{0,2}(,[0-9]{3})+([.][0-9]+)?',
         'points': '[1-9][0-9]{0,2}([.][0-9]{3})+(,[0-9]+)?',
@@ -160,7 +189,7 @@ priced as (
     {%- set fits -%}{{ figure }} <> '' and {{ figure }} = regexp_extract({{ figure }}, '^{}$', 0){%- endset -%}
     case
         when {{ fits | replace('{}', is_like['whole']) }} then translate({{ figure }}, '.,', '')
-        when {{ fits | replace('{}', is_like['may_be_thousands']) }} then null
+        when {{ figure }} = regexp_extract({{ figure }}, {{ may_be_thousands() }}, 0) then null
         when {{ fits | replace('{}', is_like['decimal']) }} then concat('0', replace({{ figure }}, ',', '.'))
         when {{ fits | replace('{}', is_like['commas']) }} then replace({{ figure }}, ',', '')
         when {{ fits | replace('{}', is_like['points']) }} then replace(replace({{ figure }}, '.', ''), ',', '.')
@@ -168,21 +197,3 @@ priced as (
         when {{ fits | replace('{}', is_like['lakhs']) }} then replace({{ figure }}, ',', '')
     end
 {%- endmacro %}
-
-{#- Three letters, or those that a sign stands for; null where it stands for several. -#}
-{% macro currency_code(text) -%}
-    {%- set signs = {
-        '€': 'EUR', '£': 'GBP', '₹': 'INR', '₺': 'TRY', '₩': 'KRW', '₪': 'ILS', '₴': 'UAH', '₽': 'RUB', '₫': 'VND', '₦': 'NGN',
-        '₱': 'PHP', '฿': 'THB', 'ZŁ': 'PLN', 'KČ': 'CZK', 'FT': 'HUF', 'LEI': 'RON', 'US$': 'USD', 'CA$': 'CAD', 'C$': 'CAD',
-        'A$': 'AUD', 'AU$': 'AUD', 'NZ$': 'NZD', 'HK$': 'HKD', 'SG$': 'SGD', 'S$': 'SGD', 'MX$': 'MXN', 'R$': 'BRL',
-    } -%}
-    case {{ text }}
-        {%- for sign, code in signs.items() %}
-        when '{{ sign }}' then '{{ code }}'
-        {%- endfor %}
-        else nullif(regexp_extract({{ text }}, '^[A-Z]{3}$', 0), '')
-    end
-{%- endmacro %}
-
-{#- Signs that more than one currency has, of which the property currency decides. -#}
-{% macro shared_signs() %}{{ return(['£', 'S$', 'C$', 'A$']) }}{% endmacro %}

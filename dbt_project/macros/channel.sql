@@ -48,8 +48,9 @@
 -#}
 {% macro click_network(query) -%}
     {%- set networks = {
-        'google': ['gclid', 'gbraid', 'wbraid', 'dclid'], 'bing': ['msclkid'], 'tiktok': ['ttclid'], 'x': ['twclid'],
+        'google': ['gclid', 'gbraid', 'wbraid', 'dclid', 'gad_source', 'gad_campaignid'], 'bing': ['msclkid'], 'tiktok': ['ttclid'], 'x': ['twclid'],
         'linkedin': ['li_fat_id'], 'reddit': ['rdt_cid'], 'snapchat': ['sccid'], 'yandex': ['yclid'],
+        'pinterest': ['epik'], 'quora': ['qclid'], 'taboola': ['tblci'], 'outbrain': ['dicbo'],
     } -%}
     {%- set id -%}
     lower(regexp_extract({{ query }}, '(?i)(^|&)({{ networks.values() | sum(start=[]) | join("|") }})=[^&]', 2))

@@ -102,7 +102,7 @@ mediated as (
         *,
         coalesce(
             utm_medium,
-            case when click is not null then 'cpc' end,
+            case when click is not null then case when category = 'ads' then 'display' else 'cpc' end end,
             case
                 when utm_source is not null or plain_referrer is null then null
                 when referrer_category = 'ads' then 'display'

@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import aws_cdk as cdk
@@ -16,15 +16,21 @@ from deploy.cdk.footfall_aws.options import Options, load
 from deploy.cdk.footfall_aws.storage import Storage
 from footfall.clients import registry_of
 from footfall.errors import FootfallError
+from footfall.retention.rules import Retention
 from footfall.settings import Settings
 
 FOLDER = Path(__file__).resolve().parent
 
 
-def build(app: cdk.App, options: Options, code: Path, **more: object) -> dict[str, cdk.Stack]:
-    """The stacks of one environment, with AWS's own list of good practice as a check of each."""
+def build(
+    app: cdk.App, options: Options, code: Path, retention: Sequence[Retention] = (), **more: object
+) -> dict[str, cdk.Stack]:
+    """The stacks of one environment, with AWS's own list of good practice as a check of each.
+
+    `retention`: of all clients.
+    """
     name = f"Footfall-{options.environment}"
-    storage = Storage(app, f"{name}-Storage", options, **more)
+    storage = Storage(app, f"{name}-Storage", options, retention, **more)
     stacks = {
         "storage": storage,
         "collect": Collect(app, f"{name}-Collect", options, storage, code, **more),
@@ -47,7 +53,8 @@ def main() -> int:
     try:
         options = load(Path(sys.argv[1]))
         settings = Settings.from_environ(os.environ)
-        misfits = options.misfits(list(registry_of(settings).clients))
+        clients = list(registry_of(settings).clients)
+        misfits = options.misfits(clients)
         if misfits:
             raise FootfallError("; ".join(misfits))
     except FootfallError as error:
@@ -58,7 +65,7 @@ def main() -> int:
     where = cdk.Environment(
         account=os.environ.get("CDK_DEFAULT_ACCOUNT"), region=os.environ.get("CDK_DEFAULT_REGION")
     )
-    stacks = build(app, options, code, env=where)
+    stacks = build(app, options, code, [each.retention for each in clients], env=where)
     made = app.synth()
     template = made.get_stack_by_name(stacks["client"].stack_name).template
     (FOLDER / "client-role.json").write_text(client_template(template))

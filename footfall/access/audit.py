@@ -118,16 +118,23 @@ def _put_head(path: Path, signer: Signer, number: int, line: bytes, now: datetim
 
 def lines(path: Path, client: str | None = None) -> Iterator[dict[str, str]]:
     """What the lines say, in order; those of one client, or all. One that was cut off is left out."""
+    return (said for _, said in lines_from(path, 0, client))
+
+
+def lines_from(path: Path, place: int, client: str | None = None) -> Iterator[tuple[int, dict[str, str]]]:
+    """The same from a place (bytes, where a line begins) on, each line with its own place."""
     try:
         with path.open("rb") as file:
+            file.seek(place)
             for raw in file:
+                place += len(raw)
                 try:
                     line = json.loads(raw)
                     said = {name: str(line[name]) for name in FIELDS}
                 except (ValueError, KeyError, TypeError):
                     continue
                 if client is None or said["client"] == client:
-                    yield said
+                    yield place - len(raw), said
     except FileNotFoundError:
         return
 

@@ -75,6 +75,9 @@ LINE: tuple[Field, ...] = (
         becomes="bot_class, bot_name and bot_signals, of an agent whose signature was verified",
         is_rare=True,
     ),
+    Field(
+        "asn_class", TEXT, becomes="is_bot and bot_signals, beside another sign of a program", is_rare=True
+    ),
     Field("event", JSON, becomes="the columns that come from it, and payload"),
 )
 

@@ -208,6 +208,7 @@ def handing_over_of(rules: str) -> str:
 _TREATED = {
     Keep.BACKUP: "`footfall backup`",
     Keep.LAKE: "`footfall backup --lake`; or replicate the bucket, never with `salts/`",
+    Keep.HOURS: "the same, of hours whose raw lines have [expired](lifecycle.md#retention)",
     Keep.AGAIN: "not needed: made again",
     Keep.HISTORY: "not needed: history only",
     Keep.NEVER: "never: salts must be gone 48 hours after their day; the spool empties itself each minute",

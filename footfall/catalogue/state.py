@@ -28,6 +28,7 @@ class Keep(Enum):
 
     BACKUP = "`footfall backup`"
     LAKE = "with the lake; `footfall backup --lake`"
+    HOURS = "of hours whose raw lines have expired: with the lake; `footfall backup --lake`"
     AGAIN = "no: made again"
     HISTORY = "no: history only"
     NEVER = "never"
@@ -311,14 +312,29 @@ HOME: tuple[Place, ...] = (
         Kind.FOLDER,
         again="the models",
     ),
-    Place("dagster", "runs, schedules, event logs", "Dagster", Keep.HISTORY, Kind.FOLDER),
-    Place("dbt", "logs and artefacts, a folder a run", "dbt", Keep.HISTORY, Kind.FOLDER),
+    Place(
+        "dagster",
+        "runs, schedules, event logs",
+        "Dagster",
+        Keep.HISTORY,
+        Kind.FOLDER,
+        erase=Erase("local", "previews and errors lose the ids; printed output that holds him goes"),
+    ),
+    Place(
+        "dbt",
+        "logs and artefacts, a folder a run",
+        "dbt",
+        Keep.HISTORY,
+        Kind.FOLDER,
+        erase=Erase("local", "files that hold him go"),
+    ),
     Place(
         "logs",
         "output of the processes of `up` and `demo`; what a demo delivered",
         "`footfall up`, `demo`",
         Keep.HISTORY,
         Kind.FOLDER,
+        erase=Erase("local", "files that hold him go"),
     ),
     Place("runs_pruned_before", "how far `upkeep` has looked at old runs", "`upkeep`", Keep.HISTORY),
     Place("claims", "who delivers which export now", "deliveries", Keep.PASSING, Kind.FOLDER),
@@ -439,7 +455,7 @@ LAKE: tuple[Place, ...] = (
         "events",
         "kept and duplicate events, an hour each, Parquet; the only copy of their columns",
         "ingest",
-        Keep.AGAIN,
+        Keep.HOURS,
         Kind.FOLDER,
         again="each hour's run",
         is_personal=True,
@@ -449,7 +465,7 @@ LAKE: tuple[Place, ...] = (
         "quarantine",
         "what could become no event, an hour each, Parquet",
         "ingest",
-        Keep.AGAIN,
+        Keep.HOURS,
         Kind.FOLDER,
         again="each hour's run",
         is_personal=True,
@@ -471,6 +487,7 @@ LAKE: tuple[Place, ...] = (
         "Dagster",
         Keep.HISTORY,
         Kind.FOLDER,
+        erase=Erase("local", "objects that hold him go"),
     ),
     Place(
         "probe",

@@ -16,7 +16,7 @@ from footfall.catalogue.columns import EVENT, OfLine, sources
 from footfall.raw_object import compress
 from footfall.sql import Sql, joined, name, number, run, sql, text
 from footfall.store import NotFound, ObjectStore, put_once
-from footfall.tombstones import DIGITS, KINDS, NAMED, Tombstones
+from footfall.tombstones import DIGITS, NAMED, Tombstones, ids_in
 from orchestration.ingest.decode import DecodedObject, content_of
 from orchestration.ingest.lines import LINE_COLUMNS, files_of, read_lines
 
@@ -26,7 +26,8 @@ _DIGEST = sql(
     "sha256($outer || unhex(sha256($inner || encode(concat(base, chr(0), kind, chr(0), id)))))[:{digits}]",
     digits=number(DIGITS),
 )
-_WORD = "[0-9A-Za-z_-]{8,128}"
+#: Bodies of refused lines that are held at once, of 64 KiB at most.
+_BODIES = 200
 #: Column of a stored event that names somebody, by the field of its line.
 _COLUMN = {field: column for column, field in sources(EVENT, OfLine).items()}
 
@@ -40,11 +41,11 @@ def objects_with_erased(
         return []
     columns = {
         each: LINE_COLUMNS[each]
-        for each in ("kind", "client_id", "received_at", "occurred_at", *NAMED, "body")
+        for each in ("kind", "client_id", "site_id", "received_at", "occurred_at", *NAMED, "body")
     }
     lines = sql(
         """
-        SELECT object AS place, client_id,
+        SELECT object AS place, client_id, site_id,
             coalesce(CASE WHEN "kind" = 'event' THEN occurred_at END, received_at) AS happened,
             {fields}, CASE WHEN "kind" = 'refused' THEN body END AS body
         FROM {lines}
@@ -70,8 +71,8 @@ def has_erased(connection: duckdb.DuckDBPyConnection, events: Sql, stones: Tombs
 
 def _of_events(place: Sql, rows: Sql) -> Sql:
     return sql(
-        "SELECT {place} AS place, client_id, coalesce(occurred_at, received_at) AS happened, {fields}, "
-        "CAST(NULL AS VARCHAR) AS body FROM {rows}",
+        "SELECT {place} AS place, client_id, site_id, coalesce(occurred_at, received_at) AS happened, "
+        "{fields}, CAST(NULL AS VARCHAR) AS body FROM {rows}",
         place=place,
         fields=joined(", ", (sql("{c} AS {f}", c=name(_COLUMN[field]), f=name(field)) for field in NAMED)),
         rows=rows,
@@ -81,7 +82,7 @@ def _of_events(place: Sql, rows: Sql) -> Sql:
 def drop_erased_refused(connection: duckdb.DuckDBPyConnection, table: str, stones: Tombstones) -> int:
     """The same of stored rows of quarantine: by the words of what was sent."""
     lines = sql(
-        "SELECT rowid AS place, client_id, received_at AS happened, {fields}, body FROM {table}",
+        "SELECT rowid AS place, client_id, site_id, received_at AS happened, {fields}, body FROM {table}",
         fields=_no_ids(NAMED),
         table=name(table),
     )
@@ -91,7 +92,7 @@ def drop_erased_refused(connection: duckdb.DuckDBPyConnection, table: str, stone
 def drop_erased_visitors(connection: duckdb.DuckDBPyConnection, table: str, stones: Tombstones) -> int:
     """The same of rows of visitors who were first seen at a time."""
     lines = sql(
-        "SELECT rowid AS place, client_id, first_seen_at AS happened, visitor_id, {fields}, "
+        "SELECT rowid AS place, client_id, site_id, first_seen_at AS happened, visitor_id, {fields}, "
         "CAST(NULL AS VARCHAR) AS body FROM {table}",
         fields=_no_ids(field for field in NAMED if field != "visitor_id"),
         table=name(table),
@@ -123,8 +124,8 @@ def erased_places(
 ) -> list[Any]:
     """The places of lines that are an erased person's, each once.
 
-    `lines`: a query for place, client_id, happened, the fields of NAMED, and body: what was refused, else
-    null; `given`: its parameters.
+    `lines`: a query for place, client_id, site_id, happened, the fields of NAMED, and body: what was refused,
+    else null; `given`: its parameters.
     """
     if not stones:
         return []
@@ -146,13 +147,6 @@ def erased_places(
         ),
         said AS (
             SELECT place, base, happened, unnest([{ids}], recursive := true) FROM lines
-            UNION ALL
-            SELECT place, base, happened, k.kind, w.id
-            FROM (
-                SELECT place, base, happened, unnest(list_distinct(regexp_extract_all(body, $word))) AS id
-                FROM lines WHERE body IS NOT NULL
-            ) AS w
-            CROSS JOIN (SELECT unnest({kinds}) AS kind) AS k
         ),
         hashed AS (
             SELECT base, kind, id, {digest} AS digest
@@ -165,14 +159,36 @@ def erased_places(
         WHERE stones.until IS NULL OR happened <= stones.until
         ORDER BY place
         """,
-        {**(given or {}), "inner": inner, "outer": outer, "word": _WORD},
+        {**(given or {}), "inner": inner, "outer": outer},
         base=_BASE,
         lines=lines,
         ids=ids,
-        kinds=sql("[{all}]", all=joined(", ", map(text, KINDS))),
         digest=_DIGEST,
     ).fetchall()
-    return [place for (place,) in found]
+    return sorted({place for (place,) in found} | _refused_places(connection, lines, stones, given))
+
+
+def _refused_places(
+    connection: duckdb.DuckDBPyConnection,
+    lines: Sql,
+    stones: Tombstones,
+    given: Mapping[str, object] | None,
+) -> set[Any]:
+    """The same of lines that were refused, by all that their bodies say."""
+    bodies = run(
+        connection,
+        "SELECT place, client_id, site_id, happened, body FROM ({lines}) "
+        "WHERE body IS NOT NULL AND {base} IN (SELECT client FROM stones)",
+        dict(given or {}),
+        lines=lines,
+        base=_BASE,
+    )
+    found = set()
+    while rows := bodies.fetchmany(_BODIES):
+        for place, client_id, site_id, happened, body in rows:
+            if any(stones.covers(client_id, kind, each, happened) for kind, each in ids_in(body, site_id)):
+                found.add(place)
+    return found
 
 
 def _put_stones(connection: duckdb.DuckDBPyConnection, stones: Tombstones) -> None:

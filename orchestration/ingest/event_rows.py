@@ -147,7 +147,20 @@ def _values(place: dict[str, Sql]) -> dict[str, Sql]:
     signed = sql("coalesce(starts_with(l.agent, 'verified '), false)")
     named = sql("CASE WHEN w.user_agent IS NULL THEN a.bot_class END")
     named = sql("CASE WHEN {signed} THEN 'ai_agent' ELSE {named} END", signed=signed, named=named)
-    is_bot = sql("({named} IS NOT NULL OR is_driven OR b.visitor_id IS NOT NULL)", named=named)
+    shown = sql("({named} IS NOT NULL OR is_driven OR b.visitor_id IS NOT NULL)", named=named)
+    # A data centre proves nothing alone; nor do these, which no browser of a person would be without.
+    bare = sql(
+        "(coalesce(l.user_agent, '') = '' OR (coalesce(l.client_hints, '') = '' "
+        "AND coalesce(l.source, 'web') = 'web' AND starts_with({url}, 'https:') "
+        "AND regexp_matches(l.user_agent, {chrome})))",
+        url=place["url"],
+        chrome=text("Chrome/(9[0-9]|[1-9][0-9]{2})"),
+    )
+    placed = sql(
+        "coalesce(l.asn_class = 'hosting' AND w.user_agent IS NULL AND {bare}, false)",
+        bare=bare,
+    )
+    is_bot = sql("({shown} OR {placed})", shown=shown, placed=placed)
     return {
         **{column: names([field], "l") for column, field in _OF_LINE.items()},
         **{column: place[field] for column, field in _OF_EVENT.items()},
@@ -179,8 +192,9 @@ def _values(place: dict[str, Sql]) -> dict[str, Sql]:
         "is_bot": is_bot,
         "bot_class": sql(
             "coalesce({named}, CASE WHEN is_driven THEN 'headless' "
-            "WHEN b.visitor_id IS NOT NULL THEN 'other' END)",
+            "WHEN b.visitor_id IS NOT NULL OR {placed} THEN 'other' END)",
             named=named,
+            placed=placed,
         ),
         "bot_name": sql(
             "CASE WHEN {signed} THEN substr(l.agent, 10) WHEN w.user_agent IS NULL THEN a.bot_name END",
@@ -190,8 +204,12 @@ def _values(place: dict[str, Sql]) -> dict[str, Sql]:
             "nullif(concat_ws(',', CASE WHEN {signed} THEN 'signature' END, "
             "CASE WHEN w.user_agent IS NULL AND a.bot_class IS NOT NULL THEN 'user_agent' END, "
             "CASE WHEN is_driven THEN 'webdriver' END, "
-            "CASE WHEN b.visitor_id IS NOT NULL THEN 'behaviour' END), '')",
+            "CASE WHEN b.visitor_id IS NOT NULL THEN 'behaviour' END, "
+            "CASE WHEN l.asn_class = 'hosting' AND {is_bot} THEN 'data_center' END, "
+            "CASE WHEN {placed} THEN 'no_browser' END), '')",
             signed=signed,
+            is_bot=is_bot,
+            placed=placed,
         ),
         "referrer_class": sql("r.referrer_class"),
         "referrer_source": sql("r.referrer_source"),

@@ -53,20 +53,25 @@ def take_up(
 
 
 def _take_up(connection: duckdb.DuckDBPyConnection, lake: ObjectStore, state: State, folder: Path) -> None:
-    fetched = {each.key: _fetched(lake, each.key, each.sha256, folder) for each in state.frozen}
+    """Of frozen figures those months whose file is another than that which was taken up last."""
+    had = _loaded(connection, state.client_id)
+    named = {(each.table, each.month): each for each in state.frozen}
+    other = {at: each for at, each in named.items() if had.get(at) != each.sha256}
+    fetched = {at: _fetched(lake, each.key, each.sha256, folder) for at, each in other.items()}
     carried = _fetched(lake, state.carried[0], state.carried[1], folder) if state.carried else None
     run(connection, "BEGIN")
-    run(connection, "CREATE SCHEMA IF NOT EXISTS frozen")
-    for table in FIGURES:
-        if has_table(connection, "frozen", table):
-            run(
-                connection,
-                "DELETE FROM frozen.{table} WHERE client_id = ?",
-                [state.client_id],
-                table=name(table),
-            )
-    for each in state.frozen:
-        _load(connection, each.table, fetched[each.key])
+    if not had:  # a warehouse of before anybody noted what was taken up
+        for table in FIGURES:
+            _forget(connection, state.client_id, table, None)
+    for table, month in [*(at for at in had if at not in named), *other]:
+        _forget(connection, state.client_id, table, month)
+    for (table, month), path in fetched.items():
+        _load(connection, table, path)
+        run(
+            connection,
+            "INSERT INTO frozen.files VALUES (?, ?, ?, ?)",
+            [state.client_id, table, month, named[table, month].sha256],
+        )
     run(connection, "DELETE FROM ingest.carried_visitors WHERE client_id = ?", [state.client_id])
     if carried is not None:
         run(
@@ -86,6 +91,42 @@ def _take_up(connection: duckdb.DuckDBPyConnection, lake: ObjectStore, state: St
     run(connection, "COMMIT")
     for path in (*fetched.values(), *([carried] if carried else [])):
         path.unlink()
+
+
+def _loaded(connection: duckdb.DuckDBPyConnection, client_id: str) -> dict[tuple[str, str], str]:
+    """(table, month) → sha256 of the file that a client's frozen figures were taken up of."""
+    run(connection, "CREATE SCHEMA IF NOT EXISTS frozen")
+    run(
+        connection,
+        "CREATE TABLE IF NOT EXISTS frozen.files "
+        "(client_id VARCHAR, table_name VARCHAR, month VARCHAR, sha256 VARCHAR)",
+    )
+    rows = run(
+        connection, "SELECT table_name, month, sha256 FROM frozen.files WHERE client_id = ?", [client_id]
+    )
+    return {(table, month): sha256 for table, month, sha256 in rows.fetchall()}
+
+
+def _forget(connection: duckdb.DuckDBPyConnection, client_id: str, table: str, month: str | None) -> None:
+    """Take a client's frozen figures of a month out of the warehouse; of all months without one."""
+    of_month = (
+        sql("AND strftime({day}, '%Y-%m') = {month}", day=name(FIGURES[table]), month=text(month))
+        if month and table in FIGURES
+        else sql("")
+    )
+    if has_table(connection, "frozen", table):
+        run(
+            connection,
+            "DELETE FROM frozen.{table} WHERE client_id = {client} {of_month}",
+            table=name(table),
+            client=text(client_id),
+            of_month=of_month,
+        )
+    run(
+        connection,
+        "DELETE FROM frozen.files WHERE client_id = ? AND table_name = ? AND month = coalesce(?, month)",
+        [client_id, table, month],
+    )
 
 
 def _fetched(lake: ObjectStore, key: str, sha256: str, folder: Path) -> Path:

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import duckdb
 
-from footfall.keys import carried_prefix, frozen_prefix, retention_prefix
+from footfall.keys import carried_prefix
 from footfall.retention.records import State, decide_again, drop_unnamed, read_states
 from footfall.signatures import Signer
-from footfall.store import NotFound, ObjectStore, put_once
+from footfall.store import NotFound, ObjectStore
 from footfall.tombstones import Tombstones, base_of
 from orchestration.modelling.frozen import without_erased
 from orchestration.privacy.erasure_search import Needles
@@ -64,20 +64,3 @@ def carried_left(lake: ObjectStore, client_id: str, needles: Needles) -> list[st
         except NotFound:
             continue
     return left
-
-
-def bring_copies(lake: ObjectStore, copies: ObjectStore, client_ids: Iterable[str]) -> None:
-    """Let the copy of a lake carry on what the lake does, and nothing that it does not. Raises StoreError.
-
-    What the lake's records name is copied before anything goes, so that a restore finds what they name.
-    """
-    for client_id in client_ids:
-        carried = [info.key for info in lake.list(carried_prefix(client_id))]
-        strange = [info.key for info in copies.list(carried_prefix(client_id)) if info.key not in carried]
-        if not strange:
-            continue
-        for prefix in (frozen_prefix(client_id), retention_prefix(client_id)):
-            for info in list(lake.list(prefix)):
-                put_once(copies, info.key, lake.get(info.key))
-        for key in strange:
-            copies.delete(key)

@@ -10,6 +10,8 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from footfall.bucket_log import RemovedKey, removal
@@ -20,7 +22,9 @@ from footfall.event import timestamp
 from footfall.exports import LIVE
 from footfall.hours import HOUR, floor
 from footfall.keys import erasure_notice
+from footfall.manifest import DeliveredFile
 from footfall.store import NotFound, ObjectStore, StoreError
+from footfall.whole_files import sha256_of
 from orchestration.delivery import states
 from orchestration.delivery.desk import Desk
 from orchestration.delivery.horizons import Horizons
@@ -89,11 +93,13 @@ def find_files(
     needles: Needles,
     is_gone: Callable[[LedgerRow], bool] = lambda _row: False,
     kept: tuple[datetime, Needles] | None = None,
+    damaged: Callable[[str], object] = lambda _line: None,
 ) -> Iterator[OldFile]:
     """Files of these revisions in which the person stands. Raises StoreError where none can be read.
 
     `is_gone`: whether a period cannot be delivered anew. `kept`: since when what the person does is kept, and
-    what is looked for in the newest revision of a period that reaches beyond.
+    what is looked for in the newest revision of a period that reaches beyond. `damaged` is told of each file
+    of which only other bytes are left than were delivered.
     """
     columns = _columns_of_ids(client)
     newest: dict[tuple[str, datetime], int] = {}
@@ -101,27 +107,30 @@ def find_files(
         if row.is_delivered:
             at = row.export, row.period_start
             newest[at] = max(newest.get(at, 0), row.revision)
-    for row in rows:
-        if not ledger.copies(row):
-            continue
-        # The hour of a live export holds the rows of its parts, and takes their place.
-        whole = row.export.removesuffix(LIVE), floor(row.period_start)
-        is_closed = row.export.endswith(LIVE) and whole in newest
-        is_newest = row.revision >= newest.get((row.export, row.period_start), 0) and not is_closed
-        wanted = kept[1] if kept and is_newest and _end(row) + HOUR > kept[0] else needles
-        for file in row.files:
-            data = _read(ledger, row, places, file.key, file.bytes)
-            if data is not None and (wanted.are_in(data) or wanted.are_cells(data, columns)):
-                yield OldFile(
-                    row.export,
-                    timestamp(row.period_start),
-                    row.revision,
-                    file.key,
-                    file.sha256,
-                    file.rows,
-                    is_newest,
-                    is_newest and is_gone(row),
-                )
+    with TemporaryDirectory(prefix="footfall-delivered-") as folder:
+        path = Path(folder) / "file"
+        for row in rows:
+            if not ledger.copies(row):
+                continue
+            # The hour of a live export holds the rows of its parts, and takes their place.
+            whole = row.export.removesuffix(LIVE), floor(row.period_start)
+            is_closed = row.export.endswith(LIVE) and whole in newest
+            is_newest = row.revision >= newest.get((row.export, row.period_start), 0) and not is_closed
+            wanted = kept[1] if kept and is_newest and _end(row) + HOUR > kept[0] else needles
+            for file in row.files:
+                if not _found(ledger, row, places, file, path, damaged):
+                    continue
+                if wanted.are_in_file(path) or wanted.are_cells_of_file(path, columns):
+                    yield OldFile(
+                        row.export,
+                        timestamp(row.period_start),
+                        row.revision,
+                        file.key,
+                        file.sha256,
+                        file.rows,
+                        is_newest,
+                        is_newest and is_gone(row),
+                    )
 
 
 def _end(row: LedgerRow) -> datetime:
@@ -138,21 +147,45 @@ def _columns_of_ids(client: Client) -> set[str]:
     }
 
 
-def _read(ledger: Ledger, row: LedgerRow, places: Places, key: str, size: int) -> bytes | None:
-    """A delivered file from whichever place has it, our own first; None where none has it."""
+def _found(
+    ledger: Ledger,
+    row: LedgerRow,
+    places: Places,
+    file: DeliveredFile,
+    path: Path,
+    damaged: Callable[[str], object],
+) -> bool:
+    """Bring a delivered file to `path`, from whichever place has the bytes that were delivered, ours first.
+
+    False where none has them: bytes of somebody else say nothing of what was delivered, and are named.
+    """
     trouble: StoreError | None = None
+    others = []
     for name in sorted(ledger.copies(row), key=lambda each: each != "backup"):
         if name not in places:
             continue
+        store = places[name].store()
         try:
-            return places[name].store().get(key, limit=size)
+            info = store.head(file.key)
+            if info is None:
+                continue
+            if info.size == file.bytes:
+                store.fetch(file.key, path)
+                if sha256_of(path) == file.sha256:
+                    return True
+            others.append(store.url(file.key))
         except NotFound:
             continue
         except StoreError as error:
             trouble = error
     if trouble is not None:
         raise trouble
-    return None
+    for each in others:
+        damaged(
+            f"{each}: holds other bytes than were delivered, so nobody can tell whether the person stands in "
+            "it: put back what was delivered, or remove it"
+        )
+    return False
 
 
 def remove(

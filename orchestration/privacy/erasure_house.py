@@ -1,6 +1,6 @@
 """What an erasure works on: the parts of an installation, and one erasure that goes on."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -61,7 +61,7 @@ class House:
     prepared: Callable[[], Path]
     published_days: int
     cache_of: Callable[[str], FileCache]
-    forget_backups: Callable[[Tombstones, Sequence[datetime]], list[str]]
+    forget_backups: Callable[[Tombstones], list[str]]
     version: str
     spool_seconds: float = 180.0
     edge: Callable[[str], None] = field(default=lambda _: None)

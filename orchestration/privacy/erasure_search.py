@@ -5,17 +5,22 @@ import gzip
 import io
 import json
 import re
+import string
 import zlib
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import zstandard
 
 #: What most ids are: looked up as words, so that ten thousand cost as one.
 _WORD = re.compile(rb"[0-9A-Za-z_-]{8,128}")
+_IN_WORDS = string.ascii_letters.encode() + string.digits.encode() + b"_-"
 #: Shorter ones are in every file by chance.
 SHORTEST = 6
+#: Bytes and rows of a file that are held at once; characters that a cell may have.
+_PIECE, _ROWS, _LONGEST_CELL = 1 << 20, 4096, 1 << 28
+_GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 #: What is raised of bytes that only look packed, or like Parquet; and of those that are no table at all.
 _NOT_PACKED = (OSError, EOFError, ValueError, NotImplementedError, zlib.error, zstandard.ZstdError)
 _NO_TABLE = (*_NOT_PACKED, csv.Error, AttributeError, RecursionError)
@@ -38,83 +43,128 @@ class Needles:
 
     def are_in(self, data: bytes) -> bool:
         """Whether one of them stands in these bytes or in what is packed in them."""
-        return any(self._in_plain(each) for each in unpacked(data))
+        return self._are_in(io.BytesIO(data))
+
+    def are_in_file(self, path: Path) -> bool:
+        """The same of a local file, of which little is held at once; not in one that has just gone."""
+        try:
+            with path.open("rb") as file:
+                return self._are_in(file)
+        except FileNotFoundError:
+            return False
 
     def are_cells(self, data: bytes, columns: Collection[str]) -> bool:
         """Whether one of them is a cell of a delivered file, in columns of these names.
 
         Of one that cannot be read as a table its bytes were looked at.
         """
-        if len(self._words) == len(self.cells):
-            return False
-        try:
-            return any(each in self.cells for each in _texts_of(data, columns))
-        except _NO_TABLE:
-            return False
+        return self._are_cells(io.BytesIO(data), columns)
 
     def are_cells_of_file(self, path: Path, columns: Collection[str]) -> bool:
         """The same of a local file; not of one that has just gone."""
         try:
-            return self.are_cells(path.read_bytes(), columns)
+            with path.open("rb") as file:
+                return self._are_cells(file, columns)
         except FileNotFoundError:
             return False
 
-    def _in_plain(self, data: bytes) -> bool:
-        return any(word in self._words for word in _WORD.findall(data)) or any(
-            each in data for each in self._others
-        )
+    def replaced(self, text: str, by: str) -> str:
+        """A text with something else in the place of each of them."""
+        data = text.encode("utf-8", "surrogatepass")
+        for word in {each for each in _WORD.findall(data) if each in self._words}:
+            text = re.sub(rf"(?<![\w-]){re.escape(word.decode())}(?![\w-])", by, text, flags=re.ASCII)
+        for each in self._others:
+            text = text.replace(each.decode(), by)
+        return text
 
-    def are_in_file(self, path: Path) -> bool:
-        """The same of a local file; not in one that has just gone."""
+    def _are_in(self, file: BinaryIO) -> bool:
         try:
-            return self.are_in(path.read_bytes())
-        except FileNotFoundError:
+            return self._in_pieces(_content(file))
+        except _NOT_PACKED:
+            file.seek(0)
+            return self._in_pieces(_pieces(file))
+
+    def _in_pieces(self, pieces: Iterable[bytes]) -> bool:
+        """Whether one stands in what is read piece by piece, where two of them meet too."""
+        words, others = b"", b""
+        reach = max((len(each) for each in self._others), default=1) - 1
+        for piece in pieces:
+            whole = words + piece
+            cut = _end_of_words(whole)
+            if any(word in self._words for word in _WORD.findall(whole[:cut])):
+                return True
+            words = whole[cut:]
+            both = others + piece
+            if any(each in both for each in self._others):
+                return True
+            others = both[-reach:] if reach else b""
+        return any(word in self._words for word in _WORD.findall(words))
+
+    def _are_cells(self, file: BinaryIO, columns: Collection[str]) -> bool:
+        if len(self._words) == len(self.cells):
+            return False
+        try:
+            return any(each in self.cells for each in _texts_of(file, columns))
+        except _NO_TABLE:
             return False
 
 
-def unpacked(data: bytes) -> Iterator[bytes]:
-    """The bytes, and what they are when they are unpacked; Parquet as the texts of its cells."""
-    yield data
-    try:
-        if data[:2] == b"\x1f\x8b":
-            yield gzip.decompress(data)
-        elif data[:4] == b"\x28\xb5\x2f\xfd":
-            yield zstandard.ZstdDecompressor().decompressobj().decompress(data)
-        elif data[:4] == b"PAR1":
-            yield from _cells(data)
-    except _NOT_PACKED:
-        return  # no such file after all; its bytes were looked at
+def _end_of_words(data: bytes) -> int:
+    """Where the last word that may go on in the next piece begins. What is longer than a piece is no word."""
+    begin = len(data.rstrip(_IN_WORDS))
+    return begin if len(data) - begin <= _PIECE else len(data)
 
 
-def _cells(data: bytes) -> Iterator[bytes]:
+def _content(file: BinaryIO) -> Iterator[bytes]:
+    """What a file holds, in pieces: unpacked, where it is packed (its own bytes show parts of words); of
+    Parquet the texts of its cells. Raises what _NOT_PACKED has of a file that only looks like it.
+    """
+    begin = file.read(4)
+    file.seek(0)
+    return _cells(file) if begin == b"PAR1" else _pieces(_unpacked(file, begin))
+
+
+def _pieces(file: BinaryIO) -> Iterator[bytes]:
+    while piece := file.read(_PIECE):
+        yield piece
+
+
+def _unpacked(file: BinaryIO, begin: bytes) -> BinaryIO:
+    if begin[:2] == _GZIP:
+        return cast(BinaryIO, gzip.GzipFile(fileobj=file))
+    if begin == _ZSTD:
+        return cast(BinaryIO, zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True))
+    return file
+
+
+def _cells(file: BinaryIO) -> Iterator[bytes]:
     # Imported here: it takes a quarter of a second.
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    file = pq.ParquetFile(io.BytesIO(data))
-    for batch in file.iter_batches():
+    for batch in pq.ParquetFile(file).iter_batches(_ROWS):
         for column in batch.columns:
-            if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-                yield "\n".join(each for each in column.to_pylist() if each).encode()
+            if not pa.types.is_primitive(column.type):
+                yield "\n".join(str(each) for each in column.to_pylist() if each).encode() + b"\n"
 
 
-def _texts_of(data: bytes, columns: Collection[str]) -> Iterator[str]:
-    if data[:4] == b"PAR1":
+def _texts_of(file: BinaryIO, columns: Collection[str]) -> Iterator[str]:
+    begin = file.read(4)
+    file.seek(0)
+    if begin == b"PAR1":
         import pyarrow.parquet as pq
 
-        file = pq.ParquetFile(io.BytesIO(data))
-        named = [each for each in file.schema_arrow.names if each in columns]
-        for batch in file.iter_batches(columns=named):
+        table = pq.ParquetFile(file)
+        named = [each for each in table.schema_arrow.names if each in columns]
+        for batch in table.iter_batches(_ROWS, columns=named):
             for column in batch.columns:
                 yield from (each for each in column.to_pylist() if isinstance(each, str))
         return
-    *_, plain = unpacked(data)
-    lines = io.TextIOWrapper(io.BytesIO(plain), "utf-8", newline="")
-    rows: Iterable[Any] = csv.DictReader(lines)
-    if plain[:1] == b"{":
-        rows = map(json.loads, lines)
-    else:
-        csv.field_size_limit(max(csv.field_size_limit(), len(plain)))
+    plain = io.BufferedReader(cast(io.RawIOBase, _unpacked(file, begin)))
+    is_json = plain.peek(1)[:1] == b"{"
+    lines = io.TextIOWrapper(plain, "utf-8", newline="")
+    rows: Iterable[Any] = map(json.loads, lines) if is_json else csv.DictReader(lines)
+    csv.field_size_limit(max(csv.field_size_limit(), _LONGEST_CELL))
     for row in rows:
         for each in columns:
             if isinstance(cell := row.get(each), str):

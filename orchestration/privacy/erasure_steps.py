@@ -13,6 +13,7 @@ from footfall.catalogue.tables import DATASETS
 from footfall.clients import Client
 from footfall.errors import FootfallError
 from footfall.exports import LIVE
+from footfall.probe import kept_of_removed
 from footfall.sql import set_memory
 from footfall.store import LocalStore
 from orchestration.delivery.batch import Order, deliver_all
@@ -164,10 +165,11 @@ def _delivered(work: Work) -> list[str]:
     final = {each.key: each for each in before if not _has_none_newer(each)}
     if len(final) < len(before) and (left := _deliver(work)):  # its export may be ordered again
         return left
-    if "files" not in facts or len(final) < len(before):
+    if "files" not in facts or len(final) < len(before) or facts.get("damaged"):
         with house.warehouse.connect() as connection:
             horizons = horizons_of(connection, client.client_id)
         rows = delivered.rows_to_search(house.ledger, client, work.person.first, horizons)
+        damaged = list[str]()
         found = delivered.find_files(
             house.ledger,
             client,
@@ -176,11 +178,13 @@ def _delivered(work: Work) -> list[str]:
             work.needles,
             lambda row: _is_gone(client, horizons, row),
             _kept(work),
+            damaged.append,
         )
         known = final | {each.key: each for each in found}
         facts = {
             "files": [vars(each) for each in known.values()],
             "salt": facts.get("salt", secrets.token_hex(16)),
+            "damaged": damaged,
         }
         work.note("delivered", **facts)
         house.edge("found delivered")
@@ -193,6 +197,7 @@ def _delivered(work: Work) -> list[str]:
         for each in files
         if _has_none_newer(each)
     ]
+    left += facts.get("damaged", [])
     for place in places.values() if files else ():
         mine = _of_place(house.ledger, client, place.name, [*old, *(gone if place.is_backup else ())])
         still: list[str] = []
@@ -216,8 +221,16 @@ def _delivered(work: Work) -> list[str]:
         except FootfallError as error:
             still = [f"{place.name}: {error}"]
         left += still
-    work.note("delivered", removed=len(old), left_to_client=len(gone))
+    buckets = {place.name: _kept_there(place) for place in places.values()}
+    work.note("delivered", removed=len(old), left_to_client=len(gone), buckets=buckets)
     return left
+
+
+def _kept_there(place: Place) -> str:
+    try:
+        return kept_of_removed(place.store())
+    except FootfallError as error:
+        return f"nobody can tell whether versions of it stay: {error}"
 
 
 def _has_none_newer(file: delivered.OldFile) -> bool:
@@ -284,14 +297,15 @@ def _tell(
 def _local(work: Work) -> list[str]:
     house = work.house
     files = local.clean_folders(house.home, work.needles) + local.clean_cache(house.cache)
+    files += local.clean_compute_logs(house.lake, work.needles)
     cells = local.clean_databases(house.home, work.needles)
-    work.note("local", files=files, cells=sum(cells.values()))
+    history = local.clean_history(house.home, work.needles)
+    work.note("local", files=files, cells=sum(cells.values()) + history)
     return []
 
 
 def _backups(work: Work) -> list[str]:
-    touched = {datetime.fromisoformat(each) for each in work.facts("raw").get("hours", [])}
-    return work.house.forget_backups(work.stones, sorted(touched))
+    return work.house.forget_backups(work.stones)
 
 
 #: Step → what does it, in order.

@@ -17,10 +17,12 @@ from footfall.hours import floor
 from footfall.privacy import first_party_visitor_id
 from footfall.scrub import hidden_user
 from footfall.sql import has_table, run
-from footfall.tombstones import WORD, Kind, Tombstone, TombstoneKey, base_of
+from footfall.tombstones import Kind, Tombstone, TombstoneKey, base_of, ids_in
 
 #: Ids that one asked id may lead to, on average: more, and it stands for many people (a shared "guest").
 MOST_LINKED = 50
+#: Bodies of refused lines that are held at once, of 64 KiB at most.
+_BODIES = 200
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -110,13 +112,7 @@ def resolve(
         "GROUP BY received_hour ORDER BY 1",
         {"client": whose},
     ).fetchall()
-    refused = run(
-        connection,
-        "SELECT received_hour, count(*) FROM ingest.quarantine WHERE client_id = $client "
-        "AND list_has_any(regexp_extract_all(body, $word), (SELECT list(id) FROM named_ids)) "
-        "GROUP BY received_hour",
-        {"client": whose, "word": WORD.pattern},
-    ).fetchall()
+    refused = _refused(connection, whose, ids)
     enriched = run(
         connection,
         "SELECT DISTINCT enriched_at FROM ingest.event_enrichments WHERE client_id = $client AND ("
@@ -130,13 +126,39 @@ def resolve(
         ids,
         [each for (each,) in events],
         [each for (each,) in sessions],
-        sorted({row[0].astimezone(UTC) for row in (*found, *refused)}),
+        sorted({row[0].astimezone(UTC) for row in found} | refused.keys()),
         sorted({floor(at.astimezone(UTC)) for (at,) in enriched}),
         min((min(row[0], row[1]) for row in found), default=None),
         max((max(row[0], row[2]) for row in found), default=None),
-        sum(row[1] for row in refused),
+        sum(refused.values()),
         is_linked=is_linked,
     )
+
+
+def _refused(
+    connection: duckdb.DuckDBPyConnection, client_id: str, ids: dict[str, list[str]]
+) -> dict[datetime, int]:
+    """Hour → lines that were refused and name one of the ids. A browser's own that is found is added."""
+    known = {each for some in ids.values() for each in some}
+    rows = run(
+        connection,
+        "SELECT received_hour, site_id, body FROM ingest.quarantine "
+        "WHERE client_id = $client AND body IS NOT NULL",
+        {"client": client_id},
+    )
+    found: dict[datetime, int] = {}
+    browsers = set[str]()
+    while some := rows.fetchmany(_BODIES):
+        for hour, site_id, body in some:
+            said = {text for _, text in ids_in(body, None)}
+            own = {each for each in said if site_id and first_party_visitor_id(site_id, each) in known}
+            if own or said & known:
+                at = hour.astimezone(UTC)
+                found[at] = found.get(at, 0) + 1
+            browsers |= own
+    if browsers:
+        ids["visitor"] = sorted({*ids.get("visitor", ()), *browsers})
+    return found
 
 
 def _as_stored(client: Client, asked: Iterable[Asked]) -> list[Asked]:

@@ -23,7 +23,8 @@ Connect = Callable[..., AbstractContextManager[duckdb.DuckDBPyConnection]]
 class House:
     """`connect` opens the warehouse, which reads files in the folders it is given beside its own. `build`
     makes the models of hours in [start, end) anew, then those that are made whole. `publish` brings the
-    published tables up. `stones`: who was erased. `by`: who began the run.
+    published tables up. `stones`: who was erased. `by`: who began the run. `bring_backups` brings copies of
+    the lake in backups to what is left of it, and returns what it could not do.
     """
 
     lake: ObjectStore
@@ -39,6 +40,7 @@ class House:
     stones: Callable[[], Tombstones]
     by: str = "schedule"
     say: Callable[[str], object] = field(default=lambda _text: None)
+    bring_backups: Callable[[], list[str]] = field(default=list)
 
     @property
     def trusted(self) -> Mapping[str, bytes]:

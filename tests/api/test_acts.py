@@ -281,6 +281,36 @@ def test_the_acts_of_a_client_are_listed_for_its_administrators(api):
     assert api.ask("GET", "/v1/audit", role="other").json["acts"] == []
 
 
+def test_pages_of_the_audit_hold_each_act_once_whatever_is_added_meanwhile(api):
+    def note(client, *subjects):
+        for subject in subjects:
+            audit.note(
+                api.settings.audit,
+                api.service.now(),
+                who="anna",
+                door="command",
+                act="keys.new",
+                client=client,
+                subject=subject,
+                outcome="done",
+            )
+
+    def page(following):
+        asked = f"/v1/audit?limit=2{f'&cursor={following}' if following else ''}"
+        reply = api.ask("GET", asked, role="admin").json
+        return [each["subject"] for each in reply["acts"]], reply["next"]
+
+    note("one", "a", "b")
+    note("two", "of another")
+    note("one", "c")
+    first, following = page(None)
+    note("one", "d", "e")
+    second, following = page(following)
+    third, last = page(following)
+
+    assert (first, second, third, last) == (["a", "b"], ["c", "d"], ["e"], None)
+
+
 def test_nobody_is_erased_while_the_clients_data_is_held_and_the_answer_says_why(api):
     api.installation.held = "one is held (1a2b3c4d, 2026-11-20 by court: case 17)"
     asked = {"ids": [{"kind": "user", "value": "4711"}]}

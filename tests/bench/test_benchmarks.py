@@ -1,5 +1,6 @@
 """Each benchmark runs at a tiny size and says what it measured. Nothing here looks at how fast it was."""
 
+import inspect
 import re
 import subprocess
 import sys
@@ -10,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from bench import api, collector, delivery, hour, ingest, models, published, ui, verify
-from bench.measure import Row, alternate, rate, table, timed_row
+from bench.measure import Aim, Row, alternate, rate, table, timed_row, times_aim
+from bench.run import BEGIN, BENCHMARKS, END, PAGE, QUICK, with_table
 from bench.traffic import EVENT_BYTES, SITE_KEY, body
 from footfall.event import check_event, parse_batch
 
@@ -171,9 +173,41 @@ def test_a_ratio_is_our_speed_by_the_reference_s():
     row = timed_row("copying", [(2.0, 1.0), (4.0, 1.0), (1.0, 1.0)], 1000, "rows", "half of it")
 
     assert row.ratios == [0.5, 0.25, 1.0]
-    assert table([row]).splitlines()[-1] == (
-        "| copying | 500 rows/s (2.00 s) | 1,000 rows/s (1.00 s) | **0.50** (0.25, 1.00) | half of it |"
+    assert table([row]).splitlines()[2] == (
+        "| copying | 500 rows/s (2.00 s) |  |  | 1,000 rows/s (1.00 s) (1) | **0.50** (0.25, 1.00) |"
     )
+    assert table([row]).splitlines()[-1] == "1. half of it"
+
+
+@pytest.mark.parametrize(
+    ("aim", "shown", "verdict"),
+    [
+        (Aim(20_000, 20_000, "events/s"), "≥ 20,000 events/s", "reached"),
+        (Aim(15_000, 20_000, "events/s"), "≥ 20,000 events/s", "**missed by 25%**"),
+        (Aim(9.9, 10, "ms p99", is_most=True), "≤ 10 ms p99", "reached"),
+        (Aim(2.5, 2, "s", is_most=True), "≤ 2 s", "**missed by 25%**"),
+        (times_aim([(1.0, 1.0), (2.0, 1.0), (9.0, 1.0)], 1.6), "≤ 1.6 × the reference", "**missed by 25%**"),
+    ],
+)
+def test_a_verdict_says_whether_an_aim_was_reached_and_how_far_it_is(aim, shown, verdict):
+    assert (aim.shown, aim.verdict) == (shown, verdict)
+
+
+def test_a_table_that_was_measured_replaces_the_one_of_the_page_and_nothing_else():
+    page = PAGE.read_text()
+
+    once = with_table(page, "one\n")
+
+    assert once.count("one\n" + END) == 1
+    assert with_table(with_table(page, "two\n"), "one\n") == once
+    assert once.partition(BEGIN)[0] == page.partition(BEGIN)[0]
+    assert once.partition(END)[2] == page.partition(END)[2]
+
+
+def test_a_quick_run_measures_less_of_what_a_whole_one_measures():
+    assert set(BENCHMARKS) - set(QUICK) == {"ui"}
+    for name, sizes in QUICK.items():
+        assert set(sizes) <= set(inspect.signature(BENCHMARKS[name]).parameters), name
 
 
 @pytest.mark.parametrize(("value", "text"), [(27_449.2, "27,400"), (999.4, "999"), (12.6, "13")])
@@ -182,7 +216,9 @@ def test_a_rate_shows_three_digits(value, text):
 
 
 def test_a_table_has_a_line_for_each_row():
-    assert len(table([Row("a", "1", "2", [0.5], ""), Row("b", "1", "2", [0.5], "")]).splitlines()) == 4
+    lines = table([Row("a", "1", "2", [0.5], "x"), Row("b", "1", "2", [0.5], "x")]).splitlines()
+
+    assert [line[:3] for line in lines] == ["| B", "|--", "| a", "| b", "", "The", "", "1. "]
 
 
 @pytest.mark.proof  # a process of the API, and a history that is published

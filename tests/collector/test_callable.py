@@ -160,8 +160,10 @@ def test_an_answer_is_pending_until_the_spool_says_that_the_lines_are_on_disk(fa
 
     async def go():
         asking = asyncio.create_task(ask(collector, body=batch(wire_event("a" * 8))))
+        while not spool.kept:
+            await asyncio.sleep(0.001)
         await asyncio.sleep(0.05)
-        assert spool.kept and not asking.done()
+        assert not asking.done()
         if failure:
             spool.waiter.set_exception(failure)
         else:

@@ -115,13 +115,14 @@ def test_a_waiter_that_went_away_does_not_hold_up_the_others(tmp_path):
             return n
 
         waiters = [asyncio.create_task(send(n)) for n in range(10)]
-        await asyncio.sleep(0.05)
+        while not disk.begun:
+            await asyncio.sleep(0.01)
         for gone in waiters[::2]:
             gone.cancel()
         disk.hold.set()
-        assert await asyncio.wait_for(asyncio.gather(*waiters[1::2]), 5) == [1, 3, 5, 7, 9]
+        assert await asyncio.wait_for(asyncio.gather(*waiters[1::2]), PATIENCE) == [1, 3, 5, 7, 9]
         assert all(gone.cancelled() for gone in waiters[::2])
-        await asyncio.wait_for(spool.append(HOUR, b"next\n"), 120)
+        await asyncio.wait_for(spool.append(HOUR, b"next\n"), PATIENCE)
 
     asyncio.run(go())
     shut(spool)
@@ -199,7 +200,7 @@ def test_one_bad_hour_does_not_fail_another(tmp_path):
     async def go():
         disk.hold.clear()
         head = spool.append(HOUR, b"head\n")
-        await asyncio.sleep(0.1)
+        await asyncio.to_thread(wait_until, lambda: disk.begun)
         # Both queue behind the sync that is held: one group, two segments, the first sync fails.
         bad = spool.append(HOUR, b"bad\n")
         good = spool.append(HOUR + timedelta(hours=1), b"good\n")

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from support.waiting import PATIENCE
 
 from commands.apart import ask_apart, run_apart
 from footfall.errors import FootfallError
@@ -56,7 +57,7 @@ def test_ctrl_c_reaches_the_work_through_its_owner_and_ends_it_in_order():
         assert said.readline() == "working True\n"
         os.killpg(started.pid, signal.SIGINT)
         assert said.read() == "ended in order\n"
-    assert started.wait(60) == 130
+    assert started.wait(PATIENCE) == 130
 
 
 def test_work_whose_owner_was_killed_ends_in_order():
@@ -67,4 +68,4 @@ def test_work_whose_owner_was_killed_ends_in_order():
         assert said.readline() == "working True\n"
         started.kill()
         assert said.read() == "ended in order\n"
-    started.wait(60)
+    started.wait(PATIENCE)

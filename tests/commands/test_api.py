@@ -2,15 +2,19 @@
 
 import json
 import shutil
+import socket
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 from support.collectors import request
 from support.command_line import ROOT, command_line
 from support.waiting import wait_until_it_works
 
+from commands.api_installation import WAITING
 from footfall.access import audit
 from footfall.clients import load_registry
 from orchestration.alerting.alert import Alert
@@ -140,6 +144,26 @@ def test_without_dagster_a_run_is_503_and_everything_else_is_answered(served):
 
     assert (status, said["code"]) == (503, "unavailable")
     assert "footfall up" in said["detail"]
+
+
+def test_where_dagster_hangs_the_ninth_who_asks_for_a_run_is_answered_at_once(served, footfall):
+    span = {"from": "2026-11-20T10:00:00Z", "to": "2026-11-20T11:00:00Z"}
+    asked = partial(served, "POST", "/v1/exports/events/run?client=demo", "ops", span)
+    with (
+        socket.create_server(("127.0.0.1", int(footfall.ports["FOOTFALL_UI_PORT"]))) as dagster,
+        ThreadPoolExecutor(WAITING) as pool,
+    ):
+        slow = [pool.submit(asked) for _ in range(WAITING)]
+        held = [dagster.accept()[0] for _ in range(WAITING)]
+
+        status, said = asked()
+
+        assert (status, said["detail"]) == (503, "Dagster is slow: 8 requests wait for it already")
+        assert not [each for each in slow if each.done()]
+        assert served("GET", "/v1/sites", "demo")[0] == 200
+        for each in held:
+            each.close()
+        assert {each.result()[0] for each in slow} == {503}
 
 
 def test_the_process_is_small(served):

@@ -10,6 +10,7 @@ from contextlib import closing
 
 import pytest
 from support.small_installation import Place, contents, refused
+from support.waiting import PATIENCE
 
 from commands.backup import backup
 from commands.restore import restore
@@ -116,7 +117,7 @@ def test_a_ledger_that_is_written_all_the_time_is_copied_as_it_was_at_one_moment
     writer = threading.Thread(target=write)
     writer.start()
     try:
-        assert written.wait(60)
+        assert written.wait(PATIENCE)
         for _ in range(5):
             backup(place.settings, place.url)
     finally:

@@ -9,6 +9,7 @@ import sys
 import pytest
 import yaml
 from support.command_line import ROOT
+from support.waiting import PATIENCE
 
 ACME = ("--id", "acme", "--name", "Acme", "--timezone", "Europe/Paris")
 SITE = ("--domain", "acme.example", "--bucket", "s3://acme-analytics/footfall")
@@ -84,7 +85,7 @@ def test_a_person_is_asked_for_what_no_option_says(footfall, folder):
             break  # its end has closed
     os.close(ours)
 
-    assert process.wait(60) == 0, said.decode()
+    assert process.wait(PATIENCE) == 0, said.decode()
     assert "Name, for people [Acme]" in said.decode()
     written = yaml.safe_load((folder / "acme.yaml").read_text())
     assert written["timezone"] == "UTC"

@@ -4,6 +4,7 @@ from datetime import date
 
 import pytest
 from support.api_builders import a_delivery, an_alert
+from support.api_erasures import an_erasure
 from support.dashboard_builders import drawn, texts, values_of
 
 from dashboard.doors import Door
@@ -193,15 +194,13 @@ def test_a_figure_is_chosen_by_its_card_and_the_chart_dots_what_may_change(dashb
     test = dashboard.look()
     test.button(key="w_card_bounce_rate").click().run()
 
-    values = [value for value in values_of(test) if "part" in value]
+    values = [value for value in values_of(test) if "provisional" in value]
+    dotted = {value["date"][:10] for value in values if value["provisional"] is not None}
+    whole = {value["date"][:10] for value in values if value["final"] is not None}
     assert test.query_params["measure"] in ("bounce_rate", ["bounce_rate"])
-    assert {
-        value["date"] for value in values if value["part"] == "provisional" and not value["is_final"]
-    } == {
-        "2026-11-19T00:00:00",
-        "2026-11-20T00:00:00",
-    }
-    assert all(value["is_final"] for value in values if value["part"] == "final")
+    assert dotted == {"2026-11-18", "2026-11-19", "2026-11-20"}
+    # They meet in the last day that is final.
+    assert dotted & whole == {"2026-11-18"}
 
 
 def test_freshness_and_late_events_are_always_said(dashboard):
@@ -211,7 +210,7 @@ def test_freshness_and_late_events_are_always_said(dashboard):
 
 
 def test_a_day_is_shown_by_its_hours_up_to_now(dashboard):
-    rows = [row for row in values_of(dashboard.look(period="day")) if "is_final" in row and "part" not in row]
+    rows = [row for row in values_of(dashboard.look(period="day")) if "is_final" in row]
 
     assert {row["date"] for row in rows} == {f"2026-11-20T{hour:02}:00:00" for hour in range(13)}
     visitors = {row["date"][11:13]: row["value"] for row in rows}
@@ -306,6 +305,26 @@ def test_what_strangers_wrote_is_text_in_the_help_of_a_row_too():
     assert row.help.startswith("\\[win\\]\\(https\\://evil")
 
 
+def test_erasures_are_the_operators_and_say_until_when_they_are_due_and_what_is_left(dashboard):
+    installation = dashboard.api.installation
+    assert "Erasures" not in texts(dashboard.look("deliveries"))
+    late = {**an_erasure("one"), "state": "outstanding", "outstanding": {"delivered": "a bucket refuses"}}
+    done = {**an_erasure("one"), "id": "20261101T000000-done", "finished_at": "2026-11-02T10:00:00+00:00"}
+    installation.of_erasures += [late, done]
+    put_person(dashboard.api.settings.home, "carl@one.example", Grant("client", "one"))
+
+    operators = texts(dashboard.look("deliveries")).replace("\\", "")
+    dashboard.door = Door("person", "carl@one.example")
+    clients = texts(dashboard.look("deliveries"))
+    dashboard.door = Door("open")
+    installation.of_erasures.clear()
+
+    assert f"{late['id']}: not finished, due by" in operators
+    assert "delivered: a bucket refuses" in operators
+    assert f"{done['id']}: finished 2 Nov 2026" in operators
+    assert "Erasures" not in clients
+
+
 def test_alerts_of_the_installation_are_the_operators(dashboard):
     installation = dashboard.api.installation
     installation.of_alerts.append(an_alert("disk_full::lake", "", title="no room"))
@@ -341,3 +360,58 @@ def test_one_language_speaks_throughout(dashboard):
 
     assert "Besucher" in said and "Seitenaufrufe" in said and "Vollständig bis" in said
     assert "Visitors" not in said
+
+
+def test_what_can_be_filtered_by_is_asked_once_somebody_opens_the_form(dashboard):
+    closed = dashboard.look()
+    assert not [each for each in closed.selectbox if str(each.key).startswith("w_f_")]
+
+    test = dashboard.look(opened=("w_add_filter",))
+    test.selectbox(key="w_f_dimension").select("country").run()
+    values = test.multiselect(key="w_f_values_country_is")
+    assert "Germany" in values.options
+    values.select("Germany").run()
+    test.button(key="w_f_apply").click().run()
+
+    assert not test.exception
+    assert test.query_params["f"] in ("country:is:DE", ["country:is:DE"])
+
+
+def test_the_table_of_a_chart_is_there_once_somebody_opens_it(dashboard):
+    closed, opened = dashboard.look(), dashboard.look(opened=("x_chart",))
+
+    assert [each.value for each in closed.table if "State" in each.value] == []
+    [table] = [each.value for each in opened.table if "State" in each.value]
+    assert len(table) == 30
+
+
+def test_digits_open_the_first_nine_sites_and_all_clients(dashboard):
+    test = dashboard.look()
+    assert [each.label for each in test.button if str(each.key).startswith("w_key_")] == [
+        "One / shop",
+        "One / blog",
+        "Two / two",
+        "All clients",
+    ]
+
+    test.button(key="w_key_2").click().run()
+    assert test.query_params["site"] in ("blog", ["blog"])
+
+    dashboard.door = Door("share", dashboard.share())
+    assert not [each for each in dashboard.look().button if str(each.key).startswith("w_key_")]
+
+
+def test_vitals_are_drawn_day_by_day(dashboard):
+    points = [row for row in values_of(dashboard.seen("content")) if "name" in row and "shown" in row]
+
+    assert [(row["date"][:10], row["name"], row["value"]) for row in points] == [
+        ("2026-11-18", "/ · mobile", 2300)
+    ]
+
+
+def test_a_day_on_which_pages_lost_events_has_a_note(dashboard):
+    notes = [row["note"] for row in values_of(dashboard.look(client="one", site="blog")) if "note" in row]
+    of_shop = [row["note"] for row in values_of(dashboard.seen("overview")) if "note" in row]
+
+    assert "Pages lost 30 events: an outage" in notes
+    assert not [each for each in of_shop if "outage" in each]

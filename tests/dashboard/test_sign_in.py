@@ -41,12 +41,14 @@ def place(tmp_path_factory):
     (footfall.clients / "one.yaml").write_text(yaml.safe_dump(client("one")))
     put_person(footfall.home, "anna@agency.example", Grant("client", "one"))
     url = f"http://127.0.0.1:{footfall.ports['FOOTFALL_DASHBOARD_PORT']}"
+    kept = footfall.home.parent / "secret"
+    kept.write_text(f"{SECRET}\n")
     with provider(f"{url}/oauth2callback") as made:
         footfall.settings = {
             "FOOTFALL_DASHBOARD_URL": url,
             "FOOTFALL_DASHBOARD_OIDC_URL": f"{made.url}/.well-known/openid-configuration",
             "FOOTFALL_DASHBOARD_OIDC_CLIENT": CLIENT,
-            "FOOTFALL_DASHBOARD_OIDC_SECRET": SECRET,
+            "FOOTFALL_DASHBOARD_OIDC_SECRET": f"file:{kept}",
         }
         process = subprocess.Popen(
             [sys.executable, "-m", "commands.entry", "dashboard"],

@@ -7,6 +7,7 @@ import pytest
 from support.repository import ROOT
 
 from footfall.errors import FootfallError
+from footfall.retention.rules import Retention
 
 cdk = pytest.importorskip("aws_cdk", reason="the AWS templates need `uv sync --group cdk`")
 pytest.importorskip("cdk_nag")
@@ -75,6 +76,29 @@ def test_buckets_are_closed_sealed_and_outlive_a_production_stack(stacks):
             }
         },
     )
+
+
+@pytest.mark.parametrize(("is_held", "days"), [(False, 60), (True, None)])
+def test_the_lake_has_the_rules_of_privacy_lifecycle_and_removes_nothing_that_is_held(
+    tmp_path, is_held, days
+):
+    (tmp_path / "f").mkdir()
+    (tmp_path / "f" / "x.py").write_text("")
+    options = load(FOLDER / "prod.yaml").model_copy(update={"legalHold": is_held})
+    retention = Retention.model_validate({"raw": "30 days"})
+    made = build(cdk.App(outdir=str(tmp_path / "out")), options, tmp_path / "f", [retention])["storage"]
+    buckets = Template.from_stack(made).find_resources("AWS::S3::Bucket").values()
+    rules = {
+        said["BucketName"]["Fn::Join"][1][0].split("-")[-2]: said["LifecycleConfiguration"]["Rules"]
+        for each in buckets
+        for said in [each["Properties"]]
+    }
+
+    lake = {each.get("Prefix", ""): each for each in rules["lake"]}
+    assert lake.get("raw/", {}).get("ExpirationInDays") == days
+    assert lake["salts/"]["NoncurrentVersionExpiration"] == {"NoncurrentDays": 1}
+    assert [each["NoncurrentVersionExpiration"] for each in rules["backup"]] == [{"NoncurrentDays": 7}]
+    assert not [each for each in rules["backup"] if "ExpirationInDays" in each]
 
 
 def test_the_collector_is_a_bounded_function_that_may_put_and_destroys_salts_alone(stacks):
@@ -159,11 +183,17 @@ def test_the_role_of_a_client_wants_the_external_id_and_allows_what_onboarding_s
     (trust,) = role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
     assert trust["Condition"] == {"StringEquals": {"sts:ExternalId": {"Ref": "ExternalId"}}}
     (policy,) = role["Properties"]["Policies"]
-    actions = [each["Action"] for each in policy["PolicyDocument"]["Statement"]]
-    assert actions == [["s3:PutObject", "s3:GetObject"], "s3:DeleteObject", "s3:ListBucket"]
-    assert set(template["Parameters"]) == {"Sender", "ExternalId", "Bucket", "Prefix", "ClientId"}, (
-        "no bootstrap"
-    )
+    put, remove, maybe, see = policy["PolicyDocument"]["Statement"]
+    assert put["Action"] == ["s3:PutObject", "s3:GetObject"]
+    assert [remove["Action"], see["Action"]] == ["s3:DeleteObject", "s3:ListBucket"]
+    assert "_probe/*" in json.dumps(remove["Resource"])
+    condition, removes_all, nothing = maybe["Fn::If"]
+    assert removes_all["Action"] == "s3:DeleteObject"
+    assert nothing == {"Ref": "AWS::NoValue"}
+    assert template["Conditions"][condition] == {"Fn::Equals": [{"Ref": "Removes"}, "yes"]}
+    assert template["Parameters"]["Removes"]["Default"] == "no"
+    names = {"Sender", "ExternalId", "Bucket", "Prefix", "ClientId", "Removes"}
+    assert set(template["Parameters"]) == names, "no bootstrap"
 
 
 def test_the_template_for_clients_is_the_one_that_is_made(stacks):

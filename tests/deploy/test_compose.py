@@ -195,7 +195,7 @@ class Container:
         """As an engine ends it: SIGTERM to the first process alone."""
         self.process.send_signal(signal.SIGTERM)
         try:
-            return self.process.wait(60)
+            return self.process.wait(SECONDS)
         finally:
             if self.process.poll() is None:
                 os.killpg(self.process.pid, signal.SIGKILL)

@@ -1,6 +1,6 @@
 """The table of docs/costs.md by events a month is the one that follows from its figures and prices."""
 
-from deploy.costs import PAGE, SIZES, prices, requests, stored_bytes, table, with_table
+from deploy.costs import PAGE, SIZES, asked_by, prices, requests, stored_bytes, table, with_table
 
 
 def test_the_page_has_the_table_of_today():
@@ -15,6 +15,14 @@ def test_all_rows_of_the_page_are_counted():
     assert set(requests(page)) == {"collector", "ingest", "late", "published", "deliveries", "salts"}
     # raw, events, delivered events, a sixth of a session, published tables
     assert stored_bytes(page) == 100 + 200 + 500 + 270 / 6 + 100
+
+
+def test_what_others_ask_is_by_plan_or_by_tier():
+    plans = {"plans": {10: 1, 100: 2}}
+    tiers = {"tiers": {10: 0, 20: 1, float("inf"): 0.5}}
+
+    assert [asked_by(plans, events) for events in (10, 11, 101)] == [1, 2, None]
+    assert [asked_by(tiers, events) for events in (10, 15, 20, 40)] == [0, 5, 10, 20]
 
 
 def test_a_dearer_request_is_a_dearer_month():

@@ -116,7 +116,7 @@ def ask(tmp_path):
             yield call
         finally:
             caddy.terminate()
-            caddy.wait(30)
+            caddy.wait(SECONDS)
 
 
 def test_each_name_leads_to_its_part_and_the_ui_asks_for_a_login(ask):

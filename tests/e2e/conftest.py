@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from support.once import once
 from support.preloaded import ENTRY, ROOT, run_command
+from support.told.run import tell_all
 from support.waiting import PATIENCE, wait_until
 
 COMMAND = (sys.executable, "-m", ENTRY)
@@ -129,6 +131,12 @@ def installation(tmp_path: Path) -> Iterator[Installation]:
 def installation_of_module(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """The same for all tests of a file, which only look."""
     yield from _installation(tmp_path_factory.mktemp("installation"))
+
+
+@pytest.fixture(scope="session")
+def told(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an installation in which all stories of tests/support/told came to pass."""
+    return once(tmp_path_factory, "told", tell_all)
 
 
 def _installation(folder: Path) -> Iterator[Installation]:

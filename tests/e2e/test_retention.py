@@ -284,6 +284,32 @@ def test_a_rebuild_and_a_new_machine_make_the_same_tables(place):
     place("verify", f"file://{place.home}/buckets/goes")
 
 
+def test_a_machine_that_is_lost_after_retention_comes_back_whole_from_its_backup(place, tmp_path):
+    backups = tmp_path / "backups"
+    place("backup", backups.as_uri(), "--lake")
+    names = [*(f"main.{name}" for name in FIGURES), "main.events", "main.sessions", "main.visitors"]
+    before, events = place.content(names), place.lake_rows("events/")
+    bodies, revisions = place.lake_rows("quarantine/", "*"), place.revisions()
+    buckets = {name: place.bucket(name) for name in ("goes", "keeps")}
+    lost = place.home.rename(tmp_path / "lost")
+    place.home.mkdir()
+    (lost / "buckets").rename(place.home / "buckets")
+
+    said = place("restore", backups.as_uri())
+    assert "DAMAGED" not in said
+    place.run(_hour(DAYS[0]), TODAY)
+
+    assert place.lake_rows("events/") == events
+    assert place.lake_rows("quarantine/", "*") == bodies
+    anew = place.content(names)
+    assert {name for name in names if anew[name] != before[name]} == set()
+    assert place.revisions() == revisions
+    data = {name: {k: v for k, v in each.items() if "/rev=" in k} for name, each in buckets.items()}
+    assert {name: {k: v for k, v in place.bucket(name).items() if "/rev=" in k} for name in buckets} == data
+    place("verify", f"file://{place.home}/buckets/goes")
+    assert "LOST" not in place("backup", backups.as_uri(), "--lake")
+
+
 def test_the_audit_log_has_every_act_and_proves_itself(place, tmp_path):
     said = place("audit", "list", "--act", "privacy")
     assert [act in said for act in ("privacy.hold", "privacy.release", "privacy.retain")] == [True] * 3

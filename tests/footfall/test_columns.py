@@ -42,7 +42,7 @@ def test_the_fields_of_a_line_stand_in_the_order_they_ever_had():
     assert written == {
         "event": "v kind client_id site_id event_id type received_at occurred_at visitor_id user_agent host "
         "is_declared_host gpc dnt previous_visitor_id consent_tier consent_declared session_id user_id "
-        "country region city client_hints lost sent_at source redactions agent event",
+        "country region city client_hints lost sent_at source redactions agent asn_class event",
         "refused": "v kind client_id site_id received_at reason detail body redactions",
     }
 

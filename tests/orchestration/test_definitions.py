@@ -3,11 +3,13 @@
 import re
 import shutil
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import dagster as dg
+import duckdb
 import pytest
 from support.orchestration_builders import add_event, event, land, warehouse
 
@@ -483,14 +485,20 @@ class _Delivering:
                 "INSERT INTO ingest.receipts VALUES (?, 'demo', 'shop', NULL, 1, 0, 0, 0)", [FIRST_HOUR]
             )
 
-    def run(self, instance: dg.DagsterInstance, **how: bool) -> dg.ExecuteInProcessResult:
-        """Deliver the first hour."""
-        key = dg.AssetKey(["deliveries", "demo", "events"])
+    def run(
+        self,
+        instance: dg.DagsterInstance,
+        export: str = "events",
+        partition: str = FIRST_HOUR.strftime(HOUR_FORMAT),
+        **how: bool,
+    ) -> dg.ExecuteInProcessResult:
+        """Deliver a period, the first hour."""
+        key = dg.AssetKey(["deliveries", "demo", export])
         deliveries = next(assets for assets in self.definitions.assets if key in assets.keys)
         return dg.materialize(
             [deliveries],
             instance=instance,
-            partition_key=FIRST_HOUR.strftime(HOUR_FORMAT),
+            partition_key=partition,
             resources=self.resources,
             run_config=QUIET,
             **how,
@@ -505,6 +513,32 @@ class _Delivering:
             each.asset_key.to_user_string().removeprefix("deliveries/"): each
             for each in done.get_asset_check_evaluations()
         }
+
+
+def test_a_day_of_any_age_that_changed_is_delivered_again_by_the_run_of_a_sunday(load, tmp_path):
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    sunday = today - timedelta(days=today.isoweekday())
+    days = [sunday - timedelta(days=n) for n in (14, 1, 0)]
+    (tmp_path / "first_hour").write_text(f"{days[0]:%Y-%m-%dT%H}\n")
+    delivering = _Delivering(partial(load, FOOTFALL_HOME=str(tmp_path)), tmp_path)
+    with duckdb.connect(tmp_path / "warehouse.duckdb") as connection:
+        for day in days:
+            hours = [(day + n * HOUR,) for n in range(24)]
+            connection.executemany("INSERT INTO ingest.hours (received_hour) VALUES (?)", hours)
+            connection.execute("INSERT INTO main.daily_metrics VALUES ('demo', 'shop', ?, 7)", [day])
+    bucket = LocalStore(tmp_path / "buckets" / "demo")
+
+    def revisions(delivered):
+        with dg.DagsterInstance.ephemeral() as instance:
+            assert delivering.run(instance, "daily-metrics", f"{delivered:%Y-%m-%d}").success
+        folder = f"daily-metrics/dt={days[0]:%Y-%m-%d}/"
+        return sum(each.key.endswith("/_manifest.json") for each in bucket.list(folder))
+
+    assert revisions(days[0]) == 1
+    with duckdb.connect(tmp_path / "warehouse.duckdb") as connection:
+        connection.execute("UPDATE main.daily_metrics SET visitors = 8 WHERE date = ?", [days[0]])
+
+    assert [revisions(day) for day in days[1:]] == [1, 2]
 
 
 def test_every_asset_and_job_says_what_to_do_when_it_is_red(load, graph):

@@ -226,6 +226,30 @@ def test_every_signal_of_a_bot_is_named(lake, connection):
     ]
 
 
+def test_a_data_centre_is_one_more_sign_of_a_program_and_never_the_only_one(lake, connection):
+    """Of its events those are a program's that show another sign, or nothing of the browser they claim."""
+    firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+    chrome = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/140.0.0.0 Safari/537.36"
+    hints = '{"Sec-CH-UA": "\\"Chromium\\";v=\\"140\\""}'
+    cases = {
+        "person": ({"user_agent": firefox}, (False, None, None)),
+        "hinted": ({"user_agent": chrome, "client_hints": hints}, (False, None, None)),
+        "plain-http": ({"user_agent": chrome, "event": {"url": "http://shop.example/"}}, (False, None, None)),
+        "of-a-server": ({"user_agent": chrome, "source": "server"}, (False, None, None)),
+        "bare-chrome": ({"user_agent": chrome}, (True, "other", "data_center,no_browser")),
+        "nameless": ({"user_agent": ""}, (True, "other", "data_center,no_browser")),
+        "named": ({"user_agent": "curl/8.5.0"}, (True, "library", "user_agent,data_center")),
+    }
+    usual = {"asn_class": "hosting", "client_hints": None, "event": {"url": "https://shop.example/"}}
+    lines = [_enveloped(f"event-{name}", **(usual | said)) for name, (said, _) in cases.items()]
+    elsewhere = _enveloped("event-elsewhere", user_agent="", event={"url": "https://shop.example/"})
+
+    rows = _ingested(lake, connection, *lines, elsewhere, columns="event_id, is_bot, bot_class, bot_signals")
+
+    expected = {f"event-{name}": found for name, (_, found) in cases.items()}
+    assert {row[0]: row[1:] for row in rows} == expected | {"event-elsewhere": (False, None, None)}
+
+
 @pytest.mark.parametrize(("more", "is_bot"), [(0, False), (1, True)])
 def test_more_pages_in_a_minute_than_a_person_can_view_are_a_bots(lake, connection, more, is_bot):
     lines = [event(f"event-{n:04d}", visitor_id="fast") for n in range(IMPOSSIBLE_VIEWS_A_MINUTE + more)]

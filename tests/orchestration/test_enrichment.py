@@ -1,17 +1,12 @@
-"""What a user agent, a referrer, an address and a clock say: rules as functions, and accuracy on public
-corpora.
-"""
+"""What a user agent says: rules as functions, and accuracy on public corpora."""
 
 import csv
 import re
 from pathlib import Path
 
 import pytest
-from support.orchestration_builders import client
 
-from footfall.clients import Client, Site
 from orchestration.ingest.enrichment.bots import bot_of
-from orchestration.ingest.enrichment.referrers import classify, host_of
 from orchestration.ingest.enrichment.user_agents import agent_of, device_of
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
@@ -54,19 +49,6 @@ def test_bots_are_found_and_people_are_kept():
 
     assert sum(found["1"]) / len(found["1"]) >= 0.95
     assert 1 - sum(found["0"]) / len(found["0"]) >= 0.99
-
-
-def test_referrers_are_classed_as_in_the_public_list():
-    kinds = {"search": "search", "social": "social", "ai": "ai_assistant"}
-    rows = [r for r in _rows("referrers/matomo_hosts.csv") if "/" not in r["host"]]
-
-    wrong = []
-    for row in rows:
-        found = classify(row["host"].replace("{}", "de" if row["host"].endswith("{}") else "x"), None, "shop")
-        if found is None or found.referrer_class != kinds[row["medium"]]:
-            wrong.append((row["host"], found))
-
-    assert len(wrong) / len(rows) <= 0.03, wrong
 
 
 @pytest.mark.parametrize(
@@ -118,6 +100,29 @@ def test_referrers_are_classed_as_in_the_public_list():
             "tablet",
         ),
         ("Dalvik/2.1.0 (Linux; U; Android 13; Pixel 7 Build/TQ3A)", "mobile"),
+        # Without the word Mobile it is a tablet, whoever made it; and some makers' codes say it.
+        (
+            "Mozilla/5.0 (Linux; Android 13; Nokia T99) AppleWebKit/537.36 Chrome/140.0.0.0 Safari/537.36",
+            "tablet",
+        ),
+        (
+            "Mozilla/5.0 (Linux; Android 14; 25077RPQWZ) AppleWebKit/537.36 Chrome/140.0.0.0 Mobile",
+            "tablet",
+        ),
+        (
+            "Mozilla/5.0 (Linux; Android 12; QWZ-W09) AppleWebKit/537.36 Chrome/140.0.0.0 Mobile",
+            "tablet",
+        ),
+        # A screen's model begins with its inches, or has them behind its maker's letters.
+        (
+            "Mozilla/5.0 (Linux; Android 9; QW-24SR4715BS Build/PP) AppleWebKit/537.36 Mobile Safari/537.36",
+            "tv",
+        ),
+        ("Mozilla/5.0 (Linux; Android 12; qw. 4K Box) AppleWebKit/537.36 Mobile Safari/537.36", "tv"),
+        ("QwShop/1.2 CFNetwork/1568.200.51 Darwin/24.1.0", "mobile"),
+        ("QwShop/1.2 CFNetwork/454.9.8 Darwin/10.4.0 (x86_64) (MacBookPro7,1)", "desktop"),
+        ("QwShop/6.60 (example.shop; build:1; iOS 18.0.1)", "mobile"),
+        ("Lynx/2.9.0 libwww-FM/2.14 SSL-MM/1.4.1", "desktop"),
     ],
 )
 def test_a_device_is_the_kind_of_thing_in_front_of_a_person_whatever_it_calls_itself(user_agent, device):
@@ -158,7 +163,17 @@ ANDROID = (
 
 
 @pytest.mark.parametrize(
-    "text", ["Qwjkz", "node", "${jndi:ldap://a.example/x}", "Mozilla/5.0", "-", "x-tool/1.2.3"]
+    "text",
+    [
+        "Qwjkz",
+        "node",
+        "${jndi:ldap://a.example/x}",
+        '() { :; }; /bin/bash -c "echo hi"',
+        f"{CHROME} ' union select 1",
+        "Mozilla/5.0",
+        "-",
+        "x-tool/1.2.3",
+    ],
 )
 def test_what_shows_nothing_that_a_person_holds_is_a_program(text):
     assert bot_of(text) is not None
@@ -192,6 +207,10 @@ def test_the_model_of_a_telephone_makes_no_bot_of_its_owner(model):
         "QRScanner/4.1 CFNetwork/1408.0.4 Darwin/22.5.0",
         "HeartMonitor/2.0 (iPhone; iOS 17.1; Scale/3.00)",
         "com.example.reader/4.2 (Android 13; Pixel 7) OkHttp/4.9.1",
+        "okhttp/4.12.0 (Android 14; Pixel 8)",
+        "Overcast/3.0 (+http://overcast.example/; iOS podcast app)",
+        "Mozilla/5.0 (Linux; Android 13; Pixel 7; wv) AppleWebKit/537.36 Chrome/130.0 Mobile WhatsApp/2.24",
+        "Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 Notion/4.2.0 Chrome/130.0.1 Electron/33.3",
     ],
 )
 def test_an_app_on_a_device_is_a_persons_whatever_its_name_or_address(text):
@@ -217,133 +236,3 @@ def test_client_hints_win_over_a_frozen_user_agent():
     assert agent_of(CHROME, '{"platform": "\\"macOS\\""}').os == "Mac OS X"
     assert agent_of(CHROME, '{"mobile": "?1"}').device == "mobile"
     assert agent_of(CHROME, "no JSON") == agent_of(CHROME, "[1]") == agent_of(CHROME)
-
-
-OWNER = client()
-SHOP = Client.model_validate(
-    {
-        **OWNER.model_dump(exclude_unset=True),
-        "sites": [
-            Site(
-                site_id="shop",
-                key="pk_demo_0000",
-                domains=["demo.example"],
-                linked_domains=["*.booking.example"],
-            ),
-            Site(site_id="blog", key="pk_demo_0001", domains=["*.blog.example"]),
-        ],
-    }
-)
-
-
-@pytest.mark.parametrize(
-    ("authority", "expected"),
-    [
-        ("www.google.com", ("search", "google")),
-        ("google.com.au", ("search", "google")),
-        ("google.nu", ("search", "google")),
-        ("google.evil.example", ("other", "google.evil.example")),
-        ("mail.google.com", ("email", "gmail")),
-        ("CHATGPT.com:443", ("ai_assistant", "chatgpt")),
-        ("l.facebook.com", ("social", "facebook")),
-        ("checkout.paypal.com", ("payment", "paypal")),
-        ("demo.example", ("internal", "demo.example")),
-        ("news.blog.example", ("internal", "news.blog.example")),
-        ("rooms.booking.example", ("internal", "rooms.booking.example")),
-        ("www.elsewhere.example?x=1", ("other", "elsewhere.example")),
-        ("0-0.fr", ("spam", "0-0.fr")),
-        ("cheap.0-0.fr", ("spam", "cheap.0-0.fr")),
-    ],
-)
-def test_a_referrer_is_classed_by_its_host(authority, expected):
-    found = classify(authority, SHOP, "shop")
-
-    assert found is not None
-    assert (found.referrer_class, found.source) == expected
-
-
-@pytest.mark.parametrize("authority", ["bücher.example", "xn--bcher-kva.example", "www.BÜCHER.example:443"])
-def test_an_own_host_is_internal_in_unicode_and_in_punycode(authority):
-    site = Site(
-        site_id="shop", key="pk_demo_0000", domains=["xn--bcher-kva.example", "www.xn--bcher-kva.example"]
-    )
-
-    found = classify(authority, SHOP.model_copy(update={"sites": [site]}), "shop")
-
-    assert found is not None
-    assert found.referrer_class == "internal"
-
-
-@pytest.mark.parametrize(
-    ("authority", "expected"),
-    [
-        ("business.facebook.com", ("social", "facebook")),
-        ("de.search.yahoo.com", ("search", "yahoo")),
-        ("docs.google.com", ("other", "google-docs")),
-        ("support.google.com", ("other", "support.google.com")),
-        ("news.example", ("other", "news.example")),
-    ],
-)
-def test_a_host_below_a_listed_one_is_its_owners_unless_it_is_no_search(authority, expected):
-    found = classify(authority, None, "shop")
-
-    assert found is not None
-    assert (found.referrer_class, found.source) == expected
-
-
-@pytest.mark.parametrize(
-    ("authority", "expected"),
-    [
-        ("webmail.provider.example", "email"),
-        ("mail2.provider.example", "email"),
-        ("suche.provider.example", "search"),
-        ("ads.network.example", "ads"),
-        ("trc.taboola.com", "ads"),
-        ("fosstodon.social", "social"),
-        ("mail.example", "other"),
-    ],
-)
-def test_a_host_that_nobody_listed_is_known_by_the_form_of_its_name(authority, expected):
-    found = classify(authority, None, "shop")
-
-    assert found is not None
-    assert found.referrer_class == expected
-
-
-@pytest.mark.parametrize(
-    ("package", "source"),
-    [
-        ("com.google.android.gm", "gmail"),
-        ("com.slack", "slack"),
-        ("com.Twitter.android", "x"),
-        ("com.pinterest", "pinterest"),
-        ("com.duckduckgo.mobile.android", "duckduckgo"),
-        ("com.xing.android", "xing"),
-        ("com.example.notes", "com.example.notes"),
-    ],
-)
-def test_an_app_for_android_has_the_source_of_its_maker(package, source):
-    found = classify(package, None, "shop")
-
-    assert found is not None
-    assert found.source == source
-
-
-def test_a_linked_domain_is_internal_on_its_own_site_only():
-    found = classify("rooms.booking.example", SHOP, "blog")
-
-    assert found is not None
-    assert found.referrer_class == "other"
-
-
-@pytest.mark.parametrize(
-    ("authority", "host"),
-    [
-        ("", ""),
-        ("me@Host.Example.:8080", "host.example"),
-        ("a.example?x", "a.example"),
-        ("[::1]:80", "[::1]:80"),
-    ],
-)
-def test_a_host_is_what_is_left_of_an_authority(authority, host):
-    assert host_of(authority) == host

@@ -10,6 +10,7 @@ from support.orchestration_builders import HOUR, event, land, refused
 from footfall import keys
 from footfall.enrichments import land_enrichment
 from footfall.errors import FootfallError
+from footfall.privacy import first_party_visitor_id
 from footfall.store import LocalStore
 from footfall.tombstones import KEY, Tombstone, add, in_force, load_key
 from orchestration.ingest.hour import ingest_hours
@@ -94,6 +95,37 @@ def test_erased_lines_go_from_raw_objects_events_and_quarantine_and_all_others_k
     ]
     [raw] = lake.list("raw/")
     assert keys.original_of(raw.key) == key
+
+
+BROWSER = "3f2a9c1e-browser"
+NAMES_HIM = {
+    "the browser's own id": f'{{"v": "{BROWSER}"',
+    "a short id by its name": '{"customer_id":"4711","url":"https://shop.example/"',
+    "a short id, bare": "user_id=4711&x=1",
+    "percent-encoded": "u=auth0%7C12345&x=1",
+    "percent-encoded twice": "next=%2Fbuy%3Fu%3Dauth0%257C12345",
+    "escaped": '{"who":"m\\u00fcller anna"',
+    "json within json": '{"data":"{\\"user\\":\\"auth0|12345\\"}"',
+    "with a blank": '{"who":"müller anna","n":1',
+    "in an address": '{"url":"https://shop.example/u/auth0|12345/x?a=1"',
+}
+NAMES_NOBODY = ('{"price":"4711"', '{"customer_id":"47112"', '{"who":"auth0|123456"', "u=xauth0%7C12345")
+
+
+def test_a_refused_body_goes_by_each_form_of_an_id_and_by_nothing_else(tmp_path, lake, warehouse):
+    """Also by what a browser keeps, of which the tables have a hash alone."""
+    bodies = [*NAMES_HIM.values(), *NAMES_NOBODY]
+    land(lake, HOUR, *(refused(each.encode()) for each in bodies))
+    visitor = first_party_visitor_id("shop", BROWSER)
+    ids = (("visitor", visitor), ("user", "4711"), ("user", "auth0|12345"), ("user", "müller anna"))
+
+    [counts] = ingest_hours(warehouse, lake, [HOUR], stones=forget(tmp_path, lake, *ids))
+
+    left = [body for (body,) in warehouse.execute("SELECT body FROM ingest.quarantine").fetchall()]
+    assert sorted(left) == sorted(NAMES_NOBODY)
+    assert (counts.erased, counts.quarantined) == (len(NAMES_HIM), len(NAMES_NOBODY))
+    said = every_byte(lake)
+    assert [name for name, body in NAMES_HIM.items() if body.encode() in said] == []
 
 
 def test_a_rebuild_of_the_hour_counts_them_again_and_makes_the_same_objects(tmp_path, lake, warehouse):

@@ -88,8 +88,8 @@ def kept(home, now=NOW):
     return done
 
 
-def home_after_retention(folder, people=("anna", "bert")):
-    home = Home(folder, people, first=FIRST, rule=RULE)
+def home_after_retention(folder, people=("anna", "bert"), keys=None):
+    home = Home(folder, people, first=FIRST, rule=RULE, keys=keys)
     for hour in HOURS:
         home.land(hour)
     home.land_odd(STORED)
@@ -357,11 +357,16 @@ def test_the_next_retention_goes_on_and_a_backup_of_before_brings_nobody_back(ho
 
 @pytest.mark.proof
 def test_what_is_left_is_what_a_home_without_the_person_has(home, erased, tmp_path):
-    other = home_after_retention(tmp_path / "other", ("bert",))
+    """But for figures that were frozen before, which stay as they were."""
+    other = home_after_retention(tmp_path / "other", ("bert",), home.home / "keys")
     del erased
 
     def files(of):
-        return {at: files for at, (_, files) in of.newest().items() if at[1] >= STORED - DAY}
+        return {
+            at: files
+            for at, (_, files) in of.newest().items()
+            if at[1] >= (WHOLE if at[0] == "metrics" else STORED) - DAY
+        }
 
     assert files(home) == files(other)
 
@@ -373,6 +378,12 @@ def test_an_erasure_ends_once_the_export_is_ordered_again_whose_newest_file_held
     file = tmp_path / "clients" / "acme.yaml"
     ordered = file.read_text()
     file.write_text("".join(line for line in ordered.splitlines(True) if "name: sessions" not in line))
+    metrics = [
+        path for path in (home.home / "buckets").rglob("metrics/*/*/metrics-*.csv") if "acme" in str(path)
+    ]
+    delivered = metrics[0].read_bytes()
+    for path in metrics:
+        path.write_bytes(b"\x1f\x8b".ljust(len(delivered), b"?"))
     book = ErasureBook(home.home)
     person = unresolved("acme", [("user", USER)], is_linked=True)
     erasure = book.begin(person, reason="", asked_by="test", now=datetime.now(UTC), is_for_good=False)
@@ -380,6 +391,10 @@ def test_an_erasure_ends_once_the_export_is_ordered_again_whose_newest_file_held
     [left] = carry_out(book, house_of(home.settings), erasure)
 
     assert "is its export ordered no more?" in left
+    assert len(metrics) == 2
+    assert all(f"{path}: holds other bytes than were delivered" in left for path in metrics)
+    for path in metrics:
+        path.write_bytes(delivered)
     file.write_text(ordered)
     assert carry_out(book, house_of(home.settings), book.get(erasure.id)) == []
     sessions = home.home / "buckets" / "acme" / "sessions"

@@ -12,6 +12,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import zstandard
 from support.client_files import client
 from support.erased_home import USER, Home
 from support.orchestration_builders import HOUR, event
@@ -28,17 +29,25 @@ from footfall.hours import floor
 from footfall.manifest import DeliveredFile
 from footfall.store import LocalStore
 from footfall.tombstones import ERASED, Tombstone, Tombstones, add, in_force, load_key
+from orchestration.defs.alerting.sensors import of_erasures
 from orchestration.delivery.horizons import Horizons
 from orchestration.delivery.ledger import Ledger
 from orchestration.ingest.hour import ingest_hours
 from orchestration.privacy.erasure_book import ErasureBook
 from orchestration.privacy.erasure_delivered import is_touched, rows_to_search
 from orchestration.privacy.erasure_house import Work
-from orchestration.privacy.erasure_local import GONE, clean_databases, clean_spool
+from orchestration.privacy.erasure_local import (
+    GONE,
+    clean_compute_logs,
+    clean_databases,
+    clean_folders,
+    clean_history,
+    clean_spool,
+)
 from orchestration.privacy.erasure_raw import forget_lines
 from orchestration.privacy.erasure_search import Needles
 from orchestration.privacy.erasure_warehouse import rows_left, windows
-from orchestration.privacy.person import Asked, Person
+from orchestration.privacy.person import Asked, Person, unresolved
 
 ANNA, BERT = "a" * 32, "b" * 32
 
@@ -99,6 +108,72 @@ def test_texts_of_databases_lose_the_id_and_keep_the_rest(tmp_path):
     with closing(sqlite3.connect(path)) as database:
         rows = database.execute("SELECT * FROM said ORDER BY 1").fetchall()
     assert rows == [(1, f"about {GONE}, again"), (2, "about others")]
+
+
+def test_an_id_is_taken_out_of_a_text_that_a_database_keeps_in_pieces(tmp_path):
+    with closing(sqlite3.connect(tmp_path / "access.sqlite")) as database, database:
+        database.execute("CREATE TABLE answers (said TEXT)")
+        rows = [("." * length + " anna-4711 " + "." * 9000,) for length in range(4050, 4110)]
+        database.executemany("INSERT INTO answers VALUES (?)", rows)
+
+    assert clean_databases(tmp_path, Needles(["anna-4711"])) == {"access.sqlite": len(rows)}
+
+    with closing(sqlite3.connect(tmp_path / "access.sqlite")) as database:
+        assert database.execute("SELECT count(*) FROM answers WHERE said LIKE '%4711%'").fetchone() == (0,)
+
+
+def test_what_dagster_noted_and_printed_loses_the_person(tmp_path):
+    runs = tmp_path / "dagster" / "history" / "runs"
+    runs.mkdir(parents=True)
+    with closing(sqlite3.connect(runs / "one.db")) as database, database:
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("CREATE TABLE event_logs (event TEXT)")
+        database.execute("INSERT INTO event_logs VALUES ('{\"preview\": \"| anna-4711 |\"}'), ('{}')")
+    printed = [tmp_path / "dagster" / "storage" / "one" / f"step.{end}" for end in ("out", "err")]
+    printed[0].parent.mkdir(parents=True)
+    for path, text in zip(printed, ("row of anna-4711", "nobody"), strict=True):
+        path.write_text(text)
+    lake = LocalStore(tmp_path / "lake")
+    lake.put("compute-logs/one/step.out", b"row of anna-4711")
+    lake.put("compute-logs/one/step.err", b"nobody")
+    needles = Needles(["anna-4711"])
+
+    assert clean_history(tmp_path, needles) == 1
+    assert clean_folders(tmp_path, needles) == 1
+    assert clean_compute_logs(lake, needles) == 1
+
+    assert files_with(tmp_path, "anna-4711") == {}
+    assert [path.exists() for path in printed] == [False, True]
+    assert [info.key for info in lake.list("")] == ["compute-logs/one/step.err"]
+
+
+def test_an_erasure_that_is_not_finished_is_told_before_its_month_ends(tmp_path):
+    assert of_erasures(tmp_path, HOUR) == []
+    person = unresolved("acme", [("user", USER)], is_linked=True)
+    book = ErasureBook(tmp_path)
+    erasure = book.begin(person, reason="", asked_by="test", now=HOUR, is_for_good=False)
+    book.begin_step(erasure.id, "delivered", HOUR)
+    book.end_step(erasure.id, "delivered", HOUR, "a bucket refuses")
+
+    assert of_erasures(tmp_path, HOUR + timedelta(days=19)) == []
+    [alert] = of_erasures(tmp_path, HOUR + timedelta(days=20))
+    assert (alert.kind, alert.client_id, alert.facts["left"]) == ("erasure_due", "acme", "a bucket refuses")
+    assert USER not in str(alert)
+    book.finish(erasure.id, "{}", HOUR)
+    assert of_erasures(tmp_path, HOUR + timedelta(days=40)) == []
+
+
+PIECE = 1 << 20
+
+
+@pytest.mark.parametrize("before", [PIECE - n for n in range(12)])
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, zstandard.ZstdCompressor().compress])
+def test_a_text_is_found_where_two_pieces_of_a_large_file_meet_and_a_part_of_a_word_is_not(before, pack):
+    data = pack(b"." * before + b"anna-4711." + b"." * PIECE)
+    assert [Needles([each]).are_in(data) for each in ("anna-4711", "nna-4711", "4711.", "anna-471")] == [
+        *(True, False, False, False)
+    ]
+    assert Needles(["a-4711."]).are_in(data)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """A small published state with a little of everything, and the dashboard over it: in process, on a socket."""
 
+import json
 import random
 import threading
 import time
@@ -14,6 +15,7 @@ from streamlit.testing.v1 import AppTest
 from support.api_builders import Api, a_delivery, a_domain, an_alert
 from support.mart_rows import reports_of
 
+from dashboard.answers import Answers
 from dashboard.app import HERE, build_app
 from dashboard.doors import Door
 from dashboard.house import House, open_house
@@ -25,6 +27,8 @@ from orchestration.modelling.publishing.client import Terms
 #: Days of the state; the last of them is not final.
 DAYS = 40
 LAST = date(2026, 11, 20)
+#: A day on which pages of the blog lost what they had to say.
+LOST = LAST - timedelta(days=5)
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 #: Those that are installed are looked for by each AppTest anew, in every package; there are none.
 _COMPONENTS = BidiComponentManager()
@@ -119,7 +123,7 @@ def _views(sessions: list[dict]) -> list[dict]:
 
 
 def _days(sessions: list[dict]) -> list[dict]:
-    rows = []
+    rows, site = [], sessions[0]["site_id"]
     for day in sorted({row["date"] for row in sessions}):
         of_day = [row for row in sessions if row["date"] == day]
         views = sum(row["page_views"] for row in of_day)
@@ -127,7 +131,7 @@ def _days(sessions: list[dict]) -> list[dict]:
         is_final = day < LAST - timedelta(days=1)
         rows.append(
             {
-                "site_id": of_day[0]["site_id"],
+                "site_id": site,
                 "date": day,
                 "visitors": len({row["visitor_id"] for row in of_day}),
                 "sessions": len(of_day),
@@ -139,7 +143,7 @@ def _days(sessions: list[dict]) -> list[dict]:
                 "duplicates": 2,
                 "quarantined": 1,
                 "late_added": 3 if day == LAST - timedelta(days=3) else 0,
-                "pixel_lost": 0,
+                "pixel_lost": 30 if (site, day) == ("blog", LOST) else 0,
                 "bot_events": 4,
                 "revision": 1,
                 "is_final": is_final,
@@ -207,6 +211,7 @@ class Dashboard:
         # Months in one file each: a file a day is for others to test.
         self.api.terms = Terms(single_days=1, grace=timedelta(hours=2))
         self.service = self.api.service
+        self.answers = Answers()
         self._seen: dict[str, AppTest] = {}
         self.door = Door("open")
         self.secret = share_secret(self.api.settings)
@@ -236,7 +241,7 @@ class Dashboard:
 
     def open(self) -> None:
         """Let this be what pages of this process show."""
-        open_house(House(self.service, self.secret, lambda: self.door))
+        open_house(House(self.service, self.secret, lambda: self.door, self.answers))
 
     def share(self, *pages: str, client="one", site="shop", days=30) -> str:
         """A share link's token."""
@@ -253,14 +258,18 @@ class Dashboard:
             expires_at=now + timedelta(days=days),
         )[1]
 
-    def look(self, page: str = "overview", user: dict | None = None, **query) -> AppTest:
-        """Whoever is at the door opens a page. `user`: what a provider said of them."""
+    def look(
+        self, page: str = "overview", user: dict | None = None, opened: tuple[str, ...] = (), **query
+    ) -> AppTest:
+        """Whoever is at the door opens a page. `user`: what a provider said of them; `opened`: unfolded."""
         self.open()
         test = AppTest.from_file(HERE / "main.py", default_timeout=120)
         test._bidi_component_manager = _COMPONENTS
         test.user = user or {}
         test.query_params.update(query)
         test.session_state[OPEN] = page
+        for each in opened:
+            test.session_state[each] = True
         return test.run()
 
     def seen(self, page: str) -> AppTest:
@@ -271,6 +280,7 @@ class Dashboard:
         return self._seen[page]
 
     def close(self) -> None:
+        self.answers.close()
         self.service.close()
 
 
@@ -307,10 +317,22 @@ def texts(test: AppTest) -> str:
 
 def values_of(test: AppTest) -> list[dict]:
     """Every row of data that the charts of a page draw."""
+    found = []
+    for chart in test.get("vega_lite_chart"):
+        if chart.proto.data.data:
+            found += pa.ipc.open_stream(chart.proto.data.data).read_all().to_pylist()
+        found += _inside(json.loads(chart.proto.spec))
+    return found
 
-    protos = [chart.proto for chart in test.get("vega_lite_chart")]
-    data = [dataset.data.data for proto in protos for dataset in proto.datasets]
-    return [row for each in data for row in pa.ipc.open_stream(each).read_all().to_pylist()]
+
+def _inside(spec) -> list[dict]:
+    """Rows that stand in a document of Vega-Lite."""
+    if isinstance(spec, list):
+        return [row for each in spec for row in _inside(each)]
+    if not isinstance(spec, dict):
+        return []
+    values = spec.get("values")
+    return list(values) if isinstance(values, list) else _inside(list(spec.values()))
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from datetime import timedelta
 from functools import partial
 
@@ -75,10 +76,10 @@ def lines_of(name, hour, first, *, client="acme", **more):
 
 class Home:
     """A home below a folder. `people`: whose lines it gets. `first`: its first hour. `rule`: what acme's
-    client file has at its end.
+    client file has at its end. `keys`: those of another home, so that both hash and sign alike.
     """
 
-    def __init__(self, folder, people=("anna", "bert"), *, first=HOUR, rule=""):
+    def __init__(self, folder, people=("anna", "bert"), *, first=HOUR, rule="", keys=None):
         self.folder, self.people, self.first = folder, people, first
         clients = folder / "clients"
         clients.mkdir(parents=True)
@@ -88,6 +89,8 @@ class Home:
         self.home = folder / "home"
         for client in ("acme", "beta"):
             (self.home / "buckets" / client).mkdir(parents=True)
+        if keys is not None:
+            shutil.copytree(keys, self.home / "keys")
         environ = {"FOOTFALL_HOME": str(self.home), "FOOTFALL_CLIENTS": str(clients)}
         self.environ = {**os.environ, **environ}
         self.settings = Settings.from_environ(environ)

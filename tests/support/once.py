@@ -14,12 +14,13 @@ def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], obje
     root = factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         root = root.parent
-    made, begun = root / f"once-{name}", root / f"once-{name}.begun"
+    made, whole = root / f"once-{name}", root / f"once-{name}.whole"
     with (root / f"once-{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not made.exists():
-            shutil.rmtree(begun, ignore_errors=True)
-            begun.mkdir()
-            make(begun)
-            begun.rename(made)
+        # Made where it stays: a warehouse names the files that it reads.
+        if not whole.exists():
+            shutil.rmtree(made, ignore_errors=True)
+            made.mkdir()
+            make(made)
+            whole.touch()
     return made

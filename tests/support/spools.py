@@ -61,6 +61,8 @@ class BadDisk(Files):
         self.refuse: dict[str, int] = {}
         self.calls: list[str] = []
         self.synced: list[int] = []
+        self.begun = 0
+        """Syncs that began, those that are held among them."""
         self.hold = threading.Event()
         self.hold.set()
 
@@ -79,6 +81,7 @@ class BadDisk(Files):
         super().write(descriptor, data)
 
     def sync(self, descriptor):
+        self.begun += 1
         self.hold.wait()
         self._meet("sync")
         super().sync(descriptor)

@@ -15,7 +15,7 @@ with events as (
 in_order as (
 
     select
-        session_id, event_key, event_type, {{ says_where_from() }} as has_source,
+        session_id, event_key, event_type, page is not null as has_page, {{ says_where_from() }} as has_source,
         row_number() over (partition by session_id order by {{ event_order() }}) as place
     from events
     where {{ is_act() }}
@@ -37,7 +37,11 @@ ends as (
             min_by(event_key, case when event_type = 'page_view' then place end),
             min_by(event_key, place)
         ) as source_key,
-        max_by(event_key, case when event_type = 'page_view' then place end) as exit_key
+        -- a purchase may be on a page that nobody counts as seen
+        case
+            when max(case when event_type = 'page_view' then 1 else 0 end) = 1
+                then max_by(event_key, case when event_type = 'page_view' or has_page then place end)
+        end as exit_key
     from in_order
     group by session_id
 

@@ -43,6 +43,16 @@ class ClientRole(cdk.Stack):
         client = cdk.CfnParameter(
             self, "ClientId", description="what Footfall calls you", allowed_pattern="^[a-z0-9][a-z0-9_-]*$"
         )
+        removes = cdk.CfnParameter(
+            self,
+            "Removes",
+            description="yes: files of persons who are erased, or that your retention lets go, are removed",
+            default="no",
+            allowed_values=["yes", "no"],
+        )
+        may_remove = cdk.CfnCondition(
+            self, "MayRemove", expression=cdk.Fn.condition_equals(removes.value_as_string, "yes")
+        )
         below = f"arn:aws:s3:::{bucket.value_as_string}/{prefix.value_as_string}"
         role = iam.CfnRole(
             self,
@@ -77,6 +87,16 @@ class ClientRole(cdk.Stack):
                                 "Action": "s3:DeleteObject",
                                 "Resource": f"{below}/_probe/*",
                             },
+                            cdk.Fn.condition_if(
+                                may_remove.logical_id,
+                                {
+                                    "Sid": "RemoveWhatIsErasedOrExpired",
+                                    "Effect": "Allow",
+                                    "Action": "s3:DeleteObject",
+                                    "Resource": f"{below}/*",
+                                },
+                                cdk.Aws.NO_VALUE,
+                            ),
                             {
                                 "Sid": "SeeWhatIsThere",
                                 "Effect": "Allow",

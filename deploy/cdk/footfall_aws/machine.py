@@ -152,7 +152,9 @@ def _grant_machine(stack: cdk.Stack, role: iam.Role, storage: Storage, options: 
     below = "Names of objects are made of clients, hours and hashes."
     grants = {
         "KeepLakeAndBackup": Grant(("s3:PutObject", "s3:GetObject"), (f"{lake}/*", f"{backup}/*"), below),
-        "RemoveWhatIsReplaced": Grant(("s3:DeleteObject",), (f"{lake}/*", f"{backup}/_probe/*"), below),
+        "RemoveWhatIsReplacedErasedOrExpired": Grant(
+            ("s3:DeleteObject",), (f"{lake}/*", f"{backup}/*"), below
+        ),
         "SeeWhatIsThere": Grant(("s3:ListBucket",), (lake, backup), "what is late, and what was delivered"),
         "SealWithTheKey": Grant(("kms:GenerateDataKey", "kms:Decrypt"), (storage.key.key_arn,), "their key"),
         "DeliverAsClientsAllow": Grant(

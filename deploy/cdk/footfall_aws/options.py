@@ -37,6 +37,8 @@ class Options(BaseModel):
     allowedBuckets: list[str]
     #: IAM statements for the collector's role, as JSON has them.
     additionalPolicies: list[dict[str, Any]] = []
+    #: Whether the data of anybody is held (`footfall privacy hold`): then no bucket removes by itself.
+    legalHold: bool = False
     instance: str = "t4g.small"
     diskGigabytes: Annotated[int, Field(ge=8, le=16384)] = 20
     #: Dollars a month at which somebody is told.

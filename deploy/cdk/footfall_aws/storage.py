@@ -1,17 +1,32 @@
 """What must not be lost: the lake and the backup bucket, with a key of their own."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import aws_cdk as cdk
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from deploy.cdk.footfall_aws.options import Options
+from footfall.retention.lifecycle_rules import rules_of_deliveries, rules_of_lake
+from footfall.retention.rules import Retention
 
 
 class Storage(cdk.Stack):
-    """Two buckets that nobody but named roles reaches, over TLS alone."""
+    """Two buckets that nobody but named roles reaches, over TLS alone.
 
-    def __init__(self, scope: Construct, name: str, options: Options, **more: object) -> None:
+    `retention`: of all clients; so the rules of the buckets are those of `footfall privacy lifecycle`.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        name: str,
+        options: Options,
+        retention: Sequence[Retention] = (),
+        **more: object,
+    ) -> None:
         super().__init__(scope, name, **more)
         keep = cdk.RemovalPolicy.RETAIN if options.is_prod else cdk.RemovalPolicy.DESTROY
         self.key = kms.Key(
@@ -23,9 +38,10 @@ class Storage(cdk.Stack):
         )
         self._prefix = options.functionPrefix
         # No versions: a salt that is destroyed must be gone. Objects of the lake never change otherwise.
-        self.lake = self._bucket("Lake", keep, versioned=False)
-        # Versions: whatever overwrites or deletes there is undone within a month.
-        self.backup = self._bucket("Backup", keep, versioned=True)
+        rules = rules_of_lake("", retention, is_held=options.legalHold)
+        self.lake = self._bucket("Lake", keep, rules, versioned=False)
+        # Versions: whatever overwrites or deletes there can be undone, and is gone a week later.
+        self.backup = self._bucket("Backup", keep, rules_of_deliveries(""), versioned=True)
 
     def name_of(self, bucket: str) -> str:
         """The name of `lake` or `backup`: nobody else's, as the account is in it."""
@@ -35,7 +51,9 @@ class Storage(cdk.Stack):
         """The same as roles name it."""
         return f"arn:aws:s3:::{self.name_of(bucket)}"
 
-    def _bucket(self, name: str, keep: cdk.RemovalPolicy, *, versioned: bool) -> s3.Bucket:
+    def _bucket(
+        self, name: str, keep: cdk.RemovalPolicy, rules: Sequence[Mapping[str, Any]], *, versioned: bool
+    ) -> s3.Bucket:
         bucket = s3.Bucket(
             self,
             name,
@@ -49,17 +67,23 @@ class Storage(cdk.Stack):
             minimum_tls_version=1.2,
             versioned=versioned,
             removal_policy=keep,
-            lifecycle_rules=[
-                s3.LifecycleRule(
-                    id="half-uploads", abort_incomplete_multipart_upload_after=cdk.Duration.days(2)
-                ),
-                *(
-                    [s3.LifecycleRule(id="old-versions", noncurrent_version_expiration=cdk.Duration.days(30))]
-                    if versioned
-                    else []
-                ),
-            ],
+            lifecycle_rules=[_rule(each) for each in rules],
         )
         why = "Access logs hold addresses; who may reach the bucket is two roles, seen in CloudTrail."
         cdk.Validations.of(bucket).acknowledge(cdk.Acknowledgment(id="AwsSolutions-S1", reason=why))
         return bucket
+
+
+def _rule(rule: Mapping[str, Any]) -> s3.LifecycleRule:
+    """A rule as S3 has it, as the CDK has it."""
+
+    def days(of: str, name: str) -> cdk.Duration | None:
+        return cdk.Duration.days(rule[of][name]) if of in rule else None
+
+    return s3.LifecycleRule(
+        id=rule["ID"],
+        prefix=rule["Filter"]["Prefix"] or None,
+        expiration=days("Expiration", "Days"),
+        noncurrent_version_expiration=days("NoncurrentVersionExpiration", "NoncurrentDays"),
+        abort_incomplete_multipart_upload_after=days("AbortIncompleteMultipartUpload", "DaysAfterInitiation"),
+    )

@@ -9,12 +9,12 @@ up no other; the run fails when all the others are done. The parts of live expor
 import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from operator import attrgetter
 
 import dagster as dg
 
-from footfall.catalogue.periods import Period, kind_of
+from footfall.catalogue.periods import Kind, Period, kind_of
 from footfall.clients import Client, Export
 from footfall.errors import FootfallError
 from footfall.exports import LIVE
@@ -57,8 +57,9 @@ from orchestration.resources.destinations import Destinations
 from orchestration.resources.state import State
 from orchestration.resources.warehouse import Warehouse
 
-#: In the run of this hour (UTC), delivered periods of any age are compared with the warehouse, once a day.
-SWEEP_HOUR = 3
+#: Delivered periods of any age are compared with the warehouse: hours once a day, in the run of this hour
+#: (UTC); days once a week, in the run of a Sunday (ISO weekday), for who comes back after years changes them.
+SWEEP_HOUR, SWEEP_DAY = 3, 7
 #: The op of the parts of live exports.
 LIVE_OP = "deliveries_live"
 
@@ -147,7 +148,7 @@ def _deliveries(
                 ledger,
                 desk,
                 hours,
-                is_sweep=_is_sweep(partitions),
+                is_sweep=_is_sweep(partitions, [export.kind for _, export in exports]),
                 # All parts of the hour are asked for anyway, and those of other hours are closed.
                 is_with_restated=not are_parts,
             )
@@ -254,8 +255,12 @@ def _ended_at(client: Client, export: Export, outcome: Outcome) -> datetime:
     return client.calendar(export).at(outcome.period_start).window[1]
 
 
-def _is_sweep(partitions: Sequence[str]) -> bool:
-    return any(partition.endswith(f"-{SWEEP_HOUR:02d}:00") for partition in partitions)
+def _is_sweep(partitions: Sequence[str], kinds: Iterable[Kind]) -> bool:
+    """Of days, hours, or parts of them; pages of weeks and months look back as far as they show."""
+    if not all(kind.is_day for kind in kinds):
+        return any(partition.endswith(f"-{SWEEP_HOUR:02d}:00") for partition in partitions)
+    days = {date.fromisoformat(partition).isoweekday() for partition in partitions}
+    return SWEEP_DAY in days and all(kind.span.days == 1 for kind in kinds)
 
 
 def _order(

@@ -25,6 +25,7 @@ from orchestration.resources.destinations import Destinations
 from orchestration.resources.lake import Lake
 from orchestration.resources.state import State
 from orchestration.resources.warehouse import Warehouse
+from orchestration.retention.copies import bring_backups
 from orchestration.retention.house import House
 
 
@@ -50,6 +51,8 @@ def house_of(
     )
 
     def places(client: Client) -> Places:
+        if not client.exports:  # it has ended: what lies in its own buckets is its own
+            return places_of(destinations.backup_of(client.client_id))
         return places_of(
             destinations.openings(
                 client,
@@ -97,4 +100,5 @@ def house_of(
         lambda: in_force(settings.home, store),
         by,
         say,
+        lambda: bring_backups(settings, store, registry, desk.own_keys, in_force(settings.home, store)),
     )

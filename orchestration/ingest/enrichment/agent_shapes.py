@@ -80,6 +80,17 @@ APP = Patterns(
     ]
 )
 
+#: It says itself that it is an app on a device; the page is open inside one, as Android's web view writes it;
+#: or a program for the desktop is a browser with one site in it.
+SAYS_APP = Patterns(
+    [
+        r"(?i)\b(?:iOS|iPhone|iPad|Android|mobile)\b[^;()]* app\b|; wv\) AppleWebKit/|"
+        r"Chrome/\d\S* Electron/\d"
+    ]
+)
+#: What stands in requests that attack, in place of a user agent.
+ATTACK = Patterns([r"\$\{|\(\) *\{|<\?|<script|\.\./|/bin/\w|/etc/passwd|(?i)\bunion select\b|\bor 1=1\b"])
+
 #: Where the comment of a browser on Android names its system; behind it stand language, model and build.
 _ANDROID = re.compile(r"(?i)\bandr[o0]id\b[^;()]{0,40}")
 _COMMENT = re.compile(r"[^()]*(?:\([^()]*\)[^()]*)*")

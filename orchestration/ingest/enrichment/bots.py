@@ -9,7 +9,15 @@ row says that it is one, and why.
 import re
 from dataclasses import dataclass
 
-from orchestration.ingest.enrichment.agent_shapes import APP, BROWSER, DEVICE, OLD_BROWSER, without_model
+from orchestration.ingest.enrichment.agent_shapes import (
+    APP,
+    ATTACK,
+    BROWSER,
+    DEVICE,
+    OLD_BROWSER,
+    SAYS_APP,
+    without_model,
+)
 from orchestration.ingest.enrichment.crawler_lists import crawler_of, detected_in
 from orchestration.ingest.enrichment.patterns import Patterns
 
@@ -120,11 +128,16 @@ def bot_of(user_agent: str) -> Bot | None:
     assistant = _ASSISTANT.search(user_agent)
     if assistant:
         return Bot("ai_assistant", ASSISTANTS[assistant[0]].rstrip("/"))
+    if ATTACK.fits(user_agent):
+        return Bot("other", "attack")
     text = without_model(user_agent)
+    if SAYS_APP.fits(user_agent) and not _STRONG_WORDS.fits(text):
+        return None
     if OLD_BROWSER.match(user_agent) or (_PEOPLE.fits(user_agent) and not _CERTAIN.fits(text)):
         return None
     listed = crawler_of(text)
-    if listed:
+    # A library on a device that a person holds is an app's.
+    if listed and not (listed.bot_class == "library" and DEVICE.fits(user_agent)):
         return Bot(listed.bot_class or "other", listed.name)
     found = _by_form(user_agent, text)
     return Bot(found[0], _said(user_agent, found[1])) if found else None

@@ -9,13 +9,14 @@ import csv
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import idna
 
 from footfall.clients import Client
 from footfall.installed import DBT_PROJECT
+from footfall.wildcards import is_everybodys
 
 HOSTS = DBT_PROJECT / "seeds" / "referrer_hosts.csv"
 SPAM_HOSTS = Path(__file__).with_name("spam_hosts.csv")
@@ -25,13 +26,27 @@ _MAIL = re.compile(
     r"^(?:web|my|e-?|secure|basic)?-?(?:mail|email|messaging|mailbox|owa|roundcube|zimbra|squirrelmail|horde|rainloop|"
     r"posta|poczta|correo|webpost|exchange)\d*\.[^.]+\.[^.]"
 )
+#: A newsletter's links, by the host that is kept for them (link.mail.…, email.mg.…), and web mail's way out.
+_MAILED = re.compile(r"^[\w-]+\.(?:e?mail|mg|em|newsletter|news-?mail)\.|^(?!voice)[\w-]*mail(?:er)?\d*\.")
+#: Where pages have their visitors pay, or sign in: nobody comes from there, whosever it is.
+_PAYING = re.compile(
+    r"^(?:[\w-]+\.)?(?:e?pay|pay-?page|e?-?payments?|pagos?|pagamentos?|paiements?|zahlung|betaling|platba|oplata|checkout|"
+    r"hpp|ipg|epg|acs\d*|3d-?s(?:ecure)?2?|secure-?pay(?:ments?)?|tpeweb|webpay\w*|mpi|pos|cashier|payment-?page)\d*(?:-(?:live|test|prod|secure|eu|us)\w*)?\."
+)
+_PAYS = re.compile(r"^[a-z0-9-]+pay(?:ments?)?\.")
+_SIGNING_IN = re.compile(
+    r"^(?:[\w-]+\.)?(?:log-?[io]n|sign-?[io]n|sso|o?auth[n\d]*|openid|oidc|adfs|saml|idp|accounts?|passport|"
+    r"shibboleth|keycloak)\d*\."
+)
+#: An assistant under the name of its maker.
+_ASSISTANT = re.compile(r"^(?:chat|ask|assistant|copilot)\.[^.]+\.(?:ai|chat)$")
 #: Pages of search engines and portals for searching.
 _SEARCH = re.compile(
     r"^(?:(?:web|image|meta)?search|suche?|recherche|ricerca|busca(?:dor|r)?|b[uú]squeda|szukaj|zoek(?:en)?|s[oö]k|"
     r"hledat|poisk|seek|find)\d*\.[^.]+\.[^.]"
 )
 _BESIDE_SEARCH = re.compile(
-    r"^(?:support|help|developers?|docs|drive|sites|groups|accounts?|login|play|store|cloud|console|admin|ads|blog|"
+    r"^(?:support|help|developers?|docs|drive|sites|groups|accounts?|myaccount|login|play|store|cloud|console|admin|ads|blog|"
     r"business|careers|about|translate|calendar|classroom|forms|meet|chat|colab|finance|sports?|news|travel|weather|"
     r"movies?|music|answers|games|autos?|health|lifestyle|astrology|(?:\w\.)?maps|market)\."
 )
@@ -123,20 +138,44 @@ def _named(host: str, plain: str) -> tuple[str, str] | None:
     own = known.exact.get(host) or known.exact.get(plain) or _of_any_ending(plain)
     if own:
         return own
-    if _MAIL.match(plain):
+    # A form says nothing of a name that somebody registered: dailymail.co.uk is a newspaper's.
+    is_below = plain != _registered(plain)
+    if plain.startswith("deref-") or (is_below and (_MAIL.match(plain) or _MAILED.match(plain))):
         above = next((known.exact[p] for p in _parents(plain) if p in known.exact), None)
         return above if above and above[1] == "email" else (plain, "email")
+    above = _of_parents(plain)
+    if above and above[1] in ("payment", "sign_in"):
+        return above
+    returning = (("payment", _PAYING), ("sign_in", _SIGNING_IN)) if is_below else ()
+    returned = next(((plain, category) for category, form in returning if form.match(plain)), None)
+    if returned or above:
+        return returned or above
+    package = _PACKAGE.match(host)
+    if package and f"{package[2]}.{package[1]}" in known.exact:
+        return known.exact[f"{package[2]}.{package[1]}"]
+    if _PAYS.match(_registered(plain)):
+        return plain, "payment"
+    below = (("ai_assistant", _ASSISTANT), ("search", _SEARCH), ("ads", _ADS)) if is_below else ()
+    forms = (*below, ("social", _SOCIAL))
+    return next(((plain, category) for category, form in forms if form.search(plain)), None)
+
+
+@lru_cache(maxsize=4096)
+def _registered(host: str) -> str:
+    """The part of a host that somebody registered; all of it where nobody can have."""
+    return next((p for p in _parents(host) if is_everybodys("*." + p.partition(".")[2])), host)
+
+
+def _of_parents(plain: str) -> tuple[str, str] | None:
+    known = _known()
     for parent in _parents(plain):
         if parent in known.below:
             return known.below[parent]
         # What a search engine has beside its search sends visitors from pages, not from results.
-        if parent in known.exact and not (known.exact[parent][1] == "search" and _BESIDE_SEARCH.match(plain)):
-            return known.exact[parent]
-    package = _PACKAGE.match(host)
-    if package and f"{package[2]}.{package[1]}" in known.exact:
-        return known.exact[f"{package[2]}.{package[1]}"]
-    forms = (("search", _SEARCH), ("ads", _ADS), ("social", _SOCIAL))
-    return next(((plain, category) for category, form in forms if form.search(plain)), None)
+        above = known.exact.get(parent) or _of_any_ending(parent)
+        if above and not (above[1] == "search" and _BESIDE_SEARCH.match(plain)):
+            return above
+    return None
 
 
 def _of_any_ending(plain: str) -> tuple[str, str] | None:

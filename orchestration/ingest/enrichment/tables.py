@@ -17,7 +17,7 @@ from orchestration.ingest.enrichment.referrers import HOSTS, SPAM_HOSTS, classif
 from orchestration.ingest.enrichment.user_agents import agent_of, device_of
 
 #: Version of the rules in this folder; goes up when the same line gives another row.
-RULES = 2
+RULES = 3
 #: Page views of one visitor in one minute that no person can make. Lower: busy offices behind one address,
 #: which are one visitor, become bots. Higher: only the wildest programs are found. 20 to 1000.
 IMPOSSIBLE_VIEWS_A_MINUTE = 60

@@ -14,6 +14,7 @@ import ua_parser
 from ua_parser import Domain
 from ua_parser.core import OS, UserAgent
 
+from orchestration.ingest.enrichment.agent_shapes import OLD_BROWSER
 from orchestration.ingest.enrichment.bots import bot_of
 from orchestration.ingest.enrichment.patterns import Patterns
 
@@ -50,9 +51,15 @@ _DEVICES = Patterns(
         r"ugoos|minix|zidoo|"
         r"shield android tv|formuler|freebox|bbox|livebox|set-?top|\bstb|\b(?:iptv|ott)[a-z_-]*box|"
         r"\bbox[ _-]?[a-z]?\d|"
-        r"android box|; ?[\w -]*box(?:\b|[_-])|\bshell (?:[a-z]{2}\d|\d{3})|; ?[a-z]*[-_ ]?(?:24|32|4[03]|"
+        r"android box|; ?[\w. -]*box(?:\b|[_-])|\bvidaa|\btpm\d{3}e|\brk3\d{3}\b|[-_ ]4k(?:\b|[_+])|"
+        r"\b4k[-_ ]|\buhd\b|\bdvb[-_ \d]|\b\w*(?:stb|ott)\d*[-_ /)]|"
+        r"\b(?:m8s|tanix|vontar|a5x|gtking|km\d)\b|"
+        r"aquos-tv|\w+atv|\bshell (?:[a-z]{2}\d|\d{3})|; ?[a-z]*[-_ ]?(?:24|32|4[03]|"
         r"5[05]|65|75)[a-z]\d{2,}|brightsign|\bmag[ -]?2\d\d|dune ?hd|"
-        r"; ?(?:[a-z]{2,}[a-z_ -]*)?(?:32|39|4[03-9]|5[0-8]|6[05]|7[057]|8[2356])[a-z]{2,}[a-z0-9_/-]*\d|"
+        r"; ?(?:[a-z]{2,}[a-z_ -]*)?(?:2[48]|32|39|4[02-9]|5[0-8]|6[05]|7[057]|8[2356])"
+        r"[a-z]{2,}[a-z0-9_/-]*\d|"
+        r"; ?(?:[a-z]+[-_ ])*[a-z]{1,2}(?:2[48]|32|4[0235]|5[05]|65|75)[a-z]{1,4}\d{2}\w*[a-z]|"
+        r"; ?(?:2[48]|32|4[0235]|5[05]|65)[a-z]\d{3}[a-z]|"
         r"; ?\w*[-_ ]?(?:led|oled|uhd|fhd|qled)[-_]?\d{2}|\bled\d{2}[a-z]|; ?[a-z]+(?:24|32|4[03]|50|55|"
         r"65)(?:le?d|uhd|fhd|[fuh]\d)|"
         r"\(\w+, ?\w+, ?(?:wired|wireless)\)|, ?wire(?:d|less)\b",
@@ -70,19 +77,29 @@ _DEVICES = Patterns(
         r"; ?[a-z_ -]*(?:[a-z]{1,5}[- _]?)?(?:7|8|9|10)(?:0\d|[1-4]\d)[a-z]{0,4}[ _-]?(?:3g|4g|lte|wi-?fi)|"
         r"\b(?:ags|agr|agm|bah|bzt|bzk|bzw|cmr|dby|dbr|jdn|kob|mrx|scm|sht|vrd|wgr|mon|btv|"
         r"cpn)\d?-[a-z]{1,2}\d\d|"
+        r"\b(?:nokia|doogee|blackview|oukitel|umidigi|teclast|cubot) r?t\d|\bt(?:eclast|-?pad)\b|"
+        r"\bi ?play[_ -]?\d|\bfire hd|"
+        # Codes of makers: Xiaomi's with RP, TCL's with a nine.
+        r"\b2\d{3,4}[a-z]?rp[0-9a-z]{2}[a-z]\b|; ?[89]\d{3}[a-z]\d?\b|"
+        # Huawei's without a telephone; and those of small makers whose model begins with the inches.
+        r"\b[a-z]{3}\d?-w\d\d\b|\bbq-(?:7|8|9|10)\d{2,3}\w?\b|\bpm[tp]\d{4}|\beagle_?\d{3}|\bplane[ _]\d|"
+        r"\belement \d|"
+        r"\bm?id[-_ ]?\d{3}|\brc\d{4}[a-z]|\breadboy|"
         r"\bsgp\d|\bso-0\d[a-h].*xperia tablet|\bvk\d{3}\b|\blg-v\d|\bzte k\d\d|\bp0[012][a-z0-9]\b",
         r"(?i)mobi|iphone|ipod|android.*phone|windows (?:phone|ce)|blackberry|\bbb10|midp|j2me|symb|"
         r"series60|"
         r"opera m(?:ini|obi)|nokia|sonyericsson|samsung[-/ ]|\blg[-/]|up\.(?:browser|link)|docomo|kddi|"
-        r"vodafone|"
+        r"vodafone|\biph\d|\bios[ /]\d|"
         r"\bmot-|\bhtc|palm|kaios|maemo|meego|fennec|bada|ucweb|netfront|phone|android.*(?:dalvik|opera m)|"
         r"dalvik",
         r"(?i)windows|macintosh|mac ?os|mac_powerpc|x11|linux|cros|ubuntu|freebsd|openbsd|netbsd|sunos|"
         r"amiga|os/2|"
-        r"beos|haiku|solaris|darwin/.*x86|morphos|win(?:95|98|nt|32|64)|cfnetwork",
+        r"beos|haiku|solaris|darwin/.*(?:x86|i386|mac)|morphos|win(?:95|98|nt|32|64)",
     ]
 )
 
+_ANDROIDS_CHROME = re.compile(r"Android.*AppleWebKit/.*Chrome/")
+_MOBILE = re.compile(r"(?i)mobi|phone|opera m|dalvik")
 #: Brand of Sec-CH-UA → the browser's name as uap-core writes it. Others keep what the user agent says.
 _BRANDS = {
     "Google Chrome": "Chrome", "Microsoft Edge": "Edge", "Opera": "Opera", "Brave": "Brave",
@@ -122,12 +139,17 @@ def agent_of(user_agent: str, client_hints: str | None = None) -> Agent:
 def device_of(user_agent: str) -> str:
     """`tv`, `tablet`, `mobile`, `desktop`, or `other` where the text names no device."""
     found = _DEVICES.search(user_agent)
+    if found is None and OLD_BROWSER.match(user_agent):
+        return "desktop"
     if found is None:
-        return "mobile" if "Android" in user_agent else "other"
+        # Apps for Apple's devices have the system's library; those on an older Mac name its processor.
+        return "mobile" if "Android" in user_agent or "cfnetwork/" in user_agent.lower() else "other"
     kind = _KINDS[found[0]]
-    # Android of a tablet leaves out the word Mobile.
+    # Android of a tablet leaves out the word Mobile, whoever made it.
     if kind == "desktop" and "Android" in user_agent:
         return "tablet" if "AppleWebKit" in user_agent else "mobile"
+    if kind == "mobile" and _ANDROIDS_CHROME.search(user_agent) and not _MOBILE.search(user_agent):
+        return "tablet"
     return kind
 
 

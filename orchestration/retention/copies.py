@@ -1,0 +1,247 @@
+"""The copy of the lake in a backup, brought to what retention and erasures have left of the lake.
+
+It holds what cannot be made again: beside raw objects the stored hours of clients whose raw lines have gone,
+and the signed records that say so. Whatever takes the place of something is copied before that goes, so a
+restore finds a whole copy at any moment. What the lake has lost without a rule stays, and is named.
+"""
+
+import hashlib
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+import duckdb
+
+from footfall import keys
+from footfall.clients import Registry
+from footfall.errors import FootfallError
+from footfall.hours import HOUR
+from footfall.retention.records import State, read_states
+from footfall.settings import Settings
+from footfall.snapshots import note_least, remembered, stores
+from footfall.sql import confined
+from footfall.store import NotFound, ObjectStore
+from footfall.tombstones import Tombstones
+from orchestration.ingest.copied_hours import clean_stored
+from orchestration.ingest.decode import content_of
+from orchestration.ingest.enrichment_expiry import expire_enrichments
+from orchestration.ingest.erased import rewrite
+from orchestration.ingest.late_fields import clean_enrichments
+from orchestration.ingest.raw_expiry import expire_raw
+
+_QUARANTINE = "quarantine/"
+#: Folders by hours: what is made anew lies under another name, but in quarantine.
+_BY_HOURS = ("raw/", keys.ENRICHMENTS, keys.EVENTS, _QUARANTINE)
+
+
+@dataclass(frozen=True)
+class Brought:
+    """What became of a copy. `stored`: objects of hours that cannot be made again, `new` of them new.
+    `removed`: objects that went. `only_here`: keys of what the lake has lost, and no rule removed.
+    """
+
+    stored: int = 0
+    new: int = 0
+    removed: int = 0
+    only_here: tuple[str, ...] = ()
+
+
+def bring_backups(
+    settings: Settings,
+    lake: ObjectStore,
+    registry: Registry,
+    trusted: Mapping[str, bytes],
+    stones: Tombstones,
+    urls: Iterable[str] | None = None,
+) -> list[str]:
+    """Bring the copies in all known backups, or in these. Returns what could not be done, a line each."""
+    left = []
+    for url in remembered(settings.home) if urls is None else urls:
+        try:
+            bring_backup(settings, url, lake, registry, trusted, stones)
+        except FootfallError as error:
+            left.append(f"the backup {url}: {error}")
+    return left
+
+
+def bring_backup(
+    settings: Settings,
+    url: str,
+    lake: ObjectStore,
+    registry: Registry,
+    trusted: Mapping[str, bytes],
+    stones: Tombstones,
+) -> Brought:
+    """Bring the copy in one backup; nothing of one that has none. Raises FootfallError, StoreError."""
+    _, copies = stores(url, settings.s3_endpoint)
+    return bring(lake, copies, registry, trusted, stones, partial(note_least, url, settings.s3_endpoint))
+
+
+def bring(
+    lake: ObjectStore,
+    copies: ObjectStore,
+    registry: Registry,
+    trusted: Mapping[str, bytes],
+    stones: Tombstones,
+    least: Callable[[int], None],
+) -> Brought:
+    """The same of a copy that is open. `least` notes how many objects there are from now on, at least."""
+    if copies.head(keys.LAKE_VERSION) is None:
+        return Brought()
+    stored, new = _copy_kept(lake, copies, trusted)
+    states = read_states(copies, trusted)
+    by_hour = _strange(lake, copies, states)
+    carried = [key for client_id in states for key in _carried_no_more(lake, copies, client_id)]
+    if not by_hour and not carried:
+        return Brought(stored, new)
+    before = sum(1 for _ in copies.list(""))
+    # A restore asks that all be there: from here on it may be fewer.
+    least(before - sum(map(len, by_hour.values())) - len(carried))
+    only_here = list[str]()
+    with confined("footfall-copies-") as (connection, folder):
+        for hour, strange in sorted(by_hour.items()):
+            only_here += _bring_hour(
+                connection, lake, copies, hour, strange, registry, states, stones, folder
+            )
+    for key in carried:
+        copies.delete(key)
+    after = sum(1 for _ in copies.list(""))
+    least(after)
+    return Brought(stored, new, before - after, tuple(only_here))
+
+
+def without_erased(lake: ObjectStore, stones: Tombstones) -> None:
+    """Take erased persons out of every stored hour of a lake that was put back. Raises StoreError."""
+    hours = {hour for prefix in (keys.EVENTS, _QUARANTINE) for _, hour in _listed(lake, prefix)}
+    if not stones or not hours:
+        return
+    with confined("footfall-restored-") as (connection, folder):
+        for hour in sorted(hours):
+            clean_stored(connection, lake, hour, stones, folder)
+
+
+def _copy_kept(lake: ObjectStore, copies: ObjectStore, trusted: Mapping[str, bytes]) -> tuple[int, int]:
+    """Copy what retention wrote, then hours that cannot be made again. Returns objects of these, and new."""
+    for prefix in ("frozen/", keys.RETENTION):  # a record after what it names
+        there = {info.key for info in copies.list(prefix)}
+        for info in list(lake.list(prefix)):
+            if info.key not in there:
+                with suppress(NotFound):
+                    copies.put(info.key, lake.get(info.key))
+    states = read_states(copies, trusted)
+    stored = new = 0
+    for prefix in (keys.EVENTS, _QUARANTINE):
+        there = {info.key for info in copies.list(prefix)}
+        for key, hour in _listed(lake, prefix):
+            if not _is_only_copy(states, hour):
+                continue
+            stored += 1
+            if key in there and prefix == keys.EVENTS:
+                continue
+            try:
+                data = lake.get(key)
+            except NotFound:
+                continue  # its hour was made anew meanwhile: the next backup has it
+            if key not in there or copies.get(key) != data:
+                copies.put(key, data)
+                new += key not in there
+    return stored, new
+
+
+def _is_only_copy(states: Mapping[str, State], hour: datetime) -> bool:
+    """Whether the raw lines of some client have gone of an hour, and its events are kept."""
+    return any(
+        (raw := state.horizon("raw")) is not None
+        and hour < raw
+        and ((events := state.horizon("events")) is None or events <= hour)
+        for state in states.values()
+    )
+
+
+def _listed(store: ObjectStore, prefix: str) -> list[tuple[str, datetime]]:
+    found = ((info.key, keys.hour_of(f"/{info.key}")) for info in store.list(prefix))
+    return [(key, hour) for key, hour in found if hour is not None]
+
+
+def _strange(lake: ObjectStore, copies: ObjectStore, states: Mapping[str, State]) -> dict[datetime, set[str]]:
+    """Hour → keys of the copy that the lake has not, or that it can make again."""
+    found: dict[datetime, set[str]] = {}
+    for prefix in _BY_HOURS:
+        in_lake = {key for key, _ in _listed(lake, prefix)}
+        is_made_again = prefix in (keys.EVENTS, _QUARANTINE)
+        for key, hour in _listed(copies, prefix):
+            if key not in in_lake or (is_made_again and not _is_only_copy(states, hour)):
+                found.setdefault(hour, set()).add(key)
+    return found
+
+
+def _bring_hour(
+    connection: duckdb.DuckDBPyConnection,
+    lake: ObjectStore,
+    copies: ObjectStore,
+    hour: datetime,
+    strange: Collection[str],
+    registry: Registry,
+    states: Mapping[str, State],
+    stones: Tombstones,
+    folder: Path,
+) -> list[str]:
+    """Bring an hour of the copy. Returns keys of what stays, and the lake has not."""
+    raw, events = _before(states, hour, "raw"), _before(states, hour, "events")
+    if any(key.startswith("raw/") for key in strange):
+        expire_raw(connection, copies, hour, registry, raw, folder)
+        rewrite(copies, [key for key, _ in _listed(copies, keys.raw_prefix(hour))], hour, stones)
+    if any(key.startswith(keys.ENRICHMENTS) for key in strange):
+        expire_enrichments(copies, dict.fromkeys(events, hour + HOUR), [hour])
+        clean_enrichments(copies, hour, stones)
+    if not _is_only_copy(states, hour):
+        for key in strange:
+            if key.startswith((keys.EVENTS, _QUARANTINE)):
+                copies.delete(key)
+    elif any(key.startswith((keys.EVENTS, _QUARANTINE)) for key in strange):
+        silent = events | _before(states, hour, "quarantine")
+        clean_stored(connection, copies, hour, stones, folder, gone=events, silent=silent)
+    return [key for prefix in _BY_HOURS for key in _lost(lake, copies, prefix, hour)]
+
+
+def _before(states: Mapping[str, State], hour: datetime, name: str) -> set[str]:
+    """Clients of whose hour a class is not kept."""
+    return {client for client, state in states.items() if (at := state.horizon(name)) and hour < at}
+
+
+def _lost(lake: ObjectStore, copies: ObjectStore, prefix: str, hour: datetime) -> list[str]:
+    """Keys of an hour that the lake has not, and of which something is only in the copy; all others go."""
+    within = f"{prefix}{keys.hour_path(hour)}/"
+    theirs = {key for key, _ in _listed(lake, within)}
+    strange = [key for key, _ in _listed(copies, within) if key not in theirs]
+    if not strange:
+        return []
+    if prefix in (keys.EVENTS, _QUARANTINE):
+        # One object holds all of the hour: the lake's, where it has one.
+        lost = [] if theirs else strange
+    else:
+        known = {each for key in theirs for each in _digests(lake, key)}
+        lost = [key for key in strange if not known.issuperset(_digests(copies, key))]
+    for key in set(strange) - set(lost):
+        copies.delete(key)
+    return lost
+
+
+def _digests(store: ObjectStore, key: str) -> Iterable[bytes]:
+    """A short digest of each line of an object; of one that cannot be read, of its bytes."""
+    try:
+        data = store.get(key)
+    except NotFound:
+        return
+    content = content_of(data)
+    for line in content.splitlines() if content is not None else [data]:
+        yield hashlib.blake2b(line, digest_size=12).digest()
+
+
+def _carried_no_more(lake: ObjectStore, copies: ObjectStore, client_id: str) -> list[str]:
+    """Objects of the copy with first visits that the lake carries on no more."""
+    carried = {info.key for info in lake.list(keys.carried_prefix(client_id))}
+    return [info.key for info in copies.list(keys.carried_prefix(client_id)) if info.key not in carried]
