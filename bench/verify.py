@@ -64,17 +64,17 @@ def _fill(store: LocalStore, signer: Signer, hours: int, rows: int) -> int:
     leaves = [leaf_of(key, data) for key, data in beside.items()]
     tip = Frontier()
     for key, data in beside.items():
-        store.put(key, data)
+        _put(store, key, data)
     for n in range(hours):
         start = first + n * HOUR
         leaves += [_deliver(store, signer, each, start, rows) for each in EXPORTS]
-        store.put(*bucket_log.entries(tip, leaves))
+        _put(store, *bucket_log.entries(tip, leaves))
         tip = tip.extended(leaf.hash for leaf in leaves)
         leaves = []
         checkpoint = Checkpoint(bucket_log.origin(CLIENT, "main"), tip.size, tip.root)
         note = notes.signed(checkpoint, signer)
-        store.put(bucket_log.checkpoint_key(checkpoint, note, f"{start:%Y-%m-%d}"), note)
-    store.put(bucket_log.POINTER, note)
+        _put(store, bucket_log.checkpoint_key(checkpoint, note, f"{start:%Y-%m-%d}"), note)
+    _put(store, bucket_log.POINTER, note)
     return hours
 
 
@@ -96,9 +96,16 @@ def _deliver(store: LocalStore, signer: Signer, export: Export, start: datetime,
         software={"footfall": "bench"},
         signer=signer,
     )
-    store.put(file.key, data)
-    store.put(folder + keys.MANIFEST_NAME, manifest)
+    _put(store, file.key, data)
+    _put(store, folder + keys.MANIFEST_NAME, manifest)
     return manifest_leaf(folder + keys.MANIFEST_NAME, manifest, export.name, start)
+
+
+def _put(store: LocalStore, key: str, data: bytes) -> None:
+    """Without waiting for the disk, as what is made here need not last."""
+    path = store.root / key
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
 
 
 def _verify(store: LocalStore, periods: int) -> None:

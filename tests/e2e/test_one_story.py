@@ -3,6 +3,7 @@ meanwhile: the newest revision of each period has the bytes that a new machine m
 client file and keys.
 """
 
+import json
 import random
 import shutil
 from datetime import datetime, timedelta
@@ -39,6 +40,7 @@ class Telling:
         (self.state.home / "first_hour").write_text(f"{START:%Y-%m-%dT%H}\n")
         self.lake = LocalStore(self.state.home / "lake")
         self.waiting = list(landing)
+        self.persons = sorted({json.loads(line)["visitor_id"] for each in landing for line in each.lines})
 
     def does(self, *words):
         done = self.state.footfall(*words, seconds=3600)
@@ -84,12 +86,14 @@ class Telling:
         for first in self.land(END + timedelta(days=1))[:1]:  # in some stories nothing is left by then
             self.run(first, END)
         self.does("deliveries", "replay")  # what the bucket that it moved to never had
+        person = chance.choice(self.persons)
+        self.does("privacy", "erase", "--client", "story", "--visitor", person, "--yes", "--by", "a story")
 
     def tell_at_once(self, other: "Telling"):
         """What is left of another installation that was lost, in one run."""
         shutil.copy(other.file, self.file)
         shutil.copytree(other.state.home / "keys", self.state.home / "keys")
-        for folder in ("raw", "identities"):
+        for folder in ("raw", "identities", "tombstones"):
             shutil.copytree(other.lake.root / folder, self.lake.root / folder)
         self.run(START, END)
 
