@@ -31,6 +31,7 @@ from bench import (
     sources,
     startup,
     ui,
+    verify,
 )
 from bench.measure import say, setting, table
 
@@ -40,6 +41,7 @@ BENCHMARKS = {
     "sources": sources.run,
     "ingest": ingest.run,
     "delivery": delivery.run,
+    "verify": verify.run,
     "hour": hour.run,
     "models": models.run,
     "published": published.run,
@@ -54,6 +56,7 @@ QUICK: dict[str, dict[str, Any]] = {
     "sources": {"objects": 8, "repeats": 1},
     "ingest": {"events": 50_000, "objects": 5, "repeats": 1, "hours": 3},
     "delivery": {"rows": 50_000, "repeats": 1, "clients": 20},
+    "verify": {"periods": 1_000, "repeats": 1},
     "hour": {"repeats": 1},
     "models": {"events": 100_000, "histories": (100_000, 300_000), "repeats": 1},
     "published": {"events": 10_000, "histories": (100_000, 300_000)},

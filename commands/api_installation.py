@@ -9,8 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from api.installation import Acting, Agent, Place, Refusal, Row
-from commands.erasure_status import start_resume, status
-from commands.privacy_work import holds_against
+from commands.erasure_status import holds_against, start_resume, status
 from commands.sample_data import send_sample
 from footfall.clients import Client, Export, Site, registry_of
 from footfall.errors import FootfallError

@@ -1,12 +1,19 @@
-"""What `footfall privacy erasures` and the API say of an erasure, and what starts one in the background."""
+"""What `footfall privacy` and the API say of an erasure, and what starts one in the background.
+
+The API holds this in memory all day: no Dagster here.
+"""
 
 import os
 import subprocess
 import sys
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any
 
+from footfall.durable import open_lake
+from footfall.retention.holds import Hold, against_erasure, read
 from footfall.settings import Settings
+from footfall.signatures import own_keys
 from orchestration.privacy.erasure_book import Erasure, ErasureBook
 
 
@@ -27,6 +34,12 @@ def status(book: ErasureBook, erasure: Erasure) -> dict[str, Any]:
         "steps": [each.name for each in steps.values() if each.is_done],
         "outstanding": left,
     }
+
+
+def holds_against(settings: Settings, client_id: str, received: Collection[datetime] | None) -> list[Hold]:
+    """Holds by which nobody who was received then is erased. Raises FootfallError, StoreError."""
+    found = read(open_lake(settings.lake, settings.s3_endpoint), own_keys(settings.home / "keys"))
+    return against_erasure(found, client_id, received)
 
 
 def start_resume(settings: Settings, name: str) -> None:

@@ -23,6 +23,7 @@ from orchestration.discovery.database import registry as domain_registry
 from orchestration.discovery.usage_messages import tell_again
 from orchestration.ingest.listing import OLDEST, read_digests, record_digests
 from orchestration.reloading import reload
+from orchestration.retention.plan import ENDED_DAYS
 
 #: Where clocks are put forward.
 _SHORTEST_DAY = 23 * HOUR
@@ -182,8 +183,8 @@ def _tell_the_end(settings: Settings, at: Installation, name: str, given_up: int
     if not newest:
         print("  nothing was ever delivered")
     hours = SALT_LIFE // HOUR
-    print("kept, and never delivered to another owner of the id:")
+    print(f"kept for {ENDED_DAYS} days, unless its last `retention` is shorter or somebody holds it:")
     print("  in its buckets: all that was delivered; they are the owner's")
-    print(f"  in {settings.backup}/{name}: the copies of that, until you remove them")
-    print(f"  in {settings.lake}: raw objects and events, until you remove them; no published table any more")
+    print(f"  in {settings.backup}/{name}: the copies of that")
+    print(f"  in {settings.lake}: raw objects and events; no published table any more")
     print(f"  salts: until {hours} hours after their day; in the warehouse and the ledger: as long as these")

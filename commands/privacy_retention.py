@@ -13,7 +13,7 @@ from commands.apart import run_apart
 from commands.noting import noted
 from commands.parameters import CLIENT, DAY, client, who
 from commands.processes import stop_on_signals
-from commands.registry import known_client
+from commands.registry import known_identity
 from commands.state import with_installation, with_state
 from footfall.durable import take_up_lake
 from footfall.errors import FootfallError
@@ -40,7 +40,7 @@ def retain_command(settings: Settings, client_id: str | None, is_dry: bool, is_j
     """
     if not is_dry:
         noted(settings, "privacy.retain", client_id or "", "by the client files")
-    chosen = [known_client(settings, client_id).client_id] if client_id else None
+    chosen = [known_identity(settings, client_id)] if client_id else None
     return run_apart(dict(os.environ), lambda: _retain(settings, chosen, is_dry, is_json))
 
 
@@ -96,7 +96,7 @@ def _lines(each: "Retained", is_dry: bool) -> list[str]:
 @with_state
 def ledger_command(settings: Settings, client_id: str, is_json: bool) -> int:
     """What was decided about a client's data and what went by it, from the signed records in the lake."""
-    found = records.ledger(_lake(settings), known_client(settings, client_id).client_id, _trusted(settings))
+    found = records.ledger(_lake(settings), known_identity(settings, client_id), _trusted(settings))
     for each in found:
         print(json.dumps(each) if is_json else _record(each))
     if not found and not is_json:
@@ -131,7 +131,7 @@ def hold_command() -> None:
 @with_state
 def hold_add(settings: Settings, client_id: str, since: str | None, reason: str, by: str | None) -> int:
     """Hold a client's data: retention removes nothing of it."""
-    name = known_client(settings, client_id).client_id
+    name = known_identity(settings, client_id)
     noted(settings, "privacy.hold", name, f"{since or 'all'}: {reason}", by)
     hold = holds.add(
         _lake(settings),

@@ -5,24 +5,23 @@ import functools
 import importlib.metadata
 import os
 import sys
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, get_args
 
-from commands.erasure_status import status
+from commands.erasure_status import holds_against, status
 from commands.forgetting import forget_backups
 from commands.ledger_work import Installation
 from commands.noting import noted
 from commands.processes import stop_on_signals
 from footfall.access import audit
 from footfall.clients import Client
-from footfall.durable import open_lake
 from footfall.errors import FootfallError
 from footfall.owners import named
-from footfall.retention.holds import Hold, against_erasure, read, refusal
+from footfall.retention.holds import refusal
 from footfall.settings import Settings
 from footfall.signatures import own_keys, public_key
 from footfall.store import NotFound
@@ -94,16 +93,10 @@ def plan(settings: Settings, client_id: str, asked: Sequence[Asked], *, is_linke
     at = Installation(settings)
     client = client_of(at, client_id)
     with Warehouse(database=str(settings.warehouse)).connect() as connection:
-        person = resolve(connection, client, asked, is_linked=is_linked)
+        person = resolve(connection, client, asked, is_linked=is_linked, is_naming=is_linked)
         horizons = horizons_of(connection, client.client_id)
     held = refusal(holds_against(settings, client.client_id, person.received))
     return Plan(person, tuple(_said(at, client, person, horizons)), held)
-
-
-def holds_against(settings: Settings, client_id: str, received: Collection[datetime] | None) -> list[Hold]:
-    """Holds by which nobody who was received then is erased. Raises FootfallError, StoreError."""
-    found = read(open_lake(settings.lake, settings.s3_endpoint), own_keys(settings.home / "keys"))
-    return against_erasure(found, client_id, received)
 
 
 def _said(at: Installation, client: Client, person: Person, horizons: Horizons) -> Iterator[str]:
@@ -115,6 +108,8 @@ def _said(at: Installation, client: Client, person: Person, horizons: Horizons) 
         span = f", from {person.first:%Y-%m-%d} to {person.last:%Y-%m-%d}"
     yield f"events: {len(person.events)} in {len(person.sessions)} sessions{span}"
     yield f"quarantined lines: {person.quarantined}"
+    if person.named_by_others:
+        yield f"events of others that name them, which go too: {person.named_by_others}"
     yield f"hours to be written anew: {len({*person.hours, *person.enriched})}"
     rows = rows_to_search(at.ledger, client, person.first, horizons)
     periods = {(row.export, row.period_start) for row in rows}
@@ -267,7 +262,7 @@ def export(
     at = Installation(settings)
     client = client_of(at, client_id)
     with Warehouse(database=str(settings.warehouse)).connect() as connection:
-        person = resolve(connection, client, asked, is_linked=is_linked)
+        person = resolve(connection, client, asked, is_linked=is_linked, is_naming=False)
         tables = gather(connection, person)
         horizons = horizons_of(connection, client.client_id)
     hash_key = at.desk.signer.hash_key(client.client_id)

@@ -8,6 +8,7 @@ from footfall.clients import Client, Registry, Site, registry_of
 from footfall.durable import take_up_lake
 from footfall.errors import FootfallError
 from footfall.identities import written_id
+from footfall.identity_files import read_histories
 from footfall.last_good import keep
 from footfall.owners import named, settled
 from footfall.settings import Settings
@@ -48,6 +49,21 @@ def known_client(settings: Settings, client_id: str) -> Client:
         known = ", ".join(c.client_id for c in registry.clients)
         raise FootfallError(f"no client {client_id!r}; valid are: {known}")
     return client
+
+
+def known_identity(settings: Settings, client_id: str) -> str:
+    """A client's identity by its id; also of one that has ended, by its own name. Raises FootfallError."""
+    histories = read_histories(settings.identities)
+    ended = {
+        each.name
+        for history in histories.values()
+        for each in history.identities
+        if each.ended_at is not None
+    }
+    is_of_a_file = any(each.client_id == client_id for each in require_clients(settings).clients)
+    if client_id in ended and not is_of_a_file:
+        return client_id
+    return known_client(settings, client_id).client_id
 
 
 def known_site(client: Client, site_id: str | None) -> Site:

@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 
 from api.ranges import Days
-from dashboard.shown import in_charts
+from dashboard.shown import in_charts, visible
 from dashboard.words import language, say, title_of
 
 #: A document of Vega-Lite.
@@ -26,8 +26,12 @@ STATES = {
 }
 #: Days of which each can have its tick.
 MOST_DAY_TICKS = 31
+#: Hours above which a chart by hour has ticks of days alone.
+MOST_HOUR_TICKS = 48
 #: ISO code of a place → what the map finds it by.
 SELECTED = "country"
+#: Of names that have no colour of their own.
+_COLOURS: Chart = {"range": ["#3b5bdb", "#f59f00", "#e03131", "#868e96", "#2f9e44", "#9c36b5"]}
 #: What an axis of time does with labels that would touch.
 _APART: Chart = {"labelOverlap": "greedy", "labelSeparation": 12, "grid": False}
 
@@ -46,7 +50,12 @@ def _mark(kind: str, encoding: Chart, **how: Any) -> Chart:
 
 
 def _data(rows: Sequence[Mapping[str, Any]]) -> Chart:
-    return {"values": [dict(row) for row in rows]}
+    return {
+        "values": [
+            {name: visible(each) if isinstance(each, str) else each for name, each in row.items()}
+            for row in rows
+        ]
+    }
 
 
 def _numbers(metric: str) -> str:
@@ -67,9 +76,13 @@ def over_time(
 
     `rows`: date, label, value, before, is_final, shown, shown_before, state. `notes`: date, label, note.
     """
-    axis: Chart = {"format": "%H:%M" if is_by_hour else _day_format(), **_APART}
-    if len(rows) <= MOST_DAY_TICKS and not is_by_hour:
-        # No more than one a day, so that no day stands there twice.
+    axis: Chart = {**_APART}
+    if is_by_hour:
+        axis["labelExpr"] = _hours_and_days()
+    else:
+        axis["format"] = _day_format()
+    if len(rows) > MOST_HOUR_TICKS if is_by_hour else len(rows) <= MOST_DAY_TICKS:
+        # No more than one a day, so that no day stands there twice, and none is left out for its hours.
         axis["tickCount"] = "day"
     x = _of("date", "temporal", title=None, axis=axis)
 
@@ -137,6 +150,11 @@ def _ink() -> str:
 
 def _day_format() -> str:
     return "%d.%m." if language() == "de" else "%-d %b"
+
+
+def _hours_and_days() -> str:
+    """The label of a moment: its hour, at midnight its day."""
+    return f"timeFormat(datum.value, hours(datum.value) ? '%H:%M' : '{_day_format()}')"
 
 
 def bars(rows: Sequence[Mapping[str, Any]], x: str, y: str, *, height: int = 220, colour: str = "") -> Chart:
@@ -270,9 +288,10 @@ def periods(rows: Sequence[Mapping[str, Any]], *, height: int = 60) -> Chart:
     """A bar of an export's periods, coloured by how each is. `rows`: start, end (as in_charts),
     state, label, rows; lane, the same of all.
     """
-    label = f"timeFormat(datum.value, hours(datum.value) ? '%H:%M' : '{_day_format()}')"
     encoding = {
-        "x": _of("start", "temporal", title=None, axis={**_APART, "tickCount": 7, "labelExpr": label}),
+        "x": _of(
+            "start", "temporal", title=None, axis={**_APART, "tickCount": 7, "labelExpr": _hours_and_days()}
+        ),
         "x2": {"field": "end"},
         "y": _of("lane", "nominal", axis=None),
         "color": _of(
@@ -297,19 +316,42 @@ def legend(words: Mapping[str, str]) -> str:
     )
 
 
-def stacked(rows: Sequence[Mapping[str, Any]], days: Days, *, height: int = 220) -> Chart:
-    """Bars by day, one part above the other, over all of these days. `rows`: date, name, value."""
+def lines(rows: Sequence[Mapping[str, Any]], days: Days, metric: str, *, height: int = 220) -> Chart:
+    """A line by day for each name, over all of these days. `rows`: date, name, value, shown."""
+    colour = _of(
+        "name", "nominal", title=None, sort=None, legend={"orient": "bottom", "columns": 2}, scale=_COLOURS
+    )
+    encoding = {
+        "x": _days(days),
+        "y": _of("value", "quantitative", title=None, axis={"format": _numbers(metric), "tickCount": 4}),
+        "color": colour,
+        "tooltip": [
+            _tip("date", say("date"), "temporal", format=_day_format()),
+            _tip("name", " "),
+            _tip("shown", title_of(metric)),
+        ],
+    }
+    values = _data([{**row, "date": in_charts(row["date"])} for row in rows])
+    return {"height": height, "data": values, **_mark("line", encoding, point={"size": 38})}
+
+
+def _days(days: Days) -> Chart:
+    """The channel of the days of a range, all of them."""
     after = days[1] + timedelta(days=1)
     ends = [{"year": each.year, "month": each.month, "date": each.day} for each in (days[0], after)]
     axis: Chart = {"format": _day_format(), **_APART}
     if (after - days[0]).days <= MOST_DAY_TICKS:
         axis["tickCount"] = "day"
-    colours = {"range": ["#3b5bdb", "#f59f00", "#e03131", "#868e96", "#2f9e44", "#9c36b5"]}
+    return _of("date", "temporal", title=None, timeUnit="yearmonthdate", scale={"domain": ends}, axis=axis)
+
+
+def stacked(rows: Sequence[Mapping[str, Any]], days: Days, *, height: int = 220) -> Chart:
+    """Bars by day, one part above the other, over all of these days. `rows`: date, name, value."""
     sums = {"aggregate": "sum"}
     encoding = {
-        "x": _of("date", "temporal", title=None, timeUnit="yearmonthdate", scale={"domain": ends}, axis=axis),
+        "x": _days(days),
         "y": _of("value", "quantitative", title=None, axis={"format": "~s", "tickCount": 4}, **sums),
-        "color": _of("name", "nominal", title=None, sort=None, legend={"orient": "bottom"}, scale=colours),
+        "color": _of("name", "nominal", title=None, sort=None, legend={"orient": "bottom"}, scale=_COLOURS),
         "tooltip": [
             _tip("date", say("date"), "temporal", format=_day_format()),
             _tip("name", " "),

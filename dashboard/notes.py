@@ -12,6 +12,9 @@ from footfall.access import audit
 from footfall.access.day_notes import DayNote, add_day_note, day_notes, remove_day_note
 from footfall.errors import FootfallError
 
+#: Of what was received: as much lost on pages is an outage, on their way or of the collector.
+LOST = 0.01
+
 
 def notes_of(desk: Desk, days: Days) -> list[dict[str, Any]]:
     """Notes on days of a range, in order: date, label, note."""
@@ -21,6 +24,11 @@ def notes_of(desk: Desk, days: Days) -> list[dict[str, Any]]:
         (row["date"], say("n_late", count=shown.number(row["late_added"])))
         for row in quality["rows"]
         if row["late_added"]
+    ]
+    found += [
+        (row["date"], say("n_lost", count=shown.number(row["pixel_lost"])))
+        for row in quality["rows"]
+        if (row["pixel_lost"] or 0) > LOST * (row["received"] or 0)
     ]
     if desk.visitor.grant.role != "viewer":
         found += _of_the_client(desk)

@@ -122,13 +122,21 @@ def run() -> None:
     }
     # Streamlit knows its default page by no name: it is one of its own, so that every page has an address.
     start = st.Page(_start, title="Footfall", url_path="start", default=True, visibility="hidden")
+    # One that others may see is known too, and leads to the first: no word of what there is for whom.
+    others = [
+        st.Page(partial(_start), title="Footfall", url_path=page.name, visibility="hidden")
+        for page in PAGES
+        if page.name not in shown
+    ]
     found = st.navigation(
-        {"": [start], **{name: each for name, each in sections.items() if each}}, expanded=True
+        {"": [start, *others], **{name: each for name, each in sections.items() if each}}, expanded=True
     )
-    wanted = st.session_state.pop(parts.OPEN, allowed[0].name if found is start else "")
+    is_elsewhere = found is start or found in others
+    wanted = st.session_state.pop(parts.OPEN, allowed[0].name if is_elsewhere else "")
     if wanted in shown:
         st.switch_page(shown[wanted], query_params=desk.view.query)
     parts.keep(desk.view)
+    top.keys(desk, clients, has_agency="agency" in shown)
     _sidebar(desk, door)
     found.run()
 

@@ -66,6 +66,11 @@ def goto(found: View) -> None:
     st.query_params.from_dict(found.query)
 
 
+def open_page(name: str) -> None:
+    """In a callback: open another page with the next run."""
+    st.session_state[OPEN] = name
+
+
 @contextmanager
 def told() -> Iterator[None]:
     """What goes wrong inside is said in a line; who may not look any more sees the whole page anew."""
@@ -276,9 +281,10 @@ def _is_number(value: Any) -> bool:
 
 def behind(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, name: str) -> None:
     """The table of a chart, closed until somebody wants it."""
-    with st.expander(say("table"), key=f"x_{name}"):
-        plain_table(rows, columns)
-        download(rows, columns, name)
+    with st.expander(say("table"), key=f"x_{name}", on_change="rerun") as table:
+        if table.open:
+            plain_table(rows, columns)
+            download(rows, columns, name)
 
 
 def draw(chart: charts.Chart, *, key: str, text: str, **how: Any) -> Any:

@@ -102,6 +102,9 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     ),
     "waits": ("waits: {why}", "wartet: {why}"),
     "newest": ("newest {at}", "neueste {at}"),
+    "erasures": ("Erasures of persons", "Löschungen von Personen"),
+    "erasure_done": ("{id}: finished {at}", "{id}: beendet {at}"),
+    "erasure_due": ("{id}: not finished, due by {at}", "{id}: nicht beendet, fällig bis {at}"),
     "no_alerts": ("Nothing is wrong.", "Nichts ist falsch."),
     "no_domains": (
         "No domain was seen yet. It appears with the first hour of events.",
@@ -172,6 +175,7 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "Umrisse: Natural Earth. Kleinere Orte stehen in der Liste.",
     ),
     "n_restated": ("{export} delivered again: {reason}", "{export} neu geliefert: {reason}"),
+    "n_lost": ("Pages lost {count} events: an outage", "Seiten verloren {count} Ereignisse: ein Ausfall"),
     "n_late": ("{count} events came late", "{count} Ereignisse kamen verspätet"),
     "n_domain": ("New domain {domain}", "Neue Domain {domain}"),
     "chart_text": (
@@ -184,8 +188,10 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "Woher jemand beim ersten Mal kam, soweit die Einwilligung ein Wiedererkennen erlaubt.",
     ),
     "vitals_help": (
-        "75th percentiles of the newest day of each page: of several days there is none.",
-        "75. Perzentile des neuesten Tages jeder Seite: über mehrere Tage gibt es keines.",
+        "75th percentiles: in the table of the newest day of each page, for of several days there is none; "
+        "in the chart day by day, of the pages with the most measurements.",
+        "75. Perzentile: in der Tabelle vom neuesten Tag jeder Seite, denn über mehrere Tage gibt es keines; "
+        "im Diagramm Tag für Tag, von den Seiten mit den meisten Messungen.",
     ),
     "current_help": ("Seen in the last 5 minutes", "In den letzten 5 Minuten gesehen"),
     "quality_text": (

@@ -14,6 +14,8 @@ from dashboard.shown import plain
 from dashboard.words import say, title_of
 from footfall.clients import Client
 
+#: The form for one more filter: in the session, whether it is open.
+ADD_FILTER = "w_add_filter"
 #: The comparison with days that somebody chooses.
 OWN = "own"
 #: Dimensions that can be filtered by in the form.
@@ -36,14 +38,36 @@ def show(
         _site(desk, columns[1])
     if has_filters:
         _comparison(desk, columns[2], columns[3])
-        with columns[4].popover(say("add_filter"), width="stretch"):
-            _filter_form(desk)
+        with columns[4].popover(
+            say("add_filter"), width="stretch", key=ADD_FILTER, on_change="rerun"
+        ) as form:
+            # What there is to choose from is asked once somebody opens it.
+            if form.open:
+                _filter_form(desk)
     if has_period:
         _periods(desk, is_compared=has_filters)
     if has_filters:
         _filters(desk)
     elif has_period and desk.filters:
         st.caption(say("filters_not_here"))
+
+
+def keys(desk: Desk, clients: Sequence[Client], *, has_agency: bool) -> None:
+    """The keys 1 to 9 for the first nine sites, and 0 for all clients; nothing of it is seen."""
+    sites = [(client, site) for client in clients for site in desk.visitor.sites(client)][:9]
+    if len(sites) < 2:
+        return
+    with st.container(key="keys"):
+        for number, (client, site) in enumerate(sites, start=1):
+            st.button(
+                f"{plain(client.name or client.client_id)} / {plain(site.site_id)}",
+                key=f"w_key_{number}",
+                shortcut=str(number),
+                on_click=parts.go,
+                kwargs={"client": client.client_id, "site": site.site_id},
+            )
+        if has_agency:
+            st.button(say("agency"), key="w_key_0", shortcut="0", on_click=parts.open_page, args=("agency",))
 
 
 def _client(desk: Desk, clients: Sequence[Client], at: DeltaGenerator) -> None:

@@ -21,6 +21,7 @@ from footfall.clashes import Candidate, Places, own_clashes, places_of, standing
 from footfall.client_segments import ClientSegment
 from footfall.day_zones import EarlierTimezone, Timezone, clock_of
 from footfall.delivered_days import mistake_of
+from footfall.delivered_places import renamed
 from footfall.exchange_rates import Rates
 from footfall.exports import CADENCES, LIVE, MAIN, Destination, Export, NamedDestination
 from footfall.fields import EXPECTED, Name
@@ -262,7 +263,8 @@ def registry_of(settings: Settings) -> Registry:
 def registry_at(folder: Path, allowed: Allowed, in_force: Path, ledger: Path | None = None) -> Registry:
     """The clients by identity. `in_force`: the state folder's copies of client files, see load_registry.
 
-    A file whose days are not those that were delivered to the same owner, by `ledger`, is set aside.
+    A file whose days are not those that were delivered to the same owner, by `ledger`, is set aside; so is
+    one that gives a bucket in which deliveries arrived the name of another.
     """
     found = identified(load_registry(folder, allowed, in_force=in_force), in_force.parent)
     if ledger is None:
@@ -271,9 +273,11 @@ def registry_at(folder: Path, allowed: Allowed, in_force: Path, ledger: Path | N
     for client in found.clients:
         if client.client_id not in found.stopped:
             name = f"{written_id(client.client_id)}.yaml"
-            said = mistake_of(client, ledger, read_client(in_force / name)[0])
-            if said:
+            before = read_client(in_force / name)[0]
+            if said := mistake_of(client, ledger, before):
                 mistakes[client.client_id] = Mistake(name, "timezone", said)
+            elif moved := renamed(client, before, ledger, in_force.parent):
+                mistakes[client.client_id] = Mistake(name, *moved)
     kept = tuple(client for client in found.clients if client.client_id not in mistakes)
     return replace(found, clients=kept, mistakes=(*found.mistakes, *mistakes.values()))
 

@@ -9,6 +9,7 @@ from itertools import pairwise
 
 from footfall import bucket_log, keys, notes
 from footfall.bucket_log import FOLDER, POINTER, REMOVALS, STATEMENTS, Leaf, Removal, RemovedKey, Statement
+from footfall.event import timestamp
 from footfall.keys import MANIFEST_NAME
 from footfall.manifest import parse
 from footfall.merkle import Frontier
@@ -18,7 +19,7 @@ from footfall.signatures import signed_by
 #: Reads an object, at most so many bytes; None where it cannot be had, which was noted.
 Read = Callable[[str, int], bytes | None]
 Say = Callable[[str], None]
-#: How long after its plan a manifest may be in no checkpoint: its run is under way.
+#: How far from its plan a manifest may be in no checkpoint: its run is under way, and clocks differ.
 RUN = timedelta(hours=2)
 #: Bytes of an object beside the data.
 _SMALL = 1024 * 1024
@@ -78,6 +79,11 @@ class FoundLog:
             return "cannot be compared: leaves of the log are missing"
         root = Frontier().extended(self.leaves[number].hash for number in range(kept.size)).root
         return None if root == kept.root else f"is not how the log began: its first {kept.size} leaves differ"
+
+
+def is_under_way(planned_at: str, at: datetime) -> bool:
+    """Whether the run of a manifest that no checkpoint knows may go on. `planned_at`: as manifests say."""
+    return timestamp(at - RUN) < planned_at <= timestamp(at + RUN)
 
 
 def roots(sizes: Iterable[str]) -> set[str]:

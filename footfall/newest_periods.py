@@ -11,12 +11,11 @@ from footfall import zones
 from footfall.bucket_log import Promise
 from footfall.catalogue.periods import Period, calendar
 from footfall.errors import FootfallError
-from footfall.event import timestamp
 from footfall.exports import LIVE
 from footfall.found import mistakes, period_of
 from footfall.hours import floor
 from footfall.keys import MANIFEST_NAME
-from footfall.log_check import RUN, FoundLog
+from footfall.log_check import FoundLog, is_under_way
 from footfall.manifest import INCOMPLETE, MAX_BYTES, ReadManifest, as_manifest, parse
 from footfall.signatures import signed_by
 from footfall.store import ObjectStore
@@ -144,7 +143,7 @@ class Finder:
         leaf = self.log.newest.get(key) if self.log else None
         if leaf is not None and hashlib.sha256(data).hexdigest() != leaf.sha256:
             raise ValueError("its bytes are others than the log says")
-        if self.log and leaf is None and read.planned_at <= timestamp(datetime.now(UTC) - RUN):
+        if self.log and leaf is None and not is_under_way(read.planned_at, datetime.now(UTC)):
             raise ValueError("is in no leaf of the log")
 
     def _missing(self, deliveries: Sequence[Delivery], first: Limit, last: Limit) -> Iterator[Period]:

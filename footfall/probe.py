@@ -100,6 +100,7 @@ def probe(
     yield _try("create-only", lambda: _refuses(store, key), "a key that is taken is refused")
     deleted = _try("delete", lambda: store.delete(key), "the probe is gone again")
     yield Step(deleted.name, deleted.is_good, deleted.said, is_needed=False)
+    yield Step("what is removed", True, kept_of_removed(store), is_needed=False)
     if destination.role:
         yield _try(
             "external id enforced",
@@ -145,6 +146,19 @@ def probe_source(
         yield _try(
             "external id enforced", lambda: require_external_id(source), "refused without the external id"
         )
+
+
+def kept_of_removed(store: ObjectStore) -> str:
+    """What a bucket keeps of what an erasure or retention removes there, in words for people."""
+    if not isinstance(store, S3Store):
+        return "is gone: no bucket, but a folder"
+    try:
+        said = store.what_stays()
+    except StoreError as error:
+        return f"nobody can tell whether versions of it stay: {sorted_out(error).text}"
+    if not said:
+        return "is gone: the bucket keeps no versions"
+    return f"NOT gone for good: the bucket keeps {said}; its lifecycle rules say how long"
 
 
 def _first(store: ObjectStore, prefix: str) -> list[str]:

@@ -633,6 +633,33 @@ class S3Store:
             raise translated from error
         return tuple({**rule} for rule in answer.get("Rules", []))
 
+    def what_stays(self) -> str:
+        """What the bucket keeps of what was removed, in words; empty: nothing. Raises StoreError."""
+        found = []
+        try:
+            status = self._client.get_bucket_versioning(Bucket=self.bucket, **self._always).get("Status")
+            if status:
+                found.append(f"older versions (versioning is {status.lower()})")
+        except Exception as error:
+            raise self._translated("ask for the versioning of", "", error) from error
+        try:
+            lock = self._client.get_object_lock_configuration(Bucket=self.bucket, **self._always)
+        except Exception as error:
+            translated = self._translated("ask for the Object Lock of", "", error)
+            if translated.code not in (
+                "ObjectLockConfigurationNotFoundError",
+                "NoSuchObjectLockConfiguration",
+            ):
+                raise translated from error
+            return "; ".join(found)
+        said: Any = lock.get("ObjectLockConfiguration", {})
+        if said.get("ObjectLockEnabled"):
+            rule = said.get("Rule", {}).get("DefaultRetention", {})
+            span = next((f"{rule[each]} {each.lower()}" for each in ("Days", "Years") if each in rule), "")
+            how = f", {rule.get('Mode', '').lower()} for {span}" if span else ", as each object says"
+            found.append(f"what is locked, until its time is over (Object Lock{how})")
+        return "; ".join(found)
+
     def read_tagged(self, key: str, *, limit: int | None = None) -> tuple[bytes, str] | None:
         try:
             return self._read(key, limit)

@@ -6,9 +6,16 @@ from datetime import datetime
 
 from footfall.bucket_log import POINTER
 from footfall.completeness import missing
-from footfall.event import timestamp
 from footfall.found import period_of
-from footfall.log_check import RUN, FoundLog, Outstanding, Read, check_leaves, check_unknown, until_of
+from footfall.log_check import (
+    FoundLog,
+    Outstanding,
+    Read,
+    check_leaves,
+    check_unknown,
+    is_under_way,
+    until_of,
+)
 from footfall.manifest import DeliveredFile, ReadManifest
 from footfall.verification import Verification
 
@@ -25,7 +32,7 @@ def check_logged(
         if hashlib.sha256(data).hexdigest() != leaf.sha256:
             seen.problems.append(f"{key}: its bytes are others than the log says")
     elif log.is_whole:
-        if at is not None and timestamp(at - RUN) < read.planned_at <= timestamp(at + RUN):
+        if at is not None and is_under_way(read.planned_at, at):
             seen.in_progress.append(key)
         else:
             seen.problems.append(f"{key}: is in no leaf of the log")

@@ -11,7 +11,8 @@ from support.repository import CODE, PARTS, ROOT, files, imports_of, module_of, 
 #: A part → what of ours it may import beside itself. The longest name that fits counts. A new arrow is
 #: a decision about the design: take it there first, then here.
 PLAIN = ("ingest", "modelling", "delivery", "alerting", "discovery", "webhooks", "upkeep", "retention")
-DOMAINS = tuple(f"orchestration.{part}" for part in PLAIN)
+#: Erasures are carried out by commands, and looked at by whoever tells of what is late.
+DOMAINS = (*(f"orchestration.{part}" for part in PLAIN), "orchestration.privacy.erasure_book")
 ARROWS: dict[str, tuple[str, ...]] = {
     "footfall": (),
     "sources": ("footfall",),

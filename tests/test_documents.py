@@ -46,6 +46,17 @@ def test_documents_name_only_files_that_exist():
     assert missing == []
 
 
+def test_documents_name_only_tests_that_exist():
+    named = {
+        (name_of(document), path, test)
+        for document in _documents()
+        for path, test in re.findall(r"(tests/[\w/]+\.py)::(\w+)", document.read_text())
+    }
+
+    assert named, "docs/lifecycle.md has a table of them"
+    assert [each for each in sorted(named) if f"\ndef {each[2]}(" not in (ROOT / each[1]).read_text()] == []
+
+
 def test_no_file_knows_the_machine_it_was_written_on():
     # In pieces, so that this file is no hit itself.
     homes = "|".join(("home", "Users", "root", "work", "mnt"))

@@ -112,4 +112,4 @@ def delivery_of(desk: Desk) -> str:
 
 def _go_to(client: str, site: str) -> None:
     parts.go(client=client, site=site, filters=())
-    st.session_state[parts.OPEN] = "overview"
+    parts.open_page("overview")

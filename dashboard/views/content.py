@@ -1,9 +1,13 @@
 """What people read: pages with entries, exits, time and depth; what was not found; how fast pages were."""
 
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
 import streamlit as st
 
-from dashboard import parts
-from dashboard.desk import Desk
+from dashboard import charts, parts, shown
+from dashboard.desk import Desk, Row
 from dashboard.words import say, title_of
 
 PAGES = (
@@ -18,6 +22,9 @@ PAGES = (
 COUNTS = ("outbound_clicks", "downloads", "form_submits", "errors_404")
 #: Figures of a page that are of one day: a percentile of percentiles is none.
 VITALS = ("measurements", "lcp_p75_ms", "inp_p75_ms", "cls_p75")
+
+#: Pages of which the chart has a line.
+LINES = 5
 
 
 def show(desk: Desk) -> None:
@@ -57,7 +64,7 @@ def show(desk: Desk) -> None:
 
 
 def _vitals(desk: Desk) -> None:
-    """The newest day of each page: percentiles of days have no sum."""
+    """Day by day, and the newest day of each page: percentiles of days have no sum."""
     by = ["time:day", "page", "device"]
     able = parts.together(desk, VITALS, by)
     if not able:
@@ -70,4 +77,32 @@ def _vitals(desk: Desk) -> None:
     if not newest:
         st.caption(say("no_vitals"))
         return
+    measured = sum_of(rows)
+    most = sorted(measured, key=lambda each: (-measured[each], each))[:LINES]
+    found = parts.choice(desk, "vital", [each for each in able if each != "measurements"], title_of)
+    points = [
+        {
+            "date": row.of[0],
+            "name": shown.short(f"{row.of[1]} · {shown.value_of('device', row.of[2])}", 40),
+            "value": row.figures[found],
+            "shown": shown.figure(found, row.figures[found]),
+        }
+        for row in sorted(rows, key=lambda each: each.of)
+        if row.of[1:] in most and row.figures[found] is not None
+    ]
+    text = say("chart_text", measure=title_of(found), interval=say("i_day"), days=shown.days(*desk.days))
+    parts.draw(charts.lines(points, desk.days, found), key=f"vitals_{found}", text=text)
+    parts.behind(
+        [{"date": row["date"], "page": row["name"], found: row["value"]} for row in points],
+        ("date", "page", found),
+        name="vitals",
+    )
     parts.table(list(newest.values()), ("page", "device", "date", *able), key="vitals")
+
+
+def sum_of(rows: Iterable[Row]) -> Counter[tuple[Any, ...]]:
+    """Page and device → how many measurements there are."""
+    found: Counter[tuple[Any, ...]] = Counter()
+    for row in rows:
+        found[row.of[1:]] += row.figures["measurements"] or 0
+    return found

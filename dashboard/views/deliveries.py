@@ -10,6 +10,7 @@ from api.problems import Problem
 from api.routes.acts import Span
 from dashboard import charts, parts, shown
 from dashboard.desk import Desk, Gone
+from dashboard.erasures import show_erasures
 from dashboard.words import say
 from footfall import zones
 from footfall.clients import Export
@@ -28,6 +29,7 @@ def show(desk: Desk) -> None:
     for export in desk.client.exports:
         with st.container(border=True):
             _export(desk, export)
+    show_erasures(desk)
 
 
 def _export(desk: Desk, export: Export) -> None:

@@ -133,6 +133,17 @@ def drop_unnamed(lake: ObjectStore, trusted: Mapping[str, bytes], state: State) 
             lake.delete(key)
 
 
+def rule_of(lake: ObjectStore, client_id: str, trusted: Mapping[str, bytes]) -> dict[str, str]:
+    """The rule that the newest decision about a client went by; empty where there is none.
+
+    Raises FootfallError, StoreError.
+    """
+    if not any(kind == "decided" for _, kind, _ in _newest_first(lake, client_id)):
+        return {}
+    rule: dict[str, str] = _newest(lake, client_id, trusted)["rule"]
+    return rule
+
+
 def _newest(lake: ObjectStore, client_id: str, trusted: Mapping[str, bytes]) -> dict[str, Any]:
     return _read(
         lake, next(key for _, kind, key in _newest_first(lake, client_id) if kind == "decided"), trusted

@@ -106,6 +106,11 @@ KINDS: dict[str, tuple[Severity, str, str]] = {
         "a disk is nearly full",
         "Make room, or enlarge it; the job `upkeep` removes what is no longer needed.",
     ),
+    "erasure_due": (
+        "error",
+        "an erasure is not finished, and its month ends in days",
+        "`footfall privacy erasures` says what is left; mend that, then `footfall privacy resume`.",
+    ),
     "process_died": (
         "error",
         "a process of `footfall up` ended by itself",

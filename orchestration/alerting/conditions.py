@@ -15,6 +15,8 @@ from orchestration.alerting.causes import overdue_alert
 
 #: Share of a disk in use at which somebody is told.
 DISK_SHARE = 0.9
+#: How long before its month ends an erasure that is not finished is told of.
+ERASURE_WARNING = timedelta(days=10)
 #: A site is silent below this share of the median of the same hour in earlier weeks …
 SILENT_SHARE = 0.1
 #: … of which there must be so many, each with so many events: a small site has empty hours.
@@ -317,6 +319,21 @@ def full_disks(disks: Iterable[tuple[str, int, int]]) -> list[Alert]:
         )
         for path, used, size in disks
         if used >= DISK_SHARE * size
+    ]
+
+
+def late_erasures(open_ones: Iterable[tuple[str, str, datetime, str]], now: datetime) -> list[Alert]:
+    """(id, client, until when it has to be done, what is left) of erasures that are not finished."""
+    return [
+        Alert(
+            "erasure_due",
+            client_id,
+            name,
+            f"the erasure {name} is not finished, and has to be by {deadline:%Y-%m-%d}",
+            {"left": left or "nobody went on with it"},
+        )
+        for name, client_id, deadline, left in open_ones
+        if now >= deadline - ERASURE_WARNING
     ]
 
 

@@ -23,6 +23,7 @@ _PAGES = {
     "client_file_invalid": "/assets/ingest/sites?view=checks",
     "owner_changed": "/assets/ingest/sites?view=checks",
     "disk_low": "/deployment/daemons",
+    "erasure_due": f"{_SENSOR}/alerts",
     "process_died": "/deployment/daemons",
     "daemon_silent": "/deployment/daemons",
     "test": f"{_SENSOR}/alerts",

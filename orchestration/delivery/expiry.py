@@ -51,7 +51,7 @@ def expire_delivered(
 ) -> Expired:
     """Remove the files of all periods that ended before `horizon`. Raises FootfallError, StoreError.
 
-    Manifests, schemas and the log stay. `rule`: what the client file says, for the record.
+    Manifests, schemas and the log stay. `rule`: what it goes by, for the record.
     """
     book = LogBook(ledger, client.client_id, place.name)
     gone = book.gone()
@@ -68,7 +68,7 @@ def expire_delivered(
             client.client_id,
             [RemovedKey(file.key, file.sha256, timestamp(now + _GRACE)) for _, file in some],
             decided_at=now,
-            decided_by=f"retention of the client file: {rule}",
+            decided_by=f"retention of {rule}",
             rows=sum(file.rows for _, file in some),
             signer=desk.signer,
         )

@@ -11,6 +11,7 @@ from footfall import bucket_log, notes
 from footfall.bucket_log import FOLDER, POINTER, STATEMENTS, Leaf
 from footfall.clients import Client
 from footfall.errors import FootfallError
+from footfall.failures import ConfigError
 from footfall.manifest import parse
 from footfall.merkle import Frontier
 from footfall.notes import Checkpoint
@@ -78,9 +79,10 @@ def bring(book: LogBook, place: Place, desk: Desk, ordered: Sequence[Ordered]) -
 def take_up(book: LogBook, place: Place, desk: Desk) -> None:
     """See what log the bucket has. One that goes beyond ours is ours: the ledger was lost, or is older.
 
-    Raises FootfallError where the two have different histories.
+    Raises FootfallError where the two have different histories, or another log of ours lies there.
     """
     store = place.store()
+    require_own_log(store, desk.own_keys, book.origin)
     theirs = _pointed(store, desk, book.origin)
     tip = book.tip
     if theirs is None:
@@ -109,6 +111,7 @@ def restore(book: LogBook, place: Place, desk: Desk) -> Iterator[str]:
     Raises StoreError, and at the end DifferentBytes for a page in whose place somebody's own text lies.
     """
     store = place.store()
+    require_own_log(store, desk.own_keys, book.origin)
     sizes = {info.key: info.size for info in store.list("")}
     theirs = []
     gone = book.gone()
@@ -171,6 +174,20 @@ def _point(store: ObjectStore, batch: Batch, desk: Desk, name: str) -> None:
 
 def _checkpoint(batch: Batch, desk: Desk) -> Checkpoint:
     return notes.opened(batch.note, desk.own_keys)
+
+
+def require_own_log(store: ObjectStore, own_keys: Mapping[str, bytes], name: str) -> None:
+    """Raise ConfigError where a bucket holds a log that we keep for another destination or owner."""
+    data = _read(store, POINTER, notes.MAX_BYTES)
+    try:
+        there = notes.opened(data, own_keys).origin if data is not None else name
+    except ValueError:
+        return  # anybody's
+    if there != name:
+        raise ConfigError(
+            f"{store.url('')} has the deliveries and the log {there}, and {name} is to go there; no bucket "
+            "holds two logs: name the destination as it was, or give it a bucket or prefix of its own"
+        )
 
 
 def _pointed(store: ObjectStore, desk: Desk, name: str) -> Checkpoint | None:

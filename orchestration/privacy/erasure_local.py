@@ -13,7 +13,9 @@ from pathlib import Path
 from footfall.catalogue.state import HOME, Kind
 from footfall.frames import frames, scan
 from footfall.hours import floor
+from footfall.keys import COMPUTE_LOGS
 from footfall.spool_tail import segments
+from footfall.store import NotFound, ObjectStore
 from footfall.tombstones import Tombstones
 from footfall.whole_files import written_beside
 from orchestration.privacy.erasure_book import NAME
@@ -21,6 +23,10 @@ from orchestration.privacy.erasure_search import SHORTEST, Needles
 
 #: Folders of what is made again or is history: a file of them that holds the person goes.
 PASSING = ("slices", "dbt", "logs")
+#: What Dagster notes of runs: databases of its own, and what steps print.
+DAGSTER = "dagster"
+#: What lies beside a database.
+_BESIDE = ("-wal", "-shm", "-journal")
 #: What is in place of an id in a text that stays.
 GONE = "[erased]"
 #: How old a segment may be: older ones wait for a lake that is away, and are looked at as well.
@@ -93,12 +99,42 @@ def _rewrite(path: Path, stones: Tombstones) -> None:
 def clean_folders(home: Path, needles: Needles) -> int:
     """Remove what is made again or is history and holds the person. Returns how many files went."""
     gone = 0
-    for folder in PASSING:
-        for path in sorted((home / folder).rglob("*")) if (home / folder).is_dir() else ():
-            if path.is_file() and needles.are_in_file(path):
+    for folder in (*PASSING, DAGSTER):
+        for path in _files(home / folder):
+            if _is_database(path) or path.name.endswith(_BESIDE):
+                continue
+            if needles.are_in_file(path):
                 path.unlink(missing_ok=True)
                 gone += 1
     return gone
+
+
+def clean_history(home: Path, needles: Needles) -> int:
+    """Take the person out of what Dagster notes of runs: previews of rows, errors. Returns how many cells."""
+    return sum(_clean_database(path, needles) for path in _files(home / DAGSTER) if _is_database(path))
+
+
+def clean_compute_logs(lake: ObjectStore, needles: Needles) -> int:
+    """Remove what steps of runs printed of the person, where that lies in the lake. Returns how many went."""
+    gone = 0
+    for info in list(lake.list(COMPUTE_LOGS)):
+        with suppress(NotFound):
+            if needles.are_in(lake.get(info.key)):
+                lake.delete(info.key)
+                gone += 1
+    return gone
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for path in sorted(folder.rglob("*")) if path.is_file()] if folder.is_dir() else []
+
+
+def _is_database(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(16) == b"SQLite format 3\0"
+    except FileNotFoundError:
+        return False
 
 
 def clean_cache(cache: Path) -> int:
@@ -123,7 +159,7 @@ def clean_databases(home: Path, needles: Needles) -> dict[str, int]:
 
 def _clean_database(path: Path, needles: Needles) -> int:
     """By cells and not by the file's bytes: a long text lies there in pieces. Returns the changed ones."""
-    beside = [path, *(path.with_name(path.name + end) for end in ("-wal", "-journal"))]
+    beside = [path, *(path.with_name(path.name + end) for end in _BESIDE)]
     with closing(sqlite3.connect(path, timeout=60)) as connection:
         connection.create_function(
             "cleaned", 1, lambda cell: needles.replaced(cell, GONE), deterministic=True

@@ -13,6 +13,7 @@ from footfall.catalogue.tables import DATASETS
 from footfall.clients import Client
 from footfall.errors import FootfallError
 from footfall.exports import LIVE
+from footfall.probe import kept_of_removed
 from footfall.sql import set_memory
 from footfall.store import LocalStore
 from orchestration.delivery.batch import Order, deliver_all
@@ -55,9 +56,12 @@ def _models(work: Work) -> list[str]:
 
 
 def _published(work: Work) -> list[str]:
-    """Twice: the second time what the first one replaced is past its time, and goes."""
+    """Twice: the second time what the first one replaced is past its time, and goes.
+
+    Tables by row whole: a base keeps rows that are gone, and a list of these names who they were of.
+    """
     house, store = work.house, work.house.lake
-    terms = Terms(house.published_days, timedelta())
+    terms = Terms(house.published_days, timedelta(), is_anew=True)
     cache = house.cache_of(work.client.client_id)
     readable = [store.root / "marts"] if isinstance(store, LocalStore) else [house.home / "cache"]
     with house.warehouse.connect(*readable) as connection:
@@ -178,6 +182,7 @@ def _delivered(work: Work) -> list[str]:
             lambda row: _is_gone(client, horizons, row),
             _kept(work),
             damaged.append,
+            is_made_anew=True,
         )
         known = final | {each.key: each for each in found}
         facts = {
@@ -220,8 +225,16 @@ def _delivered(work: Work) -> list[str]:
         except FootfallError as error:
             still = [f"{place.name}: {error}"]
         left += still
-    work.note("delivered", removed=len(old), left_to_client=len(gone))
+    buckets = {place.name: _kept_there(place) for place in places.values()}
+    work.note("delivered", removed=len(old), left_to_client=len(gone), buckets=buckets)
     return left
+
+
+def _kept_there(place: Place) -> str:
+    try:
+        return kept_of_removed(place.store())
+    except FootfallError as error:
+        return f"nobody can tell whether versions of it stay: {error}"
 
 
 def _has_none_newer(file: delivered.OldFile) -> bool:
@@ -288,8 +301,10 @@ def _tell(
 def _local(work: Work) -> list[str]:
     house = work.house
     files = local.clean_folders(house.home, work.needles) + local.clean_cache(house.cache)
+    files += local.clean_compute_logs(house.lake, work.needles)
     cells = local.clean_databases(house.home, work.needles)
-    work.note("local", files=files, cells=sum(cells.values()))
+    history = local.clean_history(house.home, work.needles)
+    work.note("local", files=files, cells=sum(cells.values()) + history)
     return []
 
 

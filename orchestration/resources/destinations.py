@@ -31,6 +31,11 @@ class Destinations(dg.ConfigurableResource[None]):
         """The whole backup bucket, with every client in it."""
         return open_store(self.backup_url, s3_endpoint=self.s3_endpoint)
 
+    def backup_of(self, client_id: str) -> dict[str, Opening]:
+        """What opens a client's folder in the backup, by its name."""
+        folder = f"{self.backup_url.rstrip('/')}/{client_id}"
+        return {"backup": lambda: open_store(folder, s3_endpoint=self.s3_endpoint)}
+
     def openings(
         self,
         client: Client,
@@ -60,8 +65,7 @@ class Destinations(dg.ConfigurableResource[None]):
 
             return opening
 
-        folder = f"{self.backup_url.rstrip('/')}/{client.client_id}"
         return {
-            "backup": lambda: open_store(folder, s3_endpoint=self.s3_endpoint),
+            **self.backup_of(client.client_id),
             **{name: opened(destination) for name, destination in client.destinations().items()},
         }

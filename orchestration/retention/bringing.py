@@ -165,14 +165,17 @@ def expire_files(house: House, client: Client, state: State) -> tuple[list[dict[
         if horizon is None:
             continue
         try:
-            went = expire_delivered(
-                client, place, house.ledger, house.desk, horizon, client.retention.of(kind)
-            )
+            went = expire_delivered(client, place, house.ledger, house.desk, horizon, _rule(client, kind))
         except (StoreError, FootfallError) as error:
             troubles.append(f"{kind}, {place.name}: {error}")
             continue
         removed.append({**entry(kind, horizon, went.files, went.rows, went.bytes), "place": place.name})
     return removed, troubles
+
+
+def _rule(client: Client, kind: Class) -> str:
+    """What a removal goes by, for its record."""
+    return f"the client file: {client.retention.of(kind)}" if client.exports else "a client that has ended"
 
 
 def class_of(place: str) -> Class:

@@ -7,6 +7,10 @@ from datetime import UTC, datetime, timedelta
 from footfall.retention.records import State
 from footfall.retention.rules import CLASSES, LEAST_EVENTS_DAYS, LOOK_BACK_DAYS, Retention
 
+#: Days for which everything stays of a client that has ended: what may still be asked of it is asked by then.
+ENDED_DAYS = 90
+#: What goes of it then. What lies in its own buckets is its own.
+_OF_ENDED = ("raw", "quarantine", "events", "backup")
 #: Classes that a delivery is still made of.
 _SOURCES = ("raw", "events")
 
@@ -54,6 +58,27 @@ def plan(rule: Retention, state: State, now: datetime, facts: Facts) -> Plan:
             blocked[name] = why
             wanted = latest
         moved = [each for each in (wanted, before) if each is not None]
+        if moved:
+            horizons[name] = max(moved)
+    return Plan(horizons, blocked)
+
+
+def plan_ended(rule: Retention, state: State, now: datetime, facts: Facts, ended_at: datetime) -> Plan:
+    """The same of a client that ended: by its last rule, and all of it after ENDED_DAYS, but what is held."""
+    until = _day(ended_at) + timedelta(days=ENDED_DAYS + 1)
+    made = plan(rule, state, now, facts)
+    if now < until:
+        return made
+    horizons, blocked = dict(made.horizons), dict[str, str]()
+    for name in _OF_ENDED:
+        if name == "events" and facts.unmodelled:
+            blocked[name] = facts.unmodelled  # its figures are frozen first
+            continue
+        wanted: datetime | None = until
+        if facts.is_held:
+            blocked[name] = "a hold"
+            wanted = min(until, facts.held_from) if facts.held_from else None
+        moved = [each for each in (wanted, made.horizons.get(name)) if each is not None]
         if moved:
             horizons[name] = max(moved)
     return Plan(horizons, blocked)

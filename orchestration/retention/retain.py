@@ -4,7 +4,7 @@ What a run that died left undone the next one does: it goes by the decision in t
 the stores, not by how far somebody came.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
@@ -33,9 +33,10 @@ from orchestration.retention.bringing import (
     expire_lines,
     stale_windows,
 )
+from orchestration.retention.ended import ended_clients
 from orchestration.retention.house import House
 from orchestration.retention.left import Look, left_over, older_in_turn
-from orchestration.retention.plan import Facts, Plan, plan
+from orchestration.retention.plan import Facts, Plan, plan, plan_ended
 
 #: How far a horizon may move without a record of what went: so much each run looks through again.
 _LOOKED_THROUGH = timedelta(days=7)
@@ -60,18 +61,22 @@ def retain(house: House, client_ids: Iterable[str] | None = None, *, is_dry: boo
     returned. Raises FootfallError, StoreError.
     """
     chosen = set(client_ids) if client_ids is not None else None
+    over = {each.client.client_id: each for each in ended_clients(house.registry, house.lake, house.trusted)}
     clients = [
         client
-        for client in house.registry.clients
+        for client in (*house.registry.clients, *(each.client for each in over.values()))
         if client.client_id not in house.registry.stopped and (chosen is None or client.client_id in chosen)
     ]
+    ended_at = {client_id: each.ended_at for client_id, each in over.items()}
     if is_dry:
         with _open(house) as (connection, folder):
             states = take_up(connection, house.lake, house.trusted, folder)
             held = holds.read(house.lake, house.trusted)
-            return [_foreseen(house, connection, client, states, held, folder) for client in clients]
+            return [
+                _foreseen(house, connection, client, states, held, folder, ended_at) for client in clients
+            ]
     with _open(house) as (connection, folder):
-        states, plans = _decide(house, connection, clients, folder)
+        states, plans = _decide(house, connection, clients, folder, ended_at)
         of_rule = [each for each in clients if each.client_id in states]
         removed: dict[str, list[dict[str, Any]]] = {each.client_id: [] for each in of_rule}
         expire_lines(house, connection, states, removed, folder)
@@ -146,7 +151,11 @@ def _look(
 
 
 def _decide(
-    house: House, connection: duckdb.DuckDBPyConnection, clients: list[Client], folder: Path
+    house: House,
+    connection: duckdb.DuckDBPyConnection,
+    clients: list[Client],
+    folder: Path,
+    ended_at: Mapping[str, datetime],
 ) -> tuple[dict[str, State], dict[str, Plan]]:
     """Each client's newest decision, made now where its horizons move; of clients without a rule none."""
     states = take_up(connection, house.lake, house.trusted, folder)
@@ -155,7 +164,7 @@ def _decide(
     plans: dict[str, Plan] = {}
     for client in clients:
         state = states.get(client.client_id, State(client.client_id))
-        made = plan(client.retention, state, house.now, _facts(house, connection, client, state, held))
+        made = _plan(house, connection, client, state, held, ended_at)
         plans[client.client_id] = made
         if made.moves(state):
             state = _decided(house, connection, client, state, made, folder)
@@ -166,6 +175,21 @@ def _decide(
         if state.number:
             drop_unnamed(house.lake, house.trusted, state)
     return found, plans
+
+
+def _plan(
+    house: House,
+    connection: duckdb.DuckDBPyConnection,
+    client: Client,
+    state: State,
+    held: list[holds.Hold],
+    ended_at: Mapping[str, datetime],
+) -> Plan:
+    facts = _facts(house, connection, client, state, held)
+    ended = ended_at.get(client.client_id)
+    if ended is None:
+        return plan(client.retention, state, house.now, facts)
+    return plan_ended(client.retention, state, house.now, facts, ended)
 
 
 def _decided(
@@ -230,9 +254,10 @@ def _foreseen(
     states: dict[str, State],
     held: list[holds.Hold],
     folder: Path,
+    ended_at: Mapping[str, datetime],
 ) -> Retained:
     state = states.get(client.client_id, State(client.client_id))
-    made = plan(client.retention, state, house.now, _facts(house, connection, client, state, held))
+    made = _plan(house, connection, client, state, held, ended_at)
     found: list[dict[str, Any]] = []
     raw = made.horizons.get("raw")
     if raw is not None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import api, collector, delivery, hour, ingest, models, published, ui
+from bench import api, collector, delivery, hour, ingest, models, published, ui, verify
 from bench.measure import Aim, Row, alternate, rate, table, timed_row, times_aim
 from bench.run import BEGIN, BENCHMARKS, END, PAGE, QUICK, with_table
 from bench.traffic import EVENT_BYTES, SITE_KEY, body
@@ -50,6 +50,13 @@ def test_a_delivery_is_measured_by_format_with_many_clients_and_with_nothing_new
         "nothing",
     ]
     assert [len(row.ratios) for row in rows] == [2, 2, 2, 2, 2, 2, 1, 1]
+
+
+def test_a_bucket_of_many_periods_is_verified_beside_a_program_that_hashes_it():
+    [row] = verify.run(periods=12, rows=3, repeats=1)
+
+    assert row.what.startswith("verify of 12 periods")
+    assert row.what.endswith("4 runs in the log")
 
 
 @pytest.mark.proof

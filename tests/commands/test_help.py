@@ -19,6 +19,22 @@ def test_help_loads_no_command():
     assert loaded & {"pydantic", "dagster", "duckdb", "boto3", "rich", "commands.state"} == set()
 
 
+def test_the_api_and_the_dashboard_hold_no_dagster_in_memory():
+    """Forty megabytes each, all day, for what they ask Dagster's server over HTTP."""
+    script = (
+        "import sys, api.serving, dashboard.serving, commands.api_installation, commands.state_metrics\n"
+        "print(*sys.modules, sep='\\n')"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+
+    loaded = set(done.stdout.splitlines())
+    assert {"api.serving", "dashboard.serving", "commands.api_installation"} <= loaded
+    assert loaded & {"dagster", "dbt", "dagster_dbt"} == set()
+
+
 def test_a_shell_completes_commands_options_and_clients(footfall):
     assert "_FOOTFALL_COMPLETE=bash_complete" in footfall("completion", "bash").stdout
     for words, completed in (

@@ -90,6 +90,12 @@ def test_the_first_screen_by_clicks_and_keys_and_on_a_phone(place, page):
     _press(page, "w", ".st-key-w_period_7d button[kind=primary]")
     assert "period=7d" in page.url
 
+    # A digit is a site; the table of the chart comes once it is opened.
+    _press(page, "2", ".st-key-w_site_one_blog")
+    assert "site=blog" in page.url
+    page.locator(".st-key-x_chart summary").click()
+    expect(page.locator(".st-key-x_chart table")).to_be_visible(timeout=PATIENCE)
+
     page.set_viewport_size({"width": 390, "height": 850})
     page.locator(".st-key-row_devices_0 button").wait_for()
     page.wait_for_function("document.documentElement.scrollWidth <= 390")
@@ -110,3 +116,4 @@ def test_a_shared_link_shows_its_page_and_keeps_its_token_out_of_the_address(pla
     page.goto(f"{url}/deliveries", wait_until="commit")
     _card(page).wait_for()
     assert page.get_by_text("Verify the bucket").count() == 0
+    expect(page.locator("[role=dialog]")).to_have_count(0)

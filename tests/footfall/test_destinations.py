@@ -2,12 +2,13 @@
 
 import json
 import os
+from contextlib import closing
 
 import boto3
 import pytest
 from moto import mock_aws
 from support.fault_proxy import FaultProxy
-from support.s3_server import s3_server
+from support.s3_server import ADMIN, credentials, s3_server
 from support.strict_sts import strict_sts
 
 from footfall.allowed import Allowed
@@ -150,6 +151,7 @@ def test_every_call_says_who_must_own_the_bucket(server, monkeypatch, tmp_path):
         "read back",
         "create-only",
         "delete",
+        "what is removed",
     }
     assert sorted_out(caught.value).kind == "auth"
 
@@ -161,6 +163,34 @@ def test_a_probe_says_which_permission_is_missing(server, monkeypatch, tmp_path)
     assert [step.name for step in steps] == ["resolve", "credentials", "owner"]
     assert "account in `owner`" in steps[-1].missing
     assert isinstance(open_destination(destination(), local(tmp_path)), S3Store)
+
+
+def test_a_probe_says_what_a_bucket_keeps_of_what_is_removed(server, monkeypatch, tmp_path):
+    for name, value in credentials(ADMIN).items():
+        monkeypatch.setenv(name, value)
+    with closing(server.client(ADMIN)) as client:
+        client.create_bucket(Bucket="plain")
+        client.create_bucket(Bucket="versioned")
+        client.put_bucket_versioning(Bucket="versioned", VersioningConfiguration={"Status": "Enabled"})
+        client.create_bucket(Bucket="locked", ObjectLockEnabledForBucket=True)
+        client.put_object_lock_configuration(
+            Bucket="locked",
+            ObjectLockConfiguration={
+                "ObjectLockEnabled": "Enabled",
+                "Rule": {"DefaultRetention": {"Mode": "COMPLIANCE", "Days": 30}},
+            },
+        )
+
+    said = {}
+    for bucket in ("plain", "versioned", "locked"):
+        asked = destination(url=f"s3://{bucket}/acme", endpoint=server.endpoint)
+        steps = list(probe(asked, local(tmp_path), ""))
+        [said[bucket]] = [step.said for step in steps if step.name == "what is removed"]
+
+    assert said["plain"] == "is gone: the bucket keeps no versions"
+    assert "NOT gone for good" in said["versioned"]
+    assert "versioning is enabled" in said["versioned"]
+    assert "Object Lock, compliance for 30 days" in said["locked"]
 
 
 def test_a_bucket_that_is_not_there_is_told_as_one(server, monkeypatch, tmp_path):

@@ -1,6 +1,7 @@
 """What an erasure does beside lake and warehouse, each rule by itself."""
 
 import fcntl
+import gc
 import gzip
 import io
 import os
@@ -29,17 +30,25 @@ from footfall.hours import floor
 from footfall.manifest import DeliveredFile
 from footfall.store import LocalStore
 from footfall.tombstones import ERASED, Tombstone, Tombstones, add, in_force, load_key
+from orchestration.defs.alerting.sensors import of_erasures
 from orchestration.delivery.horizons import Horizons
 from orchestration.delivery.ledger import Ledger
 from orchestration.ingest.hour import ingest_hours
 from orchestration.privacy.erasure_book import ErasureBook
 from orchestration.privacy.erasure_delivered import is_touched, rows_to_search
 from orchestration.privacy.erasure_house import Work
-from orchestration.privacy.erasure_local import GONE, clean_databases, clean_spool
+from orchestration.privacy.erasure_local import (
+    GONE,
+    clean_compute_logs,
+    clean_databases,
+    clean_folders,
+    clean_history,
+    clean_spool,
+)
 from orchestration.privacy.erasure_raw import forget_lines
 from orchestration.privacy.erasure_search import Needles
 from orchestration.privacy.erasure_warehouse import rows_left, windows
-from orchestration.privacy.person import Asked, Person
+from orchestration.privacy.person import Asked, Person, unresolved
 
 ANNA, BERT = "a" * 32, "b" * 32
 
@@ -114,6 +123,47 @@ def test_an_id_is_taken_out_of_a_text_that_a_database_keeps_in_pieces(tmp_path):
         assert database.execute("SELECT count(*) FROM answers WHERE said LIKE '%4711%'").fetchone() == (0,)
 
 
+def test_what_dagster_noted_and_printed_loses_the_person(tmp_path):
+    runs = tmp_path / "dagster" / "history" / "runs"
+    runs.mkdir(parents=True)
+    with closing(sqlite3.connect(runs / "one.db")) as database, database:
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("CREATE TABLE event_logs (event TEXT)")
+        database.execute("INSERT INTO event_logs VALUES ('{\"preview\": \"| anna-4711 |\"}'), ('{}')")
+    printed = [tmp_path / "dagster" / "storage" / "one" / f"step.{end}" for end in ("out", "err")]
+    printed[0].parent.mkdir(parents=True)
+    for path, text in zip(printed, ("row of anna-4711", "nobody"), strict=True):
+        path.write_text(text)
+    lake = LocalStore(tmp_path / "lake")
+    lake.put("compute-logs/one/step.out", b"row of anna-4711")
+    lake.put("compute-logs/one/step.err", b"nobody")
+    needles = Needles(["anna-4711"])
+
+    assert clean_history(tmp_path, needles) == 1
+    assert clean_folders(tmp_path, needles) == 1
+    assert clean_compute_logs(lake, needles) == 1
+
+    assert files_with(tmp_path, "anna-4711") == {}
+    assert [path.exists() for path in printed] == [False, True]
+    assert [info.key for info in lake.list("")] == ["compute-logs/one/step.err"]
+
+
+def test_an_erasure_that_is_not_finished_is_told_before_its_month_ends(tmp_path):
+    assert of_erasures(tmp_path, HOUR) == []
+    person = unresolved("acme", [("user", USER)], is_linked=True)
+    book = ErasureBook(tmp_path)
+    erasure = book.begin(person, reason="", asked_by="test", now=HOUR, is_for_good=False)
+    book.begin_step(erasure.id, "delivered", HOUR)
+    book.end_step(erasure.id, "delivered", HOUR, "a bucket refuses")
+
+    assert of_erasures(tmp_path, HOUR + timedelta(days=19)) == []
+    [alert] = of_erasures(tmp_path, HOUR + timedelta(days=20))
+    assert (alert.kind, alert.client_id, alert.facts["left"]) == ("erasure_due", "acme", "a bucket refuses")
+    assert USER not in str(alert)
+    book.finish(erasure.id, "{}", HOUR)
+    assert of_erasures(tmp_path, HOUR + timedelta(days=40)) == []
+
+
 PIECE = 1 << 20
 
 
@@ -132,11 +182,12 @@ def test_a_text_is_found_where_two_pieces_of_a_large_file_meet_and_a_part_of_a_w
     [
         ("anna-4711", b"x,anna-4711,y", True),
         ("anna-4711", b"x,anna-47112,y", False),
+        ("anna-4711", b"/?next=%2Fu%3Danna-4711&y", True),
         ("anna-4711", gzip.compress(b"of anna-4711"), True),
         ("anna smith", b"by anna smith.", True),
         ("42", b"42", False),
     ],
-    ids=["a word", "a part of another word", "packed", "two words", "too short to say anything"],
+    ids=["a word", "a part of another word", "encoded", "packed", "two words", "too short to say anything"],
 )
 def test_a_text_is_found_however_it_is_packed(text, data, is_there):
     assert Needles([text]).are_in(data) is is_there
@@ -211,6 +262,17 @@ def parquet(table):
 def test_an_id_that_bytes_do_not_show_is_found_as_a_cell_of_a_column_of_ids(text, data, is_there):
     assert Needles([text]).are_in(data) is False
     assert Needles([text]).are_cells(data, {"uid"}) is is_there
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, zstandard.ZstdCompressor().compress])
+def test_a_file_is_read_no_further_than_the_first_row_of_the_person_and_closed(tmp_path, pack):
+    path = tmp_path / "rows.csv"
+    path.write_bytes(pack(b"uid,n\n4711,1\n" + b"x,42\n" * 100_000))
+
+    for look in (Needles(["4711"]).are_cells_of_file, Needles(["4711"]).are_rows_of_file):
+        assert look(path, {"uid"})
+        assert not look(path, {"n"})
+    gc.collect()
 
 
 def test_the_models_run_by_what_was_touched_and_not_by_all_that_lies_between():

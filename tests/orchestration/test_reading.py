@@ -167,11 +167,16 @@ def test_a_manifest_that_the_log_does_not_have_is_of_a_run_under_way_or_refused(
     at.now = HOUR + 4 * ONE
     at.deliver(HOUR + 2 * ONE)
     left_out = as_folder(at.destination, at.folder.parent / "left-out")
+    at.now = datetime(2099, 1, 1, tzinfo=UTC)
+    at.deliver(HOUR + 3 * ONE)
+    to_come = as_folder(at.destination, at.folder.parent / "to-come")
+    shutil.rmtree(to_come / FOLDER.format(1).replace("hour=14", "hour=16"))
 
     assert (
         footfall.read(str(under_way), "events").attrs["footfall"]["periods"][-1] == "2026-11-20T15 rev=0001"
     )
     assert "hour=16/rev=0001/_manifest.json: is in no leaf of the log" in refused(str(left_out), "events")
+    assert "hour=17/rev=0001/_manifest.json: is in no leaf of the log" in refused(str(to_come), "events")
 
 
 def test_a_log_that_is_not_whole_is_an_error_and_so_is_none(at):

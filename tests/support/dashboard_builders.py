@@ -27,6 +27,8 @@ from orchestration.modelling.publishing.client import Terms
 #: Days of the state; the last of them is not final.
 DAYS = 40
 LAST = date(2026, 11, 20)
+#: A day on which pages of the blog lost what they had to say.
+LOST = LAST - timedelta(days=5)
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 #: Those that are installed are looked for by each AppTest anew, in every package; there are none.
 _COMPONENTS = BidiComponentManager()
@@ -121,7 +123,7 @@ def _views(sessions: list[dict]) -> list[dict]:
 
 
 def _days(sessions: list[dict]) -> list[dict]:
-    rows = []
+    rows, site = [], sessions[0]["site_id"]
     for day in sorted({row["date"] for row in sessions}):
         of_day = [row for row in sessions if row["date"] == day]
         views = sum(row["page_views"] for row in of_day)
@@ -129,7 +131,7 @@ def _days(sessions: list[dict]) -> list[dict]:
         is_final = day < LAST - timedelta(days=1)
         rows.append(
             {
-                "site_id": of_day[0]["site_id"],
+                "site_id": site,
                 "date": day,
                 "visitors": len({row["visitor_id"] for row in of_day}),
                 "sessions": len(of_day),
@@ -141,7 +143,7 @@ def _days(sessions: list[dict]) -> list[dict]:
                 "duplicates": 2,
                 "quarantined": 1,
                 "late_added": 3 if day == LAST - timedelta(days=3) else 0,
-                "pixel_lost": 0,
+                "pixel_lost": 30 if (site, day) == ("blog", LOST) else 0,
                 "bot_events": 4,
                 "revision": 1,
                 "is_final": is_final,
@@ -256,14 +258,18 @@ class Dashboard:
             expires_at=now + timedelta(days=days),
         )[1]
 
-    def look(self, page: str = "overview", user: dict | None = None, **query) -> AppTest:
-        """Whoever is at the door opens a page. `user`: what a provider said of them."""
+    def look(
+        self, page: str = "overview", user: dict | None = None, opened: tuple[str, ...] = (), **query
+    ) -> AppTest:
+        """Whoever is at the door opens a page. `user`: what a provider said of them; `opened`: unfolded."""
         self.open()
         test = AppTest.from_file(HERE / "main.py", default_timeout=120)
         test._bidi_component_manager = _COMPONENTS
         test.user = user or {}
         test.query_params.update(query)
         test.session_state[OPEN] = page
+        for each in opened:
+            test.session_state[each] = True
         return test.run()
 
     def seen(self, page: str) -> AppTest:

@@ -24,6 +24,7 @@ from orchestration.defs.alerting.runs import ended_runs, failing_checks
 from orchestration.discovery import volumes
 from orchestration.discovery.database import notices, registry
 from orchestration.given import given
+from orchestration.privacy.erasure_book import NAME, ErasureBook
 from orchestration.resources.clients import Clients
 from orchestration.resources.domains import DomainRegistry
 from orchestration.resources.state import State
@@ -38,6 +39,7 @@ LEDGER = frozenset({"delivery_failed", "delivery_overdue", "destination_failing"
 COLLECTORS = frozenset({"collector_silent", "spool_ageing"})
 FILES = frozenset({"client_file_invalid", "owner_changed"})
 DISKS = frozenset({"disk_low"})
+ERASURES = frozenset({"erasure_due"})
 CHANNELS = frozenset({"channel_failing"})
 #: Shown here, and told by `footfall up` itself: what ended may be the daemon.
 PROCESSES = frozenset({"process_died"})
@@ -77,6 +79,7 @@ def look(
                 Source(
                     "the disks", DISKS, lambda: conditions.full_disks(facts.disks(local_folders(settings)))
                 ),
+                Source("the erasures", ERASURES, lambda: of_erasures(settings.home, now)),
                 Source("the processes of `footfall up`", PROCESSES, lambda: fallen_processes(book, now)),
                 Source(
                     "the channels",
@@ -102,9 +105,9 @@ def alerting() -> dg.Definitions:
         minimum_interval_seconds=given().settings.alert_seconds,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=(
-            "Looks at runs, checks, deliveries, collectors, sites, domains, billing messages, client files "
-            "and disks, and tells each alert route what it has not been told yet. docs/runbook.md has a "
-            "section for each kind."
+            "Looks at runs, checks, deliveries, collectors, sites, domains, billing messages, client files, "
+            "disks and erasures, and tells each alert route what it has not been told yet. docs/runbook.md "
+            "has a section for each kind."
         ),
     )
     return dg.Definitions(sensors=[alerts])
@@ -138,6 +141,24 @@ def of_dagster(context: dg.SensorEvaluationContext, settings: Settings, now: dat
 def of_files(clients: Registry) -> list[Alert]:
     """Client files that were set aside, and those that wait for a person to say whose they are."""
     return [*conditions.broken_files(clients.mistakes), *conditions.changed_owners(clients.stopped)]
+
+
+def of_erasures(home: Path, now: datetime) -> list[Alert]:
+    """Erasures that are not finished, and have to be soon."""
+    if not (home / NAME).exists():
+        return []
+    book = ErasureBook(home)
+    left = [
+        (
+            each.id,
+            each.client_id,
+            each.deadline,
+            "; ".join(filter(None, (s.outstanding for s in book.steps(each.id).values()))),
+        )
+        for each in book.all()
+        if each.finished_at is None
+    ]
+    return conditions.late_erasures(left, now)
 
 
 def of_registry(domains: DomainRegistry, now: datetime) -> list[Alert]:

@@ -1,0 +1,33 @@
+"""Erasures of a client's persons, for whoever may ask for them: how far each came, and when it is due."""
+
+import streamlit as st
+
+from dashboard import parts, shown
+from dashboard.desk import Desk
+from dashboard.words import say
+
+_ROUTE = "/v1/privacy/erasures"
+#: Finished ones that are shown; of the others all are.
+_FINISHED = 20
+
+
+def show_erasures(desk: Desk) -> None:
+    """A list, the newest first; nothing where there are none, or for others."""
+    if not (desk.visitor.is_operator and desk.inside.may("GET", _ROUTE)):
+        return
+    found = sorted(desk.fresh(_ROUTE)["erasures"], key=lambda each: each["asked_at"], reverse=True)
+    done = [each for each in found if each["finished_at"]]
+    listed = [each for each in found if not each["finished_at"]] + done[:_FINISHED]
+    if not listed:
+        return
+    with st.container(border=True):
+        st.markdown(f"**{say('erasures')}**")
+        for each in listed:
+            name = parts.plain(each["id"])
+            if each["finished_at"]:
+                st.caption(say("erasure_done", id=name, at=shown.moment(each["finished_at"], desk.zone)))
+                continue
+            text = say("erasure_due", id=name, at=shown.moment(each["due_by"], desk.zone))
+            (st.error if each["is_overdue"] else st.warning)(text)
+            for step, why in each["outstanding"].items():
+                st.caption(f"{parts.plain(step)}: {parts.plain(why)}")

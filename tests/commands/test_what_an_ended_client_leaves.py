@@ -1,0 +1,93 @@
+"""`footfall clients end`: what is kept of the client, until when, and what is left of it then."""
+
+import os
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import zstandard
+from support.erased_home import Home
+from support.orchestration_builders import HOUR
+
+from commands.backup import backup
+from commands.cli import main
+from footfall.store import LocalStore
+from footfall.verify import verify_bucket
+from orchestration.defs.retention import making
+from orchestration.retention.plan import ENDED_DAYS
+from orchestration.retention.retain import retain
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    made = Home(tmp_path, ("bert",))
+    monkeypatch.setattr(os, "environ", made.environ)
+    return made
+
+
+def retained(home, now):
+    return {each.client_id: each for each in retain(making.house_of(home.settings, "job", now=lambda: now))}
+
+
+def held_of(home, client):
+    """Where something of a client lies: raw lines of lake and backup, rows of models, files of the backup."""
+    found = {}
+    for name, folder in (("lake", home.home / "lake"), ("copy", home.folder / "backups" / "lake")):
+        store = LocalStore(folder)
+        lines = [
+            line
+            for info in store.list("raw/")
+            for line in zstandard.ZstdDecompressor()
+            .decompressobj()
+            .decompress(store.get(info.key))
+            .splitlines()
+        ]
+        found[name] = sum(f'"{client}"'.encode() in line for line in lines)
+    for table in ("ingest.event_index", "main.events", "main.sessions", "main.visitors"):
+        found[table] = home.rows(f"SELECT count(*) FROM {table} WHERE client_id = '{client}'")[0][0]
+    files = (home.home / "buckets" / "backup" / client).rglob("rev=*/*")
+    found["backup"] = sum(path.is_file() and path.name != "_manifest.json" for path in files)
+    found["figures"] = home.rows(f"SELECT count(*) FROM daily_metrics WHERE client_id = '{client}'")[0][0]
+    return found
+
+
+def test_what_an_ended_client_left_goes_after_its_days_and_nothing_of_anybody_else(home, capfd):
+    home.land(HOUR)
+    home.run(HOUR)
+    backup(home.settings, (home.folder / "backups").as_uri(), lake=True)
+    before, other = held_of(home, "acme"), held_of(home, "beta")
+    assert all(before.values())
+    bucket = {path: path.read_bytes() for path in (home.home / "buckets/acme").rglob("*") if path.is_file()}
+
+    (home.folder / "clients" / "acme.yaml").unlink()
+    assert main(["clients", "end", "acme"]) == 0
+    assert f"for {ENDED_DAYS} days" in capfd.readouterr().out
+    now = datetime.now(UTC)
+    early = retained(home, now + (ENDED_DAYS - 1) * DAY)
+    assert "acme" not in early
+    assert held_of(home, "acme") == before
+    assert main(["privacy", "hold", "add", "--client", "acme", "--reason", "a court asks"]) == 0
+    hold = capfd.readouterr().out.split()[1].strip(",")
+    late = now + (ENDED_DAYS + 2) * DAY
+    assert set(retained(home, late)["acme"].blocked) == {"raw", "quarantine", "events", "backup"}
+    assert held_of(home, "acme") == before
+    assert main(["privacy", "hold", "release", hold]) == 0
+
+    done = retained(home, late)["acme"]
+
+    assert (done.left, done.blocked) == ((), {})
+    after = held_of(home, "acme")
+    assert after.pop("figures") == before["figures"], "which are about nobody"
+    assert not any(after.values()), after
+    assert held_of(home, "beta") == other
+    assert {path: path.read_bytes() for path in bucket} == bucket, "which is its own"
+    for name in ("acme", "backup/acme"):
+        seen = verify_bucket(LocalStore(home.home / "buckets" / name), needs_log=True, at=late)
+        assert (seen.problems, seen.outstanding) == ([], []), name
+    assert main(["privacy", "ledger", "acme"]) == 0
+    said = capfd.readouterr().out
+    assert "removed: raw" in said
+    assert main(["backup", (home.folder / "backups").as_uri(), "--lake"]) == 0
+    again = retained(home, late + DAY)["acme"]
+    assert (again.removed, again.left) == ((), ())
