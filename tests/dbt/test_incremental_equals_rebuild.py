@@ -466,9 +466,10 @@ def test_a_planted_mistake_is_found(models, mutant):
 
 
 @pytest.mark.proof
-@pytest.mark.parametrize("seed", range(1, 22))
+@pytest.mark.parametrize("seed", range(1, 6))
 def test_any_of_many_orders_of_arrival_gives_the_tables_of_a_rebuild(models, seed):
-    _tell(models, seed)
+    """Two thousand stories: of as many in one warehouse each takes half the time."""
+    _tell(models, seed, stories=4 * TOGETHER)
 
 
 @pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.proof)])
