@@ -93,7 +93,7 @@ def plan(settings: Settings, client_id: str, asked: Sequence[Asked], *, is_linke
     at = Installation(settings)
     client = client_of(at, client_id)
     with Warehouse(database=str(settings.warehouse)).connect() as connection:
-        person = resolve(connection, client, asked, is_linked=is_linked)
+        person = resolve(connection, client, asked, is_linked=is_linked, is_naming=is_linked)
         horizons = horizons_of(connection, client.client_id)
     held = refusal(holds_against(settings, client.client_id, person.received))
     return Plan(person, tuple(_said(at, client, person, horizons)), held)
@@ -108,6 +108,8 @@ def _said(at: Installation, client: Client, person: Person, horizons: Horizons) 
         span = f", from {person.first:%Y-%m-%d} to {person.last:%Y-%m-%d}"
     yield f"events: {len(person.events)} in {len(person.sessions)} sessions{span}"
     yield f"quarantined lines: {person.quarantined}"
+    if person.named_by_others:
+        yield f"events of others that name them, which go too: {person.named_by_others}"
     yield f"hours to be written anew: {len({*person.hours, *person.enriched})}"
     rows = rows_to_search(at.ledger, client, person.first, horizons)
     periods = {(row.export, row.period_start) for row in rows}
@@ -260,7 +262,7 @@ def export(
     at = Installation(settings)
     client = client_of(at, client_id)
     with Warehouse(database=str(settings.warehouse)).connect() as connection:
-        person = resolve(connection, client, asked, is_linked=is_linked)
+        person = resolve(connection, client, asked, is_linked=is_linked, is_naming=False)
         tables = gather(connection, person)
         horizons = horizons_of(connection, client.client_id)
     hash_key = at.desk.signer.hash_key(client.client_id)

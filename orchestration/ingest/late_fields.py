@@ -22,7 +22,7 @@ from footfall.enrichments import StoredEnrichment
 from footfall.raw_object import compress_lines
 from footfall.sql import run, sql
 from footfall.store import ObjectStore, put_once
-from footfall.tombstones import Tombstones
+from footfall.tombstones import Tombstones, base_of, ids_in
 from orchestration.ingest.accounts import record_changes
 
 NOBODY_ERASED = Tombstones()
@@ -95,6 +95,11 @@ def clean_enrichments(lake: ObjectStore, hour: datetime, stones: Tombstones) -> 
 
 def _is_erased(row: StoredEnrichment, stones: Tombstones) -> bool:
     user = msgspec.json.decode(row.fields).get("user_id")
-    return stones.covers(row.client_id, "event", row.event_id, row.at) or (
+    if stones.covers(row.client_id, "event", row.event_id, row.at) or (
         isinstance(user, str) and stones.covers(row.client_id, "user", user, row.at)
-    )
+    ):
+        return True
+    if base_of(row.client_id) not in stones.clients:
+        return False
+    said = ids_in(bytes(row.fields).decode(), None)
+    return any(stones.covers(row.client_id, kind, each, row.at) for kind, each in said)

@@ -33,7 +33,8 @@ def carry_out(
     client = house.client(person.client)
     if not person.is_resolved:
         with house.warehouse.connect() as connection:
-            person = resolve(connection, client, person.asked, is_linked=person.is_linked)
+            linked = person.is_linked
+            person = resolve(connection, client, person.asked, is_linked=linked, is_naming=linked)
         erasure = book.know(erasure.id, person)
     if held := _held(house, book, erasure, person):
         return [f"hold: {held}"]

@@ -94,12 +94,15 @@ def find_files(
     is_gone: Callable[[LedgerRow], bool] = lambda _row: False,
     kept: tuple[datetime, Needles] | None = None,
     damaged: Callable[[str], object] = lambda _line: None,
+    *,
+    is_made_anew: bool = False,
 ) -> Iterator[OldFile]:
     """Files of these revisions in which the person stands. Raises StoreError where none can be read.
 
     `is_gone`: whether a period cannot be delivered anew. `kept`: since when what the person does is kept, and
     what is looked for in the newest revision of a period that reaches beyond. `damaged` is told of each file
-    of which only other bytes are left than were delivered.
+    of which only other bytes are left than were delivered. `is_made_anew`: each newest revision was delivered
+    without the person, so it is looked at by its rows: an address may say what he is called of somebody else.
     """
     columns = _columns_of_ids(client)
     newest: dict[tuple[str, datetime], int] = {}
@@ -120,7 +123,11 @@ def find_files(
             for file in row.files:
                 if not _found(ledger, row, places, file, path, damaged):
                     continue
-                if wanted.are_in_file(path) or wanted.are_cells_of_file(path, columns):
+                if is_made_anew and is_newest and not is_gone(row):
+                    is_his = wanted.are_rows_of_file(path, columns)
+                else:
+                    is_his = wanted.are_in_file(path) or wanted.are_cells_of_file(path, columns)
+                if is_his:
                     yield OldFile(
                         row.export,
                         timestamp(row.period_start),

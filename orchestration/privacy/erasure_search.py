@@ -16,6 +16,8 @@ import zstandard
 #: What most ids are: looked up as words, so that ten thousand cost as one.
 _WORD = re.compile(rb"[0-9A-Za-z_-]{8,128}")
 _IN_WORDS = string.ascii_letters.encode() + string.digits.encode() + b"_-"
+#: One behind a percent-encoded sign (`%3Danna-4711`).
+_ENCODED_WORD = re.compile(rb"%[0-9A-Fa-f]{2}([0-9A-Za-z_-]{8,128})")
 #: Shorter ones are in every file by chance.
 SHORTEST = 6
 #: Bytes and rows of a file that are held at once; characters that a cell may have.
@@ -68,6 +70,14 @@ class Needles:
         except FileNotFoundError:
             return False
 
+    def are_rows_of_file(self, path: Path, columns: Collection[str]) -> bool:
+        """Whether a row of a delivered file is of one of them: a cell of columns of these names."""
+        try:
+            with path.open("rb") as file:
+                return any(each in self.cells for each in _texts_of(file, columns))
+        except (FileNotFoundError, *_NO_TABLE):
+            return False
+
     def replaced(self, text: str, by: str) -> str:
         """A text with something else in the place of each of them."""
         data = text.encode("utf-8", "surrogatepass")
@@ -84,6 +94,11 @@ class Needles:
             file.seek(0)
             return self._in_pieces(_pieces(file))
 
+    def _have_words(self, data: bytes) -> bool:
+        return any(word in self._words for word in _WORD.findall(data)) or (
+            b"%" in data and any(word in self._words for word in _ENCODED_WORD.findall(data))
+        )
+
     def _in_pieces(self, pieces: Iterable[bytes]) -> bool:
         """Whether one stands in what is read piece by piece, where two of them meet too."""
         words, others = b"", b""
@@ -91,14 +106,14 @@ class Needles:
         for piece in pieces:
             whole = words + piece
             cut = _end_of_words(whole)
-            if any(word in self._words for word in _WORD.findall(whole[:cut])):
+            if self._have_words(whole[:cut]):
                 return True
             words = whole[cut:]
             both = others + piece
             if any(each in both for each in self._others):
                 return True
             others = both[-reach:] if reach else b""
-        return any(word in self._words for word in _WORD.findall(words))
+        return self._have_words(words)
 
     def _are_cells(self, file: BinaryIO, columns: Collection[str]) -> bool:
         if len(self._words) == len(self.cells):
@@ -133,7 +148,9 @@ def _unpacked(file: BinaryIO, begin: bytes) -> BinaryIO:
     if begin[:2] == _GZIP:
         return cast(BinaryIO, gzip.GzipFile(fileobj=file))
     if begin == _ZSTD:
-        return cast(BinaryIO, zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True))
+        return cast(
+            BinaryIO, zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True, closefd=False)
+        )
     return file
 
 
@@ -165,8 +182,11 @@ def _texts_of(file: BinaryIO, columns: Collection[str]) -> Iterator[str]:
     lines = io.TextIOWrapper(plain, "utf-8", newline="")
     rows: Iterable[Any] = map(json.loads, lines) if is_json else csv.DictReader(lines)
     csv.field_size_limit(max(csv.field_size_limit(), _LONGEST_CELL))
-    for row in rows:
-        for each in columns:
-            if isinstance(cell := row.get(each), str):
-                # A CSV may have an apostrophe in front of what a spreadsheet would run.
-                yield from (cell, cell.removeprefix("'"))
+    try:
+        for row in rows:
+            for each in columns:
+                if isinstance(cell := row.get(each), str):
+                    # A CSV may have an apostrophe in front of what a spreadsheet would run.
+                    yield from (cell, cell.removeprefix("'"))
+    finally:
+        lines.detach().detach()  # whoever opened the file closes it

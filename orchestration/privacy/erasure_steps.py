@@ -56,9 +56,12 @@ def _models(work: Work) -> list[str]:
 
 
 def _published(work: Work) -> list[str]:
-    """Twice: the second time what the first one replaced is past its time, and goes."""
+    """Twice: the second time what the first one replaced is past its time, and goes.
+
+    Tables by row whole: a base keeps rows that are gone, and a list of these names who they were of.
+    """
     house, store = work.house, work.house.lake
-    terms = Terms(house.published_days, timedelta())
+    terms = Terms(house.published_days, timedelta(), is_anew=True)
     cache = house.cache_of(work.client.client_id)
     readable = [store.root / "marts"] if isinstance(store, LocalStore) else [house.home / "cache"]
     with house.warehouse.connect(*readable) as connection:
@@ -179,6 +182,7 @@ def _delivered(work: Work) -> list[str]:
             lambda row: _is_gone(client, horizons, row),
             _kept(work),
             damaged.append,
+            is_made_anew=True,
         )
         known = final | {each.key: each for each in found}
         facts = {

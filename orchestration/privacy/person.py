@@ -4,6 +4,7 @@ visitor ─ identified as ─ user ─ renamed to ─ user
 visitor ─ had the day before, or before the consent ─ visitor
 """
 
+import json
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -16,11 +17,15 @@ from footfall.errors import FootfallError
 from footfall.hours import floor
 from footfall.privacy import first_party_visitor_id
 from footfall.scrub import hidden_user
-from footfall.sql import has_table, run
-from footfall.tombstones import Kind, Tombstone, TombstoneKey, base_of, ids_in
+from footfall.sql import Sql, has_table, joined, name, run, sql
+from footfall.tombstones import WORD, Kind, Tombstone, TombstoneKey, base_of, ids_in
 
 #: Ids that one asked id may lead to, on average: more, and it stands for many people (a shared "guest").
 MOST_LINKED = 50
+#: Events of others that name somebody in an address or a property: more, and his id is a word of the site's.
+MOST_NAMING = 1000
+#: A shorter id is in an address by chance.
+_SHORTEST_NAME = 8
 #: Bodies of refused lines that are held at once, of 64 KiB at most.
 _BODIES = 200
 
@@ -50,6 +55,8 @@ class Person(msgspec.Struct):
     first: datetime | None = None
     last: datetime | None = None
     quarantined: int = 0
+    #: Events of others that name them, in an address or a property; they are among `events`.
+    named_by_others: int = 0
     #: With the ids that lead to the same person; and whether all of this was looked up.
     is_linked: bool = True
     is_resolved: bool = True
@@ -85,9 +92,15 @@ def unresolved(client_id: str, asked: Iterable[tuple[str, str]], *, is_linked: b
 
 
 def resolve(
-    connection: duckdb.DuckDBPyConnection, client: Client, asked: Sequence[Asked], *, is_linked: bool = True
+    connection: duckdb.DuckDBPyConnection,
+    client: Client,
+    asked: Sequence[Asked],
+    *,
+    is_linked: bool = True,
+    is_naming: bool = True,
 ) -> Person:
-    """Find who is meant, and where. `is_linked`: with all ids that lead to the same person.
+    """Find who is meant, and where. `is_linked`: with all ids that lead to the same person; `is_naming`: with
+    events of others that name them.
 
     Raises FootfallError where no hour was modelled yet, or where ids lead to too many.
     """
@@ -101,6 +114,7 @@ def resolve(
     for kind, value in run(connection, "SELECT kind, id FROM named_ids ORDER BY ALL").fetchall():
         ids.setdefault(kind, []).append(value)
     _find_events(connection, whose)
+    named_by_others = _find_naming(connection, whose) if is_naming else 0
     events = run(connection, "SELECT DISTINCT event_id FROM their_events ORDER BY 1").fetchall()
     sessions = run(
         connection, "SELECT DISTINCT session_id FROM their_events WHERE session_id IS NOT NULL ORDER BY 1"
@@ -117,8 +131,9 @@ def resolve(
         connection,
         "SELECT DISTINCT enriched_at FROM ingest.event_enrichments WHERE client_id = $client AND ("
         "event_id IN (SELECT event_id FROM their_events) "
-        "OR json_extract_string(fields, '$.user_id') IN (SELECT id FROM named_ids WHERE kind = 'user'))",
-        {"client": whose},
+        "OR json_extract_string(fields, '$.user_id') IN (SELECT id FROM named_ids WHERE kind = 'user') "
+        "OR list_has_any(regexp_extract_all(fields, $word), (SELECT list(id) FROM named_ids)))",
+        {"client": whose, "word": WORD.pattern},
     ).fetchall()
     return Person(
         whose,
@@ -131,8 +146,82 @@ def resolve(
         min((min(row[0], row[1]) for row in found), default=None),
         max((max(row[0], row[2]) for row in found), default=None),
         sum(refused.values()),
+        named_by_others,
         is_linked=is_linked,
     )
+
+
+def _find_naming(connection: duckdb.DuckDBPyConnection, client_id: str) -> int:
+    """Add events of others to `their_events` that name a visitor or user in an address, a property, a text.
+
+    Returns how many. Of an id that stands in too many, none: then it is a word of the site's.
+    """
+    ids = run(
+        connection,
+        "SELECT DISTINCT id FROM named_ids WHERE kind IN ('visitor', 'user') AND length(id) >= $shortest",
+        {"shortest": _SHORTEST_NAME},
+    ).fetchall()
+    texts = run(
+        connection,
+        "SELECT column_name FROM duckdb_columns() WHERE database_name = current_database() "
+        "AND schema_name = 'main' AND table_name = 'events' AND data_type IN ('VARCHAR', 'JSON')",
+    ).fetchall()
+    words = [each for (each,) in ids if WORD.fullmatch(each)]
+    others = {each: [*_encoded(each)] for (each,) in ids if not WORD.fullmatch(each)}
+    run(
+        connection,
+        """
+        CREATE OR REPLACE TEMP TABLE naming AS
+        WITH said AS (
+            SELECT event_id, concat_ws(' ', plain, once, {twice}) AS said
+            FROM (
+                SELECT event_id, plain, {once} AS once
+                FROM (
+                    SELECT event_id, concat_ws(' ', {texts}) AS plain FROM main.events
+                    WHERE client_id = $client AND event_id NOT IN (SELECT event_id FROM their_events)
+                )
+            )
+        )
+        SELECT DISTINCT event_id, id
+        FROM (SELECT event_id, unnest(regexp_extract_all(said, $word)) AS id FROM said)
+        SEMI JOIN (SELECT unnest(CAST($words AS VARCHAR[])) AS id) USING (id)
+        UNION
+        SELECT event_id, o.id FROM said JOIN
+            (SELECT unnest(CAST($ids AS VARCHAR[])) AS id, unnest(CAST($forms AS VARCHAR[])) AS form) AS o
+            ON contains(said.said, o.form)
+        """,
+        {
+            "client": client_id,
+            "word": WORD.pattern,
+            "words": words,
+            "ids": [each for each, forms in others.items() for _ in forms],
+            "forms": [form for forms in others.values() for form in forms],
+        },
+        texts=joined(", ", (sql("CAST({c} AS VARCHAR)", c=name(column)) for (column,) in texts)),
+        once=_decoded("plain"),
+        twice=_decoded("once"),
+    )
+    added: Any = run(
+        connection,
+        "INSERT INTO their_events SELECT DISTINCT event_id, NULL FROM naming WHERE id IN "
+        "(SELECT id FROM naming GROUP BY id HAVING count(*) <= $most)",
+        {"most": MOST_NAMING},
+    ).fetchone()
+    return int(added[0]) if added else 0
+
+
+def _decoded(column: str) -> Sql:
+    """Without its percent-encoding, null where it has none; what is no UTF-8 falls into its parts."""
+    return sql(
+        "CASE WHEN contains({c}, '%') THEN "
+        "coalesce(TRY(url_decode({c})), regexp_replace({c}, '%[0-9A-Fa-f]{{2}}', ' ', 'g')) END",
+        c=name(column),
+    )
+
+
+def _encoded(text: str) -> set[str]:
+    """How an id stands in JSON, and in addresses without their percent-encoding."""
+    return {text, text.replace(" ", "+"), json.dumps(text)[1:-1]}
 
 
 def _refused(

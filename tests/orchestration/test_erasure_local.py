@@ -1,6 +1,7 @@
 """What an erasure does beside lake and warehouse, each rule by itself."""
 
 import fcntl
+import gc
 import gzip
 import io
 import os
@@ -181,11 +182,12 @@ def test_a_text_is_found_where_two_pieces_of_a_large_file_meet_and_a_part_of_a_w
     [
         ("anna-4711", b"x,anna-4711,y", True),
         ("anna-4711", b"x,anna-47112,y", False),
+        ("anna-4711", b"/?next=%2Fu%3Danna-4711&y", True),
         ("anna-4711", gzip.compress(b"of anna-4711"), True),
         ("anna smith", b"by anna smith.", True),
         ("42", b"42", False),
     ],
-    ids=["a word", "a part of another word", "packed", "two words", "too short to say anything"],
+    ids=["a word", "a part of another word", "encoded", "packed", "two words", "too short to say anything"],
 )
 def test_a_text_is_found_however_it_is_packed(text, data, is_there):
     assert Needles([text]).are_in(data) is is_there
@@ -260,6 +262,17 @@ def parquet(table):
 def test_an_id_that_bytes_do_not_show_is_found_as_a_cell_of_a_column_of_ids(text, data, is_there):
     assert Needles([text]).are_in(data) is False
     assert Needles([text]).are_cells(data, {"uid"}) is is_there
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, zstandard.ZstdCompressor().compress])
+def test_a_file_is_read_no_further_than_the_first_row_of_the_person_and_closed(tmp_path, pack):
+    path = tmp_path / "rows.csv"
+    path.write_bytes(pack(b"uid,n\n4711,1\n" + b"x,42\n" * 100_000))
+
+    for look in (Needles(["4711"]).are_cells_of_file, Needles(["4711"]).are_rows_of_file):
+        assert look(path, {"uid"})
+        assert not look(path, {"n"})
+    gc.collect()
 
 
 def test_the_models_run_by_what_was_touched_and_not_by_all_that_lies_between():

@@ -111,7 +111,7 @@ class Home:
         return land(self.lake, hour, *lines, origin=origin)
 
     def land_odd(self, hour):
-        """What names the person in other ways: a refused body, the hash of before the consent."""
+        """What names the person otherwise: a refused body, a hash of before, an address of another visit."""
         if "anna" in self.people:
             body = f'{{"url": "https://shop.example/?who={USER}"'.encode()
             line = json.loads(refused(body, hour))
@@ -129,7 +129,15 @@ class Home:
                 )
             )
             began["previous_visitor_id"] = HASH
-            land(self.lake, hour, refused_line, before, json.dumps(began).encode(), origin="c1-2-1")
+            shared = event(
+                "carl-event-1",
+                hour + timedelta(minutes=2),
+                client_id="acme",
+                visitor_id="c" * 32,
+                url=f"https://shop.example/invited?by={USER}&x=1",
+            )
+            lines = (refused_line, before, json.dumps(began).encode(), shared)
+            land(self.lake, hour, *lines, origin="c1-2-1")
 
     def run(self, *hours, live=()):
         """Ingest, model, publish and deliver these hours, as a run does; of those in `live` parts, too."""

@@ -1,12 +1,14 @@
 """The stores of an installation for a run of retention, by its settings: for Dagster and for commands."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from footfall.allowed import Allowed
 from footfall.clients import Client, registry_of
 from footfall.errors import FootfallError
 from footfall.owners import running, settled
+from footfall.retention.rules import KEEP
 from footfall.settings import Settings
 from footfall.sql import has_table, set_memory
 from footfall.store import LocalStore
@@ -84,7 +86,9 @@ def house_of(
             is_modelled = has_table(connection, "intermediate", "int_events_sessionised")
             for client in running(registry) if is_modelled else ():
                 cache = settings.cache_of(client.client_id)
-                publish_client(connection, store, client.client_id, cache, terms, now())
+                # What has expired stays in no base of a table by row.
+                of_client = replace(terms, is_anew=client.retention.events != KEEP)
+                publish_client(connection, store, client.client_id, cache, of_client, now())
 
     return House(
         store,

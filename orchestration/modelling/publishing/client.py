@@ -38,6 +38,8 @@ class Terms:
     grace: timedelta
     #: Rows up to which an old month of a table is one file.
     month_rows: int = MONTH_ROWS
+    #: Whether tables by row are written whole: rows that are gone stay in no base, and in no list of these.
+    is_anew: bool = False
 
 
 def publish_client(
@@ -117,7 +119,7 @@ def _made(writer: Writer, before: Snapshot | None, notes: Notes, terms: Terms, n
     for table in PUBLISHED:
         known = old.get(table.name)
         if table.published_day is None:
-            tables[table.name] = _by_row(writer, table, known, notes)
+            tables[table.name] = _by_row(writer, table, known, notes, is_anew=terms.is_anew)
             continue
         is_compared = notes.is_everything or table.name in MADE_WHOLE
         days = None if is_compared else notes.days.get(table.name, set())
@@ -125,7 +127,8 @@ def _made(writer: Writer, before: Snapshot | None, notes: Notes, terms: Terms, n
         tables[table.name] = made
         if table in OF_VISITORS:
             changed |= spans
-    tables[INDEX] = publish_index(writer, old, None if notes.is_everything else changed)
+    every = notes.is_everything or terms.is_anew
+    tables[INDEX] = publish_index(writer, old, None if every else changed, is_anew=terms.is_anew)
     return Snapshot(
         writer.client_id,
         writer.number,
@@ -136,7 +139,9 @@ def _made(writer: Writer, before: Snapshot | None, notes: Notes, terms: Terms, n
     )
 
 
-def _by_row(writer: Writer, table: Table, before: PublishedTable | None, notes: Notes) -> PublishedTable:
+def _by_row(
+    writer: Writer, table: Table, before: PublishedTable | None, notes: Notes, *, is_anew: bool
+) -> PublishedTable:
     columns = writer.columns[table.name]
     [bucket] = [column for column in table.order if column != "site_id"]
     made = PublishedTable(table.name, columns, None, table.order, (bucket, "site_id"), rows=0)
@@ -146,7 +151,7 @@ def _by_row(writer: Writer, table: Table, before: PublishedTable | None, notes: 
         table=name_of(table.name),
         client=text(writer.client_id),
     )
-    if before is None or not is_whole(writer, made, before):
+    if before is None or is_anew or not is_whole(writer, made, before):
         digest = writer.digest(source, columns)
         return with_base(writer, replace(made, rows=digest.count, digest=f"{digest}"), source)
     if notes.is_everything or table.name in MADE_WHOLE:

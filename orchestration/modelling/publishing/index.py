@@ -15,14 +15,17 @@ _COLUMNS = {"site_id": "VARCHAR", "visitor_id": "VARCHAR", "date": "DATE"}
 
 
 def publish_index(
-    writer: Writer, before: Mapping[str, PublishedTable], spans: set[Span] | None
+    writer: Writer, before: Mapping[str, PublishedTable], spans: set[Span] | None, *, is_anew: bool = False
 ) -> PublishedTable:
-    """The index as it is now. `spans`: of the days whose rows are others than before; None: of all days."""
+    """The index as it is now. `spans`: of the days whose rows are others than before; None: of all days.
+
+    `is_anew`: with a base of what there is now, and nothing else.
+    """
     made = PublishedTable(
         INDEX, _COLUMNS, None, INDEX_KEY, ("visitor_id", "site_id", "date"), rows=0, digest=""
     )
     index = before.get(INDEX)
-    if index is None or not is_whole(writer, made, index):
+    if index is None or is_anew or not is_whole(writer, made, index):
         source = _pairs(writer, sql("true"))
         digest = writer.digest(source, _COLUMNS)
         return with_base(writer, replace(made, rows=digest.count, digest=f"{digest}"), source)

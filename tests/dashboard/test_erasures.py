@@ -1,0 +1,27 @@
+"""Erasures on the page of deliveries: for the operator alone, with what is left and until when."""
+
+from support.api_erasures import an_erasure
+from support.dashboard_builders import texts
+
+from dashboard.doors import Door
+from footfall.access.dashboard import Grant, put_person
+
+
+def test_erasures_are_the_operators_and_say_until_when_they_are_due_and_what_is_left(dashboard):
+    installation = dashboard.api.installation
+    assert "Erasures" not in texts(dashboard.look("deliveries"))
+    late = {**an_erasure("one"), "state": "outstanding", "outstanding": {"delivered": "a bucket refuses"}}
+    done = {**an_erasure("one"), "id": "20261101T000000-done", "finished_at": "2026-11-02T10:00:00+00:00"}
+    installation.of_erasures += [late, done]
+    put_person(dashboard.api.settings.home, "carl@one.example", Grant("client", "one"))
+
+    operators = texts(dashboard.look("deliveries")).replace("\\", "")
+    dashboard.door = Door("person", "carl@one.example")
+    clients = texts(dashboard.look("deliveries"))
+    dashboard.door = Door("open")
+    installation.of_erasures.clear()
+
+    assert f"{late['id']}: not finished, due by" in operators
+    assert "delivered: a bucket refuses" in operators
+    assert f"{done['id']}: finished 2 Nov 2026" in operators
+    assert "Erasures" not in clients
