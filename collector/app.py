@@ -22,7 +22,7 @@ from typing import Any
 from collector.answers import IMAGE, PREFLIGHT, Origins, older_health, refusal_answer
 from collector.clock import LiveClock
 from collector.counters import Counters
-from collector.encoding import inflated
+from collector.encoding import encoding_of, inflated
 from collector.forms import Forms
 from collector.gif import gif_event, is_ahead, mail_proxy, site_in_query
 from collector.intake import JSON_ROUTES, Appends, Intake, Route
@@ -298,7 +298,7 @@ class Collector:
         """A request's body, inflated. Raises Refused where it is not whole or cannot be read."""
         if request.trouble is not None:
             raise Refused(REFUSALS[request.trouble])
-        encoding = request.headers.get(b"content-encoding")
+        encoding = encoding_of(request.headers, request.body)
         if encoding is None:
             return request.body
         self.intake.admit(request)  # who has used up its share is not even inflated

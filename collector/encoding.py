@@ -1,12 +1,20 @@
 """Bodies that came compressed, and how large they may become."""
 
 import zlib
+from collections.abc import Mapping
 
 from footfall.event import MAX_BODY_BYTES, Refusal, Refused
 
 _GZIP = 16 + zlib.MAX_WBITS
+#: How a gzip begins, as no text does.
+GZIP_MARK = b"\x1f\x8b"
 #: Members of one gzip. Thousands of empty ones would cost more time than they are worth.
 _MAX_MEMBERS = 16
+
+
+def encoding_of(headers: Mapping[bytes, bytes], body: bytes) -> bytes | None:
+    """How a body is compressed; None where it is not. Not all senders say that they made a gzip."""
+    return headers.get(b"content-encoding", b"gzip" if body.startswith(GZIP_MARK) else None)
 
 
 def inflated(body: bytes, encoding: bytes) -> bytes:

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from collector.encoding import inflated
+from collector.encoding import GZIP_MARK, inflated
 from footfall.event import MAX_BATCH_EVENTS, MAX_BODY_BYTES, MAX_EVENT_BYTES, Refusal, Refused
 from footfall.forms.form import Form, Wire
 from footfall.json_text import depth, without_unreadable
@@ -105,7 +105,7 @@ def _body(content: bytes, events: str) -> dict[str, Any] | list[Any]:
 
     Its events are below `events`, or are all of it; those that are no JSON stay as they are.
     """
-    if content[:2] == b"\x1f\x8b":
+    if content.startswith(GZIP_MARK):  # once more, inside of what the request said
         content = inflated(content, b"gzip")
     if len(content) > MAX_BODY_BYTES:
         raise Refused(Refusal.BODY_TOO_LARGE)

@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 
 from api.ranges import Days
-from dashboard.shown import in_charts
+from dashboard.shown import in_charts, visible
 from dashboard.words import language, say, title_of
 
 #: A document of Vega-Lite.
@@ -26,6 +26,8 @@ STATES = {
 }
 #: Days of which each can have its tick.
 MOST_DAY_TICKS = 31
+#: Hours above which a chart by hour has ticks of days alone.
+MOST_HOUR_TICKS = 48
 #: ISO code of a place → what the map finds it by.
 SELECTED = "country"
 #: Of names that have no colour of their own.
@@ -48,7 +50,12 @@ def _mark(kind: str, encoding: Chart, **how: Any) -> Chart:
 
 
 def _data(rows: Sequence[Mapping[str, Any]]) -> Chart:
-    return {"values": [dict(row) for row in rows]}
+    return {
+        "values": [
+            {name: visible(each) if isinstance(each, str) else each for name, each in row.items()}
+            for row in rows
+        ]
+    }
 
 
 def _numbers(metric: str) -> str:
@@ -69,9 +76,13 @@ def over_time(
 
     `rows`: date, label, value, before, is_final, shown, shown_before, state. `notes`: date, label, note.
     """
-    axis: Chart = {"format": "%H:%M" if is_by_hour else _day_format(), **_APART}
-    if len(rows) <= MOST_DAY_TICKS and not is_by_hour:
-        # No more than one a day, so that no day stands there twice.
+    axis: Chart = {**_APART}
+    if is_by_hour:
+        axis["labelExpr"] = _hours_and_days()
+    else:
+        axis["format"] = _day_format()
+    if len(rows) > MOST_HOUR_TICKS if is_by_hour else len(rows) <= MOST_DAY_TICKS:
+        # No more than one a day, so that no day stands there twice, and none is left out for its hours.
         axis["tickCount"] = "day"
     x = _of("date", "temporal", title=None, axis=axis)
 
@@ -139,6 +150,11 @@ def _ink() -> str:
 
 def _day_format() -> str:
     return "%d.%m." if language() == "de" else "%-d %b"
+
+
+def _hours_and_days() -> str:
+    """The label of a moment: its hour, at midnight its day."""
+    return f"timeFormat(datum.value, hours(datum.value) ? '%H:%M' : '{_day_format()}')"
 
 
 def bars(rows: Sequence[Mapping[str, Any]], x: str, y: str, *, height: int = 220, colour: str = "") -> Chart:
@@ -272,9 +288,10 @@ def periods(rows: Sequence[Mapping[str, Any]], *, height: int = 60) -> Chart:
     """A bar of an export's periods, coloured by how each is. `rows`: start, end (as in_charts),
     state, label, rows; lane, the same of all.
     """
-    label = f"timeFormat(datum.value, hours(datum.value) ? '%H:%M' : '{_day_format()}')"
     encoding = {
-        "x": _of("start", "temporal", title=None, axis={**_APART, "tickCount": 7, "labelExpr": label}),
+        "x": _of(
+            "start", "temporal", title=None, axis={**_APART, "tickCount": 7, "labelExpr": _hours_and_days()}
+        ),
         "x2": {"field": "end"},
         "y": _of("lane", "nominal", axis=None),
         "color": _of(

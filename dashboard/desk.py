@@ -109,7 +109,15 @@ class Desk:
     @property
     def now_here(self) -> str:
         """The moment that it is at the site, as labels of hours and days are written."""
-        return f"{self.service.now().astimezone(zones.zone(self.zone)):%Y-%m-%d %H:%M:%S}"
+        return self._here(self.service.now())
+
+    @property
+    def known_here(self) -> str:
+        """Up to when figures are complete, likewise: an hour after it without a row is not known yet."""
+        return self._here(self.complete_through or self.service.now())
+
+    def _here(self, moment: datetime) -> str:
+        return f"{moment.astimezone(zones.zone(self.zone)):%Y-%m-%d %H:%M:%S}"
 
     @property
     def zone(self) -> str:

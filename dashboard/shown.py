@@ -28,6 +28,8 @@ SECONDS = frozenset(
 LESS_IS_BETTER = frozenset({"bounce_rate", "errors_404", "quarantined", "duplicates"})
 _MONTHS_DE = ("Jan.", "Feb.", "März", "Apr.", "Mai", "Juni", "Juli", "Aug.", "Sept.", "Okt.", "Nov.", "Dez.")
 _PUNCTUATION = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~:$^&=\"'])")
+#: What is not seen and changes what is: controls, and marks that turn the direction of writing round.
+_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 NOTHING = "–"
 
 
@@ -108,9 +110,14 @@ def ago(value: datetime | str, now: datetime) -> str:
     return f"{minutes // 60} h" if minutes < 48 * 60 else f"{minutes // 1440} d"
 
 
+def visible(text: str) -> str:
+    """A text of a stranger with a sign for each character that would not be seen."""
+    return _UNSEEN.sub("\ufffd", text)
+
+
 def plain(text: Any) -> str:
     """A text of a stranger in Markdown, as it was written and nothing more; on one line."""
-    one_line = " ".join(str(text).split())
+    one_line = " ".join(visible(str(text)).split())
     return _PUNCTUATION.sub(r"\\\1", one_line)
 
 
@@ -151,7 +158,7 @@ def value_of(dimension: str, value: Any) -> str:
         "(not set)": say("not_set"),
         "(direct)": say("direct"),
         "(none)": say("none"),
-    }.get(str(value), str(value))
+    }.get(str(value), visible(str(value)))
 
 
 def local(value: str, zone: tzinfo) -> date:

@@ -22,6 +22,7 @@ import msgspec
 
 from footfall import consent
 from footfall.catalogue.columns import fields_of
+from footfall.event_ids import EVENT_ID
 from footfall.json_text import depth, is_utf8, without_unreadable
 from footfall.moments import milliseconds
 from footfall.odd_json import as_json, batch_parts, elements, members_of, without_mark, without_repeats
@@ -66,8 +67,6 @@ EARLIEST = datetime(1991, 1, 1, tzinfo=UTC)
 #: Milliseconds since 1970 of it and of the year 2100. A clock that shows another time shows none.
 EARLIEST_TIME, LATEST_TIME = int(EARLIEST.timestamp() * 1000), 4_102_444_800_000
 
-#: What an id of an event is.
-EVENT_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 #: An address whose host needs no second look. Parsing an address whole takes twice as long.
 _USUAL_HOST = re.compile(r"https?://([a-z0-9](?:[a-z0-9.-]*[a-z0-9])?)(?:[/?#]|\Z)")
 _TIMED_ID = re.compile(r"([0-9a-f]{8})-([0-9a-f]{4})-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -360,13 +359,15 @@ def check_event(raw: bytes) -> Event:
         raise Refused(Refusal.EVENT_TOO_LARGE)
     redactions = None
     event = _plain_event(raw)
+    if event is not None and _has_odd_id(event):
+        event = None  # as any text, it is looked through before it is kept
     is_plain = event is not None
     if event is None:
         if work(raw) > MAX_EVENT_WORK:
             raise Refused(Refusal.TOO_MUCH_WORK)
         # The parser skips fields it does not know without looking at their bytes.
         if not raw.isascii() and not is_utf8(raw):
-            raise Refused(Refusal.INVALID_EVENT, "not UTF-8")
+            raw = raw.decode("utf-8", "replace").encode()
         # Every level opens a bracket: few brackets cannot be deep, and the walk is spared.
         if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and depth(raw) > MAX_DEPTH:
             raise Refused(Refusal.TOO_DEEP)
@@ -377,12 +378,13 @@ def check_event(raw: bytes) -> Event:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raw = _without_odd_fields(raw, error)
             event = _event_decoder.decode(raw)
+        if _has_odd_id(event):
+            raw = _without_odd_id(raw)
+            event.id = None
     if event.props is not None and len(event.props) > MAX_PROPERTIES:
         raise Refused(Refusal.TOO_MANY_PROPERTIES)
     if not _TYPE.fullmatch(event.type):
         raise Refused(Refusal.INVALID_EVENT, "type: expected 1 to 64 characters without controls")
-    if event.id is not None and not EVENT_ID.fullmatch(event.id):
-        raise Refused(Refusal.INVALID_EVENT, "id: expected 8 to 64 of A-Z a-z 0-9 _ -")
     # JSON allows line ends between its tokens only, where a space says the same.
     if 10 in raw or 13 in raw:
         raw = raw.replace(b"\r", b" ").replace(b"\n", b" ")
@@ -439,6 +441,18 @@ def _without_odd_fields(raw: bytes, error: Exception) -> bytes:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as other:
         raise Refused(Refusal.INVALID_EVENT, _position(other)) from None
     return raw
+
+
+def _has_odd_id(event: WireEvent) -> bool:
+    """Whether an id is none of ours; what the scrub has made of a person's data would be many events' id."""
+    return event.id is not None and (EVENT_ID.fullmatch(event.id) is None or "redacted-" in event.id)
+
+
+def _without_odd_id(raw: bytes) -> bytes:
+    """An event whose id is none of ours, and is kept as it was sent."""
+    fields = _fields_decoder.decode(raw)
+    fields.setdefault("id_as_sent", fields.pop("id"))
+    return _encode(fields)
 
 
 def _plain_event(raw: bytes) -> WireEvent | None:

@@ -19,8 +19,8 @@ EXPECTED = {
 
 #: The formats of sources/log_formats.py that a bucket may hold.
 LogFormatName = Literal[
-    "vhost_combined", "combined", "vhost_common", "common", "s3", "alb", "haproxy", "cloudfront", "w3c",
-    "caddy", "logpush", "json",
+    "vhost_combined", "lighttpd", "combined", "vhost_common", "common", "s3", "alb", "elb", "envoy",
+    "haproxy", "cloudfront", "w3c", "caddy", "logpush", "json",
 ]  # fmt: skip
 
 

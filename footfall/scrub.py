@@ -21,6 +21,7 @@ from typing import Any
 import msgspec
 
 from footfall.consent import without_identity
+from footfall.event_ids import EVENT_ID
 from footfall.json_text import quoted, rewrite
 from footfall.scrub_addresses import is_address
 from footfall.scrub_cards import digits_of, is_card, is_printed
@@ -127,12 +128,12 @@ _decode_id = msgspec.json.Decoder(_WithId).decode
 
 
 def _event_id(raw: bytes) -> str | None:
-    """The id of an event, which stays as it is. An id of anything in it is a text like others."""
+    """The id of an event, which stays as it is. An id of anything in it, or of another form, is a text."""
     try:
         event_id = _decode_id(raw).id
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    return event_id if isinstance(event_id, str) else None
+    return event_id if isinstance(event_id, str) and EVENT_ID.fullmatch(event_id) else None
 
 
 def scrub_body(body: bytes) -> tuple[bytes, Redactions]:

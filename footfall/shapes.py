@@ -16,7 +16,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from footfall.event import EVENT_ID, Refusal, Refused
+from footfall.event import Refusal, Refused
+from footfall.event_ids import EVENT_ID
 from footfall.hosts import authority_of, host_of, plain_address
 from footfall.json_text import without_unreadable
 from footfall.moments import milliseconds

@@ -40,15 +40,29 @@ _HEADER = re.compile(rb"(?m)^(?:\xef\xbb\xbf)?(#Fields:[^\r\n]*)(?=[\r\n])")
 _CHUNK = 1 << 16  # bytes read at a time
 _SMALL = 1 << 12  # bytes of compressed input: four of zstd can decompress to 128 KiB
 _GZIP, _ZSTD, _BZIP2, _XZ = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zXZ\x00"
+#: A frame of zstd that is to be skipped, as programs with several threads begin with one: 0x50 to 0x5f.
+_ZSTD_SKIPPED = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18")
 _NAMED = (".gz", ".zst", ".bz2", ".xz")
 #: How files begin that are packed in a way which is not read.
 _PACKED = {
     b"PK\x03\x04": "a zip archive",
     b"7z\xbc\xaf": "a 7z archive",
     b"Rar!": "a RAR archive",
+    b"\x04\x22\x4d\x18": "compressed with lz4",
+    b"\x1f\x9d": "compressed with compress",
+    b"LZIP": "compressed with lzip",
+    b"\x5d\x00\x00": "compressed with lzma",
 }
 #: The same inside of a compressed file: compressed once more.
-_PACKED_TWICE = {**_PACKED, _BZIP2: "compressed with bzip2", _XZ: "compressed with xz"}
+_PACKED_TWICE = {
+    **_PACKED,
+    _GZIP: "compressed with gzip twice",
+    _ZSTD: "compressed with zstd once more",
+    _BZIP2: "compressed with bzip2 once more",
+    _XZ: "compressed with xz once more",
+}
+#: Where a tar archive says that it is one.
+_TAR, _TAR_AT = b"ustar", 257
 
 
 @dataclass(frozen=True)
@@ -215,7 +229,7 @@ def content_pieces(path: Path, *, is_plain_read: bool = True) -> Iterator[bytes]
     """
     try:
         with path.open("rb") as file:
-            magic = file.read(6)
+            magic = file.read(_TAR_AT + len(_TAR))
             file.seek(0)
             _require_plain(path, magic, _PACKED)
             pieces = _decompressed(file, magic)
@@ -249,7 +263,7 @@ def content_pieces(path: Path, *, is_plain_read: bool = True) -> Iterator[bytes]
 def _decompressed(file: BinaryIO, magic: bytes) -> Iterator[bytes] | None:
     if magic.startswith(_GZIP):
         return _pieces(gzip.GzipFile(fileobj=file))
-    if magic.startswith(_ZSTD):
+    if magic.startswith(_ZSTD) or _ZSTD_SKIPPED.match(magic):
         return _zstd_pieces(file)
     if magic.startswith(_BZIP2):
         return _pieces(bz2.BZ2File(file))
@@ -289,7 +303,8 @@ def _within(path: Path, pieces: Iterator[bytes]) -> Iterator[bytes]:
 
 def _require_plain(path: Path, start: bytes, packed: dict[bytes, str]) -> None:
     """Raise FootfallError where content is packed in a way that is not read, or once more."""
-    for begin, what in packed.items():
+    is_tar = start[_TAR_AT:].startswith(_TAR)
+    for begin, what in [*packed.items(), *([(b"", "a tar archive")] if is_tar else [])]:
         if start.startswith(begin):
             raise FootfallError(
                 f"{path} is {what}: unpack it, and compress it with gzip, zstd, bzip2 or xz if at all; "

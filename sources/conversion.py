@@ -39,6 +39,7 @@ from sources.log_privacy import take_out_own_addresses, take_out_personal_data
 from sources.log_senders import find_senders
 from sources.repeated_lines import RepeatedLines
 from sources.request_lines import (
+    NO_HOST,
     OF_CLOUDFRONT,
     OF_LINE,
     USUAL_PAGES,
@@ -190,7 +191,7 @@ class Conversion:
         take_out_own_addresses(connection, self._signs)
         self._add_visitors()
         self._require_hosts()
-        clean_hosts(connection, self._default_host or "unknown.invalid")
+        clean_hosts(connection, self._default_host or NO_HOST)
         self._add_ids()
         self._count_hosts()
         self._stage_requests()

@@ -21,7 +21,6 @@ from footfall.clients import Client, Site
 from footfall.errors import FootfallError
 from footfall.event import (
     EARLIEST,
-    EVENT_ID,
     MAX_AHEAD,
     MAX_USER_AGENT,
     Event,
@@ -33,6 +32,7 @@ from footfall.event import (
     is_kept,
     refused_line,
 )
+from footfall.event_ids import EVENT_ID
 from footfall.geo import NOWHERE, Place
 from footfall.moments import milliseconds
 from footfall.persons import Person, told_apart

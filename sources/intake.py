@@ -132,7 +132,7 @@ def convert_into(
     origin = f"{source.format}-{client_id}-{source.name}-{batch[:12]}"
     with reading() as (connection, folder):
         logs, damaged = open_objects(objects, form)
-        if form.shape == "notation" or source.log_format is not None:
+        if not form.fields or source.log_format is not None:  # only its lines say how they are cut
             logs = list(_laid_out(connection, logs, source, receiver.now, damaged))
         converted = convert(connection, logs, folder, receiver, form, damaged=damaged, tells_damage=True)
         return converted, land_all(lake, converted, origin, client_id)

@@ -9,10 +9,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import msgspec
 
-from footfall.errors import FootfallError
 from footfall.sql import Sql, joined, name, number, sql, text, texts
 from sources import log_columns, log_notation
 from sources.log_columns import plain_name
@@ -182,18 +182,34 @@ def of_json(form: LogFormat, fields: Mapping[str, str] | None = None) -> Layout:
         fields = {each: form.fields[plain_name(each)] for each in spellings}
     paths = [_path(each) for each in fields]
     source = sql(
-        "(SELECT *, CASE WHEN json_valid(line) THEN json_extract_string(line, [{paths}]) END AS cut "
-        "FROM chunk)",
+        "(SELECT * EXCLUDE (said), "
+        "CASE WHEN json_valid(said) THEN json_extract_string(said, [{paths}]) END AS cut "
+        "FROM (SELECT *, CASE WHEN starts_with(line, '{{') OR starts_with(ltrim(line), '{{') THEN line "
+        "ELSE {behind} END AS said FROM chunk))",
         paths=texts(paths),
+        behind=sql("regexp_extract(line, {like}, 1)", like=text(BEHIND_SYSLOG)),
     )
     found: dict[str, list[Sql]] = defaultdict(list)
     for n, field in enumerate(fields.values(), 1):
-        found[field].append(sql("nullif(nullif(trim(cut[{n}]), '-'), '')", n=number(n)))
+        # Logstash's pattern leaves quotes around some.
+        trimmed = sql(
+            "trim(cut[{n}], ' \"')" if field in ("agent", "referrer") else "trim(cut[{n}])", n=number(n)
+        )
+        value = sql("nullif(nullif({trimmed}, '-'), '')", trimmed=trimmed)
+        if field in ("host", "request"):  # shippers have an object below such a name
+            value = sql("CASE WHEN NOT starts_with({value}, '{{') THEN {value} END", value=value)
+        if field == "request":  # `/bread`, where the method has a name of its own
+            found["target"].append(sql("CASE WHEN starts_with({value}, '/') THEN {value} END", value=value))
+        found[field].append(value)
     return Layout(form, source, _first(found), sql("CASE WHEN cut IS NULL THEN 'no JSON' END"), form.name)
 
 
 def _path(written: str) -> str:
-    """`request.headers.User-Agent.0` as a path of JSON. A name that no path can hold finds nothing."""
+    """`request.headers.User-Agent.0` as a path of JSON. A name that no path can hold finds nothing; what is a
+    path stays one.
+    """
+    if written.startswith('$."'):
+        return written
     if "." not in written or not re.fullmatch(r"[A-Za-z0-9_.-]+", written):
         return '$."' + written.replace('"', "") + '"'
     parts = (f"[{part}]" if part.isdigit() else f'."{part}"' for part in written.split("."))
@@ -206,21 +222,41 @@ def _first(found: Mapping[str, Iterable[Sql]]) -> dict[str, Sql]:
     }
 
 
-def json_format(line: bytes) -> LogFormat:
-    """The format of a JSON line, by its names. Raises FootfallError where it is no object."""
-    try:
-        record = msgspec.json.decode(line, type=dict[str, msgspec.Raw])
-    except msgspec.DecodeError as error:
-        raise FootfallError(f"its first line is no JSON object: {error}") from None
-    names = set(record)
-    if "request" in names and bytes(record["request"]).lstrip().startswith(b"{"):
+#: JSON behind what a syslog daemon or a runner of containers writes before a line.
+BEHIND_SYSLOG = rf"^{log_notation.SYSLOG}(\{{.*\}})[ \t]*$"
+
+
+def json_objects(lines: Iterable[bytes]) -> list[dict[str, Any]]:
+    """What JSON lines say, bare or behind syslog; lines that are none are left out."""
+    found = []
+    for line in lines:
+        text = line if line.lstrip().startswith(b"{") else _said_in(line)
+        try:
+            found.append(msgspec.json.decode(text, type=dict[str, Any]))
+        except (msgspec.DecodeError, RecursionError):
+            continue
+    return found
+
+
+def _said_in(line: bytes) -> bytes:
+    behind = re.fullmatch(BEHIND_SYSLOG.encode(), line)
+    return behind[1] if behind else b""
+
+
+def json_format(record: Mapping[str, Any]) -> LogFormat:
+    """The format of what a JSON line says, by its names."""
+    if isinstance(request := record.get("request"), dict) and "uri" in request:
         return BY_NAME["caddy"]
-    if len(BY_NAME["logpush"].signs & names) >= 2:
+    # Cloudflare's other logs have some of these names as well.
+    if {"ClientRequestHost", "ClientIP"} & record.keys() and LOGPUSH_TIMES & record.keys():
         return BY_NAME["logpush"]
-    plain = {plain_name(each) for each in names}
+    plain = {plain_name(each) for each in record}
     if {"cs_uri_stem", "c_ip"} & plain:
         return BY_NAME["cloudfront"]
     return BY_NAME["json"]
+
+
+LOGPUSH_TIMES = frozenset(("EdgeStartTimestamp", "EdgeEndTimestamp"))
 
 
 def column_format(columns: Sequence[str], is_tabbed: bool) -> LogFormat:

@@ -72,8 +72,8 @@ USED = (
 )
 #: The same without its times, which become one.
 KEPT = tuple(name for name in USED if name not in ("date", "time", "timestamp", "timestamp_ms"))
-#: Without these a line cannot become a request. The time may be one column or two.
-REQUIRED = ("c_ip", "cs_uri_stem", "sc_status", "cs_method")
+#: Without one of each a line cannot become a request. The time may be one column or two.
+REQUIRED = (("c_ip",), ("cs_uri_stem", "cs_uri"), ("sc_status",), ("cs_method",))
 
 
 def plain_name(column: str) -> str:
@@ -83,13 +83,14 @@ def plain_name(column: str) -> str:
 
 def from_header(line: str) -> tuple[str, ...]:
     """The columns of a `#Fields:` line. Raises FootfallError where they cannot be those of a request log."""
-    return checked(line.partition(":")[2].split())
+    # Who chose a comma between the columns may have it between their names as well.
+    return checked(re.split(r"[\s,;|]+", line.partition(":")[2].strip()))
 
 
 def checked(columns: "list[str] | tuple[str, ...]") -> tuple[str, ...]:
     """Plain names of `columns`. Raises FootfallError naming what a request log needs and lacks."""
     names = tuple(plain_name(column) for column in columns)
-    lacking = [name for name in REQUIRED if name not in names]
+    lacking = [any_of[0] for any_of in REQUIRED if not set(any_of) & set(names)]
     has_time = {"date", "time"} <= set(names) or "timestamp" in names or "timestamp_ms" in names
     if not has_time:
         lacking.append("date and time, or timestamp")

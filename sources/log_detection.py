@@ -1,8 +1,10 @@
 """Which format a log is of, by its first lines, and why. What merely resembles one is refused."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -10,7 +12,9 @@ import pyarrow as pa
 from footfall.errors import FootfallError
 from footfall.sql import run, sql
 from sources.contents import Content
-from sources.layouts import Layout, of_json, of_notation, of_pattern
+from sources.foreign_logs import foreign
+from sources.json_names import fields_of, lacking, unnamed
+from sources.layouts import Layout, json_objects, of_json, of_notation, of_pattern
 from sources.log_files import first_lines, line_table, own_format
 from sources.log_formats import BY_NAME, FORMATS, LogFormat
 from sources.log_notation import JsonNames, Pattern
@@ -44,12 +48,21 @@ def decide(
     if given is not None and given not in BY_NAME:
         raise FootfallError(f"unknown log format {given!r}: use {' or '.join(BY_NAME)}")
     wanted = BY_NAME[given] if given else None
-    own = _own(content, wanted)
+    lines = first_lines(content, SAMPLE)
+    records = json_objects(lines)
+    try:
+        own = _own(content, wanted, lines, records)
+    except FootfallError as error:
+        _refuse_foreign(content, wanted, lines, records)
+        raise FootfallError(f"{content.path} has {error}; nothing was imported") from None
     if own is not None:
+        if own is BY_NAME["json"] or wanted is not own:
+            _refuse_foreign(content, wanted, lines, records)
         if wanted is not None and wanted is not own:
             raise _another(content, wanted, own, f"its {_signs(own)} say so")
+        if own is BY_NAME["json"]:
+            return _by_names(content, own, records)
         return Decision(own, None, f"by its {_signs(own)}")
-    lines = first_lines(content, SAMPLE)
     if not lines:
         raise FootfallError(f"{content.path} is empty: there is nothing to import")
     found = {layout: _fitting(connection, layout, lines, now) for layout in _CANDIDATES}
@@ -57,6 +70,8 @@ def decide(
     most = max(found.values())
     best = next(layout for layout in found if found[layout] >= NEARLY * most)
     enough = found[best] >= FEWEST_SHARE * len(lines)
+    if not enough:
+        _refuse_foreign(content, wanted, lines, records)
     if wanted is None:
         if not enough:
             closest = f"the nearest, {best.said}, fits {found[best]}" if found[best] else "none fits any"
@@ -79,8 +94,29 @@ def decide(
     return Decision(wanted, ours, "as told")
 
 
-def _own(content: Content, wanted: LogFormat | None) -> LogFormat | None:
-    own = own_format(content)
+def _by_names(content: Content, own: LogFormat, records: list[dict[str, Any]]) -> Decision:
+    """JSON by names that many use. Raises FootfallError where one that is needed is not among them."""
+    fields = fields_of(records)
+    if lacking(fields):
+        raise unnamed(content.path, records, fields)
+    nobody = "" if "agent" in fields.values() else ", none of which is a user agent: bots cannot be told"
+    return Decision(own, of_json(own, fields), f"by its names{nobody}")
+
+
+def _refuse_foreign(
+    content: Content, wanted: LogFormat | None, lines: list[bytes], records: list[dict[str, Any]]
+) -> None:
+    """Raise FootfallError where the file is a known log that is not read, with the name that was given."""
+    what = foreign(lines, records)
+    if what is not None:
+        resembles = f", which {wanted.name} ({wanted.title}) merely resembles" if wanted else ""
+        raise FootfallError(f"{content.path} is {what}{resembles}; nothing was imported")
+
+
+def _own(
+    content: Content, wanted: LogFormat | None, lines: list[bytes], records: list[dict[str, Any]]
+) -> LogFormat | None:
+    own = own_format(content, lines, records)
     if own is BY_NAME["json"] and wanted is not None and wanted.shape == "columns":
         return None
     return own
@@ -147,6 +183,11 @@ def _fitting(connection: duckdb.DuckDBPyConnection, layout: Layout, lines: list[
     judge(connection, layout, table, now, is_page=sql("false"), keeps_others=True)
     rows = run(
         connection,
-        "SELECT sender, forwarded, count(*) FROM judged WHERE problem IS NULL GROUP BY ALL",
+        "SELECT sender, forwarded, host, count(*) FROM judged WHERE problem IS NULL GROUP BY ALL",
     ).fetchall()
-    return sum(count for written, forwarded, count in rows if sender(written, forwarded, ()) is not None)
+    like = re.compile(layout.form.host_like) if layout.form.host_like else None
+    return sum(
+        count
+        for written, forwarded, host, count in rows
+        if sender(written, forwarded, ()) is not None and (like is None or (host and like.fullmatch(host)))
+    )

@@ -4,10 +4,12 @@ Damage is found before any line is converted: a file is read to its end first.
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -17,11 +19,24 @@ from footfall.errors import FootfallError
 from footfall.json_text import is_utf8
 from sources import log_columns
 from sources.contents import Content, examined, line_chunks
-from sources.layouts import DELIMITERS, TAB, Layout, column_format, json_format, of_columns, of_json, of_table
+from sources.json_names import fields_of, lacking
+from sources.layouts import (
+    DELIMITERS,
+    TAB,
+    Layout,
+    column_format,
+    json_format,
+    json_objects,
+    of_columns,
+    of_json,
+    of_table,
+)
 from sources.log_formats import BY_NAME, LogFormat
 
 #: Bytes of one log line. CloudFront cuts a URL at 8 KB and a header at 20 KB; a byte may be written `%25XX`.
 MAX_LINE_BYTES = 256 * 1024
+#: The part of the first lines that is JSON where a file is a log in JSON, at least.
+MOST_JSON = 0.5
 #: Headers of one log file that differ. Logs that were joined have one for each of their parts.
 MAX_HEADERS = 1000
 #: Bytes that one log object of a bucket may hold; CloudFront writes at most some 50 MB.
@@ -66,18 +81,20 @@ def first_lines(content: Content, most: int) -> list[bytes]:
     return list(islice(found, most))
 
 
-def own_format(content: Content) -> LogFormat | None:
+def own_format(
+    content: Content, lines: Sequence[bytes], records: Sequence[Mapping[str, Any]]
+) -> LogFormat | None:
     """The format that a file names itself, by its header, its columns or its names; None where it does not.
 
-    Raises FootfallError where it names one and cannot be it.
+    `lines`: its first ones; `records`: what those of them say that are JSON. Raises FootfallError where it
+    names one and cannot be it.
     """
     if content.head.startswith(_PARQUET):
         return BY_NAME["cloudfront"]
-    lines = first_lines(content, 1000)
     if not lines:
         return None
-    if lines[0].lstrip().startswith(b"{"):
-        return json_format(lines[0])
+    if len(records) >= MOST_JSON * len(lines):
+        return _format_of(records)
     for line in lines:
         if line.startswith(b"#Fields:"):
             columns = log_columns.from_header(line.decode("latin-1"))
@@ -88,6 +105,17 @@ def own_format(content: Content) -> LogFormat | None:
         log_columns.from_width(lines[0].count(b"\t") + 1)
         return BY_NAME["cloudfront"]
     return None
+
+
+def _format_of(records: Sequence[Mapping[str, Any]]) -> LogFormat:
+    """The format of most JSON lines that are requests: a server may write of itself between them."""
+    found = Counter(json_format(record) for record in records)
+    json = BY_NAME["json"]
+    if found[json] and len(found) > 1:
+        found[json] = sum(
+            not lacking(fields_of([record])) for record in records if json_format(record) is json
+        )
+    return found.most_common(1)[0][0]
 
 
 def tables(log: LogFile) -> Iterator[tuple[Layout, pa.Table]]:
@@ -102,8 +130,7 @@ def tables(log: LogFile) -> Iterator[tuple[Layout, pa.Table]]:
     digest = hashlib.sha256()
     columns = _Columns(log) if log.layout is None and log.form.shape == "columns" else None
     layout = log.layout or (of_json(log.form) if log.form.shape == "json" else None)
-    is_json = log.form.shape == "columns" and log.content.head.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"{")
-    if is_json:
+    if log.form.shape == "columns" and json_objects(first_lines(log.content, 1)):
         columns, layout = None, of_json(log.form)
     for first, raw in line_chunks(log.content.path, digest.update, MAX_LINE_BYTES):
         text = _plain(raw)

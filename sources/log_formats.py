@@ -9,6 +9,7 @@ a header names, or as JSON. What is found is called by these names, whatever the
     scheme, host, status, bytes, referrer, agent, request_id
     taken_seconds, taken_millis, taken_micros
     country, region, city, edge_location, edge_result
+    asked_by                by whom a CDN was asked, where it also asks itself
 
 A field may come from several places: the first that is not empty counts.
 """
@@ -33,6 +34,7 @@ class LogFormat:
     signs           columns or paths by which a file is known to be of this format
     writing         how texts are written
     stamp           how the name of a log object says its hour: four groups, year to hour
+    host_like       what a host is like by which the format is known: others have something else in its place
     keeps_requests  whether every request is stored, beside the page views
     """
 
@@ -45,6 +47,7 @@ class LogFormat:
     signs: frozenset[str] = frozenset()
     writing: Writing = "plain"
     stamp: str = ""
+    host_like: str = ""
     keeps_requests: bool = False
     source: Source = "access_log"
 
@@ -159,6 +162,7 @@ APACHE: Mapping[str, str] = {
 #: Variables of ours, for formats that are written down here.
 OWN: Mapping[str, str] = {
     **NGINX,
+    "virtual_host": "host",
     "request_of_url": "request_of_url",
     "haproxy_time": "spoken",
     "haproxy_timers": "haproxy_timers",
@@ -168,7 +172,9 @@ OWN: Mapping[str, str] = {
 
 _CLF = '$remote_addr $ident $remote_user [$time_local] "$request" $status $body_bytes_sent'
 _COMBINED = _CLF + ' "$http_referer" "$http_user_agent"'
-_V_CLF, _V_COMBINED = "$host " + _CLF, "$host " + _COMBINED
+_V_CLF, _V_COMBINED = "$virtual_host " + _CLF, "$virtual_host " + _COMBINED
+#: An address alone is no name of a virtual host: in its place stands what a proxy said of the sender.
+_NAMED_HOST = r"\[.*|[^:]*[^0-9.:][^:]*(?::[0-9]+)?|[0-9.]+:[0-9]+"
 
 #: W3C's names of columns, in IIS, CloudFront and others.
 _W3C: Mapping[str, str] = {
@@ -200,10 +206,30 @@ _CLOUDFRONT: Mapping[str, str] = {
 FORMATS: tuple[LogFormat, ...] = (
     # Of two that fit a line, the one that says more of it stands first.
     LogFormat(
-        "vhost_combined", "combined behind the virtual host", "notation", _V_COMBINED, writing="escaped"
+        "vhost_combined",
+        "combined behind the virtual host",
+        "notation",
+        _V_COMBINED,
+        writing="escaped",
+        host_like=_NAMED_HOST,
+    ),
+    LogFormat(
+        "lighttpd",
+        "lighttpd's own",
+        "notation",
+        "$remote_addr $virtual_host" + _COMBINED.removeprefix("$remote_addr $ident"),
+        writing="escaped",
+        host_like=r"localhost|[^:]*[A-Za-z0-9][.][^:.]*[A-Za-z][^:.]*(?::[0-9]+)?",
     ),
     LogFormat("combined", "Apache's and NGINX's combined", "notation", _COMBINED, writing="escaped"),
-    LogFormat("vhost_common", "common behind the virtual host", "notation", _V_CLF, writing="escaped"),
+    LogFormat(
+        "vhost_common",
+        "common behind the virtual host",
+        "notation",
+        _V_CLF,
+        writing="escaped",
+        host_like=_NAMED_HOST,
+    ),
     LogFormat("common", "NCSA common", "notation", _CLF, writing="escaped"),
     LogFormat(
         "s3",
@@ -222,6 +248,22 @@ FORMATS: tuple[LogFormat, ...] = (
         '$status $target_status $received $bytes_sent "$request_of_url" "$http_user_agent"',
         writing="escaped",
         stamp=r"_(\d{4})(\d{2})(\d{2})T(\d{2})\d{2}Z_[^/]*\.log\.gz$",
+    ),
+    LogFormat(
+        "elb",
+        "log of a classic load balancer",
+        "notation",
+        "$time_iso8601 $balancer $remote_addr:$remote_port $target $waiting $taken_seconds $answering "
+        '$status $target_status $received $bytes_sent "$request_of_url" "$http_user_agent"',
+        writing="escaped",
+        stamp=r"_(\d{4})(\d{2})(\d{2})T(\d{2})\d{2}Z_[^/]*\.log$",
+    ),
+    LogFormat(
+        "envoy",
+        "Envoy's and Istio's own",
+        "notation",
+        '[$time_iso8601] "$request" $status $envoy_flags$received $bytes_sent $taken_millis $waiting '
+        '"$http_x_forwarded_for" "$http_user_agent" "$request_id" "$host" "$upstream"',
     ),
     LogFormat(
         "haproxy",
@@ -247,7 +289,13 @@ FORMATS: tuple[LogFormat, ...] = (
         "w3c",
         "W3C extended log (IIS and others)",
         "columns",
-        fields={**_W3C, "time_taken": "taken_millis", "cs_uri": "url", "x_forwarded_for": "forwarded"},
+        fields={
+            **_W3C,
+            "cs_uri": "url",
+            "c_user_agent": "agent",
+            "time_taken": "taken_millis",
+            "x_forwarded_for": "forwarded",
+        },
         signs=frozenset(("s_ip", "s_port", "s_sitename", "sc_substatus", "sc_win32_status", "cs_username")),
         writing="plus",
     ),
@@ -277,6 +325,7 @@ FORMATS: tuple[LogFormat, ...] = (
         "json",
         fields={
             "EdgeStartTimestamp": "iso",
+            "EdgeEndTimestamp": "iso",
             "ClientIP": "address",
             "ClientRequestHost": "host",
             "ClientRequestMethod": "method",
@@ -294,10 +343,12 @@ FORMATS: tuple[LogFormat, ...] = (
             "ClientCity": "city",
             "EdgeColoCode": "edge_location",
             "CacheCacheStatus": "edge_result",
+            "ClientRequestSource": "asked_by",
         },
         signs=frozenset(("ClientIP", "ClientRequestHost", "ClientRequestURI", "EdgeStartTimestamp", "RayID")),
         stamp=r"(?:^|/)(\d{4})(\d{2})(\d{2})T(\d{2})\d{4}Z_\d{8}T\d{6}Z_[^/]*\.log(?:\.gz)?$",
     ),
-    LogFormat("json", "JSON by the names of nginx's variables", "json", fields=NGINX),
+    # Which of its names is which: sources.json_names.
+    LogFormat("json", "JSON by names that many servers use", "json"),
 )
 BY_NAME: Mapping[str, LogFormat] = {each.name: each for each in FORMATS}

@@ -20,7 +20,7 @@ from sources.conversion import Conversion, Counts, FormerName, Receiver
 from sources.event_names import EventNames
 from sources.import_files import LocalFile
 from sources.importer import ImportReport
-from sources.layouts import Layout, json_format
+from sources.layouts import Layout, json_objects
 from sources.log_detection import decide, of_log_format
 from sources.log_files import LogFile, first_lines, read_whole, tables
 from sources.log_formats import BY_NAME, LogFormat
@@ -60,7 +60,8 @@ def open_objects(
 
 def said_of(path: Path, error: FootfallError) -> str:
     """What is wrong with a log object, without the name of the file that it was fetched into."""
-    return str(error).removeprefix(f"{path} ").removesuffix("; nothing was imported")
+    said = str(error).removesuffix("; nothing was imported")
+    return said.removeprefix(f"{path}: ").removeprefix(f"{path} ")
 
 
 def _opened(key: str, content: Content, form: LogFormat) -> LogFile:
@@ -92,9 +93,7 @@ def check_whole(log: LogFile) -> None:
         for header in log.content.headers:
             log_columns.from_header(header.decode("latin-1"))
         first = next((line for line in first_lines(log.content, 1000) if not line.startswith(b"#")), b"")
-        if first.startswith(b"{"):
-            json_format(first)
-        elif not log.content.headers:
+        if not json_objects([first]) and not log.content.headers:
             if not first:
                 raise FootfallError("comment lines only, and none of them names the columns")
             log_columns.from_width(first.count(b"\t") + 1)
@@ -244,7 +243,10 @@ def _read(
             decision = decide(connection, content, log_format, receiver.now)
     # The name without its folder: the same log from another place is the same log.
     log = LogFile(file.name.rpartition("/")[2], content, decision.form, decision.layout)
-    check_whole(log)
+    try:
+        check_whole(log)
+    except FootfallError as error:
+        raise FootfallError(f"{file.path}: {error}; nothing was imported") from None
     return log, decision.why
 
 

@@ -9,8 +9,9 @@ The pattern is one for RE2, which takes no longer than the line is long, whateve
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from footfall.errors import FootfallError
 from sources.log_formats import APACHE, NGINX, OWN
@@ -40,10 +41,12 @@ _WORDS = {
     "p": "[AaPp][Mm]", "z": r"[+-]\d{4}", "f": r"\d{1,6}", "j": r"\d{3}",
     **dict.fromkeys("mdHMSIy", r"\d{2}"),
 }  # fmt: skip
-#: Before the line where a syslog daemon wrote it: RFC 3164 or 5424, or a time and the host.
+#: Before the line where a syslog daemon wrote it: RFC 3164 or 5424, or a time and the host; or a runner of
+#: containers: Kubernetes' time and stream, compose's name.
 SYSLOG = (
     r"(?:<\d{1,3}>)?(?:1 \S+ \S+ \S+ \S+ \S+ (?:-|\[[^\]]*\]) ?"
-    r"|(?:[A-Z][a-z]{2} [ \d]\d \d{2}:\d{2}:\d{2}|\d{4}-\d{2}-\d{2}T\S+) \S+ [^ :]+: ?)"
+    r"|(?:[A-Z][a-z]{2} [ \d]\d \d{2}:\d{2}:\d{2}|\d{4}-\d{2}-\d{2}T\S+) \S+ [^ :]+: ?"
+    r"|\d{4}-\d{2}-\d{2}T\S+ std(?:out|err) [FP] |[A-Za-z0-9][\w.-]* +\| )"
 )
 
 _QUOTED = r'[^"\\]*(?:\\.[^"\\]*)*'
@@ -66,8 +69,14 @@ _PASSED: Mapping[str, str] = {
     "%u": rf'(?:"{_QUOTED}"|[^"\[]*?)',
     # What HAProxy captures stands in braces, if at all.
     "captures": r"(?:\{[^\"]*\} )?",
+    # Istio has more of what became of a request.
+    "envoy_flags": r'\S+ (?:\S+ \S+ "[^"]*" )?',
     "is_args": r"\??",
+    # Nobody's name has been here for decades; an address or a host is what another format has here.
+    "ident": r'[^\s.:,"]*',
 }
+#: Words that mean a field and are written narrower than others of their meaning.
+_NARROW: Mapping[str, str] = {"virtual_host": r'([^\s,"]+)'}
 
 
 @dataclass(frozen=True)
@@ -155,14 +164,21 @@ def _as_json(text: str) -> JsonNames | None:
         pairs = json.loads(re.sub(r":\s*(\$\w+|\$\{\w+\})", r': "\1"', text))
     except ValueError:
         return None
-    fields = {}
-    for name, value in pairs.items():
-        match = _NGINX.fullmatch(str(value))
-        meaning = NGINX.get((match[1] or match[2]) if match else "", "")
-        if meaning:
-            fields[name] = meaning
+    fields = dict(_named(pairs, "$"))
     _require(text, tuple(fields.values()))
     return JsonNames(fields)
+
+
+def _named(pairs: Mapping[str, Any], path: str) -> Iterator[tuple[str, str]]:
+    """(JSON path, field) of each variable, also in objects that are in it."""
+    for name, value in pairs.items():
+        here = f'{path}."{name}"'
+        if isinstance(value, dict):
+            yield from _named(value, here)
+        match = _NGINX.fullmatch(str(value))
+        meaning = NGINX.get((match[1] or match[2]) if match else "", "")
+        if meaning and '"' not in name:
+            yield here, meaning
 
 
 def compiled(notation: str, words: Mapping[str, str], tail: str = "") -> Pattern:
@@ -187,6 +203,8 @@ _USUAL_WORDS: Mapping[str, str] = {
     "address": r"([^\s,\"]+)", "status": r"(\d{1,3}|-)", "bytes": r"(\d+|-)", "clf": rf"\[({_CLF})\]",
     "host": r"([^ \t]+)", "": r"[^ \t\[]+",
 }  # fmt: skip
+#: The same by the word itself.
+_USUAL_NARROW: Mapping[str, str] = {**_NARROW, "ident": r"[^ \t\[.:,]+"}
 _USUAL_BETWEEN = (" ", " - ")
 _USUAL_REQUEST = r"^([A-Za-z]+) ([^ ]*) HTTP/[0-9.]+$"
 
@@ -208,7 +226,10 @@ def _usual(notation: str, words: Mapping[str, str]) -> tuple[Stretch, ...]:
             return ()
         if any(each not in _USUAL_WORDS for each in meant):
             return ()
-        parts = (_USUAL_WORDS[meanings.get(text, "")] if is_field else text for is_field, text in pieces)
+        parts = (
+            _USUAL_NARROW.get(text) or _USUAL_WORDS[meanings.get(text, "")] if is_field else text
+            for is_field, text in pieces
+        )
         found.append(Stretch(f"^{''.join(parts)}$", sum(each != "" for each in meant)))
     return tuple(found) if len(found) > 1 else ()
 
@@ -290,12 +311,18 @@ def _joined(pieces: list[tuple[bool, str]], notation: str) -> tuple[str, list[st
         before = pieces[at - 1][1][-1:] if at and not pieces[at - 1][0] else ""
         behind = pieces[at + 1] if at + 1 < len(pieces) else (False, "")
         meaning = words.get(text, "")
-        if behind[0] and meaning != "path" and not {text, behind[1]} & _PASSED.keys():
+        # A path begins with a slash, which no host has.
+        is_host = behind[0] and meaning == "host" and words.get(behind[1]) in ("target", "path")
+        if behind[0] and meaning != "path" and not is_host and not {text, behind[1]} & _PASSED.keys():
             raise FootfallError(
                 f"--log-format {notation!r}: nothing stands between {text} and {behind[1]}, so nobody can "
                 "tell where the first ends"
             )
-        piece, is_bracketed = _piece(text, meaning, before, "?" if behind[0] else behind[1][:1])
+        piece, is_bracketed = (
+            (r'([^/\s"]*)', False)
+            if is_host
+            else _piece(text, meaning, before, "?" if behind[0] else behind[1][:1])
+        )
         parts.append(rf"\[{piece}\]" if is_bracketed else piece)
         fields += _meant(meaning)
     return "".join(parts), fields
@@ -313,6 +340,8 @@ def _piece(word: str, meaning: str, before: str, behind: str) -> tuple[str, bool
     """The pattern of one field, and whether it writes brackets around itself, as Apache's time does."""
     if word in _PASSED:
         return _PASSED[word], False
+    if word in _NARROW:
+        return _NARROW[word], False
     if before == behind == '"':
         text = _QUOTED
     elif before == "[" and behind == "]":

@@ -3,7 +3,9 @@
 As text, piece by piece: a writer of JSON takes three times as long.
 """
 
+import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 import duckdb
 import msgspec
@@ -11,8 +13,10 @@ import msgspec
 from footfall.clients import Client, Site
 from footfall.event import LINE_VERSION
 from footfall.geo import MAX_CITY, NO_COUNTRIES
+from footfall.hosts import authority_of, host_of
 from footfall.sql import Sql, joined, name, number, run, sql, text, texts
 from sources.log_formats import LogFormat
+from sources.temporary_tables import make_table
 
 #: Bytes of a URL that are kept, a little under the contract's limit for a whole event.
 MAX_URL_BYTES = 8192
@@ -127,7 +131,7 @@ def stored_lines(client: Client, site: Site, form: LogFormat) -> StoredLines:
         _member(
             "url",
             sql(
-                "to_json(CASE WHEN scheme = 'http' THEN 'http' ELSE 'https' END || '://' || clean_host "
+                "to_json(CASE WHEN scheme = 'http' THEN 'http' ELSE 'https' END || '://' || url_host "
                 "|| {place})",
                 place=_no_longer(sql("(path || coalesce('?' || query, ''))")),
             ),
@@ -178,18 +182,29 @@ def _member(of: str, value: Sql, *, is_left_out: bool = False) -> Sql:
 
 
 def clean_hosts(connection: duckdb.DuckDBPyConnection, default_host: str) -> None:
-    """The temporary table `hosts`: host as written → as an event has it."""
-    run(
-        connection,
-        """
-        CREATE OR REPLACE TEMP TABLE hosts AS
-        SELECT written, coalesce(nullif(regexp_extract(
-            lower(written), '^([a-z0-9_.-]*[a-z0-9_-])[.]?(:[0-9]+)?$', 1
-        ), ''), $default) AS clean_host
-        FROM (SELECT DISTINCT coalesce(host, '') AS written FROM requests)
-        """,
-        {"default": default_host},
-    )
+    """The temporary table `hosts`: host as written → as an event has it, and as its address has it.
+
+    A line that says no host is of the default one; of a host that nobody can read none takes the place.
+    """
+    rows = run(connection, "SELECT DISTINCT coalesce(host, '') FROM requests").fetchall()
+    written = [host for (host,) in rows]
+    hosts = [_clean_host(host) if host else default_host for host in written]
+    in_urls = [f"[{host}]" if ":" in host else host for host in hosts]
+    make_table(connection, "hosts", {"written": written, "clean_host": hosts, "url_host": in_urls})
+
+
+@lru_cache(maxsize=1 << 14)
+def _clean_host(written: str) -> str:
+    usual = _USUAL_HOST.fullmatch(written.lower())
+    if usual is not None:
+        return usual[1]
+    authority = authority_of(written)
+    return NO_HOST if authority is None else host_of(authority)
+
+
+#: The host of a request that named one which nobody can read.
+NO_HOST = "unknown.invalid"
+_USUAL_HOST = re.compile(r"([a-z0-9_.-]*[a-z0-9_-])[.]?(?::[0-9]+)?")
 
 
 def _host_is(domain: str) -> Sql:

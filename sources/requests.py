@@ -70,6 +70,8 @@ def judge(
     """
     connection.register("chunk", chunk)
     values = layout.values
+    if "asked_by" in values:
+        is_page = sql("({is_page} AND {asked})", is_page=is_page, asked=_ASKED)
     columns = {field: values.get(field, sql("NULL")) for field in _READ}
     run(
         connection,
@@ -81,7 +83,7 @@ def judge(
         timed AS (
             SELECT *, {time} AS requested_at, {method} AS said_method, {target} AS said_target FROM cut
         ),
-        placed AS (SELECT *, {path} AS path_and_query FROM timed),
+        placed AS (SELECT *, {path} AS path_and_query, {address} AS whole_address FROM timed),
         parted AS (
             SELECT *,
                 CASE WHEN path_and_query IS NULL THEN path
@@ -98,8 +100,9 @@ def judge(
                 WHEN requested_at IS NULL THEN 'no date and time'
                 WHEN requested_at < {earliest} OR requested_at > $latest
                     THEN {early}
-                WHEN coalesce(address, forwarded) IS NULL
-                    OR NOT regexp_full_match(coalesce(address, forwarded), {like_address}) THEN {no_address}
+                WHEN (coalesce(address, forwarded) IS NULL
+                    OR NOT regexp_full_match(coalesce(address, forwarded), {like_address}))
+                    AND coalesce(whole_path, said_target, said_method) IS NOT NULL THEN {no_address}
                 {more}
                 WHEN strlen(whole_path) + strlen(coalesce(whole_query, '')) > {most} THEN {too_large}
             END AS problem,
@@ -107,10 +110,10 @@ def judge(
             coalesce(address, forwarded) AS sender, {forwarded} AS forwarded, said_method AS method,
             whole_path AS path, whole_query AS query, {scheme} AS scheme, {host} AS host, status,
             bytes AS bytes_sent, referrer, agent, request_id, country, region, city, edge_location,
-            edge_result
+            edge_result {asked}
         FROM parted
         )
-        SELECT *, {is_page} FROM judged_lines WHERE problem IS NOT NULL OR {kept}
+        SELECT {judged}, {is_page} FROM judged_lines WHERE problem IS NOT NULL OR {kept}
         """,
         {"latest": now + MAX_AHEAD},
         line=sql("line") if "line" in chunk.column_names else sql("NULL"),
@@ -126,12 +129,17 @@ def judge(
         if _has_request(layout)
         else sql("coalesce(target, url)"),
         path=_PATH if _has_target(layout) else sql("NULL"),
+        address=sql("CASE WHEN contains(url, '://') THEN url ELSE said_target END")
+        if "url" in values
+        else sql("said_target"),
         query=sql("ltrim(query, '?')") if layout.form.shape == "notation" else sql("query"),
         early=text(f"a time before {EARLIEST.year} or in the future"),
         earliest=sql("TIMESTAMPTZ {moment}", moment=text(EARLIEST.isoformat())),
         like_address=_LIKE_ADDRESS,
         no_address=text(NO_ADDRESS),
         is_page=is_page,
+        asked=sql(", asked_by") if "asked_by" in values else sql(""),
+        judged=sql("* EXCLUDE (asked_by)") if "asked_by" in values else sql("*"),
         kept=sql("(method IS NOT NULL AND path IS NOT NULL)") if keeps_others else is_page,
         more=_STRICT if layout.form.shape == "columns" else sql(""),
         most=number(MAX_TARGET_BYTES),
@@ -141,9 +149,7 @@ def judge(
         scheme=sql("coalesce(scheme, lower(nullif(regexp_extract(url, '^(https?)://', 1, 'i'), '')))")
         if "url" in values
         else sql("scheme"),
-        host=sql("coalesce(host, nullif(regexp_extract(url, '^[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)', 1), ''))")
-        if "url" in values
-        else sql("host"),
+        host=_HOST if _has_target(layout) else sql("host"),
     )
     connection.unregister("chunk")
 
@@ -155,8 +161,10 @@ _TAKEN = ("taken_seconds", "taken_millis", "taken_micros")
 _READ = (
     *_TIMES, *_TAKEN, "address", "forwarded", "request", "method", "target", "url", "path", "query", "scheme",
     "host", "status", "bytes", "referrer", "agent", "request_id", "country", "region", "city",
-    "edge_location", "edge_result",
+    "edge_location", "edge_result", "asked_by",
 )  # fmt: skip
+#: A visitor asked, and neither the network itself nor code that runs in it.
+_ASKED = sql("coalesce(asked_by, 'eyeball') IN ('eyeball', 'unknown', 'orangeToOrange')")
 #: What W3C logs say of every request; a line without is torn.
 _STRICT = sql(
     """WHEN whole_path IS NULL OR NOT starts_with(whole_path, '/') THEN 'no path'
@@ -172,6 +180,12 @@ _PATH = sql(
     WHEN said_target IS NOT NULL THEN regexp_replace(
         '/' || regexp_replace(replace(said_target, ' ', '%20'), '^[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*', ''),
         '^//', '/') END"""
+)
+#: The host where no field says it: that of the whole address that a proxy is asked for. Not its scheme, which
+#: is `http` behind whatever ends TLS.
+_HOST = sql(
+    """CASE WHEN host IS NOT NULL OR whole_address IS NULL OR starts_with(whole_address, '/') THEN host
+    ELSE nullif(regexp_extract(whole_address, '^[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)', 1), '') END"""
 )
 
 

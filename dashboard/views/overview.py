@@ -189,9 +189,9 @@ def series(desk: Desk, metric: str, interval: str, finals: dict[str, bool]) -> l
         against = desk.view.compared_with or ""
         pairs = partners(time, against, days, before, is_by_weekday=desk.view.is_by_weekday)
         beside = {str(label): str(there) for label, there in pairs.items()}
-    rows = []
+    known, rows = desk.known_here, []
     for label in map(str, labels(time, days)):
-        if label > desk.now_here:
+        if label > desk.now_here or (interval == "hour" and label >= known and label not in found):
             break
         there = beside.get(label)
         value = found.get(label, _none(desk, metric, label))

@@ -16,7 +16,8 @@ from urllib.parse import quote, urlencode
 import msgspec
 from pydantic import Field
 
-from footfall.event import EVENT_ID, MAX_PROPERTIES, Refusal, Refused
+from footfall.event import MAX_PROPERTIES, Refusal, Refused
+from footfall.event_ids import EVENT_ID
 from footfall.hosts import authority_of, plain_address
 from footfall.moments import milliseconds
 from footfall.strict import Strict

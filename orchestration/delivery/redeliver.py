@@ -13,18 +13,18 @@ from footfall.clients import Client, Export, Registry
 from footfall.errors import FootfallError
 from footfall.failures import Trouble, sorted_out
 from footfall.found import ours, shown
-from footfall.manifest import DeliveredFile
 from footfall.owners import require_owner
-from footfall.store import DifferentBytes, NotFound, ObjectStore, StoreError, holds, put_once
+from footfall.store import NotFound, ObjectStore, StoreError
 from footfall.survey import survey
 from orchestration.delivery import states
 from orchestration.delivery.desk import Desk
 from orchestration.delivery.ledger import Ledger, LedgerRow
 from orchestration.delivery.log_book import LogBook
 from orchestration.delivery.log_writing import publish, restore, take_up
+from orchestration.delivery.lost import Lost
 from orchestration.delivery.places import BACKUP, Place, Places
 from orchestration.delivery.pointer import point
-from orchestration.delivery.send import MOVE_IT, Outcome, Sender, Taken, from_a_bucket, put_file
+from orchestration.delivery.send import Outcome, Sender, Taken
 
 
 @dataclass(frozen=True)
@@ -82,10 +82,7 @@ class Redelivery:
         self._ledger = ledger
         self._desk = desk
         self._places: dict[str, Places] = {}
-        #: Of the client of `_sizes_of`: bucket → key → size of what lies there, and what is to be gone: key
-        #: and sha256. Years of one client's keys fit into memory, and those of all may not.
-        self._sizes: dict[str, tuple[dict[str, int], set[tuple[str, str]]]] = {}
-        self._sizes_of = ""
+        self._lost = Lost(ledger)
 
     def due(self) -> Iterator[tuple[LedgerRow, Outcome]]:
         """Try again what is due by now, as the hourly run would."""
@@ -114,7 +111,9 @@ class Redelivery:
             if row.is_open:
                 yield row, self._bring(self._ledger.release(row))
                 continue
-            lost, trouble = self._looked_for(row)
+            client = self._registry.client(row.client_id)
+            # Of a client that no file names any more nobody can look at a bucket.
+            lost, trouble = self._lost.looked_for(row, self._of(client) if client else {})
             if trouble:
                 yield row, Outcome(row.period_start, "failed", row.revision, trouble=trouble)
             elif lost:
@@ -132,26 +131,13 @@ class Redelivery:
         client, names = self._registry.client(row.client_id), self._ledger.copies(row).keys()
         places = self._of(client) if client else {}
         is_ordered = client is not None and client.export(row.export) is not None and names <= places.keys()
-        if is_ordered and not any(self._gone_of(row, name, places) for name in names):
+        if is_ordered and not any(self._lost.signed_away(row, places[name]) for name in names):
             return self._bring(self._ledger.reopen(self._ledger.release(row)))
         try:
-            for name in sorted(names & places.keys()):
-                self._put_back(row, name, places)
+            self._lost.put_back(row, places)
         except FootfallError as error:
             return Outcome(row.period_start, "failed", row.revision, trouble=sorted_out(error))
         return Outcome(row.period_start, "delivered", row.revision, row.reason, row.rows or 0, row.bytes or 0)
-
-    def _put_back(self, row: LedgerRow, name: str, places: Places) -> None:
-        store, gone = places[name].store(), self._gone_of(row, name, places)
-        for file in row.files:
-            if file not in gone and store.head(file.key) is None:
-                put_file(store, file.key, from_a_bucket(self._ledger, places, row, file))
-        put_once(store, str(row.manifest_key), str(row.manifest).encode())
-
-    def _gone_of(self, row: LedgerRow, name: str, places: Places) -> list[DeliveredFile]:
-        """The files of a delivery that a record lets go in one bucket."""
-        _, gone = self._lying(row.client_id, name, places[name].store())
-        return [file for file in row.files if (file.key, file.sha256) in gone]
 
     def mend(self, wanted: Wanted) -> Iterator[Mended]:
         """Put back what buckets lost beside their deliveries: schemas, keys, pages, pointers and the log."""
@@ -315,49 +301,6 @@ class Redelivery:
             raise FootfallError(f"{row.client_id} {row.export} is in no valid client file any more")
         beside = {keys.public_key(self._desk.signer.key_id): self._desk.signer.public_pem}
         return Sender(client, export, self._of(client), self._ledger, self._desk, beside)
-
-    def _looked_for(self, row: LedgerRow) -> tuple[str, Trouble | None]:
-        """The root of a bucket that has lost what was delivered to it, and what is wrong with another."""
-        lost, trouble = "", None
-        client = self._registry.client(row.client_id)
-        places = self._of(client) if client else {}
-        # A client or a bucket that no client file has any more nobody can look at.
-        for place in (places[name] for name in self._ledger.copies(row) if name in places):
-            try:
-                store = place.store()
-                key, data = str(row.manifest_key), str(row.manifest).encode()
-                if not holds(store, key, data):
-                    trouble = sorted_out(DifferentBytes(store.url(key), MOVE_IT))
-                for file in self._looked_for_files(row, place.name, store):
-                    trouble = sorted_out(DifferentBytes(store.url(file), MOVE_IT))
-            except NotFound:
-                lost = store.url("")
-            except StoreError as error:
-                place.note(error)
-                trouble = trouble or sorted_out(error)
-            except FootfallError:
-                pass  # a bucket that its client's file does not let us look at, which deliveries say
-        return lost, trouble
-
-    def _looked_for_files(self, row: LedgerRow, name: str, store: ObjectStore) -> Iterator[str]:
-        """Files of another size than was delivered. Raises NotFound where one is gone without a record."""
-        sizes, gone = self._lying(row.client_id, name, store)
-        for file in row.files:
-            if file.key not in sizes and (file.key, file.sha256) not in gone:
-                raise NotFound(store.url(file.key))
-            if sizes.get(file.key, file.bytes) != file.bytes:
-                yield file.key
-
-    def _lying(
-        self, client_id: str, name: str, store: ObjectStore
-    ) -> tuple[dict[str, int], set[tuple[str, str]]]:
-        """Sizes of what lay in a client's bucket when it was first asked, and what is to be gone there."""
-        if client_id != self._sizes_of:
-            self._sizes, self._sizes_of = {}, client_id
-        if name not in self._sizes:
-            sizes = {info.key: info.size for info in store.list("")}
-            self._sizes[name] = sizes, LogBook(self._ledger, client_id, name).gone()
-        return self._sizes[name]
 
     def _bring(self, row: LedgerRow, *, is_claimed: bool = False) -> Outcome:
         try:

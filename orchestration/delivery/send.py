@@ -29,7 +29,6 @@ from footfall.store import (
     ObjectStore,
     StoreError,
     TooLarge,
-    holds,
     put_once,
 )
 from footfall.swapping import swap_unless
@@ -38,16 +37,11 @@ from orchestration.delivery.desk import Desk
 from orchestration.delivery.ledger import Ledger, LedgerRow
 from orchestration.delivery.log_book import LogBook
 from orchestration.delivery.log_writing import require_own_log
+from orchestration.delivery.lost import MOVE_IT, from_a_bucket, put_file
 from orchestration.delivery.pages import MARK, readme
 from orchestration.delivery.places import BACKUP, Place, Places
 from orchestration.delivery.pointer import point
 from orchestration.delivery.retrying import hold
-
-#: What a person does about an object that is not ours under a key of ours.
-MOVE_IT = (
-    "look at it and move it away, then `footfall deliveries replay`; where an earlier key of this "
-    "installation signed it, put that key's public half into keys/public of the state folder"
-)
 
 #: Bytes that are read of a page; a table of some thousand columns.
 _PAGE_BYTES = 1024 * 1024
@@ -352,31 +346,6 @@ class Sender:
             # Too large to be ours, or a store that replaces nothing: the data does not wait for a page.
         self.ledger.forget_written(url)
         self.ledger.note_written(text)
-
-
-def from_a_bucket(ledger: Ledger, places: Places, row: LedgerRow, file: DeliveredFile) -> bytes:
-    """A file of a delivery from one of the buckets that have it. Raises StoreError where none has."""
-    may_heal = None
-    for name in ledger.copies(row):
-        try:
-            data = places[name].store().get(file.key, limit=file.bytes)
-        except StoreError as error:
-            may_heal = error if error.retryable else may_heal
-            continue
-        except (FootfallError, KeyError):
-            continue
-        if hashlib.sha256(data).hexdigest() == file.sha256:
-            return data
-    raise may_heal or NotFound(f"{file.key} is in no bucket and not in the outbox: it")
-
-
-def put_file(store: ObjectStore, key: str, data: bytes) -> None:
-    """Put a file whose key names its content. What differs there is read twice: reading can go wrong too."""
-    try:
-        put_once(store, key, data)
-    except DifferentBytes:
-        if not holds(store, key, data):
-            raise DifferentBytes(store.url(key), MOVE_IT) from None
 
 
 def manifest_there(

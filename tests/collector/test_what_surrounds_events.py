@@ -1,10 +1,13 @@
 """What stands around events never vetoes them: each costs itself alone. Over HTTP, to the stored line."""
 
+import gzip
 import json
 import uuid
+from itertools import product
 
 import pytest
-from support.collectors import SITE, CollectorProcess, wire_event
+from support.collectors import KEYS, SITE, CollectorProcess, wire_event
+from support.waiting import wait_until
 
 
 def post(collector: CollectorProcess, body: bytes, path: str = "/collect"):
@@ -69,6 +72,107 @@ def test_half_a_surrogate_becomes_a_mark_and_its_neighbour_is_untouched(collecto
     assert post(collector, body.encode()).status == 204
     assert "�" in json.dumps(collector.await_stored(f"{event_id}-a")["event"], ensure_ascii=False)
     assert collector.await_stored(f"{event_id}-b")["event"] == wire_event(f"{event_id}-b")
+
+
+@pytest.mark.parametrize("odd", [b"cut \xff here", b"cut \xed\xa0\x80 here", b"Gr\xfcn", b"\xc3"])
+def test_bytes_that_are_no_utf8_become_a_mark_and_their_neighbours_are_untouched(collector, event_id, odd):
+    sound = json.dumps(wire_event(f"{event_id}-b")).encode()
+    event = json.dumps(wire_event(f"{event_id}-a", title="HERE")).encode().replace(b"HERE", odd)
+
+    reply = post(collector, b'{"site":"%b","events":[%b,%b]}' % (SITE.encode(), event, sound))
+
+    assert (reply.status, reply.reason) == (204, None)
+    assert collector.await_stored(f"{event_id}-a")["event"]["title"] == odd.decode("utf-8", "replace")
+    assert collector.await_stored(f"{event_id}-b")["event"] == wire_event(f"{event_id}-b")
+
+
+def test_a_gzip_that_nobody_declared_is_read(collector, event_id):
+    body = json.dumps({"site": SITE, "events": [wire_event(event_id)]}).encode()
+
+    assert post(collector, gzip.compress(body)).status == 204
+    assert collector.await_stored(event_id)
+
+
+@pytest.mark.parametrize("odd", ["", "x", "17", "a b", "a" * 65, "jane@mail.example", 5, [1], {}])
+def test_an_id_that_is_none_costs_itself_and_not_the_event(collector, event_id, odd):
+    event = wire_event("none", mark=event_id) | {"id": odd}
+
+    reply = post(collector, json.dumps({"site": SITE, "events": [event]}).encode())
+
+    assert (reply.status, reply.reason) == (204, None)
+    (line,) = wait_until(
+        lambda: [line for line in collector.stored() if (line.get("event") or {}).get("mark") == event_id],
+        "the event is not stored",
+    )
+    kept = "redacted-email" if odd == "jane@mail.example" else odd
+    assert (len(line["event_id"]), line["event"]["id_as_sent"]) == (36, kept)
+
+
+#: What each optional field of a body may be by mistake.
+OF_EVERY_TYPE = [
+    None,
+    True,
+    0,
+    -1,
+    1.5,
+    1e308,
+    12345678901234567890,
+    "",
+    "x",
+    "\ud83d",
+    [],
+    ["a", {}],
+    {},
+    {"a": 1},
+]
+OPTIONAL = (
+    "id title referrer lang tz screen viewport props session visitor user user_id session_id visitor_id "
+    "anonymous_id consent gpc dnt occurred_at timestamp view_id value revenue currency user_agent ip country "
+    "region city device_type locale tags sent_at shape client_id site"
+)
+PERSON = {"user-agent": "python-requests/2.32"}
+EVENT = {"type": "page_view", "url": "https://shop.example/p"}
+OLDER = {
+    "collect": {"event_type": "page_view", "page": "/x"},
+    "events": {"event_type": "page_view", "properties": {"page_url": "https://shop.example/x"}},
+}
+
+
+@pytest.mark.parametrize(
+    ("path", "keyed", "event", "fields"),
+    [
+        (f"/collect?site={SITE}", False, EVENT, OPTIONAL),
+        ("/events/", True, EVENT, OPTIONAL),
+        (
+            f"/collect?site={SITE}",
+            False,
+            OLDER["collect"],
+            "timestamp page session_id user_agent custom_data referrer title screen viewport event_id",
+        ),
+        ("/events/", True, OLDER["events"], "user_id session_id timestamp ip user_agent page title"),
+    ],
+    ids=["a page", "a program", "the shape collect", "the shape events"],
+)
+def test_any_optional_field_of_any_type_costs_itself_and_not_the_event(
+    collector, event_id, path, keyed, event, fields
+):
+    headers = {"X-API-Key": KEYS["admin"], **PERSON} if keyed else PERSON
+    refused, sent = {}, []
+    for number, (field, odd) in enumerate(product(fields.split(), OF_EVERY_TYPE)):
+        mark = f"{event_id}-{number}"
+        body = json.dumps({**event, field: odd, "mark": mark}).encode()
+        reply = collector.ask("POST", path, body, headers)
+        if reply.status >= 300:
+            refused[f"{field}: {odd!r}"] = (reply.status, reply.reason)
+        sent.append(mark)
+
+    assert refused == {}
+
+    def stored():
+        lines = (line.get("event") or {} for line in collector.stored())
+        return sorted(each["mark"] for each in lines if str(each.get("mark")).startswith(event_id))
+
+    wait_until(lambda: stored() == sorted(sent), "an event is not stored, or twice")
 
 
 @pytest.mark.parametrize("field", ["title", "referrer", "props"])

@@ -61,9 +61,15 @@ def _requests(name, text):
         return _of_json(text, "ClientRequestMethod", "ClientRequestURI", "EdgeResponseStatus", "ClientIP")
     if name in ("cloudfront", "w3c"):
         return list(_of_columns(text, "\t" if name == "cloudfront" else " "))
-    if name == "alb":
+    if name in ("alb", "elb"):
         rows = [(line.split('"')[1].split(), line.split()) for line in text.splitlines()]
-        return [(request[0], request[1].partition("443")[2], row[8], row[3]) for request, row in rows]
+        status, address = (8, 3) if name == "alb" else (7, 2)
+        return [
+            (request[0], request[1].partition("443")[2], row[status], row[address]) for request, row in rows
+        ]
+    if name == "envoy":
+        rows = [(line.split('"')[1].split(), line.split('"')) for line in text.splitlines()]
+        return [(request[0], request[1], row[2].split()[0], row[5]) for request, row in rows]
     if name == "haproxy":
         rows = [(line.split('"')[1].split(), line.split()) for line in text.splitlines()]
         return [(request[0], request[1], row[10], row[5]) for request, row in rows]
@@ -153,6 +159,8 @@ def test_several_files_and_the_standard_input_are_taken(imports, tmp_path):
         ("w3c", "cloudfront", "cloudfront"),
         ("cloudfront", "combined", "combined"),
         ("caddy", "logpush", "logpush"),
+        ("alb", "elb", "elb"),
+        ("combined", "lighttpd", "lighttpd"),
         ("combined", "json", "json"),
     ],
 )

@@ -6,10 +6,11 @@ import pytest
 from support.api_builders import a_delivery, an_alert
 from support.dashboard_builders import drawn, texts, values_of
 
+from dashboard.charts import bars
 from dashboard.doors import Door
 from dashboard.page_names import OF_SITE
 from dashboard.pages import PAGES, pages_of
-from dashboard.shown import coded
+from dashboard.shown import coded, plain, value_of
 from dashboard.visitors import Visitor
 from footfall.access.dashboard import Grant, put_person
 
@@ -208,10 +209,10 @@ def test_freshness_and_late_events_are_always_said(dashboard):
     assert any("Complete through 20 Nov 2026 12:00 (UTC) · 3 late events since" in each for each in said)
 
 
-def test_a_day_is_shown_by_its_hours_up_to_now(dashboard):
+def test_a_day_is_shown_by_its_hours_as_far_as_they_are_known(dashboard):
     rows = [row for row in values_of(dashboard.look(period="day")) if "is_final" in row]
 
-    assert {row["date"] for row in rows} == {f"2026-11-20T{hour:02}:00:00" for hour in range(13)}
+    assert {row["date"] for row in rows} == {f"2026-11-20T{hour:02}:00:00" for hour in range(12)}
     visitors = {row["date"][11:13]: row["value"] for row in rows}
     assert visitors["00"] == 0 and visitors["01"] > 0
 
@@ -394,3 +395,10 @@ def test_a_day_on_which_pages_lost_events_has_a_note(dashboard):
 
     assert "Pages lost 30 events: an outage" in notes
     assert not [each for each in of_shop if "outage" in each]
+
+
+def test_a_name_that_turns_its_letters_round_shows_that_it_does():
+    name = "shop\u202eelpmaxe"
+    in_chart = bars([{"source": name, "visitors": 1}], "source", "visitors")["data"]["values"][0]["source"]
+
+    assert {value_of("source", name), plain(name), in_chart} == {"shop\ufffdelpmaxe"}

@@ -1,10 +1,16 @@
 """`footfall demo`, as a new user meets it."""
 
+import csv
 import json
 import re
 from pathlib import Path
 
+import pytest
+from support.collectors import request
+from support.waiting import wait_until_it_works
+
 from footfall.catalogue.state import unknown
+from footfall.described import table_columns
 from footfall.store import LocalStore
 from footfall.verify import verify_bucket
 
@@ -12,14 +18,21 @@ from footfall.verify import verify_bucket
 PROGRESS = re.compile(r"  \d+ of 48 hours, ")
 
 
-def test_two_days_of_traffic_arrive_in_verified_files(installation):
-    done = installation.run("demo", "--no-serve")
-
+@pytest.fixture(scope="module")
+def demo(installation_of_module):
+    """An installation after two days of traffic, and what was said."""
+    done = installation_of_module.run("demo", "--no-serve")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "every event that was acknowledged is in a verified file" in done.stdout
-    said = [line for line in done.stdout.splitlines() if not PROGRESS.match(line)]
+    return installation_of_module, done.stdout
+
+
+def test_two_days_of_traffic_arrive_in_verified_files(demo):
+    installation, told = demo
+
+    assert "every event that was acknowledged is in a verified file" in told
+    said = [line for line in told.splitlines() if not PROGRESS.match(line)]
     assert len(said) < 75, "it fits on two screens; the list of files is in a file"
-    listed = Path(re.search(r"^each with its sha256: (.+)$", done.stdout, re.MULTILINE)[1]).read_text()
+    listed = Path(re.search(r"^each with its sha256: (.+)$", told, re.MULTILINE)[1]).read_text()
     for client in ("agency", "demo"):
         seen = verify_bucket(LocalStore(installation.home / "buckets" / client))
         assert seen.problems == []
@@ -35,6 +48,9 @@ def test_two_days_of_traffic_arrive_in_verified_files(installation):
     assert again.returncode == 0, again.stdout
     assert "all as promised" in again.stdout
 
+
+def test_figures_of_another_tool_are_compared_with_those_of_the_days(demo):
+    installation, _ = demo
     figures = installation.run("published", "read", "demo", "daily_metrics", "--format", "json").stdout
     rows = [json.loads(line) for line in figures.splitlines()]
     old = installation.home.parent / "old.csv"
@@ -49,6 +65,40 @@ def test_two_days_of_traffic_arrive_in_verified_files(installation):
     sums = next(line for line in compared.stdout.splitlines() if line.startswith("in all"))
     assert f"{2 * views:,} → {views:,} (-50.0%)" in sums
     assert f"{sessions:,} → {sessions:,} (+0.0%)" in sums
+
+
+def test_the_numbers_of_the_api_are_those_of_the_delivered_files(demo):
+    installation, _ = demo
+    installation.environment["FOOTFALL_API_QUERY_SECONDS"] = "300"  # however busy the machine is
+    made = installation.run("keys", "new", "--operator", "--permission", "read", "--label", "test").stdout
+    key = next(word for word in made.split() if word.startswith("ffk_"))
+    api, port = installation.start("api"), int(installation.environment["FOOTFALL_API_PORT"])
+    wait_until_it_works(lambda: request(port, "GET", "/health"), OSError)
+    rows = [
+        row
+        for path in sorted((installation.home / "buckets" / "demo" / "daily-metrics").rglob("*.csv"))
+        for row in csv.DictReader(path.read_text().splitlines())
+    ]
+    columns = table_columns("daily_metrics").values()
+    names = [c.name for c in columns if c.kind.startswith(("BIGINT", "DOUBLE", "DECIMAL"))]
+
+    assert rows
+    assert len(names) > 20
+    for row in rows:
+        for some in (names[:20], names[20:40], names[40:]):
+            asked = {"metrics": some, "date_range": [row["date"]] * 2, "dimensions": ["time:day"]}
+            headers = {"x-api-key": key, "content-type": "application/json"}
+            reply = request(port, "POST", "/v1/query?client=demo", json.dumps(asked).encode(), headers)
+            assert reply.status == 200, reply.body
+            [found] = json.loads(reply.body, parse_float=str, parse_int=str)["results"]
+            told = dict(zip(some, ("" if each is None else each for each in found["metrics"]), strict=True))
+            assert told == {name: row[name] for name in some}
+    assert api.press_control_c() == 0
+    assert "Traceback" not in api.said
+
+
+def test_every_file_that_a_demo_leaves_is_known(demo):
+    installation, _ = demo
 
     left = [path.relative_to(installation.home).as_posix() for path in installation.home.rglob("*")]
     assert unknown(path for path in left if (installation.home / path).is_file()) == []

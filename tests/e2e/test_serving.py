@@ -1,4 +1,4 @@
-"""What `footfall demo` serves: a browser's visit ends as a row of a delivered file, and the UI shows it."""
+"""What `footfall demo` serves: a browser's visit ends as a row of a delivered file; UI and API show it."""
 
 import csv
 import json
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from support.browser import chromium
+from support.collectors import request
 from support.dagster_ui import (
     approves_a_domain,
     delivers_all_periods_again,
@@ -18,7 +19,7 @@ from support.dagster_ui import (
     sees_what_an_asset_is,
     sees_which_hours_a_run_by_hand_took,
 )
-from support.waiting import wait_until
+from support.waiting import PATIENCE, wait_until
 
 from footfall.clients import load_registry
 from footfall.hours import HOUR, floor
@@ -38,13 +39,14 @@ exports: [{{name: events, dataset: events, cadence: hourly}}]
 
 
 @pytest.mark.browser
-def test_a_visit_is_in_a_delivered_file_after_the_hour_is_run_and_the_ui_shows_and_repeats_it(
+def test_a_visit_is_in_a_delivered_file_after_the_hour_is_run_and_ui_and_api_show_and_repeat_it(
     installation, processes_of
 ):
     hour = floor(datetime.now(UTC))
     demo = installation.start("demo", "--hours", "1", "--end", _text(hour))
     demo.wait_until_it_says("Ctrl-C ends all of it")
     site = demo.wait_until_it_says(r"demo site\s+(\S+)")
+    api = demo.wait_until_it_says(r"API\s+(http\S+)/docs")
     interface = demo.wait_until_it_says(r"Dagster UI\s+(http\S+)")
     collector = demo.wait_until_it_says(r"collector\s+(http://[^/]+)")
 
@@ -71,6 +73,8 @@ def test_a_visit_is_in_a_delivered_file_after_the_hour_is_run_and_the_ui_shows_a
     # The test's browser says of itself that it is headless, and is counted apart from people.
     assert rows[0]["visitor_id"]
 
+    answers_the_question_that_is_printed(demo.said, api)
+    delivers_a_period_again(installation, api, hour - HOUR)
     _seen_long_enough_to_ask(installation.home, "new-shop.example", hour)
     with chromium() as browser:
         page = browser.new_page(viewport={"width": 1440, "height": 900})
@@ -90,6 +94,45 @@ def test_a_visit_is_in_a_delivered_file_after_the_hour_is_run_and_the_ui_shows_a
     assert processes_of(installation.home) == []
 
 
+def answers_the_question_that_is_printed(said: str, api: str) -> None:
+    """With the key that stands beside it; the documentation is open to anybody."""
+    assert "GET /v1/sites?client=demo →" in said
+    key = re.search(r"ffk_\S+", said)[0]
+    assert _asked(api, key, "GET", "/v1/sites?client=demo")[0] == 200
+    with urllib.request.urlopen(f"{api}/docs", timeout=PATIENCE) as page:
+        assert b"/v1/query" in page.read()
+
+
+def delivers_a_period_again(installation, api: str, hour: datetime) -> None:
+    """By an operator's key, and is followed to its end."""
+    made = installation.run("keys", "new", "--operator", "--permission", "admin", "--label", "ops").stdout
+    key = next(word for word in made.split() if word.startswith("ffk_"))
+    span = {"from": f"{hour:%Y-%m-%dT%H:%M:%SZ}", "to": f"{hour + HOUR:%Y-%m-%dT%H:%M:%SZ}"}
+
+    def taken() -> str:
+        status, text = _asked(api, key, "POST", "/v1/exports/events/run?client=demo", span)
+        assert status in (202, 401), text  # a new key is known within a second or two
+        return text if status == 202 else ""
+
+    follow = json.loads(wait_until(taken, every=0.2))["follow"]
+
+    def ended() -> str:
+        status, text = _asked(api, key, "GET", f"{follow}?client=demo")
+        assert status == 200, text
+        state: str = json.loads(text)["state"]
+        return "" if state == "running" else state
+
+    # A key may ask 60 times a minute.
+    assert wait_until(ended, seconds=600, every=2) == "done"
+
+
+def _asked(api: str, key: str, method: str, path: str, body: object = None) -> tuple[int, str]:
+    sent = {"x-api-key": key, "content-type": "application/json"}
+    data = json.dumps(body).encode() if body is not None else None
+    reply = request(int(api.rpartition(":")[2]), method, path, data, sent)
+    return reply.status, reply.body.decode()
+
+
 def _text(hour: datetime) -> str:
     return hour.strftime("%Y-%m-%dT%H")
 
@@ -105,7 +148,7 @@ def _seen_long_enough_to_ask(home: Path, host: str, hour: datetime) -> None:
 
 def _wait_until_shipped(metrics_port: str) -> None:
     def holds_nothing() -> bool:
-        with urllib.request.urlopen(f"http://127.0.0.1:{metrics_port}/metrics") as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{metrics_port}/metrics", timeout=PATIENCE) as answer:
             segments = re.findall(rb"spool_(?:open|sealed)_segments (\d+)", answer.read())
         assert len(segments) == 2
         return set(segments) == {b"0"}
@@ -141,7 +184,7 @@ def test_up_serves_the_existing_state_and_new_clients_until_control_c(installati
     collector = up.wait_until_it_says(r"collector\s+(http\S+)")
     interface = up.wait_until_it_says(r"Dagster UI\s+(http\S+)")
     for url in (f"{collector}/health", f"{interface}/server_info"):
-        with urllib.request.urlopen(url) as answer:
+        with urllib.request.urlopen(url, timeout=PATIENCE) as answer:
             assert answer.status == 200
     reloaded = installation.run("reload")
     assert reloaded.returncode == 0, "the code location loads as a whole: " + reloaded.stderr

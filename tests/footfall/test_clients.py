@@ -5,10 +5,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from footfall.catalogue.formats import FORMATS
 from footfall.clients import Destination, Site, load_registry
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = "AKIAIOSFODNN7EXAMPLE"
+QUOTED = [f"'{each}'" for each in FORMATS]
 
 
 def client(name="shop", /, **changes):
@@ -101,7 +103,7 @@ REPORT = {"name": "e", "dataset": "report", "cadence": "daily", "format": "html"
         (
             {"exports": [{"name": "e", "dataset": "events", "cadence": "hourly", "format": "xlsx"}]},
             "exports.1.format",
-            "expected 'csv', 'jsonl', 'parquet' or 'html'",
+            f"expected {', '.join(QUOTED[:-1])} or {QUOTED[-1]}",
         ),
         (
             {"exports": [{"name": "e", "dataset": "events", "cadence": "hourli"}]},

@@ -92,10 +92,6 @@ def test_an_event_without_an_id_gets_one():
         (wire(type="a\nb"), Refusal.INVALID_EVENT, "type: expected"),
         (wire(type="a\x01"), Refusal.INVALID_EVENT, "type: expected"),
         (wire(type="t" * 65), Refusal.INVALID_EVENT, "type: expected"),
-        (wire(id="short"), Refusal.INVALID_EVENT, "id: expected 8 to 64 of A-Z a-z 0-9 _ -"),
-        (wire(id="a" * 65), Refusal.INVALID_EVENT, "id: expected"),
-        (wire(id="with space"), Refusal.INVALID_EVENT, "id: expected"),
-        (wire(id="line-end\n"), Refusal.INVALID_EVENT, "id: expected"),
         (wire(url=""), Refusal.INVALID_EVENT, "url: expected an absolute http or https address"),
         (wire(url="/about"), Refusal.INVALID_EVENT, "url: expected"),
         (wire(url="//shop.example/"), Refusal.INVALID_EVENT, "url: expected"),
@@ -109,8 +105,6 @@ def test_an_event_without_an_id_gets_one():
         (with_raw(b"-Infinity"), Refusal.INVALID_EVENT, "JSON is malformed"),
         (with_raw(b'"a\x00b"'), Refusal.INVALID_EVENT, "JSON is malformed"),
         (with_raw(b'"a\nb"'), Refusal.INVALID_EVENT, "JSON is malformed"),
-        (with_raw(b'"\xff"'), Refusal.INVALID_EVENT, "not UTF-8"),
-        (with_raw(b'"\xed\xa0\x80"'), Refusal.INVALID_EVENT, "not UTF-8"),
         (wire(more="x" * MAX_EVENT_BYTES), Refusal.EVENT_TOO_LARGE, "more than 32768 bytes"),
         (nested(MAX_DEPTH + 1), Refusal.TOO_DEEP, "nested more than 32 levels"),
         (nested(MAX_DEPTH + 1, b"[", b"]"), Refusal.TOO_DEEP, "nested more than 32 levels"),
@@ -164,6 +158,9 @@ def test_what_is_odd_or_just_within_the_limits_is_an_event(raw):
         ("referrer", ["a"], {"referrer_as_sent": ["a"]}),
         ("props", [1], {"props_as_sent": [1]}),
         ("id", 5, {"id_as_sent": 5}),
+        ("id", "short", {"id_as_sent": "short"}),
+        ("id", "", {"id_as_sent": ""}),
+        ("id", "jane@mail.example", {"id_as_sent": "redacted-email"}),
         ("occurred_at", "yesterday", {"occurred_at": None, "occurred_at_as_sent": "yesterday"}),
         ("occurred_at", True, {"occurred_at": None, "occurred_at_as_sent": True}),
         ("occurred_at", 1795950003764.25, {"occurred_at": 1795950003764}),
@@ -193,7 +190,6 @@ def test_a_refusal_repeats_nothing_of_what_was_sent():
     broken = [
         wire(url=SECRET),
         wire(type=SECRET * 9),
-        wire(id=f"{SECRET} "),
         wire(props={SECRET: SECRET})[:-9],
     ]
 

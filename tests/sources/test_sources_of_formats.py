@@ -26,6 +26,7 @@ NAMES = EventNames("k" * 32)
 #: How the makers of logs name the object of 10:00.
 OBJECTS = {
     "alb": "AWSLogs/1/eu/2026/11/20/1_elasticloadbalancing_eu_app.s.5_20261120T1005Z_1_x.log.gz",
+    "elb": "AWSLogs/1/eu/2026/11/20/1_elasticloadbalancing_eu_shop_20261120T1005Z_192.0.2.1_x.log",
     "s3": "logs/2026-11-20-10-21-32-E568B2907131C0C0",
     "logpush": "20261120/20261120T100000Z_20261120T100500Z_1e4a4f1d.log.gz",
     "cloudfront": "E2ABCDEF.2026-11-20-10.aa11.gz",

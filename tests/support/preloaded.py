@@ -175,6 +175,15 @@ def _fetch_ended(options: int) -> None:
         pass
 
 
+def _make_lists_of_programs() -> None:
+    """What ingest makes of its lists when it meets the first user agent."""
+    from orchestration.ingest.enrichment.bots import bot_of
+    from orchestration.ingest.enrichment.user_agents import agent_of
+
+    for make in (bot_of, agent_of):
+        make("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0")
+
+
 def _write_history_without_waiting_for_the_disk() -> None:
     """Dagster commits a thousand times in a small run. What was written outlives the process anyhow; only
     a power cut would show the difference, and of Dagster's history no test claims that.
@@ -219,6 +228,7 @@ def _main() -> None:
         for module in pkgutil.walk_packages(importlib.import_module(name).__path__, f"{name}."):
             if not module.name.endswith("__main__"):
                 importlib.import_module(module.name)
+    _make_lists_of_programs()
     _write_history_without_waiting_for_the_disk()
     # Nothing of it is looked at again, or each copy would have pages of its own.
     gc.collect()

@@ -9,12 +9,12 @@ import duckdb
 from support.collectors import CollectorProcess
 from support.command_line import command_line
 from support.preloaded import run_command
-from support.told import consent, days, money, visits
+from support.told import consent, days, money, programs, visits, who
 from support.told.story import Rows, Story
 
 from footfall.store import LocalStore
 
-STORIES = (visits.STORY, money.STORY, consent.STORY, days.STORY)
+STORIES = tuple(each.STORY for each in (visits, money, consent, days, programs, who))
 
 
 def tell_all(folder: Path) -> None:

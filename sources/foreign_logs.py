@@ -1,0 +1,46 @@
+"""Logs that are known and hold no requests, or none that is read: so that a refusal can name them."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+#: How a line begins → what the log is.
+_LINES: tuple[tuple[str, re.Pattern[bytes]], ...] = (
+    ("the log of a network load balancer (NLB), of connections and not of requests",
+     re.compile(rb"(?:tls|tcp|udp) \d\.\d \d{4}-\d\d-\d\dT\S+ net/")),
+    ("the connection log of an application load balancer, of connections and not of requests",
+     re.compile(rb"\d{4}-\d\d-\d\dT\S+Z \S+ \d+ \d+ (?:TLSv[\d.]+|-) ")),
+    ("CloudFront's real-time log, whose columns each installation chooses (its standard log is read)",
+     re.compile(rb"\d{9,10}\.\d+\t[0-9A-Fa-f.:]+\t")),
+    ("IIS's own log file format (its W3C format is read)",
+     re.compile(rb"[0-9A-Fa-f.:]+, [^,]*, \d{1,2}/\d{1,2}/\d{2,4}, \d{1,2}:\d\d:\d\d, W3SVC")),
+    ("HAProxy's TCP log, of connections and not of requests (`option httplog` is read)",
+     re.compile(rb"(?:.{0,99}?: )?\S+:\d+ \[[\w/]+:[\d:.]+\] \S+ \S+ [-\d]+/[-\d]+/\+?[-\d]+ \+?\d+ ")),
+    ("nginx's error log", re.compile(rb"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d \[\w+\] \d+#")),
+    ("Apache's error log", re.compile(rb"\[\w{3} \w{3} \d\d [\d:.]+ \d{4}\] \[[\w:]*\]")),
+    ("Squid's own log", re.compile(rb"\d{9,10}\.\d{3} +\d+ \S+ (?:TCP|UDP|NONE)_")),
+)  # fmt: skip
+#: Names that a JSON line has → what the log is.
+_NAMES: tuple[tuple[str, frozenset[str]], ...] = (
+    ("Cloudflare's firewall_events (its http_requests are read)", frozenset(("Action", "RayID", "Datetime"))),
+    ("Cloudflare's spectrum_events, of connections", frozenset(("Application", "ClientBytes", "Event"))),
+    ("Cloudflare's dns_logs", frozenset(("QueryName", "QueryType"))),
+    ("Cloudflare's audit_logs", frozenset(("ActionType", "ActorIP"))),
+    ("Cloudflare's nel_reports", frozenset(("Phase", "Type", "ClientIPCountry"))),
+    ("Cloudflare's workers_trace_events", frozenset(("Outcome", "ScriptName", "EventTimestampMs"))),
+    ("AWS WAF's log, of decisions and not of answers", frozenset(("webaclId", "httpRequest", "action"))),
+    ("CloudTrail's log", frozenset(("eventSource", "eventName", "awsRegion"))),
+)
+#: Less lines of the sample than this part are chance.
+_SHARE = 0.5
+
+
+def foreign(lines: Sequence[bytes], records: Sequence[Mapping[str, Any]]) -> str | None:
+    """What these first lines are of, in words; None where nobody knows. `records`: those that are JSON."""
+    for what, names in _NAMES:
+        if records and sum(names <= record.keys() for record in records) >= _SHARE * len(records):
+            return what
+    for what, begin in _LINES:
+        if lines and sum(begin.match(line) is not None for line in lines) >= _SHARE * len(lines):
+            return what
+    return None

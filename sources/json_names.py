@@ -1,0 +1,117 @@
+"""Names of a JSON log → fields of ours, however servers, proxies, clouds and shippers spell them.
+
+    request_user_agent   requestUserAgent   {"request": {"user-agent": …}}      all of them: requestuseragent
+
+A name counts with those of the objects that it is in, in small letters and without what is between words.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from footfall.errors import FootfallError
+
+#: Field → names, those that say most of it first. Envoy, Traefik, Fastly, Google's and Amazon's clouds, ECS,
+#: OpenTelemetry, Logstash, and the variables of nginx by their own names.
+_NAMES: Mapping[str, str] = {
+    "address": "remoteaddr remoteip clientip client clientaddr clienthost clientaddress remoteaddress "
+    "remotehost sourceip srcip sourceaddress ip ipaddress cip httprequestremoteip downstreamremoteaddress "
+    "httpclientip networkclientip peeraddress",
+    "forwarded": "httpxforwardedfor proxyaddxforwardedfor xforwardedfor httpxrealip httpcfconnectingip "
+    "httptrueclientip forwardedfor xrealip cfconnectingip trueclientip requestxforwardedfor",
+    "iso": "timeiso8601 starttime startutc timestamp time ts datetime eventtime requesttimestamp startlocal",
+    "clf": "timelocal",
+    "seconds": "msec",
+    "request": "request requestline",
+    "method": "requestmethod method verb httpmethod httprequestmethod httprequestrequestmethod csmethod",
+    "target": "requesturi httprequestrequesturi urloriginal originalurl requesttarget requestpath "
+    "httptarget httprequestpath",
+    "path": "uri documenturi path urlpath uripath",
+    "url": "url urlfull httprequestrequesturl requesturl httpurl fullurl",
+    "query": "args querystring urlquery query requestquery uriquery",
+    "scheme": "scheme urlscheme httpscheme requestscheme xforwardedproto httpxforwardedproto",
+    "host": "httphost host vhost servername authority urldomain requesthost httprequesthost hostname "
+    "virtualhost domain domainname",
+    "status": "status statuscode responsestatus responsecode responsestatuscode httpstatus httpstatuscode "
+    "httpresponsestatuscode httprequeststatus downstreamstatus originstatus response scstatus "
+    "httpresponsestatus",
+    "bytes": "bodybytessent bytessent bytes responsesize responsebytes responsebodysize "
+    "httprequestresponsesize httpresponsebodybytes downstreamcontentsize bytesout size",
+    "referrer": "httpreferer httpreferrer referer referrer requestreferer requestreferrer "
+    "httprequestreferrer httprequestreferer requestheadersreferer refererurl csreferer",
+    "agent": "httpuseragent useragent agent requestuseragent useragentoriginal httprequestuseragent "
+    "requestheadersuseragent ua csuseragent",
+    "taken_seconds": "requesttime",
+    "taken_millis": "requesttimems durationms responsetimems latencyms",
+    "request_id": "requestid xrequestid reqid insertid httprequestid",
+    "country": "httpcfipcountry httpcloudfrontviewercountry geoipcountrycode geoipcitycountrycode "
+    "geoip2datacountrycode geoip2datacountryisocode geocountrycode countrycode clientcountry "
+    "sourcegeocountryisocode clientgeocountryisocode geoipcountryisocode geoipcountrycode2",
+    "region": "geoipregion",
+    "city": "geoipcity",
+}  # fmt: skip
+_BY_NAME: Mapping[str, tuple[str, int]] = {
+    name: (field, rank) for field, names in _NAMES.items() for rank, name in enumerate(names.split())
+}
+_TIMES = ("iso", "clf", "seconds")
+#: What a request cannot be without, and how a person would say it.
+_NEEDED: Mapping[str, tuple[str, ...]] = {
+    "a time": _TIMES,
+    "an address": ("address", "forwarded"),
+    "what was asked for": ("request", "target", "path", "url"),
+    "a status": ("status",),
+}
+_VARIABLES: Mapping[str, str] = {
+    "a time": "$time_iso8601", "an address": "$remote_addr", "what was asked for": "$request_uri",
+    "a status": "$status",
+}  # fmt: skip
+#: Objects in objects that are looked into, and names of one line.
+_DEPTH, _MOST = 4, 500
+
+
+def fields_of(lines: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """JSON path → field, of the names that stand in these lines; the best of a field first."""
+    paths: dict[str, None] = {}
+    for line in lines:
+        paths.update(dict.fromkeys(path for path, _ in _members(line, "$", _DEPTH)))
+    found = []
+    for path in paths:
+        meaning = _BY_NAME.get(_plain(path))
+        if meaning is not None:
+            found.append((meaning[1], path, meaning[0]))
+    return {path: field for _, path, field in sorted(found, key=lambda each: each[0])}
+
+
+def lacking(fields: Mapping[str, str]) -> list[str]:
+    """What of a request nothing names, in words."""
+    found = set(fields.values())
+    return [what for what, any_of in _NEEDED.items() if not found & set(any_of)]
+
+
+def unnamed(path: object, lines: Iterable[Mapping[str, Any]], fields: Mapping[str, str]) -> FootfallError:
+    """What to tell of a file in which something has no name that is known."""
+    names = dict.fromkeys(place for line in lines for place, _ in _members(line, "$", _DEPTH))
+    said = ", ".join(place.removeprefix("$.").replace('"', "") for place in list(names)[:30])
+    without = lacking(fields)
+    example = ", ".join(f'"NAME": "{_VARIABLES[what]}"' for what in without)
+    return FootfallError(
+        f"{path} is JSON, and no name in it is {' or '.join(without)}: its names are {said}; say which is "
+        f"which, with all that you want of it: --log-format '{{{example}, …}}'; nothing was imported"
+    )
+
+
+def _members(place: Mapping[str, Any], path: str, depth: int) -> Iterator[tuple[str, Any]]:
+    for number, (name, value) in enumerate(place.items()):
+        if number == _MOST or '"' in name or "\\" in name:
+            continue
+        here = f'{path}."{name}"'
+        if isinstance(value, list) and value and isinstance(value[0], str):
+            here, value = f"{here}[0]", value[0]
+        if isinstance(value, dict) and depth:
+            yield from _members(value, here, depth - 1)
+        elif not isinstance(value, dict | list):
+            yield here, value
+
+
+def _plain(path: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", re.sub(r"\[0\]$", "", path).lower())
