@@ -192,10 +192,8 @@ def of_json(form: LogFormat, fields: Mapping[str, str] | None = None) -> Layout:
     found: dict[str, list[Sql]] = defaultdict(list)
     for n, field in enumerate(fields.values(), 1):
         # Logstash's pattern leaves quotes around some.
-        trimmed = sql(
-            "trim(cut[{n}], ' \"')" if field in ("agent", "referrer") else "trim(cut[{n}])", n=number(n)
-        )
-        value = sql("nullif(nullif({trimmed}, '-'), '')", trimmed=trimmed)
+        around = text(' "' if field in ("agent", "referrer") else " ")
+        value = sql("nullif(nullif(trim(cut[{n}], {around}), '-'), '')", n=number(n), around=around)
         if field in ("host", "request"):  # shippers have an object below such a name
             value = sql("CASE WHEN NOT starts_with({value}, '{{') THEN {value} END", value=value)
         if field == "request":  # `/bread`, where the method has a name of its own
