@@ -1,6 +1,8 @@
 """The process: uvicorn on one port, ended by a signal."""
 
+import gc
 import logging
+from importlib import import_module
 
 import uvicorn
 
@@ -23,12 +25,24 @@ def _take_over_logs() -> None:
             each.propagate = True
 
 
+def _ready() -> None:
+    """Load what pages need before anybody looks, and have it counted as there for good.
+
+    Streamlit collects garbage after each run of the script, over all that a process has.
+    """
+    import_module("dashboard.pages")
+    import_module("pyarrow")
+    gc.collect()
+    gc.freeze()
+
+
 def serve(settings: Settings, installation: Installation) -> None:
     """Show pages until a signal comes. Raises FootfallError where it cannot begin."""
     logs.configure(settings.log_format, "dashboard", level=settings.log_level, text=_TEXT)
     service = Service(settings, lake_of(settings), installation)
     app = build_app(service)
     _take_over_logs()
+    _ready()
     config = uvicorn.Config(
         app,
         host=settings.dashboard_host,
