@@ -34,6 +34,7 @@ from orchestration.defs.alerting.sensors import (
     COLLECTORS,
     DAGSTER,
     DISKS,
+    ERASURES,
     FILES,
     LEDGER,
     PROCESSES,
@@ -456,7 +457,7 @@ def test_a_part_that_cannot_be_looked_at_is_told_and_hides_no_other(desk):
 
 
 def test_every_kind_is_looked_for_somewhere():
-    looked_for = DAGSTER | REGISTRY | LEDGER | COLLECTORS | FILES | DISKS | CHANNELS | PROCESSES
+    looked_for = DAGSTER | REGISTRY | LEDGER | COLLECTORS | FILES | DISKS | ERASURES | CHANNELS | PROCESSES
     # The watchdog outside looks for the first, a look that fails is the second, and a person sends the third.
     assert looked_for | {"daemon_silent", "watch_failing", "test"} == set(KINDS)
 
