@@ -3,7 +3,7 @@
 from datetime import date
 
 import pytest
-from support.api_builders import a_delivery, an_alert
+from support.api_builders import a_delivery
 from support.dashboard_builders import drawn, texts, values_of
 
 from dashboard.doors import Door
@@ -302,24 +302,6 @@ def test_what_strangers_wrote_is_text_in_the_help_of_a_row_too():
     row = drawn(_a_list_with_a_long_name).button[0]
 
     assert row.help.startswith("\\[win\\]\\(https\\://evil")
-
-
-def test_alerts_of_the_installation_are_the_operators(dashboard):
-    installation = dashboard.api.installation
-    installation.of_alerts.append(an_alert("disk_full::lake", "", title="no room"))
-    put_person(dashboard.api.settings.home, "carl@one.example", Grant("client", "one"))
-
-    operators = dashboard.look("alerts")
-    dashboard.door = Door("person", "carl@one.example")
-    clients = dashboard.look("alerts")
-    last = [each for each in operators.button if "ack_" in str(each.key)][-1]
-    dashboard.door = Door("open")
-    last.click().run()
-    installation.of_alerts.pop()
-
-    assert "no room" in texts(operators) and "no room" not in texts(clients)
-    assert "two:events" not in texts(operators)
-    assert installation.done.pop()[:3] == ("ack", None, "disk_full::lake")
 
 
 def test_all_clients_are_shown_as_their_deliveries_are_now(dashboard):

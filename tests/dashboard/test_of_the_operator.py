@@ -1,5 +1,6 @@
-"""Erasures on the page of deliveries: for the operator alone, with what is left and until when."""
+"""What pages show the operator alone: erasures with what is left of them, alerts of the installation."""
 
+from support.api_builders import an_alert
 from support.api_erasures import an_erasure
 from support.dashboard_builders import texts
 
@@ -25,3 +26,21 @@ def test_erasures_are_the_operators_and_say_until_when_they_are_due_and_what_is_
     assert "delivered: a bucket refuses" in operators
     assert f"{done['id']}: finished 2 Nov 2026" in operators
     assert "Erasures" not in clients
+
+
+def test_alerts_of_the_installation_are_the_operators(dashboard):
+    installation = dashboard.api.installation
+    installation.of_alerts.append(an_alert("disk_full::lake", "", title="no room"))
+    put_person(dashboard.api.settings.home, "carl@one.example", Grant("client", "one"))
+
+    operators = dashboard.look("alerts")
+    dashboard.door = Door("person", "carl@one.example")
+    clients = dashboard.look("alerts")
+    last = [each for each in operators.button if "ack_" in str(each.key)][-1]
+    dashboard.door = Door("open")
+    last.click().run()
+    installation.of_alerts.pop()
+
+    assert "no room" in texts(operators) and "no room" not in texts(clients)
+    assert "two:events" not in texts(operators)
+    assert installation.done.pop()[:3] == ("ack", None, "disk_full::lake")
