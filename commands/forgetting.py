@@ -68,7 +68,7 @@ def forget_backups(settings: Settings, registry: Registry, stones: Tombstones) -
             put_hashes(settings, url)
         except FootfallError as error:
             left.append(f"the backup {url}: {error}")
-    return left or bring_backups(settings, lake, registry, trusted, stones)
+    return [*left, *bring_backups(settings, lake, registry, trusted, stones)]
 
 
 def hashes_of(url: str, s3_endpoint: str | None, home: Path, lake: ObjectStore) -> Tombstones:

@@ -60,9 +60,9 @@ def known_identity(settings: Settings, client_id: str) -> str:
         for each in history.identities
         if each.ended_at is not None
     }
-    is_of_a_file = any(each.client_id == client_id for each in require_clients(settings).clients)
-    if client_id in ended and not is_of_a_file:
-        return client_id
+    identity = named(registry := require_clients(settings), client_id)
+    if identity in ended and registry.client(identity) is None:
+        return identity
     return known_client(settings, client_id).client_id
 
 

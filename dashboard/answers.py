@@ -13,10 +13,13 @@ AT_ONCE = 4
 Make = Callable[[], bytes]
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Kept:
+    """`size`: bytes that are counted."""
+
     stamp: object
     answer: "Future[bytes]"
+    size: int = 0
 
 
 class Answers:
@@ -40,6 +43,7 @@ class Answers:
                 answer, is_ours = found.answer, False
             else:
                 answer, is_ours = Future[bytes](), True
+                answer.set_running_or_notify_cancel()  # so that nobody calls it off as one that waits
                 self._put(name, _Kept(stamp, answer))
         if is_ours:
             try:
@@ -76,11 +80,12 @@ class Answers:
             if answer.cancelled() or answer.exception() is not None:
                 del self._kept[name]
                 return
-            self._bytes += len(answer.result())
+            found.size = len(answer.result())
+            self._bytes += found.size
             while self._bytes > self._most and len(self._kept) > 1:
                 self._forget(next(iter(self._kept)))
 
     def _forget(self, name: Hashable) -> None:
         found = self._kept.pop(name, None)
-        if found is not None and found.answer.done() and not found.answer.cancelled():
-            self._bytes -= len(found.answer.result())
+        if found is not None:
+            self._bytes -= found.size

@@ -170,7 +170,6 @@ def _clean_database(path: Path, needles: Needles) -> int:
             "WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%' AND m.sql NOT LIKE 'CREATE VIRTUAL%'"
         ).fetchall()
         cells = sum(_clean_column(connection, table, column) for table, column in columns)
-        connection.commit()
         if cells or any(needles.are_in_file(each) for each in beside):
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             connection.execute("VACUUM")
@@ -179,11 +178,14 @@ def _clean_database(path: Path, needles: Needles) -> int:
 
 
 def _clean_column(connection: sqlite3.Connection, table: str, column: str) -> int:
+    """Changed cells. Others write meanwhile, but while a column with a find is written."""
     place, of = (f'"{each.replace(chr(34), chr(34) * 2)}"' for each in (column, table))
-    return connection.execute(
-        f"UPDATE OR REPLACE {of} SET {place} = cleaned({place}) "
-        f"WHERE typeof({place}) = 'text' AND length({place}) >= {SHORTEST} AND cleaned({place}) <> {place}"
-    ).rowcount
+    where = f"typeof({place}) = 'text' AND length({place}) >= {SHORTEST} AND cleaned({place}) <> {place}"
+    if connection.execute(f"SELECT 1 FROM {of} WHERE {where} LIMIT 1").fetchone() is None:
+        return 0
+    changed = connection.execute(f"UPDATE OR REPLACE {of} SET {place} = cleaned({place}) WHERE {where}")
+    connection.commit()
+    return changed.rowcount
 
 
 def recent(now: datetime, hours: int) -> list[datetime]:

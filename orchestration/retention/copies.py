@@ -94,7 +94,7 @@ def bring(
     stored, new = _copy_kept(lake, copies, trusted)
     states = read_states(copies, trusted)
     by_hour = _strange(lake, copies, states)
-    carried = [key for client_id in states for key in _carried_no_more(lake, copies, client_id)]
+    carried = [key for state in states.values() for key in _carried_no_more(copies, state)]
     if not by_hour and not carried:
         return Brought(stored, new)
     before = sum(1 for _ in copies.list(""))
@@ -213,12 +213,20 @@ def _before(states: Mapping[str, State], hour: datetime, name: str) -> set[str]:
 
 
 def _lost(lake: ObjectStore, copies: ObjectStore, prefix: str, hour: datetime) -> list[str]:
-    """Keys of an hour that the lake has not, and of which something is only in the copy; all others go."""
+    """Keys of an hour that the lake has not, and of which something is only in the copy; all others go, once
+    what the lake has in their place is in the copy too.
+    """
     within = f"{prefix}{keys.hour_path(hour)}/"
     theirs = {key for key, _ in _listed(lake, within)}
-    strange = [key for key, _ in _listed(copies, within) if key not in theirs]
+    here = {key for key, _ in _listed(copies, within)}
+    strange = sorted(here - theirs)
     if not strange:
         return []
+    try:
+        for key in sorted(theirs - here):
+            copies.put(key, lake.get(key))
+    except NotFound:
+        return []  # the lake's hour was made anew meanwhile: the next time
     if prefix in (keys.EVENTS, _QUARANTINE):
         # One object holds all of the hour: the lake's, where it has one.
         lost = [] if theirs else strange
@@ -241,7 +249,11 @@ def _digests(store: ObjectStore, key: str) -> Iterable[bytes]:
         yield hashlib.blake2b(line, digest_size=12).digest()
 
 
-def _carried_no_more(lake: ObjectStore, copies: ObjectStore, client_id: str) -> list[str]:
-    """Objects of the copy with first visits that the lake carries on no more."""
-    carried = {info.key for info in lake.list(keys.carried_prefix(client_id))}
-    return [info.key for info in copies.list(keys.carried_prefix(client_id)) if info.key not in carried]
+def _carried_no_more(copies: ObjectStore, state: State) -> list[str]:
+    """Objects of the copy with first visits that the newest decision carries on no more.
+
+    The signed record says it, and never a look at the lake: what a lake has lost is in the copy alone.
+    """
+    found = [info.key for info in copies.list(keys.carried_prefix(state.client_id))]
+    named = state.carried[0] if state.carried else None
+    return [key for key in found if key != named] if named is None or named in found else []

@@ -1,6 +1,7 @@
 """Answers that sessions share: made once, for who may ask the same, of what is as it was."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -48,6 +49,25 @@ def test_what_failed_is_asked_anew(answers):
         with pytest.raises(ValueError, match="away"):
             answers.ask("q", "s", fail)
     assert answers.ask("q", "s", Made()) == b"figures"
+
+
+def test_two_who_ask_the_same_at_once_share_the_answer_of_the_first(answers):
+    begun, go_on = threading.Event(), threading.Event()
+    make, other = Made(), Made(b"other")
+
+    def slow():
+        begun.set()
+        go_on.wait(PATIENCE)
+        return make()
+
+    with ThreadPoolExecutor(2) as sessions:
+        first = sessions.submit(answers.ask, "q", "s", slow)
+        begun.wait(PATIENCE)
+        second = sessions.submit(answers.ask, "q", "s", other)
+        threading.Timer(0.05, go_on.set).start()
+
+        assert (first.result(), second.result()) == (b"figures", b"figures")
+    assert (make.times, other.times) == (1, 0)
 
 
 def test_an_answer_that_is_on_its_way_is_waited_for_and_not_made_twice(answers):

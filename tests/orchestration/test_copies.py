@@ -129,6 +129,34 @@ def test_what_the_lake_lost_without_a_rule_stays_in_the_copy_without_what_had_to
     assert set(backup.objects(EVENTS, "raw/")) >= {stored, *raw}
 
 
+def test_a_lake_that_lies_elsewhere_takes_nothing_from_the_copy(filled):
+    """A disk that was not mounted looks like an empty folder."""
+    keeping, backup = filled
+    backup.bring()
+    before = backup.objects("")
+    keeping.lake.root.rename(keeping.lake.root.with_name("unmounted"))
+    keeping.lake.root.mkdir()
+
+    brought = backup.bring()
+
+    assert backup.objects("") == before
+    assert any(key.startswith("raw/") for key in brought.only_here)
+
+
+def test_what_takes_the_place_of_something_is_in_the_copy_before_that_goes(filled):
+    """Raw objects are copied by `footfall backup --lake`, which may be a day away."""
+    keeping, backup = filled
+    backup.bring()
+    [old] = [key for key in backup.objects("raw/") if f"{HOURS[3]:%Y-%m-%d}" in key and "c2-1-1" in key]
+    new = old.replace("c2-1-1", "c3-1-1")
+    keeping.lake.put(new, keeping.lake.get(old))
+    keeping.lake.delete(old)
+
+    assert backup.bring().only_here == ()
+
+    assert backup.objects("raw/") == _of(keeping.lake, "raw/")
+
+
 def test_a_death_at_any_step_is_finished_by_the_next_look(filled, tmp_path):
     keeping, backup = filled
     shutil.copytree(backup.copies.root, tmp_path / "before")
