@@ -8,6 +8,7 @@ from footfall.clients import Client, Registry
 from footfall.delivered_places import BACKUP, delivered_places
 from footfall.destinations import open_destination
 from footfall.errors import FootfallError
+from footfall.owners import running
 from footfall.settings import Settings
 from footfall.signatures import own_keys
 from footfall.store import ObjectStore, open_store
@@ -39,7 +40,7 @@ def known_below(settings: Settings, registry: Registry, url: str) -> Callable[[s
     """What is known of the roots below an address: by the client files, and by the folders of the backup."""
     keys = keys_of(settings) or None
     roots = {}
-    for client in registry.clients:
+    for client in running(registry):  # of a file that is no owner's any more nothing is known
         urls = {name: each.resolved_url(settings.home) for name, each in client.destinations().items()}
         for name, at in {BACKUP: f"{settings.backup}/{client.client_id}", **urls}.items():
             roots[_plain(at)] = Known(client.client_id, origin(client.client_id, name), keys)
@@ -49,7 +50,7 @@ def known_below(settings: Settings, registry: Registry, url: str) -> Callable[[s
 def expected_below(settings: Settings, registry: Registry, url: str) -> list[str]:
     """The roots below an address in which something arrived, as seen from there: none may be gone whole."""
     top = f"{_plain(url)}/"
-    found = delivered_places(settings.ledger, registry.clients, str(settings.backup), settings.home)
+    found = delivered_places(settings.ledger, running(registry), str(settings.backup), settings.home)
     roots = (f"{_plain(root)}/" for root in found)
     return [root.removeprefix(top) for root in roots if root.startswith(top)]
 

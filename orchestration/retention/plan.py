@@ -69,7 +69,12 @@ def plan_ended(rule: Retention, state: State, now: datetime, facts: Facts, ended
     made = plan(rule, state, now, facts)
     if now < until:
         return made
-    horizons, blocked = dict(made.horizons), dict[str, str]()
+    # Nothing of it lies after that: its horizons come to rest there, and no decision follows any more.
+    horizons = {
+        name: max(before, min(at, until)) if (before := state.horizon(name)) else min(at, until)
+        for name, at in made.horizons.items()
+    }
+    blocked = dict[str, str]()
     for name in _OF_ENDED:
         if name == "events" and facts.unmodelled:
             blocked[name] = facts.unmodelled  # its figures are frozen first
@@ -78,7 +83,7 @@ def plan_ended(rule: Retention, state: State, now: datetime, facts: Facts, ended
         if facts.is_held:
             blocked[name] = "a hold"
             wanted = min(until, facts.held_from) if facts.held_from else None
-        moved = [each for each in (wanted, made.horizons.get(name)) if each is not None]
+        moved = [each for each in (wanted, horizons.get(name)) if each is not None]
         if moved:
             horizons[name] = max(moved)
     return Plan(horizons, blocked)

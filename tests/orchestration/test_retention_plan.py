@@ -1,10 +1,11 @@
 """From when on each class is kept: never early, never late, and what stands in the way."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from footfall.retention.records import State
 from footfall.retention.rules import CLASSES, LOOK_BACK_DAYS, Retention
-from orchestration.retention.plan import Facts, plan
+from orchestration.retention.plan import ENDED_DAYS, Facts, plan, plan_ended
 
 DAY = timedelta(days=1)
 START = datetime(2025, 1, 1, tzinfo=UTC)
@@ -79,3 +80,18 @@ def test_days_that_are_not_final_are_not_frozen():
     assert behind.horizons["events"] == START + 175 * DAY
     assert "ingested up to" in behind.blocked["events"]
     assert "events" not in red.horizons
+
+
+def test_the_horizons_of_a_client_that_ended_come_to_rest_when_all_of_it_is_gone():
+    ended, state, moved = START + 100 * DAY, State("acme"), []
+    for day in range(100, 1100, 10):
+        now = START + day * DAY
+        made = plan_ended(RULE, state, now, _facts(now), ended)
+        if made.moves(state):
+            moved.append(day)
+            state = replace(state, horizons=made.horizons)
+
+    until = ended + (ENDED_DAYS + 1) * DAY
+    assert {state.horizon(name) for name in ("raw", "quarantine", "events", "backup")} == {until}
+    assert max(state.horizons.values()) == until
+    assert max(moved) < 700, "its files in its own buckets go by the rule until then"
