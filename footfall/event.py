@@ -7,10 +7,12 @@ A stored line is an envelope of our own (client, receipt time, visitor) around t
 so that fields nobody knew of are kept as they came. Every limit and every reason of refusal is here.
 """
 
+import hashlib
 import math
 import os
 import re
 import time
+import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from enum import Enum
@@ -381,6 +383,8 @@ def check_event(raw: bytes) -> Event:
         if _has_odd_id(event):
             raw = _without_odd_id(raw)
             event.id = None
+        if event.id is None and b'"id_as_sent"' in raw:
+            event.id = _id_by_content(raw)
     if event.props is not None and len(event.props) > MAX_PROPERTIES:
         raise Refused(Refusal.TOO_MANY_PROPERTIES)
     if not _TYPE.fullmatch(event.type):
@@ -453,6 +457,16 @@ def _without_odd_id(raw: bytes) -> bytes:
     fields = _fields_decoder.decode(raw)
     fields.setdefault("id_as_sent", fields.pop("id"))
     return _encode(fields)
+
+
+def _id_by_content(raw: bytes) -> str | None:
+    """For an event with an id that is none of ours: the same for a retry, which says the same. None where it
+    says nothing, or hid a person's data, which several may share.
+    """
+    odd = bytes(_fields_decoder.decode(raw).get("id_as_sent", b"null"))
+    if odd in (b"null", b'""') or b"redacted-" in odd:
+        return None
+    return str(uuid.UUID(bytes=hashlib.sha256(raw).digest()[:16]))
 
 
 def _plain_event(raw: bytes) -> WireEvent | None:

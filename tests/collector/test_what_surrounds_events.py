@@ -108,6 +108,30 @@ def test_an_id_that_is_none_costs_itself_and_not_the_event(collector, event_id, 
     assert (len(line["event_id"]), line["event"]["id_as_sent"]) == (36, kept)
 
 
+@pytest.mark.parametrize("odd", ["ord:48291", 48291])
+def test_a_retry_of_an_event_with_an_odd_id_is_the_same_event_and_another_of_that_id_is_not(
+    collector, event_id, odd
+):
+    """A shop's own number, or one page's, may stand in several events."""
+    events = [wire_event("none", mark=event_id) | {"id": odd, "title": title} for title in ("a", "b", "a")]
+
+    for event in events:
+        post(collector, json.dumps({"site": SITE, "events": [event]}).encode())
+
+    lines = wait_until(
+        lambda: (
+            found
+            if len(found := [e for e in collector.stored() if (e.get("event") or {}).get("mark") == event_id])
+            == 3
+            else None
+        ),
+        "three events are not stored",
+    )
+    by_title = {title: {e["event_id"] for e in lines if e["event"]["title"] == title} for title in "ab"}
+    assert [len(ids) for ids in by_title.values()] == [1, 1]
+    assert by_title["a"] != by_title["b"]
+
+
 #: What each optional field of a body may be by mistake.
 OF_EVERY_TYPE = [
     None,
