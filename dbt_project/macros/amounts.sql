@@ -103,13 +103,10 @@ figured as (
 
     select
         *,
-        -- of a currency without cents thousands are divided, and nothing else
+        -- of a currency without cents thousands are divided, and nothing else; a bare dollar is no yen
         case
-            when coalesce(
-                currency_behind, currency_before,
-                -- a dollar is no yen, but Chile's
-                case when '$' not in (unit_before, unit_behind) or told_currency = 'CLP' then told_currency end
-            ) in ({{ quoted_list(without_cents()) }})
+            when coalesce(currency_behind, currency_before, told_currency) in ({{ quoted_list(without_cents()) }})
+                and ('$' not in (unit_before, unit_behind) or told_currency = 'CLP')
                 and whole_figure = regexp_extract(whole_figure, {{ may_be_thousands() }}, 0)
                 then translate(whole_figure, '.,', '')
             else {{ decimal_text('whole_figure') }}
