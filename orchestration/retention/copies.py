@@ -161,16 +161,16 @@ def _copy_kept(
     states = read_states(copies, trusted)
     stored = new = 0
     for prefix in (keys.EVENTS, _QUARANTINE):
-        there = {info.key: info.size for info in copies.list(prefix)}
+        sizes = {info.key: info.size for info in copies.list(prefix)}
         compared = _in_turn(copies) if prefix == _QUARANTINE else set()
         for info in list(lake.list(prefix)):
             key, hour = info.key, keys.hour_of(f"/{info.key}")
             if hour is None or not _is_only_copy(states, hour):
                 continue
-            stored += key in there
+            stored += key in sizes
             # Of events the key says what is in it.
-            is_known = prefix == keys.EVENTS or there.get(key) == info.size
-            if key in there and is_known and hour not in compared:
+            is_known = prefix == keys.EVENTS or sizes.get(key) == info.size
+            if key in sizes and is_known and hour not in compared:
                 continue
             try:
                 data = lake.get(key)
@@ -178,10 +178,10 @@ def _copy_kept(
                 continue  # its hour was made anew meanwhile: the next backup has it
             if not keys.is_whole(key, data):
                 damaged.add(lake.url(key))
-            elif key not in there or copies.get(key) != data:
+            elif key not in sizes or copies.get(key) != data:
                 copies.put(key, data)
-                stored += key not in there
-                new += key not in there
+                stored += key not in sizes
+                new += key not in sizes
     return stored, new
 
 
