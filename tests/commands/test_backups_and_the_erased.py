@@ -111,3 +111,23 @@ def test_a_damaged_object_is_named_by_a_restore_that_takes_persons_out_of_all_ot
     assert code == 1 and len(named) == 2
     assert copies.url(learnt) in named[0] and copies.url(events) in named[1]
     assert lake.get(events) == b"nothing" and lake.head(LAKE_VERSION) is not None
+
+
+def test_a_damaged_object_of_a_copy_is_named_by_the_erasure_and_by_a_backup_that_is_whole_all_the_same(
+    kept, capsys
+):
+    copies, lake = LocalStore(kept.backups / "lake"), LocalStore(kept.folder / "keeping" / "lake")
+    settings = kept.on("home", FOOTFALL_LAKE=lake.root.as_uri())
+    [events] = [info.key for info in copies.list("events/")]
+    copies.put(events, b"nothing")
+    lake.delete(events)
+
+    left = forget_backups(settings, registry_of(settings), in_force(settings.home, lake))
+
+    assert [line for line in left if f"DAMAGED {copies.url(events)} is not what was written" in line] == left
+    assert len(left) == 1
+    capsys.readouterr()
+    assert backup(settings, kept.url, lake=True) == 1
+    assert len(kept.names()) == 2
+    assert f"DAMAGED  {copies.url(events)}" in capsys.readouterr().out
+    assert copies.get(events) == b"nothing"
