@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, cast
+from urllib.parse import quote
 
 import zstandard
 
@@ -82,14 +83,15 @@ class Needles:
             return False
 
     def replaced(self, text: str, by: str) -> str:
-        """A text with something else in the place of each of them."""
+        """A text with something else in the place of each of them, percent-encoded ones too."""
         data = text.encode("utf-8", "surrogatepass")
         there = {each for each in (*_WORD.findall(data), *_ENCODED_WORD.findall(data)) if each in self._words}
         for word in sorted({*there, *self._short}, key=len, reverse=True):
             text = re.sub(_AS_WORD.format(re.escape(word.decode())), by, text, flags=re.ASCII)
         for each in self._others:
             if each not in self._short:
-                text = text.replace(each.decode(), by)
+                encoded = re.escape(quote(each, safe=""))
+                text = re.sub(f"{re.escape(each.decode())}|(?i:{encoded})", by, text)
         return text
 
     def _are_in(self, file: BinaryIO) -> bool:

@@ -291,3 +291,11 @@ def test_an_id_behind_an_encoded_sign_is_found_where_two_pieces_meet(before):
     for end in (b"", b"%26", b"." * piece):
         assert Needles(["anna-4711x"]).are_in(data + end)
     assert not Needles(["anna-4711x"]).are_in(data + b"y")
+
+
+def test_an_id_that_is_encoded_itself_is_replaced():
+    text = "anna+1@shop.example asked /?u=anna%2B1%40shop.example&v=anna%2b1%40shop.example"
+
+    said = Needles(["anna+1@shop.example"]).replaced(text, GONE)
+
+    assert said == f"{GONE} asked /?u={GONE}&v={GONE}"
