@@ -305,7 +305,7 @@ def test_a_missing_file_or_a_folder_is_said_in_one_line(lake: Lake) -> None:
 
 
 def test_an_unknown_format_is_refused_with_those_that_are_known(lake: Lake) -> None:
-    with pytest.raises(FootfallError, match="'iis': use vhost_combined or combined or"):
+    with pytest.raises(FootfallError, match="'iis': use vhost_combined or lighttpd or combined or"):
         lake.import_text(line(), log_format="iis")
 
 
