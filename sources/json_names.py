@@ -71,8 +71,8 @@ _VARIABLES: Mapping[str, str] = {
 _DEPTH, _MOST = 4, 500
 #: Letters of a name that no path of ours can hold.
 _NO_PART = frozenset('"\\*\0')
-#: What servers say of an answer; of one that never came they say zero.
-_STATUS = re.compile(r"0+|[1-5][0-9]{2}(?:[.]0+)?")
+#: What servers say of an answer; of one that never came zero, or one less.
+_STATUS = re.compile(r"0+|-1|[1-5][0-9]{2}(?:[.]0+)?")
 
 
 def fields_of(lines: Iterable[Mapping[str, Any]]) -> dict[str, str]:
