@@ -1,6 +1,5 @@
 """`footfall backup URL`: a snapshot of what the catalogue calls not to be lost, while everything runs."""
 
-import hashlib
 import secrets
 import shlex
 import sqlite3
@@ -20,15 +19,15 @@ from footfall.catalogue.state import HOME, LAKE, Keep, Kind, Place, is_passing
 from footfall.clients import registry_of
 from footfall.durable import BrokenState, found_versions, open_lake
 from footfall.errors import FootfallError
-from footfall.keys import digest_in
+from footfall.keys import is_whole
 from footfall.locations import folder, location
 from footfall.settings import Settings
 from footfall.signatures import load_signer, own_keys
-from footfall.snapshots import CLIENTS, ROUTES, Writer, remember, require_private, stores
+from footfall.snapshots import CLIENTS, ROUTES, Writer, moment_of, remember, require_private, stores
 from footfall.snapshots import HOME as OF_HOME
 from footfall.store import NotFound, ObjectStore, address_of
 from footfall.tombstones import in_force
-from orchestration.retention.copies import bring_backup
+from orchestration.retention.copies import MEND_IT, Brought, bring_backup
 
 #: Of the lake: what is written anew under its key, so that its size does not say whether it is the same.
 _REWRITTEN = ("sources",)
@@ -57,10 +56,8 @@ def backup(settings: Settings, url: str, *, lake: bool = False) -> int:
     require_private(snapshots)
     source = open_lake(settings.lake, settings.s3_endpoint)
     said: dict[str, Any] = {"has_raw": next(iter(source.list("raw/")), None) is not None, "objects": 0}
-    copied, damaged, only_here = 0, list[str](), tuple[str, ...]()
-    # Milliseconds keep the order of two in one second; the rest keeps them apart.
-    now = datetime.now(UTC)
-    name = f"{now:%Y%m%dT%H%M%S}{now.microsecond // 1000:03d}Z-{secrets.token_hex(2)}"
+    copied, damaged, brought = 0, list[str](), Brought()
+    name = f"{moment_of(datetime.now(UTC))}-{secrets.token_hex(2)}"
     writer = Writer(snapshots, name)
     with TemporaryDirectory(prefix="footfall-backup-") as scratch:
         for path, file in _files(settings, Path(scratch)):
@@ -76,7 +73,7 @@ def backup(settings: Settings, url: str, *, lake: bool = False) -> int:
         trusted, stones = own_keys(settings.home / "keys"), in_force(settings.home, source)
         brought = bring_backup(settings, url, source, known_owners(settings), trusted, stones)
         said["objects"] += brought.stored
-        copied, only_here = copied + brought.new, brought.only_here
+        copied += brought.new
     found = found_versions(settings.home)
     versions = {place.name: found.get(place.name, 0) for place in HOME if _has_version(place)}
     writer.finish(signer, versions, said)
@@ -94,12 +91,14 @@ def backup(settings: Settings, url: str, *, lake: bool = False) -> int:
     print(f"back by: footfall restore {shlex.quote(url)} --at {name}")
     for key in damaged:
         print(f"DAMAGED  {source.url(key)} is not what was written; an earlier copy of it was kept")
-    for key in only_here:
+    for each in brought.damaged:
+        print(f"DAMAGED  {each} {MEND_IT}")
+    for key in brought.only_here:
         print(
             f"LOST  {source.url(key)} is gone, and no rule removed it; {beside.url(key)} is kept: put it "
             "back, or remove the copy where a person has removed the object"
         )
-    return 1 if damaged or only_here else 0
+    return 1 if damaged or brought.damaged or brought.only_here else 0
 
 
 def _has_version(place: Place) -> bool:
@@ -154,12 +153,6 @@ def copy_database(name: str, path: Path, copy: Path) -> None:
         raise BrokenState(name, path, error) from None
     if found != "ok":
         raise BrokenState(name, path, found)
-
-
-def is_whole(key: str, data: bytes) -> bool:
-    """Whether an object of the lake is what its key says; True where that says nothing of it."""
-    digest = digest_in(key)
-    return digest is None or hashlib.sha256(data).hexdigest().startswith(digest)
 
 
 def _copy_lake(lake: ObjectStore, copies: ObjectStore) -> tuple[int, int, list[str]]:

@@ -6,11 +6,8 @@
 
 import hashlib
 import shutil
-import sqlite3
-from collections.abc import Callable, Collection, Iterable, Mapping
-from contextlib import closing
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from footfall import keys
 from footfall.clients import Registry
@@ -18,7 +15,7 @@ from footfall.durable import open_lake
 from footfall.errors import FootfallError
 from footfall.settings import Settings
 from footfall.signatures import own_keys
-from footfall.snapshots import remembered
+from footfall.snapshots import remembered, require_there
 from footfall.store import NotFound, ObjectStore, open_store
 from footfall.tombstones import (
     FILE,
@@ -34,17 +31,11 @@ from footfall.tombstones import (
 )
 from footfall.whole_files import written_beside
 from orchestration.privacy.erasure_local import GONE
+from orchestration.privacy.erasure_texts import TEXTS, clean_file
 from orchestration.retention.copies import bring_backups
 
 _FOLDER = "tombstones/"
 _KEY = f"{_FOLDER}tombstone-key"
-#: SQLite files with texts that people or failures wrote → the columns that hold them; none: all.
-_TEXTS: Mapping[str, tuple[str, ...]] = {
-    "alerts.sqlite": (),
-    "registry.sqlite": (),
-    "access.sqlite": (),
-    "ledger.sqlite": ("error",),
-}
 
 
 def put_hashes(settings: Settings, url: str) -> None:
@@ -61,14 +52,16 @@ def put_hashes(settings: Settings, url: str) -> None:
 
 def forget_backups(settings: Settings, registry: Registry, stones: Tombstones) -> list[str]:
     """Let every backup know, and take the persons out of its copy of the lake. Returns what is left to do."""
-    left = []
+    left, there = [], []
     lake, trusted = open_lake(settings.lake, settings.s3_endpoint), own_keys(settings.home / "keys")
     for url in remembered(settings.home):
         try:
+            require_there(settings.home, url, settings.s3_endpoint)
             put_hashes(settings, url)
+            there.append(url)
         except FootfallError as error:
             left.append(f"the backup {url}: {error}")
-    return [*left, *bring_backups(settings, lake, registry, trusted, stones)]
+    return [*left, *bring_backups(settings, lake, registry, trusted, stones, there)]
 
 
 def hashes_of(url: str, s3_endpoint: str | None, home: Path, lake: ObjectStore) -> Tombstones:
@@ -100,7 +93,7 @@ def hashes_of(url: str, s3_endpoint: str | None, home: Path, lake: ObjectStore) 
 
 
 def clean_texts(home: Path, stones: Tombstones) -> None:
-    """Take erased persons out of texts of a state folder that was put back: alerts, errors, answers.
+    """Take erased persons out of texts of a state folder that was put back: alerts, errors, notes.
 
     Each word of a text that is an id of theirs becomes `[erased]`.
     """
@@ -109,38 +102,15 @@ def clean_texts(home: Path, stones: Tombstones) -> None:
     if not named or key is None:
         return
 
-    def cleaned(text: Any) -> Any:
-        if not isinstance(text, str):
-            return text
+    def cleaned(text: str) -> str:
         words = set(WORD.findall(text))
         for word in sorted(words, key=len, reverse=True):
             if any((kind, key.digest(client, kind, word)) in named for client in clients for kind in KINDS):
                 text = text.replace(word, GONE)
         return text
 
-    for name, only in _TEXTS.items():
-        if (home / name).exists():
-            _clean(home / name, only, cleaned)
-
-
-def _clean(path: Path, only: Collection[str], cleaned: Callable[[Any], Any]) -> None:
-    with closing(sqlite3.connect(path)) as connection:
-        connection.create_function("cleaned", 1, cleaned, deterministic=True)
-        connection.execute("PRAGMA secure_delete = ON")
-        for table, column in connection.execute(
-            "SELECT m.name, c.name FROM sqlite_master AS m, pragma_table_info(m.name) AS c "
-            "WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%' AND m.sql NOT LIKE 'CREATE VIRTUAL%'"
-        ).fetchall():
-            if only and column not in only:
-                continue
-            place, of = (f'"{each.replace(chr(34), chr(34) * 2)}"' for each in (column, table))
-            connection.execute(
-                f"UPDATE OR REPLACE {of} SET {place} = cleaned({place}) "
-                f"WHERE typeof({place}) = 'text' AND cleaned({place}) <> {place}"
-            )
-        connection.commit()
-        connection.execute("VACUUM")
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    for name, columns in TEXTS.items():
+        clean_file(home / name, columns, cleaned)
 
 
 def drop_waiting(home: Path, clients: Iterable[str]) -> None:

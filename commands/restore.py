@@ -2,14 +2,13 @@
 
 import sqlite3
 import tempfile
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from shutil import rmtree
 
 import click
 
-from commands.backup import is_whole
 from commands.forgetting import clean_texts, drop_waiting, hashes_of
 from commands.state import with_settings
 from footfall import keys
@@ -17,7 +16,7 @@ from footfall.catalogue.state import HOME, Kind
 from footfall.durable import FILE_STEPS, STEPS, known_version, open_lake, require_known, require_known_state
 from footfall.errors import FootfallError
 from footfall.hours import floor, parse, run_command
-from footfall.keys import LAKE_VERSION
+from footfall.keys import LAKE_VERSION, is_whole
 from footfall.mounts import remote_here
 from footfall.private import keep_private
 from footfall.settings import Settings
@@ -25,7 +24,7 @@ from footfall.signatures import load_signer, own_keys, public_key
 from footfall.snapshots import CLIENTS, ROUTES, Snapshot, fetch, least_of, names, read, stores
 from footfall.snapshots import HOME as OF_HOME
 from footfall.sql import confined
-from footfall.store import ObjectStore, address_of
+from footfall.store import NotFound, ObjectStore, address_of
 from footfall.tombstones import Tombstones
 from orchestration.ingest.erased import rewrite
 from orchestration.ingest.late_fields import clean_enrichments
@@ -86,10 +85,12 @@ def restore(
         stones = hashes_of(url, settings.s3_endpoint, staging / OF_HOME, lake)
         drop_waiting(staging / OF_HOME, stones.clients)
         clean_texts(staging / OF_HOME, stones)
-        put_back, damaged = _put_back_lake(beside, lake, least, stones) if wants_lake else (0, [])
-        if put_back and stones:
-            without_erased(lake, stones)
-            _forget_carried(lake, staging / OF_HOME / "keys", stones)
+        put_back, damaged = _put_back_lake(beside, lake, least, stones) if wants_lake else (0, set())
+        if put_back:
+            if stones:
+                damaged |= {*without_erased(lake, stones)}
+                damaged |= _forget_carried(lake, staging / OF_HOME / "keys", stones)
+            _finish_lake(beside, lake)
         put_in_place(staging / OF_HOME, settings.home)
         for source, target in theirs:
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -104,7 +105,7 @@ def restore(
     print(f"restored {snapshot.name}: {len(snapshot.files)} files; the key {snapshot.key_id} signs as before")
     if put_back:
         print(f"lake: {put_back} objects put back into {settings.lake}")
-    for lost in damaged:
+    for lost in sorted(damaged):
         print(
             f"DAMAGED  {beside.url(lost)} is not what was written: put another copy of it to {lake.url(lost)}"
         )
@@ -158,7 +159,6 @@ def _wants_lake(settings: Settings, snapshot: Snapshot, lake: ObjectStore) -> bo
     Hours that are run over an empty lake would take back what was delivered.
     """
     if snapshot.lake.get("objects"):
-        # Put back last: a lake without it may be half of one.
         return lake.head(LAKE_VERSION) is None
     if snapshot.lake.get("has_raw") and next(iter(lake.list("raw/")), None) is None:
         raise FootfallError(
@@ -170,29 +170,40 @@ def _wants_lake(settings: Settings, snapshot: Snapshot, lake: ObjectStore) -> bo
 
 def _put_back_lake(
     copies: ObjectStore, lake: ObjectStore, least: int, stones: Tombstones
-) -> tuple[int, list[str]]:
-    """Returns (objects, keys of those that are damaged in the backup; ingest reports their hours).
+) -> tuple[int, set[str]]:
+    """All but the lake's version. Returns (objects, keys of those that are damaged in the backup).
 
+    Ingest reports the hours of damaged ones.
     Whoever was erased since does not come back.
     """
     found = [info.key for info in copies.list("")]
     if len(found) < least:
         raise FootfallError(f"{copies.url('')} holds {len(found)} objects of the lake, of {least} at least")
-    damaged = []
-    for key in sorted(found, key=lambda key: key == LAKE_VERSION):
+    damaged = set[str]()
+    for key in found:
+        if key == LAKE_VERSION:
+            continue
         data = copies.get(key)
         if not is_whole(key, data):
-            damaged.append(key)
+            damaged.add(key)
         lake.put(key, data)
         hour = keys.hour_of(key) if stones else None
         if hour is not None and key.startswith("raw/"):
             rewrite(lake, [key], hour, stones)
         elif hour is not None and key.startswith(keys.ENRICHMENTS):
-            clean_enrichments(lake, hour, stones)
+            damaged.update(clean_enrichments(lake, hour, stones))
     return len(found), damaged
 
 
-def _forget_carried(lake: ObjectStore, keys_folder: Path, stones: Tombstones) -> None:
+def _finish_lake(copies: ObjectStore, lake: ObjectStore) -> None:
+    """Put its version: a lake without it may be half of one, or not clean, and is put back once more."""
+    with suppress(NotFound):
+        lake.put(LAKE_VERSION, copies.get(LAKE_VERSION))
+
+
+def _forget_carried(lake: ObjectStore, keys_folder: Path, stones: Tombstones) -> set[str]:
+    """Returns keys of what is damaged, and stays as it is."""
+    damaged = set[str]()
     with confined("footfall-restore-") as (connection, folder):
         forget_carried(
             connection,
@@ -203,7 +214,9 @@ def _forget_carried(lake: ObjectStore, keys_folder: Path, stones: Tombstones) ->
             by="footfall restore",
             now=datetime.now(UTC),
             folder=folder,
+            damaged=damaged,
         )
+    return damaged
 
 
 def _require_sound(home: Path, key_id: str) -> None:

@@ -4,6 +4,7 @@ Keys use only `[A-Za-z0-9=_./-]`: colons and plus signs break Hadoop, Spark and 
 Hive-style `dt=` and `hour=` let Athena, Trino and Spark prune by partition.
 """
 
+import hashlib
 import re
 from datetime import UTC, date, datetime
 
@@ -162,6 +163,12 @@ def digest_in(key: str) -> str | None:
     """The beginning of an object's sha256, in hex, where its key in the lake says it; else None."""
     found = _ADDRESSED.fullmatch(key)
     return found[1] if found else None
+
+
+def is_whole(key: str, data: bytes) -> bool:
+    """Whether an object of the lake is what its key says; True where that says nothing of it."""
+    digest = digest_in(key)
+    return digest is None or hashlib.sha256(data).hexdigest().startswith(digest)
 
 
 IDENTITIES = "identities/"

@@ -3,7 +3,8 @@
     snapshots/NAME/0001-home.ledger.sqlite    a file; of more than 64 MiB in pieces, the next ending in .0002
     snapshots/NAME/manifest.json              written last: every file with its sha256, signed
     lake/raw/…                                objects of the lake, once for all snapshots
-    lake-objects.json                         how many of these there are at least, since some went by a rule
+    lake-objects.json                         how many of these there are at least, since some went by a rule;
+                                              later snapshots say it themselves
 
 A file's path begins with what it belongs to: `home/`, `clients/`, or `alert-routes` alone.
 """
@@ -13,11 +14,13 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from footfall.catalogue.state import Keep, place_of
 from footfall.errors import FootfallError
+from footfall.keys import LAKE_VERSION
 from footfall.signatures import Signer, public_key, signed_by
 from footfall.store import LocalStore, NotFound, ObjectStore, StoreError, open_store
 from footfall.whole_files import written_beside
@@ -81,22 +84,41 @@ def remembered(home: Path) -> list[str]:
         return []
 
 
+def require_there(home: Path, url: str, s3_endpoint: str | None) -> None:
+    """Raise FootfallError where a backup was written once and nothing is now: so is what is not mounted.
+
+    Raises StoreError.
+    """
+    snapshots, lake = stores(url, s3_endpoint)
+    if lake.head(LAKE_VERSION) is None and next(iter(snapshots.list("")), None) is None:
+        raise FootfallError(
+            "it has neither snapshots nor a copy of the lake: mount it where it was; "
+            f"where it was given up, take its line out of {home / BACKUPS}"
+        )
+
+
+def moment_of(now: datetime) -> str:
+    """A moment as names of snapshots begin. Milliseconds keep the order of two in one second."""
+    return f"{now:%Y%m%dT%H%M%S}{now.microsecond // 1000:03d}Z"
+
+
 def note_least(url: str, s3_endpoint: str | None, objects: int) -> None:
-    """Note that the lake's copy in a backup has so many objects at least. Raises StoreError."""
-    data = json.dumps({"at_least": objects}).encode() + b"\n"
+    """Note that the lake's copy in a backup has so many objects at least by now. Raises StoreError."""
+    data = json.dumps({"at_least": objects, "at": moment_of(datetime.now(UTC))}).encode() + b"\n"
     open_store(url, s3_endpoint=s3_endpoint).put(_LEAST, data)
 
 
 def least_of(url: str, s3_endpoint: str | None, snapshot: "Snapshot") -> int:
-    """How many objects of the lake a backup has at least, by a snapshot and by what went since.
+    """How many objects of the lake a backup has at least, by a snapshot and by what went after it.
 
     Raises StoreError.
     """
     said = int(snapshot.lake["objects"])
     try:
         noted = json.loads(open_store(url, s3_endpoint=s3_endpoint).get(_LEAST))
-        return min(said, int(noted["at_least"]))
-    except (NotFound, ValueError, KeyError, TypeError):
+        at = str(noted.get("at", ""))
+        return min(said, int(noted["at_least"])) if snapshot.name[: len(at)] <= at else said
+    except (NotFound, ValueError, KeyError, TypeError, AttributeError):
         return said
 
 

@@ -18,7 +18,6 @@ LITERAL_AT = {"run": 1, "sql": 0, "joined": 0}
 #: SQLite: statements that are not one literal. Each is made of literals of its own module, and of `?`.
 OF_SQLITE = {
     "commands/client_rows.py",
-    "commands/forgetting.py",
     "commands/state_metrics.py",
     "footfall/sqlite_files.py",
     "orchestration/alerting/book.py",
@@ -27,7 +26,7 @@ OF_SQLITE = {
     "orchestration/delivery/log_tables.py",
     "orchestration/discovery/domain_rows.py",
     "orchestration/ingest/listing.py",
-    "orchestration/privacy/erasure_local.py",
+    "orchestration/privacy/erasure_texts.py",
     "orchestration/upkeep/prune.py",
     "orchestration/webhooks/outbox.py",
 }

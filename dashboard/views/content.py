@@ -83,7 +83,7 @@ def _vitals(desk: Desk) -> None:
     points = [
         {
             "date": row.of[0],
-            "name": shown.short(f"{row.of[1]} · {shown.value_of('device', row.of[2])}", 40),
+            "name": f"{shown.short(row.of[1], 34)} · {shown.value_of('device', row.of[2])}",
             "value": row.figures[found],
             "shown": shown.figure(found, row.figures[found]),
         }

@@ -56,7 +56,7 @@ plainly as (
 
 ),
 
--- books of accounts have the minus behind, or brackets in its place
+-- books of accounts have the minus behind the cents (`199-` is a price, too), or brackets in its place
 spelled as (
 
     select
@@ -64,7 +64,7 @@ spelled as (
         case
             when plain_spelling = regexp_extract(plain_spelling, '^[(][^()+-]+[)]$', 0)
                 then concat('-', trim(substr(plain_spelling, 2, length(plain_spelling) - 2)))
-            when plain_spelling = regexp_extract(plain_spelling, '^[0-9][0-9., '']*[0-9]-$', 0)
+            when plain_spelling = regexp_extract(plain_spelling, '^[0-9]([0-9., '']*[0-9])?[.,][0-9]{2}-$', 0)
                 then concat('-', substr(plain_spelling, 1, length(plain_spelling) - 1))
             else plain_spelling
         end as spelling
@@ -103,9 +103,10 @@ figured as (
 
     select
         *,
-        -- of a currency without cents thousands are divided, and nothing else
+        -- of a currency without cents thousands are divided, and nothing else; a bare dollar is no yen
         case
             when coalesce(currency_behind, currency_before, told_currency) in ({{ quoted_list(without_cents()) }})
+                and ('$' not in (unit_before, unit_behind) or told_currency = 'CLP')
                 and whole_figure = regexp_extract(whole_figure, {{ may_be_thousands() }}, 0)
                 then translate(whole_figure, '.,', '')
             else {{ decimal_text('whole_figure') }}

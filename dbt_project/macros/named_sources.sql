@@ -16,6 +16,7 @@ known_sources as (
     select host as alias, source, category from referrer_hosts
     union
     select source as alias, source, category from referrer_hosts
+    where source not in ({{ quoted_list(names_of_much()) }})
 
 ),
 
@@ -124,6 +125,13 @@ channelled as (
     from mediated
 
 )
+{% endmacro %}
+
+{#- Sources whose name says much else too, a person or a town: they are known by their hosts alone. -#}
+{% macro names_of_much() %}
+    {{ return([
+        'alice', 'arena', 'consensus', 'exa', 'julius', 'liner', 'max', 'monica', 'nova', 'real', 'venice',
+    ]) }}
 {% endmacro %}
 
 {#- What named_sources reads of an event. -#}

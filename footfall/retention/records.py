@@ -123,14 +123,22 @@ def decide_again(
 
 def drop_unnamed(lake: ObjectStore, trusted: Mapping[str, bytes], state: State) -> None:
     """Remove frozen objects in whose place a newer decision has put others. Raises StoreError."""
+    for key in unnamed(lake, trusted, state)[0]:
+        lake.delete(key)
+
+
+def unnamed(
+    lake: ObjectStore, trusted: Mapping[str, bytes], state: State
+) -> tuple[list[str], frozenset[str]]:
+    """Frozen objects that the newest decision does not name, and those it names that are not there.
+
+    Raises FootfallError, StoreError.
+    """
     objects = [info.key for info in lake.list(frozen_prefix(state.client_id))]
-    if not objects:
-        return
     named = {each.key for each in state.frozen} | ({state.carried[0]} if state.carried else set())
-    index = _newest(lake, state.client_id, trusted)["frozen"]
-    for key in objects:
-        if key not in named and (index is None or key != index["key"]):
-            lake.delete(key)
+    if objects and (index := _newest(lake, state.client_id, trusted)["frozen"]) is not None:
+        named.add(index["key"])
+    return [key for key in objects if key not in named], frozenset(named.difference(objects))
 
 
 def rule_of(lake: ObjectStore, client_id: str, trusted: Mapping[str, bytes]) -> dict[str, str]:

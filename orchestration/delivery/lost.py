@@ -6,6 +6,7 @@ from footfall.errors import FootfallError
 from footfall.failures import Trouble, sorted_out
 from footfall.manifest import DeliveredFile
 from footfall.store import DifferentBytes, NotFound, ObjectStore, StoreError, holds, put_once
+from orchestration.delivery.desk import Desk
 from orchestration.delivery.ledger import Ledger, LedgerRow
 from orchestration.delivery.log_book import LogBook
 from orchestration.delivery.places import Place, Places
@@ -20,8 +21,9 @@ MOVE_IT = (
 class Lost:
     """Deliveries of the ledger, held against the buckets that they went to, a client after the other."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, desk: Desk) -> None:
         self._ledger = ledger
+        self._desk = desk
         #: Of the client of `_sizes_of`: bucket → key → size of what lies there, and what is to be gone: key
         #: and sha256. Years of one client's keys fit into memory, and those of all may not.
         self._sizes: dict[str, tuple[dict[str, int], set[tuple[str, str]]]] = {}
@@ -53,17 +55,25 @@ class Lost:
 
     def signed_away(self, row: LedgerRow, place: Place) -> list[DeliveredFile]:
         """The files of a delivery that a record lets go in one bucket."""
-        _, gone = self._lying(row.client_id, place)
+        gone = LogBook(self._ledger, row.client_id, place.name).gone()
         return [file for file in row.files if (file.key, file.sha256) in gone]
 
     def put_back(self, row: LedgerRow, places: Places) -> None:
-        """Put what is missing of a delivery into its buckets, the manifest last. Raises FootfallError."""
-        for place in self._of(row, places):
-            store, gone = place.store(), self.signed_away(row, place)
-            for file in row.files:
-                if file not in gone and store.head(file.key) is None:
+        """Put what is missing of a delivery into its buckets, the manifest last. Raises FootfallError.
+
+        An erasure may sign a file away meanwhile: it signs before it removes, so what is not signed away once
+        it is back, is removed by the erasure.
+        """
+        with self._desk.claim(row.client_id, row.export):
+            for place in self._of(row, places):
+                store = place.store()
+                for file in row.files:
+                    if store.head(file.key) is not None or file in self.signed_away(row, place):
+                        continue
                     put_file(store, file.key, from_a_bucket(self._ledger, places, row, file))
-            put_once(store, str(row.manifest_key), str(row.manifest).encode())
+                    if file in self.signed_away(row, place):
+                        store.delete(file.key)
+                put_once(store, str(row.manifest_key), str(row.manifest).encode())
 
     def _of(self, row: LedgerRow, places: Places) -> list[Place]:
         """Where it went, as far as the client's file still names it."""

@@ -82,7 +82,7 @@ class Redelivery:
         self._ledger = ledger
         self._desk = desk
         self._places: dict[str, Places] = {}
-        self._lost = Lost(ledger)
+        self._lost = Lost(ledger, desk)
 
     def due(self) -> Iterator[tuple[LedgerRow, Outcome]]:
         """Try again what is due by now, as the hourly run would."""

@@ -28,18 +28,22 @@ def clean_stored(
     *,
     gone: Collection[str] = (),
     silent: Collection[str] = (),
-) -> None:
+) -> list[str]:
     """Take the rows of clients that are `gone` and of erased persons out of an hour's events and quarantine.
 
     Of `silent` clients the bytes of refused lines go. The new object is there before the old one goes.
-    `folder`: for scratch, which the connection may read. Raises StoreError.
+    `folder`: for scratch, which the connection may read. Returns keys of what is damaged, and stays as it is.
+    Raises StoreError.
     """
+    damaged = []
     for table, prefix in (
         ("events", keys.events_prefix(hour)),
         ("quarantine", f"quarantine/{keys.hour_path(hour)}/"),
     ):
         for info in list(store.list(prefix)):
-            _clean(connection, store, table, info.key, hour, stones, folder, gone, silent)
+            if not _clean(connection, store, table, info.key, hour, stones, folder, gone, silent):
+                damaged.append(info.key)
+    return damaged
 
 
 def _clean(
@@ -52,23 +56,33 @@ def _clean(
     folder: Path,
     gone: Collection[str],
     silent: Collection[str],
-) -> None:
+) -> bool:
+    """Whether the object could be read, and is what its key says."""
     path, made = folder / "stored.parquet", folder / "kept.parquet"
     try:
         store.fetch(key, path)
     except NotFound:
-        return
-    run(
-        connection,
-        "CREATE OR REPLACE TEMP TABLE copied_rows AS SELECT * FROM ({rows})",
-        rows=_rows(connection, table, path),
-    )
+        return True
+    if not sha256_of(path).startswith(keys.digest_in(key) or ""):
+        path.unlink()
+        return False
+    try:
+        run(
+            connection,
+            "CREATE OR REPLACE TEMP TABLE copied_rows AS SELECT * FROM ({rows})",
+            rows=_rows(connection, table, path),
+        )
+    except duckdb.OutOfMemoryException:
+        raise
+    except duckdb.Error:
+        path.unlink()
+        return False
     changed = _deleted(connection, gone) + _DROP_ERASED[table](connection, "copied_rows", stones)
     if table == "quarantine":
         changed += _silenced(connection, silent)
     path.unlink()
     if not changed:
-        return
+        return True
     if _count(connection):
         run(
             connection,
@@ -82,8 +96,9 @@ def _clean(
         store.put(new, made.read_bytes())
         made.unlink()
         if new == key:
-            return
+            return True
     store.delete(key)
+    return True
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, table: str, path: Path) -> Sql:

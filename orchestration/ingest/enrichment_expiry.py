@@ -17,17 +17,26 @@ _decode = msgspec.json.Decoder(StoredEnrichment).decode
 
 
 def expire_enrichments(
-    lake: ObjectStore, events_from: Mapping[str, datetime], hours: Iterable[datetime]
+    lake: ObjectStore,
+    events_from: Mapping[str, datetime],
+    hours: Iterable[datetime],
+    damaged: set[str] | None = None,
 ) -> dict[str, Went]:
     """Remove what was learnt in these hours, before a client's events begin: it is of events that are gone.
 
-    Returns what went, by client. Raises StoreError.
+    Returns what went, by client. Keys of what cannot be read go to `damaged`, and the objects stay;
+    without it the first one raises ZstdError or ValueError. Raises StoreError.
     """
     found: dict[str, Went] = {}
     for hour in hours:
         gone = {client for client, at in events_from.items() if hour < at}
         for info in list(lake.list(f"{keys.ENRICHMENTS}{keys.hour_path(hour)}/")):
-            _expire(lake, info, hour, gone, found)
+            try:
+                _expire(lake, info, hour, gone, found)
+            except (zstandard.ZstdError, ValueError):
+                if damaged is None:
+                    raise
+                damaged.add(info.key)
     return found
 
 

@@ -87,10 +87,18 @@ def _cleaned(lake: ObjectStore, key: str, hour: datetime, stones: Tombstones) ->
     return kept
 
 
-def clean_enrichments(lake: ObjectStore, hour: datetime, stones: Tombstones) -> None:
-    """Take erased persons out of the objects that were taken in during `hour`. Raises StoreError."""
+def clean_enrichments(lake: ObjectStore, hour: datetime, stones: Tombstones) -> list[str]:
+    """Take erased persons out of the objects that were taken in during `hour`.
+
+    Returns keys of what cannot be read, and stays as it is. Raises StoreError.
+    """
+    damaged = []
     for info in list(lake.list(f"{keys.ENRICHMENTS}{keys.hour_path(hour)}/")):
-        _cleaned(lake, info.key, hour, stones)
+        try:
+            _cleaned(lake, info.key, hour, stones)
+        except (zstandard.ZstdError, ValueError):
+            damaged.append(info.key)
+    return damaged
 
 
 def _is_erased(row: StoredEnrichment, stones: Tombstones) -> bool:

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import duckdb
 
+from footfall.errors import FootfallError
 from footfall.keys import carried_prefix
 from footfall.retention.records import State, decide_again, drop_unnamed, read_states
 from footfall.signatures import Signer
-from footfall.store import NotFound, ObjectStore
+from footfall.store import NotFound, ObjectStore, StoreError
 from footfall.tombstones import Tombstones, base_of
 from orchestration.modelling.frozen import without_erased
 from orchestration.privacy.erasure_search import Needles
@@ -30,14 +31,23 @@ def forget_carried(
     by: str,
     now: datetime,
     folder: Path,
+    damaged: set[str] | None = None,
 ) -> int:
     """Carry first visits on without erased persons. Returns how many went.
 
+    Keys of objects that are gone or are not what was carried go to `damaged`; without it they raise.
     `folder`: for scratch, which the connection may read. Raises FootfallError, StoreError.
     """
     gone = 0
     for state in _of(stones.clients, read_states(lake, trusted)):
-        after = without_erased(connection, lake, state, stones, folder)
+        try:
+            after = without_erased(connection, lake, state, stones, folder)
+        except FootfallError as error:
+            is_away = isinstance(error, StoreError) and not isinstance(error, NotFound)
+            if damaged is None or state.carried is None or is_away:
+                raise
+            damaged.add(state.carried[0])
+            continue
         if after != state:
             gone += _rows(state) - _rows(after)
             after = decide_again(lake, signer, trusted, after, now, by)

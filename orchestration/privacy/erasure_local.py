@@ -3,14 +3,15 @@
 import fcntl
 import os
 import shutil
-import sqlite3
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
-from footfall.catalogue.state import HOME, Kind
+from footfall.errors import FootfallError
 from footfall.frames import frames, scan
 from footfall.hours import floor
 from footfall.keys import COMPUTE_LOGS
@@ -18,8 +19,8 @@ from footfall.spool_tail import segments
 from footfall.store import NotFound, ObjectStore
 from footfall.tombstones import Tombstones
 from footfall.whole_files import written_beside
-from orchestration.privacy.erasure_book import NAME
-from orchestration.privacy.erasure_search import SHORTEST, Needles
+from orchestration.privacy.erasure_search import Needles
+from orchestration.privacy.erasure_texts import OF_DAGSTER, SECONDS, TEXTS, Columns, clean_file
 
 #: Folders of what is made again or is history: a file of them that holds the person goes.
 PASSING = ("slices", "dbt", "logs")
@@ -29,8 +30,18 @@ DAGSTER = "dagster"
 _BESIDE = ("-wal", "-shm", "-journal")
 #: What is in place of an id in a text that stays.
 GONE = "[erased]"
+#: The settings of Dagster's instance, which stand among what it notes.
+_SETTINGS = "dagster.yaml"
 #: How old a segment may be: older ones wait for a lake that is away, and are looked at as well.
 _SEGMENTS_SINCE = timedelta(days=3650)
+
+
+@dataclass(frozen=True)
+class Cleaned:
+    """How many cells of databases were changed, and what could not be looked through, a line each."""
+
+    cells: int
+    left: list[str]
 
 
 @contextmanager
@@ -101,7 +112,7 @@ def clean_folders(home: Path, needles: Needles) -> int:
     gone = 0
     for folder in (*PASSING, DAGSTER):
         for path in _files(home / folder):
-            if _is_database(path) or path.name.endswith(_BESIDE):
+            if path == home / DAGSTER / _SETTINGS or _is_database(path) or path.name.endswith(_BESIDE):
                 continue
             if needles.are_in_file(path):
                 path.unlink(missing_ok=True)
@@ -109,9 +120,10 @@ def clean_folders(home: Path, needles: Needles) -> int:
     return gone
 
 
-def clean_history(home: Path, needles: Needles) -> int:
-    """Take the person out of what Dagster notes of runs: previews of rows, errors. Returns how many cells."""
-    return sum(_clean_database(path, needles) for path in _files(home / DAGSTER) if _is_database(path))
+def clean_history(home: Path, needles: Needles, *, seconds: float = SECONDS) -> Cleaned:
+    """Take the person out of what Dagster notes of runs: previews of rows, errors."""
+    paths = [path for path in _files(home / DAGSTER) if _is_database(path)]
+    return _cleaned(dict.fromkeys(paths, OF_DAGSTER), needles, seconds)
 
 
 def clean_compute_logs(lake: ObjectStore, needles: Needles) -> int:
@@ -145,47 +157,30 @@ def clean_cache(cache: Path) -> int:
     return len(found)
 
 
-def clean_databases(home: Path, needles: Needles) -> dict[str, int]:
-    """Take the person out of texts of SQLite files (alerts, errors, answers). Returns file → cells."""
-    done = {}
-    for place in HOME:
-        path = home / place.name
-        if place.kind is not Kind.SQLITE or place.name == NAME or not path.exists():
-            continue
-        if cells := _clean_database(path, needles):
-            done[place.name] = cells
-    return done
+def clean_databases(home: Path, needles: Needles) -> Cleaned:
+    """Take the person out of free texts of SQLite files: alerts, errors, notes."""
+    return _cleaned({home / name: columns for name, columns in TEXTS.items()}, needles)
 
 
-def _clean_database(path: Path, needles: Needles) -> int:
-    """By cells and not by the file's bytes: a long text lies there in pieces. Returns the changed ones."""
-    beside = [path, *(path.with_name(path.name + end) for end in _BESIDE)]
-    with closing(sqlite3.connect(path, timeout=60)) as connection:
-        connection.create_function(
-            "cleaned", 1, lambda cell: needles.replaced(cell, GONE), deterministic=True
-        )
-        connection.execute("PRAGMA secure_delete = ON")
-        columns = connection.execute(
-            "SELECT m.name, c.name FROM sqlite_master AS m, pragma_table_info(m.name) AS c "
-            "WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%' AND m.sql NOT LIKE 'CREATE VIRTUAL%'"
-        ).fetchall()
-        cells = sum(_clean_column(connection, table, column) for table, column in columns)
-        if cells or any(needles.are_in_file(each) for each in beside):
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            connection.execute("VACUUM")
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    return cells
+def _cleaned(files: Mapping[Path, Columns], needles: Needles, seconds: float = SECONDS) -> Cleaned:
+    cells, left = 0, []
+    for path, columns in files.items():
+        beside = [path, *(path.with_name(path.name + end) for end in _BESIDE)]
+        try:
+            cells += clean_file(
+                path,
+                columns,
+                lambda text: needles.replaced(text, GONE),
+                partial(_hold, beside, needles),
+                seconds=seconds,
+            )
+        except FootfallError as error:
+            left.append(str(error))
+    return Cleaned(cells, left)
 
 
-def _clean_column(connection: sqlite3.Connection, table: str, column: str) -> int:
-    """Changed cells. Others write meanwhile, but while a column with a find is written."""
-    place, of = (f'"{each.replace(chr(34), chr(34) * 2)}"' for each in (column, table))
-    where = f"typeof({place}) = 'text' AND length({place}) >= {SHORTEST} AND cleaned({place}) <> {place}"
-    if connection.execute(f"SELECT 1 FROM {of} WHERE {where} LIMIT 1").fetchone() is None:
-        return 0
-    changed = connection.execute(f"UPDATE OR REPLACE {of} SET {place} = cleaned({place}) WHERE {where}")
-    connection.commit()
-    return changed.rowcount
+def _hold(paths: Iterable[Path], needles: Needles) -> bool:
+    return any(needles.are_in_file(path) for path in paths)
 
 
 def recent(now: datetime, hours: int) -> list[datetime]:

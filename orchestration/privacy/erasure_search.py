@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, cast
+from urllib.parse import quote
 
 import zstandard
 
@@ -18,6 +19,8 @@ _WORD = re.compile(rb"[0-9A-Za-z_-]{8,128}")
 _IN_WORDS = string.ascii_letters.encode() + string.digits.encode() + b"_-"
 #: One behind a percent-encoded sign (`%3Danna-4711`).
 _ENCODED_WORD = re.compile(rb"%[0-9A-Fa-f]{2}([0-9A-Za-z_-]{8,128})")
+#: An id in a text: with no sign of a word beside it but one that is percent-encoded before it.
+_AS_WORD = r"(?:(?<![\w-])|(?<=%[0-9A-Fa-f]{{2}})){}(?![\w-])"
 #: Shorter ones are in every file by chance.
 SHORTEST = 6
 #: Bytes and rows of a file that are held at once; characters that a cell may have.
@@ -41,6 +44,7 @@ class Needles:
         self._others = sorted(
             each for each in all_of_them if each not in self._words and len(each) >= SHORTEST
         )
+        self._short = {each for each in self._others if not each.strip(_IN_WORDS)}
         self.cells = {each.decode() for each in all_of_them}
 
     def are_in(self, data: bytes) -> bool:
@@ -79,12 +83,15 @@ class Needles:
             return False
 
     def replaced(self, text: str, by: str) -> str:
-        """A text with something else in the place of each of them."""
+        """A text with something else in the place of each of them, percent-encoded ones too."""
         data = text.encode("utf-8", "surrogatepass")
-        for word in {each for each in _WORD.findall(data) if each in self._words}:
-            text = re.sub(rf"(?<![\w-]){re.escape(word.decode())}(?![\w-])", by, text, flags=re.ASCII)
+        there = {each for each in (*_WORD.findall(data), *_ENCODED_WORD.findall(data)) if each in self._words}
+        for word in sorted({*there, *self._short}, key=len, reverse=True):
+            text = re.sub(_AS_WORD.format(re.escape(word.decode())), by, text, flags=re.ASCII)
         for each in self._others:
-            text = text.replace(each.decode(), by)
+            if each not in self._short:
+                encoded = re.escape(quote(each, safe=""))
+                text = re.sub(f"{re.escape(each.decode())}|(?i:{encoded})", by, text)
         return text
 
     def _are_in(self, file: BinaryIO) -> bool:
@@ -127,6 +134,8 @@ class Needles:
 def _end_of_words(data: bytes) -> int:
     """Where the last word that may go on in the next piece begins. What is longer than a piece is no word."""
     begin = len(data.rstrip(_IN_WORDS))
+    if data[begin - 1 : begin] == b"%":
+        begin -= 1  # what is encoded (`%3D`) may stand in front of a word, and says where it begins
     return begin if len(data) - begin <= _PIECE else len(data)
 
 

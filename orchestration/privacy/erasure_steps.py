@@ -302,10 +302,9 @@ def _local(work: Work) -> list[str]:
     house = work.house
     files = local.clean_folders(house.home, work.needles) + local.clean_cache(house.cache)
     files += local.clean_compute_logs(house.lake, work.needles)
-    cells = local.clean_databases(house.home, work.needles)
-    history = local.clean_history(house.home, work.needles)
-    work.note("local", files=files, cells=sum(cells.values()) + history)
-    return []
+    found = (local.clean_databases(house.home, work.needles), local.clean_history(house.home, work.needles))
+    work.note("local", files=files, cells=sum(each.cells for each in found))
+    return [line for each in found for line in each.left]
 
 
 def _backups(work: Work) -> list[str]:

@@ -2,26 +2,28 @@
 
 It holds what cannot be made again: beside raw objects the stored hours of clients whose raw lines have gone,
 and the signed records that say so. Whatever takes the place of something is copied before that goes, so a
-restore finds a whole copy at any moment. What the lake has lost without a rule stays, and is named.
+restore finds a whole copy at any moment. What the lake has lost without a rule stays, and is named; so does
+what is damaged, and the rest is brought all the same.
 """
 
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 import duckdb
+import zstandard
 
 from footfall import keys
 from footfall.clients import Registry
 from footfall.errors import FootfallError
 from footfall.hours import HOUR
-from footfall.retention.records import State, read_states
+from footfall.retention.records import State, read_states, unnamed
 from footfall.settings import Settings
-from footfall.snapshots import note_least, remembered, stores
+from footfall.snapshots import note_least, remembered, require_there, stores
 from footfall.sql import confined
 from footfall.store import NotFound, ObjectStore
 from footfall.tombstones import Tombstones
@@ -31,22 +33,29 @@ from orchestration.ingest.enrichment_expiry import expire_enrichments
 from orchestration.ingest.erased import rewrite
 from orchestration.ingest.late_fields import clean_enrichments
 from orchestration.ingest.raw_expiry import expire_raw
+from orchestration.retention.left import older_in_turn
 
 _QUARANTINE = "quarantine/"
 #: Folders by hours: what is made anew lies under another name, but in quarantine.
 _BY_HOURS = ("raw/", keys.ENRICHMENTS, keys.EVENTS, _QUARANTINE)
+#: Hours of quarantine whose bytes are compared at once; of all others, the sizes.
+_COMPARED_AT_ONCE = 48
+#: What is done about a damaged object.
+MEND_IT = "is not what was written: put another copy of it there, or remove it"
 
 
 @dataclass(frozen=True)
 class Brought:
     """What became of a copy. `stored`: objects of hours that cannot be made again, `new` of them new.
-    `removed`: objects that went. `only_here`: keys of what the lake has lost, and no rule removed.
+    `removed`: objects that went. `only_here`: keys of what the lake has lost, and no rule removed. `damaged`:
+    addresses, of the lake or of the copy, of what is damaged, and stays as it is.
     """
 
     stored: int = 0
     new: int = 0
     removed: int = 0
     only_here: tuple[str, ...] = ()
+    damaged: tuple[str, ...] = ()
 
 
 def bring_backups(
@@ -61,7 +70,9 @@ def bring_backups(
     left = []
     for url in remembered(settings.home) if urls is None else urls:
         try:
-            bring_backup(settings, url, lake, registry, trusted, stones)
+            require_there(settings.home, url, settings.s3_endpoint)
+            brought = bring_backup(settings, url, lake, registry, trusted, stones)
+            left += [f"the backup {url}: DAMAGED {each} {MEND_IT}" for each in brought.damaged]
         except FootfallError as error:
             left.append(f"the backup {url}: {error}")
     return left
@@ -91,39 +102,55 @@ def bring(
     """The same of a copy that is open. `least` notes how many objects there are from now on, at least."""
     if copies.head(keys.LAKE_VERSION) is None:
         return Brought()
-    stored, new = _copy_kept(lake, copies, trusted)
+    if lake.head(keys.LAKE_VERSION) is None:
+        raise FootfallError(
+            f"{lake.url('')} is empty or no lake, and its copy is of one: mount it, or set FOOTFALL_LAKE to "
+            "where it is"
+        )
+    damaged = set[str]()
+    stored, new = _copy_kept(lake, copies, trusted, damaged)
     states = read_states(copies, trusted)
     by_hour = _strange(lake, copies, states)
-    carried = [key for state in states.values() for key in _carried_no_more(copies, state)]
-    if not by_hour and not carried:
-        return Brought(stored, new)
+    frozen = [key for state in states.values() for key in _frozen_no_more(copies, trusted, state)]
+    if not by_hour and not frozen:
+        return Brought(stored, new, damaged=tuple(sorted(damaged)))
     before = sum(1 for _ in copies.list(""))
     # A restore asks that all be there: from here on it may be fewer.
-    least(before - sum(map(len, by_hour.values())) - len(carried))
+    least(before - sum(map(len, by_hour.values())) - len(frozen))
     only_here = list[str]()
     with confined("footfall-copies-") as (connection, folder):
         for hour, strange in sorted(by_hour.items()):
-            only_here += _bring_hour(
-                connection, lake, copies, hour, strange, registry, states, stones, folder
-            )
-    for key in carried:
+            try:
+                only_here += _bring_hour(
+                    connection, lake, copies, hour, strange, registry, states, stones, folder, damaged
+                )
+            except duckdb.OutOfMemoryException:
+                raise
+            except (duckdb.Error, zstandard.ZstdError, ValueError):
+                damaged.update(copies.url(key) for key in strange)
+    for key in frozen:
         copies.delete(key)
     after = sum(1 for _ in copies.list(""))
     least(after)
-    return Brought(stored, new, before - after, tuple(only_here))
+    lost = tuple(key for key in only_here if copies.url(key) not in damaged)
+    return Brought(stored, new, before - after, lost, tuple(sorted(damaged)))
 
 
-def without_erased(lake: ObjectStore, stones: Tombstones) -> None:
-    """Take erased persons out of every stored hour of a lake that was put back. Raises StoreError."""
+def without_erased(lake: ObjectStore, stones: Tombstones) -> list[str]:
+    """Take erased persons out of every stored hour of a lake that was put back.
+
+    Returns keys of what is damaged, and stays as it is. Raises StoreError.
+    """
     hours = {hour for prefix in (keys.EVENTS, _QUARANTINE) for _, hour in _listed(lake, prefix)}
     if not stones or not hours:
-        return
+        return []
     with confined("footfall-restored-") as (connection, folder):
-        for hour in sorted(hours):
-            clean_stored(connection, lake, hour, stones, folder)
+        return [key for hour in sorted(hours) for key in clean_stored(connection, lake, hour, stones, folder)]
 
 
-def _copy_kept(lake: ObjectStore, copies: ObjectStore, trusted: Mapping[str, bytes]) -> tuple[int, int]:
+def _copy_kept(
+    lake: ObjectStore, copies: ObjectStore, trusted: Mapping[str, bytes], damaged: set[str]
+) -> tuple[int, int]:
     """Copy what retention wrote, then hours that cannot be made again. Returns objects of these, and new."""
     for prefix in ("frozen/", keys.RETENTION):  # a record after what it names
         there = {info.key for info in copies.list(prefix)}
@@ -134,21 +161,34 @@ def _copy_kept(lake: ObjectStore, copies: ObjectStore, trusted: Mapping[str, byt
     states = read_states(copies, trusted)
     stored = new = 0
     for prefix in (keys.EVENTS, _QUARANTINE):
-        there = {info.key for info in copies.list(prefix)}
-        for key, hour in _listed(lake, prefix):
-            if not _is_only_copy(states, hour):
+        sizes = {info.key: info.size for info in copies.list(prefix)}
+        compared = _in_turn(copies) if prefix == _QUARANTINE else set()
+        for info in list(lake.list(prefix)):
+            key, hour = info.key, keys.hour_of(f"/{info.key}")
+            if hour is None or not _is_only_copy(states, hour):
                 continue
-            stored += 1
-            if key in there and prefix == keys.EVENTS:
+            stored += key in sizes
+            # Of events the key says what is in it.
+            is_known = prefix == keys.EVENTS or sizes.get(key) == info.size
+            if key in sizes and is_known and hour not in compared:
                 continue
             try:
                 data = lake.get(key)
             except NotFound:
                 continue  # its hour was made anew meanwhile: the next backup has it
-            if key not in there or copies.get(key) != data:
+            if not keys.is_whole(key, data):
+                damaged.add(lake.url(key))
+            elif key not in sizes or copies.get(key) != data:
                 copies.put(key, data)
-                new += key not in there
+                stored += key not in sizes
+                new += key not in sizes
     return stored, new
+
+
+def _in_turn(copies: ObjectStore) -> set[datetime]:
+    """Hours of quarantine whose bytes are compared today."""
+    now = datetime.now(UTC)
+    return set(older_in_turn(copies, {"": now}, {"": now}, now, _COMPARED_AT_ONCE, _QUARANTINE))
 
 
 def _is_only_copy(states: Mapping[str, State], hour: datetime) -> bool:
@@ -188,23 +228,28 @@ def _bring_hour(
     states: Mapping[str, State],
     stones: Tombstones,
     folder: Path,
+    damaged: set[str],
 ) -> list[str]:
     """Bring an hour of the copy. Returns keys of what stays, and the lake has not."""
+    unread = set[str]()
     raw, events = _before(states, hour, "raw"), _before(states, hour, "events")
     if any(key.startswith("raw/") for key in strange):
         expire_raw(connection, copies, hour, registry, raw, folder)
         rewrite(copies, [key for key, _ in _listed(copies, keys.raw_prefix(hour))], hour, stones)
     if any(key.startswith(keys.ENRICHMENTS) for key in strange):
-        expire_enrichments(copies, dict.fromkeys(events, hour + HOUR), [hour])
-        clean_enrichments(copies, hour, stones)
+        expire_enrichments(copies, dict.fromkeys(events, hour + HOUR), [hour], unread)
+        unread.update(clean_enrichments(copies, hour, stones))
     if not _is_only_copy(states, hour):
         for key in strange:
             if key.startswith((keys.EVENTS, _QUARANTINE)):
                 copies.delete(key)
     elif any(key.startswith((keys.EVENTS, _QUARANTINE)) for key in strange):
         silent = events | _before(states, hour, "quarantine")
-        clean_stored(connection, copies, hour, stones, folder, gone=events, silent=silent)
-    return [key for prefix in _BY_HOURS for key in _lost(lake, copies, prefix, hour)]
+        unread.update(clean_stored(connection, copies, hour, stones, folder, gone=events, silent=silent))
+    lost = [key for prefix in _BY_HOURS for key in _lost(lake, copies, prefix, hour, damaged)]
+    # Another one may have come in the place of a damaged one.
+    damaged.update(copies.url(key) for key in unread if copies.head(key) is not None)
+    return lost
 
 
 def _before(states: Mapping[str, State], hour: datetime, name: str) -> set[str]:
@@ -212,9 +257,11 @@ def _before(states: Mapping[str, State], hour: datetime, name: str) -> set[str]:
     return {client for client, state in states.items() if (at := state.horizon(name)) and hour < at}
 
 
-def _lost(lake: ObjectStore, copies: ObjectStore, prefix: str, hour: datetime) -> list[str]:
+def _lost(
+    lake: ObjectStore, copies: ObjectStore, prefix: str, hour: datetime, damaged: set[str]
+) -> list[str]:
     """Keys of an hour that the lake has not, and of which something is only in the copy; all others go, once
-    what the lake has in their place is in the copy too.
+    what the lake has in their place is in the copy too. None go where that is damaged.
     """
     within = f"{prefix}{keys.hour_path(hour)}/"
     theirs = {key for key, _ in _listed(lake, within)}
@@ -224,7 +271,11 @@ def _lost(lake: ObjectStore, copies: ObjectStore, prefix: str, hour: datetime) -
         return []
     try:
         for key in sorted(theirs - here):
-            copies.put(key, lake.get(key))
+            data = lake.get(key)
+            if not keys.is_whole(key, data):
+                damaged.add(lake.url(key))
+                return []
+            copies.put(key, data)
     except NotFound:
         return []  # the lake's hour was made anew meanwhile: the next time
     if prefix in (keys.EVENTS, _QUARANTINE):
@@ -249,11 +300,10 @@ def _digests(store: ObjectStore, key: str) -> Iterable[bytes]:
         yield hashlib.blake2b(line, digest_size=12).digest()
 
 
-def _carried_no_more(copies: ObjectStore, state: State) -> list[str]:
-    """Objects of the copy with first visits that the newest decision carries on no more.
+def _frozen_no_more(copies: ObjectStore, trusted: Mapping[str, bytes], state: State) -> list[str]:
+    """Frozen objects of the copy that its newest decision does not name, once it has all that this names.
 
     The signed record says it, and never a look at the lake: what a lake has lost is in the copy alone.
     """
-    found = [info.key for info in copies.list(keys.carried_prefix(state.client_id))]
-    named = state.carried[0] if state.carried else None
-    return [key for key in found if key != named] if named is None or named in found else []
+    found, missing = unnamed(copies, trusted, state)
+    return [] if missing else found

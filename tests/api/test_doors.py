@@ -139,15 +139,20 @@ def test_the_page_of_the_api_loads_nothing_from_anywhere(api):
 
 
 def test_the_log_has_the_name_of_the_key_and_no_key_no_query_and_no_visitor(api, caplog):
+    def lines():
+        # Other servers of this process may have uvicorn's own log on, which the product has not.
+        return [r.message for r in caplog.records if not r.name.startswith("uvicorn") and "{" in r.message]
+
     with caplog.at_level(logging.INFO, logger="footfall.api"):
         api.ask("GET", "/v1/visitors/a-visitors-id?site_id=shop")
 
         # The line is written once the answer is on its way.
-        written = wait_until(lambda: [r.message for r in caplog.records if "visitors" in r.message])
+        written = wait_until(lambda: [each for each in lines() if "visitors" in each])
     line = json.loads(written[0])
     assert (line["api_key_name"], line["route"], line["status_code"]) == (
         "one/read",
         "/v1/visitors/{visitor_id}",
         404,
     )
-    assert "a-visitors-id" not in caplog.text and KEYS["read"] not in caplog.text and "shop" not in line
+    said = "\n".join(lines())
+    assert "a-visitors-id" not in said and KEYS["read"] not in said and "shop" not in line

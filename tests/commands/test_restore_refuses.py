@@ -8,6 +8,8 @@ from support.small_installation import Place, contents, refused
 from commands.backup import backup
 from commands.restore import restore
 from footfall.signatures import load_signer
+from footfall.snapshots import note_least
+from footfall.store import LocalStore
 
 
 @pytest.fixture
@@ -115,3 +117,17 @@ def test_a_key_that_was_asked_for_must_have_signed(place):
 )
 def test_a_mistaken_address_is_told(place, url, said):
     refused(said, restore, place.on("second"), url)
+
+
+def test_what_went_by_a_rule_once_lowers_nothing_that_a_later_snapshot_asks_for(place):
+    backup(place.settings, place.url, lake=True)
+    note_least(place.url, None, 1)
+    lake = LocalStore(place.settings.home / "lake")
+    lake.put("raw/dt=2026-11-20/hour=01/b.ndjson.zst", b"b")
+    backup(place.settings, place.url, lake=True)
+    (place.backups / "lake/raw/dt=2026-11-20/hour=01/b.ndjson.zst").unlink()
+    (place.backups / "lake/raw/dt=2026-11-20/hour=00/a.ndjson.zst").unlink()
+    second = place.on("second", FOOTFALL_LAKE=f"file://{place.folder}/second/lake")
+
+    refused("holds 1 objects of the lake, of 3 at least", restore, second, place.url)
+    assert restore(second, place.url, place.names()[0]) == 0

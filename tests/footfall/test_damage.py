@@ -282,6 +282,44 @@ def test_replay_brings_nothing_back_that_was_signed_away(tmp_path, verify):
     assert verify(at=HOUR + 2 * ONE, url=at.stores["main"].root.as_uri())[0] == 0
 
 
+class Meeting(LocalStore):
+    """A bucket in which an erasure signs a file away, and removes it, while somebody puts it back."""
+
+    at = during = key = None
+
+    def head(self, key):
+        found = super().head(key)
+        self._meet("head", key)
+        return found
+
+    def put(self, key, data, **how):
+        self._meet("put", key)
+        super().put(key, data, **how)
+
+    def _meet(self, what, key):
+        if (what, key) == (self.during, self.key):
+            self.during = None
+            self.at.remove("erasure", "er-1", {key: self.at.stores["backup"].get(key)}, AT)
+            super().delete(key)
+
+
+@pytest.mark.parametrize("during", ["head", "put"])
+def test_replay_brings_nothing_back_that_is_signed_away_meanwhile(tmp_path, during):
+    at = Logged(tmp_path / "meeting")
+    at.run(0)
+    [key] = keys(at.stores["main"], f"{folder(0)}rev=0001/events-")
+    at.stores["main"].delete(key)
+    bucket = at.stores["main"] = Meeting(at.stores["main"].root)
+    bucket.at, bucket.during, bucket.key = at, during, key
+    nothing_ordered = at.client.model_copy(update={"exports": ()})
+    again = Redelivery(Registry((nothing_ordered,), ()), lambda _: at.places(), at.ledger, at.desk)
+
+    [(_, outcome)] = again.replay(Wanted())
+
+    assert outcome.status == "delivered"
+    assert bucket.during is None and bucket.head(key) is None
+
+
 def test_a_handful_of_them_on_an_s3_server(footfall, tmp_path):
     (tmp_path / "s3").mkdir()
     pem = tmp_path / "footfall.pem"

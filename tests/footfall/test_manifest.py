@@ -225,7 +225,8 @@ def test_a_period_that_is_missing_between_others_is_a_gap(bucket):
 
 def test_a_pointer_to_other_bytes_is_found(bucket):
     _, manifest = deliver(bucket)
-    bucket.put("events/_latest.json", json.dumps({"manifest": manifest, "sha256": "0" * 64}).encode())
+    pointer = {"export": "events", "manifest": manifest, "sha256": "0" * 64}
+    bucket.put("events/_latest.json", json.dumps(pointer).encode())
 
     assert verify_bucket(bucket).problems == [f"events/_latest.json: the sha256 of {manifest} is another"]
 

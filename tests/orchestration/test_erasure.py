@@ -6,10 +6,8 @@ One story: three hours, of which retention has let go the events of the first an
 import json
 import os
 import shutil
-import sqlite3
 import subprocess
 import sys
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
@@ -30,6 +28,7 @@ from footfall.retention import holds
 from footfall.settings import Settings
 from footfall.store import LocalStore, StoreError
 from footfall.verify import verify_bucket
+from orchestration.alerting.book import alert_book, note_history
 from orchestration.defs.retention import making
 from orchestration.modelling.frozen import FIGURES
 from orchestration.privacy.erasure import carry_out
@@ -118,9 +117,8 @@ def home(tmp_path_factory):
     """A home in which the person is everywhere, with a backup."""
     made = home_after_retention(tmp_path_factory.mktemp("erasure"))
     made.plant()
-    with closing(sqlite3.connect(made.home / "alerts.sqlite")) as alerts, alerts:
-        alerts.execute("CREATE TABLE IF NOT EXISTS said (words TEXT)")
-        alerts.execute("INSERT INTO said VALUES (?)", [f"a client asked about {USER}"])
+    with alert_book(made.home / "alerts.sqlite") as alerts:
+        note_history(alerts, ["an alert"], "acknowledged", f"a client asked about {USER}", NOW)
     backup(made.settings, (made.folder / "backups").as_uri(), lake=True)
     shutil.copytree(made.folder / "backups" / "lake", made.folder / "copies")
     return made

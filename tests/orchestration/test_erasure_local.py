@@ -5,8 +5,6 @@ import gc
 import gzip
 import io
 import os
-import sqlite3
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import duckdb
@@ -30,6 +28,7 @@ from footfall.hours import floor
 from footfall.manifest import DeliveredFile
 from footfall.store import LocalStore
 from footfall.tombstones import ERASED, Tombstone, Tombstones, add, in_force, load_key
+from orchestration.alerting.book import alert_book, history_of, note_history
 from orchestration.defs.alerting.sensors import of_erasures
 from orchestration.delivery.horizons import Horizons
 from orchestration.delivery.ledger import Ledger
@@ -39,10 +38,10 @@ from orchestration.privacy.erasure_delivered import is_touched, rows_to_search
 from orchestration.privacy.erasure_house import Work
 from orchestration.privacy.erasure_local import (
     GONE,
+    Cleaned,
     clean_compute_logs,
     clean_databases,
     clean_folders,
-    clean_history,
     clean_spool,
 )
 from orchestration.privacy.erasure_raw import forget_lines
@@ -99,37 +98,33 @@ def test_a_segment_of_a_running_collector_is_waited_for_and_named(tmp_path, ston
 
 def test_texts_of_databases_lose_the_id_and_keep_the_rest(tmp_path):
     path = tmp_path / "alerts.sqlite"
-    with closing(sqlite3.connect(path)) as database, database:
-        database.execute("CREATE TABLE said (id INTEGER, words TEXT)")
-        database.execute("INSERT INTO said VALUES (1, 'about anna-4711, again'), (2, 'about others')")
+    with alert_book(path) as book:
+        note_history(book, ["a", "b"], "told", "about anna-4711, again", HOUR)
+        note_history(book, ["anna-4711"], "told", "about others", HOUR)
 
-    assert clean_databases(tmp_path, Needles(["anna-4711"])) == {"alerts.sqlite": 1}
+    assert clean_databases(tmp_path, Needles(["anna-4711"])) == Cleaned(2, [])
 
-    assert b"anna-4711" not in path.read_bytes()
-    with closing(sqlite3.connect(path)) as database:
-        rows = database.execute("SELECT * FROM said ORDER BY 1").fetchall()
-    assert rows == [(1, f"about {GONE}, again"), (2, "about others")]
+    with alert_book(path) as book:
+        said = [row[2] for key in ("a", "b", "anna-4711") for row in history_of(book, key)]
+    assert said == [f"about {GONE}, again"] * 2 + ["about others"]
 
 
 def test_an_id_is_taken_out_of_a_text_that_a_database_keeps_in_pieces(tmp_path):
-    with closing(sqlite3.connect(tmp_path / "access.sqlite")) as database, database:
-        database.execute("CREATE TABLE answers (said TEXT)")
-        rows = [("." * length + " anna-4711 " + "." * 9000,) for length in range(4050, 4110)]
-        database.executemany("INSERT INTO answers VALUES (?)", rows)
+    texts = ["." * length + " anna-4711 " + "." * 9000 for length in range(4050, 4110)]
+    with alert_book(tmp_path / "alerts.sqlite") as book:
+        for text in texts:
+            note_history(book, ["a"], "told", text, HOUR)
 
-    assert clean_databases(tmp_path, Needles(["anna-4711"])) == {"access.sqlite": len(rows)}
+    assert clean_databases(tmp_path, Needles(["anna-4711"])) == Cleaned(len(texts), [])
 
-    with closing(sqlite3.connect(tmp_path / "access.sqlite")) as database:
-        assert database.execute("SELECT count(*) FROM answers WHERE said LIKE '%4711%'").fetchone() == (0,)
+    with alert_book(tmp_path / "alerts.sqlite") as book:
+        assert [row[2] for row in history_of(book, "a")] == [
+            each.replace("anna-4711", GONE) for each in texts
+        ]
+    assert files_with(tmp_path, "anna-4711") == {}
 
 
-def test_what_dagster_noted_and_printed_loses_the_person(tmp_path):
-    runs = tmp_path / "dagster" / "history" / "runs"
-    runs.mkdir(parents=True)
-    with closing(sqlite3.connect(runs / "one.db")) as database, database:
-        database.execute("PRAGMA journal_mode = WAL")
-        database.execute("CREATE TABLE event_logs (event TEXT)")
-        database.execute("INSERT INTO event_logs VALUES ('{\"preview\": \"| anna-4711 |\"}'), ('{}')")
+def test_what_steps_printed_goes_with_the_person(tmp_path):
     printed = [tmp_path / "dagster" / "storage" / "one" / f"step.{end}" for end in ("out", "err")]
     printed[0].parent.mkdir(parents=True)
     for path, text in zip(printed, ("row of anna-4711", "nobody"), strict=True):
@@ -139,7 +134,6 @@ def test_what_dagster_noted_and_printed_loses_the_person(tmp_path):
     lake.put("compute-logs/one/step.err", b"nobody")
     needles = Needles(["anna-4711"])
 
-    assert clean_history(tmp_path, needles) == 1
     assert clean_folders(tmp_path, needles) == 1
     assert clean_compute_logs(lake, needles) == 1
 

@@ -41,6 +41,7 @@ ASSISTANTS = (
 _ASSISTANT = Patterns([f"(?i){re.escape(name)}" for name in ASSISTANTS])
 
 #: People, whatever the lists say: browsers inside chat apps and editors, browsers of search engines.
+_AT_A_DESK = re.compile(r"(?i)mac ?os(?! mobile)|Macintosh")
 _PEOPLE = Patterns(
     [
         r"(?i)Viber|Slack/|Fluid/|MetaIAB|Trae/|\bCode/1\.|MozacFetch/|Device/|"
@@ -136,8 +137,9 @@ def bot_of(user_agent: str) -> Bot | None:
     if OLD_BROWSER.match(user_agent) or (_PEOPLE.fits(user_agent) and not _CERTAIN.fits(text)):
         return None
     listed = crawler_of(text)
-    # A library on a device that a person holds is an app's.
-    if listed and not (listed.bot_class == "library" and DEVICE.fits(user_agent)):
+    # A library on a device that a person holds is an app's; on a desk anybody's script runs.
+    is_held = DEVICE.fits(user_agent) and not _AT_A_DESK.search(user_agent)
+    if listed and not (listed.bot_class == "library" and is_held):
         return Bot(listed.bot_class or "other", listed.name)
     found = _by_form(user_agent, text)
     return Bot(found[0], _said(user_agent, found[1])) if found else None

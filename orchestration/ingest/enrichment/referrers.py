@@ -31,7 +31,7 @@ _MAILED = re.compile(r"^[\w-]+\.(?:e?mail|mg|em|newsletter|news-?mail)\.|^(?!voi
 #: Where pages have their visitors pay, or sign in: nobody comes from there, whosever it is.
 _PAYING = re.compile(
     r"^(?:[\w-]+\.)?(?:e?pay|pay-?page|e?-?payments?|pagos?|pagamentos?|paiements?|zahlung|betaling|platba|oplata|checkout|"
-    r"hpp|ipg|epg|acs\d*|3d-?s(?:ecure)?2?|secure-?pay(?:ments?)?|tpeweb|webpay\w*|mpi|pos|cashier|payment-?page)\d*(?:-(?:live|test|prod|secure|eu|us)\w*)?\."
+    r"hpp|ipg|epg|acs\d+|3d-?s(?:ecure)?2?|secure-?pay(?:ments?)?|tpeweb|webpay\w*|cashier|payment-?page)\d*(?:-(?:live|test|prod|secure|eu|us)\w*)?\."
 )
 _PAYS = re.compile(r"^[a-z0-9-]+pay(?:ments?)?\.")
 _SIGNING_IN = re.compile(
@@ -138,16 +138,18 @@ def _named(host: str, plain: str) -> tuple[str, str] | None:
     own = known.exact.get(host) or known.exact.get(plain) or _of_any_ending(plain)
     if own:
         return own
-    # A form says nothing of a name that somebody registered: dailymail.co.uk is a newspaper's.
-    is_below = plain != _registered(plain)
-    if plain.startswith("deref-") or (is_below and (_MAIL.match(plain) or _MAILED.match(plain))):
+    # A form says nothing of a name that somebody registered: dailymail.co.uk is a newspaper's, acs.org a
+    # society's.
+    below = plain.removesuffix(_registered(plain))
+    is_below = bool(below)
+    if plain.startswith("deref-") or (is_below and (_MAIL.match(plain) or _MAILED.match(below))):
         above = next((known.exact[p] for p in _parents(plain) if p in known.exact), None)
         return above if above and above[1] == "email" else (plain, "email")
     above = _of_parents(plain)
     if above and above[1] in ("payment", "sign_in"):
         return above
     returning = (("payment", _PAYING), ("sign_in", _SIGNING_IN)) if is_below else ()
-    returned = next(((plain, category) for category, form in returning if form.match(plain)), None)
+    returned = next(((plain, category) for category, form in returning if form.match(below)), None)
     if returned or above:
         return returned or above
     package = _PACKAGE.match(host)
@@ -155,8 +157,8 @@ def _named(host: str, plain: str) -> tuple[str, str] | None:
         return known.exact[f"{package[2]}.{package[1]}"]
     if _PAYS.match(_registered(plain)):
         return plain, "payment"
-    below = (("ai_assistant", _ASSISTANT), ("search", _SEARCH), ("ads", _ADS)) if is_below else ()
-    forms = (*below, ("social", _SOCIAL))
+    of_below = (("ai_assistant", _ASSISTANT), ("search", _SEARCH), ("ads", _ADS)) if is_below else ()
+    forms = (*of_below, ("social", _SOCIAL))
     return next(((plain, category) for category, form in forms if form.search(plain)), None)
 
 
