@@ -33,6 +33,19 @@ def is_everybodys(domain: str) -> bool:
     return base.rpartition(".")[2].isdigit() or _suffixes().publicsuffix(base) == base
 
 
+#: Zones that nobody can register a name in, and that networks of one's own use.
+_PRIVATE_ZONES = frozenset(
+    ("example", "test", "invalid", "localhost", "local", "internal", "intranet", "lan", "home", "corp")
+)
+
+
+def is_below_zone(host: str) -> bool:
+    """Whether a host's last label is a zone of the domain name system, or one that private networks use."""
+    plain = host.lower().rstrip(".")
+    zone = plain.rpartition(".")[2]
+    return zone in _PRIVATE_ZONES or _suffixes().publicsuffix(zone, accept_unknown=False) is not None
+
+
 @cache
 def _suffixes() -> PublicSuffixList:
     return PublicSuffixList()  # the list inside the package; nothing is downloaded

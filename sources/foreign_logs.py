@@ -20,10 +20,16 @@ _LINES: tuple[tuple[str, re.Pattern[bytes]], ...] = (
     ("Apache's error log", re.compile(rb"\[\w{3} \w{3} \d\d [\d:.]+ \d{4}\] \[[\w:]*\]")),
     ("Squid's own log", re.compile(rb"\d{9,10}\.\d{3} +\d+ \S+ (?:TCP|UDP|NONE)_")),
 )  # fmt: skip
+_GATEWAY_HTTP = "Cloudflare's gateway_http, of what people of one network ask of others"
 #: Names that a JSON line has → what the log is.
 _NAMES: tuple[tuple[str, frozenset[str]], ...] = (
     ("Cloudflare's firewall_events (its http_requests are read)", frozenset(("Action", "RayID", "Datetime"))),
     ("Cloudflare's spectrum_events, of connections", frozenset(("Application", "ClientBytes", "Event"))),
+    ("Cloudflare's gateway_dns", frozenset(("QueryName", "ResolverDecision"))),
+    ("Cloudflare's gateway_dns", frozenset(("QueryName", "SrcIP"))),
+    (_GATEWAY_HTTP, frozenset(("Datetime", "HTTPHost", "SourceIP"))),
+    (_GATEWAY_HTTP, frozenset(("Datetime", "HTTPStatusCode", "SourceIP"))),
+    ("Cloudflare's gateway_network, of connections", frozenset(("SourceIP", "DestinationIP", "Transport"))),
     ("Cloudflare's dns_logs", frozenset(("QueryName", "QueryType"))),
     ("Cloudflare's audit_logs", frozenset(("ActionType", "ActorIP"))),
     ("Cloudflare's nel_reports", frozenset(("Phase", "Type", "ClientIPCountry"))),

@@ -6,7 +6,7 @@ A name counts with those of the objects that it is in, in small letters and with
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from footfall.errors import FootfallError
@@ -43,7 +43,6 @@ _NAMES: Mapping[str, str] = {
     "requestheadersuseragent ua csuseragent",
     "taken_seconds": "requesttime",
     "taken_millis": "requesttimems durationms responsetimems latencyms",
-    "request_id": "requestid xrequestid reqid insertid httprequestid",
     "country": "httpcfipcountry httpcloudfrontviewercountry geoipcountrycode geoipcitycountrycode "
     "geoip2datacountrycode geoip2datacountryisocode geocountrycode countrycode clientcountry "
     "sourcegeocountryisocode clientgeocountryisocode geoipcountryisocode geoipcountrycode2",
@@ -53,6 +52,9 @@ _NAMES: Mapping[str, str] = {
 _BY_NAME: Mapping[str, tuple[str, int]] = {
     name: (field, rank) for field, names in _NAMES.items() for rank, name in enumerate(names.split())
 }
+#: The one name that is a request's own id: clients choose some of the others, and what was imported by its
+#: lines would come in once more.
+_OWN_ID = '$."request_id"'
 _TIMES = ("iso", "clf", "seconds")
 #: What a request cannot be without, and how a person would say it.
 _NEEDED: Mapping[str, tuple[str, ...]] = {
@@ -67,6 +69,10 @@ _VARIABLES: Mapping[str, str] = {
 }  # fmt: skip
 #: Objects in objects that are looked into, and names of one line.
 _DEPTH, _MOST = 4, 500
+#: Letters of a name that no path of ours can hold.
+_NO_PART = frozenset('"\\*\0')
+#: What servers say of an answer; of one that never came zero, or one less.
+_STATUS = re.compile(r"0+|-1|[1-5][0-9]{2}(?:[.]0+)?")
 
 
 def fields_of(lines: Iterable[Mapping[str, Any]]) -> dict[str, str]:
@@ -76,10 +82,25 @@ def fields_of(lines: Iterable[Mapping[str, Any]]) -> dict[str, str]:
         paths.update(dict.fromkeys(path for path, _ in _members(line, "$", _DEPTH)))
     found = []
     for path in paths:
-        meaning = _BY_NAME.get(_plain(path))
+        meaning = ("request_id", 0) if path == _OWN_ID else _BY_NAME.get(_plain(path))
         if meaning is not None:
             found.append((meaning[1], path, meaning[0]))
     return {path: field for _, path, field in sorted(found, key=lambda each: each[0])}
+
+
+def no_statuses(lines: Sequence[Mapping[str, Any]], fields: Mapping[str, str]) -> dict[str, str]:
+    """Path → what stands there, of names of a status that most often say something else: `success`."""
+    said: dict[str, list[str]] = {path: [] for path, field in fields.items() if field == "status"}
+    for line in lines:
+        for path, value in _members(line, "$", _DEPTH):
+            if path in said and value not in (None, "", "-"):
+                said[path].append(str(value))
+    found = {}
+    for path, values in said.items():
+        others = [value for value in values if _STATUS.fullmatch(value.strip()) is None]
+        if 2 * len(others) > len(values):
+            found[path] = others[0][:40]
+    return found
 
 
 def lacking(fields: Mapping[str, str]) -> list[str]:
@@ -102,7 +123,7 @@ def unnamed(path: object, lines: Iterable[Mapping[str, Any]], fields: Mapping[st
 
 def _members(place: Mapping[str, Any], path: str, depth: int) -> Iterator[tuple[str, Any]]:
     for number, (name, value) in enumerate(place.items()):
-        if number == _MOST or '"' in name or "\\" in name:
+        if number == _MOST or not _NO_PART.isdisjoint(name):
             continue
         here = f'{path}."{name}"'
         if isinstance(value, list) and value and isinstance(value[0], str):

@@ -1,7 +1,9 @@
 """Which format a log is of, by its first lines, and why. What merely resembles one is refused."""
 
 import re
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -11,9 +13,10 @@ import pyarrow as pa
 
 from footfall.errors import FootfallError
 from footfall.sql import run, sql
+from footfall.wildcards import is_below_zone
 from sources.contents import Content
 from sources.foreign_logs import foreign
-from sources.json_names import fields_of, lacking, unnamed
+from sources.json_names import fields_of, lacking, no_statuses, unnamed
 from sources.layouts import Layout, json_objects, of_json, of_notation, of_pattern
 from sources.log_files import first_lines, line_table, own_format
 from sources.log_formats import BY_NAME, FORMATS, LogFormat
@@ -26,6 +29,8 @@ SAMPLE = 1000
 FEWEST_SHARE = 0.5
 #: A format that says more of a line is chosen where it fits that part of what another fits.
 NEARLY = 0.9
+#: Characters of a host and its port; what is longer is none.
+LONGEST_HOST = 255
 
 
 @dataclass(frozen=True)
@@ -65,7 +70,8 @@ def decide(
         return Decision(own, None, f"by its {_signs(own)}")
     if not lines:
         raise FootfallError(f"{content.path} is empty: there is nothing to import")
-    found = {layout: _fitting(connection, layout, lines, now) for layout in _CANDIDATES}
+    hosts = {layout: _hosts(connection, layout, lines, now) for layout in _CANDIDATES}
+    found = {layout: _fitting(layout.form, hosts[layout]) for layout in hosts}
     # The first of those that fit nearly as many lines as any: it says more of them.
     most = max(found.values())
     best = next(layout for layout in found if found[layout] >= NEARLY * most)
@@ -91,12 +97,27 @@ def decide(
     if enough and best.form is not wanted:
         why = f"{found[best]} of its first {len(lines)} lines follow it, and {found[ours]} the other"
         raise _another(content, wanted, best.form, why)
+    if not found[ours] and any(hosts[each] for each in hosts if each.form is wanted):
+        raise FootfallError(
+            f"{content.path} is not {wanted.name} ({wanted.title}): in none of its first {len(lines)} lines "
+            "does a host stand where that has one, but an address or nothing; say what a line is with "
+            "--log-format, as the server's configuration has it; nothing was imported"
+        )
     return Decision(wanted, ours, "as told")
 
 
 def _by_names(content: Content, own: LogFormat, records: list[dict[str, Any]]) -> Decision:
     """JSON by names that many use. Raises FootfallError where one that is needed is not among them."""
     fields = fields_of(records)
+    others = no_statuses(records, fields)
+    fields = {path: field for path, field in fields.items() if path not in others}
+    if others and "status" not in fields.values():
+        said = ", ".join(f"{path.removeprefix('$.')} says {value!r}" for path, value in others.items())
+        raise FootfallError(
+            f"{content.path} is JSON of something else than requests: no status in most of its lines is a "
+            f"number of HTTP ({said}); say which name is which with --log-format, as the server's "
+            "configuration has it; nothing was imported"
+        )
     if lacking(fields):
         raise unnamed(content.path, records, fields)
     nobody = "" if "agent" in fields.values() else ", none of which is a user agent: bots cannot be told"
@@ -156,7 +177,7 @@ def of_log_format(
     if not lines:
         raise FootfallError(f"{content.path} is empty: there is nothing to import")
     layouts = _layouts_of(meaning)
-    found = {layout: _fitting(connection, layout, lines, now) for layout in layouts}
+    found = {layout: _hosts(connection, layout, lines, now).total() for layout in layouts}
     best = max(found, key=lambda layout: found[layout])
     if not found[best]:
         raise FootfallError(
@@ -175,19 +196,49 @@ def _layouts_of(meaning: Pattern | JsonNames) -> tuple[Layout, ...]:
     return of_pattern(form, meaning), of_pattern(form, meaning, is_behind_syslog=True)
 
 
-def _fitting(connection: duckdb.DuckDBPyConnection, layout: Layout, lines: list[bytes], now: datetime) -> int:
-    """How many of the lines are requests of somebody at a time that can be."""
+def _hosts(
+    connection: duckdb.DuckDBPyConnection, layout: Layout, lines: list[bytes], now: datetime
+) -> Counter[str]:
+    """Of the lines that are requests of somebody at a time that can be: host → how many have it; empty where
+    they have none.
+
+    Where a format is known by its host, that of the address that was asked for does not count: any format has
+    such.
+    """
+    if layout.form.host_like:
+        own = sql("coalesce({host}, '')", host=layout.values["host"])
+        layout = replace(layout, values={**layout.values, "host": own})
     begin(connection)
     table = line_table(range(1, len(lines) + 1), lines)
     table = table.append_column("object", pa.array([0] * table.num_rows, pa.int64()))
     judge(connection, layout, table, now, is_page=sql("false"), keeps_others=True)
     rows = run(
         connection,
-        "SELECT sender, forwarded, host, count(*) FROM judged WHERE problem IS NULL GROUP BY ALL",
+        "SELECT sender, forwarded, coalesce(host, ''), count(*) FROM judged WHERE problem IS NULL "
+        "GROUP BY ALL",
     ).fetchall()
-    like = re.compile(layout.form.host_like) if layout.form.host_like else None
-    return sum(
-        count
-        for written, forwarded, host, count in rows
-        if sender(written, forwarded, ()) is not None and (like is None or (host and like.fullmatch(host)))
+    found: Counter[str] = Counter()
+    for written, forwarded, host, count in rows:
+        if sender(written, forwarded, ()) is not None:
+            found[host] += count
+    return found
+
+
+def _fitting(form: LogFormat, hosts: Mapping[str, int]) -> int:
+    """How many lines follow a format, by their hosts: all, where it is not known by them.
+
+    A line without one does where most others have one: who asks in an old way names none.
+    """
+    lines = sum(hosts.values())
+    if not form.host_like:
+        return lines
+    named = sum(count for host, count in hosts.items() if _is_like(form, host))
+    return named + hosts.get("", 0) if 2 * named > lines else named
+
+
+def _is_like(form: LogFormat, host: str) -> bool:
+    return (
+        0 < len(host) <= LONGEST_HOST
+        and re.fullmatch(form.host_like, host) is not None
+        and (not form.is_host_zoned or is_below_zone(host.partition(":")[0]))
     )

@@ -34,7 +34,10 @@ class LogFormat:
     signs           columns or paths by which a file is known to be of this format
     writing         how texts are written
     stamp           how the name of a log object says its hour: four groups, year to hour
-    host_like       what a host is like by which the format is known: others have something else in its place
+    host_like       what a host is like by which the format is known: others have something else in its place;
+                    linear, for strangers choose what is compared with it
+    is_host_zoned   whether it must be below a zone of the domain name system as well: others have a name of a
+                    person there, which may have a dot too
     keeps_requests  whether every request is stored, beside the page views
     """
 
@@ -48,6 +51,7 @@ class LogFormat:
     writing: Writing = "plain"
     stamp: str = ""
     host_like: str = ""
+    is_host_zoned: bool = False
     keeps_requests: bool = False
     source: Source = "access_log"
 
@@ -173,8 +177,13 @@ OWN: Mapping[str, str] = {
 _CLF = '$remote_addr $ident $remote_user [$time_local] "$request" $status $body_bytes_sent'
 _COMBINED = _CLF + ' "$http_referer" "$http_user_agent"'
 _V_CLF, _V_COMBINED = "$virtual_host " + _CLF, "$virtual_host " + _COMBINED
-#: An address alone is no name of a virtual host: in its place stands what a proxy said of the sender.
-_NAMED_HOST = r"\[.*|[^:]*[^0-9.:][^:]*(?::[0-9]+)?|[0-9.]+:[0-9]+"
+#: Ports that servers have, and connections to them do not come from.
+_SERVED = r"[0-9]{1,3}|10[01][0-9]|102[0-3]|8[0-9]{3}"
+#: An address alone is no name of a virtual host, nor one with a port of a connection: in its place stands
+#: what a proxy said of the sender, or the sender himself.
+_NAMED_HOST = (
+    rf"\[[0-9A-Fa-f:.]*\](?::(?:{_SERVED}))?|[0-9.]+:(?:{_SERVED})|[0-9.]*[^0-9.:\[][^:]*(?::[0-9]+)?"
+)
 
 #: W3C's names of columns, in IIS, CloudFront and others.
 _W3C: Mapping[str, str] = {
@@ -219,7 +228,8 @@ FORMATS: tuple[LogFormat, ...] = (
         "notation",
         "$remote_addr $virtual_host" + _COMBINED.removeprefix("$remote_addr $ident"),
         writing="escaped",
-        host_like=r"localhost|[^:]*[A-Za-z0-9][.][^:.]*[A-Za-z][^:.]*(?::[0-9]+)?",
+        host_like=r"localhost|[^:]*[A-Za-z0-9][.][^:.A-Za-z]*[A-Za-z][^:.]*(?::[0-9]+)?",
+        is_host_zoned=True,
     ),
     LogFormat("combined", "Apache's and NGINX's combined", "notation", _COMBINED, writing="escaped"),
     LogFormat(

@@ -258,7 +258,8 @@ def _put(batch: Sequence[tuple[LocalFile, LogFile, str]], receiver: Receiver, la
         return receiver.names.of_former_log(logs[number].content.sha256, lake, client_id, at)
 
     with reading() as (connection, folder):
-        is_old = form is BY_NAME["combined"]
+        # Before lighttpd's was told apart, its logs were read as the other.
+        is_old = form in (BY_NAME["combined"], BY_NAME["lighttpd"])
         converted = convert(connection, logs, folder, receiver, form, former_name=former if is_old else None)
         counts = converted.counts
         if counts.lines and not counts.requests + counts.refused:

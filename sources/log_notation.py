@@ -72,8 +72,8 @@ _PASSED: Mapping[str, str] = {
     # Istio has more of what became of a request.
     "envoy_flags": r'\S+ (?:\S+ \S+ "[^"]*" )?',
     "is_args": r"\??",
-    # Nobody's name has been here for decades; an address or a host is what another format has here.
-    "ident": r'[^\s.:,"]*',
+    # Hardly anybody's name has been here for decades; an address is what another format has here.
+    "ident": r'(?:[0-9]*|[0-9.]*[^\s0-9.:,"][^\s:,"]*)',
 }
 #: Words that mean a field and are written narrower than others of their meaning.
 _NARROW: Mapping[str, str] = {"virtual_host": r'([^\s,"]+)'}

@@ -1,13 +1,16 @@
 """`footfall import` of logs as servers, proxies, clouds and shippers really write them."""
 
 import gzip
-import json
+import io
 import re
+import tarfile
 from pathlib import Path
 
 import pytest
 import zstandard
 from support.imported_logs import Imports
+
+from sources.log_formats import FORMATS
 
 SAMPLES = Path(__file__).resolve().parents[1] / "fixtures" / "access_logs"
 
@@ -20,73 +23,6 @@ def imports(footfall, tmp_path):
 AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 BEHIND = f'[20/Nov/2026:10:00:00 +0000] "GET /b HTTP/1.1" 200 512 "-" "{AGENT}"'
 LINE = f"198.51.100.7 - - {BEHIND}\n"
-BY_JSON = {
-    "traefik": {
-        "ClientAddr": "203.0.113.N:5123", "ClientHost": "203.0.113.N", "DownstreamStatus": 200,
-        "RequestHost": "www.shop.example", "RequestMethod": "GET", "RequestPath": "/b?x=1",
-        "StartUTC": "2026-11-20T10:00:00.12345678Z", "request_User-Agent": AGENT,
-    },
-    "fastly": {
-        "timestamp": "2026-11-20T10:00:00+0000", "client_ip": "203.0.113.N", "host": "www.shop.example",
-        "url": "/b?x=1", "request_method": "GET", "request_user_agent": AGENT, "response_status": 200,
-        "geo_country": "germany",
-    },
-    "envoy": {
-        "start_time": "2026-11-20T10:00:00.310Z", "method": "GET", "path": "/b?x=1", "response_code": 200,
-        "x_forwarded_for": "203.0.113.N", "user_agent": AGENT, "authority": "www.shop.example",
-        "downstream_remote_address": "10.0.0.9:123",
-    },
-    "google": {
-        "httpRequest": {
-            "requestMethod": "GET", "requestUrl": "https://www.shop.example/b?x=1", "status": 200,
-            "userAgent": AGENT, "remoteIp": "203.0.113.N",
-        },
-        "timestamp": "2026-11-20T10:00:00.1234Z",
-    },
-    "ecs": {
-        "@timestamp": "2026-11-20T10:00:00Z", "source": {"ip": "203.0.113.N"}, "host": {"name": "web1"},
-        "http": {"request": {"method": "GET"}, "response": {"status_code": 200}},
-        "url": {"path": "/b", "query": "x=1", "domain": "www.shop.example"},
-        "user_agent": {"original": AGENT},
-    },
-    "logstash": {
-        "@timestamp": "2026-11-20T10:00:00Z", "clientip": "203.0.113.N", "verb": "GET", "request": "/b?x=1",
-        "response": "200", "agent": f'"{AGENT}"', "vhost": "www.shop.example",
-    },
-    "camel": {
-        "time": "2026-11-20T10:00:00Z", "remoteAddr": "203.0.113.N", "requestMethod": "GET",
-        "requestUri": "/b?x=1", "host": "www.shop.example", "statusCode": 200, "userAgent": AGENT,
-    },
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("named", BY_JSON)
-def test_json_is_read_by_the_names_that_servers_use(imports, named):
-    text = json.dumps(BY_JSON[named])
-    failed = re.sub(r'": ("?)200', r'": \g<1>404', text)
-    lines = [each.replace("113.N", f"113.{n}") for each, n in ((text, 1), (text, 2), (failed, 1))]
-
-    done = imports.text("\n".join(lines))
-
-    assert (done.returncode, done.stderr) == (0, "")
-    views = imports.views()
-    assert [view["event"]["url"] for view in views] == ["https://www.shop.example/b?x=1"] * 2
-    assert {view["user_agent"] for view in views} == {AGENT}
-    assert {view["event"]["status"] for view in views} == {200}
-    assert len({view["visitor_id"] for view in views}) == 2
-
-
-def test_json_in_which_nothing_is_named_as_a_status_is_refused_with_its_names(imports):
-    line = {"ts": "2026-11-20T10:00:00Z", "ip": "203.0.113.1", "uri": "/b", "outcome": 200}
-
-    done = imports.text(json.dumps(line))
-
-    assert done.returncode == 1
-    assert "no name in it is a status: its names are ts, ip, uri, outcome" in done.stderr
-    assert imports.lines() == []
-    told = '{"ts": "$time_iso8601", "ip": "$remote_addr", "uri": "$request_uri", "outcome": "$status"}'
-    assert imports.text(json.dumps(line), "--log-format", told).returncode == 0
-    assert [view["event"]["status"] for view in imports.views()] == [200]
 
 
 @pytest.mark.parametrize(
@@ -114,6 +50,65 @@ def test_two_addresses_of_which_nobody_says_whose_the_second_is_are_refused(impo
 
     assert (done.returncode, imports.lines()) == (1, [])
     assert "--log-format" in done.stderr
+
+
+@pytest.mark.parametrize("told", [(), ("--format", "combined")], ids=["auto", "named"])
+@pytest.mark.parametrize("ident", ["-", "john.doe"])
+def test_a_combined_log_of_whole_addresses_or_of_peoples_names_is_combined(imports, told, ident):
+    line = LINE.replace(" - - ", f" {ident} - ").replace(" /b ", " http://www.shop.example/b ")
+
+    done = imports.text(line * 5, *told)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert ("is combined" in done.stdout) == (not told)
+    assert {view["host"] for view in imports.views()} == {"www.shop.example"}
+
+
+def test_a_line_whose_request_named_no_host_is_of_the_format_of_the_others(imports):
+    named, unnamed = (LINE.replace(" - - ", f" {host} - ") for host in ("www.shop.example", "-"))
+
+    done = imports.text(named * 3 + unnamed)
+
+    assert "is lighttpd" in done.stdout
+    assert [view["host"] for view in imports.views()].count("www.shop.example") == 3
+
+
+@pytest.mark.parametrize(
+    ("front", "told"),
+    [
+        ("203.0.113.@:5210@ 198.51.100.@ - - ", ()),
+        ("[2001:db8::@]:5210@ 198.51.100.@ - - ", ("--format", "vhost_combined")),
+        ("203.0.113.@ 10.0.0.1 - - ", ("--format", "vhost_combined")),
+        ("203.0.113.@ 10.0.0.1 - ", ("--format", "lighttpd")),
+    ],
+)
+def test_an_address_of_a_connection_is_no_virtual_host(imports, front, told):
+    done = imports.text("".join(f"{front.replace('@', str(n))}{BEHIND}\n" for n in range(1, 10)), *told)
+
+    assert (done.returncode, imports.lines()) == (1, [])
+    assert "--log-format" in done.stderr
+
+
+def test_an_address_with_the_port_of_a_server_is_a_virtual_host(imports):
+    done = imports.text(f"203.0.113.80:443 {LINE}" * 3)
+
+    assert done.returncode == 0
+    assert {view["host"] for view in imports.views()} == {"203.0.113.80"}
+
+
+@pytest.mark.parametrize(
+    "host", ["a" * 60_000 + ":x", "a." * 30_000 + ":x", "[" + "1" * 60_000, "1" * 60_000]
+)
+@pytest.mark.parametrize("form", [each for each in FORMATS if each.host_like], ids=lambda form: form.name)
+def test_a_host_of_any_length_is_told_in_time_that_grows_with_it(form, host):
+    # With a pattern that is quadratic each takes minutes.
+    assert re.fullmatch(form.host_like, host) is None
+
+
+def test_a_host_that_is_longer_than_any_is_no_virtual_host(imports):
+    done = imports.text(f"{'a' * 300}.example {LINE}" * 3)
+
+    assert (done.returncode, imports.lines()) == (1, [])
 
 
 @pytest.mark.parametrize(
@@ -178,6 +173,17 @@ FOREIGN = {
         '{"Action":"block","ClientIP":"198.51.100.1","ClientRequestHost":"www.shop.example",'
         '"Datetime":"2026-11-20T10:00:07Z","RayID":"8e4f0","EdgeResponseStatus":403}'
     ),
+    "gateway_http": (
+        '{"Datetime":"2026-11-20T10:00:07Z","SourceIP":"198.51.100.1","HTTPHost":"news.example","HTTPMethod":'
+        '"GET","HTTPStatusCode":200,"URL":"https://news.example/a","UserAgent":"Mozilla/5.0","PolicyID":""}'
+    ),
+    "gateway_dns": (
+        '{"Datetime":"2026-11-20T10:00:07Z","SrcIP":"198.51.100.1","QueryName":"news.example","QueryType":1}'
+    ),
+    "gateway_network": (
+        '{"Datetime":"2026-11-20T10:00:07Z","SourceIP":"198.51.100.1","DestinationIP":"192.0.2.1",'
+        '"Transport":"tcp","Action":"allow"}'
+    ),
     "dns_logs": '{"QueryName":"www.shop.example","QueryType":1,"Timestamp":"2026-11-20T10:00:07Z"}',
 }
 
@@ -185,7 +191,9 @@ FOREIGN = {
 @pytest.mark.parametrize("what", FOREIGN)
 def test_a_log_that_is_known_and_not_read_is_refused_by_its_name(imports, what):
     done = imports.text(f"{FOREIGN[what]}\n" * 3)
-    told = imports.text(f"{FOREIGN[what]}\n" * 3, "--format", "logpush" if what.endswith("s") else "alb")
+    told = imports.text(
+        f"{FOREIGN[what]}\n" * 3, "--format", "logpush" if FOREIGN[what].startswith("{") else "alb"
+    )
 
     assert (done.returncode, told.returncode, imports.lines()) == (1, 1, [])
     assert what in done.stderr
@@ -266,7 +274,8 @@ def test_a_notation_may_join_host_and_path_and_hold_objects_in_objects(imports, 
 @pytest.mark.parametrize(
     ("pack", "said"),
     [
-        (lambda content: content[:1].ljust(257, b"\0") + b"ustar\0" + content * 50, "a tar archive"),
+        (lambda content: archived(content), "a tar archive"),
+        (lambda content: gzip.compress(archived(content)), "a tar archive"),
         (lambda content: gzip.compress(gzip.compress(content * 50)), "compressed with gzip twice"),
         (lambda content: b"\x04\x22\x4d\x18" + content, "compressed with lz4"),
         (lambda content: b"\x1f\x9d\x90" + content, "compressed with compress"),
@@ -277,6 +286,28 @@ def test_what_is_packed_in_a_way_that_is_not_read_is_refused_by_its_name(imports
 
     assert (done.returncode, imports.lines()) == (1, [])
     assert f"a.log is {said}: unpack it" in done.stderr
+
+
+def archived(content: bytes) -> bytes:
+    """A tar archive of one log."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        member = tarfile.TarInfo("access.log")
+        member.size = len(content)
+        archive.addfile(member, io.BytesIO(content))
+    return packed.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("hole", "pack"), [(0, lambda content: content), (99, lambda content: content), (0, gzip.compress)]
+)
+def test_a_log_in_which_the_word_of_tar_stands_where_tar_says_it_is_a_log(imports, hole, pack):
+    before, behind = LINE.split("/b ")
+    path = "/" + "x" * (257 - hole - len(before) - 1) + "ustar"
+
+    done = imports.text(pack(b"\0" * hole + f"{before}{path} {behind}".encode()))
+
+    assert (done.returncode, len(imports.views())) == (0, 1)
 
 
 def test_frames_that_zstd_is_to_skip_are_skipped(imports):
