@@ -7,6 +7,7 @@
 import hashlib
 import shutil
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 from footfall import keys
@@ -15,7 +16,6 @@ from footfall.durable import open_lake
 from footfall.errors import FootfallError
 from footfall.settings import Settings
 from footfall.signatures import own_keys
-from footfall.snapshots import remembered, require_there
 from footfall.store import NotFound, ObjectStore, open_store
 from footfall.tombstones import (
     FILE,
@@ -52,16 +52,8 @@ def put_hashes(settings: Settings, url: str) -> None:
 
 def forget_backups(settings: Settings, registry: Registry, stones: Tombstones) -> list[str]:
     """Let every backup know, and take the persons out of its copy of the lake. Returns what is left to do."""
-    left, there = [], []
     lake, trusted = open_lake(settings.lake, settings.s3_endpoint), own_keys(settings.home / "keys")
-    for url in remembered(settings.home):
-        try:
-            require_there(settings.home, url, settings.s3_endpoint)
-            put_hashes(settings, url)
-            there.append(url)
-        except FootfallError as error:
-            left.append(f"the backup {url}: {error}")
-    return [*left, *bring_backups(settings, lake, registry, trusted, stones, there)]
+    return bring_backups(settings, lake, registry, trusted, stones, partial(put_hashes, settings))
 
 
 def hashes_of(url: str, s3_endpoint: str | None, home: Path, lake: ObjectStore) -> Tombstones:

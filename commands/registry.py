@@ -8,7 +8,6 @@ from footfall.clients import Client, Registry, Site, registry_of
 from footfall.durable import take_up_lake
 from footfall.errors import FootfallError
 from footfall.identities import written_id
-from footfall.identity_files import read_histories
 from footfall.last_good import keep
 from footfall.owners import named, settled
 from footfall.settings import Settings
@@ -43,7 +42,10 @@ def put_in_force(settings: Settings) -> None:
 
 def known_client(settings: Settings, client_id: str) -> Client:
     """A client by its id. Raises FootfallError that names those there are."""
-    registry = require_clients(settings)
+    return _client_of(require_clients(settings), client_id)
+
+
+def _client_of(registry: Registry, client_id: str) -> Client:
     client = registry.client(named(registry, client_id))
     if client is None:
         known = ", ".join(c.client_id for c in registry.clients)
@@ -53,17 +55,11 @@ def known_client(settings: Settings, client_id: str) -> Client:
 
 def known_identity(settings: Settings, client_id: str) -> str:
     """A client's identity by its id; also of one that has ended, by its own name. Raises FootfallError."""
-    histories = read_histories(settings.identities)
-    ended = {
-        each.name
-        for history in histories.values()
-        for each in history.identities
-        if each.ended_at is not None
-    }
-    identity = named(registry := require_clients(settings), client_id)
-    if identity in ended and registry.client(identity) is None:
+    registry = require_clients(settings)
+    identity = named(registry, client_id)
+    if registry.client(identity) is None and identity in {each.name for each in registry.ended()}:
         return identity
-    return known_client(settings, client_id).client_id
+    return _client_of(registry, client_id).client_id
 
 
 def known_site(client: Client, site_id: str | None) -> Site:

@@ -25,7 +25,7 @@ from footfall.delivered_places import renamed
 from footfall.exchange_rates import Rates
 from footfall.exports import CADENCES, LIVE, MAIN, Destination, Export, NamedDestination
 from footfall.fields import EXPECTED, Name
-from footfall.identities import History, written_id
+from footfall.identities import History, Identity, written_id
 from footfall.locations import Location
 from footfall.log_source import LogSource
 from footfall.mistake_words import field_of, reason_of
@@ -249,6 +249,11 @@ class Registry:
     def client(self, client_id: str) -> Client | None:
         """The client of that id, if its file is valid."""
         return next((c for c in self.clients if c.client_id == client_id), None)
+
+    def ended(self) -> list[Identity]:
+        """Every identity that has ended, or was handed over."""
+        identities = (each for history in self.histories.values() for each in history.identities)
+        return [each for each in identities if each.ended_at is not None]
 
     def sites_by_key(self) -> dict[str, tuple[Client, Site]]:
         """Site key → the client and site it stands for."""

@@ -5,7 +5,7 @@ the first time, and a rebuild reads nothing of them.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -183,12 +183,17 @@ def _refused_places(
         lines=lines,
         base=_BASE,
     )
-    found = set()
+    return {
+        place
+        for place, client_id, site_id, happened, body in few_at_a_time(bodies)
+        if any(stones.covers(client_id, kind, each, happened) for kind, each in ids_in(body, site_id))
+    }
+
+
+def few_at_a_time(bodies: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
+    """Rows with bodies of refused lines, of which few are held at once."""
     while rows := bodies.fetchmany(_BODIES):
-        for place, client_id, site_id, happened, body in rows:
-            if any(stones.covers(client_id, kind, each, happened) for kind, each in ids_in(body, site_id)):
-                found.add(place)
-    return found
+        yield from rows
 
 
 def _put_stones(connection: duckdb.DuckDBPyConnection, stones: Tombstones) -> None:

@@ -19,6 +19,7 @@ from footfall.privacy import first_party_visitor_id
 from footfall.scrub import hidden_user
 from footfall.sql import Sql, has_table, joined, name, run, sql
 from footfall.tombstones import WORD, Kind, Tombstone, TombstoneKey, base_of, ids_in
+from orchestration.ingest.erased import few_at_a_time
 
 #: Ids that one asked id may lead to, on average: more, and it stands for many people (a shared "guest").
 MOST_LINKED = 50
@@ -26,8 +27,6 @@ MOST_LINKED = 50
 MOST_NAMING = 1000
 #: A shorter id is in an address by chance.
 _SHORTEST_NAME = 8
-#: Bodies of refused lines that are held at once, of 64 KiB at most.
-_BODIES = 200
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -237,14 +236,13 @@ def _refused(
     )
     found: dict[datetime, int] = {}
     browsers = set[str]()
-    while some := rows.fetchmany(_BODIES):
-        for hour, site_id, body in some:
-            said = {text for _, text in ids_in(body, None)}
-            own = {each for each in said if site_id and first_party_visitor_id(site_id, each) in known}
-            if own or said & known:
-                at = hour.astimezone(UTC)
-                found[at] = found.get(at, 0) + 1
-            browsers |= own
+    for hour, site_id, body in few_at_a_time(rows):
+        said = {text for _, text in ids_in(body, None)}
+        own = {each for each in said if site_id and first_party_visitor_id(site_id, each) in known}
+        if own or said & known:
+            at = hour.astimezone(UTC)
+            found[at] = found.get(at, 0) + 1
+        browsers |= own
     if browsers:
         ids["visitor"] = sorted({*ids.get("visitor", ()), *browsers})
     return found

@@ -64,13 +64,17 @@ def bring_backups(
     registry: Registry,
     trusted: Mapping[str, bytes],
     stones: Tombstones,
-    urls: Iterable[str] | None = None,
+    first: Callable[[str], object] = lambda _url: None,
 ) -> list[str]:
-    """Bring the copies in all known backups, or in these. Returns what could not be done, a line each."""
+    """Bring the copies in all known backups. Returns what could not be done, a line each.
+
+    `first` is called with the address of each that is there, before anything of its copy goes.
+    """
     left = []
-    for url in remembered(settings.home) if urls is None else urls:
+    for url in remembered(settings.home):
         try:
             require_there(settings.home, url, settings.s3_endpoint)
+            first(url)
             brought = bring_backup(settings, url, lake, registry, trusted, stones)
             left += [f"the backup {url}: DAMAGED {each} {MEND_IT}" for each in brought.damaged]
         except FootfallError as error:

@@ -21,18 +21,16 @@ class Ended:
 
 def ended_clients(registry: Registry, lake: ObjectStore, trusted: Mapping[str, bytes]) -> Iterator[Ended]:
     """Every identity that has ended, or was handed over. Raises FootfallError, StoreError."""
-    running = {client.client_id for client in registry.clients}
-    for history in registry.histories.values():
-        for identity in history.identities:
-            if identity.ended_at is None or identity.name in running:
-                continue
-            said = rule_of(lake, identity.name, trusted)
-            rule: dict[str, Any] = {str(name): said.get(name, KEEP) for name in CLASSES}
-            client = Client.model_construct(
-                client_id=identity.name,
-                name=identity.name,
-                sites=[],
-                exports=[],
-                retention=Retention.model_construct(None, **{**rule, "delivered": KEEP}),
-            )
-            yield Ended(client, identity.ended_at)
+    for identity in registry.ended():
+        if identity.ended_at is None or registry.client(identity.name) is not None:
+            continue
+        said = rule_of(lake, identity.name, trusted)
+        rule: dict[str, Any] = {str(name): said.get(name, KEEP) for name in CLASSES}
+        client = Client.model_construct(
+            client_id=identity.name,
+            name=identity.name,
+            sites=[],
+            exports=[],
+            retention=Retention.model_construct(None, **{**rule, "delivered": KEEP}),
+        )
+        yield Ended(client, identity.ended_at)

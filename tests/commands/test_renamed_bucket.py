@@ -12,10 +12,7 @@ from orchestration.delivery.redeliver import Redelivery, Wanted
 
 @pytest.fixture
 def here(tmp_path, monkeypatch):
-    found = DeliveredHome(tmp_path)
-    for name, value in found.environment.items():
-        monkeypatch.setenv(name, value)
-    return found
+    return DeliveredHome(tmp_path).entered(monkeypatch)
 
 
 @pytest.fixture

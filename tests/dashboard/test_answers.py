@@ -30,6 +30,23 @@ class Made:
         return self.answer
 
 
+class Slow(Made):
+    """One that is made once it is let go; until then it has `begun`."""
+
+    def __init__(self):
+        super().__init__()
+        self.begun, self._go_on = threading.Event(), threading.Event()
+
+    def __call__(self):
+        self.begun.set()
+        self._go_on.wait(PATIENCE)
+        return super().__call__()
+
+    def let_go(self):
+        """In a moment: once whoever asks next waits for it."""
+        threading.Timer(0.05, self._go_on.set).start()
+
+
 def test_a_question_is_asked_once_of_the_same_tables_and_anew_of_others(answers):
     make = Made()
 
@@ -52,39 +69,27 @@ def test_what_failed_is_asked_anew(answers):
 
 
 def test_two_who_ask_the_same_at_once_share_the_answer_of_the_first(answers):
-    begun, go_on = threading.Event(), threading.Event()
-    make, other = Made(), Made(b"other")
-
-    def slow():
-        begun.set()
-        go_on.wait(PATIENCE)
-        return make()
+    slow, other = Slow(), Made(b"other")
 
     with ThreadPoolExecutor(2) as sessions:
         first = sessions.submit(answers.ask, "q", "s", slow)
-        begun.wait(PATIENCE)
+        slow.begun.wait(PATIENCE)
         second = sessions.submit(answers.ask, "q", "s", other)
-        threading.Timer(0.05, go_on.set).start()
+        slow.let_go()
 
         assert (first.result(), second.result()) == (b"figures", b"figures")
-    assert (make.times, other.times) == (1, 0)
+    assert (slow.times, other.times) == (1, 0)
 
 
 def test_an_answer_that_is_on_its_way_is_waited_for_and_not_made_twice(answers):
-    begun, go_on = threading.Event(), threading.Event()
-    make, other = Made(), Made(b"other")
-
-    def slow():
-        begun.set()
-        go_on.wait(PATIENCE)
-        return make()
+    slow, other = Slow(), Made(b"other")
 
     answers.ahead("q", "s", slow)
-    begun.wait(PATIENCE)
-    threading.Timer(0.05, go_on.set).start()
+    slow.begun.wait(PATIENCE)
+    slow.let_go()
 
     assert answers.ask("q", "s", other) == b"figures"
-    assert (make.times, other.times) == (1, 0)
+    assert (slow.times, other.times) == (1, 0)
 
 
 def test_slow_questions_of_others_hold_up_nobody(answers):

@@ -17,10 +17,7 @@ from commands.api_installation import HereInstallation
 
 @pytest.fixture
 def here(tmp_path, monkeypatch):
-    found = DeliveredHome(tmp_path)
-    for name, value in found.environment.items():
-        monkeypatch.setenv(name, value)
-    return found
+    return DeliveredHome(tmp_path).entered(monkeypatch)
 
 
 @pytest.fixture

@@ -29,6 +29,12 @@ class DeliveredHome:
         self.order("events", "sessions")
         self.sign_with(signer())
 
+    def entered(self, monkeypatch):
+        """The same, and commands of this process are its."""
+        for name, value in self.environment.items():
+            monkeypatch.setenv(name, value)
+        return self
+
     @property
     def environment(self):
         """The settings of it."""
