@@ -142,15 +142,19 @@
     coalesce(try(url_decode(replace({{ text }}, '+', '%20'))), {{ text }})
 {%- endmacro %}
 {% macro spark__url_decoded(text) -%}
-    {#- Spark has a sign of its own for what is no UTF-8, which a text may also hold itself. -#}
+    {#- Spark writes U+FFFD for what is no UTF-8: more of them than the text holds, plain or encoded, is none. -#}
     {%- set decoded = "try_url_decode(replace(" ~ text ~ ", '+', '%20'))" -%}
+    {%- set upper = "upper(" ~ text ~ ")" -%}
     case
         when {{ decoded }} is null then {{ text }}
-        when position('{{ "\ufffd" }}' in {{ decoded }}) > 0
-            and position('%EF%BF%BD' in upper({{ text }})) = 0 and position('{{ "\ufffd" }}' in {{ text }}) = 0
+        when {{ spark_count(decoded, "\ufffd") }} > {{ spark_count(text, "\ufffd") }} + {{ spark_count(upper, '%EF%BF%BD') }}
             then {{ text }}
         else {{ decoded }}
     end
+{%- endmacro %}
+{#- How often a part is in a text. -#}
+{% macro spark_count(text, part) -%}
+    (length({{ text }}) - length(replace({{ text }}, '{{ part }}', ''))) / {{ part | length }}
 {%- endmacro %}
 
 {#- The last value that is not null, of the rows up to and with `rows_end` (such as `current row`). -#}

@@ -23,6 +23,11 @@
 {% macro default__makes_parts() %}{{ return(true) }}{% endmacro %}
 {% macro spark__makes_parts() %}{{ return(false) }}{% endmacro %}
 
+{#- A table without its rows. Spark deletes from some formats of tables alone, and empties all. -#}
+{% macro emptied(relation) %}{{ return(adapter.dispatch('emptied')(relation)) }}{% endmacro %}
+{% macro default__emptied(relation) %}{{ return('delete from ' ~ relation) }}{% endmacro %}
+{% macro spark__emptied(relation) %}{{ return(('delete from ' if target.name == 'sail' else 'truncate table ') ~ relation) }}{% endmacro %}
+
 {#- Several statements, each with its semicolon, where one is awaited: Spark takes one at a time. -#}
 {% macro statements(text) %}{{ return(adapter.dispatch('statements')(text)) }}{% endmacro %}
 {% macro default__statements(text) %}{{ return(text) }}{% endmacro %}

@@ -20,9 +20,11 @@
     create table if not exists {{ unpublished('restored') }} (model string, client_id string, number bigint){{ stored_as() }};
 {% endmacro %}
 
-{#- A table that was made whole: frozen days of it are not what is frozen. -#}
+{#- A table that was made whole: frozen days of it are not what is frozen. Where tables are never made in part, none are. -#}
 {% macro forget_restored() %}
+    {%- if makes_parts() %}
     {% call statement('forget_restored') %}delete from {{ unpublished('restored') }} where model = '{{ model.name }}'{% endcall %}
+    {%- endif %}
 {% endmacro %}
 
 {#- What the first visit of a visitor was, by what is carried of it where its events are gone. -#}

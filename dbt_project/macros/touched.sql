@@ -164,8 +164,8 @@
 {% endmacro %}
 
 {% macro read_touched() %}
-    delete from {{ touched() }};
-    delete from {{ modelled_settings() }};
+    {{ emptied(touched()) }};
+    {{ emptied(modelled_settings()) }};
     insert into {{ modelled_settings() }}
     select 'site', client_id, site_id, settings from staging.stg_web__sites
     union all

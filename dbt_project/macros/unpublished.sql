@@ -45,6 +45,6 @@
 {#- A table that was made whole: everybody is published whole. -#}
 {% macro forget_published() %}
     {%- if is_published() %}
-        {% call statement('forget_published') %}delete from {{ unpublished('published_snapshots') }}{% endcall %}
+        {% call statement('forget_published') %}{{ emptied(unpublished('published_snapshots')) }}{% endcall %}
     {%- endif %}
 {% endmacro %}

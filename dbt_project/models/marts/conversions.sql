@@ -86,7 +86,7 @@ placed as (
         ) as first_at,
         max(case when last_not_direct is not null then began_at end) over (
             partition by client_id, site_id, person
-            order by began_at range between interval {{ days }} day preceding and interval 1 microsecond preceding
+            order by began_at range between interval {{ days * 86400 }} second preceding and interval 1 microsecond preceding
         ) as not_direct_at
     from visits
 
