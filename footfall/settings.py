@@ -380,6 +380,15 @@ class Settings(BaseSettings):
         ge=1,
         le=3600,
     )
+    last_shipping_seconds: Whole = setting(
+        "FOOTFALL_LAST_SHIPPING_SECONDS",
+        0,
+        "for a collector whose spool is gone when it ends, as in a task of Fargate: seconds that it goes on "
+        "shipping at its end, after which it closes its hours for good; 0: the spool is there at the next "
+        "start",
+        ge=0,
+        le=600,
+    )
     segment_bytes: Whole = setting(
         "FOOTFALL_SEGMENT_BYTES",
         16_777_216,

@@ -7,7 +7,6 @@ with folders, hosts and ports of this machine in the place of the containers' ow
 import json
 import os
 import re
-import shlex
 import signal
 import subprocess
 import sys
@@ -24,6 +23,7 @@ import yaml
 from dotenv import dotenv_values
 from prometheus_client.parser import text_string_to_metric_families
 from support.command_line import command_line
+from support.image_stages import image_environment
 from support.postgres_server import postgres_server
 from support.repository import ROOT
 
@@ -64,19 +64,6 @@ sites: [{site_id: acme, key: pk_acme_Zr83bQwL, domains: [acme.example]}]
 destination: {url: "file://${FOOTFALL_HOME}/buckets/acme"}
 exports: [{name: events, dataset: events, cadence: hourly}]
 """
-
-
-def image_environment() -> dict[str, str]:
-    """ENV of the image's final stage and of what it is made from."""
-    stages: dict[str, dict[str, str]] = {}
-    current: dict[str, str] = {}
-    text = re.sub(r"\\\n", " ", (DEPLOY / "Dockerfile").read_text())
-    for line in text.splitlines():
-        if match := re.match(r"FROM (\S+) AS (\S+)", line):
-            current = stages[match[2]] = dict(stages.get(match[1], {}))
-        elif line.startswith("ENV "):
-            current |= dict(part.split("=", 1) for part in shlex.split(line[4:]))
-    return stages["footfall"]
 
 
 def test_it_follows_the_specification():
