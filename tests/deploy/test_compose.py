@@ -72,6 +72,14 @@ def test_it_follows_the_specification():
     jsonschema.validate(compose(), json.loads(schema.read_text()))
 
 
+def test_with_the_file_for_runs_as_containers_it_follows_it_too():
+    more = interpolated(yaml.safe_load((DEPLOY / "compose.runs.yaml").read_text()), {})
+    schema = Path(check_jsonschema.__file__).parent / "builtin_schemas" / "vendor" / "compose-spec.json"
+
+    jsonschema.validate(more, json.loads(schema.read_text()))
+    assert set(more["services"]) <= set(SERVICES)
+
+
 def test_ours_are_the_services_that_are_not_foreign():
     assert set(SERVICES) == {*OURS, *FOREIGN}
 
