@@ -86,8 +86,14 @@ def _ports(settings: Settings, parts: tuple[Part, ...]) -> list[tuple[str, int, 
         wanted.append(("127.0.0.1", settings.ui_port, "FOOTFALL_UI_PORT"))
     if Part.API in parts and settings.api_port:
         wanted.append((settings.api_host, settings.api_port, "FOOTFALL_API_PORT"))
+        if settings.state_metrics_port:
+            host, port = settings.metrics_host, settings.state_metrics_port
+            wanted.append((host, port, "FOOTFALL_STATE_METRICS_PORT"))
     if Part.DASHBOARD in parts and settings.dashboard_port:
         wanted.append((settings.dashboard_host, settings.dashboard_port, "FOOTFALL_DASHBOARD_PORT"))
+        if settings.dashboard_metrics_port:
+            host, port = settings.metrics_host, settings.dashboard_metrics_port
+            wanted.append((host, port, "FOOTFALL_DASHBOARD_METRICS_PORT"))
     if Part.SITE in parts:
         wanted.append(("127.0.0.1", settings.site_port, "FOOTFALL_SITE_PORT"))
     return wanted

@@ -363,6 +363,13 @@ class Settings(BaseSettings):
         ge=0,
         le=65535,
     )
+    dashboard_metrics_port: Whole = setting(
+        "FOOTFALL_DASHBOARD_METRICS_PORT",
+        0,
+        "port of the dashboard's own /metrics; 0: off",
+        ge=0,
+        le=65535,
+    )
     log_format: Annotated[str, OneOf(("text", "json"))] = setting(
         "FOOTFALL_LOG_FORMAT",
         "text",

@@ -24,6 +24,7 @@ from dotenv import dotenv_values
 from prometheus_client.parser import text_string_to_metric_families
 from support.command_line import command_line
 from support.image_stages import image_environment
+from support.monitored import used_metrics
 from support.postgres_server import postgres_server
 from support.repository import ROOT
 
@@ -209,6 +210,13 @@ def samples(port: str) -> dict[str, float]:
     }
 
 
+def names(port: str) -> set[str]:
+    """All names of a port, also of metrics that have no value yet."""
+    text = ask(f"http://127.0.0.1:{port}/metrics").decode()
+    families = set(re.findall(r"^# TYPE (\w+)", text, re.MULTILINE))
+    return families | set(re.findall(r"^(\w+)", text, re.MULTILINE))
+
+
 def graphql(url: str, query: str) -> dict:
     request = urllib.request.Request(
         f"{url}/graphql", json.dumps({"query": query}).encode(), {"content-type": "application/json"}
@@ -246,6 +254,7 @@ def test_every_service_runs_as_the_file_says_and_they_reach_one_another(tmp_path
     settings = ports | {
         "FOOTFALL_METRICS_PORT": other["FOOTFALL_COLLECTOR_PORT"],
         "FOOTFALL_STATE_METRICS_PORT": other["FOOTFALL_API_PORT"],
+        "FOOTFALL_DASHBOARD_METRICS_PORT": other["FOOTFALL_DASHBOARD_PORT"],
         "PYTHONPATH": str(ROOT),
         "PYTHONSAFEPATH": "1",
     }
@@ -273,6 +282,13 @@ def test_every_service_runs_as_the_file_says_and_they_reach_one_another(tmp_path
             assert state_of_it["footfall_dagster_up"] == 1
             assert state_of_it["footfall_state_free_bytes"] > 0
             assert {"footfall_runs", "footfall_state_bytes"} <= set(state_of_it)
+            # The health checks of each count, and so does the look at /docs.
+            shown = samples(settings["FOOTFALL_DASHBOARD_METRICS_PORT"])
+            assert shown["footfall_dashboard_requests_total"] >= 1
+            assert state_of_it["footfall_api_requests_total"] >= 1
+            served = set().union(*(names(settings[each]) for each in settings if "METRICS_PORT" in each))
+            # No hour was ingested here.
+            assert used_metrics() - served == {"footfall_ingest_lag_seconds"}
             assert not (state / "dagster" / "history" / "runs.db").exists(), "runs are in the database"
         finally:
             codes = {name: each.end() for name, each in reversed(containers.items())}
@@ -282,6 +298,7 @@ def test_every_service_runs_as_the_file_says_and_they_reach_one_another(tmp_path
             for line in container.lines():
                 if line.startswith("collector: listening on "):
                     continue  # its one line on stdout, for whoever waits for it
+                assert line.startswith("{"), f"{name}: {line}"
                 told = json.loads(line)
                 assert tuple(told)[: len(SCHEMA)] == SCHEMA, line
                 assert database.split(":")[2].split("@")[0] not in line
