@@ -31,7 +31,8 @@ def commands(text: str) -> list[str]:
     """What is typed; of a question over HTTP its path."""
     whole = re.sub(r" *\\\n\s*", " ", text)
     lines = [line.split(" #")[0].strip() for line in whole.splitlines() if TYPED.match(line)]
-    parts = [re.sub(r"\s+(-d|-f)\b", "", part).strip() for line in lines for part in line.split("&&")]
+    parts = [part.strip() for line in lines for part in line.split("&&") if TYPED.match(part)]
+    parts = [re.sub(r"\s+(-d|-f)\b", "", part) for part in parts]
     return [asked[1] if (asked := ASKED.search(part)) else part for part in parts]
 
 
