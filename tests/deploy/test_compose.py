@@ -35,7 +35,7 @@ from footfall.settings import VARIABLES
 DEPLOY = ROOT / "deploy"
 STATE = "/var/lib/footfall"
 #: Services of other images, which a test without an engine cannot run.
-FOREIGN = {"postgres", "s3", "proxy"}
+FOREIGN = {"postgres", "s3", "proxy", "oauth2-proxy"}
 #: In the order in which they wait for each other.
 OURS = ("collector", "code", "webserver", "daemon", "api", "dashboard", "demo-site")
 #: Seconds in which a service must be well; on an idle machine half a minute in all.
