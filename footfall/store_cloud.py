@@ -63,6 +63,21 @@ _METADATA = ("/computeMetadata/", "/metadata/identity/")
 _NETWORK = re.compile(r'(?:message|error): "([^"]{1,200})"')
 
 
+#: The process whose threads serve obstore. A copy of it (fork) has none, and would wait for ever.
+_served: list[int] = []
+
+
+def _require_threads(url: str) -> None:
+    if not _served:
+        _served.append(os.getpid())
+    if _served[0] != os.getpid():
+        raise StoreError(
+            f"cannot reach {url}: this process is a copy of one that had asked there; say the command again",
+            retryable=False,
+            code="InvalidRequest",
+        )
+
+
 class CloudStore:
     """Objects below one prefix of a bucket; subclasses know the cloud."""
 
@@ -82,6 +97,7 @@ class CloudStore:
         raise NotImplementedError
 
     def _connected(self, read_seconds: float) -> "Client":
+        _require_threads(self.url(""))
         address = self._endpoint() or ""
         options: ClientConfig = {
             "allow_http": address.startswith("http://"),
@@ -98,6 +114,7 @@ class CloudStore:
 
     @property
     def _client(self) -> "Client":
+        _require_threads(self.url(""))  # also of a client that was made before
         if self._made is None:
             self._made = self._connected(self._access.read_seconds)
         return self._made

@@ -1,6 +1,8 @@
 """What stores of Google and Azure say when something is wrong, and as whom they are asked."""
 
 import os
+import subprocess
+import sys
 from base64 import b64encode
 
 import pytest
@@ -161,3 +163,35 @@ def test_our_own_identity_is_that_of_the_environment(gcs, azure, monkeypatch, tm
     for url in (f"gs://{gcs.bucket}/ours", f"az://{azure.account}/{azure.container}/ours"):
         open_store(url).put("k", b"x")
         assert keys(open_store(url)) == ["k"]
+
+
+_COPIED = """
+import os
+from footfall.errors import FootfallError
+from footfall.store import CloudAccess, open_store
+store = open_store("az://acme/box", cloud=CloudAccess("http://127.0.0.1:9", lambda: KEY, attempts=1))
+for each in ("first", "copy"):
+    try:
+        store.get("k")
+    except FootfallError as error:
+        print(each, error, flush=True)
+    if each == "first" and (copy := os.fork()):
+        os.waitpid(copy, 0)
+        break
+"""
+
+
+def test_a_copy_of_a_process_that_asked_a_cloud_says_so_and_does_not_hang():
+    program = _COPIED.replace("KEY", repr(b64encode(b"x" * 32).decode()))
+
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+
+    first, copy = done.stdout.splitlines()
+    assert first.startswith("first cannot read az://acme/box/k: ") and "refused" in first
+    assert copy.startswith("copy cannot reach az://acme/box/: this process is a copy")
