@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from commands import installation
+from commands.apart import ask_apart
 from commands.processes import require_free_port
 from footfall.durable import open_lake
 from footfall.errors import FootfallError
@@ -62,9 +63,14 @@ def require_ready(settings: Settings, *parts: Part, needs_lake: bool = False) ->
     if Part.DAGSTER in parts:
         checks.append(_require_programs)
     if needs_lake and _folder(settings.lake) is None:
-        checks.append(partial(open_lake, settings.lake, settings.s3_endpoint))
+        checks.append(partial(ask_apart, dict(os.environ), partial(_look_at_lake, settings)))
     if found := list(_said(checks)):
         raise FootfallError("\n".join(found))
+
+
+def _look_at_lake(settings: Settings) -> None:
+    """Apart, for what is run next is a copy of this process, which must have asked no store by then."""
+    open_lake(settings.lake, settings.s3_endpoint)
 
 
 def _said(checks: list[Callable[[], object]]) -> Iterator[str]:

@@ -58,7 +58,8 @@ class Settings(BaseSettings):
     lake: str = setting(
         "FOOTFALL_LAKE",
         "file://{home}/lake",
-        "object store of raw objects and events: file:// or s3://bucket/prefix",
+        "object store of raw objects and events: file://, s3://bucket/prefix, gs://bucket/prefix or "
+        "az://account/container/prefix",
     )
     backup: str = setting(
         "FOOTFALL_BACKUP",

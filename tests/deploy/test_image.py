@@ -17,7 +17,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PROGRAM = """
 import sys
 import collector.__main__, collector.worker, collector.supervisor, collector.lambda_handler
-import boto3, botocore.config, boto3.exceptions, uvloop, prometheus_client
+import boto3, botocore.config, boto3.exceptions, obstore.store, uvloop, prometheus_client
 from importlib.metadata import packages_distributions
 names = packages_distributions()
 loaded = {each for module in sys.modules for each in names.get(module.partition(".")[0], [])}
