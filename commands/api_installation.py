@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from api.installation import Acting, Agent, Place, Refusal, Row
-from commands.erasure_status import holds_against, start_resume, status
+from commands.erasure_status import holds_against, start_resume
 from commands.sample_data import send_sample
 from footfall.clients import Client, Export, Site, registry_of
 from footfall.errors import FootfallError
@@ -27,7 +27,7 @@ from orchestration.delivery.ledger import Ledger, LedgerRow
 from orchestration.discovery import domain_rows, domains
 from orchestration.discovery.database import registry, transaction
 from orchestration.discovery.hosts import Host, normal
-from orchestration.privacy.erasure_book import ErasureBook
+from orchestration.privacy.erasure_book import ErasureBook, status
 from orchestration.privacy.person import unresolved
 
 _BACKFILL = """

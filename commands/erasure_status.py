@@ -1,4 +1,4 @@
-"""What `footfall privacy` and the API say of an erasure, and what starts one in the background.
+"""Whether an erasure is held, and what starts one in the background, for `footfall privacy` and the API.
 
 The API holds this in memory all day: no Dagster here.
 """
@@ -7,33 +7,12 @@ import os
 import subprocess
 import sys
 from collections.abc import Collection
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
 
 from footfall.durable import open_lake
 from footfall.retention.holds import Hold, against_erasure, read
 from footfall.settings import Settings
 from footfall.signatures import own_keys
-from orchestration.privacy.erasure_book import Erasure, ErasureBook
-
-
-def status(book: ErasureBook, erasure: Erasure) -> dict[str, Any]:
-    """One erasure as plain values. Nothing of persons."""
-    steps = book.steps(erasure.id)
-    left = {each.name: each.outstanding for each in steps.values() if each.outstanding}
-    state = "finished" if erasure.finished_at else "outstanding" if left else "open"
-    return {
-        "id": erasure.id,
-        "client_id": erasure.client_id,
-        "state": state,
-        "asked_at": erasure.asked_at.isoformat(),
-        "asked_by": erasure.asked_by,
-        "due_by": erasure.deadline.isoformat(),
-        "is_overdue": erasure.finished_at is None and datetime.now(UTC) > erasure.deadline,
-        "finished_at": erasure.finished_at.isoformat() if erasure.finished_at else None,
-        "steps": [each.name for each in steps.values() if each.is_done],
-        "outstanding": left,
-    }
 
 
 def holds_against(settings: Settings, client_id: str, received: Collection[datetime] | None) -> list[Hold]:

@@ -81,7 +81,7 @@ ARROWS: dict[str, tuple[str, ...]] = {
             "orchestration.resources",
             *DOMAINS,
         )
-        for domain in (*PLAIN, "sources")
+        for domain in (*PLAIN, "privacy", "sources")
     },
     # How assets of several domains show their columns.
     "orchestration.defs.columns": ("footfall",),
