@@ -10,6 +10,7 @@ from typing import Any
 
 from api.installation import Acting, Agent, Place, Refusal, Row
 from commands.erasure_status import holds_against, start_resume
+from commands.person_requests import HereRequests
 from commands.sample_data import send_sample
 from footfall.clients import Client, Export, Site, registry_of
 from footfall.errors import FootfallError
@@ -59,7 +60,7 @@ _STATES = {
 MOST_PROBLEMS = 100
 
 
-class HereInstallation:
+class HereInstallation(HereRequests):
     """The installation on this machine (api.installation.Installation)."""
 
     def __init__(self, settings: Settings) -> None:

@@ -6,6 +6,7 @@ The API holds this in memory all day: no Dagster here.
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Collection
 from datetime import datetime
 
@@ -26,7 +27,7 @@ def start_resume(settings: Settings, name: str) -> None:
     log = settings.home / "logs" / f"erasure-{name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as said:
-        subprocess.Popen(
+        begun = subprocess.Popen(
             [sys.executable, "-m", "commands.entry", "privacy", "resume", name],
             env=os.environ | {"FOOTFALL_HOME": str(settings.home)},
             stdin=subprocess.DEVNULL,
@@ -34,3 +35,5 @@ def start_resume(settings: Settings, name: str) -> None:
             stderr=said,
             start_new_session=True,
         )
+    # Whoever starts it lives on, and has to take note of its end.
+    threading.Thread(target=begun.wait, name=f"erasure {name}", daemon=True).start()
