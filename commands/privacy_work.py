@@ -81,8 +81,9 @@ def _from_file(file: Path) -> Iterator[Asked]:
 
 
 def client_of(at: Installation, client_id: str) -> Client:
-    """Raises FootfallError where no valid file is of the client."""
-    found = at.registry.client(named(at.registry, client_id))
+    """Raises FootfallError where no valid file is of the client, and it has not ended."""
+    name = named(at.registry, client_id)
+    found = at.registry.client(name) or at.registry.ended_client(name)
     if found is None:
         raise FootfallError(f"no client {client_id!r} has a valid file; `footfall clients` lists them")
     return found

@@ -64,8 +64,8 @@ def certificate(
         ],
         "files_removed": [_named(each) for each in files if not each["is_newest"]],
         "left_to_client": {
-            "why": "what these files were made of is not kept any more, so none can take their place: our "
-            "copies are removed, and _erasures/ in the bucket names them to the client",
+            "why": "what these files were made of is not kept any more, or the client has ended, so none can "
+            "take their place: our copies are removed; _erasures/ names them to a client that has not",
             "files": [_named(each) for each in files if each.get("is_gone")],
         },
         "buckets": steps["delivered"].facts.get("buckets", {}) if "delivered" in steps else {},

@@ -25,6 +25,7 @@ from orchestration.delivery.moved_days import follow
 from orchestration.delivery.places import Place
 from orchestration.delivery.progress import IngestedHours
 from orchestration.modelling.publishing.client import MEMORY, Terms, publish_client
+from orchestration.modelling.publishing.notes import forget_others
 from orchestration.privacy import erasure_delivered as delivered
 from orchestration.privacy import erasure_local as local
 from orchestration.privacy import erasure_warehouse as models
@@ -63,6 +64,10 @@ def _published(work: Work) -> list[str]:
     Tables by row whole: a base keeps rows that are gone, and a list of these names who they were of.
     """
     house, store = work.house, work.house.lake
+    if house.has_ended(work.client):  # its tables went with its end; what was noted for them goes now
+        with house.warehouse.connect() as connection:
+            forget_others(connection, [each.client_id for each in house.registry.clients])
+        return []
     terms = Terms(house.published_days, timedelta(), is_anew=True)
     cache = house.cache_of(work.client.client_id)
     readable = [store.root / "marts"] if isinstance(store, LocalStore) else [house.home / "cache"]
@@ -104,6 +109,9 @@ def _deliver(work: Work) -> list[str]:
     house, client, first = work.house, work.client, work.person.first
     if client.client_id in house.registry.stopped:
         return [house.registry.stopped[client.client_id]]
+    if house.has_ended(client):
+        work.note("deliver", revisions=0)
+        return []
     made, left = 0, []
     with house.warehouse.connect(*house.desk.folders) as connection:
         horizons = horizons_of(connection, client.client_id)
@@ -181,7 +189,7 @@ def _delivered(work: Work) -> list[str]:
             rows,
             places,
             work.needles,
-            lambda row: _is_gone(client, horizons, row),
+            lambda row: house.has_ended(client) or _is_gone(client, horizons, row),
             _kept(work),
             damaged.append,
             is_made_anew=True,
