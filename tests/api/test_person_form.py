@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 import pytest
 from support.api_builders import served
+from support.browser import chromium
 from support.waiting import wait_until
 
 from commands.api_installation import HereInstallation
@@ -91,6 +92,25 @@ def test_what_is_sent_is_a_request_of_that_sites_visitor_that_its_clients_admini
     assert [each["id"] for each in shown] == [asked.id]
     assert api.ask("GET", "/v1/privacy/requests", role="other").json["requests"] == []
     assert ErasureBook(api.settings.home).all() == []
+
+
+@pytest.mark.browser
+def test_in_a_browser_the_id_in_the_fragment_goes_with_the_form_and_leaves_the_address_bar(api):
+    with chromium() as browser:
+        page = browser.new_page()
+        blocked = []
+        page.on("console", lambda message: blocked.append(message.text))
+        page.goto(f"http://127.0.0.1:{api.port}/v1/privacy/form/{link(api)}#v={BROWSERS_OWN}")
+        assert page.locator("#found").is_visible()
+        assert not page.locator("#missing").is_visible()
+        assert BROWSERS_OWN not in page.url
+        page.check("input[value=erasure]")
+        page.click("button")
+        page.wait_for_selector("text=Your request has arrived")
+
+    (asked,) = waiting(api)
+    assert asked.ids == (("visitor", first_party_visitor_id("shop", BROWSERS_OWN)),)
+    assert blocked == []
 
 
 def test_a_form_that_is_sent_again_and_one_about_the_same_ids_ask_nothing_more(api):
