@@ -112,6 +112,14 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     "newest": ("newest {at}", "neueste {at}"),
     "erasures": ("Erasures of persons", "Löschungen von Personen"),
     "erasure_done": ("{id}: finished {at}", "{id}: beendet {at}"),
+    "request_erasure": (
+        "A visitor of {site} asks to be erased ({id}); to be answered by {at}: footfall privacy requests",
+        "Ein Besucher von {site} bittet um Löschung ({id}); fällig bis {at}: footfall privacy requests",
+    ),
+    "request_access": (
+        "A visitor of {site} asks for a copy ({id}); to be answered by {at}: footfall privacy requests",
+        "Ein Besucher von {site} bittet um eine Kopie ({id}); fällig bis {at}: footfall privacy requests",
+    ),
     "erasure_due": ("{id}: not finished, due by {at}", "{id}: nicht beendet, fällig bis {at}"),
     "no_alerts": ("Nothing is wrong.", "Nichts ist falsch."),
     "no_domains": (

@@ -93,6 +93,16 @@ class ObjectInfo:
     size: int
 
 
+@dataclass(frozen=True)
+class StoredVersion:
+    """One version of an object in a bucket that keeps versions. `is_marker`: it says that the key is gone."""
+
+    key: str
+    version: str
+    is_newest: bool
+    is_marker: bool
+
+
 class ObjectStore(Protocol):
     """Objects by key below one URL."""
 
@@ -678,15 +688,18 @@ class S3Store:
         found = []
         try:
             status = self._client.get_bucket_versioning(Bucket=self.bucket, **self._always).get("Status")
-            if status:
-                found.append(f"older versions (versioning is {status.lower()})")
         except Exception as error:
             raise self._translated("ask for the versioning of", "", error) from error
+        if not status:  # and nothing can be locked
+            return ""
+        found.append(f"older versions (versioning is {status.lower()})")
         try:
             lock = self._client.get_object_lock_configuration(Bucket=self.bucket, **self._always)
         except Exception as error:
             translated = self._translated("ask for the Object Lock of", "", error)
-            if translated.code not in (
+            if translated.code == "AccessDenied":
+                found.append("maybe what is locked (nobody lets us ask for Object Lock)")
+            elif translated.code not in (
                 "ObjectLockConfigurationNotFoundError",
                 "NoSuchObjectLockConfiguration",
             ):
@@ -699,6 +712,29 @@ class S3Store:
             how = f", {rule.get('Mode', '').lower()} for {span}" if span else ", as each object says"
             found.append(f"what is locked, until its time is over (Object Lock{how})")
         return "; ".join(found)
+
+    def versions(self, prefix: str) -> Iterator[StoredVersion]:
+        """Every version of each object below a prefix, whatever is the newest. Raises StoreError."""
+        pages = self._client.get_paginator("list_object_versions").paginate(
+            Bucket=self.bucket, Prefix=self.prefix + prefix, **self._always
+        )
+        above = len(self.prefix)
+        try:
+            for page in pages:
+                for is_marker, some in ((False, page.get("Versions")), (True, page.get("DeleteMarkers"))):
+                    for each in some or ():
+                        key, version = each.get("Key", "")[above:], each.get("VersionId", "")
+                        yield StoredVersion(key, version, bool(each.get("IsLatest")), is_marker)
+        except Exception as error:
+            raise self._translated("list the versions of", prefix, error) from error
+
+    def remove_version(self, found: StoredVersion) -> None:
+        """Remove one version for good. Raises StoreError: it is locked, say, or we may not."""
+        key, version = self.prefix + found.key, found.version
+        try:
+            self._client.delete_object(Bucket=self.bucket, Key=key, VersionId=version, **self._always)
+        except Exception as error:
+            raise self._translated("remove a version of", found.key, error) from error
 
     def read_tagged(self, key: str, *, limit: int | None = None) -> tuple[bytes, str] | None:
         try:
