@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import duckdb
 from pydantic import Field
@@ -27,7 +27,7 @@ from api.measures import (
 )
 from api.near import near
 from api.problems import Problem
-from api.ranges import Days
+from api.ranges import MOST_DAYS, Days
 from api.routing import Strict
 from api.tables import Reading
 from footfall.clients import Client, Site
@@ -35,12 +35,15 @@ from footfall.sql import Sql, joined, name, run, sql
 
 #: Groups that a question may have. More: it is an export, which a client file orders.
 MOST_GROUPS = 200_000
+#: Days at most → what `time` stands for.
+_TIME_OF = ((2, "time:hour"), (40, "time:day"), (366, "time:week"), (MOST_DAYS, "time:month"))
 Short = Annotated[str, Field(max_length=200)]
 
 
 class Include(Strict):
     """What the answer says beside its rows."""
 
+    imports: Literal[True] = Field(default=True, description="What was imported counts as all else does.")
     time_labels: bool = False
     total_rows: bool = False
 
@@ -85,6 +88,18 @@ class Plan:
     width: int
     #: All tables that are read.
     tables: frozenset[str]
+
+
+def at_its_time(question: Question, days: Days) -> Question:
+    """The same with hours, days, weeks or months for `time`, by how long the range is."""
+    length = (days[1] - days[0]).days + 1
+    name = next(name for most, name in _TIME_OF if length <= most)
+    return question.model_copy(
+        update={
+            "dimensions": [name if each == "time" else each for each in question.dimensions],
+            "order_by": [[name if word == "time" else word for word in each] for each in question.order_by],
+        }
+    )
 
 
 def plan(client: Client, site: Site, question: Question, days: Days) -> Plan:

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.access import Caller
-from api.answers import csv_answer, instant, json_answer, wants_csv
+from api.answers import csv_answer, instant, json_answer, stands_on, wants_csv
 from api.asking import finality, first_day, meta_of
 from api.problems import Problem
 from api.ranges import Days, days_of
@@ -160,12 +160,12 @@ def _table(
     )
     if len(rows) > _MANY:
         raise Problem("too_large", f"more than {_MANY} rows: ask for fewer days", field="date_range")
-    if wants_csv(request):
-        return csv_answer(shown, [[row[c] for c in shown] for row in rows], {})
     certain = finality(tables, site.site_id, days)
     meta = meta_of(
         tables, site.timezone or caller.owner.timezone, certain, days, {table: tables.source(table)}
     )
+    if wants_csv(request):
+        return csv_answer(shown, [[row[c] for c in shown] for row in rows], stands_on(meta))
     return json_answer({"rows": rows, "days": [each.isoformat() for each in days], "meta": meta})
 
 
