@@ -1,7 +1,7 @@
 """Questions over the figures of a site."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Annotated, Any
 
@@ -232,9 +232,9 @@ def _beside(
 def _row(
     found: Plan,
     question: Question,
-    row: tuple[tuple[Any, ...], list[Any]],
+    row: tuple[tuple[Any, ...], Sequence[Any]],
     beside: Mapping[Label, Label] | None,
-    earlier: dict[tuple[Any, ...], list[Any]],
+    earlier: Mapping[tuple[Any, ...], Sequence[Any]],
     final: Any,
     is_all_final: bool,
 ) -> dict[str, Any]:
