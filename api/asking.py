@@ -65,7 +65,7 @@ class Question(Strict):
     date_range: Short | list[Short] = Field(
         description="day, 7d, 28d, 30d, 91d, month, 6mo, 12mo, year, all, or the first and the last day."
     )
-    dimensions: list[Short] = Field(default=[], max_length=6)
+    dimensions: list[Short] = Field(default=[], max_length=8)
     filters: list[Any] = Field(default=[], max_length=50)
     order_by: list[list[Short]] = Field(default=[], max_length=10)
     include: Include = Include()

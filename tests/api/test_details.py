@@ -75,6 +75,8 @@ def test_a_visitor_is_told_with_sessions_and_the_pages_of_each(api):
     assert [each["session_id"] for each in said["sessions"]] == ["s2", "s1"]
     assert [each["page"] for each in said["sessions"][1]["pages"]] == ["/a", "/b"]
     assert said["sessions"][1]["started_at"] == "2026-11-19T10:00:00.000Z"
+    assert "device" in said["sessions"][0] and "device" not in said["sessions"][1]["pages"][0]
+    assert {"event_id", "occurred_at", "engaged_seconds"} <= set(said["sessions"][1]["pages"][0])
     assert said["is_whole"] is True
     assert api.ask("GET", "/v1/visitors/v?limit=1").json["is_whole"] is False
     assert api.ask("GET", "/v1/visitors/nobody").json["code"] == "unknown_visitor"
