@@ -44,11 +44,13 @@ from sources.request_lines import (
     stored_lines,
 )
 from sources.requests import TOO_LARGE, begin, judge
-from sources.staged_hours import StagedHours, in_order, runs_of
+from sources.staged_hours import StagedHours, hours_of
 from sources.temporary_tables import make_table
 
 #: Bytes of lines that are converted together. Higher: fewer statements, and ten times as much more memory.
 PIECE_BYTES = 8 << 20
+#: Requests whose lines are given at once: buffers grow by doubling, and one of a whole piece is half empty.
+BATCH_ROWS = 4096
 #: Bad lines, in bytes, that are held until a good one says what hour it is.
 MAX_WAITING_BYTES = 32 << 20
 
@@ -162,15 +164,7 @@ class Conversion:
         if not self._waiting:
             return
         connection = self._connection
-        begin(connection)
-        rule = self._to.page_rule
-        is_page = sql("false") if rule is None else rule.condition()
-        keeps = self._keeps_requests
-        for layout, tables in self._waiting.items():
-            table = pa.concat_tables(tables)
-            self.counts.lines += table.num_rows
-            judge(connection, layout, table, self._to.now, is_page=is_page, keeps_others=keeps)
-        self._waiting, self._waiting_bytes = {}, 0
+        self._judge()
         make_table(
             self._connection,
             "objects",
@@ -187,9 +181,22 @@ class Conversion:
         self._count_hosts()
         self._stage_requests()
         self._bad.stage(connection, self._keys)
+        pa.default_memory_pool().release_unused()  # before the next piece takes as much again
         self._staged.end_round()
         last = max(self._keys)
         self._keys = {last: self._keys[last]}
+
+    def _judge(self) -> None:
+        """The table `judged`, of all lines that wait."""
+        begin(self._connection)
+        rule = self._to.page_rule
+        is_page = sql("false") if rule is None else rule.condition()
+        keeps = self._keeps_requests
+        for layout in list(self._waiting):
+            table = pa.concat_tables(self._waiting.pop(layout))
+            self.counts.lines += table.num_rows
+            judge(self._connection, layout, table, self._to.now, is_page=is_page, keeps_others=keeps)
+        self._waiting_bytes = 0
 
     def _count(self) -> None:
         found = run(
@@ -301,7 +308,6 @@ class Conversion:
             )
             if self._keeps_requests
             else page_view,
-        ).to_arrow_table()
-        for batch in in_order(found).to_batches():
-            for hour, texts, count in runs_of(batch):
-                self._staged.add(hour, texts, count)
+        ).to_arrow_reader(BATCH_ROWS)
+        for each in hours_of(found.read_all()):
+            self._staged.add(each)

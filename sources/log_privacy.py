@@ -128,7 +128,8 @@ def _change(
         )
 
 
-@lru_cache(maxsize=1 << 15)
+#: A piece of a log has some ten thousand different texts that may hold something.
+@lru_cache(maxsize=1 << 14)
 def _clean(text: str) -> str:
     raw = msgspec.json.encode({"url": text})
     return text if is_plain(raw, 1, (text,), {}, [text]) else without_personal_data(text)

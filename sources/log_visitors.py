@@ -13,7 +13,7 @@ from footfall.consent import reduced_user_agent
 from footfall.event import MAX_USER_AGENT
 from footfall.salts import Salts
 from footfall.scrub import scrub_user_agent
-from footfall.scrub_addresses import address_signs, look, may_say, without_own_address
+from footfall.scrub_addresses import Look, address_signs, look, may_say, without_own_address
 from footfall.sql import run
 from sources.log_formats import LogFormat
 from sources.temporary_tables import Values, add_rows, make_table
@@ -55,16 +55,8 @@ class LogVisitors:
             "ON visitors.turn = sent.turn AND whose = address AND written = coalesce(agent, '')",
         ).fetchall()
         self._known += len(rows)
-        written = {row[2] for row in rows}
-        shown = {each: self._shown(self._read(each)) for each in written}
-        looks = {each: look(text) for each, text in shown.items()}
         hashed = [self._visitor(*row) for row in rows]
-        texts = [
-            without_own_address(shown[agent].encode(), address).decode()
-            if may_say(looks[agent], address_signs(address))
-            else shown[agent]
-            for _, address, agent in rows
-        ]
+        texts = [self._agent_of(address, agent) for _, address, agent in rows]
         add_rows(connection, "visitors", _columns(rows, hashed, texts))
 
     def _visitor(self, turn: int, address: str, written: str) -> str | None:
@@ -72,11 +64,21 @@ class LogVisitors:
             return None
         return self._turns.visitors(turn).of(self._site.site_id, address, self._read(written))
 
-    def _shown(self, agent: str) -> str:
-        """What is stored of an agent, as JSON."""
-        is_whole = self._site.consent_default > 0
-        kept = scrub_user_agent(agent[:MAX_USER_AGENT]) if is_whole else reduced_user_agent(agent)
-        return msgspec.json.encode(kept[:MAX_USER_AGENT]).decode()
+    def _agent_of(self, address: str, written: str) -> str:
+        """What is stored of somebody's agent, as JSON."""
+        shown, seen = _shown(self._read(written), is_whole=self._site.consent_default > 0)
+        if may_say(seen, address_signs(address)):
+            return without_own_address(shown.encode(), address).decode()
+        return shown
+
+
+#: Agents are few: a busy site sees some thousands of them in a day.
+@lru_cache(maxsize=4096)
+def _shown(agent: str, *, is_whole: bool) -> tuple[str, Look]:
+    """What may be stored of an agent, whoever has it, as JSON; and what that has of addresses."""
+    kept = scrub_user_agent(agent[:MAX_USER_AGENT]) if is_whole else reduced_user_agent(agent)
+    text = msgspec.json.encode(kept[:MAX_USER_AGENT]).decode()
+    return text, look(text)
 
 
 def _columns(
