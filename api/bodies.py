@@ -35,10 +35,11 @@ def check_json(text: bytes | str, field: str) -> None:
 
 def _once(pairs: list[tuple[str, Any]], field: str) -> None:
     """Raises Problem where an object has a name twice: one of the two would be answered without a word."""
-    names = [name for name, _ in pairs]
-    for name in names:
-        if names.count(name) > 1:
+    seen = set[str]()
+    for name, _ in pairs:
+        if name in seen:
             raise Problem("invalid", f"{name[:80]!r} is given twice", field=field)
+        seen.add(name)
 
 
 def place_of(parts: Sequence[int | str]) -> str:
