@@ -187,12 +187,14 @@ def test_the_role_of_a_client_wants_the_external_id_and_allows_what_onboarding_s
     (trust,) = role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
     assert trust["Condition"] == {"StringEquals": {"sts:ExternalId": {"Ref": "ExternalId"}}}
     (policy,) = role["Properties"]["Policies"]
-    put, remove, maybe, see = policy["PolicyDocument"]["Statement"]
+    put, remove, maybe, maybe_versions, see = policy["PolicyDocument"]["Statement"]
     assert put["Action"] == ["s3:PutObject", "s3:GetObject"]
     assert [remove["Action"], see["Action"]] == ["s3:DeleteObject", "s3:ListBucket"]
     assert "_probe/*" in json.dumps(remove["Resource"])
     condition, removes_all, nothing = maybe["Fn::If"]
-    assert removes_all["Action"] == "s3:DeleteObject"
+    assert removes_all["Action"] == ["s3:DeleteObject", "s3:DeleteObjectVersion"]
+    assert maybe_versions["Fn::If"][0] == condition
+    assert maybe_versions["Fn::If"][1]["Action"] == ["s3:ListBucketVersions", "s3:GetBucketVersioning"]
     assert nothing == {"Ref": "AWS::NoValue"}
     assert template["Conditions"][condition] == {"Fn::Equals": [{"Ref": "Removes"}, "yes"]}
     assert template["Parameters"]["Removes"]["Default"] == "no"
