@@ -3,17 +3,24 @@
 import csv
 import hashlib
 import io
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlencode
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from footfall.formulas import guarded
+
 _encoder = msgspec.json.Encoder(decimal_format="number")
 CSV = "text/csv"
+#: The header of a CSV that has the cursor of the page after it.
+NEXT = "x-footfall-next"
+_Q = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?")
 
 
 def json_answer(document: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
@@ -44,8 +51,48 @@ def not_modified(etag: str) -> Response:
 
 def wants_csv(request: Request) -> bool:
     """Whether Accept asks for CSV before JSON."""
-    accepted = [part.partition(";")[0].strip() for part in request.headers.get("accept", "").split(",")]
-    return CSV in accepted and "application/json" not in accepted[: accepted.index(CSV)]
+    wanted: dict[str, float] = {}
+    for part in request.headers.get("accept", "").lower().split(","):
+        kind, _, parameters = part.partition(";")
+        wanted.setdefault(kind.strip(), _quality(parameters))
+    csv, json = wanted.get(CSV, 0.0), wanted.get("application/json", 0.0)
+    if csv == json:
+        return csv > 0 and list(wanted).index(CSV) < list(wanted).index("application/json")
+    return csv > json
+
+
+def _quality(parameters: str) -> float:
+    """The `q` of a range of Accept, 1 unless told."""
+    for each in parameters.split(";"):
+        name, _, value = each.partition("=")
+        if name.strip() == "q":
+            return float(value) if _Q.fullmatch(value.strip()) else 0.0
+    return 1.0
+
+
+def next_page(request: Request, cursor: str | None) -> dict[str, str]:
+    """Headers of a CSV that name the page after it; none after the last.
+
+    `Link` is the whole address (RFC 8288), which a question in a body has not.
+    """
+    if not cursor:
+        return {}
+    headers = {NEXT: cursor}
+    if request.method != "POST":
+        kept = [each for each in request.query_params.multi_items() if each[0] not in ("cursor", "api_key")]
+        headers["link"] = f'<?{urlencode([*kept, ("cursor", cursor)])}>; rel="next"'
+    return headers
+
+
+def stands_on(meta: Mapping[str, Any]) -> dict[str, str]:
+    """Headers of a CSV with what a JSON answer says in `meta`."""
+    return {
+        "x-footfall-timezone": meta["timezone"],
+        "x-footfall-complete-through": meta["complete_through"] or "",
+        "x-footfall-model-versions": ",".join(meta["model_versions"]),
+        "x-footfall-final": _cell(meta["final"]),
+        "x-footfall-sampling": meta["sampling"],
+    }
 
 
 def csv_answer(header: Sequence[str], rows: Iterable[Sequence[Any]], headers: Mapping[str, str]) -> Response:
@@ -70,8 +117,7 @@ def _cell(value: Any) -> str:
         return instant(value)
     if isinstance(value, date):
         return value.isoformat()
-    text = str(value)
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+    return guarded(str(value))
 
 
 def instant(value: datetime) -> str:

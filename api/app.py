@@ -17,7 +17,18 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.access import path_digest
 from api.bodies import place_of
 from api.problems import CODES, MEDIA, SCHEMA, Problem
-from api.routes import acts, details, info, ledger, older, privacy, questions, realtime, samples
+from api.routes import (
+    acts,
+    details,
+    info,
+    ledger,
+    older,
+    person_requests,
+    privacy,
+    questions,
+    realtime,
+    samples,
+)
 from api.routing import REACH
 from api.service import Service
 from footfall.errors import FootfallError
@@ -30,7 +41,8 @@ MOST_BYTES = 65536
 #: What a request of any route with a key may be answered, beside what the route says.
 _ALWAYS = (401, 403, 404, 408, 413, 422, 429, 503)
 ROUTES = tuple(
-    each.routes for each in (info, questions, details, realtime, ledger, acts, privacy, samples, older)
+    each.routes
+    for each in (info, questions, details, realtime, ledger, acts, privacy, person_requests, samples, older)
 )
 
 
@@ -91,7 +103,10 @@ def _complete(operation: dict[str, Any]) -> None:
     for status, response in list(said.items()):
         if response.get("description") == "problem" or status == "422":
             del said[status]
-    problem = {"description": "", "content": {MEDIA: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
+    content: dict[str, Any] = {MEDIA: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    if any("text/html" in response.get("content", ()) for response in said.values()):
+        content["text/html"] = {"schema": {"type": "string"}}  # a page for people says so in words
+    problem = {"description": "", "content": content}
     statuses = _ALWAYS if reach != "open" else (413, 422, 429, 503)
     for status in sorted({*statuses, *operation.pop("x-footfall-problems", ())}):
         codes = [code for code, (of, _, _) in CODES.items() if of == status]

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import duckdb
 from pydantic import Field
 
-from api.answers import instant
+from api.answers import etag_of, instant
 from api.conditions import Both, conditions, filters_of, pinned, where
 from api.done import TABLES, is_asked, require_known, sessions_that
 from api.hours_of_days import shown_hour
@@ -27,7 +27,7 @@ from api.measures import (
 )
 from api.near import near
 from api.problems import Problem
-from api.ranges import Days
+from api.ranges import MOST_DAYS, Days
 from api.routing import Strict
 from api.tables import Reading
 from footfall.clients import Client, Site
@@ -35,12 +35,17 @@ from footfall.sql import Sql, joined, name, run, sql
 
 #: Groups that a question may have. More: it is an export, which a client file orders.
 MOST_GROUPS = 200_000
+#: Rows of an answer that is kept until something is published anew.
+_MOST_KEPT = 100
+#: Days at most → what `time` stands for.
+_TIME_OF = ((2, "time:hour"), (40, "time:day"), (366, "time:week"), (MOST_DAYS, "time:month"))
 Short = Annotated[str, Field(max_length=200)]
 
 
 class Include(Strict):
     """What the answer says beside its rows."""
 
+    imports: Literal[True] = Field(default=True, description="What was imported counts as all else does.")
     time_labels: bool = False
     total_rows: bool = False
 
@@ -60,7 +65,7 @@ class Question(Strict):
     date_range: Short | list[Short] = Field(
         description="day, 7d, 28d, 30d, 91d, month, 6mo, 12mo, year, all, or the first and the last day."
     )
-    dimensions: list[Short] = Field(default=[], max_length=6)
+    dimensions: list[Short] = Field(default=[], max_length=8)
     filters: list[Any] = Field(default=[], max_length=50)
     order_by: list[list[Short]] = Field(default=[], max_length=10)
     include: Include = Include()
@@ -85,6 +90,22 @@ class Plan:
     width: int
     #: All tables that are read.
     tables: frozenset[str]
+
+    def measured(self) -> str:
+        """Which expression of which table each metric is."""
+        return repr({table: dict(metrics_of_it) for table, (_, metrics_of_it) in self.asked.items()})
+
+
+def at_its_time(question: Question, days: Days) -> Question:
+    """The same with hours, days, weeks or months for `time`, by how long the range is."""
+    length = (days[1] - days[0]).days + 1
+    name = next(name for most, name in _TIME_OF if length <= most)
+    return question.model_copy(
+        update={
+            "dimensions": [name if each == "time" else each for each in question.dimensions],
+            "order_by": [[name if word == "time" else word for word in each] for each in question.order_by],
+        }
+    )
 
 
 def plan(client: Client, site: Site, question: Question, days: Days) -> Plan:
@@ -137,8 +158,14 @@ def plan(client: Client, site: Site, question: Question, days: Days) -> Plan:
     return Plan(client, site, grouped, found, asked, len(question.metrics), frozenset(tables))
 
 
-def rows_of(tables: Reading, found: Plan, days: Days) -> dict[tuple[Any, ...], list[Any]]:
-    """Values of dimensions → metrics, in the order of the question. Raises Problem."""
+def rows_of(tables: Reading, found: Plan, days: Days) -> Mapping[tuple[Any, ...], Sequence[Any]]:
+    """Values of dimensions → metrics, in the order of the question; few rows are kept. Raises Problem."""
+    zone = str(found.client.clock(found.site))
+    about = (found.site.site_id, zone, str(found.dimensions), str(found.filter), found.measured(), str(days))
+    return tables.kept(("rows", etag_of(*about)), lambda: _rows_of(tables, found, days), most=_MOST_KEPT)
+
+
+def _rows_of(tables: Reading, found: Plan, days: Days) -> dict[tuple[Any, ...], list[Any]]:
     rows: dict[tuple[Any, ...], list[Any]] = {}
     relations = {table: tables.relation(table, *days) for table in sorted(found.tables)}
     with tables.database() as database:
@@ -253,8 +280,8 @@ def _first_day(tables: Reading, site_id: str) -> date | None:
 
 
 def ordered(
-    rows: Mapping[tuple[Any, ...], list[Any]], question: Question, found: Plan
-) -> list[tuple[tuple[Any, ...], list[Any]]]:
+    rows: Mapping[tuple[Any, ...], Sequence[Any]], question: Question, found: Plan
+) -> list[tuple[tuple[Any, ...], Sequence[Any]]]:
     """Rows as `order_by` says; else by time, or by the first metric, the largest first. Raises Problem."""
     listed = sorted(rows.items(), key=lambda row: tuple(map(_sortable, row[0])))
     names = [metric_of(each) for each in question.metrics]

@@ -27,6 +27,8 @@ class Condition:
     operator: str
     is_not: bool
     values: tuple[str, ...]
+    #: Whether capital and small letters are one.
+    is_any_case: bool = False
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,8 @@ def pinned(found: Both) -> set[str]:
     return {
         part.dimension
         for part in found.parts
-        if isinstance(part, Condition) and part.operator == "is" and not part.is_not and len(part.values) == 1
+        if isinstance(part, Condition)
+        and (part.operator, part.is_not, part.is_any_case, len(part.values)) == ("is", False, False, 1)
     }
 
 
@@ -113,12 +116,16 @@ def where(source: Source, found: Filter, done: OfDone | None = None) -> tuple[Sq
 
 def _compared(source: Source, found: Condition) -> tuple[Sql, list[object]]:
     column = expression(source, found.dimension)
-    if found.operator == "is":
-        one = sql("{c} = ?", c=column)
-    elif found.operator == "contains":
-        one = sql("contains({c}, ?)", c=column)
+    value = sql("?")
+    if found.operator == "matches":
+        one = sql(
+            "regexp_matches({c}, ?, {how})", c=column, how=sql("'i'") if found.is_any_case else sql("'c'")
+        )
     else:
-        one = sql("regexp_matches({c}, ?)", c=column)
+        if found.is_any_case:
+            column, value = sql("lower({c})", c=column), sql("lower(?)")
+        is_same = found.operator == "is"
+        one = sql("{c} = {v}", c=column, v=value) if is_same else sql("contains({c}, {v})", c=column, v=value)
     inside = joined(" OR ", [one for _ in found.values])
     if found.is_not:
         return sql("NOT coalesce(({inside}), false)", inside=inside), list(found.values)
@@ -161,8 +168,9 @@ def _filter(written: Any, field: str, depth: int, at: _Place) -> Filter:
         return Done(inside, is_not=word == "has_not_done")
     if word not in _OPERATORS:
         raise Problem("invalid", f"{word[:40]!r} is no filter", field=field, possible=[*_OPERATORS, *_WORDS])
-    if len(written) != 3 or not isinstance(written[1], str) or not isinstance(written[2], list):
+    if len(written) not in (3, 4) or not isinstance(written[1], str) or not isinstance(written[2], list):
         raise _wrong(field)
+    case = _case(written[3], f"{field}.3") if len(written) == 4 else True
     if written[1] == "segment":
         return _segment(written, field, depth, at)
     dimension = dimension_of(written[1])
@@ -187,7 +195,15 @@ def _filter(written: Any, field: str, depth: int, at: _Place) -> Filter:
         or not all(isinstance(each, str) and len(each) <= 2000 for each in values)
     ):
         raise Problem("invalid", f"1 to {VALUES} texts", field=f"{field}.2")
-    return Condition(dimension, word.removesuffix("_not"), word.endswith("_not"), tuple(values))
+    return Condition(dimension, word.removesuffix("_not"), word.endswith("_not"), tuple(values), not case)
+
+
+def _case(written: Any, field: str) -> bool:
+    """Whether capital and small letters differ, of what stands behind the values of a filter."""
+    match written:
+        case {"case_sensitive": bool(case), **rest} if not rest:
+            return case
+    raise Problem("invalid", 'write {"case_sensitive": false}', field=field)
 
 
 def _segment(written: list[Any], field: str, depth: int, at: _Place) -> Filter:
@@ -196,8 +212,10 @@ def _segment(written: list[Any], field: str, depth: int, at: _Place) -> Filter:
         raise Problem("invalid", "a segment does not stand in another, nor in has_done", field=field)
     if written[0] not in ("is", "is_not") or not written[2]:
         raise Problem("invalid", "a segment is asked for by `is` or `is_not` and its name", field=field)
+    if len(written[2]) > VALUES:
+        raise Problem("too_large", f"at most {VALUES} segments", field=f"{field}.2")
     parts = []
-    for each in written[2][:VALUES]:
+    for each in written[2]:
         if not isinstance(each, str) or each not in at.segments:
             raise Problem(
                 "invalid",

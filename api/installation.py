@@ -116,6 +116,29 @@ class Installation(Protocol):
         """The signed certificate of an erasure; None while it is not finished."""
         ...
 
+    def request_form(self, link: str) -> Row | None:
+        """What a link to the form of a site opens: `client_name`, `host`, `hosts` around it, `ticket`.
+
+        None where the link is none of ours, is over, or its site is in no valid file any more.
+        """
+        ...
+
+    def ask_by_form(self, link: str, ticket: str, wanted: str, visitor: str, user: str) -> Row:
+        """Write down what somebody asks for by a form. `visitor`: the browser's own id. Raises Refusal."""
+        ...
+
+    def person_requests(self, client_id: str) -> list[Row]:
+        """What visitors asked for by the form, those that wait first."""
+        ...
+
+    def confirm_request(self, client: Client, name: str, acting: Acting) -> Row:
+        """A request is the person's own: an erasure begins. Raises Refusal."""
+        ...
+
+    def refuse_request(self, client: Client, name: str, because: str, acting: Acting) -> Row:
+        """Refuse a request. Raises Refusal."""
+        ...
+
     def verify(self, client: Client, export: Export) -> Row:
         """Check what was delivered to the client's buckets. May take minutes. Raises FootfallError."""
         ...

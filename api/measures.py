@@ -20,6 +20,7 @@ METRIC_NAMES: Mapping[str, str] = {
     "visit_duration": "avg_session_seconds",
     "views_per_visit": "views_per_session",
     "total_revenue": "revenue",
+    "scroll_depth": "avg_scroll_pct",
 }
 DIMENSION_NAMES: Mapping[str, str] = {
     "event:name": "event_type",
@@ -33,6 +34,9 @@ DIMENSION_NAMES: Mapping[str, str] = {
     "visit:utm_term": "term",
     "visit:utm_content": "content",
     "visit:country_name": "country",
+    "visit:region_name": "region",
+    "visit:city_name": "city",
+    "event:hostname": "host",
 }
 #: By day, week and month of the column `date`; by hour of a moment (api.hours_of_days).
 TIMES = ("time:hour", "time:day", "time:week", "time:month")

@@ -30,6 +30,7 @@ CODES: Mapping[str, tuple[int, str, str]] = {
     "unknown_funnel": (404, "No such funnel", "Funnels are in the client file; the answer names them."),
     "unknown_visitor": (404, "No such visitor", "Take the id from a delivered file, as it is written there."),
     "unknown_run": (404, "No such run", "Take the id from the answer that started it."),
+    "unknown_request": (404, "No such request", "GET /v1/privacy/requests lists them."),
     "unknown_erasure": (404, "No such erasure", "GET /v1/privacy/erasures lists them."),
     "client_missing": (422, "Which client?", "A key of the operator names the client: `?client=ID`."),
     "invalid": (422, "Not understood", "Mend the field that is named; /docs shows what it may be."),

@@ -55,7 +55,7 @@ def compared(said: str | list[str], days: Days, *, is_by_weekday: bool) -> Days:
     if said == "previous_period":
         back = -(-length // 7) * 7 if is_by_weekday else length
     elif said == "year_over_year":
-        if not is_by_weekday:
+        if not is_by_weekday and days[0].year > date.min.year:
             return year_before(days[0]), year_before(days[1])
         back = 364
     else:
@@ -72,11 +72,11 @@ def compared(said: str | list[str], days: Days, *, is_by_weekday: bool) -> Days:
 
 
 def year_before(day: date) -> date:
-    """The same date a year earlier."""
+    """The same date a year earlier, of a year after the first."""
     try:
         return day.replace(year=day.year - 1)
-    except ValueError:  # the 29th of February, or the year 1
-        return day.replace(year=max(1, day.year - 1), day=28)
+    except ValueError:  # the 29th of February
+        return day.replace(year=day.year - 1, day=28)
 
 
 def _months_back(today: date, months: int) -> date:

@@ -10,6 +10,7 @@ import uvicorn
 
 from api.app import build_app
 from api.installation import Installation
+from api.request_counts import RequestCounts
 from api.service import Service
 from footfall import logs
 from footfall.durable import open_lake, require_known_lake
@@ -26,8 +27,8 @@ LOOK_SECONDS = 5.0
 _UNUSED = ("pandas", "pyarrow")
 
 
-def serve(settings: Settings, installation: Installation) -> None:
-    """Answer until a signal comes. Raises FootfallError where the lake is of another version."""
+def serve(settings: Settings, installation: Installation, counts: RequestCounts) -> None:
+    """Answer until a signal comes, and count. Raises FootfallError where the lake is of another version."""
     logs.configure(
         settings.log_format, "api", level=settings.log_level, text="%(asctime)s %(levelname)s %(message)s"
     )
@@ -35,7 +36,7 @@ def serve(settings: Settings, installation: Installation) -> None:
         sys.modules.setdefault(name, None)  # type: ignore[arg-type]
     service = Service(settings, lake_of(settings), installation)
     config = uvicorn.Config(
-        build_app(service),
+        counts.around(build_app(service), lambda scope: str(scope["state"].get("route", ""))),
         host=settings.api_host,
         port=settings.api_port,
         log_config=None,

@@ -7,9 +7,9 @@ answer is made of one Reading, so that all of it is of one snapshot.
 import hashlib
 import threading
 import time
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -117,10 +117,15 @@ class Tables:
             timer.cancel()
             cursor.close()
 
-    def select(self, client_id: str, snapshot: Snapshot, table: str, *of: Any) -> Sql:
-        """Rows of a table of a snapshot. Raises Problem where it has expired."""
+    def select(
+        self, client_id: str, snapshot: Snapshot, days: dict[str, tuple[date, ...]], table: str, *of: Any
+    ) -> Sql:
+        """Rows of a table of a snapshot; `days` is what is known of visitors, and added to.
+
+        Raises Problem where it has expired.
+        """
         with self.database(client_id) as database:
-            tables = OpenTables(self._lake, snapshot, self._cache_of(client_id), database)
+            tables = OpenTables(self._lake, snapshot, self._cache_of(client_id), database, days)
             try:
                 return sql("({rows})", rows=tables.select(table, *of))
             except (Expired, DamagedFile):
@@ -213,6 +218,8 @@ class Reading:
     snapshot: Snapshot | None
     #: Where the lake does not answer: when it last said that this snapshot is current.
     stale_since: datetime | None
+    #: Visitor → the days on which there are rows, as far as they were looked for.
+    _days_of_visitors: dict[str, tuple[date, ...]] = field(default_factory=dict)
 
     def source(self, table: str) -> str:
         """A sha256 over those of the files that a table has; empty where nothing is published."""
@@ -242,7 +249,9 @@ class Reading:
             return sql("(SELECT {columns} LIMIT 0)", columns=empty)
         published = self.snapshot.tables[table]
         days = (first, last) if published.day is not None else (None, None)
-        rows = self.tables.select(self.client_id, self.snapshot, table, *days, visitor)
+        rows = self.tables.select(
+            self.client_id, self.snapshot, self._days_of_visitors, table, *days, visitor
+        )
         # Columns that came with an upgrade, until the next run publishes them.
         later = [c for c in table_columns(table).values() if c.name not in published.columns]
         if not later:
@@ -262,6 +271,17 @@ class Reading:
         if what not in known:
             known[what] = find()
         found: T = known[what]
+        return found
+
+    def kept(self, what: Hashable, find: Callable[[], Mapping[Any, Any]], most: int) -> Mapping[Any, Any]:
+        """The same of rows, where there are so many at most. Nobody changes them."""
+        known = self.tables.known(self.client_id, self.snapshot)
+        if what in known:
+            there: Mapping[Any, Any] = known[what]
+            return there
+        found = find()
+        if len(found) <= most:
+            known[what] = found
         return found
 
     def database(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:

@@ -32,6 +32,7 @@ OURS = (
     "document.querySelector('[data-testid=stVegaLiteChart] :is(canvas, svg)')"
 )
 BARE = "document.querySelector('[data-testid=stMetric]')"
+_FETCHED = "performance.getEntriesByType('resource').reduce((sum, each) => sum + each.transferSize, 0)"
 
 
 @dataclass(frozen=True)
@@ -45,11 +46,15 @@ class Served:
 
 @dataclass(frozen=True)
 class Look:
-    """Seconds until a page was there; CPU seconds of its server, and of the browser's thread that drew it."""
+    """Seconds until a page was there; CPU seconds of its server, and of the browser's thread that drew it.
+
+    `fetched`: bytes that came over the net, as they were sent.
+    """
 
     seconds: float
     server: float
     page: float
+    fetched: int
 
 
 def run(*, history: int = 1_000_000) -> list[Row]:
@@ -82,11 +87,16 @@ def measured(folder: Path, history: int) -> list[Row]:
         memory = megabytes(ours.pid)[1]
         browser.close()
     return [
-        *_rows("in a new browser", history, cold, COLD, f"{memory:.0f} MB at most"),
+        *_rows("in a new browser", history, cold, COLD, f"{memory:.0f} MB at most; {_net(cold)}"),
         *_rows(
             "opened again", history, warm, WARM, f"the very first of the process: {first.server:.2f} CPU s"
         ),
     ]
+
+
+def _net(pairs: list[tuple[Look, Look]]) -> str:
+    mine, other = (statistics.median(each.fetched for each in side) for side in zip(*pairs, strict=True))
+    return f"{mine / 1e6:.1f} MB over the net, that page {other / 1e6:.1f}"
 
 
 def _rows(what: str, history: int, pairs: list[tuple[Look, Look]], goal: float, more: str) -> list[Row]:
@@ -129,7 +139,7 @@ def _opened(context: BrowserContext, served: Served) -> Look:
         page.wait_for_function(served.there, polling=20, timeout=300_000)
         taken = time.perf_counter() - begun
         metrics = {each["name"]: each["value"] for each in tools.send("Performance.getMetrics")["metrics"]}
-        return Look(taken, _cpu(served.pid) - used, metrics["TaskDuration"])
+        return Look(taken, _cpu(served.pid) - used, metrics["TaskDuration"], page.evaluate(_FETCHED))
     finally:
         page.close()
 

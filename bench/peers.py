@@ -73,11 +73,23 @@ def process(
     on: Sequence[int],
     environment: dict[str, str] | None = None,
     ending: signal.Signals = signal.SIGTERM,
+    user: str | None = None,
 ) -> Iterator["subprocess.Popen[bytes]"]:
-    """A process with its output in a file, on these cores (none: on any), ended at the end."""
+    """A process with its output in a file, on these cores (none: on any), ended at the end.
+
+    `user`: whose it is, where it is not to be ours.
+    """
     with log.open("wb") as output:
         started = subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+            command,
+            cwd="/" if user else ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            user=user,
+            group=user,
+            extra_groups=[] if user else None,
         )
     if on:
         pin(started.pid, *on)
@@ -138,27 +150,31 @@ def nginx(folder: Path) -> Iterator[Peer]:
 
 
 @contextmanager
-def postgres(folder: Path) -> Iterator[str]:
-    """A new cluster with its default settings, fsync on; the URL of its database."""
+def postgres(folder: Path, *settings: str) -> Iterator[str]:
+    """A new cluster, fsync on; the URL of its database. `settings`: `name=value`, in place of defaults."""
     programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
     initdb = need_program("initdb", *map(str, programs))
     server = need_program("postgres", *map(str, programs), str(Path(initdb).resolve().parent))
     port, data = free_port(), folder / "data"
-    # Postgres does not run as root.
-    prefix: tuple[str, ...] = ()
-    if os.geteuid() == 0:
-        prefix = (need_program("runuser"), "-u", "postgres", "--")
-        shutil.chown(folder, "postgres")
+    # Postgres does not run as root, and runuser would stand between it and the signal that ends it.
+    user = "postgres" if os.geteuid() == 0 else None
+    if user:
+        shutil.chown(folder, user)
     subprocess.run(
-        [*prefix, initdb, "-D", str(data), "-A", "trust", "-U", "bench", "-E", "UTF8", "--locale=C"],
+        [initdb, "-D", str(data), "-A", "trust", "-U", "bench", "-E", "UTF8", "--locale=C"],
         cwd="/",
         check=True,
         capture_output=True,
+        user=user,
+        group=user,
+        extra_groups=[] if user else None,
     )
-    options = ("-p", str(port), "-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={folder}")
+    all_settings = ("listen_addresses=127.0.0.1", f"unix_socket_directories={folder}", *settings)
+    options = ("-p", str(port), *(part for each in all_settings for part in ("-c", each)))
     log = folder / "postgres.log"
-    command = (*prefix, server, "-D", str(data), *options)
-    with process(command, log, on=(), ending=signal.SIGINT) as started:  # SIGTERM waits for clients
+    command = (server, "-D", str(data), *options)
+    # SIGTERM waits for clients.
+    with process(command, log, on=(), ending=signal.SIGINT, user=user) as started:
         await_port(port, log, started)
         yield f"postgresql://bench@127.0.0.1:{port}/postgres"
 

@@ -24,7 +24,8 @@ from footfall.store import LocalStore
 from orchestration.modelling.athena import marts
 from orchestration.modelling.publishing.client import MEMORY, Terms, publish_client
 
-NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+#: Of today, so that ranges which end today have rows.
+NOW = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0)
 DAYS = 365
 #: Page views of one visitor, and of one session.
 PER_VISITOR, PER_SESSION = 10, 5

@@ -7,6 +7,9 @@ One marker for each collector, whatever the number of its workers, and also for 
 alive and received nothing: a reader can tell "nothing came" from "not here yet". It is created and never
 written again. What arrives under a closed hour later (a disk that hung) is a late raw object, and so is
 all that an import files under hours in which nobody was alive.
+
+A collector whose spool ends with it (FOOTFALL_LAST_SHIPPING_SECONDS) closes its hours when it ends, also the
+one that goes on, and says `"is_last": true` in its newest marker: nobody waits for another one.
 """
 
 import json
@@ -106,7 +109,21 @@ class Closer:
         if lock is None:
             return  # a neighbour is at it
         try:
-            self._close(now)
+            self._close(lambda hour: hour + HOUR + CLOSE_AFTER <= now)
+        finally:
+            self._files.close(lock)
+
+    def leave(self) -> None:
+        """Close every hour, the present one too: nothing comes any more. Raises OSError, StoreError.
+
+        To be called when all of this worker is shipped. Of several workers the one that ends last closes.
+        """
+        self.count()
+        lock = self._files.lock(self._root / ".closing", wait=True)
+        assert lock is not None
+        try:
+            self._finish(self._tallies.hours())
+            self._close(lambda _hour: True, is_last=True)
         finally:
             self._files.close(lock)
 
@@ -119,16 +136,20 @@ class Closer:
                 tally.done = True
                 self._tallies.write(hour, tally)
 
-    def _close(self, now: datetime) -> None:
-        """Put the markers of hours that every worker is done with, and forget their tallies."""
+    def _close(self, is_over: Callable[[datetime], bool], *, is_last: bool = False) -> None:
+        """Put the markers of hours that every worker is done with, and forget their tallies.
+
+        `is_last`: the newest of them is the last that this collector closes.
+        """
         every = [Tallies(self._files, folder) for folder in worker_folders(self._files, self._root)]
         held = self._held()
-        for hour in sorted({hour for tallies in every for hour in tallies.hours()}):
-            if hour in held or hour + HOUR + CLOSE_AFTER > now:
+        hours = sorted({hour for tallies in every for hour in tallies.hours()})
+        for hour in hours:
+            if hour in held or not is_over(hour):
                 continue
             shares = [tallies.read(hour) for tallies in every if hour in tallies.hours()]
             if all(share.done for share in shares):
-                self._mark(hour, shares)
+                self._mark(hour, shares, is_last=is_last and hour == hours[-1])
                 for tallies in every:
                     tallies.remove(hour)
 
@@ -145,7 +166,7 @@ class Closer:
                         pass  # a foreign file is of no hour
         return found
 
-    def _mark(self, hour: datetime, shares: list[Tally]) -> None:
+    def _mark(self, hour: datetime, shares: list[Tally], *, is_last: bool) -> None:
         objects = {key: facts for share in shares for key, facts in share.objects.items()}
         marker = {
             "collector": self._collector_id,
@@ -155,6 +176,7 @@ class Closer:
             "bytes": sum(facts["bytes"] for facts in objects.values()),
             "keys": sorted(objects),
             "closed_at": self._now().isoformat(timespec="seconds"),
+            **({"is_last": True} if is_last else {}),
         }
         try:
             key = closed_marker(hour, self._collector_id)

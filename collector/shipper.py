@@ -34,6 +34,8 @@ log = logging.getLogger("collector")
 BACKOFF_BASE = 0.5
 #: Seconds that a wait never exceeds. Lower: quicker after an outage, and more knocking during it.
 BACKOFF_CAP = 30.0
+#: Seconds that a wait never exceeds once the end has come: what is not shipped by then may be nowhere else.
+ENDING_CAP = 1.0
 #: Seconds between two looks at hours that may be closed and at workers that may be gone.
 LOOK_SECONDS = 5.0
 #: Bytes compressed at once. Larger: fewer calls, and more memory beside that of the segment.
@@ -77,6 +79,7 @@ class Shipper:
         self._wake = threading.Event()
         self._deadline: float | None = None  # monotonic seconds; None while running
         self._thread = threading.Thread(target=self._run, name="shipper", daemon=True)
+        self._is_last = False  # this collector does not come back, and says so when all is shipped
         self._prepared: Prepared | None = None
         self._is_known = False  # the lake's version
         self.shipped = 0
@@ -91,11 +94,12 @@ class Shipper:
         """Begin with what earlier runs left."""
         self._thread.start()
 
-    def finish(self, seconds: float) -> int:
+    def finish(self, seconds: float, *, is_last: bool = False) -> int:
         """Ship what is sealed, for so long at most, and stop. Returns how many segments stay behind.
 
-        What stays is safe: the next start ships it.
+        What stays is safe: the next start ships it. `is_last`: there is none, and the hours are closed too.
         """
+        self._is_last = is_last
         self._deadline = time.monotonic() + seconds
         self._wake.set()
         self._thread.join(seconds + 0.5)
@@ -161,6 +165,8 @@ class Shipper:
             elif put_off:
                 put_off.clear()
                 continue
+            elif self._deadline is not None and self._is_last:
+                step, name = self._leave, "say that this collector is gone"
             else:
                 self.last_error = None
                 if self._deadline is not None:
@@ -174,6 +180,10 @@ class Shipper:
             failures += 1
             if not self._pause(self._wait(failures)):
                 return
+
+    def _leave(self) -> None:
+        self._closer.leave()
+        self._is_last = False
 
     def _is_time_to_look(self) -> bool:
         now = time.monotonic()
@@ -193,9 +203,11 @@ class Shipper:
 
     def _pause(self, seconds: float) -> bool:
         """Wait out a backoff; False when the time to finish has run out."""
-        until = time.monotonic() + seconds
+        begun = time.monotonic()
         while True:
-            end = until if self._deadline is None else min(until, self._deadline)
+            end = begun + seconds
+            if self._deadline is not None:
+                end = min(end, begun + ENDING_CAP, self._deadline)
             left = end - time.monotonic()
             if left <= 0:
                 return self._deadline is None or time.monotonic() < self._deadline

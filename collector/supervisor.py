@@ -32,7 +32,7 @@ BACKOFF_CAP = 30.0
 STEADY_SECONDS = 60.0
 #: Seconds that connections may wait for a restart. Beyond that the other workers get them.
 GIVE_BACK_SECONDS = 1.0
-#: Seconds that workers may take to end; they need less than ten.
+#: Seconds that workers may take to end, besides a last shipping of their own; they need less than ten.
 STOP_SECONDS = 15.0
 
 
@@ -155,7 +155,7 @@ class _Supervisor:
             if worker.listener is not None:
                 worker.listener.close()  # refused at once is better than queued for nobody
         process.terminate()
-        await asyncio.sleep(STOP_SECONDS)
+        await asyncio.sleep(STOP_SECONDS + self._settings.last_shipping_seconds)
         log.error("a worker did not end; it was killed, and its segments stay for the next start")
         process.kill()
 

@@ -1,6 +1,7 @@
 """One process that collects: settings → spool, shipper, application, server; and their orderly end.
 
-The end takes at most ten seconds: stop accepting, finish requests, commit and seal, ship what is sealed.
+The end takes at most ten seconds, or longer where FOOTFALL_LAST_SHIPPING_SECONDS says so: stop accepting,
+finish requests, commit and seal, ship what is sealed.
 """
 
 import asyncio
@@ -143,9 +144,12 @@ def run(settings: Settings, *, number: int = 0, descriptor: int | None = None) -
                 )
         finally:
             spool.close()
-            left = shipper.finish(SHIPPING_SECONDS)
+            last_seconds = settings.last_shipping_seconds
+            left = shipper.finish(last_seconds or SHIPPING_SECONDS, is_last=last_seconds > 0)
             spool.release()
-            if left:
+            if left and last_seconds:
+                log.error("%d segments did not get into the lake in %d s", left, last_seconds)
+            elif left:
                 log.warning("%d segments stay in the spool; the next start ships them", left)
     finally:
         listener.close()

@@ -20,13 +20,15 @@ def command(settings: Settings) -> int:
     require_safe(settings, os.environ)
     enter(settings)
     require_free_port(settings.api_host, settings.api_port, "FOOTFALL_API_PORT")
+    from api.request_counts import RequestCounts
     from api.serving import serve
     from commands.api_installation import HereInstallation
     from commands.state_metrics import metrics_of_state
 
-    with metrics_of_state(settings):
+    counts = RequestCounts("api")
+    with metrics_of_state(settings, counts):
         try:
-            serve(settings, HereInstallation(settings))
+            serve(settings, HereInstallation(settings), counts)
         except KeyboardInterrupt:
             pass  # it has drained, and was told to end
     return 0

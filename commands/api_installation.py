@@ -9,7 +9,8 @@ from functools import lru_cache
 from typing import Any
 
 from api.installation import Acting, Agent, Place, Refusal, Row
-from commands.erasure_status import holds_against, start_resume, status
+from commands.erasure_status import holds_against, start_resume
+from commands.person_requests import HereRequests
 from commands.sample_data import send_sample
 from footfall.clients import Client, Export, Site, registry_of
 from footfall.errors import FootfallError
@@ -27,7 +28,7 @@ from orchestration.delivery.ledger import Ledger, LedgerRow
 from orchestration.discovery import domain_rows, domains
 from orchestration.discovery.database import registry, transaction
 from orchestration.discovery.hosts import Host, normal
-from orchestration.privacy.erasure_book import ErasureBook
+from orchestration.privacy.erasure_book import ErasureBook, status
 from orchestration.privacy.person import unresolved
 
 _BACKFILL = """
@@ -59,7 +60,7 @@ _STATES = {
 MOST_PROBLEMS = 100
 
 
-class HereInstallation:
+class HereInstallation(HereRequests):
     """The installation on this machine (api.installation.Installation)."""
 
     def __init__(self, settings: Settings) -> None:

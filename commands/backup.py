@@ -40,7 +40,7 @@ _REWRITTEN = ("sources",)
 def command(settings: Settings, url: str, lake: bool) -> int:
     """Write a snapshot of what must not be lost, while everything runs.
 
-    URL is a folder, file:///folder or s3://bucket/prefix, for backups alone.
+    URL is a folder, file:///folder, s3://bucket/prefix, gs:// or az://, for backups alone.
     """
     return backup(settings, url, lake=lake)
 

@@ -115,8 +115,8 @@ def end(settings: Settings, client_id: str, gives_up: bool) -> int:
 def handoff(settings: Settings, client_id: str, url: str) -> int:
     """Write a bundle by which another installation goes on with a client, and end it here.
 
-    URL is a new folder, file:///folder or s3://bucket/prefix. Said again into another one, it writes what
-    came here since.
+    URL is a new folder, file:///folder, s3://bucket/prefix, gs:// or az://. Said again into another one, it
+    writes what came here since.
     """
     from commands.handoff import handoff as give
 

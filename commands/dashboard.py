@@ -30,10 +30,14 @@ def _serve(settings: Settings) -> int:
         raise FootfallError("FOOTFALL_DASHBOARD_PORT is 0, which is no port to listen on")
     require_safe(settings, os.environ)
     require_free_port(settings.dashboard_host, settings.dashboard_port, "FOOTFALL_DASHBOARD_PORT")
+    from api.request_counts import RequestCounts
     from commands.api_installation import HereInstallation
+    from commands.state_metrics import metrics_of_dashboard
     from dashboard.serving import serve
 
-    serve(settings, HereInstallation(settings))
+    counts = RequestCounts("dashboard")
+    with metrics_of_dashboard(settings, counts):
+        serve(settings, HereInstallation(settings), counts)
     return 0
 
 

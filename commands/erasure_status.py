@@ -1,4 +1,4 @@
-"""What `footfall privacy` and the API say of an erasure, and what starts one in the background.
+"""Whether an erasure is held, and what starts one in the background, for `footfall privacy` and the API.
 
 The API holds this in memory all day: no Dagster here.
 """
@@ -6,34 +6,14 @@ The API holds this in memory all day: no Dagster here.
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Collection
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
 
 from footfall.durable import open_lake
 from footfall.retention.holds import Hold, against_erasure, read
 from footfall.settings import Settings
 from footfall.signatures import own_keys
-from orchestration.privacy.erasure_book import Erasure, ErasureBook
-
-
-def status(book: ErasureBook, erasure: Erasure) -> dict[str, Any]:
-    """One erasure as plain values. Nothing of persons."""
-    steps = book.steps(erasure.id)
-    left = {each.name: each.outstanding for each in steps.values() if each.outstanding}
-    state = "finished" if erasure.finished_at else "outstanding" if left else "open"
-    return {
-        "id": erasure.id,
-        "client_id": erasure.client_id,
-        "state": state,
-        "asked_at": erasure.asked_at.isoformat(),
-        "asked_by": erasure.asked_by,
-        "due_by": erasure.deadline.isoformat(),
-        "is_overdue": erasure.finished_at is None and datetime.now(UTC) > erasure.deadline,
-        "finished_at": erasure.finished_at.isoformat() if erasure.finished_at else None,
-        "steps": [each.name for each in steps.values() if each.is_done],
-        "outstanding": left,
-    }
 
 
 def holds_against(settings: Settings, client_id: str, received: Collection[datetime] | None) -> list[Hold]:
@@ -47,7 +27,7 @@ def start_resume(settings: Settings, name: str) -> None:
     log = settings.home / "logs" / f"erasure-{name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as said:
-        subprocess.Popen(
+        begun = subprocess.Popen(
             [sys.executable, "-m", "commands.entry", "privacy", "resume", name],
             env=os.environ | {"FOOTFALL_HOME": str(settings.home)},
             stdin=subprocess.DEVNULL,
@@ -55,3 +35,5 @@ def start_resume(settings: Settings, name: str) -> None:
             stderr=said,
             start_new_session=True,
         )
+    # Whoever starts it lives on, and has to take note of its end.
+    threading.Thread(target=begun.wait, name=f"erasure {name}", daemon=True).start()

@@ -53,7 +53,9 @@ class Installation:
         )
 
     def places(self, client: Client) -> Places:
-        """A client's buckets and the backup."""
+        """A client's buckets and the backup; of one that has ended the backup alone."""
+        if self.registry.client(client.client_id) is None:
+            return places_of(self._destinations.backup_of(client.client_id))
         return places_of(
             self._destinations.openings(
                 client,

@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from commands import installation
+from commands.apart import ask_apart
 from commands.processes import require_free_port
 from footfall.durable import open_lake
 from footfall.errors import FootfallError
@@ -62,9 +63,14 @@ def require_ready(settings: Settings, *parts: Part, needs_lake: bool = False) ->
     if Part.DAGSTER in parts:
         checks.append(_require_programs)
     if needs_lake and _folder(settings.lake) is None:
-        checks.append(partial(open_lake, settings.lake, settings.s3_endpoint))
+        checks.append(partial(ask_apart, dict(os.environ), partial(_look_at_lake, settings)))
     if found := list(_said(checks)):
         raise FootfallError("\n".join(found))
+
+
+def _look_at_lake(settings: Settings) -> None:
+    """Apart, for what is run next is a copy of this process, which must have asked no store by then."""
+    open_lake(settings.lake, settings.s3_endpoint)
 
 
 def _said(checks: list[Callable[[], object]]) -> Iterator[str]:
@@ -86,8 +92,14 @@ def _ports(settings: Settings, parts: tuple[Part, ...]) -> list[tuple[str, int, 
         wanted.append(("127.0.0.1", settings.ui_port, "FOOTFALL_UI_PORT"))
     if Part.API in parts and settings.api_port:
         wanted.append((settings.api_host, settings.api_port, "FOOTFALL_API_PORT"))
+        if settings.state_metrics_port:
+            host, port = settings.metrics_host, settings.state_metrics_port
+            wanted.append((host, port, "FOOTFALL_STATE_METRICS_PORT"))
     if Part.DASHBOARD in parts and settings.dashboard_port:
         wanted.append((settings.dashboard_host, settings.dashboard_port, "FOOTFALL_DASHBOARD_PORT"))
+        if settings.dashboard_metrics_port:
+            host, port = settings.metrics_host, settings.dashboard_metrics_port
+            wanted.append((host, port, "FOOTFALL_DASHBOARD_METRICS_PORT"))
     if Part.SITE in parts:
         wanted.append(("127.0.0.1", settings.site_port, "FOOTFALL_SITE_PORT"))
     return wanted

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
-from commands import privacy_retention
-from commands.apart import run_apart
+from commands import privacy_requests, privacy_retention
+from commands.apart import ask_apart, run_apart
 from commands.parameters import client, who
 from commands.state import with_installation, with_state
 from footfall.errors import FootfallError
@@ -65,7 +65,8 @@ def erase(
 
     named = {"visitor": visitors, "user": users, "session": sessions, "event": events}
     asked = work.asked_of(named, file)
-    plan = work.plan(settings, client_id, asked, is_linked=not only)
+    # Apart, for the erasure is a copy of this process, which must have asked no store by then.
+    plan = ask_apart(dict(os.environ), lambda: work.plan(settings, client_id, asked, is_linked=not only))
     for line in plan.lines:
         print(line)
     if dry_run:
@@ -182,5 +183,5 @@ def certificate(
     return 0 if is_good else 1
 
 
-for _each in privacy_retention.COMMANDS:
+for _each in (*privacy_requests.COMMANDS, *privacy_retention.COMMANDS):
     command.add_command(_each)

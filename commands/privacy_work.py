@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, get_args
 
-from commands.erasure_status import holds_against, status
+from commands.erasure_status import holds_against
 from commands.forgetting import forget_backups
 from commands.ledger_work import Installation
 from commands.noting import noted
@@ -31,7 +31,7 @@ from orchestration.delivery.ledger import Ledger
 from orchestration.modelling.project import prepare
 from orchestration.privacy.certificate import checked, looks_for
 from orchestration.privacy.erasure import carry_out
-from orchestration.privacy.erasure_book import Erasure, ErasureBook
+from orchestration.privacy.erasure_book import Erasure, ErasureBook, status
 from orchestration.privacy.erasure_delivered import rows_to_search
 from orchestration.privacy.erasure_house import House
 from orchestration.privacy.person import Asked, Person, resolve
@@ -81,8 +81,9 @@ def _from_file(file: Path) -> Iterator[Asked]:
 
 
 def client_of(at: Installation, client_id: str) -> Client:
-    """Raises FootfallError where no valid file is of the client."""
-    found = at.registry.client(named(at.registry, client_id))
+    """Raises FootfallError where no valid file is of the client, and it has not ended."""
+    name = named(at.registry, client_id)
+    found = at.registry.client(name) or at.registry.ended_client(name)
     if found is None:
         raise FootfallError(f"no client {client_id!r} has a valid file; `footfall clients` lists them")
     return found

@@ -10,7 +10,7 @@ import sqlite3
 import time
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from http.client import HTTPException
@@ -19,11 +19,14 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
 
+from api.request_counts import RequestCounts
 from footfall.catalogue.state import HOME, Kind
 from footfall.errors import FootfallError
 from footfall.settings import Settings
 from orchestration.alerting.book import alert_book, last_look
+from orchestration.delivery.states import COMMITTED, NOTIFIED, PLANNED, RENDERED
 
 PREFIX = "footfall"
 #: Seconds for which sizes of folders are taken as known.
@@ -36,8 +39,11 @@ RUNS_BACK = timedelta(hours=24)
 _GOING = {"QUEUED": "queued", "STARTED": "running", "STARTING": "running", "CANCELING": "running"}
 _ENDED = {"SUCCESS": "succeeded", "FAILURE": "failed", "CANCELED": "cancelled"}
 
+#: States of a revision that has not arrived, and of one that has (orchestration/delivery/states.py), for SQL.
+_OPEN, _ARRIVED = (PLANNED, RENDERED), (COMMITTED, NOTIFIED)
 
-class StateFamilies:
+
+class StateFamilies(Collector):
     """The metrics of an installation; docs/deployment.md has the table."""
 
     def __init__(self, settings: Settings) -> None:
@@ -106,14 +112,12 @@ class StateFamilies:
             family.add_metric([client, export, state], count)
         for client, planned in self._ask(
             self._settings.ledger,
-            "SELECT client_id, min(planned_at) FROM revisions WHERE state IN ('planned', 'rendered', "
-            "'committed')"
-            " GROUP BY 1",
+            f"SELECT client_id, min(planned_at) FROM revisions WHERE state IN {_OPEN} GROUP BY 1",
         ):
             oldest.add_metric([client], max(0.0, (now - _moment(planned)).total_seconds()))
         for client, export, start in self._ask(
             self._settings.ledger,
-            "SELECT client_id, export, max(period_start) FROM revisions WHERE state = 'delivered' "
+            f"SELECT client_id, export, max(period_start) FROM revisions WHERE state IN {_ARRIVED} "
             "GROUP BY 1, 2",
         ):
             delivered.add_metric([client, export], _moment(start).timestamp())
@@ -201,20 +205,41 @@ def _gauge(name: str, meaning: str, value: float) -> GaugeMetricFamily:
 
 
 @contextmanager
-def metrics_of_state(settings: Settings) -> Iterator[None]:
-    """Answer GET on FOOTFALL_STATE_METRICS_PORT meanwhile; nothing where it is 0. Raises FootfallError."""
-    if not settings.state_metrics_port:
+def metrics_of_state(settings: Settings, counts: RequestCounts) -> Iterator[None]:
+    """Answer GET on FOOTFALL_STATE_METRICS_PORT meanwhile; nothing where it is 0. Raises FootfallError.
+
+    `counts`: of the API, beside which the port is.
+    """
+    port = settings.state_metrics_port
+    with _answering(settings, port, "FOOTFALL_STATE_METRICS_PORT", lambda: (StateFamilies(settings), counts)):
+        yield
+
+
+@contextmanager
+def metrics_of_dashboard(settings: Settings, counts: RequestCounts) -> Iterator[None]:
+    """The same on FOOTFALL_DASHBOARD_METRICS_PORT, of the dashboard."""
+    port = settings.dashboard_metrics_port
+    with _answering(settings, port, "FOOTFALL_DASHBOARD_METRICS_PORT", lambda: (counts,)):
+        yield
+
+
+@contextmanager
+def _answering(
+    settings: Settings, port: int, name: str, families: Callable[[], Iterable[Collector]]
+) -> Iterator[None]:
+    if not port:
         yield
         return
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(StateFamilies(settings))
-    host, port = settings.metrics_host, settings.state_metrics_port
+    for each in families():
+        registry.register(each)
+    host = settings.metrics_host
     try:
         server, thread = start_http_server(port, host, registry)
     except OSError as error:
         raise FootfallError(
             f"cannot listen on port {port} of {host} for metrics: {error.strerror}; set "
-            "FOOTFALL_STATE_METRICS_PORT to another port, or to 0"
+            f"{name} to another port, or to 0"
         ) from None
     try:
         yield

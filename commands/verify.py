@@ -82,8 +82,8 @@ def command(
 ) -> int:
     """Check a bucket against its manifests and its log.
 
-    URL is a folder, file:///folder or s3://bucket/prefix. Exit code 0: as promised; 1: damaged; 3: as
-    promised, but what is to be removed is still there.
+    URL is a folder, file:///folder, s3://bucket/prefix, gs://bucket/prefix or az://account/container/prefix.
+    Exit code 0: as promised; 1: damaged; 3: as promised, but what is to be removed is still there.
     """
     url = address_of(url)
     registry = registry_of(settings)

@@ -165,6 +165,11 @@ class View:
             return min(custom[0], today), min(custom[1], today)
         return days_of(self.period, today, first)
 
+    def reaches_beyond(self, today: date) -> bool:
+        """Whether somebody asked for days that have not come yet."""
+        custom = _custom(self.period)
+        return custom is not None and custom[1] > today
+
     def before(self, days: Days) -> Days | None:
         """The days that these are compared with; None where nothing is compared."""
         against = self.compared_with

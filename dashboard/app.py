@@ -10,14 +10,16 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
-from streamlit import config
+from streamlit import config, file_util
 
 from api.service import Service
 from dashboard.answers import Answers
 from dashboard.app_paths import SHAPES
+from dashboard.bundle import Bundle
 from dashboard.doors import HEADER, Door, Doors, Ways
 from dashboard.house import House, open_house
 from dashboard.links import address_of, share_secret
+from dashboard.page_names import PAGE_NAMES
 from footfall.address import networks
 from footfall.errors import FootfallError
 from footfall.settings import Settings
@@ -94,7 +96,10 @@ def build_app(service: Service) -> st.App:
         HERE / "main.py",
         secrets=secrets or None,
         routes=[Route("/health", _health), Route(SHAPES, _shapes)],
-        middleware=[Middleware(Doors, ways=ways)],
+        middleware=[
+            Middleware(Doors, ways=ways),
+            Middleware(Bundle, folder=Path(file_util.get_static_dir()), pages=PAGE_NAMES),
+        ],
     )
 
 

@@ -1,4 +1,15 @@
-"""Paths that the application serves beside the pages."""
+"""Paths that the application serves beside the pages, and of what kind a path is."""
 
 #: Outlines of countries, as TopoJSON.
 SHAPES = "/shapes/world.json"
+
+
+def kind_of(path: str) -> str:
+    """One of a few words for a path that was asked for: what metrics are told by."""
+    if path in ("/health", "/healthz", "/_stcore/health"):
+        return "health"
+    if path.startswith("/_stcore/stream"):
+        return "stream"  # the socket of an open page
+    if path.startswith(("/static/", "/_stcore/", "/shapes/", "/media/")):
+        return "part"
+    return "page"

@@ -4,7 +4,7 @@ They are written as they are: a library that makes and checks them took more tim
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import streamlit as st
@@ -28,10 +28,18 @@ STATES = {
 MOST_DAY_TICKS = 31
 #: Hours above which a chart by hour has ticks of days alone.
 MOST_HOUR_TICKS = 48
+#: Points above which they would cover their line: they are there for whoever points at them.
+MOST_POINTS = 100
+#: Days above which ticks are of months, and of quarters.
+MOST_BY_DAY, MOST_BY_MONTH = 120, 800
+#: Metrics that are whole numbers.
+_WHOLE = frozenset({"visitors", "sessions", "page_views"})
 #: ISO code of a place → what the map finds it by.
 SELECTED = "country"
 #: Of names that have no colour of their own.
 _COLOURS: Chart = {"range": ["#3b5bdb", "#f59f00", "#e03131", "#868e96", "#2f9e44", "#9c36b5"]}
+#: Two columns, so that none of it is cut off on a telephone.
+_LEGEND: Chart = {"orient": "bottom", "columns": 2}
 #: What an axis of time does with labels that would touch.
 _APART: Chart = {"labelOverlap": "greedy", "labelSeparation": 12, "grid": False}
 
@@ -76,18 +84,11 @@ def over_time(
 
     `rows`: date, label, value, before, is_final, shown, shown_before, state. `notes`: date, label, note.
     """
-    axis: Chart = {**_APART}
-    if is_by_hour:
-        axis["labelExpr"] = _hours_and_days()
-    else:
-        axis["format"] = _day_format()
-    if len(rows) > MOST_HOUR_TICKS if is_by_hour else len(rows) <= MOST_DAY_TICKS:
-        # No more than one a day, so that no day stands there twice, and none is left out for its hours.
-        axis["tickCount"] = "day"
-    x = _of("date", "temporal", title=None, axis=axis)
+    x = _of("date", "temporal", title=None, axis=_axis_of(rows, is_by_hour=is_by_hour))
+    whole = {"tickMinStep": 1} if metric in _WHOLE else {}
 
     def y(field: str) -> Chart:
-        numbers = {"format": _numbers(metric), "tickCount": 5}
+        numbers = {"format": _numbers(metric), "tickCount": 5, **whole}
         return _of(field, "quantitative", title=None, axis=numbers, scale={"zero": True})
 
     tips = [
@@ -100,7 +101,14 @@ def over_time(
         _mark("area", {"x": x, "y": y("value")}, color=MAIN, opacity=0.08),
         _mark("line", {"x": x, "y": y("final")}, color=MAIN, strokeWidth=2.2),
         _mark("line", {"x": x, "y": y("provisional")}, color=MAIN, strokeWidth=2.2, strokeDash=[2, 4]),
-        _mark("point", {"x": x, "y": y("value"), "tooltip": tips}, color=MAIN, filled=True, size=38),
+        _mark(
+            "point",
+            {"x": x, "y": y("value"), "tooltip": tips},
+            color=MAIN,
+            filled=True,
+            size=38,
+            opacity=0 if len(rows) > MOST_POINTS else 1,
+        ),
     ]
     if any(row.get("before") is not None for row in rows):
         drawn.insert(1, _mark("line", {"x": x, "y": y("before")}, color=OTHER, strokeWidth=1.5))
@@ -122,6 +130,26 @@ def over_time(
         ]
         layers.append({"data": _data(notes), "layer": marks})
     return {"height": height, "layer": layers}
+
+
+def _axis_of(rows: Sequence[Mapping[str, Any]], *, is_by_hour: bool) -> Chart:
+    """The axis of a chart over time: ticks where points are, and the year where it begins."""
+    if is_by_hour:
+        # No more than one a day, so that no day is left out for its hours.
+        step = "day" if len(rows) > MOST_HOUR_TICKS else "hour"
+        return {**_APART, "labelExpr": _hours_and_days(), "tickCount": step}
+    days = [date.fromisoformat(row["date"][:10]) for row in rows]
+    length = (days[-1] - days[0]).days if days else 0
+    axis: Chart = {**_APART, "format": _day_format()}
+    if days and days[0].year != days[-1].year:
+        first = "month(datum.value) || date(datum.value) > 7"
+        axis["labelExpr"] = f"timeFormat(datum.value, {first} ? '{_day_format()}' : '{_year_format()}')"
+    if length > MOST_BY_DAY:
+        axis["tickCount"] = {"interval": "month", "step": 3 if length > MOST_BY_MONTH else 1}
+    elif len(rows) <= MOST_DAY_TICKS:
+        # No more than one a day, so that no day stands there twice.
+        axis["tickCount"] = "day"
+    return axis
 
 
 def _parts(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -152,6 +180,10 @@ def _day_format() -> str:
     return "%d.%m." if language() == "de" else "%-d %b"
 
 
+def _year_format() -> str:
+    return "%d.%m.%Y" if language() == "de" else "%-d %b %Y"
+
+
 def _hours_and_days() -> str:
     """The label of a moment: its hour, at midnight its day."""
     return f"timeFormat(datum.value, hours(datum.value) ? '%H:%M' : '{_day_format()}')"
@@ -161,7 +193,9 @@ def bars(rows: Sequence[Mapping[str, Any]], x: str, y: str, *, height: int = 220
     """Upright bars in the order of the rows."""
     encoding: Chart = {
         "x": _of(x, "nominal", title=None, sort=None, axis={"labelOverlap": True, "labelAngle": 0}),
-        "y": _of(y, "quantitative", title=title_of(y), axis={"format": "~s", "tickCount": 4}),
+        "y": _of(
+            y, "quantitative", title=title_of(y), axis={"format": "~s", "tickCount": 4, "tickMinStep": 1}
+        ),
         "tooltip": [_tip(x, title_of(x)), _tip(y, title_of(y), "quantitative", format=",")],
     }
     if colour:
@@ -316,11 +350,9 @@ def legend(words: Mapping[str, str]) -> str:
     )
 
 
-def lines(rows: Sequence[Mapping[str, Any]], days: Days, metric: str, *, height: int = 220) -> Chart:
+def lines(rows: Sequence[Mapping[str, Any]], days: Days, metric: str, *, height: int = 300) -> Chart:
     """A line by day for each name, over all of these days. `rows`: date, name, value, shown."""
-    colour = _of(
-        "name", "nominal", title=None, sort=None, legend={"orient": "bottom", "columns": 2}, scale=_COLOURS
-    )
+    colour = _of("name", "nominal", title=None, sort=None, legend=_LEGEND, scale=_COLOURS)
     encoding = {
         "x": _days(days),
         "y": _of("value", "quantitative", title=None, axis={"format": _numbers(metric), "tickCount": 4}),
@@ -345,13 +377,13 @@ def _days(days: Days) -> Chart:
     return _of("date", "temporal", title=None, timeUnit="yearmonthdate", scale={"domain": ends}, axis=axis)
 
 
-def stacked(rows: Sequence[Mapping[str, Any]], days: Days, *, height: int = 220) -> Chart:
+def stacked(rows: Sequence[Mapping[str, Any]], days: Days, *, height: int = 300) -> Chart:
     """Bars by day, one part above the other, over all of these days. `rows`: date, name, value."""
     sums = {"aggregate": "sum"}
     encoding = {
         "x": _days(days),
         "y": _of("value", "quantitative", title=None, axis={"format": "~s", "tickCount": 4}, **sums),
-        "color": _of("name", "nominal", title=None, sort=None, legend={"orient": "bottom"}, scale=_COLOURS),
+        "color": _of("name", "nominal", title=None, sort=None, legend=_LEGEND, scale=_COLOURS),
         "tooltip": [
             _tip("date", say("date"), "temporal", format=_day_format()),
             _tip("name", " "),

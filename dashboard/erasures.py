@@ -6,15 +6,26 @@ from dashboard import parts, shown
 from dashboard.desk import Desk
 from dashboard.words import say
 
-_ROUTE = "/v1/privacy/erasures"
+_ROUTE, _REQUESTS = "/v1/privacy/erasures", "/v1/privacy/requests"
 #: Finished ones that are shown; of the others all are.
 _FINISHED = 20
+
+
+def _show_requests(desk: Desk) -> None:
+    """What visitors ask for, about which nobody has decided; nothing of their ids."""
+    waiting = [each for each in desk.fresh(_REQUESTS)["requests"] if each["decision"] is None]
+    for each in waiting:
+        name, site = parts.plain(each["id"]), parts.plain(each["site_id"])
+        due = shown.moment(each["due_by"], desk.zone)
+        text = say(f"request_{each['wanted']}", id=name, site=site, at=due)
+        (st.error if each["is_overdue"] else st.warning)(text)
 
 
 def show_erasures(desk: Desk) -> None:
     """A list, the newest first; nothing where there are none, or for others."""
     if not (desk.visitor.is_operator and desk.inside.may("GET", _ROUTE)):
         return
+    _show_requests(desk)
     found = sorted(desk.fresh(_ROUTE)["erasures"], key=lambda each: each["asked_at"], reverse=True)
     done = [each for each in found if each["finished_at"]]
     listed = [each for each in found if not each["finished_at"]] + done[:_FINISHED]

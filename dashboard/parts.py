@@ -95,8 +95,11 @@ def moving(show: Callable[[], None], seconds: int) -> None:
     st.fragment(again, run_every=seconds)()
 
 
-def freshness(desk: Desk, late: int, *, is_final: bool) -> None:
-    """Up to when the figures are complete, what came late, and what may still change."""
+def freshness(
+    desk: Desk, rows: Sequence[Mapping[str, Any]], *, is_final: bool, is_compared: bool = False
+) -> None:
+    """Up to when the figures are complete, what came late, and what may still change. `rows`: of quality."""
+    late = sum(row["late_added"] or 0 for row in rows)
     reached = desk.complete_through
     said = (
         say("complete", at=f"{shown.moment(reached, desk.zone)} ({desk.zone})")
@@ -111,10 +114,13 @@ def freshness(desk: Desk, late: int, *, is_final: bool) -> None:
         else say("late_many", count=shown.number(late))
     )
     stale = desk.service.tables.of(desk.client.client_id).stale_since
-    more = [say("stale", at=shown.moment(stale, desk.zone))] if stale else []
-    st.caption(
-        plain(" · ".join([said, came, say("all_final") if is_final else say("is_provisional"), *more]))
-    )
+    # Of days on which nothing was counted there is nothing to say.
+    more = [came, say("all_final") if is_final else say("is_provisional")] if rows else []
+    if rows and is_compared and desk.before and desk.before[0] < desk.first <= desk.before[1]:
+        more.append(say("compared_from", at=shown.day(desk.first)))
+    if stale:
+        more.append(say("stale", at=shown.moment(stale, desk.zone)))
+    st.caption(plain(" · ".join([said, *more])))
 
 
 def cards(desk: Desk, figures: Sequence[str], row: Row | None) -> None:
@@ -220,6 +226,8 @@ def table(
 def _cell(column: str, value: Any) -> Any:
     if column in shown.SHARES and value is not None:
         return float(value) * 100
+    if column == "date" and isinstance(value, str):
+        return date.fromisoformat(value)
     return shown.value_of(column, value) if isinstance(value, str) else value
 
 
@@ -236,7 +244,12 @@ def _formats(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> dict[
         for each in columns
         if any(_is_number(row.get(each)) for row in rows)
     }
-    return {title_of(name): st.column_config.NumberColumn(format=how) for name, how in formats.items()}
+    found: dict[str, Any] = {
+        title_of(name): st.column_config.NumberColumn(format=how) for name, how in formats.items()
+    }
+    if "date" in columns:
+        found[title_of("date")] = st.column_config.DateColumn(format=shown.date_format())
+    return found
 
 
 def download(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], name: str) -> None:

@@ -13,6 +13,14 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "gepunktete Tage sind vorläufig: Verspätetes kann sie noch ändern",
     ),
     "all_final": ("all days are final", "alle Tage sind endgültig"),
+    "not_yet": (
+        "Days after {today} have not come yet: what is shown ends today.",
+        "Tage nach {today} stehen noch aus: Gezeigt wird bis heute.",
+    ),
+    "compared_from": (
+        "compared days have figures from {at} on only",
+        "verglichene Tage haben erst ab {at} Zahlen",
+    ),
     "stale": ("the lake has not answered since {at}", "das Lager antwortet seit {at} nicht"),
     "no_clients": (
         "There is no client yet. Make one with `footfall clients new`, or look at docs/client-onboarding.md.",
@@ -104,6 +112,14 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     "newest": ("newest {at}", "neueste {at}"),
     "erasures": ("Erasures of persons", "Löschungen von Personen"),
     "erasure_done": ("{id}: finished {at}", "{id}: beendet {at}"),
+    "request_erasure": (
+        "A visitor of {site} asks to be erased ({id}); to be answered by {at}: footfall privacy requests",
+        "Ein Besucher von {site} bittet um Löschung ({id}); fällig bis {at}: footfall privacy requests",
+    ),
+    "request_access": (
+        "A visitor of {site} asks for a copy ({id}); to be answered by {at}: footfall privacy requests",
+        "Ein Besucher von {site} bittet um eine Kopie ({id}); fällig bis {at}: footfall privacy requests",
+    ),
     "erasure_due": ("{id}: not finished, due by {at}", "{id}: nicht beendet, fällig bis {at}"),
     "no_alerts": ("Nothing is wrong.", "Nichts ist falsch."),
     "no_domains": (
@@ -154,8 +170,9 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "Das Skript arbeitet: {count} Ereignisse in der letzten Stunde, das neueste um {at}.",
     ),
     "tag_silent": (
-        "Nothing came in the last hour. The pages need this line:",
-        "In der letzten Stunde kam nichts. Die Seiten brauchen diese Zeile:",
+        "Nothing came in the last hour. The pages need this line, COLLECTOR being the collector's address:",
+        "In der letzten Stunde kam nichts. Die Seiten brauchen diese Zeile, mit der Adresse des Collectors "
+        "statt COLLECTOR:",
     ),
     "tag_host": (
         "Events come from {hosts}, which the client file does not name: check `domains` of the site.",
@@ -206,6 +223,8 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "Visitors of the last {days} days against the {days} before. Choose a row to open it.",
         "Besucher der letzten {days} Tage gegen die {days} davor. Wählen Sie eine Zeile, um sie zu öffnen.",
     ),
+    "find_site": ("Find a client or a site", "Kunden oder Website finden"),
+    "sites_shown": ("Of {count} sites", "Von {count} Websites"),
     "d_good": ("delivered {ago} ago", "vor {ago} geliefert"),
     "d_none": ("nothing yet", "noch nichts"),
     "d_failing": ("exports with an error: {count}", "Exporte mit Fehler: {count}"),

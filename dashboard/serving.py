@@ -7,9 +7,11 @@ from importlib import import_module
 import uvicorn
 
 from api.installation import Installation
+from api.request_counts import RequestCounts
 from api.service import Service
 from api.serving import DRAIN_SECONDS, lake_of
 from dashboard.app import build_app
+from dashboard.app_paths import kind_of
 from dashboard.house import house
 from footfall import logs
 from footfall.settings import Settings
@@ -36,11 +38,11 @@ def _ready() -> None:
     gc.freeze()
 
 
-def serve(settings: Settings, installation: Installation) -> None:
-    """Show pages until a signal comes. Raises FootfallError where it cannot begin."""
+def serve(settings: Settings, installation: Installation, counts: RequestCounts) -> None:
+    """Show pages until a signal comes, and count. Raises FootfallError where it cannot begin."""
     logs.configure(settings.log_format, "dashboard", level=settings.log_level, text=_TEXT)
     service = Service(settings, lake_of(settings), installation)
-    app = build_app(service)
+    app = counts.around(build_app(service), lambda scope: kind_of(scope["path"]))
     _take_over_logs()
     _ready()
     config = uvicorn.Config(

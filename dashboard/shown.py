@@ -87,6 +87,11 @@ def day(value: date | str) -> str:
     return f"{found.day} {found:%b} {found.year}"
 
 
+def date_format() -> str:
+    """How pickers and sortable tables write days."""
+    return "DD.MM.YYYY" if language() == "de" else "YYYY-MM-DD"
+
+
 def days(first: date, last: date) -> str:
     """A range of days."""
     return day(first) if first == last else f"{day(first)} – {day(last)}"

@@ -46,6 +46,8 @@ def show(
                 _filter_form(desk)
     if has_period:
         _periods(desk, is_compared=has_filters)
+        if desk.view.reaches_beyond(desk.today):
+            st.caption(say("not_yet", today=plain(shown.day(desk.today))))
     if has_filters:
         _filters(desk)
     elif has_period and desk.filters:
@@ -125,7 +127,7 @@ def _comparison(desk: Desk, which: DeltaGenerator, how: DeltaGenerator) -> None:
             key=key,
             on_change=_pick_days,
             args=(key, "compare"),
-            format=_date_format(),
+            format=shown.date_format(),
         )
         return
     how.checkbox(
@@ -158,7 +160,7 @@ def _periods(desk: Desk, *, is_compared: bool) -> None:
                 key=f"w_days_{desk.days[0]}_{desk.days[1]}",
                 on_change=_pick_days,
                 args=(f"w_days_{desk.days[0]}_{desk.days[1]}", "period"),
-                format=_date_format(),
+                format=shown.date_format(),
             )
         st.button("←", key="w_earlier", help=say("earlier"), shortcut="Left", on_click=_move, args=(desk, -1))
         st.button(
@@ -205,10 +207,6 @@ def _compare(desk: Desk, key: str) -> None:
         first, last = desk.before or compared("previous_period", desk.days, is_by_weekday=False)
         picked = f"{first},{last}"
     parts.go(compare=picked)
-
-
-def _date_format() -> str:
-    return "DD.MM.YYYY" if st.session_state["language"] == "de" else "YYYY-MM-DD"
 
 
 def _filter_form(desk: Desk) -> None:

@@ -20,17 +20,29 @@ BEGIN, END = "<!-- costs: made by deploy/costs.py -->", "<!-- end of costs -->"
 BATCH, CALL_SECONDS, CALL_GB = 4, 0.1, 0.25
 #: Events a session.
 SESSION = 6
+#: What a row costs on Spark, beside the same row on one machine: an assumption, nobody has measured it at a
+#: size that tells. The price of the engine grows with it.
+SPARK_RATIO = 3
+#: A run of all models that has nearly nothing to do, in seconds on two cores (measured at the demo's size on
+#: a busy machine, so too high); it takes place each hour. Gigabytes for each core.
+SPARK_RUN_SECONDS, SPARK_CORES, SPARK_GB, HOURS = 172, 2, 4, 730
+#: Collection by tasks at its least: tasks, cores and gigabytes of each, addresses with those of the balancer.
+TASKS, TASK_CORES, TASK_GB, TASK_ADDRESSES = 2, 1, 2, 4
 #: Part of the page's row for the collector, which a function does in its own way.
 COLLECTOR = "collector"
 
 
 @dataclass(frozen=True)
 class Size:
-    """Machines by name, gigabytes of disk. `outside`: those that collect, which a function replaces."""
+    """Machines by name, gigabytes of disk. `outside`: those that collect, which a function replaces.
+
+    `beside`: those for all but the models, where an engine of many machines has them.
+    """
 
     events: int
     inside: tuple[str, ...]
     outside: tuple[str, ...]
+    beside: tuple[str, ...]
     disk: int
 
     @property
@@ -44,10 +56,10 @@ class Size:
 
 #: Events a month → machines. The last is at the end of what the models of one machine can do.
 SIZES = (
-    Size(10_000, ("t4g.small",), (), 20),
-    Size(100_000, ("t4g.small",), (), 20),
-    Size(10_000_000, ("t4g.medium",), (), 50),
-    Size(1_000_000_000, ("r7g.2xlarge",), ("c7g.large", "c7g.large"), 500),
+    Size(10_000, ("t4g.small",), (), ("t4g.small",), 20),
+    Size(100_000, ("t4g.small",), (), ("t4g.small",), 20),
+    Size(10_000_000, ("t4g.medium",), (), ("t4g.medium",), 50),
+    Size(1_000_000_000, ("r7g.2xlarge",), ("c7g.large", "c7g.large"), ("c7g.large",), 500),
 )
 
 
@@ -70,6 +82,30 @@ def requests(page: str) -> dict[str, tuple[int, int]]:
     table = page.partition("## Requests in a month")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| (\w+)[^|]*\| ([\d,]+) \| ([\d,]+) \| [\d.]+ \|$", table, re.MULTILINE)
     return {name: (int(puts.replace(",", "")), int(gets.replace(",", ""))) for name, puts, gets in rows}
+
+
+def core_seconds(page: str) -> float:
+    """CPU seconds of one machine for a million events, by the page's table of them."""
+    part = page.partition("## A million events in CPU seconds")[2].partition("\n## ")[0]
+    return sum(
+        float(value) for value in re.findall(r"^\| [^|]+ \| ([\d.]+) \| [^|]+ \|$", part, re.MULTILINE)
+    )
+
+
+def engine(page: str, events: int) -> float:
+    """Dollars a month of Spark for so many events: a run each hour, and what grows with the events."""
+    price = prices()
+    runs = HOURS * SPARK_RUN_SECONDS * SPARK_CORES
+    hours = (runs + events / 1e6 * core_seconds(page) * SPARK_RATIO) / 3600
+    return float(hours * (price["spark_vcpu_hour"] + SPARK_GB * price["spark_gb_hour"]))
+
+
+def tasks() -> float:
+    """Dollars a month of collection by tasks, at its least."""
+    price = prices()
+    each = TASK_CORES * price["task_vcpu_hour"] + TASK_GB * price["task_gb_hour"]
+    beside = price["balancer_month"] + TASK_ADDRESSES * price["address_month"]
+    return float(TASKS * each * HOURS + beside)
 
 
 def asked_by(peer: Mapping[str, Mapping[float, float]], events: int) -> float | None:
@@ -95,8 +131,9 @@ def table(page: str) -> str:
     rows = [
         "| Events a month | Machine | Its disk, address | Storage after a year | Requests | **One "
         "machine** | "
-        f"Collector as a function instead | **With it** | {' | '.join(price['peers'])} |",
-        "|---|---|---|---|---|---|---|---|" + "---|" * len(price["peers"]),
+        f"Collector as a function instead | **With it** | Models on Spark instead | **With it** | "
+        f"{' | '.join(price['peers'])} |",
+        "|---|---|---|---|---|---|---|---|---|---|" + "---|" * len(price["peers"]),
     ]
     for size in SIZES:
         inside = sum(machine[name] for name in size.inside)
@@ -110,15 +147,23 @@ def table(page: str) -> str:
         function += calls / 1000 * (price["puts_thousand"] + price["gets_thousand"])
         one = inside + outside + disk + storage + all_requests
         split = inside + disk + storage + others + function
+        spark = engine(page, size.events)
+        beside = sum(machine[name] for name in size.beside)
+        spread = beside + outside + disk + storage + all_requests + spark
         names = " + ".join((*size.inside, *size.outside))
         peers = [asked_by(each, size.events) for each in price["peers"].values()]
-        cells = (inside + outside, disk, storage, all_requests, one, function, split, *peers)
+        cells = (inside + outside, disk, storage, all_requests, one, function, split, spark, spread, *peers)
         money = [
             "ask them" if cell is None else f"{cell:,.2f}" if cell < 1000 else f"{cell:,.0f}"
             for cell in cells
         ]
-        money[4], money[6] = f"**{money[4]}**", f"**{money[6]}**"
+        for total in (4, 6, 8):
+            money[total] = f"**{money[total]}**"
         rows.append(f"| {size.shown} | {names}: {money[0]} | " + " | ".join(money[1:]) + " |")
+    rows.append(
+        f"\nCollection by tasks (`collection: fargate`), at its least, in place of a machine that collects: "
+        f"{tasks():.2f}, and what passes the balancer."
+    )
     return "\n".join(rows)
 
 

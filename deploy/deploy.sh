@@ -15,8 +15,16 @@ if ! "$python" -c "import aws_cdk" 2>/dev/null; then
   make -s setup
   .uv/bin/uv sync --frozen --quiet --group cdk --no-python-downloads
 fi
-deploy/build_function.sh
-app="$python -m deploy.cdk.app deploy/cdk/$environment.yaml deploy/build/function"
+options=deploy/cdk/$environment.yaml
+case "$(sed -n 's/^collection: *"\{0,1\}\([a-z]*\).*/\1/p' "$options")" in
+  fargate)
+    made=deploy/build/collector
+    deploy/build_collector.sh ${2:+context} ;;
+  *)
+    made=deploy/build/function
+    deploy/build_function.sh ;;
+esac
+app="$python -m deploy.cdk.app $options $made"
 if [ "${2:-}" = synth ]; then
   CDK_OUTDIR=deploy/build/cdk.out $app
   ls deploy/build/cdk.out/*.template.json

@@ -1,5 +1,5 @@
 #!/bin/sh
-# `deploy/destroy.sh dev|prod`: takes the function and the machine down, after asking. The stack that holds data (lake
+# `deploy/destroy.sh dev|prod`: takes the collector and the machine down, after asking. The stack that holds data (lake
 # and backup bucket) stays: empty its buckets and delete it by hand once nobody wants them.
 set -eu
 cd "$(dirname "$0")/.."
@@ -12,6 +12,6 @@ printf 'This ends collecting and delivering of %s. Its buckets stay. Type %s to 
 read -r answer
 [ "$answer" = "$environment" ] || { echo "nothing was done"; exit 1; }
 python=${PYTHON_WITH_CDK:-.venv/bin/python}
-app="$python -m deploy.cdk.app deploy/cdk/$environment.yaml deploy/build/function"
+app="$python -m deploy.cdk.app deploy/cdk/$environment.yaml"
 npx --yes aws-cdk@2 destroy --force --app "$app" "Footfall-$environment-Machine" "Footfall-$environment-Collect"
 echo "kept: the stack Footfall-$environment-Storage with its buckets and their key"

@@ -26,8 +26,9 @@ def read(
 ) -> "pd.DataFrame":
     """The rows of an export from `start` to `end` (left out), of the newest revision of each period.
 
-    `url`: s3://bucket/prefix, file:///folder or a folder. Each manifest and file is checked, and nothing that
-    fails is returned. A day means days of the export's own calendar; a time is in UTC where it names no zone.
+    `url`: s3://bucket/prefix, gs://bucket/prefix, az://account/container/prefix, file:///folder or a folder.
+    Each manifest and file is checked, and nothing that fails is returned. A day means days of the export's
+    own calendar; a time is in UTC where it names no zone.
     Without `start` from the first period that was promised, without `end` to the last that was delivered, as
     the log of the bucket has them.
 

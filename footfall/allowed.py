@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 from footfall import installed
 from footfall.errors import FootfallError
-from footfall.guard import Forbidden, require_possible
+from footfall.guard import Forbidden, is_listed, require_possible
 from footfall.locations import HOME, Location, folder, local_path, location, steps
 from footfall.settings import Settings
 
@@ -172,11 +172,14 @@ class Allowed:
                 return True
         return False
 
-    def require_endpoint(self, endpoint: str) -> None:
+    def require_endpoint(self, endpoint: str, must_be_listed: bool = False) -> None:
         """Whether a store may be at that address, as far as it can be seen without the DNS.
 
-        Raises FootfallError.
+        `must_be_listed`: a public address will not do, for its answers can lead to others. Raises
+        FootfallError.
         """
+        if must_be_listed and not is_listed(endpoint, self.hosts):
+            raise FootfallError("is an address that an operator must list in FOOTFALL_CLIENT_HOSTS")
         _require_address(endpoint, self.hosts, is_free=False)
 
     def require_notify(self, url: str) -> None:

@@ -89,8 +89,8 @@ def places_of(
         at = "destination" if name == MAIN else f"further_destinations.{name}"
         judge(f"{at}.url", allowed.require_place, destination.url, destination.endpoint)
         if destination.endpoint:
-            judge(f"{at}.endpoint", allowed.require_endpoint, destination.endpoint)
-        for field in ("access_key", "secret_key"):
+            judge(f"{at}.endpoint", allowed.require_endpoint, destination.endpoint, destination.is_in_cloud)
+        for field in ("access_key", "secret_key", "credentials"):
             if reference := getattr(destination, field):
                 judge(f"{at}.{field}", allowed.require_secret, client.client_id, reference, others)
     for source in client.sources:

@@ -250,6 +250,14 @@ class Registry:
         """The client of that id, if its file is valid."""
         return next((c for c in self.clients if c.client_id == client_id), None)
 
+    def ended_client(self, name: str) -> Client | None:
+        """A client that has ended, by its identity: with its sites, and neither exports nor buckets."""
+        for each in self.ended():
+            if each.name == name and self.client(name) is None:
+                sites = [Site.model_construct(site_id=site) for site in sorted(each.sites)]
+                return Client.model_construct(client_id=name, name=name, sites=sites, exports=[])
+        return None
+
     def ended(self) -> list[Identity]:
         """Every identity that has ended, or was handed over."""
         identities = (each for history in self.histories.values() for each in history.identities)

@@ -11,7 +11,7 @@ from footfall.exports import Destination
 from footfall.failures import ChallengeError, ConfigError
 from footfall.locations import Location, local_path
 from footfall.secrets import resolve
-from footfall.store import ObjectStore, S3Access, StoreError, open_store
+from footfall.store import CloudAccess, ObjectStore, S3Access, StoreError, open_store
 from footfall.store_identity import StoreIdentity
 
 if TYPE_CHECKING:
@@ -44,6 +44,13 @@ def open_destination(
     url = destination.resolved_url(allowed.home)
     if url.startswith("file://"):
         return open_store(url, is_confined=True)
+    if destination.is_in_cloud:
+        if destination.endpoint:
+            try:
+                allowed.require_endpoint(destination.endpoint, must_be_listed=True)
+            except FootfallError as error:
+                raise ConfigError(f"{destination.url}: the endpoint {error}") from None
+        return open_store(url, cloud=_cloud_access(destination, environ))
 
     def session() -> "Session":
         return open_session(destination, environ)
@@ -63,6 +70,16 @@ def open_destination(
             read_seconds=30,
             hosts=allowed.hosts if destination.endpoint else None,
         ),
+    )
+
+
+def _cloud_access(destination: Destination, environ: Mapping[str, str] | None) -> CloudAccess:
+    reference = destination.credentials
+    return CloudAccess(
+        endpoint=destination.endpoint,
+        secret=(lambda: resolve(reference, environ)) if reference else None,
+        attempts=2,  # as on S3
+        read_seconds=30,
     )
 
 

@@ -17,6 +17,7 @@ from footfall.fields import (
     URL,
     Column,
     Name,
+    Reference,
     plain_path,
 )
 from footfall.filters import parse_filter, require_times
@@ -51,11 +52,16 @@ _OF_ROWS = frozenset(
 
 
 class Destination(StoreIdentity):
-    """A bucket the client owns: `s3://bucket/prefix`, or `file:///folder` (may use ${FOOTFALL_HOME})."""
+    """A bucket the client owns: on S3, of Google Cloud Storage, a container of Azure Blob, or a folder."""
 
     url: Annotated[str, AfterValidator(plain_path)] = Field(pattern=URL)
-    """`s3://bucket/prefix`, or `file:///folder` (may begin with `file://${FOOTFALL_HOME}`), which must be
-    there. It overlaps no place of another client, nor the installation's.
+    """`s3://bucket/prefix`, `gs://bucket/prefix`, `az://account/container/prefix`, or `file:///folder` (may
+    begin with `file://${FOOTFALL_HOME}`), which must be there. It overlaps no place of another client, nor
+    the installation's.
+    """
+    credentials: Reference | None = None
+    """With `gs://` and `az://`: where the key of a service account (its JSON), the key of the storage account
+    or a shared access signature is kept, never the key itself. Without it, the identity this process has.
     """
     encryption: Literal["default", "sse-s3", "sse-kms"] = "default"
     """What is asked of the store for each object; `default`: what the bucket says."""
@@ -68,19 +74,30 @@ class Destination(StoreIdentity):
 
     @model_validator(mode="after")
     def _fits_together(self) -> "Destination":
-        only_s3 = self.given("url", "name", "ownership", "challenge")
-        if self.url.startswith("file://") and only_s3:
+        if self.credentials and not self.is_in_cloud:
+            raise ValueError("credentials: only with gs:// and az://")
+        also = ("endpoint", "credentials") if self.is_in_cloud else ()
+        only_s3 = self.given("url", "name", "ownership", "challenge", *also)
+        if not self.url.startswith("s3://") and only_s3:
             raise ValueError(f"{', '.join(only_s3)}: only with s3://")
+        if self.is_in_cloud and self.endpoint and not self.credentials:
+            # These clouds take a token, and whoever was given ours could use it elsewhere.
+            raise ValueError("endpoint: only with credentials of its own, or it would be sent ours")
         if self.kms_key and self.encryption != "sse-kms":
             raise ValueError("kms_key: only with encryption: sse-kms")
         return self
 
     @property
+    def is_in_cloud(self) -> bool:
+        """Whether it is Google's or Azure's."""
+        return self.url.startswith(("gs://", "az://"))
+
+    @property
     def bucket(self) -> str:
-        """The bucket's name; of a folder its last part."""
+        """The bucket's or container's name; of a folder its last part."""
         scheme, _, rest = self.url.partition("://")
         parts = rest.strip("/").split("/")
-        return parts[0] if scheme == "s3" else parts[-1]
+        return parts[{"file": -1, "az": 1}.get(scheme, 0)]
 
     def resolved_url(self, home: Path) -> str:
         """The URL with ${FOOTFALL_HOME} filled in."""

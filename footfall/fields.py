@@ -6,7 +6,9 @@ from pydantic import Field
 
 NAME = r"^[a-z0-9][a-z0-9_-]{0,47}$"
 URL = (
-    r"^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9=_./-]*)?"
+    r"^((s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
+    r"|gs://[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]"
+    r"|az://[a-z0-9]{3,24}/[a-z0-9](-?[a-z0-9]){2,62})(/[A-Za-z0-9=_./-]*)?"
     r"|file://(\$\{FOOTFALL_HOME\})?/[^?#]+)$"
 )
 ENDPOINT = r"^https?://[^\s/?#@]+/?$"
@@ -31,7 +33,7 @@ COLOR = r"^#[0-9a-fA-F]{6}$"
 #: What a person is told who breaks a pattern.
 EXPECTED = {
     NAME: "expected 1 to 48 of a-z 0-9 _ -, a letter or digit first",
-    URL: "expected s3://bucket/prefix or file:///folder",
+    URL: "expected s3://bucket/prefix, gs://bucket/prefix, az://account/container/prefix or file:///folder",
     ENDPOINT: "expected an address such as https://s3.example",
     ROLE: "expected arn:aws:iam::<account>:role/<name>",
     ACCOUNT: "expected the twelve digits of an AWS account",

@@ -91,6 +91,12 @@ def require_possible(url: str, hosts: Collection[str] = (), *, allow_private: bo
         raise Forbidden(f"{host} leads to an address that is not public")
 
 
+def is_listed(url: str, hosts: Collection[str]) -> bool:
+    """Whether the host of an address is one of these, alone or with its port. Raises Forbidden."""
+    _, host, port = _parts(url)
+    return _is_listed(host, port, hosts)
+
+
 def written_address(host: str) -> str | None:
     """The address that a host is written as, also as `0x7f.1` or `2130706433`; None where it is a name."""
     try:

@@ -117,7 +117,12 @@ COMPUTE_LOGS = "compute-logs/"
 
 def enrichment_object(taken_at: datetime, sha256: str) -> str:
     """Key of one object of late enrichments: by the hour it was taken in, and by its content."""
-    return f"{ENRICHMENTS}{hour_path(taken_at)}/{sha256[:32]}.ndjson.zst"
+    return f"{enrichments_prefix(taken_at)}{sha256[:32]}.ndjson.zst"
+
+
+def enrichments_prefix(taken_at: datetime) -> str:
+    """Where late enrichments that were taken in during an hour lie."""
+    return f"{ENRICHMENTS}{hour_path(taken_at)}/"
 
 
 TOMBSTONES = "tombstones/"

@@ -26,7 +26,9 @@ def open_address(settings: Settings, registry: Registry, url: str, endpoint: str
     if endpoint is None:
         for client in registry.clients:
             for name, each in client.destinations().items():
-                if url.startswith("s3:") and _plain(each.resolved_url(settings.home)) == _plain(url):
+                if url.startswith(("s3:", "gs:", "az:")) and _plain(
+                    each.resolved_url(settings.home)
+                ) == _plain(url):
                     return open_known(settings, registry, client, name)
     return open_store(url, s3_endpoint=endpoint or settings.s3_endpoint)
 

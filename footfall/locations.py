@@ -6,7 +6,8 @@ case alone count as equal everywhere: whether a disk folds them cannot be seen b
 
 A bucket is known by its name. Its endpoint is left out: names of servers can be aliases of one another, so
 that a bucket of the same name at another endpoint counts as the same one. An endpoint can itself begin with
-a bucket's name (`https://bucket.s3.example`); then that bucket is meant too.
+a bucket's name (`https://bucket.s3.example`); then that bucket is meant too. Buckets of Google count among
+those of S3, whose protocol reaches them as well; a container of Azure is known by its account and its name.
 """
 
 import os
@@ -39,7 +40,7 @@ class Location:
 
 def location(url: str, home: Path, endpoint: str | None = None) -> Location:
     """The place that a URL of a store names, as things are now. Raises ValueError for a path that is none."""
-    if url.startswith("s3://"):
+    if url.startswith(("s3://", "gs://", "az://")):
         return _bucket(url, endpoint)
     return folder(local_path(url, home))
 
@@ -88,8 +89,12 @@ def folder(path: Path) -> Location:
 
 
 def _bucket(url: str, endpoint: str | None) -> Location:
-    bucket, _, prefix = url.removeprefix("s3://").partition("/")
+    scheme, _, path = url.partition("://")
+    bucket, _, prefix = path.partition("/")
     parts = [part for part in prefix.split("/") if part]
+    if scheme == "az":
+        names = ("az", bucket, *parts)
+        return Location(frozenset({names}), frozenset(names[:n] for n in range(3, len(names) + 1)))
     own: set[_Key] = set()
     around: set[_Key] = set()
     for name, below in _readings(bucket, parts, endpoint):

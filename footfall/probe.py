@@ -4,7 +4,7 @@ missing.
 
 import secrets
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 
@@ -24,6 +24,7 @@ from footfall.failures import sorted_out
 from footfall.locations import Location
 from footfall.log_source import LogSource
 from footfall.store import LocalStore, ObjectStore, S3Store, StoreError, TooLarge
+from footfall.store_cloud import AzureStore, CloudStore, GoogleStore
 
 #: Step → the permission that lets it through, for buckets of AWS.
 _PERMISSIONS = {
@@ -38,8 +39,27 @@ _PERMISSIONS = {
     "external id enforced": "the condition sts:ExternalId in the role's trust policy",
     "ownership": "the token in the client file as `challenge`",
 }
+#: The same where Google's and Azure's have others.
+_IN_CLOUD: dict[type[CloudStore], dict[str, str]] = {
+    GoogleStore: {
+        "credentials": "`credentials`, or an identity of this machine (GOOGLE_APPLICATION_CREDENTIALS)",
+        "list": "storage.objects.list on the bucket",
+        "put": "storage.objects.create below the prefix",
+        "read back": "storage.objects.get below the prefix",
+        "create-only": "a store that refuses a put on generation 0 of a key that is taken",
+        "delete": "storage.objects.delete below <prefix>/_probe/; without it the probes stay: harmless",
+    },
+    AzureStore: {
+        "credentials": "`credentials`, or an identity of this machine (AZURE_CLIENT_ID and its kin)",
+        "list": "list on the container: Storage Blob Data Contributor, or `l` in the signature's sp",
+        "put": "create and write: Storage Blob Data Contributor, or `cw` in the signature's sp",
+        "read back": "read: Storage Blob Data Contributor, or `r` in the signature's sp",
+        "delete": "delete, `d` in the signature's sp; without it the probes stay, which is harmless",
+    },
+}
 _LACKS = {
-    "SecretMissing": "the secret, where `access_key` and `secret_key` say, for the process that delivers",
+    "SecretMissing": "the secret, where `access_key` and `secret_key` or `credentials` say, for the process "
+    "that delivers",
     "InvalidEndpoint": "an `endpoint` on https:// that is public, or a line of FOOTFALL_CLIENT_HOSTS",
     "Connection": "an answer of the store: its `endpoint` and `region`, its DNS, the way to it",
 }
@@ -92,14 +112,23 @@ def probe(
         yield step
         if not step.is_good:
             return
-    step = _try("put", lambda: store.put(key, data, create_only=True), key)
+    if isinstance(store, CloudStore):
+        step = _try("credentials", store.sign_in, "we are who the client file says", store)
+        yield step
+        if not step.is_good:
+            return
+        step = _try("list", lambda: _list(store), "its objects can be listed", store)
+        yield step
+        if not step.is_good:
+            return
+    step = _try("put", lambda: store.put(key, data, create_only=True), key, store)
     yield step
     if not step.is_good:
         return
-    yield _try("read back", lambda: _compare(store, key, data), "the same bytes")
-    yield _try("create-only", lambda: _refuses(store, key), "a key that is taken is refused")
-    deleted = _try("delete", lambda: store.delete(key), "the probe is gone again")
-    yield Step(deleted.name, deleted.is_good, deleted.said, is_needed=False)
+    yield _try("read back", lambda: _compare(store, key, data), "the same bytes", store)
+    yield _try("create-only", lambda: _refuses(store, key), "a key that is taken is refused", store)
+    deleted = _try("delete", lambda: store.delete(key), "the probe is gone again", store)
+    yield replace(deleted, is_needed=False)
     yield Step("what is removed", True, kept_of_removed(store), is_needed=False)
     if destination.role:
         yield _try(
@@ -150,6 +179,11 @@ def probe_source(
 
 def kept_of_removed(store: ObjectStore) -> str:
     """What a bucket keeps of what an erasure or retention removes there, in words for people."""
+    if isinstance(store, CloudStore):
+        return (
+            "nobody can tell whether versions of it stay: see the bucket's soft delete (seven days unless it "
+            "was switched off), its versioning and its retention policy"
+        )
     if not isinstance(store, S3Store):
         return "is gone: no bucket, but a folder"
     try:
@@ -165,11 +199,13 @@ def _first(store: ObjectStore, prefix: str) -> list[str]:
     return [info.key for info in islice(store.list(prefix), 1)]
 
 
-def _try(name: str, call: Callable[[], object], said: str) -> Step:
+def _try(name: str, call: Callable[[], object], said: str, store: ObjectStore | None = None) -> Step:
     try:
         call()
     except Exception as error:
         lacks = _LACKS.get(error.code or "", "") if isinstance(error, StoreError) else ""
+        if isinstance(store, CloudStore):
+            lacks = lacks or _IN_CLOUD[type(store)].get(name, "")
         return Step(name, False, sorted_out(error).text, lacks=lacks)
     return Step(name, True, said)
 

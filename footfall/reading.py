@@ -1,7 +1,7 @@
 """Read an export out of a bucket, for whoever owns it: newest revisions, checked, in the types promised.
 
-Needs pandas and pyarrow beside the ground floor, and boto3 for s3://. A period is in memory at a time, in the
-form it came in and as a table; `read_export` keeps the tables of all.
+Needs pandas and pyarrow beside the ground floor, boto3 for s3://, obstore for gs:// and az://. A period is in
+memory at a time, in the form it came in and as a table; `read_export` keeps the tables of all.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ from footfall.manifest import MAX_BYTES, DeliveredFile
 from footfall.newest_periods import Delivery, Finder, Found
 from footfall.settled_log import settled_log
 from footfall.signatures import public_key
-from footfall.store import NotFound, ObjectStore, StoreError, TooLarge, address_of, open_store
+from footfall.store import STORES, NotFound, ObjectStore, StoreError, TooLarge, address_of, open_store
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -113,7 +113,7 @@ def _find(
     if endpoint is not None and not isinstance(endpoint, str):
         raise FootfallError(f"endpoint: {endpoint!r} is no URL")
     if not isinstance(url, str | Path) or "\0" in str(url):
-        raise FootfallError(f"{url!r} is no bucket: write s3://bucket/prefix, file:///folder or a folder")
+        raise FootfallError(f"{url!r} is no bucket: write a folder, {STORES}")
     store = open_store(address_of(str(url)), s3_endpoint=endpoint, is_confined=True)
     trusted = _keys_in(store) if key is None else _given(key)
     if not trusted:

@@ -133,7 +133,7 @@ _BASE64_OF_BYTES = re.compile(
 )
 
 
-@lru_cache(maxsize=1 << 15)
+@lru_cache(maxsize=1 << 14)  # as many as a piece of a log has different texts
 def look(text: str) -> Look:
     """What `may_say` asks of a text."""
     may_hide = False

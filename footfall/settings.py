@@ -58,7 +58,8 @@ class Settings(BaseSettings):
     lake: str = setting(
         "FOOTFALL_LAKE",
         "file://{home}/lake",
-        "object store of raw objects and events: file:// or s3://bucket/prefix",
+        "object store of raw objects and events: file://, s3://bucket/prefix, gs://bucket/prefix or "
+        "az://account/container/prefix",
     )
     backup: str = setting(
         "FOOTFALL_BACKUP",
@@ -363,6 +364,13 @@ class Settings(BaseSettings):
         ge=0,
         le=65535,
     )
+    dashboard_metrics_port: Whole = setting(
+        "FOOTFALL_DASHBOARD_METRICS_PORT",
+        0,
+        "port of the dashboard's own /metrics; 0: off",
+        ge=0,
+        le=65535,
+    )
     log_format: Annotated[str, OneOf(("text", "json"))] = setting(
         "FOOTFALL_LOG_FORMAT",
         "text",
@@ -379,6 +387,15 @@ class Settings(BaseSettings):
         "seconds after which an open segment is shipped; lower: fresher raw data, more objects",
         ge=1,
         le=3600,
+    )
+    last_shipping_seconds: Whole = setting(
+        "FOOTFALL_LAST_SHIPPING_SECONDS",
+        0,
+        "for a collector whose spool is gone when it ends, as in a task of Fargate: seconds that it goes on "
+        "shipping at its end, after which it closes its hours for good; 0: the spool is there at the next "
+        "start",
+        ge=0,
+        le=600,
     )
     segment_bytes: Whole = setting(
         "FOOTFALL_SEGMENT_BYTES",

@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import json
 import os
+import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -122,7 +123,7 @@ def _remember(folder: Path, name: str, public_pem: bytes) -> None:
     path = folder / PUBLIC / f"{name}.pem"
     if not path.exists():
         path.parent.mkdir(exist_ok=True)
-        part = path.with_suffix(f".part-{os.getpid()}")
+        part = path.with_suffix(f".part-{os.getpid()}-{secrets.token_hex(4)}")
         part.write_bytes(public_pem)
         part.replace(path)
 

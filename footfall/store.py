@@ -1,6 +1,6 @@
-"""The object store port: a few verbs over `file://` and `s3://`, alike in behaviour.
+"""The object store port: a few verbs over `file://` and `s3://`, and `gs://` and `az://`, alike in behaviour.
 
-One contract test suite (tests/footfall/test_store.py) runs over both adapters. What the rest of
+One contract test suite (tests/footfall/test_store.py) runs over all adapters. What the rest of
 Footfall relies on: a put is atomic (a reader sees the whole object or none), a create-only put has one
 winner, and every failure is a StoreError that says whether trying again can help.
 """
@@ -93,6 +93,16 @@ class ObjectInfo:
     size: int
 
 
+@dataclass(frozen=True)
+class StoredVersion:
+    """One version of an object in a bucket that keeps versions. `is_marker`: it says that the key is gone."""
+
+    key: str
+    version: str
+    is_newest: bool
+    is_marker: bool
+
+
 class ObjectStore(Protocol):
     """Objects by key below one URL."""
 
@@ -179,10 +189,33 @@ class S3Access:
     hosts: tuple[str, ...] | None = None
 
 
+@dataclass(frozen=True)
+class CloudAccess:
+    """How to reach a bucket of Google or a container of Azure, and as whom."""
+
+    #: None: what GOOGLE_BASE_URL or AZURE_STORAGE_ENDPOINT says, or the cloud's own.
+    endpoint: str | None = None
+    #: Gives the key of a service account (JSON), the key of an account or a shared access signature, when
+    #: first needed. None: the identity that this process has anyway.
+    secret: Callable[[], str] | None = None
+    #: As of S3Access.
+    attempts: int = 4
+    read_seconds: float = 60
+
+
+#: What can be written where a store is asked for.
+STORES = "file:///absolute/folder, s3://bucket/prefix, gs://bucket/prefix or az://account/container/prefix"
+
+
 def open_store(
-    url: str, *, s3_endpoint: str | None = None, access: S3Access | None = None, is_confined: bool = False
+    url: str,
+    *,
+    s3_endpoint: str | None = None,
+    access: S3Access | None = None,
+    cloud: CloudAccess | None = None,
+    is_confined: bool = False,
 ) -> ObjectStore:
-    """The store at `file:///folder` or `s3://bucket/prefix`. Raises FootfallError for anything else.
+    """The store at a URL as STORES has it. Raises FootfallError for anything else.
 
     `is_confined`: of a folder that others may write to: no link in it is followed out of it.
     """
@@ -196,7 +229,22 @@ def open_store(
         prefix = parts.path.strip("/")
         if parts.scheme == "s3" and _BUCKET.fullmatch(parts.netloc) and (not prefix or is_key(prefix)):
             return S3Store(parts.netloc, prefix, access or S3Access(s3_endpoint))
-    raise FootfallError(f"{url!r} is not a store: write file:///absolute/folder or s3://bucket/prefix")
+        if parts.scheme in ("gs", "az") and (not prefix or is_key(prefix)):
+            found = _in_cloud(parts.scheme, parts.netloc, prefix, cloud or CloudAccess())
+            if found is not None:
+                return found
+    raise FootfallError(f"{url!r} is not a store: write {STORES}")
+
+
+def _in_cloud(scheme: str, host: str, path: str, access: CloudAccess) -> ObjectStore | None:
+    from footfall.store_cloud import AzureStore, GoogleStore  # which are adapters of this port
+
+    if scheme == "gs":
+        return GoogleStore(host, path, access) if _GOOGLE_BUCKET.fullmatch(host) else None
+    container, _, prefix = path.partition("/")
+    if not _ACCOUNT.fullmatch(host) or not _CONTAINER.fullmatch(container) or "--" in container:
+        return None
+    return AzureStore(host, container, prefix, access)
 
 
 def address_of(text: str) -> str:
@@ -209,24 +257,26 @@ def address_of(text: str) -> str:
         return text
     if not text.strip() or ":" in text.partition("/")[0]:
         hint = f"; a folder of that name is ./{text}" if text.strip() else ""
-        raise FootfallError(
-            f"{text!r} is no place: write a folder, file:///absolute/folder or s3://bucket/prefix{hint}"
-        )
+        raise FootfallError(f"{text!r} is no place: write a folder, {STORES}{hint}")
     return Path(text).absolute().as_uri()
 
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_GOOGLE_BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]")
+_ACCOUNT = re.compile(r"[a-z0-9]{3,24}")
+_CONTAINER = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
 #: Bytes of a file that are in memory at a time.
 _PIECE_BYTES = 1024 * 1024
 
 
-def _checked(key: str) -> str:
+def checked_key(key: str) -> str:
+    """The key, if it is one. Raises StoreError."""
     if not is_key(key):
         raise StoreError(f"{key!r} is not an object key", retryable=False)
     return key
 
 
-def _checked_prefix(prefix: str) -> str:
+def checked_prefix(prefix: str) -> str:
     """What some key could begin with: a folder, or a name up to any letter of it."""
     if not is_key(f"{prefix}x"):
         raise StoreError(f"{prefix!r} is not the beginning of an object key", retryable=False)
@@ -263,7 +313,7 @@ class LocalStore:
 
     def _path(self, key: str) -> Path:
         """Where an object lies. Raises StoreError for a key that is none, or behind a link out of here."""
-        path = self.root / _checked(key)
+        path = self.root / checked_key(key)
         if self._confines is not None and not Path(os.path.realpath(path)).is_relative_to(self._confines):
             raise StoreError(
                 f"{self.url(key)} lies behind a link out of its bucket", retryable=False, code="ELOOP"
@@ -367,7 +417,7 @@ class LocalStore:
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         # A key prefix need not end at a folder: start at the deepest folder it names for sure.
-        folder = self.root / _checked_prefix(prefix).rpartition("/")[0]
+        folder = self.root / checked_prefix(prefix).rpartition("/")[0]
         found: list[ObjectInfo] = []
         try:
             for parent, _, names in os.walk(folder, onerror=self._skip_missing):
@@ -539,7 +589,7 @@ class S3Store:
             self._put_checked(key, file, digest, create_only)
 
     def _put_checked(self, key: str, data: bytes | BinaryIO, digest: bytes, create_only: bool) -> None:
-        _checked(key)
+        checked_key(key)
         try:
             self._put(key, data, digest, {"IfNoneMatch": "*"} if create_only else {})
         except StoreError:
@@ -566,7 +616,7 @@ class S3Store:
         return self._read(key, limit)[0]
 
     def _read(self, key: str, limit: int | None) -> tuple[bytes, str]:
-        _checked(key)
+        checked_key(key)
         try:
             answer = self._client.get_object(Bucket=self.bucket, Key=self.prefix + key, **self._always)
             body, size = answer["Body"], answer.get("ContentLength")
@@ -582,7 +632,7 @@ class S3Store:
             raise self._translated("read", key, error) from error
 
     def fetch(self, key: str, path: Path) -> None:
-        _checked(key)
+        checked_key(key)
         try:
             self._client.download_file(
                 self.bucket, self.prefix + key, str(path), ExtraArgs=self._always or None
@@ -591,7 +641,7 @@ class S3Store:
             raise self._translated("read", key, error) from error
 
     def head(self, key: str) -> ObjectInfo | None:
-        _checked(key)
+        checked_key(key)
         try:
             answer = self._client.head_object(Bucket=self.bucket, Key=self.prefix + key, **self._always)
         except Exception as error:
@@ -605,7 +655,7 @@ class S3Store:
         found = []
         try:
             pages = self._client.get_paginator("list_objects_v2").paginate(
-                Bucket=self.bucket, Prefix=self.prefix + _checked_prefix(prefix), **self._always
+                Bucket=self.bucket, Prefix=self.prefix + checked_prefix(prefix), **self._always
             )
             for page in pages:
                 for item in page.get("Contents", []):
@@ -616,7 +666,7 @@ class S3Store:
         yield from sorted(found, key=lambda info: info.key)
 
     def delete(self, key: str) -> None:
-        _checked(key)
+        checked_key(key)
         try:
             self._client.delete_object(Bucket=self.bucket, Key=self.prefix + key, **self._always)
         except Exception as error:
@@ -638,15 +688,18 @@ class S3Store:
         found = []
         try:
             status = self._client.get_bucket_versioning(Bucket=self.bucket, **self._always).get("Status")
-            if status:
-                found.append(f"older versions (versioning is {status.lower()})")
         except Exception as error:
             raise self._translated("ask for the versioning of", "", error) from error
+        if not status:  # and nothing can be locked
+            return ""
+        found.append(f"older versions (versioning is {status.lower()})")
         try:
             lock = self._client.get_object_lock_configuration(Bucket=self.bucket, **self._always)
         except Exception as error:
             translated = self._translated("ask for the Object Lock of", "", error)
-            if translated.code not in (
+            if translated.code == "AccessDenied":
+                found.append("maybe what is locked (nobody lets us ask for Object Lock)")
+            elif translated.code not in (
                 "ObjectLockConfigurationNotFoundError",
                 "NoSuchObjectLockConfiguration",
             ):
@@ -660,6 +713,29 @@ class S3Store:
             found.append(f"what is locked, until its time is over (Object Lock{how})")
         return "; ".join(found)
 
+    def versions(self, prefix: str) -> Iterator[StoredVersion]:
+        """Every version of each object below a prefix, whatever is the newest. Raises StoreError."""
+        pages = self._client.get_paginator("list_object_versions").paginate(
+            Bucket=self.bucket, Prefix=self.prefix + prefix, **self._always
+        )
+        above = len(self.prefix)
+        try:
+            for page in pages:
+                for is_marker, some in ((False, page.get("Versions")), (True, page.get("DeleteMarkers"))):
+                    for each in some or ():
+                        key, version = each.get("Key", "")[above:], each.get("VersionId", "")
+                        yield StoredVersion(key, version, bool(each.get("IsLatest")), is_marker)
+        except Exception as error:
+            raise self._translated("list the versions of", prefix, error) from error
+
+    def remove_version(self, found: StoredVersion) -> None:
+        """Remove one version for good. Raises StoreError: it is locked, say, or we may not."""
+        key, version = self.prefix + found.key, found.version
+        try:
+            self._client.delete_object(Bucket=self.bucket, Key=key, VersionId=version, **self._always)
+        except Exception as error:
+            raise self._translated("remove a version of", found.key, error) from error
+
     def read_tagged(self, key: str, *, limit: int | None = None) -> tuple[bytes, str] | None:
         try:
             return self._read(key, limit)
@@ -667,7 +743,7 @@ class S3Store:
             return None
 
     def swap(self, key: str, data: bytes, tag: str | None) -> None:
-        _checked(key)
+        checked_key(key)
         try:
             digest = hashlib.sha256(data).digest()
             self._put(key, data, digest, {"IfMatch": tag} if tag else {"IfNoneMatch": "*"})

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import secrets
 from pathlib import Path
 
 
@@ -13,8 +14,9 @@ def sha256_of(path: Path) -> str:
 
 def written_beside(path: Path, data: bytes) -> Path:
     """A private file beside `path` with these bytes, on the disk: for the caller to put in its place."""
-    part = path.with_name(f"{path.name}.part-{os.getpid()}")
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    # Threads of one process write beside each other too.
+    part = path.with_name(f"{path.name}.part-{os.getpid()}-{secrets.token_hex(4)}")
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(data)
         file.flush()

@@ -22,6 +22,7 @@ DELIVERIES = "deliveries"
 SECTIONS = {
     "ingest": "ingest-red",
     "discovery": "new_domain",
+    "privacy": "erasure_due",
     DELIVERIES: "delivery-red",
 }
 MODELS = "models-red"

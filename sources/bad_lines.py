@@ -11,7 +11,7 @@ from footfall.event import Receipt, Refusal, Refused, refused_line
 from footfall.sql import run
 from sources.log_formats import LogFormat
 from sources.requests import TOO_LARGE
-from sources.staged_hours import StagedHours, hour_of
+from sources.staged_hours import HourLines, StagedHours, hour_of
 from sources.torn_lines import CUT, malformed_line
 
 #: Bad lines, in bytes, that are held until a good one says what hour it is.
@@ -94,7 +94,7 @@ class BadLines:
         self._put(near, malformed_line(reason, self._receipt(near), line))
 
     def _put(self, at: datetime, stored: bytes) -> None:
-        self._staged.add(hour_of(at), stored + b"\n", 1)
+        self._staged.add(HourLines(hour_of(at), len(stored) + 1, 1, (stored, b"\n")))
 
     def _receipt(self, at: datetime) -> Receipt:
         return Receipt(self._client.client_id, self._site.site_id, at, None, "")

@@ -13,6 +13,7 @@ import re
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
@@ -30,7 +31,7 @@ MAX_RATIO = 250
 ALWAYS_BYTES = 1 << 20
 #: Bytes of memory that a file of xz may ask for. Its highest usual level, -9, asks for 65 MiB.
 XZ_BYTES = 80 << 20
-#: Bytes at the beginning of a file that are kept, to tell what it is.
+#: Bytes at the beginning of a file that tell what it is.
 HEAD_BYTES = 1 << 20
 #: Bytes of whole lines that are given at once.
 CHUNK_BYTES = 8 << 20
@@ -69,17 +70,43 @@ _TAR, _TAR_AT, _TAR_SUM, _TAR_HEADER = b"ustar", 257, slice(148, 156), 512
 class Content:
     """A file that was read to its end.
 
-    `size`, `lines`: bytes of what it holds but holes, and line ends in it; `head`: its first HEAD_BYTES.
-    `headers`: its lines that begin with `#Fields:`, each once.
+    `size`, `lines`: bytes of what it holds but holes, and line ends in it. `headers`: its lines that begin
+    with `#Fields:`, each once.
     """
 
     path: Path
     sha256: str
     size: int
     lines: int
-    head: bytes
     has_nul: bool
     headers: tuple[bytes, ...]
+
+    @property
+    def head(self) -> bytes:
+        """Its first HEAD_BYTES. Read again when it is asked for: thousands of files wait for one another.
+
+        Raises FootfallError where it cannot be read any more.
+        """
+        return _head(self.path, self.sha256)
+
+
+@lru_cache(maxsize=2)  # one file is looked at after the other
+def _head(path: Path, _sha256: str) -> bytes:
+    head = b""
+    for _, piece in _whole_and_without_holes(path):
+        head += piece
+        if len(head) >= HEAD_BYTES:
+            break
+    return head[:HEAD_BYTES]
+
+
+def _whole_and_without_holes(path: Path) -> Iterator[tuple[bytes, bytes]]:
+    """The pieces of a file, each as it is and without holes. A table of Parquet has none."""
+    without_holes = _Holes()
+    is_table = None
+    for piece in content_pieces(path):
+        is_table = piece.startswith(b"PAR1") if is_table is None else is_table
+        yield piece, piece if is_table else without_holes(piece)
 
 
 def examined(path: Path, *, max_bytes: int | None = None, max_lines: int | None = None) -> Content:
@@ -90,17 +117,13 @@ def examined(path: Path, *, max_bytes: int | None = None, max_lines: int | None 
     digest = hashlib.sha256()
     raw_size = size = lines = 0
     has_nul = False
-    head = bytearray()
     headers: dict[bytes, None] = {}
     rest = b""
-    without_holes = _Holes()
-    for n, raw_piece in enumerate(content_pieces(path)):
+    for raw_piece, piece in _whole_and_without_holes(path):
         digest.update(raw_piece)
         raw_size += len(raw_piece)
         if max_bytes is not None and raw_size > max_bytes:
             raise FootfallError(f"{path} holds more than {max_bytes} bytes; nothing was imported")
-        is_table = (raw_piece if n == 0 else head).startswith(b"PAR1")
-        piece = raw_piece if is_table else without_holes(raw_piece)
         end = piece.rfind(b"\n") + 1
         if b"#Fields:" in piece or rest.startswith((b"\n#", b"#")):
             headers.update(dict.fromkeys(_HEADER.findall(rest + piece)))
@@ -110,12 +133,10 @@ def examined(path: Path, *, max_bytes: int | None = None, max_lines: int | None 
         if b"\r" in piece:
             lines += piece.count(b"\r") - piece.count(b"\r\n")
         has_nul = has_nul or b"\0" in piece
-        if len(head) < HEAD_BYTES:
-            head += piece[: HEAD_BYTES - len(head)]
         if max_lines is not None and lines > max_lines:
             raise FootfallError(f"{path} holds more than {max_lines} lines; nothing was imported")
     headers.update(dict.fromkeys(_HEADER.findall(rest + b"\n")))
-    return Content(path, digest.hexdigest(), size, lines, bytes(head), has_nul, tuple(headers))
+    return Content(path, digest.hexdigest(), size, lines, has_nul, tuple(headers))
 
 
 class _Holes:

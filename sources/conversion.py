@@ -12,31 +12,26 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import lru_cache
 from pathlib import Path
-from urllib.parse import unquote
 
 import duckdb
-import msgspec
 import pyarrow as pa
 
 from footfall.address import Network
 from footfall.clients import Client, Site
-from footfall.consent import reduced_user_agent
 from footfall.errors import FootfallError
-from footfall.event import MAX_USER_AGENT, Refusal, Refused
+from footfall.event import Refusal, Refused
 from footfall.geo import NOWHERE, Place
 from footfall.hours import floor
 from footfall.salts import Salts
-from footfall.scrub import scrub_user_agent
-from footfall.scrub_addresses import Look, Signs, look, may_say, without_own_address
 from footfall.sql import run, sql
 from sources.bad_lines import BadLines
 from sources.event_names import EventNames
 from sources.layouts import Layout
 from sources.log_formats import LogFormat
 from sources.log_privacy import take_out_own_addresses, take_out_personal_data
-from sources.log_senders import find_senders
+from sources.log_senders import LogSenders
+from sources.log_visitors import LogVisitors
 from sources.repeated_lines import RepeatedLines
 from sources.request_lines import (
     NO_HOST,
@@ -49,14 +44,13 @@ from sources.request_lines import (
     stored_lines,
 )
 from sources.requests import TOO_LARGE, begin, judge
-from sources.staged_hours import StagedHours, in_order, runs_of
+from sources.staged_hours import StagedHours, hours_of
 from sources.temporary_tables import make_table
-from sources.visitor_turns import VisitorTurns
 
 #: Bytes of lines that are converted together. Higher: fewer statements, and ten times as much more memory.
 PIECE_BYTES = 8 << 20
-#: Visitors of earlier pieces that are remembered, a few hundred bytes each.
-MOST_KNOWN_VISITORS = 1 << 15
+#: Requests whose lines are given at once: buffers grow by doubling, and one of a whole piece is half empty.
+BATCH_ROWS = 4096
 #: Bad lines, in bytes, that are held until a good one says what hour it is.
 MAX_WAITING_BYTES = 32 << 20
 
@@ -139,9 +133,8 @@ class Conversion:
         self._staged = StagedHours(folder)
         self._bad = BadLines(self._staged, receiver.client, receiver.site, form)
         self._repeated = RepeatedLines(folder)
-        self._signs: dict[str, Signs] = {}
-        self._known_visitors: dict[tuple[int, str, str], tuple[str | None, str]] = {}
-        self._turns = VisitorTurns(receiver.client, receiver.site, receiver.salts)
+        self._senders = LogSenders(connection, receiver.trusted, receiver.place)
+        self._visitors = LogVisitors(connection, receiver.client, receiver.site, receiver.salts, form)
         self._default_host = next(
             (domain for domain in receiver.site.domains if not domain.startswith("*.")), None
         )
@@ -171,34 +164,39 @@ class Conversion:
         if not self._waiting:
             return
         connection = self._connection
-        begin(connection)
-        rule = self._to.page_rule
-        is_page = sql("false") if rule is None else rule.condition()
-        keeps = self._keeps_requests
-        for layout, tables in self._waiting.items():
-            table = pa.concat_tables(tables)
-            self.counts.lines += table.num_rows
-            judge(connection, layout, table, self._to.now, is_page=is_page, keeps_others=keeps)
-        self._waiting, self._waiting_bytes = {}, 0
+        self._judge()
         make_table(
             self._connection,
             "objects",
             {"object": (list(self._keys), pa.int64()), "object_key": list(self._keys.values())},
         )
-        self._signs = find_senders(connection, self._to.trusted, self._to.place)
+        self._senders.find()
         self._count()
         take_out_personal_data(connection)
-        take_out_own_addresses(connection, self._signs)
-        self._add_visitors()
+        take_out_own_addresses(connection)
+        self._visitors.find()
         self._require_hosts()
         clean_hosts(connection, self._default_host or NO_HOST)
         self._add_ids()
         self._count_hosts()
         self._stage_requests()
         self._bad.stage(connection, self._keys)
+        pa.default_memory_pool().release_unused()  # before the next piece takes as much again
         self._staged.end_round()
         last = max(self._keys)
         self._keys = {last: self._keys[last]}
+
+    def _judge(self) -> None:
+        """The table `judged`, of all lines that wait."""
+        begin(self._connection)
+        rule = self._to.page_rule
+        is_page = sql("false") if rule is None else rule.condition()
+        keeps = self._keeps_requests
+        for layout in list(self._waiting):
+            table = pa.concat_tables(self._waiting.pop(layout))
+            self.counts.lines += table.num_rows
+            judge(self._connection, layout, table, self._to.now, is_page=is_page, keeps_others=keeps)
+        self._waiting_bytes = 0
 
     def _count(self) -> None:
         found = run(
@@ -216,48 +214,6 @@ class Conversion:
         counts.malformed += bad - large
 
     # Who and what -------------------------------------------------------------------------------------
-
-    def _add_visitors(self) -> None:
-        """The temporary table `visitors`: (turn, address, agent as written) → visitor id, agent as JSON."""
-        self._turns.add_tables(self._connection)
-        rows = run(
-            self._connection, "SELECT DISTINCT turn, address, coalesce(agent, '') FROM turned_requests"
-        ).fetchall()
-        known = self._known_visitors
-        if len(known) > MOST_KNOWN_VISITORS:
-            known.clear()
-        self._look_at_visitors([row for row in rows if row not in known])
-        make_table(
-            self._connection,
-            "visitors",
-            {
-                "turn": ([row[0] for row in rows], pa.int64()),
-                "whose": [row[1] for row in rows],
-                "written": [row[2] for row in rows],
-                "visitor_id": [known[row][0] for row in rows],
-                "user_agent_json": [known[row][1] for row in rows],
-            },
-        )
-
-    def _look_at_visitors(self, rows: list[tuple[int, str, str]]) -> None:
-        """Remember the visitor id and the agent as JSON of each (turn, address, agent as written)."""
-        site, tier = self._to.site, self._to.site.consent_default
-        read = user_agent if self._form.writing == "percent" else str
-        agents = {written: read(written) for written in {row[2] for row in rows}}
-        shown = {
-            written: _json_text(
-                scrub_user_agent(agent[:MAX_USER_AGENT]) if tier else reduced_user_agent(agent)
-            )
-            for written, agent in agents.items()
-        }
-        looks: dict[str, Look] = {written: look(text) for written, text in shown.items()}
-        for row in rows:
-            turn, address, agent = row
-            visitor = self._turns.visitors(turn).of(site.site_id, address, agents[agent]) if tier else None
-            text = shown[agent]
-            if may_say(looks[agent], self._signs[address]):
-                text = without_own_address(text.encode(), address).decode()
-            self._known_visitors[row] = (visitor, text)
 
     def _add_ids(self) -> None:
         """The temporary table `ids`; a file that an earlier version imported keeps its own."""
@@ -352,18 +308,6 @@ class Conversion:
             )
             if self._keeps_requests
             else page_view,
-        ).to_arrow_table()
-        for batch in in_order(found).to_batches():
-            for hour, texts, count in runs_of(batch):
-                self._staged.add(hour, texts, count)
-
-
-@lru_cache(maxsize=4096)
-def user_agent(written: str) -> str:
-    """A user agent as the browser sent it: CloudFront encodes it once, older logs twice."""
-    text = unquote(written)
-    return unquote(text) if "%20" in text else text
-
-
-def _json_text(agent: str) -> str:
-    return msgspec.json.encode(agent[:MAX_USER_AGENT]).decode()
+        ).to_arrow_reader(BATCH_ROWS)
+        for each in hours_of(found.read_all()):
+            self._staged.add(each)

@@ -4,6 +4,7 @@ Damage is found before any line is converted: a file is read to its end first.
 """
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -46,6 +47,11 @@ MAX_LINES = 10_000_000
 #: Rows of Parquet that are read together, and bytes of their texts.
 _ROWS, _ROW_BYTES = 8192, 64 << 20
 _PARQUET = b"PAR1"
+_HEADER = b"#Fields:"
+#: Comments at the beginning of a text, and what stands between two ends of lines.
+_COMMENTS, _LINE = re.compile(rb"(?:#[^\n]*\n)*+"), re.compile(rb"[^\n]+")
+#: Lines that tell what stands between columns.
+_TELLING = 100
 
 
 @dataclass(frozen=True)
@@ -96,7 +102,7 @@ def own_format(
     if len(records) >= MOST_JSON * len(lines):
         return _format_of(records)
     for line in lines:
-        if line.startswith(b"#Fields:"):
+        if line.startswith(_HEADER):
             columns = log_columns.from_header(line.decode("latin-1"))
             return column_format(
                 columns, is_tabbed=not any(b"\t" not in each for each in lines if each[:1] != b"#")
@@ -163,40 +169,56 @@ class _Columns:
 
     def parts(self, first: int, text: bytes) -> Iterator[tuple[Layout, pa.Table]]:
         """The lines of a piece, by the header that is in force."""
-        if self._layout is not None and text[:1] != b"#" and b"\n#" not in text:
-            yield self._layout, _table_of(first, text)
+        comments = _COMMENTS.match(text)
+        begin = comments.end() if comments else 0
+        if text.find(b"\n#", max(begin - 1, 0)) >= 0:
+            yield from self._parts_by_line(first, text.split(b"\n")[:-1])
             return
-        lines = text.split(b"\n")[:-1]
+        for line in text[:begin].split(b"\n"):
+            self._take(line)
+        lines = text[begin:]
+        layout = self._layout_of(found[0] for found in _LINE.finditer(lines) if found[0].strip())
+        if layout is not None:
+            yield layout, _table_of(first + text.count(b"\n", 0, begin), lines)
+
+    def _parts_by_line(self, first: int, lines: Sequence[bytes]) -> Iterator[tuple[Layout, pa.Table]]:
+        """The same where comments stand between other lines."""
         begin = 0
-        ends = [n for n, line in enumerate(lines) if line.startswith(b"#Fields:")]
+        ends = [n for n, line in enumerate(lines) if line.startswith(_HEADER)]
         for end in [*ends, len(lines)]:
             said = range(begin, end)
-            if any(lines[n].startswith(b"#") for n in said):
-                said_lines = [(first + n, lines[n]) for n in said if not lines[n].startswith(b"#")]
-            else:
-                said_lines = [(first + n, lines[n]) for n in said]
-            said_lines = [each for each in said_lines if each[1].strip()]
-            if said_lines:
+            said_lines = [
+                (first + n, lines[n]) for n in said if not lines[n].startswith(b"#") and lines[n].strip()
+            ]
+            layout = self._layout_of(line for _, line in said_lines)
+            if layout is not None:
                 numbers, texts = zip(*said_lines, strict=True)
-                yield self._layout_of(texts), line_table(numbers, texts)
+                yield layout, line_table(numbers, texts)
             if end < len(lines):
-                self._columns = log_columns.from_header(lines[end].decode("latin-1"))
-                self._layout = None
-                self._headers.add(self._columns)
-                if len(self._headers) > MAX_HEADERS:
-                    raise FootfallError(f"more than {MAX_HEADERS} headers that differ")
+                self._take(lines[end])
             begin = end + 1
 
-    def _layout_of(self, lines: Sequence[bytes]) -> Layout:
+    def _take(self, line: bytes) -> None:
+        """From here on a header is in force, where the line is one."""
+        if line.startswith(_HEADER):
+            self._columns = log_columns.from_header(line.decode("latin-1"))
+            self._layout = None
+            self._headers.add(self._columns)
+            if len(self._headers) > MAX_HEADERS:
+                raise FootfallError(f"more than {MAX_HEADERS} headers that differ")
+
+    def _layout_of(self, lines: Iterator[bytes]) -> Layout | None:
+        """What cuts these lines, none of which is blank; None where there are none."""
+        told = list(islice(lines, 1 if self._layout else _TELLING))
+        if not told:
+            return None
         if self._columns is None:
-            self._columns = log_columns.from_width(lines[0].count(b"\t") + 1)
+            self._columns = log_columns.from_width(told[0].count(b"\t") + 1)
         if self._layout is None:
             width = len(self._columns)
             usual = " " if self._form.name == "w3c" else TAB
             marks = (TAB, *DELIMITERS)
-            fitting = (
-                mark for line in lines[:100] for mark in marks if line.count(mark.encode()) + 1 == width
-            )
+            fitting = (mark for line in told for mark in marks if line.count(mark.encode()) + 1 == width)
             self._layout = of_columns(self._form, self._columns, next(fitting, usual))
         return self._layout
 

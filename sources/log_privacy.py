@@ -3,7 +3,7 @@
 Over the views of requests and the table `judged` behind them, text by text: most stand in many requests.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 
 import duckdb
@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from footfall.consent import COOKIELESS, strip
 from footfall.scrub import scrub_event
-from footfall.scrub_addresses import Signs, look, may_say, without_own_address
+from footfall.scrub_addresses import look, without_own_address
 from footfall.scrub_signs import is_plain
 from footfall.sql import Sql, name, run, sql
 from sources.temporary_tables import make_table
@@ -23,6 +23,15 @@ _COLUMNS = (("path", ""), ("query", "?"), ("referrer", ""))
 #: Every spelling of an address has one of these: a digit, a colon, an encoding, a sign of another script, or
 #: four hexadecimal letters in a row.
 _MAY_BE_ADDRESS = "[0-9:%]|[^ -~]|[A-Fa-f]{4}"
+#: `may_say` of footfall.scrub_addresses, for many thousand pairs of a text and an address at once.
+_SAYS_DECIMAL = sql(
+    "strlen(held_decimal) >= fewest_decimal "
+    "AND len(list_filter(decimals, lambda sign: contains(held_decimal, sign))) > 0"
+)
+_SAYS_HEXADECIMAL = sql(
+    "strlen(held_hexadecimal) >= fewest_hexadecimal "
+    "AND len(list_filter(hexadecimals, lambda sign: contains(held_hexadecimal, sign))) > 0"
+)
 
 
 def take_out_personal_data(connection: duckdb.DuckDBPyConnection) -> None:
@@ -45,10 +54,10 @@ def take_out_personal_data(connection: duckdb.DuckDBPyConnection) -> None:
         _change(connection, column, ("written", "clean"), changed, rule)
 
 
-def take_out_own_addresses(connection: duckdb.DuckDBPyConnection, signs: Mapping[str, Signs]) -> None:
+def take_out_own_addresses(connection: duckdb.DuckDBPyConnection) -> None:
     """The address of a request goes from whatever the request says, in every spelling."""
-    fewest_decimal = min((each.fewest_decimal for each in signs.values()), default=0)
-    fewest_hexadecimal = min((each.fewest_hexadecimal for each in signs.values()), default=0)
+    fewest = run(connection, "SELECT min(fewest_decimal), min(fewest_hexadecimal) FROM senders").fetchone()
+    fewest_decimal, fewest_hexadecimal = (each or 0 for each in fewest or (0, 0))
     for column in ("path", "query", "referrer", "host"):
         rows = run(
             connection,
@@ -71,22 +80,24 @@ def take_out_own_addresses(connection: duckdb.DuckDBPyConnection, signs: Mapping
             {
                 "written": list(looks),
                 "may_hide": ([each.may_hide for each in looks.values()], pa.bool_()),
-                "held_decimals": ([len(each.decimal) for each in looks.values()], pa.int32()),
-                "held_hexadecimals": ([len(each.hexadecimal) for each in looks.values()], pa.int32()),
+                "held_decimal": [each.decimal for each in looks.values()],
+                "held_hexadecimal": [each.hexadecimal for each in looks.values()],
             },
         )
         # By address: what is known of one address is kept while its texts are looked at.
         pairs = run(
             connection,
             "SELECT DISTINCT address, written FROM sent_requests JOIN looks ON written = {column} "
-            "WHERE may_hide OR held_decimals >= decimals OR held_hexadecimals >= hexadecimals "
+            "WHERE CASE WHEN may_hide THEN len(decimals) > 0 ELSE {decimal} OR {hexadecimal} END "
             "ORDER BY address",
             column=name(column),
+            decimal=_SAYS_DECIMAL,
+            hexadecimal=_SAYS_HEXADECIMAL,
         ).fetchall()
         changed = [
             (address, text, clean)
             for address, text in pairs
-            if may_say(looks[text], signs[address]) and (clean := _without_own(text, address)) is not text
+            if (clean := _without_own(text, address)) is not text
         ]
         rule = sql(
             "changed, senders WHERE judged.sender = senders.sender "
@@ -117,7 +128,8 @@ def _change(
         )
 
 
-@lru_cache(maxsize=1 << 15)
+#: A piece of a log has some ten thousand different texts that may hold something.
+@lru_cache(maxsize=1 << 14)
 def _clean(text: str) -> str:
     raw = msgspec.json.encode({"url": text})
     return text if is_plain(raw, 1, (text,), {}, [text]) else without_personal_data(text)

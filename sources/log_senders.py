@@ -1,73 +1,97 @@
 """Who sent the requests of a log, and where from: the tables between what is written and an address."""
 
-from collections.abc import Callable
-from functools import lru_cache
+from collections.abc import Callable, Mapping, Sequence
 
 import duckdb
 import pyarrow as pa
 
 from footfall.address import Network
 from footfall.geo import NOWHERE, Place
-from footfall.scrub_addresses import Signs, address_signs
+from footfall.scrub_addresses import address_signs
 from footfall.sql import run
 from sources.requests import NO_ADDRESS, sender
-from sources.temporary_tables import make_table
+from sources.temporary_tables import Values, add_rows, make_table
+
+#: Senders of earlier pieces that are remembered, some five hundred bytes each.
+MOST_KNOWN_SENDERS = 1 << 15
 
 
-def find_senders(
-    connection: duckdb.DuckDBPyConnection, trusted: tuple[Network, ...], place: Callable[[str], Place]
-) -> dict[str, Signs]:
-    """The temporary table `senders`: what is written → the address, and where that is. Returns their signs.
+class LogSenders:
+    """Senders of one run. Whoever was in an earlier piece is looked up no more."""
 
-    Who says none, has a problem. And two views: `requests`, the rows of `judged` without one, and
-    `sent_requests`, with addresses, and with places where a line says no country itself.
-    """
-    rows = run(connection, "SELECT DISTINCT sender, forwarded FROM judged WHERE problem IS NULL").fetchall()
-    found = [_known_sender(written, forwarded, trusted) for written, forwarded in rows]
-    signs_of = {address: address_signs(address) for address in found if address is not None}
-    each_signs = [None if address is None else signs_of[address] for address in found]
-    places = [NOWHERE if address is None else place(address) for address in found]
-    make_table(
-        connection,
-        "senders",
-        {
-            "sender": [row[0] for row in rows],
-            "forwarded": [row[1] for row in rows],
-            "address": found,
-            "decimals": ([each and each.fewest_decimal for each in each_signs], pa.int32()),
-            "hexadecimals": ([each and each.fewest_hexadecimal for each in each_signs], pa.int32()),
-            "in_country": ([each.country for each in places], pa.string()),
-            "in_region": ([each.region for each in places], pa.string()),
-            "in_city": ([each.city for each in places], pa.string()),
-        },
-    )
-    if None in found:
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        trusted: tuple[Network, ...],
+        place: Callable[[str], Place],
+    ) -> None:
+        self._connection = connection
+        self._trusted = trusted
+        self._place = place
+        self._known = 0
+        self._is_nobody_known = False
+        make_table(connection, "senders", _columns([], [], []))
+
+    def find(self) -> None:
+        """The temporary table `senders`: what is written → the address, where that is, and its signs
+        (footfall.scrub_addresses).
+
+        Who says none, has a problem. And two views: `requests`, the rows of `judged` without one, and
+        `sent_requests`, with addresses, and with places where a line says no country itself.
+        """
+        connection = self._connection
+        if self._known > MOST_KNOWN_SENDERS:
+            self._known = 0
+            make_table(connection, "senders", _columns([], [], []))
+        rows = run(
+            connection,
+            "SELECT DISTINCT sender, forwarded FROM judged ANTI JOIN senders "
+            "ON judged.sender = senders.sender AND judged.forwarded IS NOT DISTINCT FROM senders.forwarded "
+            "WHERE problem IS NULL",
+        ).fetchall()
+        found = [sender(written, forwarded, self._trusted) for written, forwarded in rows]
+        places = [NOWHERE if address is None else self._place(address) for address in found]
+        add_rows(connection, "senders", _columns(rows, found, places))
+        self._known += len(rows)
+        self._is_nobody_known = self._is_nobody_known or None in found
+        if self._is_nobody_known:
+            run(
+                connection,
+                "UPDATE judged SET problem = $problem FROM senders WHERE judged.sender = senders.sender "
+                "AND judged.forwarded IS NOT DISTINCT FROM senders.forwarded AND senders.address IS NULL "
+                "AND judged.problem IS NULL",
+                {"problem": NO_ADDRESS},
+            )
         run(
             connection,
-            "UPDATE judged SET problem = $problem FROM senders WHERE judged.sender = senders.sender "
-            "AND judged.forwarded IS NOT DISTINCT FROM senders.forwarded AND senders.address IS NULL "
-            "AND judged.problem IS NULL",
-            {"problem": NO_ADDRESS},
+            "CREATE OR REPLACE TEMP VIEW requests AS "
+            "SELECT judged.* EXCLUDE (problem) FROM judged WHERE problem IS NULL",
+        )
+        run(
+            connection,
+            "CREATE OR REPLACE TEMP VIEW sent_requests AS SELECT requests.* REPLACE ("
+            "coalesce(country, in_country) AS country, "
+            "CASE WHEN country IS NULL THEN coalesce(region, in_region) ELSE region END AS region, "
+            "CASE WHEN country IS NULL THEN coalesce(city, in_city) ELSE city END AS city"
+            "), address, decimals, hexadecimals, fewest_decimal, fewest_hexadecimal "
+            "FROM requests JOIN senders ON requests.sender = senders.sender "
+            "AND requests.forwarded IS NOT DISTINCT FROM senders.forwarded",
         )
 
-    run(
-        connection,
-        "CREATE OR REPLACE TEMP VIEW requests AS "
-        "SELECT judged.* EXCLUDE (problem) FROM judged WHERE problem IS NULL",
-    )
-    run(
-        connection,
-        "CREATE OR REPLACE TEMP VIEW sent_requests AS SELECT requests.* REPLACE ("
-        "coalesce(country, in_country) AS country, "
-        "CASE WHEN country IS NULL THEN coalesce(region, in_region) ELSE region END AS region, "
-        "CASE WHEN country IS NULL THEN coalesce(city, in_city) ELSE city END AS city"
-        "), address, decimals, hexadecimals "
-        "FROM requests JOIN senders ON requests.sender = senders.sender "
-        "AND requests.forwarded IS NOT DISTINCT FROM senders.forwarded",
-    )
-    return signs_of
 
-
-@lru_cache(maxsize=1 << 15)
-def _known_sender(written: str, forwarded: str | None, trusted: tuple[Network, ...]) -> str | None:
-    return sender(written, forwarded, trusted)
+def _columns(
+    rows: Sequence[tuple[str, str | None]], found: Sequence[str | None], places: Sequence[Place]
+) -> Mapping[str, Values]:
+    signs = [None if address is None else address_signs(address) for address in found]
+    return {
+        "sender": [row[0] for row in rows],
+        "forwarded": [row[1] for row in rows],
+        "address": found,
+        "decimals": ([each and each.decimal for each in signs], pa.list_(pa.string())),
+        "hexadecimals": ([each and each.hexadecimal for each in signs], pa.list_(pa.string())),
+        "fewest_decimal": ([each and each.fewest_decimal for each in signs], pa.int32()),
+        "fewest_hexadecimal": ([each and each.fewest_hexadecimal for each in signs], pa.int32()),
+        "in_country": [each.country for each in places],
+        "in_region": [each.region for each in places],
+        "in_city": [each.city for each in places],
+    }

@@ -36,8 +36,11 @@ NO_ADDRESS = "no address"
 @contextmanager
 def reading() -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
     """A database of its own with the function that layouts need, and the folder that it may use."""
-    # One thread: pieces are small, and a second one costs a quarter more CPU time to look for work.
-    with confined("footfall-source-", threads="1") as (connection, folder):
+    # One thread: pieces are small, and a second one costs a quarter more CPU time to look for work. Joins as
+    # they are written, requests first: DuckDB guesses that few match, and would hold all their texts for it.
+    with confined(
+        "footfall-source-", threads="1", disabled_optimizers="join_order,build_side_probe_side"
+    ) as (connection, folder):
         connection.create_function(
             "unescaped", _unescaped_array, [VARCHAR], VARCHAR, type=PythonUDFType.ARROW
         )

@@ -12,7 +12,7 @@ from support.repository import CODE, PARTS, ROOT, files, imports_of, module_of, 
 #: a decision about the design: take it there first, then here.
 PLAIN = ("ingest", "modelling", "delivery", "alerting", "discovery", "webhooks", "upkeep", "retention")
 #: Erasures are carried out by commands, and looked at by whoever tells of what is late.
-DOMAINS = (*(f"orchestration.{part}" for part in PLAIN), "orchestration.privacy.erasure_book")
+DOMAINS = tuple(f"orchestration.{each}" for each in (*PLAIN, "privacy.erasure_book", "privacy.request_book"))
 ARROWS: dict[str, tuple[str, ...]] = {
     "footfall": (),
     "sources": ("footfall",),
@@ -81,7 +81,7 @@ ARROWS: dict[str, tuple[str, ...]] = {
             "orchestration.resources",
             *DOMAINS,
         )
-        for domain in (*PLAIN, "sources")
+        for domain in (*PLAIN, "privacy", "sources")
     },
     # How assets of several domains show their columns.
     "orchestration.defs.columns": ("footfall",),

@@ -27,6 +27,7 @@ OF_SQLITE = {
     "orchestration/discovery/domain_rows.py",
     "orchestration/ingest/listing.py",
     "orchestration/privacy/erasure_texts.py",
+    "orchestration/privacy/request_book.py",
     "orchestration/upkeep/prune.py",
     "orchestration/webhooks/outbox.py",
 }

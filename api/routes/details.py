@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.access import Caller
-from api.answers import csv_answer, instant, json_answer, wants_csv
+from api.answers import csv_answer, instant, json_answer, stands_on, wants_csv
 from api.asking import finality, first_day, meta_of
 from api.problems import Problem
 from api.ranges import Days, days_of
@@ -35,6 +35,29 @@ routes = Routes("Questions")
 
 #: Sessions and page views of one visitor in an answer.
 MOST_OF_VISITOR = 2000
+#: What is said of a session and of a page in it. Each column is a piece of each file that has the visitor,
+#: read whole for one row: what the visitor, the session or the delivered files say is said there alone.
+_OF_SESSION = (
+    *("session_id", "site_id", "visitor_id", "started_at", "ended_at", "landing_page", "exit_page"),
+    *("referrer_host", "channel", "source", "medium", "campaign", "term", "content"),
+    *("country", "region", "city", "language", "screen", "device", "browser", "os", "consent_tier"),
+    *("page_views", "events", "conversions", "revenue", "other_currency_amounts", "currency"),
+    *("engaged_seconds", "duration_seconds", "is_bounce", "is_engaged", "is_bot", "final_at"),
+)
+_OF_PAGE = (
+    *(
+        "event_id",
+        "session_id",
+        "occurred_at",
+        "page_view_number",
+        "host",
+        "page",
+        "page_group",
+        "title",
+        "url",
+    ),
+    *("referrer_host", "seconds_to_next", "engaged_seconds", "max_scroll_percent", "status", "is_bot"),
+)
 VisitorId = Annotated[str, Path(min_length=1, max_length=200, description="As delivered files have it.")]
 _MANY = 10_000
 
@@ -45,7 +68,10 @@ def visitor(
     site_id: SiteId = None,
     limit: Annotated[int, Query(ge=1, le=MOST_OF_VISITOR)] = 200,
 ) -> Response:
-    """The journey of one visitor: first touch, sessions, and the pages of each, the newest session first."""
+    """The journey of one visitor: first touch, sessions, and the pages of each, the newest session first.
+
+    What is not said of a page is in the delivered files, by its `event_id`.
+    """
     caller, service = caller_of(request), request.app.state.service
     client = caller.owner
     sites = [caller.site(site_id).site_id] if site_id else [each.site_id for each in caller.sites()]
@@ -55,15 +81,15 @@ def visitor(
     acting(service, caller, "visitors.read", f"visitor {_digest(service, caller, visitor_id)}")
     tables = service.tables.of(client.client_id)
     found: dict[str, list[dict[str, Any]]] = {}
-    for table, order in (
-        ("visitors", sql("first_seen_at DESC")),
-        ("sessions", sql("started_at DESC")),
-        ("page_views", sql("occurred_at DESC")),
+    for table, order, columns in (
+        ("visitors", sql("first_seen_at DESC"), ()),
+        ("sessions", sql("started_at DESC"), _OF_SESSION),
+        ("page_views", sql("occurred_at DESC"), _OF_PAGE),
     ):
         condition = sql("visitor_id = ? AND list_contains(?, site_id)")
         most = limit + 1 if table == "sessions" else MOST_OF_VISITOR
         values = [visitor_id, sites]
-        found[table] = _rows(tables, table, condition, values, order, most, visitor=visitor_id)
+        found[table] = _rows(tables, table, condition, values, order, most, columns, visitor=visitor_id)
     if not any(found.values()):
         raise Problem("unknown_visitor", "nothing is published of a visitor of that id")
     sessions = found["sessions"]
@@ -160,12 +186,12 @@ def _table(
     )
     if len(rows) > _MANY:
         raise Problem("too_large", f"more than {_MANY} rows: ask for fewer days", field="date_range")
-    if wants_csv(request):
-        return csv_answer(shown, [[row[c] for c in shown] for row in rows], {})
     certain = finality(tables, site.site_id, days)
     meta = meta_of(
         tables, site.timezone or caller.owner.timezone, certain, days, {table: tables.source(table)}
     )
+    if wants_csv(request):
+        return csv_answer(shown, [[row[c] for c in shown] for row in rows], stands_on(meta))
     return json_answer({"rows": rows, "days": [each.isoformat() for each in days], "meta": meta})
 
 

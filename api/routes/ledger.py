@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.access import Caller
-from api.answers import csv_answer, json_answer, wants_csv
+from api.answers import csv_answer, json_answer, next_page, wants_csv
 from api.cursors import cursor_of, key_cursor, key_of, no_cursor, offset_of
 from api.installation import Place
 from api.moments import day_of, maybe_moment, moment_of
@@ -78,6 +78,8 @@ def deliveries(
     """What was delivered of each export and period, the newest first; what waits, and why."""
     caller = caller_of(request)
     first, last = maybe_moment(start, "from"), maybe_moment(end, "to")
+    if first is not None and last is not None and first > last:
+        raise Problem("invalid", "the first moment is not after the last", field="from")
     service = request.app.state.service
     rows = service.installation.deliveries(
         caller.owner.client_id, export, first, last, before=_place_of(cursor), limit=limit + 1
@@ -87,8 +89,8 @@ def deliveries(
     shown = rows[:limit]
     following = key_cursor(_place(shown[-1])) if len(rows) > limit else None
     if wants_csv(request):
-        headers = {"link": f'<?cursor={following}>; rel="next"'} if following else {}
-        return csv_answer(list(_DELIVERY), [[row[name] for name in _DELIVERY] for row in shown], headers)
+        cells = [[row[name] for name in _DELIVERY] for row in shown]
+        return csv_answer(list(_DELIVERY), cells, next_page(request, following))
     return json_answer({"deliveries": shown, "next": following})
 
 

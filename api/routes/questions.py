@@ -1,7 +1,7 @@
 """Questions over the figures of a site."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Annotated, Any
 
@@ -11,10 +11,20 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.access import Caller
-from api.answers import csv_answer, etag_of, is_known, json_answer, not_modified, wants_csv
+from api.answers import (
+    csv_answer,
+    etag_of,
+    is_known,
+    json_answer,
+    next_page,
+    not_modified,
+    stands_on,
+    wants_csv,
+)
 from api.asking import (
     Plan,
     Question,
+    at_its_time,
     change,
     finality,
     first_day,
@@ -156,6 +166,7 @@ def answered(request: Request, question: Question) -> Response:
     today = today_of(service, client, site)
     start = first_day(tables, site.site_id, today) if question.date_range == "all" else today
     days = days_of(question.date_range, today, start)
+    question = at_its_time(question, days)
     before = (
         compared(question.compare, days, is_by_weekday=question.match_weekday)
         if question.compare is not None
@@ -185,9 +196,10 @@ def answered(request: Request, question: Question) -> Response:
         _row(found, question, row, beside, earlier, certain.final, certain.of(days))
         for row in listed[offset:end]
     ]
-    if wants_csv(request):
-        return _as_csv(question, shown, before is not None, {**headers, **_link(following)})
     meta = meta_of(tables, site.timezone or client.timezone, certain, days, sources)
+    if wants_csv(request):
+        said = {**headers, **stands_on(meta), **next_page(request, following)}
+        return _as_csv(question, shown, before is not None, said)
     if question.include.total_rows:
         meta["total_rows"] = len(listed)
     if question.include.time_labels:
@@ -220,9 +232,9 @@ def _beside(
 def _row(
     found: Plan,
     question: Question,
-    row: tuple[tuple[Any, ...], list[Any]],
+    row: tuple[tuple[Any, ...], Sequence[Any]],
     beside: Mapping[Label, Label] | None,
-    earlier: dict[tuple[Any, ...], list[Any]],
+    earlier: Mapping[tuple[Any, ...], Sequence[Any]],
     final: Any,
     is_all_final: bool,
 ) -> dict[str, Any]:
@@ -266,10 +278,6 @@ def _as_csv(
     return csv_answer(
         [*header, "final"], [[*line, row["final"]] for line, row in zip(rows, shown, strict=True)], headers
     )
-
-
-def _link(following: str | None) -> dict[str, str]:
-    return {"link": f'<?cursor={following}>; rel="next"'} if following else {}
 
 
 def today_of(service: Service, client: Client, site: Site) -> date:

@@ -49,7 +49,10 @@ def _saved(desk: Desk) -> None:
         say("site"), ["", *sites], format_func=lambda each: each or say("p_all"), key="w_q_site"
     )
     days = middle.date_input(
-        say("period"), value=(desk.today - timedelta(days=29), desk.today), key="w_q_days"
+        say("period"),
+        value=(desk.today - timedelta(days=29), desk.today),
+        key="w_q_days",
+        format=shown.date_format(),
     )
     first, last = days if isinstance(days, tuple) and len(days) == 2 else (None, None)
     asked = Asked(desk.client, site or None, first, last)

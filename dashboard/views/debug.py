@@ -66,7 +66,7 @@ def _installation(desk: Desk, events: list[dict[str, Any]]) -> None:
     if not events:
         st.warning(say("tag_silent"))
         st.code(
-            f'<script defer src="https://collector.example/pixel.js" data-site="{desk.site.key}"></script>',
+            f'<script defer src="https://COLLECTOR/pixel.js" data-site="{desk.site.key}"></script>',
             language="html",
         )
         return

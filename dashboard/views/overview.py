@@ -47,8 +47,7 @@ def show(desk: Desk) -> None:
     desk.ahead(*_questions(desk, able))
     quality = desk.answered(_quality(desk))
     finals = {row["date"]: bool(row["is_final"]) for row in quality["rows"]}
-    late = sum(row["late_added"] or 0 for row in quality["rows"])
-    parts.freshness(desk, late, is_final=quality["meta"]["final"])
+    parts.freshness(desk, quality["rows"], is_final=quality["meta"]["final"], is_compared=True)
     if not able:
         names = ", ".join(sorted({title_of(each.dimension) for each in desk.filters}))
         st.info(say("not_together", filters=parts.plain(names)))
@@ -133,8 +132,9 @@ def _chart(desk: Desk, able: Sequence[str], finals: dict[str, bool]) -> None:
         name="chart",
     )
     if notes or may_write(desk):
-        with st.expander(say("notes"), key="x_notes"):
-            _notes(desk, notes)
+        with st.expander(say("notes"), key="x_notes", on_change="rerun") as unfolded:
+            if unfolded.open:
+                _notes(desk, notes)
 
 
 def _notes(desk: Desk, notes: Sequence[dict[str, Any]]) -> None:
@@ -144,7 +144,9 @@ def _notes(desk: Desk, notes: Sequence[dict[str, Any]]) -> None:
         return
     with st.form("note", border=False, clear_on_submit=True):
         left, middle, right = st.columns([1, 3, 1], vertical_alignment="bottom")
-        left.date_input(say("date"), desk.days[1], max_value=desk.today, key="w_note_day")
+        left.date_input(
+            say("date"), desk.days[1], max_value=desk.today, key="w_note_day", format=shown.date_format()
+        )
         middle.text_input(say("note"), key="w_note_text", max_chars=MOST_TEXT)
         right.form_submit_button(say("add_note"), width="stretch", on_click=_write, args=(desk,))
     for note in written(desk):

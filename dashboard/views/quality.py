@@ -22,7 +22,7 @@ def show(desk: Desk) -> None:
     """The page."""
     answer = desk.get("/v1/quality", site_id=desk.site.site_id, date_range=desk.range())
     rows = answer["rows"]
-    parts.freshness(desk, sum(row["late_added"] or 0 for row in rows), is_final=answer["meta"]["final"])
+    parts.freshness(desk, rows, is_final=answer["meta"]["final"])
     if not rows:
         st.info(say("no_figures", days=shown.days(*desk.days)))
         return

@@ -111,6 +111,12 @@ KINDS: dict[str, tuple[Severity, str, str]] = {
         "an erasure is not finished, and its month ends in days",
         "`footfall privacy erasures` says what is left; mend that, then `footfall privacy resume`.",
     ),
+    "person_request": (
+        "warning",
+        "a visitor asks to be erased, or for what is held of them, and nobody has decided",
+        "`footfall privacy requests` shows it; see whether it is the person's own, then `footfall privacy "
+        "confirm` or `refuse`.",
+    ),
     "process_died": (
         "error",
         "a process of `footfall up` ended by itself",

@@ -337,6 +337,20 @@ def late_erasures(open_ones: Iterable[tuple[str, str, datetime, str]], now: date
     ]
 
 
+def open_requests(waiting: Iterable[tuple[str, str, str, str, datetime]]) -> list[Alert]:
+    """(id, client, site, what is wanted, until when) of visitors' requests that nobody has decided about."""
+    asks = {"erasure": "asks to be erased", "access": "asks for what is held of them"}
+    return [
+        Alert(
+            "person_request",
+            client_id,
+            name,
+            f"a visitor of {site_id} {asks[wanted]} ({name}); to be answered by {due:%Y-%m-%d}",
+        )
+        for name, client_id, site_id, wanted, due in waiting
+    ]
+
+
 @dataclass(frozen=True)
 class Due:
     """A period that should be delivered: export, its start, and the moment after which it is overdue.

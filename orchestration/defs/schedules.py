@@ -37,7 +37,8 @@ PUBLISHED = dg.AssetKey(["marts", "published"])
 #: Models that are made whole each time, and that nothing live is made of.
 WHOLE = dg.AssetSelection.tag("whole", "")
 ONE_DOMAIN = dg.AssetSelection.assets(dg.AssetKey(["discovery", "domain"]))
-OF_THEIR_OWN = ACCESS_LOGS | ONE_DOMAIN | USAGE
+ERASURES = dg.AssetSelection.assets(dg.AssetKey(["privacy", "erasures"]))
+OF_THEIR_OWN = ACCESS_LOGS | ONE_DOMAIN | USAGE | ERASURES
 #: Exports, whose checks read buckets and have a job of their own, `check_buckets`.
 EXPORTS = dg.AssetSelection.key_prefixes("deliveries")
 

@@ -42,22 +42,26 @@ FROM {reader}
 WHERE NOT getvariable('footfall_is_empty');
 """
 _HERE = "Start DuckDB in the folder of the bucket, or say here where a copy of it lies."
-_ON_S3 = (
-    "A copy in a folder will do too. For s3:// first: INSTALL httpfs; LOAD httpfs; and a secret "
-    "(CREATE SECRET (TYPE s3, …))."
-)
+_COPY = "A copy in a folder will do too. For "
+#: Scheme → what DuckDB needs first to read there.
+_ELSEWHERE = {
+    "s3": _COPY + "s3:// first: INSTALL httpfs; LOAD httpfs; and a secret (CREATE SECRET (TYPE s3, …)).",
+    "gs": _COPY + "gs:// first: INSTALL httpfs; LOAD httpfs; and a secret with an HMAC key "
+    "(CREATE SECRET (TYPE gcs, …)).",
+    "az": _COPY + "az:// first: INSTALL azure; LOAD azure; and a secret (CREATE SECRET (TYPE azure, …)).",
+}
 
 
 def duckdb_sql(names: Names) -> str:
     """duckdb.sql: a script that fills a table."""
     selection = names.selection
-    is_on_s3 = names.url.startswith("s3://")
+    where = _ELSEWHERE.get(names.url.partition("://")[0])
     read = ", ".join(f"'{name}': '{_read_as(names, kind)}'" for name, kind in names.columns)
     return _TEXT.format(
         export=selection.export.name,
         view=names.view,
-        where=_ON_S3 if is_on_s3 else _HERE,
-        bucket=literal(names.bucket if is_on_s3 else "."),
+        where=where or _HERE,
+        bucket=literal(_place(names.url) if where else "."),
         schema=literal(names.schema),
         manifests=literal(f"/{names.pattern}/_manifest.json"),
         client=literal(selection.client.client_id),
@@ -65,6 +69,13 @@ def duckdb_sql(names: Names) -> str:
         columns=",\n".join(f'  {_value(names, name, kind)} AS "{name}"' for name, kind in names.columns),
         reader=names.form.loading.duckdb.format(files="getvariable('footfall_files')", columns=f"{{{read}}}"),
     )
+
+
+def _place(url: str) -> str:
+    """A bucket as DuckDB writes it: of Azure with the whole name of the host."""
+    scheme, _, path = url.rstrip("/").partition("://")
+    account, _, rest = path.partition("/")
+    return f"az://{account}.blob.core.windows.net/{rest}" if scheme == "az" else url.rstrip("/")
 
 
 def _read_as(names: Names, kind: str) -> str:

@@ -16,6 +16,7 @@ from footfall.catalogue.tables import DATASETS, Table
 from footfall.clients import Client, Export
 from footfall.failures import ConfigError
 from footfall.filters import columns_of, parse_filter
+from footfall.formulas import STARTS
 from footfall.report.asking import COLUMNS
 from footfall.report.looks import looks_of
 from footfall.report.page import VERSION
@@ -25,11 +26,8 @@ from orchestration.delivery.conditions import to_sql
 from orchestration.delivery.datasets import columns, require_columns
 from orchestration.delivery.held import holding, not_held
 
-#: Characters with which a spreadsheet begins a formula, the full-width ones of Asian keyboards included.
-#: A cell of text that begins with one, or with apostrophes and then one, gets an apostrophe in front.
-_STARTS = "\t\n\r+-=@＋－＝＠"
 #: A list and no IN: for each IN of so many numbers, that is for each column, DuckDB plans a join.
-_CODES = sql("[{codes}]", codes=joined(", ", (number(ord(c)) for c in _STARTS)))
+_CODES = sql("[{codes}]", codes=joined(", ", (number(ord(c)) for c in STARTS)))
 _AFTER_APOSTROPHES = text("^'+[\\t\\n\\r+\\-=@＋－＝＠]")
 
 

@@ -5,6 +5,7 @@ add up.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import duckdb
 import msgspec
@@ -135,17 +136,14 @@ def _unclosed(lake: ObjectStore, markers: _Markers, hour: datetime) -> list[Find
             f"collector {name} has not closed the hour; its events may still be on their way",
         )
         for name in sorted(living - present)
+        if not _is_gone(lake, markers, hour, name)
     ]
     if not present:
         return found
     # One that was written anew without an erased person's lines has all the others.
     listed = {keys.original_of(info.key) for info in lake.list(keys.raw_prefix(hour))}
     for name in sorted(present):
-        try:
-            marker = msgspec.json.decode(lake.get(keys.closed_marker(hour, name)))
-        except (NotFound, msgspec.DecodeError):
-            continue
-        named = marker.get("keys") if isinstance(marker, dict) else None
+        named = _marker(lake, hour, name).get("keys")
         missing = [key for key in named or () if isinstance(key, str) and key not in listed]
         if missing:
             detail = (
@@ -153,6 +151,21 @@ def _unclosed(lake: ObjectStore, markers: _Markers, hour: datetime) -> list[Find
             )
             found.append(Finding(hour, LOST, name, detail))
     return found
+
+
+def _marker(lake: ObjectStore, hour: datetime, name: str) -> dict[str, Any]:
+    """What a collector said when it closed an hour; nothing where this cannot be read."""
+    try:
+        marker = msgspec.json.decode(lake.get(keys.closed_marker(hour, name)))
+    except (NotFound, msgspec.DecodeError):
+        return {}
+    return marker if isinstance(marker, dict) else {}
+
+
+def _is_gone(lake: ObjectStore, markers: _Markers, hour: datetime, name: str) -> bool:
+    """Whether a collector said in the newest hour that it closed before this one that it was its last."""
+    newest = next(earlier for n in range(1, LIVING + 1) if name in markers.of(earlier := hour - n * HOUR))
+    return _marker(lake, newest, name).get("is_last") is True
 
 
 def _implausible(

@@ -64,16 +64,17 @@ def certificate(
         ],
         "files_removed": [_named(each) for each in files if not each["is_newest"]],
         "left_to_client": {
-            "why": "what these files were made of is not kept any more, so none can take their place: our "
-            "copies are removed, and _erasures/ in the bucket names them to the client",
+            "why": "what these files were made of is not kept any more, or the client has ended, so none can "
+            "take their place: our copies are removed; _erasures/ names them to a client that has not",
             "files": [_named(each) for each in files if each.get("is_gone")],
         },
         "buckets": steps["delivered"].facts.get("buckets", {}) if "delivered" in steps else {},
+        "versions_left": steps["delivered"].facts.get("versions", {}) if "delivered" in steps else {},
         "layers": {place.title: place.erase.what for place in (*HOME, *LAKE) if place.erase is not None},
         "not_covered": [
             "what a running process holds in memory goes with its next restart, at most a day",
-            "older versions of objects in a bucket with versioning or Object Lock go by its owner's rules: "
-            "`buckets` says what was found",
+            "older versions of objects in a bucket with versioning or Object Lock, which nobody lets us "
+            "remove, go by its owner's rules: `versions_left` names them, `buckets` says what was found",
             "copies that a client made of delivered files: _erasures/ in the bucket says how to find them",
         ],
         "version": version,

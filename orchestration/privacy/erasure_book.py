@@ -205,6 +205,25 @@ class ErasureBook:
             connection.execute("VACUUM")
 
 
+def status(book: ErasureBook, erasure: Erasure, now: datetime | None = None) -> dict[str, Any]:
+    """One erasure as plain values, for commands, API and the UI. Nothing of persons."""
+    steps = book.steps(erasure.id)
+    left = {each.name: each.outstanding for each in steps.values() if each.outstanding}
+    state = "finished" if erasure.finished_at else "outstanding" if left else "open"
+    return {
+        "id": erasure.id,
+        "client_id": erasure.client_id,
+        "state": state,
+        "asked_at": erasure.asked_at.isoformat(),
+        "asked_by": erasure.asked_by,
+        "due_by": erasure.deadline.isoformat(),
+        "is_overdue": erasure.finished_at is None and (now or datetime.now(UTC)) > erasure.deadline,
+        "finished_at": erasure.finished_at.isoformat() if erasure.finished_at else None,
+        "steps": [each.name for each in steps.values() if each.is_done],
+        "outstanding": left,
+    }
+
+
 def _erasure(row: tuple[Any, ...]) -> Erasure:
     moments = [datetime.fromisoformat(row[n]) if row[n] else None for n in (4, 5, 7)]
     assert moments[0] is not None, "each was asked at some time"

@@ -23,6 +23,7 @@ from footfall.exports import LIVE
 from footfall.hours import HOUR, floor
 from footfall.keys import erasure_notice
 from footfall.manifest import DeliveredFile
+from footfall.object_versions import KeptVersion
 from footfall.store import NotFound, ObjectStore, StoreError
 from footfall.whole_files import sha256_of
 from orchestration.delivery import states
@@ -241,6 +242,7 @@ def notice(
     erasure: str,
     files: Sequence[OldFile],
     left: Sequence[str],
+    versions: Sequence[KeptVersion],
     ids: Mapping[str, Sequence[str]],
     salt: str,
     decided_at: datetime,
@@ -267,6 +269,7 @@ def notice(
             for each in files
         ],
         "left_to_you": list(left),
+        **({"versions_left_to_you": [vars(each) for each in versions]} if versions else {}),
         "digest": "sha256(salt || id), in hex",
         "salt": salt,
         "ids": {

@@ -72,14 +72,18 @@ class House:
         return self.desk.now()
 
     def client(self, client_id: str) -> Client:
-        """Raises FootfallError where no valid file is of the client."""
-        found = self.registry.client(client_id)
+        """Raises FootfallError where no valid file is of the client, and it has not ended."""
+        found = self.registry.client(client_id) or self.registry.ended_client(client_id)
         if found is None:
             raise FootfallError(
                 f"no valid client file is of {client_id!r}; `footfall clients` lists them: put its file back "
                 "until the erasure is done"
             )
         return found
+
+    def has_ended(self, client: Client) -> bool:
+        """Whether a client gets nothing any more: only what it left is looked through."""
+        return self.registry.client(client.client_id) is None
 
 
 @dataclass

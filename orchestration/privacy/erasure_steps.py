@@ -1,7 +1,7 @@
 """The steps of an erasure, each of which may be taken again without harm.
 
-suppress ─ spool ─ raw ─ models ─ published ─ warehouse ─ waiting ─ deliver ─ delivered ─ local ─ backups
-   └ from here on nothing of the person is taken in again                            └ certificate
+suppress ─ spool ─ raw ─ models ─ published ─ warehouse ─ waiting ─ deliver ─ delivered ─ local ─
+   └ from here on nothing of the person is taken in again      backups ─ versions ─ certificate
 """
 
 import secrets
@@ -9,13 +9,15 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from footfall import keys
 from footfall.catalogue.tables import DATASETS
 from footfall.clients import Client
 from footfall.errors import FootfallError
 from footfall.exports import LIVE
+from footfall.object_versions import Kept, remove_replaced, remove_versions
 from footfall.probe import kept_of_removed
 from footfall.sql import set_memory
-from footfall.store import LocalStore
+from footfall.store import LocalStore, ObjectStore
 from orchestration.delivery.batch import Order, deliver_all
 from orchestration.delivery.horizons import Horizons, horizons_of
 from orchestration.delivery.ledger import Ledger, LedgerRow
@@ -23,6 +25,7 @@ from orchestration.delivery.moved_days import follow
 from orchestration.delivery.places import Place
 from orchestration.delivery.progress import IngestedHours
 from orchestration.modelling.publishing.client import MEMORY, Terms, publish_client
+from orchestration.modelling.publishing.notes import forget_others
 from orchestration.privacy import erasure_delivered as delivered
 from orchestration.privacy import erasure_local as local
 from orchestration.privacy import erasure_warehouse as models
@@ -61,6 +64,10 @@ def _published(work: Work) -> list[str]:
     Tables by row whole: a base keeps rows that are gone, and a list of these names who they were of.
     """
     house, store = work.house, work.house.lake
+    if house.has_ended(work.client):  # its tables went with its end; what was noted for them goes now
+        with house.warehouse.connect() as connection:
+            forget_others(connection, [each.client_id for each in house.registry.clients])
+        return []
     terms = Terms(house.published_days, timedelta(), is_anew=True)
     cache = house.cache_of(work.client.client_id)
     readable = [store.root / "marts"] if isinstance(store, LocalStore) else [house.home / "cache"]
@@ -102,6 +109,9 @@ def _deliver(work: Work) -> list[str]:
     house, client, first = work.house, work.client, work.person.first
     if client.client_id in house.registry.stopped:
         return [house.registry.stopped[client.client_id]]
+    if house.has_ended(client):
+        work.note("deliver", revisions=0)
+        return []
     made, left = 0, []
     with house.warehouse.connect(*house.desk.folders) as connection:
         horizons = horizons_of(connection, client.client_id)
@@ -179,7 +189,7 @@ def _delivered(work: Work) -> list[str]:
             rows,
             places,
             work.needles,
-            lambda row: _is_gone(client, horizons, row),
+            lambda row: house.has_ended(client) or _is_gone(client, horizons, row),
             _kept(work),
             damaged.append,
             is_made_anew=True,
@@ -202,6 +212,7 @@ def _delivered(work: Work) -> list[str]:
         if _has_none_newer(each)
     ]
     left += facts.get("damaged", [])
+    kept: dict[str, list[dict[str, str]]] = {}
     for place in places.values() if files else ():
         mine = _of_place(house.ledger, client, place.name, [*old, *(gone if place.is_backup else ())])
         still: list[str] = []
@@ -219,15 +230,52 @@ def _delivered(work: Work) -> list[str]:
                     until=work.erasure.deadline,
                 )
                 house.edge(f"removed from {place.name}")
-            if not place.is_backup:
+            versions = remove_versions(place.store(), {each.key for each in mine})
+            kept[place.name] = [vars(each) for each in versions.versions]
+            if place.is_backup:
+                still += _ours(place.store(), versions)
+            else:
                 his = _of_place(house.ledger, client, place.name, gone)
-                _tell(work, place, files, [*still, *map(_named, his)], facts["salt"])
+                still_his = [*still, *map(_named, his), *_unseen(versions)]
+                _tell(work, place, files, still_his, versions, facts["salt"])
         except FootfallError as error:
             still = [f"{place.name}: {error}"]
         left += still
     buckets = {place.name: _kept_there(place) for place in places.values()}
-    work.note("delivered", removed=len(old), left_to_client=len(gone), buckets=buckets)
+    work.note("delivered", removed=len(old), left_to_client=len(gone), buckets=buckets, versions=kept)
     return left
+
+
+def _unseen(kept: Kept) -> list[str]:
+    """What a client is told where nobody lets us see what versions his bucket keeps."""
+    if not kept.unseen:
+        return []
+    return [f"every version of the files above, should your bucket keep any: {kept.unseen}"]
+
+
+def _ours(store: ObjectStore, kept: Kept) -> list[str]:
+    """Versions that stay in a bucket of ours, and what to do."""
+    if not kept.versions:
+        unseen = f"versions of what was removed stay, and nobody lets us see them: {kept.unseen}"
+        return [unseen] if kept.unseen and kept.is_versioned else []
+    first = kept.versions[0]
+    return [
+        f"{len(kept.versions)} versions of what was removed stay, the first {store.url(first.key)} "
+        f"({first.version}): {first.why}; allow s3:DeleteObjectVersion, or wait until its lifecycle rule or "
+        "lock lets them go"
+    ]
+
+
+def _versions(work: Work) -> list[str]:
+    """What the lake's bucket keeps of what was replaced in the hours and folders of the person."""
+    lake, client_id = work.house.lake, work.client.client_id
+    hours = [datetime.fromisoformat(each) for each in work.facts("raw").get("hours", [])]
+    of_hours = (keys.raw_prefix, keys.events_prefix, keys.quarantine_object, keys.enrichments_prefix)
+    prefixes = [prefix(hour) for hour in hours for prefix in of_hours]
+    of_client = [keys.published_prefix(client_id), keys.frozen_prefix(client_id), keys.COMPUTE_LOGS]
+    kept = remove_replaced(lake, [*prefixes, *of_client])
+    work.note("versions", lake=kept_of_removed(lake))
+    return _ours(lake, kept)
 
 
 def _kept_there(place: Place) -> str:
@@ -270,7 +318,12 @@ def _of_place(
 
 
 def _tell(
-    work: Work, place: Place, files: Sequence[delivered.OldFile], still: Sequence[str], salt: str
+    work: Work,
+    place: Place,
+    files: Sequence[delivered.OldFile],
+    still: Sequence[str],
+    versions: Kept,
+    salt: str,
 ) -> None:
     ids: Mapping[str, Sequence[str]] = {
         **dict(work.person.ids),
@@ -282,6 +335,7 @@ def _tell(
         work.erasure.id,
         files,
         still,
+        versions.versions,
         ids,
         salt,
         work.erasure.asked_at,
@@ -323,6 +377,7 @@ STEPS: Mapping[str, Callable[[Work], list[str]]] = {
     "delivered": _delivered,
     "local": _local,
     "backups": _backups,
+    "versions": _versions,
 }
 #: Steps without which those after them would do half of their work.
 NEEDED = frozenset({"spool", "raw", "models", "deliver"})

@@ -22,6 +22,7 @@ from footfall.catalogue.tables import TABLES, Table
 from footfall.clients import Client
 from footfall.described import Described, source_columns, table_columns
 from footfall.event import timestamp
+from footfall.formulas import guarded
 from footfall.sql import has_table, joined, name, run, sql, text
 from orchestration.delivery.horizons import Horizons
 from orchestration.delivery.ledger import Ledger
@@ -38,7 +39,6 @@ _BY = {
     "event_id": "event",
     "first_party_session_id": "session",
 }
-_CSV_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def gather(connection: duckdb.DuckDBPyConnection, person: Person) -> dict[str, list[dict[str, Any]]]:
@@ -195,4 +195,4 @@ def _csv(rows: Sequence[dict[str, Any]]) -> bytes:
 
 def _cell(value: Any) -> Any:
     """A cell that no spreadsheet runs."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(_CSV_FORMULA) else value
+    return guarded(value) if isinstance(value, str) else value

@@ -18,7 +18,7 @@ class Lake(dg.ConfigurableResource[None]):
     """The object store with our keys."""
 
     url: str
-    """`file:///folder` or `s3://bucket/prefix`."""
+    """`file:///folder`, `s3://bucket/prefix`, `gs://…` or `az://…`."""
     s3_endpoint: str | None = None
     """Endpoint of an S3-compatible store; None for AWS."""
     cache: str = ""

@@ -1,6 +1,7 @@
 """One visitor, funnels, retention, quality, the last minutes: as the tables and the lake have them."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from support.api_builders import NOW
@@ -74,6 +75,8 @@ def test_a_visitor_is_told_with_sessions_and_the_pages_of_each(api):
     assert [each["session_id"] for each in said["sessions"]] == ["s2", "s1"]
     assert [each["page"] for each in said["sessions"][1]["pages"]] == ["/a", "/b"]
     assert said["sessions"][1]["started_at"] == "2026-11-19T10:00:00.000Z"
+    assert "device" in said["sessions"][0] and "device" not in said["sessions"][1]["pages"][0]
+    assert {"event_id", "occurred_at", "engaged_seconds"} <= set(said["sessions"][1]["pages"][0])
     assert said["is_whole"] is True
     assert api.ask("GET", "/v1/visitors/v?limit=1").json["is_whole"] is False
     assert api.ask("GET", "/v1/visitors/nobody").json["code"] == "unknown_visitor"
@@ -217,3 +220,11 @@ def test_a_column_that_came_with_an_upgrade_is_null_until_it_is_published(api):
     with reading.database() as database:
         query = "SELECT session_id, country FROM {rows} AS rows"
         assert run(database, query, rows=reading.relation("sessions")).fetchall() == [("s", None)]
+
+
+def test_the_first_visitors_may_be_asked_for_at_once(api):
+    """Each leaves a line in the audit log, and the key by which it names the person is made then."""
+    with ThreadPoolExecutor(8) as askers:
+        replies = list(askers.map(lambda n: api.ask("GET", f"/v1/visitors/nobody-{n}"), range(24)))
+
+    assert {(reply.status, reply.json["code"]) for reply in replies} == {(404, "unknown_visitor")}

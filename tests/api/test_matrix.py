@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 from fastapi.routing import APIRoute
 from support.api_builders import a_delivery, a_domain, an_alert, served
+from support.api_erasures import LINK
 
 from api.app import ROUTES
 from api.routing import ASSIST, PERMISSION, REACH
@@ -22,16 +23,22 @@ VALUES = {
     "event_id": "0192f3c8-abcd",
     "visitor_id": "v1",
     "erasure_id": "erasure-of-one",
+    "request_id": "request-of-one",
+    "link": LINK,
 }
 BODIES = {
     "/v1/query": {"site_id": "shop", "metrics": ["visitors"], "date_range": "7d"},
     "/v1/exports/{name}/run": {"from": "2026-11-20T10:00:00Z", "to": "2026-11-20T11:00:00Z"},
     "/v1/alerts/{key}/ack": {},
     "/v1/privacy/erasures": {"ids": [{"kind": "user", "value": "4711"}]},
+    "/v1/privacy/requests/{request_id}/confirm": {},
+    "/v1/privacy/requests/{request_id}/refuse": {"because": "nobody knows them"},
     "/v1/sample-data": {"events": 5, "site_id": "shop"},
     "/v1/events/{event_id}/enrichment": {"fields": {"country": "SE"}},
     "/events/{event_id}/enrich/": {"additional_properties": {"country": "SE"}},
 }
+#: Of pages for people.
+FORMS = {"/v1/privacy/form/{link}": b"wanted=erasure&user=4711&ticket=t"}
 QUERIES = {"/v1/breakdown": "dimension=visit:channel"}
 #: What each role may do.
 MAY = {
@@ -77,8 +84,10 @@ def ask(api, method, route, role, client=None):
     path = re.sub(r"{(\w+)(:path)?}", lambda found: VALUES[found[1]], route.path)
     queries = [QUERIES.get(route.path, ""), f"client={client}" if client else ""]
     query = "&".join(each for each in queries if each)
-    body = BODIES.get(route.path.replace(":path", ""))
-    return api.ask(method, path + (f"?{query}" if query else ""), role=role, body=body)
+    form = FORMS.get(route.path) if method == "POST" else None
+    body = form or BODIES.get(route.path.replace(":path", ""))
+    headers = {"content-type": "application/x-www-form-urlencoded"} if form else None
+    return api.ask(method, path + (f"?{query}" if query else ""), role=role, body=body, headers=headers)
 
 
 def test_the_routes_of_the_application_are_those_of_the_table_and_each_has_a_rule(api):
@@ -90,6 +99,8 @@ def test_the_routes_of_the_application_are_those_of_the_table_and_each_has_a_rul
         "/health",
         "/openapi.json",
         "/docs",
+        "/v1/privacy/form/{link}",
+        "/v1/privacy/form/{link}",
     ]
 
 

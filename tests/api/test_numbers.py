@@ -1,6 +1,7 @@
 """Each number is that of the delivered files to its last digit: random tables, against SQL on their CSV."""
 
 import json
+import random
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -10,6 +11,9 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from support.api_builders import NOW, served
 from support.mart_rows import table_of
+
+from api.measures import choose, metric_of, sources
+from footfall.described import table_columns
 
 TODAY = NOW.date()
 DAYS = [TODAY - timedelta(days=n) for n in range(6)]
@@ -220,3 +224,71 @@ def test_figures_of_days_are_those_of_the_file_and_their_sums(one_api, rows, fir
     assert by_day == [((str(row["date"]),), tuple(row[each] for each in COUNTS)) for row in chosen]
     sums = tuple(sum(row[each] for row in chosen) for each in COUNTS)
     assert whole == ([((), sums)] if chosen else [])
+
+
+def a_value(chance: random.Random, kind: str):
+    """A number of a column, with all the digits that it may have."""
+    if kind == "DOUBLE":
+        return chance.random() * 10 ** chance.randrange(6)
+    if kind.startswith("DECIMAL"):
+        digits = int(kind.rpartition(",")[2].rstrip(" )"))
+        return Decimal(chance.randrange(10**9)).scaleb(-digits)
+    return chance.randrange(10**9 if kind == "BIGINT" else 10**4)
+
+
+def a_key(kind: str, name: str, number: int):
+    if kind == "VARCHAR":
+        return f"{name} {number}"
+    if kind == "TIMESTAMPTZ":
+        return NOW - timedelta(hours=number)
+    return DAYS[number] if kind == "DATE" else number
+
+
+REPORTS = {each.table: each for each in sources() if each.delivered}
+
+
+@pytest.mark.parametrize("table", REPORTS)
+def test_every_metric_of_every_report_is_that_of_its_row_and_a_count_that_of_its_rows(one_api, table):
+    """Of the catalogue, so that a new metric is looked at too."""
+    report, columns, chance = REPORTS[table], table_columns(table), random.Random(table)
+    keys = sorted(report.keys)
+    rows = [
+        {
+            "date": day,
+            **{key: a_key(columns[key].kind, key, number) for key in keys},
+            **{name: a_value(chance, columns[name].kind) for name in report.delivered},
+            **({"currency": "EUR"} if "currency" in columns and "currency" not in keys else {}),
+        }
+        for day in DAYS[:2]
+        for number in range(3 if keys else 1)
+    ]
+    one_api.publish(table, rows)
+    span = [str(DAYS[1]), str(DAYS[0])]
+
+    def answered_here(metric, grouped, is_by_day):
+        chosen = choose(metric_of(metric), grouped, (), (), is_by_day=is_by_day)
+        return chosen is not None and chosen[0].table == table
+
+    def asked(metrics, grouped):
+        found: dict[tuple[str, ...], dict[str, Decimal]] = {}
+        for n in range(0, len(metrics), 20):
+            part = metrics[n : n + 20]
+            reply = one_api.query(metrics=part, dimensions=grouped, date_range=span)
+            assert reply.status == 200, reply.body
+            for row in json.loads(reply.body, parse_float=Decimal)["results"]:
+                values = map(Decimal, row["metrics"])
+                found.setdefault(tuple(row["dimensions"]), {}).update(zip(part, values, strict=True))
+        return found
+
+    by_day = [name for name in report.delivered if answered_here(name, ["time:day", *keys], True)]
+    assert by_day, "nobody can ask for its rows"
+    assert asked(by_day, ["time:day", *keys]) == {
+        tuple(str(row[key]).removesuffix(":00") for key in ("date", *keys)): {
+            name: Decimal(str(row[name])) for name in by_day
+        }
+        for row in rows
+    }
+    added = [name for name in report.metrics if name in report.delivered and columns[name].kind == "BIGINT"]
+    added = [name for name in added if answered_here(name, [], False)]
+    sums = {name: Decimal(sum(row[name] for row in rows)) for name in added}
+    assert asked(added, []) == ({(): sums} if added else {})

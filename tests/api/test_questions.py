@@ -376,3 +376,17 @@ def test_an_answer_that_reaches_further_has_another_etag(api):
     api.reach("one", NOW)
 
     assert api.query().headers["etag"] != first
+
+
+def test_an_answer_that_is_kept_is_that_of_what_is_published_now_and_of_the_same_question(api):
+    asked = {"metrics": ["sessions"], "dimensions": ["visit:country"]}
+    rows = [{"session_id": str(n), "date": DAYS[0], "country": "DE", "device": "mobile"} for n in range(2)]
+    for count in (1, 2):
+        api.publish_sessions(rows[:count])
+        for _ in range(2):
+            assert results(api.query(**asked)) == [(("DE",), (count,))]
+
+    assert results(api.query(**asked, filters=[["is", "visit:device", ["desktop"]]])) == []
+    assert results(api.query(**asked, date_range=[str(DAYS[1]), str(DAYS[1])])) == []
+    assert results(api.query(**{**asked, "metrics": ["bounces"]})) == [(("DE",), (0,))]
+    assert results(api.query(**asked, site_id="blog")) == []

@@ -301,3 +301,41 @@ def test_tallies_of_two_workers_become_one(tmp_path):
     assert tallies.read(HOUR) == Tally(
         done=False, objects={"a": {"lines": 1, "bytes": 10}, "b": {"lines": 2, "bytes": 20}}
     )
+
+
+def test_a_collector_that_is_gone_for_good_closes_the_hour_with_its_last_worker_and_says_so(
+    tmp_path, lake, clock
+):
+    one, two = (Worker(tmp_path / "spool", lake, clock) for _ in range(2))
+    for worker in (one, two):
+        worker.closer.look()
+        worker.append(b"a line\n")
+        sealed(worker)
+        worker.ship()
+
+    one.closer.leave()
+    assert not is_closed(lake), "the other one goes on"
+    one.stop()
+    clock.now = HOUR + ONE_HOUR
+    two.closer.look()
+    two.closer.leave()
+
+    assert marker(lake)["objects"] == 2 and "is_last" not in marker(lake)
+    said = marker(lake, HOUR + ONE_HOUR)
+    assert (said["objects"], said["is_last"]) == (0, True)
+    two.stop()
+
+
+def test_a_collector_that_leaves_something_behind_does_not_say_that_it_closed_the_hour(tmp_path, lake, clock):
+    one, two = (Worker(tmp_path / "spool", lake, clock) for _ in range(2))
+    for worker in (one, two):
+        worker.closer.look()
+    one.append(b"not shipped\n")
+    sealed(one)
+    one.spool.close()
+
+    two.closer.leave()
+
+    assert not is_closed(lake)
+    one.spool.release()
+    two.stop()

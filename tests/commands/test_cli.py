@@ -112,7 +112,9 @@ def test_verify_of_an_empty_folder_is_no_success(footfall, tmp_path):
 def test_verify_of_what_is_no_store_says_what_to_write(footfall):
     done = footfall("verify", "http://bucket.example/x")
 
-    assert_one_line(done, "verify", "write file:///absolute/folder or s3://bucket/prefix")
+    assert_one_line(
+        done, "verify", "write file:///absolute/folder, s3://bucket/prefix, gs://bucket/prefix or az"
+    )
 
 
 def test_verify_without_credentials_says_so(footfall, tmp_path):

@@ -96,6 +96,18 @@ def test_json_whose_statuses_are_no_numbers_of_http_is_refused(imports, statuses
     assert "--log-format" in done.stderr
 
 
+def test_the_log_of_calls_that_an_application_made_is_refused_for_nobody_asked(imports):
+    line = {
+        "time": "2026-11-20T10:00:00Z", "level": "info", "msg": "request", "method": "GET",
+        "url": "https://api.payments.example/v1/charges", "status": 200, "duration_ms": 41,
+    }  # fmt: skip
+
+    done = imports.text("\n".join([json.dumps(line)] * 20))
+
+    assert (done.returncode, imports.lines()) == (1, [])
+    assert "no name in it is an address" in done.stderr
+
+
 def test_a_status_that_says_something_else_leaves_the_place_to_the_one_that_is_a_number(imports):
     line = {
         "time": "2026-11-20T10:00:00Z",

@@ -1,18 +1,24 @@
 """`footfall clients end`: what is kept of the client, until when, and what is left of it then."""
 
+import json
 import os
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
 import zstandard
-from support.erased_home import Home
+from support.command_line import ROOT
+from support.erased_home import BERT, TEXTS, USER, Home
 from support.orchestration_builders import HOUR
+from support.searched import files_with, layers_of
 
 from commands.backup import backup
 from commands.cli import main
 from footfall.store import LocalStore
 from footfall.verify import verify_bucket
 from orchestration.defs.retention import making
+from orchestration.privacy.erasure_book import ErasureBook
 from orchestration.retention.plan import ENDED_DAYS
 from orchestration.retention.retain import retain
 
@@ -28,6 +34,20 @@ def home(tmp_path, monkeypatch):
 
 def retained(home, now):
     return {each.client_id: each for each in retain(making.house_of(home.settings, "job", now=lambda: now))}
+
+
+def command(home, *arguments):
+    """A command as a process of its own: exit code, and what it says."""
+    done = subprocess.run(
+        [sys.executable, "-m", "commands.entry", *arguments],
+        cwd=ROOT,
+        env=home.environ,
+        capture_output=True,
+        text=True,
+        timeout=900,
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
 
 
 def held_of(home, client):
@@ -91,3 +111,36 @@ def test_what_an_ended_client_left_goes_after_its_days_and_nothing_of_anybody_el
     assert main(["backup", (home.folder / "backups").as_uri(), "--lake"]) == 0
     again = retained(home, late + DAY)["acme"]
     assert (again.removed, again.left) == ((), ())
+
+
+def test_a_person_of_a_client_that_has_ended_is_erased_from_all_that_is_left_of_it(tmp_path):
+    home = Home(tmp_path)
+    home.land(HOUR)
+    home.run(HOUR)
+    backup(home.settings, (home.folder / "backups").as_uri(), lake=True)
+
+    def of_bert():
+        rows = f"WHERE visitor_id = '{BERT}' AND client_id = 'acme' ORDER BY ALL"
+        return [
+            home.rows(f"SELECT * FROM main.{table} {rows}") for table in ("events", "sessions", "visitors")
+        ]
+
+    (home.folder / "clients" / "acme.yaml").unlink()
+    assert command(home, "clients", "end", "acme")[0] == 0
+    bert, theirs = of_bert(), files_with(home.home / "buckets" / "acme", *TEXTS)
+    assert layers_of(files_with(home.home, *TEXTS)) >= {"lake/raw", "lake/events", "buckets/backup"}
+
+    code, said = command(home, "privacy", "erase", "--client", "acme", "--user", USER, "--yes")
+
+    assert (code, "OUTSTANDING" in said) == (0, False), said
+    left = files_with(home.folder, *TEXTS)
+    assert {name.removeprefix("home/buckets/acme/") for name in left} == set(theirs)
+    assert of_bert() == bert
+    assert not list(LocalStore(home.home / "lake").list("marts/client=acme/"))
+    [erasure] = ErasureBook(home.home).all()
+    named = {each["key"] for each in json.loads(erasure.certificate)["left_to_client"]["files"]}
+    assert set(theirs) <= named
+    seen = verify_bucket(LocalStore(home.home / "buckets" / "backup" / "acme"), at=datetime.now(UTC))
+    assert (seen.problems, seen.outstanding) == ([], [])
+    late = retained(home, datetime.now(UTC) + (ENDED_DAYS + 2) * DAY)["acme"]
+    assert (late.left, late.blocked) == ((), {})

@@ -12,6 +12,11 @@ PATIENCE = 120_000
 #: How long one press of a key is waited for.
 TRY = 10_000
 pytestmark = pytest.mark.browser
+#: Whether the second figure stands beside the first.
+IN_TWOS = (
+    "(([a, b]) => a.getBoundingClientRect().top === b.getBoundingClientRect().top)"
+    "([...document.querySelectorAll('[data-testid=stMetric]')])"
+)
 #: How many things reach beyond the right edge, but those that scroll by themselves.
 TOO_WIDE = (
     "[...document.querySelectorAll('[data-testid=stMain] button, canvas, svg')]"
@@ -100,6 +105,9 @@ def test_the_first_screen_by_clicks_and_keys_and_on_a_phone(place, page):
     page.locator(".st-key-row_devices_0 button").wait_for()
     page.wait_for_function("document.documentElement.scrollWidth <= 390")
     page.wait_for_function(f"{TOO_WIDE} === 0")
+    # Figures of other pages stand in twos there.
+    page.goto(f"{place[1]}/quality?client=one&site=shop", wait_until="commit")
+    page.wait_for_function(f"document.querySelectorAll('[data-testid=stMetric]').length === 7 && {IN_TWOS}")
 
 
 def test_a_shared_link_shows_its_page_and_keeps_its_token_out_of_the_address(place, page):

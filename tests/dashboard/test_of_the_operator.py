@@ -1,11 +1,17 @@
 """What pages show the operator alone: erasures with what is left of them, alerts of the installation."""
 
+import pytest
 from support.api_builders import an_alert
-from support.api_erasures import an_erasure
+from support.api_erasures import a_request, an_erasure
 from support.dashboard_builders import texts
 
 from dashboard.doors import Door
 from footfall.access.dashboard import Grant, put_person
+
+
+@pytest.fixture(autouse=True)
+def _at_this_machine(dashboard):
+    dashboard.door = Door("open")
 
 
 def test_erasures_are_the_operators_and_say_until_when_they_are_due_and_what_is_left(dashboard):
@@ -26,6 +32,19 @@ def test_erasures_are_the_operators_and_say_until_when_they_are_due_and_what_is_
     assert "delivered: a bucket refuses" in operators
     assert f"{done['id']}: finished 2 Nov 2026" in operators
     assert "Erasures" not in clients
+
+
+def test_what_visitors_ask_for_is_shown_to_the_operator_until_somebody_has_decided(dashboard):
+    installation = dashboard.api.installation
+    asked = a_request("one")
+    installation.of_requests += [asked, {**asked, "id": "request-that-was-refused", "decision": "refused"}]
+
+    operators = texts(dashboard.look("deliveries")).replace("\\", "")
+    installation.of_requests.clear()
+
+    assert f"A visitor of shop asks to be erased ({asked['id']})" in operators
+    assert "4711" not in operators
+    assert "request-that-was-refused" not in operators
 
 
 def test_alerts_of_the_installation_are_the_operators(dashboard):

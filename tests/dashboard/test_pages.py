@@ -219,7 +219,7 @@ def test_a_day_is_shown_by_its_hours_as_far_as_they_are_known(dashboard):
 def test_a_note_that_somebody_writes_on_a_day_is_in_the_chart_until_it_is_removed(dashboard):
     put_person(dashboard.api.settings.home, "carl@one.example", Grant("client", "one"))
     dashboard.door = Door("person", "carl@one.example")
-    test = dashboard.look()
+    test = dashboard.look(opened=("x_notes",))
 
     test.text_input(key="w_note_text").set_value("Sale of *all* socks")
     next(each for each in test.button if each.label == "Add a note").click().run()
@@ -229,11 +229,11 @@ def test_a_note_that_somebody_writes_on_a_day_is_in_the_chart_until_it_is_remove
     ]
     # Whoever only looks reads it, and cannot take it away.
     dashboard.door = Door("share", dashboard.share())
-    shared = dashboard.look()
+    shared = dashboard.look(opened=("x_notes",))
     assert "Sale of" in texts(shared)
     assert not [each for each in shared.button if "note" in str(each.key).lower()]
     dashboard.door = Door("person", "carl@one.example")
-    again = dashboard.look()
+    again = dashboard.look(opened=("x_notes",))
     next(each for each in again.button if str(each.key).startswith("w_note_")).click().run()
     assert "socks" not in texts(again)
 

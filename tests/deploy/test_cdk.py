@@ -1,6 +1,8 @@
 """The AWS templates, synthesised without an account: what they promise, and a list of good practice."""
 
 import json
+import os
+import re
 from pathlib import Path
 
 import pytest
@@ -15,10 +17,11 @@ pytestmark = pytest.mark.proof
 
 from aws_cdk.assertions import Match, Template  # noqa: E402
 
-from deploy.cdk.app import build, client_template  # noqa: E402
+from deploy.cdk.app import build, client_template, snapshot  # noqa: E402
 from deploy.cdk.footfall_aws.options import Options, load  # noqa: E402
 
 FOLDER = ROOT / "deploy" / "cdk"
+CERTIFICATE = "arn:aws:acm:eu-central-1:123456789012:certificate/0a1b2c3d"
 
 
 @pytest.fixture(scope="module", params=["dev-small", "prod-small", "prod-larger"])
@@ -101,7 +104,7 @@ def test_the_lake_has_the_rules_of_privacy_lifecycle_and_removes_nothing_that_is
     assert not [each for each in rules["backup"] if "ExpirationInDays" in each]
 
 
-def test_the_collector_is_a_bounded_function_that_may_put_and_destroys_salts_alone(stacks):
+def test_the_collector_is_a_bounded_function_that_may_put_and_destroys_nothing(stacks):
     options, templates = stacks
     template = templates["collect"]
 
@@ -126,8 +129,9 @@ def test_the_collector_is_a_bounded_function_that_may_put_and_destroys_salts_alo
         "AWS::ApiGatewayV2::Api", {"CorsConfiguration": Match.any_value()}, 0
     )
     allowed = statements(template)
-    assert allowed["DestroyOldSalts"]["Action"] == "s3:DeleteObject"
-    assert "salts/*" in json.dumps(allowed["DestroyOldSalts"]["Resource"])
+    puts = re.findall(r"/([^/]+/\*)", json.dumps(allowed["PutEventsAndSalts"]["Resource"]))
+    assert puts == ["raw/*", "salts/*"]
+    assert not [each for each in allowed.values() if "Delete" in json.dumps(each["Action"])]
     assert not [each for each in allowed.values() if "*" in each["Action"]]
     template.resource_count_is("AWS::CloudWatch::Alarm", 4 if options.enableMetrics else 0)
     template.resource_count_is("AWS::CloudWatch::Dashboard", 1 if options.enableMetrics else 0)
@@ -183,12 +187,14 @@ def test_the_role_of_a_client_wants_the_external_id_and_allows_what_onboarding_s
     (trust,) = role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
     assert trust["Condition"] == {"StringEquals": {"sts:ExternalId": {"Ref": "ExternalId"}}}
     (policy,) = role["Properties"]["Policies"]
-    put, remove, maybe, see = policy["PolicyDocument"]["Statement"]
+    put, remove, maybe, maybe_versions, see = policy["PolicyDocument"]["Statement"]
     assert put["Action"] == ["s3:PutObject", "s3:GetObject"]
     assert [remove["Action"], see["Action"]] == ["s3:DeleteObject", "s3:ListBucket"]
     assert "_probe/*" in json.dumps(remove["Resource"])
     condition, removes_all, nothing = maybe["Fn::If"]
-    assert removes_all["Action"] == "s3:DeleteObject"
+    assert removes_all["Action"] == ["s3:DeleteObject", "s3:DeleteObjectVersion"]
+    assert maybe_versions["Fn::If"][0] == condition
+    assert maybe_versions["Fn::If"][1]["Action"] == ["s3:ListBucketVersions", "s3:GetBucketVersioning"]
     assert nothing == {"Ref": "AWS::NoValue"}
     assert template["Conditions"][condition] == {"Fn::Equals": [{"Ref": "Removes"}, "yes"]}
     assert template["Parameters"]["Removes"]["Default"] == "no"
@@ -200,6 +206,38 @@ def test_the_template_for_clients_is_the_one_that_is_made(stacks):
     _, templates = stacks
 
     assert (FOLDER / "client-role.json").read_text() == client_template(templates["client"].to_json())
+
+
+#: Templates that are kept, by layout: what a change makes of them is seen in its diff.
+KEPT = {"prod-small": ("collect",), "prod-larger": ("storage", "machine")}
+
+
+def test_a_template_that_is_kept_is_the_one_that_is_made(stacks):
+    options, templates = stacks
+    layout = f"{options.environment}-{options.layout}"
+
+    for name in KEPT.get(layout, ()):
+        assert_kept(f"{layout}-{name}", templates[name])
+
+
+def test_the_template_of_collection_by_tasks_is_the_one_that_is_made_and_breaks_no_rule(tmp_path):
+    (tmp_path / "image").mkdir()
+    (tmp_path / "image" / "Dockerfile").write_text("FROM scratch\n")
+    change = {"collection": "fargate", "alarmEmail": "ops@acme.example", "certificateArn": CERTIFICATE}
+    options = load(FOLDER / "prod.yaml").model_copy(update=change)
+    made = build(cdk.App(outdir=str(tmp_path / "out")), options, tmp_path / "image")
+
+    assert_kept("prod-fargate-collect", Template.from_stack(made["collect"]))
+
+
+def assert_kept(name: str, template: Template) -> None:
+    """The template is the one of its file; KEEP_TEMPLATES=1 writes it."""
+    path = Path(__file__).parent / "templates" / f"{name}.json"
+    if os.environ.get("KEEP_TEMPLATES"):
+        path.write_text(snapshot(template.to_json()))
+    assert path.read_text() == snapshot(template.to_json()), (
+        f"look at it after KEEP_TEMPLATES=1 pytest -m proof {Path(__file__).name}"
+    )
 
 
 def test_another_api_may_be_let_in(tmp_path):
@@ -221,6 +259,9 @@ def test_another_api_may_be_let_in(tmp_path):
         ({"lambdaTimeout": 31}, "lambdaTimeout"),
         ({"functionPrefix": "Bad Name"}, "functionPrefix"),
         ({"allowedBucket": []}, "allowedBucket"),
+        ({"collection": "fargate"}, "certificateArn"),
+        ({"collection": "fargate", "certificateArn": CERTIFICATE, "taskMemory": 8192}, "taskMemory"),
+        ({"collection": "fargate", "certificateArn": CERTIFICATE, "taskCount": 11}, "maxTaskCount"),
     ],
 )
 def test_a_wrong_option_is_named(tmp_path, change, said):

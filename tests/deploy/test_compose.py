@@ -7,7 +7,6 @@ with folders, hosts and ports of this machine in the place of the containers' ow
 import json
 import os
 import re
-import shlex
 import signal
 import subprocess
 import sys
@@ -24,6 +23,8 @@ import yaml
 from dotenv import dotenv_values
 from prometheus_client.parser import text_string_to_metric_families
 from support.command_line import command_line
+from support.image_stages import image_environment
+from support.monitored import used_metrics
 from support.postgres_server import postgres_server
 from support.repository import ROOT
 
@@ -34,7 +35,7 @@ from footfall.settings import VARIABLES
 DEPLOY = ROOT / "deploy"
 STATE = "/var/lib/footfall"
 #: Services of other images, which a test without an engine cannot run.
-FOREIGN = {"postgres", "s3", "proxy"}
+FOREIGN = {"postgres", "s3", "proxy", "oauth2-proxy"}
 #: In the order in which they wait for each other.
 OURS = ("collector", "code", "webserver", "daemon", "api", "dashboard", "demo-site")
 #: Seconds in which a service must be well; on an idle machine half a minute in all.
@@ -66,23 +67,18 @@ exports: [{name: events, dataset: events, cadence: hourly}]
 """
 
 
-def image_environment() -> dict[str, str]:
-    """ENV of the image's final stage and of what it is made from."""
-    stages: dict[str, dict[str, str]] = {}
-    current: dict[str, str] = {}
-    text = re.sub(r"\\\n", " ", (DEPLOY / "Dockerfile").read_text())
-    for line in text.splitlines():
-        if match := re.match(r"FROM (\S+) AS (\S+)", line):
-            current = stages[match[2]] = dict(stages.get(match[1], {}))
-        elif line.startswith("ENV "):
-            current |= dict(part.split("=", 1) for part in shlex.split(line[4:]))
-    return stages["footfall"]
-
-
 def test_it_follows_the_specification():
     schema = Path(check_jsonschema.__file__).parent / "builtin_schemas" / "vendor" / "compose-spec.json"
 
     jsonschema.validate(compose(), json.loads(schema.read_text()))
+
+
+def test_with_the_file_for_runs_as_containers_it_follows_it_too():
+    more = interpolated(yaml.safe_load((DEPLOY / "compose.runs.yaml").read_text()), {})
+    schema = Path(check_jsonschema.__file__).parent / "builtin_schemas" / "vendor" / "compose-spec.json"
+
+    jsonschema.validate(more, json.loads(schema.read_text()))
+    assert set(more["services"]) <= set(SERVICES)
 
 
 def test_ours_are_the_services_that_are_not_foreign():
@@ -214,6 +210,13 @@ def samples(port: str) -> dict[str, float]:
     }
 
 
+def names(port: str) -> set[str]:
+    """All names of a port, also of metrics that have no value yet."""
+    text = ask(f"http://127.0.0.1:{port}/metrics").decode()
+    families = set(re.findall(r"^# TYPE (\w+)", text, re.MULTILINE))
+    return families | set(re.findall(r"^(\w+)", text, re.MULTILINE))
+
+
 def graphql(url: str, query: str) -> dict:
     request = urllib.request.Request(
         f"{url}/graphql", json.dumps({"query": query}).encode(), {"content-type": "application/json"}
@@ -251,6 +254,7 @@ def test_every_service_runs_as_the_file_says_and_they_reach_one_another(tmp_path
     settings = ports | {
         "FOOTFALL_METRICS_PORT": other["FOOTFALL_COLLECTOR_PORT"],
         "FOOTFALL_STATE_METRICS_PORT": other["FOOTFALL_API_PORT"],
+        "FOOTFALL_DASHBOARD_METRICS_PORT": other["FOOTFALL_DASHBOARD_PORT"],
         "PYTHONPATH": str(ROOT),
         "PYTHONSAFEPATH": "1",
     }
@@ -278,6 +282,13 @@ def test_every_service_runs_as_the_file_says_and_they_reach_one_another(tmp_path
             assert state_of_it["footfall_dagster_up"] == 1
             assert state_of_it["footfall_state_free_bytes"] > 0
             assert {"footfall_runs", "footfall_state_bytes"} <= set(state_of_it)
+            # The health checks of each count, and so does the look at /docs.
+            shown = samples(settings["FOOTFALL_DASHBOARD_METRICS_PORT"])
+            assert shown["footfall_dashboard_requests_total"] >= 1
+            assert state_of_it["footfall_api_requests_total"] >= 1
+            served = set().union(*(names(settings[each]) for each in settings if "METRICS_PORT" in each))
+            # No hour was ingested here.
+            assert used_metrics() - served == {"footfall_ingest_lag_seconds"}
             assert not (state / "dagster" / "history" / "runs.db").exists(), "runs are in the database"
         finally:
             codes = {name: each.end() for name, each in reversed(containers.items())}
@@ -287,6 +298,7 @@ def test_every_service_runs_as_the_file_says_and_they_reach_one_another(tmp_path
             for line in container.lines():
                 if line.startswith("collector: listening on "):
                     continue  # its one line on stdout, for whoever waits for it
+                assert line.startswith("{"), f"{name}: {line}"
                 told = json.loads(line)
                 assert tuple(told)[: len(SCHEMA)] == SCHEMA, line
                 assert database.split(":")[2].split("@")[0] not in line

@@ -1,6 +1,23 @@
 """The table of docs/costs.md by events a month is the one that follows from its figures and prices."""
 
-from deploy.costs import PAGE, SIZES, asked_by, prices, requests, stored_bytes, table, with_table
+import re
+
+import pytest
+from support.repository import ROOT
+
+from deploy.costs import (
+    PAGE,
+    SIZES,
+    asked_by,
+    core_seconds,
+    engine,
+    prices,
+    requests,
+    stored_bytes,
+    table,
+    tasks,
+    with_table,
+)
 
 
 def test_the_page_has_the_table_of_today():
@@ -25,11 +42,41 @@ def test_what_others_ask_is_by_plan_or_by_tier():
     assert [asked_by(tiers, events) for events in (10, 15, 20, 40)] == [0, 5, 10, 20]
 
 
+def test_the_price_of_an_engine_is_its_hourly_runs_and_what_grows_with_the_events():
+    page = PAGE.read_text()
+    hour = prices()["spark_vcpu_hour"] + 4 * prices()["spark_gb_hour"]
+
+    assert core_seconds(page) == 22.5 + 69 + 11
+    assert engine(page, 0) == pytest.approx(730 * 172 * 2 / 3600 * hour)
+    assert engine(page, 10**9) - engine(page, 0) == pytest.approx(1000 * 102.5 * 3 / 3600 * hour)
+
+
+def test_the_seconds_of_the_page_are_those_that_performance_says():
+    said = (ROOT / "docs" / "performance.md").read_text()
+    costs = PAGE.read_text()
+
+    for row, measured, millions in (
+        ("ingest", r"an hour of 200,000 events \(([\d.]+) s", 0.2),
+        ("models", r"a million anew ([\d.]+) s", 1),
+        ("published tables", r"All 20 million anew: ([\d.]+) CPU s", 20),
+    ):
+        seconds = float(re.search(measured, said)[1])
+        assert f"| {row} | {seconds / millions:g} |" in costs
+
+
+def test_collection_by_tasks_is_two_of_them_a_balancer_and_four_addresses():
+    price = prices()
+    each = price["task_vcpu_hour"] + 2 * price["task_gb_hour"]
+
+    assert tasks() == pytest.approx(2 * each * 730 + price["balancer_month"] + 4 * price["address_month"])
+    assert f"{tasks():.2f}" in PAGE.read_text()
+
+
 def test_a_dearer_request_is_a_dearer_month():
     page = PAGE.read_text()
     dearer = page.replace("| 43,800 | 43,800 |", "| 43,800,000 | 43,800 |")
 
     assert dearer != page and table(dearer) != table(page)
-    assert {name for size in SIZES for name in (*size.inside, *size.outside)} <= set(
+    assert {name for size in SIZES for name in (*size.inside, *size.outside, *size.beside)} <= set(
         prices()["machine_month"]
     )

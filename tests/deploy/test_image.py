@@ -9,31 +9,20 @@ from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
+from support.image_stages import stages
 from support.repository import ROOT, files, name_of
 
-TEXT = (ROOT / "deploy" / "Dockerfile").read_text()
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 #: What the collector and the function load, and what they load when it is wanted.
 PROGRAM = """
 import sys
 import collector.__main__, collector.worker, collector.supervisor, collector.lambda_handler
-import boto3, botocore.config, boto3.exceptions, uvloop, prometheus_client
+import boto3, botocore.config, boto3.exceptions, obstore.store, uvloop, prometheus_client
 from importlib.metadata import packages_distributions
 names = packages_distributions()
 loaded = {each for module in sys.modules for each in names.get(module.partition(".")[0], [])}
 print("\\n".join(sorted(loaded)))
 """
-
-
-def stages() -> dict[str, list[str]]:
-    """Name → instructions."""
-    found: dict[str, list[str]] = {}
-    for line in re.sub(r"\\\n", " ", re.sub(r"^\s*#.*\n", "", TEXT, flags=re.MULTILINE)).splitlines():
-        if line.startswith("FROM "):
-            found[line.split()[-1]] = [line]
-        elif line.strip():
-            found[list(found)[-1]].append(line.strip())
-    return found
 
 
 def normal(name: str) -> str:
@@ -53,13 +42,14 @@ def needed(names: list[str]) -> set[str]:
     return found
 
 
-def test_it_is_well_written():
+@pytest.mark.parametrize("name", ["Dockerfile", "collector.Dockerfile"])
+def test_it_is_well_written(name):
     program = shutil.which("hadolint", path=str(Path(sys.executable).parent))
     if program is None:
         pytest.skip("hadolint is not installed here")
 
     done = subprocess.run(
-        [program, "--config", ROOT / "deploy" / ".hadolint.yaml", ROOT / "deploy" / "Dockerfile"],
+        [program, "--config", ROOT / "deploy" / ".hadolint.yaml", ROOT / "deploy" / name],
         capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
 

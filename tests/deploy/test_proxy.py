@@ -60,9 +60,49 @@ def free_ports(count):
     return found
 
 
+@contextmanager
+def provider():
+    """What oauth2-proxy answers: by its cookie who somebody is, by a group whether that is enough."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            who = {"anna": ("anna@acme.example", "clients"), "olga": ("olga@ops.example", "operators")}
+            email, group = who.get(self.headers.get("cookie", ""), ("", ""))
+            path, _, query = self.path.partition("?")
+            asked = query.removeprefix("allowed_groups=")
+            judged = 401 if not email else 202 if asked in ("", group) else 403
+            status = judged if path == "/oauth2/auth" else 200
+            self.send_response(status)
+            if status == 202:
+                self.send_header("X-Auth-Request-Email", email)
+            said = f"signs in {self.path}".encode()
+            self.send_header("content-length", str(len(said)))
+            self.end_headers()
+            self.wfile.write(said)
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    try:
+        yield f"127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
 @pytest.fixture
-def ask(tmp_path):
-    """Asks a name of the proxy over TLS that is checked: (status, body)."""
+def login():
+    """Settings of the login, where a test wants others than the one user's."""
+    return {"FOOTFALL_LOGIN": "password"}
+
+
+@pytest.fixture
+def ask(tmp_path, login):
+    """Asks a name of the proxy over TLS that is checked: (status, body), or where it sends one."""
     program = shutil.which("caddy")
     if program is None:
         pytest.skip("caddy is not installed (Debian: apt-get install caddy)")
@@ -83,6 +123,8 @@ def ask(tmp_path):
             "XDG_CONFIG_HOME": str(tmp_path / "config"), "FOOTFALL_DOMAIN": "localhost",
             "FOOTFALL_PROXY_PORT": f":{port}", "FOOTFALL_PROXY_ADMIN": f"127.0.0.1:{admin}",
             "FOOTFALL_UI_USER": "admin", "FOOTFALL_UI_PASSWORD_HASH": hashed, **parts,
+            "FOOTFALL_UI_AUTH": "/oauth2/auth", "FOOTFALL_OAUTH2_PROXY": stack.enter_context(provider()),
+            **login,
         }  # fmt: skip
         with (tmp_path / "log").open("wb") as log:
             caddy = subprocess.Popen(
@@ -102,7 +144,7 @@ def ask(tmp_path):
                 with connection.sock:
                     connection.request(method, path, headers=headers)
                     answer = connection.getresponse()
-                    return answer.status, answer.read().decode()
+                    return answer.status, answer.getheader("location") or answer.read().decode()
 
         try:
             give_up = time.monotonic() + SECONDS
@@ -160,3 +202,27 @@ def test_nobody_reports_by_the_ui_that_something_was_made(ask):
         path = f"/report_asset_{what}/ingest/events"
         assert ask("ui", "POST", path, password="the password")[0] == 403
     assert ask("ui", "POST", "/graphql", password="the password")[0] == 200
+
+
+OIDC = {"FOOTFALL_LOGIN": "oidc", "FOOTFALL_UI_AUTH": "/oauth2/auth?allowed_groups=operators"}
+
+
+@pytest.mark.parametrize("login", [OIDC], ids=["oidc"])
+def test_with_oidc_who_is_nobody_yet_signs_in_and_the_dashboard_is_told_who_that_is(ask):
+    forged = {"x-forwarded-user": "operator"}
+
+    for name in ("figures", "ui"):
+        status, where = ask(name, path="/a?b=1", **forged)
+        assert status == 302 and where.startswith("/oauth2/sign_in?rd=https://")
+        assert where.endswith("/a?b=1") and f"{name}.localhost" in where
+        assert ask(name, path="/oauth2/sign_in") == (200, "signs in /oauth2/sign_in")
+    assert ask("figures", cookie="anna", **forged) == (200, "dashboard GET None anna@acme.example")
+    assert ask("figures", path="/?share=abc", **forged) == (200, "dashboard GET None")
+    assert ask("collect", "POST", "/collect") == (200, "collector POST None")
+
+
+@pytest.mark.parametrize("login", [OIDC], ids=["oidc"])
+def test_with_oidc_the_ui_may_want_a_group(ask):
+    assert ask("ui", "POST", "/graphql", cookie="olga") == (200, "webserver POST None")
+    assert ask("ui", cookie="anna")[0] == 403
+    assert ask("ui", "POST", "/report_asset_check/x", cookie="olga")[0] == 403

@@ -53,7 +53,7 @@ def mistakes(registry):
 
 
 NAME = "expected 1 to 48 of a-z 0-9 _ -, a letter or digit first"
-URL = "expected s3://bucket/prefix or file:///folder"
+URL = "expected s3://bucket/prefix, gs://bucket/prefix, az://account/container/prefix or file:///folder"
 REPORT = {"name": "e", "dataset": "report", "cadence": "daily", "format": "html"}
 
 

@@ -48,6 +48,12 @@ def test_every_number_is_checked_and_named(name):
         Settings.from_environ({name: "many"})
 
 
+@pytest.mark.parametrize("value", ["1", "true", "on", "y"])
+def test_what_is_neither_yes_nor_no_is_refused(value):
+    with pytest.raises(FootfallError, match=f"FOOTFALL_API_KEY_IN_QUERY='{value}': expected yes or no"):
+        Settings.from_environ({"FOOTFALL_API_KEY_IN_QUERY": value})
+
+
 def test_a_variable_that_is_set_to_nothing_has_its_default():
     assert Settings.from_environ(dict.fromkeys(VARIABLES, "")) == Settings.from_environ({})
 

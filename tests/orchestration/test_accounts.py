@@ -118,6 +118,19 @@ def test_a_collector_that_lives_and_has_not_closed_the_hour_is_missed(lake, conn
     assert review(connection, lake, counts) == []
 
 
+def test_a_collector_that_said_it_was_gone_for_good_is_not_missed(lake, connection):
+    key = land(lake, HOUR, event("event-0001"))
+    last = {"collector": "task", "keys": [], "is_last": True}
+    lake.put(closed_marker(HOUR - ONE, "task"), json.dumps(last).encode())
+    lake.put(closed_marker(HOUR - 2 * ONE, "back"), json.dumps(last | {"collector": "back"}).encode())
+    _marker(lake, HOUR - ONE, "back")
+    _marker(lake, HOUR, "c1", key)
+
+    found = review(connection, lake, ingest_hours(connection, lake, [HOUR]))
+
+    assert [(each.kind, each.key) for each in found] == [(UNCLOSED, "back")], "it closed an hour since"
+
+
 def test_an_object_that_a_marker_names_and_nobody_has_is_lost(lake, connection):
     land(lake, HOUR, event("event-0001"))
     _marker(lake, HOUR, "c1", raw_prefix(HOUR) + "gone.ndjson.zst")

@@ -46,6 +46,8 @@ LOGS = "sources/access_logs"
 USAGE = "deliveries/usage_daily"
 #: A partition a domain, in a job of its own.
 DOMAIN = "discovery/domain"
+#: Written by a sensor: erasures are jobs of commands.
+ERASURES = "privacy/erasures"
 
 
 @pytest.fixture(scope="module")
@@ -100,12 +102,12 @@ def test_every_asset_has_a_description_a_group_and_an_owner(graph):
 def test_every_asset_that_touches_the_warehouse_queues_for_it(graph):
     """DuckDB lets in one process at a time. Log buckets are read without it."""
     without = {name for name, node in _nodes(graph).items() if node.pools != {"warehouse"}}
-    assert without == {LOGS, DOMAIN, LEDGER, DESTINATIONS, USAGE}
+    assert without == {LOGS, DOMAIN, LEDGER, DESTINATIONS, USAGE, ERASURES}
 
 
 def test_every_asset_has_partitions_and_all_but_daily_files_have_hours(graph):
     for name, node in _nodes(graph).items():
-        if name in (LEDGER, DESTINATIONS):
+        if name in (LEDGER, DESTINATIONS, ERASURES):
             continue
         is_daily = "daily-metrics" in name or name == USAGE
         expected = dg.DailyPartitionsDefinition if is_daily else dg.HourlyPartitionsDefinition
@@ -127,9 +129,14 @@ def test_every_asset_is_reached_from_the_raw_objects(graph):
             break
         reached |= more
 
-    assert set(_nodes(graph)) - reached == {"staging/referrer_hosts", DOMAIN, LEDGER, DESTINATIONS, USAGE}, (
-        "a seed is a file"
-    )
+    assert set(_nodes(graph)) - reached == {
+        "staging/referrer_hosts",
+        DOMAIN,
+        LEDGER,
+        DESTINATIONS,
+        USAGE,
+        ERASURES,
+    }, "a seed is a file"
 
 
 def test_hours_start_with_the_first_one_and_include_the_running_one(graph):
@@ -198,6 +205,7 @@ def test_the_hourly_job_takes_everything_but_the_daily_files(load, graph):
         LEDGER,
         DESTINATIONS,
         USAGE,
+        ERASURES,
     }
 
 
@@ -629,7 +637,7 @@ def test_everything_that_is_made_of_each_hour_or_day_says_when_it_is_late(load):
         for spec in load(ROOT / "clients").resolve_all_asset_specs()
     }
     # Log buckets are read only where a client has one, a domain is decided by a person.
-    assert {name for name, policy in timed.items() if policy is None} == {LOGS, DOMAIN}
+    assert {name for name, policy in timed.items() if policy is None} == {LOGS, DOMAIN, ERASURES}
     daily, hourly = timed["deliveries/agency/daily-metrics"], timed["deliveries/agency/events"]
     assert (daily, hourly) == (loading.DAILY, loading.HOURLY)
 
@@ -657,7 +665,7 @@ def test_every_asset_has_kinds_and_tags_and_every_delivery_its_client_as_one(gra
 def test_every_partitioned_asset_takes_a_range_as_one_run(graph):
     """A backfill of a month is one run that opens the warehouse once, and not 720 that queue for it."""
     for name, node in _nodes(graph).items():
-        if name not in (LEDGER, DESTINATIONS, DOMAIN):
+        if name not in (LEDGER, DESTINATIONS, DOMAIN, ERASURES):
             assert node.backfill_policy == dg.BackfillPolicy.single_run(), name
 
 
@@ -667,7 +675,7 @@ def test_every_table_says_its_columns_their_types_and_what_they_mean(graph):
         for name, node in _nodes(graph).items()
         if "dagster/column_schema" in node.metadata
     }
-    without = {LOGS, DOMAIN, "discovery/domains", "marts/published", LEDGER, DESTINATIONS, USAGE}
+    without = {LOGS, DOMAIN, "discovery/domains", "marts/published", LEDGER, DESTINATIONS, USAGE, ERASURES}
     assert set(_nodes(graph)) - set(described) == without, "these are no tables"
     for name, columns in described.items():
         # Of what nobody but models reads, dbt alone knows the types.
@@ -699,7 +707,16 @@ def test_an_export_shows_the_columns_that_its_file_has_under_their_names_in_it(l
 
 def test_every_table_has_a_code_version_so_that_stale_means_something(graph):
     without = {name for name, node in _nodes(graph).items() if node.code_version is None}
-    assert without == {LOGS, DOMAIN, "discovery/domains", "marts/published", LEDGER, DESTINATIONS, USAGE}
+    assert without == {
+        LOGS,
+        DOMAIN,
+        "discovery/domains",
+        "marts/published",
+        LEDGER,
+        DESTINATIONS,
+        USAGE,
+        ERASURES,
+    }
 
 
 def test_checks_of_buckets_are_part_of_no_hour_and_no_day(load):

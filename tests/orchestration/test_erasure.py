@@ -21,7 +21,6 @@ from api.installation import Acting, Refusal
 from commands.api_installation import HereInstallation
 from commands.backup import backup
 from commands.cli import main
-from commands.erasure_status import status
 from commands.privacy_work import asked_of, house_of, plan
 from commands.restore import restore
 from footfall.retention import holds
@@ -32,7 +31,7 @@ from orchestration.alerting.book import alert_book, note_history
 from orchestration.defs.retention import making
 from orchestration.modelling.frozen import FIGURES
 from orchestration.privacy.erasure import carry_out
-from orchestration.privacy.erasure_book import ErasureBook
+from orchestration.privacy.erasure_book import ErasureBook, status
 from orchestration.privacy.person import unresolved
 from orchestration.retention.retain import retain
 

@@ -48,6 +48,7 @@ from orchestration.privacy.erasure_raw import forget_lines
 from orchestration.privacy.erasure_search import Needles
 from orchestration.privacy.erasure_warehouse import rows_left, windows
 from orchestration.privacy.person import Asked, Person, unresolved
+from orchestration.privacy.request_book import RequestBook
 
 ANNA, BERT = "a" * 32, "b" * 32
 
@@ -156,6 +157,19 @@ def test_an_erasure_that_is_not_finished_is_told_before_its_month_ends(tmp_path)
     assert USER not in str(alert)
     book.finish(erasure.id, "{}", HOUR)
     assert of_erasures(tmp_path, HOUR + timedelta(days=40)) == []
+
+
+def test_what_a_visitor_asks_for_is_an_alert_until_somebody_decides_and_names_nobody(tmp_path):
+    book = RequestBook(tmp_path)
+    asked = book.ask("acme", "shop", "access", [("user", USER)], "a form", HOUR)
+
+    [alert] = of_erasures(tmp_path, HOUR)
+
+    assert (alert.kind, alert.client_id, alert.subject) == ("person_request", "acme", asked.id)
+    assert "a visitor of shop asks for what is held" in alert.title
+    assert USER not in str(alert)
+    book.decide(asked.id, "refused", "dpo", HOUR, because="nobody of that name")
+    assert of_erasures(tmp_path, HOUR) == []
 
 
 PIECE = 1 << 20

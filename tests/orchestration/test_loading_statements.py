@@ -354,3 +354,16 @@ def test_reports_have_statements_too(marts):
     assert f"LOCATION '{BUCKET}/daily-metrics/'" in made["athena.sql"]
     assert "PARTITIONED BY (`dt` string, `rev` string)" in made["athena.sql"]
     assert "/daily-metrics/dt=*/rev=*/_manifest.json" in made["duckdb.sql"]
+
+
+@pytest.mark.parametrize(
+    ("url", "read", "needs"),
+    [
+        ("gs://acme-data/in/", "'gs://acme-data/in'", "TYPE gcs"),
+        ("az://acme/data/in", "'az://acme.blob.core.windows.net/data/in'", "TYPE azure"),
+    ],
+)
+def test_duckdb_is_told_where_a_bucket_of_google_or_azure_lies(marts, url, read, needs):
+    text = texts(marts, url=url)["duckdb.sql"]
+
+    assert read in text and needs in text

@@ -2,6 +2,7 @@
 
 import duckdb
 import pytest
+from support.repository import ROOT
 
 from orchestration.privacy.person import MOST_NAMING, _find_naming
 
@@ -22,6 +23,15 @@ NOBODY = {
     "another": ("https://shop.example/?by=anna-user-47112", None),
     "of another client": ("https://shop.example/?by=anna-user-4711", None),
     "short": ("https://shop.example/?by=4711", None),
+}
+#: What docs/privacy.md says is not found: form → (an address, how the page names it).
+NOT_FOUND = {
+    "base64": ("https://shop.example/?d=YW5uYS11c2VyLTQ3MTE", "in base64"),
+    "other letters": ("https://shop.example/?by=ANNA-USER-4711", "in other letters"),
+    "glued": ("https://shop.example/?of=order-anna-user-4711-1", "glued to others"),
+    "hexadecimal": ("https://shop.example/?h=616e6e612d757365722d34373131", "in hexadecimal"),
+    "encoded three times": ("https://shop.example/?n=%25253Danna%25252Duser", "encoded three times"),
+    "in part": ("https://shop.example/?by=anna-user", "in part"),
 }
 
 
@@ -47,6 +57,16 @@ def test_events_of_others_that_name_a_person_in_any_form_are_found_and_no_others
 
     found = {name for (name,) in warehouse.execute("SELECT event_id FROM their_events").fetchall()}
     assert found == set(NAMES)
+
+
+def test_what_is_not_found_is_what_the_page_on_privacy_says(warehouse):
+    page = (ROOT / "docs" / "privacy.md").read_text().partition("Not found:")[2].partition("\n- ")[0]
+    for name, (address, _) in NOT_FOUND.items():
+        warehouse.execute("INSERT INTO events VALUES ('acme', ?, ?, NULL)", [name, address])
+
+    assert _find_naming(warehouse, "acme") == 0
+
+    assert [said for _, said in NOT_FOUND.values() if said not in page] == []
 
 
 def test_an_id_that_is_a_word_of_the_site_takes_nobodys_events(warehouse):

@@ -28,10 +28,10 @@ from orchestration.partitions import each_hour
 from orchestration.resources.clients import Clients
 from orchestration.resources.lake import Lake
 from orchestration.resources.state import State
-from sources.conversion import user_agent
 from sources.event_names import EventNames
 from sources.intake import LATENESS, take_in
 from sources.log_columns import LEGACY, from_header, from_width
+from sources.log_visitors import user_agent
 
 AT = datetime(2026, 11, 20, 14, tzinfo=UTC)
 NAMES = EventNames("k" * 32)

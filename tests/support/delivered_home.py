@@ -12,10 +12,14 @@ from support.manifests import signer
 
 
 class DeliveredHome:
-    """Hours of `events` and `sessions` in the bucket of `acme` and in the backup, which are folders."""
+    """Hours of `events` and `sessions` in the bucket of `acme` and in the backup, which are folders.
 
-    def __init__(self, folder, hours=3):
-        self.at = Logged(folder)
+    `main`: another bucket, with what the client file says of it in `destination`.
+    """
+
+    def __init__(self, folder, hours=3, main=None, destination=None):
+        self.at = Logged(folder, main=main)
+        self.destination = destination or {"url": self.at.stores["main"].root.as_uri()}
         for n in range(hours):
             assert self.at.run(n) == []
         # As the installation has it: each client below a folder of its own.
@@ -48,7 +52,7 @@ class DeliveredHome:
         """Write the client's file."""
         document = client_file(
             "acme",
-            self.bucket.root.as_uri(),
+            destination=self.destination,
             exports=[{"name": name, "dataset": name, "cadence": "hourly"} for name in exports],
             **more,
         )

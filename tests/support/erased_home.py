@@ -15,6 +15,7 @@ from footfall.durable import take_up
 from footfall.owners import settled
 from footfall.privacy import first_party_visitor_id
 from footfall.settings import Settings
+from footfall.store import LocalStore
 from footfall.tombstones import in_force
 from orchestration.delivery.batch import Order, deliver_all
 from orchestration.delivery.progress import IngestedHours
@@ -28,12 +29,14 @@ from orchestration.resources.lake import Lake
 from orchestration.resources.warehouse import Warehouse
 
 ONE = timedelta(hours=1)
+#: Where a client's files go, unless told.
+FOLDER = 'url: "file://${{FOOTFALL_HOME}}/buckets/{client}"'
 CLIENT = """\
 client_id: {client}
 name: {client}
 timezone: UTC
 sites: [{{site_id: shop, key: pk_{client}_Kd83hDs2, domains: [shop.example]}}]
-destination: {{url: "file://${{FOOTFALL_HOME}}/buckets/{client}"}}
+destination: {{{destination}}}
 exports:
   - {{name: events, dataset: events, cadence: live, live_minutes: 30}}
   - name: hashed
@@ -77,21 +80,33 @@ def lines_of(name, hour, first, *, client="acme", **more):
 class Home:
     """A home below a folder. `people`: whose lines it gets. `first`: its first hour. `rule`: what acme's
     client file has at its end. `keys`: those of another home, so that both hash and sign alike.
+    `destination`: of a client's files, with `{client}` in it. `settings`: more of them.
     """
 
-    def __init__(self, folder, people=("anna", "bert"), *, first=HOUR, rule="", keys=None):
+    def __init__(
+        self,
+        folder,
+        people=("anna", "bert"),
+        *,
+        first=HOUR,
+        rule="",
+        keys=None,
+        destination=FOLDER,
+        settings=None,
+    ):
         self.folder, self.people, self.first = folder, people, first
         clients = folder / "clients"
         clients.mkdir(parents=True)
         for client in ("acme", "beta"):
-            text = CLIENT.format(client=client) + (rule if client == "acme" else "")
+            where = destination.format(client=client)
+            text = CLIENT.format(client=client, destination=where) + (rule if client == "acme" else "")
             (clients / f"{client}.yaml").write_text(text)
         self.home = folder / "home"
         for client in ("acme", "beta"):
             (self.home / "buckets" / client).mkdir(parents=True)
         if keys is not None:
             shutil.copytree(keys, self.home / "keys")
-        environ = {"FOOTFALL_HOME": str(self.home), "FOOTFALL_CLIENTS": str(clients)}
+        environ = {"FOOTFALL_HOME": str(self.home), "FOOTFALL_CLIENTS": str(clients), **(settings or {})}
         self.environ = {**os.environ, **environ}
         self.settings = Settings.from_environ(environ)
         (self.home / "first_hour").write_text(f"{first - ONE:%Y-%m-%dT%H}\n")
@@ -153,7 +168,8 @@ class Home:
             replace_zone_days(connection, at.registry, hours)
         with warehouse.exclusive():
             model(self.settings.warehouse, hours, files, self.home / "dbt" / "run", prepare(self.home))
-        with warehouse.connect(*at.desk.folders, store.root / "marts") as connection:
+        marts = store.root / "marts" if isinstance(store, LocalStore) else self.settings.cache
+        with warehouse.connect(*at.desk.folders, marts) as connection:
             terms = Terms(35, timedelta(hours=2))
             for client in at.registry.clients:
                 cache = self.settings.cache_of(client.client_id)

@@ -29,10 +29,12 @@ SCHEMA = "_schema/{}/abc/"
 class Logged:
     """A client's bucket and the backup below a folder, a ledger, and runs that deliver to both."""
 
-    def __init__(self, folder, client_id="acme", exports=(EVENTS, SESSIONS), ledger="ledger.sqlite"):
+    def __init__(
+        self, folder, client_id="acme", exports=(EVENTS, SESSIONS), ledger="ledger.sqlite", main=None
+    ):
         self.folder = folder
         self.client = client(client_id, url=(folder / "main").as_uri(), exports=exports)
-        self.stores = {"backup": LocalStore(folder / "backup"), "main": LocalStore(folder / "main")}
+        self.stores = {"backup": LocalStore(folder / "backup"), "main": main or LocalStore(folder / "main")}
         self.now = HOUR
         self.desk = Desk(folder / "home", signer(), now=lambda: self.now, post=lambda *_: None)
         self.ledger = Ledger(folder / "home" / ledger)

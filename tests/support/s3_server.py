@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 ADMIN = ("admin-key", "admin-secret")
 USER = ("user-key", "user-secret")
 BUCKET = "footfall-test"
+#: Another, which who needs it makes as the administrator.
+LOCKED = "footfall-locked"
 _START_SECONDS = 60
 #: Every port it would open by default, so that several servers can run side by side.
 _PORTS = (
@@ -88,7 +90,7 @@ def s3_server(folder: Path) -> Iterator[S3Server]:
         shutil.rmtree(data, ignore_errors=True)
 
 
-_RIGHTS = [f"{right}:{BUCKET}" for right in ("Read", "Write", "List")]
+_RIGHTS = [f"{right}:{bucket}" for bucket in (BUCKET, LOCKED) for right in ("Read", "Write", "List")]
 
 
 def _identity(name: str, keys: tuple[str, str], actions: list[str]) -> dict[str, object]:

@@ -92,8 +92,18 @@ class ClientRole(cdk.Stack):
                                 {
                                     "Sid": "RemoveWhatIsErasedOrExpired",
                                     "Effect": "Allow",
-                                    "Action": "s3:DeleteObject",
+                                    "Action": ["s3:DeleteObject", "s3:DeleteObjectVersion"],
                                     "Resource": f"{below}/*",
+                                },
+                                cdk.Aws.NO_VALUE,
+                            ),
+                            cdk.Fn.condition_if(
+                                may_remove.logical_id,
+                                {
+                                    "Sid": "SeeVersionsOfWhatIsErased",
+                                    "Effect": "Allow",
+                                    "Action": ["s3:ListBucketVersions", "s3:GetBucketVersioning"],
+                                    "Resource": f"arn:aws:s3:::{bucket.value_as_string}",
                                 },
                                 cdk.Aws.NO_VALUE,
                             ),

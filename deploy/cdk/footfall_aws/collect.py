@@ -8,18 +8,15 @@ from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_apigatewayv2_integrations as integrations
 from aws_cdk import aws_cloudfront as cloudfront
 from aws_cdk import aws_cloudfront_origins as origins
-from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as functions
-from aws_cdk import aws_logs as logs
-from aws_cdk import aws_sns as sns
-from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
-from deploy.cdk.footfall_aws.granting import Grant, explain, grant
+from deploy.cdk.footfall_aws.collecting import collector_environment, grant_collecting, log_group
+from deploy.cdk.footfall_aws.granting import Grant, grant
 from deploy.cdk.footfall_aws.options import Options
 from deploy.cdk.footfall_aws.storage import Storage
+from deploy.cdk.footfall_aws.watching import PERIOD, watch
 
 #: Requests a second, and at once, that the API lets through: a bound of what an attack can cost.
 RATE, BURST = 500, 1000
@@ -33,21 +30,12 @@ class Collect(cdk.Stack):
     ) -> None:
         super().__init__(scope, name, **more)
         prefix = options.functionPrefix
-        group = logs.LogGroup(
-            self,
-            "Log",
-            log_group_name=_log_name(prefix),
-            retention=logs.RetentionDays[_DAYS[options.logDays]],
-            removal_policy=cdk.RemovalPolicy.DESTROY,
-        )
+        group = log_group(self, options, _log_name(prefix))
         role = iam.Role(
             self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"), description="the collector"
         )
-        _grant_collector(self, role, storage, prefix)
-        for statement in options.additionalPolicies:
-            role.add_to_policy(iam.PolicyStatement.from_json(statement))
-            named = statement.get("Resource", [])
-            explain(self, tuple([named] if isinstance(named, str) else named), "as the options file says")
+        grant_collecting(self, role, storage, options, goes_on=False)
+        grant(self, role, {"WriteTheLog": _log_grant(self, prefix)})
         self.function = functions.Function(
             self,
             "Collector",
@@ -61,13 +49,10 @@ class Collect(cdk.Stack):
             log_group=group,
             role=role,
             environment={
-                "FOOTFALL_LAKE": f"s3://{storage.name_of('lake')}",
+                **collector_environment(options, storage),
                 "FOOTFALL_CLIENTS": "clients",
                 "FOOTFALL_HOME": "/tmp/footfall",
                 "FOOTFALL_COLLECTOR_ID": f"{prefix}-function",
-                "FOOTFALL_CORS_ORIGINS": options.corsOrigin,
-                "FOOTFALL_ENVIRONMENT": options.environment,
-                "FOOTFALL_LOG_FORMAT": "json",
             },
         )
         self.api = apigateway.HttpApi(
@@ -113,39 +98,11 @@ class Collect(cdk.Stack):
         )
 
 
-#: Days → what CDK calls them.
-_DAYS = {
-    1: "ONE_DAY", 3: "THREE_DAYS", 5: "FIVE_DAYS", 7: "ONE_WEEK", 14: "TWO_WEEKS", 30: "ONE_MONTH",
-    60: "TWO_MONTHS", 90: "THREE_MONTHS", 120: "FOUR_MONTHS", 150: "FIVE_MONTHS", 180: "SIX_MONTHS",
-    365: "ONE_YEAR",
-}  # fmt: skip
-
-
-def _grant_collector(stack: cdk.Stack, role: iam.Role, storage: Storage, prefix: str) -> None:
-    lake = storage.arn_of("lake")
+def _log_grant(stack: cdk.Stack, prefix: str) -> Grant:
     log = f"arn:aws:logs:{stack.region}:{stack.account}:log-group:{_log_name(prefix)}:*"
-    below = "Names of objects are made of hours and hashes."
-    grants = {
-        "PutEventsAndSalts": Grant(
-            ("s3:PutObject",),
-            tuple(f"{lake}/{part}/*" for part in ("raw", "salts", "closed", "probe")),
-            below,
-        ),
-        "ReadSaltsAndVersion": Grant(("s3:GetObject",), (f"{lake}/*",), below),
-        "DestroyOldSalts": Grant(("s3:DeleteObject",), (f"{lake}/salts/*", f"{lake}/probe/*"), below),
-        "SeeWhatIsThere": Grant(
-            ("s3:ListBucket",), (lake,), "S3 says of a missing key that it is forbidden."
-        ),
-        "SealWithTheKey": Grant(
-            ("kms:GenerateDataKey", "kms:Decrypt"), (storage.key.key_arn,), "the lake's key"
-        ),
-        "WriteTheLog": Grant(
-            ("logs:CreateLogStream", "logs:PutLogEvents"),
-            (log,),
-            "Streams of one log, which the function names.",
-        ),
-    }
-    grant(stack, role, grants)
+    return Grant(
+        ("logs:CreateLogStream", "logs:PutLogEvents"), (log,), "Streams of one log, which the function names."
+    )
 
 
 def _log_name(prefix: str) -> str:
@@ -184,38 +141,13 @@ def _distribution(stack: Collect, api: apigateway.HttpApi) -> cloudfront.Distrib
 
 
 def _watch(stack: Collect, options: Options, stage: apigateway.HttpStage) -> None:
-    """Alarms, whoever is told, and a dashboard."""
-    prefix, function = options.functionPrefix, stack.function
-    topic = sns.Topic(stack, "Alarms", enforce_ssl=True, master_key=None)
-    if options.alarmEmail:
-        topic.add_subscription(subscriptions.EmailSubscription(options.alarmEmail))
-    minutes = cdk.Duration.minutes(5)
-    metrics = {
-        "errors": (function.metric_errors(period=minutes), 1),
-        "throttles": (function.metric_throttles(period=minutes), 1),
-        "slow": (
-            function.metric_duration(period=minutes, statistic="p99"),
-            options.lambdaTimeout * 1000 * 8 // 10,
-        ),
-        "server-errors": (stage.metric_server_error(period=minutes), 5),
+    function = stack.function
+    slow = options.lambdaTimeout * 1000 * 8 // 10
+    limits = {
+        "errors": (function.metric_errors(period=PERIOD), 1),
+        "throttles": (function.metric_throttles(period=PERIOD), 1),
+        "slow": (function.metric_duration(period=PERIOD, statistic="p99"), slow),
+        "server-errors": (stage.metric_server_error(period=PERIOD), 5),
     }
-    for name, (metric, threshold) in metrics.items():
-        alarm = cloudwatch.Alarm(
-            stack,
-            f"Alarm-{name}",
-            alarm_name=f"{prefix}-collector-{name}",
-            metric=metric,
-            threshold=threshold,
-            evaluation_periods=2,
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
-            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-        )
-        alarm.add_alarm_action(actions.SnsAction(topic))
-    board = cloudwatch.Dashboard(stack, "Dashboard", dashboard_name=f"{prefix}-collector")
-    board.add_widgets(
-        cloudwatch.GraphWidget(
-            title="Requests",
-            left=[stage.metric_count(period=minutes), function.metric_invocations(period=minutes)],
-        ),
-        cloudwatch.GraphWidget(title="Failures", left=[metric for metric, _ in metrics.values()]),
-    )
+    requests = [stage.metric_count(period=PERIOD), function.metric_invocations(period=PERIOD)]
+    watch(stack, options, limits, requests)

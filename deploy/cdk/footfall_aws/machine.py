@@ -153,7 +153,12 @@ def _grant_machine(stack: cdk.Stack, role: iam.Role, storage: Storage, options: 
     grants = {
         "KeepLakeAndBackup": Grant(("s3:PutObject", "s3:GetObject"), (f"{lake}/*", f"{backup}/*"), below),
         "RemoveWhatIsReplacedErasedOrExpired": Grant(
-            ("s3:DeleteObject",), (f"{lake}/*", f"{backup}/*"), below
+            ("s3:DeleteObject", "s3:DeleteObjectVersion"), (f"{lake}/*", f"{backup}/*"), below
+        ),
+        "SeeVersionsOfWhatIsErased": Grant(
+            ("s3:ListBucketVersions", "s3:GetBucketVersioning"),
+            (lake, backup),
+            "An erased person is in no older version.",
         ),
         "SeeWhatIsThere": Grant(("s3:ListBucket",), (lake, backup), "what is late, and what was delivered"),
         "SealWithTheKey": Grant(("kms:GenerateDataKey", "kms:Decrypt"), (storage.key.key_arn,), "their key"),

@@ -20,12 +20,26 @@ class Options(BaseModel):
     environment: Literal["dev", "prod"]
     #: small: one instance, no NAT, no database server. larger: Dagster's history on RDS in private subnets.
     layout: Literal["small", "larger"]
+    #: Who collects. function: behind an HTTP API. fargate: tasks behind a balancer, with a disk each that
+    #: ends with its task.
+    collection: Literal["function", "fargate"] = "function"
     #: What names of functions, alarms and roles begin with.
     functionPrefix: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
     #: FOOTFALL_CORS_ORIGINS of the collector.
     corsOrigin: str
     #: Seconds; the collector answers by itself a second before.
     lambdaTimeout: Annotated[int, Field(ge=3, le=30)] = 30
+    #: Of collection by Fargate. The certificate (ACM) of the name that pages send to, which points at the
+    #: balancer.
+    certificateArn: Annotated[
+        str, Field(pattern=r"^(arn:aws:acm:[a-z0-9-]+:\d{12}:certificate/[\w-]+)?$")
+    ] = ""
+    #: Tasks at least, and at most.
+    taskCount: Annotated[int, Field(ge=1, le=100)] = 2
+    maxTaskCount: Annotated[int, Field(ge=1, le=100)] = 10
+    #: Thousandths of a core, and megabytes, of a task.
+    taskCpu: Literal[512, 1024, 2048, 4096] = 1024
+    taskMemory: Annotated[int, Field(ge=1024, le=30720, multiple_of=1024)] = 2048
     #: Megabytes.
     lambdaMemory: Annotated[int, Field(ge=256, le=3008)] = 256
     logDays: Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365] = 30
@@ -53,6 +67,16 @@ class Options(BaseModel):
     def _is_safe(self) -> "Options":
         if self.is_prod and "*" in [each.strip() for each in self.corsOrigin.split(",")]:
             raise ValueError("corsOrigin: prod refuses *: name your sites")
+        if self.collection == "fargate":
+            if not self.certificateArn:
+                raise ValueError("certificateArn: collection by fargate wants the certificate of its name")
+            if self.maxTaskCount < self.taskCount:
+                raise ValueError("maxTaskCount: fewer than taskCount")
+            least, most = (self.taskCpu * 2, self.taskCpu * 8) if self.taskCpu > 512 else (1024, 4096)
+            if not least <= self.taskMemory <= most:
+                raise ValueError(
+                    f"taskMemory: Fargate has {least} to {most} with a taskCpu of {self.taskCpu}"
+                )
         return self
 
     def misfits(self, clients: list[Client]) -> list[str]:

@@ -25,6 +25,7 @@ from orchestration.discovery import volumes
 from orchestration.discovery.database import notices, registry
 from orchestration.given import given
 from orchestration.privacy.erasure_book import NAME, ErasureBook
+from orchestration.privacy.request_book import RequestBook
 from orchestration.resources.clients import Clients
 from orchestration.resources.domains import DomainRegistry
 from orchestration.resources.state import State
@@ -39,7 +40,7 @@ LEDGER = frozenset({"delivery_failed", "delivery_overdue", "destination_failing"
 COLLECTORS = frozenset({"collector_silent", "spool_ageing"})
 FILES = frozenset({"client_file_invalid", "owner_changed"})
 DISKS = frozenset({"disk_low"})
-ERASURES = frozenset({"erasure_due"})
+ERASURES = frozenset({"erasure_due", "person_request"})
 CHANNELS = frozenset({"channel_failing"})
 #: Shown here, and told by `footfall up` itself: what ended may be the daemon.
 PROCESSES = frozenset({"process_died"})
@@ -129,9 +130,10 @@ def local_folders(settings: Settings) -> list[Path]:
 
 
 def of_dagster(context: dg.SensorEvaluationContext, settings: Settings, now: datetime) -> list[Alert]:
-    """Failed runs and failed checks."""
+    """Failed runs and failed checks, but for that of erasures, which `erasure_due` tells of."""
     instance = context.instance
-    keys = context.repository_def.asset_graph.asset_check_keys if context.repository_def else ()
+    known = context.repository_def.asset_graph.asset_check_keys if context.repository_def else ()
+    keys = [each for each in known if each.asset_key.path[0] != "privacy"]
     return [
         *conditions.failed_runs(ended_runs(instance, settings.ui_url, now)),
         *conditions.failed_checks(failing_checks(instance, keys), settings.ui_url),
@@ -144,7 +146,7 @@ def of_files(clients: Registry) -> list[Alert]:
 
 
 def of_erasures(home: Path, now: datetime) -> list[Alert]:
-    """Erasures that are not finished, and have to be soon."""
+    """Erasures that are not finished, and have to be soon; and what visitors ask for."""
     if not (home / NAME).exists():
         return []
     book = ErasureBook(home)
@@ -158,7 +160,12 @@ def of_erasures(home: Path, now: datetime) -> list[Alert]:
         for each in book.all()
         if each.finished_at is None
     ]
-    return conditions.late_erasures(left, now)
+    asked = [
+        (each.id, each.client_id, each.site_id, each.wanted, each.due)
+        for each in RequestBook(home).all()
+        if each.decision is None
+    ]
+    return [*conditions.late_erasures(left, now), *conditions.open_requests(asked)]
 
 
 def of_registry(domains: DomainRegistry, now: datetime) -> list[Alert]:

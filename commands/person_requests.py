@@ -1,0 +1,104 @@
+"""Requests of visitors by the form of their site, for the API (api.installation.Installation)."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from api.installation import Acting, Refusal, Row
+from footfall.access.request_links import is_ticket, link_of, link_secret, new_ticket
+from footfall.clients import Client, Site, registry_of
+from footfall.privacy import first_party_visitor_id
+from footfall.settings import Settings
+from orchestration.privacy.request_book import Flooded, Request, RequestBook
+
+
+class HereRequests:
+    """The part of an installation on this machine that is about requests."""
+
+    _settings: Settings
+
+    @abstractmethod
+    def erase(
+        self,
+        client: Client,
+        asked: Sequence[tuple[str, str]],
+        *,
+        is_linked: bool,
+        is_for_good: bool,
+        reason: str,
+        acting: Acting,
+    ) -> Row:
+        """See the protocol."""
+
+    def request_form(self, link: str) -> Row | None:
+        """See the protocol."""
+        now = datetime.now(UTC)
+        found = self._site_of(link, now)
+        if found is None:
+            return None
+        client, site = found
+        return {
+            "client_name": client.name,
+            "host": site.domains[0].removeprefix("*."),
+            "hosts": list(site.domains),
+            "ticket": new_ticket(link_secret(self._settings), link, now),
+        }
+
+    def ask_by_form(self, link: str, ticket: str, wanted: str, visitor: str, user: str) -> Row:
+        """See the protocol.
+
+        A browser's own id counts as that of a visitor of the link's site: on another site it is nobody.
+        """
+        now = datetime.now(UTC)
+        found = self._site_of(link, now)
+        if found is None or not is_ticket(link_secret(self._settings), link, ticket, now):
+            raise Refusal("invalid", "the form is not valid any more")
+        client, site = found
+        ids = [("visitor", first_party_visitor_id(site.site_id, visitor))] if visitor else []
+        ids += [("user", user)] if user else []
+        book, what = RequestBook(self._settings.home), "access" if wanted == "access" else "erasure"
+        try:
+            return book.ask(client.client_id, site.site_id, what, ids, ticket, now).said(now)  # type: ignore[arg-type]
+        except Flooded as flooded:
+            raise Refusal("rate_limited", str(flooded)) from None
+
+    def person_requests(self, client_id: str) -> list[Row]:
+        """See the protocol."""
+        now, book = datetime.now(UTC), RequestBook(self._settings.home)
+        return [each.said(now) for each in book.all() if each.client_id == client_id]
+
+    def confirm_request(self, client: Client, name: str, acting: Acting) -> Row:
+        """See the protocol."""
+        book = RequestBook(self._settings.home)
+        asked = self._undecided(book, client, name)
+        if asked.wanted == "access":
+            how = f"footfall privacy confirm {name} --to FILE.zip"
+            raise Refusal("not_decided", f"a copy is made on the machine: {how}")
+        why = f"request {name}"
+        begun = self.erase(client, asked.ids, is_linked=True, is_for_good=False, reason=why, acting=acting)
+        return book.decide(name, "confirmed", acting.by, acting.now, erasure=begun["id"]).said(acting.now)
+
+    def refuse_request(self, client: Client, name: str, because: str, acting: Acting) -> Row:
+        """See the protocol."""
+        book = RequestBook(self._settings.home)
+        self._undecided(book, client, name)
+        return book.decide(name, "refused", acting.by, acting.now, because=because).said(acting.now)
+
+    def _undecided(self, book: RequestBook, client: Client, name: str) -> Request:
+        found = [each for each in book.all() if (each.id, each.client_id) == (name, client.client_id)]
+        if not found:
+            raise Refusal("unknown_request", f"no request {name!r} of this client is known")
+        if found[0].decision is not None:
+            raise Refusal("not_decided", f"it was {found[0].decision} by {found[0].decided_by}")
+        return found[0]
+
+    def _site_of(self, link: str, now: datetime) -> tuple[Client, Site] | None:
+        said = link_of(link_secret(self._settings), link, now)
+        if said is None:
+            return None
+        registry = registry_of(self._settings)
+        client = registry.client(said.client_id)
+        if client is None or client.client_id in registry.stopped:
+            return None
+        site = next((each for each in client.sites if each.site_id == said.site_id), None)
+        return (client, site) if site else None

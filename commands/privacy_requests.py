@@ -1,0 +1,124 @@
+"""`footfall privacy link`, `requests`, `confirm`, `refuse`: what visitors ask for by a form."""
+
+import getpass
+import json
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from commands.apart import run_apart
+from commands.noting import noted
+from commands.parameters import client, who
+from commands.state import with_installation, with_state
+from footfall.access.request_links import MOST_DAYS, link_secret, new_link
+from footfall.clients import registry_of
+from footfall.errors import FootfallError
+from footfall.owners import named
+from footfall.settings import Settings
+
+
+@click.command()
+@client(required=True, text="Whose site it is.")
+@click.option("--site", "site_id", metavar="ID", help="Its site; needed where it has several.")
+@click.option("--days", type=click.IntRange(1, MOST_DAYS), default=365, show_default=True)
+@click.option("--api", "url", metavar="URL", help="Where visitors reach the API.")
+@who()
+@with_state
+def link(
+    settings: Settings, client_id: str, site_id: str | None, days: int, url: str | None, by: str | None
+) -> int:
+    """Make the link to the form by which visitors of a site ask to be erased, or for a copy."""
+    registry = registry_of(settings)
+    whose = registry.client(named(registry, client_id))
+    if whose is None:
+        raise FootfallError(f"no client {client_id!r} has a valid file; `footfall clients` lists them")
+    sites = [each.site_id for each in whose.sites if site_id in (None, each.site_id)]
+    if len(sites) != 1:
+        known = ", ".join(each.site_id for each in whose.sites)
+        raise FootfallError(f"say which site of {client_id} with --site: {known}")
+    noted(settings, "privacy.link", whose.client_id, f"{sites[0]} {days} d", by)
+    made = new_link(link_secret(settings), whose.client_id, sites[0], datetime.now(UTC), days)
+    above = (url or f"http://{settings.api_host}:{settings.api_port}").rstrip("/")
+    print(f"{above}/v1/privacy/form/{made}")
+    return 0
+
+
+@click.command()
+@click.option("--json", "is_json", is_flag=True, help="One JSON object a line.")
+@with_state
+def requests(settings: Settings, is_json: bool) -> int:
+    """What visitors asked for by the form; those that wait for a decision first."""
+    from orchestration.privacy.request_book import RequestBook
+
+    now = datetime.now(UTC)
+    found = [each.said(now) for each in RequestBook(settings.home).all()]
+    for each in found:
+        if is_json:
+            print(json.dumps(each))
+            continue
+        ids = ", ".join(f"{one['kind']} {one['value']}" for one in each["ids"])
+        done = f"{each['decision']} by {each['decided_by']} {each['because']}".rstrip()
+        late = " OVERDUE" if each["is_overdue"] else ""
+        state = done if each["decision"] else f"waits, due by {each['due_by'][:10]}{late}; {ids}"
+        print(f"{each['id']}  {each['client_id']}/{each['site_id']}  {each['wanted']}  {state}")
+    if not found and not is_json:
+        print("nobody asked for anything yet")
+    return 0
+
+
+@click.command()
+@click.argument("name", metavar="REQUEST")
+@click.option("--to", "path", type=click.Path(path_type=Path), metavar="PATH", help="Of a copy: where to.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@who("Who decides; the user of this machine unless told.")
+@with_installation
+def confirm(settings: Settings, name: str, path: Path | None, *, yes: bool, by: str | None) -> int:
+    """Say that a request is the person's own: he is erased, as by `privacy erase`, or a copy is written."""
+    from commands import privacy_work as work
+    from orchestration.privacy.person import Asked
+    from orchestration.privacy.request_book import RequestBook
+
+    book, by = RequestBook(settings.home), by or getpass.getuser()
+    found = book.waiting(name)
+    asked = [Asked(kind, value) for kind, value in found.ids]  # type: ignore[arg-type]
+    if found.wanted == "access":
+        if path is None:
+            raise FootfallError(f"say where the copy goes: footfall privacy confirm {name} --to FILE.zip")
+        print(work.export(settings, found.client_id, asked, path, is_linked=True, by=by))
+        book.decide(name, "confirmed", by, datetime.now(UTC))
+        return 0
+    plan = work.plan(settings, found.client_id, asked, is_linked=True)
+    for line in plan.lines:
+        print(line)
+    question = "erase all of it? It does not come back"
+    if not plan.held and not yes and not click.confirm(question, default=False):
+        print("nothing was done; the request waits")
+        return 1
+    erasure = work.begin(settings, plan, reason=f"request {name}", by=by, is_for_good=False)
+    book.decide(name, "confirmed", by, datetime.now(UTC), erasure=erasure)
+    print(
+        f"erasure {erasure}: due by {work.due(settings, erasure)}; if it is stopped: footfall privacy resume"
+    )
+    return run_apart(dict(os.environ), lambda: work.apart(settings, erasure))
+
+
+@click.command()
+@click.argument("name", metavar="REQUEST")
+@click.option("--because", required=True, metavar="TEXT", help="Why, for whoever asks.")
+@who("Who decides; the user of this machine unless told.")
+@with_state
+def refuse(settings: Settings, name: str, because: str, by: str | None) -> int:
+    """Refuse a request. What it named is wiped."""
+    from orchestration.privacy.request_book import RequestBook
+
+    book, by = RequestBook(settings.home), by or getpass.getuser()
+    found = book.waiting(name)
+    noted(settings, "privacy.request.refuse", found.client_id, f"{name}: {because}", by)
+    book.decide(name, "refused", by, datetime.now(UTC), because=because)
+    print(f"request {name}: refused")
+    return 0
+
+
+COMMANDS = (link, requests, confirm, refuse)

@@ -1,0 +1,203 @@
+"""What visitors ask for by the form of their site, until somebody decides about it.
+
+It lies in the file of erasures: ids stand here in plain as long as nobody has decided, and are wiped then. A
+request erases nobody. Sent twice it is one: by its form, and by its ids while it waits.
+"""
+
+import hashlib
+import secrets
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from footfall.errors import FootfallError
+from footfall.sqlite_files import open_database
+from orchestration.privacy.erasure_book import DEADLINE, NAME
+
+Wanted = Literal["erasure", "access"]
+#: Requests of one client that wait for a decision, and that one site may make in an hour: more is a flood, of
+#: which a person could read nothing.
+MOST_WAITING, MOST_AN_HOUR = 500, 60
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS requests (
+    id TEXT PRIMARY KEY,
+    client_id TEXT NOT NULL,
+    site_id TEXT NOT NULL,
+    wanted TEXT NOT NULL,
+    ids TEXT,
+    form TEXT NOT NULL UNIQUE,
+    asked_at TEXT NOT NULL,
+    decided_at TEXT,
+    decided_by TEXT,
+    decision TEXT,
+    because TEXT NOT NULL DEFAULT '',
+    erasure TEXT
+);
+"""
+_COLUMNS = "id, client_id, site_id, wanted, ids, asked_at, decided_at, decided_by, decision, because, erasure"
+
+
+class Flooded(FootfallError):
+    """More requests than a person could read."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What somebody asked for. `ids`: (kind, value), as long as nobody has decided."""
+
+    id: str
+    client_id: str
+    site_id: str
+    wanted: Wanted
+    ids: tuple[tuple[str, str], ...]
+    asked_at: datetime
+    decided_at: datetime | None
+    decided_by: str | None
+    decision: str | None
+    because: str
+    erasure: str | None
+
+    @property
+    def due(self) -> datetime:
+        """When it has to be answered: GDPR, art. 12(3), allows a month from the request on."""
+        return self.asked_at + DEADLINE
+
+    def said(self, now: datetime) -> dict[str, Any]:
+        """As plain values, with the ids: for those who decide."""
+        return {
+            "id": self.id,
+            "client_id": self.client_id,
+            "site_id": self.site_id,
+            "wanted": self.wanted,
+            "ids": [{"kind": kind, "value": value} for kind, value in self.ids],
+            "asked_at": self.asked_at.isoformat(),
+            "due_by": self.due.isoformat(),
+            "is_overdue": self.decision is None and now > self.due,
+            "decision": self.decision,
+            "decided_at": self.decided_at.isoformat() if self.decided_at else None,
+            "decided_by": self.decided_by,
+            "because": self.because,
+            "erasure": self.erasure,
+        }
+
+
+class RequestBook:
+    """The table. Used by one thread."""
+
+    def __init__(self, home: Path) -> None:
+        self._path = home / NAME
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        connection = open_database(NAME, self._path, _SCHEMA, pragmas=("secure_delete = ON",))
+        try:
+            with connection:
+                yield connection
+        finally:
+            connection.close()
+
+    def ask(
+        self,
+        client_id: str,
+        site_id: str,
+        wanted: Wanted,
+        ids: Sequence[tuple[str, str]],
+        form: str,
+        now: datetime,
+    ) -> Request:
+        """Write a request down, or find it where it was written down before. `form`: its ticket.
+
+        Raises Flooded.
+        """
+        said = msgspec.json.encode(sorted(set(ids))).decode()
+        ticket = hashlib.sha256(form.encode()).hexdigest()
+        with self._open() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            before = connection.execute(
+                f"SELECT {_COLUMNS} FROM requests WHERE form = ? OR "
+                "(decision IS NULL AND client_id = ? AND site_id = ? AND wanted = ? AND ids = ?)",
+                (ticket, client_id, site_id, wanted, said),
+            ).fetchone()
+            if before is not None:
+                return _request(before)
+            waiting = connection.execute(
+                "SELECT count(*) FROM requests WHERE client_id = ? AND decision IS NULL", (client_id,)
+            ).fetchone()[0]
+            lately = connection.execute(
+                "SELECT count(*) FROM requests WHERE client_id = ? AND site_id = ? AND asked_at > ?",
+                (client_id, site_id, _text(now - timedelta(hours=1))),
+            ).fetchone()[0]
+            if waiting >= MOST_WAITING or lately >= MOST_AN_HOUR:
+                raise Flooded("more requests came than somebody could read")
+            name = f"{now.astimezone(UTC):%Y%m%d}-{secrets.token_hex(5)}"
+            connection.execute(
+                "INSERT INTO requests (id, client_id, site_id, wanted, ids, form, asked_at) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (name, client_id, site_id, wanted, said, ticket, _text(now)),
+            )
+        return self.get(name)
+
+    def all(self) -> list[Request]:
+        """Every request, those that wait first, each the oldest first."""
+        if not self._path.exists():
+            return []
+        with self._open() as connection:
+            rows = connection.execute(
+                f"SELECT {_COLUMNS} FROM requests ORDER BY decision IS NOT NULL, asked_at, id"
+            ).fetchall()
+        return [_request(row) for row in rows]
+
+    def get(self, name: str) -> Request:
+        """One of them. Raises FootfallError."""
+        found = next((each for each in self.all() if each.id == name), None)
+        if found is None:
+            raise FootfallError(f"there is no request {name!r}; `footfall privacy requests` lists them")
+        return found
+
+    def waiting(self, name: str) -> Request:
+        """One about which nobody has decided. Raises FootfallError."""
+        found = self.get(name)
+        if found.decision is not None:
+            raise FootfallError(f"the request {name} was {found.decision} by {found.decided_by}")
+        return found
+
+    def decide(
+        self,
+        name: str,
+        decision: str,
+        by: str,
+        now: datetime,
+        *,
+        because: str = "",
+        erasure: str | None = None,
+    ) -> Request:
+        """Note what became of it: `confirmed` or `refused`. Its ids are wiped. Raises FootfallError."""
+        with self._open() as connection:
+            done = connection.execute(
+                "UPDATE requests SET ids = NULL, decision = ?, decided_by = ?, decided_at = ?, because = ?, "
+                "erasure = ? WHERE id = ? AND decision IS NULL",
+                (decision, by, _text(now), because, erasure, name),
+            ).rowcount
+        if not done:
+            self.waiting(name)
+        return self.get(name)
+
+
+def _text(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat()
+
+
+def _request(row: Sequence[Any]) -> Request:
+    name, client_id, site_id, wanted, said, asked_at, decided_at, *rest = row
+    ids = tuple((kind, value) for kind, value in msgspec.json.decode(said)) if said else ()
+    decided = datetime.fromisoformat(decided_at) if decided_at else None
+    by, decision, because, erasure = rest
+    asked = datetime.fromisoformat(asked_at)
+    return Request(name, client_id, site_id, wanted, ids, asked, decided, by, decision, because, erasure)

@@ -1,0 +1,226 @@
+"""The form by which visitors ask to be erased, by HTTP on a real installation: what it takes is a request."""
+
+import base64
+import hashlib
+import re
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlencode
+
+import pytest
+from support.api_builders import served
+from support.browser import chromium
+from support.waiting import wait_until
+
+from commands.api_installation import HereInstallation
+from footfall.access.request_links import OPEN_FOR, link_secret, new_link, new_ticket
+from footfall.privacy import first_party_visitor_id
+from orchestration.privacy.erasure_book import ErasureBook
+from orchestration.privacy.request_book import MOST_AN_HOUR, RequestBook
+
+BROWSERS_OWN = "k3J9_first-party-id"
+FORM = {"content-type": "application/x-www-form-urlencoded"}
+
+
+@pytest.fixture
+def api(tmp_path):
+    with served(tmp_path, HereInstallation) as made:
+        yield made
+
+
+def link(api, client="one", site="shop", *, days=30, now=None, secret=None):
+    return new_link(secret or link_secret(api.settings), client, site, now or datetime.now(UTC), days)
+
+
+def show(api, at, **headers):
+    return api.ask("GET", f"/v1/privacy/form/{at}", role=None, headers=headers)
+
+
+def ticket(reply):
+    return re.search(r'name="ticket" value="([^"]+)"', reply.body.decode())[1]
+
+
+def send(api, at, **fields):
+    body = fields.pop("body", None) or urlencode(fields).encode()
+    return api.ask("POST", f"/v1/privacy/form/{at}", role=None, body=body, headers=FORM)
+
+
+def ask(api, at, **fields):
+    """Open the form and send it."""
+    return send(api, at, **{"wanted": "erasure", "ticket": ticket(show(api, at)), **fields})
+
+
+def waiting(api):
+    return RequestBook(api.settings.home).all()
+
+
+def test_the_form_loads_nothing_runs_its_own_script_alone_and_may_stand_in_pages_of_its_site_alone(api):
+    reply = show(api, link(api))
+
+    page = reply.body.decode()
+    assert reply.status == 200
+    digests = {
+        kind: base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        for kind, text in re.findall(r"<(style|script)>(.*?)</\1>", page, re.DOTALL)
+    }
+    assert reply.headers["content-security-policy"] == (
+        f"default-src 'none'; style-src 'sha256-{digests['style']}'; "
+        f"script-src 'sha256-{digests['script']}'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors https://shop.example"
+    )
+    assert (reply.headers["referrer-policy"], reply.headers["cache-control"]) == ("no-referrer", "no-store")
+    assert not re.search(r"https?://|src=|href=|<link|<img", page)
+    assert "Nothing is erased or given out by this form itself" in page
+    assert "answer within a month" in page
+    german = show(api, link(api), **{"accept-language": "de-AT,de;q=0.9"}).body.decode()
+    assert '<html lang="de">' in german
+    assert "binnen eines Monats" in german
+
+
+def test_what_is_sent_is_a_request_of_that_sites_visitor_that_its_clients_administrator_sees(api):
+    reply = ask(api, link(api), visitor=BROWSERS_OWN, user=' 4711"<b> ')
+
+    assert reply.status == 200
+    (asked,) = waiting(api)
+    assert asked.id in reply.body.decode()
+    assert "4711" not in reply.body.decode()
+    assert (asked.client_id, asked.site_id, asked.wanted, asked.decision) == ("one", "shop", "erasure", None)
+    assert set(asked.ids) == {
+        ("visitor", first_party_visitor_id("shop", BROWSERS_OWN)),
+        ("user", '4711"<b>'),
+    }
+    shown = api.ask("GET", "/v1/privacy/requests", role="admin").json["requests"]
+    assert [each["id"] for each in shown] == [asked.id]
+    assert api.ask("GET", "/v1/privacy/requests", role="other").json["requests"] == []
+    assert ErasureBook(api.settings.home).all() == []
+
+
+@pytest.mark.browser
+def test_in_a_browser_the_id_in_the_fragment_goes_with_the_form_and_leaves_the_address_bar(api):
+    with chromium() as browser:
+        page = browser.new_page()
+        blocked = []
+        page.on("console", lambda message: blocked.append(message.text))
+        page.goto(f"http://127.0.0.1:{api.port}/v1/privacy/form/{link(api)}#v={BROWSERS_OWN}")
+        assert page.locator("#found").is_visible()
+        assert not page.locator("#missing").is_visible()
+        assert BROWSERS_OWN not in page.url
+        page.check("input[value=erasure]")
+        page.click("button")
+        page.wait_for_selector("text=Your request has arrived")
+
+    (asked,) = waiting(api)
+    assert asked.ids == (("visitor", first_party_visitor_id("shop", BROWSERS_OWN)),)
+    assert blocked == []
+
+
+def test_a_form_that_is_sent_again_and_one_about_the_same_ids_ask_nothing_more(api):
+    at = link(api)
+    form = {"wanted": "erasure", "ticket": ticket(show(api, at)), "user": "4711"}
+    first = send(api, at, **form)
+
+    assert send(api, at, **form).body == first.body
+    assert send(api, at, **{**form, "user": "another"}).body == first.body
+    assert ask(api, at, user="4711").body == first.body
+    (asked,) = waiting(api)
+    api.ask("POST", f"/v1/privacy/requests/{asked.id}/refuse", role="admin", body={"because": "not theirs"})
+    assert send(api, at, **form).status == 200
+    assert [each.decision for each in waiting(api)] == ["refused"]
+
+
+def test_what_no_valid_form_of_a_site_sends_is_not_written_down(api):
+    now, at = datetime.now(UTC), link(api)
+    signature = at.rpartition(".")[2]
+    other = link(api, "two", "two")
+    foreign = {
+        "of another installation": link(api, secret="another"),
+        "over": link(api, now=now - timedelta(days=31)),
+        "changed": f"{other.rpartition('.')[0]}.{signature}",
+        "of no site": link(api, "one", "gone"),
+        "of no client": link(api, "nobody", "shop"),
+        "no link": "x",
+    }
+    for said, each in foreign.items():
+        assert show(api, each).status == 404, said
+        assert send(api, each, wanted="erasure", user="4711", ticket=ticket(show(api, at))).status == 404, (
+            said
+        )
+    secret, late = link_secret(api.settings), now - OPEN_FOR - timedelta(minutes=1)
+    good = ticket(show(api, at))
+    wrong = {
+        "of another form": {"ticket": ticket(show(api, other))},
+        "too old": {"ticket": new_ticket(secret, at, late)},
+        "of tomorrow": {"ticket": new_ticket(secret, at, now + timedelta(days=1))},
+        "without a form": {"ticket": ""},
+        "of another kind": {"wanted": "everything"},
+        "of nobody": {"user": "  "},
+        "too long": {"user": "x" * 201},
+        "twice": {"body": f"wanted=erasure&user=a&user=b&ticket={good}".encode()},
+        "no text": {"body": b"\xff\xfe"},
+        "too many fields": {"body": b"&".join(b"a%d=1" % n for n in range(50))},
+    }
+    for said, each in wrong.items():
+        fields = {"wanted": "erasure", "user": "4711", "ticket": good, **each}
+        assert send(api, at, **fields).status == 422, said
+    as_json = api.ask("POST", f"/v1/privacy/form/{at}", role=None, body={"wanted": "erasure", "user": "4711"})
+    assert as_json.status == 422
+    assert (
+        api.ask("POST", f"/v1/privacy/form/{at}", role=None, body=b"x" * 70_000, headers=FORM).status == 413
+    )
+    assert waiting(api) == []
+
+
+def test_an_id_counts_for_the_site_of_the_link_alone(api):
+    ask(api, link(api, "one", "blog"), visitor=BROWSERS_OWN)
+    ask(api, link(api, "two", "two"), visitor=BROWSERS_OWN)
+
+    found = {(each.client_id, each.ids) for each in waiting(api)}
+
+    assert found == {
+        ("one", (("visitor", first_party_visitor_id("blog", BROWSERS_OWN)),)),
+        ("two", (("visitor", first_party_visitor_id("two", BROWSERS_OWN)),)),
+    }
+
+
+def test_a_flood_of_requests_is_refused_by_site_and_one_of_another_site_gets_through(api):
+    at = link(api)
+    for n in range(MOST_AN_HOUR):
+        assert ask(api, at, user=f"user-{n}").status == 200
+
+    assert ask(api, at, user="one-too-many").status == 429
+    assert ask(api, link(api, "one", "blog"), user="anna").status == 200
+    assert len(waiting(api)) == MOST_AN_HOUR + 1
+
+
+def test_who_confirms_begins_an_erasure_of_these_ids_and_the_request_forgets_them(api):
+    ask(api, link(api), user="anna-user-4711")
+    (asked,) = waiting(api)
+    path = f"/v1/privacy/requests/{asked.id}"
+
+    assert api.ask("POST", f"{path}/confirm", role="other", body=b"").json["code"] == "unknown_request"
+    assert ErasureBook(api.settings.home).all() == []
+    done = api.ask("POST", f"{path}/confirm", role="admin", body=b"")
+
+    assert (done.status, done.json["decision"], done.json["ids"]) == (202, "confirmed", [])
+    (erasure,) = ErasureBook(api.settings.home).all()
+    assert (erasure.id, erasure.reason) == (done.json["erasure"], f"request {asked.id}")
+    assert [(each.kind, each.value) for each in erasure.person.asked] == [("user", "anna-user-4711")]
+    assert api.ask("POST", f"{path}/refuse", role="admin", body={"because": "late"}).status == 409
+    log = api.settings.home / "logs" / f"erasure-{erasure.id}.log"
+    wait_until(lambda: log.exists() and log.read_text(), seconds=120)  # the job is a process of its own
+
+
+def test_who_refuses_says_why_and_nothing_of_the_ids_stays_in_the_file(api):
+    ask(api, link(api), user="anna-user-4711", visitor=BROWSERS_OWN)
+    (asked,) = waiting(api)
+    file = api.settings.home / "erasures.sqlite"
+    ids = [value.encode() for _, value in asked.ids]
+    assert all(each in file.read_bytes() for each in ids)
+
+    done = api.ask(
+        "POST", f"/v1/privacy/requests/{asked.id}/refuse", role="admin", body={"because": "not the owner"}
+    )
+
+    assert (done.json["decision"], done.json["because"]) == ("refused", "not the owner")
+    assert not any(each in file.read_bytes() for each in ids)
+    acts = [each["act"] for each in api.ask("GET", "/v1/audit", role="admin").json["acts"]]
+    assert "privacy.request.refuse" in acts
