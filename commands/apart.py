@@ -16,9 +16,11 @@ from typing import TypeVar
 from commands.orphans import ends_with_parent
 from commands.processes import end_group, uninterrupted
 from footfall.errors import FootfallError
+from footfall.store_cloud import require_copyable
 
 T = TypeVar("T")
-#: The copy must be made before this process has threads: none of the commands that come here has any.
+#: The copy must be made before this process has threads. A store of a cloud brings some: what a command asks
+#: there before its work is asked apart.
 _fork = multiprocessing.get_context("fork")
 
 
@@ -26,6 +28,7 @@ class _Copy:
     """A copy of this process that does some work, with the interface of a `subprocess.Popen`."""
 
     def __init__(self, environment: Mapping[str, str], work: Callable[[], int]) -> None:
+        require_copyable()
         heed = ends_with_parent()
 
         def begin() -> None:

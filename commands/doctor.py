@@ -33,6 +33,14 @@ def command(watch: bool) -> int:
     return _watch() if watch else _examine()
 
 
+#: What switches it off, by the start of a lake's address.
+_SOFT_DELETE = {
+    "gs://": "gcloud storage buckets update gs://BUCKET --clear-soft-delete --no-versioning",
+    "az://": "az storage account blob-service-properties update --account-name ACCOUNT "
+    "--enable-delete-retention false --enable-versioning false",
+}
+
+
 @with_installation
 def _watch(settings: Settings) -> int:
     from commands.watching import watch_now
@@ -55,6 +63,8 @@ def _examine(settings: Settings) -> int:
         ("places", lambda s: in_force(s.geoip, s.home, datetime.now(UTC))),
         ("lifecycle rules", _lifecycle),
     ]
+    if settings.lake.startswith(tuple(_SOFT_DELETE)):
+        checks.append(("salts", _salts))
     registry = registry_of(settings)
     checks += [
         (f"buckets of {each.client_id}", partial(_buckets, each, registry)) for each in running(registry)
@@ -114,6 +124,15 @@ def _store(url: str, endpoint: str | None) -> str:
         raise FootfallError(f"{store.url(key)} reads back differently")
     store.delete(key)
     return f"{url} can be written, read and deleted from"
+
+
+def _salts(settings: Settings) -> str:
+    """That the lake's cloud may keep what it is asked to destroy, which nobody can see from here."""
+    switch = next(text for start, text in _SOFT_DELETE.items() if settings.lake.startswith(start))
+    return (
+        f"gone from {settings.lake} 48 hours after their day only where its soft delete and versioning are "
+        f"off, and nobody tells us: `{switch}`"
+    )
 
 
 def _buckets(client: Client, registry: Registry, settings: Settings) -> str:

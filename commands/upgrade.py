@@ -4,13 +4,17 @@ Any command takes up what it needs when it starts. This one does all at once, sa
 snapshot that the earlier release can restore.
 """
 
+import os
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import click
 
+from commands.apart import ask_apart
 from commands.backup import backup
 from commands.installation import require_unheld
 from commands.noting import noted
@@ -40,6 +44,7 @@ from orchestration.modelling.untouched import is_built
 from orchestration.privacy.erasure_book import ErasureBook
 from orchestration.resources.warehouse import Warehouse
 
+T = TypeVar("T")
 _WAREHOUSE, _LAKE, _MODELS = "warehouse.duckdb", "the lake", "the models"
 
 
@@ -94,7 +99,7 @@ def upgrade(settings: Settings, url: str | None, *, is_look: bool = False, rebui
     """
     if not settings.home.is_dir():
         raise FootfallError(f"there is no installation in {settings.home}; set FOOTFALL_HOME")
-    due = _due(settings)
+    due = _asked(partial(_due, settings))
     if not due:
         print("nothing to do: all of it is of this release")
         return 0
@@ -104,11 +109,11 @@ def upgrade(settings: Settings, url: str | None, *, is_look: bool = False, rebui
         return 0
     if url is None:
         raise FootfallError(
-            "say where a backup goes first: `footfall upgrade URL`, a folder or s3://bucket/prefix for "
-            "backups alone"
+            "say where a backup goes first: `footfall upgrade URL`, a folder, s3://bucket/prefix, gs:// or "
+            "az:// for backups alone"
         )
     require_unheld(settings)
-    code = backup(settings, url)
+    code = _asked(partial(backup, settings, url))
     if code:
         raise FootfallError("the backup is not whole, so nothing was upgraded: mend what it names first")
     enter(settings)
@@ -120,14 +125,23 @@ def upgrade(settings: Settings, url: str | None, *, is_look: bool = False, rebui
         with Warehouse(database=str(settings.warehouse)).exclusive():
             pass
     if _LAKE in due:
-        mark_lake(open_lake(settings.lake, settings.s3_endpoint))
+        _asked(partial(_mark_lake, settings))
     if _MODELS in due and rebuilds and (code := rebuild_all()):
         return code
-    left = _due(settings)
+    left = _asked(partial(_due, settings))
     if left.keys() - {_MODELS}:
         raise FootfallError(f"still of an earlier release: {', '.join(left)}; say it again")
     print("left: the models, by `footfall rebuild`" if left else "done: all of it is of this release")
     return 0
+
+
+def _asked(question: Callable[[], T]) -> T:
+    """Apart, for the rebuild is a copy of this process, which must have asked no store by then."""
+    return ask_apart(dict(os.environ), question)
+
+
+def _mark_lake(settings: Settings) -> None:
+    mark_lake(open_lake(settings.lake, settings.s3_endpoint))
 
 
 def _due(settings: Settings) -> dict[str, tuple[int, int]]:

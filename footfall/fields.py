@@ -1,5 +1,6 @@
 """What the fields of client files have in common: names, addresses, and words for mistakes."""
 
+import re
 from typing import Annotated
 
 from pydantic import Field
@@ -25,6 +26,7 @@ COLUMN = r"^[a-z_][a-z0-9_]{0,62}$"
 KEY_TEMPLATE = r"^([A-Za-z0-9=_.-]|/|\{(export|dataset|client|date|hour|revision)\})+$"
 TOKEN = r"^[0-9a-f]{32}$"
 CURRENCY = r"^[A-Z]{3}$"
+_CONTAINER_LETTERS = 63
 #: How a route of alerts is named where somebody is to be told.
 CHANNEL = "channel:"
 NOTIFY = r"^(https?://[^\s@]+|channel:[a-z0-9][a-z0-9_-]{0,47})$"
@@ -63,4 +65,7 @@ def plain_path(value: str) -> str:
     """A URL whose path has one spelling. Two of one folder would hide that two clients write to it."""
     if any(part in ("", ".", "..") for part in value.partition("://")[2].strip("/").split("/")):
         raise ValueError("expected a path without empty parts, . and ..")
+    container = re.match("az://[^/]*/([^/]*)", value)
+    if container and len(container[1]) > _CONTAINER_LETTERS:
+        raise ValueError(f"expected a container of at most {_CONTAINER_LETTERS} letters")
     return value

@@ -11,7 +11,7 @@ from footfall.errors import FootfallError
 from footfall.owners import running
 from footfall.settings import Settings
 from footfall.signatures import own_keys
-from footfall.store import ObjectStore, open_store
+from footfall.store import ObjectStore, open_store, require_s3
 from footfall.verification import Known
 
 
@@ -22,7 +22,10 @@ def open_known(settings: Settings, registry: Registry, client: Client, name: str
 
 
 def open_address(settings: Settings, registry: Registry, url: str, endpoint: str | None) -> ObjectStore:
-    """The store at an address: as a client file says that names it, else with our own credentials."""
+    """The store at an address: as a client file says that names it, else with our own credentials.
+
+    Raises FootfallError.
+    """
     if endpoint is None:
         for client in registry.clients:
             for name, each in client.destinations().items():
@@ -30,6 +33,7 @@ def open_address(settings: Settings, registry: Registry, url: str, endpoint: str
                     each.resolved_url(settings.home)
                 ) == _plain(url):
                     return open_known(settings, registry, client, name)
+    require_s3(url, endpoint)
     return open_store(url, s3_endpoint=endpoint or settings.s3_endpoint)
 
 

@@ -32,6 +32,7 @@ _PERMISSIONS = {
     "owner": "s3:ListBucket on the bucket, which must belong to the account in `owner`",
     "list": "s3:ListBucket on the bucket, for the prefix of the logs",
     "read": "s3:GetObject below the prefix of the logs (and kms:Decrypt on their key)",
+    "replace": "the right to put another object in the place of one that is there",
     "put": "s3:PutObject on the prefix (and kms:GenerateDataKey on the key, with sse-kms)",
     "read back": "s3:GetObject on the prefix (and kms:Decrypt on the key, with sse-kms)",
     "create-only": "a store that refuses a put with `If-None-Match: *` of a key that is taken",
@@ -47,13 +48,15 @@ _IN_CLOUD: dict[type[CloudStore], dict[str, str]] = {
         "put": "storage.objects.create below the prefix",
         "read back": "storage.objects.get below the prefix",
         "create-only": "a store that refuses a put on generation 0 of a key that is taken",
-        "delete": "storage.objects.delete below <prefix>/_probe/; without it the probes stay: harmless",
+        "replace": "storage.objects.delete below the prefix: what replaces an object deletes it",
+        "delete": "storage.objects.delete below the prefix",
     },
     AzureStore: {
         "credentials": "`credentials`, or an identity of this machine (AZURE_CLIENT_ID and its kin)",
         "list": "list on the container: Storage Blob Data Contributor, or `l` in the signature's sp",
         "put": "create and write: Storage Blob Data Contributor, or `cw` in the signature's sp",
         "read back": "read: Storage Blob Data Contributor, or `r` in the signature's sp",
+        "replace": "write: Storage Blob Data Contributor, or `w` in the signature's sp",
         "delete": "delete, `d` in the signature's sp; without it the probes stay, which is harmless",
     },
 }
@@ -127,8 +130,10 @@ def probe(
         return
     yield _try("read back", lambda: _compare(store, key, data), "the same bytes", store)
     yield _try("create-only", lambda: _refuses(store, key), "a key that is taken is refused", store)
+    if isinstance(store, CloudStore):  # with S3, who may put may replace
+        yield _try("replace", lambda: store.put(key, data[::-1]), "another in its place", store)
     deleted = _try("delete", lambda: store.delete(key), "the probe is gone again", store)
-    yield replace(deleted, is_needed=False)
+    yield replace(deleted, is_needed=isinstance(store, GoogleStore))
     yield Step("what is removed", True, kept_of_removed(store), is_needed=False)
     if destination.role:
         yield _try(

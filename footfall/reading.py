@@ -22,7 +22,16 @@ from footfall.manifest import MAX_BYTES, DeliveredFile
 from footfall.newest_periods import Delivery, Finder, Found
 from footfall.settled_log import settled_log
 from footfall.signatures import public_key
-from footfall.store import STORES, NotFound, ObjectStore, StoreError, TooLarge, address_of, open_store
+from footfall.store import (
+    STORES,
+    NotFound,
+    ObjectStore,
+    StoreError,
+    TooLarge,
+    address_of,
+    open_store,
+    require_s3,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -114,7 +123,9 @@ def _find(
         raise FootfallError(f"endpoint: {endpoint!r} is no URL")
     if not isinstance(url, str | Path) or "\0" in str(url):
         raise FootfallError(f"{url!r} is no bucket: write a folder, {STORES}")
-    store = open_store(address_of(str(url)), s3_endpoint=endpoint, is_confined=True)
+    address = address_of(str(url))
+    require_s3(address, endpoint)
+    store = open_store(address, s3_endpoint=endpoint, is_confined=True)
     trusted = _keys_in(store) if key is None else _given(key)
     if not trusted:
         raise FootfallError(f"{store.url('')} holds no public key in _keys/: is it the bucket? Or give key=")

@@ -247,6 +247,14 @@ def _in_cloud(scheme: str, host: str, path: str, access: CloudAccess) -> ObjectS
     return AzureStore(host, container, prefix, access)
 
 
+def require_s3(url: str, endpoint: str | None) -> None:
+    """Raise FootfallError for an endpoint that somebody gave with an address that has none."""
+    if endpoint is not None and not url.startswith("s3://"):
+        raise FootfallError(
+            f"the endpoint {endpoint!r} is of an S3-compatible store, and {url} is not s3://: leave it out"
+        )
+
+
 def address_of(text: str) -> str:
     """The URL of a store as people write it: a URL, or the path of a folder. Raises FootfallError.
 

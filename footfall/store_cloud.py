@@ -1,14 +1,12 @@
 """Google Cloud Storage and Azure Blob behind the store port: `gs://bucket/prefix`, `az://account/container/prefix`.
 
-One adapter over obstore, the Rust `object_store` as a wheel. What it says of a failure is text in which an
-address with its signature may stand: of that only the store's own code and words are passed on.
+One adapter over obstore, the Rust `object_store` as a wheel.
 """
 
 import binascii
 import json
 import mmap
 import os
-import re
 from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +15,8 @@ from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
+from footfall.errors import FootfallError
+from footfall.keys import is_key
 from footfall.store import (
     AlreadyExists,
     Changed,
@@ -28,6 +28,7 @@ from footfall.store import (
     checked_key,
     checked_prefix,
 )
+from footfall.store_cloud_failures import failure, is_of_obstore
 
 if TYPE_CHECKING:
     from obstore import PutMode
@@ -36,35 +37,24 @@ if TYPE_CHECKING:
 
     Client = GCSStore | AzureClient
 
-#: Larger puts have a client of their own, which waits longer for the answer: a second more for each of these.
-_SLOW_BYTES = 1024 * 1024
-_LARGE_BYTES = 32 * _SLOW_BYTES
+#: A put has to be through before its client gives up, so larger ones have clients that wait longer: one for
+#: each doubling of these bytes, at so many a second.
+_SMALL_BYTES = 1024 * 1024
+_SLOWEST = 64 * 1024
 #: Bytes of a download that are in memory at a time, at least.
 _CHUNK_BYTES = 1024 * 1024
-#: An object that is there, or is another version by now. Other conflicts (a lock, a lease) are errors.
-_TAKEN = frozenset(
-    {"", "BlobAlreadyExists", "ConditionNotMet", "PreconditionFailed", "TargetConditionNotMet"}
-)
-_NO_BUCKET = frozenset({"ContainerNotFound", "NoSuchBucket"})
-_RETRYABLE = frozenset({"ContainerBeingDeleted", "OperationAborted", "RequestTimeout"})
-
-#: An answer's own, or that of one deletion of those that Azure takes together.
-_STATUS = re.compile(r"(?:status code:|\(code:) ([0-9]{3})\b")
-_CODE = re.compile(r"<Code>([A-Za-z0-9._-]+)</Code>")
-_WORDS = (
-    re.compile(r"<Message>([^<\r\n]+)"),
-    re.compile(r"<Details>([^<\r\n]+)"),
-    re.compile(r"delete request failed for key [^ ]+: ([^\r\n]+?) \(code:"),
-)
-#: What a sign-in service says, in JSON.
-_REFUSAL = re.compile(r'"error"\s*:\s*"([a-z_]{1,60})"')
-#: Where a machine of a cloud asks who it is; nobody answers there on any other.
-_METADATA = ("/computeMetadata/", "/metadata/identity/")
-_NETWORK = re.compile(r'(?:message|error): "([^"]{1,200})"')
-
 
 #: The process whose threads serve obstore. A copy of it (fork) has none, and would wait for ever.
 _served: list[int] = []
+
+
+def require_copyable() -> None:
+    """Raise FootfallError where a copy (fork) of this process could ask no cloud any more."""
+    if _served:
+        raise FootfallError(
+            "this process has asked a cloud, and no copy of it could ask there again; report this as a fault "
+            "of Footfall"
+        )
 
 
 def _require_threads(url: str) -> None:
@@ -72,7 +62,8 @@ def _require_threads(url: str) -> None:
         _served.append(os.getpid())
     if _served[0] != os.getpid():
         raise StoreError(
-            f"cannot reach {url}: this process is a copy of one that had asked there; say the command again",
+            f"cannot reach {url}: this process is a copy of one that had asked a cloud, without its threads; "
+            "report this as a fault of Footfall",
             retryable=False,
             code="InvalidRequest",
         )
@@ -85,12 +76,17 @@ class CloudStore:
     _TAG: str
     #: How people call the cloud.
     cloud: str
+    #: What of our own environment would stand before a client's key.
+    _FOREIGN: tuple[str, ...]
+    #: Where it belongs.
+    _INSTEAD = ""
 
     def __init__(self, root: str, prefix: str, access: CloudAccess) -> None:
         self._root = root
         self.prefix = f"{prefix}/" if prefix else ""
         self._access = access
-        self._made: Client | None = None
+        #: By how often their puts are larger than small ones, as a power of two.
+        self._made: dict[int, Client] = {}
 
     def _open(self, options: "ClientConfig", retry: "RetryConfig") -> "Client":
         """A client of obstore. Raises StoreError where the credentials are none."""
@@ -112,12 +108,29 @@ class CloudStore:
     def _endpoint(self) -> str | None:
         raise NotImplementedError
 
+    def _require_unmixed(self) -> None:
+        """Before a client's key is used. Raises StoreError."""
+        if set_ := [name for name in self._FOREIGN if os.environ.get(name)]:
+            raise StoreError(
+                f"cannot reach {self.url('')} with keys of its own: take {', '.join(set_)} out of the "
+                f"environment{self._INSTEAD}",
+                retryable=False,
+                code="InvalidRequest",
+            )
+
     @property
     def _client(self) -> "Client":
+        return self._client_for(0)
+
+    def _client_for(self, size: int) -> "Client":
+        """A client that waits for the end of a put of that many bytes."""
         _require_threads(self.url(""))  # also of a client that was made before
-        if self._made is None:
-            self._made = self._connected(self._access.read_seconds)
-        return self._made
+        doublings = (max(size - 1, 0) // _SMALL_BYTES).bit_length()
+        made = self._made.get(doublings)
+        if made is None:
+            longer = (_SMALL_BYTES << doublings) / _SLOWEST if doublings else 0
+            made = self._made[doublings] = self._connected(self._access.read_seconds + longer)
+        return made
 
     def sign_in(self) -> None:
         """Read the credentials now rather than at the first call. Raises StoreError where they are none."""
@@ -141,9 +154,7 @@ class CloudStore:
         import obstore  # only installations on these clouds pay for it
 
         checked_key(key)
-        large = len(data) > _LARGE_BYTES
-        seconds = self._access.read_seconds + len(data) / _SLOW_BYTES
-        client = self._connected(seconds) if large else self._client
+        client = self._client_for(len(data))
         with self._translated("write", key):
             obstore.put(client, self.prefix + key, data, mode=mode, use_multipart=False)
 
@@ -176,6 +187,10 @@ class CloudStore:
         finally:
             part.unlink(missing_ok=True)
 
+    def _has(self, key: str) -> bool:
+        """Whether an object without a byte is there; a key that is none can only have been listed."""
+        return not is_key(key) or self.head(key) is not None
+
     def head(self, key: str) -> ObjectInfo | None:
         import obstore
 
@@ -192,14 +207,18 @@ class CloudStore:
 
         # obstore lists folders; what begins alike in the last one is told apart here.
         wanted = self.prefix + checked_prefix(prefix)
-        found = []
+        found: dict[str, int] = {}
         client = self._client
         with self._translated("list", prefix):
             for page in obstore.list(client, wanted.rpartition("/")[0] or None, chunk_size=1000):
                 for each in page:
                     if each["path"].startswith(wanted):
-                        found.append(ObjectInfo(each["path"].removeprefix(self.prefix), each["size"]))
-        yield from sorted(found, key=lambda info: info.key)
+                        key = each["path"].removeprefix(self.prefix)
+                        found[key] = max(each["size"], found.get(key, 0))
+        for key, size in sorted(found.items()):
+            # Its listing calls the mark of a folder, `a/`, by the name of an object, `a`.
+            if size or self._has(key):
+                yield ObjectInfo(key, size)
 
     def delete(self, key: str) -> None:
         import obstore
@@ -231,55 +250,9 @@ class CloudStore:
         try:
             yield
         except BaseException as error:
-            if not _is_of_obstore(error):
+            if not is_of_obstore(error):
                 raise
-            raise self._failure(verb, key, str(error)) from None
-
-    def _failure(self, verb: str, key: str, text: str) -> StoreError:
-        found = _STATUS.search(text)
-        if "token request" in text or any(mark in text for mark in _METADATA):
-            return self._not_signed_in(verb, key, text, int(found[1]) if found else 0)
-        if not found:
-            return self._without_answer(verb, key, text)
-        status, url = int(found[1]), self.url(key)
-        named = _CODE.search(text)
-        code = named[1] if named else ""
-        if status in (409, 412) and code in _TAKEN:
-            return AlreadyExists(url)
-        if status == 404 and "container does not exist" in text:
-            code = "ContainerNotFound"
-        if status == 404 and code not in _NO_BUCKET and verb != "list":
-            return NotFound(url)
-        words = " ".join(match[1].strip() for pattern in _WORDS if (match := pattern.search(text)))
-        return StoreError(
-            f"cannot {verb} {url}: {code or f'HTTP {status}'} {words}".strip(),
-            retryable=status in (408, 429) or status >= 500 or code in _RETRYABLE,
-            code=code or ("NoSuchBucket" if status == 404 else str(status)),
-        )
-
-    def _not_signed_in(self, verb: str, key: str, text: str, status: int) -> StoreError:
-        """Nobody vouched for us: no machine of the cloud, or a sign-in service that refused."""
-        start = f"cannot {verb} {self.url(key)}: "
-        if any(mark in text for mark in _METADATA) and status < 500:
-            return StoreError(
-                f"{start}no {self.cloud} credentials were found", retryable=False, code="NoCredentials"
-            )
-        said = _REFUSAL.search(text)
-        why = f"HTTP {status}{f' {said[1]}' if said else ''}" if status else _network(text)
-        is_away = not status or status == 429 or status >= 500
-        return StoreError(
-            f"{start}the sign-in failed: {why}",
-            retryable=is_away,
-            code="Connection" if is_away else "InvalidToken",
-        )
-
-    def _without_answer(self, verb: str, key: str, text: str) -> StoreError:
-        start = f"cannot {verb} {self.url(key)}: "
-        if "HTTP error" in text or "HttpError" in text:
-            return StoreError(start + _network(text), retryable=True, code="Connection")
-        # A key that is none, an endpoint that is no address, a name that the store cannot have.
-        first = re.sub(r"\?\S*", "", text.partition("\n")[0])
-        return StoreError(start + first, retryable=False, code="InvalidRequest")
+            raise failure(self.cloud, verb, self.url(key), str(error)) from None
 
 
 class GoogleStore(CloudStore):
@@ -287,11 +260,11 @@ class GoogleStore(CloudStore):
 
     _TAG = "version"
     cloud = "Google"
-    #: What of our own environment would stand before a client's key.
     _FOREIGN = (
         *("GOOGLE_SERVICE_ACCOUNT", "GOOGLE_SERVICE_ACCOUNT_PATH", "GOOGLE_BEARER_TOKEN"),
         "GOOGLE_SKIP_SIGNATURE",
     )
+    _INSTEAD = ", and name Footfall's own key in GOOGLE_APPLICATION_CREDENTIALS"
 
     def __init__(self, bucket: str, prefix: str, access: CloudAccess) -> None:
         super().__init__(f"gs://{bucket}", prefix, access)
@@ -312,13 +285,7 @@ class GoogleStore(CloudStore):
 
     def _key(self, text: str) -> str:
         """The key of a service account, and nothing else that the JSON may say: no address to sign in at."""
-        if set_ := [name for name in self._FOREIGN if os.environ.get(name)]:
-            raise StoreError(
-                f"cannot reach {self.url('')} with keys of its own: take {', '.join(set_)} out of the "
-                "environment, and name Footfall's own key in GOOGLE_APPLICATION_CREDENTIALS",
-                retryable=False,
-                code="InvalidRequest",
-            )
+        self._require_unmixed()
         try:
             said = json.loads(text)
             return json.dumps(
@@ -342,6 +309,7 @@ class AzureStore(CloudStore):
 
     _TAG = "e_tag"
     cloud = "Azure"
+    _FOREIGN = ("AZURE_SKIP_SIGNATURE", "AZURE_STORAGE_USE_EMULATOR")
 
     def __init__(self, account: str, container: str, prefix: str, access: CloudAccess) -> None:
         super().__init__(f"az://{account}/{container}", prefix, access)
@@ -366,6 +334,7 @@ class AzureStore(CloudStore):
 
     def _identity(self, secret: str) -> dict[str, str]:
         """A shared access signature, or the account's key; the environment's identity is left aside."""
+        self._require_unmixed()
         if "sig=" in secret:
             return {"credential_type": "sas_token", "sas_key": secret.removeprefix("?")}
         try:
@@ -379,22 +348,3 @@ class AzureStore(CloudStore):
                 code="SecretMissing",
             ) from None
         return {"credential_type": "access_key", "account_key": secret}
-
-
-def _is_of_obstore(error: BaseException) -> bool:
-    from obstore.exceptions import BaseError
-
-    # A panic of Rust is no Exception; a missing object has Python's own class, as a missing local file has.
-    return (
-        isinstance(error, BaseError)
-        or type(error).__name__ == "PanicException"
-        or (isinstance(error, FileNotFoundError) and error.errno is None)
-    )
-
-
-def _network(text: str) -> str:
-    """Why no answer came, without the address."""
-    if "TimedOut" in text or "timed out" in text or "Timeout" in text.partition("inner:")[2]:
-        return "no answer in time"
-    said = _NETWORK.findall(text)
-    return str(said[-1]) if said else "the connection broke off"

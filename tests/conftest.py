@@ -13,6 +13,8 @@ from support.command_line import CommandLine, command_line
 from support.fault_proxy import FaultProxy
 from support.s3_server import s3_server
 
+from footfall import store_cloud
+
 # A busy machine pauses any example for a while; slowness is no failure here. The same examples each time, so
 # that nothing fails by chance that others wrote; `make proof` looks for new ones.
 settings.register_profile("footfall", deadline=None, derandomize=True)
@@ -41,6 +43,12 @@ def pytest_collection_finish() -> None:
     """What is loaded by now stays: nobody need look through it for garbage again and again."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def _has_asked_no_cloud() -> None:
+    """As each command is when it begins. The tests of a process are many."""
+    store_cloud._served.clear()
 
 
 @pytest.fixture(scope="module")

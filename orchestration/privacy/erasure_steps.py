@@ -18,6 +18,7 @@ from footfall.object_versions import Kept, remove_replaced, remove_versions
 from footfall.probe import kept_of_removed
 from footfall.sql import set_memory
 from footfall.store import LocalStore, ObjectStore
+from footfall.store_cloud import CloudStore
 from orchestration.delivery.batch import Order, deliver_all
 from orchestration.delivery.horizons import Horizons, horizons_of
 from orchestration.delivery.ledger import Ledger, LedgerRow
@@ -236,7 +237,7 @@ def _delivered(work: Work) -> list[str]:
                 still += _ours(place.store(), versions)
             else:
                 his = _of_place(house.ledger, client, place.name, gone)
-                still_his = [*still, *map(_named, his), *_unseen(versions)]
+                still_his = [*still, *map(_named, his), *_unseen(place.store(), versions)]
                 _tell(work, place, files, still_his, versions, facts["salt"])
         except FootfallError as error:
             still = [f"{place.name}: {error}"]
@@ -246,11 +247,10 @@ def _delivered(work: Work) -> list[str]:
     return left
 
 
-def _unseen(kept: Kept) -> list[str]:
+def _unseen(store: ObjectStore, kept: Kept) -> list[str]:
     """What a client is told where nobody lets us see what versions his bucket keeps."""
-    if not kept.unseen:
-        return []
-    return [f"every version of the files above, should your bucket keep any: {kept.unseen}"]
+    why = kept_of_removed(store) if isinstance(store, CloudStore) else kept.unseen
+    return [f"every version of the files above, should your bucket keep any: {why}"] if why else []
 
 
 def _ours(store: ObjectStore, kept: Kept) -> list[str]:

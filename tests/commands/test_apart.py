@@ -10,6 +10,7 @@ from support.waiting import PATIENCE
 
 from commands.apart import ask_apart, run_apart
 from footfall.errors import FootfallError
+from footfall.store import CloudAccess, StoreError, open_store
 
 STOPPED = """
 import os, sys, time
@@ -47,6 +48,17 @@ def test_an_answer_comes_back_and_so_does_an_error():
         ask_apart(dict(os.environ), fails)
     with pytest.raises(FootfallError, match="without a word"):
         ask_apart(dict(os.environ), lambda: os._exit(3))
+
+
+def test_nothing_is_copied_once_a_cloud_was_asked():
+    """A copy has none of the threads that ask there."""
+    access = CloudAccess("http://127.0.0.1:9", lambda: "no key")
+    with pytest.raises(StoreError):
+        open_store("gs://nobody-s-bucket", cloud=access).head("k")
+
+    for act in (run_apart, ask_apart):
+        with pytest.raises(FootfallError, match="no copy of it could ask there again"):
+            act(dict(os.environ), lambda: 0)
 
 
 def test_ctrl_c_reaches_the_work_through_its_owner_and_ends_it_in_order():

@@ -6,36 +6,42 @@ from support.azure_server import azure_server
 from support.client_files import client
 from support.damages import drop, keys
 from support.delivered_home import DeliveredHome
-from support.gcs_server import READER, gcs_server
+from support.gcs_server import ADDER, READER, gcs_server
 from support.logged import ONE
 from support.manifests import HOUR
 
+import footfall
 from commands import cli
 from footfall.allowed import Allowed
 from footfall.destinations import open_destination
+from footfall.errors import FootfallError
 from footfall.exports import Destination
 
 SECRET = "CLIENT_ACME_BUCKET"
 
 
 class Cloud:
-    """A server, the address of a bucket there, and who may write or only read in it."""
+    """A server, the address of a bucket there, and who may write, only read, or only add in it."""
 
-    def __init__(self, server, root, writer, reader, lacks):
-        self.server, self.root, self.writer, self.reader, self.lacks = server, root, writer, reader, lacks
+    def __init__(self, server, root, writer, reader, adder, lacks):
+        self.server, self.root, self.writer, self.reader, self.adder = server, root, writer, reader, adder
+        #: What is missing to put anything, and to replace it.
+        self.lacks = lacks
 
 
 @pytest.fixture(scope="module", params=["gs", "az"])
 def cloud(request):
     if request.param == "gs":
         with gcs_server() as server:
-            lacks = "missing: storage.objects.create below the prefix"
-            yield Cloud(server, f"gs://{server.bucket}", server.key, server.keys[READER], lacks)
+            lacks = ("storage.objects.create below", "storage.objects.delete below the prefix: what replaces")
+            who = (server.key, server.keys[READER], server.keys[ADDER])
+            yield Cloud(server, f"gs://{server.bucket}", *who, lacks)
     else:
         with azure_server() as server:
             root = f"az://{server.account}/{server.container}"
-            lacks = "missing: create and write: Storage Blob Data Contributor, or `cw` in the signature's sp"
-            yield Cloud(server, root, server.key, server.signature("rl"), lacks)
+            blob = "Storage Blob Data Contributor, or"
+            lacks = (f"create and write: {blob} `cw` in", f"write: {blob} `w` in the signature's sp")
+            yield Cloud(server, root, server.key, server.signature("rl"), server.signature("rcdl"), lacks)
 
 
 @pytest.fixture
@@ -69,7 +75,7 @@ def test_a_bucket_of_a_cloud_is_proven_step_by_step(here, run):
     code, said = run("clients", "test", "acme")
 
     assert code == 0, said
-    for step in ("credentials", "list", "put", "read back", "create-only", "delete"):
+    for step in ("credentials", "list", "put", "read back", "create-only", "replace", "delete"):
         assert f"ok    {step}" in said
     assert "soft delete" in said and "FAIL" not in said
     assert keys(here.bucket, "_probe/") == []
@@ -82,8 +88,14 @@ def test_what_a_key_may_not_do_is_named_with_the_right_that_is_missing(run, clou
     code, said = run("clients", "test", "acme")
 
     assert code == 1
-    assert cloud.lacks in said
+    assert f"missing: {cloud.lacks[0]}" in said
     assert cloud.reader not in said and "sig=" not in said
+
+    monkeypatch.setenv(SECRET, cloud.adder)
+    code, said = run("clients", "test", "acme")
+
+    assert code == 1
+    assert "ok    put" in said and "FAIL  replace" in said and f"missing: {cloud.lacks[1]}" in said
 
 
 @pytest.mark.usefixtures("here")
@@ -94,6 +106,14 @@ def test_a_key_that_is_not_set_is_said_by_its_name(run, monkeypatch):
 
     assert code == 1
     assert f"the secret env:{SECRET} cannot be read: it is not set" in said
+
+
+def test_an_endpoint_of_s3_is_not_left_aside_without_a_word(here, capsys):
+    for url in (here.destination["url"], str(here.clients)):
+        assert cli.main(["verify", url, "--endpoint", "https://mine.example"]) == 1
+        assert "'https://mine.example' is of an S3-compatible store" in capsys.readouterr().err
+    with pytest.raises(FootfallError, match="is of an S3-compatible store"):
+        footfall.read(here.destination["url"], "events", endpoint="https://mine.example")
 
 
 def test_what_was_delivered_to_a_cloud_is_verified_and_comes_back_after_damage(here, run):
@@ -142,6 +162,8 @@ def test_a_key_of_ours_is_never_sent_to_an_address_of_a_client_s_choice(told, mo
         for field, value in (("region", "eu-west-1"), ("owner", "1" * 12), ("path_style", True)):
             [said] = told(acme=dict(url=url, **{field: value}))
             assert f"{field}: only with s3://" in said
+    [said] = told(acme={"url": f"az://acme/a{'-a' * 40}", "credentials": key})
+    assert "destination.url, " in said and "a container of at most 63 letters" in said
     [said] = told(acme={"url": "s3://acme-data", "credentials": key})
     assert "credentials: only with gs:// and az://" in said
     monkeypatch.setenv("FOOTFALL_CLIENT_HOSTS", "storage.example")

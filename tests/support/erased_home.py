@@ -154,18 +154,24 @@ class Home:
             lines = (refused_line, before, json.dumps(began).encode(), shared)
             land(self.lake, hour, *lines, origin="c1-2-1")
 
-    def run(self, *hours, live=()):
-        """Ingest, model, publish and deliver these hours, as a run does; of those in `live` parts, too."""
+    def ingest(self, *hours):
+        """What a run does first."""
         at, lake = Installation(self.settings), Lake.of(self.settings)
         files, store = lake.files(), lake.store()
-        warehouse = Warehouse(database=str(self.settings.warehouse))
         stones = in_force(self.home, store)
-        with warehouse.connect(files.folder) as connection:
+        with Warehouse(database=str(self.settings.warehouse)).connect(files.folder) as connection:
             ingest_hours(connection, store, hours, at.registry, files=files, stones=stones)
             for hour in hours:
                 replace_enrichments(connection, store, hour, stones)
             replace_sites(connection, at.registry)
             replace_zone_days(connection, at.registry, hours)
+
+    def run(self, *hours, live=()):
+        """Ingest, model, publish and deliver these hours, as a run does; of those in `live` parts, too."""
+        self.ingest(*hours)
+        at, lake = Installation(self.settings), Lake.of(self.settings)
+        files, store = lake.files(), lake.store()
+        warehouse = Warehouse(database=str(self.settings.warehouse))
         with warehouse.exclusive():
             model(self.settings.warehouse, hours, files, self.home / "dbt" / "run", prepare(self.home))
         marts = store.root / "marts" if isinstance(store, LocalStore) else self.settings.cache

@@ -30,10 +30,17 @@ BUCKET = "footfall-test"
 FOREIGN = "somebody-elses"
 WRITER = "writer@acme.iam.gserviceaccount.com"
 READER = "reader@acme.iam.gserviceaccount.com"
+#: May write what is not there yet.
+ADDER = "adder@acme.iam.gserviceaccount.com"
 _SCOPES = tuple(
     f"https://www.googleapis.com/auth/{name}"
     for name in ("cloud-platform", "devstorage.full_control", "devstorage.read_write")
 )
+_MAY = {
+    WRITER: {"create", "get", "list", "delete"},
+    READER: {"get", "list"},
+    ADDER: {"create", "get", "list"},
+}
 _RIGHTS = {"PUT": "create", "GET": "get", "HEAD": "get", "DELETE": "delete"}
 _PAGE = 1000
 _LIFETIME = 3600
@@ -41,13 +48,15 @@ _LIFETIME = 3600
 
 @dataclass
 class GcsServer:
-    """A running server: its address and the keys of two service accounts, as Google gives them out."""
+    """A running server: its address and the keys of three service accounts, as Google gives them out."""
 
     endpoint: str
     keys: dict[str, str]
     bucket: str = BUCKET
     #: Answers, status and code, that the next requests get whatever they ask.
     faults: list[tuple[int, str]] = field(default_factory=list)
+    #: Seconds before it begins to take what is put.
+    pause: float = 0
     objects: dict[tuple[str, str], tuple[bytes, int]] = field(default_factory=dict)
 
     @property
@@ -59,7 +68,7 @@ class GcsServer:
 @contextmanager
 def gcs_server() -> Iterator[GcsServer]:
     """Serve on a port of its own, from memory."""
-    private = {name: generate_private_key(65537, 2048) for name in (WRITER, READER)}
+    private = {name: generate_private_key(65537, 2048) for name in _MAY}
     with ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as server:
         made = GcsServer(
             f"http://127.0.0.1:{server.server_port}",
@@ -116,8 +125,7 @@ class _State:
     def require_right(self, who: str, bucket: str, right: str) -> None:
         if bucket not in (BUCKET, FOREIGN):
             raise _Refused(404, "NoSuchBucket", "The specified bucket does not exist.")
-        has = bucket == BUCKET and (who == WRITER or right in ("get", "list"))
-        if not has:
+        if bucket != BUCKET or right not in _MAY[who]:
             said = f"{who} does not have storage.objects.{right} access to the Google Cloud Storage object."
             raise _Refused(403, "AccessDenied", "Access denied.", said)
 
@@ -139,12 +147,15 @@ class _Handler(BaseHTTPRequestHandler):
         state: _State = self.server.state  # type: ignore[attr-defined]
         parts = urlsplit(self.path)
         _, bucket, key = (unquote(each) for each in (*parts.path.split("/", 2), "")[:3])
+        time.sleep(state.server.pause if self.command == "PUT" else 0)
         data = self.rfile.read(int(self.headers.get("content-length") or 0))
         try:
             if state.server.faults:
                 raise _Refused(*state.server.faults.pop(0), "It was asked to fail.")
             who = state.holder(self.headers.get("authorization", ""))
             state.require_right(who, bucket, "list" if not key else _RIGHTS[self.command])
+            if self.command == "PUT" and (bucket, key) in state.server.objects:
+                state.require_right(who, bucket, "delete")  # before it looks at any condition
             if not key:
                 return self._list(state, bucket, parse_qs(parts.query))
             with state.lock:

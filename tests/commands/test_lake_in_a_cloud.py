@@ -1,0 +1,79 @@
+"""Commands whose work is a copy of their process, on a lake with Google: what comes before is asked apart."""
+
+import json
+
+import pytest
+from support.azure_server import azure_server
+from support.erased_home import Home
+from support.gcs_server import BUCKET, gcs_server
+from support.orchestration_builders import HOUR
+from support.preloaded import run_command
+
+from footfall import keys
+
+
+def ingested(folder, bucket):
+    """Two clients, whose lake and backup lie in a bucket, and one hour that is ingested and no more."""
+    places = {name: f"{bucket}/{name.lower()}" for name in ("LAKE", "BACKUP")}
+    home = Home(folder, settings={f"FOOTFALL_{name}": url for name, url in places.items()})
+    home.land(HOUR)
+    home.ingest(HOUR)
+    return home
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """With its lake at Google."""
+    with gcs_server() as server:
+        (tmp_path / "ours.json").write_text(server.key)
+        monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "ours.json"))
+        monkeypatch.setenv("GOOGLE_BASE_URL", server.endpoint)
+        yield ingested(tmp_path, f"gs://{BUCKET}")
+
+
+def test_every_command_that_works_in_a_copy_works_on_a_lake_with_google(home):
+    """But for `privacy confirm`. That a run whose copy began is whole there shows tests/e2e/test_gcs.py."""
+
+    def said(*words, code=0):
+        done = run_command(words, home.environ)
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout
+
+    hours = ("--from", "2020-01-01T00", "--to", "2020-01-01T01")
+    done = run_command(("run", *hours), home.environ)
+    assert "2020-01-01T00 is before the first hour of this installation" in done.stderr, done.stderr
+
+    upgraded = said("upgrade", f"gs://{BUCKET}/snapshots")
+    assert "the models: made by others" in upgraded and "done: all of it is of this release" in upgraded
+
+    doctor = run_command(("doctor",), home.environ).stdout
+    assert f"ok    lake: gs://{BUCKET}/lake can be written, read and deleted from" in doctor
+    assert "ok    salts: gone from" in doctor and "--clear-soft-delete" in doctor
+
+    assert "acme: all is kept" in said("privacy", "retain", "--dry-run")
+
+    erased = said("privacy", "erase", "--client", "acme", "--visitor", "f" * 32, "--yes")
+    name = erased.split()[-1]
+    assert f"erasure {name}: done" in erased
+    assert said("privacy", "resume", name) == f"erasure {name}: is finished\n"
+
+    # Google tells nobody what it keeps, and the certificate says that.
+    certificate = json.loads(said("privacy", "certificate", name))
+    for kept in (certificate["lake"], certificate["buckets"]["backup"]):
+        assert "nobody can tell whether versions of it stay: see the bucket's soft delete" in kept
+    assert "is gone: no bucket, but a folder" in certificate["buckets"]["main"]
+
+
+def test_a_lake_with_azure_takes_in_what_a_collector_ships(tmp_path, monkeypatch):
+    with azure_server() as server:
+        monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_KEY", server.key)
+        monkeypatch.setenv("AZURE_STORAGE_ENDPOINT", server.endpoint)
+        home = ingested(tmp_path, f"az://{server.account}/{server.container}")
+
+        assert home.rows("SELECT count(*) FROM ingest.event_index") == [(9,)]
+        [events] = home.lake.list(keys.events_prefix(HOUR))
+        home.land(HOUR, minute=30, origin="c2-1-1")
+        home.ingest(HOUR)
+        assert home.rows("SELECT count(*) FROM ingest.event_index") == [(18,)]
+        assert [info.key for info in home.lake.list(keys.events_prefix(HOUR))] != [events.key]
+        assert home.lake.head(keys.LAKE_VERSION) is not None
