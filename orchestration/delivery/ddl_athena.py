@@ -26,6 +26,7 @@ _REPAIR = """\
 -- Again whenever periods have come; `WHERE {first} = …` reads less than all.
 -- https://docs.aws.amazon.com/athena/latest/ug/msck-repair-table.html
 MSCK REPAIR TABLE `{table}`;"""
+_ELSEWHERE = "-- It reads s3:// alone: copy the bucket there.\n"
 #: Folders that are no partitions of Hive's are added one by one.
 _ADD = """\
 -- The folders of this export are none that Athena finds by itself. For each manifest, with its values:
@@ -60,7 +61,8 @@ def athena(names: Names) -> str:
     return _TEXT.format(
         export=names.selection.export.name,
         view=names.view,
-        notes=_OF_CSV if loading.athena_casts else _BY_NAME.format(table=names.table, first=partitions[0]),
+        notes=(_ELSEWHERE if names.is_in_cloud else "")
+        + (_OF_CSV if loading.athena_casts else _BY_NAME.format(table=names.table, first=partitions[0])),
         table=names.table,
         columns=",\n".join(listed),
         partitioned=", ".join(f"`{name}` string" for name in partitions),

@@ -110,8 +110,13 @@ class Names:
 
     @property
     def bucket(self) -> str:
-        """The bucket as an engine elsewhere reaches it. A folder of ours is nothing to it."""
+        """The bucket as an engine that reads S3 reaches it. A folder of ours is nothing to it."""
         return self.url.rstrip("/") if self.url.startswith("s3://") else "s3://BUCKET"
+
+    @property
+    def is_in_cloud(self) -> bool:
+        """Whether it lies with Google or Azure."""
+        return self.url.startswith(("gs://", "az://"))
 
     @property
     def template(self) -> str:

@@ -96,13 +96,15 @@ def _made(engine: _Engine, names: Names) -> str:
 
 
 def bigquery(names: Names) -> str:
-    """bigquery.sql. BigQuery reads no bucket of S3 by itself: the files are copied to gs:// first."""
+    """bigquery.sql. It reads buckets of Google alone by itself: other files are copied to gs:// first."""
     compression = names.selection.export.compression
     packed = ", compression = 'GZIP'" if compression == "gzip" and not names.form.codecs else ""
-    notes = "-- The files must lie in gs://: copy them there."
+    is_there = names.url.startswith("gs://")
+    bucket = names.url.rstrip("/") if is_there else "gs://BUCKET"
+    said = [] if is_there else ["The files must lie in gs://: copy them there."]
     if compression == "zstd" and not names.form.codecs:
         # https://cloud.google.com/bigquery/docs/reference/standard-sql/load-statements (compression)
-        notes += " It reads no zstd: decompress them too, or order gzip."
+        said.append(f"It reads no zstd: decompress them{'' if is_there else ' too'}, or order gzip.")
     return _made(
         _Engine(
             "BigQuery",
@@ -113,9 +115,9 @@ def bigquery(names: Names) -> str:
             "TRUNCATE TABLE {load};",
             lambda load: (
                 f"LOAD DATA INTO {load}\nFROM FILES ({names.form.loading.bigquery}{packed}, "
-                "uris = ['gs://BUCKET/<files[].key>']);"
+                f"uris = [{literal(f'{bucket}/<files[].key>')}]);"
             ),
-            notes=notes,
+            notes=f"-- {' '.join(said)}" if said else "",
             begin="BEGIN TRANSACTION;\n",
             end="COMMIT TRANSACTION;",
         ),
@@ -148,11 +150,24 @@ def redshift(names: Names) -> str:
             lambda load: (
                 f"COPY {load} FROM {literal(f'{names.bucket}/<files[].key>')}\nIAM_ROLE default {options};"
             ),
+            # It reads no other: https://docs.aws.amazon.com/redshift/latest/dg/copy-parameters-data-source.html
+            notes="-- The files must lie in s3://: copy them there." if names.is_in_cloud else "",
             before="BEGIN;\n",
             as_loaded=as_loaded,
         ),
         names,
     )
+
+
+def _of_snowflake(names: Names) -> str:
+    # https://docs.snowflake.com/en/sql-reference/sql/copy-into-table
+    scheme, _, place = names.url.rstrip("/").partition("://")
+    if scheme == "gs":
+        return f"gcs://{place}"
+    if scheme == "az":
+        account, _, path = place.partition("/")
+        return f"azure://{account}.blob.core.windows.net/{path}"
+    return names.bucket
 
 
 def snowflake(names: Names) -> str:
@@ -169,7 +184,7 @@ def snowflake(names: Names) -> str:
             lambda name: f'"{name.upper()}"',
             "DELETE FROM {load};",
             lambda load: (
-                f"COPY INTO {load} FROM {literal(f'{names.bucket}/')}\n"
+                f"COPY INTO {load} FROM {literal(f'{_of_snowflake(names)}/')}\n"
                 "STORAGE_INTEGRATION = YOUR_INTEGRATION FILES = ('<files[].key>') FORCE = TRUE\n"
                 f"FILE_FORMAT = ({form}){loading.snowflake_columns};"
             ),

@@ -347,6 +347,32 @@ def test_redshift_takes_times_of_parquet_as_utc(marts):
     assert "\"received_at\" AT TIME ZONE 'UTC'" in text
 
 
+@pytest.mark.parametrize(
+    ("url", "bigquery", "snowflake", "redshift"),
+    [
+        (BUCKET, "gs://BUCKET", BUCKET, BUCKET),
+        ("file:///srv/acme", "gs://BUCKET", "s3://BUCKET", "s3://BUCKET"),
+        ("gs://acme-data/in", "gs://acme-data/in", "gcs://acme-data/in", "s3://BUCKET"),
+        (
+            "az://acme/data/in",
+            "gs://BUCKET",
+            "azure://acme.blob.core.windows.net/data/in",
+            "s3://BUCKET",
+        ),
+    ],
+)
+def test_each_engine_reads_the_bucket_where_it_can_and_else_a_copy(marts, url, bigquery, snowflake, redshift):
+    made = texts(marts, url)
+
+    assert f"uris = ['{bigquery}/<files[].key>']" in made["bigquery.sql"]
+    assert f" FROM '{snowflake}/'\n" in made["snowflake.sql"]
+    assert f" FROM '{redshift}/<files[].key>'\n" in made["redshift.sql"]
+    assert ("copy them there" in made["bigquery.sql"]) is (not url.startswith("gs:"))
+    is_in_cloud = url.startswith(("gs:", "az:"))
+    assert ("copy them there" in made["redshift.sql"]) is is_in_cloud
+    assert ("copy the bucket there" in made["athena.sql"]) is is_in_cloud
+
+
 def test_reports_have_statements_too(marts):
     ordered = DAILY_METRICS
     made = ddl.ddl(select(marts, client(exports=[ordered]), ordered, "key"), BUCKET)
