@@ -1,21 +1,27 @@
 """Commands whose work is a copy of their process, on a lake with Google: what comes before is asked apart."""
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 from support.azure_server import azure_server
-from support.erased_home import Home
+from support.erased_home import USER, Home
 from support.gcs_server import BUCKET, gcs_server
 from support.orchestration_builders import HOUR
 from support.preloaded import run_command
 
+from commands.privacy_work import house_of
 from footfall import keys
+from footfall.verify import verify_bucket
+from orchestration.privacy.erasure import carry_out
+from orchestration.privacy.erasure_book import ErasureBook
+from orchestration.privacy.person import unresolved
 
 
-def ingested(folder, bucket):
+def ingested(folder, bucket, **more):
     """Two clients, whose lake and backup lie in a bucket, and one hour that is ingested and no more."""
     places = {name: f"{bucket}/{name.lower()}" for name in ("LAKE", "BACKUP")}
-    home = Home(folder, settings={f"FOOTFALL_{name}": url for name, url in places.items()})
+    home = Home(folder, settings={f"FOOTFALL_{name}": url for name, url in places.items()}, **more)
     home.land(HOUR)
     home.ingest(HOUR)
     return home
@@ -64,16 +70,43 @@ def test_every_command_that_works_in_a_copy_works_on_a_lake_with_google(home):
     assert "is gone: no bucket, but a folder" in certificate["buckets"]["main"]
 
 
+def in_azure(folder, server, monkeypatch):
+    """The same with all of it, the clients' buckets too, with Azure."""
+    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_KEY", server.key)
+    monkeypatch.setenv("AZURE_STORAGE_ENDPOINT", server.endpoint)
+    bucket = f"az://{server.account}/{server.container}"
+    return ingested(folder, bucket, destination=f'url: "{bucket}/to-{{client}}"')
+
+
 def test_a_lake_with_azure_takes_in_what_a_collector_ships(tmp_path, monkeypatch):
     with azure_server() as server:
-        monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_KEY", server.key)
-        monkeypatch.setenv("AZURE_STORAGE_ENDPOINT", server.endpoint)
-        home = ingested(tmp_path, f"az://{server.account}/{server.container}")
-
+        home = in_azure(tmp_path, server, monkeypatch)
         assert home.rows("SELECT count(*) FROM ingest.event_index") == [(9,)]
-        [events] = home.lake.list(keys.events_prefix(HOUR))
+
         home.land(HOUR, minute=30, origin="c2-1-1")
         home.ingest(HOUR)
+
         assert home.rows("SELECT count(*) FROM ingest.event_index") == [(18,)]
-        assert [info.key for info in home.lake.list(keys.events_prefix(HOUR))] != [events.key]
-        assert home.lake.head(keys.LAKE_VERSION) is not None
+        [events] = home.lake.list(keys.events_prefix(HOUR))
+        assert events.size > 0 and home.lake.head(keys.LAKE_VERSION) is not None
+
+
+@pytest.mark.proof
+def test_all_of_an_installation_may_lie_with_azure_and_a_client_is_told_what_it_may_keep(
+    tmp_path, monkeypatch
+):
+    with azure_server() as server:
+        home = in_azure(tmp_path, server, monkeypatch)
+        home.run(HOUR)
+        book, house = ErasureBook(home.home), house_of(home.settings)
+        person = unresolved("acme", [("user", USER)], is_linked=True)
+        name = book.begin(person, reason="", asked_by="t", now=datetime.now(UTC), is_for_good=False).id
+
+        assert carry_out(book, house, book.get(name)) == []
+
+        assert "soft delete" in json.loads(book.get(name).certificate)["lake"]
+        theirs = house.places(house.client("acme"))["main"].store()
+        [told] = [json.loads(theirs.get(info.key)) for info in theirs.list("_erasures/")]
+        [line] = told["left_to_you"]
+        assert line.startswith("every version of the files above, should your bucket keep any: nobody can")
+        assert verify_bucket(theirs, needs_log=True).problems == []
