@@ -9,11 +9,13 @@ import shutil
 from datetime import datetime, timedelta
 
 import pytest
+import zstandard
 from support.delivery_story import (
     CLIENT_MOVES,
     DAY,
     END,
     HOUR,
+    NO_EVENT,
     SITES,
     START,
     ZONE_CHANGES,
@@ -40,7 +42,9 @@ class Telling:
         (self.state.home / "first_hour").write_text(f"{START:%Y-%m-%dT%H}\n")
         self.lake = LocalStore(self.state.home / "lake")
         self.waiting = list(landing)
-        self.persons = sorted({json.loads(line)["visitor_id"] for each in landing for line in each.lines})
+        self.persons = sorted(
+            {person for each in landing for line in each.lines if (person := _person(line))}
+        )
 
     def does(self, *words):
         done = self.state.footfall(*words, seconds=3600)
@@ -86,14 +90,31 @@ class Telling:
         for first in self.land(END + timedelta(days=1))[:1]:  # in some stories nothing is left by then
             self.run(first, END)
         self.does("deliveries", "replay")  # what the bucket that it moved to never had
+        assert self.refused_bodies() > 0
+        removals = [self.erase, self.retain]
+        for remove in chance.sample(removals, len(removals)):
+            remove(chance)
+        assert self.refused_bodies() == 0
+
+    def erase(self, chance: random.Random):
         person = chance.choice(self.persons)
         self.does("privacy", "erase", "--client", "story", "--visitor", person, "--yes", "--by", "a story")
+
+    def retain(self, _chance: random.Random):
+        """Bytes of refused lines go from raw objects and from the quarantine."""
+        self.does("privacy", "retain")
+
+    def refused_bodies(self) -> int:
+        """Raw objects that hold one."""
+        body = json.dumps(NO_EVENT.decode()).encode()
+        objects = (self.lake.get(each.key) for each in self.lake.list("raw/"))
+        return sum(body in zstandard.ZstdDecompressor().decompressobj().decompress(each) for each in objects)
 
     def tell_at_once(self, other: "Telling"):
         """What is left of another installation that was lost, in one run."""
         shutil.copy(other.file, self.file)
         shutil.copytree(other.state.home / "keys", self.state.home / "keys")
-        for folder in ("raw", "identities", "tombstones"):
+        for folder in ("raw", "identities", "tombstones", "retention"):
             shutil.copytree(other.lake.root / folder, self.lake.root / folder)
         self.run(START, END)
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import yaml
-from support.orchestration_builders import event
+from support.orchestration_builders import event, refused
 
 HOUR = timedelta(hours=1)
 START, END = datetime(2026, 11, 26, 23, tzinfo=UTC), datetime(2026, 11, 29, 1, tzinfo=UTC)
@@ -19,6 +19,8 @@ ZONE_CHANGES = datetime(2026, 11, 28, 1, tzinfo=UTC)
 CLIENT_MOVES = datetime(2026, 11, 28, 11, tzinfo=UTC)
 ZONES = ("Europe/Berlin", "Europe/London")
 SITES = ("shop", "studio")
+#: What was sent and is no JSON: its bytes go by the client's rule.
+NO_EVENT = b'{"refused":'
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ def client_file(zone: str, site: str, bucket: str) -> str:
             "name": "A story",
             "timezone": zone,
             "sites": [{"site_id": site, "key": f"pk_{site}_12345678", "domains": [f"{site}.example"]}],
+            "retention": {"quarantine": "1d"},
             "destination": {"url": f"file://${{FOOTFALL_HOME}}/buckets/{bucket}"},
             "exports": [
                 {"name": f"{dataset}-{cadence}".replace("_", "-"), "dataset": dataset, "cadence": cadence}
@@ -51,7 +54,8 @@ def client_file(zone: str, site: str, bucket: str) -> str:
 
 def objects(chance: random.Random) -> list[Landed]:
     """Visits of few people, in bursts with long gaps between, so that most hours have nothing."""
-    lines: dict[tuple[datetime, int], list[bytes]] = {}
+    first = refused(NO_EVENT, START, client_id="story", site_id=SITES[0])
+    lines: dict[tuple[datetime, int], list[bytes]] = {(START, 0): [first]}
     for number in range(chance.randint(14, 20)):
         moment = START + chance.random() * (END - START - 2 * HOUR)
         site = SITES[moment >= CLIENT_MOVES]
@@ -70,6 +74,8 @@ def objects(chance: random.Random) -> list[Landed]:
                 url=f"https://{site}.example/{chance.choice('abc')}",
             )
             lines.setdefault((hour, late), []).append(line)
+            if chance.random() < 0.1:
+                lines[hour, late].append(refused(NO_EVENT, moment, client_id="story", site_id=site))
             if chance.random() < 0.15:  # the same event once more, by another collector
                 lines.setdefault((hour, 9 - late), []).append(line)
             moment += timedelta(minutes=chance.choice([1, 10, 29, 31, 50]))

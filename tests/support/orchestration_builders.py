@@ -41,9 +41,11 @@ def event(
     return event_line(check_event(json.dumps(wire).encode()), receipt, sent_at=None, is_declared_host=True)
 
 
-def refused(body: bytes = b"{", received_at: datetime = HOUR) -> bytes:
+def refused(
+    body: bytes = b"{", received_at: datetime = HOUR, *, client_id: str = "demo", site_id: str = "shop"
+) -> bytes:
     """The stored line of a body that was no JSON."""
-    receipt = Receipt("demo", "shop", received_at, None, "")
+    receipt = Receipt(client_id, site_id, received_at, None, "")
     return refused_line(Refused(Refusal.MALFORMED_JSON), receipt, body)
 
 
