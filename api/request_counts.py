@@ -34,7 +34,7 @@ class RequestCounts(Collector):
     def around(self, app: ASGIApp, route_of: Callable[[Scope], str], known: Iterable[str] = ()) -> ASGIApp:
         """The application, counted. `route_of` is asked once it has answered; a socket counts while open.
 
-        `known`: routes whose failures are counted from 0, so that the first ones are seen as more than before.
+        `known`: routes whose failures are counted from 0, so that the first ones are seen to be more.
         """
         with self._guard:
             self._answers.update({(route, 500): 0 for route in known})
