@@ -6,7 +6,7 @@ suppress ─ spool ─ raw ─ models ─ published ─ warehouse ─ waiting �
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from footfall import keys
@@ -16,6 +16,7 @@ from footfall.errors import FootfallError
 from footfall.exports import LIVE
 from footfall.object_versions import Kept, remove_replaced, remove_versions
 from footfall.probe import kept_of_removed
+from footfall.retention.holds import read as read_holds
 from footfall.sql import set_memory
 from footfall.store import LocalStore, ObjectStore
 from orchestration.delivery.batch import Order, deliver_all
@@ -25,7 +26,7 @@ from orchestration.delivery.moved_days import follow
 from orchestration.delivery.places import Place
 from orchestration.delivery.progress import IngestedHours
 from orchestration.modelling.publishing.client import MEMORY, Terms, publish_client
-from orchestration.modelling.publishing.notes import forget_others
+from orchestration.modelling.publishing.notes import forget
 from orchestration.privacy import erasure_delivered as delivered
 from orchestration.privacy import erasure_local as local
 from orchestration.privacy import erasure_warehouse as models
@@ -33,6 +34,9 @@ from orchestration.privacy.erasure_carried import carried_left
 from orchestration.privacy.erasure_house import Work
 from orchestration.privacy.erasure_raw import forget_lines
 from orchestration.privacy.erasure_search import Needles
+
+#: Before anything was stored.
+BEGINNING = datetime.min.replace(tzinfo=UTC)
 
 
 def _spool(work: Work) -> list[str]:
@@ -66,7 +70,7 @@ def _published(work: Work) -> list[str]:
     house, store = work.house, work.house.lake
     if house.has_ended(work.client):  # its tables went with its end; what was noted for them goes now
         with house.warehouse.connect() as connection:
-            forget_others(connection, [each.client_id for each in house.registry.clients])
+            forget(connection, work.client.client_id)
         return []
     terms = Terms(house.published_days, timedelta(), is_anew=True)
     cache = house.cache_of(work.client.client_id)
@@ -256,8 +260,11 @@ def _unseen(kept: Kept) -> list[str]:
 def _ours(store: ObjectStore, kept: Kept) -> list[str]:
     """Versions that stay in a bucket of ours, and what to do."""
     if not kept.versions:
-        unseen = f"versions of what was removed stay, and nobody lets us see them: {kept.unseen}"
-        return [unseen] if kept.unseen and kept.is_versioned else []
+        unseen = (
+            f"versions of what was removed may stay, and nobody lets us see them: {kept.unseen}; allow "
+            "s3:GetBucketVersioning, s3:ListBucketVersions and s3:DeleteObjectVersion"
+        )
+        return [unseen] if kept.unseen else []
     first = kept.versions[0]
     return [
         f"{len(kept.versions)} versions of what was removed stay, the first {store.url(first.key)} "
@@ -267,15 +274,28 @@ def _ours(store: ObjectStore, kept: Kept) -> list[str]:
 
 
 def _versions(work: Work) -> list[str]:
-    """What the lake's bucket keeps of what was replaced in the hours and folders of the person."""
-    lake, client_id = work.house.lake, work.client.client_id
+    """What the lake's bucket keeps of what this erasure replaced or removed, and else of the person in his
+    hours; in folders of his client alone all that was replaced.
+    """
+    lake, client_id, needles = work.house.lake, work.client.client_id, work.needles
     hours = [datetime.fromisoformat(each) for each in work.facts("raw").get("hours", [])]
     of_hours = (keys.raw_prefix, keys.events_prefix, keys.quarantine_object, keys.enrichments_prefix)
     prefixes = [prefix(hour) for hour in hours for prefix in of_hours]
-    of_client = [keys.published_prefix(client_id), keys.frozen_prefix(client_id), keys.COMPUTE_LOGS]
-    kept = remove_replaced(lake, [*prefixes, *of_client])
+    of_client = [keys.published_prefix(client_id), keys.frozen_prefix(client_id)]
+    others = [
+        each
+        for each in read_holds(lake, work.house.desk.own_keys)
+        if each.is_active and each.client_id != client_id
+    ]
+    kept_for = f"held for {others[0].client_id} ({others[0].id}), whose lines lie in it too" if others else ""
+    found = (
+        remove_replaced(lake, of_client, BEGINNING, needles.are_in),
+        remove_replaced(
+            lake, [*prefixes, keys.COMPUTE_LOGS], work.erasure.asked_at, needles.are_in, kept_for
+        ),
+    )
     work.note("versions", lake=kept_of_removed(lake))
-    return _ours(lake, kept)
+    return [line for each in found for line in _ours(lake, each)]
 
 
 def _kept_there(place: Place) -> str:
