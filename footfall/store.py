@@ -207,6 +207,15 @@ class CloudAccess:
     read_seconds: float = 60
 
 
+def require_no_cloud(url: str, endpoint: str | None) -> None:
+    """Raise FootfallError where an endpoint is said with an address that heeds none."""
+    if endpoint and url.startswith(("gs:", "az:")):
+        raise FootfallError(
+            f"an endpoint is of an s3:// address, and {url} is none: leave it out (GOOGLE_BASE_URL and "
+            "AZURE_STORAGE_ENDPOINT say where another server is)"
+        )
+
+
 #: What can be written where a store is asked for.
 STORES = "file:///absolute/folder, s3://bucket/prefix, gs://bucket/prefix or az://account/container/prefix"
 

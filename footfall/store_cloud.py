@@ -48,6 +48,9 @@ _TAKEN = frozenset(
 _NO_BUCKET = frozenset({"ContainerNotFound", "NoSuchBucket"})
 _RETRYABLE = frozenset({"ContainerBeingDeleted", "OperationAborted", "RequestTimeout"})
 
+#: Characters of a store's own words that are passed on.
+_MOST_WORDS = 500
+
 #: An answer's own, or that of one deletion of those that Azure takes together.
 _STATUS = re.compile(r"(?:status code:|\(code:) ([0-9]{3})\b")
 _CODE = re.compile(r"<Code>([A-Za-z0-9._-]+)</Code>")
@@ -72,7 +75,8 @@ def _require_threads(url: str) -> None:
         _served.append(os.getpid())
     if _served[0] != os.getpid():
         raise StoreError(
-            f"cannot reach {url}: this process is a copy of one that had asked there; say the command again",
+            f"cannot reach {url}: this process is a copy of one that had asked a store, which is a mistake "
+            "of Footfall: please report which command it was",
             retryable=False,
             code="InvalidRequest",
         )
@@ -85,6 +89,8 @@ class CloudStore:
     _TAG: str
     #: How people call the cloud.
     cloud: str
+    #: What of our own environment would stand before a client's key.
+    _FOREIGN: tuple[str, ...]
 
     def __init__(self, root: str, prefix: str, access: CloudAccess) -> None:
         self._root = root
@@ -111,6 +117,16 @@ class CloudStore:
 
     def _endpoint(self) -> str | None:
         raise NotImplementedError
+
+    def _require_unmixed(self, instead: str) -> None:
+        """Raise StoreError where the environment has what would stand before a client's key."""
+        if set_ := [name for name in self._FOREIGN if os.environ.get(name)]:
+            raise StoreError(
+                f"cannot reach {self.url('')} with keys of its own: take {', '.join(set_)} out of the "
+                f"environment, and {instead}",
+                retryable=False,
+                code="InvalidRequest",
+            )
 
     @property
     def _client(self) -> "Client":
@@ -199,7 +215,10 @@ class CloudStore:
                 for each in page:
                     if each["path"].startswith(wanted):
                         found.append(ObjectInfo(each["path"].removeprefix(self.prefix), each["size"]))
-        yield from sorted(found, key=lambda info: info.key)
+        for info in sorted(found, key=lambda info: info.key):
+            # A folder that a console made (`reports/`, empty) is listed without its slash, and is no object.
+            if info.size or self.head(info.key) is not None:
+                yield info
 
     def delete(self, key: str) -> None:
         import obstore
@@ -250,7 +269,7 @@ class CloudStore:
             code = "ContainerNotFound"
         if status == 404 and code not in _NO_BUCKET and verb != "list":
             return NotFound(url)
-        words = " ".join(match[1].strip() for pattern in _WORDS if (match := pattern.search(text)))
+        words = _harmless(" ".join(match[1].strip() for pattern in _WORDS if (match := pattern.search(text))))
         return StoreError(
             f"cannot {verb} {url}: {code or f'HTTP {status}'} {words}".strip(),
             retryable=status in (408, 429) or status >= 500 or code in _RETRYABLE,
@@ -278,8 +297,13 @@ class CloudStore:
         if "HTTP error" in text or "HttpError" in text:
             return StoreError(start + _network(text), retryable=True, code="Connection")
         # A key that is none, an endpoint that is no address, a name that the store cannot have.
-        first = re.sub(r"\?\S*", "", text.partition("\n")[0])
+        first = _harmless(text.partition("\n")[0])
         return StoreError(start + first, retryable=False, code="InvalidRequest")
+
+
+def _harmless(words: str) -> str:
+    """What a store says without the address that it may repeat, in which a signature stands."""
+    return re.sub(r"\?\S*|\bsig=\S*", "", words)[:_MOST_WORDS]
 
 
 class GoogleStore(CloudStore):
@@ -287,7 +311,6 @@ class GoogleStore(CloudStore):
 
     _TAG = "version"
     cloud = "Google"
-    #: What of our own environment would stand before a client's key.
     _FOREIGN = (
         *("GOOGLE_SERVICE_ACCOUNT", "GOOGLE_SERVICE_ACCOUNT_PATH", "GOOGLE_BEARER_TOKEN"),
         "GOOGLE_SKIP_SIGNATURE",
@@ -312,13 +335,7 @@ class GoogleStore(CloudStore):
 
     def _key(self, text: str) -> str:
         """The key of a service account, and nothing else that the JSON may say: no address to sign in at."""
-        if set_ := [name for name in self._FOREIGN if os.environ.get(name)]:
-            raise StoreError(
-                f"cannot reach {self.url('')} with keys of its own: take {', '.join(set_)} out of the "
-                "environment, and name Footfall's own key in GOOGLE_APPLICATION_CREDENTIALS",
-                retryable=False,
-                code="InvalidRequest",
-            )
+        self._require_unmixed("name Footfall's own key in GOOGLE_APPLICATION_CREDENTIALS")
         try:
             said = json.loads(text)
             return json.dumps(
@@ -342,6 +359,7 @@ class AzureStore(CloudStore):
 
     _TAG = "e_tag"
     cloud = "Azure"
+    _FOREIGN = ("AZURE_SKIP_SIGNATURE", "AZURE_STORAGE_USE_EMULATOR")
 
     def __init__(self, account: str, container: str, prefix: str, access: CloudAccess) -> None:
         super().__init__(f"az://{account}/{container}", prefix, access)
@@ -366,6 +384,7 @@ class AzureStore(CloudStore):
 
     def _identity(self, secret: str) -> dict[str, str]:
         """A shared access signature, or the account's key; the environment's identity is left aside."""
+        self._require_unmixed("say where an emulator is as AZURE_STORAGE_ENDPOINT")
         if "sig=" in secret:
             return {"credential_type": "sas_token", "sas_key": secret.removeprefix("?")}
         try:

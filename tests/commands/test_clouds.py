@@ -10,9 +10,11 @@ from support.gcs_server import CREATOR, READER, gcs_server
 from support.logged import ONE
 from support.manifests import HOUR
 
+import footfall
 from commands import cli
 from footfall.allowed import Allowed
 from footfall.destinations import open_destination
+from footfall.errors import FootfallError
 from footfall.exports import Destination
 
 SECRET = "CLIENT_ACME_BUCKET"
@@ -98,6 +100,14 @@ def test_a_key_that_may_only_create_is_refused_where_replacing_takes_more(run, c
     assert code == 1
     assert "ok    put" in said
     assert "missing: storage.objects.delete below the prefix: Google asks for it" in said
+
+
+@pytest.mark.parametrize("url", ["gs://acme-data/in", "az://acme/data/in"])
+def test_an_endpoint_that_a_cloud_would_not_heed_is_refused(url, capsys):
+    assert cli.main(["verify", url, "--endpoint", "https://mine.example"]) == 1
+    assert "an endpoint is of an s3:// address" in capsys.readouterr().err
+    with pytest.raises(FootfallError, match="leave it out"):
+        footfall.read(url, "events", endpoint="https://mine.example")
 
 
 @pytest.mark.usefixtures("here")
