@@ -6,6 +6,7 @@ from datetime import datetime
 from itertools import groupby
 
 from footfall.store import ObjectStore, S3Store, StoredVersion, StoreError
+from footfall.store_cloud import CloudStore
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,8 @@ def remove_replaced(
 def _gone_through(
     store: ObjectStore, names: Iterable[str], act: Callable[[S3Store, str], list[KeptVersion]]
 ) -> Kept:
+    if isinstance(store, CloudStore):
+        return Kept(unseen=f"with {store.cloud} its owner alone sees soft delete, versions and retention")
     if not isinstance(store, S3Store):
         return Kept()
     try:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from support.erased_home import TEXTS, USER, Home, lines_of
 from support.fault_proxy import FaultProxy, Status
+from support.gcs_server import gcs_server
 from support.orchestration_builders import HOUR, land
 from support.s3_server import ADMIN, BUCKET, LOCKED, s3_server
 from support.searched import files_with
@@ -170,6 +171,33 @@ def test_versions_in_a_bucket_of_ours_that_nobody_lets_us_see_are_outstanding(se
         book = ErasureBook(home.home)
         assert carry_out(book, house_of(home.settings), book.get(name)) == []
         assert "older versions" in certificate(home, name)["lake"]
+
+
+def test_with_google_the_client_and_the_certificate_are_told_that_only_the_owner_sees_versions(
+    tmp_path, monkeypatch
+):
+    with gcs_server() as google:
+        (tmp_path / "ours.json").write_text(google.key)
+        monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "ours.json"))
+        monkeypatch.setenv("GOOGLE_BASE_URL", google.endpoint)
+        home = Home(
+            tmp_path / "at",
+            destination=f'url: "gs://{google.bucket}/{{client}}"',
+            settings={"FOOTFALL_BACKUP": f"gs://{google.bucket}/backup"},
+        )
+        home.land(HOUR)
+        home.run(HOUR)
+        home.correct(HOUR)
+
+        name, left = erase(home)
+
+        assert left == []
+        theirs = house_of(home.settings).places(house_of(home.settings).client("acme"))["main"].store()
+        [notice] = theirs.list("_erasures/")
+        told = json.dumps(json.loads(theirs.get(notice.key)))
+        assert "with Google its owner alone sees soft delete, versions and retention" in told
+        assert "soft delete" in certificate(home, name)["buckets"]["main"]
+        assert certificate(home, name)["lake"] == "is gone: no bucket, but a folder"
 
 
 def test_locked_versions_of_a_client_are_named_to_him_and_those_of_ours_are_outstanding(
