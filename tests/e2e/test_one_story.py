@@ -42,9 +42,8 @@ class Telling:
         (self.state.home / "first_hour").write_text(f"{START:%Y-%m-%dT%H}\n")
         self.lake = LocalStore(self.state.home / "lake")
         self.waiting = list(landing)
-        self.persons = sorted(
-            {person for each in landing for line in each.lines if (person := _person(line))}
-        )
+        said = (json.loads(line).get("visitor_id") for each in landing for line in each.lines)
+        self.persons = sorted({each for each in said if each})
 
     def does(self, *words):
         done = self.state.footfall(*words, seconds=3600)
