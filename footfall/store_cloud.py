@@ -17,6 +17,7 @@ from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
+from footfall.cloud_words import harmless, is_of_obstore, network
 from footfall.store import (
     AlreadyExists,
     Changed,
@@ -48,9 +49,6 @@ _TAKEN = frozenset(
 _NO_BUCKET = frozenset({"ContainerNotFound", "NoSuchBucket"})
 _RETRYABLE = frozenset({"ContainerBeingDeleted", "OperationAborted", "RequestTimeout"})
 
-#: Characters of a store's own words that are passed on.
-_MOST_WORDS = 500
-
 #: An answer's own, or that of one deletion of those that Azure takes together.
 _STATUS = re.compile(r"(?:status code:|\(code:) ([0-9]{3})\b")
 _CODE = re.compile(r"<Code>([A-Za-z0-9._-]+)</Code>")
@@ -63,7 +61,6 @@ _WORDS = (
 _REFUSAL = re.compile(r'"error"\s*:\s*"([a-z_]{1,60})"')
 #: Where a machine of a cloud asks who it is; nobody answers there on any other.
 _METADATA = ("/computeMetadata/", "/metadata/identity/")
-_NETWORK = re.compile(r'(?:message|error): "([^"]{1,200})"')
 
 
 #: The process whose threads serve obstore. A copy of it (fork) has none, and would wait for ever.
@@ -250,7 +247,7 @@ class CloudStore:
         try:
             yield
         except BaseException as error:
-            if not _is_of_obstore(error):
+            if not is_of_obstore(error):
                 raise
             raise self._failure(verb, key, str(error)) from None
 
@@ -269,7 +266,7 @@ class CloudStore:
             code = "ContainerNotFound"
         if status == 404 and code not in _NO_BUCKET and verb != "list":
             return NotFound(url)
-        words = _harmless(" ".join(match[1].strip() for pattern in _WORDS if (match := pattern.search(text))))
+        words = harmless(" ".join(match[1].strip() for pattern in _WORDS if (match := pattern.search(text))))
         return StoreError(
             f"cannot {verb} {url}: {code or f'HTTP {status}'} {words}".strip(),
             retryable=status in (408, 429) or status >= 500 or code in _RETRYABLE,
@@ -284,7 +281,7 @@ class CloudStore:
                 f"{start}no {self.cloud} credentials were found", retryable=False, code="NoCredentials"
             )
         said = _REFUSAL.search(text)
-        why = f"HTTP {status}{f' {said[1]}' if said else ''}" if status else _network(text)
+        why = f"HTTP {status}{f' {said[1]}' if said else ''}" if status else network(text)
         is_away = not status or status == 429 or status >= 500
         return StoreError(
             f"{start}the sign-in failed: {why}",
@@ -295,15 +292,10 @@ class CloudStore:
     def _without_answer(self, verb: str, key: str, text: str) -> StoreError:
         start = f"cannot {verb} {self.url(key)}: "
         if "HTTP error" in text or "HttpError" in text:
-            return StoreError(start + _network(text), retryable=True, code="Connection")
+            return StoreError(start + network(text), retryable=True, code="Connection")
         # A key that is none, an endpoint that is no address, a name that the store cannot have.
-        first = _harmless(text.partition("\n")[0])
+        first = harmless(text.partition("\n")[0])
         return StoreError(start + first, retryable=False, code="InvalidRequest")
-
-
-def _harmless(words: str) -> str:
-    """What a store says without the address that it may repeat, in which a signature stands."""
-    return re.sub(r"\?\S*|\bsig=\S*", "", words)[:_MOST_WORDS]
 
 
 class GoogleStore(CloudStore):
@@ -398,22 +390,3 @@ class AzureStore(CloudStore):
                 code="SecretMissing",
             ) from None
         return {"credential_type": "access_key", "account_key": secret}
-
-
-def _is_of_obstore(error: BaseException) -> bool:
-    from obstore.exceptions import BaseError
-
-    # A panic of Rust is no Exception; a missing object has Python's own class, as a missing local file has.
-    return (
-        isinstance(error, BaseError)
-        or type(error).__name__ == "PanicException"
-        or (isinstance(error, FileNotFoundError) and error.errno is None)
-    )
-
-
-def _network(text: str) -> str:
-    """Why no answer came, without the address."""
-    if "TimedOut" in text or "timed out" in text or "Timeout" in text.partition("inner:")[2]:
-        return "no answer in time"
-    said = _NETWORK.findall(text)
-    return str(said[-1]) if said else "the connection broke off"

@@ -6,19 +6,17 @@ suppress ─ spool ─ raw ─ models ─ published ─ warehouse ─ waiting �
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
-from footfall import keys
 from footfall.catalogue.tables import DATASETS
 from footfall.clients import Client
 from footfall.errors import FootfallError
 from footfall.exports import LIVE
-from footfall.object_versions import Kept, remove_replaced, remove_versions
+from footfall.object_versions import Kept, remove_versions
 from footfall.probe import kept_of_removed
-from footfall.retention.holds import read as read_holds
 from footfall.sql import set_memory
-from footfall.store import LocalStore, ObjectStore, S3Store
+from footfall.store import LocalStore
 from orchestration.delivery.batch import Order, deliver_all
 from orchestration.delivery.horizons import Horizons, horizons_of
 from orchestration.delivery.ledger import Ledger, LedgerRow
@@ -34,9 +32,7 @@ from orchestration.privacy.erasure_carried import carried_left
 from orchestration.privacy.erasure_house import Work
 from orchestration.privacy.erasure_raw import forget_lines
 from orchestration.privacy.erasure_search import Needles
-
-#: Before anything was stored.
-BEGINNING = datetime.min.replace(tzinfo=UTC)
+from orchestration.privacy.erasure_versions import clean_lake, ours, unseen
 
 
 def _spool(work: Work) -> list[str]:
@@ -237,10 +233,10 @@ def _delivered(work: Work) -> list[str]:
             versions = remove_versions(place.store(), {each.key for each in mine})
             kept[place.name] = [vars(each) for each in versions.versions]
             if place.is_backup:
-                still += _ours(place.store(), versions)
+                still += ours(place.store(), versions)
             else:
                 his = _of_place(house.ledger, client, place.name, gone)
-                still_his = [*still, *map(_named, his), *_unseen(versions)]
+                still_his = [*still, *map(_named, his), *unseen(versions)]
                 _tell(work, place, files, still_his, versions, facts["salt"])
         except FootfallError as error:
             still = [f"{place.name}: {error}"]
@@ -248,55 +244,6 @@ def _delivered(work: Work) -> list[str]:
     buckets = {place.name: _kept_there(place) for place in places.values()}
     work.note("delivered", removed=len(old), left_to_client=len(gone), buckets=buckets, versions=kept)
     return left
-
-
-def _unseen(kept: Kept) -> list[str]:
-    """What a client is told where nobody lets us see what versions his bucket keeps."""
-    if not kept.unseen:
-        return []
-    return [f"every version of the files above, should your bucket keep any: {kept.unseen}"]
-
-
-def _ours(store: ObjectStore, kept: Kept) -> list[str]:
-    """Versions that stay in a bucket of ours, and what to do."""
-    if not kept.versions:
-        unseen = (
-            f"versions of what was removed may stay, and nobody lets us see them: {kept.unseen}; allow "
-            "s3:GetBucketVersioning, s3:ListBucketVersions and s3:DeleteObjectVersion"
-        )
-        # With Google and Azure nobody can tell, ever: the certificate says so, and nothing waits for it.
-        return [unseen] if kept.unseen and isinstance(store, S3Store) else []
-    first = kept.versions[0]
-    return [
-        f"{len(kept.versions)} versions of what was removed stay, the first {store.url(first.key)} "
-        f"({first.version}): {first.why}; allow s3:DeleteObjectVersion, or wait until its lifecycle rule or "
-        "lock lets them go"
-    ]
-
-
-def _versions(work: Work) -> list[str]:
-    """What the lake's bucket keeps of what this erasure replaced or removed, and else of the person in his
-    hours; in folders of his client alone all that was replaced.
-    """
-    lake, client_id, needles = work.house.lake, work.client.client_id, work.needles
-    hours = [datetime.fromisoformat(each) for each in work.facts("raw").get("hours", [])]
-    of_hours = (keys.raw_prefix, keys.events_prefix, keys.quarantine_object, keys.enrichments_prefix)
-    prefixes = [prefix(hour) for hour in hours for prefix in of_hours]
-    of_client = [keys.published_prefix(client_id), keys.frozen_prefix(client_id)]
-    others = [
-        each
-        for each in read_holds(lake, work.house.desk.own_keys)
-        if each.is_active and each.client_id != client_id
-    ]
-    kept_for = f"held for {others[0].client_id} ({others[0].id}), whose lines lie in it too" if others else ""
-    found = (
-        remove_replaced(lake, of_client, BEGINNING, needles.are_in),
-        remove_replaced(
-            lake, [*prefixes, keys.COMPUTE_LOGS], work.erasure.asked_at, needles.are_in, kept_for
-        ),
-    )
-    work.note("versions", lake=kept_of_removed(lake))
-    return [line for each in found for line in _ours(lake, each)]
 
 
 def _kept_there(place: Place) -> str:
@@ -398,7 +345,7 @@ STEPS: Mapping[str, Callable[[Work], list[str]]] = {
     "delivered": _delivered,
     "local": _local,
     "backups": _backups,
-    "versions": _versions,
+    "versions": clean_lake,
 }
 #: Steps without which those after them would do half of their work.
 NEEDED = frozenset({"spool", "raw", "models", "deliver"})
