@@ -5,12 +5,11 @@ snapshot that the earlier release can restore.
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import closing
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 import click
 
@@ -44,7 +43,6 @@ from orchestration.modelling.untouched import is_built
 from orchestration.privacy.erasure_book import ErasureBook
 from orchestration.resources.warehouse import Warehouse
 
-T = TypeVar("T")
 _WAREHOUSE, _LAKE, _MODELS = "warehouse.duckdb", "the lake", "the models"
 
 
@@ -99,7 +97,9 @@ def upgrade(settings: Settings, url: str | None, *, is_look: bool = False, rebui
     """
     if not settings.home.is_dir():
         raise FootfallError(f"there is no installation in {settings.home}; set FOOTFALL_HOME")
-    due = _asked(partial(_due, settings))
+    # Each apart, for a rebuild is a copy of this process, which must have asked no store by then.
+    apart = partial(ask_apart, dict(os.environ))
+    due = apart(partial(_due, settings))
     if not due:
         print("nothing to do: all of it is of this release")
         return 0
@@ -109,15 +109,26 @@ def upgrade(settings: Settings, url: str | None, *, is_look: bool = False, rebui
         return 0
     if url is None:
         raise FootfallError(
-            "say where a backup goes first: `footfall upgrade URL`, a folder, s3://bucket/prefix, gs:// or "
-            "az:// for backups alone"
+            "say where a backup goes first: `footfall upgrade URL`, a folder or a bucket for "
+            "backups alone, as s3://, gs:// or az://"
         )
     require_unheld(settings)
-    code = _asked(partial(backup, settings, url))
+    code = apart(partial(backup, settings, url))
     if code:
         raise FootfallError("the backup is not whole, so nothing was upgraded: mend what it names first")
     enter(settings)
     noted(settings, "upgrade", "", ", ".join(due))
+    apart(partial(_bring_up, settings, due))
+    if _MODELS in due and rebuilds and (code := rebuild_all()):
+        return code
+    left = apart(partial(_due, settings))
+    if left.keys() - {_MODELS}:
+        raise FootfallError(f"still of an earlier release: {', '.join(left)}; say it again")
+    print("left: the models, by `footfall rebuild`" if left else "done: all of it is of this release")
+    return 0
+
+
+def _bring_up(settings: Settings, due: Collection[str]) -> None:
     for name, bring_up in OPENS.items():
         if name in due:
             bring_up(settings.home / name)
@@ -125,23 +136,7 @@ def upgrade(settings: Settings, url: str | None, *, is_look: bool = False, rebui
         with Warehouse(database=str(settings.warehouse)).exclusive():
             pass
     if _LAKE in due:
-        _asked(partial(_mark_lake, settings))
-    if _MODELS in due and rebuilds and (code := rebuild_all()):
-        return code
-    left = _asked(partial(_due, settings))
-    if left.keys() - {_MODELS}:
-        raise FootfallError(f"still of an earlier release: {', '.join(left)}; say it again")
-    print("left: the models, by `footfall rebuild`" if left else "done: all of it is of this release")
-    return 0
-
-
-def _asked(question: Callable[[], T]) -> T:
-    """Apart, for the rebuild is a copy of this process, which must have asked no store by then."""
-    return ask_apart(dict(os.environ), question)
-
-
-def _mark_lake(settings: Settings) -> None:
-    mark_lake(open_lake(settings.lake, settings.s3_endpoint))
+        mark_lake(open_lake(settings.lake, settings.s3_endpoint))
 
 
 def _due(settings: Settings) -> dict[str, tuple[int, int]]:

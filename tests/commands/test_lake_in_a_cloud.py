@@ -70,43 +70,46 @@ def test_every_command_that_works_in_a_copy_works_on_a_lake_with_google(home):
     assert "is gone: no bucket, but a folder" in certificate["buckets"]["main"]
 
 
-def in_azure(folder, server, monkeypatch):
-    """The same with all of it, the clients' buckets too, with Azure."""
-    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_KEY", server.key)
-    monkeypatch.setenv("AZURE_STORAGE_ENDPOINT", server.endpoint)
-    bucket = f"az://{server.account}/{server.container}"
-    return ingested(folder, bucket, destination=f'url: "{bucket}/to-{{client}}"')
-
-
-def test_a_lake_with_azure_takes_in_what_a_collector_ships(tmp_path, monkeypatch):
+@pytest.fixture(scope="module")
+def azure():
     with azure_server() as server:
-        home = in_azure(tmp_path, server, monkeypatch)
-        assert home.rows("SELECT count(*) FROM ingest.event_index") == [(9,)]
+        yield server
 
-        home.land(HOUR, minute=30, origin="c2-1-1")
-        home.ingest(HOUR)
 
-        assert home.rows("SELECT count(*) FROM ingest.event_index") == [(18,)]
-        [events] = home.lake.list(keys.events_prefix(HOUR))
-        assert events.size > 0 and home.lake.head(keys.LAKE_VERSION) is not None
+@pytest.fixture
+def home_in_azure(azure, tmp_path, monkeypatch):
+    """The same with all of it, the clients' buckets too, with Azure."""
+    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_KEY", azure.key)
+    monkeypatch.setenv("AZURE_STORAGE_ENDPOINT", azure.endpoint)
+    bucket = f"az://{azure.account}/{azure.container}/{tmp_path.name}"
+    return ingested(tmp_path, bucket, destination=f'url: "{bucket}/to-{{client}}"')
+
+
+def test_a_lake_with_azure_takes_in_what_a_collector_ships(home_in_azure):
+    home = home_in_azure
+    assert home.rows("SELECT count(*) FROM ingest.event_index") == [(9,)]
+
+    home.land(HOUR, minute=30, origin="c2-1-1")
+    home.ingest(HOUR)
+
+    assert home.rows("SELECT count(*) FROM ingest.event_index") == [(18,)]
+    [events] = home.lake.list(keys.events_prefix(HOUR))
+    assert events.size > 0 and home.lake.head(keys.LAKE_VERSION) is not None
 
 
 @pytest.mark.proof
-def test_all_of_an_installation_may_lie_with_azure_and_a_client_is_told_what_it_may_keep(
-    tmp_path, monkeypatch
-):
-    with azure_server() as server:
-        home = in_azure(tmp_path, server, monkeypatch)
-        home.run(HOUR)
-        book, house = ErasureBook(home.home), house_of(home.settings)
-        person = unresolved("acme", [("user", USER)], is_linked=True)
-        name = book.begin(person, reason="", asked_by="t", now=datetime.now(UTC), is_for_good=False).id
+def test_all_of_an_installation_may_lie_with_azure_and_a_client_is_told_what_it_may_keep(home_in_azure):
+    home = home_in_azure
+    home.run(HOUR)
+    book, house = ErasureBook(home.home), house_of(home.settings)
+    person = unresolved("acme", [("user", USER)], is_linked=True)
+    name = book.begin(person, reason="", asked_by="t", now=datetime.now(UTC), is_for_good=False).id
 
-        assert carry_out(book, house, book.get(name)) == []
+    assert carry_out(book, house, book.get(name)) == []
 
-        assert "soft delete" in json.loads(book.get(name).certificate)["lake"]
-        theirs = house.places(house.client("acme"))["main"].store()
-        [told] = [json.loads(theirs.get(info.key)) for info in theirs.list("_erasures/")]
-        [line] = told["left_to_you"]
-        assert line.startswith("every version of the files above, should your bucket keep any: nobody can")
-        assert verify_bucket(theirs, needs_log=True).problems == []
+    assert "soft delete" in json.loads(book.get(name).certificate)["lake"]
+    theirs = house.places(house.client("acme"))["main"].store()
+    [told] = [json.loads(theirs.get(info.key)) for info in theirs.list("_erasures/")]
+    [line] = told["left_to_you"]
+    assert line.startswith("every version of the files above, should your bucket keep any: nobody can")
+    assert verify_bucket(theirs, needs_log=True).problems == []
