@@ -126,8 +126,7 @@ def refused_page(language: str, why: str, client: str = "", site: str = "") -> s
 
 
 def headers(hosts: Iterable[str]) -> dict[str, str]:
-    """What goes with each of these pages: nothing is loaded, one script, frames of the site's `hosts` "
-    "alone."""
+    """What goes with each of these pages: nothing is loaded, one script, frames of `hosts` alone."""
     around = " ".join(f"https://{host}" for host in hosts) or "'none'"
     policy = (
         f"default-src 'none'; style-src '{_digest(_STYLE)}'; script-src '{_digest(_SCRIPT)}'; "

@@ -9,7 +9,7 @@ import threading
 import time
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
@@ -31,8 +31,13 @@ class RequestCounts(Collector):
         self._seconds = 0.0
         self._open = 0
 
-    def around(self, app: ASGIApp, route_of: Callable[[Scope], str]) -> ASGIApp:
-        """The application, counted. `route_of` is asked once it has answered; a socket counts while open."""
+    def around(self, app: ASGIApp, route_of: Callable[[Scope], str], known: Iterable[str] = ()) -> ASGIApp:
+        """The application, counted. `route_of` is asked once it has answered; a socket counts while open.
+
+        `known`: routes whose failures are counted from 0, so that the first ones are seen to be more.
+        """
+        with self._guard:
+            self._answers.update({(route, 500): 0 for route in known})
 
         async def counted(scope: Scope, receive: Receive, send: Send) -> None:
             if scope["type"] not in ("http", "websocket"):

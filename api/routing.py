@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from api.access import IN_QUERY, Caller, Reach, Rule, enter
@@ -17,6 +17,8 @@ from api.near import near
 from api.problems import Problem
 from footfall.collecting import Permission
 
+#: Status of a request whose sender went away; nobody reads it but logs and metrics.
+GONE = 499
 PERMISSION, REACH, ASSIST = "x-footfall-permission", "x-footfall-reach", "x-footfall-assist"
 
 
@@ -27,7 +29,10 @@ class Strict(BaseModel):
 
 
 class KeyedRoute(APIRoute):
-    """A route whose rule is applied before anything else of a request is read."""
+    """A route whose rule is applied before anything else of a request is read.
+
+    Whoever leaves before he has sent all of it is nobody's fault here: counted as `GONE`, and no error.
+    """
 
     def get_route_handler(self) -> Callable[[Request], Any]:
         """See FastAPI."""
@@ -38,6 +43,12 @@ class KeyedRoute(APIRoute):
 
         async def handle(request: Request) -> Response:
             request.state.route = self.path
+            try:
+                return await handle_whole(request)
+            except ClientDisconnect:
+                return Response(status_code=GONE)
+
+        async def handle_whole(request: Request) -> Response:
             service = request.app.state.service
             request.state.caller = await run_in_threadpool(enter, service, rule, request)
             if rule.reach != "open":
@@ -67,6 +78,11 @@ class Routes:
     def __init__(self, tag: str) -> None:
         self.router = APIRouter(route_class=KeyedRoute)
         self._tag = tag
+
+    @property
+    def paths(self) -> list[str]:
+        """As they are named in logs and metrics."""
+        return [route.path for route in self.router.routes if isinstance(route, APIRoute)]
 
     def add(
         self,

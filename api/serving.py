@@ -8,7 +8,7 @@ import time
 
 import uvicorn
 
-from api.app import build_app
+from api.app import ROUTES, build_app
 from api.installation import Installation
 from api.request_counts import RequestCounts
 from api.service import Service
@@ -36,7 +36,11 @@ def serve(settings: Settings, installation: Installation, counts: RequestCounts)
         sys.modules.setdefault(name, None)  # type: ignore[arg-type]
     service = Service(settings, lake_of(settings), installation)
     config = uvicorn.Config(
-        counts.around(build_app(service), lambda scope: str(scope["state"].get("route", ""))),
+        counts.around(
+            build_app(service),
+            lambda scope: str(scope["state"].get("route", "")),
+            (path for routes in ROUTES for path in routes.paths),
+        ),
         host=settings.api_host,
         port=settings.api_port,
         log_config=None,

@@ -7,7 +7,7 @@ answer is made of one Reading, so that all of it is of one snapshot.
 import hashlib
 import threading
 import time
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 import duckdb
 
+from api.kept_rows import KeptRows, Rows
 from api.problems import Problem
 from footfall import keys
 from footfall.catalogue.tables import PUBLISHED
@@ -77,6 +78,7 @@ class Tables:
         self._reached: tuple[float, datetime | None] = (0.0, None)
         self._answered: tuple[float, bool] = (0.0, True)
         self._known: dict[str, tuple[object, dict[Hashable, Any]]] = {}
+        self.rows = KeptRows()
 
     def of(self, client_id: str) -> "Reading":
         """The tables of a client as they are now. Raises StoreError, FootfallError."""
@@ -134,8 +136,10 @@ class Tables:
 
     def known(self, client_id: str, snapshot: Snapshot | None) -> dict[Hashable, Any]:
         """What was found out of this snapshot, to be added to; an earlier one's is forgotten."""
-        which = (snapshot.number, snapshot.previous) if snapshot else None
+        which = which_of(snapshot)
         found = self._known.get(client_id)
+        if found is not None and found[0] != which:
+            self.rows.forget(client_id)
         if found is None or found[0] != which or len(found[1]) >= MOST_KNOWN:
             found = self._known[client_id] = (which, {})
         return found[1]
@@ -209,6 +213,11 @@ class Tables:
         return None
 
 
+def which_of(snapshot: Snapshot | None) -> object:
+    """What tells a snapshot of a client from its others."""
+    return (snapshot.number, snapshot.previous) if snapshot else None
+
+
 @dataclass(frozen=True)
 class Reading:
     """The published tables of a client as of one snapshot."""
@@ -273,15 +282,18 @@ class Reading:
         found: T = known[what]
         return found
 
-    def kept(self, what: Hashable, find: Callable[[], Mapping[Any, Any]], most: int) -> Mapping[Any, Any]:
-        """The same of rows, where there are so many at most. Nobody changes them."""
-        known = self.tables.known(self.client_id, self.snapshot)
-        if what in known:
-            there: Mapping[Any, Any] = known[what]
+    def kept(self, what: Hashable, find: Callable[[], Rows], most: int) -> Rows:
+        """The same of rows, where there are so many at most, and room beside other clients'. Nobody changes
+        them.
+        """
+        self.tables.known(self.client_id, self.snapshot)  # an earlier snapshot's are forgotten
+        which = which_of(self.snapshot)
+        there = self.tables.rows.get(self.client_id, which, what)
+        if there is not None:
             return there
         found = find()
         if len(found) <= most:
-            known[what] = found
+            self.tables.rows.put(self.client_id, which, what, found)
         return found
 
     def database(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:

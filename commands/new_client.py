@@ -54,7 +54,9 @@ def new(settings: Settings, answers: Answers) -> int:
     timezone = answers.timezone or _asked("--timezone", "Time zone in which its days begin", "UTC")
     domains = [*answers.domains] or _listed(_asked("--domain", "Hosts of its web site, with spaces between"))
     default = f"file://${{FOOTFALL_HOME}}/buckets/{client_id}"
-    bucket = answers.bucket or _asked("--bucket", "Its bucket, s3://, gs:// or file:///folder", default)
+    bucket = answers.bucket or _asked(
+        "--bucket", "Its bucket, s3://, gs://, az:// or file:///folder", default
+    )
     ordered = [_ordered(each) for each in answers.exports or EXPORTS]
     text = _text(client_id, name, timezone, domains, bucket, ordered, answers.format)
     client = _checked(settings, path.name, text)

@@ -2,10 +2,11 @@
 
 import os
 from datetime import UTC, datetime
+from functools import partial
 
 import click
 
-from commands.apart import run_apart
+from commands.apart import ask_apart, run_apart
 from commands.parameters import hours, require_range
 from commands.registry import put_in_force
 from commands.state import with_installation
@@ -36,7 +37,8 @@ def command(
     start = start or floor(datetime.now(UTC))
     end = end or start + HOUR
     require_range(start, end)
-    put_in_force(settings)
+    # Apart, for the work is a copy of this process, which must have asked no store by then.
+    ask_apart(dict(os.environ), partial(put_in_force, settings))
     return materialise(settings, dict(os.environ), start, end, is_live=live, is_open=is_open)
 
 

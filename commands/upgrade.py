@@ -4,13 +4,16 @@ Any command takes up what it needs when it starts. This one does all at once, sa
 snapshot that the earlier release can restore.
 """
 
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Collection, Mapping
 from contextlib import closing
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import click
 
+from commands.apart import ask_apart
 from commands.backup import backup
 from commands.installation import require_unheld
 from commands.noting import noted
@@ -94,7 +97,9 @@ def upgrade(settings: Settings, url: str | None, *, is_look: bool = False, rebui
     """
     if not settings.home.is_dir():
         raise FootfallError(f"there is no installation in {settings.home}; set FOOTFALL_HOME")
-    due = _due(settings)
+    # Each apart, for a rebuild is a copy of this process, which must have asked no store by then.
+    apart = partial(ask_apart, dict(os.environ))
+    due = apart(partial(_due, settings))
     if not due:
         print("nothing to do: all of it is of this release")
         return 0
@@ -104,15 +109,26 @@ def upgrade(settings: Settings, url: str | None, *, is_look: bool = False, rebui
         return 0
     if url is None:
         raise FootfallError(
-            "say where a backup goes first: `footfall upgrade URL`, a folder or s3://bucket/prefix for "
-            "backups alone"
+            "say where a backup goes first: `footfall upgrade URL`, a folder or a bucket for "
+            "backups alone, as s3://, gs:// or az://"
         )
     require_unheld(settings)
-    code = backup(settings, url)
+    code = apart(partial(backup, settings, url))
     if code:
         raise FootfallError("the backup is not whole, so nothing was upgraded: mend what it names first")
     enter(settings)
     noted(settings, "upgrade", "", ", ".join(due))
+    apart(partial(_bring_up, settings, due))
+    if _MODELS in due and rebuilds and (code := rebuild_all()):
+        return code
+    left = apart(partial(_due, settings))
+    if left.keys() - {_MODELS}:
+        raise FootfallError(f"still of an earlier release: {', '.join(left)}; say it again")
+    print("left: the models, by `footfall rebuild`" if left else "done: all of it is of this release")
+    return 0
+
+
+def _bring_up(settings: Settings, due: Collection[str]) -> None:
     for name, bring_up in OPENS.items():
         if name in due:
             bring_up(settings.home / name)
@@ -121,13 +137,6 @@ def upgrade(settings: Settings, url: str | None, *, is_look: bool = False, rebui
             pass
     if _LAKE in due:
         mark_lake(open_lake(settings.lake, settings.s3_endpoint))
-    if _MODELS in due and rebuilds and (code := rebuild_all()):
-        return code
-    left = _due(settings)
-    if left.keys() - {_MODELS}:
-        raise FootfallError(f"still of an earlier release: {', '.join(left)}; say it again")
-    print("left: the models, by `footfall rebuild`" if left else "done: all of it is of this release")
-    return 0
 
 
 def _due(settings: Settings) -> dict[str, tuple[int, int]]:

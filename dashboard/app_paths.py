@@ -2,6 +2,8 @@
 
 #: Outlines of countries, as TopoJSON.
 SHAPES = "/shapes/world.json"
+#: Every word that it gives.
+KINDS = ("health", "stream", "part", "page")
 
 
 def kind_of(path: str) -> str:

@@ -11,7 +11,7 @@ from api.request_counts import RequestCounts
 from api.service import Service
 from api.serving import DRAIN_SECONDS, lake_of
 from dashboard.app import build_app
-from dashboard.app_paths import kind_of
+from dashboard.app_paths import KINDS, kind_of
 from dashboard.house import house
 from footfall import logs
 from footfall.settings import Settings
@@ -42,7 +42,7 @@ def serve(settings: Settings, installation: Installation, counts: RequestCounts)
     """Show pages until a signal comes, and count. Raises FootfallError where it cannot begin."""
     logs.configure(settings.log_format, "dashboard", level=settings.log_level, text=_TEXT)
     service = Service(settings, lake_of(settings), installation)
-    app = counts.around(build_app(service), lambda scope: kind_of(scope["path"]))
+    app = counts.around(build_app(service), lambda scope: kind_of(scope["path"]), KINDS)
     _take_over_logs()
     _ready()
     config = uvicorn.Config(

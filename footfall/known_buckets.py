@@ -11,7 +11,7 @@ from footfall.errors import FootfallError
 from footfall.owners import running
 from footfall.settings import Settings
 from footfall.signatures import own_keys
-from footfall.store import ObjectStore, open_store
+from footfall.store import ObjectStore, open_store, require_no_cloud
 from footfall.verification import Known
 
 
@@ -30,6 +30,7 @@ def open_address(settings: Settings, registry: Registry, url: str, endpoint: str
                     each.resolved_url(settings.home)
                 ) == _plain(url):
                     return open_known(settings, registry, client, name)
+    require_no_cloud(url, endpoint)
     return open_store(url, s3_endpoint=endpoint or settings.s3_endpoint)
 
 

@@ -2,8 +2,11 @@
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
 
 from footfall.store import ObjectStore, S3Store, StoredVersion, StoreError
+from footfall.store_cloud import CloudStore
 
 
 @dataclass(frozen=True)
@@ -17,13 +20,12 @@ class KeptVersion:
 
 @dataclass(frozen=True)
 class Kept:
-    """What a bucket keeps. `unseen`: why nobody can tell, where nobody lets us see its versions.
-    `is_versioned`: it is known that it keeps some.
+    """What a bucket keeps. `unseen`: why nobody can tell, where nobody lets us see its versions, although it
+    is not known to keep none.
     """
 
     versions: tuple[KeptVersion, ...] = ()
     unseen: str = ""
-    is_versioned: bool = False
 
 
 def remove_versions(store: ObjectStore, keys: Collection[str]) -> Kept:
@@ -40,15 +42,34 @@ def remove_versions(store: ObjectStore, keys: Collection[str]) -> Kept:
     return _gone_through(store, sorted(keys), each_of)
 
 
-def remove_replaced(store: ObjectStore, prefixes: Iterable[str]) -> Kept:
+def remove_replaced(
+    store: ObjectStore,
+    prefixes: Iterable[str],
+    since: datetime,
+    is_meant: Callable[[bytes], bool],
+    kept_for: str = "",
+) -> Kept:
     """Remove what was replaced or removed below some prefixes; what counts now stays.
 
-    Raises StoreError where trying again can help.
+    Of a key that was written anew or removed `since` then, every version; of any other those whose bytes are
+    meant, which others replaced or removed before. `kept_for`: why the last version of an object that was
+    removed before stays nevertheless, where somebody holds it. Raises StoreError where trying again can help.
     """
 
     def each_below(store: S3Store, prefix: str) -> list[KeptVersion]:
-        found = list(store.versions(prefix))
-        return _removed(store, (each for each in found if not (each.is_newest or each.is_marker)))
+        kept: list[KeptVersion] = []
+        found = sorted(store.versions(prefix), key=lambda each: each.key)
+        for _, of_key in groupby(found, key=lambda each: each.key):
+            versions = list(of_key)
+            now = [each for each in versions if each.is_newest]
+            older = [each for each in versions if not (each.is_newest or each.is_marker)]
+            if not all(each.at >= since for each in now):
+                older = [each for each in older if is_meant(store.read_version(each))]
+                if kept_for and all(each.is_marker for each in now):
+                    kept += [KeptVersion(each.key, each.version, kept_for) for each in older]
+                    continue
+            kept += _removed(store, older)
+        return kept
 
     return _gone_through(store, prefixes, each_below)
 
@@ -56,16 +77,19 @@ def remove_replaced(store: ObjectStore, prefixes: Iterable[str]) -> Kept:
 def _gone_through(
     store: ObjectStore, names: Iterable[str], act: Callable[[S3Store, str], list[KeptVersion]]
 ) -> Kept:
+    if isinstance(store, CloudStore):
+        return Kept(unseen=f"with {store.cloud} its owner alone sees soft delete, versions and retention")
     if not isinstance(store, S3Store):
         return Kept()
     try:
-        is_versioned = bool(store.what_stays())
-        if not is_versioned:
+        if not store.what_stays():
             return Kept()
     except StoreError as error:
+        if error.code == "NotImplemented":  # a store that knows of no versions
+            return Kept()
         if error.retryable:
             raise
-        is_versioned = False  # nobody lets us ask; its versions may be listed all the same
+        # Nobody lets us ask; its versions may be listed all the same.
     kept: list[KeptVersion] = []
     for name in names:
         try:
@@ -73,8 +97,8 @@ def _gone_through(
         except StoreError as error:
             if error.retryable:
                 raise
-            return Kept(tuple(kept), str(error), is_versioned)
-    return Kept(tuple(kept), "", is_versioned)
+            return Kept(tuple(kept), str(error))
+    return Kept(tuple(kept))
 
 
 def _removed(store: S3Store, versions: Iterable[StoredVersion]) -> list[KeptVersion]:

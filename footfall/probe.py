@@ -47,7 +47,9 @@ _IN_CLOUD: dict[type[CloudStore], dict[str, str]] = {
         "put": "storage.objects.create below the prefix",
         "read back": "storage.objects.get below the prefix",
         "create-only": "a store that refuses a put on generation 0 of a key that is taken",
-        "delete": "storage.objects.delete below <prefix>/_probe/; without it the probes stay: harmless",
+        "replace": "storage.objects.delete below the prefix: Google asks for it of whoever replaces an "
+        "object, as each delivery does in the log",
+        "delete": "storage.objects.delete below the prefix",
     },
     AzureStore: {
         "credentials": "`credentials`, or an identity of this machine (AZURE_CLIENT_ID and its kin)",
@@ -126,6 +128,11 @@ def probe(
     if not step.is_good:
         return
     yield _try("read back", lambda: _compare(store, key, data), "the same bytes", store)
+    if isinstance(store, GoogleStore):
+        step = _try("replace", lambda: store.put(key, data), "an object can be replaced", store)
+        yield step
+        if not step.is_good:
+            return
     yield _try("create-only", lambda: _refuses(store, key), "a key that is taken is refused", store)
     deleted = _try("delete", lambda: store.delete(key), "the probe is gone again", store)
     yield replace(deleted, is_needed=False)

@@ -22,7 +22,16 @@ from footfall.manifest import MAX_BYTES, DeliveredFile
 from footfall.newest_periods import Delivery, Finder, Found
 from footfall.settled_log import settled_log
 from footfall.signatures import public_key
-from footfall.store import STORES, NotFound, ObjectStore, StoreError, TooLarge, address_of, open_store
+from footfall.store import (
+    STORES,
+    NotFound,
+    ObjectStore,
+    StoreError,
+    TooLarge,
+    address_of,
+    open_store,
+    require_no_cloud,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -114,6 +123,7 @@ def _find(
         raise FootfallError(f"endpoint: {endpoint!r} is no URL")
     if not isinstance(url, str | Path) or "\0" in str(url):
         raise FootfallError(f"{url!r} is no bucket: write a folder, {STORES}")
+    require_no_cloud(str(url), endpoint)
     store = open_store(address_of(str(url)), s3_endpoint=endpoint, is_confined=True)
     trusted = _keys_in(store) if key is None else _given(key)
     if not trusted:

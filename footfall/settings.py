@@ -64,7 +64,7 @@ class Settings(BaseSettings):
     backup: str = setting(
         "FOOTFALL_BACKUP",
         "file://{home}/buckets/backup",
-        "backup bucket: a second copy of every delivery",
+        "backup bucket: a second copy of every delivery; written as FOOTFALL_LAKE is",
     )
     bucket_folders: Folders = setting(
         "FOOTFALL_BUCKET_FOLDERS",

@@ -16,6 +16,7 @@ import shutil
 import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
@@ -95,12 +96,15 @@ class ObjectInfo:
 
 @dataclass(frozen=True)
 class StoredVersion:
-    """One version of an object in a bucket that keeps versions. `is_marker`: it says that the key is gone."""
+    """One version of an object in a bucket that keeps versions. `is_marker`: it says that the key is gone.
+    `at`: when the bucket got it.
+    """
 
     key: str
     version: str
     is_newest: bool
     is_marker: bool
+    at: datetime
 
 
 class ObjectStore(Protocol):
@@ -201,6 +205,15 @@ class CloudAccess:
     #: As of S3Access.
     attempts: int = 4
     read_seconds: float = 60
+
+
+def require_no_cloud(url: str, endpoint: str | None) -> None:
+    """Raise FootfallError where an endpoint is said with an address that heeds none."""
+    if endpoint and url.startswith(("gs:", "az:")):
+        raise FootfallError(
+            f"an endpoint is of an s3:// address, and {url} is none: leave it out (GOOGLE_BASE_URL and "
+            "AZURE_STORAGE_ENDPOINT say where another server is)"
+        )
 
 
 #: What can be written where a store is asked for.
@@ -724,9 +737,19 @@ class S3Store:
                 for is_marker, some in ((False, page.get("Versions")), (True, page.get("DeleteMarkers"))):
                     for each in some or ():
                         key, version = each.get("Key", "")[above:], each.get("VersionId", "")
-                        yield StoredVersion(key, version, bool(each.get("IsLatest")), is_marker)
+                        is_newest, at = bool(each.get("IsLatest")), each["LastModified"]
+                        yield StoredVersion(key, version, is_newest, is_marker, at)
         except Exception as error:
             raise self._translated("list the versions of", prefix, error) from error
+
+    def read_version(self, found: StoredVersion) -> bytes:
+        """What one version holds. Raises StoreError."""
+        key, version = self.prefix + found.key, found.version
+        try:
+            said = self._client.get_object(Bucket=self.bucket, Key=key, VersionId=version, **self._always)
+            return said["Body"].read()
+        except Exception as error:
+            raise self._translated("read a version of", found.key, error) from error
 
     def remove_version(self, found: StoredVersion) -> None:
         """Remove one version for good. Raises StoreError: it is locked, say, or we may not."""

@@ -17,6 +17,7 @@ from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
+from footfall.cloud_words import harmless, is_of_obstore, network
 from footfall.store import (
     AlreadyExists,
     Changed,
@@ -60,7 +61,6 @@ _WORDS = (
 _REFUSAL = re.compile(r'"error"\s*:\s*"([a-z_]{1,60})"')
 #: Where a machine of a cloud asks who it is; nobody answers there on any other.
 _METADATA = ("/computeMetadata/", "/metadata/identity/")
-_NETWORK = re.compile(r'(?:message|error): "([^"]{1,200})"')
 
 
 #: The process whose threads serve obstore. A copy of it (fork) has none, and would wait for ever.
@@ -72,7 +72,8 @@ def _require_threads(url: str) -> None:
         _served.append(os.getpid())
     if _served[0] != os.getpid():
         raise StoreError(
-            f"cannot reach {url}: this process is a copy of one that had asked there; say the command again",
+            f"cannot reach {url}: this process is a copy of one that had asked a store, which is a mistake "
+            "of Footfall: please report which command it was",
             retryable=False,
             code="InvalidRequest",
         )
@@ -85,6 +86,8 @@ class CloudStore:
     _TAG: str
     #: How people call the cloud.
     cloud: str
+    #: What of our own environment would stand before a client's key.
+    _FOREIGN: tuple[str, ...]
 
     def __init__(self, root: str, prefix: str, access: CloudAccess) -> None:
         self._root = root
@@ -111,6 +114,16 @@ class CloudStore:
 
     def _endpoint(self) -> str | None:
         raise NotImplementedError
+
+    def _require_unmixed(self, instead: str) -> None:
+        """Raise StoreError where the environment has what would stand before a client's key."""
+        if set_ := [name for name in self._FOREIGN if os.environ.get(name)]:
+            raise StoreError(
+                f"cannot reach {self.url('')} with keys of its own: take {', '.join(set_)} out of the "
+                f"environment, and {instead}",
+                retryable=False,
+                code="InvalidRequest",
+            )
 
     @property
     def _client(self) -> "Client":
@@ -199,7 +212,10 @@ class CloudStore:
                 for each in page:
                     if each["path"].startswith(wanted):
                         found.append(ObjectInfo(each["path"].removeprefix(self.prefix), each["size"]))
-        yield from sorted(found, key=lambda info: info.key)
+        for info in sorted(found, key=lambda info: info.key):
+            # A folder that a console made (`reports/`, empty) is listed without its slash, and is no object.
+            if info.size or self.head(info.key) is not None:
+                yield info
 
     def delete(self, key: str) -> None:
         import obstore
@@ -231,7 +247,7 @@ class CloudStore:
         try:
             yield
         except BaseException as error:
-            if not _is_of_obstore(error):
+            if not is_of_obstore(error):
                 raise
             raise self._failure(verb, key, str(error)) from None
 
@@ -250,7 +266,7 @@ class CloudStore:
             code = "ContainerNotFound"
         if status == 404 and code not in _NO_BUCKET and verb != "list":
             return NotFound(url)
-        words = " ".join(match[1].strip() for pattern in _WORDS if (match := pattern.search(text)))
+        words = harmless(" ".join(match[1].strip() for pattern in _WORDS if (match := pattern.search(text))))
         return StoreError(
             f"cannot {verb} {url}: {code or f'HTTP {status}'} {words}".strip(),
             retryable=status in (408, 429) or status >= 500 or code in _RETRYABLE,
@@ -265,7 +281,7 @@ class CloudStore:
                 f"{start}no {self.cloud} credentials were found", retryable=False, code="NoCredentials"
             )
         said = _REFUSAL.search(text)
-        why = f"HTTP {status}{f' {said[1]}' if said else ''}" if status else _network(text)
+        why = f"HTTP {status}{f' {said[1]}' if said else ''}" if status else network(text)
         is_away = not status or status == 429 or status >= 500
         return StoreError(
             f"{start}the sign-in failed: {why}",
@@ -276,9 +292,9 @@ class CloudStore:
     def _without_answer(self, verb: str, key: str, text: str) -> StoreError:
         start = f"cannot {verb} {self.url(key)}: "
         if "HTTP error" in text or "HttpError" in text:
-            return StoreError(start + _network(text), retryable=True, code="Connection")
+            return StoreError(start + network(text), retryable=True, code="Connection")
         # A key that is none, an endpoint that is no address, a name that the store cannot have.
-        first = re.sub(r"\?\S*", "", text.partition("\n")[0])
+        first = harmless(text.partition("\n")[0])
         return StoreError(start + first, retryable=False, code="InvalidRequest")
 
 
@@ -287,7 +303,6 @@ class GoogleStore(CloudStore):
 
     _TAG = "version"
     cloud = "Google"
-    #: What of our own environment would stand before a client's key.
     _FOREIGN = (
         *("GOOGLE_SERVICE_ACCOUNT", "GOOGLE_SERVICE_ACCOUNT_PATH", "GOOGLE_BEARER_TOKEN"),
         "GOOGLE_SKIP_SIGNATURE",
@@ -312,13 +327,7 @@ class GoogleStore(CloudStore):
 
     def _key(self, text: str) -> str:
         """The key of a service account, and nothing else that the JSON may say: no address to sign in at."""
-        if set_ := [name for name in self._FOREIGN if os.environ.get(name)]:
-            raise StoreError(
-                f"cannot reach {self.url('')} with keys of its own: take {', '.join(set_)} out of the "
-                "environment, and name Footfall's own key in GOOGLE_APPLICATION_CREDENTIALS",
-                retryable=False,
-                code="InvalidRequest",
-            )
+        self._require_unmixed("name Footfall's own key in GOOGLE_APPLICATION_CREDENTIALS")
         try:
             said = json.loads(text)
             return json.dumps(
@@ -342,6 +351,7 @@ class AzureStore(CloudStore):
 
     _TAG = "e_tag"
     cloud = "Azure"
+    _FOREIGN = ("AZURE_SKIP_SIGNATURE", "AZURE_STORAGE_USE_EMULATOR")
 
     def __init__(self, account: str, container: str, prefix: str, access: CloudAccess) -> None:
         super().__init__(f"az://{account}/{container}", prefix, access)
@@ -366,6 +376,7 @@ class AzureStore(CloudStore):
 
     def _identity(self, secret: str) -> dict[str, str]:
         """A shared access signature, or the account's key; the environment's identity is left aside."""
+        self._require_unmixed("say where an emulator is as AZURE_STORAGE_ENDPOINT")
         if "sig=" in secret:
             return {"credential_type": "sas_token", "sas_key": secret.removeprefix("?")}
         try:
@@ -379,22 +390,3 @@ class AzureStore(CloudStore):
                 code="SecretMissing",
             ) from None
         return {"credential_type": "access_key", "account_key": secret}
-
-
-def _is_of_obstore(error: BaseException) -> bool:
-    from obstore.exceptions import BaseError
-
-    # A panic of Rust is no Exception; a missing object has Python's own class, as a missing local file has.
-    return (
-        isinstance(error, BaseError)
-        or type(error).__name__ == "PanicException"
-        or (isinstance(error, FileNotFoundError) and error.errno is None)
-    )
-
-
-def _network(text: str) -> str:
-    """Why no answer came, without the address."""
-    if "TimedOut" in text or "timed out" in text or "Timeout" in text.partition("inner:")[2]:
-        return "no answer in time"
-    said = _NETWORK.findall(text)
-    return str(said[-1]) if said else "the connection broke off"

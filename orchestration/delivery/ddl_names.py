@@ -113,6 +113,10 @@ class Names:
         """The bucket as an engine elsewhere reaches it. A folder of ours is nothing to it."""
         return self.url.rstrip("/") if self.url.startswith("s3://") else "s3://BUCKET"
 
+    def bucket_at(self, scheme: str, stands: str = "") -> str:
+        """The same where it is of this scheme (`gs`); else `stands`."""
+        return self.url.rstrip("/") if self.url.startswith(f"{scheme}://") else stands
+
     @property
     def template(self) -> str:
         """The folder of a delivery, with `{date}`, `{hour}`, `{minute}` and `{revision}` left open."""

@@ -96,13 +96,14 @@ def _made(engine: _Engine, names: Names) -> str:
 
 
 def bigquery(names: Names) -> str:
-    """bigquery.sql. BigQuery reads no bucket of S3 by itself: the files are copied to gs:// first."""
+    """bigquery.sql. BigQuery reads gs:// alone by itself: files in other buckets are copied there first."""
     compression = names.selection.export.compression
     packed = ", compression = 'GZIP'" if compression == "gzip" and not names.form.codecs else ""
-    notes = "-- The files must lie in gs://: copy them there."
+    bucket = names.bucket_at("gs", "gs://BUCKET")
+    notes = "" if names.bucket_at("gs") else "-- The files must lie in gs://: copy them there."
     if compression == "zstd" and not names.form.codecs:
         # https://cloud.google.com/bigquery/docs/reference/standard-sql/load-statements (compression)
-        notes += " It reads no zstd: decompress them too, or order gzip."
+        notes = f"{notes or '--'} It reads no zstd: decompress them too, or order gzip."
     return _made(
         _Engine(
             "BigQuery",
@@ -113,7 +114,7 @@ def bigquery(names: Names) -> str:
             "TRUNCATE TABLE {load};",
             lambda load: (
                 f"LOAD DATA INTO {load}\nFROM FILES ({names.form.loading.bigquery}{packed}, "
-                "uris = ['gs://BUCKET/<files[].key>']);"
+                f"uris = [{literal(f'{bucket}/<files[].key>')}]);"
             ),
             notes=notes,
             begin="BEGIN TRANSACTION;\n",
@@ -155,6 +156,14 @@ def redshift(names: Names) -> str:
     )
 
 
+def _of_snowflake(names: Names) -> str:
+    """https://docs.snowflake.com/en/sql-reference/sql/copy-into-table (externalLocation)."""
+    if names.bucket_at("gs"):
+        return names.bucket_at("gs").replace("gs://", "gcs://", 1)
+    account, _, rest = names.bucket_at("az").removeprefix("az://").partition("/")
+    return f"azure://{account}.blob.core.windows.net/{rest}" if rest else names.bucket
+
+
 def snowflake(names: Names) -> str:
     """snowflake.sql. Names in capitals and quotes are those that stand without quotes, reserved words too."""
     loading = names.form.loading
@@ -169,7 +178,7 @@ def snowflake(names: Names) -> str:
             lambda name: f'"{name.upper()}"',
             "DELETE FROM {load};",
             lambda load: (
-                f"COPY INTO {load} FROM {literal(f'{names.bucket}/')}\n"
+                f"COPY INTO {load} FROM {literal(f'{_of_snowflake(names)}/')}\n"
                 "STORAGE_INTEGRATION = YOUR_INTEGRATION FILES = ('<files[].key>') FORCE = TRUE\n"
                 f"FILE_FORMAT = ({form}){loading.snowflake_columns};"
             ),

@@ -69,12 +69,14 @@ def certificate(
             "files": [_named(each) for each in files if each.get("is_gone")],
         },
         "buckets": steps["delivered"].facts.get("buckets", {}) if "delivered" in steps else {},
+        "lake": steps["versions"].facts.get("lake", "") if "versions" in steps else "",
         "versions_left": steps["delivered"].facts.get("versions", {}) if "delivered" in steps else {},
         "layers": {place.title: place.erase.what for place in (*HOME, *LAKE) if place.erase is not None},
         "not_covered": [
             "what a running process holds in memory goes with its next restart, at most a day",
             "older versions of objects in a bucket with versioning or Object Lock, which nobody lets us "
-            "remove, go by its owner's rules: `versions_left` names them, `buckets` says what was found",
+            "remove, go by its owner's rules: `versions_left` names them, `buckets` and `lake` say what was "
+            "found",
             "copies that a client made of delivered files: _erasures/ in the bucket says how to find them",
         ],
         "version": version,

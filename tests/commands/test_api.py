@@ -1,6 +1,7 @@
 """`footfall api` on a real installation: its ledger, registry and alerts, over HTTP, as a process."""
 
 import json
+import re
 import shutil
 import socket
 import subprocess
@@ -12,7 +13,7 @@ from functools import partial
 import pytest
 from support.collectors import request
 from support.command_line import ROOT, command_line
-from support.waiting import wait_until_it_works
+from support.waiting import wait_until, wait_until_it_works
 
 from commands.api_installation import WAITING
 from footfall.access import audit
@@ -52,6 +53,7 @@ def served(footfall):
         "FOOTFALL_ENV_FILE": "/dev/null",
         "FOOTFALL_HOME": str(footfall.home),
         "FOOTFALL_CLIENTS": str(footfall.clients),
+        "FOOTFALL_STATE_METRICS_PORT": footfall.ports["FOOTFALL_SITE_PORT"],
     }
     port = int(footfall.ports["FOOTFALL_API_PORT"])
     process = subprocess.Popen(
@@ -73,7 +75,7 @@ def served(footfall):
         reply = request(port, method, path, json.dumps(body).encode() if body is not None else None, headers)
         return reply.status, json.loads(reply.body)
 
-    ask.pid = process.pid
+    ask.pid, ask.keys = process.pid, keys
     yield ask
     process.terminate()
     _, said = process.communicate(timeout=60)
@@ -181,3 +183,25 @@ def test_a_port_that_is_taken_is_said_in_one_line(footfall):
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert "FOOTFALL_API_PORT" in done.stderr
+
+
+def test_who_leaves_in_the_middle_of_a_request_is_counted_apart_from_failures_which_begin_at_0(
+    served, footfall
+):
+    form, query = "/v1/privacy/form/made-up", "/v1/query"
+    key = served.keys["demo"]
+    for path, kind in ((form, "application/x-www-form-urlencoded"), (query, "application/json")):
+        with socket.create_connection(("127.0.0.1", int(footfall.ports["FOOTFALL_API_PORT"]))) as leaving:
+            head = f"POST {path} HTTP/1.1\r\nHost: x\r\nX-API-Key: {key}\r\nContent-Type: {kind}\r\n"
+            leaving.sendall(f"{head}Content-Length: 100\r\n\r\nwanted=".encode())
+
+    def counted():
+        shown = request(int(footfall.ports["FOOTFALL_SITE_PORT"]), "GET", "/metrics").body.decode()
+        found = re.findall(r'^footfall_api_requests_total\{route="(.*?)",status="(\d+)"\} (\S+)', shown, re.M)
+        return {(route, int(status)): float(count) for route, status, count in found}
+
+    named = "/v1/privacy/form/{link}"
+    assert wait_until(lambda: {(named, 499), (query, 499)} <= counted().keys())
+    found = counted()
+    assert (found[named, 499], found[named, 500], found[query, 500]) == (1, 0, 0)
+    assert found["/v1/sites", 500] == 0, "nobody asked there yet"

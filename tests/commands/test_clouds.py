@@ -6,13 +6,15 @@ from support.azure_server import azure_server
 from support.client_files import client
 from support.damages import drop, keys
 from support.delivered_home import DeliveredHome
-from support.gcs_server import READER, gcs_server
+from support.gcs_server import CREATOR, READER, gcs_server
 from support.logged import ONE
 from support.manifests import HOUR
 
+import footfall
 from commands import cli
 from footfall.allowed import Allowed
 from footfall.destinations import open_destination
+from footfall.errors import FootfallError
 from footfall.exports import Destination
 
 SECRET = "CLIENT_ACME_BUCKET"
@@ -65,10 +67,11 @@ def verified(here, run):
     return run("verify", here.destination["url"], "--at", f"{HOUR + 2 * ONE:%Y-%m-%dT%H}")
 
 
-def test_a_bucket_of_a_cloud_is_proven_step_by_step(here, run):
+def test_a_bucket_of_a_cloud_is_proven_step_by_step(here, run, cloud):
     code, said = run("clients", "test", "acme")
 
     assert code == 0, said
+    assert ("ok    replace" in said) is cloud.root.startswith("gs:")
     for step in ("credentials", "list", "put", "read back", "create-only", "delete"):
         assert f"ok    {step}" in said
     assert "soft delete" in said and "FAIL" not in said
@@ -84,6 +87,27 @@ def test_what_a_key_may_not_do_is_named_with_the_right_that_is_missing(run, clou
     assert code == 1
     assert cloud.lacks in said
     assert cloud.reader not in said and "sig=" not in said
+
+
+@pytest.mark.usefixtures("here")
+def test_a_key_that_may_only_create_is_refused_where_replacing_takes_more(run, cloud, monkeypatch):
+    if not cloud.root.startswith("gs:"):
+        pytest.skip("with Azure the right to write covers it")
+    monkeypatch.setenv(SECRET, cloud.server.keys[CREATOR])
+
+    code, said = run("clients", "test", "acme")
+
+    assert code == 1
+    assert "ok    put" in said
+    assert "missing: storage.objects.delete below the prefix: Google asks for it" in said
+
+
+@pytest.mark.parametrize("url", ["gs://acme-data/in", "az://acme/data/in"])
+def test_an_endpoint_that_a_cloud_would_not_heed_is_refused(url, capsys):
+    assert cli.main(["verify", url, "--endpoint", "https://mine.example"]) == 1
+    assert "an endpoint is of an s3:// address" in capsys.readouterr().err
+    with pytest.raises(FootfallError, match="leave it out"):
+        footfall.read(url, "events", endpoint="https://mine.example")
 
 
 @pytest.mark.usefixtures("here")

@@ -18,7 +18,9 @@ from commands.cli import main
 from footfall.store import LocalStore
 from footfall.verify import verify_bucket
 from orchestration.defs.retention import making
+from orchestration.modelling.publishing.notes import note
 from orchestration.privacy.erasure_book import ErasureBook
+from orchestration.resources.warehouse import Warehouse
 from orchestration.retention.plan import ENDED_DAYS
 from orchestration.retention.retain import retain
 
@@ -129,6 +131,10 @@ def test_a_person_of_a_client_that_has_ended_is_erased_from_all_that_is_left_of_
     assert command(home, "clients", "end", "acme")[0] == 0
     bert, theirs = of_bert(), files_with(home.home / "buckets" / "acme", *TEXTS)
     assert layers_of(files_with(home.home, *TEXTS)) >= {"lake/raw", "lake/events", "buckets/backup"}
+    noted = "SELECT DISTINCT client_id FROM intermediate.published_snapshots ORDER BY ALL"
+    with Warehouse(database=str(home.settings.warehouse)).connect() as connection:
+        note(connection, "beta", "a-snapshot")  # of before its file said what is acme's
+    assert home.rows(noted) == [("acme",), ("beta",)]
 
     code, said = command(home, "privacy", "erase", "--client", "acme", "--user", USER, "--yes")
 
@@ -136,6 +142,7 @@ def test_a_person_of_a_client_that_has_ended_is_erased_from_all_that_is_left_of_
     left = files_with(home.folder, *TEXTS)
     assert {name.removeprefix("home/buckets/acme/") for name in left} == set(theirs)
     assert of_bert() == bert
+    assert home.rows(noted) == [("beta",)], "whose file is only wrong just now"
     assert not list(LocalStore(home.home / "lake").list("marts/client=acme/"))
     [erasure] = ErasureBook(home.home).all()
     named = {each["key"] for each in json.loads(erasure.certificate)["left_to_client"]["files"]}

@@ -64,7 +64,7 @@ def test_buckets_are_closed_sealed_and_outlive_a_production_stack(stacks):
     versions = sorted(
         each["Properties"].get("VersioningConfiguration", {}).get("Status", "") for each in buckets.values()
     )
-    assert versions == ["", "Enabled"], "a destroyed salt must be gone; the backup can be undone"
+    assert versions == ["", "Enabled"], "a destroyed salt must be gone; a mistake in the backup can be undone"
     templates["storage"].has_resource_properties(
         "AWS::S3::BucketPolicy",
         {
@@ -172,6 +172,11 @@ def test_the_machine_has_no_door_no_gateway_and_a_database_in_the_larger_layout_
     assert (
         statements(template)["DeliverAsClientsAllow"]["Resource"] == "arn:aws:iam::*:role/FootfallDelivery-*"
     )
+    removed = statements(template)["RemoveVersionsOfWhatIsErased"]
+    assert removed["Action"] == "s3:DeleteObjectVersion", "of the backup: the lake keeps no versions"
+    assert "-backup-" in str(removed["Resource"]) and "-lake-" not in str(removed["Resource"])
+    others = [each for each in statements(template).values() if each != removed]
+    assert "DeleteObjectVersion" not in str(others)
     if is_larger:
         template.has_resource_properties(
             "AWS::RDS::DBInstance",

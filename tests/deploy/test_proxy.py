@@ -75,10 +75,15 @@ def provider():
             self.send_response(status)
             if status == 202:
                 self.send_header("X-Auth-Request-Email", email)
-            said = f"signs in {self.path}".encode()
+            # It believes a path; of an address only one of domains that it was told of.
+            wanted = self.headers.get("x-auth-request-redirect", "")
+            back = f", then {wanted}" if re.match("/[^/]", wanted) else ""
+            said = f"{self.command} signs in {self.path}{back}".encode()
             self.send_header("content-length", str(len(said)))
             self.end_headers()
             self.wfile.write(said)
+
+        do_POST = do_GET
 
         def log_message(self, *_):
             pass
@@ -123,7 +128,7 @@ def ask(tmp_path, login):
             "XDG_CONFIG_HOME": str(tmp_path / "config"), "FOOTFALL_DOMAIN": "localhost",
             "FOOTFALL_PROXY_PORT": f":{port}", "FOOTFALL_PROXY_ADMIN": f"127.0.0.1:{admin}",
             "FOOTFALL_UI_USER": "admin", "FOOTFALL_UI_PASSWORD_HASH": hashed, **parts,
-            "FOOTFALL_UI_AUTH": "/oauth2/auth", "FOOTFALL_OAUTH2_PROXY": stack.enter_context(provider()),
+            "FOOTFALL_UI_GROUP": "operators", "FOOTFALL_OAUTH2_PROXY": stack.enter_context(provider()),
             **login,
         }  # fmt: skip
         with (tmp_path / "log").open("wb") as log:
@@ -180,6 +185,21 @@ def test_compose_gives_the_proxy_what_its_file_asks_for():
     assert asked - {"FOOTFALL_PROXY_PORT"} == set(service["environment"])
 
 
+def test_with_the_proxy_of_compose_everybody_is_charged_by_his_own_address():
+    file = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text())
+    address = file["services"]["proxy"]["networks"]["inside"]["ipv4_address"]
+
+    for name in ("collector", "api", "dashboard"):
+        believed = file["services"][name]["environment"]["FOOTFALL_TRUSTED_PROXIES"]
+        assert believed.split(",")[0] == f"{address}/32", name
+
+
+def test_no_login_by_oidc_lets_everybody_into_the_ui():
+    service = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text())["services"]["proxy"]
+
+    assert service["environment"]["FOOTFALL_UI_GROUP"] == "${FOOTFALL_UI_GROUP:-operators}", "empty, too"
+
+
 def test_the_dashboard_is_told_who_has_logged_in_by_the_proxy_alone(ask):
     forged = {"x-forwarded-user": "operator"}
 
@@ -204,7 +224,7 @@ def test_nobody_reports_by_the_ui_that_something_was_made(ask):
     assert ask("ui", "POST", "/graphql", password="the password")[0] == 200
 
 
-OIDC = {"FOOTFALL_LOGIN": "oidc", "FOOTFALL_UI_AUTH": "/oauth2/auth?allowed_groups=operators"}
+OIDC = {"FOOTFALL_LOGIN": "oidc"}
 
 
 @pytest.mark.parametrize("login", [OIDC], ids=["oidc"])
@@ -212,17 +232,17 @@ def test_with_oidc_who_is_nobody_yet_signs_in_and_the_dashboard_is_told_who_that
     forged = {"x-forwarded-user": "operator"}
 
     for name in ("figures", "ui"):
-        status, where = ask(name, path="/a?b=1", **forged)
-        assert status == 302 and where.startswith("/oauth2/sign_in?rd=https://")
-        assert where.endswith("/a?b=1") and f"{name}.localhost" in where
-        assert ask(name, path="/oauth2/sign_in") == (200, "signs in /oauth2/sign_in")
+        back = "GET signs in /oauth2/sign_in, then /a?b=1&c=https%3A%2F%2Fx"
+        assert ask(name, path="/a?b=1&c=https%3A%2F%2Fx", **forged) == (200, back)
+        assert ask(name, "POST", "/graphql") == (200, "GET signs in /oauth2/sign_in, then /graphql")
+        assert ask(name, path="/oauth2/start?rd=/a") == (200, "GET signs in /oauth2/start?rd=/a")
     assert ask("figures", cookie="anna", **forged) == (200, "dashboard GET None anna@acme.example")
     assert ask("figures", path="/?share=abc", **forged) == (200, "dashboard GET None")
     assert ask("collect", "POST", "/collect") == (200, "collector POST None")
 
 
 @pytest.mark.parametrize("login", [OIDC], ids=["oidc"])
-def test_with_oidc_the_ui_may_want_a_group(ask):
+def test_with_oidc_the_ui_is_for_one_group_alone(ask):
     assert ask("ui", "POST", "/graphql", cookie="olga") == (200, "webserver POST None")
     assert ask("ui", cookie="anna")[0] == 403
     assert ask("ui", "POST", "/report_asset_check/x", cookie="olga")[0] == 403

@@ -195,3 +195,30 @@ def test_a_copy_of_a_process_that_asked_a_cloud_says_so_and_does_not_hang():
     first, copy = done.stdout.splitlines()
     assert first.startswith("first cannot read az://acme/box/k: ") and "refused" in first
     assert copy.startswith("copy cannot reach az://acme/box/: this process is a copy")
+
+
+def test_a_folder_that_a_console_made_is_no_object_and_stops_no_listing(gcs):
+    store = in_cloud(gcs, "/folders")
+    store.put("reports/a", b"x")
+    store.put("empty", b"")
+    for name in ("reports/", "alone/"):
+        gcs.objects[gcs.bucket, f"folders/{name}"] = (b"", 7)
+
+    assert keys(store) == ["empty", "reports/a"]
+
+
+def test_an_address_that_a_store_repeats_is_not_passed_on(gcs):
+    gcs.faults.append((400, "Odd</Code><Message>bad /b/k?sv=1&sig=SECRET and sig=SECRET</Message><Code>"))
+
+    error = refused(in_cloud(gcs, "/x"))
+
+    assert "bad /b/k" in str(error) and "SECRET" not in str(error)
+
+
+@pytest.mark.parametrize("name", ["AZURE_SKIP_SIGNATURE", "AZURE_STORAGE_USE_EMULATOR"])
+def test_what_would_stand_before_a_client_s_key_with_azure_is_refused(monkeypatch, name):
+    monkeypatch.setenv(name, "true")
+    key = b64encode(b"x" * 32).decode()
+    store = open_store("az://acme/data", cloud=CloudAccess("http://127.0.0.1:1", lambda: key, attempts=1))
+
+    assert f"take {name} out of the environment" in str(refused(store))

@@ -4,13 +4,16 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from support.erased_home import TEXTS, USER, Home
-from support.orchestration_builders import HOUR
+from support.erased_home import TEXTS, USER, Home, lines_of
+from support.fault_proxy import FaultProxy, Status
+from support.gcs_server import gcs_server
+from support.orchestration_builders import HOUR, land
 from support.s3_server import ADMIN, BUCKET, LOCKED, s3_server
 from support.searched import files_with
 
 from commands.privacy_work import house_of
 from footfall.probe import kept_of_removed
+from footfall.retention import holds
 from footfall.verify import verify_bucket
 from orchestration.privacy.erasure import carry_out
 from orchestration.privacy.erasure_book import ErasureBook
@@ -37,16 +40,15 @@ def home_on(server, tmp_path, monkeypatch):
     for name, value in server.environment.items():
         monkeypatch.setenv(name, value)
 
-    def made(lake, theirs, backup):
+    def made(lake, theirs, backup, endpoint=server.endpoint):
         above = tmp_path.name.replace("[", "-").replace("]", "")
         home = Home(
             tmp_path,
-            destination=f'url: "s3://{theirs}/{above}-{{client}}", endpoint: "{server.endpoint}", '
-            "region: us-east-1",
+            destination=f'url: "s3://{theirs}/{above}-{{client}}", endpoint: "{endpoint}", region: us-east-1',
             settings={
                 "FOOTFALL_LAKE": f"s3://{lake}/{above}-lake",
                 "FOOTFALL_BACKUP": f"s3://{backup}/{above}-backup",
-                "FOOTFALL_S3_ENDPOINT": server.endpoint,
+                "FOOTFALL_S3_ENDPOINT": endpoint,
                 "FOOTFALL_CLIENT_HOSTS": "127.0.0.1",
             },
         )
@@ -103,6 +105,39 @@ def kinds(found, home):
     return {"/".join(key.removeprefix(f"{home.folder.name}-").split("/")[:2]) for key, _ in found}
 
 
+def removed_before(home, *lines):
+    """Land an object with these lines in the person's hour, and remove it again. Returns its key."""
+    key = land(home.lake, HOUR, *lines, origin="c9-9-9")
+    home.lake.delete(key)
+    return key
+
+
+def stored_versions(server, home, key):
+    s3 = server.client(ADMIN)
+    found = s3.list_object_versions(Bucket=BUCKET, Prefix=f"{home.folder.name}-lake/{key}")
+    s3.close()
+    return len(found.get("Versions", []))
+
+
+def test_what_others_removed_before_goes_where_the_person_is_in_it_and_nobody_else_is_held(server, home_on):
+    home = home_on(BUCKET, BUCKET, BUCKET)
+    with_her = removed_before(home, *lines_of("anna", HOUR, 40), *lines_of("bert", HOUR, 40, client="beta"))
+    without = removed_before(home, *lines_of("bert", HOUR, 45, client="beta"))
+    signer, now = house_of(home.settings).desk.signer, datetime.now(UTC)
+    hold = holds.add(home.lake, signer, "beta", reason="a dispute", by="test", now=now)
+
+    name, left = erase(home)
+
+    [line] = left
+    assert line.startswith("versions: ") and with_her in line and "held for beta" in line
+    assert stored_versions(server, home, with_her) == 1
+    holds.release(home.lake, signer, hold, by="test", now=now)
+    book = ErasureBook(home.home)
+    assert carry_out(book, house_of(home.settings), book.get(name)) == []
+    assert stored_versions(server, home, with_her) == 0
+    assert stored_versions(server, home, without) == 1, "somebody else's, removed by mistake"
+
+
 def test_where_versions_may_be_removed_the_person_is_in_none_of_them(server, home_on, tmp_path):
     home = home_on(BUCKET, BUCKET, BUCKET)
     before = versions_with_the_person(server, BUCKET, tmp_path / "before")
@@ -118,6 +153,51 @@ def test_where_versions_may_be_removed_the_person_is_in_none_of_them(server, hom
     store = house_of(home.settings).places(house_of(home.settings).client("acme"))["main"].store()
     seen = verify_bucket(store, needs_log=True, at=datetime.now(UTC))
     assert (seen.problems, seen.outstanding) == ([], [])
+
+
+def test_versions_in_a_bucket_of_ours_that_nobody_lets_us_see_are_outstanding(server, home_on):
+    with FaultProxy(server.endpoint) as proxy:
+        home = home_on(BUCKET, BUCKET, BUCKET, proxy.endpoint)
+        question = r"[?&]version(ing|s)\b"
+        proxy.fail(Status(403, "AccessDenied"), times=None, method="GET", path=question)
+
+        name, left = erase(home)
+
+        assert [line.partition(":")[0] for line in left] == ["delivered", "versions"]
+        for line in left:
+            assert "nobody lets us see them" in line
+            assert "allow s3:GetBucketVersioning, s3:ListBucketVersions and s3:DeleteObjectVersion" in line
+        proxy.heal()
+        book = ErasureBook(home.home)
+        assert carry_out(book, house_of(home.settings), book.get(name)) == []
+        assert "older versions" in certificate(home, name)["lake"]
+
+
+def test_with_google_the_client_and_the_certificate_are_told_that_only_the_owner_sees_versions(
+    tmp_path, monkeypatch
+):
+    with gcs_server() as google:
+        (tmp_path / "ours.json").write_text(google.key)
+        monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "ours.json"))
+        monkeypatch.setenv("GOOGLE_BASE_URL", google.endpoint)
+        home = Home(
+            tmp_path / "at",
+            destination=f'url: "gs://{google.bucket}/{{client}}"',
+            settings={"FOOTFALL_BACKUP": f"gs://{google.bucket}/backup"},
+        )
+        home.land(HOUR)
+        home.run(HOUR)
+        home.correct(HOUR)
+
+        name, left = erase(home)
+
+        assert left == []
+        theirs = house_of(home.settings).places(house_of(home.settings).client("acme"))["main"].store()
+        [notice] = theirs.list("_erasures/")
+        told = json.dumps(json.loads(theirs.get(notice.key)))
+        assert "with Google its owner alone sees soft delete, versions and retention" in told
+        assert "soft delete" in certificate(home, name)["buckets"]["main"]
+        assert certificate(home, name)["lake"] == "is gone: no bucket, but a folder"
 
 
 def test_locked_versions_of_a_client_are_named_to_him_and_those_of_ours_are_outstanding(

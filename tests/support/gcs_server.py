@@ -30,18 +30,25 @@ BUCKET = "footfall-test"
 FOREIGN = "somebody-elses"
 WRITER = "writer@acme.iam.gserviceaccount.com"
 READER = "reader@acme.iam.gserviceaccount.com"
+#: Whoever replaces an object needs the right to delete it, and this one has none.
+CREATOR = "creator@acme.iam.gserviceaccount.com"
 _SCOPES = tuple(
     f"https://www.googleapis.com/auth/{name}"
     for name in ("cloud-platform", "devstorage.full_control", "devstorage.read_write")
 )
 _RIGHTS = {"PUT": "create", "GET": "get", "HEAD": "get", "DELETE": "delete"}
+_HAS = {
+    WRITER: frozenset({"create", "get", "list", "delete"}),
+    READER: frozenset({"get", "list"}),
+    CREATOR: frozenset({"create", "get", "list"}),
+}
 _PAGE = 1000
 _LIFETIME = 3600
 
 
 @dataclass
 class GcsServer:
-    """A running server: its address and the keys of two service accounts, as Google gives them out."""
+    """A running server: its address and the keys of its service accounts, as Google gives them out."""
 
     endpoint: str
     keys: dict[str, str]
@@ -59,7 +66,7 @@ class GcsServer:
 @contextmanager
 def gcs_server() -> Iterator[GcsServer]:
     """Serve on a port of its own, from memory."""
-    private = {name: generate_private_key(65537, 2048) for name in (WRITER, READER)}
+    private = {name: generate_private_key(65537, 2048) for name in (WRITER, READER, CREATOR)}
     with ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as server:
         made = GcsServer(
             f"http://127.0.0.1:{server.server_port}",
@@ -116,7 +123,7 @@ class _State:
     def require_right(self, who: str, bucket: str, right: str) -> None:
         if bucket not in (BUCKET, FOREIGN):
             raise _Refused(404, "NoSuchBucket", "The specified bucket does not exist.")
-        has = bucket == BUCKET and (who == WRITER or right in ("get", "list"))
+        has = bucket == BUCKET and right in _HAS[who]
         if not has:
             said = f"{who} does not have storage.objects.{right} access to the Google Cloud Storage object."
             raise _Refused(403, "AccessDenied", "Access denied.", said)
@@ -148,6 +155,8 @@ class _Handler(BaseHTTPRequestHandler):
             if not key:
                 return self._list(state, bucket, parse_qs(parts.query))
             with state.lock:
+                if self.command == "PUT" and (bucket, key) in state.server.objects:
+                    state.require_right(who, bucket, "delete")
                 getattr(self, f"_{self.command.lower()}")(state, (bucket, key), data)
         except _Refused as refused:
             self._answer(refused.status, refused.body)

@@ -153,8 +153,10 @@ def _grant_machine(stack: cdk.Stack, role: iam.Role, storage: Storage, options: 
     grants = {
         "KeepLakeAndBackup": Grant(("s3:PutObject", "s3:GetObject"), (f"{lake}/*", f"{backup}/*"), below),
         "RemoveWhatIsReplacedErasedOrExpired": Grant(
-            ("s3:DeleteObject", "s3:DeleteObjectVersion"), (f"{lake}/*", f"{backup}/*"), below
+            ("s3:DeleteObject",), (f"{lake}/*", f"{backup}/*"), below
         ),
+        # The lake keeps none. For this, what an intruder on the machine removes in the backup is gone.
+        "RemoveVersionsOfWhatIsErased": Grant(("s3:DeleteObjectVersion",), (f"{backup}/*",), below),
         "SeeVersionsOfWhatIsErased": Grant(
             ("s3:ListBucketVersions", "s3:GetBucketVersioning"),
             (lake, backup),

@@ -40,7 +40,8 @@ class Storage(cdk.Stack):
         # No versions: a salt that is destroyed must be gone. Objects of the lake never change otherwise.
         rules = rules_of_lake("", retention, is_held=options.legalHold)
         self.lake = self._bucket("Lake", keep, rules, versioned=False)
-        # Versions: whatever overwrites or deletes there can be undone, and is gone a week later.
+        # Versions: what others overwrite or delete there can be undone for a week. The machine may remove
+        # versions too, because an erased person must be in none.
         self.backup = self._bucket("Backup", keep, rules_of_deliveries(""), versioned=True)
 
     def name_of(self, bucket: str) -> str:

@@ -55,15 +55,21 @@ def note(connection: Connection, client_id: str, snapshot: str) -> None:
     if not has_table(connection, "intermediate", "published_snapshots"):
         return
     run(connection, "BEGIN")
-    for table in _TABLES:
-        run(
-            connection,
-            "DELETE FROM intermediate.{table} WHERE client_id = ?",
-            [client_id],
-            table=name(table),
-        )
+    forget(connection, client_id)
     run(connection, "INSERT INTO intermediate.published_snapshots VALUES (?, ?)", [client_id, snapshot])
     run(connection, "COMMIT")
+
+
+def forget(connection: Connection, client_id: str) -> None:
+    """Forget what is noted of a client: should it come back, it is published whole."""
+    if has_table(connection, "intermediate", "published_snapshots"):
+        for table in _TABLES:
+            run(
+                connection,
+                "DELETE FROM intermediate.{table} WHERE client_id = ?",
+                [client_id],
+                table=name(table),
+            )
 
 
 def forget_others(connection: Connection, client_ids: Iterable[str]) -> None:
