@@ -3,12 +3,14 @@
 import getpass
 import json
 import os
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from commands.apart import run_apart
+from commands.apart import ask_apart, run_apart
 from commands.noting import noted
 from commands.parameters import client, who
 from commands.state import with_installation, with_state
@@ -17,6 +19,11 @@ from footfall.clients import registry_of
 from footfall.errors import FootfallError
 from footfall.owners import named
 from footfall.settings import Settings
+from footfall.unseen import escaped
+
+if TYPE_CHECKING:
+    from orchestration.privacy.person import Asked
+    from orchestration.privacy.request_book import Request
 
 
 @click.command()
@@ -58,8 +65,8 @@ def requests(settings: Settings, is_json: bool) -> int:
         if is_json:
             print(json.dumps(each))
             continue
-        ids = ", ".join(f"{one['kind']} {one['value']}" for one in each["ids"])
-        done = f"{each['decision']} by {each['decided_by']} {each['because']}".rstrip()
+        ids = ", ".join(f"{one['kind']} {escaped(one['value'])}" for one in each["ids"])
+        done = f"{each['decision']} by {each['decided_by']} {escaped(each['because'])}".rstrip()
         late = " OVERDUE" if each["is_overdue"] else ""
         state = done if each["decision"] else f"waits, due by {each['due_by'][:10]}{late}; {ids}"
         print(f"{each['id']}  {each['client_id']}/{each['site_id']}  {each['wanted']}  {state}")
@@ -71,11 +78,17 @@ def requests(settings: Settings, is_json: bool) -> int:
 @click.command()
 @click.argument("name", metavar="REQUEST")
 @click.option("--to", "path", type=click.Path(path_type=Path), metavar="PATH", help="Of a copy: where to.")
+@click.option("--linked", is_flag=True, help="With the ids that these lead to; see whose they are first.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @who("Who decides; the user of this machine unless told.")
 @with_installation
-def confirm(settings: Settings, name: str, path: Path | None, *, yes: bool, by: str | None) -> int:
-    """Say that a request is the person's own: he is erased, as by `privacy erase`, or a copy is written."""
+def confirm(
+    settings: Settings, name: str, path: Path | None, *, linked: bool, yes: bool, by: str | None
+) -> int:
+    """Say that a request is the person's own: he is erased, as by `privacy erase`, or a copy is written.
+
+    Shows whom it means first, and asks. The ids that he sent are followed to no others unless told.
+    """
     from commands import privacy_work as work
     from orchestration.privacy.person import Asked
     from orchestration.privacy.request_book import RequestBook
@@ -83,25 +96,44 @@ def confirm(settings: Settings, name: str, path: Path | None, *, yes: bool, by: 
     book, by = RequestBook(settings.home), by or getpass.getuser()
     found = book.waiting(name)
     asked = [Asked(kind, value) for kind, value in found.ids]  # type: ignore[arg-type]
-    if found.wanted == "access":
-        if path is None:
-            raise FootfallError(f"say where the copy goes: footfall privacy confirm {name} --to FILE.zip")
-        print(work.export(settings, found.client_id, asked, path, is_linked=True, by=by))
-        book.decide(name, "confirmed", by, datetime.now(UTC))
-        return 0
-    plan = work.plan(settings, found.client_id, asked, is_linked=True)
-    for line in plan.lines:
+    is_copy = found.wanted == "access"
+    if is_copy and path is None:
+        raise FootfallError(f"say where the copy goes: footfall privacy confirm {name} --to FILE.zip")
+    # Apart, as in `erase`: the erasure is a copy of this process.
+    plan = ask_apart(dict(os.environ), lambda: work.plan(settings, found.client_id, asked, is_linked=linked))
+    for line in plan.whom if is_copy else plan.lines:
         print(line)
-    question = "erase all of it? It does not come back"
-    if not plan.held and not yes and not click.confirm(question, default=False):
+    if not linked:
+        print("these ids alone; --linked takes those that they lead to as well")
+    question = "write a copy of it?" if is_copy else "erase all of it? It does not come back"
+    is_held = bool(plan.held) and not is_copy
+    if not is_held and not yes and not click.confirm(question, default=False):
         print("nothing was done; the request waits")
         return 1
-    erasure = work.begin(settings, plan, reason=f"request {name}", by=by, is_for_good=False)
-    book.decide(name, "confirmed", by, datetime.now(UTC), erasure=erasure)
+    if path is not None and is_copy:
+        return _copied(settings, found, asked, path, is_linked=linked, by=by)
+    erasure = work.begin_asked(settings, plan, name, by)
     print(
         f"erasure {erasure}: due by {work.due(settings, erasure)}; if it is stopped: footfall privacy resume"
     )
     return run_apart(dict(os.environ), lambda: work.apart(settings, erasure))
+
+
+def _copied(
+    settings: Settings, found: "Request", asked: "list[Asked]", path: Path, *, is_linked: bool, by: str
+) -> int:
+    """Write the copy; where somebody else decided meanwhile, it goes again."""
+    from commands import privacy_work as work
+    from orchestration.privacy.request_book import Decided, RequestBook
+
+    said = work.export(settings, found.client_id, asked, path, is_linked=is_linked, by=by)
+    try:
+        RequestBook(settings.home).decide(found.id, "confirmed", by, datetime.now(UTC))
+    except Decided:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+        raise
+    print(said)
+    return 0
 
 
 @click.command()

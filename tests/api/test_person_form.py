@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 
@@ -104,6 +105,8 @@ def test_in_a_browser_the_id_in_the_fragment_goes_with_the_form_and_leaves_the_a
         assert page.locator("#found").is_visible()
         assert not page.locator("#missing").is_visible()
         assert BROWSERS_OWN not in page.url
+        page.reload()
+        assert page.locator("#found").is_visible()
         page.check("input[value=erasure]")
         page.click("button")
         page.wait_for_selector("text=Your request has arrived")
@@ -113,18 +116,43 @@ def test_in_a_browser_the_id_in_the_fragment_goes_with_the_form_and_leaves_the_a
     assert blocked == []
 
 
-def test_a_form_that_is_sent_again_and_one_about_the_same_ids_ask_nothing_more(api):
+def test_a_form_that_is_sent_again_as_it_is_asks_nothing_more(api):
     at = link(api)
     form = {"wanted": "erasure", "ticket": ticket(show(api, at)), "user": "4711"}
     first = send(api, at, **form)
 
     assert send(api, at, **form).body == first.body
-    assert send(api, at, **{**form, "user": "another"}).body == first.body
-    assert ask(api, at, user="4711").body == first.body
     (asked,) = waiting(api)
     api.ask("POST", f"/v1/privacy/requests/{asked.id}/refuse", role="admin", body={"because": "not theirs"})
-    assert send(api, at, **form).status == 200
+    assert send(api, at, **form).body == first.body
     assert [each.decision for each in waiting(api)] == ["refused"]
+
+
+def test_whoever_goes_back_and_sends_another_wish_through_the_same_form_asks_anew(api):
+    at = link(api)
+    form = {"wanted": "erasure", "ticket": ticket(show(api, at)), "user": "471"}
+
+    numbers = [
+        send(api, at, **{**form, **changed}).body
+        for changed in ({}, {"user": "4711"}, {"user": "4711", "wanted": "access"})
+    ]
+
+    assert len(set(numbers)) == 3
+    assert {(each.wanted, each.ids) for each in waiting(api)} == {
+        ("erasure", (("user", "471"),)),
+        ("erasure", (("user", "4711"),)),
+        ("access", (("user", "4711"),)),
+    }
+
+
+def test_a_stranger_who_names_somebody_is_not_told_that_he_asked_before(api):
+    ask(api, link(api), user="anna")
+    (anna,) = waiting(api)
+
+    told = ask(api, link(api), user="anna").body.decode()
+
+    assert anna.id not in told
+    assert [each.ids for each in waiting(api)] == [anna.ids, anna.ids]
 
 
 def test_what_no_valid_form_of_a_site_sends_is_not_written_down(api):
@@ -154,6 +182,10 @@ def test_what_no_valid_form_of_a_site_sends_is_not_written_down(api):
         "of another kind": {"wanted": "everything"},
         "of nobody": {"user": "  "},
         "too long": {"user": "x" * 201},
+        "a line end": {"user": "bob\n20261130-00  acme/shop  erasure  refused by you"},
+        "a terminal's command": {"user": "bob\x1b[2K"},
+        "turned around": {"user": "bob\u202egro"},
+        "a line of Unicode": {"user": "bob\u2028x"},
         "twice": {"body": f"wanted=erasure&user=a&user=b&ticket={good}".encode()},
         "no text": {"body": b"\xff\xfe"},
         "too many fields": {"body": b"&".join(b"a%d=1" % n for n in range(50))},
@@ -204,9 +236,36 @@ def test_who_confirms_begins_an_erasure_of_these_ids_and_the_request_forgets_the
     (erasure,) = ErasureBook(api.settings.home).all()
     assert (erasure.id, erasure.reason) == (done.json["erasure"], f"request {asked.id}")
     assert [(each.kind, each.value) for each in erasure.person.asked] == [("user", "anna-user-4711")]
+    assert not erasure.person.is_linked
     assert api.ask("POST", f"{path}/refuse", role="admin", body={"because": "late"}).status == 409
-    log = api.settings.home / "logs" / f"erasure-{erasure.id}.log"
-    wait_until(lambda: log.exists() and log.read_text(), seconds=120)  # the job is a process of its own
+    wait_for_jobs(api, [erasure.id])
+
+
+def test_of_two_who_decide_at_once_one_is_first_and_the_other_is_told_so_and_erases_nobody(api):
+    for n in range(4):
+        ask(api, link(api), user=f"anna-{n}")
+    for asked in waiting(api):
+        path = f"/v1/privacy/requests/{asked.id}"
+        acts = [("confirm", b""), ("confirm", b""), ("refuse", {"because": "not theirs"})]
+        with ThreadPoolExecutor(len(acts)) as pool:
+            going = [
+                pool.submit(api.ask, "POST", f"{path}/{act}", role="admin", body=body) for act, body in acts
+            ]
+            replies = [each.result() for each in going]
+
+        assert sorted(each.status // 100 for each in replies) == [2, 4, 4]
+        assert {each.json["code"] for each in replies if each.status == 409} == {"not_decided"}
+    confirmed = {each.erasure for each in waiting(api) if each.decision == "confirmed"}
+    begun = {each.id for each in ErasureBook(api.settings.home).all()}
+    assert begun == confirmed
+    wait_for_jobs(api, begun)
+
+
+def wait_for_jobs(api, names):
+    """The job of an erasure is a process of its own."""
+    for each in names:
+        log = api.settings.home / "logs" / f"erasure-{each}.log"
+        wait_until(lambda log=log: log.exists() and log.read_text(), seconds=240)
 
 
 def test_who_refuses_says_why_and_nothing_of_the_ids_stays_in_the_file(api):

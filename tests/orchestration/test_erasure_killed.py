@@ -61,7 +61,7 @@ def killed_in_the_middle(home, step):
     def has_begun():
         return any(step in book.steps(each.id) for each in book.all())
 
-    with command(home, "privacy", "confirm", home.request, "--yes") as process:
+    with command(home, "privacy", "confirm", home.request, "--linked", "--yes") as process:
         wait_until(has_begun, seconds=300, every=0.01)
         os.killpg(process.pid, signal.SIGKILL)
         assert process.wait() == -signal.SIGKILL
