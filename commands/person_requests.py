@@ -97,4 +97,4 @@ class HereRequests:
         if client is None or client.client_id in registry.stopped:
             return None
         site = next((each for each in client.sites if each.site_id == said.site_id), None)
-        return (client, site) if site else None
+        return (client, site) if site and site.request_links == said.number else None

@@ -14,7 +14,7 @@ from commands.apart import ask_apart, run_apart
 from commands.noting import noted
 from commands.parameters import client, who
 from commands.state import with_installation, with_state
-from footfall.access.request_links import MOST_DAYS, link_secret, new_link
+from footfall.access.request_links import MOST_DAYS, RequestLink, link_secret, new_link
 from footfall.clients import registry_of
 from footfall.errors import FootfallError
 from footfall.owners import named
@@ -41,12 +41,13 @@ def link(
     whose = registry.client(named(registry, client_id))
     if whose is None:
         raise FootfallError(f"no client {client_id!r} has a valid file; `footfall clients` lists them")
-    sites = [each.site_id for each in whose.sites if site_id in (None, each.site_id)]
+    sites = [each for each in whose.sites if site_id in (None, each.site_id)]
     if len(sites) != 1:
         known = ", ".join(each.site_id for each in whose.sites)
         raise FootfallError(f"say which site of {client_id} with --site: {known}")
-    noted(settings, "privacy.link", whose.client_id, f"{sites[0]} {days} d", by)
-    made = new_link(link_secret(settings), whose.client_id, sites[0], datetime.now(UTC), days)
+    noted(settings, "privacy.link", whose.client_id, f"{sites[0].site_id} {days} d", by)
+    opens = RequestLink(whose.client_id, sites[0].site_id, sites[0].request_links)
+    made = new_link(link_secret(settings), opens, datetime.now(UTC), days)
     above = (url or f"http://{settings.api_host}:{settings.api_port}").rstrip("/")
     print(f"{above}/v1/privacy/form/{made}")
     return 0
@@ -61,6 +62,7 @@ def requests(settings: Settings, is_json: bool) -> int:
 
     now = datetime.now(UTC)
     found = [each.said(now) for each in RequestBook(settings.home).all()]
+    first: dict[str, str] = {}
     for each in found:
         if is_json:
             print(json.dumps(each))
@@ -68,7 +70,11 @@ def requests(settings: Settings, is_json: bool) -> int:
         ids = ", ".join(f"{one['kind']} {escaped(one['value'])}" for one in each["ids"])
         done = f"{each['decision']} by {each['decided_by']} {escaped(each['because'])}".rstrip()
         late = " OVERDUE" if each["is_overdue"] else ""
-        state = done if each["decision"] else f"waits, due by {each['due_by'][:10]}{late}; {ids}"
+        earlier = first.setdefault(
+            f"{each['client_id']} {each['site_id']} {each['wanted']} {ids}", each["id"]
+        )
+        same = f" (as {earlier})" if earlier != each["id"] else ""
+        state = done if each["decision"] else f"waits, due by {each['due_by'][:10]}{late}; {ids}{same}"
         print(f"{each['id']}  {each['client_id']}/{each['site_id']}  {each['wanted']}  {state}")
     if not found and not is_json:
         print("nobody asked for anything yet")
@@ -137,19 +143,32 @@ def _copied(
 
 
 @click.command()
-@click.argument("name", metavar="REQUEST")
+@click.argument("names", metavar="[REQUEST]...", nargs=-1)
+@click.option("--all-of", "place", metavar="CLIENT/SITE", help="All of a site that wait: a flood.")
 @click.option("--because", required=True, metavar="TEXT", help="Why, for whoever asks.")
 @who("Who decides; the user of this machine unless told.")
 @with_state
-def refuse(settings: Settings, name: str, because: str, by: str | None) -> int:
-    """Refuse a request. What it named is wiped."""
+def refuse(
+    settings: Settings, names: tuple[str, ...], place: str | None, because: str, by: str | None
+) -> int:
+    """Refuse requests: those that are named, or all of a site. What they named is wiped."""
     from orchestration.privacy.request_book import RequestBook
 
     book, by = RequestBook(settings.home), by or getpass.getuser()
-    found = book.waiting(name)
-    noted(settings, "privacy.request.refuse", found.client_id, f"{name}: {because}", by)
-    book.decide(name, "refused", by, datetime.now(UTC), because=because)
-    print(f"request {name}: refused")
+    if bool(names) == bool(place):
+        raise FootfallError(
+            "name requests, or say --all-of CLIENT/SITE; `footfall privacy requests` lists them"
+        )
+    found = [book.waiting(name) for name in dict.fromkeys(names)]
+    if place:
+        waiting = [each for each in book.all() if each.decision is None]
+        found = [each for each in waiting if f"{each.client_id}/{each.site_id}" == place]
+        if not found:
+            raise FootfallError(f"no request of {place} waits; `footfall privacy requests` lists them")
+    for each in found:
+        noted(settings, "privacy.request.refuse", each.client_id, f"{each.id}: {because}", by)
+        book.decide(each.id, "refused", by, datetime.now(UTC), because=because)
+        print(f"request {each.id}: refused")
     return 0
 
 

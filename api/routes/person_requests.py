@@ -1,5 +1,6 @@
 """What a site's visitors ask for by its form, and who decides about it."""
 
+import time
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -61,6 +62,11 @@ def _taken(request: Request, link: str, language: str, sent: dict[str, str]) -> 
         return _page(person_form.refused_page(language, "nothing", *names), 422, hosts)
     if has_unseen(visitor + user):
         return _page(person_form.refused_page(language, "unseen", *names), 422, hosts)
+    address = request.client.host if request.client else ""
+    if seconds := request.app.state.service.limits.of_form(address, time.monotonic()):
+        page = _page(person_form.refused_page(language, "many", *names), 429, hosts)
+        page.headers["retry-after"] = str(seconds)
+        return page
     try:
         asked = installation.ask_by_form(link, sent.get("ticket", ""), sent["wanted"], visitor, user)
     except Refusal as refused:
@@ -132,7 +138,10 @@ _ASKED: dict[str, Any] = {
     "asked_at": TEXT,
     "due_by": TEXT,
     "is_overdue": YES_NO,
-    "decision": {"type": ["string", "null"], "description": "null while it waits; confirmed or refused"},
+    "decision": {
+        "type": ["string", "null"],
+        "description": "null while it waits; confirmed, refused or lapsed",
+    },
     "decided_at": MAYBE_TEXT,
     "decided_by": MAYBE_TEXT,
     "because": TEXT,

@@ -8,7 +8,7 @@ own, also about the same ids: a number that somebody has would tell a stranger t
 import hashlib
 import secrets
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -20,13 +20,17 @@ import msgspec
 from footfall.errors import FootfallError
 from footfall.sqlite_files import open_database
 from orchestration.privacy import erasure_book
-from orchestration.privacy.erasure_book import DEADLINE, NAME
+from orchestration.privacy.erasure_book import DEADLINE, NAME, Erasure
 from orchestration.privacy.person import Person
 
 Wanted = Literal["erasure", "access"]
-#: Requests of one client that wait for a decision, and that one site may make in an hour: more is a flood, of
-#: which a person could read nothing.
+#: Requests of one site that wait for a decision, and that come in an hour: more is a flood, of which a person
+#: could read nothing.
 MOST_WAITING, MOST_AN_HOUR = 500, 60
+
+#: How long the ids of a request stay about which nobody decides, from the day on which it came; and a request
+#: without ids, from its decision on.
+UNDECIDED_FOR, DECIDED_FOR = timedelta(days=90), timedelta(days=365)
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS requests (
@@ -125,7 +129,7 @@ class RequestBook:
 
         Raises Flooded.
         """
-        said = msgspec.json.encode(sorted(set(ids))).decode()
+        said = _ids_text(ids)
         # With what it says: whoever goes back and sends another wish through the same form asks anew.
         sent = hashlib.sha256(f"{form} {wanted} {said}".encode()).hexdigest()
         with self._open() as connection:
@@ -137,7 +141,8 @@ class RequestBook:
             if before is not None:
                 return _request(before)
             waiting = connection.execute(
-                "SELECT count(*) FROM requests WHERE client_id = ? AND decision IS NULL", (client_id,)
+                "SELECT count(*) FROM requests WHERE client_id = ? AND site_id = ? AND decision IS NULL",
+                (client_id, site_id),
             ).fetchone()[0]
             lately = connection.execute(
                 "SELECT count(*) FROM requests WHERE client_id = ? AND site_id = ? AND asked_at > ?",
@@ -198,6 +203,55 @@ class RequestBook:
                 )
                 connection.execute("UPDATE requests SET erasure = ? WHERE id = ?", (erasure, name))
         return self.get(name) if is_ours else self.waiting(name)
+
+    def answer(self, erasure: Erasure, person: Person, now: datetime) -> None:
+        """What others asked about somebody, before he was erased: of his ids none is left in it.
+
+        Of whom nothing else was named, it is decided by that.
+        """
+        theirs: set[tuple[str, str]] = {(each.kind, each.value) for each in person.asked}
+        theirs |= {(kind, each) for kind, ids in person.ids.items() for each in ids}
+        for each in self.all():
+            is_later = erasure.until is not None and each.asked_at > erasure.until
+            rest = [one for one in each.ids if one not in theirs]
+            if each.decision or each.client_id != person.client or is_later or len(rest) == len(each.ids):
+                continue
+            decision = "confirmed" if each.wanted == "erasure" else "refused"
+            with self._open() as connection:
+                if rest:
+                    connection.execute(
+                        "UPDATE requests SET ids = ? WHERE id = ? AND decision IS NULL",
+                        (_ids_text(rest), each.id),
+                    )
+                    continue
+                because = "all that was named has been erased"
+                if _decide(connection, each.id, decision, erasure.asked_by, now, because):
+                    connection.execute("UPDATE requests SET erasure = ? WHERE id = ?", (erasure.id, each.id))
+
+    def let_go(self, now: datetime, gone: Collection[str], held: Collection[str]) -> list[str]:
+        """Let go of what is past its time, and of all of the clients `gone`; of those `held` nothing goes.
+
+        Returns the requests about which nobody decided in time; they are `lapsed`, without ids.
+        """
+        lapsed = []
+        for each in self.all():
+            if each.client_id in held:
+                continue
+            with self._open() as connection:
+                is_over = each.decided_at is not None and now - each.decided_at >= DECIDED_FOR
+                if is_over or each.client_id in gone:
+                    connection.execute("DELETE FROM requests WHERE id = ?", (each.id,))
+                elif (
+                    each.decision is None
+                    and now - each.asked_at >= UNDECIDED_FOR
+                    and _decide(connection, each.id, "lapsed", "retention", now, "nobody decided")
+                ):
+                    lapsed.append(each.id)
+        return lapsed
+
+
+def _ids_text(ids: Iterable[tuple[str, str]]) -> str:
+    return msgspec.json.encode(sorted(set(ids))).decode()
 
 
 def _decide(

@@ -2,21 +2,25 @@
 
 import base64
 import hashlib
+import os
 import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 
 import pytest
-from support.api_builders import served
+from starlette.testclient import TestClient
+from support.api_builders import served, two_clients
 from support.browser import chromium
 from support.waiting import wait_until
 
 from commands.api_installation import HereInstallation
-from footfall.access.request_links import OPEN_FOR, link_secret, new_link, new_ticket
+from commands.cli import main
+from footfall.access.request_limits import FORMS_AN_HOUR
+from footfall.access.request_links import OPEN_FOR, RequestLink, link_secret, new_link, new_ticket
 from footfall.privacy import first_party_visitor_id
 from orchestration.privacy.erasure_book import ErasureBook
-from orchestration.privacy.request_book import MOST_AN_HOUR, RequestBook
+from orchestration.privacy.request_book import MOST_AN_HOUR, MOST_WAITING, RequestBook
 
 BROWSERS_OWN = "k3J9_first-party-id"
 FORM = {"content-type": "application/x-www-form-urlencoded"}
@@ -28,8 +32,9 @@ def api(tmp_path):
         yield made
 
 
-def link(api, client="one", site="shop", *, days=30, now=None, secret=None):
-    return new_link(secret or link_secret(api.settings), client, site, now or datetime.now(UTC), days)
+def link(api, client="one", site="shop", *, days=30, now=None, secret=None, number=1):
+    opens = RequestLink(client, site, number)
+    return new_link(secret or link_secret(api.settings), opens, now or datetime.now(UTC), days)
 
 
 def show(api, at, **headers):
@@ -163,6 +168,7 @@ def test_what_no_valid_form_of_a_site_sends_is_not_written_down(api):
         "of another installation": link(api, secret="another"),
         "over": link(api, now=now - timedelta(days=31)),
         "changed": f"{other.rpartition('.')[0]}.{signature}",
+        "of another number than the client file's": link(api, number=2),
         "of no site": link(api, "one", "gone"),
         "of no client": link(api, "nobody", "shop"),
         "no link": "x",
@@ -221,6 +227,62 @@ def test_a_flood_of_requests_is_refused_by_site_and_one_of_another_site_gets_thr
     assert ask(api, at, user="one-too-many").status == 429
     assert ask(api, link(api, "one", "blog"), user="anna").status == 200
     assert len(waiting(api)) == MOST_AN_HOUR + 1
+
+
+def test_an_address_sends_a_few_forms_an_hour_and_another_is_not_kept_out_by_that(api):
+    at = link(api)
+    form = {"wanted": "erasure", "ticket": ticket(show(api, at))}
+
+    def sent_from(address, user):
+        with TestClient(api.app, client=(address, 50_000)) as browser:
+            return browser.post(f"/v1/privacy/form/{at}", data={**form, "user": user})
+
+    for n in range(FORMS_AN_HOUR):
+        assert sent_from(f"2001:db8::{n:x}", f"user-{n}").status_code == 200
+    refused = sent_from("2001:db8::ffff", "one-too-many")
+
+    assert refused.status_code == 429
+    assert int(refused.headers["retry-after"]) > 0
+    assert "open the form from the page of shop.example once more" in refused.text
+    assert sent_from("2001:db8:0:1::1", "anna").status_code == 200
+    assert len(waiting(api)) == FORMS_AN_HOUR + 1
+
+
+def test_requests_of_one_site_that_wait_close_no_other_sites_form(api):
+    book, long_ago = RequestBook(api.settings.home), datetime.now(UTC) - timedelta(days=2)
+    for n in range(MOST_WAITING):
+        at = long_ago + timedelta(minutes=2 * n)
+        book.ask("one", "shop", "erasure", [("user", f"user-{n}")], f"form {n}", at)
+
+    assert ask(api, link(api), user="anna").status == 429
+    assert ask(api, link(api, "one", "blog"), user="anna").status == 200
+
+
+def test_links_are_taken_back_by_a_number_in_the_client_file(api, monkeypatch, capsys):
+    monkeypatch.setattr(
+        os,
+        "environ",
+        {
+            **os.environ,
+            "FOOTFALL_HOME": str(api.settings.home),
+            "FOOTFALL_CLIENTS": str(api.settings.clients),
+        },
+    )
+
+    def made():
+        assert main(["privacy", "link", "--client", "one", "--site", "shop"]) == 0
+        return capsys.readouterr().out.strip().rpartition("/")[2]
+
+    before = made()
+    ticket_before = ticket(show(api, before))
+    [document, _] = two_clients()
+    document["sites"][0]["request_links"] = 2
+    api.write(document)
+
+    assert show(api, before).status == 404
+    assert send(api, before, wanted="erasure", user="anna", ticket=ticket_before).status == 404
+    assert show(api, made()).status == 200
+    assert show(api, link(api, "one", "blog")).status == 200
 
 
 def test_who_confirms_begins_an_erasure_of_these_ids_and_the_request_forgets_them(api):

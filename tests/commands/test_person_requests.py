@@ -3,6 +3,7 @@
 import io
 import os
 import zipfile
+from datetime import timedelta
 
 import pytest
 from support.erased_home import ANNA, BERT, USER, Home
@@ -110,6 +111,22 @@ def test_a_copy_of_which_somebody_else_decided_meanwhile_is_not_left(home, does,
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_flood_is_refused_at_once_and_another_site_keeps_what_it_was_asked(home, does):
+    book = RequestBook(home.home)
+    flood = [asked(home, "erasure", ("user", f"flood-{n}")) for n in range(3)]
+    other = book.ask("acme", "blog", "erasure", [("user", "carl")], "of the blog", HOUR).id
+
+    assert does("refuse", *flood[:2], "--because", "a flood")[0] == 0
+    code, said = does("refuse", "--all-of", "acme/shop", "--because", "a flood")
+
+    assert code == 0
+    assert f"request {flood[2]}: refused" in said
+    assert {book.get(each).decision for each in flood} == {"refused"}
+    assert book.get(other).decision is None
+    assert "no request of acme/shop waits" in does("refuse", "--all-of", "acme/shop", "--because", "x")[1]
+    assert "name requests, or say --all-of" in does("refuse", "--because", "x")[1]
+
+
 def test_what_a_stranger_typed_forges_no_line_of_the_terminal(home, does):
     name = asked(home, "erasure", ("user", "bob\nforged\x1b[2K\u202e"))
 
@@ -118,4 +135,8 @@ def test_what_a_stranger_typed_forges_no_line_of_the_terminal(home, does):
     assert code == 0
     [line] = [each for each in said.splitlines() if name in each]
     assert "user bob\\nforged\\x1b[2K\\u202e" in line
+    again = RequestBook(home.home).ask(
+        "acme", "shop", "erasure", [("user", "bob\nforged\x1b[2K\u202e")], "again", HOUR + timedelta(hours=1)
+    )
+    assert any(again.id in each and f"(as {name})" in each for each in does("requests")[1].splitlines())
     assert "\x1b" not in does("confirm", name, typed="n\n")[1]
