@@ -16,10 +16,12 @@ _STYLE = (
     "fieldset{border:1px solid #ccc;margin:1rem 0}.quiet{color:#555;font-size:.9rem}[hidden]{display:none}"
 )
 _SCRIPT = (
-    "(function(){var m=/[#&]v=([^&]{1,200})/.exec(location.hash);if(!m)return;"
-    "try{document.getElementById('visitor').value=decodeURIComponent(m[1])}catch(e){return}"
+    # Back and a reload find the id where the history keeps it, no more in the address.
+    "(function(){var m=/[#&]v=([^&]{1,200})/.exec(location.hash),v=(history.state||{}).v;"
+    "try{if(m)v=decodeURIComponent(m[1])}catch(e){}if(!v)return;"
+    "document.getElementById('visitor').value=v;"
     "document.getElementById('found').hidden=false;document.getElementById('missing').hidden=true;"
-    "history.replaceState(null,'',location.pathname)})()"
+    "history.replaceState({v:v},'',location.pathname)})()"
 )
 #: Language → what the page says.
 _WORDS: Mapping[str, Mapping[str, str]] = {
@@ -48,7 +50,10 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "Open the form from the page of {site} once more.",
         "over": "This form is not valid any more",
         "again": "Open it once more from the page of the site.",
-        "many": "Too many requests came in. Try again in an hour.",
+        "many": "Too many requests came in. Nothing of yours was kept: go back and send it again in an "
+        "hour, or open the form from the page of {site} once more.",
+        "unseen": "The name has characters in it that cannot be seen. Go back, type it anew and send "
+        "it again.",
     },
     "de": {
         "title": "Ihre Daten bei {site}",
@@ -81,7 +86,10 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "Öffnen Sie das Formular noch einmal von der Seite von {site}.",
         "over": "Dieses Formular gilt nicht mehr",
         "again": "Öffnen Sie es noch einmal von der Seite aus.",
-        "many": "Es kamen zu viele Anfragen. Versuchen Sie es in einer Stunde noch einmal.",
+        "many": "Es kamen zu viele Anfragen. Von Ihrer wurde nichts behalten: Gehen Sie zurück und senden "
+        "Sie sie in einer Stunde noch einmal, oder öffnen Sie das Formular neu von der Seite von {site}.",
+        "unseen": "Im Namen stehen Zeichen, die niemand sieht. Gehen Sie zurück, tippen Sie ihn neu und "
+        "senden Sie noch einmal.",
     },
 }
 
@@ -119,14 +127,14 @@ def sent_page(language: str, client: str, site: str, name: str, due: str) -> str
 
 
 def refused_page(language: str, why: str, client: str = "", site: str = "") -> str:
-    """That nothing was taken. `why`: `over`, `nothing` or `many`."""
+    """That nothing was taken. `why`: `over`, `nothing`, `unseen` or `many`."""
     say = _sayer(language, client=client, site=site)
     title = say("title") if why != "over" else say("over")
     return _page(language, title, f"<p>{say('again' if why == 'over' else why)}</p>")
 
 
 def headers(hosts: Iterable[str]) -> dict[str, str]:
-    """What goes with each of these pages: nothing is loaded, one script, frames of `hosts` alone."""
+    """What goes with each of these pages: nothing is loaded, one script, frames of the site's `hosts`."""
     around = " ".join(f"https://{host}" for host in hosts) or "'none'"
     policy = (
         f"default-src 'none'; style-src '{_digest(_STYLE)}'; script-src '{_digest(_SCRIPT)}'; "

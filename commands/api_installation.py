@@ -9,14 +9,13 @@ from functools import lru_cache
 from typing import Any
 
 from api.installation import Acting, Agent, Place, Refusal, Row
-from commands.erasure_status import holds_against, start_resume
+from commands.erasure_status import start_resume, whole_hold
 from commands.person_requests import HereRequests
 from commands.sample_data import send_sample
 from footfall.clients import Client, Export, Site, registry_of
 from footfall.errors import FootfallError
 from footfall.event import timestamp
 from footfall.known_buckets import expected_below, known_below, open_known
-from footfall.retention.holds import refusal
 from footfall.settings import Settings
 from footfall.verify import verify_bucket
 from orchestration.alerting.book import alert_book, note_history, silence
@@ -192,10 +191,8 @@ class HereInstallation(HereRequests):
         acting: Acting,
     ) -> Row:
         """See the protocol. A process of its own does it, and outlives this one."""
-        # Whose hours a hold keeps the job finds out; one of the client's whole data is an answer now.
-        whole = [each for each in holds_against(self._settings, client.client_id, ()) if each.since is None]
-        if whole:
-            raise Refusal("held", refusal(whole))
+        if held := whole_hold(self._settings, client.client_id):
+            raise Refusal("held", held)
         book = ErasureBook(self._settings.home)
         begun = book.begin(
             unresolved(client.client_id, asked, is_linked=is_linked),

@@ -11,7 +11,7 @@ from collections.abc import Collection
 from datetime import datetime
 
 from footfall.durable import open_lake
-from footfall.retention.holds import Hold, against_erasure, read
+from footfall.retention.holds import Hold, against_erasure, read, refusal
 from footfall.settings import Settings
 from footfall.signatures import own_keys
 
@@ -20,6 +20,15 @@ def holds_against(settings: Settings, client_id: str, received: Collection[datet
     """Holds by which nobody who was received then is erased. Raises FootfallError, StoreError."""
     found = read(open_lake(settings.lake, settings.s3_endpoint), own_keys(settings.home / "keys"))
     return against_erasure(found, client_id, received)
+
+
+def whole_hold(settings: Settings, client_id: str) -> str:
+    """Why nobody of the client is erased, where a hold is on all of its data; empty: none is.
+
+    Whose hours a hold keeps is found out by the job. Raises FootfallError, StoreError.
+    """
+    found = [each for each in holds_against(settings, client_id, ()) if each.since is None]
+    return refusal(found) if found else ""
 
 
 def start_resume(settings: Settings, name: str) -> None:

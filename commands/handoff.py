@@ -57,6 +57,7 @@ from orchestration.delivery import states
 from orchestration.delivery.redeliver import as_line
 from orchestration.ingest.of_client import Part, Unread, enrichments_of, raw_of, rows_of_client
 from orchestration.privacy.erasure_book import ErasureBook
+from orchestration.privacy.request_book import RequestBook
 from orchestration.retention.left import hours_of
 
 #: Below the state folder: manifests of the bundles that were made, by identity.
@@ -76,7 +77,7 @@ def handoff(settings: Settings, client_id: str, url: str) -> int:
     require_private(store)
     _require_empty(store, last.name)
     client, text = (None, b"") if given else _file_of(settings, at, history)
-    _require_no_erasure(settings, last.name)
+    _require_nobody_waits(settings, last.name)
     noted(settings, "clients.handoff", last.name, url)
     now = datetime.now(UTC)
     if history.current is not None:
@@ -161,7 +162,7 @@ def _file_of(settings: Settings, at: Installation, history: History) -> tuple[Cl
     return found.model_copy(update={"client_id": name}), text
 
 
-def _require_no_erasure(settings: Settings, client_id: str) -> None:
+def _require_nobody_waits(settings: Settings, client_id: str) -> None:
     if not (settings.home / "erasures.sqlite").exists():
         return
     for each in ErasureBook(settings.home).all():
@@ -169,6 +170,12 @@ def _require_no_erasure(settings: Settings, client_id: str) -> None:
             raise FootfallError(
                 f"the erasure {each.id} of {client_id} is not finished: `footfall privacy resume {each.id}` "
                 "first"
+            )
+    for asked in RequestBook(settings.home).all():
+        if asked.client_id == client_id and asked.decision is None:
+            raise FootfallError(
+                f"the request {asked.id} of a visitor of {client_id} waits: `footfall privacy confirm` it, "
+                "or `refuse` it, first"
             )
 
 

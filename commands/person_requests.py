@@ -1,34 +1,22 @@
 """Requests of visitors by the form of their site, for the API (api.installation.Installation)."""
 
-from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from api.installation import Acting, Refusal, Row
+from commands.erasure_status import start_resume, whole_hold
 from footfall.access.request_links import is_ticket, link_of, link_secret, new_ticket
 from footfall.clients import Client, Site, registry_of
 from footfall.privacy import first_party_visitor_id
 from footfall.settings import Settings
-from orchestration.privacy.request_book import Flooded, Request, RequestBook
+from orchestration.privacy.person import unresolved
+from orchestration.privacy.request_book import Decided, Flooded, Request, RequestBook
 
 
 class HereRequests:
     """The part of an installation on this machine that is about requests."""
 
     _settings: Settings
-
-    @abstractmethod
-    def erase(
-        self,
-        client: Client,
-        asked: Sequence[tuple[str, str]],
-        *,
-        is_linked: bool,
-        is_for_good: bool,
-        reason: str,
-        acting: Acting,
-    ) -> Row:
-        """See the protocol."""
 
     def request_form(self, link: str) -> Row | None:
         """See the protocol."""
@@ -74,23 +62,31 @@ class HereRequests:
         if asked.wanted == "access":
             how = f"footfall privacy confirm {name} --to FILE.zip"
             raise Refusal("not_decided", f"a copy is made on the machine: {how}")
-        why = f"request {name}"
-        begun = self.erase(client, asked.ids, is_linked=True, is_for_good=False, reason=why, acting=acting)
-        return book.decide(name, "confirmed", acting.by, acting.now, erasure=begun["id"]).said(acting.now)
+        if held := whole_hold(self._settings, client.client_id):
+            raise Refusal("held", held)
+        person = unresolved(client.client_id, asked.ids, is_linked=False)
+        done = self._first(lambda: book.erase(name, person, acting.by, acting.now))
+        start_resume(self._settings, str(done.erasure))
+        return done.said(acting.now)
 
     def refuse_request(self, client: Client, name: str, because: str, acting: Acting) -> Row:
         """See the protocol."""
         book = RequestBook(self._settings.home)
         self._undecided(book, client, name)
-        return book.decide(name, "refused", acting.by, acting.now, because=because).said(acting.now)
+        done = self._first(lambda: book.decide(name, "refused", acting.by, acting.now, because=because))
+        return done.said(acting.now)
+
+    def _first(self, decide: Callable[[], Request]) -> Request:
+        try:
+            return decide()
+        except Decided as decided:
+            raise Refusal("not_decided", str(decided)) from None
 
     def _undecided(self, book: RequestBook, client: Client, name: str) -> Request:
         found = [each for each in book.all() if (each.id, each.client_id) == (name, client.client_id)]
         if not found:
             raise Refusal("unknown_request", f"no request {name!r} of this client is known")
-        if found[0].decision is not None:
-            raise Refusal("not_decided", f"it was {found[0].decision} by {found[0].decided_by}")
-        return found[0]
+        return self._first(lambda: book.waiting(name))
 
     def _site_of(self, link: str, now: datetime) -> tuple[Client, Site] | None:
         said = link_of(link_secret(self._settings), link, now)
@@ -101,4 +97,4 @@ class HereRequests:
         if client is None or client.client_id in registry.stopped:
             return None
         site = next((each for each in client.sites if each.site_id == said.site_id), None)
-        return (client, site) if site else None
+        return (client, site) if site and site.request_links == said.number else None

@@ -3,20 +3,27 @@
 import getpass
 import json
 import os
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from commands.apart import run_apart
+from commands.apart import ask_apart, run_apart
 from commands.noting import noted
 from commands.parameters import client, who
 from commands.state import with_installation, with_state
-from footfall.access.request_links import MOST_DAYS, link_secret, new_link
+from footfall.access.request_links import MOST_DAYS, RequestLink, link_secret, new_link
 from footfall.clients import registry_of
 from footfall.errors import FootfallError
 from footfall.owners import named
 from footfall.settings import Settings
+from footfall.unseen import escaped
+
+if TYPE_CHECKING:
+    from orchestration.privacy.person import Asked
+    from orchestration.privacy.request_book import Request
 
 
 @click.command()
@@ -34,12 +41,13 @@ def link(
     whose = registry.client(named(registry, client_id))
     if whose is None:
         raise FootfallError(f"no client {client_id!r} has a valid file; `footfall clients` lists them")
-    sites = [each.site_id for each in whose.sites if site_id in (None, each.site_id)]
+    sites = [each for each in whose.sites if site_id in (None, each.site_id)]
     if len(sites) != 1:
         known = ", ".join(each.site_id for each in whose.sites)
         raise FootfallError(f"say which site of {client_id} with --site: {known}")
-    noted(settings, "privacy.link", whose.client_id, f"{sites[0]} {days} d", by)
-    made = new_link(link_secret(settings), whose.client_id, sites[0], datetime.now(UTC), days)
+    noted(settings, "privacy.link", whose.client_id, f"{sites[0].site_id} {days} d", by)
+    opens = RequestLink(whose.client_id, sites[0].site_id, sites[0].request_links)
+    made = new_link(link_secret(settings), opens, datetime.now(UTC), days)
     above = (url or f"http://{settings.api_host}:{settings.api_port}").rstrip("/")
     print(f"{above}/v1/privacy/form/{made}")
     return 0
@@ -54,14 +62,19 @@ def requests(settings: Settings, is_json: bool) -> int:
 
     now = datetime.now(UTC)
     found = [each.said(now) for each in RequestBook(settings.home).all()]
+    first: dict[str, str] = {}
     for each in found:
         if is_json:
             print(json.dumps(each))
             continue
-        ids = ", ".join(f"{one['kind']} {one['value']}" for one in each["ids"])
-        done = f"{each['decision']} by {each['decided_by']} {each['because']}".rstrip()
+        ids = ", ".join(f"{one['kind']} {escaped(one['value'])}" for one in each["ids"])
+        done = f"{each['decision']} by {each['decided_by']} {escaped(each['because'])}".rstrip()
         late = " OVERDUE" if each["is_overdue"] else ""
-        state = done if each["decision"] else f"waits, due by {each['due_by'][:10]}{late}; {ids}"
+        earlier = first.setdefault(
+            f"{each['client_id']} {each['site_id']} {each['wanted']} {ids}", each["id"]
+        )
+        same = f" (as {earlier})" if earlier != each["id"] else ""
+        state = done if each["decision"] else f"waits, due by {each['due_by'][:10]}{late}; {ids}{same}"
         print(f"{each['id']}  {each['client_id']}/{each['site_id']}  {each['wanted']}  {state}")
     if not found and not is_json:
         print("nobody asked for anything yet")
@@ -71,11 +84,17 @@ def requests(settings: Settings, is_json: bool) -> int:
 @click.command()
 @click.argument("name", metavar="REQUEST")
 @click.option("--to", "path", type=click.Path(path_type=Path), metavar="PATH", help="Of a copy: where to.")
+@click.option("--linked", is_flag=True, help="With the ids that these lead to; see whose they are first.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @who("Who decides; the user of this machine unless told.")
 @with_installation
-def confirm(settings: Settings, name: str, path: Path | None, *, yes: bool, by: str | None) -> int:
-    """Say that a request is the person's own: he is erased, as by `privacy erase`, or a copy is written."""
+def confirm(
+    settings: Settings, name: str, path: Path | None, *, linked: bool, yes: bool, by: str | None
+) -> int:
+    """Say that a request is the person's own: he is erased, as by `privacy erase`, or a copy is written.
+
+    Shows whom it means first, and asks. The ids that he sent are followed to no others unless told.
+    """
     from commands import privacy_work as work
     from orchestration.privacy.person import Asked
     from orchestration.privacy.request_book import RequestBook
@@ -83,41 +102,73 @@ def confirm(settings: Settings, name: str, path: Path | None, *, yes: bool, by: 
     book, by = RequestBook(settings.home), by or getpass.getuser()
     found = book.waiting(name)
     asked = [Asked(kind, value) for kind, value in found.ids]  # type: ignore[arg-type]
-    if found.wanted == "access":
-        if path is None:
-            raise FootfallError(f"say where the copy goes: footfall privacy confirm {name} --to FILE.zip")
-        print(work.export(settings, found.client_id, asked, path, is_linked=True, by=by))
-        book.decide(name, "confirmed", by, datetime.now(UTC))
-        return 0
-    plan = work.plan(settings, found.client_id, asked, is_linked=True)
-    for line in plan.lines:
+    is_copy = found.wanted == "access"
+    if is_copy and path is None:
+        raise FootfallError(f"say where the copy goes: footfall privacy confirm {name} --to FILE.zip")
+    # Apart, as in `erase`: the erasure is a copy of this process.
+    plan = ask_apart(dict(os.environ), lambda: work.plan(settings, found.client_id, asked, is_linked=linked))
+    for line in plan.whom if is_copy else plan.lines:
         print(line)
-    question = "erase all of it? It does not come back"
-    if not plan.held and not yes and not click.confirm(question, default=False):
+    if not linked:
+        print("these ids alone; --linked takes those that they lead to as well")
+    question = "write a copy of it?" if is_copy else "erase all of it? It does not come back"
+    is_held = bool(plan.held) and not is_copy
+    if not is_held and not yes and not click.confirm(question, default=False):
         print("nothing was done; the request waits")
         return 1
-    erasure = work.begin(settings, plan, reason=f"request {name}", by=by, is_for_good=False)
-    book.decide(name, "confirmed", by, datetime.now(UTC), erasure=erasure)
+    if path is not None and is_copy:
+        return _copied(settings, found, asked, path, is_linked=linked, by=by)
+    erasure = work.begin_asked(settings, plan, name, by)
     print(
         f"erasure {erasure}: due by {work.due(settings, erasure)}; if it is stopped: footfall privacy resume"
     )
     return run_apart(dict(os.environ), lambda: work.apart(settings, erasure))
 
 
+def _copied(
+    settings: Settings, found: "Request", asked: "list[Asked]", path: Path, *, is_linked: bool, by: str
+) -> int:
+    """Write the copy; where somebody else decided meanwhile, it goes again."""
+    from commands import privacy_work as work
+    from orchestration.privacy.request_book import Decided, RequestBook
+
+    said = work.export(settings, found.client_id, asked, path, is_linked=is_linked, by=by)
+    try:
+        RequestBook(settings.home).decide(found.id, "confirmed", by, datetime.now(UTC))
+    except Decided:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+        raise
+    print(said)
+    return 0
+
+
 @click.command()
-@click.argument("name", metavar="REQUEST")
+@click.argument("names", metavar="[REQUEST]...", nargs=-1)
+@click.option("--all-of", "place", metavar="CLIENT/SITE", help="All of a site that wait: a flood.")
 @click.option("--because", required=True, metavar="TEXT", help="Why, for whoever asks.")
 @who("Who decides; the user of this machine unless told.")
 @with_state
-def refuse(settings: Settings, name: str, because: str, by: str | None) -> int:
-    """Refuse a request. What it named is wiped."""
+def refuse(
+    settings: Settings, names: tuple[str, ...], place: str | None, because: str, by: str | None
+) -> int:
+    """Refuse requests: those that are named, or all of a site. What they named is wiped."""
     from orchestration.privacy.request_book import RequestBook
 
     book, by = RequestBook(settings.home), by or getpass.getuser()
-    found = book.waiting(name)
-    noted(settings, "privacy.request.refuse", found.client_id, f"{name}: {because}", by)
-    book.decide(name, "refused", by, datetime.now(UTC), because=because)
-    print(f"request {name}: refused")
+    if bool(names) == bool(place):
+        raise FootfallError(
+            "name requests, or say --all-of CLIENT/SITE; `footfall privacy requests` lists them"
+        )
+    found = [book.waiting(name) for name in dict.fromkeys(names)]
+    if place:
+        waiting = [each for each in book.all() if each.decision is None]
+        found = [each for each in waiting if f"{each.client_id}/{each.site_id}" == place]
+        if not found:
+            raise FootfallError(f"no request of {place} waits; `footfall privacy requests` lists them")
+    for each in found:
+        noted(settings, "privacy.request.refuse", each.client_id, f"{each.id}: {because}", by)
+        book.decide(each.id, "refused", by, datetime.now(UTC), because=because)
+        print(f"request {each.id}: refused")
     return 0
 
 

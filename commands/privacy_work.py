@@ -26,6 +26,7 @@ from footfall.settings import Settings
 from footfall.signatures import own_keys, public_key
 from footfall.store import NotFound
 from footfall.tombstones import Kind, in_force
+from footfall.unseen import escaped
 from orchestration.delivery.horizons import Horizons, horizons_of
 from orchestration.delivery.ledger import Ledger
 from orchestration.modelling.project import prepare
@@ -36,6 +37,7 @@ from orchestration.privacy.erasure_delivered import rows_to_search
 from orchestration.privacy.erasure_house import House
 from orchestration.privacy.person import Asked, Person, resolve
 from orchestration.privacy.person_export import gather, recipients, write
+from orchestration.privacy.request_book import RequestBook
 from orchestration.resources.lake import Lake
 from orchestration.resources.warehouse import Warehouse
 
@@ -48,8 +50,14 @@ class Plan:
     """Who is meant, and what an erasure would do, a line each. `held`: why nothing is done; empty: it is."""
 
     person: Person
-    lines: tuple[str, ...]
+    whom: tuple[str, ...]
+    work: tuple[str, ...]
     held: str = ""
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """Both, for whoever decides about an erasure."""
+        return (*self.whom, *self.work)
 
 
 def asked_of(named_ids: Mapping[str, Sequence[str]], file: Path | None) -> list[Asked]:
@@ -97,18 +105,23 @@ def plan(settings: Settings, client_id: str, asked: Sequence[Asked], *, is_linke
         person = resolve(connection, client, asked, is_linked=is_linked, is_naming=is_linked)
         horizons = horizons_of(connection, client.client_id)
     held = refusal(holds_against(settings, client.client_id, person.received))
-    return Plan(person, tuple(_said(at, client, person, horizons)), held)
+    return Plan(person, tuple(_whom(person)), tuple(_work(at, client, person, horizons)), held)
 
 
-def _said(at: Installation, client: Client, person: Person, horizons: Horizons) -> Iterator[str]:
+def _whom(person: Person) -> Iterator[str]:
     for kind, ids in person.ids.items():
-        shown = ", ".join(ids[:_SHOWN]) + (f" and {len(ids) - _SHOWN} more" if len(ids) > _SHOWN else "")
+        shown = ", ".join(map(escaped, ids[:_SHOWN])) + (
+            f" and {len(ids) - _SHOWN} more" if len(ids) > _SHOWN else ""
+        )
         yield f"{kind} ids: {shown}"
     span = ""
     if person.first and person.last:
         span = f", from {person.first:%Y-%m-%d} to {person.last:%Y-%m-%d}"
     yield f"events: {len(person.events)} in {len(person.sessions)} sessions{span}"
     yield f"quarantined lines: {person.quarantined}"
+
+
+def _work(at: Installation, client: Client, person: Person, horizons: Horizons) -> Iterator[str]:
     if person.named_by_others:
         yield f"events of others that name them, which go too: {person.named_by_others}"
     yield f"hours to be written anew: {len({*person.hours, *person.enriched})}"
@@ -125,17 +138,33 @@ def _said(at: Installation, client: Client, person: Person, horizons: Horizons) 
 
 def begin(settings: Settings, found: Plan, *, reason: str, by: str, is_for_good: bool) -> str:
     """Write an erasure down. Returns its name. Raises FootfallError."""
-    if found.held:
-        client_id, asked = found.person.client, f"{len(found.person.asked)} ids"
-        noted(settings, "privacy.erase", client_id, asked, by, f"refused: {found.held}")
-        raise FootfallError(found.held)
+    _require_free(settings, found, by)
     now = datetime.now(UTC)
     erasure = ErasureBook(settings.home).begin(
         found.person, reason=reason, asked_by=by, now=now, is_for_good=is_for_good
     )
-    asked = f"asked for {len(found.person.asked)} ids{': ' + reason if reason else ''}"
-    noted(settings, "privacy.erase", erasure.client_id, erasure.id, by, asked)
+    _note_begun(settings, found, erasure.id, reason, by)
     return erasure.id
+
+
+def begin_asked(settings: Settings, found: Plan, request: str, by: str) -> str:
+    """The same of a visitor's request, which is confirmed by it. Raises Decided, FootfallError."""
+    _require_free(settings, found, by)
+    done = RequestBook(settings.home).erase(request, found.person, by, datetime.now(UTC))
+    _note_begun(settings, found, str(done.erasure), f"request {request}", by)
+    return str(done.erasure)
+
+
+def _require_free(settings: Settings, found: Plan, by: str) -> None:
+    if found.held:
+        client_id, asked = found.person.client, f"{len(found.person.asked)} ids"
+        noted(settings, "privacy.erase", client_id, asked, by, f"refused: {found.held}")
+        raise FootfallError(found.held)
+
+
+def _note_begun(settings: Settings, found: Plan, erasure: str, reason: str, by: str) -> None:
+    asked = f"asked for {len(found.person.asked)} ids{': ' + reason if reason else ''}"
+    noted(settings, "privacy.erase", found.person.client, erasure, by, asked)
 
 
 def due(settings: Settings, name: str) -> str:

@@ -109,6 +109,7 @@ def restore(
         print(
             f"DAMAGED  {beside.url(lost)} is not what was written: put another copy of it to {lake.url(lost)}"
         )
+    print("not in it: erasures that went on, and visitors' requests that waited; see docs/operations.md")
     first = settings.first_hour_file
     if first.exists():
         now = datetime.now(UTC)

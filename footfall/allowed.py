@@ -5,7 +5,6 @@ folders or the machine's, have a secret of somebody else sent to a server of its
 to its own network.
 """
 
-import unicodedata
 from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -18,6 +17,7 @@ from footfall.errors import FootfallError
 from footfall.guard import Forbidden, is_listed, require_possible
 from footfall.locations import HOME, Location, folder, local_path, location, steps
 from footfall.settings import Settings
+from footfall.unseen import has_unseen
 
 #: The machine's own folders and those of its users, of Linux and macOS; nobody keeps a client's bucket there.
 _SYSTEM = (
@@ -203,13 +203,9 @@ def _fits(name: str, pattern: str) -> bool:
     return name.startswith(pattern[:-1]) if pattern.endswith("*") else name == pattern
 
 
-#: Kinds of characters that nobody sees: control characters, marks of direction, ends of lines.
-_UNSEEN = ("Cc", "Cf", "Zl", "Zp")
-
-
 def _spelling(url: str) -> str | None:
     """What is wrong with how a URL of a place is written."""
-    if any(unicodedata.category(c) in _UNSEEN for c in url + unquote(url)):
+    if has_unseen(url + unquote(url)):
         return "expected a path without control characters"
     if url.startswith("file://"):
         rest = url.removeprefix("file://").removeprefix("${FOOTFALL_HOME}")

@@ -90,6 +90,10 @@ class Site(Strict):
     """What becomes of a visit in which its visitor consents to a first-party id: `session` keeps it one,
     `off` ends it there ([privacy.md](privacy.md#consent-in-the-middle-of-a-visit)).
     """
+    request_links: int = Field(default=1, ge=1, le=9999)
+    """Number of the links to its form for requests; a higher one takes back those that were made before
+    ([privacy.md](privacy.md#a-form-for-visitors)).
+    """
 
     place: Literal["city", "country"] = "city"
     """What is made of an address, where the collector can: country, region and `city`, or the `country`."""

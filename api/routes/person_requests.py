@@ -1,5 +1,6 @@
 """What a site's visitors ask for by its form, and who decides about it."""
 
+import time
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -14,6 +15,7 @@ from api.installation import Refusal
 from api.repeats import once
 from api.routes.acts import Once, acting, refusable
 from api.routing import MAYBE_TEXT, TEXT, YES_NO, Routes, Strict, array, caller_of, obj
+from footfall.unseen import has_unseen
 
 routes = Routes("Persons")
 
@@ -58,6 +60,13 @@ def _taken(request: Request, link: str, language: str, sent: dict[str, str]) -> 
     visitor, user = sent.get("visitor", ""), sent.get("user", "")
     if max(len(visitor), len(user)) > _LONGEST or not (visitor or user):
         return _page(person_form.refused_page(language, "nothing", *names), 422, hosts)
+    if has_unseen(visitor + user):
+        return _page(person_form.refused_page(language, "unseen", *names), 422, hosts)
+    address = request.client.host if request.client else ""
+    if seconds := request.app.state.service.limits.of_form(address, time.monotonic()):
+        page = _page(person_form.refused_page(language, "many", *names), 429, hosts)
+        page.headers["retry-after"] = str(seconds)
+        return page
     try:
         asked = installation.ask_by_form(link, sent.get("ticket", ""), sent["wanted"], visitor, user)
     except Refusal as refused:
@@ -89,10 +98,10 @@ def person_requests(request: Request) -> Response:
 
 
 def confirm_request(request: Request, request_id: str, _once: Once = None) -> Response:
-    """Say that a request is the person's own: an erasure begins.
+    """Say that a request is the person's own: an erasure of these ids, and of no others, begins.
 
-    A copy is made by `footfall privacy confirm`. Look first whether the ids are the asker's:
-    docs/privacy.md says how.
+    A copy is made by `footfall privacy confirm`, which with `--linked` also takes what the ids lead to.
+    Look first whether they are the asker's: docs/privacy.md says how.
     """
     caller, service = caller_of(request), request.app.state.service
 
@@ -129,7 +138,10 @@ _ASKED: dict[str, Any] = {
     "asked_at": TEXT,
     "due_by": TEXT,
     "is_overdue": YES_NO,
-    "decision": {"type": ["string", "null"], "description": "null while it waits; confirmed or refused"},
+    "decision": {
+        "type": ["string", "null"],
+        "description": "null while it waits; confirmed, refused or lapsed",
+    },
     "decided_at": MAYBE_TEXT,
     "decided_by": MAYBE_TEXT,
     "because": TEXT,

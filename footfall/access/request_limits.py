@@ -6,6 +6,8 @@ from math import ceil
 from footfall.access.limits import Addresses, Buckets, Limited, is_private, rate_headers
 
 MINUTE, HOUR = 60, 3600
+#: Forms of visitors' requests that one address may send in an hour: a household or an office, and no flood.
+FORMS_AN_HOUR = 10
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class RequestLimits:
         self._address_minute = address_minute
         self._name_of = Addresses().name_of
         self._addresses = Buckets(MINUTE)
+        self._forms = Buckets(HOUR)
         self._minutes = Buckets(MINUTE)
         self._hours = Buckets(HOUR)
 
@@ -45,6 +48,13 @@ class RequestLimits:
             return None
         wait = self._addresses.take(self._name_of(address), quota / MINUTE, 1, now)
         return Limited("address", quota, MINUTE, max(1, ceil(wait))) if wait else None
+
+    def of_form(self, address: str, now: float) -> int:
+        """Charge an address a form that it sends: 0, or the seconds until it may send one again. Those that
+        `of_address` lets through pass here, too."""
+        if is_private(address):
+            return 0
+        return ceil(self._forms.take(self._name_of(address), FORMS_AN_HOUR / HOUR, 1, now))
 
     def of_key(self, sha256: str, quota: Quota, now: float) -> Limited | None:
         """Charge a key one request, in both windows or in none."""

@@ -1,6 +1,6 @@
 """Links to the form by which a site's visitors ask to be erased, or for what is held of them.
 
-    link     <client, site and end>.<signature>       stands in the site's pages for as long as it is valid
+    link     <client, site, end, number>.<signature>  stands in the site's pages for as long as it is valid
     ticket   <moment>.<random>.<signature>            stands in one form that was shown; sends it once
 
 A link opens the form of one site. It names nobody, and nothing is done by it but to write a request down.
@@ -22,17 +22,15 @@ from footfall.signatures import load_signer
 MOST_DAYS = 730
 #: How long a form that was opened may be sent.
 OPEN_FOR = timedelta(hours=2)
-#: How a link looks.
-PATTERN = r"^[A-Za-z0-9_-]{8,400}\.[0-9a-f]{32}$"
 
 
 @dataclass(frozen=True)
 class RequestLink:
-    """Whose form a link opens, and until when."""
+    """Whose form a link opens. `number`: which of the site's links it is (`request_links`)."""
 
     client_id: str
     site_id: str
-    expires_at: datetime
+    number: int
 
 
 def link_secret(settings: Settings) -> str:
@@ -40,11 +38,11 @@ def link_secret(settings: Settings) -> str:
     return load_signer(settings.home / "keys").derived("privacy: request links")
 
 
-def new_link(secret: str, client_id: str, site_id: str, now: datetime, days: int) -> str:
-    """A link. `client_id`: the identity. Raises FootfallError."""
+def new_link(secret: str, link: RequestLink, now: datetime, days: int) -> str:
+    """A link. Its `client_id` is the identity. Raises FootfallError."""
     if not 1 <= days <= MOST_DAYS:
         raise FootfallError(f"a link is valid for 1 to {MOST_DAYS} days")
-    said = [client_id, site_id, int((now + timedelta(days=days)).timestamp())]
+    said = [link.client_id, link.site_id, int((now + timedelta(days=days)).timestamp()), link.number]
     body = base64.urlsafe_b64encode(json.dumps(said, separators=(",", ":")).encode()).rstrip(b"=").decode()
     return f"{body}.{_signature(secret, 'link', body)}"
 
@@ -58,8 +56,10 @@ def link_of(secret: str, token: str, now: datetime) -> RequestLink | None:
         said = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
     except (ValueError, binascii.Error):  # what we signed is none of these
         return None
+    if len(said) != 4:  # of before links had a number
+        return None
     until = datetime.fromtimestamp(said[2], UTC)
-    return RequestLink(said[0], said[1], until) if now < until else None
+    return RequestLink(said[0], said[1], said[3]) if now < until else None
 
 
 def new_ticket(secret: str, link: str, now: datetime) -> str:

@@ -49,7 +49,11 @@ HOME: Mapping[str, Rule] = {
         Goes.STAYS, "a chain of lines about all clients: `footfall audit export` gives a client its own"
     ),
     "tombstones.jsonl": Rule(Goes.MADE, "hashes of its erased persons"),
-    "erasures.sqlite": Rule(Goes.STAYS, "finish erasures first; certificates go with the lake"),
+    "erasures.sqlite": Rule(
+        Goes.STAYS,
+        "finish erasures and decide visitors' requests first; certificates go with the lake, links are made "
+        "anew",
+    ),
     "backups.json": Rule(
         Goes.STAYS, "backups of this installation: they hold the client until they are removed"
     ),

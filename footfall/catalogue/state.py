@@ -147,13 +147,15 @@ HOME: tuple[Place, ...] = (
     ),
     Place(
         "erasures.sqlite",
-        "erasures, and how far each came; while one goes on, the ids that it looks for",
-        "`footfall privacy erase`",
+        "erasures, and how far each came; while one goes on, the ids that it looks for; what visitors asked "
+        "for, with the ids until somebody decides",
+        "`footfall privacy`, `footfall api`",
         Keep.HISTORY,
         Kind.SQLITE,
         is_personal=True,
         erase=Erase("certificate", "the ids are wiped with the certificate"),
-        remedy="move it away, and ask again for the erasures that were not finished",
+        remedy="move it away, and ask again for the erasures that were not finished; what visitors asked "
+        "for is lost",
     ),
     Place(
         "backups.json",

@@ -117,6 +117,11 @@ KINDS: dict[str, tuple[Severity, str, str]] = {
         "`footfall privacy requests` shows it; see whether it is the person's own, then `footfall privacy "
         "confirm` or `refuse`.",
     ),
+    "request_due": (
+        "error",
+        "nobody has decided about what a visitor asks for, and the month for an answer ends in days",
+        "`footfall privacy requests` shows it: `footfall privacy confirm` or `refuse`, and answer.",
+    ),
     "process_died": (
         "error",
         "a process of `footfall up` ended by itself",
@@ -136,6 +141,8 @@ KINDS: dict[str, tuple[Severity, str, str]] = {
 }
 #: Kinds that are news, told once, and not states that end.
 NEWS = frozenset({"new_domain", "domain_verified", "test"})
+#: Kinds that may hold for weeks and are nobody's fault: their beginning and their end are told, once each.
+SLOW = frozenset({"person_request"})
 #: Facts that say why, the most telling first.
 _CAUSES = ("error", "problem", "said", "found", "why", "last lines")
 

@@ -337,17 +337,19 @@ def late_erasures(open_ones: Iterable[tuple[str, str, datetime, str]], now: date
     ]
 
 
-def open_requests(waiting: Iterable[tuple[str, str, str, str, datetime]]) -> list[Alert]:
+def open_requests(waiting: Iterable[tuple[str, str, str, str, datetime]], now: datetime) -> list[Alert]:
     """(id, client, site, what is wanted, until when) of visitors' requests that nobody has decided about."""
     asks = {"erasure": "asks to be erased", "access": "asks for what is held of them"}
     return [
         Alert(
-            "person_request",
+            kind,
             client_id,
             name,
             f"a visitor of {site_id} {asks[wanted]} ({name}); to be answered by {due:%Y-%m-%d}",
         )
         for name, client_id, site_id, wanted, due in waiting
+        for kind in ("person_request", "request_due")
+        if kind == "person_request" or now >= due - ERASURE_WARNING
     ]
 
 

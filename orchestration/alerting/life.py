@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
-from orchestration.alerting.alert import NEWS, Alert
+from orchestration.alerting.alert import NEWS, SLOW, Alert
 from orchestration.alerting.silences import Silence
 
 #: How often a condition that goes on is told again. Shorter tires people; longer lets it be forgotten.
@@ -85,7 +85,7 @@ def tellings(
         elif before.state == "firing" and alert.kind not in NEWS:
             ended = max((each.until for each in of_key if each.until and each.until <= now), default=None)
             is_again = ended is not None and before.last_told < ended
-            is_known = any(each.holds(now) for each in of_key)
+            is_known = alert.kind in SLOW or any(each.holds(now) for each in of_key)
             if is_again or (now - before.last_told >= REMINDER and not is_known):
                 reminded[alert.kind, alert.client_id].append(alert)
             elif before.gone_since is not None:

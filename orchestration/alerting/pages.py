@@ -25,6 +25,7 @@ _PAGES = {
     "disk_low": "/deployment/daemons",
     "erasure_due": "/assets/privacy/erasures?view=overview",
     "person_request": "/assets/privacy/erasures?view=overview",
+    "request_due": "/assets/privacy/erasures?view=overview",
     "process_died": "/deployment/daemons",
     "daemon_silent": "/deployment/daemons",
     "test": f"{_SENSOR}/alerts",

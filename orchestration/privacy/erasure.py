@@ -18,6 +18,7 @@ from orchestration.privacy.erasure_house import House, Work
 from orchestration.privacy.erasure_search import Needles
 from orchestration.privacy.erasure_steps import NEEDED, STEPS
 from orchestration.privacy.person import Person, resolve
+from orchestration.privacy.request_book import RequestBook
 
 
 def carry_out(
@@ -71,6 +72,7 @@ def carry_out(
     text = certificate(erasure, person, steps, house.desk.signer, house.now, house.version)
     house.lake.put(keys.certificate_object(person.client, erasure.id), text)
     house.edge("put certificate")
+    RequestBook(house.home).answer(erasure, person, house.now)
     book.finish(erasure.id, text.decode(), house.now)
     return []
 

@@ -22,7 +22,7 @@ NAME = "erasures.sqlite"
 #: How long an erasure may take: GDPR, art. 12(3), allows a month.
 DEADLINE = timedelta(days=30)
 
-_SCHEMA = """
+SCHEMA = """
 CREATE TABLE IF NOT EXISTS erasures (
     id TEXT PRIMARY KEY,
     client_id TEXT NOT NULL,
@@ -94,7 +94,7 @@ class ErasureBook:
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
         # Journal mode stays DELETE: a write-ahead log would keep wiped pages until its next turn.
-        connection = open_database(NAME, self._path, _SCHEMA, pragmas=("secure_delete = ON",))
+        connection = open_database(NAME, self._path, SCHEMA, pragmas=("secure_delete = ON",))
         try:
             with connection:
                 yield connection
@@ -105,21 +105,9 @@ class ErasureBook:
         self, person: Person, *, reason: str, asked_by: str, now: datetime, is_for_good: bool
     ) -> Erasure:
         """Write a new erasure down."""
-        name = f"{now.astimezone(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
-        until = None if is_for_good else now
         with self._open() as connection:
-            connection.execute(
-                "INSERT INTO erasures (id, client_id, reason, asked_by, asked_at, until, person) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (
-                    name,
-                    person.client,
-                    reason,
-                    asked_by,
-                    now.isoformat(),
-                    until.isoformat() if until else None,
-                    msgspec.json.encode(person).decode(),
-                ),
+            name = write_down(
+                connection, person, reason=reason, asked_by=asked_by, now=now, is_for_good=is_for_good
             )
         return self.get(name)
 
@@ -203,6 +191,34 @@ class ErasureBook:
         with self._open() as connection:
             connection.commit()
             connection.execute("VACUUM")
+
+
+def write_down(
+    connection: sqlite3.Connection,
+    person: Person,
+    *,
+    reason: str,
+    asked_by: str,
+    now: datetime,
+    is_for_good: bool,
+) -> str:
+    """Write a new erasure into the open file, in the caller's transaction. Returns its name."""
+    name = f"{now.astimezone(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
+    until = None if is_for_good else now
+    connection.execute(
+        "INSERT INTO erasures (id, client_id, reason, asked_by, asked_at, until, person) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (
+            name,
+            person.client,
+            reason,
+            asked_by,
+            now.isoformat(),
+            until.isoformat() if until else None,
+            msgspec.json.encode(person).decode(),
+        ),
+    )
+    return name
 
 
 def status(book: ErasureBook, erasure: Erasure, now: datetime | None = None) -> dict[str, Any]:

@@ -1,13 +1,14 @@
 """What visitors ask for by the form of their site, until somebody decides about it.
 
 It lies in the file of erasures: ids stand here in plain as long as nobody has decided, and are wiped then. A
-request erases nobody. Sent twice it is one: by its form, and by its ids while it waits.
+request erases nobody. One form that is sent twice as it is, is one request; any other has a number of its
+own, also about the same ids: a number that somebody has would tell a stranger that he asked, and when.
 """
 
 import hashlib
 import secrets
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,12 +19,18 @@ import msgspec
 
 from footfall.errors import FootfallError
 from footfall.sqlite_files import open_database
-from orchestration.privacy.erasure_book import DEADLINE, NAME
+from orchestration.privacy import erasure_book
+from orchestration.privacy.erasure_book import DEADLINE, NAME, Erasure
+from orchestration.privacy.person import Person
 
 Wanted = Literal["erasure", "access"]
-#: Requests of one client that wait for a decision, and that one site may make in an hour: more is a flood, of
-#: which a person could read nothing.
+#: Requests of one site that wait for a decision, and that come in an hour: more is a flood, of which a person
+#: could read nothing.
 MOST_WAITING, MOST_AN_HOUR = 500, 60
+
+#: How long the ids of a request stay about which nobody decides, from the day on which it came; and a request
+#: without ids, from its decision on.
+UNDECIDED_FOR, DECIDED_FOR = timedelta(days=90), timedelta(days=365)
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS requests (
@@ -46,6 +53,10 @@ _COLUMNS = "id, client_id, site_id, wanted, ids, asked_at, decided_at, decided_b
 
 class Flooded(FootfallError):
     """More requests than a person could read."""
+
+
+class Decided(FootfallError):
+    """Somebody has decided about a request before."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +107,9 @@ class RequestBook:
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
-        connection = open_database(NAME, self._path, _SCHEMA, pragmas=("secure_delete = ON",))
+        connection = open_database(
+            NAME, self._path, erasure_book.SCHEMA + _SCHEMA, pragmas=("secure_delete = ON",)
+        )
         try:
             with connection:
                 yield connection
@@ -112,23 +125,24 @@ class RequestBook:
         form: str,
         now: datetime,
     ) -> Request:
-        """Write a request down, or find it where it was written down before. `form`: its ticket.
+        """Write a request down, or find it where the very same was sent before. `form`: its ticket.
 
         Raises Flooded.
         """
-        said = msgspec.json.encode(sorted(set(ids))).decode()
-        ticket = hashlib.sha256(form.encode()).hexdigest()
+        said = _ids_text(ids)
+        # With what it says: whoever goes back and sends another wish through the same form asks anew.
+        sent = hashlib.sha256(f"{form} {wanted} {said}".encode()).hexdigest()
         with self._open() as connection:
             connection.execute("BEGIN IMMEDIATE")
             before = connection.execute(
-                f"SELECT {_COLUMNS} FROM requests WHERE form = ? OR "
-                "(decision IS NULL AND client_id = ? AND site_id = ? AND wanted = ? AND ids = ?)",
-                (ticket, client_id, site_id, wanted, said),
+                f"SELECT {_COLUMNS} FROM requests WHERE form = ? AND client_id = ? AND site_id = ?",
+                (sent, client_id, site_id),
             ).fetchone()
             if before is not None:
                 return _request(before)
             waiting = connection.execute(
-                "SELECT count(*) FROM requests WHERE client_id = ? AND decision IS NULL", (client_id,)
+                "SELECT count(*) FROM requests WHERE client_id = ? AND site_id = ? AND decision IS NULL",
+                (client_id, site_id),
             ).fetchone()[0]
             lately = connection.execute(
                 "SELECT count(*) FROM requests WHERE client_id = ? AND site_id = ? AND asked_at > ?",
@@ -140,7 +154,7 @@ class RequestBook:
             connection.execute(
                 "INSERT INTO requests (id, client_id, site_id, wanted, ids, form, asked_at) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (name, client_id, site_id, wanted, said, ticket, _text(now)),
+                (name, client_id, site_id, wanted, said, sent, _text(now)),
             )
         return self.get(name)
 
@@ -162,32 +176,94 @@ class RequestBook:
         return found
 
     def waiting(self, name: str) -> Request:
-        """One about which nobody has decided. Raises FootfallError."""
+        """One about which nobody has decided. Raises Decided, FootfallError."""
         found = self.get(name)
         if found.decision is not None:
-            raise FootfallError(f"the request {name} was {found.decision} by {found.decided_by}")
+            raise Decided(f"the request {name} was {found.decision} by {found.decided_by}")
         return found
 
-    def decide(
-        self,
-        name: str,
-        decision: str,
-        by: str,
-        now: datetime,
-        *,
-        because: str = "",
-        erasure: str | None = None,
-    ) -> Request:
-        """Note what became of it: `confirmed` or `refused`. Its ids are wiped. Raises FootfallError."""
+    def decide(self, name: str, decision: str, by: str, now: datetime, *, because: str = "") -> Request:
+        """Note what became of it: `confirmed` or `refused`. Its ids are wiped. Raises Decided."""
         with self._open() as connection:
-            done = connection.execute(
-                "UPDATE requests SET ids = NULL, decision = ?, decided_by = ?, decided_at = ?, because = ?, "
-                "erasure = ? WHERE id = ? AND decision IS NULL",
-                (decision, by, _text(now), because, erasure, name),
-            ).rowcount
-        if not done:
-            self.waiting(name)
-        return self.get(name)
+            is_ours = _decide(connection, name, decision, by, now, because)
+        return self.get(name) if is_ours else self.waiting(name)
+
+    def erase(self, name: str, person: Person, by: str, now: datetime) -> Request:
+        """Confirm it and write its erasure down: both, or where somebody was earlier neither.
+
+        Raises Decided.
+        """
+        with self._open() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            is_ours = _decide(connection, name, "confirmed", by, now, "")
+            if is_ours:
+                why = f"request {name}"
+                erasure = erasure_book.write_down(
+                    connection, person, reason=why, asked_by=by, now=now, is_for_good=False
+                )
+                connection.execute("UPDATE requests SET erasure = ? WHERE id = ?", (erasure, name))
+        return self.get(name) if is_ours else self.waiting(name)
+
+    def answer(self, erasure: Erasure, person: Person, now: datetime) -> None:
+        """What others asked about somebody, before he was erased: of his ids none is left in it.
+
+        Of whom nothing else was named, it is decided by that.
+        """
+        theirs: set[tuple[str, str]] = {(each.kind, each.value) for each in person.asked}
+        theirs |= {(kind, each) for kind, ids in person.ids.items() for each in ids}
+        for each in self.all():
+            is_later = erasure.until is not None and each.asked_at > erasure.until
+            rest = [one for one in each.ids if one not in theirs]
+            if each.decision or each.client_id != person.client or is_later or len(rest) == len(each.ids):
+                continue
+            decision = "confirmed" if each.wanted == "erasure" else "refused"
+            with self._open() as connection:
+                if rest:
+                    connection.execute(
+                        "UPDATE requests SET ids = ? WHERE id = ? AND decision IS NULL",
+                        (_ids_text(rest), each.id),
+                    )
+                    continue
+                because = "all that was named has been erased"
+                if _decide(connection, each.id, decision, erasure.asked_by, now, because):
+                    connection.execute("UPDATE requests SET erasure = ? WHERE id = ?", (erasure.id, each.id))
+
+    def let_go(self, now: datetime, gone: Collection[str], held: Collection[str]) -> list[str]:
+        """Let go of what is past its time, and of all of the clients `gone`; of those `held` nothing goes.
+
+        Returns the requests about which nobody decided in time; they are `lapsed`, without ids.
+        """
+        lapsed = []
+        for each in self.all():
+            if each.client_id in held:
+                continue
+            with self._open() as connection:
+                is_over = each.decided_at is not None and now - each.decided_at >= DECIDED_FOR
+                if is_over or each.client_id in gone:
+                    connection.execute("DELETE FROM requests WHERE id = ?", (each.id,))
+                elif (
+                    each.decision is None
+                    and now - each.asked_at >= UNDECIDED_FOR
+                    and _decide(connection, each.id, "lapsed", "retention", now, "nobody decided")
+                ):
+                    lapsed.append(each.id)
+        return lapsed
+
+
+def _ids_text(ids: Iterable[tuple[str, str]]) -> str:
+    return msgspec.json.encode(sorted(set(ids))).decode()
+
+
+def _decide(
+    connection: sqlite3.Connection, name: str, decision: str, by: str, now: datetime, because: str
+) -> bool:
+    """Whether nobody was earlier."""
+    done = connection.execute(
+        "UPDATE requests SET ids = NULL, decision = ?, decided_by = ?, decided_at = ?, because = ? "
+        "WHERE id = ? AND decision IS NULL",
+        (decision, by, _text(now), because, name),
+    )
+    return done.rowcount == 1
 
 
 def _text(moment: datetime) -> str:

@@ -1,6 +1,6 @@
 """What a run of retention works on: the stores of an installation, and who opens them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -24,7 +24,9 @@ class House:
     """`connect` opens the warehouse, which reads files in the folders it is given beside its own. `build`
     makes the models of hours in [start, end) anew, then those that are made whole. `publish` brings the
     published tables up. `stones`: who was erased. `by`: who began the run. `bring_backups` brings copies of
-    the lake in backups to what is left of it, and returns what it could not do.
+    the lake in backups to what is left of it, and returns what it could not do. `let_go_of_requests`: what
+    visitors asked for and is past its time goes, all of the clients that are named first, none of those
+    named second; it returns those about which nobody decided.
     """
 
     lake: ObjectStore
@@ -41,6 +43,7 @@ class House:
     by: str = "schedule"
     say: Callable[[str], object] = field(default=lambda _text: None)
     bring_backups: Callable[[], list[str]] = field(default=list)
+    let_go_of_requests: Callable[[Collection[str], Collection[str]], list[str]] = lambda _gone, _held: []
 
     @property
     def trusted(self) -> Mapping[str, bytes]:

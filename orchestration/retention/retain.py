@@ -36,7 +36,7 @@ from orchestration.retention.bringing import (
 from orchestration.retention.ended import ended_clients
 from orchestration.retention.house import House
 from orchestration.retention.left import Look, left_over, older_in_turn
-from orchestration.retention.plan import Facts, Plan, plan, plan_ended
+from orchestration.retention.plan import ENDED_DAYS, Facts, Plan, plan, plan_ended
 
 #: How far a horizon may move without a record of what went: so much each run looks through again.
 _LOOKED_THROUGH = timedelta(days=7)
@@ -113,8 +113,17 @@ def retain(house: House, client_ids: Iterable[str] | None = None, *, is_dry: boo
             )
     if chosen is None:
         _move_first_hour(house, states)
+        _let_go_of_requests(house, ended_at)
     audit.anchor(house.desk.folder / "audit.jsonl", house.lake, f"{house.now:%Y-%m-%d}")
     return done
+
+
+def _let_go_of_requests(house: House, ended_at: Mapping[str, datetime]) -> None:
+    """What visitors asked for by a form."""
+    gone = [each for each, at in ended_at.items() if house.now - at >= timedelta(days=ENDED_DAYS)]
+    held = [each.client_id for each in holds.read(house.lake, house.trusted) if each.is_active]
+    for each in house.let_go_of_requests(gone, held):
+        house.say(f"nobody decided about the request {each}; its ids are wiped")
 
 
 def _is_far(house: House, state: State) -> bool:

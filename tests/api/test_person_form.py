@@ -2,20 +2,25 @@
 
 import base64
 import hashlib
+import os
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 
 import pytest
-from support.api_builders import served
+from starlette.testclient import TestClient
+from support.api_builders import served, two_clients
 from support.browser import chromium
 from support.waiting import wait_until
 
 from commands.api_installation import HereInstallation
-from footfall.access.request_links import OPEN_FOR, link_secret, new_link, new_ticket
+from commands.cli import main
+from footfall.access.request_limits import FORMS_AN_HOUR
+from footfall.access.request_links import OPEN_FOR, RequestLink, link_secret, new_link, new_ticket
 from footfall.privacy import first_party_visitor_id
 from orchestration.privacy.erasure_book import ErasureBook
-from orchestration.privacy.request_book import MOST_AN_HOUR, RequestBook
+from orchestration.privacy.request_book import MOST_AN_HOUR, MOST_WAITING, RequestBook
 
 BROWSERS_OWN = "k3J9_first-party-id"
 FORM = {"content-type": "application/x-www-form-urlencoded"}
@@ -27,8 +32,9 @@ def api(tmp_path):
         yield made
 
 
-def link(api, client="one", site="shop", *, days=30, now=None, secret=None):
-    return new_link(secret or link_secret(api.settings), client, site, now or datetime.now(UTC), days)
+def link(api, client="one", site="shop", *, days=30, now=None, secret=None, number=1):
+    opens = RequestLink(client, site, number)
+    return new_link(secret or link_secret(api.settings), opens, now or datetime.now(UTC), days)
 
 
 def show(api, at, **headers):
@@ -104,6 +110,8 @@ def test_in_a_browser_the_id_in_the_fragment_goes_with_the_form_and_leaves_the_a
         assert page.locator("#found").is_visible()
         assert not page.locator("#missing").is_visible()
         assert BROWSERS_OWN not in page.url
+        page.reload()
+        assert page.locator("#found").is_visible()
         page.check("input[value=erasure]")
         page.click("button")
         page.wait_for_selector("text=Your request has arrived")
@@ -113,18 +121,43 @@ def test_in_a_browser_the_id_in_the_fragment_goes_with_the_form_and_leaves_the_a
     assert blocked == []
 
 
-def test_a_form_that_is_sent_again_and_one_about_the_same_ids_ask_nothing_more(api):
+def test_a_form_that_is_sent_again_as_it_is_asks_nothing_more(api):
     at = link(api)
     form = {"wanted": "erasure", "ticket": ticket(show(api, at)), "user": "4711"}
     first = send(api, at, **form)
 
     assert send(api, at, **form).body == first.body
-    assert send(api, at, **{**form, "user": "another"}).body == first.body
-    assert ask(api, at, user="4711").body == first.body
     (asked,) = waiting(api)
     api.ask("POST", f"/v1/privacy/requests/{asked.id}/refuse", role="admin", body={"because": "not theirs"})
-    assert send(api, at, **form).status == 200
+    assert send(api, at, **form).body == first.body
     assert [each.decision for each in waiting(api)] == ["refused"]
+
+
+def test_whoever_goes_back_and_sends_another_wish_through_the_same_form_asks_anew(api):
+    at = link(api)
+    form = {"wanted": "erasure", "ticket": ticket(show(api, at)), "user": "471"}
+
+    numbers = [
+        send(api, at, **{**form, **changed}).body
+        for changed in ({}, {"user": "4711"}, {"user": "4711", "wanted": "access"})
+    ]
+
+    assert len(set(numbers)) == 3
+    assert {(each.wanted, each.ids) for each in waiting(api)} == {
+        ("erasure", (("user", "471"),)),
+        ("erasure", (("user", "4711"),)),
+        ("access", (("user", "4711"),)),
+    }
+
+
+def test_a_stranger_who_names_somebody_is_not_told_that_he_asked_before(api):
+    ask(api, link(api), user="anna")
+    (anna,) = waiting(api)
+
+    told = ask(api, link(api), user="anna").body.decode()
+
+    assert anna.id not in told
+    assert [each.ids for each in waiting(api)] == [anna.ids, anna.ids]
 
 
 def test_what_no_valid_form_of_a_site_sends_is_not_written_down(api):
@@ -135,6 +168,7 @@ def test_what_no_valid_form_of_a_site_sends_is_not_written_down(api):
         "of another installation": link(api, secret="another"),
         "over": link(api, now=now - timedelta(days=31)),
         "changed": f"{other.rpartition('.')[0]}.{signature}",
+        "of another number than the client file's": link(api, number=2),
         "of no site": link(api, "one", "gone"),
         "of no client": link(api, "nobody", "shop"),
         "no link": "x",
@@ -154,6 +188,10 @@ def test_what_no_valid_form_of_a_site_sends_is_not_written_down(api):
         "of another kind": {"wanted": "everything"},
         "of nobody": {"user": "  "},
         "too long": {"user": "x" * 201},
+        "a line end": {"user": "bob\n20261130-00  acme/shop  erasure  refused by you"},
+        "a terminal's command": {"user": "bob\x1b[2K"},
+        "turned around": {"user": "bob\u202egro"},
+        "a line of Unicode": {"user": "bob\u2028x"},
         "twice": {"body": f"wanted=erasure&user=a&user=b&ticket={good}".encode()},
         "no text": {"body": b"\xff\xfe"},
         "too many fields": {"body": b"&".join(b"a%d=1" % n for n in range(50))},
@@ -191,6 +229,62 @@ def test_a_flood_of_requests_is_refused_by_site_and_one_of_another_site_gets_thr
     assert len(waiting(api)) == MOST_AN_HOUR + 1
 
 
+def test_an_address_sends_a_few_forms_an_hour_and_another_is_not_kept_out_by_that(api):
+    at = link(api)
+    form = {"wanted": "erasure", "ticket": ticket(show(api, at))}
+
+    def sent_from(address, user):
+        with TestClient(api.app, client=(address, 50_000)) as browser:
+            return browser.post(f"/v1/privacy/form/{at}", data={**form, "user": user})
+
+    for n in range(FORMS_AN_HOUR):
+        assert sent_from(f"2001:db8::{n:x}", f"user-{n}").status_code == 200
+    refused = sent_from("2001:db8::ffff", "one-too-many")
+
+    assert refused.status_code == 429
+    assert int(refused.headers["retry-after"]) > 0
+    assert "open the form from the page of shop.example once more" in refused.text
+    assert sent_from("2001:db8:0:1::1", "anna").status_code == 200
+    assert len(waiting(api)) == FORMS_AN_HOUR + 1
+
+
+def test_requests_of_one_site_that_wait_close_no_other_sites_form(api):
+    book, long_ago = RequestBook(api.settings.home), datetime.now(UTC) - timedelta(days=2)
+    for n in range(MOST_WAITING):
+        at = long_ago + timedelta(minutes=2 * n)
+        book.ask("one", "shop", "erasure", [("user", f"user-{n}")], f"form {n}", at)
+
+    assert ask(api, link(api), user="anna").status == 429
+    assert ask(api, link(api, "one", "blog"), user="anna").status == 200
+
+
+def test_links_are_taken_back_by_a_number_in_the_client_file(api, monkeypatch, capsys):
+    monkeypatch.setattr(
+        os,
+        "environ",
+        {
+            **os.environ,
+            "FOOTFALL_HOME": str(api.settings.home),
+            "FOOTFALL_CLIENTS": str(api.settings.clients),
+        },
+    )
+
+    def made():
+        assert main(["privacy", "link", "--client", "one", "--site", "shop"]) == 0
+        return capsys.readouterr().out.strip().rpartition("/")[2]
+
+    before = made()
+    ticket_before = ticket(show(api, before))
+    [document, _] = two_clients()
+    document["sites"][0]["request_links"] = 2
+    api.write(document)
+
+    assert show(api, before).status == 404
+    assert send(api, before, wanted="erasure", user="anna", ticket=ticket_before).status == 404
+    assert show(api, made()).status == 200
+    assert show(api, link(api, "one", "blog")).status == 200
+
+
 def test_who_confirms_begins_an_erasure_of_these_ids_and_the_request_forgets_them(api):
     ask(api, link(api), user="anna-user-4711")
     (asked,) = waiting(api)
@@ -204,9 +298,36 @@ def test_who_confirms_begins_an_erasure_of_these_ids_and_the_request_forgets_the
     (erasure,) = ErasureBook(api.settings.home).all()
     assert (erasure.id, erasure.reason) == (done.json["erasure"], f"request {asked.id}")
     assert [(each.kind, each.value) for each in erasure.person.asked] == [("user", "anna-user-4711")]
+    assert not erasure.person.is_linked
     assert api.ask("POST", f"{path}/refuse", role="admin", body={"because": "late"}).status == 409
-    log = api.settings.home / "logs" / f"erasure-{erasure.id}.log"
-    wait_until(lambda: log.exists() and log.read_text(), seconds=120)  # the job is a process of its own
+    wait_for_jobs(api, [erasure.id])
+
+
+def test_of_two_who_decide_at_once_one_is_first_and_the_other_is_told_so_and_erases_nobody(api):
+    for n in range(4):
+        ask(api, link(api), user=f"anna-{n}")
+    for asked in waiting(api):
+        path = f"/v1/privacy/requests/{asked.id}"
+        acts = [("confirm", b""), ("confirm", b""), ("refuse", {"because": "not theirs"})]
+        with ThreadPoolExecutor(len(acts)) as pool:
+            going = [
+                pool.submit(api.ask, "POST", f"{path}/{act}", role="admin", body=body) for act, body in acts
+            ]
+            replies = [each.result() for each in going]
+
+        assert sorted(each.status // 100 for each in replies) == [2, 4, 4]
+        assert {each.json["code"] for each in replies if each.status == 409} == {"not_decided"}
+    confirmed = {each.erasure for each in waiting(api) if each.decision == "confirmed"}
+    begun = {each.id for each in ErasureBook(api.settings.home).all()}
+    assert begun == confirmed
+    wait_for_jobs(api, begun)
+
+
+def wait_for_jobs(api, names):
+    """The job of an erasure is a process of its own."""
+    for each in names:
+        log = api.settings.home / "logs" / f"erasure-{each}.log"
+        wait_until(lambda log=log: log.exists() and log.read_text(), seconds=240)
 
 
 def test_who_refuses_says_why_and_nothing_of_the_ids_stays_in_the_file(api):

@@ -25,6 +25,7 @@ from footfall.signatures import load_signer
 from footfall.store import LocalStore
 from footfall.tombstones import Tombstone
 from orchestration.delivery.ledger import Ledger
+from orchestration.privacy.request_book import RequestBook
 
 
 @pytest.fixture
@@ -243,6 +244,11 @@ def test_who_cannot_be_handed_over_is_told_why_and_nothing_ends(at):
     at.folder.joinpath("open").mkdir(mode=0o755)
     at.folder.joinpath("open").chmod(0o755)
     assert "can be read by others" in at.refused("clients", "handoff", "acme", str(at.folder / "open"))
+    ids = [("user", "4711")]
+    waits = RequestBook(at.home).ask("acme", "acme", "erasure", ids, "a form", datetime.now(UTC))
+    assert f"the request {waits.id} of a visitor of acme waits" in at.refused(
+        "clients", "handoff", "acme", there
+    )
 
     assert read_histories(at.home / "identities")["acme"].current is not None
 

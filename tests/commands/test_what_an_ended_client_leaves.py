@@ -20,6 +20,7 @@ from footfall.verify import verify_bucket
 from orchestration.defs.retention import making
 from orchestration.modelling.publishing.notes import note
 from orchestration.privacy.erasure_book import ErasureBook
+from orchestration.privacy.request_book import RequestBook
 from orchestration.resources.warehouse import Warehouse
 from orchestration.retention.plan import ENDED_DAYS
 from orchestration.retention.retain import retain
@@ -92,13 +93,18 @@ def test_what_an_ended_client_left_goes_after_its_days_and_nothing_of_anybody_el
     assert main(["privacy", "hold", "add", "--client", "acme", "--reason", "a court asks"]) == 0
     hold = capfd.readouterr().out.split()[1].strip(",")
     late = now + (ENDED_DAYS + 2) * DAY
+    book = RequestBook(home.home)
+    for client in ("acme", "beta"):
+        book.ask(client, "shop", "erasure", [("user", "4711")], f"a form of {client}", late - DAY)
     assert set(retained(home, late)["acme"].blocked) == {"raw", "quarantine", "events", "backup"}
     assert held_of(home, "acme") == before
+    assert [each.client_id for each in book.all()] == ["acme", "beta"]
     assert main(["privacy", "hold", "release", hold]) == 0
 
     done = retained(home, late)["acme"]
 
     assert (done.left, done.blocked) == ((), {})
+    assert [each.client_id for each in book.all()] == ["beta"]
     after = held_of(home, "acme")
     assert after.pop("figures") == before["figures"], "which are about nobody"
     assert not any(after.values()), after

@@ -32,7 +32,10 @@ def home(tmp_path):
     made.before = files_with(made.home, *TEXTS)
     made.bert = rows_of_bert(made)
     ids = [("user", USER)]
-    made.request = RequestBook(made.home).ask("acme", "shop", "erasure", ids, "a form", datetime.now(UTC)).id
+    book, now = RequestBook(made.home), datetime.now(UTC)
+    made.request = book.ask("acme", "shop", "erasure", ids, "a form", now).id
+    made.others = book.ask("acme", "shop", "access", [*ids, ("user", "carl")], "a copy", now).id
+    made.same = book.ask("acme", "shop", "access", ids, "a copy too", now).id
     return made
 
 
@@ -61,7 +64,7 @@ def killed_in_the_middle(home, step):
     def has_begun():
         return any(step in book.steps(each.id) for each in book.all())
 
-    with command(home, "privacy", "confirm", home.request, "--yes") as process:
+    with command(home, "privacy", "confirm", home.request, "--linked", "--yes") as process:
         wait_until(has_begun, seconds=300, every=0.01)
         os.killpg(process.pid, signal.SIGKILL)
         assert process.wait() == -signal.SIGKILL
@@ -80,6 +83,8 @@ def whole_without_the_person(home, name):
     assert list(ErasureBook(home.home).steps(name)) == ["suppress", *STEPS]
     decided = RequestBook(home.home).get(home.request)
     assert (decided.decision, decided.erasure, decided.ids) == ("confirmed", name, ())
+    assert RequestBook(home.home).get(home.others).ids == (("user", "carl"),)
+    assert RequestBook(home.home).get(home.same).decision == "refused"
     with command(home, "privacy", "certificate", name, "--verify", "--looked-for", USER) as process:
         said = process.communicate(timeout=300)[0]
     assert process.returncode == 0, said

@@ -29,6 +29,7 @@ from footfall.manifest import DeliveredFile
 from footfall.store import LocalStore
 from footfall.tombstones import ERASED, Tombstone, Tombstones, add, in_force, load_key
 from orchestration.alerting.book import alert_book, history_of, note_history
+from orchestration.alerting.life import Telling, after, tellings
 from orchestration.defs.alerting.sensors import of_erasures
 from orchestration.delivery.horizons import Horizons
 from orchestration.delivery.ledger import Ledger
@@ -168,6 +169,10 @@ def test_what_a_visitor_asks_for_is_an_alert_until_somebody_decides_and_names_no
     assert (alert.kind, alert.client_id, alert.subject) == ("person_request", "acme", asked.id)
     assert "a visitor of shop asks for what is held" in alert.title
     assert USER not in str(alert)
+    told = after(Telling("firing", (alert,), HOUR), {}, HOUR)
+    assert tellings([alert], told, HOUR + timedelta(days=19)) == ([], {})
+    late = of_erasures(tmp_path, HOUR + timedelta(days=20))
+    assert [each.kind for each in late] == ["person_request", "request_due"]
     book.decide(asked.id, "refused", "dpo", HOUR, because="nobody of that name")
     assert of_erasures(tmp_path, HOUR) == []
 

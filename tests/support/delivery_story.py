@@ -19,7 +19,7 @@ ZONE_CHANGES = datetime(2026, 11, 28, 1, tzinfo=UTC)
 CLIENT_MOVES = datetime(2026, 11, 28, 11, tzinfo=UTC)
 ZONES = ("Europe/Berlin", "Europe/London")
 SITES = ("shop", "studio")
-#: What was sent and is no JSON: its bytes go by the client's rule.
+#: What was sent and is no JSON: its bytes leave the quarantine by the client's rule.
 NO_EVENT = b'{"refused":'
 
 

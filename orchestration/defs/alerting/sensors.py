@@ -40,7 +40,7 @@ LEDGER = frozenset({"delivery_failed", "delivery_overdue", "destination_failing"
 COLLECTORS = frozenset({"collector_silent", "spool_ageing"})
 FILES = frozenset({"client_file_invalid", "owner_changed"})
 DISKS = frozenset({"disk_low"})
-ERASURES = frozenset({"erasure_due", "person_request"})
+ERASURES = frozenset({"erasure_due", "person_request", "request_due"})
 CHANNELS = frozenset({"channel_failing"})
 #: Shown here, and told by `footfall up` itself: what ended may be the daemon.
 PROCESSES = frozenset({"process_died"})
@@ -165,7 +165,7 @@ def of_erasures(home: Path, now: datetime) -> list[Alert]:
         for each in RequestBook(home).all()
         if each.decision is None
     ]
-    return [*conditions.late_erasures(left, now), *conditions.open_requests(asked)]
+    return [*conditions.late_erasures(left, now), *conditions.open_requests(asked, now)]
 
 
 def of_registry(domains: DomainRegistry, now: datetime) -> list[Alert]:

@@ -23,6 +23,7 @@ from orchestration.modelling.invoke import failures
 from orchestration.modelling.project import prepare
 from orchestration.modelling.publishing.client import MEMORY, Terms, publish_client
 from orchestration.modelling.untouched import note_begun
+from orchestration.privacy.request_book import RequestBook
 from orchestration.resources.destinations import Destinations
 from orchestration.resources.lake import Lake
 from orchestration.resources.state import State
@@ -105,4 +106,5 @@ def house_of(
         by,
         say,
         lambda: bring_backups(settings, store, registry, desk.own_keys, in_force(settings.home, store)),
+        lambda gone, held: RequestBook(settings.home).let_go(now(), gone, held),
     )
