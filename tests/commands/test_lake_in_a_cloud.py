@@ -111,5 +111,5 @@ def test_all_of_an_installation_may_lie_with_azure_and_a_client_is_told_what_it_
     theirs = house.places(house.client("acme"))["main"].store()
     [told] = [json.loads(theirs.get(info.key)) for info in theirs.list("_erasures/")]
     [line] = told["left_to_you"]
-    assert line.startswith("every version of the files above, should your bucket keep any: nobody can")
+    assert line.startswith("every version of the files above, should your bucket keep any: with Azure")
     assert verify_bucket(theirs, needs_log=True).problems == []
