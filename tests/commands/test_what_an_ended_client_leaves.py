@@ -98,7 +98,7 @@ def test_what_an_ended_client_left_goes_after_its_days_and_nothing_of_anybody_el
         book.ask(client, "shop", "erasure", [("user", "4711")], f"a form of {client}", late - DAY)
     assert set(retained(home, late)["acme"].blocked) == {"raw", "quarantine", "events", "backup"}
     assert held_of(home, "acme") == before
-    assert [each.client_id for each in book.all()] == ["acme", "beta"]
+    assert {each.client_id for each in book.all()} == {"acme", "beta"}
     assert main(["privacy", "hold", "release", hold]) == 0
 
     done = retained(home, late)["acme"]
