@@ -382,16 +382,6 @@ def test_reports_have_statements_too(marts):
     assert "/daily-metrics/dt=*/rev=*/_manifest.json" in made["duckdb.sql"]
 
 
-def test_bigquery_and_snowflake_load_from_a_bucket_of_google_or_azure_where_it_lies(marts):
-    google, azure = texts(marts, url="gs://acme-data/in/"), texts(marts, url="az://acme/data/in")
-
-    assert "uris = ['gs://acme-data/in/<files[].key>']" in google["bigquery.sql"]
-    assert "copy them there" not in google["bigquery.sql"]
-    assert "copy them there" in azure["bigquery.sql"]
-    assert "FROM 'gcs://acme-data/in/'" in google["snowflake.sql"]
-    assert "FROM 'azure://acme.blob.core.windows.net/data/in/'" in azure["snowflake.sql"]
-
-
 @pytest.mark.parametrize(
     ("url", "read", "needs"),
     [
