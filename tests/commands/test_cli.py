@@ -7,7 +7,7 @@ import socket
 import pytest
 from support.manifests import deliver as put_delivery
 
-from footfall.store import LocalStore
+from footfall.store import STORES, LocalStore
 
 CLIENT = """\
 client_id: {0}
@@ -307,9 +307,8 @@ def test_a_misspelt_command_is_told_with_the_nearest_one(footfall):
 @pytest.mark.parametrize("command", ["backup", "restore", "verify"])
 @pytest.mark.parametrize("place", ["", " ", "s3:/bucket/prefix", "gs:bucket"])
 def test_what_is_neither_a_folder_nor_a_url_becomes_no_folder(footfall, command, place):
-    assert_one_line(
-        footfall(command, place), command, "is no place: write a folder, file:///absolute/folder or s3://"
-    )
+    said = f"is no place: write a folder, {STORES}"
+    assert_one_line(footfall(command, place), command, said)
 
 
 def test_a_folder_that_is_not_there_is_no_empty_bucket(footfall, tmp_path):

@@ -50,12 +50,8 @@ class DeliveredHome:
 
     def order(self, *exports, **more):
         """Write the client's file."""
-        document = client_file(
-            "acme",
-            destination=self.destination,
-            exports=[{"name": name, "dataset": name, "cadence": "hourly"} for name in exports],
-            **more,
-        )
+        ordered = [{"name": name, "dataset": name, "cadence": "hourly"} for name in exports]
+        document = client_file("acme", exports=ordered, **{"destination": self.destination, **more})
         (self.clients / "acme.yaml").write_text(yaml.safe_dump(document))
 
     def sign_with(self, key):
