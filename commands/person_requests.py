@@ -9,8 +9,9 @@ from footfall.access.request_links import is_ticket, link_of, link_secret, new_t
 from footfall.clients import Client, Site, registry_of
 from footfall.privacy import first_party_visitor_id
 from footfall.settings import Settings
+from footfall.tombstones import Kind
 from orchestration.privacy.person import unresolved
-from orchestration.privacy.request_book import Decided, Flooded, Request, RequestBook
+from orchestration.privacy.request_book import Decided, Flooded, Request, RequestBook, Wanted
 
 
 class HereRequests:
@@ -42,11 +43,15 @@ class HereRequests:
         if found is None or not is_ticket(link_secret(self._settings), link, ticket, now):
             raise Refusal("invalid", "the form is not valid any more")
         client, site = found
-        ids = [("visitor", first_party_visitor_id(site.site_id, visitor))] if visitor else []
-        ids += [("user", user)] if user else []
-        book, what = RequestBook(self._settings.home), "access" if wanted == "access" else "erasure"
+        ids: list[tuple[Kind, str]] = []
+        if visitor:
+            ids.append(("visitor", first_party_visitor_id(site.site_id, visitor)))
+        if user:
+            ids.append(("user", user))
+        what: Wanted = "access" if wanted == "access" else "erasure"
+        book = RequestBook(self._settings.home)
         try:
-            return book.ask(client.client_id, site.site_id, what, ids, ticket, now).said(now)  # type: ignore[arg-type]
+            return book.ask(client.client_id, site.site_id, what, ids, ticket, now).said(now)
         except Flooded as flooded:
             raise Refusal("rate_limited", str(flooded)) from None
 
@@ -83,8 +88,8 @@ class HereRequests:
             raise Refusal("not_decided", str(decided)) from None
 
     def _undecided(self, book: RequestBook, client: Client, name: str) -> Request:
-        found = [each for each in book.all() if (each.id, each.client_id) == (name, client.client_id)]
-        if not found:
+        found = book.find(name)
+        if found is None or found.client_id != client.client_id:
             raise Refusal("unknown_request", f"no request {name!r} of this client is known")
         return self._first(lambda: book.waiting(name))
 

@@ -13,11 +13,10 @@ import click
 from commands.apart import ask_apart, run_apart
 from commands.noting import noted
 from commands.parameters import client, who
+from commands.registry import known_client, known_site
 from commands.state import with_installation, with_state
 from footfall.access.request_links import MOST_DAYS, RequestLink, link_secret, new_link
-from footfall.clients import registry_of
 from footfall.errors import FootfallError
-from footfall.owners import named
 from footfall.settings import Settings
 from footfall.unseen import escaped
 
@@ -37,16 +36,10 @@ def link(
     settings: Settings, client_id: str, site_id: str | None, days: int, url: str | None, by: str | None
 ) -> int:
     """Make the link to the form by which visitors of a site ask to be erased, or for a copy."""
-    registry = registry_of(settings)
-    whose = registry.client(named(registry, client_id))
-    if whose is None:
-        raise FootfallError(f"no client {client_id!r} has a valid file; `footfall clients` lists them")
-    sites = [each for each in whose.sites if site_id in (None, each.site_id)]
-    if len(sites) != 1:
-        known = ", ".join(each.site_id for each in whose.sites)
-        raise FootfallError(f"say which site of {client_id} with --site: {known}")
-    noted(settings, "privacy.link", whose.client_id, f"{sites[0].site_id} {days} d", by)
-    opens = RequestLink(whose.client_id, sites[0].site_id, sites[0].request_links)
+    whose = known_client(settings, client_id)
+    site = known_site(whose, site_id)
+    noted(settings, "privacy.link", whose.client_id, f"{site.site_id} {days} d", by)
+    opens = RequestLink(whose.client_id, site.site_id, site.request_links)
     made = new_link(link_secret(settings), opens, datetime.now(UTC), days)
     above = (url or f"http://{settings.api_host}:{settings.api_port}").rstrip("/")
     print(f"{above}/v1/privacy/form/{made}")
@@ -101,7 +94,7 @@ def confirm(
 
     book, by = RequestBook(settings.home), by or getpass.getuser()
     found = book.waiting(name)
-    asked = [Asked(kind, value) for kind, value in found.ids]  # type: ignore[arg-type]
+    asked = [Asked(kind, value) for kind, value in found.ids]
     is_copy = found.wanted == "access"
     if is_copy and path is None:
         raise FootfallError(f"say where the copy goes: footfall privacy confirm {name} --to FILE.zip")

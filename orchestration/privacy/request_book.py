@@ -19,6 +19,7 @@ import msgspec
 
 from footfall.errors import FootfallError
 from footfall.sqlite_files import open_database
+from footfall.tombstones import Kind
 from orchestration.privacy import erasure_book
 from orchestration.privacy.erasure_book import DEADLINE, NAME, Erasure
 from orchestration.privacy.person import Person
@@ -67,7 +68,7 @@ class Request:
     client_id: str
     site_id: str
     wanted: Wanted
-    ids: tuple[tuple[str, str], ...]
+    ids: tuple[tuple[Kind, str], ...]
     asked_at: datetime
     decided_at: datetime | None
     decided_by: str | None
@@ -121,7 +122,7 @@ class RequestBook:
         client_id: str,
         site_id: str,
         wanted: Wanted,
-        ids: Sequence[tuple[str, str]],
+        ids: Sequence[tuple[Kind, str]],
         form: str,
         now: datetime,
     ) -> Request:
@@ -168,9 +169,17 @@ class RequestBook:
             ).fetchall()
         return [_request(row) for row in rows]
 
+    def find(self, name: str) -> Request | None:
+        """One of them; of those of a year that is kept, no other is read."""
+        if not self._path.exists():
+            return None
+        with self._open() as connection:
+            row = connection.execute(f"SELECT {_COLUMNS} FROM requests WHERE id = ?", (name,)).fetchone()
+        return _request(row) if row else None
+
     def get(self, name: str) -> Request:
-        """One of them. Raises FootfallError."""
-        found = next((each for each in self.all() if each.id == name), None)
+        """The same. Raises FootfallError."""
+        found = self.find(name)
         if found is None:
             raise FootfallError(f"there is no request {name!r}; `footfall privacy requests` lists them")
         return found
@@ -233,11 +242,12 @@ class RequestBook:
 
         Returns the requests about which nobody decided in time; they are `lapsed`, without ids.
         """
-        lapsed = []
-        for each in self.all():
-            if each.client_id in held:
-                continue
-            with self._open() as connection:
+        lapsed: list[str] = []
+        free = [each for each in self.all() if each.client_id not in held]
+        if not free:
+            return lapsed
+        with self._open() as connection:
+            for each in free:
                 is_over = each.decided_at is not None and now - each.decided_at >= DECIDED_FOR
                 if is_over or each.client_id in gone:
                     connection.execute("DELETE FROM requests WHERE id = ?", (each.id,))

@@ -2,13 +2,10 @@
 
 import json
 import os
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
 import zstandard
-from support.command_line import ROOT
 from support.erased_home import BERT, TEXTS, USER, Home
 from support.orchestration_builders import HOUR
 from support.searched import files_with, layers_of
@@ -37,20 +34,6 @@ def home(tmp_path, monkeypatch):
 
 def retained(home, now):
     return {each.client_id: each for each in retain(making.house_of(home.settings, "job", now=lambda: now))}
-
-
-def command(home, *arguments):
-    """A command as a process of its own: exit code, and what it says."""
-    done = subprocess.run(
-        [sys.executable, "-m", "commands.entry", *arguments],
-        cwd=ROOT,
-        env=home.environ,
-        capture_output=True,
-        text=True,
-        timeout=900,
-        check=False,
-    )
-    return done.returncode, done.stdout + done.stderr
 
 
 def held_of(home, client):
@@ -134,7 +117,7 @@ def test_a_person_of_a_client_that_has_ended_is_erased_from_all_that_is_left_of_
         ]
 
     (home.folder / "clients" / "acme.yaml").unlink()
-    assert command(home, "clients", "end", "acme")[0] == 0
+    assert home.says("clients", "end", "acme")[0] == 0
     bert, theirs = of_bert(), files_with(home.home / "buckets" / "acme", *TEXTS)
     assert layers_of(files_with(home.home, *TEXTS)) >= {"lake/raw", "lake/events", "buckets/backup"}
     noted = "SELECT DISTINCT client_id FROM intermediate.published_snapshots ORDER BY ALL"
@@ -142,7 +125,7 @@ def test_a_person_of_a_client_that_has_ended_is_erased_from_all_that_is_left_of_
         note(connection, "beta", "a-snapshot")  # of before its file said what is acme's
     assert home.rows(noted) == [("acme",), ("beta",)]
 
-    code, said = command(home, "privacy", "erase", "--client", "acme", "--user", USER, "--yes")
+    code, said = home.says("privacy", "erase", "--client", "acme", "--user", USER, "--yes")
 
     assert (code, "OUTSTANDING" in said) == (0, False), said
     left = files_with(home.folder, *TEXTS)

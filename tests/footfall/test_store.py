@@ -6,9 +6,7 @@ from itertools import count
 from threading import Thread
 
 import pytest
-from support.azure_server import azure_server
 from support.clouds import in_cloud
-from support.gcs_server import gcs_server
 from support.s3_server import ADMIN, credentials, s3_server
 
 from footfall.errors import FootfallError
@@ -33,18 +31,6 @@ def s3(tmp_path_factory):
     with s3_server(tmp_path_factory.mktemp("s3")) as server, pytest.MonkeyPatch.context() as patch:
         for name, value in server.environment.items():
             patch.setenv(name, value)
-        yield server
-
-
-@pytest.fixture(scope="module")
-def gcs():
-    with gcs_server() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def azure():
-    with azure_server() as server:
         yield server
 
 

@@ -6,24 +6,11 @@ import sys
 from base64 import b64encode
 
 import pytest
-from support.azure_server import azure_server
 from support.clouds import in_cloud
 from support.gcs_server import ADDER, READER, gcs_server
 
 from footfall.failures import sorted_out
 from footfall.store import CloudAccess, StoreError, open_store
-
-
-@pytest.fixture(scope="module")
-def gcs():
-    with gcs_server() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def azure():
-    with azure_server() as server:
-        yield server
 
 
 def keys(store):

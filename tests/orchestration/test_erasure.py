@@ -6,13 +6,10 @@ One story: three hours, of which retention has let go the events of the first an
 import json
 import os
 import shutil
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
-from support.command_line import ROOT
 from support.erased_home import ANNA, BERT, HASH, TEXTS, USER, DyingHouse, Home
 from support.orchestration_builders import Crash
 from support.searched import files_with, layers_of
@@ -135,20 +132,6 @@ def of_bert(home):
 
 def figures_of_gone_days(home):
     return home.rows(f"SELECT * FROM main.daily_metrics WHERE date < '{STORED:%Y-%m-%d}' ORDER BY ALL")
-
-
-def footfall(home, *arguments):
-    """A command as a process of its own: exit code, and what it says."""
-    done = subprocess.run(
-        [sys.executable, "-m", "commands.entry", *arguments],
-        cwd=ROOT,
-        env=home.environ,
-        capture_output=True,
-        text=True,
-        timeout=900,
-        check=False,
-    )
-    return done.returncode, done.stdout + done.stderr
 
 
 @pytest.fixture(scope="module")
@@ -314,7 +297,7 @@ def test_every_act_of_an_erasure_is_in_the_audit_log_and_names_nobody(home, eras
     assert main(["privacy", "certificate", erased.name]) == 0
     assert main(["privacy", "ledger", "acme"]) == 0
     assert f"decided by erasure {erased.name}" in capfd.readouterr().out
-    code, said = footfall(home, "privacy", "erase", "--client", "acme", "--user", "nobody-at-all", "--yes")
+    code, said = home.says("privacy", "erase", "--client", "acme", "--user", "nobody-at-all", "--yes")
     assert code == 0, said
     assert ": done" in said
     capfd.readouterr()

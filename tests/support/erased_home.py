@@ -3,9 +3,12 @@
 import json
 import os
 import shutil
+import subprocess
+import sys
 from datetime import timedelta
 from functools import partial
 
+from support.command_line import ROOT
 from support.orchestration_builders import HOUR, Crash, event, land, refused
 
 from commands.ledger_work import Installation
@@ -113,6 +116,19 @@ class Home:
         take_up(self.home)
         self.lake = Lake.of(self.settings).store()
         settled(self.home, self.lake, partial(registry_of, self.settings), first)
+
+    def says(self, *arguments):
+        """A command as a process of its own: exit code, and what it says."""
+        done = subprocess.run(
+            [sys.executable, "-m", "commands.entry", *arguments],
+            cwd=ROOT,
+            env=self.environ,
+            capture_output=True,
+            text=True,
+            timeout=900,
+            check=False,
+        )
+        return done.returncode, done.stdout + done.stderr
 
     def land(self, hour, *, minute=5, origin="c1-1-1"):
         """An hour's object, with the lines of whoever is told of here."""
