@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtProject, dbt_assets
-from dagster_dbt.asset_utils import get_asset_check_key_for_test
 
 from footfall.catalogue.tables import PUBLISHED
 from footfall.hour_files import HourFiles
@@ -19,11 +17,12 @@ from footfall.settings import Settings
 from footfall.sql import set_memory
 from footfall.store import LocalStore
 from orchestration.bars import note_run
+from orchestration.defs.modelling.specs import TRANSLATOR, check_of, nodes_of, specs_of
 from orchestration.given import given
 from orchestration.ingest.events_before import take_up_events
 from orchestration.modelling.artefacts import prune
 from orchestration.modelling.build import build
-from orchestration.modelling.command import WHOLE, build_some, build_whole, build_windowed
+from orchestration.modelling.command import build_some, build_whole, build_windowed
 from orchestration.modelling.invoke import NodeResult, failures
 from orchestration.modelling.publishing.client import MEMORY, Terms, publish_client
 from orchestration.modelling.publishing.notes import forget_others
@@ -36,7 +35,6 @@ from orchestration.modelling.untouched import (
     note_begun,
     note_built,
 )
-from orchestration.modelling.versions import model_version, variables
 from orchestration.partitions import each_hour, hourly, window_of
 from orchestration.resources.clients import Clients
 from orchestration.resources.lake import Lake
@@ -46,55 +44,20 @@ from orchestration.resources.warehouse import Warehouse
 #: Of a model in hours that touched nothing.
 _LEFT = "as it was: nothing of these hours touches it"
 
-_WHEN_RED = (
-    "When it is red: the step names the model or the test and what dbt said; a test that fails shows the "
-    "rows it found. Mend the model, then re-execute from failure: an hour is replaced, never added to."
-)
 
-
-class _Translator(DagsterDbtTranslator):
-    """A node's layer (staging, intermediate, marts, reports) is its group, its dbt group's owner its team."""
-
-    def get_asset_spec(
-        self, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None
-    ) -> dg.AssetSpec:
-        spec = super().get_asset_spec(manifest, unique_id, project)
-        node = self.get_resource_props(manifest, unique_id)
-        layer = "seeds" if node["resource_type"] == "seed" else node["fqn"][1]
-        group = node.get("config", {}).get("group")
-        is_made = unique_id in manifest["nodes"]  # and no table of ingest
-        return spec.replace_attributes(
-            group_name=layer,
-            owners=[f"team:{group}" if group else "team:data"],
-            kinds={"dbt", "duckdb", node.get("config", {}).get("materialized", "source")},
-            code_version=model_version(manifest, unique_id, variables()) if is_made else None,
-            description=(f"{str(node.get('description') or spec.description or '').strip()}\n\n{_WHEN_RED}"),
-        )
-
-
-#: Two tables that one step of ingest writes are one asset.
-_TRANSLATOR = _Translator(settings=DagsterDbtTranslatorSettings(enable_duplicate_source_asset_keys=True))
-
-
-def _models(
-    name: str,
-    everything: list[str],
-    *,
-    select: str = "fqn:*",
-    exclude: str | None = None,
-) -> dg.AssetsDefinition:
-    """The models that dbt's selection says, made by dbt's arguments for all of them."""
+def _models(name: str, everything: list[str], *, whole: bool) -> dg.AssetsDefinition:
+    """The models that are made whole, or all others, made by dbt's arguments for all of them."""
     known = given().models
+    specs, checks = specs_of(_read_manifest(known), whole=whole)
 
-    @dbt_assets(
-        manifest=known / "manifest.json",
+    @dg.multi_asset(
         name=name,
+        specs=specs,
+        check_specs=checks,
+        can_subset=True,
         partitions_def=hourly(given().first_hour),
         backfill_policy=dg.BackfillPolicy.single_run(),
         pool="warehouse",
-        dagster_dbt_translator=_TRANSLATOR,
-        select=select,
-        exclude=exclude,
     )
     def models(
         context: dg.AssetExecutionContext, lake: Lake, warehouse: Warehouse, state: State
@@ -174,7 +137,7 @@ def _events(
 ) -> Iterator[Any]:
     for result in results:
         if result.kind == "test":
-            check = _check(known, result.unique_id)
+            check = check_of(_read_manifest(known), result.unique_id)
             if (
                 check is not None
                 and check in context.selected_asset_check_keys
@@ -211,16 +174,11 @@ def _nodes(known: Path) -> Mapping[str, dict[str, Any]]:
     return {
         unique_id: {
             "name": node["name"],
-            "key": _TRANSLATOR.get_asset_spec(read, unique_id, None).key,
+            "key": TRANSLATOR.get_asset_spec(read, unique_id, None).key,
             "table": f"{node['schema']}.{node['name']}",
         }
-        for unique_id, node in read["nodes"].items()
-        if node["resource_type"] in ("model", "seed")
+        for unique_id, node in nodes_of(read).items()
     }
-
-
-def _check(known: Path, unique_id: str) -> dg.AssetCheckKey | None:
-    return get_asset_check_key_for_test(_read_manifest(known), _TRANSLATOR, unique_id, None)
 
 
 @dg.asset(
@@ -274,8 +232,8 @@ def published_marts(
 def modelling() -> dg.Definitions:
     return dg.Definitions(
         assets=[
-            _models(WINDOWED_BUILD, build_windowed(), exclude=WHOLE),
-            _models(WHOLE_BUILD, build_whole(), select=WHOLE),
+            _models(WINDOWED_BUILD, build_windowed(), whole=False),
+            _models(WHOLE_BUILD, build_whole(), whole=True),
             each_hour(published_marts, given().first_hour),
         ]
     )
