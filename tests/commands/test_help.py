@@ -35,6 +35,27 @@ def test_the_api_and_the_dashboard_hold_no_dagster_in_memory():
     assert loaded & {"dagster", "dbt", "dagster_dbt"} == set()
 
 
+def test_who_loads_the_definitions_holds_no_dbt_and_no_data_frames_in_memory():
+    """The code server all day, and each run that builds no model: dbt and its graph are 41 MB."""
+    script = (
+        "import os, sys\n"
+        "from footfall.settings import Settings\n"
+        "from orchestration.loading import build_defs\n"
+        "graph = build_defs(Settings.from_environ(os.environ)).get_repository_def().asset_graph\n"
+        "print(len(graph.asset_check_keys), *sys.modules, sep='\\n')"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+
+    checks, *loaded = done.stdout.splitlines()
+    assert int(checks) > 40, "the tests of dbt are checks all the same"
+    assert {"dagster_dbt", "orchestration.defs.modelling.specs"} <= set(loaded)
+    absent = {"dbt", "networkx", "agate", "pandas", "numpy", "pyarrow", "boto3", "botocore", "rich"}
+    assert set(loaded) & absent == set()
+
+
 def test_a_shell_completes_commands_options_and_clients(footfall):
     assert "_FOOTFALL_COMPLETE=bash_complete" in footfall("completion", "bash").stdout
     for words, completed in (
