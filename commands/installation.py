@@ -104,6 +104,10 @@ def environment(settings: Settings, environ: Mapping[str, str]) -> dict[str, str
         "DAGSTER_GRPC_TIMEOUT_SECONDS": str(DAGSTER_SECONDS),
         # Heaps beside one another; glibc would give each thread of Dagster's processes one of its own.
         "MALLOC_ARENA_MAX": "2",
+        # Looks of Dagster's daemon that find nothing for hours, 5 and 30 unless told: for runs that died, to
+        # be tried again, and for what the UI shows as late, after two hours.
+        "DAGSTER_EVENT_LOG_CONSUMER_DAEMON_INTERVAL_SECONDS": "30",
+        "FRESHNESS_DAEMON_INTERVAL_SECONDS": "300",
         **environ,
         "FOOTFALL_HOME": str(settings.home),
         "FOOTFALL_CLIENTS": str(settings.clients),

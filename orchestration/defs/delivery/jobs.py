@@ -29,8 +29,9 @@ from orchestration.resources.clients import Clients
 from orchestration.resources.destinations import Destinations
 from orchestration.resources.state import State
 
-#: How often the sensor asks the ledger what is due, in seconds. Lower: shorter waits after trouble.
-LOOK_SECONDS = 30
+#: How often the sensor asks the ledger what is due, in seconds. Lower: shorter waits after trouble, and a
+#: tenth of a second's work more each time, in daemon and code server, all day.
+LOOK_SECONDS = 60
 
 
 class RedeliverConfig(dg.Config):

@@ -18,8 +18,8 @@ from orchestration.partitions import domains as domain_partitions
 from orchestration.resources.billing import Billing
 from orchestration.resources.domains import DomainRegistry
 
-#: How often new domains are looked for, and bills, in seconds. A tick is a twentieth of a second's work.
-DOMAINS_SECONDS, BILLS_SECONDS = 30, 60
+#: How often new domains are looked for, and bills, in seconds. A tick is a tenth of a second's work.
+DOMAINS_SECONDS, BILLS_SECONDS = 60, 60
 
 decide_domain_job = dg.define_asset_job(
     "decide_domain",
