@@ -41,7 +41,7 @@ from orchestration.delivery.selection import Marts, Selection, select
 from orchestration.delivery.send import Outcome, Sender, Taken, manifest_there
 from orchestration.delivery.slices import Slices
 from orchestration.delivery.states import Facts, Seen, Step, next_step
-from orchestration.delivery.together import BYTES, LEAST, PERIODS, is_free, send_together
+from orchestration.delivery.together import BYTES, LEAST, PERIODS, ROWS_AHEAD, is_free, send_together
 from orchestration.delivery.turn import Turn
 
 #: A delivery whose number is taken is tried under the next one; a lost ledger can take many turns.
@@ -87,6 +87,8 @@ class Deliverer:
         self._files = Files(connection)
         #: Until then periods go one by one: something failed when they went together.
         self._alone_until: datetime | None = None
+        #: Start of period → the copy that has its rows.
+        self._copied: dict[datetime, Sql] = {}
         self._zones = ZoneChanges(connection, client)
         self._horizons = horizons_of(connection, client.client_id)
         self._restated = Restated(
@@ -126,6 +128,8 @@ class Deliverer:
         return preview(self._connection, self._selection(), period, self._table(period))
 
     def _table(self, period: Period) -> Sql:
+        if period.start in self._copied:
+            return self._copied[period.start]
         plain = sql("main.{table}", table=names([self._selection().dataset.name]))
         return self._slices.table(self._export, period) if self._slices else plain
 
@@ -157,6 +161,7 @@ class Deliverer:
             if len(some) < LEAST:
                 return []
             try:
+                self._copy_ahead(periods)
                 blank: dict[str, bytes] = {}
                 rows = self._first_rows(some, blank)
                 if rows:
@@ -165,6 +170,24 @@ class Deliverer:
                 pass  # what it is, each of them says by itself
             self._alone_until = some[-1].end
             return []
+
+    def _copy_ahead(self, periods: Sequence[Period]) -> None:
+        """Read the rows of many small periods at once: each reading of years of files opens them all."""
+        selection = self._selection()
+        if self._slices is None or self._export.is_page:
+            return
+        filled, rows, end = [], 0, periods[0].start
+        for period, found in zip(periods, self._digests.rows(selection, periods), strict=True):
+            rows += found
+            if rows > ROWS_AHEAD or period.start != end:
+                break
+            end = period.end
+            if found:
+                filled.append(period)
+        if len(filled) < LEAST or filled[0].start in self._copied:
+            return
+        copy = self._slices.of_one(self._client.client_id, self._export, filled)
+        self._copied = {period.start: copy for period in filled} if copy else {}
 
     def _never_planned(self, periods: Sequence[Period]) -> list[Period]:
         """These periods up to one of which the ledger knows anything, or whose rows are not kept any more."""

@@ -18,6 +18,9 @@ from orchestration.delivery.send import Outcome, Sender
 #: Periods that go together, and the bytes of their files, which are in memory at once. More periods: fewer
 #: syncs, and more that a crash leaves to be gone on with one by one.
 PERIODS, BYTES = 256, 8 * 1024 * 1024
+#: Periods ahead of them that are looked at, and the rows of these that are copied at once to render from.
+#: More rows: more disk, some 1 KB each, and fewer readings of the mart.
+AHEAD, ROWS_AHEAD = 4096, 250_000
 #: Fewer do not pay.
 LEAST = 4
 

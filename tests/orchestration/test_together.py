@@ -7,6 +7,7 @@ from support.delivering import Setting
 from support.orchestration_builders import EVENTS, HOUR, Crash, add_event, client
 
 from footfall.store import StoreError
+from orchestration.delivery.batch import Order, deliver_all
 from orchestration.delivery.ledger import Ledger
 
 HOURS = [HOUR - timedelta(hours=n) for n in reversed(range(9))]
@@ -18,12 +19,12 @@ FILLED = (HOURS[2], HOURS[6])
 def at(tmp_path):
     """Makes settings with two hours among nine that have rows."""
 
-    def make(name="together"):
+    def make(name="together", filled=FILLED):
         folder = tmp_path / name
         folder.mkdir()
         setting = Setting(folder)
         setting.hours = HOURS
-        for hour in FILLED:
+        for hour in filled:
             add_event(setting.connection, f"event-{hour:%H}", hour=hour)
         return setting
 
@@ -149,3 +150,19 @@ def test_after_a_crash_or_an_error_at_any_step_there_is_one_revision_of_each(at,
             assert setting.problems() == []
             assert setting.states() == [(1, "committed")] * len(PERIODS)
             assert setting.data().keys() == clean.data().keys()
+
+
+def test_a_run_reads_many_small_hours_at_once_and_delivers_the_same(at):
+    one, many = at("one", HOURS), at("many", HOURS)
+    alone(one)
+    order = Order(client(), EVENTS, tuple(PERIODS))
+
+    [report] = deliver_all(
+        many.connection, [order], lambda _: many.places(), many.ledger, many.desk(), many.ingested()
+    )
+
+    one.publish()
+    assert not report.failed
+    assert many.destination.objects == one.destination.objects
+    assert rows(many) == rows(one)
+    assert sorted(report.previews) == HOURS
