@@ -119,27 +119,38 @@ class Sender:
         """Note deliveries that are in all their buckets, and tell whom the export names."""
         now = self.desk.now()
         facts: dict[str, Any] = {
-            # Whom to tell is an intent too: a process that dies here leaves it to the next one.
-            "hold": states.WAITING if self.export.notify else "",
-            "kind": "retry" if self.export.notify else None,
+            "hold": "",
+            "kind": None,
             "error": None,
-            "next_at": now if self.export.notify else None,
+            "next_at": None,
             "not_before": None,
             "failing_since": None,
             "attempts": rows[0].attempts + 1,
             "committed_at": now,
         }
-        self.ledger.record_all(rows, states.COMMITTED, **facts)
+        # Whom to tell is an intent too: a process that dies here leaves it to the next one.
+        intent = facts | {"hold": states.WAITING, "kind": "retry", "next_at": now}
         outcomes = []
-        for row in (replace(row, state=states.COMMITTED, **facts) for row in rows):
-            shutil.rmtree(self._outbox(row), ignore_errors=True)
-            self.notify(row)
-            outcomes.append(self.outcome(row, "delivered"))
-        return outcomes
+        for is_told, said in ((False, facts), (True, intent)):
+            some = [row for row in rows if self._is_told(row) is is_told]
+            if some:
+                self.ledger.record_all(some, states.COMMITTED, **said)
+            for row in (replace(row, state=states.COMMITTED, **said) for row in some):
+                shutil.rmtree(self._outbox(row), ignore_errors=True)
+                self.notify(row)
+                outcomes.append(self.outcome(row, "delivered"))
+        return sorted(outcomes, key=lambda outcome: outcome.period_start)
+
+    def _is_told(self, row: LedgerRow) -> bool:
+        """Whether anybody waits for a delivery to be told of."""
+        return bool(self.export.notify) and not self.client.is_history(row.period_start)
 
     def notify(self, row: LedgerRow) -> None:
         """Tell whom the export names. What nobody answers is told again later, with the same id."""
-        if not self.export.notify or row.state == states.NOTIFIED:
+        if row.state == states.NOTIFIED or not (row.hold or self._is_told(row)):
+            return
+        if not self._is_told(row):  # since the client file says otherwise
+            self.ledger.record(row, row.state, hold="", kind=None, error=None, next_at=None)
             return
         facts = {
             "type": "delivery.committed",
