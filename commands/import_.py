@@ -3,11 +3,11 @@
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from itertools import chain, islice
+from itertools import chain, islice, pairwise
 from pathlib import Path
 
 import click
@@ -39,6 +39,8 @@ from sources.tools.export import tools
 MOST_QUARANTINED = 0.1
 #: Hosts that are named in the report.
 _NAMED_HOSTS = 5
+#: Time without a line from which on a person is asked to look: a slip of a clock, most likely.
+_LONG_GAP = timedelta(days=366)
 
 
 @dataclass
@@ -317,7 +319,15 @@ def _report(whole: _Taken, client: Client, settings: Settings, took: float) -> i
             "these hours are the earliest so far: if Dagster is running, reload its code location to see them"
         )
     now = datetime.now(UTC)
-    print(f"next: {run_command(begin, end if end <= now else last + HOUR, now)}")
+    until = end if end <= now else last + HOUR
+    print(f"next: {run_command(begin, until, now)}")
+    before, after = _widest_gap(whole.hours)
+    if after - before > _LONG_GAP:
+        later, _ = _whole_days(client, after, last)
+        print(
+            f"nothing lies between {before:%Y-%m-%dT%H} and {after:%Y-%m-%dT%H}, and each hour between is "
+            f"delivered without rows; to deliver only what is later: {run_command(later, until, now)}"
+        )
     if whole.quarantined > MOST_QUARANTINED * whole.lines:
         print(
             f"{whole.quarantined} of {whole.lines} lines went to quarantine, more than a tenth: is it the "
@@ -326,6 +336,13 @@ def _report(whole: _Taken, client: Client, settings: Settings, took: float) -> i
         )
         return 1
     return 1 if whole.damaged else 0
+
+
+def _widest_gap(hours: Iterable[datetime]) -> tuple[datetime, datetime]:
+    """The hours before and after the longest time in which there is none."""
+    ordered = sorted(hours)
+    pairs = [*pairwise(ordered), (ordered[0], ordered[0])]
+    return max(pairs, key=lambda pair: pair[1] - pair[0])
 
 
 def _whole_days(client: Client, first: datetime, last: datetime) -> tuple[datetime, datetime]:

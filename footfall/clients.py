@@ -81,6 +81,10 @@ class Client(Strict):
     """
     earlier_timezones: list[EarlierTimezone] = Field(default_factory=list, max_length=100)
     """In which days began before that, the oldest first; `footfall clients rezone` writes them."""
+    live_from: date | None = None
+    """The first local day that is no history. Periods before it are delivered too; nobody is told of them,
+    none has parts, and none is overdue ([delivery.md](delivery.md#history)).
+    """
     sites: list[Site] = Field(min_length=1)
     """The web sites whose events are the client's."""
     destination: Destination
@@ -213,6 +217,10 @@ class Client(Strict):
     def own_clock(self) -> str:
         """The clock of the client's own days."""
         return clock_of(self.earlier_timezones, self.zone().key)
+
+    def is_history(self, start: datetime) -> bool:
+        """Whether a period that begins then lies before the client was live."""
+        return self.live_from is not None and start < zones.clock(self.own_clock()).start(self.live_from)
 
     def zone(self) -> "ZoneInfo":
         """The time zone in which this client's days begin: that of its sites where they share one."""

@@ -14,7 +14,7 @@ import re
 import secrets
 import shutil
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
@@ -25,6 +25,7 @@ from urllib.parse import quote, unquote, urlsplit
 from footfall.errors import FootfallError
 from footfall.guard import Forbidden, Unresolved, checked
 from footfall.keys import is_key
+from footfall.syncing import sync_together
 
 if TYPE_CHECKING:
     from boto3 import Session
@@ -122,6 +123,10 @@ class ObjectStore(Protocol):
         """The same of a local file, of which no more than a piece is in memory at a time."""
         ...
 
+    def create_all(self, objects: Mapping[str, bytes]) -> list[str]:
+        """Create many objects, each as a create-only put does. Returns the keys that were taken, in order."""
+        ...
+
     def get(self, key: str, *, limit: int | None = None) -> bytes:
         """The object's bytes. Raises NotFound, and TooLarge where there are more than `limit`."""
         ...
@@ -161,6 +166,24 @@ def put_once(store: ObjectStore, key: str, data: bytes) -> None:
     except AlreadyExists:
         if not holds(store, key, data):
             raise DifferentBytes(store.url(key)) from None
+
+
+def put_all_once(store: ObjectStore, objects: Mapping[str, bytes]) -> None:
+    """The same of many objects, which a folder syncs together. Raises StoreError; some may be there then."""
+    for key in store.create_all(objects):
+        if not holds(store, key, objects[key]):
+            raise DifferentBytes(store.url(key))
+
+
+def created_in_turn(store: ObjectStore, objects: Mapping[str, bytes]) -> list[str]:
+    """`create_all` of a store in which many puts cost what each of them does."""
+    taken = []
+    for key, data in objects.items():
+        try:
+            store.put(key, data, create_only=True)
+        except AlreadyExists:
+            taken.append(key)
+    return taken
 
 
 def holds(store: ObjectStore, key: str, data: bytes) -> bool:
@@ -343,6 +366,35 @@ class LocalStore:
         with path.open("rb") as source:
             self._put(key, source, create_only)
 
+    def create_all(self, objects: Mapping[str, bytes]) -> list[str]:
+        # All bytes are durable before the first of them has its name, and all names before this returns.
+        parts: list[tuple[str, Path, Path]] = []
+        made: set[Path] = set()
+        taken = []
+        key = ""
+        targets = {key: self._path(key) for key in objects}
+        try:
+            for key, target in targets.items():
+                self._make_folder(target.parent, made)
+                part = target.parent / f"{self._PART}{os.getpid()}-{secrets.token_hex(6)}"
+                parts.append((key, part, target))
+                with part.open("xb") as file:
+                    os.fchmod(file.fileno(), target.parent.stat().st_mode & 0o666)
+                    file.write(objects[key])
+            sync_together([part for _, part, _ in parts])
+            for key, part, target in parts:
+                try:
+                    os.link(part, target)
+                except FileExistsError:
+                    taken.append(key)
+                part.unlink()
+            sync_together([*made, *dict.fromkeys(target.parent for target in targets.values())])
+        except OSError as error:
+            for _, part, _ in parts:
+                self._remove(part)
+            raise self._failure("write", key, error) from error
+        return taken
+
     def _put(self, key: str, source: BinaryIO, create_only: bool) -> None:
         target = self._path(key)
         folder = target.parent
@@ -388,18 +440,24 @@ class LocalStore:
             code=errno.errorcode.get(error.errno or 0, ""),
         )
 
-    def _make_folder(self, folder: Path) -> None:
-        """Make a folder and its parents, each with a durable name: an object in a lost folder is lost."""
+    def _make_folder(self, folder: Path, unsynced: set[Path] | None = None) -> None:
+        """Make a folder and its parents, each with a durable name: an object in a lost folder is lost.
+
+        `unsynced` takes the folders in which names are new, where the caller syncs them.
+        """
         if not folder.is_dir():
             if folder.parent != folder:
-                self._make_folder(folder.parent)
+                self._make_folder(folder.parent, unsynced)
             try:
                 folder.mkdir(mode=0o700, exist_ok=True)
                 if folder != self.root and self.root in folder.parents:
                     folder.chmod(folder.parent.stat().st_mode & 0o7777)
             except FileExistsError:
                 raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder)) from None
-            sync_folder(folder.parent)
+            if unsynced is None:
+                sync_folder(folder.parent)
+            else:
+                unsynced.add(folder.parent)
 
     def get(self, key: str, *, limit: int | None = None) -> bytes:
         try:
@@ -599,6 +657,9 @@ class S3Store:
             digest = hashlib.file_digest(file, "sha256").digest()
             file.seek(0)
             self._put_checked(key, file, digest, create_only)
+
+    def create_all(self, objects: Mapping[str, bytes]) -> list[str]:
+        return created_in_turn(self, objects)
 
     def _put_checked(self, key: str, data: bytes | BinaryIO, digest: bytes, create_only: bool) -> None:
         checked_key(key)

@@ -8,7 +8,7 @@ import json
 import mmap
 import os
 from base64 import b64decode
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -27,6 +27,7 @@ from footfall.store import (
     TooLarge,
     checked_key,
     checked_prefix,
+    created_in_turn,
 )
 from footfall.store_cloud_failures import failure, is_of_obstore
 
@@ -141,6 +142,9 @@ class CloudStore:
 
     def put(self, key: str, data: bytes, *, create_only: bool = False) -> None:
         self._put(key, data, "create" if create_only else "overwrite")
+
+    def create_all(self, objects: Mapping[str, bytes]) -> list[str]:
+        return created_in_turn(self, objects)
 
     def put_file(self, key: str, path: Path, *, create_only: bool = False) -> None:
         mode: PutMode = "create" if create_only else "overwrite"

@@ -31,10 +31,13 @@ from orchestration.delivery.restated import MOVED_DAYS
 from orchestration.delivery.selection import Marts
 from orchestration.delivery.send import Outcome
 from orchestration.delivery.slices import Slices, sliced
+from orchestration.delivery.together import AHEAD
 
 #: Clients delivered to at a time. More wait less for slow buckets and take more memory: a file of each is
 #: held while it is sent.
 WORKERS = 4
+#: So many of the newest periods of a run are shown with a few rows: each is a query.
+PREVIEWS = 24
 #: How far back each run looks for changed periods, beside the one sweep a day over everything, and days that
 #: a newer time zone database tells otherwise.
 LOOK_BACK = LATE_TOLERANCE + timedelta(days=2)
@@ -157,15 +160,18 @@ def _deliver(
     asked: list[Outcome] = []
     others: list[Outcome] = []
     previews = {}
-    for period in sorted(order.periods, key=attrgetter("start")):
+    wanted = sorted(order.periods, key=attrgetter("start"))
+    shown = {period.start for period in wanted[-PREVIEWS:]}
+    while len(asked) < len(wanted):
         if stopped.is_set():
             return Report(order, tuple(asked))
-        outcome = _one(deliverer, period, reason)
-        asked.append(outcome)
-        if outcome.status == "delivered" and outcome.rows:
-            previews[outcome.period_start] = deliverer.preview(period)
-        if order.export.is_live and outcome.status != "failed":
-            deliverer.drop_parts(period)
+        at = len(asked)
+        asked += deliverer.together(wanted[at : at + AHEAD]) or [_one(deliverer, wanted[at], reason)]
+        for period, outcome in zip(wanted[at : len(asked)], asked[at:], strict=True):
+            if outcome.status == "delivered" and outcome.rows and period.start in shown:
+                previews[outcome.period_start] = deliverer.preview(period)
+            if order.export.is_live and outcome.status != "failed":
+                deliverer.drop_parts(period)
     if is_with_restated:
         try:
             due = {*deliverer.restated(), *deliverer.open(desk.now())} - set(order.periods)

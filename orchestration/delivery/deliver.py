@@ -5,9 +5,10 @@ seen yet is rendered anew under its own number; one that somebody may have seen 
 """
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from orchestration.delivery.beside import sender_of
 from orchestration.delivery.desk import Desk
 from orchestration.delivery.digests import EMPTY, Digests
 from orchestration.delivery.horizons import horizons_of
-from orchestration.delivery.ledger import LONGEST_WAIT, Ledger, LedgerRow
+from orchestration.delivery.ledger import LONGEST_WAIT, Ledger, LedgerRow, planned
 from orchestration.delivery.moved_days import ZoneChanges
 from orchestration.delivery.places import BACKUP, Places
 from orchestration.delivery.progress import IngestedHours
@@ -40,6 +41,7 @@ from orchestration.delivery.selection import Marts, Selection, select
 from orchestration.delivery.send import Outcome, Sender, Taken, manifest_there
 from orchestration.delivery.slices import Slices
 from orchestration.delivery.states import Facts, Seen, Step, next_step
+from orchestration.delivery.together import BYTES, LEAST, PERIODS, ROWS_AHEAD, is_free, send_together
 from orchestration.delivery.turn import Turn
 
 #: A delivery whose number is taken is tried under the next one; a lost ledger can take many turns.
@@ -83,6 +85,10 @@ class Deliverer:
         self._selected: Selection | None = None
         self._sending: Sender | None = None
         self._files = Files(connection)
+        #: Until then periods go one by one: something failed when they went together.
+        self._alone_until: datetime | None = None
+        #: Start of period → the copy that has its rows.
+        self._copied: dict[datetime, Sql] = {}
         self._zones = ZoneChanges(connection, client)
         self._horizons = horizons_of(connection, client.client_id)
         self._restated = Restated(
@@ -122,6 +128,8 @@ class Deliverer:
         return preview(self._connection, self._selection(), period, self._table(period))
 
     def _table(self, period: Period) -> Sql:
+        if period.start in self._copied:
+            return self._copied[period.start]
         plain = sql("main.{table}", table=names([self._selection().dataset.name]))
         return self._slices.table(self._export, period) if self._slices else plain
 
@@ -140,6 +148,93 @@ class Deliverer:
                     return outcome
         whose = f"{self._client.client_id} {self._export.name}"
         raise FootfallError(f"{whose} {period.name}: more than {_TURNS} turns")
+
+    def together(self, periods: Sequence[Period]) -> list[Outcome]:
+        """Deliver the first of these periods, in order, as many as go together. None was ever planned.
+
+        Empty: the first one has to go by itself. Raises nothing of its own.
+        """
+        if self._alone_until is not None and periods[0].start < self._alone_until:
+            return []
+        with self._desk.claim(self._client.client_id, self._export.name):
+            some = self._never_planned(periods[:PERIODS])
+            if len(some) < LEAST:
+                return []
+            try:
+                self._copy_ahead(periods)
+                blank: dict[str, bytes] = {}
+                rows = self._first_rows(some, blank)
+                if rows:
+                    return send_together(self._sender(), rows, blank)
+            except Exception:
+                pass  # what it is, each of them says by itself
+            self._alone_until = some[-1].end
+            return []
+
+    def _copy_ahead(self, periods: Sequence[Period]) -> None:
+        """Read the rows of many small periods at once: each reading of years of files opens them all."""
+        selection = self._selection()
+        if self._slices is None or self._export.is_page:
+            return
+        filled, rows, end = [], 0, periods[0].start
+        for period, found in zip(periods, self._digests.rows(selection, periods), strict=True):
+            rows += found
+            if rows > ROWS_AHEAD or period.start != end:
+                break
+            end = period.end
+            if found:
+                filled.append(period)
+        if len(filled) < LEAST or filled[0].start in self._copied:
+            return
+        copy = self._slices.of_one(self._client.client_id, self._export, filled)
+        self._copied = {period.start: copy for period in filled} if copy else {}
+
+    def _never_planned(self, periods: Sequence[Period]) -> list[Period]:
+        """These periods up to one of which the ledger knows anything, or whose rows are not kept any more."""
+        whose = self._client.client_id, self._export.name
+        known = set(self._ledger.starts(*whose, periods[0].start, periods[-1].start))
+        dataset = DATASETS[self._export.dataset]
+
+        def is_new(period: Period) -> bool:
+            return period.start not in known and not self._horizons.is_gone(dataset, period.start)
+
+        return list(takewhile(is_new, periods))
+
+    def _first_rows(self, periods: Iterable[Period], blank: dict[str, bytes]) -> list[LedgerRow]:
+        """First revisions, rendered, of as many of these periods as go together. `blank` takes what files
+        without rows hold, by key; the others wait in the outbox.
+        """
+        rows: list[LedgerRow] = []
+        size = 0
+        for period in periods:
+            try:
+                row = self._first_row(self._with_facts(Turn(period, "late", ())), blank)
+                if not is_free(self._sender(), row):
+                    break
+            except Exception:
+                if not rows:
+                    raise
+                break  # it is told when its turn comes
+            rows.append(row)
+            size += row.bytes or 0
+            if size >= BYTES:
+                break
+        return rows
+
+    def _first_row(self, turn: Turn, blank: dict[str, bytes]) -> LedgerRow:
+        """The first revision of a period, rendered and not in the ledger yet."""
+        whose = self._client.client_id, self._export.name
+        row = planned(*whose, turn.period.start, turn.period.cadence, self._desk.now())
+        found = None
+        if turn.digest == EMPTY and not self._export.is_page:
+            found = self._files.blank(self._selection(), turn.period, self._prefix(turn, row.revision))
+        if found is not None:
+            rendered = Rendered(tuple(file for file, _ in found), (), 0, 0, 0)
+            blank |= {file.key: data for file, data in found}
+        else:
+            rendered, folder = self._in_outbox(turn, row.revision)
+            _name(rendered, folder)
+        return replace(row, state=states.RENDERED, **self._said_of(row, rendered, turn))
 
     def _gone(self, period: Period) -> Outcome | None:
         """The outcome of a period whose rows are not kept any more: what was delivered stays what it is."""
@@ -204,7 +299,10 @@ class Deliverer:
             is_newest_right=turn.is_as(turn.newest),
             is_pending_right=turn.is_as(pending),
             is_pending_whole=(
-                pending is not None and pending.state == states.RENDERED and self._sender().is_ready(pending)
+                pending is not None
+                and pending.state == states.RENDERED
+                and turn.is_as(pending)
+                and self._sender().is_whole(pending)
             ),
         )
         return steps[next_step(pending.state if pending else "", facts)](turn)
@@ -239,33 +337,39 @@ class Deliverer:
         """Make the files, in the number of the open revision or in the next one; keep what has the same."""
         pending, newest = turn.pending, turn.newest
         number = pending.revision if pending else turn.next_number
-        folder = self._desk.outbox(self._client.client_id, self._export.name, turn.period.start, number)
-        shutil.rmtree(folder, ignore_errors=True)
-        prefix = folder_of(self._client.client_id, self._export, turn.period, number)
-        rendered = self._rendered(turn, prefix, folder)
+        rendered, folder = self._in_outbox(turn, number)
         if newest and turn.has_changed_nothing(rendered.files):
             shutil.rmtree(folder, ignore_errors=True)
             newest = self._ledger.record(newest, newest.state, digest=turn.digest, schema_id=turn.schema_id)
             if pending:
                 self._drop(pending)
             return self._sender().outcome(newest, "unchanged")
-        for file, path in zip(rendered.files, rendered.paths, strict=True):
-            path.rename(folder / Path(file.key).name)
+        _name(rendered, folder)
         row = pending or self._plan(turn)
         if pending and pending.state == states.RENDERED:
             self._ledger.restart_copies(pending)
-        row = self._ledger.record(
-            row,
-            states.RENDERED,
-            files=rendered.files,
-            rows=rendered.delivered,
-            bytes=sum(file.bytes for file in rendered.files),
-            digest=turn.digest,
-            schema_id=turn.schema_id,
-            manifest_key=prefix + keys.MANIFEST_NAME,
-            manifest=self._manifest(row, rendered, turn).decode(),
-        )
-        return row, False
+        return self._ledger.record(row, states.RENDERED, **self._said_of(row, rendered, turn)), False
+
+    def _in_outbox(self, turn: Turn, number: int) -> tuple[Rendered, Path]:
+        """The files of a revision, and the folder in which they wait."""
+        folder = self._desk.outbox(self._client.client_id, self._export.name, turn.period.start, number)
+        shutil.rmtree(folder, ignore_errors=True)
+        return self._rendered(turn, self._prefix(turn, number), folder), folder
+
+    def _prefix(self, turn: Turn, number: int) -> str:
+        return folder_of(self._client.client_id, self._export, turn.period, number)
+
+    def _said_of(self, row: LedgerRow, rendered: Rendered, turn: Turn) -> dict[str, Any]:
+        """What the ledger says of a revision once it is rendered, by column."""
+        return {
+            "files": rendered.files,
+            "rows": rendered.delivered,
+            "bytes": sum(file.bytes for file in rendered.files),
+            "digest": turn.digest,
+            "schema_id": turn.schema_id,
+            "manifest_key": self._prefix(turn, row.revision) + keys.MANIFEST_NAME,
+            "manifest": self._manifest(row, rendered, turn).decode(),
+        }
 
     def _rendered(self, turn: Turn, prefix: str, folder: Path) -> Rendered:
         selection = self._selection()
@@ -415,3 +519,9 @@ class Deliverer:
             for row in self._parts(hour):
                 if row.is_open and self._seen(row) is not Seen.BY_CLIENT:
                     self._drop(row)
+
+
+def _name(rendered: Rendered, folder: Path) -> None:
+    """Let the files of a revision have their names in the outbox."""
+    for file, path in zip(rendered.files, rendered.paths, strict=True):
+        path.rename(folder / Path(file.key).name)

@@ -2,7 +2,7 @@
 
 import hashlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
 
 import duckdb
@@ -71,6 +71,13 @@ class Digests:
                 not_held=selection.not_held,
             ).fetchone()
         return f"{found[0]}:{found[1]}:{found[2]}" if found and found[0] else EMPTY
+
+    def rows(self, selection: Selection, periods: Iterable[Period]) -> Iterator[int]:
+        """How many rows each of these periods has, from `since` on."""
+        found = self.of(selection)
+        for period in periods:
+            # A digest begins with the number of rows.
+            yield int(found.get(period.start.astimezone(UTC), EMPTY).partition(":")[0])
 
     def _of_page(self, selection: Selection, period: Period) -> str:
         """Of all that a page shows: the rows of its days, those of the period before, notes on its days."""

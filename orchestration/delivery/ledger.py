@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -277,11 +278,14 @@ class Ledger:
         )
         return datetime.fromisoformat(start) if start else None
 
-    def starts(self, client_id: str, export: str) -> list[datetime]:
-        """The starts of all of an export's periods that were ever planned."""
+    def starts(
+        self, client_id: str, export: str, first: datetime | None = None, last: datetime | None = None
+    ) -> list[datetime]:
+        """The starts of an export's periods that were ever planned: of all, or from one to another."""
         found = self.connection().execute(
-            "SELECT DISTINCT period_start FROM revisions WHERE client_id = ? AND export = ?",
-            (client_id, export),
+            "SELECT DISTINCT period_start FROM revisions WHERE client_id = ? AND export = ? "
+            "AND period_start >= ? AND period_start <= ?",
+            (client_id, export, text_of(first) if first else "", text_of(last) if last else "~"),
         )
         return [datetime.fromisoformat(start) for (start,) in found.fetchall()]
 
@@ -376,6 +380,21 @@ class Ledger:
         )
         return self.row(key)
 
+    def add_rendered(self, rows: Iterable[LedgerRow], places: Iterable[str]) -> None:
+        """Write the intent to deliver what is rendered already, and which nobody has planned: all or none."""
+        names = [field.name for field in fields(LedgerRow)]
+        marks = ", ".join("?" * len(names))
+        steps: list[tuple[str, Iterable[Any]]] = []
+        for row in rows:
+            states.require(states.DELIVERY, states.PLANNED, row.state)
+            values = [_stored(getattr(row, name)) for name in names]
+            steps.append((f"INSERT INTO revisions ({', '.join(names)}) VALUES ({marks})", values))
+            steps += (
+                ("INSERT INTO copies VALUES (?, ?, ?, ?, ?, 'rendered')", (*row.identity, place))
+                for place in places
+            )
+        self._write(*steps)
+
     def row(self, identity: tuple[str, str, str, int]) -> LedgerRow:
         """The row as it is now."""
         [row] = self._select(
@@ -385,13 +404,20 @@ class Ledger:
 
     def record(self, row: LedgerRow, state: str, **facts: Any) -> LedgerRow:
         """Move a delivery to `state`, with whatever became known (columns by name). Returns the row."""
-        states.require(states.DELIVERY, row.state, state)
-        if "hold" in facts:
-            states.require(states.HOLDS, row.hold, facts["hold"])
+        self.record_all([row], state, **facts)
+        return self.row(row.identity)
+
+    def record_all(self, some: Iterable[LedgerRow], state: str, **facts: Any) -> None:
+        """Move deliveries to `state`, all or none."""
         values = {name: _stored(value) for name, value in {"state": state, **facts}.items()}
         settings = ", ".join(f"{name} = ?" for name in values)
-        self._write((f"UPDATE revisions SET {settings} {_WHERE}", (*values.values(), *row.identity)))
-        return self.row(row.identity)
+        steps = []
+        for row in some:
+            states.require(states.DELIVERY, row.state, state)
+            if "hold" in facts:
+                states.require(states.HOLDS, row.hold, facts["hold"])
+            steps.append((f"UPDATE revisions SET {settings} {_WHERE}", (*values.values(), *row.identity)))
+        self._write(*steps)
 
     def copies(self, row: LedgerRow) -> dict[str, str]:
         """Place → state of the copy in it."""
@@ -400,10 +426,18 @@ class Ledger:
 
     def record_copy(self, row: LedgerRow, place: str, before: str, state: str) -> None:
         """Move one copy to `state`. One that is in place is a leaf of the bucket's log from then on."""
-        states.require(states.COPY, before, state)
-        steps = [(f"UPDATE copies SET state = ? {_WHERE} AND place = ?", (state, *row.identity, place))]
-        if state == states.COMMITTED:
-            steps.append(log_tables.noting(row.client_id, place, row.leaf))
+        self.record_copies([row], place, before, state)
+
+    def record_copies(self, rows: Iterable[LedgerRow], place: str, *path: str) -> None:
+        """Move the copies of several deliveries in one place, all or none; `path`: state after state."""
+        for before, state in pairwise(path):
+            states.require(states.COPY, before, state)
+        steps = []
+        for row in rows:
+            values = path[-1], *row.identity, place
+            steps.append((f"UPDATE copies SET state = ? {_WHERE} AND place = ?", values))
+            if path[-1] == states.COMMITTED:
+                steps.append(log_tables.noting(row.client_id, place, row.leaf))
         self._write(*steps)
 
     def reopen(self, row: LedgerRow) -> LedgerRow:
@@ -528,6 +562,36 @@ _KEY = "client_id, export, period_start, revision"
 _AT_A_TIME = 200
 _WHERE = "WHERE client_id = ? AND export = ? AND period_start = ? AND revision = ?"
 _NAMES = {field.name for field in fields(LedgerRow)}
+
+
+def planned(client_id: str, export: str, start: datetime, cadence: str, now: datetime) -> LedgerRow:
+    """The first revision of a period, as it is planned, and not written down yet."""
+    return LedgerRow(
+        client_id=client_id,
+        export=export,
+        period_start=start.astimezone(UTC),
+        revision=1,
+        state=states.PLANNED,
+        reason="initial",
+        cadence=cadence,
+        supersedes=None,
+        schema_id=None,
+        digest=None,
+        files=(),
+        rows=None,
+        bytes=None,
+        manifest_key=None,
+        manifest=None,
+        hold="",
+        kind=None,
+        error=None,
+        attempts=0,
+        failing_since=None,
+        next_at=None,
+        not_before=None,
+        planned_at=now.astimezone(UTC),
+        committed_at=None,
+    )
 
 
 def row_of(facts: dict[str, Any]) -> LedgerRow:

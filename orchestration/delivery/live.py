@@ -21,8 +21,11 @@ def due_parts(
 ) -> tuple[Period, ...]:
     """The hour's parts that have ended, those that were delivered before included.
 
-    None where the hour itself is delivered. `export` is the live export, not its parts.
+    None where the hour itself is delivered, or is the client's history. `export` is the live export, not its
+    parts.
     """
+    if client.is_history(hour.start):
+        return ()
     if any(row.is_delivered for row in ledger.revisions(client.client_id, export.name, hour.start)):
         return ()
     return tuple(part for part in hour.parts(export.live_minutes) if part.end + GRACE <= now)

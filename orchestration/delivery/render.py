@@ -98,32 +98,45 @@ class Files:
         has_rows: bool,
     ) -> Rendered:
         """As `render`. `has_rows`: what the digest of the period says."""
-        if not has_rows and self._blank is not None:
-            return _laid_out(self._blank, selection, period, prefix, folder)
+        blank = None if has_rows else self.blank(selection, period, prefix)
+        if blank is not None:
+            return _laid_out(blank, folder)
         rendered = render(self._connection, selection, period, prefix, folder, table)
         if not has_rows and rendered.rows == 0:
             files = zip(rendered.files, rendered.paths, strict=True)
             self._blank = [(file.site, path.read_bytes(), file.sha256) for file, path in files]
         return rendered
 
+    def blank(
+        self, selection: Selection, period: Period, prefix: str
+    ) -> list[tuple[DeliveredFile, bytes]] | None:
+        """The files of a period without rows, and what they hold; None where none was rendered yet."""
+        if self._blank is None:
+            return None
+        export = selection.export
+        return [
+            (
+                DeliveredFile(
+                    prefix + keys.file_name(export.name, period, sha256, export.extension, site=site or ""),
+                    len(data),
+                    sha256,
+                    0,
+                    site,
+                ),
+                data,
+            )
+            for site, data, sha256 in self._blank
+        ]
 
-def _laid_out(
-    blank: list[tuple[str | None, bytes, str]],
-    selection: Selection,
-    period: Period,
-    prefix: str,
-    folder: Path,
-) -> Rendered:
-    export = selection.export
+
+def _laid_out(blank: list[tuple[DeliveredFile, bytes]], folder: Path) -> Rendered:
     folder.mkdir(parents=True, exist_ok=True)
-    files, paths = [], []
-    for site, data, sha256 in blank:
-        path = folder / f"{site or 'all'}.0"
+    paths = []
+    for file, data in blank:
+        path = folder / f"{file.site or 'all'}.0"
         path.write_bytes(data)
-        called = keys.file_name(export.name, period, sha256, export.extension, site=site or "", part=0)
-        files.append(DeliveredFile(prefix + called, len(data), sha256, 0, site))
         paths.append(path)
-    return Rendered(tuple(files), tuple(paths), 0, 0, 0)
+    return Rendered(tuple(file for file, _ in blank), tuple(paths), 0, 0, 0)
 
 
 def preview(

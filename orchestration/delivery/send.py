@@ -7,8 +7,8 @@ nor one bucket of the client on another.
 
 import hashlib
 import shutil
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -113,27 +113,44 @@ class Sender:
                     place.note(error)
         if errors:
             return self.failed(row, list(errors.values()))
+        return self.arrived([row])[0]
+
+    def arrived(self, rows: Sequence[LedgerRow]) -> list[Outcome]:
+        """Note deliveries that are in all their buckets, and tell whom the export names."""
         now = self.desk.now()
-        row = self.ledger.record(
-            row,
-            states.COMMITTED,
-            # Whom to tell is an intent too: a process that dies here leaves it to the next one.
-            hold=states.WAITING if self.export.notify else "",
-            kind="retry" if self.export.notify else None,
-            error=None,
-            next_at=now if self.export.notify else None,
-            not_before=None,
-            failing_since=None,
-            attempts=row.attempts + 1,
-            committed_at=now,
-        )
-        shutil.rmtree(self._outbox(row), ignore_errors=True)
-        self.notify(row)
-        return self.outcome(row, "delivered")
+        facts: dict[str, Any] = {
+            "hold": "",
+            "kind": None,
+            "error": None,
+            "next_at": None,
+            "not_before": None,
+            "failing_since": None,
+            "attempts": rows[0].attempts + 1,
+            "committed_at": now,
+        }
+        # Whom to tell is an intent too: a process that dies here leaves it to the next one.
+        intent = facts | {"hold": states.WAITING, "kind": "retry", "next_at": now}
+        outcomes = []
+        for is_told, said in ((False, facts), (True, intent)):
+            some = [row for row in rows if self._is_told(row) is is_told]
+            if some:
+                self.ledger.record_all(some, states.COMMITTED, **said)
+            for row in (replace(row, state=states.COMMITTED, **said) for row in some):
+                shutil.rmtree(self._outbox(row), ignore_errors=True)
+                self.notify(row)
+                outcomes.append(self.outcome(row, "delivered"))
+        return sorted(outcomes, key=lambda outcome: outcome.period_start)
+
+    def _is_told(self, row: LedgerRow) -> bool:
+        """Whether anybody waits for a delivery to be told of."""
+        return bool(self.export.notify) and not self.client.is_history(row.period_start)
 
     def notify(self, row: LedgerRow) -> None:
         """Tell whom the export names. What nobody answers is told again later, with the same id."""
-        if not self.export.notify or row.state == states.NOTIFIED:
+        if row.state == states.NOTIFIED or not (row.hold or self._is_told(row)):
+            return
+        if not self._is_told(row):  # since the client file says otherwise
+            self.ledger.record(row, row.state, hold="", kind=None, error=None, next_at=None)
             return
         facts = {
             "type": "delivery.committed",
@@ -224,18 +241,25 @@ class Sender:
             folder.mkdir(parents=True, exist_ok=True)
             path.write_bytes(from_a_bucket(self.ledger, self.places, row, file))
 
-    def is_ready(self, row: LedgerRow) -> bool:
-        """Whether the outbox still holds a delivery's files."""
-        folder = self._outbox(row)
-        return all(
-            (path := folder / Path(file.key).name).is_file() and path.stat().st_size == file.bytes
-            for file in row.files
-        )
+    def is_whole(self, row: LedgerRow) -> bool:
+        """Whether the outbox holds a delivery's files, or a bucket in which they were verified."""
+        if {states.VERIFIED, states.COMMITTED}.isdisjoint(self.ledger.copies(row).values()):
+            folder = self._outbox(row)
+            return all(
+                (path := folder / Path(file.key).name).is_file() and path.stat().st_size == file.bytes
+                for file in row.files
+            )
+        try:
+            self.recover(row)
+        except StoreError:
+            return False
+        return True
 
     def _outbox(self, row: LedgerRow) -> Path:
         return self.desk.outbox(row.client_id, row.export, row.period_start, row.revision)
 
-    def _read(self, row: LedgerRow, file: DeliveredFile) -> bytes:
+    def content(self, row: LedgerRow, file: DeliveredFile) -> bytes:
+        """The bytes of a file that waits in the outbox. Raises StoreError where no bucket has them either."""
         path = self._outbox(row) / Path(file.key).name
         data = path.read_bytes() if path.is_file() else b""
         if hashlib.sha256(data).hexdigest() != file.sha256:
@@ -252,12 +276,12 @@ class Sender:
         assert row.manifest is not None and row.manifest_key is not None, "it was rendered"
         if state == states.RENDERED:
             for file in row.files:
-                put_file(store, file.key, self._read(row, file))
+                put_file(store, file.key, self.content(row, file))
             self.ledger.record_copy(row, place.name, state, states.PUT)
             state = states.PUT
         if state == states.PUT:
-            self._read_back(row, place, store)
-            self._put_beside(place, store)
+            self.read_back(row, place, store)
+            self.put_beside(place, store)
             self.ledger.record_copy(row, place.name, state, states.VERIFIED)
             state = states.VERIFIED
         data = row.manifest.encode()
@@ -270,7 +294,8 @@ class Sender:
             point(store, row, data, self.desk.own_keys)
         self.ledger.record_copy(row, place.name, state, states.COMMITTED)
 
-    def _read_back(self, row: LedgerRow, place: Place, store: ObjectStore) -> None:
+    def read_back(self, row: LedgerRow, place: Place, store: ObjectStore) -> None:
+        """Raise StoreError unless the files of a delivery that were put are what lies there."""
         for file in row.files:
             try:
                 is_same = hashlib.sha256(store.get(file.key, limit=file.bytes)).hexdigest() == file.sha256
@@ -286,7 +311,7 @@ class Sender:
                     f"{store.url(file.key)} reads back differently", retryable=True, code="BadDigest"
                 )
 
-    def _put_beside(self, place: Place, store: ObjectStore) -> None:
+    def put_beside(self, place: Place, store: ObjectStore) -> None:
         """Schemas, the public key and pages for people, once for each bucket."""
         if place.name in self._complete:
             return

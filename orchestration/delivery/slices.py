@@ -7,7 +7,7 @@ rows would read it hundreds of times; here it is read once, and each export read
 import shutil
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -50,6 +50,8 @@ class Slices:
         self._lock = threading.Lock()
         self._asked: Counter[_Source] = Counter()
         self._made: dict[_Source, Sql] = {}
+        #: Client and export → the number of its copy.
+        self._of_one: dict[tuple[str, str], int] = {}
         # Span → how many exports want it: hundreds want the same few.
         self._spans: dict[_Source, Counter[_Span]] = defaultdict(Counter)
         for export, period in wanted:
@@ -76,8 +78,24 @@ class Slices:
         since, until = min(begins), max(ends)
         if until - since > SPAN:
             return None
-        table, column = source
         copy = sql("slices.copy_{n}", n=number(len(self._made)))
+        return copy if self._write(copy, source, since, until) else None
+
+    def of_one(self, client_id: str, export: Export, periods: Sequence[Period]) -> Sql | None:
+        """A copy of one client's rows from the first to the last of these periods, in place of the one before
+        that was made for this export. None where none can be made.
+        """
+        begins, ends = zip(*(_span(export, period) for period in periods), strict=True)
+        with self._lock:
+            number_of = self._of_one.setdefault((client_id, export.name), len(self._of_one))
+            copy = sql("slices.one_{n}", n=number(number_of))
+            is_made = self._write(copy, _source(export), min(begins), max(ends), client_id)
+            return copy if is_made else None
+
+    def _write(
+        self, copy: Sql, source: _Source, since: datetime, until: datetime, client_id: str | None = None
+    ) -> bool:
+        table, column = source
         is_date = any(dataset.name == table and dataset.day == column for dataset in DATASETS.values())
         kind, form = ("DATE", "%Y-%m-%d") if is_date else ("TIMESTAMPTZ", "%Y-%m-%dT%H:%M:%S+00:00")
         try:
@@ -90,10 +108,11 @@ class Slices:
                 )
                 run(
                     cursor,
-                    "CREATE TABLE {copy} AS SELECT * FROM main.{table} AS source "
+                    "CREATE OR REPLACE TABLE {copy} AS SELECT * FROM main.{table} AS source "
                     "WHERE source.{column} >= CAST(? AS {kind}) AND source.{column} < CAST(? AS {kind}) "
-                    "ORDER BY source.client_id",
-                    [since.strftime(form), until.strftime(form)],
+                    "AND source.client_id = coalesce(?, source.client_id) "
+                    "ORDER BY source.client_id, source.{column}",
+                    [since.strftime(form), until.strftime(form), client_id],
                     copy=copy,
                     table=name(table),
                     column=name(column),
@@ -101,8 +120,8 @@ class Slices:
                 )
         except duckdb.Error:
             # A full disk, most of all. Each export reads the mart, slower, and says what is wrong there.
-            return None
-        return copy
+            return False
+        return True
 
     def close(self) -> None:
         """Let go of the copies."""

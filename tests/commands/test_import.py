@@ -66,6 +66,21 @@ def test_the_next_command_is_over_whole_days_of_the_client_too(footfall, tmp_pat
     assert (footfall.home / "first_hour").read_text() == "2026-11-19T23\n"
 
 
+def test_a_line_years_before_the_others_is_pointed_out_with_the_command_that_leaves_it_out(
+    footfall, tmp_path
+):
+    text = _text("combined")
+    stray = text.splitlines()[0].replace("20/Nov/2026", "03/Mar/1998")
+    (tmp_path / "access.log").write_text(f"{stray}\n{text}")
+
+    done = footfall("import", str(tmp_path / "access.log"), "--client", "agency", "--site", "bakery")
+
+    following, gap = done.stdout.splitlines()[-2:]
+    assert following == "next: footfall run --from 1998-03-02T23 --to 2026-11-21"
+    assert gap.startswith("nothing lies between 1998-03-03T14 and 2026-11-20T14, ")
+    assert gap.endswith("to deliver only what is later: footfall run --from 2026-11-19T23 --to 2026-11-21")
+
+
 def _bomb(line):
     """A sound line, and a thousand times what it is packed into."""
     return [line.encode(), *[b"\n" * (1 << 20)] * 64]

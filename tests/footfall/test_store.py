@@ -20,6 +20,7 @@ from footfall.store import (
     StoreError,
     TooLarge,
     open_store,
+    put_all_once,
     put_once,
 )
 
@@ -100,6 +101,27 @@ def test_put_once_is_harmless_when_repeated_and_refuses_other_bytes(store):
         put_once(store, "k", b"other")
     assert not refused.value.retryable
     assert store.get("k") == b"same"
+
+
+def test_many_are_created_and_what_is_there_already_stays(store):
+    store.put("a/taken", b"before")
+
+    assert store.create_all({"a/new": b"1", "a/taken": b"2", "b/c=1/new": b"", "b/c=2/new": b"4"}) == [
+        "a/taken"
+    ]
+
+    assert keys(store) == ["a/new", "a/taken", "b/c=1/new", "b/c=2/new"]
+    assert [store.get(key) for key in keys(store)] == [b"1", b"before", b"", b"4"]
+
+
+def test_put_all_once_is_harmless_when_repeated_and_refuses_other_bytes(store):
+    put_all_once(store, {"a": b"1", "b": b"2"})
+    put_all_once(store, {"a": b"1", "b": b"2", "c": b"3"})
+
+    with pytest.raises(StoreError, match="b holds different bytes"):
+        put_all_once(store, {"b": b"other", "d": b"4"})
+
+    assert {key: store.get(key) for key in keys(store)} == {"a": b"1", "b": b"2", "c": b"3", "d": b"4"}
 
 
 def test_what_is_larger_than_the_limit_is_not_read(store):

@@ -1,6 +1,6 @@
 """Where alerts come from: the ledger, the probes and the ingested hours, as a sensor reads them."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 import duckdb
@@ -152,6 +152,14 @@ def test_a_day_is_overdue_three_hours_after_its_local_midnight(day, hours):
     end = start.astimezone(UTC) + timedelta(hours=hours)
     due = {each.period: each.deadline for each in expected(berlin, DAILY_METRICS, start, end + 4 * HOURS)}
     assert due == {day: end + 3 * HOURS}
+
+
+def test_history_is_never_overdue():
+    berlin = client(timezone="Europe/Berlin", exports=[DAILY_METRICS])
+    berlin = berlin.model_copy(update={"live_from": date(2026, 11, 20)})
+    start, end = berlin.local_midnight("2026-11-19"), berlin.local_midnight("2026-11-21")
+    due = [each.period for each in expected(berlin, DAILY_METRICS, start, end + 4 * HOURS)]
+    assert due == ["2026-11-20"]
 
 
 @pytest.mark.parametrize(("cadence", "first"), [("weekly", "2026-11-16"), ("monthly", "2026-11-01")])

@@ -33,6 +33,21 @@ def test_killed_at_any_point_it_is_resumed_with_one_revision(tmp_path):
     assert result["points"] >= 24
 
 
+def test_killed_while_hours_go_together_each_is_delivered_once(tmp_path):
+    result = _run(tmp_path, "together", 13)
+
+    assert result["bad"] == []
+    assert result["points"] >= 8
+
+
+@pytest.mark.proof
+def test_killed_at_each_point_of_hours_that_go_together_each_is_delivered_once(tmp_path):
+    result = _run(tmp_path, "together", 1)
+
+    assert result["bad"] == []
+    assert result["points"] >= 48
+
+
 @pytest.mark.proof
 def test_killed_at_each_point_it_is_resumed_with_one_revision(tmp_path):
     result = _run(tmp_path, "kill", 1)

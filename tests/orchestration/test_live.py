@@ -110,6 +110,12 @@ def test_a_part_is_made_when_its_grace_is_over_and_not_before(live):
     assert due_parts(live.ledger, OWNER, LIVE, WHOLE, end + GRACE) == WHOLE.parts(5)[:1]
 
 
+def test_history_has_no_parts(live):
+    owner = OWNER.model_copy(update={"live_from": HOUR.date() + timedelta(days=1)})
+
+    assert due_parts(live.ledger, owner, LIVE, WHOLE, HOUR + 120 * MINUTE) == ()
+
+
 @pytest.mark.parametrize("minutes", [5, 10, 15, 20, 30])
 def test_parts_of_any_length_cover_the_hour_once(live, minutes):
     export = LIVE.model_copy(update={"live_minutes": minutes})

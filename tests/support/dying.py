@@ -1,6 +1,7 @@
 """Deliveries in processes that die: a child for each point at which SIGKILL comes, on real files.
 
-python dying.py FOLDER kill            every point, one after the other; prints one JSON line
+python dying.py FOLDER kill EVERY      every point, one after the other; prints one JSON line
+python dying.py FOLDER together EVERY  the same, of hours that are delivered together
 python dying.py FOLDER race ROUNDS     two processes at once, on one ledger; prints one JSON line
 python dying.py FOLDER full ROUNDS     FOLDER is a small disk: full at first, then with ever more room
 """
@@ -62,6 +63,16 @@ class FusedStore(LocalStore):
         super().put(key, data, create_only=create_only)
         self.fuse.point(f"after {self.name} put {Path(key).name[:9]}")
 
+    def create_all(self, objects):
+        """As many as there are: a process may die when some are there, whatever their order."""
+        self.fuse.point(f"before {self.name} creates {len(objects)}")
+        half = dict(list(objects.items())[::2])
+        taken = super().create_all(half)
+        self.fuse.point(f"half of what {self.name} creates")
+        taken += super().create_all({key: data for key, data in objects.items() if key not in half})
+        self.fuse.point(f"after {self.name} creates {len(objects)}")
+        return taken
+
     def get(self, key, *, limit=None):
         data = super().get(key, limit=limit)
         self.fuse.point(f"after {self.name} get {Path(key).name[:9]}")
@@ -81,8 +92,8 @@ class FusedLedger(Ledger):
             self.fuse.point("after ledger")
 
 
-def deliver(folder, rows, fuse):
-    """One process's work: a fresh warehouse with so many events, and the delivery of the hour."""
+def deliver(folder, rows, fuse, hours=1):
+    """One process's work: a fresh warehouse with so many events in the last of so many hours, delivered."""
     connection = with_receipts(warehouse())
     for n in range(rows):
         add_event(connection, f"event-{n:04d}")
@@ -94,6 +105,8 @@ def deliver(folder, rows, fuse):
     }
     desk = Desk(folder, load_signer(folder / "keys"), post=lambda *_: fuse.point("announced"))
     places = {name: Place(name, lambda store=store: store) for name, store in stores.items()}
+    starts = [HOUR - timedelta(hours=n) for n in reversed(range(hours))]
+    periods = [client().calendar(TOLD).at(start) for start in starts]
     deliverer = Deliverer(
         connection,
         client(),
@@ -101,14 +114,14 @@ def deliver(folder, rows, fuse):
         places,
         ledger,
         desk,
-        hours=IngestedHours([HOUR], HOUR - timedelta(hours=1)),
+        hours=IngestedHours(starts, starts[0] - timedelta(hours=1)),
         digests=Digests(connection, None),
         receipts=Receipts(connection),
     )
-    status = deliverer.deliver(client().calendar(TOLD).at(HOUR)).status
+    outcomes = deliverer.together(periods) or [deliverer.deliver(period) for period in periods]
     for trouble in publish(ledger, desk, client(), places):
         raise trouble
-    return status
+    return outcomes[-1].status
 
 
 def in_child(work):
@@ -141,22 +154,23 @@ def state(folder):
     return rows, problems, manifests, files
 
 
-def kill(folder, every):
+def kill(folder, every, hours=1):
     """Die at every n-th point of a delivery; then go on, and look."""
     points = 0
+    empty = [0] * (hours - 1)
     bad = []
     for n in range(1, 200, every):
         here = folder / f"k{n}"
         here.mkdir(parents=True)
-        code = in_child(partial(deliver, here, 2, Fuse(n)))
+        code = in_child(partial(deliver, here, 2, Fuse(n), hours))
         if code == 0:
             break  # there is no n-th point
         points += 1
-        again = in_child(partial(deliver, here, 2, Fuse(0)))
+        again = in_child(partial(deliver, here, 2, Fuse(0), hours))
         rows, problems, manifests, files = state(here)
-        if (code, again) != (-signal.SIGKILL, 0) or problems or files != [2]:
+        if (code, again) != (-signal.SIGKILL, 0) or problems or files != [*empty, 2]:
             bad.append((n, code, again, problems, files))
-        if manifests["main"] != manifests["backup"] or [s for _, s in rows] != ["notified"]:
+        if manifests["main"] != manifests["backup"] or rows != [(1, "notified")] * hours:
             bad.append((n, rows, manifests))
         shutil.rmtree(here)
     return {"points": points, "bad": bad}
@@ -215,5 +229,8 @@ def full(folder, rounds):
 
 if __name__ == "__main__":
     where = Path(sys.argv[1])
-    result = {"kill": kill, "race": race, "full": full}[sys.argv[2]](where, int(sys.argv[3]))
+    together = partial(kill, hours=6)
+    result = {"kill": kill, "together": together, "race": race, "full": full}[sys.argv[2]](
+        where, int(sys.argv[3])
+    )
     sys.stdout.write(json.dumps(result) + "\n")

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from footfall.store import (
     ObjectStore,
     StoreError,
     TooLarge,
+    created_in_turn,
 )
 
 HOUR = datetime(2026, 11, 20, 14, tzinfo=UTC)
@@ -180,6 +181,9 @@ class TroubledStore:
         self.objects[key] = data
         self._answer(is_lost)
 
+    def create_all(self, objects: Mapping[str, bytes]) -> list[str]:
+        return created_in_turn(self, objects)
+
     def get(self, key: str, *, limit: int | None = None) -> bytes:
         is_lost = self._call("get", key)
         if key not in self.objects:
@@ -259,6 +263,11 @@ class Failing(LocalStore):
     def put(self, key: str, data: bytes, *, create_only: bool = False) -> None:
         self._refuse("put", key)
         super().put(key, data, create_only=create_only)
+
+    def create_all(self, objects: Mapping[str, bytes]) -> list[str]:
+        for key in objects:
+            self._refuse("put", key)
+        return super().create_all(objects)
 
     def delete(self, key: str) -> None:
         self._refuse("delete", key)
