@@ -272,7 +272,7 @@ def _files(folder: Path) -> HourFiles:
 
 def _models(folder: Path) -> None:
     """What a run of the hour does; again, it makes the same rows anew."""
-    for arguments in (build_windowed(), build_whole()):
+    for arguments in (build_windowed(has_views=True), build_whole()):
         _build(arguments, folder)
 
 

@@ -9,11 +9,11 @@ import click
 from api.saved_questions import Asked, Question, questions
 from commands.parameters import DAY, client
 from commands.published import FORMATS
+from commands.registry import client_of
 from commands.state import with_state
 from footfall.clients import Client, Registry, registry_of
 from footfall.durable import open_lake
 from footfall.errors import FootfallError
-from footfall.owners import named
 from footfall.settings import Settings
 
 
@@ -84,11 +84,7 @@ def _client(registry: Registry, client_id: str | None) -> Client:
     if client_id is None and len(registry.clients) != 1:
         names = ", ".join(each.client_id for each in registry.clients) or "none"
         raise FootfallError(f"say whose tables are asked: --client, one of {names}")
-    name = named(registry, client_id) if client_id else registry.clients[0].client_id
-    found = next((each for each in registry.clients if each.client_id == name), None)
-    if found is None:
-        raise FootfallError(f"the client file of {name} is set aside; `footfall clients` says why")
-    return found
+    return client_of(registry, client_id) if client_id else registry.clients[0]
 
 
 def _site(whose: Client, site_id: str | None) -> str | None:

@@ -42,10 +42,11 @@ def put_in_force(settings: Settings) -> None:
 
 def known_client(settings: Settings, client_id: str) -> Client:
     """A client by its id. Raises FootfallError that names those there are."""
-    return _client_of(require_clients(settings), client_id)
+    return client_of(require_clients(settings), client_id)
 
 
-def _client_of(registry: Registry, client_id: str) -> Client:
+def client_of(registry: Registry, client_id: str) -> Client:
+    """The same of a registry that has been read."""
     client = registry.client(named(registry, client_id))
     if client is None:
         known = ", ".join(c.client_id for c in registry.clients)
@@ -59,7 +60,7 @@ def known_identity(settings: Settings, client_id: str) -> str:
     identity = named(registry, client_id)
     if registry.client(identity) is None and identity in {each.name for each in registry.ended()}:
         return identity
-    return _client_of(registry, client_id).client_id
+    return client_of(registry, client_id).client_id
 
 
 def known_site(client: Client, site_id: str | None) -> Site:

@@ -19,8 +19,9 @@ _NAMES = ("autonomous_system_organization", "as_name", "organization", "org", "n
 _KINDS = ("asn_class", "as_type", "type", "usage_type")
 #: Words of hosts, and the largest of them that have none of these in their names.
 _HOSTS = re.compile(
-    r"(?i)hosting|\bhosts?\b|hoster|cloud|server|data ?-?cent(?:er|re)|rechenzentrum|\bv[pd]s\b|\bcolo|"
-    r"dedicated|\bamazon|\baws\b|\bmicrosoft|\bazure|google(?! fiber)|\boracle|alibaba|aliyun|tencent|\bovh|"
+    r"(?i)hosting|\bhosts?\b|hoster|cloud|server|data ?-?cent(?:er|re)|rechenzentrum|\bv[pd]s\b|"
+    r"\bcolo(?:s|cat\w*|cross\w*|house|guard|gix|hub|cent(?:er|re)|serv\w*)?\b|dedicated|"
+    r"\bamazon|\baws\b|\bmicrosoft|\bazure|google(?! fiber)|\boracle|alibaba|aliyun|tencent|\bovh|"
     r"hetzner|digitalocean|linode|akamai|vultr|choopa|constant company|leaseweb|scaleway|online s\.?a\.?s|"
     r"contabo|\bionos|\bm247|psychz|quadranet|datacamp|fastly|rackspace|softlayer|\bibm\b|upcloud|equinix|"
     r"zenlayer|hostinger|godaddy|namecheap|packethub|g-?core|clouvider|worldstream|selectel|facebook|"

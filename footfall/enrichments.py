@@ -30,6 +30,7 @@ LINES_AN_OBJECT = 50_000
 MOST_PROPERTIES, LONGEST_NAME, LONGEST_TEXT = 64, 64, 2000
 #: The member of the stored fields that holds properties; no column has this name.
 _PROPERTIES = "properties"
+_EVENT_ID = re.compile("[A-Za-z0-9_-]{8,64}")
 _NAME = re.compile(rf"[^\x00-\x1f\x7f]{{1,{LONGEST_NAME}}}")
 
 #: A value of a property: any scalar of JSON. Null takes the property back.
@@ -37,7 +38,7 @@ Scalar = str | int | float | bool | None
 
 
 class _Line(msgspec.Struct, forbid_unknown_fields=True):
-    event_id: Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9_-]{8,64}$")]
+    event_id: str
     fields: dict[str, str | bool | None] = {}
     properties: dict[str, Scalar] = {}
     version: Annotated[int, msgspec.Meta(ge=1, lt=2**31)] = 1
@@ -104,6 +105,11 @@ def _checked(text: bytes, where: str) -> _Line:
         line = _decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise FootfallError(f"{where}: {error}; nothing was taken") from None
+    if not _EVENT_ID.fullmatch(line.event_id):
+        raise FootfallError(
+            f"{where}: event_id: expected 8 to 64 of A-Z a-z 0-9 _ -, as the column `event_id` has it; "
+            "nothing was taken"
+        )
     unknown = sorted(set(line.fields) - {*ENRICHABLE})
     if unknown:
         raise FootfallError(

@@ -15,23 +15,23 @@
         {{ return(made) }}
     {%- endif -%}
     {%- set stored = this.incorporate(type='table') -%}
-    {%- set made = adapter.dispatch('made_relation', 'footfall')(stored) -%}
+    {%- set made = make_temp_relation(stored) -%}
     {%- set rule = config.get('meta', {}).get('rebuilt_by', 'touched') -%}
+    {%- set find = context.get('find_' ~ rule) -%}
+    {%- set columns = stored_columns(stored) %}
 
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
 
-    {%- set find = context.get('find_' ~ rule) -%}
-    {%- if find or rule == 'bridges' %}
-        {#- It reads stored columns, which an earlier program may not have made. -#}
-        {% do require_columns(stored, model.columns.keys() | list) %}
-    {%- endif %}
-    {%- if find %}
-        {% call statement('find') %}{{ find(stored) }}{% endcall %}
-    {%- endif %}
-    {% call statement('make') %}{{ create_table_as(True, made, compiled_code) }}{% endcall %}
-    {%- set columns = same_columns(made, stored) %}
-    {% call statement('main') %}{{ note_unpublished(made) }}{{ context['rebuild_' ~ rule](made, stored, columns) }}{% endcall %}
+    {#- One call for all: each costs dbt more than most of these statements cost DuckDB. -#}
+    {% call statement('main') %}
+        {{- find(stored) if find }}
+        create or replace temporary table {{ made }} as (
+            {{ compiled_code }}
+        );
+        {{ note_unpublished(made) }}
+        {{ context['rebuild_' ~ rule](made, stored, columns) }}
+    {%- endcall %}
 
     {{ run_hooks(post_hooks, inside_transaction=True) }}
     {% do adapter.commit() %}
@@ -48,20 +48,12 @@
     {{ return(stored is not none and stored.type == 'table') }}
 {% endmacro %}
 
-{#- Where what a model made waits: a table of the connection, which goes with it. -#}
-{% macro default__made_relation(stored) %}
-    {{ return(make_temp_relation(stored)) }}
-{% endmacro %}
-
-{#- The quoted columns, in their stored order. Another set of columns is a change of the model: it wants a rebuild. -#}
-{% macro same_columns(made, stored) %}
-    {%- set there = adapter.get_columns_in_relation(stored) | map(attribute='name') | list -%}
-    {%- set here = adapter.get_columns_in_relation(made) | map(attribute='name') | list -%}
-    {% do require_columns(stored, here) %}
-    {{ return(get_quoted_csv(there)) }}
-{% endmacro %}
-
-{% macro require_columns(stored, wanted) %}
+{#-
+    The quoted columns of a model, as its YAML lists them (tests/dbt/test_project.py: all that its query makes). A table
+    with another set of them was made by other models: it wants a rebuild, which compares types with the contract as well.
+-#}
+{% macro stored_columns(stored) %}
+    {%- set wanted = model.columns.keys() | list -%}
     {%- set there = adapter.get_columns_in_relation(stored) | map(attribute='name') | list -%}
     {%- if there | sort != wanted | sort -%}
         {{ exceptions.raise_compiler_error(
@@ -69,6 +61,7 @@
             ~ '; the model makes ' ~ wanted | join(', ') ~ '. Run `footfall rebuild`.'
         ) }}
     {%- endif -%}
+    {{ return(get_quoted_csv(wanted)) }}
 {% endmacro %}
 
 {#- The rule of most tables: rows of what was touched, by the grain that the model names. -#}

@@ -9,8 +9,9 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from footfall.errors import FootfallError
 from orchestration.modelling.project import dbt_environment, dbt_folders
@@ -64,8 +65,16 @@ def invoke(
     target.mkdir(parents=True, exist_ok=True)
     if known is not None and not (target / _PARSED).exists() and (known / _PARSED).exists():
         shutil.copy(known / _PARSED, target / _PARSED)
-    # Nobody reads the manifest and the results again, nor each query in the log: a tenth of a small run.
-    fixed = ["--quiet", "--no-write-json", "--log-level-file", "info", *dbt_folders(target)]
+    # Nobody reads the manifest and the results again; the log is `_note`'s.
+    fixed = [
+        "--quiet",
+        "--no-write-json",
+        "--log-level",
+        "none",
+        "--log-level-file",
+        "none",
+        *dbt_folders(target),
+    ]
     with warnings.catch_warnings(), _environment(dbt_environment()):
         # dbt's dependencies use names that Python and click have deprecated; nothing we could change.
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -80,17 +89,23 @@ def invoke(
         # read its own flags, it logs to what was the standard output when it was imported.
         cleanup_event_logger()
         try:
-            with (target / "stderr.log").open("a") as quiet, redirect_stderr(quiet), redirect_stdout(quiet):
+            with (
+                (target / "stderr.log").open("a") as quiet,
+                (target / "dbt.log").open("a") as log,
+                redirect_stderr(quiet),
+                redirect_stdout(quiet),
+            ):
+                callbacks = [partial(_note, log)]
                 parsed = _parsed.get(known) if known is not None else None
                 if parsed is None:
                     # Without `environment`: for another warehouse than the one it knows, dbt parses all anew.
-                    done = dbtRunner().invoke(["parse", *fixed])
+                    done = dbtRunner(callbacks=callbacks).invoke(["parse", *fixed])
                     parsed = done.result
                 if isinstance(parsed, Manifest):
                     if known is not None:
                         _parsed[known] = parsed
                     with _environment(environment):
-                        runner = dbtRunner(manifest=parsed)
+                        runner = dbtRunner(manifest=parsed, callbacks=callbacks)
                         done = runner.invoke([*arguments, *fixed, "--threads", str(threads)])
         finally:
             DuckDBConnectionManager.close_all_connections()
@@ -114,6 +129,16 @@ def invoke(
         # Hooks and exposures have results as well.
         if str(result.node.resource_type) in ("model", "seed", "test")
     ]
+
+
+def _note(log: TextIO, event: Any) -> None:
+    """Write what dbt says to its log, but for what is said of each query.
+
+    dbt makes a line of each for both of its logs and looks for secrets in it, before it asks whether the log
+    wants it: a twelfth of a small run.
+    """
+    if event.info.level != "debug":
+        log.write(f"{event.info.ts.ToDatetime():%H:%M:%S}  {event.info.msg}\n")
 
 
 @contextmanager

@@ -25,7 +25,16 @@ from footfall.installed import IS_INSTALLED
 DBT = Path(sys.prefix) / "bin" / "dbt"
 #: Where `make setup` and the wheel's build prepare the models.
 SHIPPED = PROJECT_FOLDER / "target" / "prepared"
-_SOURCES = ("models", "macros", "seeds", "tests", "analyses", "dbt_project.yml", "profiles.yml")
+_SOURCES = (
+    "models",
+    "macros",
+    "seeds",
+    "tests",
+    "analyses",
+    "dbt_project.yml",
+    "profiles.yml",
+    "selectors.yml",
+)
 _PACKAGES = ("dbt-core", "dbt-duckdb")
 #: Names of the folders, and of such as were left unfinished.
 _MADE = re.compile(r"[0-9a-f]{12}(\.part)?")

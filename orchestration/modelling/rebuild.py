@@ -70,7 +70,7 @@ def rebuild(
         windows = pieces(hours, most)
         for number, window in enumerate(windows, start=1):
             say(f"{number} of {len(windows)}: {window[0]:%Y-%m-%dT%H} to {window[1]:%Y-%m-%dT%H}")
-            _build(build_windowed(), copy, window, target, files, known)
+            _build(build_windowed(has_views=number > 1), copy, window, target, files, known)
         if windows:
             _build(build_whole(), copy, (windows[0][0], windows[-1][1]), target, None, known)
         copy.replace(warehouse)

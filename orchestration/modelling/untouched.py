@@ -68,13 +68,7 @@ def is_untouched(
     `project`: what is to be built; `builds`: by which builds it was, whole. `tables`: `schema.table` of what
     they make, which all must be there.
     """
-    if not has_table(connection, "intermediate", "built"):
-        return False
-    built = dict(run(connection, "SELECT build, project FROM intermediate.built").fetchall())
-    if any(built.get(build) != project for build in builds):
-        return False
-    found = run(connection, "SELECT table_schema || '.' || table_name FROM information_schema.tables")
-    if set(tables) - {table for (table,) in found.fetchall()}:
+    if not is_built(connection, project, tables, builds):
         return False
     touched = run(connection, _TOUCHED, {"start": start, "end": end}).fetchone()
     if touched != (False,):
@@ -87,12 +81,20 @@ def let_time_pass(connection: duckdb.DuckDBPyConnection) -> None:
     run(connection, _FINAL)
 
 
-def is_built(connection: duckdb.DuckDBPyConnection, project: str) -> bool:
-    """Whether the models were last made, whole, by this very project."""
+def is_built(
+    connection: duckdb.DuckDBPyConnection,
+    project: str,
+    tables: Collection[str] = (),
+    builds: Collection[str] = (WINDOWED_BUILD, WHOLE_BUILD),
+) -> bool:
+    """Whether the models were last made, whole, by this very project, and all of `tables` are there."""
     if not has_table(connection, "intermediate", "built"):
         return False
     built = dict(run(connection, "SELECT build, project FROM intermediate.built").fetchall())
-    return all(built.get(build) == project for build in (WINDOWED_BUILD, WHOLE_BUILD))
+    if any(built.get(build) != project for build in builds):
+        return False
+    found = run(connection, "SELECT table_schema || '.' || table_name FROM information_schema.tables")
+    return not set(tables) - {table for (table,) in found.fetchall()}
 
 
 def note_begun(connection: duckdb.DuckDBPyConnection) -> None:

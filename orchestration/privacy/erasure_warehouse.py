@@ -50,8 +50,8 @@ def model(
         run(connection, "SET TimeZone = 'UTC'")
         rows = run(connection, "SELECT received_hour, kept + duplicates FROM ingest.hours").fetchall()
     spans = windows(touched, {row[0]: row[1] for row in rows})
-    for span in spans:
-        _require(build(build_windowed(), warehouse, span, target, files, known))
+    for n, span in enumerate(spans):
+        _require(build(build_windowed(has_views=n > 0), warehouse, span, target, files, known))
     if spans:
         _require(build(build_whole(), warehouse, (spans[0][0], spans[-1][1]), target, None, known))
     return spans

@@ -75,7 +75,7 @@ def test_its_query_is_told_for_athena_with_its_values_and_for_duckdb_with_parame
     [
         (("daily_view", "--client", "demo"), "near are daily_views"),
         (("daily_views",), "--client, one of agency, demo"),
-        (("daily_views", "--client", "nobody"), "nobody"),
+        (("daily_views", "--client", "nobody"), "no client 'nobody'; valid are: agency, demo"),
         (("daily_views", "--client", "demo", "--site", "blog"), "demo has no site 'blog'; there are shop"),
         (("daily_views", "--client", "demo", "--from", "2026-04-14", "--to", "2026-04-13"), "is after --to"),
         (("daily_views", "--client", "demo", "--from", "yesterday"), "is not a day"),

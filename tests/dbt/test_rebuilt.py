@@ -93,6 +93,20 @@ def test_a_run_that_fails_half_way_leaves_a_table_as_it_was(dbt, two_days):
     assert execute(two_days, "from main.sources_daily order by all") == before != []
 
 
+def test_an_hour_of_the_same_project_leaves_out_views_and_seeds_and_no_test(dbt):
+    def named(*choice):
+        kinds = [word for kind in ("model", "seed", "test") for word in ("--resource-type", kind)]
+        return set(dbt.must("list", *choice, *kinds, "--output", "name").result)
+
+    lasting = named(
+        *("--select", "config.materialized:view", "config.materialized:seed"),
+        *("--indirect-selection", "empty"),
+    )
+
+    assert {"stg_web__events", "events", "referrer_hosts"} < lasting
+    assert named("--selector", "follows_hours") == named("--exclude", "tag:whole") - lasting
+
+
 def test_no_model_names_a_strategy_that_other_adapters_refuse(dbt):
     manifest = dbt.must("parse").result
 

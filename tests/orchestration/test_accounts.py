@@ -299,6 +299,7 @@ def test_fields_learnt_later_are_rows_of_the_hour_they_were_taken_in(tmp_path, l
         ('{"event_id": "x", "fields": {"page": "/"}}', "event_id"),
         ('{"event_id": "event-0001", "fields": {"received_at": "2026"}}', "'received_at' is no field"),
         ('{"event_id": "event-0001", "fields": {}}', "neither fields nor properties"),
+        ('{"event_id": "e1", "properties": {"a": 1}}', "event_id: expected 8 to 64 of A-Z a-z 0-9 _ -"),
         ('{"event_id": "event-0001", "properties": {"a": [1]}}', "properties"),
         ('{"event_id": "event-0001", "properties": {"a\\u0000b": 1}}', "no controls"),
         ('{"event_id": "event-0001", "properties": {"a": "%s"}}' % ("x" * 2001), "more than 2000 characters"),

@@ -107,15 +107,12 @@ class Dbt:
 
 @dataclass(frozen=True)
 class Model:
-    """One model as dbt ran it: its place, the query of a rebuild; what goes before that of a window, and it,
-    and what follows it.
-    """
+    """One model as dbt ran it: its place, its query in a rebuild and in a window, all that a window runs."""
 
     schema: str
     name: str
     kind: str
     whole: str
-    before: str
     window: str
     statements: str
 
@@ -140,14 +137,11 @@ class Models:
     def with_mutant(self, name: str, old: str, new: str) -> "Models":
         """The same models with another text in one of them. Fails where the old text is not there."""
         found = [m for m in self.models if m.name == name]
-        assert found and any(
-            old in text for m in found for text in (m.whole, m.before, m.window, m.statements)
-        ), name
+        assert found and any(old in text for m in found for text in (m.whole, m.statements)), name
         changed = [
             replace(
                 m,
                 whole=m.whole.replace(old, new),
-                before=m.before.replace(old, new),
                 window=m.window.replace(old, new),
                 statements=m.statements.replace(old, new),
             )
@@ -197,7 +191,7 @@ class Models:
     def sessionise(self, connection: duckdb.DuckDBPyConnection, start: datetime, end: datetime) -> None:
         """The part of a run that reads its hours; what it touched waits for `follow`."""
         (model,) = (m for m in self.models if m.name == INT_EVENTS)
-        text = f"{model.before}; create or replace temp table made as {model.window}; {model.statements}"
+        text = model.statements
         for place, moment in zip(PLACE_OF_WINDOW, (start, end), strict=True):
             text = text.replace(place, hour_text(moment))
         connection.execute(text)
@@ -210,7 +204,7 @@ class Models:
             if model.kind == "table":
                 connection.execute(f"create or replace table {model.table} as {model.whole}")
             elif model.kind == "rebuilt" and model.name != INT_EVENTS:
-                connection.execute(f"create or replace temp table made as {model.window}; {model.statements}")
+                connection.execute(model.statements)
         connection.execute(self._read_touched)
 
 
@@ -240,18 +234,8 @@ def _compiled(dbt: Dbt) -> Models:
             statements = re.sub(rf'"{node.name}__dbt_tmp\d+"', "temp.made", ran)
             assert "temp.made" in statements, "dbt names its temporary table differently now"
         window = (compiled / node.original_file_path).read_text() if kind == "rebuilt" else ""
-        assert node.name == INT_EVENTS or PLACE_OF_WINDOW[0] not in window + statements, node.name
-        before = _before_islands(dbt, node) if node.name == INT_EVENTS else ""
-        found.append(Model(node.schema, node.name, kind, whole[node.name], before, window, statements))
+        assert node.name == INT_EVENTS or PLACE_OF_WINDOW[0] not in statements, node.name
+        found.append(Model(node.schema, node.name, kind, whole[node.name], window, statements))
     hooks = dbt.must("compile", "--inline", "{{ create_touched() }}-- and then --{{ read_touched() }}")
     create, read = hooks.result.results[0].node.compiled_code.split("-- and then --")
     return Models(found, create, read)
-
-
-def _before_islands(dbt: Dbt, node: Any) -> str:
-    """What goes before the query of the model, which dbt keeps nowhere."""
-    stored = (
-        f"api.Relation.create(database='{node.database}', schema='{node.schema}', identifier='{node.name}')"
-    )
-    hook = dbt.must("compile", "--inline", f"{{{{ find_islands({stored}) }}}}", window=PLACE_OF_WINDOW)
-    return str(hook.result.results[0].node.compiled_code)

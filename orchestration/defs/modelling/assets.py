@@ -30,6 +30,7 @@ from orchestration.modelling.row_counts import row_counts
 from orchestration.modelling.untouched import (
     WHOLE_BUILD,
     WINDOWED_BUILD,
+    is_built,
     is_untouched,
     let_time_pass,
     note_begun,
@@ -43,6 +44,8 @@ from orchestration.resources.warehouse import Warehouse
 
 #: Of a model in hours that touched nothing.
 _LEFT = "as it was: nothing of these hours touches it"
+#: Of a view or a seed that the same project has made.
+_LASTS = "as it was: no hour changes what it says"
 
 
 def _models(name: str, everything: list[str], *, whole: bool) -> dg.AssetsDefinition:
@@ -90,16 +93,19 @@ def _build(
     prune(target.parent)
     some = {node["name"] for node in nodes.values() if node["key"] in keys}
     arguments = everything if is_whole else build_some(some)
-    path = Path(warehouse.database)
+    path, has_views = Path(warehouse.database), False
     if files is not None:
         with warehouse.connect(files.folder) as connection:
+            has_views = is_whole and is_built(connection, known.name, _tables(known))
             take_up_events(connection, files)
             note_begun(connection)
+    if has_views:
+        arguments = build_windowed(has_views=True)
     with warehouse.exclusive():
         results = build(arguments, path, (window.start, window.end), target, files, known)
         counts = row_counts(path, [nodes[r.unique_id]["table"] for r in results if r.kind != "test"])
     note_run(context, [nodes[r.unique_id]["key"] for r in results if r.kind != "test" and r.is_good])
-    yield from _events(context, results, counts, known)
+    yield from _events(context, _with_lasting(results, known) if has_views else results, counts, known)
     bad = failures(results)
     if is_whole and not bad:
         with warehouse.connect() as connection:
@@ -122,10 +128,9 @@ def _as_it_was(context: dg.AssetExecutionContext) -> Iterator[Any]:
 
 def _is_left(warehouse: Warehouse, window: dg.TimeWindow, known: Path) -> bool:
     """Whether nothing was touched, so that dbt has nothing to do; time passes all the same."""
-    tables = [node["table"] for node in _nodes(known).values()]
     with warehouse.connect() as connection:
         left = is_untouched(
-            connection, window.start, window.end, known.name, (WINDOWED_BUILD, WHOLE_BUILD), tables
+            connection, window.start, window.end, known.name, (WINDOWED_BUILD, WHOLE_BUILD), _tables(known)
         )
         if left:
             let_time_pass(connection)
@@ -156,9 +161,27 @@ def _events(
         elif result.is_good:
             node = _nodes(known)[result.unique_id]
             metadata: dict[str, Any] = {"seconds": round(result.seconds, 3), "unique_id": result.unique_id}
+            if result.message == _LASTS:
+                metadata["made"] = _LASTS
             if node["table"] in counts:
                 metadata["dagster/row_count"] = counts[node["table"]]
             yield dg.MaterializeResult(asset_key=node["key"], metadata=metadata)
+
+
+def _with_lasting(results: list[NodeResult], known: Path) -> list[NodeResult]:
+    """The results, and one of each view and seed that was left as it is: each after what it is made of."""
+    made = {result.unique_id for result in results}
+    left = [
+        NodeResult(unique_id, "model", "success", 0.0, 0, _LASTS)
+        for unique_id, node in _nodes(known).items()
+        if node["is_lasting"] and unique_id not in made
+    ]
+    made_of = {
+        unique_id: node["depends_on"].get("nodes", [])
+        for unique_id, node in _read_manifest(known)["nodes"].items()
+    }
+    place = {unique_id: n for n, unique_id in enumerate(TopologicalSorter(made_of).static_order())}
+    return sorted([*results, *left], key=lambda result: place[result.unique_id])
 
 
 @cache
@@ -176,9 +199,15 @@ def _nodes(known: Path) -> Mapping[str, dict[str, Any]]:
             "name": node["name"],
             "key": TRANSLATOR.get_asset_spec(read, unique_id, None).key,
             "table": f"{node['schema']}.{node['name']}",
+            # what an hour does not change
+            "is_lasting": node["config"]["materialized"] in ("view", "seed"),
         }
         for unique_id, node in nodes_of(read).items()
     }
+
+
+def _tables(known: Path) -> list[str]:
+    return [node["table"] for node in _nodes(known).values()]
 
 
 @dg.asset(

@@ -71,7 +71,7 @@ def house_of(
         whole = (windows[0][0], windows[-1][1])
         with warehouse.exclusive():
             for arguments, window, shown in (
-                *((build_windowed(), window, files) for window in windows),
+                *((build_windowed(has_views=n > 0), window, files) for n, window in enumerate(windows)),
                 (build_whole(), whole, None),
             ):
                 bad = failures(build(arguments, settings.warehouse, window, target, shown, known))

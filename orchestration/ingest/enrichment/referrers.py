@@ -33,13 +33,15 @@ _PAYING = re.compile(
     r"^(?:[\w-]+\.)?(?:e?pay|pay-?page|e?-?payments?|pagos?|pagamentos?|paiements?|zahlung|betaling|platba|oplata|checkout|"
     r"hpp|ipg|epg|acs\d+|3d-?s(?:ecure)?2?|secure-?pay(?:ments?)?|tpeweb|webpay\w*|cashier|payment-?page)\d*(?:-(?:live|test|prod|secure|eu|us)\w*)?\."
 )
-_PAYS = re.compile(r"^[a-z0-9-]+pay(?:ments?)?\.")
+#: A name that ends so is a gateway's, but under the ending of a society, and where it speaks of wages.
+_PAYS = re.compile(
+    r"^(?![a-z0-9-]*(?:equal|gender|sick|holiday|severance|minimum|maternity|overtime)-?pay)"
+    r"[a-z0-9-]+pay(?:ments?)?\.(?!(?:org|edu|gov|info|news|ngo)\b)"
+)
 _SIGNING_IN = re.compile(
     r"^(?:[\w-]+\.)?(?:log-?[io]n|sign-?[io]n|sso|o?auth[n\d]*|openid|oidc|adfs|saml|idp|accounts?|passport|"
     r"shibboleth|keycloak)\d*\."
 )
-#: An assistant under the name of its maker.
-_ASSISTANT = re.compile(r"^(?:chat|ask|assistant|copilot)\.[^.]+\.(?:ai|chat)$")
 #: Pages of search engines and portals for searching.
 _SEARCH = re.compile(
     r"^(?:(?:web|image|meta)?search|suche?|recherche|ricerca|busca(?:dor|r)?|b[uú]squeda|szukaj|zoek(?:en)?|s[oö]k|"
@@ -157,7 +159,7 @@ def _named(host: str, plain: str) -> tuple[str, str] | None:
         return known.exact[f"{package[2]}.{package[1]}"]
     if _PAYS.match(_registered(plain)):
         return plain, "payment"
-    of_below = (("ai_assistant", _ASSISTANT), ("search", _SEARCH), ("ads", _ADS)) if is_below else ()
+    of_below = (("search", _SEARCH), ("ads", _ADS)) if is_below else ()
     forms = (*of_below, ("social", _SOCIAL))
     return next(((plain, category) for category, form in forms if form.search(plain)), None)
 
