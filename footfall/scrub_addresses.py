@@ -195,14 +195,21 @@ def may_say(seen: Look, signs: Signs) -> bool:
     return False
 
 
+#: Two numbers side by side, or eight digits in a row: one of them is in every spelling of `_USUAL_NUMBERS`.
+_LIKE_SPELLING = re.compile(rf"[0-9a-f](?:{_SEPARATOR}|’)[0-9a-f]|[0-9a-f]{{8}}", re.IGNORECASE)
+#: IPv4 addresses whose spellings as one number all have eight digits, and what they lack to 2**32 too.
+_USUAL_NUMBERS = range(2**24, 2**32 - 2**24)
+
+
 class _Own:
     """How one address may be written."""
 
-    __slots__ = ("_decimal", "_hexadecimal", "_needles", "_pattern", "_values")
+    __slots__ = ("_decimal", "_hexadecimal", "_is_usual", "_needles", "_pattern", "_values")
 
     def __init__(self, value: ipaddress.IPv4Address | ipaddress.IPv6Address) -> None:
         self._pattern: re.Pattern[str] | None = None
         self._values = _with_embedded(value)
+        self._is_usual = value.version == 4 and int(value) in _USUAL_NUMBERS
         self._needles = tuple(sorted({each.encode() for value in self._values for each in needles(value)}))
         self._decimal, self._hexadecimal = _all_signs(value)
 
@@ -236,33 +243,36 @@ class _Own:
 
     def out_of(self, line: bytes) -> bytes:
         """A stored line without it."""
+
+        def change(_name: str, value: str, _is_string: bool) -> str | None:
+            new = self._hidden(value, 0)
+            return quoted(new) if new != value else None
+
+        return rewrite(line.decode("utf-8", "surrogateescape"), change).encode("utf-8", "surrogateescape")
+
+    def _spelt(self) -> re.Pattern[str]:
+        """Every spelling. To compile it takes milliseconds, and few texts get so far."""
         if self._pattern is None:
             # Every spelling begins with a zero, a colon or the first digit of one of its numbers.
             first = "".join(sorted({sign[0] for sign in self._decimal + self._hexadecimal if sign}))
             ways = "|".join(map(_spellings, self._values))
             self._pattern = re.compile(rf"(?=[0:_{first}-])(?:{ways})", re.IGNORECASE)
-        pattern = self._pattern
+        return self._pattern
 
-        def change(_name: str, value: str, _is_string: bool) -> str | None:
-            new = self._hidden(value, pattern, 0)
-            return quoted(new) if new != value else None
-
-        return rewrite(line.decode("utf-8", "surrogateescape"), change).encode("utf-8", "surrogateescape")
-
-    def _hidden(self, text: str, pattern: re.Pattern[str], decodings: int) -> str:
+    def _hidden(self, text: str, decodings: int) -> str:
         if decodings < _DECODINGS and ("%" in text or "\\u" in text):
-            text = rewrite_decoded(text, lambda decoded: self._hidden(decoded, pattern, decodings + 1))
+            text = rewrite_decoded(text, lambda decoded: self._hidden(decoded, decodings + 1))
         if any(needle.decode() in text for needle in self._needles):
-            text = in_base64(text, self._values, pattern, _REDACTED)
+            text = in_base64(text, self._values, self._spelt(), _REDACTED)
         folded = text if text.isascii() else _folded(text)
-        if pattern.search(folded) is None:
+        if self._is_usual and _LIKE_SPELLING.search(folded) is None:
             return text
         parts: list[str] = []
         done = 0
-        for found in pattern.finditer(folded):
+        for found in self._spelt().finditer(folded):
             parts += (text[done : found.start()], _REDACTED)
             done = found.end()
-        return "".join([*parts, text[done:]])
+        return "".join([*parts, text[done:]]) if parts else text
 
 
 def _folded(text: str) -> str:
