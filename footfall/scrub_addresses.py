@@ -42,6 +42,7 @@ _HIDDEN_BY_ESCAPES = re.compile(_ESCAPES)
 _HIDDEN_SEPARATORS = re.compile(
     rb"%(?:25){0,8}(?:2[0b-f]|3[ab]|5[bdf])|\\{1,16}u00(?:2[0b-f]|3[ab]|5[bdf])|\\{1,16}x2e|&#(?:46|x2e);|&period;"
 )
+_ENTITY = re.compile(r"&(?:#|p)", re.IGNORECASE)
 _ASCII = bytes(range(128))
 #: Digits, full stops and letters of other scripts that mean ours.
 _STRANGE = re.compile(rf"\d|[。．｡Ａ-Ｆａ-ｆ：－＿Ｘｘ²³¹⁰-⁹₀-₉①-⑳․·{_UNSEEN}]")
@@ -135,13 +136,13 @@ _BASE64_OF_BYTES = re.compile(
 
 @lru_cache(maxsize=1 << 14)  # as many as a piece of a log has different texts
 def look(text: str) -> Look:
-    """What `may_say` asks of a text."""
+    """What a text has that may say an address (sources/log_addresses.py)."""
     may_hide = False
     digits = b""
     for each in _decodings(text):
         stored = quoted(each).encode("utf-8", "surrogateescape")
         may_hide = may_hide or (not each.isascii() and _is_strange(stored))
-        if "%" in each or "&" in each or "\\" in each:
+        if "%" in each or "\\" in each or ("&" in each and _ENTITY.search(each)):
             stored = stored.lower()
             may_hide = may_hide or _HIDDEN_BY_ESCAPES.search(stored) is not None
             stored = _HIDDEN_SEPARATORS.sub(b"", stored)
@@ -166,9 +167,8 @@ def _decodings(text: str) -> Iterator[str]:
         yield (text := decoded)
 
 
-@lru_cache(maxsize=1 << 14)
 def address_signs(address: str) -> Signs:
-    """What `may_say` asks of an address."""
+    """What a text has at least that says an address (sources/log_addresses.py)."""
     if USUAL_FOUR.fullmatch(address) and not address.startswith(("0.", "127.")):
         decimal, hexadecimal = _signs_of_four(*map(int, address.split(".")))
     else:
@@ -177,22 +177,6 @@ def address_signs(address: str) -> Signs:
             return Signs((), (), _NEVER, _NEVER)
         decimal, hexadecimal = _all_signs(value)
     return Signs(tuple(decimal), tuple(hexadecimal), min(map(len, decimal)), min(map(len, hexadecimal)))
-
-
-def may_say(seen: Look, signs: Signs) -> bool:
-    """Whether a text may say an address, so that `without_own_address` has to be asked. Never no wrongly."""
-    if seen.may_hide:
-        return bool(signs.decimal or signs.hexadecimal)
-    # Loops, for each line of a log is asked: `any` takes twice as long.
-    digits = seen.decimal
-    for sign in signs.decimal:
-        if sign in digits:
-            return True
-    digits = seen.hexadecimal
-    for sign in signs.hexadecimal:  # noqa: SIM110
-        if sign in digits:
-            return True
-    return False
 
 
 #: Two numbers side by side, or eight digits in a row: one of them is in every spelling of `_USUAL_NUMBERS`.

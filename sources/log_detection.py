@@ -208,9 +208,11 @@ def _hosts(
     if layout.form.host_like:
         own = sql("coalesce({host}, '')", host=layout.values["host"])
         layout = replace(layout, values={**layout.values, "host": own})
-    begin(connection)
     table = line_table(range(1, len(lines) + 1), lines)
     table = table.append_column("object", pa.array([0] * table.num_rows, pa.int64()))
+    if not _is_cut(connection, layout, table):
+        return Counter()
+    begin(connection)
     judge(connection, layout, table, now, is_page=sql("false"), keeps_others=True)
     rows = run(
         connection,
@@ -222,6 +224,19 @@ def _hosts(
         if sender(written, forwarded, ()) is not None:
             found[host] += count
     return found
+
+
+def _is_cut(connection: duckdb.DuckDBPyConnection, layout: Layout, table: pa.Table) -> bool:
+    """Whether a layout cuts any of the lines: most cut none, and that is told in a tenth of the time."""
+    connection.register("chunk", table)
+    found = run(
+        connection,
+        "SELECT 1 FROM {source} WHERE {wrong} IS NULL LIMIT 1",
+        source=layout.source,
+        wrong=layout.wrong,
+    ).fetchone()
+    connection.unregister("chunk")
+    return found is not None
 
 
 def _fitting(form: LogFormat, hosts: Mapping[str, int]) -> int:
