@@ -116,7 +116,9 @@ class Closer:
     def leave(self) -> None:
         """Close every hour, the present one too: nothing comes any more. Raises OSError, StoreError.
 
-        To be called when all of this worker is shipped. Of several workers the one that ends last closes.
+        To be called when all of this worker is shipped, and no other takes its place. Of several workers the
+        one that ends last closes: whoever is here has an hour that is not done, and may have missed that
+        another has begun.
         """
         self.count()
         lock = self._files.lock(self._root / ".closing", wait=True)
@@ -139,7 +141,8 @@ class Closer:
     def _close(self, is_over: Callable[[datetime], bool], *, is_last: bool = False) -> None:
         """Put the markers of hours that every worker is done with, and forget their tallies.
 
-        `is_last`: the newest of them is the last that this collector closes.
+        `is_last`: the newest of them is the last that this collector closes, and none behind one that a
+        neighbour still works at.
         """
         every = [Tallies(self._files, folder) for folder in worker_folders(self._files, self._root)]
         held = self._held()
@@ -152,6 +155,8 @@ class Closer:
                 self._mark(hour, shares, is_last=is_last and hour == hours[-1])
                 for tallies in every:
                     tallies.remove(hour)
+            elif is_last:
+                return
 
     def _held(self) -> set[datetime]:
         """Hours with a segment in any worker's folder."""

@@ -175,7 +175,7 @@ class _Supervisor:
             if worker.process is not None:
                 worker.is_renewed = True
                 worker.is_ready.clear()
-                worker.process.terminate()
+                worker.process.send_signal(signal.SIGHUP)  # SIGTERM would say that none comes after it
                 await worker.is_ready.wait()
         log.info("every worker was renewed")
 

@@ -127,6 +127,7 @@ def run(settings: Settings, *, number: int = 0, descriptor: int | None = None) -
             now=clock,
             options=Options.of(settings),
         )
+        ending = Ending()
         try:
             with _metrics(settings, number, collector, spool, shipper):
                 _run_loop(
@@ -140,12 +141,14 @@ def run(settings: Settings, *, number: int = 0, descriptor: int | None = None) -
                         number,
                         (geo.reload, asn.reload, agents.reload, partial(show_life, spool.folder)),
                         clock,
+                        ending,
                     )
                 )
         finally:
             spool.close()
             last_seconds = settings.last_shipping_seconds
-            left = shipper.finish(last_seconds or SHIPPING_SECONDS, is_last=last_seconds > 0)
+            is_last = ending.is_last and last_seconds > 0
+            left = shipper.finish(last_seconds or SHIPPING_SECONDS, is_last=is_last)
             spool.release()
             if left and last_seconds:
                 log.error("%d segments did not get into the lake in %d s", left, last_seconds)
@@ -192,6 +195,19 @@ def require_known_if_near(lake: ObjectStore) -> None:
         raise found[0]
 
 
+class Ending:
+    """How a worker is told to end: for ever, or (SIGHUP) because another takes its place."""
+
+    def __init__(self) -> None:
+        self.begun = asyncio.Event()
+        self.is_last = False
+
+    def end(self) -> None:
+        """None comes after it."""
+        self.is_last = True
+        self.begun.set()
+
+
 async def _serve(
     collector: Collector,
     listener: socket.socket,
@@ -202,15 +218,16 @@ async def _serve(
     number: int,
     files: Sequence[Callable[[], None]],
     clock: LiveClock,
+    ending: Ending,
 ) -> None:
-    stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(_log_kind)
-    # Renewed means ended in order: whatever started us starts us again.
-    for ending in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        loop.add_signal_handler(ending, stop.set)
+    for number_of_signal in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number_of_signal, ending.end)
+    # Ended in order: whatever started us starts us again.
+    loop.add_signal_handler(signal.SIGHUP, ending.begun.set)
     if number:
-        loop.add_reader(0, stop.set)
+        loop.add_reader(0, ending.end)
 
     owners = OwnersWatch(store)
     watch = RegistryWatch(
@@ -240,7 +257,7 @@ async def _serve(
     try:
         await server.start(listener, backlog=BACKLOG)
         say_listening(settings.collector_host, settings.collector_port)
-        await stop.wait()
+        await ending.begun.wait()
         collector.operation.is_draining = True
         await server.drain(REQUESTS_SECONDS)
     finally:

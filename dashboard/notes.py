@@ -14,6 +14,8 @@ from footfall.errors import FootfallError
 
 #: Of what was received: as much lost on pages is an outage, on their way or of the collector.
 LOST = 0.01
+#: Events; a few less are pages that were closed while their network was away.
+FEWEST_LOST = 10
 
 
 def notes_of(desk: Desk, days: Days) -> list[dict[str, Any]]:
@@ -28,7 +30,7 @@ def notes_of(desk: Desk, days: Days) -> list[dict[str, Any]]:
     found += [
         (row["date"], say("n_lost", count=shown.number(row["pixel_lost"])))
         for row in quality["rows"]
-        if (row["pixel_lost"] or 0) > LOST * (row["received"] or 0)
+        if (row["pixel_lost"] or 0) >= max(FEWEST_LOST, LOST * (row["received"] or 0))
     ]
     if desk.visitor.grant.role != "viewer":
         found += _of_the_client(desk)

@@ -42,6 +42,7 @@ _HIDDEN_BY_ESCAPES = re.compile(_ESCAPES)
 _HIDDEN_SEPARATORS = re.compile(
     rb"%(?:25){0,8}(?:2[0b-f]|3[ab]|5[bdf])|\\{1,16}u00(?:2[0b-f]|3[ab]|5[bdf])|\\{1,16}x2e|&#(?:46|x2e);|&period;"
 )
+_ENTITY = re.compile(r"&(?:#|p)", re.IGNORECASE)
 _ASCII = bytes(range(128))
 #: Digits, full stops and letters of other scripts that mean ours.
 _STRANGE = re.compile(rf"\d|[。．｡Ａ-Ｆａ-ｆ：－＿Ｘｘ²³¹⁰-⁹₀-₉①-⑳․·{_UNSEEN}]")
@@ -135,13 +136,13 @@ _BASE64_OF_BYTES = re.compile(
 
 @lru_cache(maxsize=1 << 14)  # as many as a piece of a log has different texts
 def look(text: str) -> Look:
-    """What `may_say` asks of a text."""
+    """What a text has that may say an address (sources/log_addresses.py)."""
     may_hide = False
     digits = b""
     for each in _decodings(text):
         stored = quoted(each).encode("utf-8", "surrogateescape")
         may_hide = may_hide or (not each.isascii() and _is_strange(stored))
-        if "%" in each or "&" in each or "\\" in each:
+        if "%" in each or "\\" in each or ("&" in each and _ENTITY.search(each)):
             stored = stored.lower()
             may_hide = may_hide or _HIDDEN_BY_ESCAPES.search(stored) is not None
             stored = _HIDDEN_SEPARATORS.sub(b"", stored)
@@ -166,9 +167,8 @@ def _decodings(text: str) -> Iterator[str]:
         yield (text := decoded)
 
 
-@lru_cache(maxsize=1 << 14)
 def address_signs(address: str) -> Signs:
-    """What `may_say` asks of an address."""
+    """What a text has at least that says an address (sources/log_addresses.py)."""
     if USUAL_FOUR.fullmatch(address) and not address.startswith(("0.", "127.")):
         decimal, hexadecimal = _signs_of_four(*map(int, address.split(".")))
     else:
@@ -179,30 +179,21 @@ def address_signs(address: str) -> Signs:
     return Signs(tuple(decimal), tuple(hexadecimal), min(map(len, decimal)), min(map(len, hexadecimal)))
 
 
-def may_say(seen: Look, signs: Signs) -> bool:
-    """Whether a text may say an address, so that `without_own_address` has to be asked. Never no wrongly."""
-    if seen.may_hide:
-        return bool(signs.decimal or signs.hexadecimal)
-    # Loops, for each line of a log is asked: `any` takes twice as long.
-    digits = seen.decimal
-    for sign in signs.decimal:
-        if sign in digits:
-            return True
-    digits = seen.hexadecimal
-    for sign in signs.hexadecimal:  # noqa: SIM110
-        if sign in digits:
-            return True
-    return False
+#: Two numbers side by side, or eight digits in a row: one of them is in every spelling of `_USUAL_NUMBERS`.
+_LIKE_SPELLING = re.compile(rf"[0-9a-f](?:{_SEPARATOR}|’)[0-9a-f]|[0-9a-f]{{8}}", re.IGNORECASE)
+#: IPv4 addresses whose spellings as one number all have eight digits, and what they lack to 2**32 too.
+_USUAL_NUMBERS = range(2**24, 2**32 - 2**24)
 
 
 class _Own:
     """How one address may be written."""
 
-    __slots__ = ("_decimal", "_hexadecimal", "_needles", "_pattern", "_values")
+    __slots__ = ("_decimal", "_hexadecimal", "_is_usual", "_needles", "_pattern", "_values")
 
     def __init__(self, value: ipaddress.IPv4Address | ipaddress.IPv6Address) -> None:
         self._pattern: re.Pattern[str] | None = None
         self._values = _with_embedded(value)
+        self._is_usual = value.version == 4 and int(value) in _USUAL_NUMBERS
         self._needles = tuple(sorted({each.encode() for value in self._values for each in needles(value)}))
         self._decimal, self._hexadecimal = _all_signs(value)
 
@@ -236,33 +227,36 @@ class _Own:
 
     def out_of(self, line: bytes) -> bytes:
         """A stored line without it."""
+
+        def change(_name: str, value: str, _is_string: bool) -> str | None:
+            new = self._hidden(value, 0)
+            return quoted(new) if new != value else None
+
+        return rewrite(line.decode("utf-8", "surrogateescape"), change).encode("utf-8", "surrogateescape")
+
+    def _spelt(self) -> re.Pattern[str]:
+        """Every spelling. To compile it takes milliseconds, and few texts get so far."""
         if self._pattern is None:
             # Every spelling begins with a zero, a colon or the first digit of one of its numbers.
             first = "".join(sorted({sign[0] for sign in self._decimal + self._hexadecimal if sign}))
             ways = "|".join(map(_spellings, self._values))
             self._pattern = re.compile(rf"(?=[0:_{first}-])(?:{ways})", re.IGNORECASE)
-        pattern = self._pattern
+        return self._pattern
 
-        def change(_name: str, value: str, _is_string: bool) -> str | None:
-            new = self._hidden(value, pattern, 0)
-            return quoted(new) if new != value else None
-
-        return rewrite(line.decode("utf-8", "surrogateescape"), change).encode("utf-8", "surrogateescape")
-
-    def _hidden(self, text: str, pattern: re.Pattern[str], decodings: int) -> str:
+    def _hidden(self, text: str, decodings: int) -> str:
         if decodings < _DECODINGS and ("%" in text or "\\u" in text):
-            text = rewrite_decoded(text, lambda decoded: self._hidden(decoded, pattern, decodings + 1))
+            text = rewrite_decoded(text, lambda decoded: self._hidden(decoded, decodings + 1))
         if any(needle.decode() in text for needle in self._needles):
-            text = in_base64(text, self._values, pattern, _REDACTED)
+            text = in_base64(text, self._values, self._spelt(), _REDACTED)
         folded = text if text.isascii() else _folded(text)
-        if pattern.search(folded) is None:
+        if self._is_usual and _LIKE_SPELLING.search(folded) is None:
             return text
         parts: list[str] = []
         done = 0
-        for found in pattern.finditer(folded):
+        for found in self._spelt().finditer(folded):
             parts += (text[done : found.start()], _REDACTED)
             done = found.end()
-        return "".join([*parts, text[done:]])
+        return "".join([*parts, text[done:]]) if parts else text
 
 
 def _folded(text: str) -> str:

@@ -56,6 +56,8 @@ def decoded_runs(text: str, looks: Sequence[re.Pattern[str]]) -> Iterator[bytes]
 
     `looks`: one of them is in every run that holds something.
     """
+    if not any(each.search(text) for each in looks):
+        return
     for run in _RUN.findall(text):
         if not any(each.search(run) for each in looks):
             continue

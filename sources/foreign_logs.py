@@ -37,6 +37,16 @@ _NAMES: tuple[tuple[str, frozenset[str]], ...] = (
     ("AWS WAF's log, of decisions and not of answers", frozenset(("webaclId", "httpRequest", "action"))),
     ("CloudTrail's log", frozenset(("eventSource", "eventName", "awsRegion"))),
 )
+#: How the first line of a file with a header looks → what the log is.
+_HEADERS: tuple[tuple[str, re.Pattern[bytes]], ...] = (
+    ("Cloudflare's Logpush as CSV (as JSON lines it is read: `output_type` ndjson)",
+     re.compile(rb"(?=.{0,9999}\bClientIP\b)(?=.{0,9999}\b(?:EdgeStartTimestamp|ClientRequest\w+|RayID)\b)\"?\w+\"?[,;\t|]")),
+)  # fmt: skip
+#: Names, in small letters, by which a line says whose call it is, and words there for one to others.
+_DIRECTIONS = frozenset(("direction", "type", "event", "msg", "message"))
+_OUTGOING = re.compile(r"(?:.*[^a-z])?(?:egress|outbound|outgoing)(?:[^a-z].*)?", re.IGNORECASE | re.DOTALL)
+#: The same in the words of OpenTelemetry.
+_KINDS, _OF_CALLER = frozenset(("kind", "span.kind", "span_kind")), re.compile(r"(?:span_kind_)?client", re.I)
 #: Less lines of the sample than this part are chance.
 _SHARE = 0.5
 
@@ -46,7 +56,34 @@ def foreign(lines: Sequence[bytes], records: Sequence[Mapping[str, Any]]) -> str
     for what, names in _NAMES:
         if records and sum(names <= record.keys() for record in records) >= _SHARE * len(records):
             return what
+    if records and sum(map(_is_outgoing, records)) >= _SHARE * len(records):
+        return "of calls to others: the address in it is whose server was called, and no visitor's"
+    for what, header in _HEADERS:
+        if lines and header.match(lines[0].removeprefix(b"\xef\xbb\xbf")):
+            return what
     for what, begin in _LINES:
         if lines and sum(begin.match(line) is not None for line in lines) >= _SHARE * len(lines):
             return what
     return None
+
+
+def wrapped(records: Sequence[Mapping[str, Any]]) -> str | None:
+    """What to do with lines that only hold the lines of a server; None where they are no such."""
+    if records and sum(record.keys() >= _DOCKER for record in records) >= _SHARE * len(records):
+        return (
+            "Docker's json-file, in which a server's lines are texts (`log`): give those lines, as "
+            "`docker logs CONTAINER` or `jq -j .log FILE` have them"
+        )
+    return None
+
+
+_DOCKER = frozenset(("log", "stream", "time"))
+
+
+def _is_outgoing(record: Mapping[str, Any]) -> bool:
+    said = [(name.lower(), value[:200]) for name, value in record.items() if isinstance(value, str)]
+    return any(
+        (name in _DIRECTIONS and _OUTGOING.fullmatch(value) is not None)
+        or (name in _KINDS and _OF_CALLER.fullmatch(value) is not None)
+        for name, value in said
+    )

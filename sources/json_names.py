@@ -55,6 +55,8 @@ _BY_NAME: Mapping[str, tuple[str, int]] = {
 #: The one name that is a request's own id: clients choose some of the others, and what was imported by its
 #: lines would come in once more.
 _OWN_ID = '$."request_id"'
+#: Beside the number of a process stands the name of its machine, as pino and bunyan write them.
+_PROCESS, _MACHINE = '$."pid"', '$."hostname"'
 _TIMES = ("iso", "clf", "seconds")
 #: What a request cannot be without, and how a person would say it.
 _NEEDED: Mapping[str, tuple[str, ...]] = {
@@ -80,6 +82,8 @@ def fields_of(lines: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     paths: dict[str, None] = {}
     for line in lines:
         paths.update(dict.fromkeys(path for path, _ in _members(line, "$", _DEPTH)))
+    if _PROCESS in paths:
+        paths.pop(_MACHINE, None)
     found = []
     for path in paths:
         meaning = ("request_id", 0) if path == _OWN_ID else _BY_NAME.get(_plain(path))
@@ -107,6 +111,22 @@ def lacking(fields: Mapping[str, str]) -> list[str]:
     """What of a request nothing names, in words."""
     found = set(fields.values())
     return [what for what, any_of in _NEEDED.items() if not found & set(any_of)]
+
+
+def may_be_called(fields: Mapping[str, str]) -> str | None:
+    """The name of an address that may be whose server was called; None where something says that it asked.
+
+    Lines without a user agent that have a whole url each may be of calls to others.
+    """
+    given = set(fields.values())
+    addresses = [path for path, field in fields.items() if field in ("address", "forwarded")]
+    if "agent" in given or "url" not in given or any(_plain(path) not in _ANYBODY for path in addresses):
+        return None
+    return addresses[0].removeprefix("$.").replace('"', "")
+
+
+#: Names of an address that do not say on which side of a connection it is.
+_ANYBODY = frozenset(("ip", "ipaddress", "peeraddress", "remoteaddress", "remoteip", "remotehost", "cip"))
 
 
 def unnamed(path: object, lines: Iterable[Mapping[str, Any]], fields: Mapping[str, str]) -> FootfallError:

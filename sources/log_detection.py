@@ -15,8 +15,8 @@ from footfall.errors import FootfallError
 from footfall.sql import run, sql
 from footfall.wildcards import is_below_zone
 from sources.contents import Content
-from sources.foreign_logs import foreign
-from sources.json_names import fields_of, lacking, no_statuses, unnamed
+from sources.foreign_logs import foreign, wrapped
+from sources.json_names import fields_of, lacking, may_be_called, no_statuses, unnamed
 from sources.layouts import Layout, json_objects, of_json, of_notation, of_pattern
 from sources.log_files import first_lines, line_table, own_format
 from sources.log_formats import BY_NAME, FORMATS, LogFormat
@@ -119,7 +119,15 @@ def _by_names(content: Content, own: LogFormat, records: list[dict[str, Any]]) -
             "configuration has it; nothing was imported"
         )
     if lacking(fields):
+        if (inside := wrapped(records)) is not None:
+            raise FootfallError(f"{content.path} is {inside}; nothing was imported")
         raise unnamed(content.path, records, fields)
+    if (called := may_be_called(fields)) is not None:
+        raise FootfallError(
+            f"{content.path} is JSON without a user agent, whose requests have a whole url: {called} may be "
+            "the address of a server that was called, and is no visitor's then; if it is who asked, say so: "
+            f'--log-format \'{{"{called}": "$remote_addr", …}}\'; nothing was imported'
+        )
     nobody = "" if "agent" in fields.values() else ", none of which is a user agent: bots cannot be told"
     return Decision(own, of_json(own, fields), f"by its names{nobody}")
 
@@ -208,9 +216,11 @@ def _hosts(
     if layout.form.host_like:
         own = sql("coalesce({host}, '')", host=layout.values["host"])
         layout = replace(layout, values={**layout.values, "host": own})
-    begin(connection)
     table = line_table(range(1, len(lines) + 1), lines)
     table = table.append_column("object", pa.array([0] * table.num_rows, pa.int64()))
+    if not _is_cut(connection, layout, table):
+        return Counter()
+    begin(connection)
     judge(connection, layout, table, now, is_page=sql("false"), keeps_others=True)
     rows = run(
         connection,
@@ -222,6 +232,19 @@ def _hosts(
         if sender(written, forwarded, ()) is not None:
             found[host] += count
     return found
+
+
+def _is_cut(connection: duckdb.DuckDBPyConnection, layout: Layout, table: pa.Table) -> bool:
+    """Whether a layout cuts any of the lines: most cut none, and that is told in a tenth of the time."""
+    connection.register("chunk", table)
+    found = run(
+        connection,
+        "SELECT 1 FROM {source} WHERE {wrong} IS NULL LIMIT 1",
+        source=layout.source,
+        wrong=layout.wrong,
+    ).fetchone()
+    connection.unregister("chunk")
+    return found is not None
 
 
 def _fitting(form: LogFormat, hosts: Mapping[str, int]) -> int:

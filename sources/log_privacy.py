@@ -8,13 +8,13 @@ from functools import lru_cache
 
 import duckdb
 import msgspec
-import pyarrow as pa
 
 from footfall.consent import COOKIELESS, strip
 from footfall.scrub import scrub_event
 from footfall.scrub_addresses import look, without_own_address
 from footfall.scrub_signs import is_plain
 from footfall.sql import Sql, name, run, sql
+from sources.log_addresses import who_may_be_said
 from sources.temporary_tables import make_table
 
 #: What may hold personal data or a click id, before anybody looks closely: most paths and referrers do not.
@@ -23,15 +23,6 @@ _COLUMNS = (("path", ""), ("query", "?"), ("referrer", ""))
 #: Every spelling of an address has one of these: a digit, a colon, an encoding, a sign of another script, or
 #: four hexadecimal letters in a row.
 _MAY_BE_ADDRESS = "[0-9:%]|[^ -~]|[A-Fa-f]{4}"
-#: `may_say` of footfall.scrub_addresses, for many thousand pairs of a text and an address at once.
-_SAYS_DECIMAL = sql(
-    "strlen(held_decimal) >= fewest_decimal "
-    "AND len(list_filter(decimals, lambda sign: contains(held_decimal, sign))) > 0"
-)
-_SAYS_HEXADECIMAL = sql(
-    "strlen(held_hexadecimal) >= fewest_hexadecimal "
-    "AND len(list_filter(hexadecimals, lambda sign: contains(held_hexadecimal, sign))) > 0"
-)
 
 
 def take_out_personal_data(connection: duckdb.DuckDBPyConnection) -> None:
@@ -72,28 +63,8 @@ def take_out_own_addresses(connection: duckdb.DuckDBPyConnection) -> None:
             or len(seen.decimal) >= fewest_decimal
             or len(seen.hexadecimal) >= fewest_hexadecimal
         }
-        if not looks:
-            continue
-        make_table(
-            connection,
-            "looks",
-            {
-                "written": list(looks),
-                "may_hide": ([each.may_hide for each in looks.values()], pa.bool_()),
-                "held_decimal": [each.decimal for each in looks.values()],
-                "held_hexadecimal": [each.hexadecimal for each in looks.values()],
-            },
-        )
         # By address: what is known of one address is kept while its texts are looked at.
-        pairs = run(
-            connection,
-            "SELECT DISTINCT address, written FROM sent_requests JOIN looks ON written = {column} "
-            "WHERE CASE WHEN may_hide THEN len(decimals) > 0 ELSE {decimal} OR {hexadecimal} END "
-            "ORDER BY address",
-            column=name(column),
-            decimal=_SAYS_DECIMAL,
-            hexadecimal=_SAYS_HEXADECIMAL,
-        ).fetchall()
+        pairs = who_may_be_said(connection, looks, sql("sent_requests"), column)
         changed = [
             (address, text, clean)
             for address, text in pairs

@@ -3,12 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 
 import duckdb
-import pyarrow as pa
 
 from footfall.address import Network
 from footfall.geo import NOWHERE, Place
-from footfall.scrub_addresses import address_signs
 from footfall.sql import run
+from sources.log_addresses import signs_of
 from sources.requests import NO_ADDRESS, sender
 from sources.temporary_tables import Values, add_rows, make_table
 
@@ -34,7 +33,7 @@ class LogSenders:
 
     def find(self) -> None:
         """The temporary table `senders`: what is written → the address, where that is, and its signs
-        (footfall.scrub_addresses).
+        (sources.log_addresses).
 
         Who says none, has a problem. And two views: `requests`, the rows of `judged` without one, and
         `sent_requests`, with addresses, and with places where a line says no country itself.
@@ -82,15 +81,11 @@ class LogSenders:
 def _columns(
     rows: Sequence[tuple[str, str | None]], found: Sequence[str | None], places: Sequence[Place]
 ) -> Mapping[str, Values]:
-    signs = [None if address is None else address_signs(address) for address in found]
     return {
         "sender": [row[0] for row in rows],
         "forwarded": [row[1] for row in rows],
         "address": found,
-        "decimals": ([each and each.decimal for each in signs], pa.list_(pa.string())),
-        "hexadecimals": ([each and each.hexadecimal for each in signs], pa.list_(pa.string())),
-        "fewest_decimal": ([each and each.fewest_decimal for each in signs], pa.int32()),
-        "fewest_hexadecimal": ([each and each.fewest_hexadecimal for each in signs], pa.int32()),
+        **signs_of(found),
         "in_country": [each.country for each in places],
         "in_region": [each.region for each in places],
         "in_city": [each.city for each in places],

@@ -13,8 +13,9 @@ from footfall.consent import reduced_user_agent
 from footfall.event import MAX_USER_AGENT
 from footfall.salts import Salts
 from footfall.scrub import scrub_user_agent
-from footfall.scrub_addresses import Look, address_signs, look, may_say, without_own_address
-from footfall.sql import run
+from footfall.scrub_addresses import Look, look, without_own_address
+from footfall.sql import run, sql
+from sources.log_addresses import who_may_be_said
 from sources.log_formats import LogFormat
 from sources.temporary_tables import Values, add_rows, make_table
 from sources.visitor_turns import VisitorTurns
@@ -39,7 +40,7 @@ class LogVisitors:
         self._turns = VisitorTurns(client, site, salts)
         self._read = user_agent if form.writing == "percent" else str
         self._known = 0
-        make_table(connection, "visitors", _columns([], [], []))
+        make_table(connection, "visitors", _columns([], [], [], [], []))
 
     def find(self) -> None:
         """The temporary table `visitors`: (turn, address, agent as written) → visitor id, agent as JSON."""
@@ -47,29 +48,48 @@ class LogVisitors:
         self._turns.add_tables(connection)
         if self._known > MOST_KNOWN_VISITORS:
             self._known = 0
-            make_table(connection, "visitors", _columns([], [], []))
-        rows = run(
+            make_table(connection, "visitors", _columns([], [], [], [], []))
+        run(
             connection,
-            "SELECT DISTINCT turn, address, coalesce(agent, '') FROM turned_requests AS sent "
+            "CREATE OR REPLACE TEMP TABLE newcomers AS "
+            "SELECT DISTINCT turn, address, coalesce(agent, '') AS written FROM turned_requests AS sent "
             "ANTI JOIN visitors "
-            "ON visitors.turn = sent.turn AND whose = address AND written = coalesce(agent, '')",
-        ).fetchall()
-        self._known += len(rows)
-        hashed = [self._visitor(*row) for row in rows]
-        texts = [self._agent_of(address, agent) for _, address, agent in rows]
-        add_rows(connection, "visitors", _columns(rows, hashed, texts))
+            "ON visitors.turn = sent.turn AND whose = address AND visitors.written = coalesce(agent, '')",
+        )
+        found = run(connection, "SELECT turn, address, written FROM newcomers").fetchnumpy()
+        turns, addresses, agents = (found[each].tolist() for each in ("turn", "address", "written"))
+        self._known += len(turns)
+        shown = self._shown(agents, addresses)
+        add_rows(
+            connection,
+            "visitors",
+            _columns(turns, addresses, agents, list(map(self._visitor, turns, addresses, agents)), shown),
+        )
+
+    def _shown(self, agents: Sequence[str], addresses: Sequence[str]) -> list[str]:
+        """What is stored of the agents of newcomers, as JSON."""
+        is_whole = self._site.consent_default > 0
+        shown = {agent: _shown(self._read(agent), is_whole=is_whole) for agent in set(agents)}
+        found = [shown[agent][0] for agent in agents]
+        said = who_may_be_said(
+            self._connection,
+            {agent: seen for agent, (_, seen) in shown.items()},
+            sql("(FROM newcomers JOIN senders USING (address))"),
+            "written",
+        )
+        if said:
+            clean = {
+                (address, agent): without_own_address(shown[agent][0].encode(), address).decode()
+                for address, agent in said
+            }
+            for n, pair in enumerate(zip(addresses, agents, strict=True)):
+                found[n] = clean.get(pair, found[n])
+        return found
 
     def _visitor(self, turn: int, address: str, written: str) -> str | None:
         if not self._site.consent_default:
             return None
         return self._turns.visitors(turn).of(self._site.site_id, address, self._read(written))
-
-    def _agent_of(self, address: str, written: str) -> str:
-        """What is stored of somebody's agent, as JSON."""
-        shown, seen = _shown(self._read(written), is_whole=self._site.consent_default > 0)
-        if may_say(seen, address_signs(address)):
-            return without_own_address(shown.encode(), address).decode()
-        return shown
 
 
 #: Agents are few: a busy site sees some thousands of them in a day.
@@ -82,12 +102,16 @@ def _shown(agent: str, *, is_whole: bool) -> tuple[str, Look]:
 
 
 def _columns(
-    rows: Sequence[tuple[int, str, str]], hashed: Sequence[str | None], texts: Sequence[str]
+    turns: Sequence[int],
+    addresses: Sequence[str],
+    agents: Sequence[str],
+    hashed: Sequence[str | None],
+    texts: Sequence[str],
 ) -> Mapping[str, Values]:
     return {
-        "turn": ([row[0] for row in rows], pa.int64()),
-        "whose": [row[1] for row in rows],
-        "written": [row[2] for row in rows],
+        "turn": (turns, pa.int64()),
+        "whose": addresses,
+        "written": agents,
         "visitor_id": hashed,
         "user_agent_json": texts,
     }

@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 import uuid
+import zlib
 
 import pytest
 from support.collectors import KEYS, SITE, CollectorProcess, batch, free_port, wire_event
@@ -211,6 +212,14 @@ KEPT = {
     "half an array": (post(b"[{]"), Refusal.MALFORMED_JSON),
     "other encoding": (post(ONE, content_encoding="br"), Refusal.UNREADABLE_ENCODING),
     "no gzip": (post(ONE, content_encoding="gzip"), Refusal.UNREADABLE_ENCODING),
+    "half a deflate": (
+        post(zlib.compress(ONE)[:-9], content_encoding="deflate"),
+        Refusal.UNREADABLE_ENCODING,
+    ),
+    "bomb by deflate": (
+        post(zlib.compress(bytes(1 << 24)), content_encoding="deflate"),
+        Refusal.BODY_TOO_LARGE,
+    ),
     "half a gzip": (post(gzip.compress(ONE)[:-9], content_encoding="gzip"), Refusal.UNREADABLE_ENCODING),
     "bomb": (post(gzip.compress(b"0" * (50 << 20)), content_encoding="gzip"), Refusal.BODY_TOO_LARGE),
     "fields for a stored event": (

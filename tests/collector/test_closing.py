@@ -326,6 +326,27 @@ def test_a_collector_that_is_gone_for_good_closes_the_hour_with_its_last_worker_
     two.stop()
 
 
+def test_a_worker_that_ends_at_the_turn_of_an_hour_leaves_the_new_one_to_its_neighbour(tmp_path, lake, clock):
+    one, two = (Worker(tmp_path / "spool", lake, clock) for _ in range(2))
+    for worker in (one, two):
+        worker.closer.look()
+    clock.now = HOUR + ONE_HOUR
+    one.closer.look()  # the other has not seen yet that an hour has begun
+
+    one.closer.leave()
+    one.stop()
+    assert not list(lake.list("closed/"))
+    two.append(b"a line\n", hour=HOUR + ONE_HOUR)
+    sealed(two)
+    two.ship()
+    two.closer.leave()
+
+    assert "is_last" not in marker(lake)
+    said = marker(lake, HOUR + ONE_HOUR)
+    assert (said["objects"], said["is_last"]) == (1, True)
+    two.stop()
+
+
 def test_a_collector_that_leaves_something_behind_does_not_say_that_it_closed_the_hour(tmp_path, lake, clock):
     one, two = (Worker(tmp_path / "spool", lake, clock) for _ in range(2))
     for worker in (one, two):

@@ -3,6 +3,7 @@
 import gzip
 import json
 import uuid
+import zlib
 
 import pytest
 from support.collectors import KEYS, SITE, CollectorProcess, wire_event
@@ -184,6 +185,18 @@ def test_a_body_may_come_compressed_in_several_members(collector):
     assert reply.status == 204
     for event_id in ids:
         collector.await_stored(event_id)
+
+
+@pytest.mark.parametrize("window", [zlib.MAX_WBITS, -zlib.MAX_WBITS], ids=["zlib", "raw"])
+def test_a_body_may_come_deflated_as_the_standard_has_it_and_as_some_send_it(collector, window):
+    event_id = str(uuid.uuid4())
+    deflate = zlib.compressobj(wbits=window)
+    body = deflate.compress(json.dumps({"site": SITE, "events": [wire_event(event_id)]}).encode())
+
+    reply = collector.ask("POST", "/collect", body + deflate.flush(), {"content-encoding": "deflate"})
+
+    assert reply.status == 204
+    collector.await_stored(event_id)
 
 
 def test_a_gzip_of_very_many_members_is_refused(collector):

@@ -1,11 +1,13 @@
 """Several workers below a supervisor: they share a port, one that dies loses nothing and comes back."""
 
 import http.client
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -16,9 +18,10 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at proces
 
 
 @pytest.fixture
-def workers(tmp_path):
-    """A collector with two workers, ended whatever happens."""
-    process = CollectorProcess(tmp_path, settings={"FOOTFALL_COLLECTOR_WORKERS": "2"})
+def workers(tmp_path, request):
+    """A collector with two workers and the settings of the test, ended whatever happens."""
+    settings = {"FOOTFALL_COLLECTOR_WORKERS": "2"} | getattr(request, "param", {})
+    process = CollectorProcess(tmp_path, settings=settings)
     yield process
     if process._process is not None and process._process.poll() is None:
         process.end(kill=True)
@@ -55,6 +58,12 @@ def answers(port: int) -> bool:
 
 def stored(home: Path) -> set[str]:
     return ids(lake_lines(home / "lake"))
+
+
+def markers(home: Path) -> dict[str, dict]:
+    """What the collector said of hours that are over."""
+    found = map(json.loads, (path.read_text() for path in (home / "lake" / "closed").rglob("*.json")))
+    return {marker["hour"]: marker for marker in found}
 
 
 def test_a_worker_killed_under_load_is_replaced_and_nothing_acknowledged_is_lost(workers, tmp_path):
@@ -94,6 +103,7 @@ def test_both_workers_get_connections_and_one_signal_ends_all(workers, tmp_path)
     assert {path.name.split("-")[1] for path in (tmp_path / "lake" / "raw").rglob("*.zst")} == {"1", "2"}
 
 
+@pytest.mark.parametrize("workers", [{"FOOTFALL_LAST_SHIPPING_SECONDS": "30"}], indirect=True)
 def test_workers_are_renewed_one_by_one_and_no_request_is_refused(workers, tmp_path):
     workers.start()
     before = children(workers.pid)
@@ -108,9 +118,13 @@ def test_workers_are_renewed_one_by_one_and_no_request_is_refused(workers, tmp_p
         return not children(workers.pid) & before and len(children(workers.pid)) >= 2 and sent >= 20
 
     wait_until(sends_until_renewed, every=0)
+    now = f"{datetime.now(UTC):%Y-%m-%dT%H}"
+    assert now not in markers(tmp_path), "others took the place of those that ended"
     told = workers.end()
 
     assert workers.exit_code == 0 and "ERROR" not in told
+    last = [hour for hour, marker in markers(tmp_path).items() if "is_last" in marker]
+    assert last == [max(markers(tmp_path))] and last[0] >= now
     assert {f"renewed-{n:06d}" for n in range(sent)} <= stored(tmp_path)
 
 

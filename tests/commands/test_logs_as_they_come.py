@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import json
 import re
 import tarfile
 from pathlib import Path
@@ -184,6 +185,14 @@ FOREIGN = {
         '{"Datetime":"2026-11-20T10:00:07Z","SourceIP":"198.51.100.1","DestinationIP":"192.0.2.1",'
         '"Transport":"tcp","Action":"allow"}'
     ),
+    "Logpush as CSV": (
+        "ClientIP,ClientRequestHost,ClientRequestMethod,EdgeStartTimestamp,RayID\n"
+        '198.51.100.1,shop.example,GET,2026-11-20T10:00:07Z,"8e4f0"'
+    ),
+    "calls to others": (
+        '{"ts":"2026-11-20T10:00:07Z","direction":"egress","ip":"192.0.2.1","method":"POST",'
+        '"host":"pay.example","path":"/v1/charges","status":200}'
+    ),
     "dns_logs": '{"QueryName":"www.shop.example","QueryType":1,"Timestamp":"2026-11-20T10:00:07Z"}',
 }
 
@@ -199,6 +208,43 @@ def test_a_log_that_is_known_and_not_read_is_refused_by_its_name(imports, what):
     assert what in done.stderr
     assert what in told.stderr
     assert "merely resembles" in told.stderr
+
+
+def test_lines_that_docker_wrapped_are_refused_with_what_unwraps_them(imports):
+    done = imports.text(
+        json.dumps({"log": LINE, "stream": "stdout", "time": "2026-11-20T10:00:07.1Z"}) + "\n"
+    )
+
+    assert (done.returncode, imports.lines()) == (1, [])
+    assert "json-file" in done.stderr and "jq -j .log FILE" in done.stderr
+
+
+def test_an_address_that_may_be_whose_server_was_called_is_a_visitors_where_a_person_says_so(imports):
+    line = '{"ts":"2026-11-20T10:00:07Z","ip":"192.0.2.1","method":"GET","url":"https://shop.example/a","status":200}\n'
+
+    refused = imports.text(line * 3)
+    assert (refused.returncode, imports.lines()) == (1, [])
+    assert "ip may be the address of a server that was called" in refused.stderr
+    names = {
+        "ts": "time_iso8601",
+        "ip": "remote_addr",
+        "method": "request_method",
+        "url": "url",
+        "status": "status",
+    }
+    meaning = json.dumps({name: f"${variable}" for name, variable in names.items()})
+    told = imports.text(line * 3, "--log-format", meaning)
+    assert (told.returncode, len(imports.views())) == (0, 3), told.stderr
+
+
+def test_the_name_of_a_machine_is_no_host_of_a_site(imports):
+    line = {
+        "level": 30, "time": 1795168807123, "pid": 7, "hostname": "web-1", "remoteAddress": "198.51.100.1",
+        "method": "GET", "url": "/a", "statusCode": 200, "userAgent": "Mozilla/5.0 Firefox/140.0",
+    }  # fmt: skip
+    imports.text(json.dumps(line) + "\n")
+
+    assert {view["event"]["url"] for view in imports.views()} == {"https://shop.example/a"}
 
 
 def test_the_first_thousand_lines_tell_the_format_and_not_the_first(imports):

@@ -143,7 +143,7 @@ def _days(sessions: list[dict]) -> list[dict]:
                 "duplicates": 2,
                 "quarantined": 1,
                 "late_added": 3 if day == LAST - timedelta(days=3) else 0,
-                "pixel_lost": 30 if (site, day) == ("blog", LOST) else 0,
+                "pixel_lost": 0 if day != LOST else 30 if site == "blog" else 1,
                 "bot_events": 4,
                 "revision": 1,
                 "is_final": is_final,

@@ -61,7 +61,7 @@ def collector(tmp_path: Path) -> Iterator[CollectorProcess]:
 
 def installed(folder: Path, *command: str) -> Path:
     """A folder with this one's files, in which a command has installed packages."""
-    for name in ("package.json", "requirements.txt", "send.py", "send.mjs", "page.mjs"):
+    for name in ("package.json", "package-lock.json", "requirements.txt", "send.py", "send.mjs", "page.mjs"):
         shutil.copy(HERE / name, folder)
     if shutil.which(command[0]) is None:
         missing = f"{command[0]} is not installed"
@@ -77,9 +77,7 @@ def installed(folder: Path, *command: str) -> Path:
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return installed(
-        tmp_path_factory.mktemp("node"), "npm", "install", "--no-audit", "--no-fund", "--no-package-lock"
-    )
+    return installed(tmp_path_factory.mktemp("node"), "npm", "ci", "--no-audit", "--no-fund")
 
 
 @pytest.fixture(scope="module")
