@@ -40,8 +40,8 @@ def etag_of(*parts: str) -> str:
 
 def is_known(request: Request, etag: str) -> bool:
     """Whether the asker has this answer already."""
-    said = request.headers.get("if-none-match", "")
-    return etag in [each.strip().removeprefix("W/") for each in said.split(",")]
+    said = [each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")]
+    return etag in said or said == ["*"]
 
 
 def not_modified(etag: str) -> Response:

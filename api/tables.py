@@ -9,13 +9,14 @@ import threading
 import time
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
 import duckdb
 
+from api.deadlines import Deadlines
 from api.kept_rows import KeptRows, Rows
 from api.problems import Problem
 from footfall import keys
@@ -24,7 +25,7 @@ from footfall.described import table_columns
 from footfall.errors import FootfallError
 from footfall.file_cache import FileCache
 from footfall.hours import HOUR
-from footfall.published.documents import DamagedFile, Snapshot
+from footfall.published.documents import DamagedFile, PublishedTable, Snapshot
 from footfall.published.opening import Expired, NothingPublished, open_snapshot
 from footfall.published.tables import Tables as OpenTables
 from footfall.sql import Sql, confine, joined, kind, name, open_database, run, sql
@@ -38,6 +39,9 @@ SNAPSHOT_SECONDS = 5.0
 LOOK_DAYS = 35
 #: What is remembered of a snapshot at most.
 MOST_KNOWN = 1000
+#: Threads of a client's database, for questions about many rows, and for those about one visitor: what is
+#: shared out among threads costs a few rows a third more.
+THREADS, LOOKUP_THREADS = 2, 1
 NAMES = frozenset(table.name for table in PUBLISHED)
 
 
@@ -70,10 +74,11 @@ class Tables:
         self._lake = lake
         self._cache_of = cache_of
         self._seconds = seconds
+        self._deadlines = Deadlines(seconds)
         self._memory_bytes = memory_bytes
         self._stale_seconds = stale_seconds
         self._lock = threading.Lock()
-        self._databases: dict[str, duckdb.DuckDBPyConnection] = {}
+        self._databases: dict[tuple[str, int], duckdb.DuckDBPyConnection] = {}
         self._looked: dict[str, _Looked] = {}
         self._reached: tuple[float, datetime | None] = (0.0, None)
         self._answered: tuple[float, bool] = (0.0, True)
@@ -98,17 +103,12 @@ class Tables:
         return found
 
     @contextmanager
-    def database(self, client_id: str) -> Iterator[duckdb.DuckDBPyConnection]:
+    def database(self, client_id: str, threads: int = THREADS) -> Iterator[duckdb.DuckDBPyConnection]:
         """A cursor on a database that reads files of this client only. Raises Problem where it is too big."""
-        with self._lock:
-            database = self._databases.get(client_id)
-            if database is None:
-                database = self._databases[client_id] = self._opened(client_id)
-            cursor = database.cursor()
-        timer = threading.Timer(self._seconds, cursor.interrupt)
-        timer.start()
+        cursor = self._database(client_id, threads).cursor()
         try:
-            yield cursor
+            with self._deadlines.within(cursor.interrupt):
+                yield cursor
         except duckdb.InterruptException:
             raise Problem("too_slow", f"it took more than {self._seconds} s") from None
         except duckdb.OutOfMemoryException:
@@ -116,23 +116,23 @@ class Tables:
                 "too_large", f"it takes more than {self._memory_bytes >> 20} MB of memory"
             ) from None
         finally:
-            timer.cancel()
             cursor.close()
 
-    def select(
-        self, client_id: str, snapshot: Snapshot, days: dict[str, tuple[date, ...]], table: str, *of: Any
-    ) -> Sql:
-        """Rows of a table of a snapshot; `days` is what is known of visitors, and added to.
+    def opened(
+        self, client_id: str, snapshot: Snapshot, connection: duckdb.DuckDBPyConnection | None = None
+    ) -> OpenTables:
+        """The tables of a snapshot. Only who asks for a visitor needs a connection: the index is read."""
+        connection = connection or self._database(client_id, THREADS)
+        return OpenTables(self._lake, snapshot, self._cache_of(client_id), connection)
 
-        Raises Problem where it has expired.
-        """
-        with self.database(client_id) as database:
-            tables = OpenTables(self._lake, snapshot, self._cache_of(client_id), database, days)
-            try:
-                return sql("({rows})", rows=tables.select(table, *of))
-            except (Expired, DamagedFile):
-                self._looked.pop(client_id, None)
-                raise Problem("unavailable", "the tables are being published anew") from None
+    @contextmanager
+    def still_there(self, client_id: str) -> Iterator[None]:
+        """Raises Problem where files are gone: then the next question looks at what is published anew."""
+        try:
+            yield
+        except (Expired, DamagedFile):
+            self._looked.pop(client_id, None)
+            raise Problem("unavailable", "the tables are being published anew") from None
 
     def known(self, client_id: str, snapshot: Snapshot | None) -> dict[Hashable, Any]:
         """What was found out of this snapshot, to be added to; an earlier one's is forgotten."""
@@ -160,16 +160,24 @@ class Tables:
 
     def close(self) -> None:
         """Close every database."""
+        self._deadlines.close()
         with self._lock:
             for database in self._databases.values():
                 database.close()
             self._databases.clear()
 
-    def _opened(self, client_id: str) -> duckdb.DuckDBPyConnection:
+    def _database(self, client_id: str, threads: int) -> duckdb.DuckDBPyConnection:
+        with self._lock:
+            found = self._databases.get((client_id, threads))
+            if found is None:
+                found = self._databases[client_id, threads] = self._made(client_id, threads)
+            return found
+
+    def _made(self, client_id: str, threads: int) -> duckdb.DuckDBPyConnection:
         folder = self.folder(client_id)
         folder.mkdir(parents=True, exist_ok=True)
         database = open_database(
-            memory_limit=f"{self._memory_bytes}B", threads="2", max_temp_directory_size="0B"
+            memory_limit=f"{self._memory_bytes}B", threads=str(threads), max_temp_directory_size="0B"
         )
         run(database, "SET TimeZone = 'UTC'")
         run(database, "SET parquet_metadata_cache = true")
@@ -227,8 +235,6 @@ class Reading:
     snapshot: Snapshot | None
     #: Where the lake does not answer: when it last said that this snapshot is current.
     stale_since: datetime | None
-    #: Visitor → the days on which there are rows, as far as they were looked for.
-    _days_of_visitors: dict[str, tuple[date, ...]] = field(default_factory=dict)
 
     def source(self, table: str) -> str:
         """A sha256 over those of the files that a table has; empty where nothing is published."""
@@ -237,36 +243,37 @@ class Reading:
             return ""
         return hashlib.sha256("\n".join(file.sha256 for file in found.files).encode()).hexdigest()
 
-    def relation(
-        self,
-        table: str,
-        first: date | None = None,
-        last: date | None = None,
-        *,
-        visitor: str | None = None,
-    ) -> Sql:
+    def relation(self, table: str, first: date | None = None, last: date | None = None) -> Sql:
         """The rows of a table as SQL that stands behind FROM; none where nothing is published.
 
-        Days that are enough for the question may be named, and a visitor; of a table that lies by row the
-        days count for nothing. Raises Problem where it has expired.
+        Days that are enough for the question may be named; of a table that lies by row they count for
+        nothing. Raises Problem where it has expired.
         """
         if self.snapshot is None or table not in self.snapshot.tables:
-            columns = table_columns(table).values()
-            empty = joined(
-                ", ", (sql("CAST(NULL AS {k}) AS {n}", k=kind(c.kind), n=name(c.name)) for c in columns)
-            )
-            return sql("(SELECT {columns} LIMIT 0)", columns=empty)
+            return _nothing_of(table)
         published = self.snapshot.tables[table]
         days = (first, last) if published.day is not None else (None, None)
-        rows = self.tables.select(
-            self.client_id, self.snapshot, self._days_of_visitors, table, *days, visitor
-        )
-        # Columns that came with an upgrade, until the next run publishes them.
-        later = [c for c in table_columns(table).values() if c.name not in published.columns]
-        if not later:
-            return rows
-        nulls = joined(", ", (sql("CAST(NULL AS {k}) AS {n}", k=kind(c.kind), n=name(c.name)) for c in later))
-        return sql("(SELECT *, {nulls} FROM {rows} AS published)", nulls=nulls, rows=rows)
+        opened = self.tables.opened(self.client_id, self.snapshot)
+        with self.tables.still_there(self.client_id):
+            return _with_later(table, published, opened.select(table, *days))
+
+    @contextmanager
+    def of_visitor(self, visitor: str) -> Iterator[tuple[duckdb.DuckDBPyConnection, Callable[[str], Sql]]]:
+        """A cursor, and the rows that a table has of a visitor, as `relation` gives those of all.
+
+        Raises Problem as `database` and `relation` do.
+        """
+        with self.tables.database(self.client_id, LOOKUP_THREADS) as connection:
+            snapshot = self.snapshot
+            opened = self.tables.opened(self.client_id, snapshot, connection) if snapshot else None
+
+            def rows(table: str) -> Sql:
+                if opened is None or table not in opened.snapshot.tables:
+                    return _nothing_of(table)
+                with self.tables.still_there(self.client_id):
+                    return _with_later(table, opened.table(table), opened.select(table, visitor=visitor))
+
+            yield connection, rows
 
     def complete_through(self) -> datetime | None:
         """Up to where ingest has come, UTC: by what is published, or by the lake. None where neither says."""
@@ -299,3 +306,23 @@ class Reading:
     def database(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
         """A cursor on the client's database. Raises Problem where a question is too big, or too slow."""
         return self.tables.database(self.client_id)
+
+
+def _nothing_of(table: str) -> Sql:
+    empty = joined(
+        ", ",
+        (
+            sql("CAST(NULL AS {k}) AS {n}", k=kind(c.kind), n=name(c.name))
+            for c in table_columns(table).values()
+        ),
+    )
+    return sql("(SELECT {columns} LIMIT 0)", columns=empty)
+
+
+def _with_later(table: str, published: PublishedTable, rows: Sql) -> Sql:
+    """With the columns that came with an upgrade, until the next run publishes them."""
+    later = [c for c in table_columns(table).values() if c.name not in published.columns]
+    if not later:
+        return sql("({rows})", rows=rows)
+    nulls = joined(", ", (sql("CAST(NULL AS {k}) AS {n}", k=kind(c.kind), n=name(c.name)) for c in later))
+    return sql("(SELECT *, {nulls} FROM ({rows}) AS published)", nulls=nulls, rows=rows)

@@ -29,7 +29,7 @@ from api.tables import Reading
 from footfall.access import audit
 from footfall.clients import Client, Site
 from footfall.described import table_columns
-from footfall.sql import Sql, joined, name, run, sql
+from footfall.sql import Connection, Sql, joined, name, run, sql
 
 routes = Routes("Questions")
 
@@ -81,15 +81,15 @@ def visitor(
     acting(service, caller, "visitors.read", f"visitor {_digest(service, caller, visitor_id)}")
     tables = service.tables.of(client.client_id)
     found: dict[str, list[dict[str, Any]]] = {}
-    for table, order, columns in (
-        ("visitors", sql("first_seen_at DESC"), ()),
-        ("sessions", sql("started_at DESC"), _OF_SESSION),
-        ("page_views", sql("occurred_at DESC"), _OF_PAGE),
-    ):
-        condition = sql("visitor_id = ? AND list_contains(?, site_id)")
-        most = limit + 1 if table == "sessions" else MOST_OF_VISITOR
-        values = [visitor_id, sites]
-        found[table] = _rows(tables, table, condition, values, order, most, columns, visitor=visitor_id)
+    with tables.of_visitor(visitor_id) as (database, rows_of):
+        for table, order, columns in (
+            ("visitors", sql("first_seen_at DESC"), ()),
+            ("sessions", sql("started_at DESC"), _OF_SESSION),
+            ("page_views", sql("occurred_at DESC"), _OF_PAGE),
+        ):
+            most = limit + 1 if table == "sessions" else MOST_OF_VISITOR
+            condition = sql("list_contains(?, site_id)")
+            found[table] = _rows(database, rows_of(table), table, condition, [sites], order, most, columns)
     if not any(found.values()):
         raise Problem("unknown_visitor", "nothing is published of a visitor of that id")
     sessions = found["sessions"]
@@ -174,16 +174,18 @@ def _table(
     tables = service.tables.of(caller.owner.client_id)
     days = _days(service, tables, caller.owner, site, date_range)
     shown = columns or tuple(c for c in table_columns(table) if c not in ("client_id", "site_id"))
-    rows = _rows(
-        tables,
-        table,
-        sql("site_id = ? AND {day} BETWEEN ? AND ? AND {c}", day=day or sql("date"), c=condition),
-        [site.site_id, *days, *values],
-        order,
-        _MANY + 1,
-        shown,
-        days=days,
-    )
+    relation = tables.relation(table, *days)
+    with tables.database() as database:
+        rows = _rows(
+            database,
+            relation,
+            table,
+            sql("site_id = ? AND {day} BETWEEN ? AND ? AND {c}", day=day or sql("date"), c=condition),
+            [site.site_id, *days, *values],
+            order,
+            _MANY + 1,
+            shown,
+        )
     if len(rows) > _MANY:
         raise Problem("too_large", f"more than {_MANY} rows: ask for fewer days", field="date_range")
     certain = finality(tables, site.site_id, days)
@@ -203,29 +205,27 @@ def _days(service: Service, tables: Reading, client: Client, site: Site, date_ra
 
 
 def _rows(
-    tables: Reading,
+    database: Connection,
+    relation: Sql,
     table: str,
     condition: Sql,
     values: list[Any],
     order: Sql,
     most: int,
     columns: tuple[str, ...] = (),
-    days: Days | tuple[None, None] = (None, None),
-    visitor: str | None = None,
 ) -> list[dict[str, Any]]:
-    """Rows as documents; times as texts. `days`, `visitor`: those of no other are looked at."""
+    """Rows of a table's `relation` as documents; times as texts."""
     known = table_columns(table)
     shown = columns or tuple(c for c in known if c != "client_id")
-    with tables.database() as database:
-        rows = run(
-            database,
-            "SELECT {columns} FROM {relation} AS found WHERE {condition} ORDER BY {order} LIMIT ?",
-            [*values, most],
-            columns=joined(", ", [_column(known[c].kind, c) for c in shown]),
-            relation=tables.relation(table, *days, visitor=visitor),
-            condition=condition,
-            order=order,
-        ).fetchall()
+    rows = run(
+        database,
+        "SELECT {columns} FROM {relation} AS found WHERE {condition} ORDER BY {order} LIMIT ?",
+        [*values, most],
+        columns=joined(", ", [_column(known[c].kind, c) for c in shown]),
+        relation=relation,
+        condition=condition,
+        order=order,
+    ).fetchall()
     return [{c: _shown(known[c].kind, value) for c, value in zip(shown, row, strict=True)} for row in rows]
 
 

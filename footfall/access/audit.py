@@ -14,7 +14,8 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -49,15 +50,53 @@ def note(
 
     Raises OSError, FootfallError where it cannot be kept or signed: then do not act.
     """
-    said = {
-        "at": timestamp(now),
-        "who": who,
-        "door": door,
-        "act": act,
-        "client": client,
-        "subject": subject,
-        "outcome": outcome,
-    }
+    mine = _Waiting(
+        {
+            "at": timestamp(now),
+            "who": who,
+            "door": door,
+            "act": act,
+            "client": client,
+            "subject": subject,
+            "outcome": outcome,
+        },
+        now,
+    )
+    with _GUARD:
+        _WAITING.setdefault(path, []).append(mine)
+    with _ADDING:
+        if not mine.is_done:
+            with _GUARD:
+                together = _WAITING.pop(path)
+            try:
+                _add(path, together)
+            except BaseException as error:
+                for each in together:
+                    each.error = error
+            finally:
+                for each in together:
+                    each.is_done = True
+    if mine.error is not None:
+        raise mine.error
+
+
+@dataclass
+class _Waiting:
+    """A line that a thread wants added."""
+
+    said: Mapping[str, str]
+    now: datetime
+    is_done: bool = False
+    error: BaseException | None = None
+
+
+#: Lines that are to be added. Whoever comes first adds those of all that wait: two fsyncs for all of them,
+#: and not two each.
+_WAITING: dict[Path, list[_Waiting]] = {}
+_GUARD, _ADDING = threading.Lock(), threading.Lock()
+
+
+def _add(path: Path, waiting: Sequence[_Waiting]) -> None:
     signer = load_signer(path.parent / "keys")
     path.parent.mkdir(parents=True, exist_ok=True)
     file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
@@ -66,13 +105,18 @@ def note(
         fcntl.flock(file, fcntl.LOCK_EX)
         size = os.fstat(file).st_size
         before, is_cut = _last(file, size)
-        number = _number(path, before) + 1
-        line = signer.sign({**said, "number": number, "previous": hashlib.sha256(before).hexdigest()})
-        data = json.dumps(line, ensure_ascii=False).encode("utf-8", "replace")
+        number = _number(path, before)
         # One write in append mode; the half of a line that a killed process left ends there.
-        os.write(file, (b"\n" if is_cut else b"") + data + b"\n")
+        data = b"\n" if is_cut else b""
+        for each in waiting:
+            number += 1
+            previous = hashlib.sha256(before).hexdigest()
+            line = signer.sign({**each.said, "number": number, "previous": previous})
+            before = json.dumps(line, ensure_ascii=False).encode("utf-8", "replace")
+            data += before + b"\n"
+        os.write(file, data)
         os.fsync(file)
-        _put_head(path, signer, number, data, now)
+        _put_head(path, signer, number, before, waiting[-1].now)
     finally:
         os.close(file)
 

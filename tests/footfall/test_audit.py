@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -157,3 +158,25 @@ def test_two_processes_make_one_chain(log):
 
     assert log.wrong() == ()
     assert len(log.lines()) == 45
+
+
+def test_lines_of_many_threads_are_all_there_and_in_one_chain(tmp_path):
+    log = Log(tmp_path)
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda n: log.note(f"visitor {n}"), range(100)))
+
+    assert sorted(line["subject"] for line in audit.lines(log.path)) == sorted(
+        f"visitor {n}" for n in range(100)
+    )
+    assert log.wrong() == ()
+
+
+def test_whoever_waits_for_a_line_that_cannot_be_written_is_told_so(tmp_path):
+    log = Log(tmp_path)
+    log.path.mkdir()
+
+    with ThreadPoolExecutor(4) as threads:
+        told = [threads.submit(log.note) for _ in range(8)]
+
+    assert all(isinstance(each.exception(), OSError) for each in told)
