@@ -27,10 +27,7 @@ REPEATS = 4
 COLD, WARM = 2.5, 1.0
 _BARE = "import streamlit as st\nst.metric('Visitors', 1)\n"
 #: What is there once a page is: of ours the six figures and the chart.
-OURS = (
-    "document.querySelectorAll('.st-key-cards button').length === 6 && "
-    "document.querySelector('[data-testid=stVegaLiteChart] :is(canvas, svg)')"
-)
+OURS = "document.querySelectorAll('.st-key-cards button').length === 6 && document.querySelector('.plot img')"
 BARE = "document.querySelector('[data-testid=stMetric]')"
 _FETCHED = "performance.getEntriesByType('resource').reduce((sum, each) => sum + each.transferSize, 0)"
 

@@ -87,6 +87,12 @@ def day(value: date | str) -> str:
     return f"{found.day} {found:%b} {found.year}"
 
 
+def short_day(value: str) -> str:
+    """The same without the year: `20 Nov`, or `20.11.`."""
+    found = date.fromisoformat(value)
+    return f"{found.day}.{found.month}." if language() == "de" else f"{found.day} {found:%b}"
+
+
 def date_format() -> str:
     """How pickers and sortable tables write days."""
     return "DD.MM.YYYY" if language() == "de" else "YYYY-MM-DD"
