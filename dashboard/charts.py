@@ -34,6 +34,10 @@ _LEGEND: Chart = {"orient": "bottom", "columns": 2}
 _APART: Chart = {"labelOverlap": "greedy", "labelSeparation": 12, "grid": False}
 
 
+#: Room beside the flows for names, as wide as the drawing makes it.
+_BESIDE: Chart = {"expr": "width * 0.2 - 8"}
+
+
 def _of(field: str, kind: str, **how: Any) -> Chart:
     """A channel: `kind` is nominal, ordinal, quantitative or temporal."""
     return {"field": field, "type": kind, **how}
@@ -138,7 +142,7 @@ def sankey(rows: Sequence[Mapping[str, Any]]) -> Chart:
     texts = [
         {
             "data": _data([each for each in labels if each["x"] == side]),
-            **_mark("text", written, align=align, dx=dx, limit=260, fontSize=12, color=_ink()),
+            **_mark("text", written, align=align, dx=dx, limit=_BESIDE, fontSize=12, color=_ink()),
         }
         for side, align, dx in ((0.0, "right", -6), (1.0, "left", 6))
     ]
@@ -240,9 +244,14 @@ def _days(days: Days) -> Chart:
 def stacked(rows: Sequence[Mapping[str, Any]], days: Days, *, height: int = 300) -> Chart:
     """Bars by day, one part above the other, over all of these days. `rows`: date, name, value."""
     sums = {"aggregate": "sum"}
+    most: dict[str, float] = {}
+    for row in rows:
+        most[row["date"]] = most.get(row["date"], 0) + (row["value"] or 0)
+    # Vega writes 200 as 0.2k where the axis reaches a thousand.
+    format_ = "~s" if max(most.values(), default=0) >= 10_000 else "~f"
     encoding = {
         "x": _days(days),
-        "y": _of("value", "quantitative", title=None, axis={"format": "~s", "tickCount": 4}, **sums),
+        "y": _of("value", "quantitative", title=None, axis={"format": format_, "tickCount": 4}, **sums),
         "color": _of("name", "nominal", title=None, sort=None, legend=_LEGEND, scale=_COLOURS),
         "tooltip": [
             _tip("date", say("date"), "temporal", format=_day_format()),

@@ -1,5 +1,6 @@
 """Pages as Streamlit runs them: which there are, and that what they say is what the API answers."""
 
+import re
 from datetime import date
 
 import pytest
@@ -9,7 +10,7 @@ from support.dashboard_builders import drawn, plot_of, texts
 from dashboard.doors import Door
 from dashboard.page_names import OF_SITE
 from dashboard.pages import PAGES, pages_of
-from dashboard.shown import coded
+from dashboard.shown import coded, plain
 from dashboard.visitors import Visitor
 from footfall.access.dashboard import Grant, put_person
 
@@ -296,10 +297,22 @@ def _a_list_with_a_long_name():
     parts.bars(types.SimpleNamespace(filters=()), "x", [(name, 1)], "campaign", total=None)
 
 
+@pytest.mark.parametrize(
+    "written", ["https://evil.example/x", "HTTP://evil.example", "www.evil.example", "a@evil.example"]
+)
+def test_no_text_of_a_stranger_becomes_a_link(written):
+    # Streamlit's Markdown looks for these in what is read, after all that was escaped is text again.
+    read = plain(written).replace("\\", "")
+    linked = r"(?i)(https?://|www(?=\.))([-.\w]+)|([-.\w+]+)@([-\w]+(?:\.[-\w]+)+)"
+
+    assert re.search(linked, written) and not re.search(linked, read)
+    assert read.replace("\u2060", "") == written
+
+
 def test_what_strangers_wrote_is_text_in_the_help_of_a_row_too():
     row = drawn(_a_list_with_a_long_name).button[0]
 
-    assert row.help.startswith("\\[win\\]\\(https\\://evil")
+    assert row.help.startswith("\\[win\\]\\(https\\://\u2060evil")
 
 
 def test_all_clients_are_shown_as_their_deliveries_are_now(dashboard):
