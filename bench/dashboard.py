@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from playwright.sync_api import Browser, BrowserContext, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from bench.api import wait_for, write_client
 from bench.measure import Row, alternate, megabytes, say, table
@@ -25,12 +25,22 @@ from bench.published import prepare
 REPEATS = 4
 #: Seconds that the first screen may take, cold and warm, on two cores.
 COLD, WARM = 2.5, 1.0
+#: Seconds that a click on a row may take until the figures are others; sessions that are open meanwhile.
+CLICK, SESSIONS = 0.5, 5
 _BARE = "import streamlit as st\nst.metric('Visitors', 1)\n"
 #: What is there once a page is: of ours the six figures and the chart.
-OURS = (
-    "document.querySelectorAll('.st-key-cards button').length === 6 && "
-    "document.querySelector('[data-testid=stVegaLiteChart] :is(canvas, svg)')"
-)
+OURS = "document.querySelectorAll('.st-key-cards button').length === 6 && document.querySelector('.plot img')"
+#: A row of the pages, and what is filtered.
+_ROW, _CHIP = ".st-key-row_pages_1 button", ".st-key-w_filter_0 button"
+#: Clicks, and gives the milliseconds until the page views on their card are others.
+_UNTIL_OTHER = """button => new Promise(done => {
+  const figure = () => document.querySelector(".st-key-w_card_page_views strong")?.textContent;
+  const [before, begun] = [figure(), performance.now()];
+  document.querySelector(button).click();
+  const look = setInterval(() => {
+    if (figure() && figure() !== before) { clearInterval(look); done(performance.now() - begun); }
+  }, 5);
+})"""
 BARE = "document.querySelector('[data-testid=stMetric]')"
 _FETCHED = "performance.getEntriesByType('resource').reduce((sum, each) => sum + each.transferSize, 0)"
 
@@ -84,13 +94,16 @@ def measured(folder: Path, history: int) -> list[Row]:
         _opened(mine, ours)
         _opened(other, bare)
         warm = alternate(REPEATS, lambda: _opened(mine, ours), lambda: _opened(other, bare))
-        memory = megabytes(ours.pid)[1]
+        clicks, memory = _five(browser, ours)
         browser.close()
     return [
-        *_rows("in a new browser", history, cold, COLD, f"{memory:.0f} MB at most; {_net(cold)}"),
+        *_rows(
+            "in a new browser", history, cold, COLD, f"{memory:.0f} MB with {SESSIONS} sessions; {_net(cold)}"
+        ),
         *_rows(
             "opened again", history, warm, WARM, f"the very first of the process: {first.server:.2f} CPU s"
         ),
+        *_rows("after a click on a row", history, clicks, CLICK, "the other: a filter taken off again"),
     ]
 
 
@@ -142,6 +155,33 @@ def _opened(context: BrowserContext, served: Served) -> Look:
         return Look(taken, _cpu(served.pid) - used, metrics["TaskDuration"], page.evaluate(_FETCHED))
     finally:
         page.close()
+
+
+def _five(browser: Browser, served: Served) -> tuple[list[tuple[Look, Look]], float]:
+    """In each of some sessions a filter by a click, and off again; MB of the server, the most it ever held."""
+    pages = [browser.new_context().new_page() for _ in range(SESSIONS)]
+    for page in pages:
+        page.goto(served.url, wait_until="commit")
+        page.wait_for_function(f"{served.there} && document.querySelector('{_ROW}')", timeout=300_000)
+    found = [(_pressed(page, served.pid, _ROW), _pressed(page, served.pid, _CHIP)) for page in pages]
+    memory = megabytes(served.pid)[1]
+    for page in pages:
+        page.context.close()
+    return found, memory
+
+
+def _pressed(page: Page, pid: int, button: str) -> Look:
+    """What it takes from a click until the figure of page views is another."""
+    tools = page.context.new_cdp_session(page)
+    tools.send("Performance.enable", {"timeDomain": "threadTicks"})
+
+    def worked() -> float:
+        metrics = tools.send("Performance.getMetrics")["metrics"]
+        return next(float(each["value"]) for each in metrics if each["name"] == "TaskDuration")
+
+    begun, used = worked(), _cpu(pid)
+    seconds = page.evaluate(_UNTIL_OTHER, button) / 1000
+    return Look(seconds, _cpu(pid) - used, worked() - begun, 0)
 
 
 def _cpu(pid: int) -> float:

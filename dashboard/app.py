@@ -8,13 +8,14 @@ from urllib.parse import urlsplit
 import streamlit as st
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from streamlit import config, file_util
 
 from api.service import Service
 from dashboard.answers import Answers
 from dashboard.app_paths import SHAPES
+from dashboard.atlas import outlines
 from dashboard.bundle import Bundle
 from dashboard.doors import HEADER, Door, Doors, Ways
 from dashboard.house import House, open_house
@@ -112,4 +113,5 @@ async def _health(_request: Request) -> Response:
 
 
 async def _shapes(_request: Request) -> Response:
-    return FileResponse(HERE / "world.json", headers={"cache-control": "private, max-age=86400"})
+    headers = {"cache-control": "private, max-age=86400"}
+    return Response(outlines(), headers=headers, media_type="application/json")

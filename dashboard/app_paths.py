@@ -1,6 +1,6 @@
 """Paths that the application serves beside the pages, and of what kind a path is."""
 
-#: Outlines of countries, as TopoJSON.
+#: Outlines of countries.
 SHAPES = "/shapes/world.json"
 #: Every word that it gives.
 KINDS = ("health", "stream", "part", "page")

@@ -6,18 +6,18 @@ needs one element after the other. Names of files change with what is in them.
 
 import gzip
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 #: What the first screen is made of, as sources of Streamlit's are called.
-ELEMENTS = ("Html", "Button", "ButtonGroup", "Selectbox", "Checkbox", "ArrowVegaLiteChart")
+ELEMENTS = ("Html", "Button", "ButtonGroup", "Selectbox", "Checkbox", "BidiComponent")
 _KINDS = {".js": "text/javascript", ".css": "text/css"}
 _KEPT = "public, immutable, max-age=31536000"
 
@@ -25,24 +25,29 @@ _KEPT = "public, immutable, max-age=31536000"
 class Bundle:
     """ASGI: answers for Streamlit's scripts, and for the document of the pages of these names.
 
-    `folder`: what Streamlit serves at `/`, with its manifest.
+    `folder`: what Streamlit serves at `/`, with its manifest. `pages`: the first is where people begin.
     """
 
-    def __init__(self, app: ASGIApp, folder: Path, pages: Collection[str]) -> None:
+    def __init__(self, app: ASGIApp, folder: Path, pages: Sequence[str]) -> None:
         self._app = app
         self._files = {
             f"/{path.relative_to(folder).as_posix()}": path
             for path in folder.glob("static/*/*")
             if path.suffix in _KINDS
         }
-        self._pages = {"/", *(f"/{name}" for name in pages)}
+        self._first = pages[0]
+        self._pages = {f"/{name}" for name in pages}
         self._document = document(folder)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        answer = None
+        answer: Response | None = None
         if scope["type"] == "http" and scope["method"] == "GET":
             is_packed = "gzip" in Headers(scope=scope).get("accept-encoding", "")
-            if scope["path"] in self._pages:
+            if scope["path"] == "/":
+                # Whoever names no page would have the script run twice: once to learn which is the first.
+                query = scope["query_string"].decode("latin-1")
+                answer = RedirectResponse(f"/{self._first}{'?' if query else ''}{query}", 303)
+            elif scope["path"] in self._pages:
                 answer = _answer(self._document, "text/html", "no-cache", is_packed=is_packed)
             elif is_packed and scope["path"] in self._files:
                 path = self._files[scope["path"]]

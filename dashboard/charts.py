@@ -1,10 +1,10 @@
-"""Charts as documents of Vega-Lite, which the browser draws. None loads anything but our shapes of the map.
+"""Charts as documents of Vega-Lite, which the browser draws. None loads anything.
 
 They are written as they are: a library that makes and checks them took more time than all else of a page.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 
 import streamlit as st
@@ -15,7 +15,7 @@ from dashboard.words import language, say, title_of
 
 #: A document of Vega-Lite.
 Chart = dict[str, Any]
-MAIN, OTHER, NOTE = "#3b5bdb", "#9aa5b1", "#e8590c"
+MAIN = "#3b5bdb"
 #: How a period may be, and its colour.
 STATES = {
     "delivered": "#2f9e44",
@@ -26,22 +26,16 @@ STATES = {
 }
 #: Days of which each can have its tick.
 MOST_DAY_TICKS = 31
-#: Hours above which a chart by hour has ticks of days alone.
-MOST_HOUR_TICKS = 48
-#: Points above which they would cover their line: they are there for whoever points at them.
-MOST_POINTS = 100
-#: Days above which ticks are of months, and of quarters.
-MOST_BY_DAY, MOST_BY_MONTH = 120, 800
-#: Metrics that are whole numbers.
-_WHOLE = frozenset({"visitors", "sessions", "page_views"})
-#: ISO code of a place → what the map finds it by.
-SELECTED = "country"
 #: Of names that have no colour of their own.
 _COLOURS: Chart = {"range": ["#3b5bdb", "#f59f00", "#e03131", "#868e96", "#2f9e44", "#9c36b5"]}
 #: Two columns, so that none of it is cut off on a telephone.
 _LEGEND: Chart = {"orient": "bottom", "columns": 2}
 #: What an axis of time does with labels that would touch.
 _APART: Chart = {"labelOverlap": "greedy", "labelSeparation": 12, "grid": False}
+
+
+#: Room beside the flows for names, as wide as the drawing makes it.
+_BESIDE: Chart = {"expr": "width * 0.2 - 8"}
 
 
 def _of(field: str, kind: str, **how: Any) -> Chart:
@@ -72,105 +66,6 @@ def _numbers(metric: str) -> str:
     return ".0%" if metric in shares else "~s"
 
 
-def over_time(
-    rows: Sequence[Mapping[str, Any]],
-    metric: str,
-    notes: Sequence[Mapping[str, Any]],
-    *,
-    is_by_hour: bool = False,
-    height: int = 280,
-) -> Chart:
-    """A line by day, week or month, dotted where it may still change, with the compared one in grey.
-
-    `rows`: date, label, value, before, is_final, shown, shown_before, state. `notes`: date, label, note.
-    """
-    x = _of("date", "temporal", title=None, axis=_axis_of(rows, is_by_hour=is_by_hour))
-    whole = {"tickMinStep": 1} if metric in _WHOLE else {}
-
-    def y(field: str) -> Chart:
-        numbers = {"format": _numbers(metric), "tickCount": 5, **whole}
-        return _of(field, "quantitative", title=None, axis=numbers, scale={"zero": True})
-
-    tips = [
-        _tip("label", say("date")),
-        _tip("shown", title_of(metric)),
-        _tip("shown_before", say("then")),
-        _tip("state", " "),
-    ]
-    drawn = [
-        _mark("area", {"x": x, "y": y("value")}, color=MAIN, opacity=0.08),
-        _mark("line", {"x": x, "y": y("final")}, color=MAIN, strokeWidth=2.2),
-        _mark("line", {"x": x, "y": y("provisional")}, color=MAIN, strokeWidth=2.2, strokeDash=[2, 4]),
-        _mark(
-            "point",
-            {"x": x, "y": y("value"), "tooltip": tips},
-            color=MAIN,
-            filled=True,
-            size=38,
-            opacity=0 if len(rows) > MOST_POINTS else 1,
-        ),
-    ]
-    if any(row.get("before") is not None for row in rows):
-        drawn.insert(1, _mark("line", {"x": x, "y": y("before")}, color=OTHER, strokeWidth=1.5))
-    layers = [{"data": _data(_parts(rows)), "layer": drawn}]
-    if notes:
-        told = [_tip("label", say("date")), _tip("note", say("note"))]
-        at = _of("date", "temporal")
-        marks = [
-            _mark("rule", {"x": at}, color=NOTE, strokeDash=[3, 3], opacity=0.7),
-            _mark(
-                "point",
-                {"x": at, "tooltip": told},
-                shape="triangle-down",
-                color=NOTE,
-                filled=True,
-                size=70,
-                y=4,
-            ),
-        ]
-        layers.append({"data": _data(notes), "layer": marks})
-    return {"height": height, "layer": layers}
-
-
-def _axis_of(rows: Sequence[Mapping[str, Any]], *, is_by_hour: bool) -> Chart:
-    """The axis of a chart over time: ticks where points are, and the year where it begins."""
-    if is_by_hour:
-        # No more than one a day, so that no day is left out for its hours.
-        step = "day" if len(rows) > MOST_HOUR_TICKS else "hour"
-        return {**_APART, "labelExpr": _hours_and_days(), "tickCount": step}
-    days = [date.fromisoformat(row["date"][:10]) for row in rows]
-    length = (days[-1] - days[0]).days if days else 0
-    axis: Chart = {**_APART, "format": _day_format()}
-    if days and days[0].year != days[-1].year:
-        first = "month(datum.value) || date(datum.value) > 7"
-        axis["labelExpr"] = f"timeFormat(datum.value, {first} ? '{_day_format()}' : '{_year_format()}')"
-    if length > MOST_BY_DAY:
-        axis["tickCount"] = {"interval": "month", "step": 3 if length > MOST_BY_MONTH else 1}
-    elif len(rows) <= MOST_DAY_TICKS:
-        # No more than one a day, so that no day stands there twice.
-        axis["tickCount"] = "day"
-    return axis
-
-
-def _parts(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Rows with the value of the whole line and of the dotted one, each None where it is not drawn.
-
-    The dotted one begins and ends at the points beside it, so that the lines meet.
-    """
-    found = []
-    for number, row in enumerate(rows):
-        near = rows[max(0, number - 1) : number + 2]
-        is_dotted = any(not each["is_final"] for each in near)
-        found.append(
-            {
-                **row,
-                "final": row["value"] if row["is_final"] else None,
-                "provisional": row["value"] if is_dotted else None,
-            }
-        )
-    return found
-
-
 def _ink() -> str:
     """The colour of words in a drawing."""
     return "#fafafa" if st.context.theme.type == "dark" else "#31333f"
@@ -178,10 +73,6 @@ def _ink() -> str:
 
 def _day_format() -> str:
     return "%d.%m." if language() == "de" else "%-d %b"
-
-
-def _year_format() -> str:
-    return "%d.%m.%Y" if language() == "de" else "%-d %b %Y"
 
 
 def _hours_and_days() -> str:
@@ -201,33 +92,6 @@ def bars(rows: Sequence[Mapping[str, Any]], x: str, y: str, *, height: int = 220
     if colour:
         encoding["color"] = _of(colour, "nominal", title=None, legend={"orient": "bottom"})
     return {"height": height, "data": _data(rows), **_mark("bar", encoding, color=MAIN)}
-
-
-def world(rows: Sequence[Mapping[str, Any]], shapes: str, metric: str) -> Chart:
-    """Countries by a figure; a click chooses one. `rows`: country (ISO code), value, name, shown."""
-    figures = {"data": _data(rows), "key": "country", "fields": ["value", "name", "shown"]}
-    shades = {"range": ["#bac8ff", "#364fc7"], "type": "sqrt"}
-    found = {
-        "name": "found",
-        "transform": [{"lookup": "id", "from": figures}, {"filter": "isValid(datum.value)"}],
-        **_mark(
-            "geoshape",
-            {
-                "color": _of("value", "quantitative", scale=shades, legend=None),
-                "tooltip": [_tip("name", title_of("country")), _tip("shown", title_of(metric))],
-            },
-            stroke="#fff8",
-            strokeWidth=0.4,
-            cursor="pointer",
-        ),
-    }
-    return {
-        "height": 270,
-        "data": {"url": shapes, "format": {"type": "topojson", "feature": "countries"}},
-        "projection": {"type": "equalEarth"},
-        "layer": [_mark("geoshape", {}, fill="#8884", stroke="#8886", strokeWidth=0.4), found],
-        "params": [{"name": SELECTED, "select": {"type": "point", "fields": ["id"]}, "views": ["found"]}],
-    }
 
 
 def sankey(rows: Sequence[Mapping[str, Any]]) -> Chart:
@@ -278,7 +142,7 @@ def sankey(rows: Sequence[Mapping[str, Any]]) -> Chart:
     texts = [
         {
             "data": _data([each for each in labels if each["x"] == side]),
-            **_mark("text", written, align=align, dx=dx, limit=260, fontSize=12, color=_ink()),
+            **_mark("text", written, align=align, dx=dx, limit=_BESIDE, fontSize=12, color=_ink()),
         }
         for side, align, dx in ((0.0, "right", -6), (1.0, "left", 6))
     ]
@@ -380,9 +244,14 @@ def _days(days: Days) -> Chart:
 def stacked(rows: Sequence[Mapping[str, Any]], days: Days, *, height: int = 300) -> Chart:
     """Bars by day, one part above the other, over all of these days. `rows`: date, name, value."""
     sums = {"aggregate": "sum"}
+    most: dict[str, float] = {}
+    for row in rows:
+        most[row["date"]] = most.get(row["date"], 0) + (row["value"] or 0)
+    # Vega writes 200 as 0.2k where the axis reaches a thousand.
+    format_ = "~s" if max(most.values(), default=0) >= 10_000 else "~f"
     encoding = {
         "x": _days(days),
-        "y": _of("value", "quantitative", title=None, axis={"format": "~s", "tickCount": 4}, **sums),
+        "y": _of("value", "quantitative", title=None, axis={"format": format_, "tickCount": 4}, **sums),
         "color": _of("name", "nominal", title=None, sort=None, legend=_LEGEND, scale=_COLOURS),
         "tooltip": [
             _tip("date", say("date"), "temporal", format=_day_format()),

@@ -30,11 +30,13 @@ CALLBACK, SIGNED_IN, FAILED = "/oauth2callback", b"_streamlit_user=", "sign_in_f
 FREE = frozenset({"/health", "/_stcore/health", "/healthz"})
 #: How headers begin that proxies add.
 _OF_PROXIES = ("x-forwarded", "forwarded", "via", "x-real-ip", "x-original-", "cf-", "true-client-ip")
-#: Streamlit's own bundle needs styles in elements; charts are compiled in the page.
+#: Streamlit's own bundle needs styles in elements and has the map's script from memory (`blob:`); charts are
+#: compiled in the page.
 CSP = (
-    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; "
-    "object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
+    "default-src 'self'; script-src 'self' blob: 'unsafe-inline' 'unsafe-eval'; "
+    "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; "
+    "connect-src 'self'; worker-src 'self' blob:; object-src 'none'; base-uri 'self'; form-action 'self'; "
+    "frame-ancestors 'none'"
 )
 _SAFE = (
     ("content-security-policy", CSP),

@@ -1,5 +1,7 @@
 """Erasures of a client's persons, for whoever may ask for them: how far each came, and when it is due."""
 
+from typing import Any
+
 import streamlit as st
 
 from dashboard import parts, shown
@@ -11,14 +13,33 @@ _ROUTE, _REQUESTS = "/v1/privacy/erasures", "/v1/privacy/requests"
 _FINISHED = 20
 
 
+def _waiting(desk: Desk) -> list[dict[str, Any]]:
+    """What visitors ask for, about which nobody has decided."""
+    return [each for each in desk.fresh(_REQUESTS)["requests"] if each["decision"] is None]
+
+
 def _show_requests(desk: Desk) -> None:
-    """What visitors ask for, about which nobody has decided; nothing of their ids."""
-    waiting = [each for each in desk.fresh(_REQUESTS)["requests"] if each["decision"] is None]
-    for each in waiting:
+    """Each of them; nothing of their ids."""
+    for each in _waiting(desk):
         name, site = parts.plain(each["id"]), parts.plain(each["site_id"])
         due = shown.moment(each["due_by"], desk.zone)
         text = say(f"request_{each['wanted']}", id=name, site=site, at=due)
         (st.error if each["is_overdue"] else st.warning)(text)
+
+
+def lead_to_requests(desk: Desk) -> None:
+    """To an operator, where requests wait: how many, and the page that shows them."""
+    if not (desk.visitor.is_operator and desk.inside.may("GET", _REQUESTS)):
+        return
+    count = len(_waiting(desk))
+    if count:
+        st.button(
+            say("requests_wait", count=shown.number(count)),
+            key="w_requests",
+            type="tertiary",
+            on_click=parts.open_page,
+            args=("deliveries",),
+        )
 
 
 def show_erasures(desk: Desk) -> None:

@@ -112,6 +112,10 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     "newest": ("newest {at}", "neueste {at}"),
     "erasures": ("Erasures of persons", "Löschungen von Personen"),
     "erasure_done": ("{id}: finished {at}", "{id}: beendet {at}"),
+    "requests_wait": (
+        "Requests of visitors that nobody has decided about: {count}",
+        "Anfragen von Besuchern, über die niemand entschieden hat: {count}",
+    ),
     "request_erasure": (
         "A visitor of {site} asks to be erased ({id}); to be answered by {at}: footfall privacy requests",
         "Ein Besucher von {site} bittet um Löschung ({id}); fällig bis {at}: footfall privacy requests",

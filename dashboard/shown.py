@@ -30,6 +30,8 @@ _MONTHS_DE = ("Jan.", "Feb.", "März", "Apr.", "Mai", "Juni", "Juli", "Aug.", "S
 _PUNCTUATION = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~:$^&=\"'])")
 #: What is not seen and changes what is: controls, and marks that turn the direction of writing round.
 _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+#: Where Streamlit's Markdown makes a link of mere text, whatever is escaped; a sign without width stops it.
+_LINKED = re.compile(r"https?://|www(?=\.)|@", re.IGNORECASE)
 NOTHING = "–"
 
 
@@ -87,6 +89,12 @@ def day(value: date | str) -> str:
     return f"{found.day} {found:%b} {found.year}"
 
 
+def short_day(value: str) -> str:
+    """The same without the year: `20 Nov`, or `20.11.`."""
+    found = date.fromisoformat(value)
+    return f"{found.day}.{found.month}." if language() == "de" else f"{found.day} {found:%b}"
+
+
 def date_format() -> str:
     """How pickers and sortable tables write days."""
     return "DD.MM.YYYY" if language() == "de" else "YYYY-MM-DD"
@@ -122,8 +130,11 @@ def visible(text: str) -> str:
 
 def plain(text: Any) -> str:
     """A text of a stranger in Markdown, as it was written and nothing more; on one line."""
-    one_line = " ".join(visible(str(text)).split())
-    return _PUNCTUATION.sub(r"\\\1", one_line)
+    return _escaped(" ".join(visible(str(text)).split()))
+
+
+def _escaped(text: str) -> str:
+    return _PUNCTUATION.sub(r"\\\1", _LINKED.sub("\\g<0>\u2060", text))
 
 
 def coded(text: str) -> str:
@@ -132,8 +143,7 @@ def coded(text: str) -> str:
     if len(pieces) % 2 == 0:
         return plain(text)
     return "".join(
-        f"`{piece}`" if number % 2 and piece else _PUNCTUATION.sub(r"\\\1", piece)
-        for number, piece in enumerate(pieces)
+        f"`{piece}`" if number % 2 and piece else _escaped(piece) for number, piece in enumerate(pieces)
     )
 
 

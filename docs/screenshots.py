@@ -55,8 +55,8 @@ class Look:
 _OVERVIEW = "/overview?client=demo&site=shop&period=7d&interval=hour&compare=none"
 _DRAWN = "[data-testid=stVegaLiteChart] :is(canvas, svg)"
 LOOKS = {
-    "dashboard-overview": Look(_OVERVIEW, _DRAWN, height=1360),
-    "dashboard-phone": Look(f"{_OVERVIEW}&lang=de", _DRAWN, 390, 1400, "dark"),
+    "dashboard-overview": Look(_OVERVIEW, ".plot img", height=1360),
+    "dashboard-phone": Look(f"{_OVERVIEW}&lang=de", ".plot img", 390, 1400, "dark"),
     "dashboard-deliveries": Look("/deliveries?client=demo", _DRAWN, height=760),
     "dashboard-journeys": Look("/journeys?client=demo&site=shop&period=7d", _DRAWN, height=760),
 }

@@ -7,6 +7,7 @@ from api.problems import Problem
 from api.routes.acts import Known
 from dashboard import parts, shown
 from dashboard.desk import Desk
+from dashboard.erasures import lead_to_requests
 from dashboard.words import say
 
 _COLOURS = {"error": "red", "critical": "red", "warning": "orange"}
@@ -14,6 +15,7 @@ _COLOURS = {"error": "red", "critical": "red", "warning": "orange"}
 
 def show(desk: Desk) -> None:
     """The page."""
+    lead_to_requests(desk)
     whose = ("", desk.client.client_id)
     asked = _of_all(desk) if desk.visitor.is_operator else desk.inside
     found = [each for each in asked.ask("GET", "/v1/alerts")["alerts"] if each["client_id"] in whose]

@@ -9,7 +9,7 @@ import streamlit as st
 
 from api.comparing import labels, partners
 from api.ranges import Days
-from dashboard import charts, parts, shown
+from dashboard import atlas, parts, plot, shown
 from dashboard.address import FIGURES, INTERVALS
 from dashboard.app_paths import SHAPES
 from dashboard.desk import Asked, Desk, Gone, Row
@@ -121,8 +121,8 @@ def _chart(desk: Desk, able: Sequence[str], finals: dict[str, bool]) -> None:
     rows = series(desk, metric, interval, finals)
     notes = notes_of(desk, desk.days)
     text = say("chart_text", measure=say(metric), interval=say(f"i_{interval}"), days=shown.days(*desk.days))
-    chart = charts.over_time(rows, metric, notes, is_by_hour=interval == "hour")
-    parts.draw(chart, key=f"chart_{metric}_{interval}", text=text)
+    is_dark = st.context.theme.type == "dark"
+    st.html(plot.over_time(rows, metric, notes, text=text, is_by_hour=interval == "hour", is_dark=is_dark))
     parts.behind(
         [
             {"date": row["label"], metric: row["value"], "then": row["before"], "state": row["state"]}
@@ -276,35 +276,33 @@ def _map(desk: Desk, rows: Sequence[Row]) -> None:
     if not any(row.of[0] in shown.countries() for row in rows):
         st.caption(say("no_countries"))
         return
-    values = [
-        {
-            "country": row.of[0],
-            "value": row.figures["visitors"],
-            "name": shown.value_of("country", row.of[0]),
-            "shown": shown.figure("visitors", row.figures["visitors"]),
-        }
+    hints = {
+        str(row.of[0]): (
+            row.figures["visitors"],
+            f"{shown.value_of('country', row.of[0])}: {shown.figure('visitors', row.figures['visitors'])}",
+        )
         for row in rows
-    ]
-    key = "map_" + "_".join(each.text for each in desk.filters)
-    parts.draw(
-        charts.world(values, SHAPES, "visitors"),
-        key=key,
-        text=f"{say('visitors')}: " + ", ".join(f"{each['name']} {each['shown']}" for each in values[:10]),
-        on_select=lambda: _picked(desk, key),
-        selection_mode=charts.SELECTED,
+    }
+    atlas.world(
+        SHAPES,
+        hints,
+        key="map",
+        text=f"{say('visitors')}: " + ", ".join(hint for _, hint in list(hints.values())[:10]),
+        on_click=lambda: _picked(desk),
     )
     st.caption(say("map_note"))
     parts.behind(
-        [{"country": each["country"], "visitors": each["value"]} for each in values],
+        [{"country": row.of[0], "visitors": row.figures["visitors"]} for row in rows],
         ("country", "visitors"),
         name="map",
     )
 
 
-def _picked(desk: Desk, key: str) -> None:
-    picked = st.session_state[key].selection.get(charts.SELECTED) or []
-    if picked:
-        parts.go(filters=desk.view.with_filter("country", str(picked[0]["id"])).filters)
+def _picked(desk: Desk) -> None:
+    """In a callback: filter by the country that was clicked."""
+    code = st.session_state["map"].get(atlas.PICKED)
+    if code:
+        parts.go(filters=desk.view.with_filter("country", str(code)).filters)
 
 
 def _whole(desk: Desk, dimension: str) -> None:

@@ -63,6 +63,12 @@ def test_the_document_names_all_that_the_first_screen_is_made_of(got):
     assert all((BUNDLE / each).is_file() for each in linked) and len(set(linked)) == len(linked)
 
 
+def test_whoever_names_no_page_is_sent_to_the_first_with_all_that_was_said(got):
+    status, said, _ = got("/?period=7d&f=page%3Ais%3A%2Fa")
+
+    assert (status, said["location"]) == (303, "/overview?period=7d&f=page%3Ais%3A%2Fa")
+
+
 @pytest.mark.parametrize("path", ["/static/js/../../index.html", "/static/js/%2e%2e/%2e%2e/manifest.json"])
 def test_what_is_no_script_of_streamlits_is_not_given_as_one(got, path):
     _, said, _ = got(path)

@@ -59,6 +59,14 @@ def _card(page, name="visitors"):
     return page.locator(f".st-key-w_card_{name} button strong")
 
 
+def _fetched(page, name):
+    """Scripts of such a name that the page asked for."""
+    return page.evaluate(
+        "name => performance.getEntriesByType('resource').map(e => e.name).filter(e => e.includes(name))",
+        name,
+    )
+
+
 def _press(page, key, shown, many=1):
     """Press a key until the page shows what it does: a page that is drawn anew loses it."""
     for _ in range(PATIENCE // TRY):
@@ -80,8 +88,17 @@ def test_the_first_screen_by_clicks_and_keys_and_on_a_phone(place, page):
 
     assert parse_qs(urlsplit(page.url).query)["f"] == ["device:is:mobile"]
     expect(_card(page)).not_to_have_text(before, timeout=PATIENCE)
+    # A click on the map filters too; nothing of it, nor of the chart, needs the library of the other pages.
+    page.locator("path.has").first.click(timeout=PATIENCE)
+    expect(page.locator(".st-key-w_filter_1 button")).to_be_visible(timeout=PATIENCE)
+    page.locator(".st-key-w_filter_1 button").click()
+    expect(page.locator(".st-key-w_filter_1 button")).to_have_count(0, timeout=PATIENCE)
+    assert _fetched(page, "embed") == [] and _fetched(page, "VegaLite") == []
     # Chart and map are drawn, the keyboard picks another figure, and the address opens the same again.
-    expect(page.locator("[data-testid=stVegaLiteChart]")).to_have_count(2, timeout=PATIENCE)
+    expect(page.locator(".plot img")).to_have_count(1, timeout=PATIENCE)
+    page.locator(".plot-at").last.hover()
+    said = "getComputedStyle(document.querySelector('.plot-at:hover') ?? document.body, '::after').content"
+    page.wait_for_function(f"{said}.includes('20 Nov 2026')", timeout=PATIENCE)
     page.locator(".st-key-w_card_sessions button").focus()
     _press(page, "Enter", ".st-key-w_card_sessions button[kind=primary]")
     filtered = _card(page).inner_text()

@@ -40,8 +40,18 @@ def test_what_visitors_ask_for_is_shown_to_the_operator_until_somebody_has_decid
     installation.of_requests += [asked, {**asked, "id": "request-that-was-refused", "decision": "refused"}]
 
     operators = texts(dashboard.look("deliveries")).replace("\\", "")
+    alerts = dashboard.look("alerts")
+    [lead] = [each.label for each in alerts.button if each.key == "w_requests"]
+    led = texts(alerts.button(key="w_requests").click().run()).replace("\\", "")
+    put_person(dashboard.api.settings.home, "carl@one.example", Grant("client", "one"))
+    dashboard.door = Door("person", "carl@one.example")
+    clients = dashboard.look("alerts")
+    dashboard.door = Door("open")
     installation.of_requests.clear()
 
+    # The page of alerts counts what waits and leads there; a client has no such line.
+    assert lead.endswith(": 1") and f"({asked['id']})" in led
+    assert not [each for each in clients.button if each.key == "w_requests"]
     assert f"A visitor of shop asks to be erased ({asked['id']})" in operators
     assert "4711" not in operators
     assert "request-that-was-refused" not in operators

@@ -1,7 +1,7 @@
 """What is there once it is opened, keys, notes that come by themselves, and names as they are shown."""
 
 import pytest
-from support.dashboard_builders import values_of
+from support.dashboard_builders import plot_of, values_of
 
 from dashboard.charts import bars
 from dashboard.doors import Door
@@ -61,10 +61,10 @@ def test_vitals_are_drawn_day_by_day(dashboard):
 
 
 def test_a_day_on_which_pages_lost_events_has_a_note(dashboard):
-    notes = [row["note"] for row in values_of(dashboard.look(client="one", site="blog")) if "note" in row]
-    of_shop = [row["note"] for row in values_of(dashboard.seen("overview")) if "note" in row]
+    notes = plot_of(dashboard.look(client="one", site="blog")).notes
+    of_shop = plot_of(dashboard.seen("overview")).notes
 
-    assert "Pages lost 30 events: an outage" in notes
+    assert "15 Nov 2026: Pages lost 30 events: an outage" in notes
     assert not [each for each in of_shop if "outage" in each]
 
 

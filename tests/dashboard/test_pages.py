@@ -1,15 +1,16 @@
 """Pages as Streamlit runs them: which there are, and that what they say is what the API answers."""
 
+import re
 from datetime import date
 
 import pytest
 from support.api_builders import a_delivery
-from support.dashboard_builders import drawn, texts, values_of
+from support.dashboard_builders import drawn, plot_of, texts
 
 from dashboard.doors import Door
 from dashboard.page_names import OF_SITE
 from dashboard.pages import PAGES, pages_of
-from dashboard.shown import coded
+from dashboard.shown import coded, plain
 from dashboard.visitors import Visitor
 from footfall.access.dashboard import Grant, put_person
 
@@ -142,8 +143,7 @@ def test_days_of_ones_own_are_compared_in_figures_chart_and_address(dashboard):
     now, then = (int(_shown(each)["page_views"].replace(",", "")) for each in (test, before))
     card = test.button(key="w_card_page_views").label.replace("\\", "")
     assert f"{abs(round((now - then) / then * 100))} %" in card
-    points = [value for value in values_of(test) if value.get("shown_before")]
-    assert "(1 Nov 2026)" in points[0]["shown_before"]
+    assert plot_of(test).hints[0][2].endswith("(1 Nov 2026)")
     assert test.query_params["compare"] in ("2026-11-01,2026-11-07", ["2026-11-01,2026-11-07"])
     # Chosen in the list, they begin as the period before.
     other = dashboard.look(period="2026-11-14,2026-11-20")
@@ -193,13 +193,14 @@ def test_a_figure_is_chosen_by_its_card_and_the_chart_dots_what_may_change(dashb
     test = dashboard.look()
     test.button(key="w_card_bounce_rate").click().run()
 
-    values = [value for value in values_of(test) if "provisional" in value]
-    dotted = {value["date"][:10] for value in values if value["provisional"] is not None}
-    whole = {value["date"][:10] for value in values if value["final"] is not None}
+    plot = plot_of(test)
+    states = {hint[0]: hint[-1] for hint in plot.hints}
     assert test.query_params["measure"] in ("bounce_rate", ["bounce_rate"])
-    assert dotted == {"2026-11-18", "2026-11-19", "2026-11-20"}
-    # They meet in the last day that is final.
-    assert dotted & whole == {"2026-11-18"}
+    assert [day for day, state in states.items() if state == "provisional"] == ["19 Nov 2026", "20 Nov 2026"]
+    # The whole line and the dotted one meet in the last day that is final.
+    assert len(plot.lines["dotted"]) == 3 and plot.lines["dotted"][0] == plot.lines["final"][-1]
+    assert len(plot.lines["final"]) == 28 and len(plot.lines["points"]) == len(plot.hints) == 30
+    assert plot.hints[0][1].startswith("Bounce rate: ") and plot.heights[0] == "0 %"
 
 
 def test_freshness_and_late_events_are_always_said(dashboard):
@@ -209,11 +210,11 @@ def test_freshness_and_late_events_are_always_said(dashboard):
 
 
 def test_a_day_is_shown_by_its_hours_as_far_as_they_are_known(dashboard):
-    rows = [row for row in values_of(dashboard.look(period="day")) if "is_final" in row]
+    hints = plot_of(dashboard.look(period="day")).hints
 
-    assert {row["date"] for row in rows} == {f"2026-11-20T{hour:02}:00:00" for hour in range(12)}
-    visitors = {row["date"][11:13]: row["value"] for row in rows}
-    assert visitors["00"] == 0 and visitors["01"] > 0
+    assert [hint[0] for hint in hints] == [f"20 Nov 2026 {hour:02}:00" for hour in range(12)]
+    visitors = {hint[0][-5:-3]: hint[1] for hint in hints}
+    assert visitors["00"] == "Visitors: 0" and visitors["01"] not in ("Visitors: 0", "Visitors: –")
 
 
 def test_a_note_that_somebody_writes_on_a_day_is_in_the_chart_until_it_is_removed(dashboard):
@@ -224,9 +225,7 @@ def test_a_note_that_somebody_writes_on_a_day_is_in_the_chart_until_it_is_remove
     test.text_input(key="w_note_text").set_value("Sale of *all* socks")
     next(each for each in test.button if each.label == "Add a note").click().run()
 
-    assert [row["note"] for row in values_of(test) if "socks" in str(row.get("note"))] == [
-        "Sale of *all* socks"
-    ]
+    assert [note for note in plot_of(test).notes if "socks" in note] == ["20 Nov 2026: Sale of *all* socks"]
     # Whoever only looks reads it, and cannot take it away.
     dashboard.door = Door("share", dashboard.share())
     shared = dashboard.look(opened=("x_notes",))
@@ -298,10 +297,22 @@ def _a_list_with_a_long_name():
     parts.bars(types.SimpleNamespace(filters=()), "x", [(name, 1)], "campaign", total=None)
 
 
+@pytest.mark.parametrize(
+    "written", ["https://evil.example/x", "HTTP://evil.example", "www.evil.example", "a@evil.example"]
+)
+def test_no_text_of_a_stranger_becomes_a_link(written):
+    # Streamlit's Markdown looks for these in what is read, after all that was escaped is text again.
+    read = plain(written).replace("\\", "")
+    linked = r"(?i)(https?://|www(?=\.))([-.\w]+)|([-.\w+]+)@([-\w]+(?:\.[-\w]+)+)"
+
+    assert re.search(linked, written) and not re.search(linked, read)
+    assert read.replace("\u2060", "") == written
+
+
 def test_what_strangers_wrote_is_text_in_the_help_of_a_row_too():
     row = drawn(_a_list_with_a_long_name).button[0]
 
-    assert row.help.startswith("\\[win\\]\\(https\\://evil")
+    assert row.help.startswith("\\[win\\]\\(https\\://\u2060evil")
 
 
 def test_all_clients_are_shown_as_their_deliveries_are_now(dashboard):

@@ -2,10 +2,14 @@
 
 import json
 import random
+import re
 import threading
 import time
+from base64 import b64decode
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from html import unescape
 
 import pyarrow as pa
 import uvicorn
@@ -312,6 +316,8 @@ def texts(test: AppTest) -> str:
             found.append(str(getattr(each, "label", "") or ""))
             found.append(value.to_string() if hasattr(value, "to_string") else str(value))
     found += [str(row) for row in values_of(test)]
+    found += [unescape(each.proto.body) for each in test.get("html")]
+    found += [each.proto.json for each in test.get("bidi_component")]
     return "\n".join(found)
 
 
@@ -323,6 +329,37 @@ def values_of(test: AppTest) -> list[dict]:
             found += pa.ipc.open_stream(chart.proto.data.data).read_all().to_pylist()
         found += _inside(json.loads(chart.proto.spec))
     return found
+
+
+@dataclass(frozen=True)
+class Plot:
+    """The chart over time as it was drawn. `hints`: of each point its lines; `notes`: what its signs say.
+
+    `heights`, `below`: the labels beside and below it; `lines`: class of a path → its points.
+    """
+
+    hints: list[list[str]]
+    notes: list[str]
+    heights: list[str]
+    below: list[str]
+    lines: dict[str, list[str]]
+
+
+def plot_of(test: AppTest) -> Plot:
+    """The chart over time of a page."""
+    [body] = [each.proto.body for each in test.get("html") if 'class="plot"' in each.proto.body]
+    image = b64decode(re.findall(r'src="data:image/svg\+xml;base64,([^"]+)"', body)[0]).decode()
+    hints, notes = (
+        [unescape(said).split("\n") for said in re.findall(rf'class="{kind}[^>]*data-hint="([^"]*)"', body)]
+        for kind in ("plot-at", "plot-note")
+    )
+    heights, below = (
+        [unescape(each) for each in re.findall(pattern, body)]
+        for pattern in (r'<span style="bottom:[^>]*>(.*?)</span>', r'<span style="left:[^>]*>(.*?)</span>')
+    )
+    lines = dict(re.findall(r'<path class="(\w+)"[^>]* d="([^"]*)"', image))
+    points = {name: re.findall(r"[ML]([\d.-]+ [\d.-]+)", path) for name, path in lines.items()}
+    return Plot(hints, [each for said in notes for each in said], heights, below, points)
 
 
 def _inside(spec) -> list[dict]:
