@@ -52,7 +52,10 @@ def put_hashes(settings: Settings, url: str) -> None:
 
 def forget_backups(settings: Settings, registry: Registry, stones: Tombstones) -> list[str]:
     """Let every backup know, and take the persons out of its copy of the lake. Returns what is left to do."""
-    lake, trusted = open_lake(settings.lake, settings.s3_endpoint), own_keys(settings.home / "keys")
+    lake, trusted = (
+        open_lake(settings.lake, settings.s3_endpoint, settings.home),
+        own_keys(settings.home / "keys"),
+    )
     return bring_backups(settings, lake, registry, trusted, stones, partial(put_hashes, settings))
 
 

@@ -19,12 +19,14 @@ from footfall.hours import floor, parse, run_command
 from footfall.keys import LAKE_VERSION, is_whole
 from footfall.mounts import remote_here
 from footfall.private import keep_private
+from footfall.raw_key_copies import take_back
+from footfall.raw_keys import give_keys
 from footfall.settings import Settings
 from footfall.signatures import load_signer, own_keys, public_key
 from footfall.snapshots import CLIENTS, ROUTES, Snapshot, fetch, least_of, names, read, stores
 from footfall.snapshots import HOME as OF_HOME
 from footfall.sql import confined
-from footfall.store import NotFound, ObjectStore, address_of
+from footfall.store import NotFound, ObjectStore, address_of, open_store
 from footfall.tombstones import Tombstones
 from orchestration.ingest.erased import rewrite
 from orchestration.ingest.late_fields import clean_enrichments
@@ -82,6 +84,8 @@ def restore(
         (staging / OF_HOME).mkdir(exist_ok=True, mode=0o700)
         _require_sound(staging / OF_HOME, snapshot.key_id)
         theirs = _client_files(settings, staging, keeps_clients)
+        give_keys(lake, staging / OF_HOME)
+        take_back(staging / OF_HOME, open_store(url, s3_endpoint=settings.s3_endpoint), lake)
         stones = hashes_of(url, settings.s3_endpoint, staging / OF_HOME, lake)
         drop_waiting(staging / OF_HOME, stones.clients)
         clean_texts(staging / OF_HOME, stones)

@@ -5,7 +5,9 @@ from datetime import UTC, datetime
 from footfall import keys
 from footfall.object_versions import Kept, remove_replaced
 from footfall.probe import kept_of_removed
+from footfall.raw_keys import keys_of
 from footfall.retention.holds import read as read_holds
+from footfall.sealed import opened
 from footfall.store import ObjectStore, S3Store
 from orchestration.privacy.erasure_house import Work
 
@@ -41,6 +43,7 @@ def clean_lake(work: Work) -> list[str]:
     """What the lake's bucket keeps of what this erasure replaced or removed, and else of the person in his
     hours; in folders of his client alone all that was replaced.
     """
+    ring = keys_of(work.house.lake)
     lake, client_id, needles = work.house.lake, work.client.client_id, work.needles
     hours = [datetime.fromisoformat(each) for each in work.facts("raw").get("hours", [])]
     of_hours = (keys.raw_prefix, keys.events_prefix, keys.quarantine_object, keys.enrichments_prefix)
@@ -55,7 +58,11 @@ def clean_lake(work: Work) -> list[str]:
     found = (
         remove_replaced(lake, of_client, BEGINNING, needles.are_in),
         remove_replaced(
-            lake, [*prefixes, keys.COMPUTE_LOGS], work.erasure.asked_at, needles.are_in, kept_for
+            lake,
+            [*prefixes, keys.COMPUTE_LOGS],
+            work.erasure.asked_at,
+            lambda data: needles.are_in(opened(data, ring, BEGINNING).data),
+            kept_for,
         ),
     )
     work.note("versions", lake=kept_of_removed(lake))

@@ -1,6 +1,6 @@
 """The stores of an installation for a run of retention, by its settings: for Dagster and for commands."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -30,6 +30,7 @@ from orchestration.resources.state import State
 from orchestration.resources.warehouse import Warehouse
 from orchestration.retention.copies import bring_backups
 from orchestration.retention.house import House
+from orchestration.retention.raw_key_shredding import keys_left, shred_key
 
 
 def house_of(
@@ -91,6 +92,12 @@ def house_of(
                 of_client = replace(terms, is_anew=client.retention.events != KEEP)
                 publish_client(connection, store, client.client_id, cache, of_client, now())
 
+    def shred_keys(gone: Collection[str]) -> list[str]:
+        left = []
+        for each in keys_left(settings, gone):
+            left += shred_key(settings, store, each, by=by, why="its client has ended", at=now())
+        return left
+
     return House(
         store,
         files,
@@ -107,4 +114,5 @@ def house_of(
         say,
         lambda: bring_backups(settings, store, registry, desk.own_keys, in_force(settings.home, store)),
         lambda gone, held: RequestBook(settings.home).let_go(now(), gone, held),
+        shred_keys,
     )
