@@ -286,7 +286,7 @@ class _House:
 
     def put_whole(self, client: Client, text: bytes) -> None:
         """All that goes but for lines and keys."""
-        # Its key over raw lines stays here, and the lines go opened; what is sealed there is by a key of there.
+        # Its key over raw lines stays here, and the lines go opened; there it gets a key of there.
         text = _RAW_KEY.sub(b"", text)
         self.writer.add(f"{CLIENT}{self._written_id}.yaml", text)
         self.writer.add(f"{HOME}last-good-clients/{self._written_id}.yaml", text)
