@@ -28,6 +28,7 @@ from footfall.snapshots import CLIENTS, ROUTES, Writer, moment_of, remember, req
 from footfall.snapshots import HOME as OF_HOME
 from footfall.store import NotFound, ObjectStore, address_of, open_store
 from footfall.tombstones import in_force
+from orchestration.privacy.waiting_requests import put_waiting
 from orchestration.retention.copies import MEND_IT, Brought, bring_backup
 
 #: Of the lake: what is written anew under its key, so that its size does not say whether it is the same.
@@ -82,6 +83,7 @@ def backup(settings: Settings, url: str, *, lake: bool = False) -> int:
     # So that an erasure finds it, and a restore of an earlier snapshot beside it knows who was erased.
     remember(settings.home, url)
     put_hashes(settings, url)
+    put_waiting(settings, url, in_force(settings.home, source))
     size = sum(each.bytes for each in writer.files)
     print(f"snapshot {name}: {len(writer.files)} files, {size} bytes, signed with the key {signer.key_id}")
     if lake:

@@ -31,6 +31,7 @@ from footfall.tombstones import Tombstones
 from orchestration.ingest.erased import rewrite
 from orchestration.ingest.late_fields import clean_enrichments
 from orchestration.privacy.erasure_carried import forget_carried
+from orchestration.privacy.waiting_requests import take_back as take_back_requests
 from orchestration.retention.copies import without_erased
 
 #: What may lie in a state folder before: neither is made by a restore.
@@ -87,6 +88,8 @@ def restore(
         give_keys(lake, staging / OF_HOME)
         take_back(staging / OF_HOME, open_store(url, s3_endpoint=settings.s3_endpoint), lake)
         stones = hashes_of(url, settings.s3_endpoint, staging / OF_HOME, lake)
+        beside_it = open_store(url, s3_endpoint=settings.s3_endpoint)
+        waiting = take_back_requests(staging / OF_HOME, beside_it, stones)
         drop_waiting(staging / OF_HOME, stones.clients)
         clean_texts(staging / OF_HOME, stones)
         put_back, damaged = _put_back_lake(beside, lake, least, stones) if wants_lake else (0, set())
@@ -113,7 +116,9 @@ def restore(
         print(
             f"DAMAGED  {beside.url(lost)} is not what was written: put another copy of it to {lake.url(lost)}"
         )
-    print("not in it: erasures that went on, and visitors' requests that waited; see docs/operations.md")
+    if waiting:
+        print(f"{waiting} requests of visitors wait again; some may be decided: `footfall privacy requests`")
+    print("not in it: erasures that went on; see docs/operations.md")
     first = settings.first_hour_file
     if first.exists():
         now = datetime.now(UTC)

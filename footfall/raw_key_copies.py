@@ -5,7 +5,6 @@
 <lake>/shredded-keys/client=<identity>/<key>.json   the same, for a restore from a backup that was away then
 """
 
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from footfall.errors import FootfallError
 from footfall.keys import shredded_key, shredded_prefix
 from footfall.object_versions import remove_versions
 from footfall.raw_keys import FOLDER, GONE, Held, KeyRing
+from footfall.snapshots import remembered, require_there
 from footfall.store import AlreadyExists, ObjectStore, StoreError, open_store
 from footfall.whole_files import written_beside
 
@@ -49,7 +49,7 @@ def take_back(home: Path, store: ObjectStore, lake: ObjectStore) -> None:
         written_beside(target, data).replace(target)
 
 
-def shred(lake: ObjectStore, backups: Iterator[tuple[str, str | None]], held: Held, said: bytes) -> list[str]:
+def shred(lake: ObjectStore, home: Path, s3_endpoint: str | None, held: Held, said: bytes) -> list[str]:
     """Let the lake and every backup know that a key is destroyed, and remove its copies there.
 
     `said`: the record of it. Returns what is left to do, a line each. Raises StoreError where the lake fails.
@@ -57,10 +57,11 @@ def shred(lake: ObjectStore, backups: Iterator[tuple[str, str | None]], held: He
     with suppress(AlreadyExists):
         lake.put(shredded_key(held.client_id, held.id), said, create_only=True)
     left = []
-    for url, endpoint in backups:
+    for url in remembered(home):
         key = f"{BESIDE}{held.client_id}/{held.id}.pem"
         try:
-            store = open_store(url, s3_endpoint=endpoint)
+            require_there(home, url, s3_endpoint)
+            store = open_store(url, s3_endpoint=s3_endpoint)
             store.put(f"{key.removesuffix('.pem')}{GONE}", said)
             store.delete(key)
             kept = remove_versions(store, [key])

@@ -6,7 +6,6 @@ from datetime import datetime
 from footfall.raw_key_copies import shred
 from footfall.raw_keys import Held, KeyRing
 from footfall.settings import Settings
-from footfall.snapshots import remembered
 from footfall.store import ObjectStore
 
 
@@ -23,5 +22,4 @@ def shred_key(
     Doing it again is harmless, and tries again what was left. Raises FootfallError, StoreError.
     """
     said = KeyRing(settings.home).shred(held.client_id, held.id, by=by, why=why, at=at)
-    backups = ((url, settings.s3_endpoint) for url in remembered(settings.home))
-    return shred(lake, backups, held, said)
+    return shred(lake, settings.home, settings.s3_endpoint, held, said)
