@@ -127,8 +127,12 @@ class Installation(Protocol):
         """Write down what somebody asks for by a form. `visitor`: the browser's own id. Raises Refusal."""
         ...
 
-    def person_requests(self, client_id: str) -> list[Row]:
-        """What visitors asked for by the form, those that wait first."""
+    def person_requests(
+        self, client_id: str, after: tuple[int, str, str] | None, limit: int
+    ) -> list[tuple[tuple[int, str, str], Row]]:
+        """What visitors asked for by the form, those that wait first: so many behind a place, each with its
+        own.
+        """
         ...
 
     def confirm_request(self, client: Client, name: str, acting: Acting) -> Row:

@@ -15,6 +15,7 @@ from api.service import Service
 from footfall import logs
 from footfall.durable import open_lake, require_known_lake
 from footfall.errors import FootfallError
+from footfall.raw_keys import give_keys
 from footfall.settings import Settings
 from footfall.store import ObjectStore, StoreError, open_store
 
@@ -61,10 +62,11 @@ def serve(settings: Settings, installation: Installation, counts: RequestCounts)
 def lake_of(settings: Settings) -> ObjectStore:
     """The lake; one that does not answer too, for each question is told so, and it may come back."""
     try:
-        return open_lake(settings.lake, settings.s3_endpoint)
+        return open_lake(settings.lake, settings.s3_endpoint, settings.home)
     except StoreError as error:
         logging.getLogger("footfall.api").warning("the lake does not answer yet: %s", error)
     lake = open_store(settings.lake, s3_endpoint=settings.s3_endpoint)
+    give_keys(lake, settings.home)
     threading.Thread(target=_look_again, args=(lake,), name="lake", daemon=True).start()
     return lake
 

@@ -23,6 +23,7 @@ from urllib.parse import unquote
 
 from collector.app import Collector
 from collector.options import Options
+from collector.sealing import Sealing
 from collector.sender import Senders
 from collector.server.message import Answer, Pending, Request, Trouble
 from collector.spool import NotDurable, SpoolState
@@ -65,8 +66,9 @@ class Context(Protocol):
 class LakeAppends:
     """A spool that is the lake itself: each append is one raw object, put before its future is done."""
 
-    def __init__(self, store: ObjectStore, collector_id: str) -> None:
+    def __init__(self, store: ObjectStore, collector_id: str, sealing: Sealing) -> None:
         self._store = store
+        self._sealing = sealing
         # Content-addressed, so a repeated attempt is the same object, and two functions never collide.
         self._origin = f"{collector_id}-call"
 
@@ -83,7 +85,7 @@ class LakeAppends:
             raise NotDurable("the lake refused") from None
 
     def _put(self, hour: datetime, payload: bytes) -> None:
-        data = compress(payload)
+        data = self._sealing.sealed(payload) or compress(payload)
         put_once(self._store, raw_object(hour, self._origin, hashlib.sha256(data).hexdigest()), data)
 
     def state(self) -> SpoolState:
@@ -125,9 +127,12 @@ class Function:
         asn = NetworkFile.of(settings.asn)
         agents = AgentKeys(settings.agents)
         senders = Senders(trusted, settings.address_header, geo.place, agents.of, asn.asn_class)
+        sites = targets(registry, owners)
+        # No copy of earlier files is here: a key that nobody has may be one of a file that is set aside.
+        sites.are_certain = not registry.mistakes
         self._loop = asyncio.new_event_loop()
         self._collector = Collector(
-            spool=LakeAppends(lake, settings.collector_id),
+            spool=LakeAppends(lake, settings.collector_id, Sealing(lambda: sites.raw_keys)),
             shipper=_NothingToShip(),
             # A new Salts each time: its memory would outlive a salt that another collector destroys.
             agree_salt=lambda client, clock, at: Salts(lake).agree(client, clock, at, new_salt())[0],
@@ -137,9 +142,6 @@ class Function:
             pixel=installed.PIXEL,
             options=Options.of(settings),
         )
-        sites = targets(registry, owners)
-        # No copy of earlier files is here: a key that nobody has may be one of a file that is set aside.
-        sites.are_certain = not registry.mistakes
         self._collector.sites = sites
 
     def __call__(self, event: Mapping[str, Any], seconds: float = CALL_SECONDS) -> dict[str, Any]:

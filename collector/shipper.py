@@ -69,10 +69,13 @@ class Shipper:
         closer: Closer,
         wait: Callable[[int], float] = backoff,
         look_seconds: float = LOOK_SECONDS,
+        sealed: Callable[[bytes], bytes | None] = lambda _content: None,
     ) -> None:
+        """`sealed`: stored lines as an object that their clients' keys open; None where no client asks."""
         self._spool = spool
         self._store = store
         self._closer = closer
+        self._sealed = sealed
         self._wait = wait
         self._look_seconds = look_seconds
         self._looked: float | None = None  # monotonic seconds
@@ -146,6 +149,8 @@ class Shipper:
                     yield chunk
 
             data = compress_chunks(counted(), found.size) if found.spans else b""
+            if data:
+                data = self._sealed(b"".join(found.chunks(found.size))) or data
             shipped = Shipped(hour, origin, hashlib.sha256(data).hexdigest(), lines, len(data))
             key = raw_object(hour, origin, shipped.sha256)
             self._prepared = Prepared(path, key, data, shipped, found.corrupt)

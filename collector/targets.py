@@ -7,6 +7,7 @@ from collector.counters import Counters, SiteCounts
 from collector.recent import Ring, share_memory
 from footfall.clients import Registry, Site
 from footfall.collecting import ApiKey, Tracker
+from footfall.raw_keys import RawKey
 
 
 @dataclass(slots=True)
@@ -49,6 +50,8 @@ class Sites(dict[str, Target]):
         self.trackers: dict[tuple[str, str], list[tuple[Target, Tracker]]] = {}
         #: Host that old clients name → target.
         self.legacy: dict[str, Target] = {}
+        #: Client id → the key that its raw lines are sealed with, or None; None until client files were read.
+        self.raw_keys: dict[str, RawKey | None] | None = None
         #: False while a client file cannot be read and its sites were never known: a key that is not
         #: here may be one of its.
         self.are_certain = True
@@ -57,8 +60,10 @@ class Sites(dict[str, Target]):
 def targets(registry: Registry, owners: Mapping[str, str] | None = None) -> Sites:
     """Every way to a target, for every valid client. `owners`: client id → identity, where they differ."""
     sites = Sites()
+    sites.raw_keys = {}
     rings = []
     for client in registry.clients:
+        sites.raw_keys[client.client_id] = RawKey.of(client.raw_key) if client.raw_key is not None else None
         ring = Ring() if any(key.may("read") for key in client.api_keys) else None
         if ring is not None:
             rings.append(ring)

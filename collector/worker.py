@@ -25,6 +25,7 @@ from collector.counters import Summary
 from collector.memory import give_back_freed
 from collector.options import Options
 from collector.salts import KeptSalts
+from collector.sealing import Sealing
 from collector.sender import Senders
 from collector.server.http import CONNECTIONS, Limits, Server
 from collector.server.listening import BACKLOG, listen, say_listening
@@ -112,8 +113,13 @@ def run(settings: Settings, *, number: int = 0, descriptor: int | None = None) -
         show_life(spool.folder)
         # One for all: what is stamped, closed and destroyed goes by the same time.
         clock = LiveClock()
-        shipper = Shipper(spool, lake, closer=Closer(spool, lake, settings.collector_id, now=clock))
-        shipper.start()
+        sealing = Sealing(lambda: collector.sites.raw_keys, settings.spool / "sealing-secret")
+        shipper = Shipper(
+            spool,
+            lake,
+            closer=Closer(spool, lake, settings.collector_id, now=clock),
+            sealed=sealing.sealed,
+        )
         salts = KeptSalts(lake, settings.spool / "salts", clock)
         collector = Collector(
             spool=spool,
@@ -128,6 +134,7 @@ def run(settings: Settings, *, number: int = 0, descriptor: int | None = None) -
             options=Options.of(settings),
         )
         ending = Ending()
+        shipper.start()
         try:
             with _metrics(settings, number, collector, spool, shipper):
                 _run_loop(

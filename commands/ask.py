@@ -57,7 +57,7 @@ def _answer(settings: Settings, question: Question, asked: Asked, form: str) -> 
 
     from footfall.published.tables import open_tables
 
-    lake, client_id = open_lake(settings.lake, settings.s3_endpoint), asked.client.client_id
+    lake, client_id = open_lake(settings.lake, settings.s3_endpoint, settings.home), asked.client.client_id
     with open_tables(lake, client_id, settings.cache_of(client_id)) as tables:
         query = question.for_duckdb(asked)
         try:

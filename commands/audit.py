@@ -63,7 +63,7 @@ def export(settings: Settings, file: Path) -> int:
 def verify(settings: Settings) -> int:
     """Whether no line was changed, left out, put in or cut off, by the key and by the heads in the lake."""
     try:
-        lake = open_lake(settings.lake, settings.s3_endpoint)
+        lake = open_lake(settings.lake, settings.s3_endpoint, settings.home)
         checked = audit.verify(settings.audit, _trusted(settings), lake)
     except StoreError as error:
         print(f"footfall audit: without the heads in the lake: {error}", file=sys.stderr)

@@ -15,18 +15,20 @@ import click
 from commands.forgetting import put_hashes
 from commands.ledger_work import known_owners
 from commands.state import with_state
-from footfall.catalogue.state import HOME, LAKE, Keep, Kind, Place, is_passing
+from footfall.catalogue.state import HOME, LAKE, Keep, Kind, Place, is_passing, place_of
 from footfall.clients import registry_of
 from footfall.durable import BrokenState, found_versions, open_lake
 from footfall.errors import FootfallError
 from footfall.keys import is_whole
 from footfall.locations import folder, location
+from footfall.raw_key_copies import put_beside
 from footfall.settings import Settings
 from footfall.signatures import load_signer, own_keys
 from footfall.snapshots import CLIENTS, ROUTES, Writer, moment_of, remember, require_private, stores
 from footfall.snapshots import HOME as OF_HOME
-from footfall.store import NotFound, ObjectStore, address_of
+from footfall.store import NotFound, ObjectStore, address_of, open_store
 from footfall.tombstones import in_force
+from orchestration.privacy.waiting_requests import put_waiting
 from orchestration.retention.copies import MEND_IT, Brought, bring_backup
 
 #: Of the lake: what is written anew under its key, so that its size does not say whether it is the same.
@@ -54,7 +56,7 @@ def backup(settings: Settings, url: str, *, lake: bool = False) -> int:
     require_own_place(settings, snapshots.url(""), beside.url(""))
     signer = load_signer(settings.home / "keys")
     require_private(snapshots)
-    source = open_lake(settings.lake, settings.s3_endpoint)
+    source = open_lake(settings.lake, settings.s3_endpoint, settings.home)
     said: dict[str, Any] = {"has_raw": next(iter(source.list("raw/")), None) is not None, "objects": 0}
     copied, damaged, brought = 0, list[str](), Brought()
     name = f"{moment_of(datetime.now(UTC))}-{secrets.token_hex(2)}"
@@ -74,12 +76,14 @@ def backup(settings: Settings, url: str, *, lake: bool = False) -> int:
         brought = bring_backup(settings, url, source, known_owners(settings), trusted, stones)
         said["objects"] += brought.stored
         copied += brought.new
+    put_beside(settings.home, open_store(url, s3_endpoint=settings.s3_endpoint))
     found = found_versions(settings.home)
     versions = {place.name: found.get(place.name, 0) for place in HOME if _has_version(place)}
     writer.finish(signer, versions, said)
     # So that an erasure finds it, and a restore of an earlier snapshot beside it knows who was erased.
     remember(settings.home, url)
     put_hashes(settings, url)
+    put_waiting(settings, url, in_force(settings.home, source))
     size = sum(each.bytes for each in writer.files)
     print(f"snapshot {name}: {len(writer.files)} files, {size} bytes, signed with the key {signer.key_id}")
     if lake:
@@ -132,7 +136,7 @@ def _files(settings: Settings, scratch: Path) -> Iterator[tuple[str, Path]]:
         elif place.kind is Kind.FOLDER:
             for file in sorted(path.rglob("*")):
                 within = file.relative_to(settings.home).as_posix()
-                if file.is_file() and not is_passing(within):
+                if file.is_file() and not is_passing(within) and place_of(within) is place:
                     yield f"{OF_HOME}{within}", file
         else:
             yield f"{OF_HOME}{place.name}", path

@@ -41,7 +41,7 @@ def _published(
 
     figures: dict[date, dict[str, float]] = {}
     bots: dict[date, float] = {}
-    lake = open_lake(settings.lake, settings.s3_endpoint)
+    lake = open_lake(settings.lake, settings.s3_endpoint, settings.home)
     try:
         with open_tables(lake, client.client_id, settings.cache_of(client.client_id)) as tables:
             rows = tables.relation(_TABLE, first, last)

@@ -19,6 +19,7 @@ from footfall.geo_tables import in_force
 from footfall.hours import HOUR, read_first_hour
 from footfall.owners import running
 from footfall.probe import probe
+from footfall.raw_keys import KeyRing, RawKey
 from footfall.settings import Settings
 from footfall.signatures import load_signer
 from footfall.store import open_store
@@ -57,6 +58,7 @@ def _examine(settings: Settings) -> int:
         ("state folder", _state_folder),
         ("first hour", _first_hour),
         ("clients", _clients),
+        ("keys over raw lines", _raw_keys),
         ("lake", lambda s: _store(s.lake, s.s3_endpoint)),
         ("backup bucket", lambda s: _store(s.backup, s.s3_endpoint)),
         ("ports", _ports),
@@ -102,6 +104,16 @@ def _first_hour(settings: Settings) -> str:
             "hour that was ever received into it"
         )
     return f"{first:%Y-%m-%dT%H}"
+
+
+def _raw_keys(settings: Settings) -> str:
+    ring, found = KeyRing(settings.home), 0
+    for client in registry_of(settings).clients:
+        if client.raw_key is not None:
+            found += 1
+            if ring.private(RawKey.of(client.raw_key).id) is None:
+                raise FootfallError(f"{client.client_id}: its raw_key was destroyed; make another")
+    return f"{found} clients have one" if found else "no client file asks for one"
 
 
 def _clients(settings: Settings) -> str:

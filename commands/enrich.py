@@ -23,7 +23,7 @@ def command(settings: Settings, file: Path, client_id: str) -> int:
     FILE holds lines of JSON: {"event_id": …, "fields": {…}, "properties": {…}}, perhaps with "version".
     """
     known = known_client(settings, client_id)
-    lake = open_lake(settings.lake, settings.s3_endpoint)
+    lake = open_lake(settings.lake, settings.s3_endpoint, settings.home)
     now = datetime.now(UTC)
     landed = land_enrichments(file, known.client_id, lake, now)
     print(

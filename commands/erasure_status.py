@@ -18,7 +18,9 @@ from footfall.signatures import own_keys
 
 def holds_against(settings: Settings, client_id: str, received: Collection[datetime] | None) -> list[Hold]:
     """Holds by which nobody who was received then is erased. Raises FootfallError, StoreError."""
-    found = read(open_lake(settings.lake, settings.s3_endpoint), own_keys(settings.home / "keys"))
+    found = read(
+        open_lake(settings.lake, settings.s3_endpoint, settings.home), own_keys(settings.home / "keys")
+    )
     return against_erasure(found, client_id, received)
 
 

@@ -7,7 +7,6 @@
 import hashlib
 import shutil
 from collections.abc import Iterable
-from functools import partial
 from pathlib import Path
 
 from footfall import keys
@@ -32,6 +31,7 @@ from footfall.tombstones import (
 from footfall.whole_files import written_beside
 from orchestration.privacy.erasure_local import GONE
 from orchestration.privacy.erasure_texts import TEXTS, clean_file
+from orchestration.privacy.waiting_requests import put_waiting
 from orchestration.retention.copies import bring_backups
 
 _FOLDER = "tombstones/"
@@ -52,8 +52,16 @@ def put_hashes(settings: Settings, url: str) -> None:
 
 def forget_backups(settings: Settings, registry: Registry, stones: Tombstones) -> list[str]:
     """Let every backup know, and take the persons out of its copy of the lake. Returns what is left to do."""
-    lake, trusted = open_lake(settings.lake, settings.s3_endpoint), own_keys(settings.home / "keys")
-    return bring_backups(settings, lake, registry, trusted, stones, partial(put_hashes, settings))
+    lake, trusted = (
+        open_lake(settings.lake, settings.s3_endpoint, settings.home),
+        own_keys(settings.home / "keys"),
+    )
+
+    def first(url: str) -> None:
+        put_hashes(settings, url)
+        put_waiting(settings, url, stones)
+
+    return bring_backups(settings, lake, registry, trusted, stones, first)
 
 
 def hashes_of(url: str, s3_endpoint: str | None, home: Path, lake: ObjectStore) -> Tombstones:

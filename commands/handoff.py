@@ -7,6 +7,7 @@ once more, as a later bundle, until nothing came.
 """
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -59,6 +60,9 @@ from orchestration.ingest.of_client import Part, Unread, enrichments_of, raw_of,
 from orchestration.privacy.erasure_book import ErasureBook
 from orchestration.privacy.request_book import RequestBook
 from orchestration.retention.left import hours_of
+
+#: The line of a client file that names its key over raw lines.
+_RAW_KEY = re.compile(rb"(?m)^raw_key:.*\n?")
 
 #: Below the state folder: manifests of the bundles that were made, by identity.
 FOLDER = "handoffs"
@@ -282,6 +286,8 @@ class _House:
 
     def put_whole(self, client: Client, text: bytes) -> None:
         """All that goes but for lines and keys."""
+        # Its key over raw lines stays here, and the lines go opened; there it gets a key of there.
+        text = _RAW_KEY.sub(b"", text)
         self.writer.add(f"{CLIENT}{self._written_id}.yaml", text)
         self.writer.add(f"{HOME}last-good-clients/{self._written_id}.yaml", text)
         self._put_rows_of_gone_hours()

@@ -250,7 +250,7 @@ def _import(
     begun = time.monotonic()
     with local_files(file, partial(_opened, settings, known)) as given:
         files, is_only = _counted(given)
-        lake = open_lake(settings.lake, settings.s3_endpoint)
+        lake = open_lake(settings.lake, settings.s3_endpoint, settings.home)
         names = EventNames.of(load_signer(settings.home / "keys"))
         geo = GeoFile.of(settings.geoip, settings.home)
         place = _Place(known, of_site, lake, Salts(lake), names, geo.place)

@@ -76,7 +76,7 @@ class Installation:
 def known_owners(settings: Settings) -> Registry:
     """The clients, and whose each is by the lake too; it may be away where that is known here."""
     try:
-        synchronise(settings.home, open_lake(settings.lake, settings.s3_endpoint))
+        synchronise(settings.home, open_lake(settings.lake, settings.s3_endpoint, settings.home))
     except StoreError:
         if not read_histories(settings.identities):
             raise

@@ -53,7 +53,7 @@ def run_hours(settings: Settings, start: datetime, end: datetime, *, is_open: bo
         if _has_sources(settings):
             runs.add("access_logs", *_keys(start, end))
         by_hour = sum(not export.kind.is_day for client in registry.clients for export in client.exports)
-        parts = stretches(open_lake(settings.lake, settings.s3_endpoint), start, end)
+        parts = stretches(open_lake(settings.lake, settings.s3_endpoint, settings.home), start, end)
         pace = Pace(parts)
         for part in parts:
             runs.add("hourly", *_keys(part.start, part.end), periods=by_hour * part.hours)

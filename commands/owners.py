@@ -84,7 +84,7 @@ def end(settings: Settings, client_id: str, *, gives_up: bool) -> int:
 
 def entered(settings: Settings) -> tuple[ObjectStore, Installation]:
     """The lake, which must answer for a decision to be taken, and the installation as it knows it."""
-    lake = open_lake(settings.lake, settings.s3_endpoint)
+    lake = open_lake(settings.lake, settings.s3_endpoint, settings.home)
     synchronise(settings.home, lake)
     return lake, Installation(settings)
 

@@ -55,10 +55,13 @@ class HereRequests:
         except Flooded as flooded:
             raise Refusal("rate_limited", str(flooded)) from None
 
-    def person_requests(self, client_id: str) -> list[Row]:
+    def person_requests(
+        self, client_id: str, after: tuple[int, str, str] | None, limit: int
+    ) -> list[tuple[tuple[int, str, str], Row]]:
         """See the protocol."""
-        now, book = datetime.now(UTC), RequestBook(self._settings.home)
-        return [each.said(now) for each in book.all() if each.client_id == client_id]
+        now = datetime.now(UTC)
+        found = RequestBook(self._settings.home).page(limit, client_id=client_id, after=after)
+        return [(each.place, each.said(now)) for each in found]
 
     def confirm_request(self, client: Client, name: str, acting: Acting) -> Row:
         """See the protocol."""

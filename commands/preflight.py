@@ -70,7 +70,7 @@ def require_ready(settings: Settings, *parts: Part, needs_lake: bool = False) ->
 
 def _look_at_lake(settings: Settings) -> None:
     """Apart, for what is run next is a copy of this process, which must have asked no store by then."""
-    open_lake(settings.lake, settings.s3_endpoint)
+    open_lake(settings.lake, settings.s3_endpoint, settings.home)
 
 
 def _said(checks: list[Callable[[], object]]) -> Iterator[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from commands import privacy_requests, privacy_retention
+from commands import privacy_requests, privacy_retention, raw_key
 from commands.apart import ask_apart, run_apart
 from commands.parameters import client, who
 from commands.state import with_installation, with_state
@@ -183,5 +183,5 @@ def certificate(
     return 0 if is_good else 1
 
 
-for _each in (*privacy_requests.COMMANDS, *privacy_retention.COMMANDS):
+for _each in (*privacy_requests.COMMANDS, *privacy_retention.COMMANDS, raw_key.command):
     command.add_command(_each)

@@ -4,6 +4,7 @@ import getpass
 import json
 import os
 import shutil
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,14 +48,17 @@ def link(
 
 
 @click.command()
+@click.option("--limit", type=click.IntRange(1), default=1000, show_default=True, help="How many at most.")
+@click.option("--after", metavar="REQUEST", help="Those behind this one.")
 @click.option("--json", "is_json", is_flag=True, help="One JSON object a line.")
 @with_state
-def requests(settings: Settings, is_json: bool) -> int:
+def requests(settings: Settings, limit: int, after: str | None, is_json: bool) -> int:
     """What visitors asked for by the form; those that wait for a decision first."""
     from orchestration.privacy.request_book import RequestBook
 
-    now = datetime.now(UTC)
-    found = [each.said(now) for each in RequestBook(settings.home).all()]
+    now, book = datetime.now(UTC), RequestBook(settings.home)
+    page = book.page(limit + 1, after=book.get(after).place if after else None)
+    found = [each.said(now) for each in page[:limit]]
     first: dict[str, str] = {}
     for each in found:
         if is_json:
@@ -69,8 +73,10 @@ def requests(settings: Settings, is_json: bool) -> int:
         same = f" (as {earlier})" if earlier != each["id"] else ""
         state = done if each["decision"] else f"waits, due by {each['due_by'][:10]}{late}; {ids}{same}"
         print(f"{each['id']}  {each['client_id']}/{each['site_id']}  {each['wanted']}  {state}")
+    if len(page) > limit:
+        print(f"more: footfall privacy requests --after {page[limit - 1].id}", file=sys.stderr)
     if not found and not is_json:
-        print("nobody asked for anything yet")
+        print("no more" if after else "nobody asked for anything yet")
     return 0
 
 

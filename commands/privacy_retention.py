@@ -194,7 +194,7 @@ def _holds(settings: Settings) -> list[holds.Hold]:
 
 
 def _lake(settings: Settings) -> ObjectStore:
-    return take_up_lake(settings.lake, settings.s3_endpoint)
+    return take_up_lake(settings.lake, settings.s3_endpoint, settings.home)
 
 
 def _trusted(settings: Settings) -> dict[str, bytes]:

@@ -29,6 +29,7 @@ from footfall.tombstones import Kind, in_force
 from footfall.unseen import escaped
 from orchestration.delivery.horizons import Horizons, horizons_of
 from orchestration.delivery.ledger import Ledger
+from orchestration.history import engine_of
 from orchestration.modelling.project import prepare
 from orchestration.privacy.certificate import checked, looks_for
 from orchestration.privacy.erasure import carry_out
@@ -195,6 +196,7 @@ def house_of(settings: Settings, edge: Callable[[str], None] = lambda _: None) -
         forget_backups=functools.partial(forget_backups, settings, at.registry),
         version=importlib.metadata.version("footfall"),
         edge=edge,
+        postgres=functools.partial(engine_of, settings.postgres) if settings.postgres else None,
     )
 
 

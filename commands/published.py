@@ -38,7 +38,7 @@ def command() -> None:
 @with_state
 def list_(settings: Settings, client_id: str | None, is_json: bool) -> int:
     """Tables of each client: rows, days, files, bytes; how far they are complete."""
-    lake, registry = open_lake(settings.lake, settings.s3_endpoint), registry_of(settings)
+    lake, registry = open_lake(settings.lake, settings.s3_endpoint, settings.home), registry_of(settings)
     names = [_known(lake, registry, client_id)] if client_id else [c.client_id for c in registry.clients]
     for name in names:
         try:
@@ -105,7 +105,7 @@ def read(settings: Settings, client_id: str, table: str, **how: Any) -> int:
 
     from footfall.published.tables import open_tables
 
-    lake = open_lake(settings.lake, settings.s3_endpoint)
+    lake = open_lake(settings.lake, settings.s3_endpoint, settings.home)
     name = _known(lake, registry_of(settings), client_id)
     first, last = (date.fromisoformat(how[end]) if how[end] else None for end in ("first", "last"))
     if first and last and first > last:

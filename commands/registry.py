@@ -31,7 +31,7 @@ def put_in_force(settings: Settings) -> None:
     """
     registry = require_clients(settings)
     with contextlib.suppress(StoreError):
-        lake = take_up_lake(settings.lake, settings.s3_endpoint)
+        lake = take_up_lake(settings.lake, settings.s3_endpoint, settings.home)
         registry = settled(settings.home, lake, lambda: registry_of(settings), datetime.now(UTC))
     for told in registry.stopped.values():
         print(f"stopped: {told}", file=sys.stderr)

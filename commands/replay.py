@@ -26,7 +26,7 @@ def quarantine(settings: Settings, start: datetime, end: datetime, reason: str |
     from orchestration.ingest.replay import replay_quarantine
 
     require_range(start, end)
-    lake = open_lake(settings.lake, settings.s3_endpoint)
+    lake = open_lake(settings.lake, settings.s3_endpoint, settings.home)
     done = replay_quarantine(lake, registry_of(settings), between(start, end), reason)
     for hour in done:
         print(

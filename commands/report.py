@@ -135,7 +135,7 @@ def _facts(settings: Settings, whose: Client, period: Period, export: Export, si
     from footfall.published.tables import open_tables
     from footfall.report.asking import COLUMNS, VIEWS, Wanted, ask
 
-    lake, client_id = open_lake(settings.lake, settings.s3_endpoint), whose.client_id
+    lake, client_id = open_lake(settings.lake, settings.s3_endpoint, settings.home), whose.client_id
     with open_tables(lake, client_id, settings.cache_of(client_id)) as tables:
         through = tables.snapshot.complete_through
         wanted = Wanted(

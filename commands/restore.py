@@ -19,16 +19,19 @@ from footfall.hours import floor, parse, run_command
 from footfall.keys import LAKE_VERSION, is_whole
 from footfall.mounts import remote_here
 from footfall.private import keep_private
+from footfall.raw_key_copies import take_back
+from footfall.raw_keys import give_keys
 from footfall.settings import Settings
 from footfall.signatures import load_signer, own_keys, public_key
 from footfall.snapshots import CLIENTS, ROUTES, Snapshot, fetch, least_of, names, read, stores
 from footfall.snapshots import HOME as OF_HOME
 from footfall.sql import confined
-from footfall.store import NotFound, ObjectStore, address_of
+from footfall.store import NotFound, ObjectStore, address_of, open_store
 from footfall.tombstones import Tombstones
 from orchestration.ingest.erased import rewrite
 from orchestration.ingest.late_fields import clean_enrichments
 from orchestration.privacy.erasure_carried import forget_carried
+from orchestration.privacy.waiting_requests import take_back as take_back_requests
 from orchestration.retention.copies import without_erased
 
 #: What may lie in a state folder before: neither is made by a restore.
@@ -82,7 +85,11 @@ def restore(
         (staging / OF_HOME).mkdir(exist_ok=True, mode=0o700)
         _require_sound(staging / OF_HOME, snapshot.key_id)
         theirs = _client_files(settings, staging, keeps_clients)
+        give_keys(lake, staging / OF_HOME)
+        take_back(staging / OF_HOME, open_store(url, s3_endpoint=settings.s3_endpoint), lake)
         stones = hashes_of(url, settings.s3_endpoint, staging / OF_HOME, lake)
+        beside_it = open_store(url, s3_endpoint=settings.s3_endpoint)
+        waiting = take_back_requests(staging / OF_HOME, beside_it, stones)
         drop_waiting(staging / OF_HOME, stones.clients)
         clean_texts(staging / OF_HOME, stones)
         put_back, damaged = _put_back_lake(beside, lake, least, stones) if wants_lake else (0, set())
@@ -109,7 +116,9 @@ def restore(
         print(
             f"DAMAGED  {beside.url(lost)} is not what was written: put another copy of it to {lake.url(lost)}"
         )
-    print("not in it: erasures that went on, and visitors' requests that waited; see docs/operations.md")
+    if waiting:
+        print(f"{waiting} requests of visitors wait again; some may be decided: `footfall privacy requests`")
+    print("not in it: erasures that went on; see docs/operations.md")
     first = settings.first_hour_file
     if first.exists():
         now = datetime.now(UTC)

@@ -44,7 +44,7 @@ def take(settings: Settings, client_id: str, url: str, *, key: Path | None = Non
     for name, version in bundle.versions.items():
         known = known_version(name) if name in STEPS or name in FILE_STEPS else 0
         require_known(name, store.url(""), version, LAKE_STATE if name == "the lake" else known)
-    lake = open_lake(settings.lake, settings.s3_endpoint)
+    lake = open_lake(settings.lake, settings.s3_endpoint, settings.home)
     if bundle.number > 1:
         return _add(settings, store, bundle, lake)
     _require_whole(store, bundle)

@@ -136,7 +136,7 @@ def _bring_up(settings: Settings, due: Collection[str]) -> None:
         with Warehouse(database=str(settings.warehouse)).exclusive():
             pass
     if _LAKE in due:
-        mark_lake(open_lake(settings.lake, settings.s3_endpoint))
+        mark_lake(open_lake(settings.lake, settings.s3_endpoint, settings.home))
 
 
 def _due(settings: Settings) -> dict[str, tuple[int, int]]:
@@ -147,7 +147,7 @@ def _due(settings: Settings) -> dict[str, tuple[int, int]]:
     # Of what is not there yet only that which a step makes of something else.
     made = {name: 0 for name, _ in DOES if name in FILE_STEPS and name not in found}
     due = {name: (version, known_version(name)) for name, version in (found | made).items()}
-    lake = open_lake(settings.lake, settings.s3_endpoint)
+    lake = open_lake(settings.lake, settings.s3_endpoint, settings.home)
     if lake.head(LAKE_VERSION) is None and any(True for _ in lake.list("raw/")):
         due[_LAKE] = (0, 1)
     if settings.warehouse.exists():

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from footfall import collecting, funnel, log_source, page_rules, zones
+from footfall import collecting, funnel, log_source, page_rules, raw_keys, zones
 from footfall.allowed import Allowed
 from footfall.brand import Brand
 from footfall.catalogue.periods import Calendar
@@ -33,6 +33,7 @@ from footfall.mistakes import Mistake
 from footfall.owners import identified
 from footfall.plan import Plan
 from footfall.profiles import with_profile
+from footfall.raw_keys import RawKeyText
 from footfall.retention import rules
 from footfall.settings import Settings
 from footfall.site import EXPECTED as SITE_EXPECTED
@@ -65,6 +66,7 @@ PATTERNS = {
     **page_rules.EXPECTED,
     **funnel.EXPECTED,
     **rules.EXPECTED,
+    **raw_keys.EXPECTED,
 }
 
 
@@ -111,6 +113,8 @@ class Client(Strict):
     """What the client pays for; without it nobody is told how much of a month is used."""
     profile: Literal["eu-strict"] | None = None
     """Settings that go together ([privacy.md](privacy.md#eu-strict)), where the file says nothing."""
+    raw_key: RawKeyText | None = None
+    """What its raw lines are sealed with ([privacy.md](privacy.md#a-key-for-each-client))."""
     retention: rules.Retention = rules.Retention()
     """How long what is kept of the client stays ([privacy.md](privacy.md#retention))."""
     unverified_domains: Literal["deliver", "hold"] = "deliver"

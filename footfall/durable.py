@@ -21,6 +21,7 @@ from footfall.catalogue import state
 from footfall.errors import FootfallError
 from footfall.keys import LAKE_VERSION
 from footfall.migrations import EVENTS_TO_THE_LAKE, make_identities
+from footfall.raw_keys import give_keys
 from footfall.store import AlreadyExists, ObjectStore, open_store
 
 #: SQL of one step, statement by statement: all of it or nothing.
@@ -154,16 +155,21 @@ def _user_version(name: str, path: Path) -> int:
         raise BrokenState(name, path, error) from None
 
 
-def open_lake(url: str, s3_endpoint: str | None = None) -> ObjectStore:
-    """The lake, whose version is known here. Raises FootfallError, StoreError."""
+def open_lake(url: str, s3_endpoint: str | None = None, home: Path | None = None) -> ObjectStore:
+    """The lake, whose version is known here. Raises FootfallError, StoreError.
+
+    `home`: the state folder whose keys open sealed raw objects; without it nobody can.
+    """
     store = open_store(url, s3_endpoint=s3_endpoint)
+    if home is not None:
+        give_keys(store, home)
     require_known_lake(store)
     return store
 
 
-def take_up_lake(url: str, s3_endpoint: str | None = None) -> ObjectStore:
+def take_up_lake(url: str, s3_endpoint: str | None = None, home: Path | None = None) -> ObjectStore:
     """The lake as open_lake gives it; one without a version gets it."""
-    store = open_lake(url, s3_endpoint)
+    store = open_lake(url, s3_endpoint, home)
     mark_lake(store)
     return store
 

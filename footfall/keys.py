@@ -73,6 +73,16 @@ def client_of_raw_object(key: str) -> str | None:
     return found[1] if found else None
 
 
+def shredded_prefix() -> str:
+    """Where it is said which keys over raw lines were destroyed."""
+    return "shredded-keys/"
+
+
+def shredded_key(client_id: str, key_id: str) -> str:
+    """Key of the record that a key over an identity's raw lines was destroyed."""
+    return f"{shredded_prefix()}client={client_id}/{key_id}.json"
+
+
 def closed_prefix(hour: datetime) -> str:
     """Where the markers lie by which collectors say that they have shipped all of `hour`."""
     return f"closed/{hour_path(hour)}/"

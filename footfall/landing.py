@@ -9,6 +9,8 @@ import zstandard
 
 from footfall.errors import FootfallError
 from footfall.keys import raw_object
+from footfall.raw_keys import keys_of
+from footfall.sealed import read_raw, sealed_for
 from footfall.store import ObjectStore, put_once
 
 #: What a refused line counts as; an event counts as its type, which never has a blank.
@@ -42,12 +44,21 @@ def land(
     """
     sha256 = hashlib.sha256(data).hexdigest()
     key = raw_object(hour, origin, sha256, client_id)
-    former = raw_object(hour, origin, sha256)
-    if lake.head(former) is not None:
-        key = former  # put before keys named their client: a second copy would count its refused lines twice
+    formers = [raw_object(hour, origin, sha256)]
+    ring = keys_of(lake)
+    seal = ring.current(client_id) if ring is not None else None
+    if ring is not None and seal is not None:
+        formers.append(key)
+        data = sealed_for(zstandard.ZstdDecompressor().decompress(data), seal, ring)
+        key = raw_object(hour, origin, hashlib.sha256(data).hexdigest(), client_id)
+    for former in formers:
+        if lake.head(former) is not None:
+            # Put before keys named their client, or before it was sealed: a second copy would count its
+            # refused lines twice.
+            key, data = former, lake.get(former)
     put_once(lake, key, data)
     try:
-        stored = count_stored(zstandard.ZstdDecompressor().decompress(lake.get(key)))
+        stored = count_stored(zstandard.ZstdDecompressor().decompress(read_raw(lake, key)))
     except (zstandard.ZstdError, msgspec.DecodeError) as error:
         raise FootfallError(f"{lake.url(key)} cannot be read back: {error}; import the same again") from None
     if stored.total() != lines:

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import groupby
 
 from footfall.store import ObjectStore, S3Store, StoredVersion, StoreError
 from footfall.store_cloud import CloudStore
+
+BEGINNING = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -48,12 +50,14 @@ def remove_replaced(
     since: datetime,
     is_meant: Callable[[bytes], bool],
     kept_for: str = "",
+    first: datetime = BEGINNING,
 ) -> Kept:
     """Remove what was replaced or removed below some prefixes; what counts now stays.
 
     Of a key that was written anew or removed `since` then, every version; of any other those whose bytes are
     meant, which others replaced or removed before. `kept_for`: why the last version of an object that was
-    removed before stays nevertheless, where somebody holds it. Raises StoreError where trying again can help.
+    removed before stays nevertheless, where somebody holds it. `first`: none that the bucket got before can
+    be meant, so none is read. Raises StoreError where trying again can help.
     """
 
     def each_below(store: S3Store, prefix: str) -> list[KeptVersion]:
@@ -64,7 +68,7 @@ def remove_replaced(
             now = [each for each in versions if each.is_newest]
             older = [each for each in versions if not (each.is_newest or each.is_marker)]
             if not all(each.at >= since for each in now):
-                older = [each for each in older if is_meant(store.read_version(each))]
+                older = [each for each in older if each.at >= first and is_meant(store.read_version(each))]
                 if kept_for and all(each.is_marker for each in now):
                     kept += [KeptVersion(each.key, each.version, kept_for) for each in older]
                     continue

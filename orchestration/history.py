@@ -48,7 +48,7 @@ Progress = Callable[[str], None]
 def require_answer(url: str, seconds: float = ANSWER_SECONDS) -> None:
     """Raise FootfallError, without the password, where a server does not take us within some time."""
     give_up = time.monotonic() + seconds
-    engine = _engine(url)
+    engine = engine_of(url)
     while True:
         try:
             with engine.connect():
@@ -63,7 +63,8 @@ def require_answer(url: str, seconds: float = ANSWER_SECONDS) -> None:
         time.sleep(0.5)
 
 
-def _engine(url: str) -> sa.Engine:
+def engine_of(url: str) -> sa.Engine:
+    """The server at an address of FOOTFALL_POSTGRES. Raises FootfallError, without the password."""
     if urlsplit(url).scheme not in ("postgresql", "postgres"):
         raise FootfallError("FOOTFALL_POSTGRES: expected postgresql://user:password@host/database")
     try:
@@ -108,7 +109,7 @@ def move(home: Path, url: str, progress: Progress) -> Mapping[str, int]:
     index = home / "history" / "runs" / "index.db"
     if not runs.exists():
         raise FootfallError(f"{home} holds no history of Dagster's: there is nothing to move")
-    target = _engine(url)
+    target = engine_of(url)
     copied: dict[str, int] = {}
     try:
         with target.begin() as there:

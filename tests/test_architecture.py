@@ -12,7 +12,8 @@ from support.repository import CODE, PARTS, ROOT, files, imports_of, module_of, 
 #: a decision about the design: take it there first, then here.
 PLAIN = ("ingest", "modelling", "delivery", "alerting", "discovery", "webhooks", "upkeep", "retention")
 #: Erasures are carried out by commands, and looked at by whoever tells of what is late.
-DOMAINS = tuple(f"orchestration.{each}" for each in (*PLAIN, "privacy.erasure_book", "privacy.request_book"))
+_OF_PERSONS = ("erasure_book", "request_book", "waiting_requests")
+DOMAINS = tuple(f"orchestration.{each}" for each in (*PLAIN, *(f"privacy.{name}" for name in _OF_PERSONS)))
 ARROWS: dict[str, tuple[str, ...]] = {
     "footfall": (),
     "sources": ("footfall",),

@@ -11,9 +11,11 @@ from starlette.responses import Response
 
 from api import person_form
 from api.answers import json_answer
+from api.cursors import key_cursor, key_of, no_cursor
 from api.installation import Refusal
 from api.repeats import once
 from api.routes.acts import Once, acting, refusable
+from api.routes.ledger import Cursor, Limit
 from api.routing import MAYBE_TEXT, TEXT, YES_NO, Routes, Strict, array, caller_of, obj
 from footfall.unseen import has_unseen
 
@@ -90,11 +92,25 @@ def _page(page: str, status: int, hosts: list[str] | None = None) -> Response:
     return Response(page, status, person_form.headers(hosts or []), "text/html; charset=utf-8")
 
 
-def person_requests(request: Request) -> Response:
+def person_requests(request: Request, limit: Limit = 1000, cursor: Cursor = None) -> Response:
     """What visitors asked for by the form, with the ids that they gave; what waits for a decision first."""
     caller, service = caller_of(request), request.app.state.service
+    after = _place_of(cursor)
     acting(service, caller, "privacy.requests", "read")
-    return json_answer({"requests": service.installation.person_requests(caller.owner.client_id)})
+    found = service.installation.person_requests(caller.owner.client_id, after, limit + 1)
+    shown = found[:limit]
+    following = key_cursor(" ".join(map(str, shown[-1][0]))) if len(found) > limit else None
+    return json_answer({"requests": [row for _, row in shown], "next": following})
+
+
+def _place_of(cursor: str | None) -> tuple[int, str, str] | None:
+    if not cursor:
+        return None
+    is_decided, _, rest = key_of(cursor).partition(" ")
+    asked_at, _, name = rest.partition(" ")
+    if is_decided not in ("0", "1") or not (asked_at and name):
+        raise no_cursor()
+    return int(is_decided), asked_at, name
 
 
 def confirm_request(request: Request, request_id: str, _once: Once = None) -> Response:
@@ -174,7 +190,7 @@ routes.add(
     person_requests,
     permission="admin",
     reach="client",
-    gives=obj({"requests": array(obj(_ASKED))}),
+    gives=obj({"requests": array(obj(_ASKED)), "next": MAYBE_TEXT}),
 )
 routes.add(
     "POST",

@@ -207,6 +207,7 @@ def handing_over_of(rules: str) -> str:
 
 _TREATED = {
     Keep.BACKUP: "`footfall backup`",
+    Keep.BESIDE: "`footfall backup`, beside its snapshots",
     Keep.LAKE: "`footfall backup --lake`; or replicate the bucket, never with `salts/`",
     Keep.HOURS: "the same, of hours whose raw lines have [expired](lifecycle.md#retention)",
     Keep.AGAIN: "not needed: made again",

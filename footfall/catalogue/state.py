@@ -27,6 +27,7 @@ class Keep(Enum):
     """What a backup does about a place."""
 
     BACKUP = "`footfall backup`"
+    BESIDE = "beside `footfall backup`, once for all snapshots"
     LAKE = "with the lake; `footfall backup --lake`"
     HOURS = "of hours whose raw lines have expired: with the lake; `footfall backup --lake`"
     AGAIN = "no: made again"
@@ -81,6 +82,13 @@ _LEDGER = "the buckets' manifests: `footfall deliveries rebuild`"
 
 #: Below FOOTFALL_HOME. The most precious first: in this order they are written and put back.
 HOME: tuple[Place, ...] = (
+    Place(
+        "keys/raw",
+        "keys of clients over their raw lines, and which of them were destroyed",
+        "`footfall privacy key`",
+        Keep.BESIDE,
+        Kind.FOLDER,
+    ),
     Place(
         "keys",
         "the key that signs, and makes hashed columns, bucket challenges and ids of imported lines what they "
@@ -226,7 +234,8 @@ HOME: tuple[Place, ...] = (
     Place(
         "spool",
         "a folder a worker: segments not yet in the lake, tallies of the hour; not to be lost while the lake "
-        "is away; `spool/salts/`: copies of the salts of these days, gone 48 hours after them",
+        "is away; `spool/salts/`: copies of the salts of these days, gone 48 hours after them; "
+        "`spool/sealing-secret`: random bytes that open nothing",
         "the collector",
         Keep.NEVER,
         Kind.FOLDER,
@@ -442,6 +451,13 @@ LAKE: tuple[Place, ...] = (
         Keep.AGAIN,
         Kind.FOLDER,
         again="the backup bucket",
+    ),
+    Place(
+        "shredded-keys",
+        "that a key over a client's raw lines was destroyed",
+        "`footfall privacy key shred`, the job `retention`",
+        Keep.LAKE,
+        Kind.FOLDER,
     ),
     Place("destroyed-salts", "that a salt is destroyed", "the collector", Keep.LAKE, Kind.FOLDER),
     Place(

@@ -14,6 +14,7 @@ import duckdb
 from footfall import keys
 from footfall.catalogue.columns import EVENT, OfLine, sources
 from footfall.raw_object import compress
+from footfall.sealed import open_raw
 from footfall.sql import Sql, joined, name, number, run, sql, text
 from footfall.store import NotFound, ObjectStore, put_once
 from footfall.tombstones import DIGITS, NAMED, Tombstones, ids_in
@@ -227,7 +228,8 @@ def rewrite(
     done = {}
     for key in named:
         try:
-            content = content_of(lake.get(key))
+            opened = open_raw(lake, key)
+            content = content_of(opened.data)
         except NotFound:
             continue
         if content is None:
@@ -235,7 +237,8 @@ def rewrite(
         kept, erased = stones.without(content, hour)
         if not erased:
             continue
-        data = compress(kept)
+        lines = kept.removesuffix(b"\n").split(b"\n")
+        data = opened.packed(enumerate(lines, 1)) if opened.keys else compress(kept)
         new = keys.rewritten_object(key, hashlib.sha256(data).hexdigest())
         put_once(lake, new, data)
         lake.delete(key)

@@ -18,8 +18,9 @@ from footfall import keys
 from footfall.clients import Registry
 from footfall.enrichments import StoredEnrichment
 from footfall.raw_object import compress_lines
+from footfall.sealed import open_raw, read_raw
 from footfall.sql import run
-from footfall.store import ObjectStore
+from footfall.store import ObjectInfo, ObjectStore
 from orchestration.ingest.event_rows import ORDER, PARQUET
 from orchestration.ingest.raw_expiry import key_of, lines_in, lines_of
 
@@ -54,7 +55,7 @@ def raw_of(
     for info in sorted(lake.list(keys.raw_prefix(hour)), key=lambda each: each.key):
         owner = keys.client_of_raw_object(info.key)
         if owner == client_id:
-            yield Part(info.key)
+            yield _opened(lake, info, hour, client_id)
         elif owner is None:
             mixed.append(info)
     if not mixed:
@@ -63,11 +64,19 @@ def raw_of(
     for number, info in enumerate(mixed):
         mine = found.get(number, {}).get(client_id)
         if mine:
-            lines = enumerate(lines_in(lake.get(info.key)), 1)
+            lines = enumerate(lines_in(read_raw(lake, info.key)), 1)
             data = compress_lines(line for n, line in lines if n in mine)
             yield Part(key_of(info, hour, data, client_id), data)
-        elif not _is_sound(lake.get(info.key)):
+        elif not _is_sound(read_raw(lake, info.key)):
             yield Unread(info.key)
+
+
+def _opened(lake: ObjectStore, info: ObjectInfo, hour: datetime, client_id: str) -> Part:
+    """An object as it is; one that is sealed by a key of this installation opened."""
+    opened = open_raw(lake, info.key)
+    if not opened.keys:
+        return Part(info.key)
+    return Part(key_of(info, hour, opened.data, client_id), opened.data)
 
 
 def _is_sound(data: bytes) -> bool:

@@ -18,7 +18,7 @@ import zstandard
 
 from footfall import keys
 from footfall.clients import Registry
-from footfall.raw_object import compress_lines
+from footfall.sealed import Opened, open_raw
 from footfall.sql import run
 from footfall.store import ObjectInfo, ObjectStore, put_once
 from orchestration.ingest import decode
@@ -70,7 +70,7 @@ def expire_raw(
     for number, by_client in sorted(gone.items()):
         info = mixed[number]
         lines = {line for each in by_client.values() for line in each}
-        rest, size = _without(lake.get(info.key), lines)
+        rest, size = _without(open_raw(lake, info.key), lines)
         for client, mine in by_client.items():
             share = (info.size - size) * len(mine) // max(1, len(lines))
             found[client] = found.get(client, Went()) + Went(1, len(mine), share)
@@ -116,19 +116,22 @@ def lines_of(
     return found
 
 
-def _without(data: bytes, gone: set[int]) -> tuple[bytes, int]:
+def _without(opened: Opened, gone: set[int]) -> tuple[bytes, int]:
     """An object without some of its lines, empty where none is left; and its size."""
-    kept = [line for n, line in enumerate(lines_in(data), 1) if n not in gone]
-    rest = compress_lines(kept) if kept else b""
+    kept = [(n, line) for n, line in enumerate(lines_in(opened.data), 1) if n not in gone]
+    rest = opened.packed(kept) if kept else b""
     return rest, len(rest)
 
 
 def lines_in(data: bytes) -> list[bytes]:
-    """The lines of a raw object that is whole."""
-    is_gzip = data[:2] == b"\x1f\x8b"
-    content = (
-        gzip.decompress(data) if is_gzip else zstandard.ZstdDecompressor().decompressobj().decompress(data)
-    )
+    """The lines of a raw object that is whole. Raises zstandard.ZstdError, OSError, EOFError for others."""
+    if data[:2] == b"\x1f\x8b":
+        content = gzip.decompress(data)
+    else:
+        frame = zstandard.ZstdDecompressor().decompressobj()
+        content = frame.decompress(data)
+        if frame.unused_data:
+            raise zstandard.ZstdError("there is more after the end of the compressed data")
     return content[:-1].split(b"\n")
 
 

@@ -17,7 +17,9 @@ import msgspec
 from footfall import keys
 from footfall.clients import Client, Registry, Site
 from footfall.event import Event, Receipt, Refused, check_event, event_line, is_kept, parse_any_batch
-from footfall.raw_object import compress_lines
+from footfall.raw_keys import keys_of
+from footfall.raw_object import compress, joined_lines
+from footfall.sealed import sealed_here
 from footfall.shapes import older_event
 from footfall.sql import confined, run
 from footfall.store import NotFound, ObjectStore, put_once
@@ -59,7 +61,8 @@ def replay_quarantine(
             lines += made
         key = None
         if lines:
-            data = compress_lines(lines)
+            content = joined_lines(lines)
+            data = sealed_here(content, keys_of(lake)) or compress(content)
             key = keys.raw_object(hour, "replay", hashlib.sha256(data).hexdigest())
             put_once(lake, key, data)
         done.append(Replayed(hour, len(rows), len(lines), refused, key))

@@ -6,11 +6,13 @@ an open file costs DuckDB, some 300 KB, is therefore paid for a bundle of object
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
 from threading import Event
 
+from footfall.sealed import read_raw
 from footfall.store import NotFound, ObjectInfo, ObjectStore
 from orchestration.ingest.decode import DecodedObject, LinesFile
 
@@ -33,7 +35,8 @@ def unpack(
 ) -> list[DecodedObject]:
     """Fetch, decompress and number the objects, in their order, into files in `folder`.
 
-    An object that cannot be trusted whole becomes one quarantined line. Raises StoreError.
+    An object that cannot be trusted whole becomes one quarantined line. Raises StoreError, and KeyMissing
+    where lines are sealed with a key that is not here: the hour waits for it.
     """
     stopped = Event()
 
@@ -76,7 +79,7 @@ def _bundles(objects: Sequence[ObjectInfo]) -> Iterator[list[tuple[int, ObjectIn
 
 def _add(file: LinesFile, lake: ObjectStore, number: int, info: ObjectInfo, max_bytes: int) -> DecodedObject:
     try:
-        data = lake.get(info.key)
+        data = read_raw(lake, info.key)
     except NotFound:
         return file.add_unreadable(number, info.key, "deleted between listing and reading", info.size)
-    return file.add(number, info.key, data, max_bytes)
+    return replace(file.add(number, info.key, data, max_bytes), size=info.size)

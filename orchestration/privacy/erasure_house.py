@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import duckdb
+import sqlalchemy as sa
 
 from footfall.clients import Client, Registry
 from footfall.errors import FootfallError
@@ -44,6 +45,7 @@ class House:
     `prepared`: the folder of the prepared models. `forget_backups`: puts hashes to where backups lie, takes a
     client's person out of their copies of the lake, and returns what it could not do. `edge` is told each
     moment at which a process may die. `spool_seconds`: how long a running collector may take to ship.
+    `postgres` opens the server with Dagster's history, unless that is in files; it may raise FootfallError.
     """
 
     home: Path
@@ -64,6 +66,7 @@ class House:
     forget_backups: Callable[[Tombstones], list[str]]
     version: str
     spool_seconds: float = 180.0
+    postgres: Callable[[], sa.Engine] | None = None
     edge: Callable[[str], None] = field(default=lambda _: None)
 
     @property

@@ -30,6 +30,7 @@ from orchestration.privacy import erasure_local as local
 from orchestration.privacy import erasure_warehouse as models
 from orchestration.privacy.erasure_carried import carried_left
 from orchestration.privacy.erasure_house import Work
+from orchestration.privacy.erasure_postgres import clean_postgres
 from orchestration.privacy.erasure_raw import forget_lines
 from orchestration.privacy.erasure_search import Needles
 from orchestration.privacy.erasure_versions import clean_lake, ours, unseen
@@ -324,7 +325,9 @@ def _local(work: Work) -> list[str]:
     house = work.house
     files = local.clean_folders(house.home, work.needles) + local.clean_cache(house.cache)
     files += local.clean_compute_logs(house.lake, work.needles)
-    found = (local.clean_databases(house.home, work.needles), local.clean_history(house.home, work.needles))
+    found = [local.clean_databases(house.home, work.needles), local.clean_history(house.home, work.needles)]
+    if house.postgres is not None:
+        found.append(clean_postgres(house.postgres, work.needles))
     work.note("local", files=files, cells=sum(each.cells for each in found))
     return [line for each in found for line in each.left]
 

@@ -16,7 +16,7 @@ from footfall.errors import FootfallError
 #: A text → the same without whom it is about.
 Clean = Callable[[str], str]
 #: A cell → the same, of which Clean had the free texts.
-_Cell = Callable[[str, Clean], str]
+Cell = Callable[[str, Clean], str]
 
 #: Facts of an alert in which somebody is quoted; the others name what it is about.
 QUOTED = frozenset({"error", "problem", "said", "found", "why", "last lines", "left"})
@@ -38,7 +38,7 @@ def _whole(cell: str, clean: Clean) -> str:
     return clean(cell)
 
 
-def _of_json(walk: Callable[[Any, Clean], Any]) -> _Cell:
+def _of_json(walk: Callable[[Any, Clean], Any]) -> Cell:
     """The same JSON after `walk`; byte for byte where nothing of it changed, and what is no JSON."""
 
     def cleaned(cell: str, clean: Clean) -> str:
@@ -89,7 +89,7 @@ def _all(value: Any, clean: Clean) -> Any:
 
 
 #: Table and column → where in its cells free texts are.
-Columns = Mapping[tuple[str, str], _Cell]
+Columns = Mapping[tuple[str, str], Cell]
 #: File of the state folder → its columns.
 TEXTS: Mapping[str, Columns] = {
     "ledger.sqlite": {("revisions", "error"): _whole},
@@ -157,7 +157,7 @@ def _shorten(file: sqlite3.Connection) -> None:
         raise sqlite3.OperationalError("others hold it")
 
 
-def _clean_column(file: sqlite3.Connection, table: str, column: str, cell: _Cell, clean: Clean) -> int:
+def _clean_column(file: sqlite3.Connection, table: str, column: str, cell: Cell, clean: Clean) -> int:
     if not file.execute("SELECT 1 FROM pragma_table_info(?) WHERE name = ?", (table, column)).fetchone():
         return 0
     changed, last = 0, -(2**63)
@@ -172,9 +172,7 @@ def _clean_column(file: sqlite3.Connection, table: str, column: str, cell: _Cell
     return changed
 
 
-def _clean_cell(
-    file: sqlite3.Connection, table: str, column: str, row: int, cell: _Cell, clean: Clean
-) -> int:
+def _clean_cell(file: sqlite3.Connection, table: str, column: str, row: int, cell: Cell, clean: Clean) -> int:
     """As it is now: somebody may have written it since it was read."""
     now = file.execute(f"SELECT {column} FROM {table} WHERE rowid = ?", (row,)).fetchone()
     if now is None or not isinstance(now[0], bytes):
@@ -185,5 +183,5 @@ def _clean_cell(
     return 1
 
 
-def _cleaned(data: bytes, cell: _Cell, clean: Clean) -> bytes:
+def _cleaned(data: bytes, cell: Cell, clean: Clean) -> bytes:
     return cell(data.decode("utf-8", "surrogateescape"), clean).encode("utf-8", "surrogateescape")

@@ -1,16 +1,19 @@
 """What buckets that keep versions keep of a person: removed where we may, and else said."""
 
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import datetime
 
 from footfall import keys
-from footfall.object_versions import Kept, remove_replaced
+from footfall.object_versions import BEGINNING, Kept, remove_replaced
 from footfall.probe import kept_of_removed
+from footfall.raw_keys import keys_of
 from footfall.retention.holds import read as read_holds
+from footfall.retention.rules import KEEP
+from footfall.sealed import opened
 from footfall.store import ObjectStore, S3Store
 from orchestration.privacy.erasure_house import Work
 
 #: Before anything was stored.
-BEGINNING = datetime.min.replace(tzinfo=UTC)
 
 
 def unseen(kept: Kept) -> list[str]:
@@ -37,10 +40,20 @@ def ours(store: ObjectStore, kept: Kept) -> list[str]:
     ]
 
 
+def _first_log(work: Work, hours: Sequence[datetime]) -> datetime:
+    """Before it no step can have printed anything of the person: an hour runs once it has begun.
+
+    Where a rule has let go of hours, nobody knows any more which was the first.
+    """
+    is_whole = work.client.retention.events == KEEP
+    return min(hours) if hours and is_whole else BEGINNING
+
+
 def clean_lake(work: Work) -> list[str]:
     """What the lake's bucket keeps of what this erasure replaced or removed, and else of the person in his
     hours; in folders of his client alone all that was replaced.
     """
+    ring = keys_of(work.house.lake)
     lake, client_id, needles = work.house.lake, work.client.client_id, work.needles
     hours = [datetime.fromisoformat(each) for each in work.facts("raw").get("hours", [])]
     of_hours = (keys.raw_prefix, keys.events_prefix, keys.quarantine_object, keys.enrichments_prefix)
@@ -55,7 +68,19 @@ def clean_lake(work: Work) -> list[str]:
     found = (
         remove_replaced(lake, of_client, BEGINNING, needles.are_in),
         remove_replaced(
-            lake, [*prefixes, keys.COMPUTE_LOGS], work.erasure.asked_at, needles.are_in, kept_for
+            lake,
+            prefixes,
+            work.erasure.asked_at,
+            lambda data: needles.are_in(opened(data, ring, BEGINNING).data),
+            kept_for,
+        ),
+        remove_replaced(
+            lake,
+            [keys.COMPUTE_LOGS],
+            work.erasure.asked_at,
+            needles.are_in,
+            kept_for,
+            first=_first_log(work, hours),
         ),
     )
     work.note("versions", lake=kept_of_removed(lake))

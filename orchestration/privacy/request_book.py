@@ -8,7 +8,7 @@ own, also about the same ids: a number that somebody has would tell a stranger t
 import hashlib
 import secrets
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -48,6 +48,8 @@ CREATE TABLE IF NOT EXISTS requests (
     because TEXT NOT NULL DEFAULT '',
     erasure TEXT
 );
+CREATE INDEX IF NOT EXISTS requests_in_turn ON requests (decision IS NOT NULL, asked_at, id);
+CREATE INDEX IF NOT EXISTS requests_of_client ON requests (client_id, decision IS NOT NULL, asked_at, id);
 """
 _COLUMNS = "id, client_id, site_id, wanted, ids, asked_at, decided_at, decided_by, decision, because, erasure"
 
@@ -58,6 +60,10 @@ class Flooded(FootfallError):
 
 class Decided(FootfallError):
     """Somebody has decided about a request before."""
+
+
+#: Whether it is decided, when it was asked, and its id.
+Place = tuple[int, str, str]
 
 
 @dataclass(frozen=True)
@@ -75,6 +81,11 @@ class Request:
     decision: str | None
     because: str
     erasure: str | None
+
+    @property
+    def place(self) -> Place:
+        """Where it stands among all: those that wait first, each the oldest first."""
+        return int(self.decision is not None), _text(self.asked_at), self.id
 
     @property
     def due(self) -> datetime:
@@ -159,6 +170,21 @@ class RequestBook:
             )
         return self.get(name)
 
+    def put_back(self, said: Mapping[str, Any], asked_at: datetime) -> bool:
+        """Let a request of a backup wait again. False where one of that id is here. Raises KeyError."""
+        with self._open() as connection:
+            done = connection.execute(
+                "INSERT OR IGNORE INTO requests (id, client_id, site_id, wanted, ids, form, asked_at) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (
+                    *(str(said[name]) for name in ("id", "client_id", "site_id", "wanted")),
+                    _ids_text(said["ids"]),
+                    f"restored {said['id']}",
+                    _text(asked_at),
+                ),
+            )
+        return done.rowcount == 1
+
     def all(self) -> list[Request]:
         """Every request, those that wait first, each the oldest first."""
         if not self._path.exists():
@@ -166,6 +192,21 @@ class RequestBook:
         with self._open() as connection:
             rows = connection.execute(
                 f"SELECT {_COLUMNS} FROM requests ORDER BY decision IS NOT NULL, asked_at, id"
+            ).fetchall()
+        return [_request(row) for row in rows]
+
+    def page(self, limit: int, *, client_id: str | None = None, after: Place | None = None) -> list[Request]:
+        """So many of them at most, in the order of `all`, behind a place; of one client where it is named."""
+        if not self._path.exists():
+            return []
+        of_client = "client_id = ?" if client_id is not None else "1"
+        behind = "(decision IS NOT NULL, asked_at, id) > (?, ?, ?)" if after is not None else "1"
+        values = [*([client_id] if client_id is not None else []), *(after or ()), limit]
+        with self._open() as connection:
+            rows = connection.execute(
+                f"SELECT {_COLUMNS} FROM requests WHERE {of_client} AND {behind} "
+                "ORDER BY decision IS NOT NULL, asked_at, id LIMIT ?",
+                values,
             ).fetchall()
         return [_request(row) for row in rows]
 

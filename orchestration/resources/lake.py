@@ -25,6 +25,8 @@ class Lake(dg.ConfigurableResource[None]):
     """Where copies of its hours lie, unless it is a folder."""
     cache_bytes: int = 0
     """How many bytes of copies of the lake are kept beside what a run reads."""
+    home: str = ""
+    """The state folder, whose keys open raw objects that are sealed."""
 
     @classmethod
     def of(cls, settings: Settings) -> "Lake":
@@ -34,11 +36,12 @@ class Lake(dg.ConfigurableResource[None]):
             s3_endpoint=settings.s3_endpoint,
             cache=str(settings.cache),
             cache_bytes=settings.cache_mb * 1_000_000,
+            home=str(settings.home),
         )
 
     def store(self) -> ObjectStore:
         """The lake as an object store."""
-        return _known(self.url, self.s3_endpoint)
+        return _known(self.url, self.s3_endpoint, Path(self.home) if self.home else None)
 
     def files(self) -> HourFiles:
         """Its Parquet of hours as local files."""

@@ -21,7 +21,9 @@ from footfall import keys
 from footfall.clients import Registry
 from footfall.errors import FootfallError
 from footfall.hours import HOUR
+from footfall.raw_keys import give_keys
 from footfall.retention.records import State, read_states, unnamed
+from footfall.sealed import read_raw
 from footfall.settings import Settings
 from footfall.snapshots import note_least, remembered, require_there, stores
 from footfall.sql import confined
@@ -92,6 +94,7 @@ def bring_backup(
 ) -> Brought:
     """Bring the copy in one backup; nothing of one that has none. Raises FootfallError, StoreError."""
     _, copies = stores(url, settings.s3_endpoint)
+    give_keys(copies, settings.home)
     return bring(lake, copies, registry, trusted, stones, partial(note_least, url, settings.s3_endpoint))
 
 
@@ -296,7 +299,7 @@ def _lost(
 def _digests(store: ObjectStore, key: str) -> Iterable[bytes]:
     """A short digest of each line of an object; of one that cannot be read, of its bytes."""
     try:
-        data = store.get(key)
+        data = read_raw(store, key) if key.startswith("raw/") else store.get(key)
     except NotFound:
         return
     content = content_of(data)

@@ -26,7 +26,8 @@ class House:
     published tables up. `stones`: who was erased. `by`: who began the run. `bring_backups` brings copies of
     the lake in backups to what is left of it, and returns what it could not do. `let_go_of_requests`: what
     visitors asked for and is past its time goes, all of the clients that are named first, none of those
-    named second; it returns those about which nobody decided.
+    named second; it returns those about which nobody decided. `shred_keys` destroys the keys over raw lines
+    of clients whose time is over, and returns what copies of them are left.
     """
 
     lake: ObjectStore
@@ -44,6 +45,7 @@ class House:
     say: Callable[[str], object] = field(default=lambda _text: None)
     bring_backups: Callable[[], list[str]] = field(default=list)
     let_go_of_requests: Callable[[Collection[str], Collection[str]], list[str]] = lambda _gone, _held: []
+    shred_keys: Callable[[Collection[str]], list[str]] = lambda _gone: []
 
     @property
     def trusted(self) -> Mapping[str, bytes]:

@@ -113,17 +113,19 @@ def retain(house: House, client_ids: Iterable[str] | None = None, *, is_dry: boo
             )
     if chosen is None:
         _move_first_hour(house, states)
-        _let_go_of_requests(house, ended_at)
+        _let_go_of_ended(house, ended_at)
     audit.anchor(house.desk.folder / "audit.jsonl", house.lake, f"{house.now:%Y-%m-%d}")
     return done
 
 
-def _let_go_of_requests(house: House, ended_at: Mapping[str, datetime]) -> None:
-    """What visitors asked for by a form."""
+def _let_go_of_ended(house: House, ended_at: Mapping[str, datetime]) -> None:
+    """What visitors asked for by a form; of clients whose time is over, keys over their raw lines."""
     gone = [each for each, at in ended_at.items() if house.now - at >= timedelta(days=ENDED_DAYS)]
     held = [each.client_id for each in holds.read(house.lake, house.trusted) if each.is_active]
     for each in house.let_go_of_requests(gone, held):
         house.say(f"nobody decided about the request {each}; its ids are wiped")
+    for line in house.shred_keys([each for each in gone if each not in held]):
+        house.say(line)
 
 
 def _is_far(house: House, state: State) -> bool:

@@ -100,6 +100,23 @@ def test_what_is_sent_is_a_request_of_that_sites_visitor_that_its_clients_admini
     assert ErasureBook(api.settings.home).all() == []
 
 
+def test_a_year_of_requests_is_read_page_by_page_and_each_is_seen_once(api):
+    book = RequestBook(api.settings.home)
+    now = datetime.now(UTC)
+    days = [now + timedelta(n) for n in range(5)]
+    asked = [book.ask("one", "shop", "erasure", [("user", "u")], f"form of {day}", day) for day in days]
+    book.ask("two", "shop", "erasure", [("user", "of another")], "other", now)
+    book.decide(asked[0].id, "refused", "us", now, because="not theirs")
+    seen, path = [], "/v1/privacy/requests?limit=2"
+    while path:
+        reply = api.ask("GET", path, role="admin").json
+        seen += [each["id"] for each in reply["requests"]]
+        path = f"/v1/privacy/requests?limit=2&cursor={reply['next']}" if reply["next"] else None
+
+    assert seen == [each.id for each in (*asked[1:], asked[0])]
+    assert api.ask("GET", "/v1/privacy/requests?cursor=nonsense", role="admin").status == 422
+
+
 @pytest.mark.browser
 def test_in_a_browser_the_id_in_the_fragment_goes_with_the_form_and_leaves_the_address_bar(api):
     with chromium() as browser:

@@ -4,6 +4,7 @@ import pytest
 from support.delivering import signer
 from support.orchestration_builders import event, land
 from support.retaining import DAY, START, Keeping
+from support.searched import files_with
 from support.small_installation import Place, refused
 
 from commands.backup import backup
@@ -14,6 +15,8 @@ from footfall.keys import LAKE_VERSION, RETENTION
 from footfall.sql import open_database
 from footfall.store import LocalStore
 from footfall.tombstones import Tombstone, add, in_force, load_key
+from orchestration.privacy.request_book import RequestBook
+from orchestration.privacy.waiting_requests import put_waiting_everywhere
 
 ANNA = "a" * 32
 
@@ -47,6 +50,29 @@ def test_a_backup_that_is_not_mounted_is_left_to_do_and_nothing_is_written_into_
     (tmp_path / "unmounted").rename(place.backups)
     assert forget() == []
     assert list((place.backups / "tombstones").glob("*.jsonl"))
+
+
+def test_what_visitors_asked_waits_again_after_a_restore_and_leaves_the_backup_with_its_decision(tmp_path):
+    place, lake = Place(tmp_path), LocalStore(tmp_path / "home" / "lake")
+    book, now = RequestBook(place.settings.home), START
+    waits, decided, hers = (
+        book.ask("goes", "shop", "erasure", [(kind, value)], value, now)
+        for kind, value in (("user", "user-who-waits"), ("user", "user-of-yesterday"), ("visitor", ANNA))
+    )
+    backup(place.settings, place.url)
+    book.decide(decided.id, "refused", "us", now, because="not his")
+    erase(place.settings, lake)
+    put_hashes(place.settings, place.url)
+
+    assert put_waiting_everywhere(place.settings, in_force(place.settings.home, lake)) == []
+    again = place.on("again", FOOTFALL_CLIENTS=str(tmp_path / "clients of again"))
+    assert restore(again, place.url) == 0
+
+    assert [(each.id, each.ids) for each in RequestBook(again.home).all()] == [(waits.id, waits.ids)]
+    assert set(files_with(tmp_path / "backups", "user-who-waits", "user-of-yesterday", ANNA)) == {
+        f"requests/{waits.id}.json"
+    }
+    assert book.find(hers.id).decision is None, "it is decided with the certificate"
 
 
 @pytest.fixture

@@ -3,15 +3,20 @@
 import json
 import os
 from datetime import UTC, datetime
+from functools import partial
 
 import dagster as dg
 import pytest
+import sqlalchemy as sa
 from support.command_line import command_line
 from support.postgres_server import postgres_server
 
 from commands import installation
 from footfall.settings import Settings
-from orchestration.history import require_answer
+from orchestration.history import engine_of, require_answer
+from orchestration.privacy.erasure_postgres import clean_postgres
+from orchestration.privacy.erasure_search import Needles
+from orchestration.privacy.erasure_texts import OF_DAGSTER
 
 HOURS = dg.HourlyPartitionsDefinition(datetime(2026, 11, 20, tzinfo=UTC))
 
@@ -178,3 +183,58 @@ def test_a_database_that_is_not_asked_for_is_said_so(footfall):
     assert done.returncode == 1
     assert done.stderr == "footfall dagster: FOOTFALL_POSTGRES is not set: say into which database\n"
     assert os.environ.get("FOOTFALL_POSTGRES") is None
+
+
+ANNA = "anna-user-4711"
+
+
+@dg.asset
+def shown():
+    return dg.MaterializeResult(metadata={"preview": dg.MetadataValue.md(f"| user |\n| {ANNA} |"), "rows": 3})
+
+
+@dg.asset
+def quoted():
+    raise dg.Failure(f"cannot read the row of {ANNA}")
+
+
+def held(url):
+    """Table and column → cells in which she stands."""
+    engine = engine_of(url)
+    with engine.connect() as connection:
+        found = {
+            place: connection.execute(
+                sa.text(f"SELECT count(*) FROM {place[0]} WHERE {place[1]} LIKE '%{ANNA}%'")
+            ).scalar_one()
+            for place in OF_DAGSTER
+        }
+    engine.dispose()
+    return {place for place, cells in found.items() if cells}
+
+
+def test_a_person_who_is_erased_goes_from_what_runs_showed_and_said(opened, footfall):
+    with postgres_server() as url:
+        footfall.settings["FOOTFALL_POSTGRES"] = url
+        instance = opened()
+        dg.materialize([shown], instance=instance)
+        dg.materialize([quoted], instance=instance, raise_on_error=False)
+        before = held(url)
+        runs = [record.dagster_run.run_id for record in instance.get_run_records()]
+
+        found = clean_postgres(partial(engine_of, url), Needles([ANNA]))
+
+        assert before == {("event_logs", "event"), ("asset_keys", "last_materialization")}
+        assert found.left == []
+        assert found.cells >= 3
+        assert held(url) == set()
+        assert [record.dagster_run.run_id for record in instance.get_run_records()] == runs
+        [event] = instance.fetch_materializations(dg.AssetKey("shown"), limit=1).records
+        assert "[erased]" in str(event.asset_materialization.metadata["preview"].value)
+        assert event.asset_materialization.metadata["rows"].value == 3
+        instance.dispose()
+
+    left = clean_postgres(partial(engine_of, url), Needles([ANNA])).left
+
+    assert len(left) == 1, "a server that is away leaves the erasure outstanding"
+    assert ANNA not in left[0]
+    assert url.split(":")[2].split("@")[0] not in left[0], "nor its password"

@@ -1,8 +1,8 @@
 """A thousand persons at once, over as many events as FOOTFALL_PROOF_EVENTS says: the cost, and who stays."""
 
 import os
+import resource
 import sys
-import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -21,6 +21,12 @@ pytestmark = pytest.mark.proof
 EVENTS = int(os.environ.get("FOOTFALL_PROOF_EVENTS", "60000"))
 HOURS = [HOUR + n * ONE for n in range(12)]
 PERSONS, ERASED = 5000, 1000
+
+
+def _cpu():
+    """Seconds of a core so far: what other work on the machine changes little."""
+    spent = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in spent)
 
 
 def _name(n):
@@ -51,9 +57,9 @@ def test_a_thousand_persons_go_at_once_and_all_others_keep_their_rows(tmp_path, 
     home = Home(tmp_path, ())
     for hour, at in enumerate(HOURS):
         land(home.lake, at, *_lines(at, hour))
-    began = time.monotonic()
+    began = _cpu()
     home.run(*HOURS)
-    ran = time.monotonic() - began
+    ran = _cpu() - began
     users = [f"user-{n:05d}-4711" for n in range(0, ERASED * 3, 3)]
     visitors = [first_party_visitor_id("shop", _name(n)) for n in range(0, ERASED * 3, 3)]
     kept = (
@@ -65,15 +71,13 @@ def test_a_thousand_persons_go_at_once_and_all_others_keep_their_rows(tmp_path, 
     book = ErasureBook(home.home)
     person = unresolved("acme", [("user", each) for each in users], is_linked=True)
     erasure = book.begin(person, reason="", asked_by="test", now=datetime.now(UTC), is_for_good=False)
-    said, began = [], time.monotonic()
+    said, began = [], _cpu()
 
-    left = carry_out(
-        book, house_of(home.settings), erasure, lambda text: said.append((time.monotonic() - began, text))
-    )
+    left = carry_out(book, house_of(home.settings), erasure, lambda text: said.append((_cpu() - began, text)))
 
-    took = time.monotonic() - began
+    took = _cpu() - began
     report = (
-        f"{all_rows} events in {len(HOURS)} hours made in {ran:.0f} s; {ERASED} persons, "
+        f"{all_rows} events in {len(HOURS)} hours made in {ran:.0f} s of a core; {ERASED} persons, "
         f"{all_rows - len(others)} rows of theirs, erased in {took:.0f} s: "
         + "; ".join(f"{at:.0f} s {text}" for at, text in said)
     )

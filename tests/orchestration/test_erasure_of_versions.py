@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from support.erased_home import TEXTS, USER, Home, lines_of
+from support.erased_home import ONE, TEXTS, USER, Home, lines_of
 from support.fault_proxy import FaultProxy, Status
 from support.gcs_server import gcs_server
 from support.orchestration_builders import HOUR, land
@@ -12,8 +12,10 @@ from support.s3_server import ADMIN, BUCKET, LOCKED, s3_server
 from support.searched import files_with
 
 from commands.privacy_work import house_of
+from footfall.object_versions import Kept, remove_replaced
 from footfall.probe import kept_of_removed
 from footfall.retention import holds
+from footfall.store import open_store
 from footfall.verify import verify_bucket
 from orchestration.privacy.erasure import carry_out
 from orchestration.privacy.erasure_book import ErasureBook
@@ -136,6 +138,25 @@ def test_what_others_removed_before_goes_where_the_person_is_in_it_and_nobody_el
     assert carry_out(book, house_of(home.settings), book.get(name)) == []
     assert stored_versions(server, home, with_her) == 0
     assert stored_versions(server, home, without) == 1, "somebody else's, removed by mistake"
+
+
+def test_no_version_from_before_somebody_was_there_is_read(server, monkeypatch):
+    for name, value in server.environment.items():
+        monkeypatch.setenv(name, value)
+    store, read = open_store(f"s3://{BUCKET}/of-logs", s3_endpoint=server.endpoint), []
+    store.put("compute-logs/run", b"printed")
+    store.delete("compute-logs/run")
+    later = datetime.now(UTC) + ONE
+
+    def is_meant(data):
+        read.append(data)
+        return True
+
+    assert remove_replaced(store, ["compute-logs/"], later, is_meant, first=later) == Kept()
+    assert read == []
+    assert remove_replaced(store, ["compute-logs/"], later, is_meant, first=later - 2 * ONE) == Kept()
+    assert read == [b"printed"]
+    assert not [each for each in store.versions("compute-logs/") if not each.is_marker]
 
 
 def test_where_versions_may_be_removed_the_person_is_in_none_of_them(server, home_on, tmp_path):

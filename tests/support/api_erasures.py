@@ -76,8 +76,9 @@ class FakeErasures:
         self.of_requests.append({**a_request("one"), "wanted": wanted, "ids": [visitor, user]})
         return self.of_requests[-1]
 
-    def person_requests(self, client_id):
-        return [each for each in self.of_requests if each["client_id"] == client_id]
+    def person_requests(self, client_id, _after, limit):
+        found = [each for each in self.of_requests if each["client_id"] == client_id]
+        return [((0, each["asked_at"], each["id"]), each) for each in found[:limit]]
 
     def confirm_request(self, _client, name, _acting):
         raise Refusal("unknown_request", f"no request {name!r}")

@@ -1,6 +1,6 @@
 """The stores of an installation for a run of retention, by its settings: for Dagster and for commands."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -24,12 +24,14 @@ from orchestration.modelling.project import prepare
 from orchestration.modelling.publishing.client import MEMORY, Terms, publish_client
 from orchestration.modelling.untouched import note_begun
 from orchestration.privacy.request_book import RequestBook
+from orchestration.privacy.waiting_requests import put_waiting_everywhere
 from orchestration.resources.destinations import Destinations
 from orchestration.resources.lake import Lake
 from orchestration.resources.state import State
 from orchestration.resources.warehouse import Warehouse
 from orchestration.retention.copies import bring_backups
 from orchestration.retention.house import House
+from orchestration.retention.raw_key_shredding import keys_left, shred_key
 
 
 def house_of(
@@ -91,6 +93,18 @@ def house_of(
                 of_client = replace(terms, is_anew=client.retention.events != KEEP)
                 publish_client(connection, store, client.client_id, cache, of_client, now())
 
+    def let_go(gone: Collection[str], held: Collection[str]) -> list[str]:
+        lapsed = RequestBook(settings.home).let_go(now(), gone, held)
+        for line in put_waiting_everywhere(settings, in_force(settings.home, store)):
+            say(line)
+        return lapsed
+
+    def shred_keys(gone: Collection[str]) -> list[str]:
+        left = []
+        for each in keys_left(settings, gone):
+            left += shred_key(settings, store, each, by=by, why="its client has ended", at=now())
+        return left
+
     return House(
         store,
         files,
@@ -106,5 +120,6 @@ def house_of(
         by,
         say,
         lambda: bring_backups(settings, store, registry, desk.own_keys, in_force(settings.home, store)),
-        lambda gone, held: RequestBook(settings.home).let_go(now(), gone, held),
+        let_go,
+        shred_keys,
     )
