@@ -163,7 +163,7 @@ def run(
 def first_hour(events: int, repeats: int) -> Row:
     """From the ingested events of one hour to all marts and reports, against a script by hand."""
     say(f"models: {events:,} events in an hour")
-    _prepared()
+    prepared_models()
     with tempfile.TemporaryDirectory(prefix="footfall-bench-") as name:
         folder = Path(name)
         prepare(folder, history=0, events=events)
@@ -185,7 +185,7 @@ def first_hour(events: int, repeats: int) -> Row:
 
 def growth(folder: Path, histories: Sequence[int], events: int, repeats: int) -> list[Row]:
     """The same hour over each history, against the shortest. A warehouse that `folder` has is used again."""
-    _prepared()
+    prepared_models()
     refreshed = {history: _refreshed(folder / str(history), history, events) for history in histories}
     shortest = folder / str(histories[0])
     rows = []
@@ -217,14 +217,15 @@ def _refreshed(folder: Path, history: int, events: int) -> dict[str, float]:
     return seen
 
 
-def _prepared() -> Path:
+def prepared_models() -> Path:
+    """The folder of the models as dbt has parsed them."""
     return project.prepare(Settings.from_environ(os.environ).home)
 
 
 def prepare(folder: Path, history: int, events: int) -> None:
     """A warehouse with the ingested tables: an hour of `events` at HOUR, and a history before it."""
     hours = [HOUR, *(HOUR - PAUSE - timedelta(hours=n) for n in range(1, 1 + -(-history // OF_AN_HOUR)))]
-    with _connect(folder / "warehouse.duckdb") as connection:
+    with connect(folder / "warehouse.duckdb") as connection:
         for statement in create_statements():
             connection.execute(statement)
         connection.execute(
@@ -260,13 +261,14 @@ def _store(
     connection.execute(
         f"COPY (SELECT {listed} FROM of_hour ORDER BY {ORDER['events']}) TO '{path}' ({PARQUET})"
     )
-    record_file(connection, hour, _files(folder).put(hour, path, given["events"], COLUMN_TYPES["events"]))
+    record_file(connection, hour, hour_files(folder).put(hour, path, given["events"], COLUMN_TYPES["events"]))
     index = ", ".join(COLUMN_TYPES["event_index"])
     connection.execute(f"INSERT INTO ingest.event_index SELECT {index} FROM read_parquet('{path}')")
     connection.execute("INSERT INTO ingest.hours (received_hour) VALUES (?)", [hour])
 
 
-def _files(folder: Path) -> HourFiles:
+def hour_files(folder: Path) -> HourFiles:
+    """The lake of a folder that `prepare` made."""
     return HourFiles(LocalStore(folder / "lake"), folder / "cache", 0)
 
 
@@ -278,13 +280,15 @@ def _models(folder: Path) -> None:
 
 def _refresh(folder: Path) -> None:
     """Everything anew, as `footfall rebuild` does it."""
-    rebuild(folder / "warehouse.duckdb", folder / "target", say, known=_prepared(), files=_files(folder))
+    rebuild(
+        folder / "warehouse.duckdb", folder / "target", say, known=prepared_models(), files=hour_files(folder)
+    )
 
 
 def _build(arguments: list[str], folder: Path) -> None:
     window = (HOUR, HOUR + timedelta(hours=1))
-    path, files = folder / "warehouse.duckdb", _files(folder)
-    results = build(arguments, path, window, folder / "target", files, known=_prepared())
+    path, files = folder / "warehouse.duckdb", hour_files(folder)
+    results = build(arguments, path, window, folder / "target", files, known=prepared_models())
     bad = failures(results)
     if bad:
         raise RuntimeError("; ".join(bad))
@@ -296,12 +300,13 @@ def _build(arguments: list[str], folder: Path) -> None:
 def _by_hand(folder: Path) -> None:
     target = folder / "by-hand.duckdb"
     target.unlink(missing_ok=True)
-    with _connect(target) as connection:
+    with connect(target) as connection:
         connection.execute(_SESSIONISED.format(parquet=folder / "hour.parquet"))
         connection.execute(_BY_HAND)
 
 
-def _connect(path: Path) -> duckdb.DuckDBPyConnection:
+def connect(path: Path) -> duckdb.DuckDBPyConnection:
+    """A database in UTC."""
     connection = duckdb.connect(str(path))
     connection.execute("SET TimeZone = 'UTC'")
     return connection

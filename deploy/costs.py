@@ -20,14 +20,16 @@ BEGIN, END = "<!-- costs: made by deploy/costs.py -->", "<!-- end of costs -->"
 BATCH, CALL_SECONDS, CALL_GB = 4, 0.1, 0.25
 #: Events a session.
 SESSION = 6
-#: What a row costs on Spark, beside the same row on one machine: an assumption, nobody has measured it at a
-#: size that tells. The price of the engine grows with it.
-SPARK_RATIO = 3
+#: What a row costs on Spark at least, beside the same row on one machine (docs/scaling.md, a cluster of two
+#: workers): executors had used 4.6 times DuckDB's CPU seconds before they had made the first large model.
+SPARK_RATIO = 5
 #: A run of all models that has nearly nothing to do, in seconds on two cores (measured at the demo's size on
 #: a busy machine, so too high); it takes place each hour. Gigabytes for each core.
 SPARK_RUN_SECONDS, SPARK_CORES, SPARK_GB, HOURS = 172, 2, 4, 730
 #: Collection by tasks at its least: tasks, cores and gigabytes of each, addresses with those of the balancer.
 TASKS, TASK_CORES, TASK_GB, TASK_ADDRESSES = 2, 1, 2, 4
+#: Hours a day of a machine that sleeps (`machineHours` of deploy/cdk), and alarms of the collector.
+AWAKE_HOURS, ALARMS = 2, 4
 #: Part of the page's row for the collector, which a function does in its own way.
 COLLECTOR = "collector"
 
@@ -108,6 +110,42 @@ def tasks() -> float:
     return float(TASKS * each * HOURS + beside)
 
 
+def asked(page: str, without: str = "") -> float:
+    """Dollars a month of the page's requests, but for those of one row."""
+    price = prices()
+    counts = [each for name, each in requests(page).items() if name != without]
+    puts, gets = (sum(count[kind] for count in counts) for kind in (0, 1))
+    return float(puts / 1000 * price["puts_thousand"] + gets / 1000 * price["gets_thousand"])
+
+
+def function(events: int) -> float:
+    """Dollars a month of collection by a function."""
+    price = prices()
+    calls = events / BATCH
+    found = calls / 1e6 * (price["api_million"] + price["calls_million"])
+    found += calls * CALL_SECONDS * CALL_GB * price["gb_second"]
+    return float(found + calls / 1000 * (price["puts_thousand"] + price["gets_thousand"]))
+
+
+def stored(page: str, events: int) -> float:
+    """Dollars a month of what lies in the lake and the backup bucket after a year."""
+    return float(events * 12 * stored_bytes(page) / 1e9 * prices()["storage_gb_month"])
+
+
+def asleep(page: str, size: "Size") -> float:
+    """Dollars a month of deploy/cdk's small layout whose machine sleeps for most of each day."""
+    price = prices()
+    machine = sum(price["machine_month"][name] for name in size.inside) + price["address_month"]
+    beside = size.disk * price["disk_gb_month"] + price["key_month"] + ALARMS * price["alarm_month"]
+    return float(
+        machine * AWAKE_HOURS / 24
+        + beside
+        + stored(page, size.events)
+        + asked(page, COLLECTOR)
+        + function(size.events)
+    )
+
+
 def asked_by(peer: Mapping[str, Mapping[float, float]], events: int) -> float | None:
     """Dollars a month that another service asks, or None where it names no price for so many events."""
     if "plans" in peer:
@@ -121,13 +159,8 @@ def asked_by(peer: Mapping[str, Mapping[float, float]], events: int) -> float | 
 
 def table(page: str) -> str:
     """Markdown: a row for each number of events a month."""
-    price, each = prices(), requests(page)
+    price = prices()
     machine = price["machine_month"]
-
-    def asked(names: list[str]) -> float:
-        puts, gets = (sum(each[name][kind] for name in names) for kind in (0, 1))
-        return puts / 1000 * price["puts_thousand"] + gets / 1000 * price["gets_thousand"]
-
     rows = [
         "| Events a month | Machine | Its disk, address | Storage after a year | Requests | **One "
         "machine** | "
@@ -139,20 +172,15 @@ def table(page: str) -> str:
         inside = sum(machine[name] for name in size.inside)
         outside = sum(machine[name] for name in size.outside)
         disk = size.disk * price["disk_gb_month"] + price["address_month"]
-        storage = size.events * 12 * stored_bytes(page) / 1e9 * price["storage_gb_month"]
-        all_requests, others = asked(list(each)), asked([name for name in each if name != COLLECTOR])
-        calls = size.events / BATCH
-        function = calls / 1e6 * (price["api_million"] + price["calls_million"])
-        function += calls * CALL_SECONDS * CALL_GB * price["gb_second"]
-        function += calls / 1000 * (price["puts_thousand"] + price["gets_thousand"])
-        one = inside + outside + disk + storage + all_requests
-        split = inside + disk + storage + others + function
+        storage, calls = stored(page, size.events), function(size.events)
+        one = inside + outside + disk + storage + asked(page)
+        split = inside + disk + storage + asked(page, COLLECTOR) + calls
         spark = engine(page, size.events)
         beside = sum(machine[name] for name in size.beside)
-        spread = beside + outside + disk + storage + all_requests + spark
+        spread = beside + outside + disk + storage + asked(page) + spark
         names = " + ".join((*size.inside, *size.outside))
         peers = [asked_by(each, size.events) for each in price["peers"].values()]
-        cells = (inside + outside, disk, storage, all_requests, one, function, split, spark, spread, *peers)
+        cells = (inside + outside, disk, storage, asked(page), one, calls, split, spark, spread, *peers)
         money = [
             "ask them" if cell is None else f"{cell:,.2f}" if cell < 1000 else f"{cell:,.0f}"
             for cell in cells
@@ -160,6 +188,11 @@ def table(page: str) -> str:
         for total in (4, 6, 8):
             money[total] = f"**{money[total]}**"
         rows.append(f"| {size.shown} | {names}: {money[0]} | " + " | ".join(money[1:]) + " |")
+    sleeping = [f"{asleep(page, size):.2f} for {size.shown}" for size in SIZES[:2]]
+    rows.append(
+        f"\nThe small layout with `machineHours` of {AWAKE_HOURS} hours a day, and files once a day: "
+        f"{' and '.join(sleeping)}, with key and alarms."
+    )
     rows.append(
         f"\nCollection by tasks (`collection: fargate`), at its least, in place of a machine that collects: "
         f"{tasks():.2f}, and what passes the balancer."

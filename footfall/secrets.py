@@ -5,6 +5,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from footfall.errors import FootfallError
 from footfall.store import StoreError
@@ -45,6 +46,22 @@ def kept(variable: str, value: str) -> str:
     except StoreError as error:
         raise FootfallError(f"{variable}: {error}") from None
     return value
+
+
+def database_address(value: str) -> str:
+    """The address that a secret of RDS says in JSON; any other value as it is. Raises FootfallError."""
+    if not value.startswith("{"):
+        return value
+    try:
+        said = json.loads(value)
+        user, password = (quote(str(said[name]), safe="") for name in ("username", "password"))
+        where = f"{said['host']}:{int(said['port'])}/{quote(str(said['dbname']), safe='')}"
+    except (ValueError, TypeError, KeyError):
+        raise FootfallError(
+            "FOOTFALL_POSTGRES: expected postgresql://user:password@host/database, or JSON with username, "
+            "password, host, port and dbname"
+        ) from None
+    return f"postgresql://{user}:{password}@{where}?sslmode=require"
 
 
 def _from_secrets_manager(name: str, region: str | None) -> str:

@@ -15,7 +15,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDic
 
 from footfall.errors import FootfallError
 from footfall.file_cache import FileCache
-from footfall.secrets import kept
+from footfall.secrets import database_address, kept
 from footfall.setting_kinds import (
     ADDRESS_HEADERS,
     File,
@@ -536,6 +536,8 @@ class Settings(BaseSettings):
         for name, variable in VARIABLES.items():
             if variable.is_secret:
                 values[name] = kept(name, values[name])
+                if name == "FOOTFALL_POSTGRES":
+                    values[name] = database_address(values[name])
             if variable.words:
                 values[name] = values[name].lower()
                 if values[name] not in variable.words:

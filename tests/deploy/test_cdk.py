@@ -1,5 +1,6 @@
 """The AWS templates, synthesised without an account: what they promise, and a list of good practice."""
 
+import hashlib
 import json
 import os
 import re
@@ -203,8 +204,22 @@ def test_the_role_of_a_client_wants_the_external_id_and_allows_what_onboarding_s
     assert nothing == {"Ref": "AWS::NoValue"}
     assert template["Conditions"][condition] == {"Fn::Equals": [{"Ref": "Removes"}, "yes"]}
     assert template["Parameters"]["Removes"]["Default"] == "no"
-    names = {"Sender", "ExternalId", "Bucket", "Prefix", "ClientId", "Removes"}
+    names = {"Sender", "ExternalId", "Bucket", "Prefix", "ClientId", "Removes", "BucketPolicy"}
     assert set(template["Parameters"]) == names, "no bootstrap"
+
+
+def test_a_client_that_says_so_has_a_policy_of_its_bucket_and_is_told_where_the_challenge_lies(stacks):
+    _, templates = stacks
+    template = templates["client"].to_json()
+
+    (policy,) = [each for each in template["Resources"].values() if each["Type"] == "AWS::S3::BucketPolicy"]
+    assert template["Conditions"][policy["Condition"]] == {"Fn::Equals": [{"Ref": "BucketPolicy"}, "yes"]}
+    assert template["Parameters"]["BucketPolicy"]["Default"] == "no"
+    tls, others = policy["Properties"]["PolicyDocument"]["Statement"]
+    assert (tls["Effect"], tls["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
+    assert (others["Effect"], others["Action"]) == ("Deny", "s3:PutObject")
+    assert others["Condition"] == {"ArnNotEquals": {"aws:PrincipalArn": {"Fn::GetAtt": ["Role", "Arn"]}}}
+    assert "/_challenge/" in json.dumps(template["Outputs"]["Challenge"]["Value"])
 
 
 def test_the_template_for_clients_is_the_one_that_is_made(stacks):
@@ -245,16 +260,44 @@ def assert_kept(name: str, template: Template) -> None:
     )
 
 
-def test_another_api_may_be_let_in(tmp_path):
+def test_another_api_may_be_let_in_and_the_machine_may_sleep(tmp_path):
     (tmp_path / "f").mkdir()
     (tmp_path / "f" / "x.py").write_text("")
-    stacks = build(cdk.App(outdir=str(tmp_path / "out")), load(FOLDER / "dev.yaml"), tmp_path / "f")
     arn = "arn:aws:execute-api:us-east-1:123456789012:other/*"
-    stacks["collect"].grant_invoke_to_api_gateway(arn)
+    change = {"grantInvokeToApiGateway": [arn], "machineHours": "04:00-06:30"}
+    options = load(FOLDER / "dev.yaml").model_copy(update=change)
+    stacks = build(cdk.App(outdir=str(tmp_path / "out")), options, tmp_path / "f")
 
-    Template.from_stack(stacks["collect"]).has_resource_properties(
-        "AWS::Lambda::Permission", {"SourceArn": arn, "Principal": "apigateway.amazonaws.com"}
+    allowed = Template.from_stack(stacks["collect"]).find_resources(
+        "AWS::Lambda::Permission", {"Properties": {"SourceArn": arn}}
     )
+    # The name of a second deployment is that of the first: by the hash of what is let in.
+    ((name, permission),) = allowed.items()
+    assert permission["Properties"]["Principal"] == "apigateway.amazonaws.com"
+    assert hashlib.sha256(arn.encode()).hexdigest()[:12] in name
+    machine = Template.from_stack(stacks["machine"])
+    schedules = machine.find_resources("AWS::Scheduler::Schedule").values()
+    assert {
+        each["Properties"]["Target"]["Arn"].rpartition(":")[2]: each["Properties"]["ScheduleExpression"]
+        for each in schedules
+    } == {"startInstances": "cron(0 4 * * ? *)", "stopInstances": "cron(30 6 * * ? *)"}
+    woken = statements(machine)["WakeTheMachine"]
+    assert woken["Action"] == ["ec2:StartInstances", "ec2:StopInstances"]
+    assert "instance/" in json.dumps(woken["Resource"]) and "*" not in json.dumps(woken["Resource"])
+
+
+def test_a_later_image_of_the_system_is_no_other_machine(tmp_path):
+    (tmp_path / "f").mkdir()
+    (tmp_path / "f" / "x.py").write_text("")
+    where = cdk.Environment(account="123456789012", region="eu-central-1")
+    name = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-6.1-arm64"
+    known = f"ssm:account={where.account}:parameterName={name}:region={where.region}"
+    app = cdk.App(outdir=str(tmp_path / "out"), context={known: "ami-0a1b2c3d4e5f60718"})
+    stacks = build(app, load(FOLDER / "dev.yaml"), tmp_path / "f", env=where)
+
+    template = Template.from_stack(stacks["machine"])
+    template.has_resource_properties("AWS::EC2::Instance", {"ImageId": "ami-0a1b2c3d4e5f60718"})
+    assert not [each for each in template.to_json().get("Parameters", {}) if "Ami" in each or "ami" in each]
 
 
 @pytest.mark.parametrize(
@@ -265,6 +308,9 @@ def test_another_api_may_be_let_in(tmp_path):
         ({"functionPrefix": "Bad Name"}, "functionPrefix"),
         ({"allowedBucket": []}, "allowedBucket"),
         ({"collection": "fargate"}, "certificateArn"),
+        ({"machineHours": "4-6"}, "machineHours"),
+        ({"machineHours": "04:00-04:00"}, "machineHours"),
+        ({"grantInvokeToApiGateway": ["other"]}, "grantInvokeToApiGateway"),
         ({"collection": "fargate", "certificateArn": CERTIFICATE, "taskMemory": 8192}, "taskMemory"),
         ({"collection": "fargate", "certificateArn": CERTIFICATE, "taskCount": 11}, "maxTaskCount"),
     ],

@@ -8,7 +8,9 @@ from support.repository import ROOT
 from deploy.costs import (
     PAGE,
     SIZES,
+    SPARK_RATIO,
     asked_by,
+    asleep,
     core_seconds,
     engine,
     prices,
@@ -48,7 +50,7 @@ def test_the_price_of_an_engine_is_its_hourly_runs_and_what_grows_with_the_event
 
     assert core_seconds(page) == 22.5 + 69 + 11
     assert engine(page, 0) == pytest.approx(730 * 172 * 2 / 3600 * hour)
-    assert engine(page, 10**9) - engine(page, 0) == pytest.approx(1000 * 102.5 * 3 / 3600 * hour)
+    assert engine(page, 10**9) - engine(page, 0) == pytest.approx(1000 * 102.5 * SPARK_RATIO / 3600 * hour)
 
 
 def test_the_seconds_of_the_page_are_those_that_performance_says():
@@ -62,6 +64,25 @@ def test_the_seconds_of_the_page_are_those_that_performance_says():
     ):
         seconds = float(re.search(measured, said)[1])
         assert f"| {row} | {seconds / millions:g} |" in costs
+
+
+def test_what_a_row_costs_on_spark_is_no_less_than_was_measured():
+    said = (ROOT / "docs" / "scaling.md").read_text()
+    executors, duckdb = (
+        float(re.search(rf"^\| {name} \| [^|]+ \| ([\d,.]+) \|", said, re.MULTILINE)[1].replace(",", ""))
+        for name in ("Spark's executors", "DuckDB")
+    )
+
+    assert SPARK_RATIO >= executors / duckdb > SPARK_RATIO - 1
+    assert f"× {SPARK_RATIO})" in PAGE.read_text()
+
+
+def test_a_machine_that_sleeps_is_within_ten_dollars():
+    page = PAGE.read_text()
+
+    for size in SIZES[:2]:
+        assert asleep(page, size) < 10
+        assert f"{asleep(page, size):.2f} for {size.shown}" in page
 
 
 def test_collection_by_tasks_is_two_of_them_a_balancer_and_four_addresses():

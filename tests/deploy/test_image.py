@@ -1,5 +1,6 @@
 """deploy/Dockerfile without an engine: lint, what its final stages have, and what they are made of."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -9,7 +10,7 @@ from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
-from support.image_stages import stages
+from support.image_stages import image_environment, stages
 from support.repository import ROOT, files, name_of
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -90,12 +91,17 @@ def test_the_group_of_the_collector_has_all_that_it_loads():
     assert loaded - group - elsewhere == set()
 
 
-def test_the_context_holds_what_the_wheel_is_made_of_and_no_more():
-    sys.path.insert(0, str(ROOT / "deploy"))
-    try:
-        from rehearse_image import ignored
-    finally:
-        sys.path.remove(str(ROOT / "deploy"))
+@pytest.fixture
+def rehearsal(monkeypatch):
+    """deploy/rehearse_image.py, which the system's Python runs by its path."""
+    monkeypatch.syspath_prepend(str(ROOT / "deploy"))
+    import rehearse_image
+
+    return rehearse_image
+
+
+def test_the_context_holds_what_the_wheel_is_made_of_and_no_more(rehearsal):
+    ignored = rehearsal.ignored
     rules = [
         line.strip()
         for line in (ROOT / ".dockerignore").read_text().splitlines()
@@ -118,3 +124,28 @@ def test_the_context_holds_what_the_wheel_is_made_of_and_no_more():
     }
 
     assert sent == needs
+
+
+def test_what_is_rehearsed_starts_as_the_dockerfile_says(rehearsal, tmp_path):
+    found = rehearsal.rehearse(tmp_path, tmp_path, is_made=False)
+
+    assert not list(tmp_path.iterdir()), "nothing was done"
+    for name in rehearsal.BOUNDS:
+        stage, said = found[name], " ".join(stages()[name])
+        assert (stage.user, stage.workdir) == ("10001:10001", "/var/lib/footfall")
+        assert f"CMD {json.dumps(stage.command)}" in said and f"CMD {json.dumps(stage.health)}" in said
+        assert stage.environment == image_environment(name)
+
+
+def test_a_bare_debian_is_made_as_slim_as_the_base_image(rehearsal, tmp_path):
+    gone = ("usr/share/doc/x/README", "usr/share/man/man1/x.1", "var/lib/apt/lists/a", "var/cache/apt/a.bin")
+    stay = ("usr/share/doc/x/copyright", "usr/bin/x")
+    for name in (*gone, *stay, "etc/dpkg/dpkg.cfg.d/x", "etc/apt/apt.conf.d/x"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("")
+
+    rehearsal.slim(tmp_path)
+
+    assert not [name for name in gone if (tmp_path / name).exists()]
+    assert all((tmp_path / name).exists() for name in stay)
+    assert "path-exclude /usr/share/man/*" in (tmp_path / "etc/dpkg/dpkg.cfg.d/slim").read_text()

@@ -83,6 +83,22 @@ def test_a_home_with_odd_letters_holds_its_own_lake(tmp_path):
     assert (home / "lake" / "k").read_bytes() == b"x"
 
 
+def test_the_database_may_be_a_secret_as_rds_keeps_it(tmp_path):
+    (tmp_path / "secret").write_text(
+        '{"engine": "postgres", "host": "db.internal", "port": 5432, "username": "footfall", '
+        '"password": "a/b@c", "dbname": "footfall", "dbInstanceIdentifier": "x"}'
+    )
+    said = {"FOOTFALL_HOME": str(tmp_path / "h"), "FOOTFALL_POSTGRES": f"file:{tmp_path / 'secret'}"}
+
+    assert Settings.from_environ(said).postgres == (
+        "postgresql://footfall:a%2Fb%40c@db.internal:5432/footfall?sslmode=require"
+    )
+    for wrong in ("{", "{}", '{"username": 1, "password": 2, "host": "x", "port": "y", "dbname": "z"}'):
+        (tmp_path / "secret").write_text(wrong)
+        with pytest.raises(FootfallError, match=r"^FOOTFALL_POSTGRES: expected postgresql://.* or JSON with"):
+            Settings.from_environ(said)
+
+
 def test_the_example_file_and_the_table_are_made_of_the_settings():
     """`python -m footfall.settings_text` makes both anew."""
     page = (ROOT / "docs" / "operations.md").read_text()

@@ -1,11 +1,12 @@
 """All models on an engine that reads Spark's SQL: a program, for dbt has one engine in a process.
 
-    python -m support.on_second_engine sail|spark FOLDER
+    python -m support.on_second_engine sail|spark|running FOLDER
 
-`sail` is a wheel and needs no Java; `spark` is the installation that SPARK_HOME names. FOLDER/ingest holds a
-Parquet file of each of ingest's tables. It leaves FOLDER/made, a Parquet file `schema.table` of each relation
-that could be read, and FOLDER/said.json: `build`, node → what dbt said where it did not succeed; `window`,
-the same of a run of one hour.
+`sail` is a wheel and needs no Java; `spark` is the installation that SPARK_HOME names; `running` a Spark that
+FOOTFALL_SPARK_REMOTE names. FOLDER/ingest holds a Parquet file of each of ingest's tables, and FOLDER/tables
+gets those that are made. FOLDER/said.json: `build`, node → what dbt said where it did not succeed. Of an
+engine that was started here also `window`, the same of a run of one hour, and FOLDER/made, a Parquet file
+`schema.table` of each relation that could be read.
 """
 
 import json
@@ -72,9 +73,14 @@ def _spark(folder: Path) -> Iterator[str]:
             server.wait()
 
 
+@contextmanager
+def _running(_folder: Path) -> Iterator[str]:
+    yield os.environ["FOOTFALL_SPARK_REMOTE"]
+
+
 #: Engine → how it is started, and the format of its tables. Sail deletes from no Iceberg tables, and no
 #: package index has Iceberg for Spark 4.
-ENGINES = {"sail": (_sail, "delta"), "spark": (_spark, "parquet")}
+ENGINES = {"sail": (_sail, "delta"), "spark": (_spark, "parquet"), "running": (_running, "parquet")}
 
 
 def main(engine: str, folder: Path) -> None:
@@ -99,12 +105,25 @@ def _make(engine: str, folder: Path) -> None:
     for file in (folder / "ingest").glob("*.parquet"):
         session.sql(f"create table ingest.{file.stem} using parquet location '{file}'").collect()
 
-    fixed = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT), "--target", engine, "--quiet"]
+    fixed = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT), "--quiet"]
+    fixed += ["--target", "sail" if engine == "sail" else "spark"]
     fixed += ["--target-path", str(folder / "dbt"), "--log-path", str(folder / "dbt")]
     manifest = dbtRunner().invoke(["parse", *fixed, "--no-write-json"]).result
     build = ["build", "--exclude-resource-type", "unit_test", "test"]
-    said: dict[str, Any] = _said(dbtRunner(manifest=manifest).invoke([*build, *fixed]))
+    said: dict[str, Any] = {"build": _said(dbtRunner(manifest=manifest).invoke([*build, *fixed]))}
+    if engine != "running":
+        _read(session, folder, said["build"])
+        os.environ |= {
+            "FOOTFALL_WINDOW_START": "2026-03-28T18:00:00Z",
+            "FOOTFALL_WINDOW_END": "2026-03-28T19:00:00Z",
+        }
+        hour = dbtRunner(manifest=manifest).invoke(["run", "--select", "int_received_hours", *fixed])
+        said["window"] = _said(hour)
+    (folder / "said.json").write_text(json.dumps(said))
 
+
+def _read(session: Any, folder: Path, said: dict[str, str]) -> None:
+    """All relations into FOLDER/made; what could not be read into `said`."""
     made = folder / "made"
     made.mkdir()
     import pyarrow.parquet as pq
@@ -116,12 +135,6 @@ def _make(engine: str, folder: Path) -> None:
                 pq.write_table(session.table(table).toArrow(), made / f"{table}.parquet")
             except Exception as error:
                 said[row.tableName] = str(error)
-    os.environ |= {
-        "FOOTFALL_WINDOW_START": "2026-03-28T18:00:00Z",
-        "FOOTFALL_WINDOW_END": "2026-03-28T19:00:00Z",
-    }
-    hour = dbtRunner(manifest=manifest).invoke(["run", "--select", "int_received_hours", *fixed])
-    (folder / "said.json").write_text(json.dumps({"build": said, "window": _said(hour)}))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from typing import Any
 
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 
@@ -49,6 +50,17 @@ class ClientRole(cdk.Stack):
             description="yes: files of persons who are erased, or that your retention lets go, are removed",
             default="no",
             allowed_values=["yes", "no"],
+        )
+        closes = cdk.CfnParameter(
+            self,
+            "BucketPolicy",
+            description="yes: the bucket, which has no policy yet, gets one: TLS alone, and below the prefix "
+            "nobody but the role puts objects",
+            default="no",
+            allowed_values=["yes", "no"],
+        )
+        has_policy = cdk.CfnCondition(
+            self, "HasPolicy", expression=cdk.Fn.condition_equals(closes.value_as_string, "yes")
         )
         may_remove = cdk.CfnCondition(
             self, "MayRemove", expression=cdk.Fn.condition_equals(removes.value_as_string, "yes")
@@ -117,6 +129,40 @@ class ClientRole(cdk.Stack):
                     },
                 )
             ],
+        )
+        whole = f"arn:aws:s3:::{bucket.value_as_string}"
+        policy = s3.CfnBucketPolicy(
+            self,
+            "Policy",
+            bucket=bucket.value_as_string,
+            policy_document={
+                "Version": "2012-10-17",
+                "Statement": [
+                    {
+                        "Sid": "TlsAlone",
+                        "Effect": "Deny",
+                        "Principal": "*",
+                        "Action": "s3:*",
+                        "Resource": [whole, f"{whole}/*"],
+                        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+                    },
+                    {
+                        "Sid": "NobodyElsePuts",
+                        "Effect": "Deny",
+                        "Principal": "*",
+                        "Action": "s3:PutObject",
+                        "Resource": f"{below}/*",
+                        "Condition": {"ArnNotEquals": {"aws:PrincipalArn": role.attr_arn}},
+                    },
+                ],
+            },
+        )
+        policy.cfn_options.condition = has_policy
+        cdk.CfnOutput(
+            self,
+            "Challenge",
+            value=f"s3://{bucket.value_as_string}/{prefix.value_as_string}/_challenge/",
+            description="with `ownership: challenge`: tell whoever runs Footfall the token that is put here",
         )
         cdk.CfnOutput(self, "RoleArn", value=role.attr_arn, description="tell this to whoever runs Footfall")
         for below in ("*", "_probe/*"):

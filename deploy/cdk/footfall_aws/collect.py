@@ -1,5 +1,6 @@
 """Collection without a machine: HTTP API → function → lake, and CloudFront before it."""
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,8 @@ class Collect(cdk.Stack):
             auto_deploy=True,
             throttle=apigateway.ThrottleSettings(rate_limit=RATE, burst_limit=BURST),
         )
+        for source_arn in options.grantInvokeToApiGateway:
+            self.grant_invoke_to_api_gateway(source_arn)
         self.distribution = _distribution(self, self.api)
         if options.enableMetrics:
             _watch(self, options, stage)
@@ -91,8 +94,10 @@ class Collect(cdk.Stack):
 
     def grant_invoke_to_api_gateway(self, source_arn: str) -> None:
         """Let another API, `arn:aws:execute-api:REGION:ACCOUNT:ID/*`, call the function."""
+        # The same name each time, or each deployment would take the permission away and give it anew.
+        name = hashlib.sha256(source_arn.encode()).hexdigest()[:12]
         self.function.add_permission(
-            f"Invoke{cdk.Names.unique_id(self)[-8:]}{abs(hash(source_arn)) % 10**6}",
+            f"Invoke-{name}",
             principal=iam.ServicePrincipal("apigateway.amazonaws.com"),
             source_arn=source_arn,
         )

@@ -1,10 +1,11 @@
 """The one machine: Dagster, API and whatever delivers, with its state on a block volume.
 
 No network file system: SQLite's write-ahead log and DuckDB need a local disk, and the warehouse is made
-again from
-the lake. The small layout has neither a NAT nor a database server, which cost more than all else together.
+again from the lake. The small layout has neither a NAT nor a database server, which cost more than all else
+together.
 """
 
+import json
 from typing import Any
 
 import aws_cdk as cdk
@@ -12,6 +13,7 @@ from aws_cdk import aws_budgets as budgets
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_rds as rds
+from aws_cdk import aws_scheduler as scheduler
 from constructs import Construct
 
 from deploy.cdk.footfall_aws.granting import Grant, grant
@@ -58,7 +60,11 @@ class Machine(cdk.Stack):
             vpc=vpc,
             vpc_subnets=ec2.SubnetSelection(subnet_type=ec2.SubnetType.PUBLIC),
             instance_type=ec2.InstanceType(options.instance),
-            machine_image=ec2.MachineImage.latest_amazon_linux2023(cpu_type=ec2.AmazonLinuxCpuType.ARM_64),
+            # Of the first deployment, as cdk.context.json keeps it: another image is another machine.
+            machine_image=ec2.MachineImage.latest_amazon_linux2023(
+                cpu_type=ec2.AmazonLinuxCpuType.ARM_64,
+                cached_in_context=not cdk.Token.is_unresolved(self.account),
+            ),
             security_group=group,
             role=role,
             require_imdsv2=True,
@@ -77,6 +83,8 @@ class Machine(cdk.Stack):
         )
         if is_larger:
             self._database(options, vpc, group)
+        if options.machineHours:
+            self._sleep(options)
         self._budget(options)
         why = {
             "AwsSolutions-VPC7": "Flow logs hold addresses; nothing listens.",
@@ -118,6 +126,28 @@ class Machine(cdk.Stack):
             removal_policy=cdk.RemovalPolicy.SNAPSHOT if options.is_prod else cdk.RemovalPolicy.DESTROY,
         )
         database.connections.allow_default_port_from(group)
+
+    def _sleep(self, options: Options) -> None:
+        """Start and stop the instance once a day."""
+        role = iam.Role(self, "Waker", assumed_by=iam.ServicePrincipal("scheduler.amazonaws.com"))
+        which = f"arn:aws:ec2:{self.region}:{self.account}:instance/{self.instance.instance_id}"
+        acts = ("ec2:StartInstances", "ec2:StopInstances")
+        grant(self, role, {"WakeTheMachine": Grant(acts, (which,), "the one instance")})
+        for act, moment in zip(("start", "stop"), options.machineHours.split("-"), strict=True):
+            hour, _, minute = moment.partition(":")
+            scheduler.CfnSchedule(
+                self,
+                f"Schedule-{act}",
+                name=f"{options.functionPrefix}-machine-{act}",
+                flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
+                schedule_expression=f"cron({int(minute)} {int(hour)} * * ? *)",
+                schedule_expression_timezone="UTC",
+                target=scheduler.CfnSchedule.TargetProperty(
+                    arn=f"arn:aws:scheduler:::aws-sdk:ec2:{act}Instances",
+                    role_arn=role.role_arn,
+                    input=json.dumps({"InstanceIds": [self.instance.instance_id]}),
+                ),
+            )
 
     def _budget(self, options: Options) -> None:
         told = [

@@ -51,9 +51,13 @@ class Options(BaseModel):
     allowedBuckets: list[str]
     #: IAM statements for the collector's role, as JSON has them.
     additionalPolicies: list[dict[str, Any]] = []
+    #: Other APIs that may call the function: `arn:aws:execute-api:REGION:ACCOUNT:ID/*`.
+    grantInvokeToApiGateway: list[Annotated[str, Field(pattern=r"^arn:aws:execute-api:.+/.+$")]] = []
     #: Whether the data of anybody is held (`footfall privacy hold`): then no bucket removes by itself.
     legalHold: bool = False
     instance: str = "t4g.small"
+    #: From when to when the machine runs each day, in UTC; empty: always.
+    machineHours: Annotated[str, Field(pattern=r"^(([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d)?$")] = ""
     diskGigabytes: Annotated[int, Field(ge=8, le=16384)] = 20
     #: Dollars a month at which somebody is told.
     monthlyBudget: Annotated[int, Field(ge=1)] = 20
@@ -67,7 +71,12 @@ class Options(BaseModel):
     def _is_safe(self) -> "Options":
         if self.is_prod and "*" in [each.strip() for each in self.corsOrigin.split(",")]:
             raise ValueError("corsOrigin: prod refuses *: name your sites")
+        begin, _, end = self.machineHours.partition("-")
+        if begin and begin == end:
+            raise ValueError("machineHours: it would stop as it starts; leave it empty for always")
         if self.collection == "fargate":
+            if self.grantInvokeToApiGateway:
+                raise ValueError("grantInvokeToApiGateway: collection by fargate has no function")
             if not self.certificateArn:
                 raise ValueError("certificateArn: collection by fargate wants the certificate of its name")
             if self.maxTaskCount < self.taskCount:
