@@ -1,11 +1,11 @@
 """A delivery ends whole or loudly failed, whatever goes wrong on its way, and nothing is overwritten."""
 
 import re
-from datetime import date, timedelta
+from datetime import timedelta
 
 import pytest
 from support.delivering import FOLDER, MANIFEST
-from support.orchestration_builders import EVENTS, HOUR, add_event, client
+from support.orchestration_builders import EVENTS, HOUR, add_event
 
 from footfall.store import StoreError
 from orchestration.delivery.ledger import Ledger
@@ -377,30 +377,3 @@ def test_a_delivery_is_announced_once_with_a_signature(at):
     )
     assert headers["webhook-id"]
     assert at.states() == [(1, "notified")]
-
-
-@pytest.mark.parametrize(("live_from", "told"), [("2026-11-20", 1), ("2026-11-21", 0)])
-def test_nobody_is_told_of_what_was_before_the_client_was_live(at, live_from, told):
-    owner = client().model_copy(update={"live_from": date.fromisoformat(live_from)})
-    export = EVENTS.model_copy(update={"notify": ["https://hooks.example/a"]})
-
-    at.deliver(export=export, owner=owner)
-    add_event(at.connection, "late")
-    at.deliver(export=export, owner=owner)
-
-    assert len(at.posts) == 2 * told
-    assert at.states() == [(n, "notified" if told else "committed") for n in (1, 2)]
-    assert at.ledger.unfinished() == []
-
-
-def test_whom_nobody_could_tell_of_what_is_history_by_now_is_not_tried_again(at):
-    export = EVENTS.model_copy(update={"notify": ["https://hooks.example/a"]})
-    at.hook_is_down = True
-    at.deliver(export=export)
-    assert at.ledger.unfinished()
-    at.hook_is_down = False
-
-    at.deliver(export=export, owner=client().model_copy(update={"live_from": date(2026, 11, 21)}))
-
-    assert at.posts == []
-    assert at.ledger.unfinished() == []
