@@ -48,7 +48,7 @@ def compiled(tmp_path_factory):
     """Everything that dbt gives to DuckDB: models whole and in a window, and the saved questions."""
     dbt = Dbt(tmp_path_factory.mktemp("dbt"))
     models = compiled_models(dbt, tmp_path_factory)
-    texts = {m.name: " ".join((m.whole, m.before, m.window, m.statements)) for m in models.models}
+    texts = {m.name: " ".join((m.whole, m.window, m.statements)) for m in models.models}
     done = dbt.must("compile", "--select", "path:analyses")
     return texts | {result.node.name: result.node.compiled_code for result in done.result.results}
 

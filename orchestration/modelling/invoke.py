@@ -6,7 +6,7 @@ A process of its own costs seconds before it does anything, and a run needs dbt 
 import os
 import shutil
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from functools import partial
@@ -95,7 +95,7 @@ def invoke(
                 redirect_stderr(quiet),
                 redirect_stdout(quiet),
             ):
-                callbacks = [partial(_note, log)]
+                callbacks: list[Callable[[Any], None]] = [partial(_note, log)]
                 parsed = _parsed.get(known) if known is not None else None
                 if parsed is None:
                     # Without `environment`: for another warehouse than the one it knows, dbt parses all anew.
