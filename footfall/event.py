@@ -87,7 +87,11 @@ class Refusal(Enum):
     BODY_UNFINISHED = ("body_unfinished", 400, "the body ended early or came too slowly")
     MISSING_SITE = ("missing_site", 400, "neither the body nor the query names a site key")
     UNKNOWN_SITE = ("unknown_site", 403, "no client has this site key")
-    UNREADABLE_ENCODING = ("unreadable_encoding", 400, "content-encoding is neither gzip nor deflate, or the body is damaged")
+    UNREADABLE_ENCODING = (
+        "unreadable_encoding",
+        400,
+        "content-encoding is neither gzip nor deflate, or the body is damaged",
+    )
     RATE_LIMITED = ("rate_limited", 429, "more than the limit allows; send again after Retry-After seconds")
     API_KEY_MISSING = ("api_key_missing", 401, "the path needs an API key")
     API_KEY_UNKNOWN = ("api_key_unknown", 401, "no client has this API key")
