@@ -210,7 +210,7 @@ def _ask(
             group=sql("GROUP BY {groups}", groups=joined(", ", groups)) if groups else sql(""),
         ).fetchall()
     except duckdb.InvalidInputException as error:
-        raise Problem("invalid", str(error).splitlines()[0][:300], field="filters") from None
+        raise Problem("invalid", _said(error), field="filters") from None
     if len(done) > MOST_GROUPS:
         raise Problem("too_large", f"more than {MOST_GROUPS} rows: group by less, or order an export")
     width = len(groups)
@@ -335,3 +335,8 @@ def _known_dimension(written: str, field: str) -> str:
             possible=near(written, dimensions()),
         )
     return found
+
+
+def _said(error: duckdb.Error) -> str:
+    """What is wrong with a pattern, without DuckDB's name for the kind of error."""
+    return str(error).splitlines()[0].removeprefix("Invalid Input Error: ")[:300]
