@@ -27,6 +27,8 @@ REPEATS = 4
 COLD, WARM = 2.5, 1.0
 #: Seconds that a click on a row may take until the figures are others; sessions that are open meanwhile.
 CLICK, SESSIONS = 0.5, 5
+#: What a page of ours is measured beside.
+_BESIDE = "a page of Streamlit with one figure: no data, no chart, no menu"
 _BARE = "import streamlit as st\nst.metric('Visitors', 1)\n"
 #: What is there once a page is: of ours the six figures and the chart.
 OURS = "document.querySelectorAll('.st-key-cards button').length === 6 && document.querySelector('.plot img')"
@@ -103,7 +105,7 @@ def measured(folder: Path, history: int) -> list[Row]:
         *_rows(
             "opened again", history, warm, WARM, f"the very first of the process: {first.server:.2f} CPU s"
         ),
-        *_rows("after a click on a row", history, clicks, CLICK, "the other: a filter taken off again"),
+        *_rows("after a click on a row", history, clicks, CLICK, "", "the filter taken off again"),
     ]
 
 
@@ -112,7 +114,9 @@ def _net(pairs: list[tuple[Look, Look]]) -> str:
     return f"{mine / 1e6:.1f} MB over the net, that page {other / 1e6:.1f}"
 
 
-def _rows(what: str, history: int, pairs: list[tuple[Look, Look]], goal: float, more: str) -> list[Row]:
+def _rows(
+    what: str, history: int, pairs: list[tuple[Look, Look]], goal: float, more: str, beside: str = _BESIDE
+) -> list[Row]:
     """Seconds until it is there, and CPU seconds of the server and of the page's own thread."""
 
     def row(name: str, wanted: str, of: Callable[[Look], float], remark: str) -> Row:
@@ -125,7 +129,7 @@ def _rows(what: str, history: int, pairs: list[tuple[Look, Look]], goal: float, 
             remark,
         )
 
-    about = f"a page of Streamlit with one figure: no data, no chart, no menu. {more}"
+    about = f"{beside}. {more}"
     return [
         row("", f" (wanted: {goal} s at most)", lambda each: each.seconds, about),
         row(": CPU of the server", "", lambda each: each.server, "as above"),
@@ -158,7 +162,7 @@ def _opened(context: BrowserContext, served: Served) -> Look:
 
 
 def _five(browser: Browser, served: Served) -> tuple[list[tuple[Look, Look]], float]:
-    """In each of some sessions a filter by a click, and off again; MB of the server, the most it ever held."""
+    """In each of some sessions a filter by a click, and off again; MB that the server held at most."""
     pages = [browser.new_context().new_page() for _ in range(SESSIONS)]
     for page in pages:
         page.goto(served.url, wait_until="commit")
