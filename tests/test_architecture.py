@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from support.repository import CODE, PARTS, ROOT, files, imports_of, module_of, name_of, python_files
 
-#: A part → what of ours it may import beside itself, by the longest name. A new arrow is one of the design first.
+#: A part → what of ours it may import beside itself, by the longest name. A new arrow is a matter of design.
 PLAIN = ("ingest", "modelling", "delivery", "alerting", "discovery", "webhooks", "upkeep", "retention")
 #: Erasures are carried out by commands, and looked at by whoever tells of what is late.
 _OF_PERSONS = ("privacy.erasure_book", "privacy.request_book", "privacy.waiting_requests")
