@@ -85,7 +85,7 @@ class LakeAppends:
             raise NotDurable("the lake refused") from None
 
     def _put(self, hour: datetime, payload: bytes) -> None:
-        data = self._sealing.sealed(payload) or compress(payload)
+        data = self._sealing.sealed(lambda: payload) or compress(payload)
         put_once(self._store, raw_object(hour, self._origin, hashlib.sha256(data).hexdigest()), data)
 
     def state(self) -> SpoolState:

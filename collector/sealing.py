@@ -28,7 +28,7 @@ class Sealing:
         self._path = path
         self._last: dict[str, RawKey | None] = {}
 
-    def sealed(self, content: bytes) -> bytes | None:
+    def sealed(self, content: Callable[[], bytes]) -> bytes | None:
         """Stored lines as a raw object; None where none of them is to be sealed.
 
         Raises FootfallError as long as no client file was read: what waits from before could go in plain.
@@ -39,7 +39,7 @@ class Sealing:
         # A client whose file is gone keeps its key: what it sent before may wait still.
         self._last = {**self._last, **now}
         keys = {client_id: key for client_id, key in self._last.items() if key is not None}
-        return sealed_lines(content, keys, lambda _key: self._secret) if keys else None
+        return sealed_lines(content(), keys, lambda _key: self._secret) if keys else None
 
     @cached_property
     def _secret(self) -> bytes:

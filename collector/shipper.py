@@ -69,9 +69,11 @@ class Shipper:
         closer: Closer,
         wait: Callable[[int], float] = backoff,
         look_seconds: float = LOOK_SECONDS,
-        sealed: Callable[[bytes], bytes | None] = lambda _content: None,
+        sealed: Callable[[Callable[[], bytes]], bytes | None] = lambda _content: None,
     ) -> None:
-        """`sealed`: stored lines as an object that their clients' keys open; None where no client asks."""
+        """`sealed`: stored lines, which it asks for, as an object that their clients' keys open; None where
+        no client wants it.
+        """
         self._spool = spool
         self._store = store
         self._closer = closer
@@ -148,9 +150,11 @@ class Shipper:
                     lines += chunk.count(b"\n")
                     yield chunk
 
-            data = compress_chunks(counted(), found.size) if found.spans else b""
-            if data:
-                data = self._sealed(b"".join(found.chunks(found.size))) or data
+            sealed = self._sealed(lambda: b"".join(found.payloads)) if found.spans else b""
+            if sealed is None:
+                data = compress_chunks(counted(), found.size)
+            else:
+                data, lines = sealed, sum(payload.count(b"\n") for payload in found.payloads)
             shipped = Shipped(hour, origin, hashlib.sha256(data).hexdigest(), lines, len(data))
             key = raw_object(hour, origin, shipped.sha256)
             self._prepared = Prepared(path, key, data, shipped, found.corrupt)

@@ -8,12 +8,11 @@ from pathlib import Path
 import pytest
 from support.repository import CODE, PARTS, ROOT, files, imports_of, module_of, name_of, python_files
 
-#: A part → what of ours it may import beside itself. The longest name that fits counts. A new arrow is
-#: a decision about the design: take it there first, then here.
+#: A part → what of ours it may import beside itself, by the longest name. A new arrow is a matter of design.
 PLAIN = ("ingest", "modelling", "delivery", "alerting", "discovery", "webhooks", "upkeep", "retention")
 #: Erasures are carried out by commands, and looked at by whoever tells of what is late.
-_OF_PERSONS = ("erasure_book", "request_book", "waiting_requests")
-DOMAINS = tuple(f"orchestration.{each}" for each in (*PLAIN, *(f"privacy.{name}" for name in _OF_PERSONS)))
+_OF_PERSONS = ("privacy.erasure_book", "privacy.request_book", "privacy.waiting_requests")
+DOMAINS = tuple(f"orchestration.{each}" for each in (*PLAIN, *_OF_PERSONS))
 ARROWS: dict[str, tuple[str, ...]] = {
     "footfall": (),
     "sources": ("footfall",),

@@ -32,7 +32,7 @@ OF_SQLITE = {
     "orchestration/webhooks/outbox.py",
 }
 #: Statements that SQLAlchemy makes, of tables and columns: no text, and none of its `text`.
-OF_SQLALCHEMY = {"orchestration/history.py"}
+OF_SQLALCHEMY = {"orchestration/history.py", "orchestration/privacy/erasure_postgres.py"}
 EXECUTES = {"execute", "executemany", "executescript", "sql", "query", "from_query", "read_csv", "read_json"}
 
 

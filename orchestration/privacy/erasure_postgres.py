@@ -19,6 +19,14 @@ _ROWS = 500
 #: Milliseconds that are waited for a table which others read.
 _LOCK_MS = 60_000
 
+_ANEW = {
+    "event_logs": sa.text("VACUUM FULL event_logs"),
+    "asset_keys": sa.text("VACUUM FULL asset_keys"),
+    "asset_check_executions": sa.text("VACUUM FULL asset_check_executions"),
+    "job_ticks": sa.text("VACUUM FULL job_ticks"),
+    "bulk_actions": sa.text("VACUUM FULL bulk_actions"),
+}
+
 
 def clean_postgres(opened: Callable[[], sa.Engine], needles: Needles) -> Cleaned:
     """Take the persons out of Dagster's tables, where there are any. What could not be done is in `left`."""
@@ -55,8 +63,7 @@ def _clean(engine: sa.Engine, needles: Needles) -> int:
         connection.execute(sa.text("SELECT set_config('lock_timeout', :ms, false)"), {"ms": str(_LOCK_MS)})
         for name, cells in changed.items():
             if cells:
-                quoted = engine.dialect.identifier_preparer.quote(name)
-                connection.execute(sa.text(f"VACUUM FULL {quoted}"))
+                connection.execute(_ANEW[name])
     return sum(changed.values())
 
 
