@@ -20,11 +20,11 @@ _ROWS = 500
 _LOCK_MS = 60_000
 
 _ANEW = {
-    "event_logs": sa.text("VACUUM FULL event_logs"),
-    "asset_keys": sa.text("VACUUM FULL asset_keys"),
-    "asset_check_executions": sa.text("VACUUM FULL asset_check_executions"),
-    "job_ticks": sa.text("VACUUM FULL job_ticks"),
-    "bulk_actions": sa.text("VACUUM FULL bulk_actions"),
+    "event_logs": sa.DDL("VACUUM FULL event_logs"),
+    "asset_keys": sa.DDL("VACUUM FULL asset_keys"),
+    "asset_check_executions": sa.DDL("VACUUM FULL asset_check_executions"),
+    "job_ticks": sa.DDL("VACUUM FULL job_ticks"),
+    "bulk_actions": sa.DDL("VACUUM FULL bulk_actions"),
 }
 
 
@@ -60,7 +60,7 @@ def _clean(engine: sa.Engine, needles: Needles) -> int:
         if table is not None and column in table.c:
             changed[name] = changed.get(name, 0) + _clean_column(engine, table, column, cell, needles)
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(sa.text("SELECT set_config('lock_timeout', :ms, false)"), {"ms": str(_LOCK_MS)})
+        connection.execute(sa.select(sa.func.set_config("lock_timeout", str(_LOCK_MS), False)))
         for name, cells in changed.items():
             if cells:
                 connection.execute(_ANEW[name])
