@@ -1,14 +1,35 @@
 """What lay in an hour and what became of it: by object, by client and reason, and for the hour as a whole."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import duckdb
 
 from footfall.hours import HOUR
 from footfall.sql import Sql, joined, name, names, run, sql
 from orchestration.ingest.decode import DAMAGED, UNREADABLE
+
+
+class Waiting(NamedTuple):
+    """Sealed lines of an hour whose key is missing. `object`: one that has some of them."""
+
+    client_id: str
+    key_id: str
+    lines: int
+    object: str
+
+    @property
+    def text(self) -> str:
+        """What is the matter, and what to do."""
+        return (
+            f"{self.lines} lines of {self.client_id} wait for the key {self.key_id}, and its deliveries of "
+            f"this hour with them: put it back into keys/raw/{self.client_id} from `raw-keys/` beside your "
+            "backup; where it is lost for good: `footfall privacy key shred "
+            f"{self.client_id} --key {self.key_id}`"
+        )
 
 
 @dataclass(frozen=True)
@@ -37,6 +58,7 @@ class HourCounts:
     unreadable: tuple[tuple[str, str], ...] = ()
     damaged: tuple[tuple[str, str], ...] = ()
     erased: int = 0
+    waiting: tuple[Waiting, ...] = ()
 
     @property
     def is_conserved(self) -> bool:
@@ -76,10 +98,14 @@ def count_fates(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def write_accounts(
-    connection: duckdb.DuckDBPyConnection, hour: datetime, digest: str, problems: dict[str, str]
+    connection: duckdb.DuckDBPyConnection,
+    hour: datetime,
+    digest: str,
+    problems: dict[str, str],
+    waiting: Sequence[Waiting] = (),
 ) -> None:
     """Replace the hour's rows of `ingest.objects`, `receipts` and `hours`, from the tables that judged its
-    lines.
+    lines. `waiting`: what is not among them.
 
     Objects are counted by what was written: rows of events and of quarantine against lines in the object.
     """
@@ -122,13 +148,14 @@ def write_accounts(
             coalesce(sum(lines), 0) AS lines, coalesce(sum(kept), 0) AS kept,
             coalesce(sum(duplicates), 0) AS duplicates, coalesce(sum(quarantined), 0) AS quarantined,
             coalesce(sum(erased), 0) AS erased, $digest AS digest, $degraded AS is_degraded,
-            $ended AS had_ended
+            $ended AS had_ended, $waiting AS waiting
         FROM ingest.objects WHERE received_hour = $hour
         """,
         {
             "hour": hour,
             "digest": digest,
-            "degraded": bool(problems),
+            "degraded": bool(problems or waiting),
+            "waiting": json.dumps([list(each) for each in waiting]) if waiting else None,
             "ended": hour + HOUR <= datetime.now(UTC),
         },
     )
@@ -207,7 +234,7 @@ def read_counts(
     row = run(
         connection,
         "SELECT objects, bytes, lines, kept, duplicates, quarantined, digest, coalesce(is_degraded, false), "
-        "coalesce(had_ended, true), coalesce(erased, 0) "
+        "coalesce(had_ended, true), coalesce(erased, 0), waiting "
         "FROM ingest.hours WHERE received_hour = ?",
         [hour],
     ).fetchone()
@@ -237,7 +264,7 @@ def read_counts(
         "WHERE received_hour = ? AND reason = ? GROUP BY object_key ORDER BY object_key",
         [hour, DAMAGED],
     ).fetchall()
-    objects, size, lines, kept, duplicates, quarantined, digest, is_degraded, had_ended, erased = row
+    objects, size, lines, kept, duplicates, quarantined, digest, is_degraded, had_ended, erased, waiting = row
     return HourCounts(
         hour,
         objects,
@@ -255,7 +282,13 @@ def read_counts(
         unreadable=tuple((key, detail or "") for key, detail in unreadable),
         damaged=tuple((key, f"{n} damaged lines, the first: {detail}") for key, n, detail in damaged),
         erased=erased,
+        waiting=waiting_in(waiting),
     )
+
+
+def waiting_in(text: str | None) -> tuple[Waiting, ...]:
+    """What waits in an hour, from its text in the warehouse."""
+    return tuple(Waiting(*each) for each in json.loads(text)) if text else ()
 
 
 def record_incidents(

@@ -59,6 +59,9 @@ def forget_lines(work: Work) -> list[str]:
                 record_digests(house.listings, {hour: counts.digest})
             if not counts.is_conserved:
                 return [f"{hour:%Y-%m-%dT%H}: lines do not add up"]
+            for each in counts.waiting:
+                if each.client_id == work.client.client_id:
+                    return [f"{hour:%Y-%m-%dT%H}: {each.text}"]
             done.add(hour.isoformat())
             work.note("raw", hours=sorted(done), lines=erased, objects=objects)
             house.edge(f"ingested {hour:%Y-%m-%dT%H}")
