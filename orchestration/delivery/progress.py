@@ -8,7 +8,7 @@ import duckdb
 from footfall.failures import NotWhole
 from footfall.hours import HOUR, between, floor
 from footfall.sql import run
-from orchestration.ingest.accounts import Waiting, waiting_in
+from footfall.waiting_lines import Waiting, waiting_in
 
 
 class IngestedHours:

@@ -1,35 +1,15 @@
 """What lay in an hour and what became of it: by object, by client and reason, and for the hour as a whole."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import NamedTuple
 
 import duckdb
 
 from footfall.hours import HOUR
 from footfall.sql import Sql, joined, name, names, run, sql
+from footfall.waiting_lines import Waiting, waiting_in, waiting_text
 from orchestration.ingest.decode import DAMAGED, UNREADABLE
-
-
-class Waiting(NamedTuple):
-    """Sealed lines of an hour whose key is missing. `object`: one that has some of them."""
-
-    client_id: str
-    key_id: str
-    lines: int
-    object: str
-
-    @property
-    def text(self) -> str:
-        """What is the matter, and what to do."""
-        return (
-            f"{self.lines} lines of {self.client_id} wait for the key {self.key_id}, and its deliveries of "
-            f"this hour with them: put it back into keys/raw/{self.client_id} from `raw-keys/` beside your "
-            "backup; where it is lost for good: `footfall privacy key shred "
-            f"{self.client_id} --key {self.key_id}`"
-        )
 
 
 @dataclass(frozen=True)
@@ -155,7 +135,7 @@ def write_accounts(
             "hour": hour,
             "digest": digest,
             "degraded": bool(problems or waiting),
-            "waiting": json.dumps([list(each) for each in waiting]) if waiting else None,
+            "waiting": waiting_text(waiting),
             "ended": hour + HOUR <= datetime.now(UTC),
         },
     )
@@ -284,11 +264,6 @@ def read_counts(
         erased=erased,
         waiting=waiting_in(waiting),
     )
-
-
-def waiting_in(text: str | None) -> tuple[Waiting, ...]:
-    """What waits in an hour, from its text in the warehouse."""
-    return tuple(Waiting(*each) for each in json.loads(text)) if text else ()
 
 
 def record_incidents(

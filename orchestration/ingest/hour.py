@@ -27,10 +27,10 @@ from footfall.hour_files import HourFile, HourFiles
 from footfall.sql import name, names, run, scratch
 from footfall.store import ObjectInfo, ObjectStore
 from footfall.tombstones import Tombstones
+from footfall.waiting_lines import Waiting
 from orchestration.ingest import decode
 from orchestration.ingest.accounts import (
     HourCounts,
-    Waiting,
     apply_flips,
     count_fates,
     read_counts,

@@ -25,8 +25,8 @@ from footfall.raw_keys import KeyRing
 from footfall.sealed import frames_of, read_raw
 from footfall.settings import Settings
 from footfall.tombstones import Tombstone, add, load_key
+from footfall.waiting_lines import waiting_in
 from orchestration.delivery.progress import IngestedHours
-from orchestration.ingest.accounts import waiting_in
 from orchestration.ingest.decode import content_of
 from orchestration.resources.warehouse import Warehouse
 
@@ -259,12 +259,24 @@ def test_a_restore_brings_no_key_back_that_was_destroyed(story, tmp_path):
     assert held.gone["why"] == "it has ended"
 
 
+def of_bucket(home, client):
+    """All files with rows that a client's bucket has."""
+    return b"".join(path.read_bytes() for path in (home.home / "buckets" / client).rglob("*.csv"))
+
+
 @pytest.mark.proof
 def test_what_came_in_by_http_goes_out_by_its_bucket_and_a_person_out_of_all_of_it(tmp_path):
     told = begun(tmp_path)
     home = told.home
+    [pem] = (home.home / "keys" / "raw" / "acme").glob("*.pem")
+    pem.rename(tmp_path / "away")
+    with pytest.raises(AssertionError, match="wait for the key"):  # of acme alone
+        home.run(told.hour)
+    assert OPEN.encode() in of_bucket(home, "beta")
+    assert of_bucket(home, "acme") == b"", "not delivered as if it were whole"
+    (tmp_path / "away").rename(pem)
     home.run(told.hour)
-    delivered = b"".join(path.read_bytes() for path in (home.home / "buckets" / "acme").rglob("*.csv"))
+    delivered = of_bucket(home, "acme")
     assert SECRET.encode() in delivered
     assert ANNA.encode() in delivered
     made = plan(home.settings, "acme", asked_of({"user": (ANNA,)}, None), is_linked=True)
