@@ -31,7 +31,11 @@ def put_beside(home: Path, url: str, s3_endpoint: str | None) -> None:
     ring, store = KeyRing(home), private_store(url, BESIDE, s3_endpoint)
     there = {info.key for info in store.list("")}
     trusted = own_keys(home / "keys")
-    gone = {path for path in sorted(ring.folder.glob(f"*/*{GONE}")) if is_ours(path.read_bytes(), trusted)}
+    gone = {
+        path
+        for path in sorted(ring.folder.glob(f"*/*{GONE}"))
+        if is_ours(path.read_bytes(), trusted, path.parent.name, path.name.removesuffix(GONE))
+    }
     for path in gone:
         key = f"{path.parent.name}/{path.name.removesuffix(GONE)}.pem"
         if key in there:
@@ -42,12 +46,13 @@ def put_beside(home: Path, url: str, s3_endpoint: str | None) -> None:
             store.put(f"{path.parent.name}/{path.name}", path.read_bytes())
 
 
-def is_ours(record: bytes, trusted: Mapping[str, bytes]) -> bool:
-    """Whether it says of a key that it was destroyed, signed by this installation."""
+def is_ours(record: bytes, trusted: Mapping[str, bytes], client_id: str, key_id: str) -> bool:
+    """Whether it says of that key that it was destroyed, signed by this installation."""
     try:
         document = json.loads(record)
         signed_by(document, trusted)
-        return document.get("record") == "shredded key" and is_key_id(str(document["key"]))
+        said = (document["record"], document["client"], document["key"])
+        return said == ("shredded key", client_id, key_id)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return False
 
@@ -67,7 +72,8 @@ def take_back(home: Path, url: str, s3_endpoint: str | None, lake: ObjectStore) 
         except StoreError as error:
             said.append(f"{where.url(key)} is passed over: {error}")
             continue
-        if name.endswith(GONE) and not is_ours(data, trusted):
+        client, _, file = name.partition("/")
+        if name.endswith(GONE) and not is_ours(data, trusted, client, file.removesuffix(GONE)):
             said.append(f"{where.url(key)} is not signed by this installation, and counts for nothing")
         else:
             found.setdefault(name, data)
@@ -86,7 +92,8 @@ def _named(store: ObjectStore, prefix: str) -> Iterator[tuple[str, ObjectStore, 
         if prefix:
             client, name = client.removeprefix("client="), f"{name.removesuffix('.json')}{GONE}"
         stem = name.removesuffix(".pem").removesuffix(GONE)
-        if client and "/" not in name and (is_key_id(stem) or name == CURRENT):
+        is_one = name == CURRENT or (is_key_id(stem) and name.endswith((".pem", GONE)))
+        if client and "/" not in name and is_one:
             yield f"{client}/{name}", store, info.key
 
 
@@ -124,7 +131,7 @@ def shred(lake: ObjectStore, home: Path, s3_endpoint: str | None, held: Held, sa
     lake_key = shredded_key(held.client_id, held.id)
     with suppress(AlreadyExists):
         lake.put(lake_key, said, create_only=True)
-    if not is_ours(lake.get(lake_key), own_keys(home / "keys")):
+    if not is_ours(lake.get(lake_key), own_keys(home / "keys"), held.client_id, held.id):
         lake.put(lake_key, said)  # whoever was first there is none of ours
     left = []
     for url in remembered(home):

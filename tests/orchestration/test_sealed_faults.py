@@ -5,6 +5,7 @@ import os
 import zlib
 from datetime import UTC, datetime, timedelta
 
+import dagster as dg
 import pytest
 import zstandard
 from support.erased_home import Home
@@ -13,6 +14,7 @@ from support.orchestration_builders import HOUR, event, land_bytes, refused
 from collector.sealing import Sealing
 from commands.cli import main
 from footfall import landing
+from footfall.catalogue.periods import HOUR_FORMAT
 from footfall.clients import Registry, registry_of
 from footfall.errors import FootfallError
 from footfall.keys import shredded_key
@@ -25,10 +27,14 @@ from footfall.signatures import load_signer
 from footfall.snapshots import remember
 from footfall.sql import confined
 from footfall.store import LocalStore
+from orchestration.defs.ingest.sensors import late_objects
 from orchestration.defs.retention.making import house_of
 from orchestration.ingest.decode import content_of
+from orchestration.ingest.listing import record_waiting
 from orchestration.ingest.of_client import raw_of
 from orchestration.ingest.replay import replay_quarantine
+from orchestration.resources.lake import Lake
+from orchestration.resources.state import State
 from orchestration.retention.raw_key_shredding import keys_left, shred_key
 from orchestration.retention.retain import retain
 
@@ -168,7 +174,10 @@ def test_a_destruction_that_broke_off_is_finished_and_brings_nothing_back(home, 
 def test_a_record_that_nobody_of_ours_signed_keeps_no_key_away(home, ring, lake, backup, tmp_path):
     key = ring.make("acme")
     put_beside(home, backup, None)
-    for data in (b"{}", b"\xff no json"):
+    other = ring.make("acme")
+    shred(ring, "acme", other.id)
+    of_other = (ring.folder / "acme" / f"{other.id}.shredded.json").read_bytes()
+    for data in (b"{}", b"\xff no json", of_other):
         lake.put(shredded_key("acme", key.id), data)
 
         said = take_back(tmp_path / "again", backup, None, lake)
@@ -218,6 +227,29 @@ def test_a_bundle_has_the_lines_opened_and_stubs_for_those_whose_key_is_gone(lak
     assert b"acme-event-0" in found
     assert b"acme-event-1" not in found
     assert found.count(b"\n") == 2
+
+
+def test_hours_that_waited_are_run_again_once_their_key_is_back(home, ring, lake):
+    key = ring.make("acme")
+    path = ring.folder / "acme" / f"{key.id}.pem"
+    pem = path.read_bytes()
+    path.unlink()
+    old = HOUR - timedelta(days=400)
+    (home / "first_hour").write_text(f"{old:%Y-%m-%dT%H}\n")
+    state = State(home=str(home), ledger_path="", dbt_folder="")
+    record_waiting(state.listings(), {old: [key.id]})
+
+    def asked():
+        found = late_objects(
+            dg.build_sensor_context(),
+            lake=Lake(url=lake.root.as_uri(), home=str(home)),
+            state=state,
+        )
+        return [each.partition_key for each in found.run_requests]
+
+    assert asked() == []
+    path.write_bytes(pem)
+    assert asked() == [f"{old:{HOUR_FORMAT}}"]
 
 
 @pytest.fixture(scope="module")
