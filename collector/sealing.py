@@ -1,5 +1,6 @@
 """Lines of clients that ask for it are sealed before they leave this machine: nothing here opens them."""
 
+import json
 import os
 import secrets
 from collections.abc import Callable, Mapping
@@ -22,10 +23,13 @@ class Sealing:
 
     def __init__(self, named: Callable[[], Named | None], path: Path | None = None) -> None:
         """`path`: a file of random bytes, made where it is missing: what is sealed again after a crash gets
-        the same bytes, and so the same key in the lake. None: of this process alone.
+        the same bytes, and so the same key in the lake. Beside it the keys that were last seen are kept, for
+        what waits over a restart. None: of this process alone.
         """
         self._named = named
         self._path = path
+        self._seen = path.with_name("sealing-keys.json") if path is not None else None
+        self._kept: dict[str, RawKey | None] | None = None
         self._last: dict[str, RawKey | None] = {}
 
     def sealed(self, content: Callable[[], bytes]) -> bytes | None:
@@ -37,8 +41,16 @@ class Sealing:
         if now is None:
             raise FootfallError("the client files are not read yet")
         # A client whose file is gone keeps its key: what it sent before may wait still.
+        if self._kept is None:
+            self._kept = self._last = _known(self._seen)
         self._last = {**self._last, **now}
         keys = {client_id: key for client_id, key in self._last.items() if key is not None}
+        if self._seen is not None and keys != self._kept:
+            # A full disk has no room for it: the next segment tries again.
+            with suppress(OSError):
+                said = json.dumps({client_id: key.text for client_id, key in sorted(keys.items())})
+                written_beside(self._seen, said.encode() + b"\n").replace(self._seen)
+                self._kept = {**keys}
         return sealed_lines(content(), keys, lambda _key: self._secret) if keys else None
 
     @cached_property
@@ -48,6 +60,20 @@ class Sealing:
             with suppress(OSError):
                 return _kept(self._path)
         return secrets.token_bytes(_BYTES)
+
+
+def _known(path: Path | None) -> dict[str, RawKey | None]:
+    """The keys that were last seen. Raises FootfallError for a file that is damaged."""
+    if path is None:
+        return {}
+    try:
+        return {str(each): RawKey.of(text) for each, text in json.loads(path.read_bytes()).items()}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise FootfallError(
+            f"{path} cannot be read ({error}): remove it once every client file with a raw_key is there"
+        ) from None
 
 
 def _kept(path: Path) -> bytes:

@@ -26,7 +26,7 @@ from footfall.settings import Settings
 from footfall.signatures import load_signer, own_keys
 from footfall.snapshots import CLIENTS, ROUTES, Writer, moment_of, remember, require_private, stores
 from footfall.snapshots import HOME as OF_HOME
-from footfall.store import NotFound, ObjectStore, address_of, open_store
+from footfall.store import NotFound, ObjectStore, address_of
 from footfall.tombstones import in_force
 from orchestration.privacy.waiting_requests import put_waiting
 from orchestration.retention.copies import MEND_IT, Brought, bring_backup
@@ -76,7 +76,7 @@ def backup(settings: Settings, url: str, *, lake: bool = False) -> int:
         brought = bring_backup(settings, url, source, known_owners(settings), trusted, stones)
         said["objects"] += brought.stored
         copied += brought.new
-    put_beside(settings.home, open_store(url, s3_endpoint=settings.s3_endpoint))
+    put_beside(settings.home, url, settings.s3_endpoint)
     found = found_versions(settings.home)
     versions = {place.name: found.get(place.name, 0) for place in HOME if _has_version(place)}
     writer.finish(signer, versions, said)

@@ -23,6 +23,7 @@ from footfall.raw_keys import KeyRing, RawKey
 from footfall.settings import Settings
 from footfall.signatures import load_signer
 from footfall.store import open_store
+from orchestration.ingest.listing import read_waiting
 
 
 @click.command()
@@ -113,6 +114,13 @@ def _raw_keys(settings: Settings) -> str:
             found += 1
             if ring.private(RawKey.of(client.raw_key).id) is None:
                 raise FootfallError(f"{client.client_id}: its raw_key was destroyed; make another")
+    waiting = read_waiting(settings.home / "listings.sqlite")
+    if waiting:
+        hour, ids = next(iter(waiting.items()))
+        raise FootfallError(
+            f"lines of {len(waiting)} hours wait for their key, the first {hour:%Y-%m-%dT%H} for "
+            f"{', '.join(ids)}: the alert `hour_degraded` says whose they are and what to do"
+        )
     return f"{found} clients have one" if found else "no client file asks for one"
 
 

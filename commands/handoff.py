@@ -52,6 +52,7 @@ from footfall.signatures import GIVEN, PUBLIC, challenge_purpose, hash_purpose
 from footfall.snapshots import require_private
 from footfall.sql import open_database
 from footfall.store import ObjectStore, address_of, open_store
+from footfall.strict_yaml import NotYaml, read_yaml
 from footfall.tombstones import FILE, KEY, as_lines, in_force
 from footfall.whole_files import written_beside
 from orchestration.delivery import states
@@ -163,7 +164,25 @@ def _file_of(settings: Settings, at: Installation, history: History) -> tuple[Cl
             f"{path} names a place by {HOME_VARIABLE}, which is another one on the other machine: write the "
             "whole address of a bucket that both machines reach"
         )
-    return found.model_copy(update={"client_id": name}), text
+    return found.model_copy(update={"client_id": name}), _without_raw_key(path, text)
+
+
+def _without_raw_key(path: Path, text: bytes) -> bytes:
+    """A client file without its key over raw lines, which stays here: there it gets one of there.
+
+    Raises FootfallError where the key is written so that its line alone cannot be taken out.
+    """
+    left = _RAW_KEY.sub(b"", text)
+    try:
+        before, after = read_yaml(text.decode()), read_yaml(left.decode())
+        is_same = {key: each for key, each in before.items() if key != "raw_key"} == after
+    except (NotYaml, UnicodeDecodeError, AttributeError):
+        is_same = False
+    if not is_same:
+        raise FootfallError(
+            f"{path}: write `raw_key: …` on one line of its own, or take it out, then say it again"
+        )
+    return left
 
 
 def _require_nobody_waits(settings: Settings, client_id: str) -> None:
@@ -286,8 +305,6 @@ class _House:
 
     def put_whole(self, client: Client, text: bytes) -> None:
         """All that goes but for lines and keys."""
-        # Its key over raw lines stays here, and the lines go opened; there it gets a key of there.
-        text = _RAW_KEY.sub(b"", text)
         self.writer.add(f"{CLIENT}{self._written_id}.yaml", text)
         self.writer.add(f"{HOME}last-good-clients/{self._written_id}.yaml", text)
         self._put_rows_of_gone_hours()

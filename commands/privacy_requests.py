@@ -49,15 +49,16 @@ def link(
 
 @click.command()
 @click.option("--limit", type=click.IntRange(1), default=1000, show_default=True, help="How many at most.")
-@click.option("--after", metavar="REQUEST", help="Those behind this one.")
+@click.option("--after", metavar="PLACE", help="Those behind it: as the command before printed it.")
 @click.option("--json", "is_json", is_flag=True, help="One JSON object a line.")
 @with_state
 def requests(settings: Settings, limit: int, after: str | None, is_json: bool) -> int:
     """What visitors asked for by the form; those that wait for a decision first."""
-    from orchestration.privacy.request_book import RequestBook
+    from orchestration.privacy.request_book import RequestBook, place_in
 
     now, book = datetime.now(UTC), RequestBook(settings.home)
-    page = book.page(limit + 1, after=book.get(after).place if after else None)
+    # The place itself: that of a request is another one once it is decided.
+    page = book.page(limit + 1, after=place_in(after) if after else None)
     found = [each.said(now) for each in page[:limit]]
     first: dict[str, str] = {}
     for each in found:
@@ -74,7 +75,10 @@ def requests(settings: Settings, limit: int, after: str | None, is_json: bool) -
         state = done if each["decision"] else f"waits, due by {each['due_by'][:10]}{late}; {ids}{same}"
         print(f"{each['id']}  {each['client_id']}/{each['site_id']}  {each['wanted']}  {state}")
     if len(page) > limit:
-        print(f"more: footfall privacy requests --after {page[limit - 1].id}", file=sys.stderr)
+        print(
+            f"more: footfall privacy requests --after {','.join(map(str, page[limit - 1].place))}",
+            file=sys.stderr,
+        )
     if not found and not is_json:
         print("no more" if after else "nobody asked for anything yet")
     return 0

@@ -11,13 +11,12 @@ from commands.registry import known_identity, require_clients
 from commands.state import with_installation, with_state
 from footfall.durable import open_lake
 from footfall.errors import FootfallError
-from footfall.raw_key_copies import put_beside
-from footfall.raw_keys import Held, KeyRing
+from footfall.raw_key_copies import found_beside, put_beside
+from footfall.raw_keys import Held, KeyRing, is_key_id
 from footfall.retention import holds
 from footfall.settings import Settings
 from footfall.signatures import own_keys
-from footfall.snapshots import remembered
-from footfall.store import open_store
+from footfall.snapshots import remembered, require_there
 
 
 @click.group("key")
@@ -39,8 +38,9 @@ def new(settings: Settings, client_id: str, by: str | None) -> int:
     away = []
     for url in remembered(settings.home):
         try:
-            put_beside(settings.home, open_store(url, s3_endpoint=settings.s3_endpoint))
-        except FootfallError as error:
+            require_there(settings.home, url, settings.s3_endpoint)
+            put_beside(settings.home, url, settings.s3_endpoint)
+        except (FootfallError, OSError) as error:
             away.append(f"it is not beside the backup {url} ({error}): run `footfall backup {url}`")
     print(
         f"made {key.id} in {KeyRing(settings.home).folder / name}; what is sealed with it is lost without it"
@@ -82,15 +82,24 @@ def _gone(held: Held) -> str:
     "--key", "key_id", metavar="ID", help="This key alone; of a client that has not ended, a lost one."
 )
 @click.option("--reason", default="", metavar="TEXT", help="Why; it stands in the audit log.")
+@click.option("--even-so", is_flag=True, help="A lost one: although a backup, where it may lie, is away.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @who()
 @with_installation
 def shred(
-    settings: Settings, client_id: str, key_id: str | None, reason: str, yes: bool, by: str | None
+    settings: Settings,
+    client_id: str,
+    key_id: str | None,
+    reason: str,
+    *,
+    even_so: bool,
+    yes: bool,
+    by: str | None,
 ) -> int:
     """Destroy the keys of a client that has ended, here and beside every backup: at once, and for good.
 
-    A client that goes on keeps its keys, but for one that is lost: its hours go on without these lines.
+    A client that goes on keeps its keys, but for one that is lost: its hours go on without these lines. A
+    lost one is looked for beside every backup first, and put back from there.
     Exit code 1 where a copy is left; run it again.
     """
     from orchestration.retention.raw_key_shredding import shred_key
@@ -99,11 +108,10 @@ def shred(
     registry = require_clients(settings)
     name = known_identity(settings, client_id)
     found = [each for each in KeyRing(settings.home).held() if each.client_id == name]
+    goes_on = registry.client(name) is not None
     if key_id is not None:
         found = [each for each in found if each.id == key_id] or [_lost(settings, name, key_id)]
-    if registry.client(name) is not None and (
-        key_id is None or any(each.path.exists() and each.gone is None for each in found)
-    ):
+    if goes_on and (key_id is None or any(each.path.exists() and each.gone is None for each in found)):
         raise FootfallError(
             f"{name} has not ended: its keys open what is stored of it; end it first (`footfall clients end "
             f"{name}`), or name a key that is lost with --key"
@@ -115,6 +123,15 @@ def shred(
     if not found:
         print(f"{name} has no key over its raw lines")
         return 0
+    if goes_on and key_id is not None and found[0].gone is None:
+        where, away = found_beside(settings.home, settings.s3_endpoint, name, key_id)
+        if where:
+            print(f"put back from {where}: it was not lost, and nothing was destroyed")
+            return 0
+        if away and not even_so:
+            raise FootfallError(
+                f"{away[0]}; the key may lie there: mount it, or say --even-so where no copy is left"
+            )
     if not yes and not click.confirm(
         f"destroy {len(found)} keys of {name}? Nobody can undo it", default=False
     ):
@@ -125,12 +142,17 @@ def shred(
         now = datetime.now(UTC)
         left += shred_key(settings, lake, each, by=by or getpass.getuser(), why=reason, at=now)
         print(f"destroyed {each.id} of {name}")
+    if not goes_on:
+        KeyRing(settings.home).forget_current(name)
     for line in left:
         print(f"LEFT  {line}")
     return 1 if left else 0
 
 
 def _lost(settings: Settings, name: str, key_id: str) -> Held:
-    if len(key_id) != 16 or set(key_id) - set("0123456789abcdef"):
+    if not is_key_id(key_id):
         raise FootfallError(f"{key_id!r} is no key: it has 16 hex digits")
+    others = {each.client_id for each in KeyRing(settings.home).held() if each.id == key_id} - {name}
+    if others:
+        raise FootfallError(f"{key_id} is a key of {', '.join(sorted(others))}, and not of {name}")
     return Held(name, key_id, KeyRing(settings.home).folder / name / f"{key_id}.pem", None)

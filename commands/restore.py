@@ -20,13 +20,14 @@ from footfall.keys import LAKE_VERSION, is_whole
 from footfall.mounts import remote_here
 from footfall.private import keep_private
 from footfall.raw_key_copies import take_back
-from footfall.raw_keys import give_keys
+from footfall.raw_keys import give_keys, keys_of
+from footfall.sealed import frames_of
 from footfall.settings import Settings
 from footfall.signatures import load_signer, own_keys, public_key
 from footfall.snapshots import CLIENTS, ROUTES, Snapshot, fetch, least_of, names, read, stores
 from footfall.snapshots import HOME as OF_HOME
 from footfall.sql import confined
-from footfall.store import NotFound, ObjectStore, address_of, open_store
+from footfall.store import NotFound, ObjectStore, address_of
 from footfall.tombstones import Tombstones
 from orchestration.ingest.erased import rewrite
 from orchestration.ingest.late_fields import clean_enrichments
@@ -86,10 +87,9 @@ def restore(
         _require_sound(staging / OF_HOME, snapshot.key_id)
         theirs = _client_files(settings, staging, keeps_clients)
         give_keys(lake, staging / OF_HOME)
-        take_back(staging / OF_HOME, open_store(url, s3_endpoint=settings.s3_endpoint), lake)
+        said = take_back(staging / OF_HOME, url, settings.s3_endpoint, lake)
         stones = hashes_of(url, settings.s3_endpoint, staging / OF_HOME, lake)
-        beside_it = open_store(url, s3_endpoint=settings.s3_endpoint)
-        waiting = take_back_requests(staging / OF_HOME, beside_it, stones)
+        waiting = take_back_requests(staging / OF_HOME, url, settings.s3_endpoint, stones)
         drop_waiting(staging / OF_HOME, stones.clients)
         clean_texts(staging / OF_HOME, stones)
         put_back, damaged = _put_back_lake(beside, lake, least, stones) if wants_lake else (0, set())
@@ -112,6 +112,8 @@ def restore(
     print(f"restored {snapshot.name}: {len(snapshot.files)} files; the key {snapshot.key_id} signs as before")
     if put_back:
         print(f"lake: {put_back} objects put back into {settings.lake}")
+    for line in said:
+        print(line)
     for lost in sorted(damaged):
         print(
             f"DAMAGED  {beside.url(lost)} is not what was written: put another copy of it to {lake.url(lost)}"
@@ -186,7 +188,7 @@ def _put_back_lake(
     Ingest reports the hours of damaged ones.
     Whoever was erased since does not come back.
     """
-    found = [info.key for info in copies.list("")]
+    found, sealed = [info.key for info in copies.list("")], set[str]()
     if len(found) < least:
         raise FootfallError(f"{copies.url('')} holds {len(found)} objects of the lake, of {least} at least")
     damaged = set[str]()
@@ -198,10 +200,18 @@ def _put_back_lake(
             damaged.add(key)
         lake.put(key, data)
         hour = keys.hour_of(key) if stones else None
+        if key.startswith("raw/") and (frames := frames_of(data)):
+            sealed |= {each.key for each in frames[1]}
         if hour is not None and key.startswith("raw/"):
             rewrite(lake, [key], hour, stones)
         elif hour is not None and key.startswith(keys.ENRICHMENTS):
             damaged.update(clean_enrichments(lake, hour, stones))
+    ring = keys_of(lake)
+    for each in sorted(sealed):
+        if ring is not None and ring.is_missing(each):
+            print(
+                f"lines of the lake are sealed with the key {each}, which is not beside the backup: they wait"
+            )
     return len(found), damaged
 
 

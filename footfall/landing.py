@@ -49,12 +49,17 @@ def land(
     seal = ring.current(client_id) if ring is not None else None
     if ring is not None and seal is not None:
         formers.append(key)
-        data = sealed_for(zstandard.ZstdDecompressor().decompress(data), seal, ring)
+        content = zstandard.ZstdDecompressor().decompress(data)
+        for each in ring.all_of(client_id):
+            if each != seal:
+                before = hashlib.sha256(sealed_for(content, each, ring)).hexdigest()
+                formers.append(raw_object(hour, origin, before, client_id))
+        data = sealed_for(content, seal, ring)
         key = raw_object(hour, origin, hashlib.sha256(data).hexdigest(), client_id)
     for former in formers:
         if lake.head(former) is not None:
-            # Put before keys named their client, or before it was sealed: a second copy would count its
-            # refused lines twice.
+            # Put before keys named their client, before it was sealed, or before its key turned: a second
+            # copy would count its refused lines twice.
             key, data = former, lake.get(former)
     put_once(lake, key, data)
     try:

@@ -2,7 +2,8 @@
 
     client file          raw_key: x25519-…              the public half: all that a collector needs
     keys/raw/ID/….pem    the private half, ID: the client's identity; only where hours are ingested
-    keys/raw/ID/….shredded.json                         that it is destroyed: when, by whom
+    keys/raw/ID/….shredded.json                         that it is destroyed: when, by whom; signed
+    keys/raw/ID/….copies.json                           where its copies are known to be destroyed, too
 
 Whoever destroys the private half destroys what was sealed with it, wherever copies of it lie.
 """
@@ -30,6 +31,7 @@ from cryptography.hazmat.primitives.serialization import (
 from pydantic import AfterValidator, Field
 
 from footfall.errors import FootfallError
+from footfall.signatures import Signer
 from footfall.store import ObjectStore
 from footfall.whole_files import written_beside
 
@@ -38,7 +40,8 @@ FOLDER = "keys/raw"
 _PATTERN = r"^x25519-[A-Za-z0-9_-]{43}-[0-9a-f]{8}$"
 EXPECTED = {_PATTERN: "a key as `footfall privacy key new` prints it"}
 GONE = ".shredded.json"
-_CURRENT = "current"
+CURRENT = "current"
+_ID = re.compile(r"[0-9a-f]{16}")
 
 
 @dataclass(frozen=True)
@@ -63,10 +66,15 @@ class RawKey:
         if not re.match(_PATTERN, text):
             raise ValueError(f"is not {EXPECTED[_PATTERN]}")
         public = base64.urlsafe_b64decode(f"{text[7:50]}=")
-        # A low-order point would give everybody the same secret.
-        if _sum(public) != text[51:] or not any(public):
+        if _sum(public) != text[51:]:
             raise ValueError("was not copied whole; `footfall privacy key list` prints it again")
-        return cls(public)
+        key = cls(public)
+        try:
+            key.agreed(X25519PrivateKey.generate())
+        except ValueError:
+            # A low-order point would give everybody the same secret.
+            raise ValueError("is no key that anybody made; `footfall privacy key new` makes one") from None
+        return key
 
     def agreed(self, ephemeral: X25519PrivateKey) -> bytes:
         """The secret that this key and an ephemeral one share."""
@@ -104,7 +112,14 @@ class KeyRing:
 
     def __init__(self, home: Path) -> None:
         self.folder = home / FOLDER
-        self._known: dict[str, X25519PrivateKey] = {}
+        #: Key → its file and what that holds. Files are looked at each time: one that is destroyed counts at
+        #: once for whoever runs long.
+        self._known: dict[str, tuple[Path, X25519PrivateKey]] = {}
+
+    @property
+    def is_used(self) -> bool:
+        """Whether anybody has ever had a key here."""
+        return self.folder.is_dir()
 
     def held(self) -> Iterator[Held]:
         """Every key, destroyed ones too. Raises FootfallError for a record that is damaged."""
@@ -119,21 +134,33 @@ class KeyRing:
     def private(self, key_id: str) -> X25519PrivateKey | None:
         """The key of that name; None where it was destroyed.
 
-        Raises KeyMissing where it is neither here nor known to be destroyed.
+        Raises KeyMissing where it is neither here nor known to be destroyed. That it was destroyed is
+        believed only as long as no client has it.
         """
-        for each in self.held():
-            if each.id == key_id:
-                if each.gone is not None:
-                    self._known.pop(key_id, None)
-                    return None
-                if key_id not in self._known:
-                    self._known[key_id] = _loaded(each.path)
-                return self._known[key_id]
+        known = self._known.get(key_id)
+        if known is not None and _is_here(known[0]):
+            return known[1]
+        self._known.pop(key_id, None)
+        if is_key_id(key_id):
+            for path in sorted(self.folder.glob(f"*/{key_id}.pem")):
+                if _is_here(path):
+                    self._known[key_id] = path, _loaded(path)
+                    return self._known[key_id][1]
+            if any(self.folder.glob(f"*/{key_id}{GONE}")):
+                return None
         raise KeyMissing(
             f"the key {key_id} is not in {self.folder}: put it back from `raw-keys/` beside your backup, for "
             "nothing of these lines can be read without it; where it is lost for good, say so by `footfall "
             f"privacy key shred CLIENT --key {key_id}`, and the hours go on without them"
         )
+
+    def is_missing(self, key_id: str) -> bool:
+        """Whether it is neither here nor known to be destroyed."""
+        try:
+            self.private(key_id)
+        except KeyMissing:
+            return True
+        return False
 
     def make(self, client_id: str) -> RawKey:
         """A new key of a client. Raises FootfallError where it cannot be written."""
@@ -141,21 +168,37 @@ class KeyRing:
         key = RawKey(private.public_key().public_bytes_raw())
         pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         _write(self.folder / client_id / f"{key.id}.pem", pem)
-        _write(self.folder / client_id / _CURRENT, key.text.encode() + b"\n")
+        _write(self.folder / client_id / CURRENT, key.text.encode() + b"\n")
         return key
 
     def current(self, client_id: str) -> RawKey | None:
-        """The newest key of an identity, with which its imports are sealed. None where it has none, or it
-        was destroyed. Raises FootfallError.
+        """The newest key of an identity, with which its imports are sealed. None where it has none.
+
+        Raises FootfallError, also where it was lost and destroyed and its client goes on: nothing of it may
+        go in plain then.
         """
-        path = self.folder / client_id / _CURRENT
+        path = self.folder / client_id / CURRENT
         try:
             key = RawKey.of(path.read_text().strip())
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
             raise FootfallError(f"{path} cannot be used ({error}): put it back from your backup") from None
-        return key if self.private(key.id) is not None else None
+        if self.private(key.id) is None:
+            raise FootfallError(
+                f"the key {key.id} of {client_id} was destroyed: make another by `footfall privacy key new "
+                f"--client {client_id}`, and put its line into the client file"
+            )
+        return key
+
+    def all_of(self, client_id: str) -> list[RawKey]:
+        """Every key of an identity that is here."""
+        mine = (each for each in self.held() if each.client_id == client_id and each.gone is None)
+        return [key for each in mine if (key := self.public(each.id)) is not None]
+
+    def forget_current(self, client_id: str) -> None:
+        """Of an identity that has ended there is no newest key any more."""
+        (self.folder / client_id / CURRENT).unlink(missing_ok=True)
 
     def secret(self, key_id: str) -> bytes:
         """What makes bytes that are sealed again the same. Raises KeyMissing, of a destroyed key too."""
@@ -171,8 +214,9 @@ class KeyRing:
             return RawKey(private.public_key().public_bytes_raw()) if private is not None else None
         return None
 
-    def shred(self, client_id: str, key_id: str, *, by: str, why: str, at: datetime) -> bytes:
-        """Destroy a key: what says so first, then the key. Returns what says so. Doing it again is harmless.
+    def shred(self, client_id: str, key_id: str, signer: Signer, *, by: str, why: str, at: datetime) -> bytes:
+        """Destroy a key: what says so first, then the key. Returns what says so, signed. Doing it again is
+        harmless, and finishes what was begun.
 
         Bytes of a file that is overwritten may stay on a disk that writes elsewhere (SSD, snapshots).
         """
@@ -180,7 +224,8 @@ class KeyRing:
         gone = path.with_suffix(GONE)
         if not gone.exists():
             said = {"key": key_id, "client": client_id, "at": at.isoformat(timespec="seconds")}
-            _write(gone, json.dumps({**said, "by": by, "why": why}, indent=1).encode() + b"\n")
+            signed = signer.sign({"record": "shredded key", **said, "by": by, "why": why})
+            _write(gone, json.dumps(signed, indent=1).encode() + b"\n")
         self._known.pop(key_id, None)
         try:
             with suppress(FileNotFoundError):
@@ -192,6 +237,15 @@ class KeyRing:
         except OSError as error:
             raise FootfallError(f"{path} cannot be destroyed: {error.strerror}") from None
         return gone.read_bytes()
+
+
+def is_key_id(text: str) -> bool:
+    """Whether it is the name of a key."""
+    return _ID.fullmatch(text) is not None
+
+
+def _is_here(path: Path) -> bool:
+    return path.exists() and not path.with_suffix(GONE).exists()
 
 
 def give_keys(store: ObjectStore, home: Path) -> None:
@@ -210,6 +264,15 @@ def _write(path: Path, data: bytes) -> None:
         written_beside(path, data).replace(path)
     except OSError as error:
         raise FootfallError(f"{path} cannot be written: {error.strerror}") from None
+
+
+def public_of(pem: bytes) -> str:
+    """The name of the key in a file's bytes; empty where there is none."""
+    try:
+        key = load_pem_private_key(pem, None)
+    except ValueError:
+        return ""
+    return RawKey(key.public_key().public_bytes_raw()).id if isinstance(key, X25519PrivateKey) else ""
 
 
 def _loaded(path: Path) -> X25519PrivateKey:

@@ -13,12 +13,12 @@ Each key encrypts one thing, so the nonces are zero. A tool that knows no such f
 import base64
 import hashlib
 import hmac
-import io
 import json
 import struct
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 import msgspec
 import zstandard
@@ -28,8 +28,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from footfall.keys import hour_of
-from footfall.raw_keys import KeyMissing, KeyRing, RawKey, keys_of
+from footfall.keys import hour_of, is_whole
+from footfall.raw_keys import KeyMissing, KeyRing, RawKey, is_key_id, keys_of
 from footfall.raw_object import compress, compress_lines
 from footfall.store import ObjectStore
 from footfall.tombstones import erased_line
@@ -40,8 +40,18 @@ _MAGIC = b"FFS1"
 _HEADER = struct.Struct("<H")
 _NONCE = bytes(12)
 _WRAPPED = 48
-#: Bytes of lines of one client in an object, at most: nobody may fill the memory of a reader.
-MOST_BYTES = 1 << 30
+_CLIENT_LETTERS = 200
+#: Bytes of an object's lines, at most: nobody may fill the memory of a reader.
+MOST_BYTES = 2 << 30
+#: Compressed bytes that are decompressed at once. At 32,000:1 they become 32 MiB at most; zstd refuses a
+#: frame that holds more than it says, so one that says little goes in larger pieces.
+_CHUNK, _LITTLE_CHUNK, _LITTLE = 1024, 128 << 10, 32 << 20
+#: What readers take for damaged: an object that is not what its key says, so that lines of it may be missing.
+_CHANGED = b"not what its key says"
+
+
+#: Of a reader to whom no keys were given.
+_NO_KEYS = KeyRing(Path("no state folder"))
 
 
 class _Line(msgspec.Struct, gc=False):
@@ -130,8 +140,12 @@ def _wrapping(agreed: bytes, ephemeral: bytes, public: bytes) -> bytes:
 
 @dataclass(frozen=True)
 class Sealed:
-    """One client's lines in an object, as they lie there. `end`: behind it, in bytes of the object."""
+    """One client's lines in an object, as they lie there. `frame`: all of it.
 
+    Nothing of it is proven before it is opened.
+    """
+
+    frame: memoryview
     header: bytes
     client: str
     key: str
@@ -146,14 +160,24 @@ class Opened:
     """A raw object as its readers know it: one compressed piece of lines.
 
     `keys`: of which lines are sealed, by their numbers (first, last; the first is 1), in their order.
-    `data` is what lies there, where that is damaged.
+    `waiting`: sealed lines whose key is missing; they are not in `data`. `data` is what lies there, where
+    that is damaged.
     """
 
     data: bytes
     keys: tuple[tuple[int, int, RawKey, bytes], ...] = ()
+    waiting: tuple[Sealed, ...] = ()
+
+    @property
+    def is_sealed(self) -> bool:
+        """Whether lines of it are, or wait."""
+        return bool(self.keys or self.waiting)
 
     def packed(self, numbered: Iterable[tuple[int, bytes]]) -> bytes:
-        """An object of some of its lines, or of others in their places, sealed as these were."""
+        """An object of some of its lines, or of others in their places, sealed as these were.
+
+        What waits stays as it is.
+        """
         secrets = {key: secret for _, _, key, secret in self.keys}
         stretches = iter([*self.keys, (1 << 62, 1 << 62, None, b"")])
         first, last, key, _ = next(stretches)
@@ -162,7 +186,8 @@ class Opened:
             while number > last:
                 first, last, key, _ = next(stretches)
             lines.append((line, key if number >= first else None))
-        return packed(lines, secrets.__getitem__)
+        made = packed(lines, secrets.__getitem__)
+        return b"".join([made, *(each.frame for each in self.waiting)])
 
 
 def read_raw(lake: ObjectStore, key: str, *, passes_over: bool = False) -> bytes:
@@ -171,37 +196,52 @@ def read_raw(lake: ObjectStore, key: str, *, passes_over: bool = False) -> bytes
     Lines whose key was destroyed become such as erased persons leave. Raises KeyMissing, StoreError.
     `passes_over`: lines whose key is missing are left out instead.
     """
-    return open_raw(lake, key, passes_over=passes_over).data
+    found = open_raw(lake, key)
+    if not passes_over:
+        require_keys(lake, key, found.waiting)
+    return found.data
 
 
-def open_raw(lake: ObjectStore, key: str, *, passes_over: bool = False) -> Opened:
-    """The same, for whoever writes it anew."""
-    try:
-        return opened(lake.get(key), keys_of(lake), _hour(key), passes_over=passes_over)
-    except KeyMissing as error:
-        raise KeyMissing(f"{lake.url(key)} holds {error}") from None
+def require_keys(lake: ObjectStore, key: str, waiting: Iterable[Sealed]) -> None:
+    """Raise KeyMissing where lines of a raw object wait for their key."""
+    for each in waiting:
+        try:
+            (keys_of(lake) or _NO_KEYS).private(each.key)
+        except KeyMissing as error:
+            raise KeyMissing(f"{lake.url(key)} holds lines of {each.client}, and {error}") from None
 
 
-def opened(data: bytes, ring: KeyRing | None, hour: datetime, *, passes_over: bool = False) -> Opened:
+def open_raw(lake: ObjectStore, key: str) -> Opened:
+    """A raw object of the lake with what of it waits. Raises StoreError."""
+    data, ring = lake.get(key), keys_of(lake)
+    # A sealed part that is cut off leaves an object that looks whole.
+    if (frames_of(data) or (ring is not None and ring.is_used)) and not is_whole(key, data):
+        return Opened(_CHANGED)
+    return opened(data, ring, _hour(key))
+
+
+def opened(data: bytes, ring: KeyRing | None, hour: datetime) -> Opened:
     """The same of an object's bytes, which lie in an `hour`."""
     found = frames_of(data)
     if not found:
         return Opened(data)
     end, blocks = found
     try:
-        parts = [_inflated(data[:end])]
+        parts = [_inflated(data[:end], MOST_BYTES)]
         keys: list[tuple[int, int, RawKey, bytes]] = []
-        at = parts[0].count(b"\n")
+        waiting = []
+        at, room = parts[0].count(b"\n"), MOST_BYTES - len(parts[0])
         for block in blocks:
             try:
-                one = _opened(block, ring)
-            except KeyMissing as error:
-                if passes_over:
-                    continue
-                raise KeyMissing(f"lines of {block.client}, and {error}") from None
+                one = _opened(block, ring or _NO_KEYS, room)
+            except KeyMissing:
+                waiting.append(block)
+                continue
             if one is None:
-                stub = erased_line(block.client, "", hour)
-                parts.append((stub + b"\n") * block.lines)
+                stub = erased_line(block.client, "", hour) + b"\n"
+                if len(stub) * block.lines > room:
+                    raise _TooMuch
+                parts.append(stub * block.lines)
             else:
                 content, public, secret = one
                 if content.count(b"\n") != block.lines:
@@ -209,9 +249,11 @@ def opened(data: bytes, ring: KeyRing | None, hour: datetime, *, passes_over: bo
                 parts.append(content)
                 keys.append((at + 1, at + block.lines, public, secret))
             at += block.lines
-    except (zstandard.ZstdError, InvalidTag, _TooMuch):
+            room -= len(parts[-1])
+    # ValueError: an ephemeral key that nobody made.
+    except (zstandard.ZstdError, InvalidTag, ValueError, _TooMuch):
         return Opened(data)
-    return Opened(compress(b"".join(parts)), tuple(keys))
+    return Opened(compress(b"".join(parts)), tuple(keys), tuple(waiting))
 
 
 def _hour(key: str) -> datetime:
@@ -220,10 +262,8 @@ def _hour(key: str) -> datetime:
     return hour
 
 
-def _opened(block: Sealed, ring: KeyRing | None) -> tuple[bytes, RawKey, bytes] | None:
+def _opened(block: Sealed, ring: KeyRing, room: int) -> tuple[bytes, RawKey, bytes] | None:
     """The lines, whose they are sealed for, and what is needed to seal them again. Raises InvalidTag."""
-    if ring is None:
-        raise KeyMissing("no keys are at hand")
     private = ring.private(block.key)
     if private is None:
         return None
@@ -231,7 +271,7 @@ def _opened(block: Sealed, ring: KeyRing | None) -> tuple[bytes, RawKey, bytes] 
     agreed = private.exchange(X25519PublicKey.from_public_bytes(block.ephemeral))
     wrapping = _wrapping(agreed, block.ephemeral, public)
     data_key = AESGCM(wrapping).decrypt(_NONCE, bytes(block.wrapped), block.header)
-    content = _inflated(AESGCM(data_key).decrypt(_NONCE, bytes(block.content), block.header))
+    content = _inflated(AESGCM(data_key).decrypt(_NONCE, bytes(block.content), block.header), room)
     return content, RawKey(public), ring.secret(block.key)
 
 
@@ -239,12 +279,21 @@ class _TooMuch(Exception):
     pass
 
 
-def _inflated(frame: bytes) -> bytes:
-    with zstandard.ZstdDecompressor().stream_reader(io.BytesIO(frame)) as reader:
-        content = reader.read(MOST_BYTES + 1)
-    if len(content) > MOST_BYTES:
-        raise _TooMuch
-    return content
+def _inflated(frame: bytes, room: int) -> bytes:
+    """All of one frame, whose checksum is looked at. Raises ZstdError for one that is cut, _TooMuch."""
+    decompressor = zstandard.ZstdDecompressor().decompressobj()
+    pieces = []
+    step = _LITTLE_CHUNK if 0 <= zstandard.frame_content_size(frame) <= _LITTLE else _CHUNK
+    for at in range(0, len(frame), step):
+        pieces.append(decompressor.decompress(frame[at : at + step]))
+        room -= len(pieces[-1])
+        if room < 0:
+            raise _TooMuch
+        if decompressor.eof and (decompressor.unused_data or at + step < len(frame)):
+            raise zstandard.ZstdError("there is more after the end of the compressed data")
+    if not decompressor.eof:
+        raise zstandard.ZstdError("the compressed data ends early")
+    return b"".join(pieces)
 
 
 def frames_of(data: bytes) -> tuple[int, list[Sealed]] | None:
@@ -282,6 +331,7 @@ def _block(data: bytes, at: int) -> tuple[Sealed, int] | None:
         said = json.loads(header)
         ephemeral = base64.b64decode(said["ephemeral"], validate=True)
         sealed = Sealed(
+            view[at:end],
             header,
             str(said["client"]),
             str(said["key"]),
@@ -292,7 +342,14 @@ def _block(data: bytes, at: int) -> tuple[Sealed, int] | None:
         )
     except (ValueError, KeyError, TypeError):
         return None
-    return (sealed, end) if len(ephemeral) == 32 and sealed.lines > 0 else None
+    is_one = (
+        len(ephemeral) == 32
+        and sealed.lines > 0
+        and is_key_id(sealed.key)
+        and len(sealed.client) < _CLIENT_LETTERS
+        and sealed.client.isprintable()
+    )
+    return (sealed, end) if is_one else None
 
 
 def is_readable(data: bytes, content_of: Callable[[bytes], bytes | None]) -> bool:

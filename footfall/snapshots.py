@@ -135,6 +135,16 @@ def require_private(store: ObjectStore) -> None:
         raise FootfallError(f"{store.url('')} can be read by others, and keys go there: chmod 700 it")
 
 
+def private_store(url: str, name: str, s3_endpoint: str | None) -> ObjectStore:
+    """What lies beside the snapshots of a backup under a name, for its owner alone.
+
+    Raises FootfallError where others can read it.
+    """
+    store = open_store(f"{url.rstrip('/')}/{name}", s3_endpoint=s3_endpoint)
+    require_private(store)
+    return store
+
+
 @dataclass
 class Writer:
     """One snapshot that is being written. Nobody believes it before `finish`."""

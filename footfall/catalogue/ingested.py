@@ -89,6 +89,12 @@ INGESTED: tuple[Ingested, ...] = (
                 "Whether the hour was over when it was ingested; false: for live exports, and only its "
                 "beginning.",
             ),
+            Column(
+                "waiting",
+                TEXT,
+                "Sealed lines that are not in it, because their key is missing: JSON of [client, key, lines, "
+                "an object that has some]; null: none.",
+            ),
         ),
         written_with="events",
     ),

@@ -235,7 +235,8 @@ HOME: tuple[Place, ...] = (
         "spool",
         "a folder a worker: segments not yet in the lake, tallies of the hour; not to be lost while the lake "
         "is away; `spool/salts/`: copies of the salts of these days, gone 48 hours after them; "
-        "`spool/sealing-secret`: random bytes that open nothing",
+        "`spool/sealing-secret`: random bytes that open nothing; `spool/sealing-keys.json`: public halves of "
+        "the keys that what waits is sealed with",
         "the collector",
         Keep.NEVER,
         Kind.FOLDER,

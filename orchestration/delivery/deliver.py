@@ -134,13 +134,15 @@ class Deliverer:
         return self._slices.table(self._export, period) if self._slices else plain
 
     def deliver(self, period: Period, reason: str = "late") -> Outcome:
-        """Bring one period to its buckets, or find what is there still right. Raises nothing of its own.
+        """Bring one period to its buckets, or find what is there still right.
 
-        `reason`: why data that was delivered may have changed: `late`, `correction` or `erasure`.
+        Raises NotWhole where lines of it wait for their key, and nothing else of its own. `reason`: why data
+        that was delivered may have changed: `late`, `correction` or `erasure`.
         """
         gone = self._gone(period)
         if gone is not None:
             return gone
+        self._hours.require_lines(self._client.client_id, *period.window)
         with self._desk.claim(self._client.client_id, self._export.name):
             for _ in range(_TURNS):
                 outcome = self._bring_on(period, reason)
@@ -161,6 +163,8 @@ class Deliverer:
             if len(some) < LEAST:
                 return []
             try:
+                for each in some:
+                    self._hours.require_lines(self._client.client_id, *each.window)
                 self._copy_ahead(periods)
                 blank: dict[str, bytes] = {}
                 rows = self._first_rows(some, blank)

@@ -8,6 +8,7 @@ import duckdb
 
 from footfall.hours import HOUR
 from footfall.sql import Sql, joined, name, names, run, sql
+from footfall.waiting_lines import Waiting, waiting_in, waiting_text
 from orchestration.ingest.decode import DAMAGED, UNREADABLE
 
 
@@ -37,6 +38,7 @@ class HourCounts:
     unreadable: tuple[tuple[str, str], ...] = ()
     damaged: tuple[tuple[str, str], ...] = ()
     erased: int = 0
+    waiting: tuple[Waiting, ...] = ()
 
     @property
     def is_conserved(self) -> bool:
@@ -76,10 +78,14 @@ def count_fates(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def write_accounts(
-    connection: duckdb.DuckDBPyConnection, hour: datetime, digest: str, problems: dict[str, str]
+    connection: duckdb.DuckDBPyConnection,
+    hour: datetime,
+    digest: str,
+    problems: dict[str, str],
+    waiting: Sequence[Waiting] = (),
 ) -> None:
     """Replace the hour's rows of `ingest.objects`, `receipts` and `hours`, from the tables that judged its
-    lines.
+    lines. `waiting`: what is not among them.
 
     Objects are counted by what was written: rows of events and of quarantine against lines in the object.
     """
@@ -122,13 +128,14 @@ def write_accounts(
             coalesce(sum(lines), 0) AS lines, coalesce(sum(kept), 0) AS kept,
             coalesce(sum(duplicates), 0) AS duplicates, coalesce(sum(quarantined), 0) AS quarantined,
             coalesce(sum(erased), 0) AS erased, $digest AS digest, $degraded AS is_degraded,
-            $ended AS had_ended
+            $ended AS had_ended, $waiting AS waiting
         FROM ingest.objects WHERE received_hour = $hour
         """,
         {
             "hour": hour,
             "digest": digest,
-            "degraded": bool(problems),
+            "degraded": bool(problems or waiting),
+            "waiting": waiting_text(waiting),
             "ended": hour + HOUR <= datetime.now(UTC),
         },
     )
@@ -207,7 +214,7 @@ def read_counts(
     row = run(
         connection,
         "SELECT objects, bytes, lines, kept, duplicates, quarantined, digest, coalesce(is_degraded, false), "
-        "coalesce(had_ended, true), coalesce(erased, 0) "
+        "coalesce(had_ended, true), coalesce(erased, 0), waiting "
         "FROM ingest.hours WHERE received_hour = ?",
         [hour],
     ).fetchone()
@@ -237,7 +244,7 @@ def read_counts(
         "WHERE received_hour = ? AND reason = ? GROUP BY object_key ORDER BY object_key",
         [hour, DAMAGED],
     ).fetchall()
-    objects, size, lines, kept, duplicates, quarantined, digest, is_degraded, had_ended, erased = row
+    objects, size, lines, kept, duplicates, quarantined, digest, is_degraded, had_ended, erased, waiting = row
     return HourCounts(
         hour,
         objects,
@@ -255,6 +262,7 @@ def read_counts(
         unreadable=tuple((key, detail or "") for key, detail in unreadable),
         damaged=tuple((key, f"{n} damaged lines, the first: {detail}") for key, n, detail in damaged),
         erased=erased,
+        waiting=waiting_in(waiting),
     )
 
 

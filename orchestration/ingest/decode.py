@@ -56,13 +56,17 @@ EVENT_FIELDS = tuple(field.name for field in LINE if field.is_required)
 
 @dataclass(frozen=True)
 class DecodedObject:
-    """A raw object as numbered lines in a file that may hold others. `problem`: why it is set aside whole."""
+    """A raw object as numbered lines in a file that may hold others. `problem`: why it is set aside whole.
+
+    `waiting`: (client, key, lines) of what is not in the file, because its key is missing.
+    """
 
     key: str
     size: int
     path: Path
     lines: int
     problem: str = ""
+    waiting: tuple[tuple[str, str, int], ...] = ()
 
 
 class _Line(msgspec.Struct, kw_only=True):

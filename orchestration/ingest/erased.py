@@ -237,8 +237,8 @@ def rewrite(
         kept, erased = stones.without(content, hour)
         if not erased:
             continue
-        lines = kept.removesuffix(b"\n").split(b"\n")
-        data = opened.packed(enumerate(lines, 1)) if opened.keys else compress(kept)
+        lines = kept.removesuffix(b"\n").split(b"\n") if kept else []
+        data = opened.packed(enumerate(lines, 1)) if opened.is_sealed else compress(kept)
         new = keys.rewritten_object(key, hashlib.sha256(data).hexdigest())
         put_once(lake, new, data)
         lake.delete(key)

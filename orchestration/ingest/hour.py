@@ -11,6 +11,7 @@ would turn a bad line into NULLs and lose the tail of a truncated object without
 
 import hashlib
 import shutil
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -26,6 +27,7 @@ from footfall.hour_files import HourFile, HourFiles
 from footfall.sql import name, names, run, scratch
 from footfall.store import ObjectInfo, ObjectStore
 from footfall.tombstones import Tombstones
+from footfall.waiting_lines import Waiting
 from orchestration.ingest import decode
 from orchestration.ingest.accounts import (
     HourCounts,
@@ -120,6 +122,17 @@ def listing_digest(objects: Sequence[ObjectInfo]) -> str:
     return hashlib.sha256(listing.encode()).hexdigest()
 
 
+def _waiting(decoded: Iterable[DecodedObject]) -> list[Waiting]:
+    """By client and key, in this order, with the first object that has such lines."""
+    lines: Counter[tuple[str, str]] = Counter()
+    first: dict[tuple[str, str], str] = {}
+    for each in decoded:
+        for client, key, n in each.waiting:
+            lines[client, key] += n
+            first.setdefault((client, key), each.key)
+    return [Waiting(*whose, n, first[whose]) for whose, n in sorted(lines.items())]
+
+
 @contextmanager
 def _bounded(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     """Keep DuckDB within its memory; what does not fit goes to its folder for such. Undone behind it.
@@ -178,7 +191,7 @@ def _replace_hour(
                     table=name(table),
                     columns=names(COLUMN_TYPES[table]),
                 )
-        write_accounts(connection, hour, listing_digest(objects), problems)
+        write_accounts(connection, hour, listing_digest(objects), problems, _waiting(decoded))
         restated = apply_flips(connection, hour)
         record_incidents(connection, [(hour, decode.UNREADABLE, *each) for each in problems.items()])
         record_incidents(connection, [(hour, EXPIRED, client, f"{n} lines") for client, n in expired.items()])

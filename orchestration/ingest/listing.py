@@ -32,6 +32,7 @@ CREATE TABLE IF NOT EXISTS degraded (
     noted_at TEXT NOT NULL,
     PRIMARY KEY (hour, key)
 );
+CREATE TABLE IF NOT EXISTS waiting (hour TEXT NOT NULL, key_id TEXT NOT NULL, PRIMARY KEY (hour, key_id));
 """
 
 
@@ -82,6 +83,28 @@ def read_degraded(path: Path, since: datetime) -> list[tuple[datetime, str, str]
             (since.astimezone(UTC).isoformat(),),
         ).fetchall()
     return [(datetime.fromisoformat(hour), key, problem) for hour, key, problem in found]
+
+
+def record_waiting(path: Path, hours: Mapping[datetime, Iterable[str]]) -> None:
+    """Replace the keys that lines of each hour wait for."""
+    with closing(_open(path)) as connection, connection:
+        for hour, keys in hours.items():
+            text = hour.astimezone(UTC).isoformat()
+            connection.execute("DELETE FROM waiting WHERE hour = ?", (text,))
+            connection.executemany(
+                "INSERT INTO waiting VALUES (?, ?)", [(text, each) for each in sorted(set(keys))]
+            )
+
+
+def read_waiting(path: Path) -> dict[datetime, list[str]]:
+    """Hour → the keys that lines of it wait for, oldest first, however old."""
+    if not path.exists():
+        return {}
+    found: dict[datetime, list[str]] = {}
+    with closing(_open(path)) as connection:
+        for hour, key in connection.execute("SELECT hour, key_id FROM waiting ORDER BY hour, key_id"):
+            found.setdefault(datetime.fromisoformat(hour), []).append(key)
+    return found
 
 
 def _open(path: Path) -> sqlite3.Connection:

@@ -18,7 +18,7 @@ from footfall import keys
 from footfall.clients import Registry
 from footfall.enrichments import StoredEnrichment
 from footfall.raw_object import compress_lines
-from footfall.sealed import open_raw, read_raw
+from footfall.sealed import Opened, frames_of, open_raw, require_keys
 from footfall.sql import run
 from footfall.store import ObjectInfo, ObjectStore
 from orchestration.ingest.event_rows import ORDER, PARQUET
@@ -62,21 +62,29 @@ def raw_of(
         return
     found = lines_of(connection, lake, mixed, hour, registry, (client_id,), folder)
     for number, info in enumerate(mixed):
+        _require_his(lake, info, client_id)
         mine = found.get(number, {}).get(client_id)
         if mine:
-            lines = enumerate(lines_in(read_raw(lake, info.key)), 1)
+            lines = enumerate(lines_in(open_raw(lake, info.key).data), 1)
             data = compress_lines(line for n, line in lines if n in mine)
             yield Part(key_of(info, hour, data, client_id), data)
-        elif not _is_sound(read_raw(lake, info.key)):
+        elif not _is_sound(open_raw(lake, info.key).data):
             yield Unread(info.key)
 
 
 def _opened(lake: ObjectStore, info: ObjectInfo, hour: datetime, client_id: str) -> Part:
-    """An object as it is; one that is sealed by a key of this installation opened."""
-    opened = open_raw(lake, info.key)
-    if not opened.keys:
+    """An object as it is; one that is sealed opened, without the lines whose key was destroyed."""
+    if frames_of(lake.get(info.key)) is None:
         return Part(info.key)
+    opened = _require_his(lake, info, client_id)
     return Part(key_of(info, hour, opened.data, client_id), opened.data)
+
+
+def _require_his(lake: ObjectStore, info: ObjectInfo, client_id: str) -> Opened:
+    """An object, opened. Raises KeyMissing where lines of the client wait for their key."""
+    opened = open_raw(lake, info.key)
+    require_keys(lake, info.key, (each for each in opened.waiting if each.client == client_id))
+    return opened
 
 
 def _is_sound(data: bytes) -> bool:

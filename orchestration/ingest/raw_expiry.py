@@ -117,9 +117,12 @@ def lines_of(
 
 
 def _without(opened: Opened, gone: set[int]) -> tuple[bytes, int]:
-    """An object without some of its lines, empty where none is left; and its size."""
+    """An object without some of its lines, empty where none is left; and its size.
+
+    What waits for its key stays: nobody can tell what it is.
+    """
     kept = [(n, line) for n, line in enumerate(lines_in(opened.data), 1) if n not in gone]
-    rest = opened.packed(kept) if kept else b""
+    rest = opened.packed(kept) if kept or opened.waiting else b""
     return rest, len(rest)
 
 
@@ -132,7 +135,7 @@ def lines_in(data: bytes) -> list[bytes]:
         content = frame.decompress(data)
         if frame.unused_data:
             raise zstandard.ZstdError("there is more after the end of the compressed data")
-    return content[:-1].split(b"\n")
+    return content[:-1].split(b"\n") if content else []
 
 
 def key_of(info: ObjectInfo, hour: datetime, data: bytes, client_id: str = "") -> str:

@@ -12,7 +12,7 @@ from itertools import groupby
 from pathlib import Path
 from threading import Event
 
-from footfall.sealed import read_raw
+from footfall.sealed import open_raw
 from footfall.store import NotFound, ObjectInfo, ObjectStore
 from orchestration.ingest.decode import DecodedObject, LinesFile
 
@@ -35,8 +35,8 @@ def unpack(
 ) -> list[DecodedObject]:
     """Fetch, decompress and number the objects, in their order, into files in `folder`.
 
-    An object that cannot be trusted whole becomes one quarantined line. Raises StoreError, and KeyMissing
-    where lines are sealed with a key that is not here: the hour waits for it.
+    An object that cannot be trusted whole becomes one quarantined line. Lines whose key is missing are not in
+    the files: they wait. Raises StoreError.
     """
     stopped = Event()
 
@@ -79,7 +79,9 @@ def _bundles(objects: Sequence[ObjectInfo]) -> Iterator[list[tuple[int, ObjectIn
 
 def _add(file: LinesFile, lake: ObjectStore, number: int, info: ObjectInfo, max_bytes: int) -> DecodedObject:
     try:
-        data = read_raw(lake, info.key)
+        opened = open_raw(lake, info.key)
     except NotFound:
         return file.add_unreadable(number, info.key, "deleted between listing and reading", info.size)
-    return replace(file.add(number, info.key, data, max_bytes), size=info.size)
+    waiting = tuple((each.client, each.key, each.lines) for each in opened.waiting)
+    added = file.add(number, info.key, opened.data, max_bytes)
+    return replace(added, size=info.size, waiting=waiting)

@@ -9,6 +9,7 @@ import duckdb
 from footfall import keys
 from footfall.retention.rules import SETTLING_DAYS
 from footfall.sql import run, scratch
+from footfall.waiting_lines import waiting_in
 from orchestration.ingest.erased import has_erased, rewrite
 from orchestration.ingest.hour import ingest_hours, listing_digest
 from orchestration.ingest.late_fields import replace_enrichments
@@ -62,8 +63,18 @@ def forget_lines(work: Work) -> list[str]:
             done.add(hour.isoformat())
             work.note("raw", hours=sorted(done), lines=erased, objects=objects)
             house.edge(f"ingested {hour:%Y-%m-%dT%H}")
+        waiting = run(
+            connection,
+            "SELECT received_hour, waiting FROM ingest.hours WHERE waiting IS NOT NULL ORDER BY 1",
+        ).fetchall()
     work.note("raw", hours=sorted(done), lines=erased, objects=objects)
-    return []
+    # Nobody can tell whether they are this person's.
+    return [
+        f"{hour:%Y-%m-%dT%H}: {each.text}"
+        for hour, said in waiting
+        for each in waiting_in(said)
+        if each.client_id == work.client.client_id
+    ][:1]
 
 
 def _lines_in(connection: duckdb.DuckDBPyConnection, hour: datetime) -> tuple[int, int]:

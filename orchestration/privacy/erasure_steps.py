@@ -327,7 +327,10 @@ def _local(work: Work) -> list[str]:
     files += local.clean_compute_logs(house.lake, work.needles)
     found = [local.clean_databases(house.home, work.needles), local.clean_history(house.home, work.needles)]
     if house.postgres is not None:
-        found.append(clean_postgres(house.postgres, work.needles))
+        before = work.facts("local").get("anew", [])
+        found.append(
+            clean_postgres(house.postgres, work.needles, before, lambda names: work.note("local", anew=names))
+        )
     work.note("local", files=files, cells=sum(each.cells for each in found))
     return [line for each in found for line in each.left]
 

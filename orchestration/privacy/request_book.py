@@ -66,6 +66,15 @@ class Decided(FootfallError):
 Place = tuple[int, str, str]
 
 
+def place_in(text: str) -> Place:
+    """A place from its three parts, with commas between them. Raises FootfallError."""
+    is_decided, _, rest = text.partition(",")
+    asked_at, _, name = rest.partition(",")
+    if is_decided not in ("0", "1") or not name:
+        raise FootfallError(f"{text!r} is no place of a request: take what the command before printed")
+    return int(is_decided), asked_at, name
+
+
 @dataclass(frozen=True)
 class Request:
     """What somebody asked for. `ids`: (kind, value), as long as nobody has decided."""

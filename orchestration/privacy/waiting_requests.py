@@ -8,14 +8,14 @@ from datetime import datetime
 from pathlib import Path
 
 from footfall.errors import FootfallError
-from footfall.object_versions import remove_versions
+from footfall.object_versions import BEGINNING, remove_replaced
 from footfall.settings import Settings
-from footfall.snapshots import remembered, require_there
-from footfall.store import ObjectStore, open_store
+from footfall.snapshots import private_store, remembered, require_there
+from footfall.store import open_store
 from footfall.tombstones import Tombstones
 from orchestration.privacy.request_book import Request, RequestBook
 
-_FOLDER = "requests/"
+_FOLDER = "requests"
 
 
 def put_waiting(settings: Settings, url: str, stones: Tombstones) -> None:
@@ -23,18 +23,21 @@ def put_waiting(settings: Settings, url: str, stones: Tombstones) -> None:
 
     Raises FootfallError, also where a version stays of what is decided.
     """
-    store = open_store(url, s3_endpoint=settings.s3_endpoint)
-    waiting = {f"{_FOLDER}{each.id}.json": said for each, said in _said(settings.home, stones)}
-    gone = [info.key for info in store.list(_FOLDER) if info.key not in waiting]
+    store = private_store(url, _FOLDER, settings.s3_endpoint)
+    waiting = {f"{each.id}.json": said for each, said in _said(settings.home, stones)}
+    there = [info.key for info in store.list("")]
     for key, said in waiting.items():
-        store.put(key, said)
-    for key in gone:
-        store.delete(key)
-    kept = remove_versions(store, gone)
+        if key not in there or store.get(key) != said:
+            store.put(key, said)
+    for key in there:
+        if key not in waiting:
+            store.delete(key)
+    # All of the folder, each time: of one that died or failed before this somebody has to go on.
+    kept = remove_replaced(store, [""], BEGINNING, lambda _: True)
     if kept.versions:
         first = kept.versions[0]
         raise FootfallError(
-            f"{store.url(first.key)} ({first.version}) is of a decided request, and stays: {first.why}"
+            f"{store.url(first.key)} ({first.version}) was decided or changed, and stays: {first.why}"
         )
 
 
@@ -50,13 +53,13 @@ def put_waiting_everywhere(settings: Settings, stones: Tombstones) -> list[str]:
     return left
 
 
-def take_back(home: Path, store: ObjectStore, stones: Tombstones) -> int:
+def take_back(home: Path, url: str, s3_endpoint: str | None, stones: Tombstones) -> int:
     """Let the requests beside a backup wait again, but for ids of who was erased. Returns how many.
 
     One that was decided since the backup was last brought up waits once more. Raises FootfallError.
     """
-    found = 0
-    for info in store.list(_FOLDER):
+    found, store = 0, open_store(f"{url.rstrip('/')}/{_FOLDER}", s3_endpoint=s3_endpoint)
+    for info in store.list(""):
         try:
             said = json.loads(store.get(info.key, limit=1 << 20))
             ids = tuple((str(kind), str(value)) for kind, value in said["ids"])

@@ -23,7 +23,7 @@ from footfall.errors import FootfallError
 from footfall.hours import HOUR
 from footfall.raw_keys import give_keys
 from footfall.retention.records import State, read_states, unnamed
-from footfall.sealed import read_raw
+from footfall.sealed import Opened, open_raw
 from footfall.settings import Settings
 from footfall.snapshots import note_least, remembered, require_there, stores
 from footfall.sql import confined
@@ -297,13 +297,17 @@ def _lost(
 
 
 def _digests(store: ObjectStore, key: str) -> Iterable[bytes]:
-    """A short digest of each line of an object; of one that cannot be read, of its bytes."""
+    """A short digest of each line of an object; of what cannot be read, or waits for its key, of its
+    bytes.
+    """
     try:
-        data = read_raw(store, key) if key.startswith("raw/") else store.get(key)
+        is_raw = key.startswith("raw/")
+        opened = open_raw(store, key) if is_raw else Opened(store.get(key))
+        content = content_of(opened.data)
+        lines = content.splitlines() if content is not None else [store.get(key)]
     except NotFound:
         return
-    content = content_of(data)
-    for line in content.splitlines() if content is not None else [data]:
+    for line in [*lines, *(bytes(each.frame) for each in opened.waiting)]:
         yield hashlib.blake2b(line, digest_size=12).digest()
 
 

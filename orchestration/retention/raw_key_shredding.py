@@ -3,15 +3,20 @@
 from collections.abc import Collection
 from datetime import datetime
 
-from footfall.raw_key_copies import shred
+from footfall.raw_key_copies import is_left, shred
 from footfall.raw_keys import Held, KeyRing
 from footfall.settings import Settings
+from footfall.signatures import load_signer
 from footfall.store import ObjectStore
 
 
-def keys_left(settings: Settings, clients: Collection[str]) -> list[Held]:
-    """Keys of these identities that are not destroyed. Raises FootfallError."""
-    return [each for each in KeyRing(settings.home).held() if each.client_id in clients and each.gone is None]
+def keys_left(settings: Settings, lake: ObjectStore, clients: Collection[str]) -> list[Held]:
+    """Keys of these identities that are not destroyed wherever they lay. Raises FootfallError, StoreError."""
+    return [
+        each
+        for each in KeyRing(settings.home).held()
+        if each.client_id in clients and is_left(settings.home, lake, each)
+    ]
 
 
 def shred_key(
@@ -21,5 +26,6 @@ def shred_key(
 
     Doing it again is harmless, and tries again what was left. Raises FootfallError, StoreError.
     """
-    said = KeyRing(settings.home).shred(held.client_id, held.id, by=by, why=why, at=at)
+    signer = load_signer(settings.home / "keys")
+    said = KeyRing(settings.home).shred(held.client_id, held.id, signer, by=by, why=why, at=at)
     return shred(lake, settings.home, settings.s3_endpoint, held, said)

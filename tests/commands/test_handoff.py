@@ -7,6 +7,7 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from support.client_files import client
 from support.manifests import HOUR, signer
@@ -21,6 +22,7 @@ from footfall.durable import take_up
 from footfall.handoffs import MANIFEST, is_member
 from footfall.identity_files import read_histories
 from footfall.keys import client_of_raw_object
+from footfall.raw_keys import RawKey
 from footfall.signatures import load_signer
 from footfall.store import LocalStore
 from footfall.tombstones import Tombstone
@@ -97,6 +99,25 @@ def test_the_old_installation_delivers_nothing_of_it_and_another_owner_may_have_
     site = [{"site_id": "third", "key": "pk_third_12345", "domains": ["third.example"]}]
     at.write(client("acme", (at.folder / "third").as_uri(), sites=site))
     assert at("clients")[0] == 0
+
+
+def test_a_key_over_raw_lines_that_is_written_oddly_ends_nothing(at):
+    path = at.clients / "acme.yaml"
+    text = path.read_text()
+    key = RawKey(X25519PrivateKey.generate().public_key().public_bytes_raw())
+    for odd in (f'"raw_key": {key.text}', f"raw_key:\n  {key.text}"):
+        path.write_text(f"{text.rstrip()}\n{odd}\n")
+
+        code, said = at.handoff()
+
+        assert code == 1, said
+        assert "on one line of its own" in said
+        assert list(at.bundle.list("")) == []
+
+    path.write_text(f"{text.rstrip()}\nraw_key: {key.text}\n")
+    assert at.handoff()[0] == 0
+    for info in at.bundle.list(""):
+        assert key.text.encode() not in at.bundle.get(info.key), info.key
 
 
 def test_what_comes_later_goes_by_the_same_command_and_lies_there_once(at):

@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import zipfile
 from datetime import timedelta
 
@@ -125,6 +126,24 @@ def test_a_flood_is_refused_at_once_and_another_site_keeps_what_it_was_asked(hom
     assert book.get(other).decision is None
     assert "no request of acme/shop waits" in does("refuse", "--all-of", "acme/shop", "--because", "x")[1]
     assert "name requests, or say --all-of" in does("refuse", "--because", "x")[1]
+
+
+def test_the_next_page_is_the_next_although_the_last_one_shown_was_decided_meanwhile(home, does):
+    names = [asked(home, "access", ("user", f"paged-{n}")) for n in range(3)]
+    order = [line.split()[0] for line in does("requests")[1].splitlines() if "paged-" in line]
+    assert sorted(order) == sorted(names)
+    shown = does("requests", "--limit", "1000")[1].splitlines()
+    before = [line.split()[0] for line in shown].index(order[0]) + 1
+    code, said = does("requests", "--limit", before)
+    after = re.search(r"--after (\S+)", said)[1]
+    does("refuse", order[0], "--because", "x")
+
+    code, said = does("requests", "--after", after)
+
+    assert code == 0
+    assert [line.split()[0] for line in said.splitlines() if "paged-" in line] == order[1:]
+    assert does("requests", "--after", order[1])[0] == 1
+    does("refuse", *order[1:], "--because", "x")
 
 
 def test_what_a_stranger_typed_forges_no_line_of_the_terminal(home, does):

@@ -18,13 +18,17 @@ from support.searched import files_with
 from commands.backup import backup
 from commands.privacy_work import asked_of, plan
 from commands.restore import restore
-from footfall.hours import floor
+from footfall.failures import NotWhole
+from footfall.hours import HOUR, floor
 from footfall.keys import hour_of, raw_prefix
-from footfall.raw_keys import KeyMissing, KeyRing
+from footfall.raw_keys import KeyRing
 from footfall.sealed import frames_of, read_raw
 from footfall.settings import Settings
 from footfall.tombstones import Tombstone, add, load_key
+from footfall.waiting_lines import waiting_in
+from orchestration.delivery.progress import IngestedHours
 from orchestration.ingest.decode import content_of
+from orchestration.resources.warehouse import Warehouse
 
 #: Texts that stand in what acme's visitors sent, and one of beta's.
 SECRET, ANNA, OPEN = "a-word-of-acme", "anna-user-4711", "a-word-of-beta"
@@ -78,6 +82,22 @@ class Story:
         """What the hour's last ingest says: lines kept, and erased."""
         return self.home.rows("SELECT kept, erased FROM ingest.hours")[0]
 
+    def waiting(self):
+        """Lines that wait for a key, as the hour's last ingest says."""
+        [(text,)] = self.home.rows("SELECT waiting FROM ingest.hours")
+        return waiting_in(text)
+
+    def failure(self, client):
+        """Why a client's hour may not go out; empty where it may."""
+        settings = self.home.settings
+        with Warehouse(database=str(settings.warehouse)).connect() as connection:
+            hours = IngestedHours.read(connection, self.hour)
+        try:
+            hours.require_lines(client, self.hour, self.hour + HOUR)
+        except NotWhole as error:
+            return str(error)
+        return ""
+
 
 def collected(home, *events):
     """Let a collector take events of (client, event) and end: all is in the lake then."""
@@ -130,10 +150,12 @@ def story(tmp_path_factory):
         path for path in told.backups.rglob("*") if path.is_file() and seen["key"] in path.read_bytes()
     ]
     pem.rename(home.folder / "away")
-    with pytest.raises(KeyMissing) as lost:
-        home.ingest(told.hour)
-    seen["lost"] = str(lost.value)
-    (home.folder / "away").rename(pem)
+    home.ingest(told.hour)
+    seen["lost"], seen["counts lost"] = told.waiting(), told.counts()
+    seen["delivered"] = [told.failure(client) for client in ("acme", "beta")]
+    seen["found"] = home.says("privacy", "key", "shred", "acme", "--key", pem.stem, "--yes"), pem.exists()
+    home.ingest(told.hour)
+    seen["back"] = told.waiting(), told.counts()
     seen["too early"] = home.says("privacy", "key", "shred", "acme", "--yes")
     (home.folder / "clients" / "acme.yaml").unlink()
     seen["end"] = home.says("clients", "end", "acme", "--give-up")
@@ -173,10 +195,23 @@ def test_its_key_lies_beside_the_backup_once_and_in_no_snapshot(story):
     ]
 
 
-def test_without_its_key_the_hour_waits_and_one_line_says_what_to_do(story):
-    assert "keys/raw" in story.seen["lost"]
-    assert "put it back from `raw-keys/` beside your backup" in story.seen["lost"]
-    assert "\n" not in story.seen["lost"]
+def test_without_its_key_its_lines_wait_alone_and_one_line_says_what_to_do(story):
+    [lost] = story.seen["lost"]
+
+    assert (lost.client_id, lost.lines) == ("acme", 6)
+    assert "from `raw-keys/` beside your backup" in lost.text
+    assert "\n" not in lost.text
+    assert story.seen["counts lost"] == (5, 0)
+    assert lost.text in story.seen["delivered"][0], "not delivered as if it were whole"
+    assert story.seen["delivered"][1] == ""
+
+
+def test_a_key_that_lies_beside_a_backup_is_put_back_and_not_destroyed(story):
+    (code, said), is_there = story.seen["found"]
+
+    assert (code, is_there) == (0, True), said
+    assert "put back from" in said
+    assert story.seen["back"] == ((), (10, 1))
 
 
 def test_a_client_that_goes_on_keeps_its_key(story):
@@ -224,12 +259,24 @@ def test_a_restore_brings_no_key_back_that_was_destroyed(story, tmp_path):
     assert held.gone["why"] == "it has ended"
 
 
+def of_bucket(home, client):
+    """All files with rows that a client's bucket has."""
+    return b"".join(path.read_bytes() for path in (home.home / "buckets" / client).rglob("*.csv"))
+
+
 @pytest.mark.proof
 def test_what_came_in_by_http_goes_out_by_its_bucket_and_a_person_out_of_all_of_it(tmp_path):
     told = begun(tmp_path)
     home = told.home
+    [pem] = (home.home / "keys" / "raw" / "acme").glob("*.pem")
+    pem.rename(tmp_path / "away")
+    with pytest.raises(AssertionError, match="wait for the key"):  # of acme alone
+        home.run(told.hour)
+    assert OPEN.encode() in of_bucket(home, "beta")
+    assert of_bucket(home, "acme") == b"", "not delivered as if it were whole"
+    (tmp_path / "away").rename(pem)
     home.run(told.hour)
-    delivered = b"".join(path.read_bytes() for path in (home.home / "buckets" / "acme").rglob("*.csv"))
+    delivered = of_bucket(home, "acme")
     assert SECRET.encode() in delivered
     assert ANNA.encode() in delivered
     made = plan(home.settings, "acme", asked_of({"user": (ANNA,)}, None), is_linked=True)

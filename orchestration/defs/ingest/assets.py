@@ -29,7 +29,7 @@ from orchestration.ingest.empty_hours import empty_hours, ingest_empty
 from orchestration.ingest.events_before import take_up_events
 from orchestration.ingest.hour import ingest_hours
 from orchestration.ingest.late_fields import replace_enrichments
-from orchestration.ingest.listing import record_degraded, record_digests
+from orchestration.ingest.listing import record_degraded, record_digests, record_waiting
 from orchestration.ingest.review import ELSEWHERE, LOST, UNCLOSED, VOLUME, Finding, review
 from orchestration.ingest.schema import make_schema
 from orchestration.ingest.sites import replace_sites, replace_zone_days
@@ -164,6 +164,7 @@ def ingest(
     record_digests(state.listings(), {hour.hour: hour.digest for hour in over})
     # For the alerts, which must not wait for the warehouse.
     record_degraded(state.listings(), lacking(counts, findings), datetime.now(UTC))
+    record_waiting(state.listings(), {hour.hour: [each.key_id for each in hour.waiting] for hour in counts})
     note_run(context)
     # What the lake held, and what the client files say: what is made of them is stale where that changes.
     lake_version = _data_version(hour.digest for hour in counts)
@@ -212,6 +213,7 @@ def lacking(
         hour.hour: [
             *hour.unreadable,
             *hour.damaged,
+            *((each.object, each.text) for each in hour.waiting),
             *((each.key, each.detail) for each in findings if each.kind == LOST and each.hour == hour.hour),
         ]
         for hour in counts

@@ -1,6 +1,7 @@
 """Objects that landed late: hours whose listing has changed are ingested again, with all that follows."""
 
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
@@ -8,7 +9,8 @@ from itertools import islice
 import dagster as dg
 
 from footfall.catalogue.periods import HOUR_FORMAT
-from orchestration.ingest.listing import Cursor, find_late, read_digests
+from footfall.raw_keys import KeyRing
+from orchestration.ingest.listing import Cursor, find_late, read_digests, read_waiting
 from orchestration.ingest.looking import Looks
 from orchestration.resources.lake import Lake
 from orchestration.resources.state import State
@@ -30,7 +32,8 @@ SECONDS = 30
     default_status=dg.DefaultSensorStatus.RUNNING,
     description=(
         "Compares what lies in the last two days' hours, and by turns in those of the week before, with what "
-        "lay there when they were ingested, and runs the stale ones again. Daily files follow."
+        "lay there when they were ingested, and runs the stale ones again, and hours whose lines waited for "
+        "a key that is here now. Daily files follow."
     ),
 )
 def late_objects(context: dg.SensorEvaluationContext, lake: Lake, state: State) -> dg.SensorResult:
@@ -43,12 +46,26 @@ def late_objects(context: dg.SensorEvaluationContext, lake: Lake, state: State) 
         Cursor.read(context.cursor),
         lambda: time.monotonic() >= give_up,
     )
+    # The same hour with the same objects, or keys, is asked for once, however often it is looked at.
+    wanted = {f"late:{_named(hour)}:{digest}": hour for hour, digest in late.stale.items()}
+    wanted |= {f"keys:{_named(hour)}:{keys}": hour for hour, keys in _found(state)}
     return dg.SensorResult(
         run_requests=[
-            # The same hour with the same objects is asked for once, however often it is looked at.
-            dg.RunRequest(run_key=f"late:{key}:{digest}", partition_key=key)
-            for hour, digest in islice(late.stale.items(), HOURS_A_TICK)
-            for key in [hour.astimezone(UTC).strftime(HOUR_FORMAT)]
+            dg.RunRequest(run_key=name, partition_key=_named(hour))
+            for name, hour in islice(wanted.items(), HOURS_A_TICK)
         ],
         cursor=str(late.cursor),
     )
+
+
+def _found(state: State) -> Iterator[tuple[datetime, str]]:
+    """Hours that waited for keys which are here now, or known to be destroyed, and which keys."""
+    ring = KeyRing(state.folder())
+    for hour, keys in read_waiting(state.listings()).items():
+        found = [each for each in keys if not ring.is_missing(each)]
+        if found:
+            yield hour, "+".join(found)
+
+
+def _named(hour: datetime) -> str:
+    return hour.astimezone(UTC).strftime(HOUR_FORMAT)

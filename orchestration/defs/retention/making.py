@@ -8,6 +8,7 @@ from footfall.allowed import Allowed
 from footfall.clients import Client, registry_of
 from footfall.errors import FootfallError
 from footfall.owners import running, settled
+from footfall.raw_keys import KeyRing
 from footfall.retention.rules import KEEP
 from footfall.settings import Settings
 from footfall.sql import has_table, set_memory
@@ -101,8 +102,9 @@ def house_of(
 
     def shred_keys(gone: Collection[str]) -> list[str]:
         left = []
-        for each in keys_left(settings, gone):
+        for each in keys_left(settings, store, gone):
             left += shred_key(settings, store, each, by=by, why="its client has ended", at=now())
+            KeyRing(settings.home).forget_current(each.client_id)
         return left
 
     return House(
