@@ -329,7 +329,8 @@ class Redelivery:
         try:
             sender.recover(row)
         except NotFound:
-            if {states.VERIFIED, states.COMMITTED}.isdisjoint(self._ledger.copies(row).values()):
+            places = self._ledger.copies(row).values()
+            if row.committed_at is None and {states.VERIFIED, states.COMMITTED}.isdisjoint(places):
                 return unchanged  # nobody can have seen it: the export's next run renders it again
             raise
         return sender.send(row)
