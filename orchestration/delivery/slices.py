@@ -85,9 +85,10 @@ class Slices:
         that this thread asked for. None where none can be made, or one copy is for all exports.
         """
         source = _source(export)
-        since, until = _around(self._spans[source])
-        if until - since <= SPAN:
-            return None
+        if source in self._spans:
+            since, until = _around(self._spans[source])
+            if until - since <= SPAN:
+                return None
         since, until = _around(_span(export, period) for period in periods)
         with self._lock:
             # One for each thread, whatever the number of clients: as much disk as they have at a time.
