@@ -84,9 +84,7 @@ class Client(Strict):
     earlier_timezones: list[EarlierTimezone] = Field(default_factory=list, max_length=100)
     """In which days began before that, the oldest first; `footfall clients rezone` writes them."""
     live_from: date | None = None
-    """The first local day that is no history. Periods before it are delivered too; nobody is told of them,
-    none has parts, and none is overdue ([delivery.md](delivery.md#history)).
-    """
+    """The first local day that is no [history](delivery.md#history), of which nobody is told."""
     sites: list[Site] = Field(min_length=1)
     """The web sites whose events are the client's."""
     destination: Destination
@@ -224,9 +222,7 @@ class Client(Strict):
 
     def is_history(self, period: Period) -> bool:
         """Whether a period lies before the client was live, to its end."""
-        if self.live_from is None:
-            return False
-        return period.end <= zones.clock(self.own_clock()).start(self.live_from)
+        return self.live_from is not None and period.end <= self.local_midnight(str(self.live_from))
 
     def zone(self) -> "ZoneInfo":
         """The time zone in which this client's days begin: that of its sites where they share one."""

@@ -1,10 +1,8 @@
 """One contract for all object stores: a folder, a real S3 server, Azurite, and a fake of Google's."""
 
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
-from pathlib import Path
 from threading import Thread
 
 import pytest
@@ -24,9 +22,7 @@ from footfall.store import (
     open_store,
     put_all_once,
     put_once,
-    sync_folder,
 )
-from footfall.syncing import Syncing
 
 _prefixes = count()
 
@@ -116,53 +112,6 @@ def test_many_are_created_and_what_is_there_already_stays(store):
 
     assert keys(store) == ["a/new", "a/taken", "b/c=1/new", "b/c=2/new"]
     assert [store.get(key) for key in keys(store)] == [b"1", b"before", b"", b"4"]
-
-
-def calls_of(do):
-    """Names of the functions that are called, and the folders that are synced."""
-    found = []
-
-    def note(frame, event, called):
-        if event == "c_call":
-            found.append(called.__name__)
-        elif event == "call":
-            found.append(frame.f_locals.get("folder") if frame.f_code is sync_folder.__code__ else None)
-            found.append(frame.f_code.co_qualname)
-
-    sys.setprofile(note)
-    try:
-        do()
-    finally:
-        sys.setprofile(None)
-    return found
-
-
-def test_files_are_synced_one_by_one_where_one_call_is_not_known_to_sync_them_all(tmp_path):
-    files = [tmp_path / "a", tmp_path / "b"]
-    for file in files:
-        file.touch()
-    with Syncing(Path("/proc/self")) as syncing:
-        assert not syncing.is_at_once
-        assert calls_of(lambda: syncing.sync(files)).count("fsync") == 2
-    with Syncing(tmp_path) as syncing:
-        assert calls_of(lambda: syncing.sync(files)).count("fsync") == (0 if syncing.is_at_once else 2)
-
-
-def test_the_folder_is_open_before_the_first_of_many_is_written(tmp_path):
-    calls = calls_of(lambda: LocalStore(tmp_path).create_all({"a": b"1"}))
-
-    assert calls.index("Syncing.__init__") < calls.index("write")
-
-
-def test_folders_and_objects_that_another_process_left_unsynced_are_synced(tmp_path):
-    (tmp_path / "a/b").mkdir(parents=True)
-    (tmp_path / "a/b/left").write_bytes(b"1")
-    store = LocalStore(tmp_path)
-
-    calls = calls_of(lambda: put_once(store, "a/b/left", b"1"))
-
-    assert {tmp_path, tmp_path / "a", tmp_path / "a/b"} <= {*calls}
-    assert tmp_path not in calls_of(lambda: store.put("a/b/next", b"2")), "once is enough"
 
 
 def test_put_all_once_is_harmless_when_repeated_and_refuses_other_bytes(store):
