@@ -38,6 +38,7 @@ HOME: Mapping[str, Rule] = {
         "`keys/tombstone-key` where persons of it were erased. Never the key that signs: of that other "
         "clients' secrets are derived, so that another key signs there",
     ),
+    "keys/raw": Rule(Goes.STAYS, "its lines go opened; whoever wants them sealed there makes a key there"),
     "ledger.sqlite": Rule(Goes.ROWS, "revisions, copies, logs of its buckets and of its backup"),
     "registry.sqlite": Rule(Goes.ROWS, "domains, decisions, notices"),
     "access.sqlite": Rule(
@@ -107,6 +108,9 @@ LAKE: Mapping[str, Rule] = {
     "holds": Rule(Goes.OBJECTS, "what nobody may remove here, nobody may there"),
     "audit": Rule(Goes.STAYS, "of this installation's audit log"),
     "usage": Rule(Goes.STAYS, "days of all clients in one file"),
+    "shredded-keys": Rule(
+        Goes.STAYS, "of keys of this installation: what they sealed goes as lines that are gone"
+    ),
     "destroyed-salts": Rule(Goes.OBJECTS, "that its salts are gone"),
     "salts": Rule(
         Goes.STAYS, "never copied: a visitor of the day of the move counts once here and once there"

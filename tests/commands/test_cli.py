@@ -137,6 +137,7 @@ def test_doctor_finds_a_healthy_installation_healthy(footfall):
         "ok    state folder",
         "ok    first hour",
         "ok    clients",
+        "ok    keys over raw lines",
         "ok    lake",
         "ok    backup bucket",
         "ok    ports",

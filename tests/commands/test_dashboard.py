@@ -46,7 +46,9 @@ def test_the_process_shows_pages_to_this_machine_alone_and_ends_on_a_signal(foot
 
     try:
         wait_until(answers)
-        status, headers, body = _get(port, "/")
+        status, headers, _ = _get(port, "/")
+        assert (status, {k.lower(): v for k, v in headers.items()}["location"]) == (303, "/overview")
+        status, headers, body = _get(port, "/overview")
         assert status == 200 and b"<html" in body
         assert "default-src 'self'" in {k.lower(): v for k, v in headers.items()}["content-security-policy"]
         assert _get(port, "/", {"Host": "evil.example"})[0] == 403
