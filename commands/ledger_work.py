@@ -107,10 +107,16 @@ def replay(at: Installation, wanted: Wanted) -> int:
         client = at.registry.client(row.client_id)
         if client is not None and outcome.status == "delivered":
             note_delivered(at.settings.home, client, datetime.now(UTC))
-        done += outcome.status != "failed"
-        failed += outcome.status == "failed"
-        error = f"  FAILED {outcome.error}" if outcome.status == "failed" else ""
-        print(f"{as_line(at.ledger.row(row.identity))}{error}")
+        row = at.ledger.row(row.identity)
+        said = ""
+        if outcome.status == "failed":
+            failed += 1
+            said = f"  FAILED {outcome.error}"
+        elif row.is_open:
+            said = "  the next run of its export renders it again"
+        else:
+            done += 1
+        print(f"{as_line(row)}{said}")
     for mended in redelivery.mend(wanted):
         for key in mended.keys:
             print(f"{mended.client_id}  {mended.place}  put back {key}")

@@ -16,7 +16,7 @@ from pydantic import Field, ValidationError, model_validator
 from footfall import collecting, funnel, log_source, page_rules, raw_keys, zones
 from footfall.allowed import Allowed
 from footfall.brand import Brand
-from footfall.catalogue.periods import Calendar
+from footfall.catalogue.periods import Calendar, Period
 from footfall.clashes import Candidate, Places, own_clashes, places_of, standing
 from footfall.client_segments import ClientSegment
 from footfall.day_zones import EarlierTimezone, Timezone, clock_of
@@ -84,9 +84,7 @@ class Client(Strict):
     earlier_timezones: list[EarlierTimezone] = Field(default_factory=list, max_length=100)
     """In which days began before that, the oldest first; `footfall clients rezone` writes them."""
     live_from: date | None = None
-    """The first local day that is no history. Periods before it are delivered too; nobody is told of them,
-    none has parts, and none is overdue ([delivery.md](delivery.md#history)).
-    """
+    """The first local day that is no [history](delivery.md#history), of which nobody is told."""
     sites: list[Site] = Field(min_length=1)
     """The web sites whose events are the client's."""
     destination: Destination
@@ -222,9 +220,9 @@ class Client(Strict):
         """The clock of the client's own days."""
         return clock_of(self.earlier_timezones, self.zone().key)
 
-    def is_history(self, start: datetime) -> bool:
-        """Whether a period that begins then lies before the client was live."""
-        return self.live_from is not None and start < zones.clock(self.own_clock()).start(self.live_from)
+    def is_history(self, period: Period) -> bool:
+        """Whether a period lies before the client was live, to its end."""
+        return self.live_from is not None and period.end <= self.local_midnight(str(self.live_from))
 
     def zone(self) -> "ZoneInfo":
         """The time zone in which this client's days begin: that of its sites where they share one."""

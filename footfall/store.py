@@ -25,7 +25,7 @@ from urllib.parse import quote, unquote, urlsplit
 from footfall.errors import FootfallError
 from footfall.guard import Forbidden, Unresolved, checked
 from footfall.keys import is_key
-from footfall.syncing import sync_together
+from footfall.syncing import Syncing
 
 if TYPE_CHECKING:
     from boto3 import Session
@@ -341,8 +341,12 @@ class LocalStore:
         }
     )
 
+    #: Folders of which it is known that their names are durable: a few megabytes. Others are synced again.
+    _MOST_NAMED = 4096
+
     def __init__(self, root: Path, *, is_confined: bool = False) -> None:
         self.root = root
+        self._named: set[Path] = set()
         #: Where the folder is now: a link that takes its place later leads out of it.
         self._confines = os.path.realpath(root) if is_confined else None
 
@@ -374,21 +378,23 @@ class LocalStore:
         key = ""
         targets = {key: self._path(key) for key in objects}
         try:
-            for key, target in targets.items():
-                self._make_folder(target.parent, made)
-                part = target.parent / f"{self._PART}{os.getpid()}-{secrets.token_hex(6)}"
-                parts.append((key, part, target))
-                with part.open("xb") as file:
-                    os.fchmod(file.fileno(), target.parent.stat().st_mode & 0o666)
-                    file.write(objects[key])
-            sync_together([part for _, part, _ in parts])
-            for key, part, target in parts:
-                try:
-                    os.link(part, target)
-                except FileExistsError:
-                    taken.append(key)
-                part.unlink()
-            sync_together([*made, *dict.fromkeys(target.parent for target in targets.values())])
+            self._make_folder(self.root)
+            with Syncing(self.root) as syncing:
+                for key, target in targets.items():
+                    self._make_folder(target.parent, made)
+                    part = target.parent / f"{self._PART}{os.getpid()}-{secrets.token_hex(6)}"
+                    parts.append((key, part, target))
+                    with part.open("xb") as file:
+                        os.fchmod(file.fileno(), target.parent.stat().st_mode & 0o666)
+                        file.write(objects[key])
+                syncing.sync([part for _, part, _ in parts])
+                for key, part, target in parts:
+                    try:
+                        os.link(part, target)
+                    except FileExistsError:
+                        taken.append(key)
+                    part.unlink()
+                syncing.sync(sorted(made | {target.parent for target in targets.values()}))
         except OSError as error:
             for _, part, _ in parts:
                 self._remove(part)
@@ -423,6 +429,7 @@ class LocalStore:
         try:
             os.link(part, target)
         except FileExistsError:
+            sync_folder(target.parent)  # whoever put it may have ended before that
             raise AlreadyExists(self.url(key)) from None
 
     @staticmethod
@@ -443,21 +450,32 @@ class LocalStore:
     def _make_folder(self, folder: Path, unsynced: set[Path] | None = None) -> None:
         """Make a folder and its parents, each with a durable name: an object in a lost folder is lost.
 
-        `unsynced` takes the folders in which names are new, where the caller syncs them.
+        `unsynced` takes the folders in which names may be new, where the caller syncs them.
         """
-        if not folder.is_dir():
-            if folder.parent != folder:
-                self._make_folder(folder.parent, unsynced)
-            try:
+        is_inside, is_there = self.root in folder.parents, folder.is_dir()
+        if is_there and (not is_inside or folder in self._named):
+            return
+        if folder.parent != folder:
+            self._make_folder(folder.parent, unsynced)
+        try:
+            if not is_there:
                 folder.mkdir(mode=0o700, exist_ok=True)
-                if folder != self.root and self.root in folder.parents:
+                if is_inside:
                     folder.chmod(folder.parent.stat().st_mode & 0o7777)
-            except FileExistsError:
-                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder)) from None
-            if unsynced is None:
-                sync_folder(folder.parent)
-            else:
-                unsynced.add(folder.parent)
+        except FileExistsError:
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder)) from None
+        if unsynced is not None:
+            unsynced.add(folder.parent)
+            return
+        try:
+            # Also of one that was there: whoever made it may have ended before it was synced.
+            sync_folder(folder.parent)
+        except PermissionError:
+            if not is_there:
+                raise  # else somebody else made it, in a folder that we may not list
+        if len(self._named) >= self._MOST_NAMED:
+            self._named.clear()
+        self._named.add(folder)
 
     def get(self, key: str, *, limit: int | None = None) -> bytes:
         try:

@@ -70,7 +70,7 @@ def expected(client: Client, export: Export, since: datetime, now: datetime) -> 
     for period in calendar.within(max(since, oldest - calendar.kind.longest), now):
         # In UTC: a local day with a change of summer time has 23 or 25 hours.
         end = period.window[1].astimezone(UTC)
-        if oldest < end <= now and not client.is_history(period.start):
+        if oldest < end <= now and not client.is_history(period):
             due.append(
                 Due(client.client_id, export.name, period.name, end + period.kind.deadline, period.kind.pace)
             )

@@ -27,9 +27,10 @@ from footfall.store import NotFound
 from orchestration.delivery import datasets, states
 from orchestration.delivery.beside import sender_of
 from orchestration.delivery.desk import Desk
-from orchestration.delivery.digests import EMPTY, Digests
+from orchestration.delivery.digests import EMPTY, Digests, rows_of
 from orchestration.delivery.horizons import horizons_of
 from orchestration.delivery.ledger import LONGEST_WAIT, Ledger, LedgerRow, planned
+from orchestration.delivery.manifest_there import manifest_there
 from orchestration.delivery.moved_days import ZoneChanges
 from orchestration.delivery.places import BACKUP, Places
 from orchestration.delivery.progress import IngestedHours
@@ -38,10 +39,18 @@ from orchestration.delivery.render import Files, Rendered, preview
 from orchestration.delivery.report_pages import render_pages
 from orchestration.delivery.restated import MOVED_DAYS, Restated
 from orchestration.delivery.selection import Marts, Selection, select
-from orchestration.delivery.send import Outcome, Sender, Taken, manifest_there
+from orchestration.delivery.send import Outcome, Sender, Taken
 from orchestration.delivery.slices import Slices
 from orchestration.delivery.states import Facts, Seen, Step, next_step
-from orchestration.delivery.together import BYTES, LEAST, PERIODS, ROWS_AHEAD, is_free, send_together
+from orchestration.delivery.together import (
+    BYTES,
+    LEAST,
+    PERIODS,
+    ROWS,
+    ROWS_AHEAD,
+    require_free,
+    send_together,
+)
 from orchestration.delivery.turn import Turn
 
 #: A delivery whose number is taken is tried under the next one; a lost ledger can take many turns.
@@ -170,9 +179,10 @@ class Deliverer:
                 rows = self._first_rows(some, blank)
                 if rows:
                     return send_together(self._sender(), rows, blank)
+                self._alone_until = some[0].end  # which is too large
             except Exception:
-                pass  # what it is, each of them says by itself
-            self._alone_until = some[-1].end
+                # What it is, each of them says by itself.
+                self._alone_until = some[-1].end
             return []
 
     def _copy_ahead(self, periods: Sequence[Period]) -> None:
@@ -194,9 +204,17 @@ class Deliverer:
         self._copied = {period.start: copy for period in filled} if copy else {}
 
     def _never_planned(self, periods: Sequence[Period]) -> list[Period]:
-        """These periods up to one of which the ledger knows anything, or whose rows are not kept any more."""
+        """These periods up to one of which the ledger knows anything, or whose rows are not kept any more.
+
+        Nor is it one with an open part, which may arrive while they go together: their manifests name what
+        has arrived when they are rendered.
+        """
         whose = self._client.client_id, self._export.name
         known = set(self._ledger.starts(*whose, periods[0].start, periods[-1].start))
+        if self._export.is_live:
+            name, span = self._export.parts().name, (periods[0].start, periods[-1].end)
+            parts = self._ledger.within(self._client.client_id, name, *span)
+            known |= {self._calendar.at(row.period_start).start for row in parts if row.is_open}
         dataset = DATASETS[self._export.dataset]
 
         def is_new(period: Period) -> bool:
@@ -206,23 +224,26 @@ class Deliverer:
 
     def _first_rows(self, periods: Iterable[Period], blank: dict[str, bytes]) -> list[LedgerRow]:
         """First revisions, rendered, of as many of these periods as go together. `blank` takes what files
-        without rows hold, by key; the others wait in the outbox.
+        without rows hold, by key; the others wait in the outbox. None where the first is too large.
         """
         rows: list[LedgerRow] = []
-        size = 0
+        count = size = 0
         for period in periods:
             try:
-                row = self._first_row(self._with_facts(Turn(period, "late", ())), blank)
-                if not is_free(self._sender(), row):
+                turn = self._with_facts(Turn(period, "late", ()))
+                count += rows_of(turn.digest)
+                if count > ROWS:
                     break
+                row = self._first_row(turn, blank)
+                size += row.bytes or 0
+                if size > BYTES:
+                    break
+                require_free(self._sender(), row)
             except Exception:
                 if not rows:
                     raise
                 break  # it is told when its turn comes
             rows.append(row)
-            size += row.bytes or 0
-            if size >= BYTES:
-                break
         return rows
 
     def _first_row(self, turn: Turn, blank: dict[str, bytes]) -> LedgerRow:

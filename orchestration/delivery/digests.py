@@ -76,8 +76,7 @@ class Digests:
         """How many rows each of these periods has, from `since` on."""
         found = self.of(selection)
         for period in periods:
-            # A digest begins with the number of rows.
-            yield int(found.get(period.start.astimezone(UTC), EMPTY).partition(":")[0])
+            yield rows_of(found.get(period.start.astimezone(UTC), EMPTY))
 
     def _of_page(self, selection: Selection, period: Period) -> str:
         """Of all that a page shows: the rows of its days, those of the period before, notes on its days."""
@@ -158,6 +157,12 @@ class Digests:
                 moment = _start(selection.calendar, start)
                 by_client.setdefault(client_id, {})[moment] = f"{count}:{exclusive}:{total}"
         return by_client
+
+
+def rows_of(digest: str) -> int:
+    """The rows that a digest is of, with whose number it begins; 0 of a page."""
+    count, _, is_of_rows = digest.partition(":")
+    return int(count) if is_of_rows else 0
 
 
 def _start(calendar: Calendar, value: object) -> datetime:

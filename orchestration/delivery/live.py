@@ -24,7 +24,7 @@ def due_parts(
     None where the hour itself is delivered, or is the client's history. `export` is the live export, not its
     parts.
     """
-    if client.is_history(hour.start):
+    if client.is_history(hour):
         return ()
     if any(row.is_delivered for row in ledger.revisions(client.client_id, export.name, hour.start)):
         return ()

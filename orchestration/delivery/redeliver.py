@@ -5,6 +5,7 @@ The hourly run plans and renders; this needs only the outbox, the buckets and th
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -307,23 +308,32 @@ class Redelivery:
             sender = self._sender(row)
             if row.state == states.PLANNED:
                 return sender.outcome(row, "failed", Trouble("config", row.error or "was never rendered"))
-            if row.is_delivered:
-                sender.notify(row)
-                return sender.outcome(row, "delivered")
-            if is_claimed:
-                sender.recover(row)
-                return sender.send(row)
-            with self._desk.claim(row.client_id, row.export):
-                row = self._ledger.row(row.identity)
-                if not row.is_open:
-                    return sender.outcome(row, "unchanged")
-                sender.recover(row)
-                return sender.send(row)
+            with nullcontext() if is_claimed else self._desk.claim(row.client_id, row.export):
+                return self._bring_on(sender, row, self._ledger.row(row.identity))
         except Taken as taken:
             text = f"{taken.place.name} has another manifest there; the next hourly run takes it over"
             return Outcome(row.period_start, "failed", row.revision, trouble=Trouble("retry", text))
         except FootfallError as error:
             return Outcome(row.period_start, "failed", row.revision, trouble=sorted_out(error))
+
+    def _bring_on(self, sender: Sender, was: LedgerRow, row: LedgerRow) -> Outcome:
+        """The same under the claim. `was`: the row before that, which others may have brought on since."""
+        unchanged = sender.outcome(row, "unchanged")
+        if was.is_delivered:
+            if row.state == states.NOTIFIED or row.next_at != was.next_at:
+                return unchanged
+            sender.notify(row)
+            return sender.outcome(row, "delivered")
+        if not row.is_open:
+            return unchanged
+        try:
+            sender.recover(row)
+        except NotFound:
+            places = self._ledger.copies(row).values()
+            if row.committed_at is None and {states.VERIFIED, states.COMMITTED}.isdisjoint(places):
+                return unchanged  # nobody can have seen it: the export's next run renders it again
+            raise
+        return sender.send(row)
 
 
 def as_line(row: LedgerRow) -> str:

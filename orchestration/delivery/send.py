@@ -9,19 +9,17 @@ import hashlib
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from footfall import keys
 from footfall.bucket_log import origin
-from footfall.catalogue.periods import kind_of
 from footfall.clients import Client, Export
 from footfall.errors import FootfallError
 from footfall.failures import ConfigError, Kind, Trouble, sorted_out
 from footfall.fields import CHANNEL
-from footfall.found import ours
-from footfall.manifest import MAX_BYTES, DeliveredFile, ReadManifest
+from footfall.manifest import DeliveredFile, ReadManifest
 from footfall.report.letter import Letter
 from footfall.store import (
     DifferentBytes,
@@ -37,7 +35,8 @@ from orchestration.delivery.desk import Desk
 from orchestration.delivery.ledger import Ledger, LedgerRow
 from orchestration.delivery.log_book import LogBook
 from orchestration.delivery.log_writing import require_own_log
-from orchestration.delivery.lost import MOVE_IT, from_a_bucket, put_file
+from orchestration.delivery.lost import from_a_bucket, put_file
+from orchestration.delivery.manifest_there import manifest_there
 from orchestration.delivery.pages import MARK, readme
 from orchestration.delivery.places import BACKUP, Place, Places
 from orchestration.delivery.pointer import point
@@ -137,17 +136,28 @@ class Sender:
                 self.ledger.record_all(some, states.COMMITTED, **said)
             for row in (replace(row, state=states.COMMITTED, **said) for row in some):
                 shutil.rmtree(self._outbox(row), ignore_errors=True)
-                self.notify(row)
                 outcomes.append(self.outcome(row, "delivered"))
+                try:
+                    self.notify(row)
+                except Exception:
+                    pass  # it has arrived all the same, and the intent stays
         return sorted(outcomes, key=lambda outcome: outcome.period_start)
 
     def _is_told(self, row: LedgerRow) -> bool:
         """Whether anybody waits for a delivery to be told of."""
-        return bool(self.export.notify) and not self.client.is_history(row.period_start)
+        if not self.export.notify:
+            return False
+        return not self.client.is_history(self.client.calendar(self.export).at(row.period_start))
 
     def notify(self, row: LedgerRow) -> None:
-        """Tell whom the export names. What nobody answers is told again later, with the same id."""
-        if row.state == states.NOTIFIED or not (row.hold or self._is_told(row)):
+        """Tell whom the export names. What nobody answers is told again later, with the same id.
+
+        Under the claim of the export: of two who tell the same, the second finds it told.
+        """
+        if not (row.hold or self._is_told(row)):
+            return
+        row = self.ledger.row(row.identity)
+        if row.state == states.NOTIFIED:
             return
         if not self._is_told(row):  # since the client file says otherwise
             self.ledger.record(row, row.state, hold="", kind=None, error=None, next_at=None)
@@ -371,30 +381,3 @@ class Sender:
             # Too large to be ours, or a store that replaces nothing: the data does not wait for a page.
         self.ledger.forget_written(url)
         self.ledger.note_written(text)
-
-
-def manifest_there(
-    store: ObjectStore, row: LedgerRow, own_keys: Mapping[str, bytes]
-) -> tuple[bytes, ReadManifest]:
-    """The manifest that lies where this one belongs, if it is an earlier one of ours of the same delivery.
-
-    Raises DifferentBytes where it is not: the bucket is its owner's, and what lies in it may be anybody's.
-    """
-    key = str(row.manifest_key)
-    try:
-        data = store.get(key, limit=MAX_BYTES)
-        document = ours(data, key, own_keys)
-        require_same(document, row)
-    except (ValueError, TooLarge) as error:
-        raise DifferentBytes(store.url(key), f"what lies there {error}; {MOVE_IT}") from None
-    return data, document
-
-
-def require_same(document: ReadManifest, row: LedgerRow) -> None:
-    """Raise ValueError where a manifest is of another delivery."""
-    says = document.client_id, document.export, document.revision
-    apart = abs(datetime.fromisoformat(document.period.start) - row.period_start)
-    # The start of a day is another one where its zone's clocks are known better by now.
-    is_then = not apart or (kind_of(row.cadence).is_day and apart < timedelta(hours=12))
-    if says != (row.client_id, row.export, row.revision) or not is_then:
-        raise ValueError(f"is of {document.client_id} {document.export} {document.period.start}")

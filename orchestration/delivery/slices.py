@@ -50,8 +50,8 @@ class Slices:
         self._lock = threading.Lock()
         self._asked: Counter[_Source] = Counter()
         self._made: dict[_Source, Sql] = {}
-        #: Client and export → the number of its copy.
-        self._of_one: dict[tuple[str, str], int] = {}
+        #: Thread → the number of its copy of one client's rows.
+        self._of_one: dict[int, int] = {}
         # Span → how many exports want it: hundreds want the same few.
         self._spans: dict[_Source, Counter[_Span]] = defaultdict(Counter)
         for export, period in wanted:
@@ -74,8 +74,7 @@ class Slices:
 
     def _copy(self, source: _Source, spans: Iterable[_Span]) -> Sql | None:
         """The copy's name; None where none can be made."""
-        begins, ends = zip(*spans, strict=True)
-        since, until = min(begins), max(ends)
+        since, until = _around(spans)
         if until - since > SPAN:
             return None
         copy = sql("slices.copy_{n}", n=number(len(self._made)))
@@ -83,14 +82,19 @@ class Slices:
 
     def of_one(self, client_id: str, export: Export, periods: Sequence[Period]) -> Sql | None:
         """A copy of one client's rows from the first to the last of these periods, in place of the one before
-        that was made for this export. None where none can be made.
+        that this thread asked for. None where none can be made, or one copy is for all exports.
         """
-        begins, ends = zip(*(_span(export, period) for period in periods), strict=True)
+        source = _source(export)
+        if source in self._spans:
+            since, until = _around(self._spans[source])
+            if until - since <= SPAN:
+                return None
+        since, until = _around(_span(export, period) for period in periods)
         with self._lock:
-            number_of = self._of_one.setdefault((client_id, export.name), len(self._of_one))
+            # One for each thread, whatever the number of clients: as much disk as they have at a time.
+            number_of = self._of_one.setdefault(threading.get_ident(), len(self._of_one))
             copy = sql("slices.one_{n}", n=number(number_of))
-            is_made = self._write(copy, _source(export), min(begins), max(ends), client_id)
-            return copy if is_made else None
+            return copy if self._write(copy, source, since, until, client_id) else None
 
     def _write(
         self, copy: Sql, source: _Source, since: datetime, until: datetime, client_id: str | None = None
@@ -126,6 +130,12 @@ class Slices:
     def close(self) -> None:
         """Let go of the copies."""
         run(self._connection, "DETACH DATABASE IF EXISTS slices")
+
+
+def _around(spans: Iterable[_Span]) -> _Span:
+    """From the first beginning to the last end."""
+    begins, ends = zip(*spans, strict=True)
+    return min(begins), max(ends)
 
 
 def _source(export: Export) -> _Source:

@@ -8,16 +8,18 @@ come to alone: the next look at it brings it on by itself.
 
 from collections.abc import Mapping, Sequence
 
-from footfall.store import put_all_once
+from footfall.store import AlreadyExists, put_all_once
 from orchestration.delivery import states
 from orchestration.delivery.ledger import LedgerRow
 from orchestration.delivery.places import BACKUP, Place
 from orchestration.delivery.pointer import point
 from orchestration.delivery.send import Outcome, Sender
 
-#: Periods that go together, and the bytes of their files, which are in memory at once. More periods: fewer
-#: syncs, and more that a crash leaves to be gone on with one by one.
+#: Periods that go together, and at most the bytes of their files, which are in memory at once. More periods:
+#: fewer syncs, and more that a crash leaves to be gone on with one by one.
 PERIODS, BYTES = 256, 8 * 1024 * 1024
+#: Their rows, of some 1 KB each: what would have more bytes is not rendered in vain.
+ROWS = 8192
 #: Periods ahead of them that are looked at, and the rows of these that are copied at once to render from.
 #: More rows: more disk, some 1 KB each, and fewer readings of the mart.
 AHEAD, ROWS_AHEAD = 4096, 250_000
@@ -58,10 +60,11 @@ def _bring(sender: Sender, rows: Sequence[LedgerRow], place: Place, blank: Mappi
     ledger.record_copies(rows, place.name, states.VERIFIED, states.COMMITTED)
 
 
-def is_free(sender: Sender, row: LedgerRow) -> bool:
-    """Whether no bucket of the client's has a manifest where this delivery's belongs: a ledger may be lost.
-
-    Raises FootfallError where a bucket does not say.
+def require_free(sender: Sender, row: LedgerRow) -> None:
+    """Raise FootfallError where a bucket of the client's has a manifest where this delivery's belongs, for a
+    ledger may be lost, or does not say.
     """
-    stores = (sender.places[name].store() for name in sender.export.destinations)
-    return all(store.head(str(row.manifest_key)) is None for store in stores)
+    for name in sender.export.destinations:
+        store = sender.places[name].store()
+        if store.head(str(row.manifest_key)) is not None:
+            raise AlreadyExists(store.url(str(row.manifest_key)))

@@ -162,6 +162,14 @@ def test_history_is_never_overdue():
     assert due == ["2026-11-20"]
 
 
+def test_a_week_in_which_the_client_is_live_is_no_history():
+    report = Export(name="report", dataset="report", format="html", cadence="weekly")
+    berlin = client(timezone="Europe/Berlin", exports=[report])
+    berlin = berlin.model_copy(update={"live_from": date(2026, 11, 18)})
+    now = berlin.calendar(report).named("2026-11-16").end.astimezone(UTC) + HOURS
+    assert [each.period for each in expected(berlin, report, now - 1440 * HOURS, now)] == ["2026-11-16"]
+
+
 @pytest.mark.parametrize(("cadence", "first"), [("weekly", "2026-11-16"), ("monthly", "2026-11-01")])
 def test_a_week_or_a_month_is_overdue_three_hours_after_its_last_midnight(cadence, first):
     report = Export(name="report", dataset="report", format="html", cadence=cadence)

@@ -242,6 +242,16 @@ def test_a_part_that_waits_is_sent_without_the_warehouse(live):
     assert parts_of(live) == [("00", 1, 1)]
 
 
+def test_an_hour_with_a_part_that_waits_does_not_go_together_with_others(live):
+    """The part may arrive meanwhile, and the hour's manifest would not name it."""
+    live.destination.down()
+    tick(live, 7)
+    live.destination.heal()
+    hours = [OWNER.calendar(LIVE).at(HOUR - n * 60 * MINUTE) for n in reversed(range(6))]
+
+    assert len(live.deliverer(LIVE, OWNER).together(hours)) == 5
+
+
 def test_a_part_says_what_became_of_the_lines_received_in_it(lake, tmp_path):
     setting = Setting(tmp_path)
     setting.connection.execute("DROP SCHEMA ingest CASCADE")

@@ -1,14 +1,19 @@
 """What waits is sent from the outbox, what was lost is sent again, a lost ledger is read from buckets."""
 
+import fcntl
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+import yaml
 from support.orchestration_builders import EVENTS, HOUR, TroubledStore, add_event, client
 
 from footfall.clients import Registry
 from footfall.failures import Trouble
+from footfall.settings import Settings
 from footfall.store import StoreError
 from footfall.verify import verify_bucket
+from orchestration.defs.delivery.jobs import what_is_due
 from orchestration.delivery.ledger import Ledger
 from orchestration.delivery.redeliver import Redelivery, Wanted, as_json, as_line
 from orchestration.delivery.retrying import GIVE_UP, LONGEST, hold
@@ -127,6 +132,50 @@ def test_who_could_not_be_told_is_told_later(at):
 
     assert at.states() == [(1, "notified")]
     assert len(at.posts) == 1
+
+
+def test_what_others_told_meanwhile_is_not_told_again_and_who_tells_has_the_claim(at):
+    told = EVENTS.model_copy(update={"notify": ["https://hooks.example/a"]})
+    owner = client(exports=[told])
+    hours = (HOUR - ONE, HOUR)
+    claimed = []
+
+    def post(_url, _body, headers):
+        with (at.folder / "claims" / "demo.events").open() as file, pytest.raises(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        claimed.append(headers["webhook-id"])
+
+    at.hook_is_down = True
+    for hour in hours:
+        at.deliver(hour, told, owner=owner)
+    at.now += ONE
+    desk = replace(at.desk(), post=post)
+    again = Redelivery(Registry((owner,), ()), lambda _: at.places(), at.ledger, desk).due()
+    _, first = next(again)
+    at.hook_is_down = False
+    at.deliver(HOUR, told, owner=owner)
+
+    assert [first.status, *(outcome.status for _, outcome in again)] == ["delivered", "unchanged"]
+    assert (len(claimed), len(at.posts)) == (1, 1)
+    assert at.states() == [(1, "notified")] * 2
+
+
+def test_what_a_run_left_is_asked_for_again_in_the_next_hour_and_what_nobody_orders_is_not(at, tmp_path):
+    settings = Settings.from_environ(
+        {"FOOTFALL_HOME": str(tmp_path), "FOOTFALL_CLIENTS": str(tmp_path / "clients")}
+    )
+    settings.ledger.parent.mkdir(parents=True, exist_ok=True)
+    at.ledger = Ledger(settings.ledger)
+    at.destination.down()
+    at.deliver()
+    now = at.now + ONE
+
+    assert what_is_due(settings, now).skip_message == "nothing is due"
+    settings.clients.mkdir(parents=True)
+    text = yaml.safe_dump(client().model_dump(mode="json", exclude_unset=True))
+    (settings.clients / "demo.yaml").write_text(text)
+    asked = [what_is_due(settings, now + minutes * ONE / 60).run_key for minutes in (0, 5, 60)]
+    assert asked[0] == asked[1] != asked[2]
 
 
 def test_a_row_is_shown_to_people_and_programs(at):

@@ -1,5 +1,7 @@
 """Many exports of one hour read a copy of it that is made once, and get the bytes the mart would give."""
 
+from datetime import timedelta
+
 import pytest
 from support.delivering import Setting
 from support.orchestration_builders import EVENTS, HOUR, TroubledStore, add_event, client
@@ -65,6 +67,17 @@ def test_the_copy_is_made_once_it_pays_and_not_for_a_few(many, tmp_path):
     assert read[: AFTER - 1] == ['main."events"'] * (AFTER - 1)
     assert set(read[AFTER - 1 :]) == {"slices.copy_0"}
     assert few == {'main."events"'}
+
+
+def test_copies_of_single_clients_take_turns_and_there_is_none_where_one_is_for_all(many, tmp_path):
+    early = client().calendar(EVENTS).at(HOUR - timedelta(days=4))
+    with sliced(many.connection, tmp_path / "s", [(EVENTS, PERIOD)] * 9) as slices:
+        near = slices.of_one("c00", EVENTS, [PERIOD])
+    with sliced(many.connection, tmp_path / "s", [(EVENTS, early), (EVENTS, PERIOD)]) as slices:
+        copies = {slices.of_one(owner.client_id, EVENTS, [PERIOD]) for owner in OWNERS}
+
+    assert near is None
+    assert copies == {"slices.one_0"}
 
 
 def test_where_no_copy_can_be_made_the_mart_is_read(many, tmp_path):

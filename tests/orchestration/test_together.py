@@ -1,14 +1,17 @@
 """Hours that nobody has delivered yet go together: what arrives is what it is when they go one by one."""
 
+import sqlite3
 from datetime import timedelta
 
 import pytest
 from support.delivering import Setting
 from support.orchestration_builders import EVENTS, HOUR, Crash, add_event, client
 
+from footfall.clients import Registry
 from footfall.store import StoreError
 from orchestration.delivery.batch import Order, deliver_all
 from orchestration.delivery.ledger import Ledger
+from orchestration.delivery.redeliver import Redelivery
 
 HOURS = [HOUR - timedelta(hours=n) for n in reversed(range(9))]
 PERIODS = [client().calendar(EVENTS).at(start) for start in HOURS]
@@ -98,6 +101,59 @@ def test_what_was_ever_planned_goes_by_itself(at):
     assert deliverer.together(PERIODS[5:]) == []
 
 
+@pytest.mark.parametrize(
+    ("count", "length"), [(9_000, 4), (9, 1_000_000)], ids=["many rows", "few rows, many bytes"]
+)
+def test_a_large_period_goes_by_itself_and_what_follows_goes_together(at, count, length):
+    setting = at(filled=())
+    setting.connection.execute(
+        "INSERT INTO main.events SELECT 'demo', 'shop', 'e' || range, repeat('x', ?), 1.5, ?, ?, ? "
+        "FROM range(?)",
+        [length, HOURS[4], HOURS[4], HOURS[4], count],
+    )
+    deliverer = setting.deliverer()
+
+    assert len(deliverer.together(PERIODS)) == 4
+    assert deliverer.together(PERIODS[4:]) == []
+    assert deliverer.deliver(PERIODS[4]).rows == count
+    assert len(deliverer.together(PERIODS[5:])) == 4
+    assert setting.problems() == []
+
+
+def test_what_arrived_is_delivered_also_where_the_ledger_does_not_take_who_was_told(at):
+    class Locked(Ledger):
+        def record(self, row, state, **facts):
+            if state == "notified":
+                raise sqlite3.OperationalError("database is locked")
+            return super().record(row, state, **facts)
+
+    setting = at()
+    setting.ledger = Locked(setting.folder / "ledger.sqlite")
+    export = EVENTS.model_copy(update={"notify": ["https://hooks.example/"]})
+
+    outcomes = setting.deliverer(export).together(PERIODS)
+
+    assert [outcome.status for outcome in outcomes] == ["delivered"] * len(PERIODS)
+    assert len(setting.ledger.unfinished(setting.now)) == len(PERIODS), "and is told again"
+
+
+def test_after_a_crash_what_waits_is_sent_and_the_next_run_renders_the_rest(at):
+    setting = at()
+    setting.backup.fail(Crash())
+    with pytest.raises(Crash):
+        together(setting)
+    setting.backup.heal()
+    again = Redelivery(Registry((client(),), ()), lambda _: setting.places(), setting.ledger, setting.desk())
+
+    sent = {row.period_start: outcome.status for row, outcome in again.due()}
+
+    assert {sent[hour] for hour in FILLED} == {"delivered"}
+    assert {*sent.values()} == {"delivered", "unchanged"}
+    together(setting)
+    assert setting.states() == [(1, "committed")] * len(PERIODS)
+    assert setting.problems() == []
+
+
 @pytest.mark.parametrize("is_backup", [True, False], ids=["our backup", "the client's bucket"])
 def test_a_bucket_that_is_down_spares_nobody_else_their_copies(at, is_backup):
     setting = at()
@@ -154,11 +210,15 @@ def test_after_a_crash_or_an_error_at_any_step_there_is_one_revision_of_each(at,
 
 def test_a_run_reads_many_small_hours_at_once_and_delivers_the_same(at):
     one, many = at("one", HOURS), at("many", HOURS)
+    # An older period in the same run: no one copy is for all.
+    more = EVENTS.model_copy(update={"name": "more"})
+    older = client().calendar(more).at(HOUR - timedelta(days=4))
     alone(one)
-    order = Order(client(), EVENTS, tuple(PERIODS))
+    one.deliverer(more).deliver(older)
+    orders = [Order(client(), EVENTS, tuple(PERIODS)), Order(client(), more, (older,))]
 
-    [report] = deliver_all(
-        many.connection, [order], lambda _: many.places(), many.ledger, many.desk(), many.ingested()
+    report, _ = deliver_all(
+        many.connection, orders, lambda _: many.places(), many.ledger, many.desk(), many.ingested()
     )
 
     one.publish()

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from footfall.clients import Client, registry_of
+from footfall.clients import Client, Registry, registry_of
 from footfall.hours import parse
 from footfall.owners import named, note_delivered
 from footfall.settings import Settings
@@ -119,25 +119,31 @@ def redeliver() -> None:
     redeliver_op()
 
 
-def what_is_due(settings: Settings) -> dg.RunRequest | dg.SkipReason:
+def what_is_due(settings: Settings, now: datetime) -> dg.RunRequest | dg.SkipReason:
     """One run for whatever is due, or why there is none."""
     path = settings.ledger
     if not path.exists():
         return dg.SkipReason("nothing was delivered yet")
     ledger = Ledger(path)
-    now = datetime.now(UTC)
     due = [row for row in ledger.unfinished(now) if row.next_at is not None]
     ledger.close()
     # The client files are read only where something is due, which is seldom; the sensor looks all the time.
-    stopped = registry_of(settings).stopped if due else {}
-    due = [row for row in due if row.client_id not in stopped]
+    registry = registry_of(settings) if due else Registry((), ())
+    due = [row for row in due if _may_be_sent(registry, row)]
     if not due:
         return dg.SkipReason("nothing is due")
-    # One run for one set of dates: a run that is still queued is not asked for again.
-    key = max(row.next_at for row in due if row.next_at).isoformat()
+    # One run for one set of dates: a run that is still queued is not asked for again. What a run leaves that
+    # came to no end has its date still, and is asked for again in the next hour.
+    key = f"{max(row.next_at for row in due if row.next_at).isoformat()} {now:%Y-%m-%dT%H}"
     return dg.RunRequest(
         run_key=key, run_config=dg.RunConfig({"redeliver_op": RedeliverConfig(only_due=True)})
     )
+
+
+def _may_be_sent(registry: Registry, row: LedgerRow) -> bool:
+    """Whether a client file orders it, and nothing stops the client."""
+    client = registry.client(row.client_id)
+    return bool(client and client.export(row.export)) and row.client_id not in registry.stopped
 
 
 @dg.definitions
@@ -158,7 +164,7 @@ def redeliveries() -> dg.Definitions:
     # which Dagster opens its storage with each tick.
     due = dg.SensorDefinition(
         name="deliveries_due",
-        evaluation_fn=lambda _context: what_is_due(settings),
+        evaluation_fn=lambda _context: what_is_due(settings, datetime.now(UTC)),
         job_name="redeliver",  # the job itself would be copied, with the same warning
         minimum_interval_seconds=LOOK_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,

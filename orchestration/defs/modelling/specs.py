@@ -1,37 +1,14 @@
-"""dbt's models, seeds and tests as Dagster's assets and checks, by dagster-dbt's translator.
+"""dbt's models, seeds and tests as Dagster's assets and checks, by dagster-dbt's translator."""
 
-dagster-dbt works without dbt-core, as beside dbt's other engines, where the manifest is all that it needs.
-So it is loaded here as if dbt-core were missing: 27 MB less in each process that loads the definitions.
-Runs that build models load dbt itself.
-"""
-
-import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
+from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtProject
+from dagster_dbt.asset_utils import get_asset_check_key_for_test
 
 from orchestration.modelling.command import WHOLE
 from orchestration.modelling.versions import model_version, variables
-
-
-@contextmanager
-def _without_dbt() -> Iterator[None]:
-    """An import of dbt meanwhile is one of a package that is missing, unless it is loaded already."""
-    if "dbt" in sys.modules:
-        yield
-        return
-    sys.modules["dbt"] = None  # type: ignore[assignment]  # Python's own sign for it
-    try:
-        yield
-    finally:
-        del sys.modules["dbt"]
-
-
-with _without_dbt():
-    from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtProject
-    from dagster_dbt.asset_utils import get_asset_check_key_for_test
 
 _WHEN_RED = (
     "When it is red: the step names the model or the test and what dbt said; a test that fails shows the "
