@@ -5,6 +5,8 @@ from datetime import date, timedelta
 
 from support.api_builders import served
 
+from api.tables import LOOKUP_THREADS
+
 DAYS = [date(2026, 11, 14) + timedelta(days=n) for n in range(6)]
 EACH = 20_000
 
@@ -41,3 +43,25 @@ def test_a_question_that_would_spill_is_refused_with_what_to_do_and_the_next_is_
     assert "fewer days" in large.json["todo"]
     assert small.status == 200
     assert {path for path in tmp_path.rglob("*") if path.is_file()} - before == set()
+
+
+def test_lookups_of_visitors_have_a_part_of_the_memory_and_one_of_very_many_pages_is_shown_too(tmp_path):
+    views = (
+        {
+            "event_id": f"e{n}",
+            "session_id": "s",
+            "visitor_id": "v",
+            "site_id": "shop",
+            "page": f"/{uuid.UUID(int=n * 7777).hex * 16}",
+            "date": DAYS[0],
+        }
+        for n in range(2 * EACH)
+    )
+    with served(tmp_path, FOOTFALL_API_QUERY_BYTES=str(128 << 20)) as api:
+        api.publish("page_views", views)
+        with api.service.tables.database("one", LOOKUP_THREADS) as database:
+            limit = database.execute("SELECT current_setting('memory_limit')").fetchall()
+        reply = api.ask("GET", "/v1/visitors/v")
+
+    assert limit == [("32.0 MiB",)]
+    assert reply.status == 200
