@@ -218,7 +218,7 @@ class Ending:
         self.begun.set()
 
     def heed_without_loop(self) -> None:
-        """Hear during the last shipping, too, that none comes after: whose place is taken may ship for long."""
+        """Hear during the last shipping, too, that none comes after it: that may take long."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._hear)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)  # it ends already

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import time
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -273,15 +272,6 @@ def test_a_question_that_takes_too_long_or_too_much_is_told_so(tmp_path):
             database.execute(rows).fetchall()
         with pytest.raises(Exception, match="too_large"), api.service.tables.database("one") as database:
             database.execute("SELECT list(n) FROM range(30000000) AS t(n)").fetchall()
-
-
-def test_a_question_whose_time_is_over_between_two_of_its_queries_is_stopped_in_the_next(tmp_path):
-    with served(tmp_path, FOOTFALL_API_QUERY_SECONDS="1") as api:
-        rows = "SELECT count(*) FROM range(100000) AS a(n), range(100000) AS b(n) WHERE (a.n * b.n) % 7 = 3"
-        with pytest.raises(Exception, match="too_slow"), api.service.tables.database("one") as database:
-            database.execute("SELECT 1").fetchall()
-            time.sleep(1.3)  # as a lake takes that is slow
-            database.execute(rows).fetchall()
 
 
 def test_the_database_of_a_client_reads_no_file_of_anybody_else(api, tmp_path):

@@ -1,8 +1,10 @@
-"""A question that needs more memory than a client has: one clear answer, no byte on disk; the next works."""
+"""Questions that need more memory, or time, than a client has: one clear answer, no byte on disk."""
 
+import time
 import uuid
 from datetime import date, timedelta
 
+import pytest
 from support.api_builders import served
 
 from api.tables import LOOKUP_THREADS
@@ -65,3 +67,12 @@ def test_lookups_of_visitors_have_a_part_of_the_memory_and_one_of_very_many_page
 
     assert limit == [("32.0 MiB",)]
     assert reply.status == 200
+
+
+def test_a_question_whose_time_is_over_between_two_of_its_queries_is_stopped_in_the_next(tmp_path):
+    with served(tmp_path, FOOTFALL_API_QUERY_SECONDS="1") as api:
+        rows = "SELECT count(*) FROM range(100000) AS a(n), range(100000) AS b(n) WHERE (a.n * b.n) % 7 = 3"
+        with pytest.raises(Exception, match="too_slow"), api.service.tables.database("one") as database:
+            database.execute("SELECT 1").fetchall()
+            time.sleep(1.3)  # as a lake takes that is slow
+            database.execute(rows).fetchall()
