@@ -380,12 +380,7 @@ def _parse(file: str, text: str) -> tuple[Client | None, list[Mistake]]:
         client = Client.model_validate(document)
     except ValidationError as error:
         return None, [
-            Mistake(
-                file,
-                field_of(item),
-                reason_of(item, PATTERNS, _fields()),
-                line_of(text, item["loc"]),
-            )
+            Mistake(file, field_of(item), reason_of(item, PATTERNS, _fields()), line_of(text, item["loc"]))
             for item in error.errors(include_url=False)
         ]
     if client.client_id != file.removesuffix(".yaml"):

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from footfall.catalogue.periods import DAILY, DAY_FORMAT, Period, days
+from footfall.catalogue.periods import DAY_FORMAT, Period, days
 from orchestration.defs.upkeep.sensors import hours_tried, tried
 from orchestration.given import given
 from orchestration.partitions import zone_name
@@ -62,6 +62,6 @@ def missed_daily() -> dg.Definitions:
         client.calendar(export).last_zone
         for client in given().registry.clients
         for export in client.exports
-        if export.kind.cadence == DAILY
+        if export.kind.is_day and export.kind.span.days == 1
     }
     return dg.Definitions(sensors=[_sensor(zone) for zone in sorted(zones)])
