@@ -42,6 +42,10 @@ MOST_KNOWN = 1000
 #: Threads of a client's database, for questions about many rows, and for those about one visitor: what is
 #: shared out among threads costs a few rows a third more.
 THREADS, LOOKUP_THREADS = 2, 1
+#: Memory for those about one visitor: a part of what a client may use, and no less than so many bytes. Lower:
+#: more visitors are of so many pages that they are looked for twice; higher: more of a machine on which many
+#: clients ask at once.
+LOOKUP_SHARE, LOOKUP_BYTES = 4, 32 << 20
 NAMES = frozenset(table.name for table in PUBLISHED)
 
 
@@ -68,7 +72,8 @@ class Tables:
         stale_seconds: int,
     ) -> None:
         """`cache_of`: client → its copies of a lake that is no folder. A question may take `seconds`, those
-        of a client together `memory_bytes`. `stale_seconds`: how long what was read last may stand in where
+        of a client together `memory_bytes`, and those about its single visitors a quarter of that.
+        `stale_seconds`: how long what was read last may stand in where
         the lake does not answer.
         """
         self._lake = lake
@@ -113,7 +118,7 @@ class Tables:
             raise Problem("too_slow", f"it took more than {self._seconds} s") from None
         except duckdb.OutOfMemoryException:
             raise Problem(
-                "too_large", f"it takes more than {self._memory_bytes >> 20} MB of memory"
+                "too_large", f"it takes more than {self._memory(threads) >> 20} MB of memory"
             ) from None
         finally:
             cursor.close()
@@ -177,13 +182,18 @@ class Tables:
         folder = self.folder(client_id)
         folder.mkdir(parents=True, exist_ok=True)
         database = open_database(
-            memory_limit=f"{self._memory_bytes}B", threads=str(threads), max_temp_directory_size="0B"
+            memory_limit=f"{self._memory(threads)}B", threads=str(threads), max_temp_directory_size="0B"
         )
         run(database, "SET TimeZone = 'UTC'")
         run(database, "SET parquet_metadata_cache = true")
         confine(database, folder)
         run(database, "SET lock_configuration = true")
         return database
+
+    def _memory(self, threads: int) -> int:
+        if threads != LOOKUP_THREADS:
+            return self._memory_bytes
+        return max(LOOKUP_BYTES, self._memory_bytes // LOOKUP_SHARE)
 
     def folder(self, client_id: str) -> Path:
         """Where the client's files lie, and nothing else."""
@@ -257,13 +267,28 @@ class Reading:
         with self.tables.still_there(self.client_id):
             return _with_later(table, published, opened.select(table, *days))
 
-    @contextmanager
-    def of_visitor(self, visitor: str) -> Iterator[tuple[duckdb.DuckDBPyConnection, Callable[[str], Sql]]]:
-        """A cursor, and the rows that a table has of a visitor, as `relation` gives those of all.
+    def of_visitor(
+        self, visitor: str, read: Callable[[duckdb.DuckDBPyConnection, Callable[[str], Sql]], T]
+    ) -> T:
+        """What `read` makes of a cursor, and of the rows that a table has of a visitor, which are given as
+        `relation` gives those of all. It is called again where that takes more memory than most visitors do.
 
         Raises Problem as `database` and `relation` do.
         """
-        with self.tables.database(self.client_id, LOOKUP_THREADS) as connection:
+        try:
+            return self._of_visitor(visitor, read, LOOKUP_THREADS)
+        except Problem as problem:
+            if problem.code != "too_large":
+                raise
+        return self._of_visitor(visitor, read, THREADS)
+
+    def _of_visitor(
+        self,
+        visitor: str,
+        read: Callable[[duckdb.DuckDBPyConnection, Callable[[str], Sql]], T],
+        threads: int,
+    ) -> T:
+        with self.tables.database(self.client_id, threads) as connection:
             snapshot = self.snapshot
             opened = self.tables.opened(self.client_id, snapshot, connection) if snapshot else None
 
@@ -273,7 +298,7 @@ class Reading:
                 with self.tables.still_there(self.client_id):
                     return _with_later(table, opened.table(table), opened.select(table, visitor=visitor))
 
-            yield connection, rows
+            return read(connection, rows)
 
     def complete_through(self) -> datetime | None:
         """Up to where ingest has come, UTC: by what is published, or by the lake. None where neither says."""

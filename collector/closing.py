@@ -113,14 +113,18 @@ class Closer:
         finally:
             self._files.close(lock)
 
-    def leave(self) -> None:
-        """Close every hour, the present one too: nothing comes any more. Raises OSError, StoreError.
+    def leave(self) -> bool:
+        """Close every hour, the present one too: nothing comes any more. False where something that a worker
+        left which is gone is to be shipped before. Raises OSError, StoreError.
 
         To be called when all of this worker is shipped, and no other takes its place. Of several workers the
         one that ends last closes: whoever is here has an hour that is not done, and may have missed that
         another has begun.
         """
+        take_over(self._spool)
         self.count()
+        if self._spool.sealed():
+            return False
         lock = self._files.lock(self._root / ".closing", wait=True)
         assert lock is not None
         try:
@@ -128,6 +132,7 @@ class Closer:
             self._close(lambda _hour: True, is_last=True)
         finally:
             self._files.close(lock)
+        return True
 
     def _finish(self, over: list[datetime]) -> None:
         """Mark the hours of which this worker has nothing left."""
@@ -142,17 +147,17 @@ class Closer:
         """Put the markers of hours that every worker is done with, and forget their tallies.
 
         `is_last`: the newest of them is the last that this collector closes, and none behind one that a
-        neighbour still works at.
+        neighbour still works at: it may take lines of the newer ones.
         """
         every = [Tallies(self._files, folder) for folder in worker_folders(self._files, self._root)]
         held = self._held()
-        hours = sorted({hour for tallies in every for hour in tallies.hours()})
-        for hour in hours:
-            if hour in held or not is_over(hour):
+        hours = {hour for tallies in every for hour in tallies.hours()}
+        for hour in sorted(hours | held if is_last else hours):
+            if not is_over(hour):
                 continue
             shares = [tallies.read(hour) for tallies in every if hour in tallies.hours()]
-            if all(share.done for share in shares):
-                self._mark(hour, shares, is_last=is_last and hour == hours[-1])
+            if hour not in held and all(share.done for share in shares):
+                self._mark(hour, shares, is_last=is_last and hour == max(hours))
                 for tallies in every:
                     tallies.remove(hour)
             elif is_last:

@@ -84,7 +84,9 @@ class Shipper:
         self._wake = threading.Event()
         self._deadline: float | None = None  # monotonic seconds; None while running
         self._thread = threading.Thread(target=self._run, name="shipper", daemon=True)
-        self._is_last = False  # this collector does not come back, and says so when all is shipped
+        #: Whether this collector does not come back; then it says so when all is shipped.
+        self._is_last: Callable[[], bool] = lambda: False
+        self._has_left = False
         self._prepared: Prepared | None = None
         self._is_known = False  # the lake's version
         self.shipped = 0
@@ -99,10 +101,11 @@ class Shipper:
         """Begin with what earlier runs left."""
         self._thread.start()
 
-    def finish(self, seconds: float, *, is_last: bool = False) -> int:
+    def finish(self, seconds: float, *, is_last: Callable[[], bool] = lambda: False) -> int:
         """Ship what is sealed, for so long at most, and stop. Returns how many segments stay behind.
 
-        What stays is safe: the next start ships it. `is_last`: there is none, and the hours are closed too.
+        What stays is safe: the next start ships it. `is_last`: there is none, and the hours are closed too;
+        asked when all is shipped.
         """
         self._is_last = is_last
         self._deadline = time.monotonic() + seconds
@@ -174,7 +177,7 @@ class Shipper:
             elif put_off:
                 put_off.clear()
                 continue
-            elif self._deadline is not None and self._is_last:
+            elif self._deadline is not None and not self._has_left and self._is_last():
                 step, name = self._leave, "say that this collector is gone"
             else:
                 self.last_error = None
@@ -191,8 +194,7 @@ class Shipper:
                 return
 
     def _leave(self) -> None:
-        self._closer.leave()
-        self._is_last = False
+        self._has_left = self._closer.leave()
 
     def _is_time_to_look(self) -> bool:
         now = time.monotonic()

@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from collector.app import Collector
@@ -152,10 +153,12 @@ def run(settings: Settings, *, number: int = 0, descriptor: int | None = None) -
                     )
                 )
         finally:
+            ending.heed_without_loop()
             spool.close()
             last_seconds = settings.last_shipping_seconds
-            is_last = ending.is_last and last_seconds > 0
-            left = shipper.finish(last_seconds or SHIPPING_SECONDS, is_last=is_last)
+            left = shipper.finish(
+                last_seconds or SHIPPING_SECONDS, is_last=lambda: ending.is_last and last_seconds > 0
+            )
             spool.release()
             if left and last_seconds:
                 log.error("%d segments did not get into the lake in %d s", left, last_seconds)
@@ -213,6 +216,15 @@ class Ending:
         """None comes after it."""
         self.is_last = True
         self.begun.set()
+
+    def heed_without_loop(self) -> None:
+        """Hear during the last shipping, too, that none comes after it: that may take long."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._hear)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # it ends already
+
+    def _hear(self, _number: int, _frame: FrameType | None) -> None:
+        self.is_last = True
 
 
 async def _serve(

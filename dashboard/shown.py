@@ -30,8 +30,10 @@ _MONTHS_DE = ("Jan.", "Feb.", "März", "Apr.", "Mai", "Juni", "Juli", "Aug.", "S
 _PUNCTUATION = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~:$^&=\"'])")
 #: What is not seen and changes what is: controls, and marks that turn the direction of writing round.
 _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
-#: Where Streamlit's Markdown makes a link of mere text, whatever is escaped; a sign without width stops it.
-_LINKED = re.compile(r"https?://|www(?=\.)|@", re.IGNORECASE)
+#: Where Streamlit's Markdown makes a link of mere text, whatever is escaped. It looks at each stretch of text
+#: by itself: an empty one of a colour between two stops it, and is not in what is copied.
+_LINKED = re.compile(r"https?(?=\\://)|www(?=\\\.)|@", re.IGNORECASE)
+_APART = ":gray[]"
 NOTHING = "–"
 
 
@@ -134,7 +136,7 @@ def plain(text: Any) -> str:
 
 
 def _escaped(text: str) -> str:
-    return _PUNCTUATION.sub(r"\\\1", _LINKED.sub("\\g<0>\u2060", text))
+    return _LINKED.sub(rf"\g<0>{_APART}", _PUNCTUATION.sub(r"\\\1", text))
 
 
 def coded(text: str) -> str:

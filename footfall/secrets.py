@@ -83,8 +83,10 @@ def _from_parameter_store(name: str, region: str | None) -> str:
 
 def _ask(service: str, call: str, name: str, region: str | None, **arguments: Any) -> Any:
     import boto3  # takes a third of a second; only who keeps secrets there pays it
-    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.exceptions import BotoCoreError, ClientError, NoRegionError
 
+    if region is None and name.startswith("arn:"):
+        region = name.split(":")[3]
     try:
         client: Any = boto3.Session().client(service, region_name=region)
         return getattr(client, call)(**arguments)
@@ -92,6 +94,9 @@ def _ask(service: str, call: str, name: str, region: str | None, **arguments: An
         code = error.response.get("Error", {}).get("Code", "")
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         raise _missing(f"{service}:{name}", code, status == 429 or status >= 500) from None
+    except NoRegionError:
+        why = "nobody says in which region it is: set AWS_DEFAULT_REGION, or give its ARN"
+        raise _missing(f"{service}:{name}", why, retryable=False) from None
     except BotoCoreError as error:
         raise _missing(f"{service}:{name}", str(error), True) from None
 

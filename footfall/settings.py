@@ -301,7 +301,7 @@ class Settings(BaseSettings):
         "FOOTFALL_API_QUERY_BYTES",
         268_435_456,
         "bytes of memory that questions of the API about one client may use together, and those about its "
-        "single visitors as much again; one that needs more is answered 413",
+        "single visitors a quarter besides, 32 MB at least; one that needs more is answered 413",
         ge=33_554_432,
         le=1 << 50,
     )

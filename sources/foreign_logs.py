@@ -43,8 +43,14 @@ _HEADERS: tuple[tuple[str, re.Pattern[bytes]], ...] = (
      re.compile(rb"(?=.{0,9999}\bClientIP\b)(?=.{0,9999}\b(?:EdgeStartTimestamp|ClientRequest\w+|RayID)\b)\"?\w+\"?[,;\t|]")),
 )  # fmt: skip
 #: Names, in small letters, by which a line says whose call it is, and words there for one to others.
-_DIRECTIONS = frozenset(("direction", "type", "event", "msg", "message"))
+_DIRECTIONS = frozenset(("direction", "type"))
 _OUTGOING = re.compile(r"(?:.*[^a-z])?(?:egress|outbound|outgoing)(?:[^a-z].*)?", re.IGNORECASE | re.DOTALL)
+#: Names of what people write, and how they write it there. A path, or an address, may hold any word.
+_TEXTS = frozenset(("event", "msg", "message"))
+_OUTGOING_CALL = re.compile(
+    r"[^/]*\b(?:egress|outbound|outgoing)[ ._-]*(?:https?|api)?[ ._-]*(?:request|call)s?\b[^/]*",
+    re.IGNORECASE,
+)
 #: The same in the words of OpenTelemetry.
 _KINDS, _OF_CALLER = frozenset(("kind", "span.kind", "span_kind")), re.compile(r"(?:span_kind_)?client", re.I)
 #: Less lines of the sample than this part are chance.
@@ -57,7 +63,10 @@ def foreign(lines: Sequence[bytes], records: Sequence[Mapping[str, Any]]) -> str
         if records and sum(names <= record.keys() for record in records) >= _SHARE * len(records):
             return what
     if records and sum(map(_is_outgoing, records)) >= _SHARE * len(records):
-        return "of calls to others: the address in it is whose server was called, and no visitor's"
+        return (
+            "of calls to others: the address in it is whose server was called, and no visitor's (if it is "
+            "who asked, say which name is which with --log-format)"
+        )
     for what, header in _HEADERS:
         if lines and header.match(lines[0].removeprefix(b"\xef\xbb\xbf")):
             return what
@@ -84,6 +93,7 @@ def _is_outgoing(record: Mapping[str, Any]) -> bool:
     said = [(name.lower(), value[:200]) for name, value in record.items() if isinstance(value, str)]
     return any(
         (name in _DIRECTIONS and _OUTGOING.fullmatch(value) is not None)
+        or (name in _TEXTS and _OUTGOING_CALL.fullmatch(value) is not None)
         or (name in _KINDS and _OF_CALLER.fullmatch(value) is not None)
         for name, value in said
     )

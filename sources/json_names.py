@@ -113,18 +113,27 @@ def lacking(fields: Mapping[str, str]) -> list[str]:
     return [what for what, any_of in _NEEDED.items() if not found & set(any_of)]
 
 
-def may_be_called(fields: Mapping[str, str]) -> str | None:
+def may_be_called(lines: Iterable[Mapping[str, Any]], fields: Mapping[str, str]) -> str | None:
     """The name of an address that may be whose server was called; None where something says that it asked.
 
-    Lines without a user agent that have a whole url each may be of calls to others.
+    Lines without a user agent of which most have a whole url may be of calls to others.
     """
     given = set(fields.values())
     addresses = [path for path, field in fields.items() if field in ("address", "forwarded")]
     if "agent" in given or "url" not in given or any(_plain(path) not in _ANYBODY for path in addresses):
         return None
+    urls = [
+        str(value)
+        for line in lines
+        for path, value in _members(line, "$", _DEPTH)
+        if fields.get(path) == "url"
+    ]
+    if 2 * sum(_WHOLE.match(url) is not None for url in urls) <= len(urls):
+        return None
     return addresses[0].removeprefix("$.").replace('"', "")
 
 
+_WHOLE = re.compile(r"https?://", re.IGNORECASE)
 #: Names of an address that do not say on which side of a connection it is.
 _ANYBODY = frozenset(("ip", "ipaddress", "peeraddress", "remoteaddress", "remoteip", "remotehost", "cip"))
 

@@ -122,7 +122,7 @@ def _by_names(content: Content, own: LogFormat, records: list[dict[str, Any]]) -
         if (inside := wrapped(records)) is not None:
             raise FootfallError(f"{content.path} is {inside}; nothing was imported")
         raise unnamed(content.path, records, fields)
-    if (called := may_be_called(fields)) is not None:
+    if (called := may_be_called(records, fields)) is not None:
         raise FootfallError(
             f"{content.path} is JSON without a user agent, whose requests have a whole url: {called} may be "
             "the address of a server that was called, and is no visitor's then; if it is who asked, say so: "

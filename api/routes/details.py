@@ -1,5 +1,6 @@
 """One visitor, funnels, retention, journeys, quality."""
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any
 
@@ -80,16 +81,19 @@ def visitor(
     # Who looks at a person leaves a line, before anything is shown.
     acting(service, caller, "visitors.read", f"visitor {_digest(service, caller, visitor_id)}")
     tables = service.tables.of(client.client_id)
-    found: dict[str, list[dict[str, Any]]] = {}
-    with tables.of_visitor(visitor_id) as (database, rows_of):
-        for table, order, columns in (
-            ("visitors", sql("first_seen_at DESC"), ()),
-            ("sessions", sql("started_at DESC"), _OF_SESSION),
-            ("page_views", sql("occurred_at DESC"), _OF_PAGE),
-        ):
-            most = limit + 1 if table == "sessions" else MOST_OF_VISITOR
-            condition = sql("list_contains(?, site_id)")
-            found[table] = _rows(database, rows_of(table), table, condition, [sites], order, most, columns)
+
+    def read(database: Connection, rows_of: Callable[[str], Sql]) -> dict[str, list[dict[str, Any]]]:
+        condition = sql("list_contains(?, site_id)")
+        return {
+            table: _rows(database, rows_of(table), table, condition, [sites], order, most, columns)
+            for table, order, most, columns in (
+                ("visitors", sql("first_seen_at DESC"), MOST_OF_VISITOR, ()),
+                ("sessions", sql("started_at DESC"), limit + 1, _OF_SESSION),
+                ("page_views", sql("occurred_at DESC"), MOST_OF_VISITOR, _OF_PAGE),
+            )
+        }
+
+    found = tables.of_visitor(visitor_id, read)
     if not any(found.values()):
         raise Problem("unknown_visitor", "nothing is published of a visitor of that id")
     sessions = found["sessions"]

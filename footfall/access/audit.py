@@ -10,6 +10,7 @@ says how many lines there are: a file that was cut ends before it. A copy of the
 each day of the job `retention`, so that both cannot be put back to an earlier day.
 """
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -32,6 +33,9 @@ HEAD = "audit.head.json"
 #: What a line says, without what proves it.
 FIELDS = ("at", "who", "door", "act", "client", "subject", "outcome")
 _MAX_HEAD = 64 * 1024
+#: Lines that are added at once at most: so many may lie there without the head where a process was killed
+#: between the two.
+MOST_TOGETHER = 16
 
 
 @dataclass(frozen=True)
@@ -65,9 +69,10 @@ def note(
     with _GUARD:
         _WAITING.setdefault(path, []).append(mine)
     with _ADDING:
-        if not mine.is_done:
+        while not mine.is_done:
             with _GUARD:
-                together = _WAITING.pop(path)
+                together = _WAITING[path][:MOST_TOGETHER]
+                del _WAITING[path][:MOST_TOGETHER]
             try:
                 _add(path, together)
             except BaseException as error:
@@ -114,9 +119,14 @@ def _add(path: Path, waiting: Sequence[_Waiting]) -> None:
             line = signer.sign({**each.said, "number": number, "previous": previous})
             before = json.dumps(line, ensure_ascii=False).encode("utf-8", "replace")
             data += before + b"\n"
-        os.write(file, data)
-        os.fsync(file)
-        _put_head(path, signer, number, before, waiting[-1].now)
+        try:
+            if os.write(file, data) != len(data):  # a disk that is full takes a part, and says nothing
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+            os.fsync(file)
+            _put_head(path, signer, number, before, waiting[-1].now)
+        except OSError:
+            os.ftruncate(file, size)
+            raise
     finally:
         os.close(file)
 
@@ -271,8 +281,8 @@ def _against(
         yield f"{name}: there were {said['lines']} lines, and the file has {number}: it was cut"
     elif digests.get(said["lines"]) != said["sha256"]:
         yield f"{name}: line {said['lines']} is another than it was"
-    elif is_newest and number > said["lines"] + 1:
-        # A process may have died between its line and the head.
+    elif is_newest and number > said["lines"] + MOST_TOGETHER:
+        # A process may have died between its lines and the head.
         yield f"{name}: {number - said['lines']} lines were added without it"
 
 

@@ -7,9 +7,11 @@ run died more often than Dagster tries again, nobody else would ask for it.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import takewhile
 from typing import Literal
 
-from footfall.hours import HOUR, floor
+from footfall.catalogue.periods import Period
+from footfall.hours import HOUR, between, floor
 
 #: How far back an hour is asked for. Longer: longer absences heal by themselves; alerts tell of the rest.
 LOOK_BACK = timedelta(hours=48)
@@ -50,6 +52,37 @@ def missed(first_hour: datetime, tried: Sequence[Tried], now: datetime) -> Mappi
             asked[hour] = need
         hour += HOUR
     return asked
+
+
+def missed_days(
+    periods: Iterable[Period],
+    tried: Sequence[Tried],
+    hours: Sequence[Tried],
+    first_hour: datetime,
+    now: datetime,
+) -> Mapping[str, str]:
+    """Partition of a day → a name for this need of a run: where its newest run failed, and each of its hours
+    was run. `tried`: the days' runs, by dates; `hours`: those of hours, of `LOOK_BACK`; both in the order in
+    which they were made.
+    """
+    asked = {}
+    begun = min((each.first for each in hours), default=now)
+    for day in periods:
+        date = day.start.date()
+        runs = [each for each in tried if each.first.date() <= date <= each.last.date()]
+        failures = list(takewhile(lambda each: each.end in ("failed", "died"), reversed(runs)))
+        if not failures:
+            continue
+        rest = min(REST, FIRST_REST * (1 << min(len(failures) - 1, 10)))
+        wanted = between(max(day.start, first_hour, begun), day.end)
+        if now - failures[0].ended_at >= rest and all(_was_run(hour, hours) for hour in wanted):
+            asked[day.partition] = f"after {failures[0].run_id}"
+    return asked
+
+
+def _was_run(hour: datetime, hours: Sequence[Tried]) -> bool:
+    ends = [each.end for each in hours if each.first <= hour <= each.last]
+    return bool(ends) and ends[-1] in ("succeeded", "delivering")
 
 
 def _need(tried: Sequence[Tried], now: datetime) -> str:

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from support.spools import HOUR, append_all, frame, shut
+from support.waiting import PATIENCE
 
 from collector.closing import CLOSE_AFTER, Closer
 from collector.files import Files
@@ -326,20 +327,26 @@ def test_a_collector_that_is_gone_for_good_closes_the_hour_with_its_last_worker_
     two.stop()
 
 
-def test_a_worker_that_ends_at_the_turn_of_an_hour_leaves_the_new_one_to_its_neighbour(tmp_path, lake, clock):
+@pytest.mark.parametrize("has_segment", [False, True])
+def test_a_worker_that_ends_at_the_turn_of_an_hour_leaves_the_new_one_to_its_neighbour(
+    has_segment, tmp_path, lake, clock
+):
     one, two = (Worker(tmp_path / "spool", lake, clock) for _ in range(2))
     for worker in (one, two):
         worker.closer.look()
     clock.now = HOUR + ONE_HOUR
     one.closer.look()  # the other has not seen yet that an hour has begun
+    if has_segment:
+        two.append(b"before the turn\n")
+        sealed(two)
 
-    one.closer.leave()
+    assert one.closer.leave()
     one.stop()
     assert not list(lake.list("closed/"))
     two.append(b"a line\n", hour=HOUR + ONE_HOUR)
-    sealed(two)
+    two.spool.close()
     two.ship()
-    two.closer.leave()
+    assert two.closer.leave()
 
     assert "is_last" not in marker(lake)
     said = marker(lake, HOUR + ONE_HOUR)
@@ -360,3 +367,19 @@ def test_a_collector_that_leaves_something_behind_does_not_say_that_it_closed_th
     assert not is_closed(lake)
     one.spool.release()
     two.stop()
+
+
+def test_the_last_worker_ships_what_one_that_is_gone_has_left_before_it_leaves(tmp_path, lake, clock):
+    one, two = (Worker(tmp_path / "spool", lake, clock) for _ in range(2))
+    for worker in (one, two):
+        worker.closer.look()
+    one.shipper.start()
+    two.append(b"acknowledged\n")
+    two.stop()  # after the last look of the other
+    one.spool.close()
+
+    assert one.shipper.finish(PATIENCE, is_last=lambda: True) == 0
+
+    said = marker(lake)
+    assert (said["objects"], said["lines"], said["is_last"]) == (1, 1, True)
+    one.spool.release()

@@ -128,6 +128,23 @@ def test_workers_are_renewed_one_by_one_and_no_request_is_refused(workers, tmp_p
     assert {f"renewed-{n:06d}" for n in range(sent)} <= stored(tmp_path)
 
 
+def test_a_worker_whose_place_is_taken_hears_while_it_ships_that_none_comes_after_it(tmp_path):
+    settings = {"FOOTFALL_LAST_SHIPPING_SECONDS": "120", "FOOTFALL_SEGMENT_SECONDS": "3600"}
+    process = CollectorProcess(tmp_path, settings=settings).start()
+    assert process.ask("POST", "/collect", batch(wire_event("kept-000001"))).status == 204
+    in_the_way = tmp_path / "lake" / "raw"
+    in_the_way.write_text("")  # nothing can be put
+    os.kill(process.pid, signal.SIGHUP)
+    wait_until(lambda: list((tmp_path / "spool").rglob("*.sealed")))
+    os.kill(process.pid, signal.SIGTERM)
+    in_the_way.unlink()
+    process.end()
+
+    assert process.exit_code == 0
+    assert "kept-000001" in stored(tmp_path)
+    assert "is_last" in markers(tmp_path)[max(markers(tmp_path))]
+
+
 def test_workers_do_not_outlive_their_supervisor(workers):
     workers.start()
     both = children(workers.pid)

@@ -140,3 +140,30 @@ def test_of_json_only_the_server_s_own_request_id_names_an_event(imports):
     imports.text("\n".join(map(json.dumps, lines)))
 
     assert len({view["event_id"] for view in imports.views()}) == 1 + 2 * (len(names) - 1)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"url": "/outgoing"},
+        {"url": "/b", "message": "GET /outbound-travel/paris 200"},
+        {"url": "/b", "msg": "GET https://outgoing.example/ 200"},
+        {"url": "/b", "msg": "outgoing response"},
+    ],
+)
+def test_a_sites_own_answers_are_read_whatever_words_are_in_them(imports, said):
+    line = {"time": "2026-11-20T10:00:07Z", "ip": "198.51.100.7", "method": "GET", "status": 200} | said
+    done = imports.text(f"{json.dumps(line)}\n" * 3)
+
+    assert (done.returncode, len(imports.views())) == (0, 3), done.stderr
+
+
+@pytest.mark.parametrize(
+    "said", ["outgoing request", "http.outbound.call", "Egress HTTP request to pay.example"]
+)
+def test_calls_to_others_are_refused_by_what_people_write_of_them_with_the_way_out(imports, said):
+    line = {"time": "2026-11-20T10:00:07Z", "ip": "192.0.2.1", "url": "/b", "status": 200, "msg": said}
+    done = imports.text(f"{json.dumps(line)}\n" * 3)
+
+    assert (done.returncode, imports.lines()) == (1, [])
+    assert "calls to others" in done.stderr and "--log-format" in done.stderr

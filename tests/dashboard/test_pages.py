@@ -301,18 +301,18 @@ def _a_list_with_a_long_name():
     "written", ["https://evil.example/x", "HTTP://evil.example", "www.evil.example", "a@evil.example"]
 )
 def test_no_text_of_a_stranger_becomes_a_link(written):
-    # Streamlit's Markdown looks for these in what is read, after all that was escaped is text again.
-    read = plain(written).replace("\\", "")
+    # Streamlit's Markdown looks for these in each stretch of text, after all that was escaped is text.
+    read = plain(written).replace("\\", "").split(":gray[]")
     linked = r"(?i)(https?://|www(?=\.))([-.\w]+)|([-.\w+]+)@([-\w]+(?:\.[-\w]+)+)"
 
-    assert re.search(linked, written) and not re.search(linked, read)
-    assert read.replace("\u2060", "") == written
+    assert re.search(linked, written) and not any(re.search(linked, each) for each in read)
+    assert "".join(read) == written, "whoever copies it has what was written"
 
 
 def test_what_strangers_wrote_is_text_in_the_help_of_a_row_too():
     row = drawn(_a_list_with_a_long_name).button[0]
 
-    assert row.help.startswith("\\[win\\]\\(https\\://\u2060evil")
+    assert row.help.startswith("\\[win\\]\\(https:gray[]\\://evil")
 
 
 def test_all_clients_are_shown_as_their_deliveries_are_now(dashboard):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -143,6 +144,48 @@ def test_half_a_line_of_a_killed_process_loses_no_other(log):
 
     assert log.wrong() == ()
     assert [line["subject"] for line in audit.lines(log.path)][-2:] == ["export 4", "after"]
+
+
+def test_a_disk_that_takes_half_a_line_has_whoever_adds_it_told_and_keeps_none_of_it(log):
+    before, limits = log.lines(), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (log.path.stat().st_size + 100, limits[1]))
+    try:
+        with pytest.raises(OSError, match="No space left"):
+            log.note("no room")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+    assert log.lines() == before and log.wrong() == ()
+    log.note("room again")
+    assert log.wrong() == ()
+
+
+def test_a_line_whose_head_cannot_be_written_is_not_kept(log):
+    before, head = log.lines(), log.path.with_name(audit.HEAD)
+    said = head.read_bytes()
+    head.unlink()
+    head.mkdir()
+    with pytest.raises(OSError):
+        log.note("no head")
+    head.rmdir()
+    head.write_bytes(said)
+
+    assert log.lines() == before and log.wrong() == ()
+
+
+def test_lines_of_a_process_that_was_killed_before_the_head_are_no_change(log):
+    head = log.path.with_name(audit.HEAD)
+    said = head.read_bytes()
+    for n in range(audit.MOST_TOGETHER):
+        log.note(f"visitor {n}")
+    head.write_bytes(said)
+    assert log.wrong() == ()
+
+    log.note("one more than are added at once")
+    log.note("and its head")
+    head.write_bytes(said)
+    [told] = log.wrong()
+    assert "lines were added without it" in told
 
 
 def test_two_processes_make_one_chain(log):

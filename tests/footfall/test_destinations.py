@@ -58,6 +58,16 @@ def test_secrets_are_found_where_their_references_say():
     assert resolve("ssm:/acme/key") == "s3"
 
 
+@pytest.mark.usefixtures("aws")
+def test_where_a_machine_has_no_region_a_secret_is_found_by_its_arn_and_else_told_what_to_set(monkeypatch):
+    made = boto3.client("secretsmanager").create_secret(Name="footfall/prod/postgres", SecretString="s4")
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+
+    assert resolve(f"secretsmanager:{made['ARN']}") == "s4"
+    with pytest.raises(StoreError, match="set AWS_DEFAULT_REGION, or give its ARN"):
+        resolve("secretsmanager:footfall/prod/postgres")
+
+
 @pytest.mark.parametrize(
     "reference", ["env:NOPE", "secretsmanager:nope", "secretsmanager:plain#x", "ssm:/nope"]
 )

@@ -4,7 +4,17 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from orchestration.upkeep.missed import DEATHS, FIRST_REST, GRACE, REST, Tried, end_of, missed
+from footfall.catalogue.periods import days
+from orchestration.upkeep.missed import (
+    DEATHS,
+    FIRST_REST,
+    GRACE,
+    REST,
+    Tried,
+    end_of,
+    missed,
+    missed_days,
+)
 
 HOUR = timedelta(hours=1)
 NOW = datetime(2026, 11, 20, 14, 40, tzinfo=UTC)
@@ -67,3 +77,42 @@ def test_a_run_without_a_failed_step_died_and_one_of_deliveries_alone_is_the_led
     assert end_of([]) == "died"
     assert end_of([True, True]) == "delivering"
     assert end_of([True, False]) == "failed"
+
+
+# Days ----------------------------------------------------------------------------------------------
+
+#: A day of Berlin, and the first of its hours.
+DAY = days("Europe/Berlin").named("2026-11-19")
+BEGIN = datetime(2026, 11, 18, 23, tzinfo=UTC)
+
+
+def day_tried(end, *, name="day", ago=REST):
+    date = datetime(2026, 11, 19, tzinfo=UTC)
+    return Tried(name, date, date, end, NOW - ago)
+
+
+def asked(day_runs, hour_runs):
+    return missed_days([DAY], day_runs, hour_runs, BEGIN - 99 * HOUR, NOW)
+
+
+def test_a_day_that_came_before_its_hours_is_asked_for_once_they_were_run():
+    early = [tried("succeeded", BEGIN - HOUR)]
+    some = [tried("succeeded", BEGIN, BEGIN + 22 * HOUR)]
+    every = [*some, tried("delivering", BEGIN + 23 * HOUR)]
+
+    assert asked([day_tried("failed")], [*early, *some]) == {}
+    assert asked([day_tried("failed")], [*early, *every]) == {"2026-11-19": "after day"}
+    assert asked([day_tried("failed")], [*early, *every, tried("going", BEGIN)]) == {}
+
+
+@pytest.mark.parametrize("end", ["succeeded", "delivering", "stopped", "going"])
+def test_a_day_that_is_done_or_going_on_or_was_stopped_by_a_person_is_let_be(end):
+    every = [tried("succeeded", BEGIN, BEGIN + 23 * HOUR)]
+    assert asked([], every) == asked([day_tried("failed"), day_tried(end)], every) == {}
+
+
+def test_a_day_that_goes_on_failing_is_asked_for_ever_more_slowly():
+    every = [tried("succeeded", BEGIN, BEGIN + 23 * HOUR)]
+    fails = [day_tried("failed", ago=FIRST_REST)] * 2
+    assert asked(fails[:1], every) and not asked(fails, every)
+    assert asked([day_tried("failed")] * 50, every)

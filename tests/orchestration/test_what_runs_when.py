@@ -56,6 +56,7 @@ def clocks(tmp_path_factory):
     schedules, sensors = json.loads(done.stdout.splitlines()[-1])
     days = schedules.pop("daily_europe_berlin")
     assert days[1] == "Europe/Berlin"
+    sensors["missed_days_<zone>"] = sensors.pop("missed_days_europe_berlin")
     return {
         **{name: f"`{cron}` {zone}" for name, (cron, zone) in schedules.items()},
         "daily_<zone>": f"`{days[0]}` in that time zone",

@@ -1,6 +1,6 @@
 """Hours that nobody ran, or whose run died, are asked for again: what makes a restart enough of a repair."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 
@@ -36,8 +36,7 @@ _ENDS: dict[dg.DagsterRunStatus, End] = {
 )
 def missed_hours(context: dg.SensorEvaluationContext, state: State) -> dg.SensorResult | dg.SkipReason:
     now = datetime.now(UTC)
-    tried = sorted(_tried(context.instance, now), key=lambda each: each[0])
-    needs = missed(state.first_hour(), [each for _, each in tried], now)
+    needs = missed(state.first_hour(), hours_tried(context.instance, now), now)
     if not needs:
         return dg.SkipReason("every hour was run")
     return dg.SensorResult(
@@ -49,23 +48,28 @@ def missed_hours(context: dg.SensorEvaluationContext, state: State) -> dg.Sensor
     )
 
 
-def _tried(instance: dg.DagsterInstance, now: datetime) -> Iterator[tuple[int, Tried]]:
-    """(order of creation, run) of the hours' runs of the last days."""
+def hours_tried(instance: dg.DagsterInstance, now: datetime) -> list[Tried]:
+    """Runs of hours in the last days, in the order in which they were made."""
+    return tried(instance, JOBS, HOUR_FORMAT, now)
+
+
+def tried(instance: dg.DagsterInstance, jobs: Sequence[str], form: str, now: datetime) -> list[Tried]:
+    """Runs of these jobs in the last days, in the order in which they were made. `form`: of their partitions'
+    names, which are read as UTC.
+    """
     since = now - LOOK_BACK - timedelta(hours=4)
-    for job in JOBS:
+    found = []
+    for job in jobs:
         for record in instance.get_run_records(dg.RunsFilter(job_name=job, updated_after=since), limit=RUNS):
             first, last = span_of(record.dagster_run.tags)
             if first and last:
-                yield (
-                    record.storage_id,
-                    Tried(
-                        record.dagster_run.run_id,
-                        _hour(first),
-                        _hour(last),
-                        _end(instance, record.dagster_run),
-                        datetime.fromtimestamp(record.end_time or now.timestamp(), UTC),
-                    ),
+                begin, end = (datetime.strptime(key, form).replace(tzinfo=UTC) for key in (first, last))
+                ended_at = datetime.fromtimestamp(record.end_time or now.timestamp(), UTC)
+                ending = _end(instance, record.dagster_run)
+                found.append(
+                    (record.storage_id, Tried(record.dagster_run.run_id, begin, end, ending, ended_at))
                 )
+    return [each for _, each in sorted(found, key=lambda each: each[0])]
 
 
 def _end(instance: dg.DagsterInstance, run: dg.DagsterRun) -> End:
@@ -78,7 +82,3 @@ def _end(instance: dg.DagsterInstance, run: dg.DagsterRun) -> End:
         for entry in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
         for given in [entry.get_dagster_event().step_failure_data.user_failure_data]
     )
-
-
-def _hour(key: str) -> datetime:
-    return datetime.strptime(key, HOUR_FORMAT).replace(tzinfo=UTC)
