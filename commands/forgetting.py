@@ -57,11 +57,16 @@ def forget_backups(settings: Settings, registry: Registry, stones: Tombstones) -
         own_keys(settings.home / "keys"),
     )
 
+    left = []
+
     def first(url: str) -> None:
         put_hashes(settings, url)
-        put_waiting(settings, url, stones)
+        try:
+            put_waiting(settings, url, stones)
+        except FootfallError as error:
+            left.append(f"the backup {url}: {error}")
 
-    return bring_backups(settings, lake, registry, trusted, stones, first)
+    return bring_backups(settings, lake, registry, trusted, stones, first) + left
 
 
 def hashes_of(url: str, s3_endpoint: str | None, home: Path, lake: ObjectStore) -> Tombstones:

@@ -28,7 +28,10 @@ _MOST_BYTES = 64 * 1024
 
 def put_beside(home: Path, url: str, s3_endpoint: str | None) -> None:
     """Put what an installation has of such keys beside a backup. Raises FootfallError, OSError."""
-    ring, store = KeyRing(home), private_store(url, BESIDE, s3_endpoint)
+    ring = KeyRing(home)
+    if not ring.is_used:
+        return
+    store = private_store(url, BESIDE, s3_endpoint)
     there = {info.key for info in store.list("")}
     trusted = own_keys(home / "keys")
     gone = {

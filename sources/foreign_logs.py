@@ -45,11 +45,11 @@ _HEADERS: tuple[tuple[str, re.Pattern[bytes]], ...] = (
 #: Names, in small letters, by which a line says whose call it is, and words there for one to others.
 _DIRECTIONS = frozenset(("direction", "type"))
 _OUTGOING = re.compile(r"(?:.*[^a-z])?(?:egress|outbound|outgoing)(?:[^a-z].*)?", re.IGNORECASE | re.DOTALL)
-#: Names of what people write, and how they write it there. A path, or an address, may hold any word.
+#: Names of what people write, and how they write it there. A path may begin with any word, and is no call.
 _TEXTS = frozenset(("event", "msg", "message"))
 _OUTGOING_CALL = re.compile(
-    r"[^/]*\b(?:egress|outbound|outgoing)[ ._-]*(?:https?|api)?[ ._-]*(?:request|call)s?\b[^/]*",
-    re.IGNORECASE,
+    r"(?:.*[^a-z/])?(?:egress|outbound|outgoing)[ ._-]*(?:https?|api)?[ ._-]*(?:request|call)s?(?:[^a-z].*)?",
+    re.IGNORECASE | re.DOTALL,
 )
 #: The same in the words of OpenTelemetry.
 _KINDS, _OF_CALLER = frozenset(("kind", "span.kind", "span_kind")), re.compile(r"(?:span_kind_)?client", re.I)

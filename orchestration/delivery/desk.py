@@ -82,14 +82,21 @@ class Desk:
         return {**own_keys(self.folder / "keys"), self.signer.key_id: self.signer.public_pem}
 
     @contextmanager
-    def claim(self, client_id: str, export: str) -> Iterator[None]:
-        """Hold one export: an hourly run and a backfill take turns. A process that dies lets go."""
+    def claim(self, client_id: str, export: str, *, waits: bool = True) -> Iterator[bool]:
+        """Hold one export: an hourly run and a backfill take turns. A process that dies lets go.
+
+        Gives whether it is held: False where another holds it and nobody `waits`.
+        """
         folder = self.folder / "claims"
         folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(folder / f"{client_id}.{export}", os.O_RDWR | os.O_CREAT, 0o644)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if waits else fcntl.LOCK_NB))
+            except BlockingIOError:
+                yield False
+            else:
+                yield True
         finally:
             os.close(descriptor)
 

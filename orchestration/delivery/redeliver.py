@@ -308,7 +308,10 @@ class Redelivery:
             sender = self._sender(row)
             if row.state == states.PLANNED:
                 return sender.outcome(row, "failed", Trouble("config", row.error or "was never rendered"))
-            with nullcontext() if is_claimed else self._desk.claim(row.client_id, row.export):
+            claim = self._desk.claim(row.client_id, row.export, waits=not row.is_delivered)
+            with nullcontext(True) if is_claimed else claim as is_held:
+                if not is_held:  # whoever holds it tells of it, and nobody else's rows wait for that
+                    return sender.outcome(row, "unchanged")
                 return self._bring_on(sender, row, self._ledger.row(row.identity))
         except Taken as taken:
             text = f"{taken.place.name} has another manifest there; the next hourly run takes it over"
@@ -330,7 +333,11 @@ class Redelivery:
             sender.recover(row)
         except NotFound:
             places = self._ledger.copies(row).values()
-            if row.committed_at is None and {states.VERIFIED, states.COMMITTED}.isdisjoint(places):
+            if (
+                not row.hold
+                and row.committed_at is None
+                and {states.VERIFIED, states.COMMITTED}.isdisjoint(places)
+            ):
                 return unchanged  # nobody can have seen it: the export's next run renders it again
             raise
         return sender.send(row)

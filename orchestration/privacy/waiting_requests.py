@@ -10,8 +10,8 @@ from pathlib import Path
 from footfall.errors import FootfallError
 from footfall.object_versions import BEGINNING, remove_replaced
 from footfall.settings import Settings
-from footfall.snapshots import private_store, remembered, require_there
-from footfall.store import open_store
+from footfall.snapshots import remembered, require_private, require_there
+from footfall.store import LocalStore, open_store
 from footfall.tombstones import Tombstones
 from orchestration.privacy.request_book import Request, RequestBook
 
@@ -23,8 +23,11 @@ def put_waiting(settings: Settings, url: str, stones: Tombstones) -> None:
 
     Raises FootfallError, also where a version stays of what is decided.
     """
-    store = private_store(url, _FOLDER, settings.s3_endpoint)
     waiting = {f"{each.id}.json": said for each, said in _said(settings.home, stones)}
+    store = open_store(f"{url.rstrip('/')}/{_FOLDER}", s3_endpoint=settings.s3_endpoint)
+    if not waiting and isinstance(store, LocalStore) and not store.root.exists():
+        return
+    require_private(store)
     there = [info.key for info in store.list("")]
     for key, said in waiting.items():
         if key not in there or store.get(key) != said:

@@ -149,6 +149,7 @@ def test_of_json_only_the_server_s_own_request_id_names_an_event(imports):
         {"url": "/b", "message": "GET /outbound-travel/paris 200"},
         {"url": "/b", "msg": "GET https://outgoing.example/ 200"},
         {"url": "/b", "msg": "outgoing response"},
+        {"url": "/b", "msg": "GET /outbound-calls 200"},
     ],
 )
 def test_a_sites_own_answers_are_read_whatever_words_are_in_them(imports, said):
@@ -159,7 +160,14 @@ def test_a_sites_own_answers_are_read_whatever_words_are_in_them(imports, said):
 
 
 @pytest.mark.parametrize(
-    "said", ["outgoing request", "http.outbound.call", "Egress HTTP request to pay.example"]
+    "said",
+    [
+        "outgoing request",
+        "http.outbound.call",
+        "http_outgoing_request",
+        "Egress HTTP request to pay.example",
+        "Outgoing request to https://api.pay.example/v1/charges",
+    ],
 )
 def test_calls_to_others_are_refused_by_what_people_write_of_them_with_the_way_out(imports, said):
     line = {"time": "2026-11-20T10:00:07Z", "ip": "192.0.2.1", "url": "/b", "status": 200, "msg": said}

@@ -250,6 +250,8 @@ def test_hours_that_waited_are_run_again_once_their_key_is_back(home, ring, lake
     assert asked() == []
     path.write_bytes(pem)
     assert asked() == [f"{old:{HOUR_FORMAT}}"]
+    (home / "first_hour").write_text(f"{HOUR:%Y-%m-%dT%H}\n")
+    assert asked() == []  # an hour that is no partition any more would stop the look for all
 
 
 @pytest.fixture(scope="module")

@@ -38,17 +38,19 @@ SECONDS = 30
 )
 def late_objects(context: dg.SensorEvaluationContext, lake: Lake, state: State) -> dg.SensorResult:
     give_up = time.monotonic() + SECONDS
+    now = datetime.now(UTC)
     late = find_late(
         Looks(lake.store()).digest,
         partial(read_digests, state.listings()),
-        datetime.now(UTC),
+        now,
         state.first_hour(),
         Cursor.read(context.cursor),
         lambda: time.monotonic() >= give_up,
     )
-    # The same hour with the same objects, or keys, is asked for once, however often it is looked at.
+    # The same hour with the same objects is asked for once, however often it is looked at; one that waited
+    # for keys once an hour, until a run has read its lines.
     wanted = {f"late:{_named(hour)}:{digest}": hour for hour, digest in late.stale.items()}
-    wanted |= {f"keys:{_named(hour)}:{keys}": hour for hour, keys in _found(state)}
+    wanted |= {f"keys:{_named(hour)}:{keys}:{_named(now)}": hour for hour, keys in _found(state)}
     return dg.SensorResult(
         run_requests=[
             dg.RunRequest(run_key=name, partition_key=_named(hour))
@@ -59,11 +61,14 @@ def late_objects(context: dg.SensorEvaluationContext, lake: Lake, state: State) 
 
 
 def _found(state: State) -> Iterator[tuple[datetime, str]]:
-    """Hours that waited for keys which are here now, or known to be destroyed, and which keys."""
-    ring = KeyRing(state.folder())
+    """Hours that waited for keys which are here now, or known to be destroyed, and which keys.
+
+    Hours before the first are no partitions any more.
+    """
+    ring, first = KeyRing(state.folder()), state.first_hour()
     for hour, keys in read_waiting(state.listings()).items():
         found = [each for each in keys if not ring.is_missing(each)]
-        if found:
+        if found and hour >= first:
             yield hour, "+".join(found)
 
 
