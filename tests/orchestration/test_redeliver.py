@@ -160,6 +160,20 @@ def test_what_others_told_meanwhile_is_not_told_again_and_who_tells_has_the_clai
     assert at.states() == [(1, "notified")] * 2
 
 
+def test_a_delivery_that_is_only_to_be_told_of_does_not_wait_for_who_holds_its_export(at):
+    told = EVENTS.model_copy(update={"notify": ["https://hooks.example/a"]})
+    at.hook_is_down = True
+    at.deliver(export=told)
+    at.now += ONE
+    desk = at.desk()
+    again = Redelivery(Registry((client(exports=[told]),), ()), lambda _: at.places(), at.ledger, desk)
+
+    with desk.claim("demo", "events") as is_held:
+        outcomes = [outcome.status for _, outcome in again.due()]
+
+    assert (is_held, outcomes, at.states()) == (True, ["unchanged"], [(1, "committed")])
+
+
 def test_what_a_run_left_is_asked_for_again_in_the_next_hour_and_what_nobody_orders_is_not(at, tmp_path):
     settings = Settings.from_environ(
         {"FOOTFALL_HOME": str(tmp_path), "FOOTFALL_CLIENTS": str(tmp_path / "clients")}
