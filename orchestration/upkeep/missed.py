@@ -49,12 +49,12 @@ class Tried:
 
 
 class FailedStep(NamedTuple):
-    """A step of a failed run: whether it delivers, and what is known of all the deliveries that failed in it.
+    """A step of a failed run: whether nothing but deliveries failed in it, and what is known of all of these.
 
     `is_known`: each is in the ledger, or told of elsewhere. `waits_for_key`: for one there is no key.
     """
 
-    delivers: bool
+    only_deliveries: bool
     is_known: bool
     waits_for_key: bool
 
@@ -140,4 +140,4 @@ def end_of(failures: Iterable[FailedStep]) -> End:
         return "died"
     if all(each.is_known for each in steps):
         return "waiting" if any(each.waits_for_key for each in steps) else "delivering"
-    return "undelivered" if all(each.delivers for each in steps) else "failed"
+    return "undelivered" if all(each.only_deliveries for each in steps) else "failed"

@@ -76,13 +76,13 @@ def test_an_hour_in_which_a_step_failed_is_tried_again_after_an_hour(end):
 
 
 def test_a_run_without_a_failed_step_died_and_one_of_deliveries_alone_is_the_ledgers():
-    in_ledger = FailedStep(delivers=True, is_known=True, waits_for_key=False)
+    in_ledger = FailedStep(only_deliveries=True, is_known=True, waits_for_key=False)
     unknown = in_ledger._replace(is_known=False)
     assert end_of([]) == "died"
     assert end_of([in_ledger, in_ledger]) == "delivering"
     assert end_of([in_ledger, in_ledger._replace(waits_for_key=True)]) == "waiting"
     assert end_of([in_ledger, unknown]) == "undelivered"
-    assert end_of([unknown, unknown._replace(delivers=False)]) == "failed"
+    assert end_of([unknown, unknown._replace(only_deliveries=False)]) == "failed"
 
 
 # Days ----------------------------------------------------------------------------------------------

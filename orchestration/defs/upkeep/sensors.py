@@ -7,7 +7,6 @@ from itertools import islice
 import dagster as dg
 
 from footfall.catalogue.periods import HOUR_FORMAT
-from orchestration.defs.delivery.showing import GROUP
 from orchestration.partitions import span_of
 from orchestration.resources.state import State
 from orchestration.upkeep.missed import LOOK_BACK, End, FailedStep, Tried, end_of, missed
@@ -94,9 +93,9 @@ def _end(instance: dg.DagsterInstance, run: dg.DagsterRun) -> End:
 
 def _failed_step(event: dg.DagsterEvent) -> FailedStep:
     given = event.step_failure_data.user_failure_data
+    said = given.metadata if given else {}
     known, waits = (
-        given is not None and (flag := given.metadata.get(name)) is not None and flag.value is True
-        for name in ("in_ledger", "waits_for_key")
+        (flag := said.get(name)) is not None and flag.value is True for name in ("in_ledger", "waits_for_key")
     )
-    # The ops of deliveries are named like their group, for all cadences and time zones.
-    return FailedStep((event.step_key or "").startswith(GROUP), known, waits)
+    # Who lists deliveries that failed says this of them, and nobody else does.
+    return FailedStep("in_ledger" in said, known, waits)
