@@ -2,9 +2,14 @@
 
 from datetime import UTC, datetime, timedelta
 
+import dagster as dg
 import pytest
 
-from footfall.catalogue.periods import days
+from footfall.catalogue.periods import HOUR_FORMAT, days
+from footfall.failures import Trouble
+from orchestration.defs.delivery.showing import failure
+from orchestration.defs.upkeep.sensors import hours_tried
+from orchestration.delivery.send import Outcome
 from orchestration.upkeep.missed import (
     DEATHS,
     FIRST_REST,
@@ -83,6 +88,39 @@ def test_a_run_without_a_failed_step_died_and_one_of_deliveries_alone_is_the_led
     assert end_of([in_ledger, in_ledger._replace(waits_for_key=True)]) == "waiting"
     assert end_of([in_ledger, unknown]) == "undelivered"
     assert end_of([unknown, unknown._replace(only_deliveries=False)]) == "failed"
+
+
+@pytest.mark.parametrize(
+    ("error", "end"),
+    [
+        (failure([("demo", "events", Outcome(LAST, "failed", trouble=Trouble("bug", "x")))]), "undelivered"),
+        (
+            failure([("demo", "events", Outcome(LAST, "failed", 1, trouble=Trouble("auth", "x")))]),
+            "delivering",
+        ),
+        (dg.Failure("the warehouse is away"), "failed"),
+    ],
+)
+def test_what_became_of_a_run_is_read_from_what_its_failed_step_said(error, end):
+    @dg.op
+    def step():
+        raise error
+
+    @dg.job(partitions_def=dg.HourlyPartitionsDefinition(LAST, fmt=HOUR_FORMAT))
+    def hourly():
+        step()
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        hourly.execute_in_process(
+            instance=instance,
+            partition_key=f"{LAST:{HOUR_FORMAT}}",
+            raise_on_error=False,
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        )
+        [run] = hours_tried(instance, datetime.now(UTC))
+
+    assert run.end == end
+    assert run.began_at <= run.ended_at
 
 
 # Days ----------------------------------------------------------------------------------------------
