@@ -7,7 +7,7 @@ from footfall.errors import FootfallError
 from footfall.store import StoreError
 
 #: `retry` heals by itself. `bug` is ours. All others wait for a person, or `hours` for the clock.
-Kind = Literal["retry", "auth", "bucket", "challenge", "config", "hours", "owner", "bug"]
+Kind = Literal["retry", "auth", "bucket", "challenge", "config", "hours", "key", "owner", "bug"]
 
 _AUTH = frozenset(
     {
@@ -98,6 +98,7 @@ FIXES: dict[Kind, str] = {
     "challenge": "put the token that lies in the bucket under _challenge/ into the client file",
     "config": "correct the client file; `footfall clients` checks it",
     "hours": "run the missing hours, then the period again; one that has not ended waits for its end",
+    "key": "put the key back into keys/raw; its hours are run again then by themselves",
     "owner": "say whose the client id is: `footfall clients moved` or `footfall clients end`",
     "bug": "report it: this is a mistake of the program",
 }
@@ -130,6 +131,10 @@ class NotWhole(FootfallError):
     """A period has not ended, or hours of it are not ingested."""
 
 
+class KeyMissing(NotWhole):
+    """Lines of a period wait for the key that opens them."""
+
+
 class OwnerChanged(FootfallError):
     """A client's file names none of what its identity had: nothing is delivered until a person decides."""
 
@@ -144,6 +149,8 @@ def sorted_out(error: Exception) -> Trouble:
         return Trouble(_kind(error), str(error), error.retry_after)
     if isinstance(error, ChallengeError):
         return Trouble("challenge", str(error))
+    if isinstance(error, KeyMissing):
+        return Trouble("key", str(error))
     if isinstance(error, NotWhole):
         return Trouble("hours", str(error))
     if isinstance(error, OwnerChanged):

@@ -145,8 +145,8 @@ class Deliverer:
     def deliver(self, period: Period, reason: str = "late") -> Outcome:
         """Bring one period to its buckets, or find what is there still right.
 
-        Raises NotWhole where lines of it wait for their key, and nothing else of its own. `reason`: why data
-        that was delivered may have changed: `late`, `correction` or `erasure`.
+        Raises KeyMissing where lines of it wait for their key, and nothing else of its own. `reason`: why
+        data that was delivered may have changed: `late`, `correction` or `erasure`.
         """
         gone = self._gone(period)
         if gone is not None:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import duckdb
 
-from footfall.failures import NotWhole
+from footfall.failures import KeyMissing, NotWhole
 from footfall.hours import HOUR, between, floor
 from footfall.sql import run
 from footfall.waiting_lines import Waiting, waiting_in
@@ -43,11 +43,11 @@ class IngestedHours:
         )
 
     def require_lines(self, client_id: str, start: datetime, end: datetime) -> None:
-        """Raise NotWhole where lines of a client wait for their key in an hour of [start, end)."""
+        """Raise KeyMissing where lines of a client wait for their key in an hour of [start, end)."""
         for hour, waiting in sorted(self._waiting.items()):
             for each in waiting if start < hour + HOUR and hour < end else ():
                 if each.client_id == client_id:
-                    raise NotWhole(f"{hour:%Y-%m-%dT%H}: {each.text}")
+                    raise KeyMissing(f"{hour:%Y-%m-%dT%H}: {each.text}")
 
     def may_hold(self, end: datetime) -> bool:
         """Whether a period that ends then has an hour of this installation's history."""

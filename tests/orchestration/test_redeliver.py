@@ -17,6 +17,7 @@ from orchestration.defs.delivery.jobs import what_is_due
 from orchestration.delivery.ledger import Ledger
 from orchestration.delivery.redeliver import Redelivery, Wanted, as_json, as_line
 from orchestration.delivery.retrying import GIVE_UP, LONGEST, hold
+from orchestration.delivery.states import PLANNED
 from orchestration.delivery.usage import usage_daily, write_usage
 
 ONE = timedelta(hours=1)
@@ -190,6 +191,24 @@ def test_what_a_run_left_is_asked_for_again_in_the_next_hour_and_what_nobody_ord
     (settings.clients / "demo.yaml").write_text(text)
     asked = [what_is_due(settings, now + minutes * ONE / 60).run_key for minutes in (0, 5, 60)]
     assert asked[0] == asked[1] != asked[2]
+
+
+def test_what_was_never_rendered_is_not_asked_for_as_nothing_but_its_export_can_bring_it_on(at, tmp_path):
+    settings = Settings.from_environ(
+        {"FOOTFALL_HOME": str(tmp_path), "FOOTFALL_CLIENTS": str(tmp_path / "clients")}
+    )
+    settings.ledger.parent.mkdir(parents=True, exist_ok=True)
+    at.ledger = Ledger(settings.ledger)
+    settings.clients.mkdir(parents=True)
+    text = yaml.safe_dump(client().model_dump(mode="json", exclude_unset=True))
+    (settings.clients / "demo.yaml").write_text(text)
+    at.connection.execute("ALTER TABLE main.events RENAME TO away")
+    assert at.deliver().status == "failed"
+    [row] = at.ledger.all()
+    assert row.state == PLANNED
+    assert row.next_at is not None
+
+    assert what_is_due(settings, row.next_at + ONE).skip_message == "nothing is due"
 
 
 def test_a_row_is_shown_to_people_and_programs(at):

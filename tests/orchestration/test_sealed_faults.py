@@ -17,6 +17,8 @@ from footfall import landing
 from footfall.catalogue.periods import HOUR_FORMAT
 from footfall.clients import Registry, registry_of
 from footfall.errors import FootfallError
+from footfall.failures import NotWhole, sorted_out
+from footfall.hours import floor
 from footfall.keys import shredded_key
 from footfall.raw_key_copies import put_beside, take_back
 from footfall.raw_keys import KeyRing, RawKey, give_keys
@@ -27,8 +29,13 @@ from footfall.signatures import load_signer
 from footfall.snapshots import remember
 from footfall.sql import confined
 from footfall.store import LocalStore
+from footfall.waiting_lines import Waiting
+from orchestration.defs.delivery.showing import failure
 from orchestration.defs.ingest.sensors import late_objects
 from orchestration.defs.retention.making import house_of
+from orchestration.defs.upkeep.sensors import hours_tried
+from orchestration.delivery.progress import IngestedHours
+from orchestration.delivery.send import Outcome
 from orchestration.ingest.decode import content_of
 from orchestration.ingest.listing import record_waiting
 from orchestration.ingest.of_client import raw_of
@@ -37,6 +44,7 @@ from orchestration.resources.lake import Lake
 from orchestration.resources.state import State
 from orchestration.retention.raw_key_shredding import keys_left, shred_key
 from orchestration.retention.retain import retain
+from orchestration.upkeep.missed import REST, missed
 
 PLAIN, ACME, BETA = (f'{{"client_id":"{each}"}}\n'.encode() for each in ("plain", "acme", "beta"))
 NOW = datetime.now(UTC)
@@ -252,6 +260,34 @@ def test_hours_that_waited_are_run_again_once_their_key_is_back(home, ring, lake
     assert asked() == [f"{old:{HOUR_FORMAT}}"]
     (home / "first_hour").write_text(f"{HOUR:%Y-%m-%dT%H}\n")
     assert asked() == []  # an hour that is no partition any more would stop the look for all
+
+
+def test_an_hour_whose_lines_wait_for_their_key_is_not_asked_for_as_one_that_failed():
+    hour = floor(NOW) - timedelta(hours=3)
+    waiting = {hour: [Waiting("acme", "lost", 6, "raw/a")]}
+    with pytest.raises(NotWhole) as raised:
+        IngestedHours([hour], hour, waiting).require_lines("acme", hour, hour + timedelta(hours=1))
+    trouble = sorted_out(raised.value)
+
+    @dg.op
+    def deliveries():
+        raise failure([("acme", "events", Outcome(hour, "failed", trouble=trouble))])
+
+    @dg.job(partitions_def=dg.HourlyPartitionsDefinition(hour, fmt=HOUR_FORMAT))
+    def hourly():
+        deliveries()
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        hourly.execute_in_process(
+            instance=instance,
+            partition_key=f"{hour:{HOUR_FORMAT}}",
+            raise_on_error=False,
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        )
+        runs = hours_tried(instance, datetime.now(UTC))
+
+    assert [each.end for each in runs] == ["waiting"]
+    assert hour not in missed(hour, runs, datetime.now(UTC) + 2 * REST)
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ from orchestration.delivery.ledger import Ledger, LedgerRow
 from orchestration.delivery.places import Places, places_of
 from orchestration.delivery.redeliver import Redelivery, Wanted
 from orchestration.delivery.send import Outcome
-from orchestration.delivery.states import PARKED
+from orchestration.delivery.states import PARKED, PLANNED
 from orchestration.delivery.versions import software
 from orchestration.given import given
 from orchestration.resources.clients import Clients
@@ -125,7 +125,8 @@ def what_is_due(settings: Settings, now: datetime) -> dg.RunRequest | dg.SkipRea
     if not path.exists():
         return dg.SkipReason("nothing was delivered yet")
     ledger = Ledger(path)
-    due = [row for row in ledger.unfinished(now) if row.next_at is not None]
+    # What was never rendered takes the warehouse: the next run of its export brings it on.
+    due = [row for row in ledger.unfinished(now) if row.next_at is not None and row.state != PLANNED]
     ledger.close()
     # The client files are read only where something is due, which is seldom; the sensor looks all the time.
     registry = registry_of(settings) if due else Registry((), ())

@@ -172,10 +172,12 @@ def failure(failed: Iterable[tuple[str, str, Outcome]]) -> dg.Failure:
             "periods": dg.MetadataValue.json(sorted({o.period_start.isoformat() for _, _, o in listed})),
             "class": dg.MetadataValue.text(", ".join(kinds)),
             # What has a row in the ledger is told from there, and not a second time as a failed run.
-            # A client whose owner is not known is told of by an alert of its own.
+            # A client whose owner is not known, and an hour whose lines wait for their key, are told of by
+            # alerts of their own.
             "in_ledger": dg.MetadataValue.bool(
-                all(o.revision or (o.trouble and o.trouble.kind == "owner") for _, _, o in listed)
+                all(o.revision or (o.trouble and o.trouble.kind in ("key", "owner")) for _, _, o in listed)
             ),
+            "waits_for_key": dg.MetadataValue.bool("key" in kinds),
             "fix": dg.MetadataValue.text(
                 "; ".join(sorted({o.trouble.fix for _, _, o in listed if o.trouble}))
             ),

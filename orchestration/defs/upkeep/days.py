@@ -9,7 +9,7 @@ from orchestration.defs.upkeep.sensors import hours_tried, tried
 from orchestration.given import given
 from orchestration.partitions import zone_name
 from orchestration.resources.state import State
-from orchestration.upkeep.missed import LOOK_BACK, missed_days
+from orchestration.upkeep.missed import LOOK_BACK, LOOK_BACK_OF_DAYS, UNMADE, missed_days
 
 #: Seconds between two looks. Shorter: a day that a sleeping machine missed comes sooner, and an idle
 #: installation does more.
@@ -26,15 +26,16 @@ def _sensor(timezone: str) -> dg.SensorDefinition:
         default_status=dg.DefaultSensorStatus.RUNNING,
         description=(
             f"Runs the last two days in {timezone} again whose run failed, or died, once all of their hours "
-            "were run: after a night in which the machine was off the day's run comes before its hours."
+            "are ingested, and again when one of them was run since: after a night in which the machine was "
+            "off the day's run comes before its hours."
         ),
     )
     def again(context: dg.SensorEvaluationContext, state: State) -> dg.SensorResult | dg.SkipReason:
         now = datetime.now(UTC)
         of_days = tried(context.instance, (job,), DAY_FORMAT, now)
-        if not any(each.end in ("failed", "died") for each in of_days):
+        if not any(each.end in UNMADE for each in of_days):
             return dg.SkipReason("no run of a day failed")
-        hours = hours_tried(context.instance, now)
+        hours = hours_tried(context.instance, now, LOOK_BACK_OF_DAYS)
         needs = missed_days(_last(timezone, now), of_days, hours, state.first_hour(), now)
         return dg.SensorResult(
             run_requests=[

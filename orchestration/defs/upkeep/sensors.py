@@ -9,7 +9,7 @@ import dagster as dg
 from footfall.catalogue.periods import HOUR_FORMAT
 from orchestration.partitions import span_of
 from orchestration.resources.state import State
-from orchestration.upkeep.missed import LOOK_BACK, End, Tried, end_of, missed
+from orchestration.upkeep.missed import LOOK_BACK, End, FailedStep, Tried, end_of, missed
 
 #: The jobs that run an hour whole.
 JOBS = ("hourly", "backfill")
@@ -48,27 +48,35 @@ def missed_hours(context: dg.SensorEvaluationContext, state: State) -> dg.Sensor
     )
 
 
-def hours_tried(instance: dg.DagsterInstance, now: datetime) -> list[Tried]:
+def hours_tried(instance: dg.DagsterInstance, now: datetime, back: timedelta = LOOK_BACK) -> list[Tried]:
     """Runs of hours in the last days, in the order in which they were made."""
-    return tried(instance, JOBS, HOUR_FORMAT, now)
+    return tried(instance, JOBS, HOUR_FORMAT, now, back)
 
 
-def tried(instance: dg.DagsterInstance, jobs: Sequence[str], form: str, now: datetime) -> list[Tried]:
+def tried(
+    instance: dg.DagsterInstance,
+    jobs: Sequence[str],
+    form: str,
+    now: datetime,
+    back: timedelta = LOOK_BACK,
+) -> list[Tried]:
     """Runs of these jobs in the last days, in the order in which they were made. `form`: of their partitions'
     names, which are read as UTC.
     """
-    since = now - LOOK_BACK - timedelta(hours=4)
+    since = now - back - timedelta(hours=4)
     found = []
     for job in jobs:
         for record in instance.get_run_records(dg.RunsFilter(job_name=job, updated_after=since), limit=RUNS):
             first, last = span_of(record.dagster_run.tags)
             if first and last:
                 begin, end = (datetime.strptime(key, form).replace(tzinfo=UTC) for key in (first, last))
-                ended_at = datetime.fromtimestamp(record.end_time or now.timestamp(), UTC)
-                ending = _end(instance, record.dagster_run)
-                found.append(
-                    (record.storage_id, Tried(record.dagster_run.run_id, begin, end, ending, ended_at))
+                began_at, ended_at = (
+                    datetime.fromtimestamp(moment or now.timestamp(), UTC)
+                    for moment in (record.start_time or record.end_time, record.end_time)
                 )
+                run = record.dagster_run
+                each = Tried(run.run_id, begin, end, _end(instance, run), began_at, ended_at)
+                found.append((record.storage_id, each))
     return [each for _, each in sorted(found, key=lambda each: each[0])]
 
 
@@ -78,7 +86,16 @@ def _end(instance: dg.DagsterInstance, run: dg.DagsterRun) -> End:
     if run.tags.get("dagster/will_retry") == "true":
         return "going"
     return end_of(
-        given is not None and (flag := given.metadata.get("in_ledger")) is not None and flag.value is True
+        _failed_step(entry.get_dagster_event())
         for entry in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
-        for given in [entry.get_dagster_event().step_failure_data.user_failure_data]
     )
+
+
+def _failed_step(event: dg.DagsterEvent) -> FailedStep:
+    given = event.step_failure_data.user_failure_data
+    said = given.metadata if given else {}
+    known, waits = (
+        (flag := said.get(name)) is not None and flag.value is True for name in ("in_ledger", "waits_for_key")
+    )
+    # Who lists deliveries that failed says this of them, and nobody else does.
+    return FailedStep("in_ledger" in said, known, waits)
