@@ -1,6 +1,7 @@
 """An erasure where buckets keep versions, on a real S3 server: what may be removed is, the rest is named."""
 
 import json
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -63,10 +64,15 @@ def home_on(server, tmp_path, monkeypatch):
 
 
 def erase(home):
-    """Begin an erasure of the person and take every step. Returns its name and what is outstanding."""
+    """Begin an erasure of the person and take every step. Returns its name and what is outstanding.
+
+    It begins with a whole second: versions have no finer times, and what happened before lies in another one.
+    """
     book = ErasureBook(home.home)
     person = unresolved("acme", [("user", USER)], is_linked=True)
-    name = book.begin(person, reason="", asked_by="test", now=datetime.now(UTC), is_for_good=False).id
+    time.sleep(1 - datetime.now(UTC).microsecond / 1e6)
+    now = datetime.now(UTC).replace(microsecond=0)
+    name = book.begin(person, reason="", asked_by="test", now=now, is_for_good=False).id
     return name, carry_out(book, house_of(home.settings), book.get(name))
 
 
