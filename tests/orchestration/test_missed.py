@@ -4,11 +4,11 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 import pytest
+from support.failed_runs import tried_and_failed
 
-from footfall.catalogue.periods import HOUR_FORMAT, days
+from footfall.catalogue.periods import days
 from footfall.failures import Trouble
 from orchestration.defs.delivery.showing import failure
-from orchestration.defs.upkeep.sensors import hours_tried
 from orchestration.delivery.send import Outcome
 from orchestration.upkeep.missed import (
     DEATHS,
@@ -102,22 +102,7 @@ def test_a_run_without_a_failed_step_died_and_one_of_deliveries_alone_is_the_led
     ],
 )
 def test_what_became_of_a_run_is_read_from_what_its_failed_step_said(error, end):
-    @dg.op
-    def step():
-        raise error
-
-    @dg.job(partitions_def=dg.HourlyPartitionsDefinition(LAST, fmt=HOUR_FORMAT))
-    def hourly():
-        step()
-
-    with dg.DagsterInstance.ephemeral() as instance:
-        hourly.execute_in_process(
-            instance=instance,
-            partition_key=f"{LAST:{HOUR_FORMAT}}",
-            raise_on_error=False,
-            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-        )
-        [run] = hours_tried(instance, datetime.now(UTC))
+    [run] = tried_and_failed(LAST, error)
 
     assert run.end == end
     assert run.began_at <= run.ended_at

@@ -9,6 +9,7 @@ import dagster as dg
 import pytest
 import zstandard
 from support.erased_home import Home
+from support.failed_runs import tried_and_failed
 from support.orchestration_builders import HOUR, event, land_bytes, refused
 
 from collector.sealing import Sealing
@@ -33,7 +34,6 @@ from footfall.waiting_lines import Waiting
 from orchestration.defs.delivery.showing import failure
 from orchestration.defs.ingest.sensors import late_objects
 from orchestration.defs.retention.making import house_of
-from orchestration.defs.upkeep.sensors import hours_tried
 from orchestration.delivery.progress import IngestedHours
 from orchestration.delivery.send import Outcome
 from orchestration.ingest.decode import content_of
@@ -269,22 +269,9 @@ def test_an_hour_whose_lines_wait_for_their_key_is_not_asked_for_as_one_that_fai
         IngestedHours([hour], hour, waiting).require_lines("acme", hour, hour + timedelta(hours=1))
     trouble = sorted_out(raised.value)
 
-    @dg.op
-    def deliveries():
-        raise failure([("acme", "events", Outcome(hour, "failed", trouble=trouble))])
+    error = failure([("acme", "events", Outcome(hour, "failed", trouble=trouble))])
 
-    @dg.job(partitions_def=dg.HourlyPartitionsDefinition(hour, fmt=HOUR_FORMAT))
-    def hourly():
-        deliveries()
-
-    with dg.DagsterInstance.ephemeral() as instance:
-        hourly.execute_in_process(
-            instance=instance,
-            partition_key=f"{hour:{HOUR_FORMAT}}",
-            raise_on_error=False,
-            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-        )
-        runs = hours_tried(instance, datetime.now(UTC))
+    runs = tried_and_failed(hour, error)
 
     assert [each.end for each in runs] == ["waiting"]
     assert hour not in missed(hour, runs, datetime.now(UTC) + 2 * REST)
